@@ -29,7 +29,15 @@ class InputError(SharingError):
 
 
 class DecodeError(InputError):
-    """A record on a topic is not what its schema says, or names a schema that this reader does not know."""
+    """A record on a topic is not what its schema says, or names a schema that this reader does not know.
+
+    Attributes:
+        cause: Short code for metrics and the quarantine, such as UNKNOWN_SCHEMA.
+    """
+
+    def __init__(self, message: str, *, cause: str) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class PackError(SharingError):

@@ -1,1 +1,1 @@
-"""TBD."""
+"""The disclosure law engine: packs as data, decisions as values."""

@@ -1,1 +1,1 @@
-"""TBD."""
+"""Which States an item may help, and why."""

@@ -1,0 +1,152 @@
+"""The disclosure gate: what one State's law lets out of a batch of its agencies' indicators, and to whom.
+
+A pure function of batch, directory, law and instant: decode, find the audience, decide, write. Each indicator
+yields one decision; what the law lets out becomes notices, what must first be accepted becomes offers without
+content, what is not withheld from everyone becomes a draft; what cannot be processed is quarantined with its
+reason. So in = disclosed + offered + held + withheld + quarantined, whatever comes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from processors.sitting import Sitting
+from processors.transactor import Output
+from processors.writer import Writer
+from sharing.errors import DecodeError, InputError
+from sharing.law.pack import Pack
+from sharing.law.treaties import TreatyTable
+from sharing.model.decision import Verdict
+from sharing.model.directory import Directory
+from sharing.model.record import check_record
+from sharing.model.vocabulary import Outcome
+from sharing.relevance.nexus import GeoLookup, no_lookup
+from sharing.wire import codec
+
+
+class Message(Protocol):
+    """What is asked of a record of the topic; `confluent_kafka.Message` has it."""
+
+    def key(self) -> bytes | None: ...  # noqa: D102 Kafka's own words
+    def value(self) -> bytes | None: ...  # noqa: D102
+    def topic(self) -> str: ...  # noqa: D102
+    def partition(self) -> int: ...  # noqa: D102
+    def offset(self) -> int: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a record cannot be processed: the stage, a short code, and a sentence without content."""
+
+    stage: str
+    cause: str
+    message: str
+    indicator_id: str | None = None
+
+
+@dataclass(slots=True)
+class Processed:
+    """What came of a batch.
+
+    Attributes:
+        outputs: Everything to be written in the batch's transaction.
+        outcomes: Indicators by the outcome under which each counts.
+        deliveries: Indicators and recipients, by outcome.
+        quarantined: Records by cause.
+    """
+
+    outputs: list[Output] = field(default_factory=list)
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    deliveries: Counter[Outcome] = field(default_factory=Counter)
+    quarantined: Counter[str] = field(default_factory=Counter)
+
+
+class Gate:
+    """One State's gate.
+
+    Args:
+        pack: The State's law.
+        treaties: Who is bound by what.
+        locate: Country of an IP address.
+    """
+
+    def __init__(self, pack: Pack, treaties: TreatyTable, locate: GeoLookup = no_lookup) -> None:
+        self.pack = pack
+        self._treaties = treaties
+        self._locate = locate
+        self._codec = codec("indicator")
+        self._sitting: Sitting | None = None
+
+    @property
+    def rule_errors(self) -> dict[str, int]:
+        """How often the evaluation of each rule failed under the law of the day; such a rule withholds."""
+        return self._sitting.law.rule_errors if self._sitting else {}
+
+    def process(self, messages: Iterable[Message], directory: Directory, now_ms: int) -> Processed:
+        """Return what comes of a batch.
+
+        Args:
+            messages: Records of the State's topic of indicators, without `error()`.
+            directory: What the other States have announced.
+            now_ms: The instant of the batch, in UTC milliseconds.
+        """
+        sitting = self._sit(directory, now_ms)
+        writer = Writer(self.pack.reference, sitting, now_ms)
+        processed = Processed()
+        for message in messages:
+            try:
+                record = self._read(message)
+                verdict = sitting.law.decide(record, sitting.finder.find(record), now_ms)
+                outputs = writer.write(message, record, verdict)
+            except Exception as error:  # noqa: BLE001 one bad record never stops or opens the gate
+                refusal = _refusal(error)
+                processed.quarantined[refusal.cause] += 1
+                processed.outputs.append(writer.quarantine(message, refusal))
+            else:
+                processed.outputs += outputs
+                _count(processed, verdict)
+        return processed
+
+    def _sit(self, directory: Directory, now_ms: int) -> Sitting:
+        """Return the sitting for this directory and instant: a new one when either has moved on."""
+        sitting = self._sitting
+        if sitting is None or not sitting.serves(directory, now_ms):
+            sitting = self._sitting = Sitting.open(self.pack, self._treaties, directory, now_ms, self._locate)
+        return sitting
+
+    def _read(self, message: Message) -> dict[str, Any]:
+        record = self._codec.decode(message.value())
+        check_record(record)
+        if record["source"]["state"] != self.pack.state:
+            raise InputError(
+                f"source.state: the gate of {self.pack.state} takes only what that State's own agencies publish",
+                field="source.state",
+            )
+        if message.key() != record["id"].encode():
+            raise InputError("id: must be the record's key", field="id")
+        return record
+
+
+def _refusal(error: Exception) -> Refusal:
+    match error:
+        case DecodeError():
+            return Refusal("DECODE", error.cause, str(error))
+        case InputError():
+            return Refusal("CHECK", f"FIELD_{error.field.upper().replace('.', '_')}", str(error))
+        case _:
+            # Nothing of an unexpected error's text is known to be free of content.
+            return Refusal("DECIDE", "UNEXPECTED", f"the gate failed on this record ({type(error).__name__})")
+
+
+def _count(processed: Processed, verdict: Verdict) -> None:
+    processed.outcomes[verdict.outcome] += 1
+    for recipient in verdict.recipients:
+        processed.deliveries[recipient.outcome] += 1
+
+
+def conserves(messages: Sequence[Any], processed: Processed) -> bool:
+    """Return whether every record of a batch is accounted for, once."""
+    return len(messages) == processed.outcomes.total() + processed.quarantined.total()

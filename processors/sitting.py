@@ -1,0 +1,69 @@
+"""A sitting of the gate: one day's law together with one version of the directory, and all that is remembered
+under them.
+
+When the UTC day ends, the directory moves on, or one of its entries expires, a new sitting begins with nothing
+remembered.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sharing.law.filter import DisclosureFilter
+from sharing.model.times import to_milliseconds, utc_day
+from sharing.relevance.audience import AudienceFinder
+from sharing.relevance.interests import InterestIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from sharing.law.pack import Pack
+    from sharing.law.treaties import TreatyTable
+    from sharing.model.directory import Directory
+    from sharing.relevance.nexus import GeoLookup
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """Law, relevance and what was written under them.
+
+    Attributes:
+        directory: The snapshot it sits with.
+        from_ms, until_ms: Instants between which it serves, in UTC milliseconds; the second is not included.
+        law: The disclosure filter.
+        finder: Finds who may be helped.
+        tails: Encoded parts of outputs that are the same for all items that are alike.
+    """
+
+    directory: Directory
+    from_ms: int
+    until_ms: int
+    law: DisclosureFilter
+    finder: AudienceFinder
+    tails: dict[Hashable, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def open(
+        cls, pack: Pack, treaties: TreatyTable, directory: Directory, now_ms: int, locate: GeoLookup
+    ) -> Sitting:
+        """Begin a sitting at an instant in UTC milliseconds."""
+        day = utc_day(now_ms)
+        midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC)
+        expiries = (
+            to_milliseconds(entry.valid_until)
+            for entry in directory.valid_at(now_ms).values()
+            if entry.valid_until is not None
+        )
+        return cls(
+            directory=directory,
+            from_ms=to_milliseconds(dt.datetime.combine(day, dt.time(), dt.UTC)),
+            until_ms=min([to_milliseconds(midnight), *expiries]),
+            law=DisclosureFilter(pack, treaties, day, directory.authorities(now_ms)),
+            finder=AudienceFinder(InterestIndex.build(directory.interests(now_ms)), locate),
+        )
+
+    def serves(self, directory: Directory, now_ms: int) -> bool:
+        """Return whether it still stands for this directory at this instant."""
+        return self.directory is directory and self.from_ms <= now_ms < self.until_ms

@@ -1,0 +1,23 @@
+"""Ids of what the gate makes: UUIDv5 (RFC 9562) of cause and recipient, so that the same cause gives the same id."""
+
+from __future__ import annotations
+
+import uuid
+
+NAMESPACE = uuid.UUID("6f0c2f3e-54b7-5d0c-9a0e-5b8b6c8b2a41")
+"""The bus's own namespace; changing it would make every notice look new."""
+
+
+def notice_id(indicator_id: str, version: int, state: str) -> str:
+    """Return the id of the notice of one version of an item to one State."""
+    return str(uuid.uuid5(NAMESPACE, f"notice/{indicator_id}/{version}/{state}"))
+
+
+def offer_id(indicator_id: str, version: int, state: str) -> str:
+    """Return the id of the offer of one version of an item to one State."""
+    return str(uuid.uuid5(NAMESPACE, f"offer/{indicator_id}/{version}/{state}"))
+
+
+def quarantine_id(topic: str, partition: int, offset: int) -> str:
+    """Return the id under which one record of a topic is quarantined."""
+    return str(uuid.uuid5(NAMESPACE, f"quarantine/{topic}/{partition}/{offset}"))

@@ -1,0 +1,257 @@
+"""Cases beside a pack: for each rule an item that it decides, one just outside, its first and last day, and a
+fact left out. Written by lawyers, run like tests.
+
+`base` is an item and a recipient; each case changes some facts of it by their dotted names (`given`; null leaves
+a fact out) and says what is expected. `recipient.*` and `treaty_basis` may be given too, in place of what pack,
+treaty table and directory say.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from sharing.documents import Document, read_document, validate
+from sharing.errors import InputError
+from sharing.law.combine import combine
+from sharing.law.facts import FACTS, FactValue, Kind, Scope
+from sharing.law.filter import DisclosureFilter
+from sharing.law.pack import Pack
+from sharing.law.recipients import TreatyBasis
+from sharing.law.treaties import TreatyTable, country_code
+from sharing.model.decision import Reason, RecipientDecision
+from sharing.model.indicator import Indicator
+from sharing.model.times import to_milliseconds
+from sharing.model.names import one_of
+from sharing.model.validation import nearest
+from sharing.model.vocabulary import ConditionModel, Outcome, RelevanceKind
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+_State = Annotated[str, BeforeValidator(country_code)]
+
+
+class Expectation(_Strict):
+    """What a case expects. What is left out is not compared; lists are compared whole, in any order."""
+
+    outcome: Annotated[Outcome, one_of(Outcome)]
+    rules: list[str] | None = None
+    undecided: dict[str, list[str]] | None = None
+    conditions: list[str] | None = None
+    redacted: list[str] | None = None
+    approver: str | None = None
+    obligation: bool = False
+    basis: str | None = None
+    condition_model: Annotated[ConditionModel, one_of(ConditionModel)] | None = None
+
+
+class Case(_Strict):
+    """One case.
+
+    Attributes:
+        rule: Id of the rule it is about.
+        kind: What it shows of that rule.
+        at: The instant; the base's when left out.
+    """
+
+    name: str
+    rule: str
+    kind: Annotated[str, Field(pattern="^(decides|outside|boundary|missing)$")]
+    given: dict[str, Any] = Field(default_factory=dict)
+    recipient: _State | None = None
+    at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    expect: Expectation
+
+
+class _Base(_Strict):
+    indicator: dict[str, Any]
+    recipient: _State
+    authority: str
+    at: Annotated[AwareDatetime, Field(strict=False)]
+
+
+class _CaseFileModel(_Strict):
+    base: _Base
+    cases: list[Case] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """A file of cases."""
+
+    document: Document
+    base: _Base
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """What became of a case: `differences` is empty when it holds; each says what was expected and what came."""
+
+    case: Case
+    line: int
+    decision: RecipientDecision
+    differences: tuple[str, ...]
+
+
+def parse_cases(text: str, source: str) -> CaseFile:
+    """Read a file of cases.
+
+    Raises:
+        PackError: With file, line and key.
+    """
+    document = read_document(text, source)
+    model = validate(document, _CaseFileModel)
+    for index, case in enumerate(model.cases):
+        if case.name in {other.name for other in model.cases[:index]}:
+            raise document.error("two cases have this name", ("cases", index, "name"))
+    return CaseFile(document, model.base, tuple(model.cases))
+
+
+def run_cases(file: CaseFile, pack: Pack, treaties: TreatyTable) -> Iterator[CaseResult]:
+    """Run each case.
+
+    Raises:
+        PackError: A case names no rule of the pack or an unknown fact, or its indicator is not acceptable.
+    """
+    ids = {rule.id for rule in pack.rules}
+    for index, case in enumerate(file.cases):
+        if case.rule not in ids:
+            message = f"the pack has no rule {case.rule!r}{nearest(case.rule, ids)}"
+            raise file.document.error(message, ("cases", index, "rule"))
+        decision = _decide(file, index, case, pack, treaties)
+        yield CaseResult(
+            case=case,
+            line=file.document.line(("cases", index)),
+            decision=decision,
+            differences=tuple(compare(case.expect, decision)),
+        )
+
+
+def _decide(file: CaseFile, index: int, case: Case, pack: Pack, treaties: TreatyTable) -> RecipientDecision:
+    base = file.base
+    now_ms = to_milliseconds((case.at or base.at).astimezone(dt.UTC))
+    data = copy.deepcopy(base.indicator)
+    overrides: dict[str, FactValue] = {}
+    for name, value in case.given.items():
+        path = ("cases", index, "given", name)
+        if name in FACTS and FACTS[name].scope is not Scope.INDICATOR:
+            overrides[name] = _fact_value(file.document, path, name, value)
+        else:
+            _put(file.document, path, data, name, value)
+    try:
+        record = Indicator.read({"id": "00000000-0000-4000-8000-000000000000", **data}).to_wire()
+    except InputError as error:
+        raise file.document.error(
+            f"the indicator is not acceptable: {error}", ("cases", index, "given")
+        ) from None
+    return decide_one(
+        pack, treaties, record, case.recipient or base.recipient, base.authority, now_ms, overrides
+    )
+
+
+def decide_one(
+    pack: Pack,
+    treaties: TreatyTable,
+    record: Mapping[str, Any],
+    state: str,
+    authority: str,
+    now_ms: int,
+    overrides: Mapping[str, FactValue],
+) -> RecipientDecision:
+    """Decide for one recipient, with some of its facts put in by hand.
+
+    Args:
+        overrides: Recipient facts and facts of the moment in place of those looked up.
+    """
+    day = dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC).date()
+    law = DisclosureFilter(pack, treaties, day, {state: authority})
+    item = law.item_facts(record, now_ms)
+    named = any(nexus["state"] == state for nexus in record["nexus"])
+    facts, basis = law.profile(state, item["offence.codes"], named=named)
+    if "treaty_basis" in overrides:
+        basis = _basis(str(overrides["treaty_basis"]) if overrides["treaty_basis"] else None, pack, treaties)
+    changed = {**facts, "treaty_basis": basis.name, "condition_model": basis.condition_model, **overrides}
+    reasons = (Reason(RelevanceKind.NEXUS_STATED if named else RelevanceKind.NEXUS_DERIVED, "case"),)
+    return combine(state, law.findings(item, changed), basis, reasons)
+
+
+def _basis(name: str | None, pack: Pack, treaties: TreatyTable) -> TreatyBasis:
+    if name is None:
+        return TreatyBasis(None, None)
+    if name in pack.bilateral:
+        return TreatyBasis(name, pack.bilateral[name].condition_model)
+    if name in treaties.instruments:
+        return TreatyBasis(name, treaties.instruments[name].condition_model)
+    return TreatyBasis(name, ConditionModel.PRE_ACCEPT)
+
+
+def _fact_value(document: Document, path: tuple[int | str, ...], name: str, value: Any) -> FactValue:
+    if value is None:
+        return None
+    fact = FACTS[name]
+    if isinstance(value, bool):
+        value = "YES" if value else "NO"
+    if fact.kind is Kind.SEVERAL:
+        return frozenset(value)
+    if fact.values and value not in fact.values:
+        raise document.error(f"{value!r} is not a value of {name}{nearest(str(value), fact.values)}", path)
+    return value  # type: ignore[no-any-return]  # a value of the fact's closed list
+
+
+def _put(
+    document: Document, path: tuple[int | str, ...], data: dict[str, Any], name: str, value: Any
+) -> None:
+    """Set a field by its dotted name; null takes it out."""
+    *parents, last = name.split(".")
+    for parent in parents:
+        data = data.setdefault(parent, {})
+        if not isinstance(data, dict):
+            raise document.error(f"{parent} has no parts", path)
+    if value is None:
+        data.pop(last, None)
+    else:
+        data[last] = value
+
+
+def compare(expect: Expectation, decision: RecipientDecision) -> Iterator[str]:
+    """Yield what differs between expectation and decision."""
+    undecided: dict[str, list[str]] = {}
+    for entry in decision.undecided:
+        undecided.setdefault(entry.rule, []).append(entry.fact)
+    pairs: tuple[tuple[str, Any, Any], ...] = (
+        ("outcome", str(expect.outcome), str(decision.outcome)),
+        ("rules", _sorted(expect.rules), sorted(rule.id for rule in decision.rules)),
+        ("undecided", _sorted_values(expect.undecided), _sorted_values(undecided)),
+        (
+            "conditions",
+            _sorted(expect.conditions),
+            sorted(condition.code for condition in decision.conditions),
+        ),
+        ("redacted", _sorted(expect.redacted), sorted(decision.redacted)),
+        ("basis", expect.basis, decision.basis),
+        ("condition_model", expect.condition_model, decision.condition_model),
+    )
+    for name, expected, came in pairs:
+        if expected is not None and expected != came:
+            yield f"{name}: expected {expected}, got {came}"
+    if expect.approver != decision.approver:
+        yield f"approver: expected {expect.approver}, got {decision.approver}"
+    if expect.obligation != decision.obligation:
+        yield f"obligation: expected {expect.obligation}, got {decision.obligation}"
+
+
+def _sorted(names: list[str] | None) -> list[str] | None:
+    return None if names is None else sorted(names)
+
+
+def _sorted_values(lists: Mapping[str, list[str]] | None) -> dict[str, list[str]] | None:
+    return None if lists is None else {name: sorted(values) for name, values in lists.items()}

@@ -1,0 +1,257 @@
+"""The language of a pack's `when`: tests on facts, joined by and, with `any_of` for alternatives.
+
+Three-valued (Kleene): a test on an unknown fact is neither true nor false, and a conjunction is false as soon as
+one part is, whatever is unknown. That is the whole language; if a law needs more, a fact is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sharing.law.facts import FACTS, Fact, FactValue, Kind
+from sharing.model.validation import nearest
+from sharing.model.vocabulary import UNKNOWN
+
+Facts = Mapping[str, FactValue]
+
+
+class ConstraintError(ValueError):
+    """A constraint cannot be read. `path` leads to it inside `when`."""
+
+    def __init__(self, message: str, path: tuple[int | str, ...] = ()) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class Operator(StrEnum):
+    """How a test compares."""
+
+    ANY_OF = "is"
+    INCLUDES = "includes"
+    AT_LEAST = "at least"
+    BELOW = "below"
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One comparison of one fact."""
+
+    fact: str
+    operator: Operator
+    operand: frozenset[str] | float
+    negated: bool = False
+
+    def evaluate(self, facts: Facts) -> bool | None:
+        """Return whether it holds, or None when the fact is unknown."""
+        value = facts[self.fact]
+        if value is None:
+            return None
+        return self._compare(value) is not self.negated
+
+    def _compare(self, value: str | float | frozenset[str]) -> bool:
+        if isinstance(self.operand, frozenset):
+            if self.operator is Operator.INCLUDES:
+                return self.operand <= (value if isinstance(value, frozenset) else frozenset({str(value)}))
+            return (
+                not self.operand.isdisjoint(value) if isinstance(value, frozenset) else value in self.operand
+            )
+        if not isinstance(value, float | int):
+            raise TypeError(f"{self.fact} is not a number")
+        return value >= self.operand if self.operator is Operator.AT_LEAST else value < self.operand
+
+    def missing(self, facts: Facts) -> Iterator[str]:
+        """Yield the fact when it is unknown."""
+        if facts[self.fact] is None:
+            yield self.fact
+
+    def names(self) -> Iterator[str]:
+        """Yield the facts it asks for."""
+        yield self.fact
+
+    def __str__(self) -> str:
+        operand = (
+            " or ".join(sorted(self.operand)) if isinstance(self.operand, frozenset) else f"{self.operand:g}"
+        )
+        return f"{self.fact} {'not ' if self.negated else ''}{self.operator} {operand}"
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Alternatives: holds when one of them does."""
+
+    alternatives: tuple[Conjunction, ...]
+
+    def evaluate(self, facts: Facts) -> bool | None:
+        """Return whether one alternative holds; None when none does and one is undecided."""
+        found: bool | None = False
+        for alternative in self.alternatives:
+            held = alternative.evaluate(facts)
+            if held:
+                return True
+            if held is None:
+                found = None
+        return found
+
+    def missing(self, facts: Facts) -> Iterator[str]:
+        """Yield the unknown facts of undecided alternatives."""
+        for alternative in self.alternatives:
+            if alternative.evaluate(facts) is None:
+                yield from alternative.missing(facts)
+
+    def names(self) -> Iterator[str]:
+        """Yield the facts it asks for."""
+        for alternative in self.alternatives:
+            yield from alternative.names()
+
+    def __str__(self) -> str:
+        return "one of: " + "; or ".join(f"({alternative})" for alternative in self.alternatives)
+
+
+@dataclass(frozen=True, slots=True)
+class Conjunction:
+    """Parts that must all hold. Empty holds always."""
+
+    parts: tuple[Test | AnyOf, ...]
+
+    def evaluate(self, facts: Facts) -> bool | None:
+        """Return whether all parts hold; False as soon as one does not, else None when one is undecided."""
+        held: bool | None = True
+        for part in self.parts:
+            one = part.evaluate(facts)
+            if one is False:
+                return False
+            if one is None:
+                held = None
+        return held
+
+    def missing(self, facts: Facts) -> Iterator[str]:
+        """Yield the unknown facts of its undecided parts."""
+        for part in self.parts:
+            if part.evaluate(facts) is None:
+                yield from part.missing(facts)
+
+    def names(self) -> Iterator[str]:
+        """Yield the facts it asks for."""
+        for part in self.parts:
+            yield from part.names()
+
+    def __str__(self) -> str:
+        return " and ".join(str(part) for part in self.parts) or "always"
+
+
+def read_conjunction(when: Any, instruments: Iterable[str]) -> Conjunction:
+    """Read a `when`.
+
+    Args:
+        when: A mapping of fact to constraint, as YAML gives it.
+        instruments: Names of treaties that may be asked for, bilateral ones included.
+
+    Raises:
+        ConstraintError: With the path inside `when`, what was expected and the nearest known name.
+    """
+    if not isinstance(when, dict):
+        raise ConstraintError("must map facts to constraints")
+    known = frozenset(instruments)
+    parts: list[Test | AnyOf] = []
+    for name, constraint in when.items():
+        try:
+            if name == "any_of":
+                parts.append(_read_any_of(constraint, known))
+            else:
+                parts.extend(_read_tests(_fact(name), constraint, known, negated=False))
+        except ConstraintError as error:
+            raise ConstraintError(str(error), (name, *error.path)) from None
+    return Conjunction(tuple(parts))
+
+
+def _fact(name: str) -> Fact:
+    if name not in FACTS:
+        raise ConstraintError(f"unknown fact{nearest(name, FACTS)}")
+    return FACTS[name]
+
+
+def _read_any_of(alternatives: Any, known: frozenset[str]) -> AnyOf:
+    if not isinstance(alternatives, list) or not alternatives:
+        raise ConstraintError("must be a list of alternatives, each a mapping of fact to constraint")
+    read = []
+    for index, alternative in enumerate(alternatives):
+        try:
+            read.append(read_conjunction(alternative, known))
+        except ConstraintError as error:
+            raise ConstraintError(str(error), (index, *error.path)) from None
+        if not read[-1].parts:
+            raise ConstraintError("an empty alternative always holds; leave the any_of out", (index,))
+    return AnyOf(tuple(read))
+
+
+def _read_tests(fact: Fact, constraint: Any, known: frozenset[str], *, negated: bool) -> Iterator[Test]:
+    if not isinstance(constraint, dict):
+        yield Test(fact.name, Operator.ANY_OF, _members(fact, constraint, known), negated)
+        return
+    if not constraint:
+        raise ConstraintError("an empty constraint asks nothing")
+    for operator, operand in constraint.items():
+        match operator:
+            case "not" if not negated:
+                if isinstance(operand, dict) and len(operand) != 1:
+                    raise ConstraintError("takes a value, a list, or one constraint", ("not",))
+                yield from _read_tests(fact, operand, known, negated=True)
+            case "at_least":
+                yield Test(fact.name, Operator.AT_LEAST, _number(fact, operand), negated)
+            case "below":
+                yield Test(fact.name, Operator.BELOW, _number(fact, operand), negated)
+            case "includes":
+                if fact.kind is not Kind.SEVERAL:
+                    raise ConstraintError(f"{fact.name} has one value: name it without includes")
+                yield Test(fact.name, Operator.INCLUDES, _members(fact, operand, known), negated)
+            case _:
+                names = ("not", "at_least", "below", "includes")
+                raise ConstraintError(
+                    f"unknown constraint {operator!r}{nearest(operator, names)}; known: {', '.join(names)}"
+                )
+
+
+def _number(fact: Fact, operand: Any) -> float:
+    if fact.kind is not Kind.NUMBER:
+        raise ConstraintError(f"{fact.name} is not a number")
+    if isinstance(operand, bool) or not isinstance(operand, int | float):
+        raise ConstraintError("must be a number")
+    return float(operand)
+
+
+def _members(fact: Fact, operand: Any, known: frozenset[str]) -> frozenset[str]:
+    if fact.kind is Kind.NUMBER:
+        raise ConstraintError("is a number: use at_least or below")
+    values = operand if isinstance(operand, list) else [operand]
+    if not values:
+        raise ConstraintError("an empty list holds never")
+    return frozenset(_member(fact, value, known) for value in values)
+
+
+def _member(fact: Fact, value: Any, known: frozenset[str]) -> str:
+    if fact.tristate and isinstance(value, bool):
+        return "YES" if value else "NO"
+    if value is None or value == UNKNOWN:
+        raise ConstraintError("a rule cannot ask for UNKNOWN: an unknown fact leaves it undecided")
+    allowed = _allowed(fact, known)
+    name = "GB" if value == "UK" and "GB" in allowed else value
+    if not isinstance(name, str) or name not in allowed:
+        expected = "true or false" if fact.tristate else f"one of {', '.join(sorted(allowed))}"
+        expected = expected if len(expected) < 400 else "one of its closed list"  # noqa: PLR2004 a line of text
+        raise ConstraintError(
+            f"{value!r} is not a value of {fact.name}: {expected}{nearest(str(value), allowed)}"
+        )
+    return name
+
+
+def _allowed(fact: Fact, known: frozenset[str]) -> frozenset[str]:
+    match fact.name:
+        case "recipient.treaties":
+            return known
+        case "treaty_basis":
+            return known | {"NONE"}
+        case _:
+            return fact.values

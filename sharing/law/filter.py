@@ -1,0 +1,202 @@
+"""The domestic-law disclosure filter: one pack, on one day, with one version of the directory.
+
+A decision depends only on the facts that the pack asks for, on why each State is considered, and on the
+directory; so it is remembered under exactly those. The memo changes no result: a filter with an empty memo
+decides the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sharing.law.combine import Finding, combine
+from sharing.law.constraints import Operator, Test
+from sharing.law.facts import FACTS, Fact, FactValue, Record, Scope
+from sharing.law.pack import Pack, Rule
+from sharing.law.recipients import TreatyBasis, choose_basis, recipient_facts
+from sharing.law.treaties import TreatyTable
+from sharing.model.audience import Audience
+from sharing.model.decision import Reason, RecipientDecision, Verdict
+from sharing.model.vocabulary import Effect, RelevanceKind
+
+MEMO_ENTRIES_MAX = 200_000
+"""A bound against a flood of distinct items; the memo is then begun anew."""
+
+
+@dataclass(slots=True)
+class DisclosureFilter:
+    """Decides under one pack on one day.
+
+    Attributes:
+        pack: The providing State's law.
+        treaties: Who is bound by what.
+        day: The UTC day whose law applies.
+        authorities: State to the kind of its receiving authority, from the directory.
+        rule_errors: How often the evaluation of each rule failed; such a rule withholds.
+    """
+
+    pack: Pack
+    treaties: TreatyTable
+    day: dt.date
+    authorities: Mapping[str, str]
+    rule_errors: dict[str, int] = field(default_factory=dict)
+    _rules: tuple[Rule, ...] = field(init=False)
+    _reads: tuple[Fact, ...] = field(init=False)
+    _getters: tuple[Any, ...] = field(init=False)
+    _memo: dict[Hashable, Verdict] = field(init=False, default_factory=dict)
+    _profiles: dict[Hashable, tuple[dict[str, FactValue], TreatyBasis]] = field(
+        init=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        self._rules = self.pack.rules_on(self.day)
+        asked = {name for rule in self._rules for name in rule.when.names()}
+        # Dual criminality is looked up by the offence codes, so these are always read.
+        asked |= {"offence.codes"}
+        self._reads = tuple(
+            fact for fact in FACTS.values() if fact.scope is Scope.INDICATOR and fact.name in asked
+        )
+        self._getters = tuple(fact.read for fact in self._reads)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the indicator facts that a decision depends on."""
+        return tuple(fact.name for fact in self._reads)
+
+    def decide(self, record: Record, audience: Audience, now_ms: int) -> Verdict:
+        """Decide for every considered State.
+
+        Args:
+            record: The indicator's record.
+            audience: The States to consider, and why; the agency's named ones are those with a stated nexus.
+            now_ms: The instant, in UTC milliseconds; its day must be the filter's.
+
+        Returns:
+            What each considered State gets, obliged ones included. Alike items share one verdict.
+        """
+        key = (tuple([read(record, now_ms) for read in self._getters]), audience)
+        decided = self._memo.get(key)
+        if decided is None:
+            decided = self._decide(key[0], audience)
+            if len(self._memo) >= MEMO_ENTRIES_MAX:
+                self._memo.clear()
+            self._memo[key] = decided
+        return decided
+
+    def item_facts(self, record: Record, now_ms: int) -> dict[str, FactValue]:
+        """Return the indicator facts that the pack asks for."""
+        return self._interpret([read(record, now_ms) for read in self._getters])
+
+    def findings(self, item: Mapping[str, FactValue], recipient: Mapping[str, FactValue]) -> list[Finding]:
+        """Return the rules that hold or cannot be decided for one recipient, in the order of their ids."""
+        return self._examine(self._rules, {**item, **recipient})
+
+    def profile(
+        self, state: str, codes: FactValue, *, named: bool
+    ) -> tuple[dict[str, FactValue], TreatyBasis]:
+        """Return the facts about one recipient, and the treaty basis."""
+        key = (state, codes, named)
+        found = self._profiles.get(key)
+        if found is None:
+            facts = recipient_facts(
+                self.pack,
+                self.treaties,
+                self.day,
+                state,
+                authority=self.authorities.get(state),
+                named=named,
+                codes=codes if isinstance(codes, frozenset) else None,
+            )
+            basis, _ = choose_basis(self.pack, self.treaties, state, self.day)
+            found = self._profiles[key] = (facts, basis)
+        return found
+
+    def _interpret(self, raw: Sequence[Hashable]) -> dict[str, FactValue]:
+        return {fact.name: fact.interpret(value) for fact, value in zip(self._reads, raw, strict=True)}
+
+    def _decide(self, raw: Sequence[Hashable], audience: Audience) -> Verdict:
+        item = self._interpret(raw)
+        # Rules that the item alone rules out are out for every recipient.
+        candidates = [rule for rule in self._rules if not _excluded(rule, item)]
+        considered = {state: reasons for state, reasons in audience.states if state != self.pack.state}
+        for state, reason in self._obliged(candidates, item, considered):
+            considered[state] = (*considered.get(state, ()), reason)
+        names = _recipient_names(candidates)
+        alike: dict[Hashable, RecipientDecision] = {}
+        decisions = []
+        for state in sorted(considered):
+            reasons = considered[state]
+            named = any(reason.kind is RelevanceKind.NEXUS_STATED for reason in reasons)
+            facts, basis = self.profile(state, item["offence.codes"], named=named)
+            asked = tuple(facts[name] for name in names)
+            model = alike.get((asked, basis))
+            if model is None:
+                findings = self._examine(candidates, {**item, **facts})
+                model = alike[(asked, basis)] = combine(state, findings, basis, reasons)
+            decisions.append(replace(model, state=state, relevance=reasons))
+        return Verdict.of(tuple(decisions))
+
+    def _examine(self, rules: Sequence[Rule], facts: Mapping[str, FactValue]) -> list[Finding]:
+        findings = []
+        for rule in rules:
+            try:
+                held = rule.when.evaluate(facts)
+                missing = tuple(dict.fromkeys(rule.when.missing(facts))) if held is None else ()
+            except Exception:  # noqa: BLE001 whatever failed, a rule that failed withholds
+                self.rule_errors[rule.id] = self.rule_errors.get(rule.id, 0) + 1
+                held, missing = None, ("error",)
+            if held is not False:
+                findings.append(Finding(rule, held, missing))
+        return findings
+
+    def _obliged(
+        self, rules: Sequence[Rule], item: Mapping[str, FactValue], considered: Mapping[str, Any]
+    ) -> list[tuple[str, Reason]]:
+        """Return the States that a rule obliges to send to by name, where nothing else made them relevant."""
+        found = []
+        for rule in rules:
+            for state in named_states(rule):
+                if state in considered or state == self.pack.state:
+                    continue
+                facts, _ = self.profile(state, item["offence.codes"], named=False)
+                if any(finding.held for finding in self._examine([rule], {**item, **facts})):
+                    found.append((state, Reason(RelevanceKind.OBLIGATION, rule.id)))
+        return found
+
+
+def _recipient_names(rules: Sequence[Rule]) -> list[str]:
+    """Return the facts about a recipient or the moment that some rules ask for."""
+    return sorted(
+        {name for rule in rules for name in rule.when.names() if FACTS[name].scope is not Scope.INDICATOR}
+    )
+
+
+def _excluded(rule: Rule, item: Mapping[str, FactValue]) -> bool:
+    """Return whether a test on the item alone rules the rule out; one that fails to evaluate does not."""
+    for part in rule.when.parts:
+        if isinstance(part, Test) and part.fact in item:
+            try:
+                if part.evaluate(item) is False:
+                    return True
+            except TypeError:
+                continue  # examined again, and counted, for each recipient
+    return False
+
+
+def named_states(rule: Rule) -> tuple[str, ...]:
+    """Return the States that an OBLIGE rule names: only such a rule brings a State into consideration by itself."""
+    if rule.effect is not Effect.OBLIGE:
+        return ()
+    for part in rule.when.parts:
+        if (
+            isinstance(part, Test)
+            and part.fact == "recipient.state"
+            and part.operator is Operator.ANY_OF
+            and not part.negated
+            and isinstance(part.operand, frozenset)
+        ):
+            return tuple(sorted(part.operand))
+    return ()

@@ -1,0 +1,122 @@
+"""The law on the shelf: shipped packs, the treaty table and the common rules, and packs in a folder of a user's own.
+
+The only place that reads law from files; `sharing.law` is given texts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from sharing.errors import InputError, PackError
+from sharing.law.cases import CaseFile, parse_cases
+from sharing.law.pack import CommonRules, Pack, parse_common, parse_pack
+from sharing.law.treaties import TreatyTable, parse_treaties
+from sharing.model.countries import normalise_country
+from sharing.model.validation import nearest
+
+_SHELF = files("sharing.law")
+_NOT_PACKS = ("common",)
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """A pack with what it stands on."""
+
+    pack: Pack
+    treaties: TreatyTable
+
+
+def read_text(place: Traversable | Path) -> str:
+    """Return a file's text.
+
+    Raises:
+        PackError: It does not exist, cannot be read, or is not UTF-8.
+    """
+    try:
+        return place.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise PackError("is not UTF-8 text", source=place.name) from None
+    except OSError as error:
+        raise PackError(f"cannot be read: {error.strerror}", source=place.name) from None
+
+
+@cache
+def treaties() -> TreatyTable:
+    """Return the shipped treaty table."""
+    return parse_treaties(read_text(_SHELF / "treaties.yaml"), "treaties.yaml")
+
+
+@cache
+def common_rules() -> CommonRules:
+    """Return the rules that stand under every pack."""
+    return parse_common(read_text(_SHELF / "packs" / "common.yaml"), "common.yaml", treaties())
+
+
+def shipped_states() -> tuple[str, ...]:
+    """Return the States whose packs are shipped."""
+    names = (
+        entry.name.removesuffix(".yaml")
+        for entry in (_SHELF / "packs").iterdir()
+        if entry.name.endswith(".yaml") and not entry.name.endswith(".cases.yaml")
+    )
+    return tuple(sorted(name.upper() for name in names if name not in _NOT_PACKS))
+
+
+def find_law(state: str, folder: Path | None = None) -> Law:
+    """Return the law of a State: from a folder of packs, else from those shipped.
+
+    Args:
+        state: Country code.
+        folder: A folder with `<st>.yaml`; when given, the shipped packs are not looked at.
+
+    Raises:
+        InputError: No pack is there for that State.
+        PackError: The pack is unsound.
+    """
+    code = state.upper() if state.upper() == "EU" else normalise_country(state)
+    place = (folder if folder is not None else _SHELF / "packs") / f"{code.lower()}.yaml"
+    if not place.is_file():
+        known = (
+            shipped_states() if folder is None else tuple(sorted(p.stem.upper() for p in _packs_in(folder)))
+        )
+        raise InputError(
+            f"there is no law pack for {code}; there are {', '.join(known) or 'none'}{nearest(code, known)}"
+        )
+    return read_law(place)
+
+
+def read_law(place: Traversable | Path) -> Law:
+    """Return the law in a pack file.
+
+    Raises:
+        PackError: The pack is unsound.
+    """
+    return Law(parse_pack(read_text(place), place.name, treaties(), common_rules()), treaties())
+
+
+def read_cases(place: Traversable | Path) -> CaseFile | None:
+    """Return the cases beside a pack file, or None when there are none."""
+    name = place.name.removesuffix(".yaml") + ".cases.yaml"
+    beside = place.with_name(name) if isinstance(place, Path) else _SHELF / "packs" / name
+    return parse_cases(read_text(beside), name) if beside.is_file() else None
+
+
+def pack_files(folder: Path | None = None) -> tuple[Traversable | Path, ...]:
+    """Return the pack files of a folder, or those shipped, in the order of their names."""
+    if folder is not None:
+        return tuple(_packs_in(folder))
+    return tuple(_SHELF / "packs" / f"{state.lower()}.yaml" for state in shipped_states())
+
+
+def _packs_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder of packs")
+    return sorted(
+        path
+        for path in folder.glob("*.yaml")
+        if not path.name.endswith(".cases.yaml") and path.stem not in _NOT_PACKS
+    )

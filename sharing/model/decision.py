@@ -1,0 +1,138 @@
+"""A decision as a value: what each considered State gets, by which rules, and why it was considered.
+
+Same indicator, same pack, same directory, same instant: the same value and the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sharing.model.times import format_time
+from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, Outcome, RelevanceKind
+
+_OPENNESS = tuple(Outcome)  # declared from the most open to the most closed
+
+
+@dataclass(frozen=True, slots=True)
+class PackReference:
+    """The law that was applied: a pack's State, version and SHA-256."""
+
+    state: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleReference:
+    """A rule that made an outcome."""
+
+    id: str
+    citation: str
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class UndecidedRule:
+    """A rule that could not be decided, and the fact that is missing (or `error`, where evaluation failed)."""
+
+    rule: str
+    fact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What the receiving State is bound to. `code` is the id of the rule that asks for it."""
+
+    code: str
+    kind: ConditionKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a State is considered. `detail` may be content; it stays in the providing State or is sealed."""
+
+    kind: RelevanceKind
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientDecision:
+    """What one State gets.
+
+    Attributes:
+        basis: The treaty basis, or None where no common treaty is known.
+        rules: The rules that made the outcome.
+        approver: Role of the human who must approve, for HOLD.
+        obligation: A rule obliges to send; it does not open what another rule closes.
+        redacted: Fields of the notice's content that the law takes out.
+    """
+
+    state: str
+    outcome: Outcome
+    basis: str | None
+    condition_model: ConditionModel | None
+    rules: tuple[RuleReference, ...]
+    undecided: tuple[UndecidedRule, ...]
+    conditions: tuple[Condition, ...]
+    approver: str | None
+    obligation: bool
+    relevance: tuple[Reason, ...]
+    redacted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """What the law says of all items that are alike in every fact it asks for. Compared by identity.
+
+    Attributes:
+        recipients: In the order of the States' codes.
+        outcome: Under what such an item counts: the most open of its recipients' outcomes.
+    """
+
+    recipients: tuple[RecipientDecision, ...]
+    outcome: Outcome
+
+    @classmethod
+    def of(cls, recipients: tuple[RecipientDecision, ...]) -> Verdict:
+        """Return the verdict with these recipients."""
+        return cls(recipients, most_open(recipient.outcome for recipient in recipients))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The minutes of the filter for one indicator. `decided_at` is in UTC milliseconds."""
+
+    indicator_id: str
+    version: int
+    decided_at: int
+    state: str
+    pack: PackReference
+    directory_version: int
+    recipients: tuple[RecipientDecision, ...]
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the record that the Avro schema `Decision` describes."""
+        return asdict(self)
+
+    def to_json(self) -> str:
+        """Return the JSON form, one line, with keys in the order of the contract."""
+        data = asdict(self)
+        ordered = {
+            "indicator_id": data["indicator_id"],
+            "version": data["version"],
+            "state": data["state"],
+            "pack": data["pack"],
+            "directory_version": data["directory_version"],
+            "decided_at": format_time(self.decided_at),
+            "recipients": data["recipients"],
+        }
+        return json.dumps(ordered, ensure_ascii=False, separators=(",", ":"))
+
+
+def most_open(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return the most open of some outcomes; nobody considered is WITHHOLD."""
+    return min(outcomes, key=_OPENNESS.index, default=Outcome.WITHHOLD)

@@ -1,0 +1,74 @@
+"""Turns pydantic's findings into one sentence for a person: which field, what is wrong, the nearest known name.
+
+No sentence repeats an input: it may be content, and sentences end up in logs and quarantine records.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel
+
+from sharing.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pydantic import ValidationError
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ", did you mean …?" for the nearest of the known names, or an empty string."""
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def dotted(loc: Sequence[int | str]) -> str:
+    """Return a field's place as in the JSON form: ("nexus", 0, "state") is "nexus[0].state"."""
+    text = ""
+    for part in loc:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def field_names(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
+    """Return the names known at a place of a model, for a suggestion."""
+    current: Any = model
+    for part in loc:
+        if isinstance(part, str) and isinstance(current, type) and issubclass(current, BaseModel):
+            field = current.model_fields.get(part)
+            current = _inner_model(field.annotation) if field else None
+    is_model = isinstance(current, type) and issubclass(current, BaseModel)
+    return list(current.model_fields) if is_model else []
+
+
+def _inner_model(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for arg in get_args(annotation) if (found := _inner_model(arg)) is not None), None)
+
+
+def describe(finding: Mapping[str, Any], model: type[BaseModel]) -> tuple[str, str]:
+    """Return (field, sentence) for one finding of `ValidationError.errors()`."""
+    loc = finding["loc"]
+    field = dotted(loc)
+    match finding["type"]:
+        case "extra_forbidden":
+            return field, f"unknown field{nearest(str(loc[-1]), field_names(model, loc[:-1]))}"
+        case "missing":
+            return field, "is missing, and is required"
+        case "value_error":
+            return field, str(finding["ctx"]["error"])
+        case _:
+            return field, str(finding["msg"])
+
+
+def input_error(error: ValidationError, model: type[BaseModel], *, place: str = "") -> InputError:
+    """Return one InputError for all findings; its `field` is the first one's."""
+    described = [
+        describe(finding, model)
+        for finding in error.errors(include_url=False)  # the inputs stay in here
+    ]
+    text = "; ".join(f"{field}: {sentence}" if field else sentence for field, sentence in described)
+    return InputError(text, field=described[0][0], place=place)

@@ -1,0 +1,242 @@
+"""The closed lists of the field: what an indicator, a recipient or a decision may say.
+
+Names are those of the JSON form, of the Avro enums and of the law packs alike. Sources: STIX 2.1 and MISP for
+marks and types, Europol's handling and evaluation codes, the Admiralty system, the UN and Budapest cybercrime
+conventions for offences. `UNKNOWN` is a value, distinct from every other; where a list has it, a missing fact
+is `UNKNOWN`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+UNKNOWN = "UNKNOWN"
+
+
+class Tristate(StrEnum):
+    """An answer. UNKNOWN is never NO."""
+
+    YES = "YES"
+    NO = "NO"
+    UNKNOWN = "UNKNOWN"
+
+
+class Action(StrEnum):
+    """What an agency does with an indicator."""
+
+    PUBLISH = "PUBLISH"
+    SUPERSEDE = "SUPERSEDE"
+    WITHDRAW = "WITHDRAW"
+
+
+class Form(StrEnum):
+    """Information, evidence, and the mere existence of a holding are three different things."""
+
+    INFORMATION = "INFORMATION"
+    EVIDENCE = "EVIDENCE"
+    EXISTENCE = "EXISTENCE"
+    UNKNOWN = "UNKNOWN"
+
+
+class Authority(StrEnum):
+    """Kind of competent authority."""
+
+    POLICE = "POLICE"
+    PROSECUTOR = "PROSECUTOR"
+    COURT = "COURT"
+    CUSTOMS = "CUSTOMS"
+    FIU = "FIU"
+    TAX = "TAX"
+    INTELLIGENCE = "INTELLIGENCE"
+    OTHER = "OTHER"
+    UNKNOWN = "UNKNOWN"
+
+
+class Collection(StrEnum):
+    """How the information was obtained: the coercive power behind it."""
+
+    OPEN_SOURCE = "OPEN_SOURCE"
+    VOLUNTARY = "VOLUNTARY"
+    SEARCH = "SEARCH"
+    SUBSCRIBER_DATA = "SUBSCRIBER_DATA"
+    TRAFFIC_DATA = "TRAFFIC_DATA"
+    CONTENT_DATA = "CONTENT_DATA"
+    INTERCEPTION = "INTERCEPTION"
+    GRAND_JURY = "GRAND_JURY"
+    FIU_REPORT = "FIU_REPORT"
+    TAX_RECORD = "TAX_RECORD"
+    TRADE_CONTROL = "TRADE_CONTROL"
+    UNDERCOVER = "UNDERCOVER"
+    FOREIGN_STATE = "FOREIGN_STATE"
+    UNKNOWN = "UNKNOWN"
+
+
+class SubjectClass(StrEnum):
+    """Class of data subject (Directive (EU) 2016/680 art. 6)."""
+
+    SUSPECT = "SUSPECT"
+    CONVICTED = "CONVICTED"
+    VICTIM = "VICTIM"
+    OTHER = "OTHER"
+    NONE = "NONE"
+    UNKNOWN = "UNKNOWN"
+
+
+class Assertion(StrEnum):
+    """Fact or personal assessment (Directive (EU) 2016/680 art. 7)."""
+
+    FACT = "FACT"
+    ASSESSMENT = "ASSESSMENT"
+    UNKNOWN = "UNKNOWN"
+
+
+class Handling(StrEnum):
+    """Europol handling codes."""
+
+    H0 = "H0"
+    H1 = "H1"
+    H2 = "H2"
+    H3 = "H3"
+
+
+class Tlp(StrEnum):
+    """Traffic Light Protocol 2.0 (FIRST)."""
+
+    CLEAR = "CLEAR"
+    GREEN = "GREEN"
+    AMBER = "AMBER"
+    AMBER_STRICT = "AMBER+STRICT"
+    RED = "RED"
+
+
+class Pap(StrEnum):
+    """Permissible Actions Protocol."""
+
+    CLEAR = "CLEAR"
+    GREEN = "GREEN"
+    AMBER = "AMBER"
+    RED = "RED"
+
+
+class Purpose(StrEnum):
+    """Purpose of processing."""
+
+    PREVENTION = "PREVENTION"
+    DETECTION = "DETECTION"
+    INVESTIGATION = "INVESTIGATION"
+    PROSECUTION = "PROSECUTION"
+    EXECUTION = "EXECUTION"
+    PUBLIC_SECURITY = "PUBLIC_SECURITY"
+    UNKNOWN = "UNKNOWN"
+
+
+class Urgency(StrEnum):
+    """EMERGENCY is a significant and imminent risk to life or safety."""
+
+    ORDINARY = "ORDINARY"
+    URGENT = "URGENT"
+    EMERGENCY = "EMERGENCY"
+    UNKNOWN = "UNKNOWN"
+
+
+class Character(StrEnum):
+    """Matters that bar or restrict cooperation."""
+
+    POLITICAL = "POLITICAL"
+    MILITARY = "MILITARY"
+    RELIGIOUS = "RELIGIOUS"
+    RACIAL = "RACIAL"
+
+
+class OffenceCode(StrEnum):
+    """Legal offence codes: article of the UN convention / of the Budapest Convention."""
+
+    ILLEGAL_ACCESS = "ILLEGAL_ACCESS"  # 7 / 2
+    ILLEGAL_INTERCEPTION = "ILLEGAL_INTERCEPTION"  # 8 / 3
+    DATA_INTERFERENCE = "DATA_INTERFERENCE"  # 9 / 4
+    SYSTEM_INTERFERENCE = "SYSTEM_INTERFERENCE"  # 10 / 5
+    MISUSE_OF_DEVICES = "MISUSE_OF_DEVICES"  # 11 / 6
+    ICT_FORGERY = "ICT_FORGERY"  # 12 / 7
+    ICT_FRAUD_THEFT = "ICT_FRAUD_THEFT"  # 13 / 8
+    CHILD_ABUSE_MATERIAL = "CHILD_ABUSE_MATERIAL"  # 14 / 9
+    CHILD_SOLICITATION = "CHILD_SOLICITATION"  # 15 / -
+    INTIMATE_IMAGES = "INTIMATE_IMAGES"  # 16 / -
+    LAUNDERING = "LAUNDERING"  # 17 / -
+    COPYRIGHT = "COPYRIGHT"  # - / 10
+    OTHER_SERIOUS_CRIME = "OTHER_SERIOUS_CRIME"  # at least four years
+
+
+class OffenceModifier(StrEnum):
+    """Forms of participation: article of the UN convention / of the Budapest Convention."""
+
+    ATTEMPT_OR_PARTICIPATION = "ATTEMPT_OR_PARTICIPATION"  # 19 / 11
+    LEGAL_PERSON = "LEGAL_PERSON"  # 18 / 12
+
+
+class SourceGrade(StrEnum):
+    """Europol 4x4: reliability of the source."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+    X = "X"
+
+
+class ConditionModel(StrEnum):
+    """When conditions bind: accepted before content (Budapest art. 26), or attached to it (UNCAC art. 46(5))."""
+
+    PRE_ACCEPT = "PRE_ACCEPT"
+    ATTACHED_BINDING = "ATTACHED_BINDING"
+
+
+class ConditionKind(StrEnum):
+    """What a condition restricts."""
+
+    CONFIDENTIALITY = "CONFIDENTIALITY"
+    PURPOSE = "PURPOSE"
+    NO_EVIDENCE = "NO_EVIDENCE"
+    ONWARD_CONSENT = "ONWARD_CONSENT"
+    RETENTION = "RETENTION"
+    DELETE_OR_CORRECT = "DELETE_OR_CORRECT"
+    REPORT_USE = "REPORT_USE"
+    HANDLING = "HANDLING"
+    OTHER = "OTHER"
+
+
+class Effect(StrEnum):
+    """What a rule does when it applies. The first five are in order of precedence; the last two ride along."""
+
+    DENY = "DENY"
+    APPROVAL = "APPROVAL"
+    REDACT = "REDACT"
+    CONDITION = "CONDITION"
+    PERMIT = "PERMIT"
+    OBLIGE = "OBLIGE"
+    RECORD = "RECORD"
+
+
+class Outcome(StrEnum):
+    """What one State gets, from the most open to the most closed."""
+
+    DISCLOSE = "DISCLOSE"
+    OFFER = "OFFER"
+    HOLD = "HOLD"
+    WITHHOLD = "WITHHOLD"
+
+
+class RelevanceKind(StrEnum):
+    """Why a State is considered."""
+
+    NEXUS_STATED = "NEXUS_STATED"
+    NEXUS_DERIVED = "NEXUS_DERIVED"
+    INTEREST = "INTEREST"
+    OBLIGATION = "OBLIGATION"
+    MATCH = "MATCH"
+
+
+class NoticeKind(StrEnum):
+    """What a notice does to the item at the receiving State."""
+
+    ITEM = "ITEM"
+    CORRECTION = "CORRECTION"
+    RECALL = "RECALL"
