@@ -1,0 +1,402 @@
+"""The dated treaty table: what the shipped file says, and how a broken one is refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from importlib import resources
+
+import pytest
+
+from sharing.documents import read_document
+from sharing.errors import PackError
+from sharing.law.treaties import Instrument, Period, TreatyTable, parse_treaties
+from sharing.model.countries import COUNTRIES
+from sharing.model.vocabulary import ConditionModel
+
+TEXT = resources.files("sharing.law").joinpath("treaties.yaml").read_text(encoding="utf-8")
+TODAY = dt.date(2026, 11, 25)
+DAYS = [dt.date(1900, 1, 1), dt.date(2004, 7, 1), TODAY, dt.date(2100, 1, 1), dt.date.max]
+LOOKED_UP = ("BUDAPEST", "UNCAC", "UNTOC")
+
+GROUPS = {
+    "Council of Europe": (
+        "AD AL AM AT AZ BA BE BG CH CY CZ DE DK EE ES FI FR GB GE GR HR HU IE IS IT LI LT LU LV MC MD ME MK "
+        "MT NL NO PL PT RO RS SE SI SK SM TR UA"
+    ),
+    "G20": "AR AU BR CA CN DE FR GB ID IN IT JP KR MX RU SA TR US ZA",
+    "Five Eyes": "AU CA GB NZ US",
+    "ASEAN": "BN ID KH LA MM MY PH SG TH TL VN",
+}
+
+SMALL = """\
+title: A small table
+consolidated_at: 2026-01-01
+instruments:
+  OLD:
+    title: A convention
+    article: art. 26
+    condition_model: PRE_ACCEPT
+    in_force: 2004-07-01
+    source: K
+    verified: false
+    parties: {CH: 2012-01-01, GB: {from: 2011-09-01, to: 2020-12-31}, US: 2003-01-01}
+  NEW:
+    title: One that is not in force
+    article: art. 40
+    condition_model: ATTACHED_BINDING
+    in_force: null
+    source: K
+    verified: false
+    parties: {CH: 2005-01-01, FR: 2005-01-01, US: 2005-01-01}
+memberships:
+  EU:
+    source: K
+    verified: false
+    members: {FR: 1958-01-01}
+  SCHENGEN:
+    source: K
+    verified: false
+    note: nothing
+    members: {CH: 2008-12-12}
+"""
+
+
+@pytest.fixture(scope="module")
+def table() -> TreatyTable:
+    return parse_treaties(TEXT, "treaties.yaml")
+
+
+def small() -> TreatyTable:
+    return parse_treaties(SMALL, "small.yaml")
+
+
+def broken(old: str, new: str) -> PackError:
+    """Return the error of the small table with one thing changed."""
+    assert SMALL.count(old) >= 1
+    with pytest.raises(PackError) as caught:
+        parse_treaties(SMALL.replace(old, new, 1), "small.yaml")
+    return caught.value
+
+
+# --- Periods ---
+
+
+def test_a_period_includes_both_its_days() -> None:
+    period = Period(dt.date(2020, 1, 10), dt.date(2020, 1, 20))
+    assert not period.holds(dt.date(2020, 1, 9))
+    assert period.holds(dt.date(2020, 1, 10))
+    assert period.holds(dt.date(2020, 1, 20))
+    assert not period.holds(dt.date(2020, 1, 21))
+
+
+def test_a_period_without_an_end_stays_open() -> None:
+    assert Period(dt.date(2020, 1, 10)).holds(dt.date.max)
+    assert not Period(dt.date(2020, 1, 10)).holds(dt.date(2020, 1, 9))
+
+
+def test_a_period_of_one_day_is_a_period() -> None:
+    error_free = parse_treaties(SMALL.replace("to: 2020-12-31", "to: 2011-09-01"), "small.yaml")
+    period = error_free.instruments["OLD"].parties["GB"]
+    assert period.holds(dt.date(2011, 9, 1))
+    assert not period.holds(dt.date(2011, 9, 2))
+
+
+@pytest.mark.parametrize(
+    ("other", "shared"),
+    [
+        (Period(dt.date(2020, 1, 20), dt.date(2020, 2, 1)), True),  # the last day is shared
+        (Period(dt.date(2020, 1, 21), dt.date(2020, 2, 1)), False),
+        (Period(dt.date(2019, 1, 1), dt.date(2020, 1, 10)), True),  # the first day is shared
+        (Period(dt.date(2019, 1, 1), dt.date(2020, 1, 9)), False),
+        (Period(dt.date(2019, 1, 1)), True),
+        (Period(dt.date(2020, 1, 21)), False),
+    ],
+)
+def test_periods_overlap_when_they_share_a_day(other: Period, shared: bool) -> None:
+    period = Period(dt.date(2020, 1, 10), dt.date(2020, 1, 20))
+    assert period.overlaps(other) is shared
+    assert other.overlaps(period) is shared
+
+
+# --- What binds whom ---
+
+
+def test_an_instrument_binds_from_its_own_entry_into_force() -> None:
+    old = small().instruments["OLD"]
+    assert not old.binds("US", dt.date(2004, 6, 30))  # a Party before the instrument was in force
+    assert old.binds("US", dt.date(2004, 7, 1))
+
+
+def test_an_instrument_binds_a_state_on_its_days_only() -> None:
+    old = small().instruments["OLD"]
+    assert [old.binds("GB", day) for day in (dt.date(2011, 8, 31), dt.date(2011, 9, 1))] == [False, True]
+    assert [old.binds("GB", day) for day in (dt.date(2020, 12, 31), dt.date(2021, 1, 1))] == [True, False]
+    assert not old.binds("FR", TODAY)
+
+
+def test_an_instrument_that_is_not_in_force_binds_nobody_whatever_its_list_says() -> None:
+    new = small().instruments["NEW"]
+    assert new.parties
+    assert not any(new.binds(state, day) for state in new.parties for day in DAYS)
+    assert small().common("CH", "US", TODAY) == frozenset({"OLD"})
+
+
+def test_two_states_that_were_looked_up_may_have_no_common_treaty() -> None:
+    assert small().common("CH", "FR", TODAY) == frozenset()
+
+
+def test_a_state_that_stands_nowhere_is_unknown_and_not_without_treaty() -> None:
+    assert small().common("CH", "JP", TODAY) is None
+    assert small().common("JP", "CH", TODAY) is None
+    assert small().common("JP", "JP", TODAY) is None
+    assert not small().covers("JP")
+
+
+def test_a_membership_says_nothing_about_treaties() -> None:
+    text = SMALL.replace("members: {FR:", "members: {JP: 1958-01-01, FR:")
+    assert not parse_treaties(text, "small.yaml").covers("JP")
+
+
+def test_the_table_keeps_its_own_text_for_the_hash_of_a_pack(table: TreatyTable) -> None:
+    assert table.text == TEXT
+
+
+# --- The shipped table ---
+
+
+def test_the_shipped_table_has_the_instruments_that_packs_may_name(table: TreatyTable) -> None:
+    assert set(table.instruments) == {
+        "BUDAPEST", "BUDAPEST_P2", "UNCAC", "UNTOC", "UNCC", "EU_2023_977", "NAPLES_II",
+    }  # fmt: skip
+    assert set(table.memberships) == {"EU", "SCHENGEN"}
+
+
+def test_conditions_are_accepted_first_under_budapest_and_attached_elsewhere(table: TreatyTable) -> None:
+    pre_accept = {
+        name
+        for name, entry in table.instruments.items()
+        if entry.condition_model is ConditionModel.PRE_ACCEPT
+    }
+    assert pre_accept == {"BUDAPEST", "BUDAPEST_P2"}
+
+
+def test_every_list_holds_known_countries_in_order(table: TreatyTable) -> None:
+    """As written, so that `UK` beside `GB`, which mean the same, cannot hide each other."""
+    data = read_document(TEXT, "treaties.yaml").data
+    lists = {name: entry["parties"] for name, entry in data["instruments"].items()}
+    lists |= {name: entry["members"] for name, entry in data["memberships"].items()}
+    assert len(lists) == 9
+    for name, states in lists.items():
+        assert set(states) <= COUNTRIES, name
+        assert list(states) == sorted(states), name
+
+
+def test_nobody_is_bound_before_the_instrument_is_in_force(table: TreatyTable) -> None:
+    for entry in table.instruments.values():
+        for state, period in entry.parties.items():
+            assert entry.in_force is not None, (entry.name, state)
+            assert period.start >= entry.in_force, (entry.name, state)
+
+
+def test_no_day_lies_in_the_future_of_the_table(table: TreatyTable) -> None:
+    consolidated = read_document(TEXT, "treaties.yaml").data["consolidated_at"]
+    for entry in table.instruments.values():
+        assert all(period.start <= consolidated for period in entry.parties.values()), entry.name
+
+
+def test_budapest_days_are_those_of_entry_into_force_and_not_of_deposit(table: TreatyTable) -> None:
+    """Art. 36(4): it enters into force for a State on the first day of a month."""
+    assert {period.start.day for period in table.instruments["BUDAPEST"].parties.values()} == {1}
+
+
+def test_a_state_is_listed_only_when_the_three_great_instruments_were_looked_up(table: TreatyTable) -> None:
+    looked_up = set().union(*(table.instruments[name].parties for name in LOOKED_UP))
+    for entry in table.instruments.values():
+        assert set(entry.parties) <= looked_up, entry.name
+    # The Parties of the two United Nations conventions differ by States that the file's notes name.
+    assert set(table.instruments["UNTOC"].parties) - set(table.instruments["UNCAC"].parties) == {
+        "AD",
+        "MC",
+        "SM",
+    }
+    assert set(table.instruments["UNCAC"].parties) <= set(table.instruments["UNTOC"].parties)
+    assert set(table.instruments["BUDAPEST"].parties) <= set(table.instruments["UNTOC"].parties)
+
+
+@pytest.mark.parametrize("state", ["SO", "IR", "CG", "KP", "SY", "PG", "HK", "AQ"])
+def test_a_state_that_could_not_be_settled_is_unknown(table: TreatyTable, state: str) -> None:
+    assert not table.covers(state)
+    assert table.common("CH", state, TODAY) is None
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_groups_that_cooperate_most_are_covered(table: TreatyTable, group: str) -> None:
+    assert [state for state in GROUPS[group].split() if not table.covers(state)] == []
+
+
+def test_members_of_the_union_and_of_schengen_are_covered(table: TreatyTable) -> None:
+    for members in table.memberships.values():
+        assert [state for state in members if not table.covers(state)] == []
+
+
+def test_the_number_of_parties(table: TreatyTable) -> None:
+    """A slip of the hand in a long list changes a number."""
+    numbers = {name: len(entry.parties) for name, entry in table.instruments.items()}
+    assert numbers == {
+        "BUDAPEST": 77, "BUDAPEST_P2": 0, "UNCAC": 181, "UNTOC": 184, "UNCC": 0,
+        "EU_2023_977": 27, "NAPLES_II": 28,
+    }  # fmt: skip
+    assert {name: len(members) for name, members in table.memberships.items()} == {"EU": 28, "SCHENGEN": 29}
+
+
+@pytest.mark.parametrize("name", ["UNCC", "BUDAPEST_P2"])
+def test_what_is_not_in_force_binds_nobody_on_any_day(table: TreatyTable, name: str) -> None:
+    assert table.instruments[name].in_force is None
+    for day in DAYS:
+        assert not any(table.instruments[name].binds(state, day) for state in COUNTRIES)
+        for one, other in itertools.pairwise(sorted(COUNTRIES)):
+            assert name not in (table.common(one, other, day) or ())
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "first"),
+    [
+        ("BUDAPEST", "CH", dt.date(2012, 1, 1)),
+        ("BUDAPEST", "DE", dt.date(2009, 7, 1)),
+        ("BUDAPEST", "NL", dt.date(2007, 3, 1)),
+        ("BUDAPEST", "JP", dt.date(2012, 11, 1)),
+        ("BUDAPEST", "US", dt.date(2007, 1, 1)),
+        ("UNCAC", "CH", dt.date(2009, 10, 24)),
+        ("UNCAC", "DE", dt.date(2014, 12, 12)),
+        ("UNCAC", "JP", dt.date(2017, 8, 10)),
+        ("UNCAC", "FR", dt.date(2005, 12, 14)),  # deposited before the Convention was in force
+        ("UNTOC", "CH", dt.date(2006, 11, 26)),
+        ("UNTOC", "FR", dt.date(2003, 9, 29)),
+        ("EU_2023_977", "DE", dt.date(2024, 12, 12)),
+        ("EU_2023_977", "CH", dt.date(2025, 7, 17)),
+        ("NAPLES_II", "HR", dt.date(2016, 7, 1)),
+    ],
+)
+def test_the_first_day_on_which_a_state_is_bound(
+    table: TreatyTable, name: str, state: str, first: dt.date
+) -> None:
+    assert not table.instruments[name].binds(state, first - dt.timedelta(days=1))
+    assert table.instruments[name].binds(state, first)
+
+
+def test_common_treaties_change_with_the_day(table: TreatyTable) -> None:
+    assert table.common("CH", "JP", dt.date(2012, 10, 31)) == frozenset()
+    assert table.common("CH", "JP", dt.date(2012, 11, 1)) == frozenset({"BUDAPEST"})
+    assert table.common("CH", "JP", TODAY) == frozenset({"BUDAPEST", "UNCAC", "UNTOC"})
+    assert table.common("DE", "NL", TODAY) == frozenset(
+        {"BUDAPEST", "UNCAC", "UNTOC", "EU_2023_977", "NAPLES_II"}
+    )
+
+
+@pytest.mark.parametrize("state", ["IE", "RU", "CN", "IN", "ZA"])
+def test_states_outside_the_budapest_convention(table: TreatyTable, state: str) -> None:
+    assert table.common("CH", state, TODAY) == frozenset({"UNCAC", "UNTOC"})
+
+
+@pytest.mark.parametrize(
+    ("organisation", "state", "day", "member"),
+    [
+        ("EU", "GB", dt.date(1972, 12, 31), False),
+        ("EU", "GB", dt.date(1973, 1, 1), True),
+        ("EU", "GB", dt.date(2020, 1, 31), True),
+        ("EU", "GB", dt.date(2020, 2, 1), False),
+        ("EU", "HR", dt.date(2013, 6, 30), False),
+        ("EU", "HR", dt.date(2013, 7, 1), True),
+        ("EU", "CH", TODAY, False),
+        ("SCHENGEN", "CH", TODAY, True),
+        ("SCHENGEN", "HR", dt.date(2022, 12, 31), False),
+        ("SCHENGEN", "HR", dt.date(2023, 1, 1), True),
+        ("SCHENGEN", "BG", dt.date(2024, 12, 31), False),
+        ("SCHENGEN", "BG", dt.date(2025, 1, 1), True),
+        ("SCHENGEN", "RO", dt.date(2025, 1, 1), True),
+        ("SCHENGEN", "IE", TODAY, False),
+        ("SCHENGEN", "CY", TODAY, False),
+        ("SCHENGEN", "GB", dt.date(2019, 1, 1), False),
+    ],
+)
+def test_membership_on_a_day(
+    table: TreatyTable, organisation: str, state: str, day: dt.date, member: bool
+) -> None:
+    assert table.member(organisation, state, day) is member
+
+
+def test_the_union_has_twenty_seven_members_today(table: TreatyTable) -> None:
+    assert sum(table.member("EU", state, TODAY) for state in COUNTRIES) == 27
+
+
+def test_the_united_kingdom_left_naples_with_the_transition_period(table: TreatyTable) -> None:
+    naples = table.instruments["NAPLES_II"]
+    assert naples.binds("GB", dt.date(2020, 12, 31))
+    assert not naples.binds("GB", dt.date(2021, 1, 1))
+
+
+def test_denmark_is_bound_by_its_own_decision_and_four_states_are_left_out(table: TreatyTable) -> None:
+    directive: Instrument = table.instruments["EU_2023_977"]
+    assert directive.binds("DK", TODAY)
+    assert not any(directive.binds(state, TODAY) for state in ("IE", "IS", "LI", "NO", "GB"))
+
+
+# --- Refusals ---
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key", "says"),
+    [
+        # a key that is unknown, and the nearest known one; a required one that is misspelt is missing
+        ("title: A small", "noet: a word\ntitle: A small", 1, "noet", "unknown field; did you mean 'note'?"),
+        ("note: nothing", "noet: nothing", 28, "memberships.SCHENGEN.noet", "unknown field"),
+        ("to: 2020", "till: 2020", 11, "instruments.OLD.parties.GB.till", "unknown field"),
+        ("article: art. 26", "artikel: art. 26", 4, "instruments.OLD.article", "is missing"),
+        ("    source: K\n", "", 4, "instruments.OLD.source", "is missing"),
+        # days
+        ("CH: 2012-01-01", "CH: soon", 11, "instruments.OLD.parties.CH", ""),
+        ("CH: 2012-01-01", "CH: 01.01.2012", 11, "instruments.OLD.parties.CH", ""),
+        ("in_force: 2004-07-01", "in_force: 2004", 8, "instruments.OLD.in_force", ""),
+        ("to: 2020-12-31", "to: 2011-08-31", 11, "instruments.OLD.parties.GB", "ends before it starts"),
+        # countries
+        ("CH: 2012", "CHE: 2012", 11, "instruments.OLD.parties.CHE", "did you mean CH (Switzerland)?"),
+        ("CH: 2012", "Switzerland: 2012", 11, "instruments.OLD.parties.Switzerland", "did you mean CH"),
+        ("CH: 2012", "XK: 2012", 11, "instruments.OLD.parties.XK", "user-assigned"),
+        # memberships that law packs rely on
+        ("  EU:\n", "  UE:\n", 20, "memberships", "is missing EU"),
+        ("  SCHENGEN:\n", "  SHENGEN:\n", 20, "memberships", "is missing SCHENGEN"),
+        # the same key twice
+        ("CH: 2012-01-01", "CH: 2012-01-01, CH: 2013-01-01", 11, "CH", "stands twice"),
+        ("  NEW:\n", "  OLD:\n", 12, "OLD", "stands twice"),
+        # values outside their list
+        ("PRE_ACCEPT", "PREACCEPT", 7, "instruments.OLD.condition_model", "did you mean 'PRE_ACCEPT'?"),
+        ("verified: false", "verified: no", 10, "instruments.OLD.verified", ""),
+    ],
+)
+def test_a_broken_table_is_refused_with_file_line_and_key(
+    old: str, new: str, line: int, key: str, says: str
+) -> None:
+    error = broken(old, new)
+    assert error.source == "small.yaml"
+    assert error.line == line
+    assert error.key.startswith(key)
+    assert str(error).startswith(f"small.yaml:{line}: {key}")
+    assert says in str(error)
+
+
+def test_a_table_without_instruments_is_refused() -> None:
+    text = "title: T\nconsolidated_at: 2026-01-01\ninstruments: {}\nmemberships: {}\n"
+    with pytest.raises(PackError, match=r"small\.yaml:3: instruments"):
+        parse_treaties(text, "small.yaml")
+
+
+def test_a_day_that_no_calendar_has_is_refused() -> None:
+    error = broken("CH: 2012-01-01", "CH: 2012-02-30")
+    assert error.source == "small.yaml"
+    assert "day is out of range" in str(error)
+
+
+def test_norway_is_a_country_and_not_a_truth_value() -> None:
+    text = SMALL.replace("CH: 2012-01-01", "NO: 2006-10-01")
+    assert parse_treaties(text, "small.yaml").instruments["OLD"].binds("NO", dt.date(2006, 10, 1))
