@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from sharing.errors import PackError
-from sharing.model.validation import describe
+from sharing.model.validation import describe, first_finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +109,12 @@ class _Builder:
             raise self._error("nests too deep", node)
         if isinstance(node, yaml.ScalarNode):
             # A version is text even where it looks like a number: 2026.10 is not 2026.1.
-            return node.value if path and path[-1] == "version" else self._loader.construct_object(node)
+            if path and path[-1] == "version":
+                return node.value
+            try:
+                return self._loader.construct_object(node)
+            except ValueError as error:
+                raise self._error(str(error), node, str(path[-1]) if path else "") from None
         if id(node) in self._seen:
             raise self._error("an alias (*name) is not allowed; write the value out", node)
         self._seen.add(id(node))
@@ -142,6 +147,6 @@ def validate(document: Document, model: type[Model]) -> Model:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        finding = error.errors(include_url=False)[0]
+        finding = first_finding(error)
         _, sentence = describe(finding, model)
         raise document.error(sentence, tuple(finding["loc"])) from None

@@ -21,3 +21,8 @@ def offer_id(indicator_id: str, version: int, state: str) -> str:
 def quarantine_id(topic: str, partition: int, offset: int) -> str:
     """Return the id under which one record of a topic is quarantined."""
     return str(uuid.uuid5(NAMESPACE, f"quarantine/{topic}/{partition}/{offset}"))
+
+
+def content_id(text: str) -> str:
+    """Return an id for an indicator that has none and is only explained: the same text has the same id."""
+    return str(uuid.uuid5(NAMESPACE, f"content/{text}"))

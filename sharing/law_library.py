@@ -77,12 +77,10 @@ def find_law(state: str, folder: Path | None = None) -> Law:
         InputError: No pack is there for that State.
         PackError: The pack is unsound.
     """
-    code = state.upper() if state.upper() == "EU" else normalise_country(state)
+    code = normalise_country(state)
     place = (folder if folder is not None else _SHELF / "packs") / f"{code.lower()}.yaml"
     if not place.is_file():
-        known = (
-            shipped_states() if folder is None else tuple(sorted(p.stem.upper() for p in _packs_in(folder)))
-        )
+        known = shipped_states() if folder is None else tuple(sorted(p.stem.upper() for p in _packs_in(folder)))
         raise InputError(
             f"there is no law pack for {code}; there are {', '.join(known) or 'none'}{nearest(code, known)}"
         )
@@ -105,6 +103,11 @@ def read_cases(place: Traversable | Path) -> CaseFile | None:
     return parse_cases(read_text(beside), name) if beside.is_file() else None
 
 
+def common_cases() -> CaseFile | None:
+    """Return the cases of the common rules; they run under the pack of Switzerland."""
+    return read_cases(_SHELF / "packs" / "common.yaml")
+
+
 def pack_files(folder: Path | None = None) -> tuple[Traversable | Path, ...]:
     """Return the pack files of a folder, or those shipped, in the order of their names."""
     if folder is not None:
@@ -116,7 +119,5 @@ def _packs_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder of packs")
     return sorted(
-        path
-        for path in folder.glob("*.yaml")
-        if not path.name.endswith(".cases.yaml") and path.stem not in _NOT_PACKS
+        path for path in folder.glob("*.yaml") if not path.name.endswith(".cases.yaml") and path.stem not in _NOT_PACKS
     )

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from sharing.errors import InputError, SettingsError
 from sharing.model.countries import normalise_country
@@ -38,29 +44,17 @@ class Settings(BaseSettings):
     state: Annotated[str | None, AfterValidator(_state)] = Field(
         default=None, description="The State whose gate this is, such as CH."
     )
-    packs: Path | None = Field(
-        default=None, description="Folder of law packs; the shipped ones when not set."
-    )
-    geoip: Path | None = Field(
-        default=None, description="MaxMind-format database for the country of an IP address."
-    )
-    home: Path = Field(
-        default=Path("~/.local/state/sharing"), description="Where a local broker keeps its data."
-    )
-    partitions: int = Field(
-        default=4, ge=1, le=1000, description="Partitions of each topic but the directory."
-    )
-    replication: int = Field(
-        default=1, ge=1, le=9, description="Replicas of each partition, for `topics apply`."
-    )
+    packs: Path | None = Field(default=None, description="Folder of law packs; the shipped ones when not set.")
+    geoip: Path | None = Field(default=None, description="MaxMind-format database for the country of an IP address.")
+    home: Path = Field(default=Path("~/.local/state/sharing"), description="Where a local broker keeps its data.")
+    partitions: int = Field(default=4, ge=1, le=1000, description="Partitions of each topic but the directory.")
+    replication: int = Field(default=1, ge=1, le=9, description="Replicas of each partition, for `topics apply`.")
     instance: str = Field(
         default="0",
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
         description="Name of this worker among those of its gate: a restarted one takes its partitions back.",
     )
-    batch_records_max: int = Field(
-        default=10_000, ge=1, le=100_000, description="Records in one transaction."
-    )
+    batch_records_max: int = Field(default=10_000, ge=1, le=100_000, description="Records in one transaction.")
     transaction_timeout_ms: int = Field(
         default=30_000,
         ge=1_000,
@@ -70,12 +64,8 @@ class Settings(BaseSettings):
     session_timeout_ms: int = Field(
         default=10_000, ge=1_000, le=300_000, description="After it a silent worker loses its partitions."
     )
-    web_port: int | None = Field(
-        default=None, ge=0, le=65535, description="Port of /metrics; no web when not set."
-    )
-    log_level: str = Field(
-        default="info", pattern="^(debug|info|warning|error)$", description="Least level logged."
-    )
+    web_port: int | None = Field(default=None, ge=0, le=65535, description="Port of /metrics; no web when not set.")
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
 
     @property
     def folder(self) -> Path:
@@ -83,9 +73,17 @@ class Settings(BaseSettings):
         return self.home.expanduser()
 
     @classmethod
-    def settings_customise_sources(cls, settings_cls: type[BaseSettings], **sources: Any) -> tuple[Any, ...]:
-        """Arguments, then environment, then file."""
-        return (sources["init_settings"], sources["env_settings"], _file_source(settings_cls))
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then file; no others."""
+        del dotenv_settings, file_secret_settings
+        return (init_settings, env_settings, _file_source(settings_cls))
 
 
 def _file_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
@@ -108,9 +106,7 @@ def load_settings(**given: Any) -> Settings:
         field, sentence = describe({**finding, "input": None}, Settings)
         raise SettingsError(f"{_variable(field)} (or `{field}` in the settings file): {sentence}") from None
     except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"the settings file {os.environ.get(CONFIG_VARIABLE)} cannot be read: {error}"
-        ) from None
+        raise SettingsError(f"the settings file {os.environ.get(CONFIG_VARIABLE)} cannot be read: {error}") from None
 
 
 def origins() -> dict[str, str]:
@@ -138,6 +134,4 @@ def _refuse_unknown_variables() -> None:
     known = {_variable(name) for name in Settings.model_fields} | {CONFIG_VARIABLE}
     for name in sorted(os.environ):
         if name.startswith("SHARING_") and name not in known:
-            raise SettingsError(
-                f"unknown setting {name}{nearest(name, known)}; `sharing settings` lists them"
-            )
+            raise SettingsError(f"unknown setting {name}{nearest(name, known)}; `sharing settings` lists them")

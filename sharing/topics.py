@@ -49,11 +49,7 @@ class TopicKind:
 
     def topic(self, state: str = "") -> str:
         """Return the topic's name for a State: `national.ch.indicators`."""
-        return (
-            f"exchange.{self.name}"
-            if self.scope is Scope.DIRECTORY
-            else f"{self.scope}.{state.lower()}.{self.name}"
-        )
+        return f"exchange.{self.name}" if self.scope is Scope.DIRECTORY else f"{self.scope}.{state.lower()}.{self.name}"
 
     def config(self) -> dict[str, str]:
         """Return the topic's configuration as Kafka names it."""
@@ -63,25 +59,15 @@ class TopicKind:
         }
 
 
-INDICATORS = TopicKind(
-    "indicators", Scope.NATIONAL, "indicator", "indicator id", "agencies", "gate", 30 * DAY_MS
-)
-DECISIONS = TopicKind(
-    "decisions", Scope.NATIONAL, "decision", "indicator id", "gate", "supervisors, auditors", FOREVER
-)
+INDICATORS = TopicKind("indicators", Scope.NATIONAL, "indicator", "indicator id", "agencies", "gate", 30 * DAY_MS)
+DECISIONS = TopicKind("decisions", Scope.NATIONAL, "decision", "indicator id", "gate", "supervisors, auditors", FOREVER)
 DRAFTS = TopicKind("drafts", Scope.NATIONAL, "draft", "indicator id", "gate", "conversation", 365 * DAY_MS)
 QUARANTINE = TopicKind(
     "quarantine", Scope.NATIONAL, "quarantine", "quarantine id", "gate", "publisher, operator", 365 * DAY_MS
 )
-OFFERS = TopicKind(
-    "offers", Scope.EXCHANGE, "offer", "indicator id", "other States", "the State", 365 * DAY_MS
-)
-NOTICES = TopicKind(
-    "notices", Scope.EXCHANGE, "notice", "indicator id", "other States", "the State", 365 * DAY_MS
-)
-URGENT = TopicKind(
-    "urgent", Scope.EXCHANGE, "notice", "indicator id", "other States", "the State", 365 * DAY_MS
-)
+OFFERS = TopicKind("offers", Scope.EXCHANGE, "offer", "indicator id", "other States", "the State", 365 * DAY_MS)
+NOTICES = TopicKind("notices", Scope.EXCHANGE, "notice", "indicator id", "other States", "the State", 365 * DAY_MS)
+URGENT = TopicKind("urgent", Scope.EXCHANGE, "notice", "indicator id", "other States", "the State", 365 * DAY_MS)
 DIRECTORY = TopicKind(
     "directory", Scope.DIRECTORY, "directory_entry", "State code", "each State, for itself", "everyone", FOREVER,
     compacted=True, single=True,

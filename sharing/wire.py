@@ -100,9 +100,7 @@ class Codec:
         if not data:
             raise DecodeError("the record is empty; publish an Avro record", cause="EMPTY")
         if len(data) > RECORD_BYTES_MAX:
-            message = (
-                f"the record has {len(data)} bytes, more than {RECORD_BYTES_MAX}; publish smaller records"
-            )
+            message = f"the record has {len(data)} bytes, more than {RECORD_BYTES_MAX}; publish smaller records"
             raise DecodeError(message, cause="OVERSIZED")
         writer = self.writers.get(data[2:HEADER_LENGTH]) if data[:2] == SINGLE_OBJECT else None
         if writer is None:
@@ -110,9 +108,7 @@ class Codec:
         stream = io.BytesIO(data)
         stream.seek(HEADER_LENGTH)
         try:
-            record = fastavro.schemaless_reader(
-                stream, writer, None if writer is self.schema else self.schema
-            )
+            record = fastavro.schemaless_reader(stream, writer, None if writer is self.schema else self.schema)
         except Exception as error:  # noqa: BLE001 fastavro raises many kinds on malformed bytes
             message = f"the bytes do not follow schema {self.name} ({type(error).__name__}); encode with that schema"
             raise DecodeError(message, cause="MALFORMED") from None
@@ -164,7 +160,7 @@ def split_codec(name: str, first_of_tail: str) -> tuple[Codec, Codec]:
 
 @cache
 def codec(name: str) -> Codec:
-    """Return the codec of a schema: `indicator`, `decision`, `notice`, …"""
+    """Return the codec of a schema, such as `indicator`."""
     schema = fastavro.parse_schema(json.loads(schema_text(name)))
     writers = {}
     for text in released_texts(name).values():

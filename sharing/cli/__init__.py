@@ -1,1 +1,64 @@
-"""TBD."""
+"""The command line: `sharing`. One module a noun; errors are turned into one sentence and an exit code here."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import typer
+
+from sharing.cli import broker, directory, law, settings, topics
+from sharing.cli.console import err
+from sharing.cli.demo import demo
+from sharing.cli.doctor import doctor
+from sharing.cli.gate import gate
+from sharing.cli.publish import publish
+from sharing.cli.subscribe import subscribe
+from sharing.errors import SharingError
+
+app = typer.Typer(
+    name="sharing",
+    help="Spontaneous information between States: law-filtered, explained, bound by conditions.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(demo)
+app.command()(publish)
+app.command()(subscribe)
+app.command()(gate)
+app.add_typer(law.app)
+app.add_typer(directory.app)
+app.add_typer(broker.app)
+app.add_typer(topics.app)
+app.command("settings")(settings.show)
+app.command()(doctor)
+
+DEBUG_VARIABLE = "SHARING_LOG_LEVEL"
+
+
+def main() -> None:
+    """Run the command line; the exit codes are those of `docs/cli.md`."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except SharingError as error:
+        err.print(f"error: {error}", style="red")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `sharing … | head`: nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # no traceback reaches a user
+        if os.environ.get(DEBUG_VARIABLE) == "debug":
+            raise
+        err.print(
+            f"error: unexpected {type(error).__name__}; this is a bug. "
+            f"Run again with {DEBUG_VARIABLE}=debug and report what it prints.",
+            style="red",
+        )
+        sys.exit(3)

@@ -1,5 +1,6 @@
-"""Cases beside a pack: for each rule an item that it decides, one just outside, its first and last day, and a
-fact left out. Written by lawyers, run like tests.
+"""Cases beside a pack: for each rule an item that it decides, one just outside, its edges, and a fact left out.
+
+Written by lawyers, run like tests.
 
 `base` is an item and a recipient; each case changes some facts of it by their dotted names (`given`; null leaves
 a fact out) and says what is expected. `recipient.*` and `treaty_basis` may be given too, in place of what pack,
@@ -26,8 +27,8 @@ from sharing.law.recipients import TreatyBasis
 from sharing.law.treaties import TreatyTable, country_code
 from sharing.model.decision import Reason, RecipientDecision
 from sharing.model.indicator import Indicator
-from sharing.model.times import to_milliseconds
 from sharing.model.names import one_of
+from sharing.model.times import to_milliseconds
 from sharing.model.validation import nearest
 from sharing.model.vocabulary import ConditionModel, Outcome, RelevanceKind
 
@@ -150,12 +151,8 @@ def _decide(file: CaseFile, index: int, case: Case, pack: Pack, treaties: Treaty
     try:
         record = Indicator.read({"id": "00000000-0000-4000-8000-000000000000", **data}).to_wire()
     except InputError as error:
-        raise file.document.error(
-            f"the indicator is not acceptable: {error}", ("cases", index, "given")
-        ) from None
-    return decide_one(
-        pack, treaties, record, case.recipient or base.recipient, base.authority, now_ms, overrides
-    )
+        raise file.document.error(f"the indicator is not acceptable: {error}", ("cases", index, "given")) from None
+    return decide_one(pack, treaties, record, case.recipient or base.recipient, base.authority, now_ms, overrides)
 
 
 def decide_one(
@@ -170,6 +167,12 @@ def decide_one(
     """Decide for one recipient, with some of its facts put in by hand.
 
     Args:
+        pack: The providing State's law.
+        treaties: Who is bound by what.
+        record: The indicator's record.
+        state: The recipient.
+        authority: Kind of its receiving authority.
+        now_ms: The instant, in UTC milliseconds.
         overrides: Recipient facts and facts of the moment in place of those looked up.
     """
     day = dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC).date()
@@ -207,9 +210,7 @@ def _fact_value(document: Document, path: tuple[int | str, ...], name: str, valu
     return value  # type: ignore[no-any-return]  # a value of the fact's closed list
 
 
-def _put(
-    document: Document, path: tuple[int | str, ...], data: dict[str, Any], name: str, value: Any
-) -> None:
+def _put(document: Document, path: tuple[int | str, ...], data: dict[str, Any], name: str, value: Any) -> None:
     """Set a field by its dotted name; null takes it out."""
     *parents, last = name.split(".")
     for parent in parents:

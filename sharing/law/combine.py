@@ -40,10 +40,7 @@ def combine(
     """
     held = [finding.rule for finding in findings if finding.held]
     undecided = tuple(
-        UndecidedRule(finding.rule.id, fact)
-        for finding in findings
-        if finding.held is None
-        for fact in finding.missing
+        UndecidedRule(finding.rule.id, fact) for finding in findings if finding.held is None for fact in finding.missing
     )
     blocked = any(finding.held is None and finding.rule.effect in RESTRICTIONS for finding in findings)
     conditions = tuple(rule.condition for rule in held if rule.condition is not None)
@@ -57,9 +54,7 @@ def combine(
         rules=tuple(rule.reference for rule in _makers(held, outcome)),
         undecided=undecided,
         conditions=() if withheld else conditions,
-        approver=next((rule.approver for rule in held if rule.approver), None)
-        if outcome is Outcome.HOLD
-        else None,
+        approver=next((rule.approver for rule in held if rule.approver), None) if outcome is Outcome.HOLD else None,
         obligation=any(rule.effect is Effect.OBLIGE for rule in held),
         relevance=relevance,
         redacted=() if withheld else tuple(sorted({name for rule in held for name in rule.redact})),

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from sharing.law.facts import FACTS, Fact, FactValue, Kind
+from sharing.model.countries import COUNTRY_ALIASES
 from sharing.model.validation import nearest
 from sharing.model.vocabulary import UNKNOWN
 
@@ -55,9 +56,7 @@ class Test:
         if isinstance(self.operand, frozenset):
             if self.operator is Operator.INCLUDES:
                 return self.operand <= (value if isinstance(value, frozenset) else frozenset({str(value)}))
-            return (
-                not self.operand.isdisjoint(value) if isinstance(value, frozenset) else value in self.operand
-            )
+            return not self.operand.isdisjoint(value) if isinstance(value, frozenset) else value in self.operand
         if not isinstance(value, float | int):
             raise TypeError(f"{self.fact} is not a number")
         return value >= self.operand if self.operator is Operator.AT_LEAST else value < self.operand
@@ -72,9 +71,7 @@ class Test:
         yield self.fact
 
     def __str__(self) -> str:
-        operand = (
-            " or ".join(sorted(self.operand)) if isinstance(self.operand, frozenset) else f"{self.operand:g}"
-        )
+        operand = " or ".join(sorted(self.operand)) if isinstance(self.operand, frozenset) else f"{self.operand:g}"
         return f"{self.fact} {'not ' if self.negated else ''}{self.operator} {operand}"
 
 
@@ -237,13 +234,11 @@ def _member(fact: Fact, value: Any, known: frozenset[str]) -> str:
     if value is None or value == UNKNOWN:
         raise ConstraintError("a rule cannot ask for UNKNOWN: an unknown fact leaves it undecided")
     allowed = _allowed(fact, known)
-    name = "GB" if value == "UK" and "GB" in allowed else value
+    name = COUNTRY_ALIASES.get(value, value) if isinstance(value, str) and value not in allowed else value
     if not isinstance(name, str) or name not in allowed:
         expected = "true or false" if fact.tristate else f"one of {', '.join(sorted(allowed))}"
         expected = expected if len(expected) < 400 else "one of its closed list"  # noqa: PLR2004 a line of text
-        raise ConstraintError(
-            f"{value!r} is not a value of {fact.name}: {expected}{nearest(str(value), allowed)}"
-        )
+        raise ConstraintError(f"{value!r} is not a value of {fact.name}: {expected}{nearest(str(value), allowed)}")
     return name
 
 

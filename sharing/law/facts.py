@@ -36,7 +36,6 @@ from sharing.model.vocabulary import (
     Urgency,
 )
 
-
 FactValue = str | float | frozenset[str] | None
 Record = Mapping[str, Any]
 
@@ -166,16 +165,10 @@ _FACTS = (
     _indicator("collection", _known(Collection), lambda r, _: r["collection"], "How it was obtained."),
     _indicator("secrecy_domain", TRISTATE, lambda r, _: r["secrecy_domain"], "Touches the secrecy domain."),
     _indicator("personal_data", TRISTATE, lambda r, _: r["personal_data"], "Is personal data."),
-    _indicator(
-        "special_category", TRISTATE, lambda r, _: r["special_category"], "Special category of personal data."
-    ),
-    _indicator(
-        "subject_class", _known(SubjectClass), lambda r, _: r["subject_class"], "Class of data subject."
-    ),
+    _indicator("special_category", TRISTATE, lambda r, _: r["special_category"], "Special category of personal data."),
+    _indicator("subject_class", _known(SubjectClass), lambda r, _: r["subject_class"], "Class of data subject."),
     _indicator("assertion", _known(Assertion), lambda r, _: r["assertion"], "Fact or assessment."),
-    _indicator(
-        "grading.source", _known(SourceGrade), lambda r, _: r["grading"]["source"], "Europol source grade."
-    ),
+    _indicator("grading.source", _known(SourceGrade), lambda r, _: r["grading"]["source"], "Europol source grade."),
     _indicator(
         "grading.information",
         frozenset(),
@@ -183,31 +176,21 @@ _FACTS = (
         "Europol information grade, 1 to 4.",
         Kind.NUMBER,
     ),
-    _indicator(
-        "origin.state", COUNTRIES | {NONE}, _origin_state, "Another State whose information it is, or NONE."
-    ),
+    _indicator("origin.state", COUNTRIES | {NONE}, _origin_state, "Another State whose information it is, or NONE."),
     _indicator("origin.foreign", TRISTATE, _origin_foreign, "It is another State's information."),
-    _indicator(
-        "origin.consent", TRISTATE, lambda r, _: r["origin"]["consent"], "The State of origin consents."
-    ),
-    _indicator(
-        "handling", _known(Handling), lambda r, _: tuple(r["handling"]), "Handling codes.", Kind.SEVERAL
-    ),
+    _indicator("origin.consent", TRISTATE, lambda r, _: r["origin"]["consent"], "The State of origin consents."),
+    _indicator("handling", _known(Handling), lambda r, _: tuple(r["handling"]), "Handling codes.", Kind.SEVERAL),
     _indicator("tlp", _known(Tlp) | {NONE}, lambda r, _: r["tlp"] or NONE, "TLP 2.0 mark, or NONE."),
     _indicator("pap", _known(Pap) | {NONE}, lambda r, _: r["pap"] or NONE, "PAP mark, or NONE."),
     _indicator("purpose", _known(Purpose), lambda r, _: r["purpose"], "Purpose of the sharing."),
-    _indicator(
-        "urgency", _known(Urgency), lambda r, _: r["urgency"], "EMERGENCY is a risk to life or safety."
-    ),
+    _indicator("urgency", _known(Urgency), lambda r, _: r["urgency"], "EMERGENCY is a risk to life or safety."),
     _indicator(
         "enables_request",
         TRISTATE,
         lambda r, _: r["enables_request"],
         "It lets the recipient ask for assistance.",
     ),
-    _indicator(
-        "live_case_harm", TRISTATE, lambda r, _: r["live_case_harm"], "Sharing would harm a live case."
-    ),
+    _indicator("live_case_harm", TRISTATE, lambda r, _: r["live_case_harm"], "Sharing would harm a live case."),
     _indicator(
         "character",
         _known(Character),

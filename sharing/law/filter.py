@@ -47,19 +47,20 @@ class DisclosureFilter:
     _reads: tuple[Fact, ...] = field(init=False)
     _getters: tuple[Any, ...] = field(init=False)
     _memo: dict[Hashable, Verdict] = field(init=False, default_factory=dict)
-    _profiles: dict[Hashable, tuple[dict[str, FactValue], TreatyBasis]] = field(
-        init=False, default_factory=dict
-    )
+    _profiles: dict[Hashable, tuple[dict[str, FactValue], TreatyBasis]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._rules = self.pack.rules_on(self.day)
         asked = {name for rule in self._rules for name in rule.when.names()}
         # Dual criminality is looked up by the offence codes, so these are always read.
         asked |= {"offence.codes"}
-        self._reads = tuple(
-            fact for fact in FACTS.values() if fact.scope is Scope.INDICATOR and fact.name in asked
-        )
+        self._reads = tuple(fact for fact in FACTS.values() if fact.scope is Scope.INDICATOR and fact.name in asked)
         self._getters = tuple(fact.read for fact in self._reads)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules in force, in the order of their ids."""
+        return self._rules
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -94,9 +95,7 @@ class DisclosureFilter:
         """Return the rules that hold or cannot be decided for one recipient, in the order of their ids."""
         return self._examine(self._rules, {**item, **recipient})
 
-    def profile(
-        self, state: str, codes: FactValue, *, named: bool
-    ) -> tuple[dict[str, FactValue], TreatyBasis]:
+    def profile(self, state: str, codes: FactValue, *, named: bool) -> tuple[dict[str, FactValue], TreatyBasis]:
         """Return the facts about one recipient, and the treaty basis."""
         key = (state, codes, named)
         found = self._profiles.get(key)
@@ -169,9 +168,7 @@ class DisclosureFilter:
 
 def _recipient_names(rules: Sequence[Rule]) -> list[str]:
     """Return the facts about a recipient or the moment that some rules ask for."""
-    return sorted(
-        {name for rule in rules for name in rule.when.names() if FACTS[name].scope is not Scope.INDICATOR}
-    )
+    return sorted({name for rule in rules for name in rule.when.names() if FACTS[name].scope is not Scope.INDICATOR})
 
 
 def _excluded(rule: Rule, item: Mapping[str, FactValue]) -> bool:

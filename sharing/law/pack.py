@@ -252,8 +252,7 @@ def _read_rules(
     document: Document, models: Sequence[_RuleModel], instruments: Any, approvers: Mapping[str, str]
 ) -> tuple[Rule, ...]:
     return tuple(
-        _read_rule(document, model, ("rules", index), instruments, approvers)
-        for index, model in enumerate(models)
+        _read_rule(document, model, ("rules", index), instruments, approvers) for index, model in enumerate(models)
     )
 
 
@@ -300,9 +299,7 @@ def _check_needs(
     if needed is not None and needed not in given:
         raise document.error(f"effect {model.effect} needs {needed} (rule {model.id})", (*path, "needs"))
     for name in sorted(given - {needed}):
-        raise document.error(
-            f"effect {model.effect} takes no {name} (rule {model.id})", (*path, "needs", name)
-        )
+        raise document.error(f"effect {model.effect} takes no {name} (rule {model.id})", (*path, "needs", name))
     if model.needs.approver is not None and model.needs.approver not in approvers:
         message = f"unknown role{nearest(model.needs.approver, approvers)}; list it under approvers (rule {model.id})"
         raise document.error(message, (*path, "needs", "approver"))
@@ -341,7 +338,5 @@ def _read_assessments(document: Document, models: Sequence[_AssessmentModel]) ->
             date=model.date,
             source=model.source,
             facts={name: "YES" if value else "NO" for name, value in model.facts.items()},
-            dual_criminality={
-                code: "YES" if value else "NO" for code, value in model.dual_criminality.items()
-            },
+            dual_criminality={code: "YES" if value else "NO" for code, value in model.dual_criminality.items()},
         )

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sharing.documents import Document, read_document, validate
 from sharing.errors import InputError
-from sharing.model.countries import normalise_country
+from sharing.model.countries import COUNTRY_ALIASES, normalise_country
 from sharing.model.names import one_of
 from sharing.model.vocabulary import ConditionModel
 
@@ -32,9 +32,7 @@ class Period:
 
     def overlaps(self, other: Period) -> bool:
         """Return whether they share a day."""
-        return (self.end is None or other.start <= self.end) and (
-            other.end is None or self.start <= other.end
-        )
+        return (self.end is None or other.start <= self.end) and (other.end is None or self.start <= other.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,22 @@ def country_code(value: Any) -> str:
 
 
 def _as_period(value: Any) -> Any:
-    return {"from": value} if isinstance(value, dt.date) else value
+    if isinstance(value, dt.date):
+        return {"from": value}
+    if not isinstance(value, dict):
+        raise ValueError("must be a day, such as 2012-01-01, or {from: day, to: day}")  # noqa: TRY004 for pydantic
+    return value
+
+
+def _refuse_twice(states: Any) -> Any:
+    if isinstance(states, dict):
+        spellings: dict[str, str] = {}
+        for name in states:
+            code = COUNTRY_ALIASES.get(name.upper(), name.upper())
+            if code in spellings:
+                raise ValueError(f"{code} stands twice, as {spellings[code]} and {name}; keep one")
+            spellings[code] = name
+    return states
 
 
 class PeriodModel(BaseModel):
@@ -123,8 +136,9 @@ class PeriodModel(BaseModel):
         return Period(self.start, self.end)
 
 
-States = dict[
-    Annotated[str, BeforeValidator(country_code)], Annotated[PeriodModel, BeforeValidator(_as_period)]
+States = Annotated[
+    dict[Annotated[str, BeforeValidator(country_code)], Annotated[PeriodModel, BeforeValidator(_as_period)]],
+    BeforeValidator(_refuse_twice),
 ]
 
 
@@ -192,9 +206,7 @@ def parse_treaties(text: str, source: str) -> TreatyTable:
     )
 
 
-def _periods(
-    document: Document, states: Mapping[str, PeriodModel], path: tuple[str, ...]
-) -> dict[str, Period]:
+def _periods(document: Document, states: Mapping[str, PeriodModel], path: tuple[str, ...]) -> dict[str, Period]:
     periods = {}
     for state, model in states.items():
         try:

@@ -110,9 +110,7 @@ class Source(Part):
 class Offence(Part):
     """What it is about. `codes` and `max_penalty_years` are law; the tags serve interests only."""
 
-    codes: Annotated[
-        tuple[Annotated[OffenceCode, one_of(OffenceCode)], ...], Lax, AfterValidator(_distinct)
-    ] = ()
+    codes: Annotated[tuple[Annotated[OffenceCode, one_of(OffenceCode)], ...], Lax, AfterValidator(_distinct)] = ()
     modifiers: Annotated[
         tuple[Annotated[OffenceModifier, one_of(OffenceModifier)], ...], Lax, AfterValidator(_distinct)
     ] = ()
@@ -176,9 +174,7 @@ class Indicator(Part):
     assertion: Annotated[Assertion, one_of(Assertion, Assertion.UNKNOWN)] = Assertion.UNKNOWN
     grading: Grading = Grading()
     origin: Origin = Origin()
-    handling: Annotated[
-        tuple[Annotated[Handling, one_of(Handling)], ...], Lax, AfterValidator(_distinct)
-    ] = ()
+    handling: Annotated[tuple[Annotated[Handling, one_of(Handling)], ...], Lax, AfterValidator(_distinct)] = ()
     handling_text: Text | None = None
     tlp: Annotated[Tlp, one_of(Tlp)] | None = None
     pap: Annotated[Pap, one_of(Pap)] | None = None
@@ -186,9 +182,9 @@ class Indicator(Part):
     urgency: Annotated[Urgency, one_of(Urgency, Urgency.UNKNOWN)] = Urgency.UNKNOWN
     enables_request: Fact = Tristate.UNKNOWN
     live_case_harm: Fact = Tristate.UNKNOWN
-    character: (
-        Annotated[tuple[Annotated[Character, one_of(Character)], ...], Lax, AfterValidator(_distinct)] | None
-    ) = None
+    character: Annotated[tuple[Annotated[Character, one_of(Character)], ...], Lax, AfterValidator(_distinct)] | None = (
+        None
+    )
     findings: Annotated[dict[str, Fact], AfterValidator(_known_findings)] = Field(default_factory=dict)
     nexus: Annotated[tuple[Nexus, ...], Lax] = ()
     observed_at: Instant | None = None

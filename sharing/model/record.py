@@ -47,21 +47,23 @@ def check_record(record: Record) -> None:
     _check_offence(record["offence"])
     if record["nexus"]:
         _check_nexus(record["nexus"])
+    _check_marks(record)
+    if record["findings"] and not FINDINGS.keys() >= record["findings"].keys():
+        unknown = min(record["findings"].keys() - FINDINGS.keys())
+        raise InputError(f"findings: unknown finding{nearest(unknown, FINDINGS)}", field="findings")
+    origin = record["origin"]["state"]
+    if origin is not None and origin not in COUNTRIES:
+        raise InputError("origin.state: not an ISO 3166-1 alpha-2 code", field="origin.state")
+
+
+def _check_marks(record: Record) -> None:
     if record["tlp"] not in _TLP or record["pap"] not in _PAP:
         raise InputError("tlp, pap: not a known mark", field="tlp" if record["tlp"] not in _TLP else "pap")
     if "H3" in record["handling"] and not record["handling_text"]:
         raise InputError("handling_text: is missing, and handling H3 needs it", field="handling_text")
-    if record["findings"] and not FINDINGS.keys() >= record["findings"].keys():
-        unknown = min(record["findings"].keys() - FINDINGS.keys())
-        raise InputError(f"findings: unknown finding{nearest(unknown, FINDINGS)}", field="findings")
     grading = record["grading"]
     if (grading["source"] is None) is not (grading["information"] is None):
-        raise InputError(
-            "grading: source and information are graded together, or neither is", field="grading"
-        )
-    origin = record["origin"]["state"]
-    if origin is not None and origin not in COUNTRIES:
-        raise InputError("origin.state: not an ISO 3166-1 alpha-2 code", field="origin.state")
+        raise InputError("grading: source and information are graded together, or neither is", field="grading")
 
 
 def _check_version(record: Record) -> None:
@@ -79,14 +81,10 @@ def _check_offence(offence: Record) -> None:
             raise InputError(f"offence.codes: unknown code{nearest(code, _CODES)}", field="offence.codes")
     for modifier in offence["modifiers"]:
         if modifier not in _MODIFIERS:
-            raise InputError(
-                f"offence.modifiers: unknown{nearest(modifier, _MODIFIERS)}", field="offence.modifiers"
-            )
+            raise InputError(f"offence.modifiers: unknown{nearest(modifier, _MODIFIERS)}", field="offence.modifiers")
     years = offence["max_penalty_years"]
     if years is not None and not 0 <= years <= 100:  # noqa: PLR2004 a life sentence is 100; NaN fails too
-        raise InputError(
-            "offence.max_penalty_years: must be between 0 and 100", field="offence.max_penalty_years"
-        )
+        raise InputError("offence.max_penalty_years: must be between 0 and 100", field="offence.max_penalty_years")
 
 
 def _check_nexus(nexus: Any) -> None:

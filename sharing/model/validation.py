@@ -34,19 +34,27 @@ def dotted(loc: Sequence[int | str]) -> str:
 
 def field_names(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
     """Return the names known at a place of a model, for a suggestion."""
-    current: Any = model
+    current: type[BaseModel] = model
     for part in loc:
-        if isinstance(part, str) and isinstance(current, type) and issubclass(current, BaseModel):
-            field = current.model_fields.get(part)
-            current = _inner_model(field.annotation) if field else None
-    is_model = isinstance(current, type) and issubclass(current, BaseModel)
-    return list(current.model_fields) if is_model else []
+        field = current.model_fields.get(str(part))
+        # A part that is no field is an index, or a key of a mapping of models: the model stays.
+        inner = _inner_model(field.annotation) if field else current
+        if inner is None:
+            return []
+        current = inner
+    return [field.alias or name for name, field in current.model_fields.items()]
 
 
-def _inner_model(annotation: Any) -> Any:
+def _inner_model(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for arg in get_args(annotation) if (found := _inner_model(arg)) is not None), None)
+
+
+def first_finding(error: ValidationError) -> Any:
+    """Return the finding to tell of first: a misspelt name explains why the right one is missing."""
+    findings = error.errors(include_url=False)
+    return min(findings, key=lambda finding: finding["type"] != "extra_forbidden")
 
 
 def describe(finding: Mapping[str, Any], model: type[BaseModel]) -> tuple[str, str]:

@@ -70,7 +70,5 @@ class AudienceFinder:
             urgency=(urgency,),
         )
         for state, interest_id in self._interests.meet(traits).items():
-            reasons.setdefault(state, []).append(
-                Reason(RelevanceKind.INTEREST, f"declared interest {interest_id}")
-            )
+            reasons.setdefault(state, []).append(Reason(RelevanceKind.INTEREST, f"declared interest {interest_id}"))
         return Audience((state, tuple(found)) for state, found in reasons.items()) if reasons else NOBODY

@@ -58,7 +58,7 @@ def _from_phone(value: str) -> tuple[Evidence, ...]:
         return ()
     region = phonenumbers.region_code_for_number(number)
     if region is None or region == "001":  # a global network, no State
-        region = phonenumbers.region_code_for_country_code(number.country_code)
+        region = phonenumbers.region_code_for_country_code(number.country_code or 0)
     return _evidence(None if region in {"001", "ZZ"} else region, f"E.164 prefix +{number.country_code}")
 
 

@@ -352,7 +352,7 @@ def test_denmark_is_bound_by_its_own_decision_and_four_states_are_left_out(table
         ("title: A small", "noet: a word\ntitle: A small", 1, "noet", "unknown field; did you mean 'note'?"),
         ("note: nothing", "noet: nothing", 28, "memberships.SCHENGEN.noet", "unknown field"),
         ("to: 2020", "till: 2020", 11, "instruments.OLD.parties.GB.till", "unknown field"),
-        ("article: art. 26", "artikel: art. 26", 4, "instruments.OLD.article", "is missing"),
+        ("article: art. 26", "artcle: art. 26", 6, "instruments.OLD.artcle", "did you mean 'article'"),
         ("    source: K\n", "", 4, "instruments.OLD.source", "is missing"),
         # days
         ("CH: 2012-01-01", "CH: soon", 11, "instruments.OLD.parties.CH", ""),

@@ -1,0 +1,77 @@
+"""`sharing directory`: contact points, receiving authorities and interests of the States."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from sharing.broker.clients import require_broker
+from sharing.cli.console import AsJson, Bootstrap, err, out, print_json, settings_with_broker
+from sharing.directory import DirectoryReader, announce, read_entries
+from sharing.errors import InputError
+from sharing.law_library import read_text
+from sharing.model.countries import normalise_country
+from sharing.model.directory import Directory
+
+app = typer.Typer(
+    name="directory", help="Who may be told: contact points, authorities, interests.", no_args_is_help=True
+)
+
+
+@app.command()
+def show(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:  # noqa: FBT002 a flag
+    """Show every State's entry, and how far the directory was read."""
+    _, servers = settings_with_broker(bootstrap)
+    directory = _read(servers)
+    if as_json:
+        entries = [entry.model_dump(mode="json") for entry in directory.entries.values()]
+        print_json({"version": directory.version, "entries": entries})
+        return
+    table = Table("State", "receiving authority", "contact points", "interests", "announced")
+    for entry in directory.entries.values():
+        contacts = "; ".join(f"{point.name} ({point.hours})" for point in entry.contact_points)
+        interests = ", ".join(interest.id for interest in entry.interests)
+        table.add_row(
+            entry.state,
+            f"{entry.authority.name} ({entry.authority.kind})",
+            contacts or "-",
+            interests or "-",
+            f"{entry.announced_at:%Y-%m-%d %H:%M}Z",
+        )
+    out.print(table)
+    err.print(f"version {directory.version}")
+
+
+@app.command("announce")
+def announce_entries(
+    file: Annotated[Path, typer.Argument(help="YAML with `entries:`, each a State's entry.")],
+    state: Annotated[str | None, typer.Option("--state", help="Announce only this State's entry.")] = None,
+    bootstrap: Bootstrap = None,
+    as_json: AsJson = False,  # noqa: FBT002 a flag
+) -> None:
+    """Announce the entries of a file, each under its own State."""
+    _, servers = settings_with_broker(bootstrap)
+    entries = read_entries(read_text(file), file.name)
+    if state is not None:
+        code = normalise_country(state)
+        entries = [entry for entry in entries if entry.state == code]
+        if not entries:
+            raise InputError(f"{file} has no entry of {code}")
+    for entry in entries:
+        announce(servers, entry)
+    if as_json:
+        print_json({"announced": [entry.state for entry in entries]})
+    else:
+        err.print(f"announced: {', '.join(entry.state for entry in entries)}")
+
+
+def _read(servers: str) -> Directory:
+    require_broker(servers)
+    reader = DirectoryReader(servers)
+    try:
+        return reader.read_to_end()
+    finally:
+        reader.close()

@@ -1,0 +1,160 @@
+"""`sharing doctor`: what is wrong here, and what to do about it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import typer
+from confluent_kafka import libversion
+
+from sharing.broker.clients import require_broker
+from sharing.broker.topics import inspect_topics
+from sharing.cli.console import AsJson, Bootstrap, err, out, print_json
+from sharing.cli.topics import States, read_states
+from sharing.directory import DirectoryReader
+from sharing.errors import SharingError
+from sharing.law_library import pack_files, read_law
+from sharing.model.times import utc_day
+from sharing.settings import Settings, load_settings
+from sharing.topics import topics_for
+from sharing.wire import SCHEMA_NAMES, codec
+
+LIBRDKAFKA_MIN = (2, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: whether it holds, what was found, and what to do if it does not."""
+
+    check: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+def doctor(states: States = None, bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:  # noqa: FBT002 a flag
+    """Check Python, packages, schemas, law packs, clock, and, where a broker is named, the broker and its topics."""
+    findings = list(_examine(states, bootstrap))
+    if as_json:
+        print_json([{"check": one.check, "ok": one.ok, "detail": one.detail, "remedy": one.remedy} for one in findings])
+    else:
+        for one in findings:
+            out.print(f"{'ok  ' if one.ok else 'BAD '} {one.check}: {one.detail}", markup=False)
+            if not one.ok:
+                out.print(f"     remedy: {one.remedy}", markup=False)
+    if not all(one.ok for one in findings):
+        err.print(f"{sum(not one.ok for one in findings)} of {len(findings)} checks failed")
+        raise typer.Exit(1)
+
+
+def _examine(states: str | None, bootstrap: str | None) -> Iterator[Finding]:
+    yield _python()
+    yield _librdkafka()
+    yield from _checked("settings", lambda: _settings(bootstrap), "mend the setting named")
+    yield from _checked("schemas", _schemas, "install the package again: its files are damaged")
+    try:
+        settings = load_settings(bootstrap=bootstrap)
+    except SharingError:
+        return
+    yield from _packs(settings)
+    if settings.bootstrap is None:
+        yield Finding(
+            "broker",
+            ok=False,
+            detail="none is named",
+            remedy="give --bootstrap HOST:PORT or set SHARING_BOOTSTRAP",
+        )
+        return
+    servers = settings.bootstrap
+    broker = list(_checked("broker", lambda: _broker(servers), "start it, or name another with --bootstrap"))
+    yield from broker
+    if broker[0].ok:
+        yield from _topics(settings, servers, states)
+        yield from _checked(
+            "directory", lambda: _directory(servers), "see the message; `sharing directory announce` fills it"
+        )
+
+
+def _checked(check: str, examine: Callable[[], str], remedy: str) -> Iterator[Finding]:
+    try:
+        yield Finding(check, ok=True, detail=examine())
+    except SharingError as error:
+        yield Finding(check, ok=False, detail=str(error), remedy=remedy)
+
+
+def _python() -> Finding:
+    found = platform.python_version()
+    return Finding("python", sys.version_info >= (3, 11), found, "install Python 3.11 or newer")
+
+
+def _librdkafka() -> Finding:
+    text, _ = libversion()
+    numbers = tuple(int(part) for part in text.split("-")[0].split(".")[:2])
+    try:
+        faust = version("faust-streaming")
+    except PackageNotFoundError:
+        return Finding("packages", ok=False, detail="faust-streaming is missing", remedy="pip install sharing")
+    remedy = "pip install --upgrade confluent-kafka"
+    return Finding("packages", numbers >= LIBRDKAFKA_MIN, f"librdkafka {text}, faust-streaming {faust}", remedy)
+
+
+def _settings(bootstrap: str | None) -> str:
+    load_settings(bootstrap=bootstrap)
+    return "readable"
+
+
+def _schemas() -> str:
+    for name in SCHEMA_NAMES:
+        codec(name)
+    return f"{len(SCHEMA_NAMES)} readable"
+
+
+def _packs(settings: Settings) -> Iterator[Finding]:
+    today = utc_day(int(time.time() * 1000))
+    for place in pack_files(settings.packs):
+        try:
+            pack = read_law(place).pack
+        except SharingError as error:
+            yield Finding(f"pack {place.name}", ok=False, detail=str(error), remedy="mend the pack; a gate refuses it")
+            continue
+        remedy = "set the clock (is the time service running?), or use the pack version of that day"
+        detail = f"{pack.state} {pack.version}, {len(pack.rules)} rules, consolidated {pack.consolidated_at}"
+        yield Finding(f"pack {place.name}", pack.consolidated_at <= today, f"{detail}; today is {today}", remedy)
+
+
+def _broker(servers: str) -> str:
+    require_broker(servers)
+    return f"{servers} answers"
+
+
+def _topics(settings: Settings, servers: str, states: str | None) -> Iterator[Finding]:
+    names = read_states(states) if states or settings.state is None else (settings.state,)
+    wanted = topics_for(names, settings.partitions)
+    try:
+        changes = inspect_topics(servers, wanted)
+    except SharingError as error:
+        yield Finding("topics", ok=False, detail=str(error), remedy="ask for permission to describe topics")
+        return
+    for change in changes:
+        if change.kind != "same":
+            remedy = f"sharing topics apply --states {','.join(names)}"
+            if change.kind == "differs":
+                remedy = "change the topic by hand, or the table's settings; nothing is changed by itself"
+            yield Finding(f"topic {change.topic}", ok=False, detail=change.detail or "is missing", remedy=remedy)
+    same = sum(change.kind == "same" for change in changes)
+    yield Finding("topics", ok=True, detail=f"{same} of {len(changes)} as the table says")
+
+
+def _directory(servers: str) -> str:
+    reader = DirectoryReader(servers)
+    try:
+        directory = reader.read_to_end()
+    finally:
+        reader.close()
+    ignored = f", {reader.ignored} records ignored" if reader.ignored else ""
+    return f"{len(directory.entries)} States at version {directory.version}{ignored}"

@@ -1,0 +1,180 @@
+"""`sharing law`: the packs, what they say, and whether their cases hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from sharing.cli.console import AsJson, err, out, print_json
+from sharing.cli.explain import explain_file
+from sharing.errors import InputError
+from sharing.law.cases import CaseResult, run_cases
+from sharing.law.pack import Pack, Rule
+from sharing.law_library import common_cases, find_law, pack_files, read_cases, read_law
+from sharing.settings import load_settings
+
+app = typer.Typer(
+    name="law", help="Law packs: what they are, whether they are sound, what they do.", no_args_is_help=True
+)
+app.command("explain")(explain_file)
+
+Packs = Annotated[
+    Path | None, typer.Option("--packs", help="A folder of packs; else SHARING_PACKS, else those shipped.")
+]
+
+
+@app.command("list")
+def list_packs(packs: Packs = None, as_json: AsJson = False) -> None:  # noqa: FBT002 a flag
+    """List the packs: State, version, hash, how many rules, how many of them checked against a text, how many cases."""
+    rows: list[dict[str, Any]] = []
+    for place in pack_files(load_settings(packs=packs).packs):
+        pack = read_law(place).pack
+        cases = read_cases(place)
+        rows.append(
+            {
+                "state": pack.state,
+                "version": pack.version,
+                "sha256": pack.sha256,
+                "rules": len(pack.rules),
+                "verified": sum(rule.verified for rule in pack.rules),
+                "cases": len(cases.cases) if cases else 0,
+            }
+        )
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("State", "version", "rules", "verified", "cases", "sha256")
+    for row in rows:
+        table.add_row(
+            *(str(row[name]) for name in ("state", "version", "rules", "verified", "cases")),
+            f"{row['sha256'][:16]}…",
+        )
+    out.print(table)
+    err.print("Packs are illustrations for each State's own lawyers to correct; they are not legal advice.")
+
+
+@app.command()
+def show(
+    state: Annotated[str, typer.Argument(help="The State, such as CH.")],
+    packs: Packs = None,
+    as_json: AsJson = False,  # noqa: FBT002 a flag
+) -> None:
+    """Show a pack: each rule with its clause, what it does, when, and whether it was checked."""
+    pack = find_law(state, load_settings(packs=packs).packs).pack
+    if as_json:
+        print_json(_pack_document(pack))
+        return
+    out.print(f"[bold]{pack.title}[/] {pack.version}, consolidated {pack.consolidated_at}")
+    out.print(pack.disclaimer, markup=False)
+    out.print(f"treaty basis, in this order: {', '.join(pack.treaty_preference)}\n", markup=False)
+    for rule in pack.rules:
+        until = f" to {rule.valid.end}" if rule.valid.end else ""
+        checked = "checked" if rule.verified else "not checked against a text"
+        out.print(f"[bold]{rule.effect}[/] {rule.id}: {rule.citation}")
+        out.print(f"  {rule.paraphrase}", markup=False)
+        out.print(f"  when {rule.when}", markup=False)
+        out.print(
+            f"  {_needed(rule)}from {rule.valid.start}{until}; {checked} ({rule.source})",
+            markup=False,
+            style="dim",
+        )
+        if rule.note:
+            out.print(f"  note: {rule.note}", markup=False, style="dim")
+
+
+@app.command("test")
+def run_all(
+    states: Annotated[
+        list[str] | None, typer.Argument(help="States whose packs are tested; all when none is named.")
+    ] = None,
+    packs: Packs = None,
+    as_json: AsJson = False,  # noqa: FBT002 a flag
+) -> None:
+    """Run the cases beside the packs, and report like a test runner."""
+    folder = load_settings(packs=packs).packs
+    places = [place for place in pack_files(folder) if not states or _stem(place) in {name.lower() for name in states}]
+    if not places:
+        raise InputError(f"no pack of {', '.join(states or ['any State'])} is there; `sharing law list` lists them")
+    results: list[tuple[str, CaseResult]] = []
+    for place in places:
+        law = read_law(place)
+        for file in (
+            read_cases(place),
+            common_cases() if folder is None and law.pack.state == "CH" else None,
+        ):
+            if file is not None:
+                results += [(file.document.source, result) for result in run_cases(file, law.pack, law.treaties)]
+    failed = [(source, result) for source, result in results if result.differences]
+    if as_json:
+        print_json({"cases": len(results), "failed": [_case_document(source, result) for source, result in failed]})
+    else:
+        _report(results, failed)
+    if failed or not results:
+        raise typer.Exit(1)
+
+
+def _stem(place: Traversable | Path) -> str:
+    return place.name.removesuffix(".yaml")
+
+
+def _report(results: list[tuple[str, CaseResult]], failed: list[tuple[str, CaseResult]]) -> None:
+    counts = Counter(source for source, _ in results)
+    broken = Counter(source for source, _ in failed)
+    for source, count in counts.items():
+        mark = f", {broken[source]} failed" if broken[source] else ""
+        out.print(f"{source}: {count - broken[source]} passed{mark}", markup=False)
+    for source, result in failed:
+        out.print(f"\n{source}:{result.line}: {result.case.name} [{result.case.rule}]", markup=False, style="red")
+        for difference in result.differences:
+            out.print(f"  {difference}", markup=False)
+    out.print(f"\n{len(results) - len(failed)} passed, {len(failed)} failed", markup=False)
+
+
+def _case_document(source: str, result: CaseResult) -> dict[str, Any]:
+    return {
+        "file": source,
+        "line": result.line,
+        "name": result.case.name,
+        "rule": result.case.rule,
+        "differences": list(result.differences),
+    }
+
+
+def _needed(rule: Rule) -> str:
+    if rule.approver:
+        return f"approver {rule.approver}; "
+    if rule.condition:
+        return f"condition ({rule.condition.kind}): {rule.condition.text} "
+    return f"takes out {', '.join(rule.redact)}; " if rule.redact else ""
+
+
+def _pack_document(pack: Pack) -> dict[str, Any]:
+    return {
+        "state": pack.state,
+        "version": pack.version,
+        "sha256": pack.sha256,
+        "title": pack.title,
+        "disclaimer": pack.disclaimer,
+        "consolidated_at": str(pack.consolidated_at),
+        "treaty_preference": list(pack.treaty_preference),
+        "rules": [
+            {
+                "id": rule.id,
+                "effect": str(rule.effect),
+                "citation": rule.citation,
+                "paraphrase": rule.paraphrase,
+                "when": str(rule.when),
+                "from": str(rule.valid.start),
+                "to": str(rule.valid.end) if rule.valid.end else None,
+                "verified": rule.verified,
+                "source": rule.source,
+                "note": rule.note,
+            }
+            for rule in pack.rules
+        ],
+    }

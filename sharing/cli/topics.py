@@ -1,0 +1,107 @@
+"""`sharing topics`: the one table, as a table and onto a cluster."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from sharing.broker.clients import require_broker
+from sharing.broker.topics import Change, apply_topics
+from sharing.cli.console import AsJson, Bootstrap, err, out, print_json, settings_with_broker
+from sharing.errors import InputError
+from sharing.law_library import shipped_states
+from sharing.model.countries import normalise_country
+from sharing.settings import load_settings
+from sharing.topics import topics_for
+
+app = typer.Typer(name="topics", help="The topics of the bus: shown, and made on a cluster.", no_args_is_help=True)
+
+States = Annotated[
+    str | None,
+    typer.Option("--states", help="Country codes, separated by commas; all States with a shipped pack when not given."),
+]
+Partitions = Annotated[
+    int | None,
+    typer.Option("--partitions", min=1, max=1000, help="Partitions of each topic but the directory."),
+]
+
+
+def read_states(text: str | None) -> tuple[str, ...]:
+    """Return country codes from a list with commas.
+
+    Raises:
+        InputError: One is unknown, or the list is empty.
+    """
+    if text is None:
+        return shipped_states()
+    states = tuple(normalise_country(part.strip()) for part in text.split(",") if part.strip())
+    if not states:
+        raise InputError("--states is empty; give country codes, such as --states CH,DE")
+    return states
+
+
+@app.command("list")
+def list_topics(states: States = None, partitions: Partitions = None, as_json: AsJson = False) -> None:  # noqa: FBT002 a flag
+    """Show every topic that a cluster with these States has."""
+    settings = load_settings(partitions=partitions)
+    wanted = topics_for(read_states(states), settings.partitions)
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": topic.name,
+                    "partitions": topic.partitions,
+                    "schema": topic.kind.schema,
+                    "key": topic.kind.key,
+                    "writer": topic.kind.writer,
+                    "reader": topic.kind.reader,
+                    "config": topic.kind.config(),
+                }
+                for topic in wanted.values()
+            ]
+        )
+        return
+    table = Table("topic", "partitions", "schema", "key", "writer", "reader", "kept")
+    for topic in wanted.values():
+        kind = topic.kind
+        kept = (
+            "last of each key"
+            if kind.compacted
+            else "for ever"
+            if kind.retention_ms < 0
+            else f"{kind.retention_ms // 86_400_000} days"
+        )
+        table.add_row(topic.name, str(topic.partitions), kind.schema, kind.key, kind.writer, kind.reader, kept)
+    out.print(table)
+
+
+@app.command()
+def apply(
+    states: States = None,
+    partitions: Partitions = None,
+    bootstrap: Bootstrap = None,
+    as_json: AsJson = False,  # noqa: FBT002 a flag
+) -> None:
+    """Make the topics that are missing, and say what differs; nothing is ever shrunk or deleted."""
+    settings, servers = settings_with_broker(bootstrap, partitions=partitions)
+    require_broker(servers)
+    changes = apply_topics(servers, topics_for(read_states(states), settings.partitions), settings.replication)
+    differs = [change for change in changes if change.kind == "differs"]
+    if as_json:
+        print_json([{"topic": change.topic, "change": change.kind, "detail": change.detail} for change in changes])
+    else:
+        _show(changes)
+    if differs:
+        raise typer.Exit(1)
+
+
+def _show(changes: list[Change]) -> None:
+    made = [change for change in changes if change.kind == "created"]
+    for change in made:
+        out.print(f"created  {change.topic}")
+    for change in changes:
+        if change.kind == "differs":
+            err.print(f"differs  {change.topic}: {change.detail}")
+    err.print(f"{len(made)} created, {len(changes) - len(made)} were there already")

@@ -1,0 +1,242 @@
+"""Why, why not, and what would change it: an explanation of one State's outcome for a lawyer.
+
+Everything here is derived from the same rules and facts as the decision; nothing is decided anew except the
+question «and if this fact were known?».
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+
+from sharing.law.combine import RESTRICTIONS, Finding, combine
+from sharing.law.constraints import AnyOf, Operator, Test
+from sharing.law.facts import FACTS, FactValue, Kind, Record
+from sharing.law.filter import DisclosureFilter
+from sharing.law.pack import Rule
+from sharing.model.audience import Audience
+from sharing.model.decision import RecipientDecision
+from sharing.model.vocabulary import Effect, Outcome
+
+TRIALS_MAX = 20_000
+"""How many assignments of missing facts are tried before the search ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedRule:
+    """A rule in words. `missing` names the facts for want of which it could not be decided."""
+
+    id: str
+    effect: str
+    citation: str
+    paraphrase: str
+    verified: bool
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """A rule that did not apply for one reason only."""
+
+    id: str
+    effect: str
+    citation: str
+    kept_out_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What would come of it if some missing facts were known."""
+
+    facts: tuple[tuple[str, str], ...]
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one State gets what it gets.
+
+    Attributes:
+        considered: Whether anything points to this State at all; when not, the rest is hypothetical.
+        sentence: The outcome in one sentence.
+        human: What a person would have to do next, or an empty string.
+    """
+
+    state: str
+    considered: bool
+    outcome: str
+    sentence: str
+    applied: tuple[ExplainedRule, ...]
+    undecided: tuple[ExplainedRule, ...]
+    near: tuple[NearMiss, ...]
+    would_change: tuple[Change, ...]
+    human: str
+
+
+def explain(
+    law: DisclosureFilter, record: Record, audience: Audience, now_ms: int, only: str | None = None
+) -> list[Explanation]:
+    """Explain what each considered State gets.
+
+    Args:
+        law: The disclosure filter of the day.
+        record: The indicator's record.
+        audience: The States to consider.
+        now_ms: The instant, in UTC milliseconds.
+        only: One State to explain, considered or not; all considered ones when None.
+    """
+    decided = {recipient.state: recipient for recipient in law.decide(record, audience, now_ms).recipients}
+    item = law.item_facts(record, now_ms)
+    explanations = []
+    for state in [only] if only else sorted(decided):
+        named = any(nexus["state"] == state for nexus in record["nexus"])
+        recipient, basis = law.profile(state, item["offence.codes"], named=named)
+        facts = {**item, **recipient}
+        findings = law.findings(item, recipient)
+        decision = decided.get(state) or combine(state, findings, basis, ())
+        explanations.append(_explain_one(law, facts, findings, decision, considered=state in decided))
+    return explanations
+
+
+def _explain_one(
+    law: DisclosureFilter,
+    facts: Mapping[str, FactValue],
+    findings: Sequence[Finding],
+    decision: RecipientDecision,
+    *,
+    considered: bool,
+) -> Explanation:
+    return Explanation(
+        state=decision.state,
+        considered=considered,
+        outcome=str(decision.outcome),
+        sentence=_sentence(findings, decision, considered=considered),
+        applied=tuple(_explained(finding) for finding in findings if finding.held),
+        undecided=tuple(_explained(finding) for finding in findings if finding.held is None),
+        near=tuple(_near_misses(law.rules, facts)),
+        would_change=tuple(_changes(law, facts, decision)),
+        human=_human(law, decision),
+    )
+
+
+def _explained(finding: Finding) -> ExplainedRule:
+    rule = finding.rule
+    return ExplainedRule(rule.id, str(rule.effect), rule.citation, rule.paraphrase, rule.verified, finding.missing)
+
+
+def _sentence(findings: Sequence[Finding], decision: RecipientDecision, *, considered: bool) -> str:
+    state = decision.state
+    prefix = "" if considered else f"Nothing points to {state}, so it is not considered. If it were: "
+    denied = [finding.rule.id for finding in findings if finding.held and finding.rule.effect is Effect.DENY]
+    blocked = sorted({fact for f in findings if f.held is None and f.rule.effect in RESTRICTIONS for fact in f.missing})
+    open_permits = sorted(
+        {fact for f in findings if f.held is None and f.rule.effect is Effect.PERMIT for fact in f.missing}
+    )
+    match decision.outcome:
+        case Outcome.DISCLOSE:
+            bound = " under the conditions attached" if decision.conditions else ""
+            text = f"{state} receives the content at once{bound}."
+        case Outcome.OFFER:
+            text = f"{state} is offered it; the content leaves once the conditions are accepted."
+        case Outcome.HOLD:
+            text = f"held for {state} until {decision.approver} approves."
+        case _ if denied:
+            text = f"withheld from {state}: {', '.join(denied)} forbids it."
+        case _ if blocked:
+            text = (
+                f"withheld from {state}: it is not known whether a restriction applies (missing: {', '.join(blocked)})."
+            )
+        case _ if open_permits:
+            text = f"withheld from {state}: no rule is known to permit it (missing: {', '.join(open_permits)})."
+        case _ if decision.condition_model is None:
+            text = f"withheld from {state}: its treaties have not been looked up."
+        case _:
+            text = f"withheld from {state}: no rule permits it."
+    return prefix + text
+
+
+def _human(law: DisclosureFilter, decision: RecipientDecision) -> str:
+    match decision.outcome:
+        case Outcome.HOLD if decision.approver is not None:
+            return f"Approval by {law.pack.approvers[decision.approver]}"
+        case Outcome.OFFER:
+            return f"Acceptance of the conditions by {decision.state}"
+        case _:
+            return ""
+
+
+def _near_misses(rules: Sequence[Rule], facts: Mapping[str, FactValue]) -> Iterator[NearMiss]:
+    """Yield rules of which all parts hold but one."""
+    for rule in rules:
+        failed = [part for part in rule.when.parts if _evaluate(part, facts) is False]
+        if len(failed) == 1 and all(_evaluate(part, facts) for part in rule.when.parts if part is not failed[0]):
+            yield NearMiss(rule.id, str(rule.effect), rule.citation, str(failed[0]))
+
+
+def _evaluate(part: Test | AnyOf, facts: Mapping[str, FactValue]) -> bool | None:
+    try:
+        return part.evaluate(facts)
+    except TypeError:
+        return None
+
+
+def _changes(law: DisclosureFilter, facts: Mapping[str, FactValue], decision: RecipientDecision) -> Iterator[Change]:
+    """Yield the smallest sets of missing facts that, if known, would change the outcome, and to what."""
+    missing = sorted({entry.fact for entry in decision.undecided if entry.fact in FACTS})
+    trials = 0
+    for size in range(1, len(missing) + 1):
+        found = []
+        for names in combinations(missing, size):
+            for values in product(*(_possible(law, name) for name in names)):
+                trials += 1
+                if trials > TRIALS_MAX:
+                    return
+                known = dict(zip(names, values, strict=True))
+                outcome = _outcome_if(law, facts, known, decision.state)
+                if outcome is not decision.outcome:
+                    shown = tuple((name, _shown(value)) for name, value in known.items())
+                    found.append(Change(shown, str(outcome)))
+        if found:
+            yield from found
+            return
+
+
+def _possible(law: DisclosureFilter, name: str) -> Sequence[FactValue]:
+    fact = FACTS[name]
+    if fact.kind is Kind.NUMBER:
+        edges = {
+            test.operand
+            for rule in law.rules
+            for test in _tests(rule)
+            if test.fact == name
+            and test.operator in {Operator.AT_LEAST, Operator.BELOW}
+            and isinstance(test.operand, float)
+        }
+        return sorted({0.0, *edges})
+    if fact.kind is Kind.SEVERAL:
+        return [frozenset(), *(frozenset({value}) for value in sorted(fact.values))]
+    return sorted(fact.values)
+
+
+def _tests(rule: Rule) -> Iterator[Test]:
+    for part in rule.when.parts:
+        if isinstance(part, Test):
+            yield part
+        else:
+            for alternative in part.alternatives:
+                yield from (test for test in alternative.parts if isinstance(test, Test))
+
+
+def _outcome_if(
+    law: DisclosureFilter, facts: Mapping[str, FactValue], known: Mapping[str, FactValue], state: str
+) -> Outcome:
+    codes = known.get("offence.codes", facts["offence.codes"])
+    recipient, basis = law.profile(state, codes, named=facts["recipient.named"] == "YES")
+    return combine(state, law.findings({**facts, **recipient}, known), basis, ()).outcome
+
+
+def _shown(value: FactValue) -> str:
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

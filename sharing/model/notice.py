@@ -1,0 +1,107 @@
+"""A notice as the receiving State sees it: the envelope that routes and binds, and the content once opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sharing.model.decision import Condition, PackReference, RuleReference
+from sharing.model.times import format_time, to_milliseconds
+from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, NoticeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Spontaneous information from one State to another. Times are in UTC milliseconds.
+
+    Attributes:
+        id: The same for the same version of the same item to the same State.
+        rules: The providing State's rules that let it out, with their citations.
+        conditions: They bind the receiving State.
+        relevance: Why it was sent here: kind and detail.
+        redacted: Fields that the providing State's law took out.
+        content: The fields of `NoticeContent`; a field that did not leave is None or empty.
+    """
+
+    id: str
+    kind: NoticeKind
+    indicator_id: str
+    version: int
+    from_state: str
+    to_state: str
+    sent_at: int
+    review_at: int | None
+    retain_until: int | None
+    urgency: str
+    form: str
+    pack: PackReference
+    basis: str | None
+    condition_model: ConditionModel | None
+    rules: tuple[RuleReference, ...]
+    conditions: tuple[Condition, ...]
+    obligation: bool
+    redacted: tuple[str, ...]
+    relevance: tuple[tuple[str, str], ...]
+    content: Mapping[str, Any]
+
+    @classmethod
+    def from_wire(cls, envelope: Mapping[str, Any], content: Mapping[str, Any]) -> Notice:
+        """Build from the records of the schemas `Notice` and `NoticeContent`."""
+        return cls(
+            id=envelope["id"],
+            kind=NoticeKind(envelope["kind"]),
+            indicator_id=envelope["indicator_id"],
+            version=envelope["version"],
+            from_state=envelope["from_state"],
+            to_state=envelope["to_state"],
+            sent_at=to_milliseconds(envelope["sent_at"]),
+            review_at=_optional_time(envelope["review_at"]),
+            retain_until=_optional_time(envelope["retain_until"]),
+            urgency=envelope["urgency"],
+            form=envelope["form"],
+            pack=PackReference(**envelope["pack"]),
+            basis=envelope["basis"],
+            condition_model=ConditionModel(envelope["condition_model"]) if envelope["condition_model"] else None,
+            rules=tuple(
+                RuleReference(rule["id"], rule["citation"], Effect(rule["effect"])) for rule in envelope["rules"]
+            ),
+            conditions=tuple(
+                Condition(entry["code"], ConditionKind(entry["kind"]), entry["text"])
+                for entry in envelope["conditions"]
+            ),
+            obligation=envelope["obligation"],
+            redacted=tuple(envelope["redacted"]),
+            relevance=tuple((reason["kind"], reason["detail"]) for reason in content["relevance"]),
+            content={
+                name: _optional_time(value) if name == "observed_at" else value
+                for name, value in content.items()
+                if name != "relevance"
+            },
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form that scripts rely on."""
+        content = dict(self.content)
+        if content["observed_at"] is not None:
+            content["observed_at"] = format_time(content["observed_at"])
+        return {
+            "id": self.id,
+            "kind": str(self.kind),
+            "from": self.from_state,
+            "to": self.to_state,
+            "indicator": {"id": self.indicator_id, "version": self.version, "form": self.form, **content},
+            "rules": [{"id": rule.id, "citation": rule.citation, "effect": str(rule.effect)} for rule in self.rules],
+            "basis": self.basis,
+            "relevance": [{"kind": kind, "detail": detail} for kind, detail in self.relevance],
+            "conditions": [
+                {"code": entry.code, "kind": str(entry.kind), "text": entry.text} for entry in self.conditions
+            ],
+            "redacted": list(self.redacted),
+            "urgency": self.urgency,
+            "sent_at": format_time(self.sent_at),
+        }
+
+
+def _optional_time(value: Any) -> int | None:
+    return None if value is None else to_milliseconds(value)
