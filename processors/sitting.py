@@ -1,5 +1,4 @@
-"""A sitting of the gate: one day's law together with one version of the directory, and all that is remembered
-under them.
+"""A sitting of the gate: one day's law, one version of the directory, and all that is remembered under them.
 
 When the UTC day ends, the directory moves on, or one of its entries expires, a new sitting begins with nothing
 remembered.
@@ -45,9 +44,7 @@ class Sitting:
     tails: dict[Hashable, bytes] = field(default_factory=dict)
 
     @classmethod
-    def open(
-        cls, pack: Pack, treaties: TreatyTable, directory: Directory, now_ms: int, locate: GeoLookup
-    ) -> Sitting:
+    def open(cls, pack: Pack, treaties: TreatyTable, directory: Directory, now_ms: int, locate: GeoLookup) -> Sitting:
         """Begin a sitting at an instant in UTC milliseconds."""
         day = utc_day(now_ms)
         midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC)

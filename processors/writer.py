@@ -83,9 +83,7 @@ class Writer:
                 verdict.recipients,
             ).to_wire()  # fmt: skip
             names = (field["name"] for field in self._decision_tail.schema["fields"])
-            tail = self._tails[verdict] = self._decision_tail.encode_bare(
-                {name: whole[name] for name in names}
-            )
+            tail = self._tails[verdict] = self._decision_tail.encode_bare({name: whole[name] for name in names})
         head = {"indicator_id": indicator_id, "version": version, "decided_at": self._now_ms}
         return codec("decision").header + self._decision_head.encode_bare(head) + tail
 
@@ -167,9 +165,7 @@ class Writer:
             **_legal_terms(recipient),
         }
 
-    def _draft(
-        self, message: Message, record: Mapping[str, Any], key: bytes | None, verdict: Verdict
-    ) -> Output:
+    def _draft(self, message: Message, record: Mapping[str, Any], key: bytes | None, verdict: Verdict) -> Output:
         head = {
             "indicator_id": record["id"],
             "version": record["version"],
@@ -201,9 +197,7 @@ class Writer:
                     ],
                 }
             )
-        return Output(
-            self._drafts_topic, key, codec("draft").header + self._draft_head.encode_bare(head) + tail
-        )
+        return Output(self._drafts_topic, key, codec("draft").header + self._draft_head.encode_bare(head) + tail)
 
     def quarantine(self, message: Message, refusal: Refusal) -> Output:
         """Return the quarantine of a record. One that is too large to be copied stays where it is, and is named."""
@@ -224,9 +218,7 @@ class Writer:
             "record": value if value is not None and len(value) <= RECORD_BYTES_MAX else None,
             "seal": NO_SEAL,
         }
-        return Output(
-            QUARANTINE.topic(self._pack.state), identity.encode(), codec("quarantine").encode(record)
-        )
+        return Output(QUARANTINE.topic(self._pack.state), identity.encode(), codec("quarantine").encode(record))
 
 
 def _legal_terms(recipient: RecipientDecision) -> dict[str, Any]:
