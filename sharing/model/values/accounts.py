@@ -1,0 +1,93 @@
+"""Mail and account indicators."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from sharing.model.values.hosts import DOMAIN, normalise_domain
+from sharing.model.values.text import Refused, lower, refang_at, refang_dots, require
+from sharing.model.values.value_type import Group, ValueType
+
+_LOCAL_MAX = 64  # bytes, RFC 5321 §4.5.3.1.1
+# RFC 5322 atext, and RFC 6532 for what lies outside ASCII.
+_ATOM = r"(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|[^\s\x00-\xa0]){1,64}"
+_LOCAL_TEXT = rf"{_ATOM}(?:\.{_ATOM})*"
+_LOCAL = re.compile(_LOCAL_TEXT)
+_MESSAGE_ID_INPUT = re.compile(r"[^\s<>@]{1,512}@[^\s<>@]{1,512}")
+_ACCOUNT = re.compile(r"(?=[^:]*[a-z])[a-z0-9][a-z0-9._-]{0,63}:(?!//)[^\s@][^\s]{0,511}")
+# RFC 7622 §3.3.1 excludes these from the local part.
+_JABBER_LOCAL_TEXT = r"[^\s\"&'/:<>@A-Z]{1,512}"
+_JABBER_LOCAL = re.compile(_JABBER_LOCAL_TEXT)
+
+
+def _email(text: str) -> str:
+    local, at, domain = refang_at(text).rpartition("@")
+    if not at:
+        raise Refused("it has no @")
+    local = local.replace("[.]", ".").replace("(.)", ".")
+    if _LOCAL.fullmatch(local) is None or len(local.encode()) > _LOCAL_MAX:
+        raise Refused("the part before @ is not valid")
+    return f"{local}@{normalise_domain(refang_dots(domain))}"
+
+
+def _message_id(text: str) -> str:
+    inner = text[1:-1] if text.startswith("<") and text.endswith(">") else text
+    return f"<{require(_MESSAGE_ID_INPUT, inner)}>"
+
+
+def _account(text: str) -> str:
+    platform, colon, handle = text.partition(":")
+    if not colon or not platform.isascii():
+        raise Refused("it is not a platform, a colon and a handle")
+    return require(_ACCOUNT, f"{platform.strip().lower()}:{handle.strip().removeprefix('@')}")
+
+
+def _jabber(text: str) -> str:
+    local, at, domain = refang_at(text).rpartition("@")
+    if not at or "/" in domain:
+        raise Refused("it is not a bare JID, without a resource")
+    local = require(_JABBER_LOCAL, lower(local))
+    # RFC 7622 §3.3: a PRECIS identifier, which takes letters and digits only from outside ASCII.
+    if not local.isascii() and any(c > "\x7f" and unicodedata.category(c)[0] not in "LMN" for c in local):
+        raise Refused("the part before @ is not valid")
+    return f"{local}@{normalise_domain(refang_dots(domain))}"
+
+
+ACCOUNT_TYPES = (
+    ValueType(
+        "email-addr",
+        Group.ACCOUNT,
+        "a mail address without display name, quotes or address literal; the part before @ keeps its case",
+        "Someone@example.org",
+        re.compile(rf"{_LOCAL_TEXT}@{DOMAIN}"),
+        _email,
+        unicode=True,
+    ),
+    ValueType(
+        "email-message-id",
+        Group.ACCOUNT,
+        "the Message-ID of a mail, with or without angle brackets",
+        "<20260301.1200.1@mail.example.org>",
+        re.compile(r"<[^\s<>@]{1,512}@[^\s<>@]{1,512}>"),
+        _message_id,
+    ),
+    ValueType(
+        "user-account",
+        Group.ACCOUNT,
+        "a platform, a colon, and the handle without leading @ and without white space",
+        "telegram:example_handle",
+        _ACCOUNT,
+        _account,
+        unicode=True,
+    ),
+    ValueType(
+        "jabber-id",
+        Group.ACCOUNT,
+        "a bare JID, without a resource",
+        "someone@example.org",
+        re.compile(rf"{_JABBER_LOCAL_TEXT}@{DOMAIN}"),
+        _jabber,
+        unicode=True,
+    ),
+)

@@ -1,0 +1,49 @@
+"""Abuse material: a perceptual hash, and never content.
+
+No type of this project carries images, videos or texts of abuse. The rule does not stop here: an
+`artifact` is the bytes of a program or document, and must never be such material either; nobody can check
+that from the bytes, so the agency answers for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from sharing.model.values.text import Refused, require, squeeze_hex
+from sharing.model.values.value_type import Group, ValueType
+
+_PHOTODNA_BYTES = 144
+_PHOTODNA = re.compile(r"[A-Za-z0-9+/]{192}")
+_PDQ = re.compile(r"[0-9a-f]{64}")
+
+
+def _photodna(text: str) -> str:
+    digits = squeeze_hex(text)
+    # 144 bytes are 192 characters of base64 or 288 of hexadecimal, so the length tells which.
+    raw = binascii.unhexlify(digits) if len(digits) == 2 * _PHOTODNA_BYTES else base64.b64decode(digits, validate=True)
+    if len(raw) != _PHOTODNA_BYTES:
+        raise Refused("it is not 144 bytes")
+    return base64.b64encode(raw).decode()
+
+
+CONTENT_TYPES = (
+    ValueType(
+        "photodna-hash",
+        Group.CONTENT,
+        "the 144 bytes of a PhotoDNA hash in base64 or hexadecimal; never content",
+        base64.b64encode(bytes(range(_PHOTODNA_BYTES))).decode(),
+        _PHOTODNA,
+        _photodna,
+        multiline=True,
+    ),
+    ValueType(
+        "pdq-hash",
+        Group.CONTENT,
+        "a PDQ hash of 64 hexadecimal digits; never content",
+        "f8f8f0cce0f4e84d0e370a22028f67f0b36e2ed596623e1d33e6b39c4e9c9b22",
+        _PDQ,
+        lambda text: require(_PDQ, text.lower()),
+    ),
+)

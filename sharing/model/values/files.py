@@ -1,0 +1,192 @@
+"""Indicators of files and hosts: hashes, artifacts, mutexes, registry keys, software, processes, rules."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+from sharing.model.values.text import LINE, LINES, NOT_IN_A_LINE, Refused, collapse, require
+from sharing.model.values.value_type import Group, ValueType
+
+_LARGE = 256 * 1024
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA1 = re.compile(r"[0-9a-f]{40}")
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_SSDEEP = re.compile(r"([0-9]{1,12}):[A-Za-z0-9+/]{0,64}:[A-Za-z0-9+/]{0,64}")
+_SSDEEP_SMALLEST_BLOCK = 3
+_TLSH = re.compile(r"T1[0-9A-F]{70}")
+_BASE64 = re.compile(rf"(?=.{{4,{_LARGE}}}\Z)[A-Za-z0-9+/]+={{0,2}}")
+_MUTEX = re.compile(rf"{LINE}{{1,260}}")
+_HIVES = {
+    "HKLM": "HKEY_LOCAL_MACHINE",
+    "HKCU": "HKEY_CURRENT_USER",
+    "HKCR": "HKEY_CLASSES_ROOT",
+    "HKU": "HKEY_USERS",
+    "HKCC": "HKEY_CURRENT_CONFIG",
+}
+_REGISTRY_KEY = re.compile(rf"(?:{'|'.join(_HIVES.values())})(?:\\[^\\{NOT_IN_A_LINE}]{{1,255}})+")
+_KEY_NAME_MAX = 255  # characters of one element of a registry path
+_TEXT = re.compile(rf"{LINE}{{1,8192}}")
+# NIST IR 7695 §6.2: a part and ten attributes of letters, digits, -._ and escaped punctuation, or * or -.
+_CPE_ATTRIBUTE = r"(?:\*|-|\??(?:[a-z0-9_.-]|\\[!-/:-@\[-`{-~])+\*?)"
+_CPE = re.compile(rf"cpe:2\.3:[aho*-](?::{_CPE_ATTRIBUTE}){{10}}")
+_YARA_RULE = re.compile(r"(?:^|[\s}/])rule[ \t\n]+[A-Za-z_][A-Za-z0-9_]{0,127}\s*(?::[^{]{0,300})?\{")
+_YARA_CONDITION = re.compile(r"\bcondition\s{0,100}:[^}]")
+_CVE = re.compile(r"CVE-(?:1999|2[0-9]{3})-(?:[0-9]{4}|[1-9][0-9]{4,18})")
+
+
+def _ssdeep(text: str) -> str:
+    found = _SSDEEP.fullmatch(text)
+    if found is None:
+        raise Refused("it does not have the form")
+    units, odd = divmod(int(found[1]), _SSDEEP_SMALLEST_BLOCK)
+    if odd or units.bit_count() != 1 or found[1].startswith("0"):
+        raise Refused("the block size is not 3, 6, 12 and so on")
+    return text
+
+
+def _tlsh(text: str) -> str:
+    # The digits alone are what older versions of the reference program write; no digit is a T.
+    return require(_TLSH, f"T1{text.upper().removeprefix('T1')}")
+
+
+def _artifact(text: str) -> str:
+    body = "".join(text.split())
+    if base64.b64encode(base64.b64decode(body, validate=True)).decode() != body:
+        raise Refused("it is not exactly the base64 of some bytes")
+    return body
+
+
+def _registry_key(text: str) -> str:
+    hive, *path = text.removesuffix("\\").rstrip().split("\\")
+    upper = hive.upper()
+    hive = _HIVES.get(upper, upper)
+    if hive not in _HIVES.values():
+        raise Refused("the hive is not known")
+    if not path or any(not name or len(name) > _KEY_NAME_MAX for name in path):
+        raise Refused("an element of the path is missing or too long")
+    return "\\".join([hive, *path])
+
+
+def _software(text: str) -> str:
+    name = collapse(text)
+    if name.lower().startswith("cpe:"):
+        return require(_CPE, name.lower())
+    if not any(character.isalpha() for character in name):
+        raise Refused("it contains no letter")
+    return name
+
+
+def _yara(text: str) -> str:
+    if _YARA_RULE.search(text) is None or _YARA_CONDITION.search(text) is None or "}" not in text:
+        raise Refused("it holds no rule with a condition")
+    return text
+
+
+FILE_TYPES = (
+    ValueType(
+        "file-sha256",
+        Group.FILE,
+        "the SHA-256 of a file in 64 hexadecimal digits",
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        _SHA256,
+        lambda text: require(_SHA256, text.lower()),
+    ),
+    ValueType(
+        "file-sha1",
+        Group.FILE,
+        "the SHA-1 of a file in 40 hexadecimal digits",
+        "0123456789abcdef0123456789abcdef01234567",
+        _SHA1,
+        lambda text: require(_SHA1, text.lower()),
+    ),
+    ValueType(
+        "file-md5",
+        Group.FILE,
+        "the MD5 of a file in 32 hexadecimal digits",
+        "0123456789abcdef0123456789abcdef",
+        _MD5,
+        lambda text: require(_MD5, text.lower()),
+    ),
+    ValueType(
+        "file-ssdeep",
+        Group.FILE,
+        "an ssdeep hash: block size, and two parts of base64, with colons between and no file name",
+        "96:U57GjXnLt9co6pZwvLhJluvrszNgMFwO6MkO+aFqm:Hj3Baz7jlUwrEXwjk",
+        _SSDEEP,
+        _ssdeep,
+    ),
+    ValueType(
+        "file-tlsh",
+        Group.FILE,
+        "a TLSH hash of 70 hexadecimal digits, with or without T1 before",
+        "T10123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF012345",
+        _TLSH,
+        _tlsh,
+    ),
+    ValueType(
+        "artifact",
+        Group.FILE,
+        "the bytes of an artifact in padded base64; never abuse material, whose hash is shared instead",
+        "RVhBTVBMRSBBUlRJRkFDVA==",
+        _BASE64,
+        _artifact,
+        max_bytes=_LARGE,
+        multiline=True,
+    ),
+    ValueType(
+        "mutex",
+        Group.FILE,
+        "the name of a mutex, case kept, at most 260 characters",
+        "Global\\ExampleMutex",
+        _MUTEX,
+        lambda text: require(_MUTEX, text),
+        unicode=True,
+    ),
+    ValueType(
+        "windows-registry-key",
+        Group.FILE,
+        "a hive (HKEY_LOCAL_MACHINE or HKLM, and so on), a backslash and the path, case kept",
+        "HKEY_LOCAL_MACHINE\\Software\\Example",
+        _REGISTRY_KEY,
+        _registry_key,
+        unicode=True,
+    ),
+    ValueType(
+        "software",
+        Group.FILE,
+        "a CPE 2.3 name (NIST IR 7695), or a name with at least one letter",
+        "cpe:2.3:a:example:product:1.0:*:*:*:*:*:*:*",
+        _TEXT,
+        _software,
+        unicode=True,
+    ),
+    ValueType(
+        "process",
+        Group.FILE,
+        "the command line or image name of a process, in one line",
+        "C:\\Temp\\example.exe --quiet",
+        _TEXT,
+        lambda text: text,
+        unicode=True,
+    ),
+    ValueType(
+        "yara",
+        Group.FILE,
+        "one or more YARA rules, each with a condition",
+        "rule example { condition: false }",
+        re.compile(rf"{LINES}{{1,{_LARGE}}}"),
+        _yara,
+        max_bytes=_LARGE,
+        multiline=True,
+        unicode=True,
+    ),
+    ValueType(
+        "vulnerability",
+        Group.FILE,
+        "a CVE id: CVE, year, and four digits or more",
+        "CVE-2014-0160",
+        _CVE,
+        lambda text: require(_CVE, text.upper()),
+    ),
+)

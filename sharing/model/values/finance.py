@@ -1,0 +1,99 @@
+"""Bank and card indicators. Coins have a module of their own."""
+
+from __future__ import annotations
+
+import re
+
+from schwifty import BIC, IBAN
+from stdnum import luhn
+
+from sharing.model.values.national import split_country
+from sharing.model.values.telecom import E164, normalise_phone
+from sharing.model.values.text import require, squeeze
+from sharing.model.values.value_type import Group, ValueType
+
+_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
+_ACCOUNT = re.compile(r"[A-Z]{2}:(?=[A-Z]*[0-9])[A-Z0-9]{3,34}")
+_BIC = re.compile(r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
+_HEAD_OFFICE = "XXX"
+_CARD = re.compile(r"[1-9][0-9]{11,18}")
+_CARD_PREFIX = re.compile(r"[1-9][0-9]{5}(?:[0-9]{2})?")
+
+
+def _iban(text: str) -> str:
+    # schwifty also knows codes in use outside ISO 3166-1 (XK); an IBAN's first letters need not be a State.
+    return require(_IBAN, str(IBAN(squeeze(text)).compact))
+
+
+def _bank_account(text: str) -> str:
+    country, account = split_country(text)
+    return require(_ACCOUNT, f"{country}:{squeeze(account).upper()}")
+
+
+def _bic(text: str) -> str:
+    # ISO 9362: XXX stands for the party itself, as leaving the branch out does.
+    code = require(_BIC, str(BIC(squeeze(text)).compact))
+    return code if code[8:] != _HEAD_OFFICE else code[:8]
+
+
+def _card(text: str) -> str:
+    return str(luhn.validate(require(_CARD, squeeze(text))))
+
+
+FINANCE_TYPES = (
+    ValueType(
+        "iban",
+        Group.FINANCE,
+        "an IBAN of a country in the IBAN registry, with its check digits",
+        "GB82WEST12345698765432",
+        _IBAN,
+        _iban,
+        enumerable=True,
+    ),
+    ValueType(
+        "bank-account-nr",
+        Group.FINANCE,
+        "an ISO 3166-1 alpha-2 country code, a colon, and an account number of letters and digits",
+        "US:1234567890",
+        _ACCOUNT,
+        _bank_account,
+        enumerable=True,
+    ),
+    ValueType(
+        "bic",
+        Group.FINANCE,
+        "a BIC (ISO 9362) of 8 or 11 characters; XXX as branch is dropped",
+        "EXAMGB2L",
+        _BIC,
+        _bic,
+    ),
+    ValueType(
+        "cc-number",
+        Group.FINANCE,
+        "a payment card number of 12 to 19 digits, with its check digit",
+        "4111111111111111",
+        _CARD,
+        _card,
+        enumerable=True,
+    ),
+    ValueType(
+        "cc-bin",
+        Group.FINANCE,
+        "the first 6 or 8 digits of payment card numbers (ISO/IEC 7812)",
+        "411111",
+        _CARD_PREFIX,
+        lambda text: require(_CARD_PREFIX, squeeze(text)),
+        enumerable=True,
+    ),
+    # MISP's word. Premium-rate fraud also uses ranges that no numbering plan marks as premium, so any number
+    # is accepted, and the type says what it was used for.
+    ValueType(
+        "prtn",
+        Group.FINANCE,
+        "a premium-rate telephone number written internationally, with + and the country calling code",
+        "+19005550123",
+        E164,
+        normalise_phone,
+        enumerable=True,
+    ),
+)
