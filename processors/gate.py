@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from processors.sitting import Sitting
 from processors.transactor import Output
 from processors.writer import Writer
 from sharing.errors import DecodeError, InputError
@@ -24,6 +23,7 @@ from sharing.model.directory import Directory
 from sharing.model.record import check_record
 from sharing.model.vocabulary import Outcome
 from sharing.relevance.nexus import GeoLookup, no_lookup
+from sharing.sitting import Sitting
 from sharing.wire import codec
 
 
@@ -99,7 +99,7 @@ class Gate:
         for message in messages:
             try:
                 record = self._read(message)
-                verdict = sitting.law.decide(record, sitting.finder.find(record), now_ms)
+                verdict = sitting.decide(record, now_ms)
                 outputs = writer.write(message, record, verdict)
             except Exception as error:  # noqa: BLE001 one bad record never stops or opens the gate
                 refusal = _refusal(error)

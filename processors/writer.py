@@ -14,6 +14,7 @@ from sharing.law.redact import build_content
 from sharing.model.decision import Decision, PackReference, RecipientDecision, Verdict
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import NoticeKind, Outcome
+from sharing.sitting import Sitting
 from sharing.topics import DECISIONS, DRAFTS, NOTICES, OFFERS, QUARANTINE, URGENT
 from sharing.wire import RECORD_BYTES_MAX, codec, split_codec
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from processors.gate import Message, Refusal
-    from processors.sitting import Sitting
 
 NO_SEAL = {"suite": "NONE", "key_id": None, "parameters": b""}
 NO_SIGNATURE = {"algorithm": "NONE", "key_id": None, "value": b""}
@@ -43,7 +43,7 @@ class Writer:
         self._pack_record = asdict(pack)
         self._directory_version = sitting.directory.version
         self._now_ms = now_ms
-        self._tails = sitting.tails
+        self._tails = sitting.kept
         self._decisions_topic = DECISIONS.topic(pack.state)
         self._drafts_topic = DRAFTS.topic(pack.state)
         self._decision_head, self._decision_tail = split_codec("decision", "state")
