@@ -1,0 +1,118 @@
+"""`sharing broker`: a real Kafka for local work."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sharing.broker.kafka import KafkaBroker, KafkaState, KafkaStatus
+from sharing.cli.console import AsJson, err, print_json
+from sharing.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+app = typer.Typer(
+    name="broker",
+    help="A real Kafka for local work, without Docker, root or a system Java.",
+    no_args_is_help=True,
+)
+
+Folder = Annotated[
+    Path | None,
+    typer.Option(help="Where the broker's files go; `kafka` in the setting SHARING_HOME when not given."),
+]
+Port = Annotated[
+    int,
+    typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes that of the last run, or a free one."),
+]
+
+
+def default_folder() -> Path:
+    """Return where `sharing broker` keeps its Kafka."""
+    return load_settings().folder / "kafka"
+
+
+@app.command()
+def up(port: Port = 0, folder: Folder = None, as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag
+    """Start the broker, and wait until it answers. It runs on when this command has ended."""
+    with _show_progress() as on_progress:
+        status = KafkaBroker(folder or default_folder(), port, on_progress=on_progress).start()
+    if as_json:
+        print_json(_as_document(status) | {"already_running": status.already_running})
+        return
+    verb = "is running already" if status.already_running else "is running"
+    err.print(f"Kafka {status.version} {verb} at {status.bootstrap} (process {status.pid}), in {status.folder}.")
+    err.print("Programs find it through this line; stop it with: sharing broker down")
+    # Alone on standard output, for: eval "$(sharing broker up)"
+    typer.echo(f"export SHARING_BOOTSTRAP={status.bootstrap}")
+
+
+@app.command()
+def status(folder: Folder = None, as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag
+    """Say whether the broker runs; the exit code is 1 if it does not."""
+    found = KafkaBroker(folder or default_folder()).status()
+    if as_json:
+        print_json(_as_document(found))
+    else:
+        _print_lines(found)
+        if found.detail:
+            typer.echo(found.detail, err=True)
+    if not found.running:
+        raise typer.Exit(1)
+
+
+@app.command()
+def down(folder: Folder = None, as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag
+    """Stop the broker. Its topics are kept for the next time."""
+    broker = KafkaBroker(folder or default_folder())
+    stopped = broker.stop()
+    if as_json:
+        print_json(_as_document(broker.status()) | {"was_running": stopped})
+        return
+    say = f"Kafka is stopped; its topics stay in {broker.folder}." if stopped else "No broker was running."
+    typer.echo(say)
+
+
+@contextlib.contextmanager
+def _show_progress() -> Iterator[Callable[[str], None]]:
+    """On a terminal, the step at work with a spinner; elsewhere, a line for each."""
+    if not err.is_terminal:
+        yield err.print
+        return
+    with err.status("Looking at the broker") as spinner:
+        yield spinner.update
+
+
+def _as_document(status: KafkaStatus) -> dict[str, Any]:
+    return {
+        "state": status.state.value,
+        "running": status.running,
+        "bootstrap": status.bootstrap or None,
+        "version": status.version,
+        "pid": status.pid,
+        "started_at": status.started_at.isoformat() if status.started_at else None,
+        "folder": str(status.folder),
+        "log": str(status.log),
+        "detail": status.detail,
+    }
+
+
+_SENTENCES = {
+    KafkaState.RUNNING: "running",
+    KafkaState.SILENT: "its process lives, but does not answer; see the log, then: sharing broker down",
+    KafkaState.DEAD: "it ended without being stopped; start it again with: sharing broker up",
+    KafkaState.STOPPED: "not running; start it with: sharing broker up",
+}
+
+
+def _print_lines(status: KafkaStatus) -> None:
+    typer.echo(f"Kafka {status.version}: {_SENTENCES[status.state]}")
+    if status.running:
+        typer.echo(f"  bootstrap  {status.bootstrap}")
+    if status.pid:
+        typer.echo(f"  process    {status.pid}, since {status.started_at:%Y-%m-%d %H:%M:%S} UTC")
+    typer.echo(f"  folder     {status.folder}")
