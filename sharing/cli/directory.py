@@ -22,7 +22,7 @@ app = typer.Typer(
 
 
 @app.command()
-def show(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:  # noqa: FBT002 a flag
+def show(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
     """Show every State's entry, and how far the directory was read."""
     _, servers = settings_with_broker(bootstrap)
     directory = _read(servers)
@@ -50,7 +50,7 @@ def announce_entries(
     file: Annotated[Path, typer.Argument(help="YAML with `entries:`, each a State's entry.")],
     state: Annotated[str | None, typer.Option("--state", help="Announce only this State's entry.")] = None,
     bootstrap: Bootstrap = None,
-    as_json: AsJson = False,  # noqa: FBT002 a flag
+    as_json: AsJson = False,
 ) -> None:
     """Announce the entries of a file, each under its own State."""
     _, servers = settings_with_broker(bootstrap)

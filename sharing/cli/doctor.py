@@ -37,7 +37,7 @@ class Finding:
     remedy: str = ""
 
 
-def doctor(states: States = None, bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:  # noqa: FBT002 a flag
+def doctor(states: States = None, bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
     """Check Python, packages, schemas, law packs, clock, and, where a broker is named, the broker and its topics."""
     findings = list(_examine(states, bootstrap))
     if as_json:

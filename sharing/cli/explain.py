@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from sharing.cli.console import AsJson, err, out
-from sharing.directory import read_entries
+from sharing.cli.console import AsJson, out
+from sharing.cli.forecast import read_directory
 from sharing.errors import InputError
 from sharing.identity import content_id
-from sharing.interop.jsonl import parse_json_lines
+from sharing.interop.files import read_file
+from sharing.interop.reading import Format, Intake, SourceInfo
 from sharing.law.explain import Explanation, explain
-from sharing.law.filter import DisclosureFilter
-from sharing.law_library import Law, find_law, read_text
+from sharing.law_library import Law, find_law
 from sharing.model.countries import country_name, normalise_country
 from sharing.model.decision import Decision
 from sharing.model.directory import Directory
 from sharing.model.indicator import Indicator
-from sharing.model.times import format_time, to_milliseconds, utc_day
-from sharing.relevance.audience import AudienceFinder
-from sharing.relevance.interests import InterestIndex
-from sharing.samples import sample_directory
+from sharing.model.times import format_time, to_milliseconds
 from sharing.settings import load_settings
+from sharing.sitting import Sitting
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +54,13 @@ def explain_file(
         Path | None,
         typer.Option("--packs", help="A folder of packs; else SHARING_PACKS, else those shipped."),
     ] = None,
-    as_json: AsJson = False,  # noqa: FBT002 a flag
+    as_json: AsJson = False,
 ) -> None:
     """Decide indicators without a broker, and say why, why not, and which missing fact would change it."""
     law = find_law(state, load_settings(packs=packs).packs)
     now_ms = read_instant(at) if at else int(time.time() * 1000)
     only = normalise_country(to) if to else None
-    if directory is None:
-        err.print("receiving authorities and interests are those of the sample directory; --directory names another")
-    entries = read_entries(*(sample_directory() if directory is None else (read_text(directory), directory.name)))
-    snapshot = Directory({entry.state: entry for entry in entries})
-    for explained in explain_lines(file, law, snapshot, now_ms, only):
+    for explained in explain_lines(file, law, read_directory(directory, None), now_ms, only):
         if as_json:
             document = {
                 **json.loads(explained.decision.to_json()),
@@ -92,42 +87,21 @@ def read_instant(text: str) -> int:
 
 
 def explain_lines(file: Path, law: Law, directory: Directory, now_ms: int, only: str | None) -> Iterator[Explained]:
-    """Explain each line of a file.
+    """Explain each indicator of a file of JSON lines.
 
     Raises:
-        InputError: A line is not an acceptable indicator of that State.
+        InputError: A line is not an acceptable indicator of that State; the message says which and why.
     """
-    filter_ = DisclosureFilter(law.pack, law.treaties, utc_day(now_ms), directory.authorities(now_ms))
-    finder = AudienceFinder(InterestIndex.build(directory.interests(now_ms)))
-    for place, data in parse_json_lines(file):
-        source = {"state": law.pack.state, "agency": "unnamed", **_mapping(data.get("source"), place)}
-        indicator = Indicator.read(
-            {"id": content_id(json.dumps(data, sort_keys=True)), **data, "source": source}, place=place
-        )
-        if indicator.source.state != law.pack.state:
-            message = f"source.state is {indicator.source.state}; the law asked for is that of {law.pack.state}"
-            raise InputError(f"{file}:{place}: {message}", field="source.state", place=place)
-        record = indicator.to_wire()
-        audience = finder.find(record)
-        verdict = filter_.decide(record, audience, now_ms)
-        decision = Decision(
-            indicator.id,
-            indicator.version,
-            now_ms,
-            law.pack.state,
-            law.pack.reference,
-            directory.version,
-            verdict.recipients,
-        )
-        yield Explained(indicator, decision, explain(filter_, record, audience, now_ms, only))
-
-
-def _mapping(value: Any, place: str) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InputError("source: must be an object", field="source", place=place)
-    return value
+    ids = (content_id(f"{file.name}/{number}") for number in itertools.count(1))
+    source = SourceInfo(law.pack.state, "unnamed")
+    reading = read_file(file, Intake(source, lambda: next(ids), format=Format.JSONL))
+    if reading.not_published:
+        raise InputError("; ".join(f"{entry.file}:{entry.place}: {entry.reason}" for entry in reading.not_published))
+    sitting = Sitting.open(law.pack, law.treaties, directory, now_ms)
+    for placed in reading.indicators:
+        record = placed.indicator.to_wire()
+        why = explain(sitting.law, record, sitting.finder.find(record), now_ms, only)
+        yield Explained(placed.indicator, sitting.decision(record, now_ms), why)
 
 
 def _print(explained: Explained, law: Law) -> None:

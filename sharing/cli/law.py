@@ -29,7 +29,7 @@ Packs = Annotated[
 
 
 @app.command("list")
-def list_packs(packs: Packs = None, as_json: AsJson = False) -> None:  # noqa: FBT002 a flag
+def list_packs(packs: Packs = None, as_json: AsJson = False) -> None:
     """List the packs: State, version, hash, how many rules, how many of them checked against a text, how many cases."""
     rows: list[dict[str, Any]] = []
     for place in pack_files(load_settings(packs=packs).packs):
@@ -62,7 +62,7 @@ def list_packs(packs: Packs = None, as_json: AsJson = False) -> None:  # noqa: F
 def show(
     state: Annotated[str, typer.Argument(help="The State, such as CH.")],
     packs: Packs = None,
-    as_json: AsJson = False,  # noqa: FBT002 a flag
+    as_json: AsJson = False,
 ) -> None:
     """Show a pack: each rule with its clause, what it does, when, and whether it was checked."""
     pack = find_law(state, load_settings(packs=packs).packs).pack
@@ -93,7 +93,7 @@ def run_all(
         list[str] | None, typer.Argument(help="States whose packs are tested; all when none is named.")
     ] = None,
     packs: Packs = None,
-    as_json: AsJson = False,  # noqa: FBT002 a flag
+    as_json: AsJson = False,
 ) -> None:
     """Run the cases beside the packs, and report like a test runner."""
     folder = load_settings(packs=packs).packs

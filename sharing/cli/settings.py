@@ -9,7 +9,7 @@ from sharing.cli.console import AsJson, out, print_json
 from sharing.settings import Settings, load_settings, origins
 
 
-def show(as_json: AsJson = False) -> None:  # noqa: FBT002 a flag
+def show(as_json: AsJson = False) -> None:
     """Show each setting with its origin; secrets are not shown."""
     settings = load_settings()
     where = origins()

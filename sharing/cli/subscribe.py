@@ -13,10 +13,10 @@ from sharing.subscriber import Subscriber, Unreadable
 
 def subscribe(
     state: Annotated[str, typer.Argument(help="The receiving State, such as DE.")],
-    once: Annotated[bool, typer.Option("--once", help="Stop when everything that is there has been read.")] = False,  # noqa: FBT002 a flag
+    once: Annotated[bool, typer.Option("--once", help="Stop when everything that is there has been read.")] = False,
     group: Annotated[str | None, typer.Option("--group", help="Consumer group; its position is kept.")] = None,
     bootstrap: Bootstrap = None,
-    as_json: AsJson = False,  # noqa: FBT002 a flag
+    as_json: AsJson = False,
 ) -> None:
     """Print the notices of a State as they come. A notice is taken as received once it is printed."""
     _, servers = settings_with_broker(bootstrap)

@@ -43,7 +43,7 @@ def read_states(text: str | None) -> tuple[str, ...]:
 
 
 @app.command("list")
-def list_topics(states: States = None, partitions: Partitions = None, as_json: AsJson = False) -> None:  # noqa: FBT002 a flag
+def list_topics(states: States = None, partitions: Partitions = None, as_json: AsJson = False) -> None:
     """Show every topic that a cluster with these States has."""
     settings = load_settings(partitions=partitions)
     wanted = topics_for(read_states(states), settings.partitions)
@@ -82,7 +82,7 @@ def apply(
     states: States = None,
     partitions: Partitions = None,
     bootstrap: Bootstrap = None,
-    as_json: AsJson = False,  # noqa: FBT002 a flag
+    as_json: AsJson = False,
 ) -> None:
     """Make the topics that are missing, and say what differs; nothing is ever shrunk or deleted."""
     settings, servers = settings_with_broker(bootstrap, partitions=partitions)
