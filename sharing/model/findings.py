@@ -33,5 +33,14 @@ FINDINGS = MappingProxyType(
             "JP FEFA art. 69-4)."
         ),
         "foreign_criminal_use": "It is meant for use in the recipient's criminal proceedings (JP FEFA art. 69-4).",
+        "strictly_necessary": (
+            "Passing on special categories of personal data is strictly necessary (Directive (EU) 2016/680 art. 10)."
+        ),
+        "statutory_ground": "A statute lets the authority provide it (JP APPI art. 69(1)).",
+        "death_penalty_assurance": (
+            "The recipient has given the assurance that no death penalty is imposed or carried out "
+            "(DE IRG §§ 8, 73; NL Uitleveringswet art. 8)."
+        ),
+        "customs_infringement": "It concerns a breach of customs law in the other State (Naples II art. 17).",
     }
 )
