@@ -7,21 +7,19 @@ remembered.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from sharing.law.facts import Record
 from sharing.law.filter import DisclosureFilter
+from sharing.law.pack import Pack
+from sharing.law.treaties import TreatyTable
+from sharing.model.decision import Decision, Verdict
+from sharing.model.directory import Directory
 from sharing.model.times import to_milliseconds, utc_day
 from sharing.relevance.audience import AudienceFinder
 from sharing.relevance.interests import InterestIndex
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-    from sharing.law.pack import Pack
-    from sharing.law.treaties import TreatyTable
-    from sharing.model.directory import Directory
-    from sharing.relevance.nexus import GeoLookup
+from sharing.relevance.nexus import GeoLookup, no_lookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class Sitting:
         from_ms, until_ms: Instants between which it serves, in UTC milliseconds; the second is not included.
         law: The disclosure filter.
         finder: Finds who may be helped.
-        tails: Encoded parts of outputs that are the same for all items that are alike.
+        kept: What a writer keeps for as long as the sitting lasts.
     """
 
     directory: Directory
@@ -41,10 +39,10 @@ class Sitting:
     until_ms: int
     law: DisclosureFilter
     finder: AudienceFinder
-    tails: dict[Hashable, bytes] = field(default_factory=dict)
+    kept: dict[Hashable, bytes] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, pack: Pack, treaties: TreatyTable, directory: Directory, now_ms: int, locate: GeoLookup) -> Sitting:
+    def open(cls, pack: Pack, treaties: TreatyTable, directory: Directory, now_ms: int, locate: GeoLookup = no_lookup) -> Sitting:
         """Begin a sitting at an instant in UTC milliseconds."""
         day = utc_day(now_ms)
         midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC)
@@ -59,6 +57,22 @@ class Sitting:
             until_ms=min([to_milliseconds(midnight), *expiries]),
             law=DisclosureFilter(pack, treaties, day, directory.authorities(now_ms)),
             finder=AudienceFinder(InterestIndex.build(directory.interests(now_ms)), locate),
+        )
+
+    def decide(self, record: Record, now_ms: int) -> Verdict:
+        """Return what the law says of an indicator's record at an instant that the sitting serves."""
+        return self.law.decide(record, self.finder.find(record), now_ms)
+
+    def decision(self, record: Record, now_ms: int) -> Decision:
+        """Return the whole decision on an indicator's record."""
+        return Decision(
+            indicator_id=record["id"],
+            version=record["version"],
+            decided_at=now_ms,
+            state=self.law.pack.state,
+            pack=self.law.pack.reference,
+            directory_version=self.directory.version,
+            recipients=self.decide(record, now_ms).recipients,
         )
 
     def serves(self, directory: Directory, now_ms: int) -> bool:

@@ -37,7 +37,7 @@ def default_folder() -> Path:
 
 
 @app.command()
-def up(port: Port = 0, folder: Folder = None, as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag
+def up(port: Port = 0, folder: Folder = None, as_json: AsJson = False) -> None:
     """Start the broker, and wait until it answers. It runs on when this command has ended."""
     with _show_progress() as on_progress:
         status = KafkaBroker(folder or default_folder(), port, on_progress=on_progress).start()
@@ -52,7 +52,7 @@ def up(port: Port = 0, folder: Folder = None, as_json: AsJson = False) -> None: 
 
 
 @app.command()
-def status(folder: Folder = None, as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag
+def status(folder: Folder = None, as_json: AsJson = False) -> None:
     """Say whether the broker runs; the exit code is 1 if it does not."""
     found = KafkaBroker(folder or default_folder()).status()
     if as_json:
@@ -66,7 +66,7 @@ def status(folder: Folder = None, as_json: AsJson = False) -> None:  # noqa: FBT
 
 
 @app.command()
-def down(folder: Folder = None, as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag
+def down(folder: Folder = None, as_json: AsJson = False) -> None:
     """Stop the broker. Its topics are kept for the next time."""
     broker = KafkaBroker(folder or default_folder())
     stopped = broker.stop()

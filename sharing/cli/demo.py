@@ -1,5 +1,127 @@
-"""stub"""
+"""`sharing demo`: the main job on shipped data, live."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from sharing.cli.console import AsJson, err, out, print_json
+from sharing.demo.report import Report
+from sharing.demo.run import run_demo
+from sharing.demo.scenario import Telling
+from sharing.demo.watch import Seen
+from sharing.topics import DECISIONS, NOTICES, OFFERS, URGENT
+from sharing.wire import codec
+
+_COLOURS = {"DISCLOSE": "green", "OFFER": "cyan", "HOLD": "yellow", "WITHHOLD": "red"}
 
 
-def demo() -> None:
-    """X"""
+class Broker(StrEnum):
+    """On which broker."""
+
+    EMBEDDED = "embedded"
+    KAFKA = "kafka"
+
+
+def demo(
+    broker: Annotated[Broker, typer.Option("--broker", help="The embedded one, or a real Kafka.")] = Broker.EMBEDDED,
+    as_json: AsJson = False,
+) -> None:
+    """Run the main job: four gates, real MISP data and telling cases; ends with a table that adds up."""
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=err, transient=True
+    ) as progress:
+        report = run_demo(broker, _Onlooker(progress, err if as_json else out))
+    if as_json:
+        print_json(report.to_json())
+    else:
+        _show(report)
+    if not (report.adds_up and report.minutes_verified):
+        for identity in report.differing:
+            err.print(f"the decision on {identity} is missing, doubled, or not reached again")
+        raise typer.Exit(1)
+
+
+class _Onlooker:
+    """Prints the telling cases as they are decided and delivered, and counts the rest."""
+
+    def __init__(self, progress: Progress, console: Console) -> None:
+        self._progress = progress
+        self._task = progress.add_task("decided", total=None)
+        self._console = console
+
+    def tell(self, what: str) -> None:
+        self._progress.console.print(f"[dim]· {what}[/]")
+
+    def progress(self, done: int, total: int) -> None:
+        self._progress.update(self._task, completed=done, total=total)
+
+    def show(self, seen: Seen, case: Telling | None) -> None:
+        if case is None:
+            return
+        if seen.kind is DECISIONS:
+            self._decision(seen, case)
+        elif seen.kind in {NOTICES, URGENT}:
+            self._notice(seen)
+        elif seen.kind is OFFERS:
+            record = seen.record
+            terms = "; ".join(condition["text"] for condition in record["conditions"])
+            self._line(
+                f"   [cyan]offer[/] {record['from_state']} → {seen.state} ({record['category'].lower()}): {terms}"
+            )
+
+    def _decision(self, seen: Seen, case: Telling) -> None:
+        self._line(f"\n[bold]{seen.state}: {case.title}[/] ({case.indicator.type})")
+        for recipient in seen.record["recipients"]:
+            outcome = recipient["outcome"]
+            reason = "; ".join(one["detail"] for one in recipient["relevance"])
+            self._line(f"   [{_COLOURS[outcome]}]{outcome:<8}[/] {recipient['state']}  {_why(recipient)}")
+            self._line(f"            [dim]considered because: {reason}[/]")
+
+    def _notice(self, seen: Seen) -> None:
+        record = seen.record
+        content = codec("notice_content").decode(record["content"])
+        lane = " [bold red]urgent[/]" if seen.kind is URGENT else ""
+        self._line(
+            f"   [green]notice[/]{lane} {record['from_state']} → {seen.state}: {content['type']} {content['value']}"
+        )
+        for condition in record["conditions"]:
+            self._line(f"            [dim]bound: {condition['text']}[/]")
+
+    def _line(self, text: str) -> None:
+        # Printed through the progress display, so that its bar stays below.
+        self._progress.console.print(text) if self._console is err else self._console.print(text)
+
+
+def _why(recipient: dict[str, Any]) -> str:
+    rules = [rule for rule in recipient["rules"] if rule["effect"] != "RECORD"]
+    made = "; ".join(f"{rule['citation']} ({rule['id']})" for rule in rules)
+    if recipient["outcome"] == "HOLD":
+        return f"until {recipient['approver']} approves: {made}"
+    if recipient["outcome"] != "WITHHOLD" or any(rule["effect"] == "DENY" for rule in rules):
+        return made
+    missing = ", ".join(dict.fromkeys(entry["fact"] for entry in recipient["undecided"]))
+    return f"not known: {missing}" if missing else "no rule permits it"
+
+
+def _show(report: Report) -> None:
+    columns = ("published", "disclosed", "offered", "held", "withheld", "quarantined")
+    received = ("notices", "offers", "delivered")
+    table = Table("State", *columns, *received, title="What became of it, by State")
+    for state, one in report.states.items():
+        table.add_row(state, *(str(getattr(one, name)) for name in (*columns, *received)))
+    table.add_section()
+    table.add_row("all", *(str(report.total(name)) for name in (*columns, *received)), style="bold")
+    out.print()
+    out.print(table)
+    total = " + ".join(f"{report.total(name)} {name}" for name in columns[1:])
+    mark = "[green]adds up[/]" if report.adds_up else "[red]DOES NOT ADD UP[/]"
+    out.print(f"{report.total('published')} published = {total}: {mark}")
+    checked = "[green]the same bytes[/]" if report.minutes_verified else "[red]DIFFERENT[/]"
+    out.print(f"Every decision made again from indicator, law pack and directory: {checked}")
+    out.print(f"{report.broker} broker, {report.seconds:.1f} s")

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from sharing.cli.console import AsJson, Bootstrap, err, out, print_json, progress_bar, settings_with_broker
-from sharing.cli.forecast import Forecast
+from sharing.cli.forecast import Forecast, forecast, read_directory
 from sharing.interop.files import load_profile, read_files
 from sharing.interop.profile import NO_PROFILE
 from sharing.interop.reading import Format, Intake, Reading, SourceInfo
@@ -46,13 +46,9 @@ def publish(
     with progress_bar("reading", None) as report:
         intake = Intake(source, new_id, facts, file_format, on_progress=lambda _, share: report(share * 100))
         reading = read_files(files, intake, keep_going=keep_going)
-    if servers is None:
-        expected = _forecast(
-            law, reading, directory, load_settings(bootstrap=bootstrap).bootstrap if bootstrap else None
-        )
-    else:
+    if servers is not None:
         _publish_all(reading, source, servers)
-        expected = _forecast(law, reading, None, servers)
+    expected = forecast(law, read_directory(directory, servers or bootstrap), reading.indicators)
     for error in reading.unreadable:
         err.print(f"not read: {error}")
     if as_json:

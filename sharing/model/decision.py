@@ -83,6 +83,15 @@ class RecipientDecision:
     relevance: tuple[Reason, ...]
     redacted: tuple[str, ...]
 
+    @property
+    def why(self) -> str:
+        """The rules that made the outcome, or what is missing, in one line."""
+        made = ", ".join(f"{rule.citation} [{rule.id}]" for rule in self.rules if rule.effect is not Effect.RECORD)
+        if self.outcome is not Outcome.WITHHOLD or any(rule.effect is Effect.DENY for rule in self.rules):
+            return made
+        missing = ", ".join(dict.fromkeys(entry.fact for entry in self.undecided))
+        return f"not known: {missing}" if missing else "no rule permits it"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:

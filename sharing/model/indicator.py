@@ -203,7 +203,7 @@ class Indicator(Part):
         try:
             return {**data, "value": normalise(data["type"], data["value"])}
         except InputError as error:
-            raise ValueError(f"value: {error}") from None
+            raise ValueError(f"{error.field}: {error}") from None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
