@@ -109,7 +109,7 @@ class _Builder:
             raise self._error("nests too deep", node)
         if isinstance(node, yaml.ScalarNode):
             # A version is text even where it looks like a number: 2026.10 is not 2026.1.
-            if path and path[-1] == "version":
+            if path == ("version",):
                 return node.value
             try:
                 return self._loader.construct_object(node)

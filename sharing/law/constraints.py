@@ -53,13 +53,20 @@ class Test:
         return self._compare(value) is not self.negated
 
     def _compare(self, value: str | float | frozenset[str]) -> bool:
-        if isinstance(self.operand, frozenset):
-            if self.operator is Operator.INCLUDES:
-                return self.operand <= (value if isinstance(value, frozenset) else frozenset({str(value)}))
-            return not self.operand.isdisjoint(value) if isinstance(value, frozenset) else value in self.operand
-        if not isinstance(value, float | int):
-            raise TypeError(f"{self.fact} is not a number")
-        return value >= self.operand if self.operator is Operator.AT_LEAST else value < self.operand
+        """Compare; a value of the wrong kind is an error, and the rule is then undecided."""
+        match self.operator, self.operand, value:
+            case Operator.INCLUDES, frozenset() as wanted, frozenset() as several:
+                return wanted <= several
+            case Operator.ANY_OF, frozenset() as wanted, frozenset() as several:
+                return not wanted.isdisjoint(several)
+            case Operator.ANY_OF, frozenset() as wanted, str() as one:
+                return one in wanted
+            case Operator.AT_LEAST, float() as bound, float() | int() as number:
+                return number >= bound
+            case Operator.BELOW, float() as bound, float() | int() as number:
+                return number < bound
+            case _:
+                raise TypeError(f"{self.fact} cannot be compared")
 
     def missing(self, facts: Facts) -> Iterator[str]:
         """Yield the fact when it is unknown."""

@@ -114,19 +114,22 @@ def _recipient(name: str, values: frozenset[str], doc: str, kind: Kind = Kind.ON
     return Fact(f"recipient.{name}", kind, Scope.RECIPIENT, values, doc)
 
 
+_MAY_BE_FOREIGN = frozenset({"FOREIGN_STATE", UNKNOWN})
+"""Where it was obtained so and no State of origin is named, it may be anyone's."""
+
+
 def _origin_foreign(record: Record, _: int) -> str:
-    """Another State's information: as stated, or unknown where it came from abroad but no State is named."""
     state = record["origin"]["state"]
     if state is not None:
         return "NO" if state == record["source"]["state"] else "YES"
-    return UNKNOWN if record["collection"] == "FOREIGN_STATE" else "NO"
+    return UNKNOWN if record["collection"] in _MAY_BE_FOREIGN else "NO"
 
 
 def _origin_state(record: Record, _: int) -> str:
     state = record["origin"]["state"]
     if state is not None:
         return str(state)
-    return UNKNOWN if record["collection"] == "FOREIGN_STATE" else NONE
+    return UNKNOWN if record["collection"] in _MAY_BE_FOREIGN else NONE
 
 
 def _retention_expired(record: Record, now_ms: int) -> str:

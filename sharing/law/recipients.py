@@ -43,14 +43,15 @@ def choose_basis(
         for name, agreement in pack.bilateral.items()
         if agreement.state == state and agreement.valid.holds(day)
     }
-    if common is None and not bilateral:
-        return TreatyBasis(None, None), None
-    in_force = (common or frozenset()) | bilateral.keys()
+    # An agreement that the pack knows of does not make up for a treaty list in which nobody looked.
+    in_force = None if common is None else common | bilateral.keys()
     for name in pack.treaty_preference:
         if name in bilateral:
             return TreatyBasis(name, bilateral[name].condition_model), in_force
-        if name in in_force:
+        if common is not None and name in common:
             return TreatyBasis(name, treaties.instruments[name].condition_model), in_force
+    if common is None:
+        return TreatyBasis(None, None), None
     return TreatyBasis(NONE, ConditionModel.PRE_ACCEPT), in_force
 
 
