@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from processors.transactor import Output
+from processors.batch import Output, Record
 from processors.writer import Writer
 from sharing.errors import DecodeError, InputError
 from sharing.law.pack import Pack
@@ -25,16 +25,6 @@ from sharing.model.vocabulary import Outcome
 from sharing.relevance.nexus import GeoLookup, no_lookup
 from sharing.sitting import Sitting
 from sharing.wire import codec
-
-
-class Message(Protocol):
-    """What is asked of a record of the topic; `confluent_kafka.Message` has it."""
-
-    def key(self) -> bytes | None: ...  # noqa: D102 Kafka's own words
-    def value(self) -> bytes | None: ...  # noqa: D102
-    def topic(self) -> str: ...  # noqa: D102
-    def partition(self) -> int: ...  # noqa: D102
-    def offset(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +75,7 @@ class Gate:
         """How often the evaluation of each rule failed under the law of the day; such a rule withholds."""
         return self._sitting.law.rule_errors if self._sitting else {}
 
-    def process(self, messages: Iterable[Message], directory: Directory, now_ms: int) -> Processed:
+    def process(self, messages: Iterable[Record], directory: Directory, now_ms: int) -> Processed:
         """Return what comes of a batch.
 
         Args:
@@ -117,7 +107,7 @@ class Gate:
             sitting = self._sitting = Sitting.open(self.pack, self._treaties, directory, now_ms, self._locate)
         return sitting
 
-    def _read(self, message: Message) -> dict[str, Any]:
+    def _read(self, message: Record) -> dict[str, Any]:
         record = self._codec.decode(message.value())
         check_record(record)
         if record["source"]["state"] != self.pack.state:

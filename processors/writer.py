@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from processors.transactor import Output
+from processors.batch import Output, Record
 from sharing.identity import notice_id, offer_id, quarantine_id
 from sharing.law.redact import build_content
 from sharing.model.decision import Decision, PackReference, RecipientDecision, Verdict
@@ -21,7 +21,7 @@ from sharing.wire import RECORD_BYTES_MAX, codec, split_codec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from processors.gate import Message, Refusal
+    from processors.gate import Refusal
 
 NO_SEAL = {"suite": "NONE", "key_id": None, "parameters": b""}
 NO_SIGNATURE = {"algorithm": "NONE", "key_id": None, "value": b""}
@@ -51,7 +51,7 @@ class Writer:
         self._content_head, self._content_tail = split_codec("notice_content", "relevance")
         self._draft_head, self._draft_tail = split_codec("draft", "action")
 
-    def write(self, message: Message, record: Mapping[str, Any], verdict: Verdict) -> list[Output]:
+    def write(self, message: Record, record: Mapping[str, Any], verdict: Verdict) -> list[Output]:
         """Return the outputs for one indicator.
 
         Args:
@@ -165,7 +165,7 @@ class Writer:
             **_legal_terms(recipient),
         }
 
-    def _draft(self, message: Message, record: Mapping[str, Any], key: bytes | None, verdict: Verdict) -> Output:
+    def _draft(self, message: Record, record: Mapping[str, Any], key: bytes | None, verdict: Verdict) -> Output:
         head = {
             "indicator_id": record["id"],
             "version": record["version"],
@@ -199,7 +199,7 @@ class Writer:
             )
         return Output(self._drafts_topic, key, codec("draft").header + self._draft_head.encode_bare(head) + tail)
 
-    def quarantine(self, message: Message, refusal: Refusal) -> Output:
+    def quarantine(self, message: Record, refusal: Refusal) -> Output:
         """Return the quarantine of a record. One that is too large to be copied stays where it is, and is named."""
         value = message.value()
         identity = quarantine_id(message.topic(), message.partition(), message.offset())
