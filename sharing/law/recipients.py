@@ -44,7 +44,7 @@ def choose_basis(
         if agreement.state == state and agreement.valid.holds(day)
     }
     # An agreement that the pack knows of does not make up for a treaty list in which nobody looked.
-    in_force = None if common is None else common | bilateral.keys()
+    in_force = None if common is None else common | frozenset(bilateral)
     for name in pack.treaty_preference:
         if name in bilateral:
             return TreatyBasis(name, bilateral[name].condition_model), in_force
