@@ -1,0 +1,186 @@
+"""Files that can be read, and those that cannot: one clear sentence, and nothing of them is published."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from interop_support import attribute, event, intake, published, read
+
+from sharing.errors import InputError
+from sharing.interop import Format, SourceInfo, load_profile, read_file, read_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINE = {"type": "ipv4-addr", "value": "198.51.100.7"}
+TWO_LINES = f"{json.dumps(LINE)}\n{json.dumps({**LINE, 'value': '198.51.100.8'})}\n"
+EVENT = event(attribute("ip-dst", "198.51.100.7"))
+FOUND = [("ipv4-addr", "198.51.100.7")]
+BUNDLE = {"type": "bundle", "id": "bundle--5330e3e3-8f58-4d21-9f4b-793a054c0d33", "objects": []}
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize(
+    ("document", "pointer"),
+    [
+        ({"Event": EVENT}, "/Event/Attribute/0"),
+        ({"response": [{"Event": EVENT}]}, "/response/0/Event/Attribute/0"),
+        ({"response": {"Event": EVENT}}, "/response/Event/Attribute/0"),
+        ([{"Event": EVENT}], "/0/Event/Attribute/0"),
+        ([EVENT], "/0/Attribute/0"),
+        (EVENT, "/Attribute/0"),
+        ({"info": "x", "Object": [{"name": "o", "Attribute": EVENT["Attribute"]}]}, "/Object/0/Attribute/0"),
+    ],
+)
+def test_every_container_of_misp_is_recognised(document: Any, pointer: str, indent: int | None) -> None:
+    text = json.dumps(document, indent=indent)
+    for wanted in (Format.AUTO, Format.MISP):
+        reading = read(text, format=wanted)
+        assert published(reading) == FOUND
+        assert reading.indicators[0].place == pointer
+    assert published(read(b"\xef\xbb\xbf" + text.encode())) == FOUND
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(LINE),
+        f"\n\n{json.dumps(LINE)}\n",
+        f"{json.dumps(LINE)}\n{{ broken\n",
+        f"{{ broken\n{json.dumps(LINE)}\n",
+        f'{{"comment": "a header"}}\n{json.dumps(LINE)}\n',
+        f"17\n{json.dumps(LINE)}\n",
+    ],
+)
+def test_json_lines_are_recognised_even_with_broken_lines(text: str) -> None:
+    assert published(read(text)) == FOUND
+
+
+BAD: list[tuple[bytes, str]] = [
+    (b"", "is empty"),
+    (b" \n\r\n", "is empty"),
+    (b"\xef\xbb\xbf", "is empty"),
+    (gzip.compress(TWO_LINES.encode()), "is compressed; unpack"),
+    (b"PK\x03\x04rest", "is compressed; unpack"),
+    (TWO_LINES.encode("utf-16"), "convert it to UTF-8"),
+    (TWO_LINES.encode("utf-16-le"), "is UTF-16"),
+    (TWO_LINES.encode("utf-16-be"), "is UTF-16"),
+    (TWO_LINES.encode("utf-32"), "convert it to UTF-8"),
+    (b"\x7fELF\x02\x01\x00\x00 something", "is binary"),
+    (bytes(100), "is binary"),
+    (TWO_LINES.encode() + '{"summary": "é"}'.encode("latin-1"), "is not UTF-8 text (line 3)"),
+    (b"Just some text,\nin two lines", "is not valid JSON"),
+    (b"a,b\n1,2", "is not valid JSON"),
+    (json.dumps({"Event": EVENT}).encode()[:-5], "is not valid JSON"),
+    (json.dumps({"Event": EVENT}, indent=1).encode()[:-5], "is not valid JSON"),
+    (b"[" * 100_000, "nests too deep"),
+    (b'{"Event":' * 100_000 + b"1" + b"}" * 100_000, "nests too deep"),
+    (b"17", "neither a MISP event nor indicators"),
+    (b'"text"', "neither a MISP event nor indicators"),
+    (b"{}", "neither a MISP event nor indicators"),
+    (b"[]", "neither a MISP event nor indicators"),
+    (b'{"name": "x", "list": [1, 2]}', "neither a MISP event nor indicators"),
+    (b'{"type": "FeatureCollection", "features": []}', "neither a MISP event nor indicators"),
+    (b'{"response": []}', "holds no MISP event"),
+    (b'{"response": [{"errors": "x"}]}', "holds no MISP event"),
+    (json.dumps(LINE, indent=1).encode(), "one indicator over several lines"),
+    (json.dumps([LINE]).encode(), "is a JSON list of indicators"),
+    (json.dumps(BUNDLE).encode(), "is STIX"),
+    (json.dumps(BUNDLE, indent=1).encode(), "is STIX"),
+    (b'{"type": "indicator", "spec_version": "2.1"}\n{"type": "malware", "spec_version": "2.1"}', "is STIX"),
+    ((json.dumps({"Event": EVENT}) + "\n").encode() * 2, "holds more after its MISP event"),
+    (json.dumps({"Event": EVENT}).encode().replace(b'"info"', b'"Attribute": [], "info"'), "'Attribute' twice"),
+    (json.dumps({"Event": EVENT}).encode().replace(b'"A title"', b"NaN"), "holds NaN"),
+]
+
+
+@pytest.mark.parametrize(("data", "says"), BAD)
+def test_a_file_that_cannot_be_read_gives_one_sentence_with_its_name(data: bytes, says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(data, file="cases/a.json")
+    message = str(caught.value)
+    assert message.startswith("cases/a.json: ")
+    assert says in message
+    assert "\n" not in message
+
+
+def test_a_bad_byte_is_found_across_the_pieces_in_which_a_large_file_is_checked() -> None:
+    line = json.dumps({**LINE, "summary": "é" * 4000}, ensure_ascii=False).encode() + b"\n"
+    good = line * (3 * 1024 * 1024 // len(line))
+    count = good.count(b"\n")
+    with pytest.raises(InputError, match=rf"\(line {count + 1}\)"):
+        read(good + b'"\xff"\n')
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text", "says"),
+    [
+        (Format.MISP, TWO_LINES, "is not valid JSON"),
+        (Format.MISP, json.dumps(LINE), "neither a MISP event"),
+        (Format.JSONL, json.dumps({"Event": EVENT}), "no line of it is an indicator"),
+        (Format.STIX, json.dumps(BUNDLE), "this version reads JSON lines and MISP events"),
+        (Format.STIX, TWO_LINES, "is STIX"),
+    ],
+)
+def test_a_file_is_not_read_as_what_it_is_not(wanted: Format, text: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        read(text, format=wanted)
+
+
+def test_files_are_opened_with_care(tmp_path: Path) -> None:
+    large, fifo = tmp_path / "large.jsonl", tmp_path / "pipe"
+    large.write_text(TWO_LINES)
+    os.mkfifo(fifo)
+    for path, bytes_max, says in (
+        (tmp_path / "none.json", 50, "cannot be read .*No such file"),
+        (tmp_path, 50, "is a directory"),
+        (fifo, 50, "is no regular file"),
+        (large, 50, "has .* bytes, more than the 50"),
+    ):
+        with pytest.raises(InputError, match=says):
+            read_file(path, intake(bytes_max=bytes_max))
+    assert read_file(large, intake(bytes_max=len(TWO_LINES))).read == 2
+
+
+def test_one_unreadable_file_stops_all_unless_told_to_keep_going(tmp_path: Path) -> None:
+    good, bad, other = tmp_path / "good.jsonl", tmp_path / "bad.json", tmp_path / "other.json"
+    good.write_text(TWO_LINES)
+    bad.write_text("{")
+    other.write_text("")
+    with pytest.raises(InputError, match=r"bad\.json: is not valid JSON.*; .*other\.json: is empty"):
+        read_files([bad, good, other], intake())
+    reading = read_files([bad, good, other], intake(), keep_going=True)
+    assert reading.files == (str(good),)
+    assert reading.read == 2
+    assert [str(error).split(":")[0] for error in reading.unreadable] == [str(bad), str(other)]
+
+
+def test_duplicates_are_seen_across_the_files_of_a_run(tmp_path: Path) -> None:
+    lines, misp = tmp_path / "a.jsonl", tmp_path / "b.json"
+    lines.write_text(TWO_LINES)
+    misp.write_text(json.dumps({"Event": EVENT}))
+    reading = read_files([lines, misp], intake())
+    assert published(reading) == [("ipv4-addr", "198.51.100.7"), ("ipv4-addr", "198.51.100.8")]
+    (entry,) = reading.not_published
+    assert entry.reason == f"has the type, value and facts of line 1 in {lines}"
+
+
+def test_state_and_agency_are_checked_before_any_file() -> None:
+    assert SourceInfo("uk", "x").state == "GB"
+    with pytest.raises(InputError, match="country code"):
+        SourceInfo("Switzerland", "x")
+    with pytest.raises(InputError, match="agency"):
+        SourceInfo("CH", "")
+
+
+def test_a_profile_in_a_file_is_named_in_its_errors(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("defaults: {form: EVIDENCE}")
+    assert load_profile(path).defaults == {"form": "EVIDENCE"}
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"p\.yaml: is not UTF-8"):
+        load_profile(path)

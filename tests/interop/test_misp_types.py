@@ -1,0 +1,256 @@
+"""The table of MISP's types: what each becomes, and that none is forgotten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from interop_support import attribute, listed, published, read_event
+
+from sharing.interop import Cause
+from sharing.interop.misp_types import COMPOSITES, NO_TARGETS, TARGETS, TEXT_TARGETS
+from sharing.model.values import VALUE_TYPES
+
+HEX = "0123456789abcdef"
+MD5, SHA1, SHA256 = HEX * 2, HEX * 2 + HEX[:8], HEX * 4
+ONION = VALUE_TYPES["onion-address"].example
+DASH = "XdSrfZRP3gGEbtUpK8o9RV9S7LiGfDmTju"
+BTC = VALUE_TYPES["btc-address"].example
+SSH = VALUE_TYPES["ssh-fingerprint"].example
+JARM = VALUE_TYPES["jarm-fingerprint"].example
+XMR = VALUE_TYPES["xmr-address"].example
+
+# MISP's own list (describeTypes of 2026), as one text.
+ALL_TYPES = """
+md5;sha1;sha256;filename;pdb;filename|md5;filename|sha1;filename|sha256;ip-src;ip-dst;hostname;domain;domain|ip;email;
+email-src;eppn;email-dst;email-subject;email-attachment;email-body;float;git-commit-id;url;http-method;user-agent;
+ja3-fingerprint-md5;jarm-fingerprint;favicon-mmh3;hassh-md5;hasshserver-md5;regkey;regkey|value;AS;snort;suricata;bro;
+zeek;community-id;dom-hash;pattern-in-file;pattern-in-traffic;pattern-in-memory;filename-pattern;pgp-public-key;
+pgp-private-key;ssh-fingerprint;yara;stix2-pattern;sigma;gene;kusto-query;mime-type;identity-card-number;cookie;
+vulnerability;cpe;weakness;attachment;malware-sample;link;comment;text;hex;other;named pipe;mutex;process-state;
+target-user;target-email;target-machine;target-org;target-location;target-external;btc;dash;xmr;iban;bic;
+bank-account-nr;aba-rtn;bin;cc-number;prtn;phone-number;threat-actor;campaign-name;campaign-id;malware-type;uri;
+authentihash;vhash;ssdeep;imphash;telfhash;pehash;impfuzzy;sha224;sha384;sha512;sha512/224;sha512/256;sha3-224;sha3-256;
+sha3-384;sha3-512;tlsh;cdhash;filename|authentihash;filename|vhash;filename|ssdeep;filename|imphash;filename|impfuzzy;
+filename|pehash;filename|sha224;filename|sha384;filename|sha512;filename|sha512/224;filename|sha512/256;
+filename|sha3-224;filename|sha3-256;filename|sha3-384;filename|sha3-512;filename|tlsh;windows-scheduled-task;
+windows-service-name;windows-service-displayname;whois-registrant-email;whois-registrant-phone;whois-registrant-name;
+whois-registrant-org;whois-registrar;whois-creation-date;x509-fingerprint-sha1;x509-fingerprint-md5;
+x509-fingerprint-sha256;dns-soa-email;size-in-bytes;counter;integer;datetime;port;ip-dst|port;ip-src|port;hostname|port;
+mac-address;mac-eui-64;email-dst-display-name;email-src-display-name;email-header;email-reply-to;email-x-mailer;
+email-mime-boundary;email-thread-index;email-message-id;github-username;github-repository;github-organisation;jabber-id;
+twitter-id;dkim;dkim-signature;first-name;middle-name;last-name;full-name;date-of-birth;place-of-birth;gender;
+passport-number;passport-country;passport-expiration;redress-number;nationality;visa-number;issue-date-of-the-visa;
+primary-residence;country-of-residence;special-service-request;frequent-flyer-number;travel-details;payment-details;
+place-port-of-original-embarkation;place-port-of-clearance;place-port-of-onward-foreign-destination;
+passenger-name-record-locator-number;mobile-application-id;azure-application-id;chrome-extension-id;edge-extension-id;
+cortex;boolean;uuid;anonymised;onion-address
+"""
+
+# MISP type: a value, and the indicator that it becomes.
+CASES: dict[str, tuple[str, str, str]] = {
+    "ip-src": ("2001:DB8::7", "ipv6-addr", "2001:db8::7"),
+    "ip-dst": ("198.51.100[.]7", "ipv4-addr", "198.51.100.7"),
+    "domain": ("Malware[.]Example.ORG", "domain-name", "malware.example.org"),
+    "hostname": (ONION, "onion-address", ONION),
+    "onion-address": (ONION, "onion-address", ONION),
+    "url": ("hxxps://malware[.]example.org/a", "url", "https://malware.example.org/a"),
+    "AS": ("64496", "autonomous-system", "AS64496"),
+    "mac-address": ("00-00-5E-00-53-01", "mac-addr", "00:00:5e:00:53:01"),
+    "user-agent": ("ExampleBot/1.0", "user-agent", "ExampleBot/1.0"),
+    "x509-fingerprint-sha1": (SHA1, "x509-certificate", SHA1),
+    "x509-fingerprint-sha256": (SHA256.upper(), "x509-certificate", SHA256),
+    "ssh-fingerprint": (SSH, "ssh-fingerprint", SSH),
+    "ja3-fingerprint-md5": (MD5, "ja3-fingerprint-md5", MD5),
+    "jarm-fingerprint": (JARM, "jarm-fingerprint", JARM),
+    "pgp-public-key": (SHA1, "pgp-public-key", SHA1.upper()),
+    "md5": (MD5.upper(), "file-md5", MD5),
+    "sha1": (SHA1, "file-sha1", SHA1),
+    "sha256": (SHA256, "file-sha256", SHA256),
+    "ssdeep": (VALUE_TYPES["file-ssdeep"].example, "file-ssdeep", VALUE_TYPES["file-ssdeep"].example),
+    "tlsh": (VALUE_TYPES["file-tlsh"].example, "file-tlsh", VALUE_TYPES["file-tlsh"].example),
+    "mutex": ("Global\\Example", "mutex", "Global\\Example"),
+    "regkey": ("HKCU\\Software\\Example", "windows-registry-key", "HKEY_CURRENT_USER\\Software\\Example"),
+    "cpe": ("cpe:2.3:a:example:product:1.0:*:*:*:*:*:*:*", "software", "cpe:2.3:a:example:product:1.0:*:*:*:*:*:*:*"),
+    "yara": ("rule a { condition: true }", "yara", "rule a { condition: true }"),
+    "vulnerability": ("cve-2014-0160", "vulnerability", "CVE-2014-0160"),
+    "email": ("a[at]example[.]org", "email-addr", "a@example.org"),
+    "email-src": ("a@Example.org", "email-addr", "a@example.org"),
+    "email-dst": ("a@example.org", "email-addr", "a@example.org"),
+    "email-reply-to": ("a@example.org", "email-addr", "a@example.org"),
+    "whois-registrant-email": ("a@example.org", "email-addr", "a@example.org"),
+    "dns-soa-email": ("a@example.org", "email-addr", "a@example.org"),
+    "email-message-id": ("1@example.org", "email-message-id", "<1@example.org>"),
+    "jabber-id": ("a@example.org", "jabber-id", "a@example.org"),
+    "github-username": ("Example", "user-account", "github:Example"),
+    "twitter-id": ("@example", "user-account", "twitter:example"),
+    "phone-number": ("+1 202 555 0123", "phone-number", "+12025550123"),
+    "whois-registrant-phone": ("+1.2025550123", "phone-number", "+12025550123"),
+    "iban": ("GB82 WEST 1234 5698 7654 32", "iban", "GB82WEST12345698765432"),
+    "bic": ("examgb2lxxx", "bic", "EXAMGB2L"),
+    "bank-account-nr": ("us:1234567890", "bank-account-nr", "US:1234567890"),
+    "cc-number": ("4111 1111 1111 1111", "cc-number", "4111111111111111"),
+    "bin": ("411111", "cc-bin", "411111"),
+    "prtn": ("+1 202 555 0123", "prtn", "+12025550123"),
+    "btc": (BTC.upper(), "btc-address", BTC),
+    "xmr": (XMR, "xmr-address", XMR),
+    "dash": (DASH, "coin-address", f"DASH:{DASH}"),
+    "full-name": ("Erika Mustermann|1964-08-12", "person", "Erika Mustermann|1964-08-12"),
+    "passport-number": ("CH:X1234567", "passport-number", "CH:X1234567"),
+    "identity-card-number": ("DE:T220001293", "identity-card-number", "DE:T220001293"),
+}
+
+
+def test_every_type_that_misp_defines_is_in_the_table_once() -> None:
+    names = [name.strip() for name in ALL_TYPES.replace("\n", "").split(";")]
+    assert len(names) == 194
+    tables = (TARGETS, NO_TARGETS, COMPOSITES)
+    assert {name: sum(name in table for table in tables) for name in names} == dict.fromkeys(names, 1)
+
+
+def test_every_target_is_a_type_of_indicator_and_every_part_of_a_composite_is_known() -> None:
+    for target in (*TARGETS.values(), *TEXT_TARGETS.values()):
+        assert set(target.types) <= set(VALUE_TYPES)
+    for parts in COMPOSITES.values():
+        assert all((part in TARGETS) + (part in NO_TARGETS) == 1 for part in parts)
+    assert set(CASES) == set(TARGETS)
+
+
+@pytest.mark.parametrize("misp_type", CASES)
+def test_each_type_becomes_its_indicator(misp_type: str) -> None:
+    written, type_name, value = CASES[misp_type]
+    assert published(read_event(attribute(misp_type, written))) == [(type_name, value)]
+
+
+@pytest.mark.parametrize("misp_type", NO_TARGETS)
+def test_a_type_without_an_indicator_is_listed_with_a_reason(misp_type: str) -> None:
+    reading = read_event(attribute(misp_type, "198.51.100.7"))
+    assert published(reading) == []
+    (entry,) = reading.not_published
+    assert entry.cause in {Cause.FREE_TEXT, Cause.UNSUPPORTED_TYPE, Cause.ATTACHMENT}
+    assert entry.reason
+
+
+@pytest.mark.parametrize(
+    ("misp_type", "hint"),
+    [
+        ("ip_dst", "did you mean 'ip-dst'"),
+        ("Domain", "did you mean 'domain'"),
+        ("x" * 5000, "no type that MISP defines"),
+    ],
+)
+def test_a_type_that_misp_does_not_define_is_listed_with_the_nearest(misp_type: str, hint: str) -> None:
+    (entry,) = read_event(attribute(misp_type, "198.51.100.7")).not_published
+    assert entry.cause is Cause.UNSUPPORTED_TYPE
+    assert hint in entry.reason
+
+
+@pytest.mark.parametrize(
+    ("misp_type", "value", "found", "rest"),
+    [
+        ("domain|ip", "a.example.org|2001:db8::7", {"#domain": "domain-name", "#ip": "ipv6-addr"}, {}),
+        ("ip-dst|port", "198.51.100.7|443", {"#ip-dst": "ipv4-addr"}, {"#port": Cause.UNSUPPORTED_TYPE}),
+        ("ip-src|port", "198.51.100.7|443", {"#ip-src": "ipv4-addr"}, {"#port": Cause.UNSUPPORTED_TYPE}),
+        ("hostname|port", "a.example.org|443", {"#hostname": "domain-name"}, {"#port": Cause.UNSUPPORTED_TYPE}),
+        (
+            "regkey|value",
+            "HKLM\\Software\\A|1",
+            {"#regkey": "windows-registry-key"},
+            {"#value": Cause.UNSUPPORTED_TYPE},
+        ),
+        ("filename|md5", f"a.exe|{MD5}", {"#md5": "file-md5"}, {"#filename": Cause.UNSUPPORTED_TYPE}),
+        ("filename|sha1", f"a|b.exe|{SHA1}", {"#sha1": "file-sha1"}, {"#filename": Cause.UNSUPPORTED_TYPE}),
+        ("filename|sha256", f"a.exe|{SHA256}", {"#sha256": "file-sha256"}, {"#filename": Cause.UNSUPPORTED_TYPE}),
+        (
+            "filename|sha512",
+            f"a.exe|{SHA256 * 2}",
+            {},
+            {"#filename": Cause.UNSUPPORTED_TYPE, "#sha512": Cause.UNSUPPORTED_TYPE},
+        ),
+        ("domain|ip", "a.example.org|300.1.1.1", {"#domain": "domain-name"}, {"#ip": Cause.INVALID}),
+        ("domain|ip", "a.example.org", {}, {"": Cause.MALFORMED}),
+        ("domain|ip", "a.example.org|198.51.100.7|198.51.100.8", {}, {"": Cause.MALFORMED}),
+        ("filename|sha1", SHA1, {}, {"": Cause.MALFORMED}),
+    ],
+)
+def test_a_composite_is_read_value_by_value(
+    misp_type: str, value: str, found: dict[str, str], rest: dict[str, Cause]
+) -> None:
+    reading = read_event(attribute(misp_type, value))
+    place = "/response/0/Event/Attribute/0"
+    assert {entry.place: entry.indicator.type for entry in reading.indicators} == {
+        f"{place}{suffix}": type_name for suffix, type_name in found.items()
+    }
+    assert dict(listed(reading)) == {f"{place}{suffix}": cause for suffix, cause in rest.items()}
+
+
+def read_object(name: str, *members: tuple[str, str, str]) -> Any:
+    """Read a MISP object of (type, relation, value)."""
+    attributes = [attribute(kind, value, object_relation=relation) for kind, relation, value in members]
+    return read_event(Object=[{"name": name, "Attribute": attributes}])
+
+
+@pytest.mark.parametrize(
+    ("name", "members", "found"),
+    [
+        ("phone", [("text", "imei", "490154203237518")], ("imei", "490154203237518")),
+        ("phone", [("text", "imsi", "001010123456789")], ("imsi", "001010123456789")),
+        ("phone", [("text", "iccid", "8999900000000000006")], ("iccid", "8999900000000000006")),
+        ("phone", [("text", "msisdn", "+12025550123")], ("phone-number", "+12025550123")),
+        ("imsi-catcher", [("text", "imsi", "001010123456789")], ("imsi", "001010123456789")),
+        (
+            "coin-address",
+            [("text", "address-crypto", DASH), ("text", "symbol", "dash")],
+            ("coin-address", f"DASH:{DASH}"),
+        ),
+        ("btc-transaction", [("text", "transaction-number", SHA256)], ("transaction-hash", f"BTC:{SHA256}")),
+        (
+            "cryptocurrency-transaction",
+            [("text", "symbol", "LTC"), ("text", "transaction-number", SHA256)],
+            ("transaction-hash", f"LTC:{SHA256}"),
+        ),
+        ("telegram-account", [("text", "username", "@example")], ("user-account", "telegram:example")),
+        (
+            "person",
+            [("full-name", "full-name", "Erika Mustermann"), ("date-of-birth", "date-of-birth", "1964-08-12")],
+            ("person", "Erika Mustermann|1964-08-12"),
+        ),
+        (
+            "passport",
+            [("passport-country", "passport-country", "CH"), ("passport-number", "passport-number", "X1234567")],
+            ("passport-number", "CH:X1234567"),
+        ),
+    ],
+)
+def test_an_object_gives_what_its_attributes_mean_together(
+    name: str, members: list[tuple[str, str, str]], found: tuple[str, str]
+) -> None:
+    reading = read_object(name, *members)
+    assert published(reading) == [found]
+    assert reading.read == len(members)
+
+
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [
+        ("passport", [("passport-number", "passport-number", "X1234567")]),
+        ("passport", [("passport-number", "n", "X1234567"), ("passport-country", "c", "Switzerland")]),
+        (
+            "passport",
+            [("passport-number", "n", "X1234567"), ("passport-country", "c", "CH"), ("passport-country", "c", "DE")],
+        ),
+        ("person", [("full-name", "full-name", "Erika Mustermann")]),
+        ("coin-address", [("text", "address-crypto", DASH)]),
+        ("other-object", [("text", "imei", "490154203237518")]),
+        ("phone", [("hex", "imei", "490154203237518")]),
+    ],
+)
+def test_what_an_object_leaves_open_is_never_guessed(name: str, members: list[tuple[str, str, str]]) -> None:
+    reading = read_object(name, *members)
+    assert published(reading) == []
+    assert reading.read == len(members)
+
+
+def test_a_relation_means_nothing_outside_its_object() -> None:
+    reading = read_event(attribute("text", "490154203237518", object_relation="imei"))
+    assert listed(reading) == [("/response/0/Event/Attribute/0", Cause.FREE_TEXT)]

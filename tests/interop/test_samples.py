@@ -1,0 +1,98 @@
+"""The shipped samples: unchanged, licensed, and read to the last attribute with the shipped profiles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from importlib.resources import as_file, files
+
+import pytest
+from interop_support import made_ids
+
+from sharing.directory import read_entries
+from sharing.errors import InputError
+from sharing.interop import Intake, Profile, SourceInfo, load_profile, parse_profile, read_bytes
+from sharing.model.vocabulary import Collection, Form, Purpose, Tristate
+from sharing.samples import sample_directory, sample_file, sample_files, sample_profile, sample_profiles
+
+ZEBROCY, GLUPTEBA, KRYPTOCIBULE = "2018-11-20_Zebrocy.json", "glupteba.misp-event.json", "misp-kryptocibule.json"
+SHA256_AS_PUBLISHED = {
+    ZEBROCY: "b62edb322fb4d565ff46acffbae7bb2526ecc1b29c45924c564d7f1a5595f510",
+    GLUPTEBA: "1ee771e29f5f8eb0edda90712e6e83b14ac1533e8cd51f210695b321b97d9032",
+    KRYPTOCIBULE: "98ba1f30fcf86652ca350722bc1b311e044f43627129476753a40d4c3ab5b20c",
+}
+EXPECTED = {  # file: read; published; listed by cause
+    ZEBROCY: (47, 28, {"FREE_TEXT": 4, "UNSUPPORTED_TYPE": 15}),
+    GLUPTEBA: (331, 323, {"DUPLICATE": 2, "UNSUPPORTED_TYPE": 6}),
+    KRYPTOCIBULE: (191, 111, {"FREE_TEXT": 55, "INVALID": 1, "UNSUPPORTED_TYPE": 24}),
+}
+
+
+def shipped_profile(state: str) -> Profile:
+    """Return a shipped profile."""
+    resource = sample_profile(state)
+    return parse_profile(resource.read_text(encoding="utf-8"), resource.name)
+
+
+def test_the_samples_are_these_and_their_licence_lies_beside_them() -> None:
+    assert sample_files() == tuple(EXPECTED)
+    assert sample_profiles() == ("ch", "de", "jp", "nl")
+    assert "ESET" in (files("sharing.samples") / "misp" / "LICENSE").read_text(encoding="utf-8")
+    for name, digest in SHA256_AS_PUBLISHED.items():
+        assert hashlib.sha256(sample_file(name).read_bytes()).hexdigest() == digest
+
+
+@pytest.mark.parametrize("state", ["CH", "DE", "JP", "NL"])
+@pytest.mark.parametrize("name", EXPECTED)
+def test_each_sample_is_read_with_each_profile(name: str, state: str) -> None:
+    ids = made_ids()
+    reading = read_bytes(
+        sample_file(name).read_bytes(),
+        name,
+        Intake(SourceInfo(state, "Sample agency"), lambda: next(ids), shipped_profile(state)),
+    )
+    read, published, causes = EXPECTED[name]
+    assert (reading.read, len(reading.indicators)) == (read, published)
+    assert Counter(str(entry.cause) for entry in reading.not_published) == causes
+
+
+@pytest.mark.parametrize("state", ["CH", "DE", "JP", "NL"])
+def test_a_profile_states_the_facts_that_the_events_do_not_carry(state: str) -> None:
+    profile = shipped_profile(state)
+    reading = read_bytes(
+        sample_file(ZEBROCY).read_bytes(), ZEBROCY, Intake(SourceInfo(state, "x"), lambda: "", profile)
+    )
+    for _, _, indicator in reading.indicators:
+        assert indicator.source.state == state
+        assert indicator.form is Form.INFORMATION
+        assert indicator.collection is Collection.OPEN_SOURCE
+        assert indicator.offence.codes
+        assert indicator.secrecy_domain is indicator.live_case_harm is Tristate.NO
+        assert indicator.character == ()
+        mail = indicator.type == "email-addr"
+        assert indicator.personal_data is (Tristate.YES if mail else Tristate.NO)
+        assert indicator.purpose in {Purpose.DETECTION, Purpose.INVESTIGATION}
+        assert "spear-phishing" in indicator.offence.modus_operandi  # by the tag of the event
+
+
+def test_a_profile_can_be_used_as_a_file() -> None:
+    with as_file(sample_profile("nl")) as path:
+        assert load_profile(path) == shipped_profile("NL")
+
+
+def test_the_sample_directory_is_one() -> None:
+    assert {"CH", "DE", "NL", "JP"} <= {entry.state for entry in read_entries(*sample_directory())}
+
+
+@pytest.mark.parametrize("ask", [lambda: sample_file("../__init__.py"), lambda: sample_profile("xx")])
+def test_what_is_not_shipped_is_refused(ask: object) -> None:
+    assert callable(ask)
+    with pytest.raises(InputError, match="no such sample"):
+        ask()
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_read_is_the_number_of_values_that_an_event_holds(name: str) -> None:
+    event = json.loads(sample_file(name).read_bytes())["response"][0]["Event"]
+    assert EXPECTED[name][0] == sum(1 + item["type"].count("|") for item in event["Attribute"])
