@@ -1,1 +1,1 @@
-"""TBD."""
+"""The stream processors: the only importer of Faust. One worker serves one State."""

@@ -1,9 +1,13 @@
-"""Follows the directory for a worker: read to its end before the first batch, then in a thread of its own."""
+"""Follows the directory for a worker: read to its end before the first batch, then for as long as it runs."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import threading
+from collections.abc import Callable
+from typing import Any
+
+from mode import Service
 
 from sharing import metrics
 from sharing.directory import DirectoryReader
@@ -15,63 +19,46 @@ log = logging.getLogger(__name__)
 FOLLOW_SECONDS = 0.5
 
 
-class DirectoryFollower:
-    """The latest snapshot of the directory.
+class DirectoryFollower(Service):
+    """Keeps the latest snapshot. When it cannot be followed, the worker ends: it would decide on what is stale."""
 
-    A batch takes `snapshot` once. When following fails, the last snapshot stands, and the failure is raised by
-    `check`, so that a gate does not go on for long with what it cannot renew.
-    """
+    mundane_level = "debug"
+    logger = logging.getLogger("mode.directory")
 
-    def __init__(self, reader: DirectoryReader) -> None:
-        self._reader = reader
-        self._stopping = threading.Event()
-        self._failure: InfrastructureError | None = None
-        self._thread = threading.Thread(target=self._follow, name="directory", daemon=True)
+    def __init__(self, connect: Callable[[], DirectoryReader], **options: Any) -> None:
+        self._connect = connect
+        self._snapshot: Directory | None = None
+        self._read = asyncio.Event()
+        super().__init__(**options)
 
-    @property
-    def snapshot(self) -> Directory:
-        """What has been read so far."""
-        return self._reader.snapshot
+    async def snapshot(self) -> Directory:
+        """Return what has been read so far; waits until the end was reached once."""
+        await self._read.wait()
+        if self._snapshot is None:
+            raise InfrastructureError("the directory was not read")
+        return self._snapshot
 
-    def start(self) -> None:
-        """Read to the end, then follow.
+    @Service.task
+    async def _follow(self) -> None:
+        failure: InfrastructureError | None = None
+        reader = await asyncio.to_thread(self._connect)
+        try:
+            self._take(reader, await asyncio.to_thread(reader.read_to_end))
+            while not self.should_stop:
+                self._take(reader, await asyncio.to_thread(reader.follow, FOLLOW_SECONDS))
+        except InfrastructureError as error:
+            failure = error
+        finally:
+            await asyncio.to_thread(reader.close)
+        if failure is not None and not self.should_stop:
+            log.critical("%s", failure)
+            await self.crash(failure)
 
-        Raises:
-            InfrastructureError: The end is not reached.
-        """
-        snapshot = self._reader.read_to_end()
-        self._note()
-        log.info("directory read to version %s, %s States", snapshot.version, len(snapshot.entries))
-        self._thread.start()
-
-    def check(self) -> None:
-        """Raise what ended the following.
-
-        Raises:
-            InfrastructureError: The directory cannot be followed any more.
-        """
-        if self._failure is not None:
-            raise self._failure
-
-    def stop(self) -> None:
-        """End following."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(10)
-        self._reader.close()
-
-    def _follow(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                before = self._reader.snapshot.version
-                snapshot = self._reader.follow(FOLLOW_SECONDS)
-            except InfrastructureError as error:
-                self._failure = error
-                return
-            if snapshot.version != before:
-                self._note()
-                log.info("directory is at version %s", snapshot.version)
-
-    def _note(self) -> None:
-        metrics.DIRECTORY_VERSION.set(self._reader.snapshot.version)
-        metrics.DIRECTORY_IGNORED.set(self._reader.ignored)
+    def _take(self, reader: DirectoryReader, snapshot: Directory) -> None:
+        if snapshot is self._snapshot:
+            return
+        self._snapshot = snapshot
+        self._read.set()
+        metrics.DIRECTORY_VERSION.set(snapshot.version)
+        metrics.DIRECTORY_IGNORED.set(reader.ignored)
+        log.info("directory at version %s, %s States", snapshot.version, len(snapshot.entries))

@@ -70,10 +70,13 @@ class Gate:
         self._codec = codec("indicator")
         self._sitting: Sitting | None = None
 
-    @property
-    def rule_errors(self) -> dict[str, int]:
-        """How often the evaluation of each rule failed under the law of the day; such a rule withholds."""
-        return self._sitting.law.rule_errors if self._sitting else {}
+    def take_rule_errors(self) -> dict[str, int]:
+        """Return how often the evaluation of each rule failed since this was last asked; such a rule withholds."""
+        if self._sitting is None:
+            return {}
+        taken = dict(self._sitting.law.rule_errors)
+        self._sitting.law.rule_errors.clear()
+        return taken
 
     def process(self, messages: Iterable[Record], directory: Directory, now_ms: int) -> Processed:
         """Return what comes of a batch.

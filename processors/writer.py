@@ -96,7 +96,7 @@ class Writer:
         contents: dict[tuple[str, ...], bytes],
     ) -> Output:
         head = {
-            "id": notice_id(record["id"], record["version"], recipient.state),
+            "id": notice_id(self._pack.state, record["id"], record["version"], recipient.state),
             "indicator_id": record["id"],
             "version": record["version"],
             "sent_at": self._now_ms,
@@ -142,7 +142,7 @@ class Writer:
     def _offer(self, record: Mapping[str, Any], key: bytes | None, recipient: RecipientDecision) -> Output:
         offer = {
             **self._terms(record, recipient),
-            "id": offer_id(record["id"], record["version"], recipient.state),
+            "id": offer_id(self._pack.state, record["id"], record["version"], recipient.state),
             "indicator_id": record["id"],
             "version": record["version"],
             "sent_at": self._now_ms,

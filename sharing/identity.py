@@ -8,14 +8,17 @@ NAMESPACE = uuid.UUID("6f0c2f3e-54b7-5d0c-9a0e-5b8b6c8b2a41")
 """The bus's own namespace; changing it would make every notice look new."""
 
 
-def notice_id(indicator_id: str, version: int, state: str) -> str:
-    """Return the id of the notice of one version of an item to one State."""
-    return str(uuid.uuid5(NAMESPACE, f"notice/{indicator_id}/{version}/{state}"))
+def notice_id(provider: str, indicator_id: str, version: int, recipient: str) -> str:
+    """Return the id of the notice of one version of an item from one State to another.
+
+    The provider is part of it: two States may publish the same attribute of the same MISP event.
+    """
+    return str(uuid.uuid5(NAMESPACE, f"notice/{provider}/{indicator_id}/{version}/{recipient}"))
 
 
-def offer_id(indicator_id: str, version: int, state: str) -> str:
-    """Return the id of the offer of one version of an item to one State."""
-    return str(uuid.uuid5(NAMESPACE, f"offer/{indicator_id}/{version}/{state}"))
+def offer_id(provider: str, indicator_id: str, version: int, recipient: str) -> str:
+    """Return the id of the offer of one version of an item from one State to another."""
+    return str(uuid.uuid5(NAMESPACE, f"offer/{provider}/{indicator_id}/{version}/{recipient}"))
 
 
 def quarantine_id(topic: str, partition: int, offset: int) -> str:

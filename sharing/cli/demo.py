@@ -33,10 +33,11 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run the main job: four gates, real MISP data and telling cases; ends with a table that adds up."""
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=err, transient=True
-    ) as progress:
-        report = run_demo(broker, _Onlooker(progress, err if as_json else out))
+    # The story goes where the results do not: a program that asks for JSON reads standard output.
+    console = Console(stderr=as_json, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        report = run_demo(broker, _Onlooker(progress))
     if as_json:
         print_json(report.to_json())
     else:
@@ -50,13 +51,12 @@ def demo(
 class _Onlooker:
     """Prints the telling cases as they are decided and delivered, and counts the rest."""
 
-    def __init__(self, progress: Progress, console: Console) -> None:
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("decided", total=None)
-        self._console = console
 
     def tell(self, what: str) -> None:
-        self._progress.console.print(f"[dim]· {what}[/]")
+        self._line(f"[dim]· {what}[/]")
 
     def progress(self, done: int, total: int) -> None:
         self._progress.update(self._task, completed=done, total=total)
@@ -94,8 +94,7 @@ class _Onlooker:
             self._line(f"            [dim]bound: {condition['text']}[/]")
 
     def _line(self, text: str) -> None:
-        # Printed through the progress display, so that its bar stays below.
-        self._progress.console.print(text) if self._console is err else self._console.print(text)
+        self._progress.console.print(text)  # the bar stays below
 
 
 def _why(recipient: dict[str, Any]) -> str:
@@ -110,18 +109,24 @@ def _why(recipient: dict[str, Any]) -> str:
 
 
 def _show(report: Report) -> None:
-    columns = ("published", "disclosed", "offered", "held", "withheld", "quarantined")
-    received = ("notices", "offers", "delivered")
-    table = Table("State", *columns, *received, title="What became of it, by State")
-    for state, one in report.states.items():
-        table.add_row(state, *(str(getattr(one, name)) for name in (*columns, *received)))
-    table.add_section()
-    table.add_row("all", *(str(report.total(name)) for name in (*columns, *received)), style="bold")
+    published = ("published", "disclosed", "offered", "held", "withheld", "quarantined")
     out.print()
-    out.print(table)
-    total = " + ".join(f"{report.total(name)} {name}" for name in columns[1:])
+    out.print(_table("What became of what each State published", published, report))
+    out.print(_table("What each State received", ("notices", "offers", "delivered"), report))
+    total = " + ".join(f"{report.total(name)} {name}" for name in published[1:])
     mark = "[green]adds up[/]" if report.adds_up else "[red]DOES NOT ADD UP[/]"
     out.print(f"{report.total('published')} published = {total}: {mark}")
     checked = "[green]the same bytes[/]" if report.minutes_verified else "[red]DIFFERENT[/]"
     out.print(f"Every decision made again from indicator, law pack and directory: {checked}")
     out.print(f"{report.broker} broker, {report.seconds:.1f} s")
+
+
+def _table(title: str, names: tuple[str, ...], report: Report) -> Table:
+    table = Table("State", *names, title=title, title_justify="left")
+    for state, one in report.states.items():
+        figures = [getattr(one, name) for name in names]
+        if any(figures):
+            table.add_row(state, *(str(figure) for figure in figures))
+    table.add_section()
+    table.add_row("all", *(str(report.total(name)) for name in names), style="bold")
+    return table

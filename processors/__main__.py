@@ -1,0 +1,8 @@
+"""`python -m processors`: runs one State's worker, as `faust -A processors.app worker` does."""
+
+from __future__ import annotations
+
+from processors.app import app, settings
+from processors.worker import run_worker
+
+run_worker(app, settings.log_level.upper())

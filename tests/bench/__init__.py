@@ -1,0 +1,1 @@
+"""Measurements, each in one run against a floor and a peer: `make bench`."""
