@@ -7,6 +7,7 @@ item it is (`id`, `type`, `value`, `source.state`, `source.agency`) must be ther
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
@@ -50,6 +51,9 @@ from sharing.model.vocabulary import (
 _TRISTATE = {True: Tristate.YES, False: Tristate.NO, None: Tristate.UNKNOWN}
 
 
+_RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
+
+
 def _as_tristate(value: Any) -> Any:
     return _TRISTATE[value] if value is None or isinstance(value, bool) else value
 
@@ -62,13 +66,17 @@ def _country(value: str) -> str:
 
 
 def _instant(value: Any) -> Any:
-    if not isinstance(value, str | datetime):
+    # pydantic would read a bare number, written as text too, as seconds since 1970.
+    if not isinstance(value, str | datetime) or (isinstance(value, str) and not _RFC_3339.match(value)):
         raise ValueError("must be a time as in RFC 3339, with a zone, such as 2026-03-01T12:00:00Z")  # noqa: TRY004 pydantic wants ValueError
     return value
 
 
 def _utc_milliseconds(value: datetime) -> datetime:
-    utc = value.astimezone(UTC)
+    try:
+        utc = value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie in the years 1 to 9999 in UTC") from None
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 

@@ -64,7 +64,8 @@ def refang_dots(text: str) -> str:
 
 
 def refang_at(text: str) -> str:
-    """Return the text with `[at]`, `(at)`, `{at}` and `[@]` as @, unless it has an @ already."""
+    """Return the text with `[@]` as @, and `[at]`, `(at)` and `{at}` too, unless it has an @ already."""
+    text = text.replace("[@]", "@")
     return text if "@" in text else _DEFANGED_AT.sub("@", text)
 
 
