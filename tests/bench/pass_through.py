@@ -13,7 +13,7 @@ import random
 import sys
 import time
 import uuid
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from confluent_kafka import Producer, TopicPartition
 
@@ -26,7 +26,7 @@ from sharing.broker.clients import make_consumer, make_producer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
 
-    from processors.lane import Batch
+    from processors.batch import Batch, Record
 
 PARTITIONS = 4
 VALUE_BYTES = 300
@@ -77,8 +77,8 @@ def pass_bare(bootstrap: str, topic: str, records: int, batch_records: int) -> R
             continue
         began = began or time.perf_counter()
         producer.begin_transaction()
-        offsets = {}
-        for message in messages:
+        offsets: dict[tuple[Any, Any], int] = {}
+        for message in cast("list[Record]", messages):
             producer.produce(target, message.value(), message.key())
             offsets[message.topic(), message.partition()] = message.offset() + 1
         positions = [TopicPartition(name, partition, offset) for (name, partition), offset in offsets.items()]
@@ -99,7 +99,7 @@ async def _pass_lane(bootstrap: str, topic: str, records: int, batch_records: in
     route, target = _prepare(bootstrap, topic, batch_records)
     app = create_app(route.group)
     lane = Lane(app.channel(), route, lambda: time.time_ns() // 1_000_000)
-    app.service(lane)
+    app.add_service(lane)
     finished: asyncio.Future[Rate] = asyncio.get_running_loop().create_future()
 
     async def copy(batches: AsyncIterable[Batch]) -> None:
@@ -124,8 +124,15 @@ async def _pass_lane(bootstrap: str, topic: str, records: int, batch_records: in
 def _prepare(bootstrap: str, topic: str, batch_records: int) -> tuple[Route, str]:
     mark = uuid.uuid4().hex[:8]
     admin.create_topics(bootstrap, [f"out-{mark}"], PARTITIONS, {})
-    names = {"group": f"g-{mark}", "instance": "0", "transactional_id": f"t-{mark}"}
-    return Route(bootstrap=bootstrap, topics=[topic], batch_records_max=batch_records, **names), f"out-{mark}"
+    route = Route(
+        bootstrap=bootstrap,
+        topics=[topic],
+        group=f"bench-{mark}",
+        instance="0",
+        transactional_id=f"bench-{mark}",
+        batch_records_max=batch_records,
+    )
+    return route, f"out-{mark}"
 
 
 def _ignore(*_: object) -> None: ...

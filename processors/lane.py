@@ -1,0 +1,199 @@
+"""The transactional lane: brings batches from Kafka to a Faust agent, and takes back what they became.
+
+    lane = Lane(app.channel(), route, clock)
+    app.add_service(lane)
+
+    @app.agent(lane.channel)
+    async def gate(batches):
+        async for batch in batches:
+            async with lane.guard(batch):
+                await lane.commit(batch, process(batch))
+
+What is atomic, what is repeated and what ends the process stands in `processors.transactor`. Here is added:
+
+**One batch at a time.** A batch is read when the one before it is settled; it holds what had come by then, so
+batches grow with the backlog and are never waited for. librdkafka's blocking calls run in one thread, the agent
+in the event loop.
+
+**Fail closed.** Whatever is raised under `guard` is a defect or an infrastructure's failure: nothing of the batch
+is committed, and the process ends. A record that cannot be processed is the agent's to quarantine, as an output.
+The text of an exception may hold content, so only its type and its lines of code are logged.
+
+**A clean stop.** The batch at hand is committed, then the group is left as a static member: nothing moves to other
+workers before the session's time-out.
+
+**A call that does not return.** librdkafka may wait for ever (confluentinc/librdkafka#5511). After `STUCK_S` the
+process ends; its restart begins at the committed offsets, as always.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+import traceback
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+from mode import Service
+
+from processors.batch import Batch, Output
+from processors.route import Route
+from processors.transactor import Transactor
+from sharing.errors import InfrastructureError, SharingError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+    from faust.types import ChannelT
+
+__all__ = ["Batch", "Lane", "Output", "Route"]
+
+log = logging.getLogger(__name__)
+
+STUCK_S = 60.0
+CLOSE_S = 10.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class HandlerError(SharingError):
+    """The function of a batch failed: a defect of ours. Nothing of the batch was committed."""
+
+    exit_code = 1
+
+
+class Lane(Service):
+    """Feeds a channel with batches and commits what the agent on it makes of them.
+
+    Args:
+        channel: Of the Faust app, for one agent with `concurrency=1`.
+        route: From where, as whom, how much at once.
+        clock: Returns the time in UTC milliseconds; asked once for each batch.
+    """
+
+    mundane_level = "debug"
+    logger = logging.getLogger("mode.lane")  # of mode's own remarks; ours go to `log`
+
+    def __init__(self, channel: ChannelT[Batch], route: Route, clock: Callable[[], int], **options: Any) -> None:
+        self.channel = channel
+        self.route = route
+        self._transactor = Transactor(route, clock)
+        self._thread = _Thread(f"lane {route.group}")
+        self._settled = asyncio.Event()
+        self._settled.set()
+        super().__init__(**options)
+
+    async def commit(self, batch: Batch, outputs: Iterable[Output]) -> bool:
+        """Write the outputs and the offsets of the batch in one transaction.
+
+        Args:
+            batch: The one at hand.
+            outputs: Taken in the lane's thread.
+
+        Returns:
+            Whether all is committed. If not, nothing is, and the records come again in later batches.
+
+        Raises:
+            InfrastructureError: The process must end; `guard` sees to it.
+        """
+        committed = await self._thread.run(self._transactor.commit, batch, outputs)
+        self._settled.set()
+        return committed
+
+    @asynccontextmanager
+    async def guard(self, batch: Batch) -> AsyncIterator[None]:
+        """End the process when what stands under it raises."""
+        failure: SharingError | None = None
+        try:
+            yield
+        except SharingError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 whatever it is, the batch is not committed and the process ends
+            failure = HandlerError(_describe(error, batch))
+        if failure is not None:  # outside of `except`: mode logs the exception at hand, with its text
+            await self.fail(failure)
+
+    async def fail(self, reason: SharingError) -> None:
+        """Say why, and end the process: nothing more is read or committed."""
+        log.critical("%s", reason)
+        await self.crash(reason)
+
+    async def on_start(self) -> None:
+        """Let the channel deliver."""
+        self.channel.app.flow_control.resume()
+
+    async def on_stop(self) -> None:
+        """Let the batch at hand be settled, then leave the group."""
+        self._transactor.stop()
+        if not self.crashed:
+            await _within(self._settled.wait(), self.route.transaction_timeout_s, "a batch is not committed")
+        await _within(self._thread.run(self._transactor.close), CLOSE_S, "the group is not left")
+        self._thread.end()
+
+    @Service.task
+    async def _feed(self) -> None:
+        failure: InfrastructureError | None = None
+        try:
+            await self._thread.run(self._transactor.open)
+            while not self.should_stop:
+                batch = await self._thread.run(self._transactor.read)
+                if batch is not None and not self.should_stop:
+                    self._settled.clear()
+                    await self.channel.put(cast("Any", batch))  # no Faust event: it has nothing to acknowledge
+                    await self._settled.wait()
+        except InfrastructureError as error:
+            failure = error
+        if failure is not None and not self.should_stop:
+            await self.fail(failure)
+
+    @Service.timer(1.0)
+    async def _watch(self) -> None:
+        since = self._transactor.waiting_since
+        if since is not None and time.monotonic() - since > STUCK_S:
+            await self.fail(InfrastructureError(f"librdkafka has not returned for {STUCK_S:g} s; start again"))
+
+
+class _Thread:
+    """One thread for what blocks. A daemon: a call that never returns shall not keep the process alive."""
+
+    def __init__(self, name: str) -> None:
+        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        future: Future[T] = Future()
+        self._calls.put((future, lambda: function(*args, **kwargs)))
+        return await asyncio.wrap_future(future)
+
+    def end(self) -> None:
+        self._calls.put(None)
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            future, function = call
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function())
+                except BaseException as error:  # noqa: BLE001 it is raised where `run` is awaited
+                    future.set_exception(error)
+            del call, future, function  # a batch is large
+
+
+async def _within(work: Any, limit_s: float, otherwise: str) -> None:
+    try:
+        await asyncio.wait_for(work, limit_s)
+    except TimeoutError:
+        log.warning("%s within %g s; what was not committed is done again at the next start", otherwise, limit_s)
+
+
+def _describe(error: Exception, batch: Batch) -> str:
+    """Return what is known about an unexpected error without its text, which may hold content."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    way = " > ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames)
+    spans = ", ".join(f"{topic}[{partition}] before {offset}" for (topic, partition), offset in batch.offsets.items())
+    return f"a batch failed with {type(error).__name__} at {way}; nothing of it is committed ({spans})"
