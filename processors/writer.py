@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 NO_SEAL = {"suite": "NONE", "key_id": None, "parameters": b""}
 NO_SIGNATURE = {"algorithm": "NONE", "key_id": None, "value": b""}
 
+_ANY_ID = "00000000-0000-4000-8000-000000000000"
+"""Stands for an item's id where the bytes around it are encoded; every id has its length."""
+
 URGENT_LANE = frozenset({"URGENT", "EMERGENCY"})
 
 
@@ -46,6 +49,7 @@ class Writer:
         self._tails = sitting.kept
         self._decisions_topic = DECISIONS.topic(pack.state)
         self._drafts_topic = DRAFTS.topic(pack.state)
+        self._decision_frames: dict[int, tuple[bytes, bytes]] = {}
         self._decision_head, self._decision_tail = split_codec("decision", "state")
         self._notice_head, self._notice_tail = split_codec("notice", "kind")
         self._content_head, self._content_tail = split_codec("notice_content", "relevance")
@@ -59,9 +63,8 @@ class Writer:
             record: What it says.
             verdict: What the law says of it.
         """
-        key = message.key()
-        decision = self.encode_decision(record["id"], record["version"], verdict)
-        outputs = [Output(self._decisions_topic, key, decision)]
+        key = record["id"].encode()
+        outputs = [Output(self._decisions_topic, key, self._decision(record, key, verdict))]
         if verdict.outcome is Outcome.WITHHOLD and record["action"] == "PUBLISH":
             return outputs
         contents: dict[tuple[str, ...], bytes] = {}
@@ -74,23 +77,37 @@ class Writer:
         outputs.append(self._draft(message, record, key, verdict))
         return outputs
 
-    def encode_decision(self, indicator_id: str, version: int, verdict: Verdict) -> bytes:
-        """Return the framed decision."""
+    def _decision(self, record: Mapping[str, Any], key: bytes, verdict: Verdict) -> bytes:
+        """Return the framed decision: every item's differs by its id only, which is the record's key."""
+        version = record["version"]
+        frame = self._decision_frames.get(version)
+        if frame is None:
+            head = {"indicator_id": _ANY_ID, "version": version, "decided_at": self._now_ms}
+            encoded = codec("decision").header + self._decision_head.encode_bare(head)
+            before, _, after = encoded.partition(_ANY_ID.encode())
+            frame = self._decision_frames[version] = (before, after)
         tail = self._tails.get(verdict)
         if tail is None:
-            whole = Decision(
-                indicator_id, version, self._now_ms, self._pack.state, self._pack, self._directory_version,
-                verdict.recipients,
-            ).to_wire()  # fmt: skip
-            names = (field["name"] for field in self._decision_tail.schema["fields"])
-            tail = self._tails[verdict] = self._decision_tail.encode_bare({name: whole[name] for name in names})
-        head = {"indicator_id": indicator_id, "version": version, "decided_at": self._now_ms}
-        return codec("decision").header + self._decision_head.encode_bare(head) + tail
+            tail = self._tails[verdict] = self._encode_decision_tail(verdict)
+        return b"".join((frame[0], key, frame[1], tail))
+
+    def _encode_decision_tail(self, verdict: Verdict) -> bytes:
+        whole = Decision(
+            indicator_id=_ANY_ID,
+            version=1,
+            decided_at=self._now_ms,
+            state=self._pack.state,
+            pack=self._pack,
+            directory_version=self._directory_version,
+            recipients=verdict.recipients,
+        ).to_wire()
+        names = (field["name"] for field in self._decision_tail.schema["fields"])
+        return self._decision_tail.encode_bare({name: whole[name] for name in names})
 
     def _notice(
         self,
         record: Mapping[str, Any],
-        key: bytes | None,
+        key: bytes,
         recipient: RecipientDecision,
         place: tuple[Verdict, int],
         contents: dict[tuple[str, ...], bytes],
@@ -139,7 +156,7 @@ class Writer:
             tail = self._tails[place] = self._content_tail.encode_bare({"relevance": reasons})
         return codec("notice_content").header + head + tail
 
-    def _offer(self, record: Mapping[str, Any], key: bytes | None, recipient: RecipientDecision) -> Output:
+    def _offer(self, record: Mapping[str, Any], key: bytes, recipient: RecipientDecision) -> Output:
         offer = {
             **self._terms(record, recipient),
             "id": offer_id(self._pack.state, record["id"], record["version"], recipient.state),
@@ -165,7 +182,7 @@ class Writer:
             **_legal_terms(recipient),
         }
 
-    def _draft(self, message: Record, record: Mapping[str, Any], key: bytes | None, verdict: Verdict) -> Output:
+    def _draft(self, message: Record, record: Mapping[str, Any], key: bytes, verdict: Verdict) -> Output:
         head = {
             "indicator_id": record["id"],
             "version": record["version"],

@@ -87,6 +87,11 @@ class DisclosureFilter:
             self._memo[key] = decided
         return decided
 
+    def forget(self) -> None:
+        """Forget every verdict and profile. Nothing is decided differently; it only takes longer once."""
+        self._memo.clear()
+        self._profiles.clear()
+
     def item_facts(self, record: Record, now_ms: int) -> dict[str, FactValue]:
         """Return the indicator facts that the pack asks for."""
         return self._interpret([read(record, now_ms) for read in self._getters])
@@ -178,8 +183,8 @@ def _excluded(rule: Rule, item: Mapping[str, FactValue]) -> bool:
             try:
                 if part.evaluate(item) is False:
                     return True
-            except TypeError:
-                continue  # examined again, and counted, for each recipient
+            except Exception:  # noqa: BLE001 examined again, and counted, for each recipient
+                return False
     return False
 
 

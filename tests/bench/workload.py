@@ -81,4 +81,3 @@ def make_indicators(count: int, disclosed_share: float, seed: int = 7) -> Iterat
             }
         )
         yield item.id.encode(), encode(item.to_wire())
-
