@@ -57,7 +57,8 @@ def compose(settings: Settings) -> App:
     bootstrap = settings.bootstrap
     app = create_app(f"gate-{settings.state.lower()}", web_port=settings.web_port)
     lane = Lane(app.channel(), _route(settings, bootstrap), read_clock)
-    directory = DirectoryFollower(lambda: DirectoryReader(bootstrap))
+    # Where no broker answers the lane says so, and ends the worker; the directory waits a little longer.
+    directory = DirectoryFollower(lambda: DirectoryReader(bootstrap), settings.start_timeout_ms / 1000 + 15)
     app.service(directory)  # type: ignore[arg-type]  # Faust takes instances too
     app.service(lane)  # type: ignore[arg-type]  # Faust takes instances too
     _add_gate(app, lane, directory, gate)
@@ -93,6 +94,7 @@ def _route(settings: Settings, bootstrap: str) -> Route:
         batch_records_max=settings.batch_records_max,
         transaction_timeout_s=settings.transaction_timeout_ms // 1000,
         session_timeout_s=settings.session_timeout_ms // 1000,
+        start_timeout_s=settings.start_timeout_ms / 1000,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,8 +26,9 @@ class DirectoryFollower(Service):
     mundane_level = "debug"
     logger = logging.getLogger("mode.directory")
 
-    def __init__(self, connect: Callable[[], DirectoryReader], **options: Any) -> None:
+    def __init__(self, connect: Callable[[], DirectoryReader], start_timeout_s: float, **options: Any) -> None:
         self._connect = connect
+        self._start_timeout_s = start_timeout_s
         self._snapshot: Directory | None = None
         self._read = asyncio.Event()
         super().__init__(**options)
@@ -42,10 +44,16 @@ class DirectoryFollower(Service):
     async def _follow(self) -> None:
         failure: InfrastructureError | None = None
         reader = await asyncio.to_thread(self._connect)
+        deadline = time.monotonic() + self._start_timeout_s
         try:
-            self._take(reader, await asyncio.to_thread(reader.read_to_end))
             while not self.should_stop:
-                self._take(reader, await asyncio.to_thread(reader.follow, FOLLOW_SECONDS))
+                snapshot = await asyncio.to_thread(reader.follow, FOLLOW_SECONDS)
+                if reader.ended:
+                    self._take(reader, snapshot)
+                elif time.monotonic() > deadline:
+                    raise InfrastructureError(
+                        f"the directory cannot be read to its end within {self._start_timeout_s:g} s"
+                    )
         except InfrastructureError as error:
             failure = error
         finally:

@@ -32,12 +32,13 @@ class DirectoryReader:
     Attributes:
         snapshot: What has been read so far; a new object whenever it changes.
         ignored: How many records were no entry of the State that is their key.
+        ended: Whether the end has been reached once.
     """
 
     def __init__(self, bootstrap: str, properties: Mapping[str, Any] | None = None) -> None:
         self.snapshot = Directory()
         self.ignored = 0
-        self._ended = False
+        self.ended = False
         # Partitions are assigned by hand and nothing is committed: everyone reads all of it.
         self._consumer = make_consumer(
             client_properties(
@@ -59,8 +60,7 @@ class DirectoryReader:
             InfrastructureError: The end is not reached in time, the topic is missing, or may not be read.
         """
         deadline = time.monotonic() + timeout_s
-        self._ended = False
-        while not self._ended:
+        while not self.ended:
             if time.monotonic() > deadline:
                 raise InfrastructureError(
                     f"{DIRECTORY.topic()} could not be read to its end within {timeout_s:g} s; is the broker well?"
@@ -82,7 +82,7 @@ class DirectoryReader:
                 version = (message.offset() or 0) + 1
                 self._take(message, changes)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
-                self._ended = True
+                self.ended = True
             elif error.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION}:  # noqa: SLF001
                 raise InfrastructureError(f"{DIRECTORY.topic()} does not exist; create it with `sharing topics apply`")
             elif error.fatal() or error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:

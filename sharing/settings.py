@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     session_timeout_ms: int = Field(
         default=10_000, ge=1_000, le=300_000, description="After it a silent worker loses its partitions."
     )
+    start_timeout_ms: int = Field(
+        default=60_000, ge=1_000, le=900_000, description="How long a worker waits for the first answer of a broker."
+    )
     web_port: int | None = Field(default=None, ge=0, le=65535, description="Port of /metrics; no web when not set.")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
 

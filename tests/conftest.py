@@ -13,6 +13,7 @@ from sharing.broker.kafka import KafkaBroker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sharing.broker import Broker
 
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 def embedded() -> Iterator[EmbeddedBroker]:
     """The embedded broker, one for the whole run: tests take topics of their own."""
     with EmbeddedBroker() as broker:
+        yield broker
+
+
+@pytest.fixture
+def fresh_kafka(kafka: KafkaBroker, tmp_path: Path) -> Iterator[KafkaBroker]:
+    """A real Kafka with nothing on it, for one test. `kafka` has settled whether one can be had."""
+    with KafkaBroker(tmp_path / "kafka") as broker:
         yield broker
 
 

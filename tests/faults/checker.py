@@ -54,14 +54,21 @@ def read_topic(bootstrap: str, kind: TopicKind, state: str) -> list[bytes]:
         consumer.close()
 
 
-def read_records(bootstrap: str, provider: str, recipients: Iterable[str]) -> Records:
-    """Return what stands on one providing State's topics, and what came to the others."""
+def read_records(bootstrap: str, provider: str, recipients: Iterable[str], *, indicators: bool = True) -> Records:
+    """Return what stands on one providing State's topics, and what came to the others.
+
+    Args:
+        bootstrap: Where.
+        provider: The providing State.
+        recipients: The States whose notices and offers are read.
+        indicators: Whether to read the topic of indicators too; not where it holds what cannot be decoded.
+    """
 
     def decoded(kind: TopicKind, state: str) -> list[Mapping[str, Any]]:
         return [codec(kind.schema).decode(value) for value in read_topic(bootstrap, kind, state)]
 
     return Records(
-        indicators=decoded(INDICATORS, provider),
+        indicators=decoded(INDICATORS, provider) if indicators else [],
         decisions=decoded(DECISIONS, provider),
         drafts=decoded(DRAFTS, provider),
         quarantined=decoded(QUARANTINE, provider),
@@ -111,5 +118,8 @@ def _compare(what: str, expected: Counter[str], came: Iterable[Mapping[str, Any]
     found = Counter(str(record["id"]) for record in came)
     return [
         *(f"lost: {what} {identity} to {state}" for identity in expected - found),
-        *(f"{'doubled' if expected[identity] else 'leaked'}: {what} {identity} to {state}" for identity in found - expected),
+        *(
+            f"{'doubled' if expected[identity] else 'leaked'}: {what} {identity} to {state}"
+            for identity in found - expected
+        ),
     ]

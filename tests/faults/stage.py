@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -95,15 +95,14 @@ class GateProcess:
         self.process.terminate()
         return self.process.wait(60)
 
-    def wait_until(self, reached: object, timeout_s: float = 120.0) -> None:
+    def wait_until(self, reached: Callable[[], bool], timeout_s: float = 120.0, every_s: float = 0.01) -> None:
         """Wait until a predicate holds, and the process is alive meanwhile."""
-        assert callable(reached)
         deadline = time.monotonic() + timeout_s
         while not reached():
             assert self.process is not None
             assert self.process.poll() is None, self.text()
             assert time.monotonic() < deadline, self.text()
-            time.sleep(0.01)
+            time.sleep(every_s)
 
     def text(self) -> str:
         """Return the end of its log."""
