@@ -88,9 +88,8 @@ class DisclosureFilter:
         return decided
 
     def forget(self) -> None:
-        """Forget every verdict and profile. Nothing is decided differently; it only takes longer once."""
+        """Forget every verdict. Nothing is decided differently; it only takes longer once."""
         self._memo.clear()
-        self._profiles.clear()
 
     def item_facts(self, record: Record, now_ms: int) -> dict[str, FactValue]:
         """Return the indicator facts that the pack asks for."""
