@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from sharing.documents import Document, read_document, validate
 from sharing.errors import InputError
 from sharing.law.combine import combine
-from sharing.law.facts import FACTS, FactValue, Kind, Scope
+from sharing.law.facts import FACTS, NONE, FactValue, Kind, Scope
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack
 from sharing.law.recipients import TreatyBasis
@@ -30,7 +30,7 @@ from sharing.model.indicator import Indicator
 from sharing.model.names import one_of
 from sharing.model.times import to_milliseconds
 from sharing.model.validation import nearest
-from sharing.model.vocabulary import ConditionModel, Outcome, RelevanceKind
+from sharing.model.vocabulary import Authority, ConditionModel, Outcome, RelevanceKind
 
 
 class _Strict(BaseModel):
@@ -75,7 +75,7 @@ class Case(_Strict):
 class _Base(_Strict):
     indicator: dict[str, Any]
     recipient: _State
-    authority: str
+    authority: Annotated[Authority, one_of(Authority)]
     at: Annotated[AwareDatetime, Field(strict=False)]
 
 
@@ -142,10 +142,11 @@ def _decide(file: CaseFile, index: int, case: Case, pack: Pack, treaties: Treaty
     now_ms = to_milliseconds((case.at or base.at).astimezone(dt.UTC))
     data = copy.deepcopy(base.indicator)
     overrides: dict[str, FactValue] = {}
+    instruments = {*treaties.instruments, *pack.bilateral}
     for name, value in case.given.items():
         path = ("cases", index, "given", name)
         if name in FACTS and FACTS[name].scope is not Scope.INDICATOR:
-            overrides[name] = _fact_value(file.document, path, name, value)
+            overrides[name] = _fact_value(file.document, path, name, value, instruments)
         else:
             _put(file.document, path, data, name, value)
     try:
@@ -179,7 +180,7 @@ def decide_one(
     law = DisclosureFilter(pack, treaties, day, {state: authority})
     item = law.item_facts(record, now_ms)
     named = any(nexus["state"] == state for nexus in record["nexus"])
-    facts, basis = law.profile(state, item["offence.codes"], named=named)
+    facts, basis, _ = law.profile(state, item["offence.codes"], named=named)
     if "treaty_basis" in overrides:
         basis = _basis(str(overrides["treaty_basis"]) if overrides["treaty_basis"] else None, pack, treaties)
     changed = {**facts, "treaty_basis": basis.name, "condition_model": basis.condition_model, **overrides}
@@ -197,17 +198,26 @@ def _basis(name: str | None, pack: Pack, treaties: TreatyTable) -> TreatyBasis:
     return TreatyBasis(name, ConditionModel.PRE_ACCEPT)
 
 
-def _fact_value(document: Document, path: tuple[int | str, ...], name: str, value: Any) -> FactValue:
+def _fact_value(
+    document: Document, path: tuple[int | str, ...], name: str, value: Any, instruments: Collection[str]
+) -> FactValue:
     if value is None:
         return None
     fact = FACTS[name]
-    if isinstance(value, bool):
-        value = "YES" if value else "NO"
+    known = fact.values or {*instruments, NONE}  # a fact without a list of its own is of treaties
+    given = ["YES" if one is True else "NO" if one is False else one for one in _listed(value)]
+    for one in given:
+        if one not in known:
+            raise document.error(f"{one!r} is not a value of {name}{nearest(str(one), known)}", path)
     if fact.kind is Kind.SEVERAL:
-        return frozenset(value)
-    if fact.values and value not in fact.values:
-        raise document.error(f"{value!r} is not a value of {name}{nearest(str(value), fact.values)}", path)
-    return value  # type: ignore[no-any-return]  # a value of the fact's closed list
+        return frozenset(given)
+    if isinstance(value, list):
+        raise document.error(f"{name} has one value", path)
+    return str(given[0])
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _put(document: Document, path: tuple[int | str, ...], data: dict[str, Any], name: str, value: Any) -> None:

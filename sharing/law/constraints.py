@@ -73,9 +73,9 @@ class Test:
         if facts[self.fact] is None:
             yield self.fact
 
-    def names(self) -> Iterator[str]:
-        """Yield the facts it asks for."""
-        yield self.fact
+    def tests(self) -> Iterator[Test]:
+        """Yield itself."""
+        yield self
 
     def __str__(self) -> str:
         operand = " or ".join(sorted(self.operand)) if isinstance(self.operand, frozenset) else f"{self.operand:g}"
@@ -105,10 +105,10 @@ class AnyOf:
             if alternative.evaluate(facts) is None:
                 yield from alternative.missing(facts)
 
-    def names(self) -> Iterator[str]:
-        """Yield the facts it asks for."""
+    def tests(self) -> Iterator[Test]:
+        """Yield the tests of every alternative."""
         for alternative in self.alternatives:
-            yield from alternative.names()
+            yield from alternative.tests()
 
     def __str__(self) -> str:
         return "one of: " + "; or ".join(f"({alternative})" for alternative in self.alternatives)
@@ -137,10 +137,14 @@ class Conjunction:
             if part.evaluate(facts) is None:
                 yield from part.missing(facts)
 
-    def names(self) -> Iterator[str]:
-        """Yield the facts it asks for."""
+    def tests(self) -> Iterator[Test]:
+        """Yield the tests of every part."""
         for part in self.parts:
-            yield from part.names()
+            yield from part.tests()
+
+    def names(self) -> frozenset[str]:
+        """Return the facts it asks for."""
+        return frozenset(test.fact for test in self.tests())
 
     def __str__(self) -> str:
         return " and ".join(str(part) for part in self.parts) or "always"
@@ -203,6 +207,8 @@ def _read_tests(fact: Fact, constraint: Any, known: frozenset[str], *, negated: 
                 if isinstance(operand, dict) and len(operand) != 1:
                     raise ConstraintError("takes a value, a list, or one constraint", ("not",))
                 yield from _read_tests(fact, operand, known, negated=True)
+            case "not":
+                raise ConstraintError("not within not; leave both out", ("not",))
             case "at_least":
                 yield Test(fact.name, Operator.AT_LEAST, _number(fact, operand), negated)
             case "below":

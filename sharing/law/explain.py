@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from itertools import combinations, product
 
 from sharing.law.combine import RESTRICTIONS, Finding, combine
-from sharing.law.constraints import AnyOf, Operator, Test
+from sharing.law.constraints import AnyOf, Conjunction, Test
 from sharing.law.facts import FACTS, FactValue, Kind, Record
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Rule
 from sharing.model.audience import Audience
 from sharing.model.decision import RecipientDecision
-from sharing.model.vocabulary import Effect, Outcome
+from sharing.model.vocabulary import Effect, Outcome, RelevanceKind
 
 TRIALS_MAX = 20_000
 """How many assignments of missing facts are tried before the search ends."""
@@ -90,12 +90,14 @@ def explain(
     item = law.item_facts(record, now_ms)
     explanations = []
     for state in [only] if only else sorted(decided):
-        named = any(nexus["state"] == state for nexus in record["nexus"])
-        recipient, basis = law.profile(state, item["offence.codes"], named=named)
+        known = decided.get(state)
+        reasons = known.relevance if known else dict(audience.states).get(state, ())
+        named = any(reason.kind is RelevanceKind.NEXUS_STATED for reason in reasons)
+        recipient, basis, _ = law.profile(state, item["offence.codes"], named=named)
         facts = {**item, **recipient}
         findings = law.findings(item, recipient)
-        decision = decided.get(state) or combine(state, findings, basis, ())
-        explanations.append(_explain_one(law, facts, findings, decision, considered=state in decided))
+        decision = known or combine(state, findings, basis, ())
+        explanations.append(_explain_one(law, facts, findings, decision, considered=known is not None))
     return explanations
 
 
@@ -186,7 +188,7 @@ def _changes(law: DisclosureFilter, facts: Mapping[str, FactValue], decision: Re
     missing = sorted({entry.fact for entry in decision.undecided if entry.fact in FACTS})
     trials = 0
     for size in range(1, len(missing) + 1):
-        found = []
+        found = False
         for names in combinations(missing, size):
             for values in product(*(_possible(law, name) for name in names)):
                 trials += 1
@@ -195,44 +197,39 @@ def _changes(law: DisclosureFilter, facts: Mapping[str, FactValue], decision: Re
                 known = dict(zip(names, values, strict=True))
                 outcome = _outcome_if(law, facts, known, decision.state)
                 if outcome is not decision.outcome:
-                    shown = tuple((name, _shown(value)) for name, value in known.items())
-                    found.append(Change(shown, str(outcome)))
+                    found = True
+                    yield Change(tuple((name, _shown(value)) for name, value in known.items()), str(outcome))
         if found:
-            yield from found
             return
 
 
 def _possible(law: DisclosureFilter, name: str) -> Sequence[FactValue]:
+    """Return the values of a fact that the rules in force can tell apart, and those that they cannot."""
     fact = FACTS[name]
+    asked = {test.operand for rule in law.rules for test in _tests(rule.when) if test.fact == name}
     if fact.kind is Kind.NUMBER:
-        edges = {
-            test.operand
-            for rule in law.rules
-            for test in _tests(rule)
-            if test.fact == name
-            and test.operator in {Operator.AT_LEAST, Operator.BELOW}
-            and isinstance(test.operand, float)
-        }
-        return sorted({0.0, *edges})
+        return sorted({0.0, *(operand for operand in asked if isinstance(operand, float))})
     if fact.kind is Kind.SEVERAL:
-        return [frozenset(), *(frozenset({value}) for value in sorted(fact.values))]
+        together = (operand for operand in asked if isinstance(operand, frozenset))
+        sets = {frozenset(), *together, *(frozenset({value}) for value in fact.values)}
+        return sorted(sets, key=lambda values: (len(values), sorted(values)))
     return sorted(fact.values)
 
 
-def _tests(rule: Rule) -> Iterator[Test]:
-    for part in rule.when.parts:
+def _tests(when: Conjunction) -> Iterator[Test]:
+    for part in when.parts:
         if isinstance(part, Test):
             yield part
         else:
             for alternative in part.alternatives:
-                yield from (test for test in alternative.parts if isinstance(test, Test))
+                yield from _tests(alternative)
 
 
 def _outcome_if(
     law: DisclosureFilter, facts: Mapping[str, FactValue], known: Mapping[str, FactValue], state: str
 ) -> Outcome:
     codes = known.get("offence.codes", facts["offence.codes"])
-    recipient, basis = law.profile(state, codes, named=facts["recipient.named"] == "YES")
+    recipient, basis, _ = law.profile(state, codes, named=facts["recipient.named"] == "YES")
     return combine(state, law.findings({**facts, **recipient}, known), basis, ()).outcome
 
 

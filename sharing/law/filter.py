@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from sharing.law.combine import Finding, combine
 from sharing.law.constraints import Operator, Test
@@ -24,6 +24,20 @@ from sharing.model.vocabulary import Effect, RelevanceKind
 
 MEMO_ENTRIES_MAX = 200_000
 """A bound against a flood of distinct items; the memo is then begun anew."""
+
+
+class Profile(NamedTuple):
+    """What is known of one recipient.
+
+    Attributes:
+        facts: Recipient facts and facts of the moment.
+        basis: The treaty basis.
+        kind: Recipients of the same kind answer every test of the pack alike, so one decision serves them all.
+    """
+
+    facts: Mapping[str, FactValue]
+    basis: TreatyBasis
+    kind: Hashable
 
 
 @dataclass(slots=True)
@@ -47,7 +61,8 @@ class DisclosureFilter:
     _reads: tuple[Fact, ...] = field(init=False)
     _getters: tuple[Any, ...] = field(init=False)
     _memo: dict[Hashable, Verdict] = field(init=False, default_factory=dict)
-    _profiles: dict[Hashable, tuple[dict[str, FactValue], TreatyBasis]] = field(init=False, default_factory=dict)
+    _profiles: dict[Hashable, Profile] = field(init=False, default_factory=dict)
+    _tests: tuple[Test, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self._rules = self.pack.rules_on(self.day)
@@ -56,6 +71,8 @@ class DisclosureFilter:
         asked |= {"offence.codes"}
         self._reads = tuple(fact for fact in FACTS.values() if fact.scope is Scope.INDICATOR and fact.name in asked)
         self._getters = tuple(fact.read for fact in self._reads)
+        tests = (test for rule in self._rules for test in rule.when.tests())
+        self._tests = tuple(dict.fromkeys(test for test in tests if FACTS[test.fact].scope is not Scope.INDICATOR))
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -99,8 +116,8 @@ class DisclosureFilter:
         """Return the rules that hold or cannot be decided for one recipient, in the order of their ids."""
         return self._examine(self._rules, {**item, **recipient})
 
-    def profile(self, state: str, codes: FactValue, *, named: bool) -> tuple[dict[str, FactValue], TreatyBasis]:
-        """Return the facts about one recipient, and the treaty basis."""
+    def profile(self, state: str, codes: FactValue, *, named: bool) -> Profile:
+        """Return what is known of one recipient, for an item with these offence codes that names it or does not."""
         key = (state, codes, named)
         found = self._profiles.get(key)
         if found is None:
@@ -114,8 +131,15 @@ class DisclosureFilter:
                 codes=codes if isinstance(codes, frozenset) else None,
             )
             basis, _ = choose_basis(self.pack, self.treaties, state, self.day)
-            found = self._profiles[key] = (facts, basis)
+            found = self._profiles[key] = Profile(facts, basis, (basis, self._answers(facts)))
         return found
+
+    def _answers(self, facts: Mapping[str, FactValue]) -> Hashable:
+        """Return how the pack's tests on recipients come out; where one fails, the facts themselves."""
+        try:
+            return tuple(test.evaluate(facts) for test in self._tests)
+        except Exception:  # noqa: BLE001 examined, and counted, with the rule that it belongs to
+            return facts["recipient.state"]
 
     def _interpret(self, raw: Sequence[Hashable]) -> dict[str, FactValue]:
         return {fact.name: fact.interpret(value) for fact, value in zip(self._reads, raw, strict=True)}
@@ -127,19 +151,17 @@ class DisclosureFilter:
         considered = {state: reasons for state, reasons in audience.states if state != self.pack.state}
         for state, reason in self._obliged(candidates, item, considered):
             considered[state] = (*considered.get(state, ()), reason)
-        names = _recipient_names(candidates)
         alike: dict[Hashable, RecipientDecision] = {}
         decisions = []
         for state in sorted(considered):
             reasons = considered[state]
             named = any(reason.kind is RelevanceKind.NEXUS_STATED for reason in reasons)
-            facts, basis = self.profile(state, item["offence.codes"], named=named)
-            asked = tuple(facts[name] for name in names)
-            model = alike.get((asked, basis))
+            profile = self.profile(state, item["offence.codes"], named=named)
+            model = alike.get(profile.kind)
             if model is None:
-                findings = self._examine(candidates, {**item, **facts})
-                model = alike[(asked, basis)] = combine(state, findings, basis, reasons)
-            decisions.append(replace(model, state=state, relevance=reasons))
+                findings = self._examine(candidates, {**item, **profile.facts})
+                model = alike[profile.kind] = combine(state, findings, profile.basis, reasons)
+            decisions.append(model.to(state, reasons))
         return Verdict.of(tuple(decisions))
 
     def _examine(self, rules: Sequence[Rule], facts: Mapping[str, FactValue]) -> list[Finding]:
@@ -164,15 +186,10 @@ class DisclosureFilter:
             for state in named_states(rule):
                 if state in considered or state == self.pack.state:
                     continue
-                facts, _ = self.profile(state, item["offence.codes"], named=False)
+                facts = self.profile(state, item["offence.codes"], named=False).facts
                 if any(finding.held for finding in self._examine([rule], {**item, **facts})):
                     found.append((state, Reason(RelevanceKind.OBLIGATION, rule.id)))
         return found
-
-
-def _recipient_names(rules: Sequence[Rule]) -> list[str]:
-    """Return the facts about a recipient or the moment that some rules ask for."""
-    return sorted({name for rule in rules for name in rule.when.names() if FACTS[name].scope is not Scope.INDICATOR})
 
 
 def _excluded(rule: Rule, item: Mapping[str, FactValue]) -> bool:

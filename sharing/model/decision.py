@@ -83,6 +83,22 @@ class RecipientDecision:
     relevance: tuple[Reason, ...]
     redacted: tuple[str, ...]
 
+    def to(self, state: str, relevance: tuple[Reason, ...]) -> RecipientDecision:
+        """Return the same for another State, considered for other reasons."""
+        return RecipientDecision(
+            state,
+            self.outcome,
+            self.basis,
+            self.condition_model,
+            self.rules,
+            self.undecided,
+            self.conditions,
+            self.approver,
+            self.obligation,
+            relevance,
+            self.redacted,
+        )
+
     @property
     def why(self) -> str:
         """The rules that made the outcome, or what is missing, in one line."""
