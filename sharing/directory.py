@@ -1,20 +1,29 @@
 """The directory on the bus: announcing an entry, and following everyone's.
 
-One partition, compacted, keyed by State. A State may announce only itself: an entry under another State's key is
-ignored, and counted. The snapshot's version is how far the topic had been read, so that a decision can say what
-it knew.
+One partition, compacted, keyed by State: the last entry of a State counts, and an empty record takes it out. A State
+may announce only itself: an entry under another State's key is ignored, and counted. The snapshot's version is how
+far the topic had been read, so that a decision can say what it knew.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from sharing.broker.clients import client_properties, explain, make_consumer, make_producer, require_broker
+from sharing.broker.clients import (
+    ask_topics,
+    client_properties,
+    explain,
+    look_up_topics,
+    make_consumer,
+    make_producer,
+    require_topics,
+)
 from sharing.documents import read_document
 from sharing.errors import DecodeError, InfrastructureError, InputError
 from sharing.model.directory import Directory, DirectoryEntry
@@ -24,42 +33,71 @@ from sharing.wire import codec
 log = logging.getLogger(__name__)
 
 READ_SECONDS_MAX = 30.0
+ANNOUNCE_SECONDS_MAX = 15.0
+
+_PARTITION = 0
+
+# What does not mend itself.
+_REFUSED = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 librdkafka's own code
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 librdkafka's own code
+        KafkaError._AUTHENTICATION,  # noqa: SLF001 librdkafka's own code
+    }
+)
 
 
 class DirectoryReader:
     """Follows the directory.
 
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        properties: Further librdkafka properties, such as those of TLS.
+
     Attributes:
-        snapshot: What has been read so far; a new object whenever it changes.
+        snapshot: What has been read so far; another object exactly when there was something new to read.
         ignored: How many records were no entry of the State that is their key.
-        ended: Whether the end has been reached once.
+        ended: Whether the end has been reached since the last `read_to_end`, or ever.
+
+    Raises:
+        SettingsError: A property is unknown or wrong.
     """
 
     def __init__(self, bootstrap: str, properties: Mapping[str, Any] | None = None) -> None:
         self.snapshot = Directory()
         self.ignored = 0
+        self._bootstrap = bootstrap
+        self._properties = dict(properties or {})
         self.ended = False
         # Partitions are assigned by hand and nothing is committed: everyone reads all of it.
         self._consumer = make_consumer(
             client_properties(
                 bootstrap,
                 {
-                    "group.id": "directory-reader",
-                    "enable.partition.eof": True,
                     "fetch.wait.max.ms": 100,
-                    **(properties or {}),
+                    **self._properties,
+                    "group.id": "directory-reader",
+                    "enable.auto.commit": False,
+                    "enable.partition.eof": True,
+                    "isolation.level": "read_committed",
+                    "auto.offset.reset": "earliest",
                 },
             )
         )
-        self._consumer.assign([TopicPartition(DIRECTORY.topic(), 0, 0)])
+        self._consumer.assign([TopicPartition(DIRECTORY.topic(), _PARTITION, 0)])
 
     def read_to_end(self, timeout_s: float = READ_SECONDS_MAX) -> Directory:
         """Read until nothing more is there.
 
         Raises:
-            InfrastructureError: The end is not reached in time, the topic is missing, or may not be read.
+            InfrastructureError: No broker answers, the topic is missing or may not be read, or its end is not
+                reached in time.
         """
+        require_topics(look_up_topics(self._bootstrap, self._properties), [DIRECTORY.topic()])
         deadline = time.monotonic() + timeout_s
+        self.ended = False
         while not self.ended:
             if time.monotonic() > deadline:
                 raise InfrastructureError(
@@ -69,7 +107,7 @@ class DirectoryReader:
         return self.snapshot
 
     def follow(self, timeout_s: float) -> Directory:
-        """Take up what is new, waiting at most `timeout_s` for a first record.
+        """Take up what is new, waiting at most `timeout_s` for it.
 
         Raises:
             InfrastructureError: The topic is missing or may not be read.
@@ -83,10 +121,13 @@ class DirectoryReader:
                 self._take(message, changes)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
                 self.ended = True
-            elif error.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION}:  # noqa: SLF001
-                raise InfrastructureError(f"{DIRECTORY.topic()} does not exist; create it with `sharing topics apply`")
-            elif error.fatal() or error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-                raise InfrastructureError(f"cannot read {DIRECTORY.topic()}: {explain(error)}")
+            elif error.fatal() or error.code() in _REFUSED:
+                raise InfrastructureError(
+                    f"{DIRECTORY.topic()} cannot be read ({explain(error)}); if it is missing, create it with "
+                    "`sharing topics apply`, else ask for permission"
+                )
+            else:  # librdkafka mends it
+                log.warning("%s: %s", DIRECTORY.topic(), explain(error))
         if version != self.snapshot.version:
             entries = {**self.snapshot.entries, **changes}
             present = {state: entry for state, entry in sorted(entries.items()) if entry is not None}
@@ -106,7 +147,8 @@ class DirectoryReader:
             entry = DirectoryEntry.read(codec("directory_entry").decode(message.value()))
             if entry.state != key:
                 raise InputError("the entry is not of the State that is its key", field="state")
-        except (DecodeError, InputError) as error:
+        except (DecodeError, InputError, OverflowError) as error:
+            # OverflowError: a time at the edge of the calendar. Whatever one State writes, the others read on.
             self.ignored += 1
             log.warning("directory entry at offset %s ignored: %s", message.offset(), error)
         else:
@@ -117,27 +159,35 @@ def announce(bootstrap: str, entry: DirectoryEntry, properties: Mapping[str, Any
     """Announce a State's entry, and wait until the broker has confirmed it.
 
     Raises:
-        InfrastructureError: No broker answers, or it did not confirm.
+        InfrastructureError: No broker answers, there is no directory, or the entry was not confirmed.
+        SettingsError: A property is unknown or wrong.
     """
-    require_broker(bootstrap)
-    refused: list[str] = []
+    heard: deque[KafkaError] = deque(maxlen=10)
+    told: list[str] = []
 
     def on_delivery(error: KafkaError | None, _: Message) -> None:
-        refused.append(explain(error) if error is not None else "")
+        told.append(explain(error) if error is not None else "")
 
+    wait_ms = int(ANNOUNCE_SECONDS_MAX * 1000)
     producer = make_producer(
-        client_properties(bootstrap, {"acks": "all", "delivery.timeout.ms": 15_000, **(properties or {})})
+        client_properties(
+            bootstrap,
+            {"error_cb": heard.append, **(properties or {}), "acks": "all", "delivery.timeout.ms": wait_ms},
+        )
     )
+    require_topics(ask_topics(producer, bootstrap, heard), [DIRECTORY.topic()])
+    value = codec("directory_entry").encode(entry.to_wire())
     try:
-        producer.list_topics(DIRECTORY.topic(), timeout=10)
-        value = codec("directory_entry").encode(entry.to_wire())
-        producer.produce(DIRECTORY.topic(), value, entry.state.encode(), on_delivery=on_delivery)
-        producer.flush(20)
+        # Readers follow one partition, whatever the topic has.
+        producer.produce(DIRECTORY.topic(), value, entry.state.encode(), _PARTITION, on_delivery=on_delivery)
     except KafkaException as error:
         raise InfrastructureError(f"cannot announce: {explain(error)}") from None
-    if refused != [""]:
-        reason = refused[0] if refused else "no confirmation in time"
-        raise InfrastructureError(f"the broker did not confirm the entry of {entry.state}: {reason}")
+    producer.flush(ANNOUNCE_SECONDS_MAX + 2)
+    if told != [""]:
+        reason = told[0] if told else "no confirmation in time"
+        raise InfrastructureError(
+            f"the broker did not confirm the entry of {entry.state}: {reason}; announce it again when it is back"
+        )
 
 
 def read_entries(text: str, source: str) -> list[DirectoryEntry]:
@@ -153,12 +203,19 @@ def read_entries(text: str, source: str) -> list[DirectoryEntry]:
         or not isinstance(document.data["entries"], list)
     ):
         raise document.error("must have one key, `entries`, with a list")
-    entries = []
+    entries: dict[str, DirectoryEntry] = {}
     for index, data in enumerate(document.data["entries"]):
         if not isinstance(data, dict):
             raise document.error("must be a mapping", ("entries", index))
         try:
-            entries.append(DirectoryEntry.read(data))
+            entry = DirectoryEntry.read(data)
+            codec("directory_entry").encode(entry.to_wire())
         except InputError as error:
             raise document.error(str(error), ("entries", index)) from None
-    return entries
+        except (OverflowError, ValueError):
+            message = "holds a time outside the years 1 to 9999, or a text that is no Unicode; correct it"
+            raise document.error(message, ("entries", index)) from None
+        if entry.state in entries:
+            raise document.error(f"{entry.state} has an entry already; keep one", ("entries", index))
+        entries[entry.state] = entry
+    return list(entries.values())
