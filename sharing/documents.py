@@ -88,7 +88,7 @@ def read_document(text: str, source: str) -> Document:
         return Document(source, builder.build(node, ()), builder.lines)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        problem = error.problem or "cannot be read"
+        problem = " ".join(part for part in (error.context, error.problem) if part) or "cannot be read"
         raise PackError(f"is not YAML: {problem}", source=source, line=mark.line + 1 if mark else 0) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PackError(f"is not YAML: {error}", source=source) from None
@@ -107,6 +107,9 @@ class _Builder:
         self.lines.setdefault(path, node.start_mark.line + 1)
         if len(path) > _MAX_DEPTH:
             raise self._error("nests too deep", node)
+        if id(node) in self._seen:
+            raise self._error("an alias (*name) is not allowed; write the value out", node)
+        self._seen.add(id(node))
         if isinstance(node, yaml.ScalarNode):
             # A version is text even where it looks like a number: 2026.10 is not 2026.1.
             if path == ("version",):
@@ -115,9 +118,6 @@ class _Builder:
                 return self._loader.construct_object(node)
             except ValueError as error:
                 raise self._error(str(error), node, str(path[-1]) if path else "") from None
-        if id(node) in self._seen:
-            raise self._error("an alias (*name) is not allowed; write the value out", node)
-        self._seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
         data: dict[str, Any] = {}

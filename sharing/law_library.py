@@ -75,7 +75,7 @@ def find_law(state: str, folder: Path | None = None) -> Law:
 
     Raises:
         InputError: No pack is there for that State.
-        PackError: The pack is unsound.
+        PackError: The pack is unsound, or another State's.
     """
     code = normalise_country(state)
     place = (folder if folder is not None else _SHELF / "packs") / f"{code.lower()}.yaml"
@@ -84,7 +84,12 @@ def find_law(state: str, folder: Path | None = None) -> Law:
         raise InputError(
             f"there is no law pack for {code}; there are {', '.join(known) or 'none'}{nearest(code, known)}"
         )
-    return read_law(place)
+    law = read_law(place)
+    if law.pack.state != code:
+        raise PackError(
+            f"is the law of {law.pack.state}, in the place of that of {code}", source=place.name, key="state"
+        )
+    return law
 
 
 def read_law(place: Traversable | Path) -> Law:

@@ -195,6 +195,9 @@ def _read_any_of(alternatives: Any, known: frozenset[str]) -> AnyOf:
     return AnyOf(tuple(read))
 
 
+_BOUNDS = {"at_least": Operator.AT_LEAST, "below": Operator.BELOW}
+
+
 def _read_tests(fact: Fact, constraint: Any, known: frozenset[str], *, negated: bool) -> Iterator[Test]:
     if not isinstance(constraint, dict):
         yield Test(fact.name, Operator.ANY_OF, _members(fact, constraint, known), negated)
@@ -209,10 +212,8 @@ def _read_tests(fact: Fact, constraint: Any, known: frozenset[str], *, negated: 
                 yield from _read_tests(fact, operand, known, negated=True)
             case "not":
                 raise ConstraintError("not within not; leave both out", ("not",))
-            case "at_least":
-                yield Test(fact.name, Operator.AT_LEAST, _number(fact, operand), negated)
-            case "below":
-                yield Test(fact.name, Operator.BELOW, _number(fact, operand), negated)
+            case "at_least" | "below":
+                yield Test(fact.name, _BOUNDS[operator], _number(fact, operand), negated)
             case "includes":
                 if fact.kind is not Kind.SEVERAL:
                     raise ConstraintError(f"{fact.name} has one value: name it without includes")

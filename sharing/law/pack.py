@@ -192,6 +192,7 @@ def parse_common(text: str, source: str, treaties: TreatyTable) -> CommonRules:
     document = read_document(text, source)
     model = validate(document, _CommonModel)
     rules = _read_rules(document, model.rules, treaties.instruments, model.approvers)
+    _refuse_overlaps(document, rules, rules)
     return CommonRules(rules, model.approvers, text)
 
 
@@ -209,7 +210,7 @@ def parse_pack(text: str, source: str, treaties: TreatyTable, common: CommonRule
     """
     document = read_document(text, source)
     model = validate(document, _PackModel)
-    bilateral = {f"BILATERAL:{name}": entry for name, entry in model.bilateral.items()}
+    bilateral = _read_bilateral(document, model.bilateral)
     instruments = [*treaties.instruments, *bilateral]
     for index, name in enumerate(model.treaty_preference):
         if name not in instruments:
@@ -227,15 +228,23 @@ def parse_pack(text: str, source: str, treaties: TreatyTable, common: CommonRule
         consolidated_at=model.consolidated_at,
         sha256=_digest(text, common.text, treaties.text),
         treaty_preference=tuple(model.treaty_preference),
-        bilateral={
-            name: Bilateral(name, entry.state, entry.valid.period(), entry.condition_model)
-            for name, entry in bilateral.items()
-        },
+        bilateral=bilateral,
         approvers=approvers,
         assessments=tuple(_read_assessments(document, model.assessments)),
         rules=rules,
         source=source,
     )
+
+
+def _read_bilateral(document: Document, models: Mapping[str, _BilateralModel]) -> dict[str, Bilateral]:
+    found = {}
+    for short, model in models.items():
+        name = f"BILATERAL:{short}"
+        try:
+            found[name] = Bilateral(name, model.state, model.valid.period(), model.condition_model)
+        except ValueError as error:
+            raise document.error(str(error), ("bilateral", short, "valid")) from None
+    return found
 
 
 def _digest(*texts: str) -> str:

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
+_KINDS = {
+    "model_type": "must be a mapping of fields",
+    "dict_type": "must be a mapping",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "bool_type": "must be true or false",
+}
+"""Sentences in place of pydantic's, which speak of Python's types and this project's classes."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ", did you mean …?" for the nearest of the known names, or an empty string."""
     found = difflib.get_close_matches(name, list(known), n=1)
@@ -68,6 +78,8 @@ def describe(finding: Mapping[str, Any], model: type[BaseModel]) -> tuple[str, s
             return field, "is missing, and is required"
         case "value_error":
             return field, str(finding["ctx"]["error"])
+        case kind if kind in _KINDS:
+            return field, _KINDS[kind]
         case _:
             return field, str(finding["msg"])
 

@@ -1,0 +1,361 @@
+"""Packs, treaty tables, items and recipients for Hypothesis. Small vocabularies, so that rules meet items often."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+
+from sharing.law.facts import ASSESSED, FACTS, Fact, Kind
+from sharing.law.pack import CommonRules, parse_common
+from sharing.law.redact import CONTENT_FIELDS
+from sharing.law.treaties import TreatyTable, parse_treaties
+from sharing.model.audience import Audience
+from sharing.model.decision import Reason
+from sharing.model.findings import FINDINGS
+from sharing.model.vocabulary import ConditionKind, Effect, RelevanceKind
+
+# The ordinary run decides about 2,000 generated items and is the same every time. For a longer, random search:
+#   SHARING_EXAMPLES=200000 python -m pytest tests/law/test_oracle.py
+EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "2000"))
+SEARCHING = "SHARING_EXAMPLES" in os.environ
+
+
+def searched(share: float = 1.0) -> settings:
+    """Return Hypothesis settings for a share of the examples."""
+    return settings(
+        max_examples=max(20, int(EXAMPLES * share)),
+        deadline=None,
+        derandomize=not SEARCHING,
+        database=None,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    )
+
+
+SHELF = files("sharing.law")
+SHIPPED_COMMON = (SHELF / "packs" / "common.yaml").read_text(encoding="utf-8")
+SHIPPED_TREATIES = (SHELF / "treaties.yaml").read_text(encoding="utf-8")
+
+NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
+NOW_MS = int(NOON.timestamp() * 1000)
+DAY = NOON.date()
+DAYS = tuple(DAY + dt.timedelta(days=shift) for shift in (-400, -1, 0, 1, 400))
+
+STATES = ("CH", "FR", "GB", "JP", "SO", "US")
+"""SO stands in no treaty list."""
+
+SMALL_TREATIES = f"""\
+title: A small table
+consolidated_at: 2026-01-01
+instruments:
+  BUDAPEST:
+    title: A convention
+    article: art. 26
+    condition_model: PRE_ACCEPT
+    in_force: 2004-07-01
+    source: K
+    verified: false
+    parties: {{CH: 2012-01-01, UK: {DAY}, FR: {{from: 2006-05-01, to: {DAY - dt.timedelta(days=1)}}}, us: 2007-01-01}}
+  UNCAC:
+    title: Another
+    article: art. 46
+    condition_model: ATTACHED_BINDING
+    in_force: {DAY}
+    source: K
+    verified: false
+    parties: {{CH: {DAY}, FR: 2005-12-14, GB: {DAY + dt.timedelta(days=1)}}}
+  UNCC:
+    title: One that is not in force
+    article: art. 40
+    condition_model: ATTACHED_BINDING
+    in_force: null
+    source: K
+    verified: false
+    parties: {{CH: 2005-01-01, JP: 2005-01-01}}
+memberships:
+  EU: {{source: K, verified: false, members: {{FR: 1958-01-01, GB: {{from: 1973-01-01, to: 2020-01-31}}}}}}
+  SCHENGEN: {{source: K, verified: false, members: {{FR: 1995-03-26, CH: {DAY}}}}}
+"""
+
+SMALL_COMMON = """\
+title: Hardly anything in common
+approvers: {OFFICER: An officer}
+rules:
+  - {id: common.minutes, citation: c, paraphrase: p, source: s, verified: true, valid: {from: 1970-01-01},
+     when: {}, effect: RECORD}
+"""
+
+APPROVERS = ("JUDGE", "OFFICER")
+
+TREATY_TEXTS = {"shipped": SHIPPED_TREATIES, "small": SMALL_TREATIES}
+COMMON_TEXTS = {"shipped": SHIPPED_COMMON, "small": SMALL_COMMON}
+TREATIES: dict[str, TreatyTable] = {name: parse_treaties(text, "treaties.yaml") for name, text in TREATY_TEXTS.items()}
+COMMONS: dict[str, CommonRules] = {
+    name: parse_common(text, "common.yaml", TREATIES["small"]) for name, text in COMMON_TEXTS.items()
+}
+COMMON_FACTS = sorted({name for rule in COMMONS["shipped"].rules for name in rule.when.names()})
+
+_FEW = {
+    "type": ("ipv4-addr", "domain-name", "iban"),
+    "offence.codes": ("ILLEGAL_ACCESS", "LAUNDERING", "COPYRIGHT"),
+    "origin.state": ("FR", "US", "NONE", "CH"),
+    "recipient.state": STATES,
+    "collection": ("SEARCH", "FOREIGN_STATE", "OPEN_SOURCE"),
+    "source.authority": ("POLICE", "COURT"),
+    "recipient.authority": ("POLICE", "COURT"),
+    "recipient.treaties": ("BUDAPEST", "UNCAC", "BILATERAL:one"),
+    "treaty_basis": ("BUDAPEST", "UNCAC", "BILATERAL:one", "NONE"),
+}
+EDGES = (0.0, 1.0, 2.0, 4.0, 5.0)
+
+
+class _Dumper(yaml.CSafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True  # packs take none
+
+
+def dump(pack: dict[str, Any]) -> str:
+    """Return the YAML text of a pack."""
+    return str(yaml.dump(pack, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
+
+def few(fact: Fact) -> tuple[str, ...]:
+    """Return some values of a fact."""
+    return _FEW.get(fact.name) or tuple(sorted(fact.values)[:3])
+
+
+def _some(values: tuple[str, ...]) -> st.SearchStrategy[Any]:
+    return st.sampled_from(values) | st.lists(st.sampled_from(values), min_size=1, max_size=3)
+
+
+@cache
+def constraints(name: str) -> st.SearchStrategy[Any]:
+    """Return constraints on a fact, as YAML gives them."""
+    fact = FACTS[name]
+    if fact.kind is Kind.NUMBER:
+        edge = st.sampled_from(EDGES)
+        bound = st.one_of(st.builds(lambda n: {"at_least": n}, edge), st.builds(lambda n: {"below": n}, edge))
+        both = st.builds(lambda low, high: {"at_least": low, "below": high}, edge, edge)
+        return bound | both | st.builds(lambda inner: {"not": inner}, bound)
+    if fact.tristate:
+        answer = st.sampled_from([True, False, "YES", [True], [False, True]])
+        return answer | st.builds(lambda inner: {"not": inner}, answer)
+    values = _some(few(fact))
+    if fact.kind is Kind.SEVERAL:
+        values |= st.builds(lambda inner: {"includes": inner}, values)
+    return values | st.builds(lambda inner: {"not": inner}, values)
+
+
+@st.composite
+def conjunctions(draw: st.DrawFn, names: tuple[str, ...], depth: int = 1, least: int = 0) -> dict[str, Any]:
+    """Return a `when` on some facts, with alternatives nested to a depth."""
+    chosen = {draw(st.sampled_from(names)) for _ in range(draw(st.integers(least, 2)))}
+    when = {name: draw(constraints(name)) for name in sorted(chosen)}
+    if depth and draw(st.integers(0, 3)) == 0:
+        when["any_of"] = [draw(conjunctions(names, depth - 1, least=1)) for _ in range(draw(st.integers(1, 3)))]
+    return when
+
+
+_NEEDS: dict[Effect, st.SearchStrategy[dict[str, Any]]] = {
+    Effect.APPROVAL: st.builds(lambda role: {"approver": role}, st.sampled_from(APPROVERS)),
+    Effect.CONDITION: st.builds(
+        lambda kind: {"condition": {"kind": kind, "text": f"Text of {kind}."}},
+        st.sampled_from([str(kind) for kind in ConditionKind]),
+    ),
+    Effect.REDACT: st.builds(
+        lambda fields: {"redact": fields},
+        st.lists(st.sampled_from(sorted(CONTENT_FIELDS)), min_size=1, max_size=3),
+    ),
+}
+# Permissions are common, so that something is let out.
+_EFFECTS = (*Effect, *[Effect.PERMIT] * 7, Effect.CONDITION, Effect.CONDITION, Effect.REDACT, Effect.APPROVAL)
+_PERIODS = st.sampled_from(
+    [
+        {"from": DAYS[0]},
+        {"from": DAYS[0]},
+        {"from": DAY},
+        {"from": DAY, "to": DAY},
+        {"from": DAYS[3]},
+        {"from": DAYS[0], "to": DAYS[1]},
+        {"from": DAYS[0], "to": DAY},
+    ]
+)
+
+
+@st.composite
+def rules(draw: st.DrawFn, names: tuple[str, ...], index: int) -> dict[str, Any]:
+    """Return a rule; two on days apart may have the same id."""
+    effect = draw(st.sampled_from(_EFFECTS))
+    when = draw(st.just({}) | conjunctions(names))
+    if effect is Effect.OBLIGE and draw(st.booleans()):
+        when = {**when, "recipient.state": draw(st.lists(st.sampled_from(STATES), min_size=1, max_size=2))}
+    rule = {
+        "id": f"t.{draw(st.integers(0, 9))}-{index}",
+        "citation": f"art. {index}",
+        "paraphrase": "p",
+        "source": "K",
+        "verified": False,
+        "valid": draw(_PERIODS),
+        "when": when,
+        "effect": str(effect),
+    }
+    if effect in _NEEDS:
+        rule["needs"] = draw(_NEEDS[effect])
+    return rule
+
+
+_ASSESSMENTS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
+    st.fixed_dictionaries(
+        {
+            "states": st.sampled_from([["FR"], ["UK", "US"], ["JP"]]),
+            "facts": st.dictionaries(st.sampled_from(sorted(ASSESSED)), st.booleans(), max_size=4),
+            "dual_criminality": st.dictionaries(st.sampled_from(_FEW["offence.codes"]), st.booleans(), max_size=3),
+        }
+    ),
+    max_size=3,
+)
+_BILATERAL = st.fixed_dictionaries(
+    {
+        "state": st.sampled_from(["FR", "SO", "uk"]),
+        "valid": _PERIODS,
+        "condition_model": st.sampled_from(["PRE_ACCEPT", "ATTACHED_BINDING"]),
+        "source": st.just("K"),
+        "verified": st.just(False),
+    }
+)
+
+
+@st.composite
+def packs(draw: st.DrawFn, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return a pack of Switzerland as plain data, sound in every way that `parse_pack` asks for."""
+    count = draw(st.integers(2, 8))
+    assessments = draw(_ASSESSMENTS)
+    for index, assessment in enumerate(assessments):  # a State is assessed once a day
+        assessment |= {"date": DAYS[draw(st.integers(0, 1)) if index == 0 else index + 1], "source": "K"}
+    instruments = ["BUDAPEST", "UNCAC", "UNCC", "BILATERAL:one"]
+    preference = draw(st.lists(st.sampled_from(instruments), min_size=1, unique=True))
+    rule_list = [draw(rules(names, index)) for index in range(count)]
+    pack: dict[str, Any] = {
+        "state": "ch",
+        "version": "2026.10",
+        "title": "A pack",
+        "disclaimer": "None of this is law.",
+        "consolidated_at": DAY,
+        "maintainers": [],
+        "treaty_preference": preference,
+        "bilateral": {"one": draw(_BILATERAL)},
+        "approvers": {role: f"The {role}" for role in APPROVERS},
+        "assessments": assessments,
+        "rules": rule_list,
+    }
+    if draw(st.booleans()):  # the same rule anew, after its end
+        old = next((rule for rule in rule_list if "to" in rule["valid"] and rule["valid"]["to"] < DAY), None)
+        if old:
+            rule_list.append({**old, "valid": {"from": DAY}, "effect": "PERMIT", "needs": {}, "when": {}})
+    return pack
+
+
+_TRISTATE = st.sampled_from(["YES", "NO", "UNKNOWN"])
+
+
+def _fact(name: str) -> st.SearchStrategy[str]:
+    return st.sampled_from([*few(FACTS[name]), "UNKNOWN"])
+
+
+def _maybe(values: Any) -> st.SearchStrategy[Any]:
+    return st.none() | st.sampled_from(values)
+
+
+_TIMES = _maybe([NOON - dt.timedelta(days=9), NOON, NOON + dt.timedelta(milliseconds=1)])
+_NOTHING = st.just(None)
+
+
+def records(names: tuple[str, ...] | None = None) -> st.SearchStrategy[dict[str, Any]]:
+    """Return indicators as the Avro schema describes them. Facts that are not named are unknown, or empty."""
+
+    def asked(name: str) -> bool:
+        return names is None or name in names
+
+    def one(name: str, unknown: Any = "UNKNOWN") -> st.SearchStrategy[Any]:
+        return _fact(name) if asked(name) else st.just(unknown)
+
+    def answer(name: str) -> st.SearchStrategy[str]:
+        return _TRISTATE if asked(name) else st.just("UNKNOWN")
+
+    def several(name: str, empty: Any) -> st.SearchStrategy[Any]:
+        values = [*few(FACTS[name])]
+        lists = st.lists(st.sampled_from(values), max_size=3, unique=True)
+        return (st.none() | lists if empty is None else lists) if asked(name) else st.just(empty)
+
+    findings = [name.removeprefix("findings.") for name in names or () if name.startswith("findings.")]
+    foreign = asked("origin.state") or asked("origin.foreign")
+    return st.fixed_dictionaries(
+        {
+            "id": st.just("018f3c1e-7b1a-7c3d-8e2f-0123456789ab"),
+            "version": st.just(2),
+            "action": st.sampled_from(["PUBLISH", "PUBLISH", "PUBLISH", "SUPERSEDE", "WITHDRAW"]),
+            "reason": st.just("r"),
+            "type": st.sampled_from(_FEW["type"]),
+            "value": st.just("198.51.100.7"),
+            "summary": st.none(),
+            "source": st.fixed_dictionaries(
+                {"state": st.just("CH"), "agency": st.just("a"), "officer": _NOTHING, "case": _NOTHING,
+                 "authority": one("source.authority")}
+            ),
+            "form": one("form"),
+            "offence": st.fixed_dictionaries(
+                {
+                    "codes": st.lists(st.sampled_from(_FEW["offence.codes"]), max_size=2),
+                    "modifiers": st.just([]),
+                    "modus_operandi": st.just([]),
+                    "max_penalty_years": _maybe([*EDGES, 3.5]) if asked("offence.max_penalty_years") else _NOTHING,
+                }
+            ),
+            "collection": one("collection") | st.just("FOREIGN_STATE") if foreign else one("collection"),
+            "secrecy_domain": answer("secrecy_domain"),
+            "personal_data": answer("personal_data"),
+            "special_category": answer("special_category"),
+            "subject_class": one("subject_class"),
+            "assertion": one("assertion"),
+            "grading": st.sampled_from([(None, None), ("A", 1), ("B", 4), ("C", 2)]).map(
+                lambda pair: {"source": pair[0], "information": pair[1], "admiralty": None}
+            ),
+            "origin": st.fixed_dictionaries(
+                {"state": _maybe(["FR", "CH", "US"]) if foreign else _NOTHING, "consent": answer("origin.consent")}
+            ),
+            "handling": several("handling", []),
+            "handling_text": st.just("text"),
+            "tlp": _maybe(["AMBER", "AMBER+STRICT", "CLEAR", "RED"]) if asked("tlp") else _NOTHING,
+            "pap": _maybe(["AMBER", "CLEAR"]) if asked("pap") else _NOTHING,
+            "purpose": one("purpose"),
+            "urgency": one("urgency"),
+            "enables_request": answer("enables_request"),
+            "live_case_harm": answer("live_case_harm"),
+            "character": several("character", None),
+            "findings": st.dictionaries(st.sampled_from(findings or sorted(FINDINGS)[:2]), _TRISTATE, max_size=3),
+            "nexus": st.just([]),
+            "observed_at": _NOTHING,
+            "review_at": _NOTHING,
+            "retain_until": _TIMES if asked("retention_expired") else _NOTHING,
+        }
+    )  # fmt: skip
+
+
+AUTHORITIES = st.dictionaries(
+    st.sampled_from(STATES), st.sampled_from(["POLICE", "POLICE", "COURT", "UNKNOWN"]), min_size=2
+)
+_REASONS = st.sampled_from(
+    [
+        (Reason(RelevanceKind.NEXUS_STATED, "seen there"),),
+        (Reason(RelevanceKind.NEXUS_DERIVED, "ccTLD .fr"),),
+        (Reason(RelevanceKind.NEXUS_DERIVED, "ccTLD .fr"), Reason(RelevanceKind.NEXUS_STATED, "named")),
+        (Reason(RelevanceKind.INTEREST, "declared interest 1"),),
+    ]
+)
+AUDIENCES = st.dictionaries(st.sampled_from(STATES), _REASONS, max_size=4).map(lambda states: Audience(states.items()))

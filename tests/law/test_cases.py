@@ -1,0 +1,210 @@
+"""Cases beside a pack: what they check, and how a broken file of cases is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from strategies import COMMONS, TREATIES
+
+from sharing.errors import PackError
+from sharing.law.cases import CaseResult, parse_cases, run_cases
+from sharing.law.pack import parse_pack
+
+PACK = """\
+state: CH
+version: 1
+title: A pack for cases
+disclaimer: None of this is law.
+consolidated_at: 2026-01-01
+maintainers: []
+treaty_preference: [BUDAPEST, UNCAC]
+approvers: {JUDGE: A judge}
+rules:
+  - {id: ch.1, citation: c, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
+     when: {form: INFORMATION, recipient.adequacy: true}, effect: PERMIT}
+  - {id: ch.2, citation: c, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
+     when: {treaty_basis: BUDAPEST}, effect: CONDITION,
+     needs: {condition: {kind: PURPOSE, text: Only so.}}}
+  - {id: ch.3, citation: c, paraphrase: p, source: K, verified: false, valid: {from: 2026-03-01},
+     when: {urgency: URGENT}, effect: APPROVAL, needs: {approver: JUDGE}}
+  - {id: ch.4, citation: c, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
+     when: {recipient.treaties: {includes: UNCAC}}, effect: REDACT, needs: {redact: [summary]}}
+  - {id: ch.5, citation: c, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
+     when: {recipient.named: true}, effect: OBLIGE}
+"""
+
+BASE = """\
+base:
+  indicator:
+    type: domain-name
+    value: example.org
+    source: {state: CH, agency: Police, authority: POLICE}
+    form: INFORMATION
+    offence: {codes: [ILLEGAL_ACCESS]}
+    collection: SEARCH
+    urgency: ORDINARY
+    nexus: []
+  recipient: DE
+  authority: POLICE
+  at: 2026-02-28T23:59:59Z
+cases:
+  - name: one
+    rule: ch.1
+    kind: decides
+"""
+
+LAW = parse_pack(PACK, "ch.yaml", TREATIES["shipped"], COMMONS["small"])
+
+
+def run(given: str = "{recipient.adequacy: true}", expect: str = "{outcome: OFFER}", more: str = "") -> CaseResult:
+    """Return the result of one case."""
+    text = f"{BASE}    given: {given}\n    expect: {expect}\n" + (f"    {more}\n" if more else "")
+    (result,) = run_cases(parse_cases(text, "ch.cases.yaml"), LAW, TREATIES["shipped"])
+    return result
+
+
+def error(text: str) -> PackError:
+    with pytest.raises(PackError) as caught:
+        list(run_cases(parse_cases(text, "ch.cases.yaml"), LAW, TREATIES["shipped"]))
+    return caught.value
+
+
+# --- What a case checks ---
+
+
+def test_a_case_that_holds_has_no_differences_and_knows_its_line() -> None:
+    result = run()
+    assert result.differences == ()
+    assert result.line == 15
+    assert result.decision.state == "DE"
+
+
+@pytest.mark.parametrize(
+    ("expect", "difference"),
+    [
+        ("{outcome: DISCLOSE}", "outcome: expected DISCLOSE, got OFFER"),
+        ("{outcome: OFFER, rules: [ch.1]}", "rules: expected ['ch.1'], got ['ch.1', 'ch.2', 'ch.4', 'common.minutes']"),
+        ("{outcome: OFFER, rules: []}", "rules: expected []"),
+        ("{outcome: OFFER, undecided: {ch.1: [form]}}", "undecided: expected {'ch.1': ['form']}, got {}"),
+        ("{outcome: OFFER, conditions: []}", "conditions: expected [], got ['ch.2']"),
+        ("{outcome: OFFER, redacted: [value]}", "redacted: expected ['value'], got ['summary']"),
+        ("{outcome: OFFER, approver: JUDGE}", "approver: expected JUDGE, got None"),
+        ("{outcome: OFFER, obligation: true}", "obligation: expected True, got False"),
+        ("{outcome: OFFER, basis: UNCAC}", "basis: expected UNCAC, got BUDAPEST"),
+        ("{outcome: OFFER, condition_model: ATTACHED_BINDING}", "condition_model: expected ATTACHED_BINDING"),
+    ],
+)
+def test_each_difference_is_told(expect: str, difference: str) -> None:
+    (told,) = run(expect=expect).differences
+    assert told.startswith(difference)
+
+
+def test_lists_are_compared_in_any_order() -> None:
+    assert not run(expect="{outcome: OFFER, rules: [common.minutes, ch.4, ch.2, ch.1]}").differences
+
+
+def test_an_approver_and_an_obligation_that_nobody_expects_are_differences() -> None:
+    given = "{recipient.adequacy: true, urgency: URGENT}"
+    result = run(given, "{outcome: HOLD}", "at: 2026-03-01T00:00:00Z")
+    assert result.differences == ("approver: expected None, got JUDGE",)
+    named = "{recipient.adequacy: true, nexus: [{state: DE, reason: r}]}"
+    assert run(named).differences == ("obligation: expected False, got True",)
+
+
+@pytest.mark.parametrize(("at", "outcome"), [("2026-02-28T23:59:59.999Z", "OFFER"), ("2026-03-01T00:00:00Z", "HOLD"),
+                                             ("2026-03-01T00:30:00+01:00", "OFFER")])  # fmt: skip
+def test_the_day_is_that_of_utc(at: str, outcome: str) -> None:
+    given = "{recipient.adequacy: true, urgency: URGENT}"
+    assert run(given, f"{{outcome: {outcome}}}", f"at: {at}").decision.outcome == outcome
+
+
+def test_null_leaves_a_fact_out() -> None:
+    result = run(
+        "{recipient.adequacy: null, form: null}", "{outcome: WITHHOLD, undecided: {ch.1: [form, recipient.adequacy]}}"
+    )
+    assert result.differences == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "expect"),
+    [
+        ("treaty_basis: UNCAC", "{outcome: DISCLOSE, basis: UNCAC, condition_model: ATTACHED_BINDING, conditions: []}"),
+        ("treaty_basis: NONE", "{outcome: DISCLOSE, condition_model: PRE_ACCEPT, conditions: []}"),
+        ("treaty_basis: null", "{outcome: WITHHOLD, undecided: {ch.2: [treaty_basis]}}"),
+        ("recipient.treaties: [BUDAPEST]", "{outcome: OFFER, redacted: []}"),
+        ("recipient.treaties: UNCAC", "{outcome: OFFER, redacted: [summary]}"),
+        ("recipient.treaties: []", "{outcome: OFFER, redacted: []}"),
+        ("recipient.treaties: null", "{outcome: WITHHOLD, undecided: {ch.4: [recipient.treaties]}}"),
+    ],
+)
+def test_treaties_may_be_put_in_by_hand(given: str, expect: str) -> None:
+    assert run(f"{{recipient.adequacy: true, {given}}}", expect).differences == ()
+
+
+def test_another_recipient_may_be_named() -> None:
+    result = run(expect="{outcome: WITHHOLD}", more="recipient: so")
+    assert result.decision.state == "SO"
+    assert not result.differences
+
+
+# --- Refusals ---
+
+
+def spoilt(old: str, new: str) -> str:
+    text = f"{BASE}    given: {{recipient.adequacy: true}}\n    expect: {{outcome: OFFER}}\n"
+    assert old in text
+    return text.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key", "says"),
+    [
+        ("rule: ch.1", "rule: ch.9", 16, "cases.0.rule", "the pack has no rule 'ch.9'; did you mean 'ch."),
+        ("kind: decides", "kind: decide", 17, "cases.0.kind", "match pattern"),
+        ("given:", "givn:", 18, "cases.0.givn", "did you mean 'given'?"),
+        ("outcome: OFFER", "outcome: OFER", 19, "cases.0.expect.outcome", "did you mean 'OFFER'?"),
+        ("outcome: OFFER", "outcome: OFFER, rule: [ch.1]", 19, "cases.0.expect.rule", "did you mean 'rules'?"),
+        ("outcome: OFFER", "rules: [ch.1]", 19, "cases.0.expect.outcome", "is missing"),
+        ("recipient: DE", "recipient: Germany", 11, "base.recipient", "did you mean DE (Germany)?"),
+        ("authority: POLICE\n  at", "authority: POLISE\n  at", 12, "base.authority", "did you mean 'POLICE'?"),
+        ("at: 2026-02-28T23:59:59Z", "at: 2026-02-28T23:59:59", 13, "base.at", "timezone"),
+        ("at: 2026-02-28T23:59:59Z", "at: 2026-02-28", 13, "base.at", "timezone"),
+        ("recipient.adequacy: true", "recipient.adequate: true", 18, "cases.0.given", "recipient: unknown field"),
+        ("adequacy: true", "adequacy: maybe", 18, "cases.0.given.recipient.adequacy", "'maybe' is"),
+        ("adequacy: true", "adequacy: [true]", 18, "cases.0.given.recipient.adequacy", "has one value"),
+        ("adequacy: true", "treaties: [BUDAPST]", 18, "cases.0.given.recipient.treaties", "did you mean 'BUDAPEST'?"),
+        ("recipient.adequacy: true", "treaty_basis: UNKAC", 18, "cases.0.given.treaty_basis", "did you mean 'UNCAC'?"),
+        ("recipient.adequacy: true", "urgency: URGNT", 18, "cases.0.given", "did you mean 'URGENT'?"),
+        ("recipient.adequacy: true", "origin.foreign: true", 18, "cases.0.given", "origin.foreign: unknown field"),
+        ("recipient.adequacy: true", "value.part: x", 18, "cases.0.given.value.part", "value has no parts"),
+        ("value: example.org", "value: example", 18, "cases.0.given", "not a valid domain-name"),
+    ],
+)  # fmt: skip
+def test_a_broken_file_of_cases_is_refused(old: str, new: str, line: int, key: str, says: str) -> None:
+    caught = error(spoilt(old, new))
+    assert says in str(caught)
+    assert (caught.source, caught.line, caught.key) == ("ch.cases.yaml", line, key)
+
+
+def test_two_cases_of_one_name_are_refused() -> None:
+    case = "  - {name: one, rule: ch.1, kind: outside, expect: {outcome: WITHHOLD}}\n"
+    caught = error(spoilt("given:", "given:") + case)
+    assert "two cases have this name" in str(caught)
+    assert caught.key == "cases.1.name"
+
+
+def test_a_file_without_cases_is_refused() -> None:
+    caught = error(BASE[: BASE.index("cases:")] + "cases: []\n")
+    assert caught.key == "cases"
+
+
+def test_the_files_own_base_is_not_changed_by_a_case() -> None:
+    text = spoilt(
+        "recipient.adequacy: true", "recipient.adequacy: true, source.authority: COURT, offence.codes: [LAUNDERING]"
+    )
+    file = parse_cases(text, "ch.cases.yaml")
+    before: dict[str, Any] = file.base.indicator
+    list(run_cases(file, LAW, TREATIES["shipped"]))
+    assert before["source"]["authority"] == "POLICE"
+    assert before["offence"] == {"codes": ["ILLEGAL_ACCESS"]}
