@@ -61,8 +61,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class HandlerError(SharingError):
-    """The function of a batch failed: a defect of ours. Nothing of the batch was committed."""
+class AgentError(SharingError):
+    """The agent on a lane is at fault: a defect of ours. Nothing of the batch at hand was committed."""
 
     exit_code = 1
 
@@ -84,6 +84,7 @@ class Lane(Service):
         self.route = route
         self._transactor = Transactor(route, clock)
         self._thread = _Thread(f"lane {route.group}")
+        self._at_hand: Batch | None = None
         self._settled = asyncio.Event()
         self._settled.set()
         super().__init__(**options)
@@ -100,7 +101,11 @@ class Lane(Service):
 
         Raises:
             InfrastructureError: The process must end; `guard` sees to it.
+            AgentError: It is not the batch at hand; likewise.
         """
+        if batch is not self._at_hand:
+            raise AgentError("a batch is committed once, by the agent that it was given to")
+        self._at_hand = None
         committed = await self._thread.run(self._transactor.commit, batch, outputs)
         self._settled.set()
         return committed
@@ -114,7 +119,7 @@ class Lane(Service):
         except SharingError as error:
             failure = error
         except Exception as error:  # noqa: BLE001 whatever it is, the batch is not committed and the process ends
-            failure = HandlerError(_describe(error, batch))
+            failure = AgentError(_describe(error, batch))
         if failure is not None:  # outside of `except`: mode logs the exception at hand, with its text
             await self.fail(failure)
 
@@ -137,16 +142,19 @@ class Lane(Service):
 
     @Service.task
     async def _feed(self) -> None:
-        failure: InfrastructureError | None = None
+        failure: SharingError | None = None
         try:
+            if self.channel.subscriber_count != 1:
+                raise AgentError(f"{self.channel.subscriber_count} agents are on the channel of a lane; it takes one")
             await self._thread.run(self._transactor.open)
             while not self.should_stop:
                 batch = await self._thread.run(self._transactor.read)
                 if batch is not None and not self.should_stop:
+                    self._at_hand = batch
                     self._settled.clear()
                     await self.channel.put(cast("Any", batch))  # no Faust event: it has nothing to acknowledge
                     await self._settled.wait()
-        except InfrastructureError as error:
+        except SharingError as error:
             failure = error
         if failure is not None and not self.should_stop:
             await self.fail(failure)

@@ -154,12 +154,8 @@ class Transactor:
             self._insist(self._producer.init_transactions)
             self._consumer = make_consumer(consumer_properties(self._route, self._on_error))
             self._clients.callback(self._consumer.close)
-            self._consumer.subscribe(
-                list(self._route.topics),
-                on_assign=self._on_assign,
-                on_revoke=self._on_revoke,
-                on_lost=self._on_revoke,
-            )
+            hooks = {"on_assign": self._on_assign, "on_revoke": self._on_revoke, "on_lost": self._on_revoke}
+            self._consumer.subscribe(list(self._route.topics), **hooks)
         except KafkaException as failure:
             raise self._give_up(failure.args[0]) from None
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from processors.route import Route
 
@@ -70,6 +70,7 @@ class Course:
             {
                 "bootstrap.servers": self.broker.bootstrap,
                 "group.id": "reader",
+                "log_level": 0,
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
@@ -92,9 +93,15 @@ class Course:
 
     def committed(self) -> int:
         """Return the sum of the group's committed offsets: how many records are acknowledged."""
-        consumer = Consumer({"bootstrap.servers": self.broker.bootstrap, "group.id": self.group})
+        consumer = Consumer({"bootstrap.servers": self.broker.bootstrap, "group.id": self.group, "log_level": 0})
         partitions = [TopicPartition(self.source, partition) for partition in range(PARTITIONS)]
-        offsets = [partition.offset for partition in consumer.committed(partitions, LIMIT_S)]
+        deadline = time.monotonic() + LIMIT_S
+        while True:
+            try:
+                offsets = [partition.offset for partition in consumer.committed(partitions, LIMIT_S)]
+                break
+            except KafkaException:  # a coordinator that has just started does not know its groups yet
+                assert time.monotonic() < deadline, "the group's coordinator does not answer"
         consumer.close()
         return sum(offset for offset in offsets if offset > 0)
 
@@ -129,7 +136,12 @@ class Worker:
         self.process = subprocess.Popen(
             program,
             cwd=log.parent,
-            env={**os.environ, "COPY_WORKER": arguments, "PYTHONPATH": str(HERE), "PYTHONIOENCODING": "ascii"},
+            env={
+                **os.environ,
+                "COPY_WORKER": arguments,
+                "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
+                "PYTHONIOENCODING": "ascii",
+            },
             stdin=subprocess.DEVNULL,
             stdout=log.with_suffix(".out").open("wb"),
             stderr=log.open("ab"),

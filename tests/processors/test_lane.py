@@ -13,7 +13,8 @@ from lane_support import SECRET, Course, wait_until, working
 
 from processors import lane as lane_module
 from processors import transactor as transactor_module
-from processors.lane import Lane, Output
+from processors.lane import AgentError, Lane, Output
+from processors.route import consumer_properties, producer_properties
 from processors.worker import create_app
 from sharing.broker.kafka import KafkaBroker
 from sharing.broker.process import free_port
@@ -360,6 +361,56 @@ def test_a_call_that_never_returns_ends_the_process(monkeypatch: pytest.MonkeyPa
     assert "has not returned" in str(reason)
 
 
+def test_a_batch_is_committed_once(embedded: EmbeddedBroker) -> None:
+    course = Course(embedded)
+    course.send(1)
+
+    async def main() -> BaseException | None:
+        app = create_app("twice")
+        lane = Lane(app.channel(), course.route(), lambda: 0)
+        app.add_service(lane)
+
+        async def serve(batches: AsyncIterable[Batch]) -> None:
+            async for batch in batches:
+                async with lane.guard(batch):
+                    assert await lane.commit(batch, copying(course)(batch))
+                    await lane.commit(batch, copying(course)(batch))
+
+        app.agent(lane.channel, name="serve")(serve)
+        await app.start()
+        async with asyncio.timeout(LIMIT_S):
+            await lane.wait()
+        await app.stop()
+        return lane.crash_reason
+
+    assert isinstance(asyncio.run(main()), AgentError)
+    course.check()
+
+
+@pytest.mark.parametrize("agents", [0, 2])
+def test_a_lane_takes_one_agent(agents: int, embedded: EmbeddedBroker) -> None:
+    async def main() -> BaseException | None:
+        app = create_app("crowd")
+        lane = Lane(app.channel(), Course(embedded).route(), lambda: 0)
+        app.add_service(lane)
+
+        async def serve(batches: AsyncIterable[Batch]) -> None:
+            async for batch in batches:
+                await lane.commit(batch, [])
+
+        for number in range(agents):
+            app.agent(lane.channel, name=f"serve-{number}")(serve)
+        await app.start()
+        async with asyncio.timeout(LIMIT_S):
+            await lane.wait()
+        await app.stop()
+        return lane.crash_reason
+
+    reason = asyncio.run(main())
+    assert isinstance(reason, AgentError)
+    assert f"{agents} agents" in str(reason)
+
+
 class Stub:
     """A consumer that gives prepared answers, and moves partitions on the way."""
 
@@ -385,3 +436,14 @@ def test_what_was_read_before_partitions_are_given_up_is_dropped(assigned: bool,
     transactor._consumer = Stub([["a"], ["b"], give_up])  # type: ignore[assignment]  # one method is enough
     assert transactor._drain() == []
     assert bool(reopened) is assigned
+
+
+def test_the_clients_have_the_properties_that_measuring_found(embedded: EmbeddedBroker) -> None:
+    route = Course(embedded).route(client={"linger.ms": 7})
+    producer = producer_properties(route, lambda _: None, lambda *_: None)
+    consumer = consumer_properties(route, lambda _: None)
+    assert producer["retry.backoff.ms"] == 2  # by default every transaction costs 100 ms more
+    assert consumer["fetch.queue.backoff.ms"] == 5  # by default a backlog takes twice as long
+    for properties in (producer, consumer):
+        assert properties["metadata.recovery.strategy"] == "none"  # by default a commit may never return
+        assert properties["linger.ms"] == 7
