@@ -20,6 +20,8 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -27,8 +29,9 @@ from sharing.errors import InputError
 from sharing.model.countries import normalise_country
 from sharing.model.findings import FINDINGS
 from sharing.model.names import one_of
-from sharing.model.validation import input_error, nearest
-from sharing.model.values import normalise
+from sharing.model.record import LIST_MAX, NEXUS_MAX, SHORT_TEXT_MAX, TEXT_MAX
+from sharing.model.validation import FieldError, input_error, nearest
+from sharing.model.values import VALUE_TYPES, normalise
 from sharing.model.vocabulary import (
     Action,
     Assertion,
@@ -50,8 +53,7 @@ from sharing.model.vocabulary import (
 
 _TRISTATE = {True: Tristate.YES, False: Tristate.NO, None: Tristate.UNKNOWN}
 
-
-_RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)?")
 
 
 def _as_tristate(value: Any) -> Any:
@@ -67,9 +69,9 @@ def _country(value: str) -> str:
 
 def _instant(value: Any) -> Any:
     # pydantic would read a bare number, written as text too, as seconds since 1970.
-    if not isinstance(value, str | datetime) or (isinstance(value, str) and not _RFC_3339.match(value)):
-        raise ValueError("must be a time as in RFC 3339, with a zone, such as 2026-03-01T12:00:00Z")  # noqa: TRY004 pydantic wants ValueError
-    return value
+    if isinstance(value, datetime) or (isinstance(value, str) and _RFC_3339.fullmatch(value)):
+        return value
+    raise ValueError("must be a time as in RFC 3339, with a zone, such as 2026-03-01T12:00:00Z")
 
 
 def _utc_milliseconds(value: datetime) -> datetime:
@@ -87,15 +89,25 @@ def _uuid(value: str) -> str:
         raise ValueError("must be a UUID, such as 018f3c1e-7b1a-7c3d-8e2f-0123456789ab") from None
 
 
+def _known_type(name: str) -> str:
+    if name not in VALUE_TYPES:
+        try:
+            normalise(name, "")
+        except InputError as error:
+            raise ValueError(str(error)) from None
+    return name
+
+
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(values))
 
 
 Lax = Field(strict=False)  # JSON and YAML have no enums or tuples: their strings and lists are meant
+Listed = Field(max_length=LIST_MAX)
 Fact = Annotated[Tristate, one_of(Tristate), BeforeValidator(_as_tristate)]
 Country = Annotated[str, AfterValidator(_country)]
-Text = Annotated[str, Field(min_length=1, max_length=8192)]
-ShortText = Annotated[str, Field(min_length=1, max_length=512)]
+Text = Annotated[str, Field(min_length=1, max_length=TEXT_MAX)]
+ShortText = Annotated[str, Field(min_length=1, max_length=SHORT_TEXT_MAX)]
 Instant = Annotated[AwareDatetime, Lax, BeforeValidator(_instant), AfterValidator(_utc_milliseconds)]
 
 
@@ -118,11 +130,13 @@ class Source(Part):
 class Offence(Part):
     """What it is about. `codes` and `max_penalty_years` are law; the tags serve interests only."""
 
-    codes: Annotated[tuple[Annotated[OffenceCode, one_of(OffenceCode)], ...], Lax, AfterValidator(_distinct)] = ()
-    modifiers: Annotated[
-        tuple[Annotated[OffenceModifier, one_of(OffenceModifier)], ...], Lax, AfterValidator(_distinct)
+    codes: Annotated[
+        tuple[Annotated[OffenceCode, one_of(OffenceCode)], ...], Lax, Listed, AfterValidator(_distinct)
     ] = ()
-    modus_operandi: Annotated[tuple[ShortText, ...], Lax, AfterValidator(_distinct)] = ()
+    modifiers: Annotated[
+        tuple[Annotated[OffenceModifier, one_of(OffenceModifier)], ...], Lax, Listed, AfterValidator(_distinct)
+    ] = ()
+    modus_operandi: Annotated[tuple[ShortText, ...], Lax, Listed, AfterValidator(_distinct)] = ()
     max_penalty_years: Annotated[float, Field(ge=0, le=100)] | None = None
 
 
@@ -168,7 +182,7 @@ class Indicator(Part):
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1
     action: Annotated[Action, one_of(Action)] = Action.PUBLISH
     reason: ShortText | None = None
-    type: ShortText
+    type: Annotated[ShortText, AfterValidator(_known_type)]
     value: Annotated[str, Field(min_length=1)]
     summary: Text | None = None
     source: Source
@@ -182,7 +196,7 @@ class Indicator(Part):
     assertion: Annotated[Assertion, one_of(Assertion, Assertion.UNKNOWN)] = Assertion.UNKNOWN
     grading: Grading = Grading()
     origin: Origin = Origin()
-    handling: Annotated[tuple[Annotated[Handling, one_of(Handling)], ...], Lax, AfterValidator(_distinct)] = ()
+    handling: Annotated[tuple[Annotated[Handling, one_of(Handling)], ...], Lax, Listed, AfterValidator(_distinct)] = ()
     handling_text: Text | None = None
     tlp: Annotated[Tlp, one_of(Tlp)] | None = None
     pap: Annotated[Pap, one_of(Pap)] | None = None
@@ -190,37 +204,33 @@ class Indicator(Part):
     urgency: Annotated[Urgency, one_of(Urgency, Urgency.UNKNOWN)] = Urgency.UNKNOWN
     enables_request: Fact = Tristate.UNKNOWN
     live_case_harm: Fact = Tristate.UNKNOWN
-    character: Annotated[tuple[Annotated[Character, one_of(Character)], ...], Lax, AfterValidator(_distinct)] | None = (
-        None
-    )
+    character: (
+        Annotated[tuple[Annotated[Character, one_of(Character)], ...], Lax, Listed, AfterValidator(_distinct)] | None
+    ) = None
     findings: Annotated[dict[str, Fact], AfterValidator(_known_findings)] = Field(default_factory=dict)
-    nexus: Annotated[tuple[Nexus, ...], Lax] = ()
+    nexus: Annotated[tuple[Nexus, ...], Lax, Field(max_length=NEXUS_MAX)] = ()
     observed_at: Instant | None = None
     review_at: Instant | None = None
     retain_until: Instant | None = None
 
-    @model_validator(mode="before")
+    @field_validator("value")
     @classmethod
-    def _normal_value(cls, data: Any) -> Any:
-        if (
-            not isinstance(data, dict)
-            or not isinstance(data.get("value"), str)
-            or not isinstance(data.get("type"), str)
-        ):
-            return data  # the fields' own checks say what is missing
+    def _normal_value(cls, value: str, info: ValidationInfo) -> str:
+        if "type" not in info.data:
+            return value  # the type's own check says what is wrong
         try:
-            return {**data, "value": normalise(data["type"], data["value"])}
+            return normalise(info.data["type"], value)
         except InputError as error:
-            raise ValueError(f"{error.field}: {error}") from None
+            raise ValueError(str(error)) from None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.action is Action.WITHDRAW and self.reason is None:
-            raise ValueError("reason: is missing, and a withdrawal needs one")
+            raise FieldError("reason", "is missing, and a withdrawal needs one")
         if Handling.H3 in self.handling and self.handling_text is None:
-            raise ValueError("handling_text: is missing, and handling H3 needs it")
+            raise FieldError("handling_text", "is missing, and handling H3 needs it")
         if self.action is not Action.PUBLISH and self.version == 1:
-            raise ValueError("version: a supersede or withdraw raises it above 1")
+            raise FieldError("version", "a supersede or withdraw raises it above 1")
         return self
 
     @classmethod

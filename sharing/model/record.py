@@ -21,13 +21,24 @@ Record = Mapping[str, Any]
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
+_ADMIRALTY = re.compile(r"[A-F][1-6]")
+
+SHORT_TEXT_MAX = 512
+TEXT_MAX = 8_192
+"""Longest texts, in characters."""
+
+LIST_MAX = 64
+"""Longest list of codes, marks or tags: the work on an item grows with the product of some of them."""
+
 NEXUS_MAX = 300
 """More States than there are."""
 
 _CODES = frozenset(map(str, OffenceCode))
+_INFORMATION_GRADES = frozenset({None, 1, 2, 3, 4})
 _MODIFIERS = frozenset(map(str, OffenceModifier))
 _TLP = frozenset(map(str, Tlp)) | {None}
 _PAP = frozenset(map(str, Pap)) | {None}
+_STATES = {"source": COUNTRIES, "origin": COUNTRIES | {None}}
 
 
 def check_record(record: Record) -> None:
@@ -51,9 +62,25 @@ def check_record(record: Record) -> None:
     if record["findings"] and not FINDINGS.keys() >= record["findings"].keys():
         unknown = min(record["findings"].keys() - FINDINGS.keys())
         raise InputError(f"findings: unknown finding{nearest(unknown, FINDINGS)}", field="findings")
-    origin = record["origin"]["state"]
-    if origin is not None and origin not in COUNTRIES:
-        raise InputError("origin.state: not an ISO 3166-1 alpha-2 code", field="origin.state")
+    _check_texts(record)
+    for field in ("source", "origin"):
+        state = record[field]["state"]
+        if state not in _STATES[field]:
+            raise InputError(f"{field}.state: not an ISO 3166-1 alpha-2 code", field=f"{field}.state")
+
+
+def _check_texts(record: Record) -> None:
+    source = record["source"]
+    for name, text, longest in (
+        ("source.agency", source["agency"], SHORT_TEXT_MAX),
+        ("source.officer", source["officer"], SHORT_TEXT_MAX),
+        ("source.case", source["case"], SHORT_TEXT_MAX),
+        ("reason", record["reason"], SHORT_TEXT_MAX),
+        ("summary", record["summary"], TEXT_MAX),
+        ("handling_text", record["handling_text"], TEXT_MAX),
+    ):
+        if text is not None and not 0 < len(text) <= longest:
+            raise InputError(f"{name}: must have 1 to {longest} characters", field=name)
 
 
 def _check_marks(record: Record) -> None:
@@ -64,6 +91,13 @@ def _check_marks(record: Record) -> None:
     grading = record["grading"]
     if (grading["source"] is None) is not (grading["information"] is None):
         raise InputError("grading: source and information are graded together, or neither is", field="grading")
+    if grading["information"] not in _INFORMATION_GRADES:
+        raise InputError("grading.information: must be 1 to 4", field="grading.information")
+    if grading["admiralty"] is not None and not _ADMIRALTY.fullmatch(grading["admiralty"]):
+        raise InputError("grading.admiralty: must be A to F and 1 to 6, such as B2", field="grading.admiralty")
+    for name in ("handling", "character"):
+        if record[name] is not None and len(record[name]) > LIST_MAX:
+            raise InputError(f"{name}: more than {LIST_MAX} entries", field=name)
 
 
 def _check_version(record: Record) -> None:
@@ -76,12 +110,19 @@ def _check_version(record: Record) -> None:
 
 
 def _check_offence(offence: Record) -> None:
+    for name in ("codes", "modifiers", "modus_operandi"):
+        if len(offence[name]) > LIST_MAX:
+            raise InputError(f"offence.{name}: more than {LIST_MAX} entries", field=f"offence.{name}")
     for code in offence["codes"]:
         if code not in _CODES:
             raise InputError(f"offence.codes: unknown code{nearest(code, _CODES)}", field="offence.codes")
     for modifier in offence["modifiers"]:
         if modifier not in _MODIFIERS:
             raise InputError(f"offence.modifiers: unknown{nearest(modifier, _MODIFIERS)}", field="offence.modifiers")
+    for tag in offence["modus_operandi"]:
+        if not 0 < len(tag) <= SHORT_TEXT_MAX:
+            message = f"offence.modus_operandi: must have 1 to {SHORT_TEXT_MAX} characters each"
+            raise InputError(message, field="offence.modus_operandi")
     years = offence["max_penalty_years"]
     if years is not None and not 0 <= years <= 100:  # noqa: PLR2004 a life sentence is 100; NaN fails too
         raise InputError("offence.max_penalty_years: must be between 0 and 100", field="offence.max_penalty_years")
@@ -93,3 +134,5 @@ def _check_nexus(nexus: Any) -> None:
     for entry in nexus:
         if entry["state"] not in COUNTRIES:
             raise InputError("nexus.state: not an ISO 3166-1 alpha-2 code", field="nexus.state")
+        if not 0 < len(entry["reason"]) <= SHORT_TEXT_MAX:
+            raise InputError(f"nexus.reason: must have 1 to {SHORT_TEXT_MAX} characters", field="nexus.reason")

@@ -28,8 +28,21 @@ _KINDS = {
 """Sentences in place of pydantic's, which speak of Python's types and this project's classes."""
 
 
+_LONGEST_NAME = 100
+
+
+class FieldError(ValueError):
+    """What several fields say together is wrong; `field` is the one to change, dotted as in the JSON form."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ", did you mean …?" for the nearest of the known names, or an empty string."""
+    """Return "; did you mean …?" for the nearest of the known names, or an empty string."""
+    if len(name) > _LONGEST_NAME:  # no misspelling, and the search costs time in proportion
+        return ""
     found = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {found[0]!r}?" if found else ""
 
@@ -77,7 +90,8 @@ def describe(finding: Mapping[str, Any], model: type[BaseModel]) -> tuple[str, s
         case "missing":
             return field, "is missing, and is required"
         case "value_error":
-            return field, str(finding["ctx"]["error"])
+            error = finding["ctx"]["error"]
+            return getattr(error, "field", field), str(error)
         case kind if kind in _KINDS:
             return field, _KINDS[kind]
         case _:

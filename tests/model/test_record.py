@@ -1,0 +1,238 @@
+"""What the gate asks of a record is what the model asks of an indicator: no more, no less."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from indicator_forms import FULL, LEAST, forms, get, paths
+
+from sharing.errors import InputError
+from sharing.model.indicator import Indicator
+from sharing.model.record import LIST_MAX, NEXUS_MAX, SHORT_TEXT_MAX, TEXT_MAX, check_record
+from sharing.model.values import VALUE_TYPES, is_canonical, matches_shape
+from sharing.wire import codec
+
+CODEC = codec("indicator")
+SETTINGS = settings(
+    max_examples=600, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+MARKER = "MARKER-b7f3"
+
+
+def record_of(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the record as it comes off the wire."""
+    return CODEC.decode(CODEC.encode(Indicator.read(data).to_wire()))
+
+
+RECORD = record_of(FULL)
+
+
+def spoilt(path: tuple[Any, ...], value: Any, record: dict[str, Any] = RECORD) -> dict[str, Any]:
+    changed = copy.deepcopy(record)
+    get(changed, path[:-1])[path[-1]] = value
+    return changed
+
+
+def refusal(record: dict[str, Any]) -> InputError | None:
+    try:
+        check_record(record)
+    except InputError as error:
+        return error
+    return None
+
+
+def accepted_by_the_model(record: dict[str, Any]) -> bool:
+    """Return whether the record is that of an indicator, in the form in which the library would send it."""
+    try:
+        indicator = Indicator.read(copy.deepcopy(record))
+    except InputError:
+        return False
+    return bool(without_repeats(indicator.to_wire()) == without_repeats(record))
+
+
+def without_repeats(value: Any) -> Any:
+    """Return data whose lists say nothing twice: repetition is harmless, and the library leaves it out."""
+    if isinstance(value, dict):
+        return {key: without_repeats(part) for key, part in value.items()}
+    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
+        return [str(part) for part in dict.fromkeys(value)]
+    return [without_repeats(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+# --- The two agree ---
+
+
+@settings(SETTINGS, max_examples=150)
+@given(forms())
+def test_what_the_library_sends_is_accepted(data: dict[str, Any]) -> None:
+    record = record_of(data)
+    check_record(record)
+    assert accepted_by_the_model(record)
+
+
+_TEXTS = st.sampled_from(
+    ["", " ", "x", MARKER, "x" * SHORT_TEXT_MAX, "x" * (SHORT_TEXT_MAX + 1), "x" * TEXT_MAX, "x" * (TEXT_MAX + 1),
+     "FR", "fr", "UK", "XX", "LAUNDERING", "laundering", "B2", "b2", "B7", "AMBER+STRICT", "WHITE", "ipv4-addr", "ipv9",
+     "018f3c1e-7b1a-7c3d-8e2f-0123456789ab", "018F3C1E-7B1A-7C3D-8E2F-0123456789AB", "é" * SHORT_TEXT_MAX]
+)  # fmt: skip
+_NUMBERS = st.sampled_from([-1, 0, 1, 2, 3, 4, 5, 99, 100, 101, 2**31 - 1])
+_STRINGS = [path for path in paths(RECORD) if isinstance(get(RECORD, path), str) and path[0] != "findings"]
+# What the schema settles: enums take nothing but their members.
+_ENUMS = {
+    "action", "form", "collection", "secrecy_domain", "personal_data", "special_category", "subject_class", "assertion",
+    "purpose", "urgency", "enables_request", "live_case_harm",
+}  # fmt: skip
+_FREE = [
+    path
+    for path in _STRINGS
+    if path[0] not in _ENUMS
+    and path not in [("source", "authority"), ("grading", "source"), ("origin", "consent"), ("type",), ("value",)]
+    and path[0] not in ("handling", "character")
+]
+
+
+@st.composite
+def spoilt_records(draw: st.DrawFn) -> dict[str, Any]:
+    """Return records that the schema allows, and the model perhaps not."""
+    record = copy.deepcopy(record_of(draw(st.sampled_from([FULL, LEAST])) | {"id": FULL["id"]}))
+    for _ in range(draw(st.integers(1, 2))):
+        match draw(st.integers(0, 8)):
+            case 0 | 1:
+                path = draw(st.sampled_from(_FREE))
+                try:
+                    get(record, path[:-1])[path[-1]] = draw(_TEXTS)
+                except (IndexError, KeyError):
+                    continue
+            case 2:
+                record["version"] = draw(_NUMBERS)
+                record["action"] = draw(st.sampled_from(["PUBLISH", "SUPERSEDE", "WITHDRAW"]))
+                record["reason"] = draw(st.none() | _TEXTS)
+            case 3:
+                record["grading"] = {
+                    "source": draw(st.sampled_from([None, "A", "X"])),
+                    "information": draw(st.none() | _NUMBERS),
+                    "admiralty": draw(st.none() | _TEXTS),
+                }
+            case 4:
+                years = [None, -0.0, 0.0, 5.5, 100.0, 100.5, -1.0, math.nan, math.inf]
+                record["offence"]["max_penalty_years"] = draw(st.sampled_from(years))
+            case 5:
+                name, limit = draw(
+                    st.sampled_from([("codes", "LAUNDERING"), ("modifiers", "LEGAL_PERSON"), ("modus_operandi", "x")])
+                )
+                record["offence"][name] = draw(st.lists(_TEXTS, max_size=2)) + [limit] * draw(
+                    st.sampled_from([0, 2, LIST_MAX, LIST_MAX + 1])
+                )
+            case 6:
+                count = draw(st.sampled_from([0, 1, NEXUS_MAX, NEXUS_MAX + 1]))
+                entry = {"state": draw(st.sampled_from(["FR", "UK", "XX", ""])), "reason": draw(_TEXTS)}
+                record["nexus"] = [entry] * count
+            case 7:
+                record["handling"] = draw(st.lists(st.sampled_from(["H0", "H3"]), max_size=2)) * draw(
+                    st.sampled_from([1, 40])
+                )
+                record["handling_text"] = draw(st.none() | _TEXTS)
+                record["tlp"], record["pap"] = draw(st.none() | _TEXTS), draw(st.none() | _TEXTS)
+            case _:
+                known = draw(st.sampled_from(["own_task_need", "own_task_ned", "", MARKER]))
+                record["findings"] = {known: "YES"}
+                record["character"] = draw(
+                    st.none() | st.lists(st.just("RACIAL"), max_size=1).map(lambda one: one * 70)
+                )
+    return record
+
+
+@SETTINGS
+@given(spoilt_records())
+def test_the_gate_refuses_exactly_what_the_model_refuses(record: dict[str, Any]) -> None:
+    assert CODEC.decode(CODEC.encode(record)) is not None  # the schema has nothing against it
+    error = refusal(record)
+    assert (error is None) is accepted_by_the_model(record), error
+    if error is not None:
+        assert str(error).startswith(error.field) or error.field in ("tlp", "pap")
+        assert MARKER not in str(error)
+
+
+@settings(SETTINGS, max_examples=300)
+@given(st.sampled_from(sorted(VALUE_TYPES)), st.data())
+def test_a_value_is_held_to_its_shape(type_name: str, data: st.DataObject) -> None:
+    """The gate sees a form that was tampered with; a wrong checksum it does not see, and says so."""
+    example = VALUE_TYPES[type_name].example
+    value = data.draw(
+        st.sampled_from(sorted(kind.example for kind in VALUE_TYPES.values()))
+        | st.integers(0, len(example)).map(lambda at: example[:at] + "\n" + example[at:])
+        | st.integers(0, len(example)).map(lambda at: example[:at] + " " + example[at:].upper())
+        | st.just(example)
+    )
+    record = spoilt(("type",), type_name) | {"value": value}
+    error = refusal(record)
+    assert (error is None) is matches_shape(type_name, value)
+    if is_canonical(type_name, value):
+        assert error is None
+    if error is not None:
+        assert error.field == "value"
+        assert value not in str(error)
+
+
+# --- One by one ---
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field", "says"),
+    [
+        (("id",), FULL["id"].upper(), "id", "must be a UUID in lower case"),
+        (("id",), MARKER, "id", "must be a UUID in lower case"),
+        (("type",), "ipv4-adr", "type", "did you mean 'ipv4-addr'?"),
+        (("value",), "198.51.100.007", "value", "not in the normal form of type ipv4-addr"),
+        (("version",), 0, "version", "must be 1 or more"),
+        (("version",), 1, "version", "raises it above 1"),
+        (("offence", "codes"), ["LAUNDRING"], "offence.codes", "did you mean 'LAUNDERING'?"),
+        (("offence", "modifiers"), ["LEGAL_PERSN"], "offence.modifiers", "did you mean 'LEGAL_PERSON'?"),
+        (("offence", "max_penalty_years"), math.nan, "offence.max_penalty_years", "between 0 and 100"),
+        (("offence", "modus_operandi"), ["x"] * 65, "offence.modus_operandi", "more than 64"),
+        (("nexus",), [{"state": "UK", "reason": "r"}], "nexus.state", "ISO 3166-1"),
+        (("nexus",), [{"state": "GB", "reason": ""}], "nexus.reason", "1 to 512"),
+        (("tlp",), "AMBER_STRICT", "tlp", "not a known mark"),
+        (("pap",), "WHITE", "pap", "not a known mark"),
+        (("handling_text",), None, "handling_text", "handling H3 needs it"),
+        (("findings",), {"own_task_ned": "YES"}, "findings", "did you mean 'own_task_need'?"),
+        (("grading", "information"), None, "grading", "graded together"),
+        (("grading", "information"), 5, "grading.information", "must be 1 to 4"),
+        (("grading", "admiralty"), "G1", "grading.admiralty", "such as B2"),
+        (("origin", "state"), "UK", "origin.state", "ISO 3166-1"),
+        (("source", "state"), "ch", "source.state", "ISO 3166-1"),
+        (("source", "agency"), "", "source.agency", "1 to 512"),
+        (("source", "case"), "x" * 513, "source.case", "1 to 512"),
+        (("summary",), "x" * 8193, "summary", "1 to 8192"),
+    ],
+)
+def test_each_refusal_names_its_field(path: tuple[Any, ...], value: Any, field: str, says: str) -> None:
+    error = refusal(spoilt(path, value))
+    assert error is not None
+    assert error.field == field
+    assert says in str(error)
+
+
+def test_a_withdrawal_without_a_reason_is_refused() -> None:
+    error = refusal(spoilt(("action",), "WITHDRAW") | {"reason": None})
+    assert error is not None
+    assert error.field == "reason"
+
+
+def test_a_name_that_is_a_text_of_its_own_is_not_compared_for_long() -> None:
+    """A suggestion for 300,000 characters would cost time in proportion; and there is none."""
+    error = refusal(spoilt(("type",), "x" * 300_000))
+    assert error is not None
+    assert str(error) == "type: not a known type"
+
+
+@pytest.mark.parametrize("path", _FREE, ids=str)
+def test_no_refusal_repeats_what_is_in_the_record(path: tuple[Any, ...]) -> None:
+    for planted in (MARKER, MARKER * 1000):
+        error = refusal(spoilt(path, planted))
+        assert error is None or MARKER not in str(error)
