@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterator
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from processors.batch import Batch
+from processors.batch import Batch, Output
 from processors.directory import DirectoryFollower
 from processors.gate import Gate, Processed, conserves
 from processors.lane import Lane
@@ -21,12 +21,16 @@ from sharing.errors import SettingsError, SharingError
 from sharing.geoip import open_lookup
 from sharing.law.pack import Pack
 from sharing.law_library import find_law
+from sharing.model.directory import Directory
 from sharing.model.times import utc_day
 from sharing.relevance.nexus import no_lookup
 from sharing.settings import Settings
 from sharing.topics import INDICATORS
 
 log = logging.getLogger(__name__)
+
+CHUNK_RECORDS = 1_000
+"""Records that are decided before their outputs are handed on."""
 
 
 class ConservationError(SharingError):
@@ -59,8 +63,8 @@ def compose(settings: Settings) -> App:
     lane = Lane(app.channel(), _route(settings, bootstrap), read_clock)
     # Where no broker answers the lane says so, and ends the worker; the directory waits a little longer.
     directory = DirectoryFollower(lambda: DirectoryReader(bootstrap), settings.start_timeout_ms / 1000 + 15)
-    app.service(directory)  # type: ignore[arg-type]  # Faust takes instances too
-    app.service(lane)  # type: ignore[arg-type]  # Faust takes instances too
+    app.add_service(directory)
+    app.add_service(lane)
     _add_gate(app, lane, directory, gate)
     _add_pages(app)
     metrics.PACK.info({"state": law.pack.state, "version": law.pack.version, "sha256": law.pack.sha256})
@@ -103,16 +107,31 @@ def _add_gate(app: App, lane: Lane, directory: DirectoryFollower, gate: Gate) ->
         async for batch in batches:
             async with lane.guard(batch):
                 began = time.perf_counter()
-                processed = gate.process(batch.messages, await directory.snapshot(), batch.now_ms)
-                if not conserves(batch.messages, processed):
-                    metrics.CONSERVATION_BROKEN.inc()
-                    raise ConservationError("the records of a batch are not each accounted for once")
-                if await lane.commit(batch, processed.outputs):
+                processed = Processed()
+                # Taken in the lane's thread: what is decided is on its way to the broker while the rest is decided.
+                outputs = _decide(gate, batch, await directory.snapshot(), processed)
+                if await lane.commit(batch, outputs):
                     _observe(gate, len(batch.messages), processed, time.perf_counter() - began)
                 else:
                     metrics.ABORTS.inc()
 
     app.agent(lane.channel, name="gate")(decide)
+
+
+def _decide(gate: Gate, batch: Batch, directory: Directory, total: Processed) -> Iterator[Output]:
+    """Yield the outputs of a batch, and count in `total` what came of it.
+
+    Raises:
+        ConservationError: Some records are not accounted for once; the transaction is aborted then.
+    """
+    for start in range(0, len(batch.messages), CHUNK_RECORDS):
+        chunk = batch.messages[start : start + CHUNK_RECORDS]
+        processed = gate.process(chunk, directory, batch.now_ms)
+        if not conserves(chunk, processed):
+            metrics.CONSERVATION_BROKEN.inc()
+            raise ConservationError("the records of a batch are not each accounted for once")
+        total.add(processed)
+        yield from processed.outputs
 
 
 def _observe(gate: Gate, taken: int, processed: Processed, seconds: float) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from processors.batch import Output, Record
 from processors.writer import Writer
+from sharing.bulk import BulkDecoder, Decoded
 from sharing.errors import DecodeError, InputError
 from sharing.law.pack import Pack
 from sharing.law.treaties import TreatyTable
@@ -24,7 +25,10 @@ from sharing.model.record import check_record
 from sharing.model.vocabulary import Outcome
 from sharing.relevance.nexus import GeoLookup, no_lookup
 from sharing.sitting import Sitting
-from sharing.wire import codec
+from sharing.wire import codec, schema_text
+
+OUTPUT_BYTES_MAX = 950_000
+"""Below the million bytes that librdkafka and Kafka take of one record by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,12 @@ class Processed:
     deliveries: Counter[Outcome] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: Processed) -> None:
+        """Count what came of another part of the same batch; outputs are not kept."""
+        self.outcomes.update(other.outcomes)
+        self.deliveries.update(other.deliveries)
+        self.quarantined.update(other.quarantined)
+
 
 class Gate:
     """One State's gate.
@@ -67,7 +77,7 @@ class Gate:
         self.pack = pack
         self._treaties = treaties
         self._locate = locate
-        self._codec = codec("indicator")
+        self._decoder = BulkDecoder(codec("indicator"), schema_text("indicator"))
         self._sitting: Sitting | None = None
 
     def take_rule_errors(self) -> dict[str, int]:
@@ -89,11 +99,13 @@ class Gate:
         sitting = self._sit(directory, now_ms)
         writer = Writer(self.pack.reference, sitting, now_ms)
         processed = Processed()
-        for message in messages:
+        batch = list(messages)
+        for message, decoded in zip(batch, self._decoder.decode([message.value() for message in batch]), strict=True):
             try:
-                record = self._read(message)
+                record = self._admit(message, decoded)
                 verdict = sitting.decide(record, now_ms)
                 outputs = writer.write(message, record, verdict)
+                _refuse_oversized(outputs)
             except Exception as error:  # noqa: BLE001 one bad record never stops or opens the gate
                 refusal = _refusal(error)
                 processed.quarantined[refusal.cause] += 1
@@ -110,8 +122,14 @@ class Gate:
             sitting = self._sitting = Sitting.open(self.pack, self._treaties, directory, now_ms, self._locate)
         return sitting
 
-    def _read(self, message: Record) -> dict[str, Any]:
-        record = self._codec.decode(message.value())
+    def _admit(self, message: Record, record: Decoded) -> dict[str, Any]:
+        """Return the record if it may be decided on.
+
+        Raises:
+            InputError: It could not be decoded, is not sound, not this State's, or not under its own key.
+        """
+        if isinstance(record, DecodeError):
+            raise record
         check_record(record)
         if record["source"]["state"] != self.pack.state:
             raise InputError(
@@ -121,6 +139,20 @@ class Gate:
         if message.key() != record["id"].encode():
             raise InputError("id: must be the record's key", field="id")
         return record
+
+
+def _refuse_oversized(outputs: Sequence[Output]) -> None:
+    """Refuse a record of which an output is larger than the broker takes.
+
+    Raises:
+        DecodeError: One is.
+    """
+    for output in outputs:
+        if len(output.value or b"") > OUTPUT_BYTES_MAX:
+            raise DecodeError(
+                f"what would be written has more than {OUTPUT_BYTES_MAX} bytes; shorten its texts or name fewer States",
+                cause="OUTPUT_OVERSIZED",
+            )
 
 
 def _refusal(error: Exception) -> Refusal:

@@ -53,6 +53,7 @@ class Writer:
         self._decision_head, self._decision_tail = split_codec("decision", "state")
         self._notice_head, self._notice_tail = split_codec("notice", "kind")
         self._content_head, self._content_tail = split_codec("notice_content", "relevance")
+        self._offer_head, self._offer_tail = split_codec("offer", "from_state")
         self._draft_head, self._draft_tail = split_codec("draft", "action")
 
     def write(self, message: Record, record: Mapping[str, Any], verdict: Verdict) -> list[Output]:
@@ -73,7 +74,7 @@ class Writer:
                 # A verdict is compared by identity: with the index it names a recipient's terms at no cost.
                 outputs.append(self._notice(record, key, recipient, (verdict, index), contents))
             elif recipient.outcome is Outcome.OFFER:
-                outputs.append(self._offer(record, key, recipient))
+                outputs.append(self._offer(record, key, recipient, (verdict, index)))
         outputs.append(self._draft(message, record, key, verdict))
         return outputs
 
@@ -156,19 +157,26 @@ class Writer:
             tail = self._tails[place] = self._content_tail.encode_bare({"relevance": reasons})
         return codec("notice_content").header + head + tail
 
-    def _offer(self, record: Mapping[str, Any], key: bytes, recipient: RecipientDecision) -> Output:
-        offer = {
-            **self._terms(record, recipient),
+    def _offer(
+        self, record: Mapping[str, Any], key: bytes, recipient: RecipientDecision, place: tuple[Verdict, int]
+    ) -> Output:
+        head = {
             "id": offer_id(self._pack.state, record["id"], record["version"], recipient.state),
             "indicator_id": record["id"],
             "version": record["version"],
             "sent_at": self._now_ms,
             "expires_at": None,
-            "category": VALUE_TYPES[record["type"]].group,
-            "offence_codes": record["offence"]["codes"],
             "signature": NO_SIGNATURE,
         }
-        return Output(OFFERS.topic(recipient.state), key, codec("offer").encode(offer))
+        category = VALUE_TYPES[record["type"]].group
+        codes = tuple(record["offence"]["codes"])
+        alike = ("offer", place, category, codes, record["urgency"], record["form"])
+        tail = self._tails.get(alike)
+        if tail is None:
+            terms = {**self._terms(record, recipient), "category": category, "offence_codes": codes}
+            tail = self._tails[alike] = self._offer_tail.encode_bare(terms)
+        value = codec("offer").header + self._offer_head.encode_bare(head) + tail
+        return Output(OFFERS.topic(recipient.state), key, value)
 
     def _terms(self, record: Mapping[str, Any], recipient: RecipientDecision) -> dict[str, Any]:
         """Return what routes and binds: readable by the operator, and without content."""

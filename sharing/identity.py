@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
+import uuid_utils
 
-NAMESPACE = uuid.UUID("6f0c2f3e-54b7-5d0c-9a0e-5b8b6c8b2a41")
+NAMESPACE = uuid_utils.UUID("6f0c2f3e-54b7-5d0c-9a0e-5b8b6c8b2a41")
 """The bus's own namespace; changing it would make every notice look new."""
 
 
@@ -13,19 +13,19 @@ def notice_id(provider: str, indicator_id: str, version: int, recipient: str) ->
 
     The provider is part of it: two States may publish the same attribute of the same MISP event.
     """
-    return str(uuid.uuid5(NAMESPACE, f"notice/{provider}/{indicator_id}/{version}/{recipient}"))
+    return str(uuid_utils.uuid5(NAMESPACE, f"notice/{provider}/{indicator_id}/{version}/{recipient}"))
 
 
 def offer_id(provider: str, indicator_id: str, version: int, recipient: str) -> str:
     """Return the id of the offer of one version of an item from one State to another."""
-    return str(uuid.uuid5(NAMESPACE, f"offer/{provider}/{indicator_id}/{version}/{recipient}"))
+    return str(uuid_utils.uuid5(NAMESPACE, f"offer/{provider}/{indicator_id}/{version}/{recipient}"))
 
 
 def quarantine_id(topic: str, partition: int, offset: int) -> str:
     """Return the id under which one record of a topic is quarantined."""
-    return str(uuid.uuid5(NAMESPACE, f"quarantine/{topic}/{partition}/{offset}"))
+    return str(uuid_utils.uuid5(NAMESPACE, f"quarantine/{topic}/{partition}/{offset}"))
 
 
 def content_id(text: str) -> str:
     """Return an id for an indicator that has none and is only explained: the same text has the same id."""
-    return str(uuid.uuid5(NAMESPACE, f"content/{text}"))
+    return str(uuid_utils.uuid5(NAMESPACE, f"content/{text}"))

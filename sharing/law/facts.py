@@ -70,6 +70,7 @@ class Fact:
         values: The closed list; empty for numbers, and for treaties, whose list is the treaty table.
         doc: What it says, for a lawyer.
         read: For indicator facts: the raw, hashable value in a record, at an instant in UTC milliseconds.
+        direct: It is the record's field of that name, as it stands.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Fact:
     values: frozenset[str]
     doc: str
     read: Callable[[Record, int], Hashable] | None = None
+    direct: bool = False
 
     @property
     def tristate(self) -> bool:
@@ -108,6 +110,10 @@ def _indicator(
     kind: Kind = Kind.ONE,
 ) -> Fact:
     return Fact(name, kind, Scope.INDICATOR, values, doc, read)
+
+
+def _direct(name: str, values: frozenset[str], doc: str) -> Fact:
+    return Fact(name, Kind.ONE, Scope.INDICATOR, values, doc, lambda record, _: record[name], direct=True)
 
 
 def _recipient(name: str, values: frozenset[str], doc: str, kind: Kind = Kind.ONE) -> Fact:
@@ -147,10 +153,10 @@ def _finding(name: str) -> Callable[[Record, int], Hashable]:
 
 
 _FACTS = (
-    _indicator("action", _known(Action), lambda r, _: r["action"], "Publish, supersede or withdraw."),
-    _indicator("type", frozenset(VALUE_TYPES), lambda r, _: r["type"], "Type of the observable."),
+    _direct("action", _known(Action), "Publish, supersede or withdraw."),
+    _direct("type", frozenset(VALUE_TYPES), "Type of the observable."),
     _indicator("source.authority", _known(Authority), lambda r, _: r["source"]["authority"], "Who holds it."),
-    _indicator("form", _known(Form), lambda r, _: r["form"], "Information, evidence or mere existence."),
+    _direct("form", _known(Form), "Information, evidence or mere existence."),
     _indicator(
         "offence.codes",
         _known(OffenceCode),
@@ -165,12 +171,12 @@ _FACTS = (
         "Domestic maximum penalty in years.",
         Kind.NUMBER,
     ),
-    _indicator("collection", _known(Collection), lambda r, _: r["collection"], "How it was obtained."),
-    _indicator("secrecy_domain", TRISTATE, lambda r, _: r["secrecy_domain"], "Touches the secrecy domain."),
-    _indicator("personal_data", TRISTATE, lambda r, _: r["personal_data"], "Is personal data."),
-    _indicator("special_category", TRISTATE, lambda r, _: r["special_category"], "Special category of personal data."),
-    _indicator("subject_class", _known(SubjectClass), lambda r, _: r["subject_class"], "Class of data subject."),
-    _indicator("assertion", _known(Assertion), lambda r, _: r["assertion"], "Fact or assessment."),
+    _direct("collection", _known(Collection), "How it was obtained."),
+    _direct("secrecy_domain", TRISTATE, "Touches the secrecy domain."),
+    _direct("personal_data", TRISTATE, "Is personal data."),
+    _direct("special_category", TRISTATE, "Special category of personal data."),
+    _direct("subject_class", _known(SubjectClass), "Class of data subject."),
+    _direct("assertion", _known(Assertion), "Fact or assessment."),
     _indicator("grading.source", _known(SourceGrade), lambda r, _: r["grading"]["source"], "Europol source grade."),
     _indicator(
         "grading.information",
@@ -185,15 +191,15 @@ _FACTS = (
     _indicator("handling", _known(Handling), lambda r, _: tuple(r["handling"]), "Handling codes.", Kind.SEVERAL),
     _indicator("tlp", _known(Tlp) | {NONE}, lambda r, _: r["tlp"] or NONE, "TLP 2.0 mark, or NONE."),
     _indicator("pap", _known(Pap) | {NONE}, lambda r, _: r["pap"] or NONE, "PAP mark, or NONE."),
-    _indicator("purpose", _known(Purpose), lambda r, _: r["purpose"], "Purpose of the sharing."),
-    _indicator("urgency", _known(Urgency), lambda r, _: r["urgency"], "EMERGENCY is a risk to life or safety."),
+    _direct("purpose", _known(Purpose), "Purpose of the sharing."),
+    _direct("urgency", _known(Urgency), "EMERGENCY is a risk to life or safety."),
     _indicator(
         "enables_request",
         TRISTATE,
         lambda r, _: r["enables_request"],
         "It lets the recipient ask for assistance.",
     ),
-    _indicator("live_case_harm", TRISTATE, lambda r, _: r["live_case_harm"], "Sharing would harm a live case."),
+    _direct("live_case_harm", TRISTATE, "Sharing would harm a live case."),
     _indicator(
         "character",
         _known(Character),

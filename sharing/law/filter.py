@@ -8,8 +8,9 @@ decides the same.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sharing.law.combine import Finding, combine
@@ -24,6 +25,40 @@ from sharing.model.vocabulary import Effect, RelevanceKind
 
 MEMO_ENTRIES_MAX = 200_000
 """A bound against a flood of distinct items; the memo is then begun anew."""
+
+
+Raw = tuple[tuple[Hashable, ...], ...]
+"""What is read of a record, in the order of the reader's facts: the key under which a verdict is remembered."""
+
+
+class RawReader:
+    """Reads some facts of records: plain fields together, then what is worked out, then the officer's findings.
+
+    Attributes:
+        facts: In the order in which they are read.
+    """
+
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        wanted = list(facts)
+        direct = [fact for fact in wanted if fact.direct]
+        findings = [fact for fact in wanted if fact.name.startswith("findings.")]
+        derived = [fact for fact in wanted if fact not in direct and fact not in findings]
+        self.facts = (*direct, *derived, *findings)
+        # Two names at least, so that the getter always gives a tuple.
+        names = [fact.name for fact in direct]
+        self._direct = itemgetter(*names) if len(names) > 1 else lambda record: tuple(record[name] for name in names)
+        self._derived = [fact.read for fact in derived if fact.read is not None]
+        self._findings = [fact.name.removeprefix("findings.") for fact in findings]
+        self._no_findings = (None,) * len(findings)
+
+    def read(self, record: Record, now_ms: int) -> Raw:
+        """Return what a record says, at an instant in UTC milliseconds."""
+        stated = record["findings"]
+        return (
+            self._direct(record),
+            tuple([read(record, now_ms) for read in self._derived]),
+            tuple([stated.get(name) for name in self._findings]) if stated else self._no_findings,
+        )
 
 
 class Profile(NamedTuple):
@@ -59,7 +94,7 @@ class DisclosureFilter:
     rule_errors: dict[str, int] = field(default_factory=dict)
     _rules: tuple[Rule, ...] = field(init=False)
     _reads: tuple[Fact, ...] = field(init=False)
-    _getters: tuple[Any, ...] = field(init=False)
+    _reader: RawReader = field(init=False)
     _memo: dict[Hashable, Verdict] = field(init=False, default_factory=dict)
     _profiles: dict[Hashable, Profile] = field(init=False, default_factory=dict)
     _tests: tuple[Test, ...] = field(init=False)
@@ -70,7 +105,8 @@ class DisclosureFilter:
         # Dual criminality is looked up by the offence codes, so these are always read.
         asked |= {"offence.codes"}
         self._reads = tuple(fact for fact in FACTS.values() if fact.scope is Scope.INDICATOR and fact.name in asked)
-        self._getters = tuple(fact.read for fact in self._reads)
+        self._reader = RawReader(self._reads)
+        self._reads = self._reader.facts
         tests = (test for rule in self._rules for test in rule.when.tests())
         self._tests = tuple(dict.fromkeys(test for test in tests if FACTS[test.fact].scope is not Scope.INDICATOR))
 
@@ -95,7 +131,7 @@ class DisclosureFilter:
         Returns:
             What each considered State gets, obliged ones included. Alike items share one verdict.
         """
-        key = (tuple([read(record, now_ms) for read in self._getters]), audience)
+        key = (self._reader.read(record, now_ms), audience)
         decided = self._memo.get(key)
         if decided is None:
             decided = self._decide(key[0], audience)
@@ -110,7 +146,7 @@ class DisclosureFilter:
 
     def item_facts(self, record: Record, now_ms: int) -> dict[str, FactValue]:
         """Return the indicator facts that the pack asks for."""
-        return self._interpret([read(record, now_ms) for read in self._getters])
+        return self._interpret(self._reader.read(record, now_ms))
 
     def findings(self, item: Mapping[str, FactValue], recipient: Mapping[str, FactValue]) -> list[Finding]:
         """Return the rules that hold or cannot be decided for one recipient, in the order of their ids."""
@@ -141,10 +177,11 @@ class DisclosureFilter:
         except Exception:  # noqa: BLE001 examined, and counted, with the rule that it belongs to
             return facts["recipient.state"]
 
-    def _interpret(self, raw: Sequence[Hashable]) -> dict[str, FactValue]:
-        return {fact.name: fact.interpret(value) for fact, value in zip(self._reads, raw, strict=True)}
+    def _interpret(self, raw: Raw) -> dict[str, FactValue]:
+        values = (value for part in raw for value in part)
+        return {fact.name: fact.interpret(value) for fact, value in zip(self._reads, values, strict=True)}
 
-    def _decide(self, raw: Sequence[Hashable], audience: Audience) -> Verdict:
+    def _decide(self, raw: Raw, audience: Audience) -> Verdict:
         item = self._interpret(raw)
         # Rules that the item alone rules out are out for every recipient.
         candidates = [rule for rule in self._rules if not _excluded(rule, item)]

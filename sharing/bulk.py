@@ -1,0 +1,100 @@
+"""Many records decoded at once, by columns: pyruhvro (Rust) into Arrow, and from there into records.
+
+The result is that of `Codec.decode` on each, errors included; it is only faster (`docs/adr/0012`). Two things make
+that sure. Bytes that the columns do not give back exactly when they are encoded again (left-over bytes, other
+spellings of a number, text that is not UTF-8) are decoded one by one, by the reference path. And so is every record
+that is not framed with the current schema.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyruhvro
+
+from sharing.errors import DecodeError
+from sharing.wire import HEADER_LENGTH, RECORD_BYTES_MAX, Codec
+
+log = logging.getLogger(__name__)
+
+Decoded = dict[str, Any] | DecodeError
+
+ALONE_MAX = 16
+"""Below this many, columns cost more than they save; it is also where the search for a bad record ends."""
+
+
+class BulkDecoder:
+    """Decodes batches of one kind of record.
+
+    Args:
+        codec: Of the record.
+        text: The current schema, as it stands in its file.
+    """
+
+    def __init__(self, codec: Codec, text: str) -> None:
+        self._codec = codec
+        self._text = text
+        fields = json.loads(text)["fields"]
+        self._maps = tuple(field["name"] for field in fields if _is(field["type"], "map"))
+        self._times = tuple(field["name"] for field in fields if "timestamp-millis" in json.dumps(field["type"]))
+
+    def decode(self, values: Sequence[bytes | None]) -> list[Decoded]:
+        """Return for each value its record, or why it cannot be read."""
+        decoded: list[Decoded | None] = [None] * len(values)
+        header = self._codec.header
+        fast = [
+            index
+            for index, value in enumerate(values)
+            if value is not None and value.startswith(header) and len(value) <= RECORD_BYTES_MAX
+        ]
+        bodies = [value[HEADER_LENGTH:] for value in (values[index] for index in fast) if value is not None]
+        for index, record in zip(fast, self._decode_bodies(bodies), strict=True):
+            decoded[index] = record
+        return [
+            self._decode_alone(value) if record is None else record
+            for value, record in zip(values, decoded, strict=True)
+        ]
+
+    def _decode_bodies(self, bodies: Sequence[bytes]) -> list[dict[str, Any] | None]:
+        """Return the records in bodies, with None for those that are to be decoded alone."""
+        if len(bodies) < ALONE_MAX:
+            return [None] * len(bodies)
+        try:
+            columns = pyruhvro.deserialize_array(bodies, self._text)
+            again = pyruhvro.serialize_record_batch(columns, self._text, 1)[0]
+            if again.equals(pa.array(bodies, again.type)):
+                return self._records(columns)
+        except (ValueError, OverflowError, pa.ArrowException) as error:
+            # Which record it is, halving finds out; what is wrong with it, the reference path says.
+            log.debug("%s records are not read by columns: %s", len(bodies), type(error).__name__)
+        half = len(bodies) // 2
+        return self._decode_bodies(bodies[:half]) + self._decode_bodies(bodies[half:])
+
+    def _records(self, columns: pa.RecordBatch) -> list[dict[str, Any] | None]:
+        names = columns.schema.names
+        lists = [columns.column(name).to_pylist() for name in names]
+        for place, name in enumerate(names):
+            if name in self._maps:
+                lists[place] = [dict(pairs) for pairs in lists[place]]
+            elif name in self._times and columns.column(name).null_count < len(columns):
+                lists[place] = [_utc(time) for time in lists[place]]
+        return [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
+
+    def _decode_alone(self, value: bytes | None) -> Decoded:
+        try:
+            return self._codec.decode(value)
+        except DecodeError as error:
+            return error
+
+
+def _is(kind: Any, name: str) -> bool:
+    return isinstance(kind, dict) and kind.get("type") == name
+
+
+def _utc(time: dt.datetime | None) -> dt.datetime | None:
+    return None if time is None else time.replace(tzinfo=dt.UTC)
