@@ -12,21 +12,30 @@ of those that it did not confirm; publishing these again with the same ids is sa
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping
+from functools import partial
+from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
 import uuid_utils
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from sharing.broker.clients import client_properties, explain, make_producer, require_broker
+from sharing.broker.clients import ask_topics, client_properties, explain, make_producer, require_topics
 from sharing.errors import InfrastructureError, InputError, NotDeliveredError
 from sharing.model.countries import normalise_country
-from sharing.model.indicator import Indicator
+from sharing.model.indicator import Indicator, Source
 from sharing.topics import INDICATORS
 from sharing.wire import RECORD_BYTES_MAX, codec
 
 FLUSH_SECONDS_MAX = 30.0
+
+_AFTER_ERROR_SECONDS = 5.0
+"""How long an error on its way out of the block is held up to have the rest confirmed."""
+
+_SLACK_SECONDS = 2.0
+"""librdkafka looks once a second for what has been waiting too long."""
 
 
 def new_id() -> str:
@@ -35,18 +44,19 @@ def new_id() -> str:
 
 
 class Publisher:
-    """Publishes the indicators of one agency of one State: idempotent, strict, confirmed.
+    """Publishes the indicators of one agency of one State: idempotent, strict, confirmed. Not for several threads.
 
     Args:
         bootstrap: Kafka bootstrap servers.
         state: The State whose agency it is.
         agency: The agency's name.
-        properties: Further librdkafka properties, such as those of TLS.
+        properties: Further librdkafka properties, such as those of TLS; those that make it safe cannot be changed.
         timeout_s: How long the broker may take to confirm a record.
 
     Raises:
         InfrastructureError: No broker answers, or the State's topic is not there.
-        InputError: The State is unknown.
+        InputError: The State is unknown, or the agency's name is empty or too long.
+        SettingsError: A property is unknown or wrong.
     """
 
     def __init__(
@@ -59,26 +69,28 @@ class Publisher:
         timeout_s: float = FLUSH_SECONDS_MAX,
     ) -> None:
         self.state = normalise_country(state)
-        self.agency = agency
+        self.agency = _check_agency(self.state, agency)
         self._topic = INDICATORS.topic(self.state)
         self._timeout_s = timeout_s
         self._codec = codec("indicator")
-        self._waiting: dict[str, int] = {}
-        self._refused: dict[str, str] = {}
-        require_broker(bootstrap)
+        self._serials = count()
+        self._waiting: dict[int, str] = {}
+        self._reasons: dict[int, str] = {}
+        heard: deque[KafkaError] = deque(maxlen=10)
         self._producer = make_producer(
             client_properties(
                 bootstrap,
                 {
+                    "linger.ms": 5,
+                    "error_cb": heard.append,
+                    **(properties or {}),
                     "enable.idempotence": True,
                     "acks": "all",
-                    "linger.ms": 5,
-                    "delivery.timeout.ms": int(timeout_s * 1000),
-                    **(properties or {}),
+                    "delivery.timeout.ms": max(1, int(timeout_s * 1000)),
                 },
             )
         )
-        self._require_topic()
+        require_topics(ask_topics(self._producer, bootstrap, heard), [self._topic], self.state)
 
     def publish(self, indicator: Indicator | Mapping[str, Any]) -> str:
         """Publish one indicator; it is confirmed by `flush`, or on leaving the block.
@@ -96,12 +108,7 @@ class Publisher:
         item = indicator if isinstance(indicator, Indicator) else self._read(indicator)
         if item.source.state != self.state:
             raise InputError(f"source.state: this publisher speaks for {self.state} only", field="source.state")
-        data = self._codec.encode(item.to_wire())
-        if len(data) > RECORD_BYTES_MAX:
-            message = f"the indicator has {len(data)} bytes, more than {RECORD_BYTES_MAX}; shorten its texts or value"
-            raise InputError(message)
-        self._waiting[item.id] = self._waiting.get(item.id, 0) + 1
-        self._produce(item.id, data)
+        self._produce(item.id, self._encode(item))
         return item.id
 
     def flush(self) -> None:
@@ -110,17 +117,7 @@ class Publisher:
         Raises:
             NotDeliveredError: With the ids that the broker did not confirm.
         """
-        self._producer.flush(self._timeout_s)
-        missing = tuple(self._refused) + tuple(name for name in self._waiting if name not in self._refused)
-        reason = next(iter(self._refused.values()), "no confirmation in time")
-        self._refused.clear()
-        self._waiting.clear()
-        if missing:
-            message = (
-                f"{len(missing)} indicators are not confirmed by the broker ({reason}); "
-                "publish them again with the same ids when it is back"
-            )
-            raise NotDeliveredError(message, missing)
+        self._settle(self._timeout_s + _SLACK_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -128,10 +125,13 @@ class Publisher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
+        if error is None:
             self.flush()
-        else:
-            self._producer.flush(self._timeout_s)  # the error that is on its way says what went wrong
+            return
+        try:
+            self._settle(min(self._timeout_s, _AFTER_ERROR_SECONDS))
+        except NotDeliveredError as lost:  # the error that is on its way says what went wrong first
+            error.add_note(f"{lost}: {', '.join(lost.ids)}")
 
     def _read(self, data: Mapping[str, Any]) -> Indicator:
         source = data.get("source", {})
@@ -141,39 +141,55 @@ class Publisher:
             {"id": new_id(), **data, "source": {"state": self.state, "agency": self.agency, **source}}
         )
 
+    def _encode(self, item: Indicator) -> bytes:
+        data = self._codec.encode(item.to_wire())
+        if len(data) > RECORD_BYTES_MAX:
+            message = f"the indicator has {len(data)} bytes, more than {RECORD_BYTES_MAX}; shorten its texts or value"
+            raise InputError(message)
+        return data
+
     def _produce(self, identity: str, data: bytes) -> None:
+        serial = next(self._serials)
         deadline = time.monotonic() + self._timeout_s
         while True:
             try:
-                self._producer.produce(self._topic, data, identity.encode(), on_delivery=self._on_delivery)
+                self._producer.produce(
+                    self._topic, data, identity.encode(), on_delivery=partial(self._on_delivery, serial)
+                )
             except BufferError:
                 if time.monotonic() > deadline:
-                    raise InfrastructureError("the broker takes no more records; retry when it is back") from None
+                    raise InfrastructureError(
+                        "the broker takes no more records; publish this one again when it is back"
+                    ) from None
                 self._producer.poll(0.1)
             except KafkaException as error:
                 raise InfrastructureError(f"cannot publish: {explain(error)}") from None
             else:
+                self._waiting[serial] = identity
                 self._producer.poll(0)
                 return
 
-    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
-        identity = (message.key() or b"").decode()
-        if error is not None:
-            self._refused[identity] = explain(error)
-            return
-        left = self._waiting.get(identity, 1) - 1
-        if left:
-            self._waiting[identity] = left
-        else:
-            self._waiting.pop(identity, None)
+    def _settle(self, timeout_s: float) -> None:
+        """Wait for the confirmation of all that waits for one; what comes later counts for nothing."""
+        self._producer.flush(timeout_s)
+        missing = tuple(dict.fromkeys(self._waiting.values()))
+        reason = next(iter(self._reasons.values()), "no confirmation in time")
+        self._waiting.clear()
+        self._reasons.clear()
+        if missing:
+            what = "1 indicator is" if len(missing) == 1 else f"{len(missing)} indicators are"
+            message = f"{what} not confirmed by the broker ({reason}); publish again with the same ids when it is back"
+            raise NotDeliveredError(message, missing)
 
-    def _require_topic(self) -> None:
-        try:
-            topic = self._producer.list_topics(self._topic, timeout=self._timeout_s).topics[self._topic]
-        except KafkaException as error:
-            raise InfrastructureError(f"cannot look up {self._topic}: {explain(error)}") from None
-        if topic.error is not None:
-            raise InfrastructureError(
-                f"{self._topic}: {explain(topic.error)}; create it with "
-                f"`sharing topics apply --states {self.state}`, or ask for permission to write it"
-            )
+    def _on_delivery(self, serial: int, error: KafkaError | None, _: Message) -> None:
+        if error is None:
+            self._waiting.pop(serial, None)
+        elif serial in self._waiting:
+            self._reasons[serial] = explain(error)
+
+
+def _check_agency(state: str, agency: str) -> str:
+    try:
+        return Source(state=state, agency=agency).agency
+    except ValueError:
+        raise InputError("the agency must be a text of 1 to 512 characters", field="source.agency") from None

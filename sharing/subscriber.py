@@ -6,32 +6,40 @@ with Subscriber("broker:9092", state="DE") as subscriber:
         print(notice.from_state, notice.content["value"], notice.conditions)
 ```
 
-Only committed records are seen, each notice once; a notice counts as handled when the next one is asked for, and
-the position is committed then, so that a process that stopped resumes where it was. After a crash while a notice
-was being handled, that one comes again: its id is the same.
+Only committed records are seen; a notice that comes twice is handed out once. A notice counts as handled when the
+next one is asked for, and the position is committed then, so that a process that stopped resumes where it was. What
+was not handled to its end (an exception, a crash, a `break`) comes again: its id is the same.
 """
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Message
 
-from sharing.broker.clients import client_properties, explain, make_consumer, require_broker
+from sharing.broker.clients import look_up_topics, require_topics
+from sharing.broker.feed import Feed
 from sharing.errors import DecodeError, InfrastructureError
 from sharing.model.countries import normalise_country
 from sharing.model.notice import Notice
 from sharing.topics import NOTICES, URGENT
 from sharing.wire import codec
 
-POLL_SECONDS = 0.2
 REMEMBERED_IDS_MAX = 100_000
+SILENCE_SECONDS_MAX = 60.0
+"""With `stop_at_end`: how long nothing may be heard of the broker before the end."""
 
-_TRANSIENT = frozenset({KafkaError._PARTITION_EOF, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 librdkafka's own codes
+_POLL_SECONDS = 0.05
+_URGENT_SECONDS_MAX = 5.0
+"""How long ordinary notices wait until the urgent ones have been read to their end: a partition may be away."""
+
+_NOT_SEALED = "NONE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +53,22 @@ class Unreadable:
 
 
 class Subscriber:
-    """Receives the notices of one State, urgent ones first.
+    """Receives the notices of one State, urgent ones first. Not for several threads; `close` may come from another.
 
     Args:
         bootstrap: Kafka bootstrap servers.
         state: The receiving State.
-        group: Consumer group; subscribers of one group share the notices.
-        properties: Further librdkafka properties, such as those of TLS.
+        group: Consumer group, `exchange.<st>.subscriber` when not given; subscribers of one group share the notices.
+            Urgent notices have a group of their own, with `.urgent` at its end.
+        properties: Further librdkafka properties, such as those of TLS; those that make it safe cannot be changed.
         on_unreadable: Told of a record that is no notice for this State. When None, such a record ends the
-            iteration with a DecodeError, and nothing after it on its partition is committed.
+            iteration with a DecodeError, and nothing from it on is committed on its partition.
         stop_at_end: End when everything that was there has been read, instead of waiting for more.
 
     Raises:
-        InfrastructureError: No broker answers, or reading is not permitted.
+        InfrastructureError: No broker answers, or the State's topics are not there.
         InputError: The State is unknown.
+        SettingsError: A property is unknown or wrong.
     """
 
     def __init__(
@@ -75,54 +85,52 @@ class Subscriber:
         self._on_unreadable = on_unreadable
         self._stop_at_end = stop_at_end
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self._ended: set[tuple[str, int]] = set()
-        self._assigned: set[tuple[str, int]] | None = None
+        self._pending: tuple[Feed, Message] | None = None
+        self._busy = False
         self._closed = False
-        require_broker(bootstrap)
-        self._consumer = make_consumer(
-            client_properties(
-                bootstrap,
-                {
-                    "group.id": group or f"exchange.{self.state.lower()}.subscriber",
-                    "enable.partition.eof": True,
-                    "fetch.wait.max.ms": 10,
-                    **(properties or {}),
-                },
-            )
-        )
-        self._topics = [URGENT.topic(self.state), NOTICES.topic(self.state)]
-        self._require_topics()
-        self._consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke)
+        urgent, ordinary = URGENT.topic(self.state), NOTICES.topic(self.state)
+        require_topics(look_up_topics(bootstrap, properties), [urgent, ordinary], self.state)
+        own = group or f"exchange.{self.state.lower()}.subscriber"
+        self._urgent = Feed(bootstrap, urgent, f"{own}.urgent", properties)
+        self._ordinary = Feed(bootstrap, ordinary, own, properties)
 
     def __iter__(self) -> Iterator[Notice]:
         """Yield notices; each is committed when the next is asked for, or when the iteration ends.
 
         Raises:
             DecodeError: A record is no notice for this State, and `on_unreadable` was not given.
-            InfrastructureError: The broker refuses.
+            InfrastructureError: The broker refuses, or, with `stop_at_end`, is silent for a minute.
         """
+        self._take_back()
         while not self._closed:
-            message = self._consumer.poll(POLL_SECONDS)
-            if message is not None and message.error() is not None:
-                self._heed(message)
-            elif message is not None:
-                notice = self._open(message)
-                if notice is not None and self._is_new(notice):
-                    yield notice
-                self._commit(message)
-            if self._stop_at_end and self._at_end():
+            with self._occupied():
+                notice = self._next()
+            if notice is not None and not self._closed:
+                yield notice
+                self._remember(notice)
+            if self._closed:
                 return
+            with self._occupied():
+                if not self._commit() and self._stop_at_end and self._is_at_end():
+                    return
 
     def run(self, handler: Callable[[Notice], None]) -> None:
-        """Call a handler for each notice, until `close` is called or, with `stop_at_end`, all is read."""
+        """Call a handler for each notice, until `close` is called or, with `stop_at_end`, all is read.
+
+        A notice is committed when its handler has returned, also when the handler called `close`.
+        """
         for notice in self:
-            handler(notice)
+            with self._occupied():
+                handler(notice)
+                self._remember(notice)
+                self._commit()
 
     def close(self) -> None:
-        """Leave the group. What was not committed comes again."""
-        if not self._closed:
-            self._closed = True
-            self._consumer.close()
+        """Leave the group. What was not committed comes again. Closing twice is harmless."""
+        self._closed = True
+        if not self._busy:
+            self._urgent.close()
+            self._ordinary.close()
 
     def __enter__(self) -> Self:
         return self
@@ -132,65 +140,91 @@ class Subscriber:
     ) -> None:
         self.close()
 
-    def _open(self, message: Message) -> Notice | None:
+    @contextmanager
+    def _occupied(self) -> Iterator[None]:
+        """Put a `close` that comes meanwhile, from the handler or another thread, off to the end."""
+        self._busy = True
         try:
-            envelope = codec("notice").decode(message.value())
-            content = codec("notice_content").decode(envelope["content"])
-            notice = Notice.from_wire(envelope, content)
-            if notice.to_state != self.state:
-                raise DecodeError(f"the notice is addressed to {notice.to_state}", cause="WRONG_STATE")
-        except (DecodeError, ValueError, TypeError) as error:
-            reason = str(error) if isinstance(error, DecodeError) else f"not a notice ({type(error).__name__})"
-            unreadable = Unreadable(message.topic() or "", message.partition() or 0, message.offset() or 0, reason)
-            if self._on_unreadable is None:
-                where = f"{unreadable.topic}/{unreadable.partition}@{unreadable.offset}"
-                raise DecodeError(f"{where}: {reason}", cause="UNREADABLE") from None
-            self._on_unreadable(unreadable)
-            return None
-        return notice
+            yield
+        finally:
+            self._busy = False
+            if self._closed:
+                self.close()
 
-    def _is_new(self, notice: Notice) -> bool:
-        if notice.id in self._seen:
+    def _next(self) -> Notice | None:
+        """Return the next notice, if one comes soon. What was polled is pending until it is committed."""
+        feed = self._urgent
+        message = feed.poll(0 if feed.at_end() else _POLL_SECONDS)
+        if message is None and (feed.at_end() or time.monotonic() > feed.heard + _URGENT_SECONDS_MAX):
+            feed = self._ordinary
+            message = feed.poll(_POLL_SECONDS)
+        if message is None:
+            return None
+        self._pending = feed, message
+        notice = self._open(message)
+        return None if notice is None or notice.id in self._seen else notice
+
+    def _take_back(self) -> None:
+        """Have again what an iteration before this one left unhandled."""
+        if self._pending is not None:
+            feed, message = self._pending
+            self._pending = None
+            feed.take_back(message)
+
+    def _commit(self) -> bool:
+        """Commit what is pending; return whether anything was."""
+        if self._pending is None:
             return False
+        feed, message = self._pending
+        feed.commit(message)
+        self._pending = None
+        return True
+
+    def _is_at_end(self) -> bool:
+        if self._urgent.at_end() and self._ordinary.at_end():
+            return True
+        if time.monotonic() > max(self._urgent.heard, self._ordinary.heard) + SILENCE_SECONDS_MAX:
+            raise InfrastructureError(
+                f"the notices of {self.state} could not be read to their end: nothing came from the broker for "
+                f"{SILENCE_SECONDS_MAX:g} s; what was handled is committed, go on when it is back"
+            )
+        return False
+
+    def _remember(self, notice: Notice) -> None:
         self._seen[notice.id] = None
         if len(self._seen) > REMEMBERED_IDS_MAX:
             self._seen.popitem(last=False)
-        return True
 
-    def _commit(self, message: Message) -> None:
+    def _open(self, message: Message) -> Notice | None:
         try:
-            self._consumer.commit(message=message, asynchronous=False)
-        except KafkaException as error:
-            raise InfrastructureError(
-                f"the position cannot be committed ({explain(error)}); the last notice will come again"
-            ) from None
+            return read_notice(message.value(), self.state)
+        except DecodeError as error:
+            place = Unreadable(message.topic() or "", message.partition() or 0, message.offset() or 0, str(error))
+            if self._on_unreadable is None:
+                where = f"{place.topic}/{place.partition}@{place.offset}"
+                raise DecodeError(f"{where}: {place.reason}", cause=error.cause) from None
+            self._on_unreadable(place)
+            return None
 
-    def _heed(self, message: Message) -> None:
-        error = message.error()
-        if error is None:
-            return
-        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
-            self._ended.add((message.topic() or "", message.partition() or 0))
-        elif error.code() not in _TRANSIENT and not error.retriable():
-            raise InfrastructureError(f"cannot read the notices of {self.state}: {explain(error)}")
 
-    def _at_end(self) -> bool:
-        return self._assigned is not None and self._assigned <= self._ended
+def read_notice(data: bytes | None, state: str) -> Notice:
+    """Return the notice in a record.
 
-    def _on_assign(self, _: Any, partitions: list[TopicPartition]) -> None:
-        self._assigned = {(partition.topic, partition.partition) for partition in partitions}
-        self._ended.clear()
+    Args:
+        data: The record's bytes.
+        state: To whom it must be addressed.
 
-    def _on_revoke(self, _: Any, __: list[TopicPartition]) -> None:
-        self._assigned = None
-
-    def _require_topics(self) -> None:
-        try:
-            known = self._consumer.list_topics(timeout=10).topics
-        except KafkaException as error:
-            raise InfrastructureError(f"cannot look up topics: {explain(error)}") from None
-        for topic in self._topics:
-            if topic not in known:
-                raise InfrastructureError(
-                    f"{topic} does not exist; create it with `sharing topics apply --states {self.state}`"
-                )
+    Raises:
+        DecodeError: It is no notice, is sealed, or is addressed to another State.
+    """
+    envelope = codec("notice").decode(data)
+    if envelope["to_state"] != state:
+        raise DecodeError(f"the notice is addressed to {envelope['to_state']}, not to {state}", cause="WRONG_STATE")
+    if envelope["seal"]["suite"] != _NOT_SEALED:
+        message = f"the content is sealed with {envelope['seal']['suite']}, which this version cannot open; update it"
+        raise DecodeError(message, cause="SEALED")
+    content = codec("notice_content").decode(envelope["content"])
+    try:
+        return Notice.from_wire(envelope, content)
+    except (ValueError, TypeError) as error:
+        raise DecodeError(f"not a notice of this version ({type(error).__name__})", cause="UNREADABLE") from None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported without saying so
@@ -14,11 +16,15 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
     ResourceType,
 )
 
-from sharing.broker.clients import explain, make_admin
+from sharing.broker.clients import error_code, explain, look_up_topics, make_admin
 from sharing.errors import InfrastructureError
 from sharing.topics import Topic
 
-ADMIN_SECONDS_MAX = 30.0
+ADMIN_SECONDS_MAX = 15.0
+
+_POLL_SECONDS = 0.05
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +36,17 @@ class Change:
     detail: str = ""
 
 
-def inspect_topics(bootstrap: str, wanted: Mapping[str, Topic]) -> list[Change]:
+def inspect_topics(
+    bootstrap: str, wanted: Mapping[str, Topic], properties: Mapping[str, Any] | None = None
+) -> list[Change]:
     """Return what is `missing`, what `differs`, and what is the `same`; change nothing.
 
     Raises:
-        InfrastructureError: The cluster refuses.
+        InfrastructureError: The cluster does not answer, or refuses.
     """
-    admin = make_admin(bootstrap)
-    try:
-        present = admin.list_topics(timeout=ADMIN_SECONDS_MAX).topics
-    except KafkaException as error:
-        raise InfrastructureError(f"cannot look up topics: {explain(error)}") from None
+    present = look_up_topics(bootstrap, properties)
     there = {name: topic for name, topic in wanted.items() if name in present}
-    differences = _differences(admin, there, {name: len(present[name].partitions) for name in there})
+    differences = _differences(make_admin(bootstrap, properties), there, present)
     changes = []
     for name in wanted:
         kind = "missing" if name not in there else "differs" if name in differences else "same"
@@ -50,21 +54,23 @@ def inspect_topics(bootstrap: str, wanted: Mapping[str, Topic]) -> list[Change]:
     return changes
 
 
-def apply_topics(bootstrap: str, wanted: Mapping[str, Topic], replication: int) -> list[Change]:
-    """Make what is missing (then `created`), and compare the rest.
+def apply_topics(
+    bootstrap: str, wanted: Mapping[str, Topic], replication: int, properties: Mapping[str, Any] | None = None
+) -> list[Change]:
+    """Make what is missing (then `created`), and compare the rest. What was made can be used when this returns.
 
     Raises:
-        InfrastructureError: The cluster refuses.
+        InfrastructureError: The cluster does not answer, or refuses.
     """
-    changes = inspect_topics(bootstrap, wanted)
+    changes = inspect_topics(bootstrap, wanted, properties)
     missing = [wanted[change.topic] for change in changes if change.kind == "missing"]
-    _create(make_admin(bootstrap), missing, replication)
+    if missing:
+        _create(make_admin(bootstrap, properties), missing, replication)
+        _await_topics(bootstrap, {topic.name for topic in missing}, properties)
     return [Change(change.topic, "created") if change.kind == "missing" else change for change in changes]
 
 
 def _create(admin: AdminClient, missing: list[Topic], replication: int) -> None:
-    if not missing:
-        return
     new = [
         NewTopic(
             topic.name,
@@ -74,13 +80,29 @@ def _create(admin: AdminClient, missing: list[Topic], replication: int) -> None:
         )
         for topic in missing
     ]
-    futures: Mapping[str, Future[None]] = admin.create_topics(new, operation_timeout=ADMIN_SECONDS_MAX)
+    futures: Mapping[str, Future[None]] = admin.create_topics(
+        new, operation_timeout=ADMIN_SECONDS_MAX, request_timeout=ADMIN_SECONDS_MAX
+    )
+    refused: dict[str, KafkaException] = {}
     for name, future in futures.items():
         try:
-            future.result()
+            _wait(future, f"cannot create {name}")
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was quicker
-                raise InfrastructureError(f"cannot create {name}: {explain(error)}") from None
+            if error_code(error) != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was quicker
+                refused[name] = error
+    if refused:
+        name, reason = next(iter(refused.items()))
+        others = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
+        raise InfrastructureError(f"cannot create {name}{others}: {explain(reason)}{_hint(reason)}")
+
+
+def _await_topics(bootstrap: str, names: set[str], properties: Mapping[str, Any] | None) -> None:
+    # A controller confirms a topic a moment before each broker knows it.
+    deadline = time.monotonic() + ADMIN_SECONDS_MAX
+    while not names <= look_up_topics(bootstrap, properties).keys():
+        if time.monotonic() > deadline:
+            raise InfrastructureError(f"the topics were created, but {bootstrap} does not show them yet; try again")
+        time.sleep(_POLL_SECONDS)
 
 
 def _differences(admin: AdminClient, there: Mapping[str, Topic], partitions: Mapping[str, int]) -> dict[str, str]:
@@ -88,20 +110,39 @@ def _differences(admin: AdminClient, there: Mapping[str, Topic], partitions: Map
     if not there:
         return found
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in there]
-    configs = {resource.name: future for resource, future in admin.describe_configs(resources).items()}
+    described = admin.describe_configs(resources, request_timeout=ADMIN_SECONDS_MAX)
+    configs: Mapping[str, Future[Any]] = {resource.name: future for resource, future in described.items()}
     for name, topic in there.items():
+        what = f"cannot read the configuration of {name}"
+        try:
+            actual = _wait(configs[name], what)
+        except KafkaException as error:
+            raise InfrastructureError(f"{what}: {explain(error)}{_hint(error)}") from None
         details = []
         if partitions[name] != topic.partitions:
             details.append(
                 f"has {partitions[name]} partitions, the table says {topic.partitions} (never changed by itself)"
             )
-        try:
-            actual = configs[name].result(ADMIN_SECONDS_MAX)
-        except KafkaException as error:
-            raise InfrastructureError(f"cannot read the configuration of {name}: {explain(error)}") from None
         for key, value in topic.kind.config().items():
             if key in actual and actual[key].value != value:
                 details.append(f"{key} is {actual[key].value}, the table says {value}")
         if details:
             found[name] = "; ".join(details)
     return found
+
+
+def _wait(future: Future[Result], what: str) -> Result:
+    try:
+        return future.result(2 * ADMIN_SECONDS_MAX)
+    except TimeoutError:
+        raise InfrastructureError(f"{what}: the broker does not answer") from None
+
+
+def _hint(error: KafkaException) -> str:
+    match error_code(error):
+        case KafkaError.INVALID_REPLICATION_FACTOR:
+            return "; set SHARING_REPLICATION to at most the number of brokers"
+        case KafkaError._TIMED_OUT:  # noqa: SLF001 librdkafka's own code
+            return "; the cluster has no controller at the moment (the embedded broker never has one)"
+        case _:
+            return ""

@@ -1,0 +1,163 @@
+"""One topic as one consumer group reads it, committed record by record, for as long as broker and group need.
+
+A restart of the broker, a rebalance, or a handler that took so long that the group gave its partitions to others are
+no errors here: the feed goes on, and what was not committed comes again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+
+from sharing.broker.clients import client_properties, error_code, explain, make_consumer
+from sharing.errors import InfrastructureError
+
+log = logging.getLogger(__name__)
+
+COMMIT_SECONDS_MAX = 120.0
+"""How long a broker that is away is waited for before a position counts as not committed."""
+
+_RETRY_SECONDS = 0.2
+
+# The group gave the partition to someone, perhaps to this feed again: the record comes again there.
+_LOST: Final = frozenset(
+    {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS}
+)
+# What does not mend itself. All else (connections, coordinators, names, a slow handler) librdkafka mends.
+_REFUSED: Final = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.INVALID_GROUP_ID,
+        KafkaError.INCONSISTENT_GROUP_PROTOCOL,
+        KafkaError.OFFSET_METADATA_TOO_LARGE,
+        KafkaError._AUTHENTICATION,  # noqa: SLF001 librdkafka's own code
+        KafkaError._FATAL,  # noqa: SLF001 librdkafka's own code
+    }
+)
+
+
+class Feed:
+    """Reads a topic as a member of a group.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        topic: Its name.
+        group: Consumer group.
+        properties: Further librdkafka properties; those that make it safe cannot be changed.
+
+    Attributes:
+        heard: When the broker last gave a record, an end or an assignment (monotonic seconds).
+
+    Raises:
+        SettingsError: A property is unknown or wrong.
+    """
+
+    def __init__(self, bootstrap: str, topic: str, group: str, properties: Mapping[str, Any] | None = None) -> None:
+        self.topic = topic
+        self.heard = time.monotonic()
+        self._group = group
+        self._assigned: set[int] = set()
+        self._ended: set[int] = set()
+        self._joined = False
+        self._closed = False
+        self._consumer = make_consumer(
+            client_properties(
+                bootstrap,
+                {
+                    "session.timeout.ms": 10_000,  # a process that was killed holds its partitions no longer
+                    "fetch.wait.max.ms": 10,
+                    **(properties or {}),
+                    "group.id": group,
+                    "isolation.level": "read_committed",
+                    "enable.auto.commit": False,
+                    "enable.partition.eof": True,
+                },
+            )
+        )
+        self._consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
+
+    def poll(self, timeout_s: float) -> Message | None:
+        """Return the next record, or None when none comes in time.
+
+        Raises:
+            InfrastructureError: The broker refuses.
+        """
+        message = self._consumer.poll(timeout_s)
+        if message is None:
+            return None
+        error = message.error()
+        if error is None:
+            self.heard = time.monotonic()
+            return message
+        self._heed(error, message.partition() or 0)
+        return None
+
+    def at_end(self) -> bool:
+        """Return whether all that was there when it was last read has been given out."""
+        return self._joined and self._assigned <= self._ended
+
+    def take_back(self, message: Message) -> None:
+        """Give this record out again next, unless the group has given its partition away."""
+        partition, offset = message.partition() or 0, message.offset() or 0
+        if partition in self._assigned:
+            self._ended.discard(partition)
+            self._consumer.seek(TopicPartition(self.topic, partition, offset))
+
+    def commit(self, message: Message) -> None:
+        """Commit that all up to this record was handled, waiting for a broker that is away.
+
+        Raises:
+            InfrastructureError: The broker refuses, or stays away for too long.
+        """
+        position = TopicPartition(self.topic, message.partition() or 0, (message.offset() or 0) + 1)
+        deadline = time.monotonic() + COMMIT_SECONDS_MAX
+        while (error := self._try_commit(position)) is not None:
+            if error.code() in _LOST:
+                log.info("%s: the group moved on before offset %s was committed", self.topic, position.offset)
+                return
+            if error.fatal() or error.code() in _REFUSED or time.monotonic() > deadline:
+                raise InfrastructureError(
+                    f"the position of group {self._group} in {self.topic} cannot be committed ({explain(error)}); "
+                    "the last notice will come again"
+                )
+            time.sleep(_RETRY_SECONDS)
+
+    def close(self) -> None:
+        """Leave the group. What was not committed comes again. Closing twice is harmless."""
+        if not self._closed:
+            self._closed = True
+            self._consumer.close()
+
+    def _try_commit(self, position: TopicPartition) -> KafkaError | None:
+        try:
+            committed = self._consumer.commit(offsets=[position], asynchronous=False)
+        except KafkaException as error:
+            return error.args[0] if error_code(error) is not None else KafkaError(KafkaError._FAIL, str(error))  # noqa: SLF001
+        return next((part.error for part in committed or () if part.error is not None), None)
+
+    def _heed(self, error: KafkaError, partition: int) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
+            self._ended.add(partition)
+            self.heard = time.monotonic()
+        elif error.fatal() or error.code() in _REFUSED:
+            raise InfrastructureError(f"group {self._group} cannot read {self.topic}: {explain(error)}")
+        else:
+            log.warning("%s: %s", self.topic, explain(error))
+
+    def _on_assign(self, _: Any, partitions: list[TopicPartition]) -> None:
+        added = {part.partition for part in partitions}
+        self._assigned |= added
+        self._ended -= added
+        self._joined = True
+        self.heard = time.monotonic()
+
+    def _on_revoke(self, _: Any, partitions: list[TopicPartition]) -> None:
+        self._assigned -= {part.partition for part in partitions}
+        self._joined = False

@@ -1,0 +1,1 @@
+"""Tests of the bus: publishing, subscribing, the directory, the topics."""
