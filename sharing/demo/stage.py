@@ -86,6 +86,7 @@ class Stage:
         for entry in self.entries:
             announce(self.bootstrap, entry)
         self._tell(f"starting the gates of {', '.join(self.states)}")
+        self._stack.callback(self._stop_gates)
         for state in self.states:
             self._start_gate(state, folder)
 
@@ -101,13 +102,13 @@ class Stage:
                 [sys.executable, "-m", "processors"], env=environment, stdout=stream, stderr=subprocess.STDOUT
             )
         self._gates[state] = gate
-        self._stack.callback(_stop, gate)
 
-
-def _stop(gate: subprocess.Popen[bytes]) -> None:
-    gate.terminate()
-    try:
-        gate.wait(STOP_SECONDS_MAX)
-    except subprocess.TimeoutExpired:
-        gate.kill()
-        gate.wait()
+    def _stop_gates(self) -> None:
+        for gate in self._gates.values():
+            gate.terminate()
+        for gate in self._gates.values():
+            try:
+                gate.wait(STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                gate.kill()
+                gate.wait()
