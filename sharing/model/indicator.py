@@ -29,7 +29,7 @@ from sharing.errors import InputError
 from sharing.model.countries import normalise_country
 from sharing.model.findings import FINDINGS
 from sharing.model.names import one_of
-from sharing.model.record import LIST_MAX, NEXUS_MAX, SHORT_TEXT_MAX, TEXT_MAX
+from sharing.model.record import LIST_MAX, NEXUS_MAX, SHORT_TEXT_MAX, TEXT_MAX, VERSION_MAX
 from sharing.model.validation import FieldError, input_error, nearest
 from sharing.model.values import VALUE_TYPES, normalise
 from sharing.model.vocabulary import (
@@ -179,7 +179,7 @@ class Indicator(Part):
     """One observable and its facts. All times are UTC, to the millisecond."""
 
     id: Annotated[str, AfterValidator(_uuid)]
-    version: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1
+    version: Annotated[int, Field(ge=1, le=VERSION_MAX)] = 1
     action: Annotated[Action, one_of(Action)] = Action.PUBLISH
     reason: ShortText | None = None
     type: Annotated[ShortText, AfterValidator(_known_type)]

@@ -30,6 +30,9 @@ TEXT_MAX = 8_192
 LIST_MAX = 64
 """Longest list of codes, marks or tags: the work on an item grows with the product of some of them."""
 
+VERSION_MAX = 2**31 - 1
+"""Avro's int; fastavro reads more."""
+
 NEXUS_MAX = 300
 """More States than there are."""
 
@@ -101,8 +104,8 @@ def _check_marks(record: Record) -> None:
 
 
 def _check_version(record: Record) -> None:
-    if record["version"] < 1:
-        raise InputError("version: must be 1 or more", field="version")
+    if not 1 <= record["version"] <= VERSION_MAX:
+        raise InputError(f"version: must be 1 to {VERSION_MAX}", field="version")
     if record["action"] != "PUBLISH" and record["version"] == 1:
         raise InputError("version: a supersede or withdraw raises it above 1", field="version")
     if record["action"] == "WITHDRAW" and not record["reason"]:

@@ -109,7 +109,7 @@ def spoilt_records(draw: st.DrawFn) -> dict[str, Any]:
                 except (IndexError, KeyError):
                     continue
             case 2:
-                record["version"] = draw(_NUMBERS)
+                record["version"] = draw(_NUMBERS | st.just(2**31))
                 record["action"] = draw(st.sampled_from(["PUBLISH", "SUPERSEDE", "WITHDRAW"]))
                 record["reason"] = draw(st.none() | _TEXTS)
             case 3:
@@ -150,7 +150,7 @@ def spoilt_records(draw: st.DrawFn) -> dict[str, Any]:
 @SETTINGS
 @given(spoilt_records())
 def test_the_gate_refuses_exactly_what_the_model_refuses(record: dict[str, Any]) -> None:
-    assert CODEC.decode(CODEC.encode(record)) is not None  # the schema has nothing against it
+    CODEC.encode(record)  # the schema has nothing against it
     error = refusal(record)
     assert (error is None) is accepted_by_the_model(record), error
     if error is not None:
@@ -189,7 +189,8 @@ def test_a_value_is_held_to_its_shape(type_name: str, data: st.DataObject) -> No
         (("id",), MARKER, "id", "must be a UUID in lower case"),
         (("type",), "ipv4-adr", "type", "did you mean 'ipv4-addr'?"),
         (("value",), "198.51.100.007", "value", "not in the normal form of type ipv4-addr"),
-        (("version",), 0, "version", "must be 1 or more"),
+        (("version",), 0, "version", "must be 1 to 2147483647"),
+        (("version",), 2**31, "version", "must be 1 to 2147483647"),
         (("version",), 1, "version", "raises it above 1"),
         (("offence", "codes"), ["LAUNDRING"], "offence.codes", "did you mean 'LAUNDERING'?"),
         (("offence", "modifiers"), ["LEGAL_PERSN"], "offence.modifiers", "did you mean 'LEGAL_PERSON'?"),
