@@ -120,6 +120,7 @@ class Gate:
         sitting = self._sitting
         if sitting is None or not sitting.serves(directory, now_ms):
             sitting = self._sitting = Sitting.open(self.pack, self._treaties, directory, now_ms, self._locate)
+        sitting.tidy()
         return sitting
 
     def _admit(self, message: Record, record: Decoded) -> dict[str, Any]:

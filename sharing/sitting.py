@@ -22,6 +22,10 @@ from sharing.relevance.interests import InterestIndex
 from sharing.relevance.nexus import GeoLookup, no_lookup
 
 
+KEPT_ENTRIES_MAX = 50_000
+"""What a writer may keep; more means that hardly an item is like another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sitting:
     """Law, relevance and what was written under them.
@@ -42,7 +46,9 @@ class Sitting:
     kept: dict[Hashable, bytes] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, pack: Pack, treaties: TreatyTable, directory: Directory, now_ms: int, locate: GeoLookup = no_lookup) -> Sitting:
+    def open(
+        cls, pack: Pack, treaties: TreatyTable, directory: Directory, now_ms: int, locate: GeoLookup = no_lookup
+    ) -> Sitting:
         """Begin a sitting at an instant in UTC milliseconds."""
         day = utc_day(now_ms)
         midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC)
@@ -58,6 +64,11 @@ class Sitting:
             law=DisclosureFilter(pack, treaties, day, directory.authorities(now_ms)),
             finder=AudienceFinder(InterestIndex.build(directory.interests(now_ms)), locate),
         )
+
+    def tidy(self) -> None:
+        """Let go of what was kept when it has grown too much; it is made again where it is needed."""
+        if len(self.kept) > KEPT_ENTRIES_MAX:
+            self.kept.clear()
 
     def decide(self, record: Record, now_ms: int) -> Verdict:
         """Return what the law says of an indicator's record at an instant that the sitting serves."""

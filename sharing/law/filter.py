@@ -23,8 +23,8 @@ from sharing.model.audience import Audience
 from sharing.model.decision import Reason, RecipientDecision, Verdict
 from sharing.model.vocabulary import Effect, RelevanceKind
 
-MEMO_ENTRIES_MAX = 200_000
-"""A bound against a flood of distinct items; the memo is then begun anew."""
+MEMO_ENTRIES_MAX = 20_000
+"""A bound against a flood of items of which none is like another: some 50 MB. The memo is then begun anew."""
 
 
 Raw = tuple[tuple[Hashable, ...], ...]

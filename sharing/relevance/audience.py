@@ -16,7 +16,7 @@ from sharing.relevance.nexus import Evidence, GeoLookup, derive_nexus, no_lookup
 
 Record = Mapping[str, Any]
 
-MEMO_ENTRIES_MAX = 200_000
+MEMO_ENTRIES_MAX = 20_000
 
 
 class AudienceFinder:
