@@ -42,5 +42,69 @@ FINDINGS = MappingProxyType(
             "(DE IRG §§ 8, 73; NL Uitleveringswet art. 8)."
         ),
         "customs_infringement": "It concerns a breach of customs law in the other State (Naples II art. 17).",
+        "mistreatment_substantial_risk": (
+            "Sharing would bring a substantial risk of mistreatment of a person (CA Avoiding Complicity in "
+            "Mistreatment by Foreign Entities Act)."
+        ),
+        "mistreatment_risk_mitigable": "That risk can be mitigated, and measures are taken (CA, the same Act).",
+        "consistent_use": "The use is consistent with what it was obtained for (CA Privacy Act s. 8(2)(a)).",
+        "public_interest_outweighs": "The public interest clearly outweighs privacy (CA Privacy Act s. 8(2)(m)).",
+        "suspicion_of_relevance": (
+            "Reasonable grounds to suspect that it is relevant to a case of laundering, financing of terrorism or "
+            "evasion of sanctions (CA PCMLTFA s. 56.1)."
+        ),
+        "designated_information": "It is designated information (CA PCMLTFA s. 56.1(5)).",
+        "interests_of_justice": (
+            "Passing on the intercepted communication is in the interests of justice (CA Criminal Code s. 193(2)(e))."
+        ),
+        "prospective_telecom_data": (
+            "The telecommunications data came into being while the authorisation was in force (AU TIA s. 180B)."
+        ),
+        "foreign_telecom_authorisation": (
+            "An authorised AFP officer has authorised this disclosure to another State (AU TIA ss 180A-180C)."
+        ),
+        "disclosure_necessary": "It is reasonably necessary for enforcing criminal law (AU TIA s. 180B; APP 6.2(e)).",
+        "disclosure_appropriate": "It is appropriate in all the circumstances (AU TIA s. 180B).",
+        "privacy_interference_justified": "The loss of privacy is justifiable and proportionate (AU TIA s. 180F).",
+        "arrested_or_charged": (
+            "Someone is arrested, detained, charged or convicted for the offence (AU guideline on the death penalty)."
+        ),
+        "eaw_category": (
+            "The offence falls into a category of the European Arrest Warrant list (FR CPP arts 695-9-38, 695-23)."
+        ),
+        "facts_suggest_use": "Facts suggest that it would be of use to the other State (FR CPP art. 695-9-38).",
+        "judicial_authorisation_needed": (
+            "At home a magistrate must authorise access to it or its passing to police (FR CPP art. 695-9-40)."
+        ),
+        "live_case_file": "It is part of the file of criminal proceedings under way (FR CPP arts 11, 695-9-40).",
+        "person_safety_harm": (
+            "Sharing would endanger a person's safety (Directive (EU) 2023/977 arts 6-7; FR CPP art. 695-9-41)."
+        ),
+        "law_enforcement_necessity": "The transfer is necessary for a law enforcement purpose (GB DPA 2018 s. 73(2)).",
+        "special_circumstances": "Special circumstances make the transfer necessary (GB DPA 2018 s. 76(1)).",
+        "disclosure_proportionate": "The disclosure is proportionate to what it serves (GB ATCSA 2001 s. 17(5)).",
+        "overseas_disclosure_barred": (
+            "A direction of the Secretary of State bars disclosure for those proceedings (GB ATCSA 2001 s. 18)."
+        ),
+        "interception_safeguards": (
+            "The issuing authority finds that safeguards like those at home will apply there (GB IPA 2016 s. 54(2)(a))."
+        ),
+        "interception_evidence_barred": (
+            "The issuing authority finds that use in proceedings there is prevented (GB IPA 2016 s. 54(2)(b))."
+        ),
+        "capital_strict_necessity": (
+            "It is on record that the transfer is strictly necessary although a death sentence may follow "
+            "(GB DPA 2018 ss. 73, 76; Elgizouli)."
+        ),
+        "official_duties": (
+            "Disclosure fits the proper performance of the duties of who gives or who gets it (US 18 USC 2517(7))."
+        ),
+        "hostile_threat": (
+            "The contents reveal a threat of attack, sabotage, terrorism or hostile spying (US 18 USC 2517(8))."
+        ),
+        "foreign_law_violation": (
+            "The matter may disclose a violation of the recipient's criminal law (US Fed. R. Crim. P. 6(e)(3)(E)(iv))."
+        ),
+        "routine_use": "A published routine use covers the disclosure (US 5 USC 552a(b)(3)).",
     }
 )
