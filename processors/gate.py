@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from processors.batch import Output, Record
@@ -21,7 +21,7 @@ from sharing.law.pack import Pack
 from sharing.law.treaties import TreatyTable
 from sharing.model.decision import Verdict
 from sharing.model.directory import Directory
-from sharing.model.record import check_record
+from sharing.model.record import check_record, known_id
 from sharing.model.vocabulary import Outcome
 from sharing.relevance.nexus import GeoLookup, no_lookup
 from sharing.sitting import Sitting
@@ -107,7 +107,7 @@ class Gate:
                 outputs = writer.write(message, record, verdict)
                 _refuse_oversized(outputs)
             except Exception as error:  # noqa: BLE001 one bad record never stops or opens the gate
-                refusal = _refusal(error)
+                refusal = replace(_refusal(error), indicator_id=known_id(decoded))
                 processed.quarantined[refusal.cause] += 1
                 processed.outputs.append(writer.quarantine(message, refusal))
             else:

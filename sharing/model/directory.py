@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import prod
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -50,6 +51,25 @@ class Interest(Part):
     modus_operandi: Annotated[tuple[ShortText, ...], Lax] = ()
     urgency: Annotated[tuple[Annotated[Urgency, one_of(Urgency)], ...], Lax] = ()
 
+    @property
+    def combinations(self) -> int:
+        """How many combinations of values meet it, one of each list that is not empty."""
+        lists = (self.offences, self.types, self.nexus, self.modus_operandi, self.urgency)
+        return prod(len(values) for values in lists if values)
+
+
+COMBINATIONS_MAX = 100_000
+"""What the interests of one State may ask for together: everyone else's index holds an entry for each."""
+
+
+def _findable(interests: tuple[Interest, ...]) -> tuple[Interest, ...]:
+    asked = sum(interest.combinations for interest in interests)
+    if asked > COMBINATIONS_MAX:
+        raise ValueError(
+            f"ask for {asked} combinations of values, more than {COMBINATIONS_MAX}; name fewer criteria or fewer values"
+        )
+    return interests
+
 
 class PublicKey(Part):
     """A public key with its validity; `use` is SEAL or SIGN."""
@@ -86,7 +106,7 @@ class DirectoryEntry(Part):
     valid_until: Instant | None = None
     authority: CompetentAuthority
     contact_points: Annotated[tuple[ContactPoint, ...], Lax] = ()
-    interests: Annotated[tuple[Interest, ...], Lax] = ()
+    interests: Annotated[tuple[Interest, ...], Lax, AfterValidator(_findable)] = ()
     keys: Annotated[tuple[PublicKey, ...], Lax] = ()
     standing_acceptances: Annotated[tuple[StandingAcceptance, ...], Lax] = ()
     signature: Signature = Signature()

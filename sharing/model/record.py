@@ -72,6 +72,12 @@ def check_record(record: Record) -> None:
             raise InputError(f"{field}.state: not an ISO 3166-1 alpha-2 code", field=f"{field}.state")
 
 
+def known_id(record: Any) -> str | None:
+    """Return the id of what was decoded, where it is one: what else stands in its place may be content."""
+    found = record.get("id") if isinstance(record, dict) else None
+    return found if isinstance(found, str) and _UUID.fullmatch(found) else None
+
+
 def _check_texts(record: Record) -> None:
     source = record["source"]
     for name, text, longest in (

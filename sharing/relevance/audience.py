@@ -63,10 +63,10 @@ class AudienceFinder:
         for state, detail in derived:
             reasons.setdefault(state, []).append(Reason(RelevanceKind.NEXUS_DERIVED, detail))
         traits = Traits(
-            offences=codes,
+            offences=tuple(dict.fromkeys(codes)),
             types=(type_name,),
             nexus=tuple(reasons),
-            modus_operandi=modus_operandi,
+            modus_operandi=tuple(dict.fromkeys(modus_operandi)),
             urgency=(urgency,),
         )
         for state, interest_id in self._interests.meet(traits).items():

@@ -63,7 +63,10 @@ def _from_phone(value: str) -> tuple[Evidence, ...]:
 
 
 def _from_imsi(value: str) -> tuple[Evidence, ...]:
-    country = imsi.info(value).get("cc")
+    try:
+        country = imsi.info(value).get("cc")
+    except ValueError:  # digits of no numbering plan: the shape was looked at, and nothing more
+        return ()
     # One country code may serve several States ("gb,gg"): the first is the numbering plan's own.
     return _evidence(country.split(",")[0].strip().upper() if country else None, "IMSI country code")
 
