@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from processors.batch import Output, Record
+from processors.refusal import refusal_of
 from processors.writer import Writer
 from sharing.bulk import BulkDecoder, Decoded
 from sharing.errors import DecodeError, InputError
@@ -29,16 +30,6 @@ from sharing.wire import codec, schema_text
 
 OUTPUT_BYTES_MAX = 950_000
 """Below the million bytes that librdkafka and Kafka take of one record by default."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a record cannot be processed: the stage, a short code, and a sentence without content."""
-
-    stage: str
-    cause: str
-    message: str
-    indicator_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -107,7 +98,7 @@ class Gate:
                 outputs = writer.write(message, record, verdict)
                 _refuse_oversized(outputs)
             except Exception as error:  # noqa: BLE001 one bad record never stops or opens the gate
-                refusal = replace(_refusal(error), indicator_id=known_id(decoded))
+                refusal = replace(refusal_of(error), indicator_id=known_id(decoded))
                 processed.quarantined[refusal.cause] += 1
                 processed.outputs.append(writer.quarantine(message, refusal))
             else:
@@ -154,17 +145,6 @@ def _refuse_oversized(outputs: Sequence[Output]) -> None:
                 f"what would be written has more than {OUTPUT_BYTES_MAX} bytes; shorten its texts or name fewer States",
                 cause="OUTPUT_OVERSIZED",
             )
-
-
-def _refusal(error: Exception) -> Refusal:
-    match error:
-        case DecodeError():
-            return Refusal("DECODE", error.cause, str(error))
-        case InputError():
-            return Refusal("CHECK", f"FIELD_{error.field.upper().replace('.', '_')}", str(error))
-        case _:
-            # Nothing of an unexpected error's text is known to be free of content.
-            return Refusal("DECIDE", "UNEXPECTED", f"the gate failed on this record ({type(error).__name__})")
 
 
 def _count(processed: Processed, verdict: Verdict) -> None:

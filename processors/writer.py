@@ -21,7 +21,7 @@ from sharing.wire import RECORD_BYTES_MAX, codec, split_codec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from processors.gate import Refusal
+    from processors.refusal import Refusal
 
 NO_SEAL = {"suite": "NONE", "key_id": None, "parameters": b""}
 NO_SIGNATURE = {"algorithm": "NONE", "key_id": None, "value": b""}

@@ -21,7 +21,6 @@ from sharing.relevance.audience import AudienceFinder
 from sharing.relevance.interests import InterestIndex
 from sharing.relevance.nexus import GeoLookup, no_lookup
 
-
 KEPT_ENTRIES_MAX = 50_000
 """What a writer may keep; more means that hardly an item is like another."""
 
