@@ -151,6 +151,7 @@ def _observe(gate: Gate, taken: int, processed: Processed, seconds: float) -> No
 
 def _add_pages(app: App) -> None:
     async def show_metrics(view: Any, _: Any) -> Any:
-        return view.bytes(generate_latest(metrics.REGISTRY), content_type=CONTENT_TYPE_LATEST)
+        # As a header: aiohttp takes no `content_type` with parameters.
+        return view.bytes(generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app.page("/metrics")(show_metrics)

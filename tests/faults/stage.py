@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -64,9 +64,12 @@ class Progress:
 
 
 class GateProcess:
-    """`python -m processors` for one State, with its log in a file."""
+    """A State's gate, with its log in a file; `python -m processors` unless another program is named."""
 
-    def __init__(self, bootstrap: str, state: str, folder: Path, **settings: str) -> None:
+    def __init__(
+        self, bootstrap: str, state: str, folder: Path, *, program: Sequence[str] = (), **settings: str
+    ) -> None:
+        self._program = list(program) or [sys.executable, "-m", "processors"]
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SHARING_")},
             "SHARING_BOOTSTRAP": bootstrap,
@@ -80,7 +83,7 @@ class GateProcess:
         """Start it, again if need be; the log is continued."""
         with self.log.open("ab") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "processors"], env=self._environment, stdout=stream, stderr=subprocess.STDOUT
+                self._program, env=self._environment, stdout=stream, stderr=subprocess.STDOUT
             )
 
     def kill(self) -> None:

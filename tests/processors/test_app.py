@@ -1,0 +1,62 @@
+"""A State's worker, by each of the ways in which it is started, on both brokers."""
+
+from __future__ import annotations
+
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from sharing.broker import Broker
+from sharing.broker.process import free_port
+from sharing.directory import announce, read_entries
+from sharing.publisher import Publisher
+from sharing.samples import sample_directory
+from sharing.topics import topics_for
+from tests.faults.stage import GateProcess, Progress
+
+BIN = Path(sys.executable).parent
+WAYS = {
+    "faust": [str(BIN / "faust"), "-A", "processors.app", "worker", "-l", "info"],
+    "module": [sys.executable, "-m", "processors"],
+    "command": [str(BIN / "sharing"), "gate"],
+}
+ITEM = {
+    "type": "domain-name",
+    "value": "bad.example.nl",
+    "source": {"authority": "POLICE"},
+    "form": "INFORMATION",
+    "offence": {"codes": ["ILLEGAL_ACCESS"]},
+}
+
+
+def _prepare(broker: Broker, state: str) -> None:
+    for topic in topics_for([state, "NL"], 2).values():
+        broker.create_topics([topic.name], topic.partitions)
+    for entry in read_entries(*sample_directory()):
+        announce(broker.bootstrap, entry)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("way", "state"), [("faust", "DE"), ("module", "FR"), ("command", "JP")])
+def test_a_worker_decides_serves_metrics_and_stops(way: str, state: str, broker: Broker, tmp_path: Path) -> None:
+    _prepare(broker, state)
+    port = free_port()
+    with Publisher(broker.bootstrap, state, "agency") as publisher:
+        publisher.publish(ITEM)
+    progress = Progress(broker.bootstrap, state)
+    with GateProcess(broker.bootstrap, state, tmp_path, program=WAYS[way], web_port=str(port)) as gate:
+        gate.wait_until(lambda: progress.offsets() > 0)
+        gate.wait_until(lambda: "sharing_indicators_taken_total 1.0" in _metrics(port))
+        text = _metrics(port)
+        assert gate.stop() == 0, gate.text()
+    progress.close()
+    assert 'sharing_pack_info{sha256="' in text
+    assert f'state="{state}"' in text
+    assert 'sharing_indicators_total{outcome="WITHHOLD"} 1.0' in text
+
+
+def _metrics(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        return str(answer.read().decode())
