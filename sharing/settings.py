@@ -38,7 +38,7 @@ def _state(value: str | None) -> str | None:
 class Settings(BaseSettings):
     """Every setting, validated. Units are in the names."""
 
-    model_config = SettingsConfigDict(env_prefix="SHARING_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="SHARING_", env_ignore_empty=True, extra="forbid", frozen=True)
 
     bootstrap: str | None = Field(default=None, description="Kafka bootstrap servers, such as broker:9092.")
     state: Annotated[str | None, AfterValidator(_state)] = Field(
@@ -136,5 +136,5 @@ def _check_file() -> None:
 def _refuse_unknown_variables() -> None:
     known = {_variable(name) for name in Settings.model_fields} | {CONFIG_VARIABLE}
     for name in sorted(os.environ):
-        if name.startswith("SHARING_") and name not in known:
-            raise SettingsError(f"unknown setting {name}{nearest(name, known)}; `sharing settings` lists them")
+        if name.upper().startswith("SHARING_") and name.upper() not in known:
+            raise SettingsError(f"unknown setting {name}{nearest(name.upper(), known)}; `sharing settings` lists them")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import signal
 import sys
+from typing import NoReturn
 
 import typer
 
 from sharing.cli import broker, directory, law, settings, topics
-from sharing.cli.console import err
+from sharing.cli.console import err, printable
 from sharing.cli.demo import demo
 from sharing.cli.doctor import doctor
 from sharing.cli.gate import gate
@@ -42,17 +45,17 @@ DEBUG_VARIABLE = "SHARING_LOG_LEVEL"
 def main() -> None:
     """Run the command line; the exit codes are those of `docs/cli.md`."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # whatever a file is called, and whatever the terminal knows
+    signal.signal(signal.SIGTERM, _end)
     try:
         app()
     except SharingError as error:
-        err.print(f"error: {error}", style="red")
+        _say_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output has gone, as in `sharing … | head`: nothing is left to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as error:  # no traceback reaches a user
         if os.environ.get(DEBUG_VARIABLE) == "debug":
             raise
@@ -62,3 +65,14 @@ def main() -> None:
             style="red",
         )
         sys.exit(3)
+
+
+def _say_error(error: SharingError) -> None:
+    for text in (f"error: {error}", *getattr(error, "__notes__", ())):
+        for line in text.splitlines():
+            err.print(printable(line), style="red")
+
+
+def _end(_: int, __: object) -> NoReturn:
+    """Leave as with Ctrl-C: groups are left, and what was started is stopped."""
+    sys.exit(128 + signal.SIGTERM)

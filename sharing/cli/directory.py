@@ -6,10 +6,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from sharing.broker.clients import require_broker
-from sharing.cli.console import AsJson, Bootstrap, err, out, print_json, settings_with_broker
+from sharing.cli.console import (
+    AsJson,
+    Bootstrap,
+    add_row,
+    err,
+    make_table,
+    out,
+    print_json,
+    settings_with_broker,
+    whole,
+)
 from sharing.directory import DirectoryReader, announce, read_entries
 from sharing.errors import InputError
 from sharing.law_library import read_text
@@ -30,16 +38,18 @@ def show(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
         entries = [entry.model_dump(mode="json") for entry in directory.entries.values()]
         print_json({"version": directory.version, "entries": entries})
         return
-    table = Table("State", "receiving authority", "contact points", "interests", "announced")
+    table = make_table(whole("State"), "receiving authority", "contact points", "interests", "announced", "until")
     for entry in directory.entries.values():
         contacts = "; ".join(f"{point.name} ({point.hours})" for point in entry.contact_points)
         interests = ", ".join(interest.id for interest in entry.interests)
-        table.add_row(
+        add_row(
+            table,
             entry.state,
             f"{entry.authority.name} ({entry.authority.kind})",
             contacts or "-",
             interests or "-",
             f"{entry.announced_at:%Y-%m-%d %H:%M}Z",
+            f"{entry.valid_until:%Y-%m-%d %H:%M}Z" if entry.valid_until else "-",
         )
     out.print(table)
     err.print(f"version {directory.version}")
@@ -69,7 +79,6 @@ def announce_entries(
 
 
 def _read(servers: str) -> Directory:
-    require_broker(servers)
     reader = DirectoryReader(servers)
     try:
         return reader.read_to_end()

@@ -14,10 +14,11 @@ from confluent_kafka import libversion
 
 from sharing.broker.clients import require_broker
 from sharing.broker.topics import inspect_topics
-from sharing.cli.console import AsJson, Bootstrap, err, out, print_json
+from sharing.cli.console import AsJson, Bootstrap, err, print_json, say
 from sharing.cli.topics import States, read_states
 from sharing.directory import DirectoryReader
 from sharing.errors import SharingError
+from sharing.geoip import open_lookup
 from sharing.law_library import pack_files, read_law
 from sharing.model.times import utc_day
 from sharing.settings import Settings, load_settings
@@ -44,9 +45,9 @@ def doctor(states: States = None, bootstrap: Bootstrap = None, as_json: AsJson =
         print_json([{"check": one.check, "ok": one.ok, "detail": one.detail, "remedy": one.remedy} for one in findings])
     else:
         for one in findings:
-            out.print(f"{'ok  ' if one.ok else 'BAD '} {one.check}: {one.detail}", markup=False)
+            say(f"{'ok  ' if one.ok else 'BAD '} {one.check}: {one.detail}")
             if not one.ok:
-                out.print(f"     remedy: {one.remedy}", markup=False)
+                say(f"remedy: {one.remedy}", indent=5)
     if not all(one.ok for one in findings):
         err.print(f"{sum(not one.ok for one in findings)} of {len(findings)} checks failed")
         raise typer.Exit(1)
@@ -61,6 +62,7 @@ def _examine(states: str | None, bootstrap: str | None) -> Iterator[Finding]:
         settings = load_settings(bootstrap=bootstrap)
     except SharingError:
         return
+    yield from _checked("geoip", lambda: _geoip(settings), "name another database, or unset SHARING_GEOIP")
     yield from _packs(settings)
     if settings.bootstrap is None:
         yield Finding(
@@ -85,6 +87,8 @@ def _checked(check: str, examine: Callable[[], str], remedy: str) -> Iterator[Fi
         yield Finding(check, ok=True, detail=examine())
     except SharingError as error:
         yield Finding(check, ok=False, detail=str(error), remedy=remedy)
+    except (OSError, ValueError) as error:  # a file of the installation that is missing or damaged
+        yield Finding(check, ok=False, detail=f"{type(error).__name__}: {error}", remedy=remedy)
 
 
 def _python() -> Finding:
@@ -114,9 +118,24 @@ def _schemas() -> str:
     return f"{len(SCHEMA_NAMES)} readable"
 
 
+def _geoip(settings: Settings) -> str:
+    if settings.geoip is None:
+        return "no database is configured: IP addresses point to no State"
+    open_lookup(settings.geoip)
+    return f"{settings.geoip} readable"
+
+
 def _packs(settings: Settings) -> Iterator[Finding]:
     today = utc_day(int(time.time() * 1000))
-    for place in pack_files(settings.packs):
+    try:
+        places = pack_files(settings.packs)
+    except SharingError as error:
+        yield Finding("packs", ok=False, detail=str(error), remedy="mend SHARING_PACKS, or unset it")
+        return
+    if not places:
+        remedy = "mend SHARING_PACKS, or unset it"
+        yield Finding("packs", ok=False, detail=f"{settings.packs} holds none (<st>.yaml)", remedy=remedy)
+    for place in places:
         try:
             pack = read_law(place).pack
         except SharingError as error:
@@ -138,7 +157,12 @@ def _topics(settings: Settings, servers: str, states: str | None) -> Iterator[Fi
     try:
         changes = inspect_topics(servers, wanted)
     except SharingError as error:
-        yield Finding("topics", ok=False, detail=str(error), remedy="ask for permission to describe topics")
+        yield Finding(
+            "topics",
+            ok=False,
+            detail=str(error),
+            remedy="see the message; the broker must let this user describe topics",
+        )
         return
     for change in changes:
         if change.kind != "same":
@@ -147,7 +171,7 @@ def _topics(settings: Settings, servers: str, states: str | None) -> Iterator[Fi
                 remedy = "change the topic by hand, or the table's settings; nothing is changed by itself"
             yield Finding(f"topic {change.topic}", ok=False, detail=change.detail or "is missing", remedy=remedy)
     same = sum(change.kind == "same" for change in changes)
-    yield Finding("topics", ok=True, detail=f"{same} of {len(changes)} as the table says")
+    yield Finding("topics", same == len(changes), f"{same} of {len(changes)} as the table says", "see each topic above")
 
 
 def _directory(servers: str) -> str:

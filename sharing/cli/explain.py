@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.padding import Padding
+from rich.text import Text
 
-from sharing.cli.console import AsJson, out
+from sharing.cli.console import AsJson, out, print_json, printable, say, say_labelled
 from sharing.cli.forecast import read_directory
 from sharing.errors import InputError
+from sharing.geoip import open_lookup
 from sharing.identity import content_id
 from sharing.interop.files import read_file
 from sharing.interop.reading import Format, Intake, SourceInfo
@@ -26,6 +29,8 @@ from sharing.model.decision import Decision
 from sharing.model.directory import Directory
 from sharing.model.indicator import Indicator
 from sharing.model.times import format_time, to_milliseconds
+from sharing.model.vocabulary import Effect, Outcome
+from sharing.relevance.nexus import GeoLookup, no_lookup
 from sharing.settings import load_settings
 from sharing.sitting import Sitting
 
@@ -44,7 +49,8 @@ def explain_file(
     state: Annotated[str, typer.Option("--state", help="The providing State, such as CH.")],
     to: Annotated[str | None, typer.Option("--to", help="One receiving State, considered or not.")] = None,
     at: Annotated[
-        str | None, typer.Option("--at", help="The instant, RFC 3339 with a zone; now when not given.")
+        str | None,
+        typer.Option("--at", help="The instant, RFC 3339 with a zone; the present minute when not given."),
     ] = None,
     directory: Annotated[
         Path | None,
@@ -57,16 +63,16 @@ def explain_file(
     as_json: AsJson = False,
 ) -> None:
     """Decide indicators without a broker, and say why, why not, and which missing fact would change it."""
-    law = find_law(state, load_settings(packs=packs).packs)
-    now_ms = read_instant(at) if at else int(time.time() * 1000)
-    only = normalise_country(to) if to else None
-    for explained in explain_lines(file, law, read_directory(directory, None), now_ms, only):
+    settings = load_settings(packs=packs)
+    law = find_law(state, settings.packs)
+    # To the minute: whoever runs it again, to compare, gets the same bytes.
+    now_ms = int(time.time()) // 60 * 60_000 if at is None else read_instant(at)
+    only = None if to is None else normalise_country(to)
+    locate = no_lookup if settings.geoip is None else open_lookup(settings.geoip)
+    for explained in explain_lines(file, law, read_directory(directory, None), now_ms, only, locate):
         if as_json:
-            document = {
-                **json.loads(explained.decision.to_json()),
-                "why": [asdict(one) for one in explained.why],
-            }
-            typer.echo(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+            decision = json.loads(explained.decision.to_json())
+            print_json({**decision, "why": [asdict(one) for one in explained.why]})
         else:
             _print(explained, law)
 
@@ -86,7 +92,9 @@ def read_instant(text: str) -> int:
     return to_milliseconds(instant.astimezone(UTC))
 
 
-def explain_lines(file: Path, law: Law, directory: Directory, now_ms: int, only: str | None) -> Iterator[Explained]:
+def explain_lines(
+    file: Path, law: Law, directory: Directory, now_ms: int, only: str | None, locate: GeoLookup = no_lookup
+) -> Iterator[Explained]:
     """Explain each indicator of a file of JSON lines.
 
     Raises:
@@ -97,7 +105,7 @@ def explain_lines(file: Path, law: Law, directory: Directory, now_ms: int, only:
     reading = read_file(file, Intake(source, lambda: next(ids), format=Format.JSONL))
     if reading.not_published:
         raise InputError("; ".join(f"{entry.file}:{entry.place}: {entry.reason}" for entry in reading.not_published))
-    sitting = Sitting.open(law.pack, law.treaties, directory, now_ms)
+    sitting = Sitting.open(law.pack, law.treaties, directory, now_ms, locate)
     for placed in reading.indicators:
         record = placed.indicator.to_wire()
         why = explain(sitting.law, record, sitting.finder.find(record), now_ms, only)
@@ -107,34 +115,48 @@ def explain_lines(file: Path, law: Law, directory: Directory, now_ms: int, only:
 def _print(explained: Explained, law: Law) -> None:
     item = explained.indicator
     codes = ", ".join(item.offence.codes) or "no offence stated"
-    out.print(
-        f"[bold]{item.type}[/] ({codes}), {item.form}, under the law of {country_name(law.pack.state)} ",
-        end="",
+    instant = format_time(explained.decision.decided_at)
+    say(
+        f"{item.type} ({codes}), {item.form}, under the law of {country_name(law.pack.state)} "
+        f"{law.pack.version} at {instant}",
+        style="bold",
     )
-    out.print(f"{law.pack.version} at {format_time(explained.decision.decided_at)}", markup=False)
     if not explained.why:
-        out.print("  goes to nobody: nothing in it points to a State, and no State declared an interest that it meets.")
+        say(
+            "goes to nobody: nothing in it points to a State, and no State declared an interest that it meets.",
+            indent=2,
+        )
     for why in explained.why:
         _print_one(why)
     out.print()
 
 
 def _print_one(why: Explanation) -> None:
-    out.print(f"  [bold]{why.state} {why.outcome}[/]: ", end="")
-    out.print(why.sentence, markup=False)
+    title = Text(f"{why.state} {why.outcome}", style="bold")
+    title.append(f": {printable(why.sentence)}", style="not bold")
+    out.print(Padding(title, (0, 0, 0, 2), expand=False))
     for rule in why.applied:
         checked = "" if rule.verified else " (not checked against a text)"
-        out.print(f"    {rule.effect:<9} {rule.citation} [{rule.id}]{checked}: {rule.paraphrase}", markup=False)
+        say_labelled(rule.effect, f"{rule.citation} [{rule.id}]{checked}: {rule.paraphrase}", indent=4)
     for rule in why.undecided:
-        out.print(f"    undecided {rule.citation} [{rule.id}]: missing {', '.join(rule.missing)}", markup=False)
-    for near in why.near:
-        out.print(
-            f"    nearly    {near.effect} {near.citation} [{near.id}], but for: {near.kept_out_by}",
-            markup=False,
-            style="dim",
-        )
+        say_labelled("undecided", f"{rule.citation} [{rule.id}]: missing {', '.join(rule.missing)}", indent=4)
+    _print_near(why)
     for change in why.would_change:
         facts = " and ".join(f"{name} were {value}" for name, value in change.facts)
-        out.print(f"    if {facts}: {change.outcome}", markup=False)
+        say(f"if {facts}: {change.outcome}", indent=4)
     if why.human:
-        out.print(f"    next: {why.human}", markup=False)
+        say_labelled("next", why.human, indent=4)
+
+
+def _print_near(why: Explanation) -> None:
+    """Print what would have permitted it; of the other rules that one fact keeps out, only how many there are."""
+    withheld = why.outcome == Outcome.WITHHOLD
+    shown = [near for near in why.near if withheld and near.effect == Effect.PERMIT]
+    for near in shown:
+        text = f"{near.effect} {near.citation} [{near.id}], but for: {near.kept_out_by}"
+        say_labelled("nearly", text, indent=4, style="dim")
+    rest = len(why.near) - len(shown)
+    if rest:
+        say_labelled(
+            "nearly", f"{rest} rules do not apply for one reason each; --json tells them", indent=4, style="dim"
+        )

@@ -17,6 +17,7 @@ from sharing.interop.reading import Placed
 from sharing.law_library import Law, read_text
 from sharing.model.directory import Directory
 from sharing.model.vocabulary import Outcome
+from sharing.relevance.nexus import GeoLookup, no_lookup
 from sharing.samples import sample_directory
 from sharing.sitting import Sitting
 
@@ -54,10 +55,10 @@ def read_directory(file: Path | None, bootstrap: str | None) -> Directory:
     return Directory({entry.state: entry for entry in read_entries(text, name)})
 
 
-def forecast(law: Law, directory: Directory, placed: Iterable[Placed]) -> Forecast:
-    """Decide some indicators as of now, and count."""
+def forecast(law: Law, directory: Directory, placed: Iterable[Placed], locate: GeoLookup = no_lookup) -> Forecast:
+    """Decide some indicators as of now, and count; `locate` tells the country of an IP address."""
     now_ms = int(time.time() * 1000)
-    sitting = Sitting.open(law.pack, law.treaties, directory, now_ms)
+    sitting = Sitting.open(law.pack, law.treaties, directory, now_ms, locate)
     found = Forecast()
     for entry in placed:
         verdict = sitting.decide(entry.indicator.to_wire(), now_ms)

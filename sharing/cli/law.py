@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from sharing.cli.console import AsJson, err, out, print_json
+from sharing.cli.console import AsJson, add_row, err, make_table, out, print_json, say, say_labelled, whole
 from sharing.cli.explain import explain_file
 from sharing.errors import InputError
 from sharing.law.cases import CaseResult, run_cases
 from sharing.law.pack import Pack, Rule
 from sharing.law_library import common_cases, find_law, pack_files, read_cases, read_law
+from sharing.model.countries import normalise_country
 from sharing.settings import load_settings
 
 app = typer.Typer(
@@ -48,12 +49,10 @@ def list_packs(packs: Packs = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table("State", "version", "rules", "verified", "cases", "sha256")
+    table = make_table(*map(whole, ("State", "version", "rules", "verified", "cases", "sha256")))
     for row in rows:
-        table.add_row(
-            *(str(row[name]) for name in ("state", "version", "rules", "verified", "cases")),
-            f"{row['sha256'][:16]}…",
-        )
+        names = ("state", "version", "rules", "verified", "cases")
+        add_row(table, *(row[name] for name in names), f"{row['sha256'][:16]}…")
     out.print(table)
     err.print("Packs are illustrations for each State's own lawyers to correct; they are not legal advice.")
 
@@ -69,22 +68,11 @@ def show(
     if as_json:
         print_json(_pack_document(pack))
         return
-    out.print(f"[bold]{pack.title}[/] {pack.version}, consolidated {pack.consolidated_at}")
-    out.print(pack.disclaimer, markup=False)
-    out.print(f"treaty basis, in this order: {', '.join(pack.treaty_preference)}\n", markup=False)
+    say(f"{pack.title} {pack.version}, consolidated {pack.consolidated_at}", style="bold")
+    say(pack.disclaimer)
+    say(f"treaty basis, in this order: {', '.join(pack.treaty_preference)}")
     for rule in pack.rules:
-        until = f" to {rule.valid.end}" if rule.valid.end else ""
-        checked = "checked" if rule.verified else "not checked against a text"
-        out.print(f"[bold]{rule.effect}[/] {rule.id}: {rule.citation}")
-        out.print(f"  {rule.paraphrase}", markup=False)
-        out.print(f"  when {rule.when}", markup=False)
-        out.print(
-            f"  {_needed(rule)}from {rule.valid.start}{until}; {checked} ({rule.source})",
-            markup=False,
-            style="dim",
-        )
-        if rule.note:
-            out.print(f"  note: {rule.note}", markup=False, style="dim")
+        _show_rule(rule)
 
 
 @app.command("test")
@@ -97,16 +85,13 @@ def run_all(
 ) -> None:
     """Run the cases beside the packs, and report like a test runner."""
     folder = load_settings(packs=packs).packs
-    places = [place for place in pack_files(folder) if not states or _stem(place) in {name.lower() for name in states}]
-    if not places:
-        raise InputError(f"no pack of {', '.join(states or ['any State'])} is there; `sharing law list` lists them")
     results: list[tuple[str, CaseResult]] = []
-    for place in places:
+    for place in _choose(pack_files(folder), states):
         law = read_law(place)
-        for file in (
-            read_cases(place),
-            common_cases() if folder is None and law.pack.state == "CH" else None,
-        ):
+        own = read_cases(place)
+        if own is None:
+            err.print(f"{place.name}: no cases stand beside it")
+        for file in (own, common_cases() if folder is None and law.pack.state == "CH" else None):
             if file is not None:
                 results += [(file.document.source, result) for result in run_cases(file, law.pack, law.treaties)]
     failed = [(source, result) for source, result in results if result.differences]
@@ -118,8 +103,33 @@ def run_all(
         raise typer.Exit(1)
 
 
-def _stem(place: Traversable | Path) -> str:
-    return place.name.removesuffix(".yaml")
+def _show_rule(rule: Rule) -> None:
+    until = f" to {rule.valid.end}" if rule.valid.end else ""
+    checked = "checked" if rule.verified else "not checked against a text"
+    out.print()
+    say(f"{rule.effect} {rule.id}: {rule.citation}", style="bold")
+    say(rule.paraphrase, indent=2)
+    say_labelled("when", rule.when)
+    needed = _needed(rule)
+    if needed:
+        say_labelled(*needed)
+    say_labelled("from", f"{rule.valid.start}{until}; {checked} ({rule.source})", style="dim")
+    if rule.note:
+        say_labelled("note", rule.note, style="dim")
+
+
+def _choose(places: Iterable[Traversable | Path], states: list[str] | None) -> list[Traversable | Path]:
+    """Return the packs of these States, or all.
+
+    Raises:
+        InputError: One of them has none.
+    """
+    found = {place.name.removesuffix(".yaml").upper(): place for place in places}
+    wanted = list(found) if not states else list(dict.fromkeys(map(normalise_country, states)))
+    missing = [state for state in wanted if state not in found]
+    if missing or not wanted:
+        raise InputError(f"there is no pack of {', '.join(missing) or 'any State'}; `sharing law list` lists them")
+    return [found[state] for state in wanted]
 
 
 def _report(results: list[tuple[str, CaseResult]], failed: list[tuple[str, CaseResult]]) -> None:
@@ -127,12 +137,14 @@ def _report(results: list[tuple[str, CaseResult]], failed: list[tuple[str, CaseR
     broken = Counter(source for source, _ in failed)
     for source, count in counts.items():
         mark = f", {broken[source]} failed" if broken[source] else ""
-        out.print(f"{source}: {count - broken[source]} passed{mark}", markup=False)
+        say(f"{source}: {count - broken[source]} passed{mark}")
     for source, result in failed:
-        out.print(f"\n{source}:{result.line}: {result.case.name} [{result.case.rule}]", markup=False, style="red")
+        out.print()
+        say(f"{source}:{result.line}: {result.case.name} [{result.case.rule}]", style="red")
         for difference in result.differences:
-            out.print(f"  {difference}", markup=False)
-    out.print(f"\n{len(results) - len(failed)} passed, {len(failed)} failed", markup=False)
+            say(difference, indent=2)
+    out.print()
+    say(f"{len(results) - len(failed)} passed, {len(failed)} failed")
 
 
 def _case_document(source: str, result: CaseResult) -> dict[str, Any]:
@@ -145,12 +157,13 @@ def _case_document(source: str, result: CaseResult) -> dict[str, Any]:
     }
 
 
-def _needed(rule: Rule) -> str:
+def _needed(rule: Rule) -> tuple[str, str] | None:
+    """Return what the rule's effect needs, as a label and a text."""
     if rule.approver:
-        return f"approver {rule.approver}; "
+        return "approver", rule.approver
     if rule.condition:
-        return f"condition ({rule.condition.kind}): {rule.condition.text} "
-    return f"takes out {', '.join(rule.redact)}; " if rule.redact else ""
+        return "condition", f"({rule.condition.kind}) {rule.condition.text}"
+    return ("takes out", ", ".join(rule.redact)) if rule.redact else None
 
 
 def _pack_document(pack: Pack) -> dict[str, Any]:

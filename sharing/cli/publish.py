@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from sharing.cli.console import AsJson, Bootstrap, err, out, print_json, progress_bar, settings_with_broker
+from sharing.cli.console import (
+    AsJson,
+    Bootstrap,
+    add_row,
+    err,
+    make_table,
+    out,
+    print_json,
+    progress_bar,
+    say,
+    settings_with_broker,
+    whole,
+)
 from sharing.cli.forecast import Forecast, forecast, read_directory
+from sharing.errors import InfrastructureError, InputError, NotDeliveredError
+from sharing.geoip import open_lookup
 from sharing.interop.files import load_profile, read_files
 from sharing.interop.profile import NO_PROFILE
-from sharing.interop.reading import Format, Intake, Reading, SourceInfo
+from sharing.interop.reading import Format, Intake, Placed, Reading, SourceInfo
 from sharing.law_library import find_law
 from sharing.model.vocabulary import Outcome
 from sharing.publisher import Publisher, new_id
+from sharing.relevance.nexus import no_lookup
 from sharing.settings import load_settings
 
 
@@ -33,50 +48,101 @@ def publish(
         bool, typer.Option("--keep-going", help="Publish the rest when a file cannot be read.")
     ] = False,
     directory: Annotated[
-        Path | None, typer.Option("--directory", help="With --dry-run: YAML with the States' entries.")
+        Path | None,
+        typer.Option("--directory", help="With --dry-run: YAML with the States' entries, else the broker's."),
     ] = None,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
     """Publish the indicators of some files; list what is not published, with its place and reason."""
+    if directory is not None and not dry_run:
+        raise InputError("--directory is for --dry-run; the gate decides with the directory of the bus")
     source = SourceInfo(state, agency)
-    law = find_law(source.state, load_settings().packs)
+    settings = load_settings(bootstrap=bootstrap)
+    law = find_law(source.state, settings.packs)
+    locate = no_lookup if settings.geoip is None else open_lookup(settings.geoip)
     facts = load_profile(profile) if profile is not None else NO_PROFILE
-    servers = None if dry_run else settings_with_broker(bootstrap)[1]
-    with progress_bar("reading", None) as report:
-        intake = Intake(source, new_id, facts, file_format, on_progress=lambda _, share: report(share * 100))
-        reading = read_files(files, intake, keep_going=keep_going)
-    if servers is not None:
-        _publish_all(reading, source, servers)
-    expected = forecast(law, read_directory(directory, servers or bootstrap), reading.indicators)
+    servers = settings.bootstrap if dry_run else settings_with_broker(bootstrap)[1]
+    reading = _read(files, Intake(source, new_id, facts, file_format), keep_going=keep_going)
+    # Before anything is published: what cannot be told afterwards would look like a failure to publish.
+    entries = read_directory(directory, servers)
+    lost = None if dry_run or servers is None else _publish_all(reading, source, servers)
+    expected = forecast(law, entries, _delivered(reading, lost), locate)
     for error in reading.unreadable:
         err.print(f"not read: {error}")
     if as_json:
-        print_json(_document(reading, expected, dry_run=dry_run))
+        print_json(_document(reading, expected, lost, dry_run=dry_run))
     else:
-        _show(reading, expected, dry_run=dry_run)
+        _show(reading, expected, lost, dry_run=dry_run)
+    if lost is not None:
+        raise lost
     if reading.unreadable:
         raise typer.Exit(2)
 
 
-def _publish_all(reading: Reading, source: SourceInfo, servers: str) -> None:
-    with (
-        progress_bar("publishing", len(reading.indicators)) as report,
-        Publisher(servers, source.state, source.agency) as publisher,
-    ):
-        for done, placed in enumerate(reading.indicators, start=1):
-            publisher.publish(placed.indicator)
-            report(done)
+def _read(files: list[Path], intake: Intake, *, keep_going: bool) -> Reading:
+    # Files come one after another; one that cannot be read at all is not reported.
+    order = {str(path): number for number, path in enumerate(files)}
+    with progress_bar("reading", len(files), share=True) as report:
+        reporting = Intake(
+            intake.source,
+            intake.make_id,
+            intake.profile,
+            intake.format,
+            on_progress=lambda file, done: report(order.get(file, 0) + done),
+        )
+        return read_files(files, reporting, keep_going=keep_going)
 
 
-def _document(reading: Reading, expected: Forecast, *, dry_run: bool) -> dict[str, Any]:
+def _publish_all(reading: Reading, source: SourceInfo, servers: str) -> NotDeliveredError | None:
+    """Publish; return what the broker did not confirm.
+
+    Raises:
+        InfrastructureError: No broker answers, or the State's topic is not there: nothing was published.
+    """
+    publisher = Publisher(servers, source.state, source.agency)
+    reason, missing = "", []
+    done = 0
+    with progress_bar("publishing", len(reading.indicators)) as report:
+        try:
+            for placed in reading.indicators:
+                publisher.publish(placed.indicator)
+                done += 1
+                report(done)
+        except InfrastructureError as error:
+            reason = str(error)
+            missing = [placed.indicator.id for placed in reading.indicators[done:]]
+        try:
+            publisher.flush()
+        except NotDeliveredError as error:
+            reason = reason or str(error)
+            missing += error.ids
+    return NotDeliveredError(reason, tuple(missing)) if missing else None
+
+
+def _delivered(reading: Reading, lost: NotDeliveredError | None) -> Iterator[Placed]:
+    missing = frozenset(lost.ids) if lost is not None else frozenset()
+    return (placed for placed in reading.indicators if placed.indicator.id not in missing)
+
+
+def _document(reading: Reading, expected: Forecast, lost: NotDeliveredError | None, *, dry_run: bool) -> dict[str, Any]:
+    delivered = sum(1 for _ in _delivered(reading, lost))
+    missing = frozenset(lost.ids) if lost is not None else frozenset()
+    unconfirmed = [
+        {
+            "file": placed.file,
+            "place": placed.place,
+            "reason": f"the broker did not confirm it; publish it again with the id {placed.indicator.id}",
+        }
+        for placed in reading.indicators
+        if placed.indicator.id in missing
+    ]
+    listed = [{"file": one.file, "place": one.place, "reason": one.reason} for one in reading.not_published]
     return {
         "files": list(reading.files),
         "read": reading.read,
-        "published": len(reading.indicators),
-        "not_published": [
-            {"file": entry.file, "place": entry.place, "reason": entry.reason} for entry in reading.not_published
-        ],
+        "published": delivered,
+        "not_published": [*listed, *unconfirmed],
         "recipients": {
             state: dict(sorted(counts.items())) if dry_run else counts.total() - counts[Outcome.WITHHOLD]
             for state, counts in sorted(expected.recipients.items())
@@ -84,28 +150,31 @@ def _document(reading: Reading, expected: Forecast, *, dry_run: bool) -> dict[st
     }
 
 
-def _show(reading: Reading, expected: Forecast, *, dry_run: bool) -> None:
+def _show(reading: Reading, expected: Forecast, lost: NotDeliveredError | None, *, dry_run: bool) -> None:
     verb = "would be published" if dry_run else "published"
-    out.print(f"{reading.read} read, {len(reading.indicators)} {verb}, {len(reading.not_published)} not")
+    delivered = sum(1 for _ in _delivered(reading, lost))
+    say(f"{reading.read} read, {delivered} {verb}, {reading.read - delivered} not")
     if reading.not_published:
         _show_listed(reading)
-    table = Table("State", "outcome", "indicators", "by which law, or why not")
+    table = make_table(whole("State"), whole("outcome"), whole("items"), "by which law, or why not")
     for (state, outcome, why), count in sorted(
         expected.reasons.items(), key=lambda item: (item[0][0], item[0][1], -item[1])
     ):
-        table.add_row(state, outcome, str(count), why)
+        add_row(table, state, outcome, count, why)
     if expected.reasons:
+        out.print()
         out.print(table)
-    elif reading.indicators:
-        out.print("They point to no State, and no State declared an interest that they meet: they would go to nobody.")
+    elif delivered:
+        say("They point to no State, and no State declared an interest that they meet: they would go to nobody.")
     err.print("What the gate decides counts; this is what the law pack that is installed here says.")
 
 
 def _show_listed(reading: Reading) -> None:
-    table = Table("not published", "how many", "for example")
+    table = make_table(whole("not published"), whole("how many"), "for example")
     counts = Counter(entry.cause for entry in reading.not_published)
     for cause, count in counts.most_common():
         first = next(entry for entry in reading.not_published if entry.cause is cause)
-        table.add_row(cause, str(count), f"{first.file} {first.place}: {first.reason}")
+        add_row(table, cause, count, f"{first.file} {first.place}: {first.reason}")
+    out.print()
     out.print(table)
     err.print("--json lists each with its place.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import SecretStr
-from rich.table import Table
+import os
 
-from sharing.cli.console import AsJson, out, print_json
-from sharing.settings import Settings, load_settings, origins
+from pydantic import SecretStr
+
+from sharing.cli.console import AsJson, add_row, err, make_table, out, print_json, whole
+from sharing.settings import CONFIG_VARIABLE, Settings, load_settings, origins
 
 
 def show(as_json: AsJson = False) -> None:
@@ -29,7 +30,9 @@ def show(as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table("variable", "value", "origin", "meaning")
+    table = make_table(whole("variable"), "value", "origin", "meaning")
     for row in rows:
-        table.add_row(row["variable"], row["value"] or "-", row["origin"], row["description"])
+        add_row(table, row["variable"], row["value"] or "-", row["origin"], row["description"])
     out.print(table)
+    file = os.environ.get(CONFIG_VARIABLE)
+    err.print(f"settings file: {file}" if file else f"no settings file; {CONFIG_VARIABLE} would name one (TOML)")

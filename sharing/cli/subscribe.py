@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from sharing.cli.console import AsJson, Bootstrap, err, out, print_json, settings_with_broker
+from sharing.cli.console import AsJson, Bootstrap, err, out, print_json, printable, say_labelled, settings_with_broker
 from sharing.model.notice import Notice
 from sharing.subscriber import Subscriber, Unreadable
 
@@ -24,16 +25,18 @@ def subscribe(
 
     def tell(record: Unreadable) -> None:
         unreadable.append(record)
-        err.print(f"unreadable: {record.topic}/{record.partition}@{record.offset}: {record.reason}")
+        err.print(f"unreadable: {record.topic}/{record.partition}@{record.offset}: {printable(record.reason)}")
+
+    def show(notice: Notice) -> None:
+        if as_json:
+            print_json(notice.to_json())
+        else:
+            show_notice(notice)
 
     with Subscriber(servers, state, group=group, on_unreadable=tell, stop_at_end=once) as subscriber:
         if not once:
             err.print(f"waiting for notices to {subscriber.state}; end with Ctrl-C")
-        for notice in subscriber:
-            if as_json:
-                print_json(notice.to_json())
-            else:
-                show_notice(notice)
+        subscriber.run(show)
     if unreadable:
         raise typer.Exit(1)
 
@@ -41,15 +44,17 @@ def subscribe(
 def show_notice(notice: Notice) -> None:
     """Print a notice for a person."""
     content = notice.content
-    mark = "" if notice.urgency in {"ORDINARY", "UNKNOWN"} else f" [bold red]{notice.urgency}[/]"
-    title = f"{content['type']} {content['value'] or '(content stays with the provider)'}"
-    out.print(f"[bold]{notice.from_state} → {notice.to_state}[/]{mark} {notice.kind.lower()}: ", end="")
-    out.print(title, markup=False)
-    out.print(f"  law        {'; '.join(f'{rule.citation} [{rule.id}]' for rule in notice.rules)}", markup=False)
-    out.print(f"  basis      {notice.basis or 'none'}", markup=False)
-    out.print(f"  why here   {'; '.join(detail for _, detail in notice.relevance)}", markup=False)
+    title = Text(f"{notice.from_state} → {notice.to_state}", style="bold")
+    if notice.urgency not in {"ORDINARY", "UNKNOWN"}:
+        title.append(f" {notice.urgency}", style="bold red")
+    value = content["value"] or "(the value stays with the providing State)"
+    title.append(printable(f" {notice.kind.lower()}: {content['type'] or 'item'} {value}"), style="not bold")
+    out.print(title)
+    say_labelled("law", "; ".join(f"{rule.citation} [{rule.id}]" for rule in notice.rules))
+    say_labelled("basis", notice.basis or "none")
+    say_labelled("why here", "; ".join(detail for _, detail in notice.relevance))
     for condition in notice.conditions:
-        out.print(f"  condition  {condition.text} [{condition.code}]", markup=False)
+        say_labelled("condition", f"{condition.text} [{condition.code}]")
     if content["summary"]:
-        out.print(f"  summary    {content['summary']}", markup=False)
-    out.print(f"  notice     {notice.id}", markup=False, style="dim")
+        say_labelled("summary", content["summary"])
+    say_labelled("notice", notice.id, style="dim")

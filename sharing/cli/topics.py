@@ -5,11 +5,20 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from sharing.broker.clients import require_broker
 from sharing.broker.topics import Change, apply_topics
-from sharing.cli.console import AsJson, Bootstrap, err, out, print_json, settings_with_broker
+from sharing.cli.console import (
+    AsJson,
+    Bootstrap,
+    add_row,
+    err,
+    make_table,
+    out,
+    print_json,
+    say,
+    settings_with_broker,
+    whole,
+)
 from sharing.errors import InputError
 from sharing.law_library import shipped_states
 from sharing.model.countries import normalise_country
@@ -63,7 +72,7 @@ def list_topics(states: States = None, partitions: Partitions = None, as_json: A
             ]
         )
         return
-    table = Table("topic", "partitions", "schema", "key", "writer", "reader", "kept")
+    table = make_table(whole("topic"), whole("partitions"), "kept", "key", "writer → reader")
     for topic in wanted.values():
         kind = topic.kind
         kept = (
@@ -73,7 +82,7 @@ def list_topics(states: States = None, partitions: Partitions = None, as_json: A
             if kind.retention_ms < 0
             else f"{kind.retention_ms // 86_400_000} days"
         )
-        table.add_row(topic.name, str(topic.partitions), kind.schema, kind.key, kind.writer, kind.reader, kept)
+        add_row(table, topic.name, topic.partitions, kept, kind.key, f"{kind.writer} → {kind.reader}")
     out.print(table)
 
 
@@ -86,7 +95,6 @@ def apply(
 ) -> None:
     """Make the topics that are missing, and say what differs; nothing is ever shrunk or deleted."""
     settings, servers = settings_with_broker(bootstrap, partitions=partitions)
-    require_broker(servers)
     changes = apply_topics(servers, topics_for(read_states(states), settings.partitions), settings.replication)
     differs = [change for change in changes if change.kind == "differs"]
     if as_json:
@@ -100,8 +108,8 @@ def apply(
 def _show(changes: list[Change]) -> None:
     made = [change for change in changes if change.kind == "created"]
     for change in made:
-        out.print(f"created  {change.topic}")
+        say(f"created  {change.topic}")
     for change in changes:
         if change.kind == "differs":
-            err.print(f"differs  {change.topic}: {change.detail}")
+            say(f"differs  {change.topic}: {change.detail}")
     err.print(f"{len(made)} created, {len(changes) - len(made)} were there already")
