@@ -25,8 +25,8 @@ def documents() -> list[Path]:
 
 
 def name_of(page: Path) -> str:
-    """Return a page's path in the repository."""
-    return str(page.relative_to(ROOT))
+    """Return a page's path in the repository; of one elsewhere, its name."""
+    return str(page.relative_to(ROOT)) if page.is_relative_to(ROOT) else page.name
 
 
 @dataclass(frozen=True)

@@ -288,13 +288,10 @@ def test_what_is_not_run_is_shown_somewhere_and_tested_elsewhere(entry: NotRun) 
     ],
 )
 def test_a_wrong_page_fails(page: str, says: str, tmp_path: Path, follow: Callable[[Path], None]) -> None:
-    wrong = ROOT / "docs" / f"wrong-{os.getpid()}.md"
-    try:
-        wrong.write_text(page)
-        with pytest.raises(pytest.fail.Exception, match=re.escape(says)):
-            follow(wrong)
-    finally:
-        wrong.unlink()
+    wrong = tmp_path / "wrong.md"
+    wrong.write_text(page)
+    with pytest.raises(pytest.fail.Exception, match=re.escape(says)):
+        follow(wrong)
 
 
 def test_gaps_stand_for_what_is_between() -> None:
