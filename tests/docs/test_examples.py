@@ -237,6 +237,7 @@ def follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], 
     def read(page: Path) -> None:
         text = page.read_text(encoding="utf-8")
         with ExitStack() as stack:
+            stack.callback(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # a command sets its own
             bootstrap = _set_up_broker(stack, page) if NEEDS_BROKER.search(text) else ""
             if bootstrap and "export SHARING_BOOTSTRAP" not in text:
                 monkeypatch.setenv("SHARING_BOOTSTRAP", bootstrap)
