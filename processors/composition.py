@@ -59,7 +59,7 @@ def compose(settings: Settings) -> App:
     check_clock(law.pack, read_clock())
     gate = Gate(law.pack, law.treaties, open_lookup(settings.geoip) if settings.geoip else no_lookup)
     bootstrap = settings.bootstrap
-    app = create_app(f"gate-{settings.state.lower()}", web_port=settings.web_port)
+    app = create_app(f"gate-{settings.state.lower()}", web_port=settings.web_port, web_bind=settings.web_bind)
     lane = Lane(app.channel(), _route(settings, bootstrap), read_clock)
     # Where no broker answers the lane says so, and ends the worker; the directory waits a little longer.
     directory = DirectoryFollower(lambda: DirectoryReader(bootstrap), settings.start_timeout_ms / 1000 + 15)

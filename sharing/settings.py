@@ -68,6 +68,9 @@ class Settings(BaseSettings):
         default=60_000, ge=1_000, le=900_000, description="How long a worker waits for the first answer of a broker."
     )
     web_port: int | None = Field(default=None, ge=0, le=65535, description="Port of /metrics; no web when not set.")
+    web_bind: str = Field(
+        default="127.0.0.1", description="Address on which /metrics is served; restrict who reads it."
+    )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
 
     @property

@@ -44,7 +44,7 @@ def explain_missing(error: ImportError) -> KafkaUnavailableError:
     package = (error.name or "").partition(".")[0]
     return KafkaUnavailableError(
         f"a real Kafka needs the Python package '{package}', which is not installed. "
-        "Run: pip install 'sharing[kafka-local]'"
+        "Run: pip install 'sharing-bus[kafka-local]'"
     )
 
 

@@ -110,7 +110,7 @@ def test_the_missing_extra_is_named_with_its_remedy(
     loaded = [name for name in sys.modules if name == package or name.startswith(f"{package}.")]
     for name in {package, *loaded}:
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(KafkaUnavailableError, match=rf"'{package}'.*pip install 'sharing\[kafka-local\]'"):
+    with pytest.raises(KafkaUnavailableError, match=rf"'{package}'.*pip install 'sharing-bus\[kafka-local\]'"):
         KafkaBroker(tmp_path).start()
 
 
