@@ -427,7 +427,7 @@ def test_a_length_that_claims_more_than_there_is_costs_nothing(field: str, claim
         assert caught.value.cause == "MALFORMED"
 
 
-@settings(max_examples=800, deadline=None, derandomize=True, database=None, suppress_health_check=QUIET)
+@settings(max_examples=600, deadline=None, derandomize=True, database=None, suppress_health_check=QUIET)
 @given(
     st.lists(
         st.tuples(

@@ -26,6 +26,8 @@ from sharing.model.vocabulary import Effect, RelevanceKind
 MEMO_ENTRIES_MAX = 20_000
 """A bound against a flood of items of which none is like another: some 50 MB. The memo is then begun anew."""
 
+PROFILES_MAX = 20_000
+"""A bound against a flood of combinations of offences, each of which is looked up for each State: some 40 MB."""
 
 Raw = tuple[tuple[Hashable, ...], ...]
 """What is read of a record, in the order of the reader's facts: the key under which a verdict is remembered."""
@@ -167,6 +169,8 @@ class DisclosureFilter:
                 codes=codes if isinstance(codes, frozenset) else None,
             )
             basis, _ = choose_basis(self.pack, self.treaties, state, self.day)
+            if len(self._profiles) >= PROFILES_MAX:
+                self._profiles.clear()
             found = self._profiles[key] = Profile(facts, basis, (basis, self._answers(facts)))
         return found
 

@@ -77,4 +77,10 @@ def items(state: str) -> list[Item]:
     return list(found.values())
 
 
-__all__ = ["STATES", "TEXTS", "Item", "case_files", "find_law", "items", "put"]
+def some(state: str, count: int) -> list[Item]:
+    """Return at most so many items, from all over a pack's cases."""
+    every = items(state)
+    return every[:: max(1, -(-len(every) // count))]
+
+
+__all__ = ["STATES", "TEXTS", "Item", "case_files", "find_law", "items", "put", "some"]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shipped import STATES, Item, find_law, items
+from shipped import STATES, Item, find_law, items, some
 from strategies import (
     AUDIENCES,
     AUTHORITIES,
@@ -99,7 +99,7 @@ SITUATIONS = st.lists(st.sampled_from(sorted(FACTS)), min_size=2, max_size=4, un
 # --- Nothing opens it ---
 
 
-@settings(searched(0.06), suppress_health_check=QUIET)
+@settings(searched(0.04), suppress_health_check=QUIET)
 @given(SITUATIONS, st.sampled_from(sorted(RESTRICTIONS)), st.data())
 def test_one_more_prohibition_never_opens(situation: Any, effect: Effect, data: st.DataObject) -> None:
     names, pack, authorities, pairs = situation
@@ -145,7 +145,7 @@ def forget(record: dict[str, Any], name: str) -> dict[str, Any]:
     return changed
 
 
-@settings(searched(0.06), suppress_health_check=QUIET)
+@settings(searched(0.04), suppress_health_check=QUIET)
 @given(SITUATIONS, st.data())
 def test_one_fact_less_never_opens(situation: Any, data: st.DataObject) -> None:
     _, pack, authorities, pairs = situation
@@ -166,7 +166,7 @@ def test_one_fact_less_never_opens_a_shipped_pack(state: str) -> None:
     found = find_law(state)
     laws: dict[Any, DisclosureFilter] = {}
     opened = 0
-    for item in items(state)[::2]:
+    for item in some(state, 40):
         day = utc_day(item.now_ms)
         law = laws.setdefault(
             (day, item.recipient, item.authority),
@@ -179,14 +179,14 @@ def test_one_fact_less_never_opens_a_shipped_pack(state: str) -> None:
         for name in UNKNOWNS:
             for to, decision in by_state(law.decide(forget(record, name), audience, item.now_ms)).items():
                 assert opens(decision) <= opens(before.get(to)), (item.name, name, to)
-    assert opened > 5
+    assert opened > 0
 
 
 @pytest.mark.parametrize("state", STATES)
 def test_one_recipient_fact_less_never_opens_a_shipped_pack(state: str) -> None:
     """Also where the fact comes from the treaty table or an assessment."""
     found = find_law(state)
-    for item in items(state)[::5]:
+    for item in some(state, 25):
         law = DisclosureFilter(found.pack, found.treaties, utc_day(item.now_ms), {item.recipient: item.authority})
         own = law.item_facts(item.record(), item.now_ms)
         recipient, basis, _ = law.profile(item.recipient, own["offence.codes"], named=True)
@@ -335,7 +335,7 @@ def test_a_failing_obligation_obliges_nobody_and_stops_nothing() -> None:
 # --- The same, however it is asked ---
 
 
-@settings(searched(0.06), suppress_health_check=QUIET)
+@settings(searched(0.04), suppress_health_check=QUIET)
 @given(SITUATIONS, st.randoms(use_true_random=False))
 def test_the_order_of_rules_and_of_questions_never_matters(situation: Any, random: Any) -> None:
     _, pack, authorities, pairs = situation
@@ -357,7 +357,7 @@ def sort_missing(decision: RecipientDecision) -> RecipientDecision:
     return replace(decision, undecided=tuple(sorted(decision.undecided, key=lambda entry: (entry.rule, entry.fact))))
 
 
-@settings(searched(0.06), suppress_health_check=QUIET)
+@settings(searched(0.04), suppress_health_check=QUIET)
 @given(SITUATIONS)
 def test_what_is_remembered_is_what_would_be_decided_anew(situation: Any) -> None:
     _, pack, authorities, pairs = situation
@@ -375,7 +375,7 @@ def test_what_is_remembered_is_what_would_be_decided_anew(situation: Any) -> Non
     ]
 
 
-@settings(searched(0.06), suppress_health_check=QUIET)
+@settings(searched(0.04), suppress_health_check=QUIET)
 @given(SITUATIONS)
 def test_states_are_decided_one_by_one_as_together(situation: Any) -> None:
     """What one State gets does not depend on who else is considered."""
@@ -399,6 +399,18 @@ def test_a_memo_that_is_full_is_begun_anew(monkeypatch: pytest.MonkeyPatch) -> N
             record["offence"]["max_penalty_years"] = years
             assert (law.decide(record, TO_US, NOW_MS).outcome is Outcome.DISCLOSE) is (years >= 5)
             assert len(law._memo) <= 3
+
+
+def test_what_is_known_of_recipients_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filter_module, "PROFILES_MAX", 4)
+    law = law_of(simple(PERMIT), dict.fromkeys(("FR", "GB", "US"), "POLICE"))
+    audience = Audience((state, NAMED) for state in ("FR", "GB", "US"))
+    expected = law_of(simple(PERMIT), dict.fromkeys(("FR", "GB", "US"), "POLICE"))
+    for codes in (["LAUNDERING"], ["COPYRIGHT"], ["LAUNDERING", "COPYRIGHT"], ["LAUNDERING"]):
+        record = {**RECORD, "offence": {**RECORD["offence"], "codes": codes}}
+        came = law.decide(record, audience, NOW_MS).recipients
+        assert came == expected.decide(record, audience, NOW_MS).recipients
+        assert len(law._profiles) <= 4
 
 
 def test_only_the_facts_that_the_pack_asks_for_are_read() -> None:
@@ -431,7 +443,7 @@ def digest_of_cases() -> str:
     digest = hashlib.sha256()
     for state in STATES:
         found = find_law(state)
-        for item in items(state)[::10]:
+        for item in some(state, 6):
             authorities = dict.fromkeys(("US", "GB", "FR", "DE", "NL", "JP", "CH", item.recipient), item.authority)
             law = DisclosureFilter(found.pack, found.treaties, utc_day(item.now_ms), authorities)
             audience = Audience((name, NAMED) for name in authorities)

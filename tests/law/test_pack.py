@@ -218,7 +218,7 @@ def test_a_pack_is_found_by_its_state_in_any_spelling() -> None:
 
 
 def test_a_state_without_a_pack_is_told_what_there_is() -> None:
-    with pytest.raises(InputError, match="there is no law pack for AT; there are CH, DE"):
+    with pytest.raises(InputError, match=r"there is no law pack for AT; there are .*CH, DE.*JP, NL"):
         find_law("AT")
 
 

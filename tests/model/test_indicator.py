@@ -267,7 +267,7 @@ def test_no_error_repeats_what_is_in_an_indicator(path: tuple[Any, ...], planted
 # --- There and back ---
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(forms())
 def test_json_to_wire_to_json_changes_nothing(data: dict[str, Any]) -> None:
     indicator = Indicator.read(json.loads(json.dumps(data)))

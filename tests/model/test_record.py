@@ -19,7 +19,7 @@ from sharing.wire import codec
 
 CODEC = codec("indicator")
 SETTINGS = settings(
-    max_examples=600, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=400, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 MARKER = "MARKER-b7f3"
 

@@ -325,6 +325,9 @@ def test_a_notices_envelope_holds_no_content_and_its_content_no_officer() -> Non
     assert content["relevance"] == [{"kind": "NEXUS_STATED", "detail": MARKER}]
     assert repr(content).count(MARKER) == 5  # agency, case, handling text, modus operandi, reason
     assert "own_task_need" not in repr(content)
+    officer = {**FULL_OF_MARKERS["source"], "officer": "officer-17"}
+    (output,) = (one for one in run(sent(**{**FULL_OF_MARKERS, "source": officer})).outputs if "exchange" in one.topic)
+    assert b"officer-17" not in (output.value or b"")
     assert notice["seal"] == {"suite": "NONE", "key_id": None, "parameters": b""}
 
 

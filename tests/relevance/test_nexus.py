@@ -110,7 +110,7 @@ def test_the_evidence_never_repeats_the_value(type_name: str) -> None:
         assert not re.search(r"\d{4}", detail)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(st.sampled_from(sorted(VALUE_TYPES)), st.data())
 def test_whatever_has_the_shape_points_to_states_or_nowhere(type_name: str, data: st.DataObject) -> None:
     """The gate sees the shape of a value, not its checksum: what is wrong inside must not break it."""
