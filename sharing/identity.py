@@ -26,6 +26,11 @@ def quarantine_id(topic: str, partition: int, offset: int) -> str:
     return str(uuid_utils.uuid5(NAMESPACE, f"quarantine/{topic}/{partition}/{offset}"))
 
 
+def part_id(provider: str, agency: str, type_name: str, value: str) -> str:
+    """Return the id of a value that stands in a file without an id of its own: the same value has the same id."""
+    return str(uuid_utils.uuid5(NAMESPACE, f"misp/{provider}/{agency}/{type_name}/{value}"))
+
+
 def content_id(text: str) -> str:
     """Return an id for an indicator that has none and is only explained: the same text has the same id."""
     return str(uuid_utils.uuid5(NAMESPACE, f"content/{text}"))

@@ -13,7 +13,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharing.errors import InputError
-from sharing.identity import NAMESPACE
+from sharing.identity import part_id
 from sharing.interop.marks import read_marks, stricter, tag_names
 from sharing.interop.misp_events import find_attributes, read_events
 from sharing.interop.misp_types import COMPOSITES, NoTarget, target_of
@@ -173,5 +173,4 @@ def _id(attribute: Attribute, part: _Part, type_name: str, value: str, intake: I
     own = attribute.data.get("uuid")
     if isinstance(own, str) and _UUID.fullmatch(own) and any(digit not in "0-" for digit in own):
         return str(uuid.uuid5(uuid.UUID(own), part.suffix)) if part.suffix else own.lower()
-    source = intake.source
-    return str(uuid.uuid5(NAMESPACE, f"misp/{source.state}/{source.agency}/{type_name}/{value}"))
+    return part_id(intake.source.state, intake.source.agency, type_name, value)

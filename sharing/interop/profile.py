@@ -172,7 +172,7 @@ def _check_fields(
         Indicator.model_validate(merge(required, merge(defaults or {}, fields)))
     except ValidationError as error:
         finding = error.errors(include_url=False)[0]
-        _, sentence = describe(finding, Indicator)
-        raise document.error(sentence, (*path, *finding["loc"])) from None
+        field, sentence = describe(finding, Indicator)
+        raise document.error(sentence, (*path, *(finding["loc"] or (field,)))) from None
     except OverflowError:
         raise document.error("a time lies outside the years 1 to 9999", path) from None

@@ -40,24 +40,22 @@ def main() -> None:
         _say(f"decision, {states:3} recipients   {figures['warm_us']:8.2f} µs warm {figures['cold_us']:9.1f} µs cold")
     with tempfile.TemporaryDirectory() as folder, KafkaBroker(Path(folder) / "kafka") as broker:
         _prepare(broker)
-        floor, _ = _run(
-            broker.bootstrap, FLOOR_TOPIC, ["tests.bench.floor", broker.bootstrap, INDICATORS.topic("CH"), FLOOR_TOPIC]
-        )
+        copying = ["tests.bench.floor", broker.bootstrap, INDICATORS.topic("CH"), FLOOR_TOPIC]
+        floor, _ = _run(broker.bootstrap, FLOOR_TOPIC, copying)
         _say(f"codec floor                {floor:10,.0f} records/s")
         gate, rss_mb = _run(broker.bootstrap, DECISIONS.topic("CH"), ["processors"])
-        _say(
-            f"gate, {DISCLOSED_SHARE:.0%} disclosed        {gate:10,.0f} records/s   {gate / floor:.2f} x the floor   {rss_mb:.0f} MB"
-        )
+        ratio = f"{gate / floor:.2f} x the floor"
+        _say(f"gate, {DISCLOSED_SHARE:.0%} disclosed        {gate:10,.0f} records/s   {ratio}   {rss_mb:.0f} MB")
     out = Path("build/bench.json")
     out.parent.mkdir(exist_ok=True)
-    figures = {
+    document = {
         "rates": {"codec_floor": floor, "gate": gate},
         "decision_us": decision[193]["warm_us"],
         "decision": decision,
         "rss_mb": rss_mb,
         "records": RECORDS,
     }
-    out.write_text(json.dumps(figures, indent=2) + "\n")
+    out.write_text(json.dumps(document, indent=2) + "\n")
 
 
 def _prepare(broker: KafkaBroker) -> None:

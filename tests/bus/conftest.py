@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from bus.support import make_topics
 from sharing.broker import Broker, KafkaUnavailableError
 from sharing.broker.kafka import KafkaBroker
 from sharing.model.countries import COUNTRIES
+from tests.bus.support import make_topics
 
 _UNUSED = iter(sorted(COUNTRIES - {"CH", "DE", "NL", "JP", "FR", "US", "GB", "CA", "AU"}))
 

@@ -12,7 +12,6 @@ import pytest
 from confluent_kafka import KafkaError
 
 import sharing.directory
-from bus.support import SECONDS, write
 from sharing.broker import Broker
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.directory import DirectoryReader, announce, read_entries
@@ -22,6 +21,7 @@ from sharing.model.times import to_milliseconds
 from sharing.samples import sample_directory
 from sharing.topics import DIRECTORY
 from sharing.wire import codec
+from tests.bus.support import SECONDS, write
 
 Follow = Callable[[], DirectoryReader]
 

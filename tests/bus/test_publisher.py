@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from bus.support import SECONDS, make_topics, read
 from sharing.broker import Broker
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.kafka import KafkaBroker
@@ -17,6 +16,7 @@ from sharing.model.indicator import Indicator
 from sharing.publisher import Publisher, new_id
 from sharing.topics import INDICATORS
 from sharing.wire import codec
+from tests.bus.support import SECONDS, make_topics, read
 
 ITEM = {"type": "domain-name", "value": "evil-host[.]example.org", "form": "INFORMATION"}
 

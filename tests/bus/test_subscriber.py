@@ -15,15 +15,6 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
-from bus.support import (
-    SECONDS,
-    committed,
-    make_topics,
-    notice_bytes,
-    notice_record,
-    plain_producer,
-    write,
-)
 from sharing.broker import Broker, feed
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.kafka import KafkaBroker
@@ -32,6 +23,15 @@ from sharing.model.notice import Notice
 from sharing.subscriber import Subscriber, Unreadable
 from sharing.topics import NOTICES, URGENT
 from sharing.wire import codec
+from tests.bus.support import (
+    SECONDS,
+    committed,
+    make_topics,
+    notice_bytes,
+    notice_record,
+    plain_producer,
+    write,
+)
 
 Open = Callable[..., Subscriber]
 

@@ -10,7 +10,6 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
     ResourceType,
 )
 
-from bus.support import SECONDS, write
 from sharing.broker import topics
 from sharing.broker.clients import look_up_topics, make_admin
 from sharing.broker.embedded import EmbeddedBroker
@@ -18,6 +17,7 @@ from sharing.broker.kafka import KafkaBroker
 from sharing.broker.topics import apply_topics, inspect_topics
 from sharing.errors import InfrastructureError
 from sharing.topics import DAY_MS, DECISIONS, DIRECTORY, FOREVER, INDICATORS, NOTICES, TABLE, topics_for
+from tests.bus.support import SECONDS, write
 
 
 def test_the_table_names_each_topic_once() -> None:

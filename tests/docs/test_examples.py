@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 import yaml
-from docs_support import ROOT, Block, Command, agrees, blocks, commands, documents, name_of
 
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.cli import console, main
@@ -36,6 +35,7 @@ from sharing.directory import announce, read_entries
 from sharing.model.indicator import Indicator
 from sharing.samples import sample_directory, sample_file, sample_profile
 from sharing.topics import topics_for
+from tests.docs.docs_support import ROOT, Block, Command, agrees, blocks, commands, documents, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

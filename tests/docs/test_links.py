@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.main
-from docs_support import ROOT, documents, name_of
 
 from sharing.cli import app
 from sharing.interop.reading import Cause
@@ -23,6 +22,7 @@ from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import Collection, ConditionKind, Effect, OffenceCode, Outcome
 from sharing.settings import CONFIG_VARIABLE, Settings
 from sharing.topics import FOREVER, TABLE, Scope
+from tests.docs.docs_support import ROOT, documents, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

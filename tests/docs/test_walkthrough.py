@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from docs_support import ROOT, Block, blocks
 
 from processors.gate import Gate, Processed
 from sharing.demo.scenario import telling_cases
@@ -18,6 +17,7 @@ from sharing.model.times import to_milliseconds
 from sharing.samples import sample_directory
 from sharing.topics import INDICATORS, TABLE
 from sharing.wire import codec
+from tests.docs.docs_support import ROOT, Block, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

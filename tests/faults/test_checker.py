@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -47,7 +49,7 @@ def sound() -> Records:
     )
 
 
-def _on(outputs: list[Output], topic: str, name: str) -> list[dict[str, object]]:
+def _on(outputs: list[Output], topic: str, name: str) -> list[Mapping[str, Any]]:
     return [codec(name).decode(output.value) for output in outputs if output.topic == topic]
 
 

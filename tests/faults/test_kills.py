@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ from tests.faults.stage import STATES, GateProcess, Progress, load, prepare
 KILLS = 10
 RECORDS = 20_000
 SEED = 20261125
+
+
+def _has(progress: Progress, wanted: int) -> bool:
+    return progress.offsets() >= wanted
 
 
 @pytest.mark.kafka
@@ -30,7 +35,7 @@ def test_ten_kills_under_load_lose_and_double_nothing(fresh_kafka: KafkaBroker, 
             before = progress.offsets()
             # Enough left for the next rounds, and at another step of a batch each time.
             wanted = before + draw.randrange(1, RECORDS // (2 * KILLS))
-            gate.wait_until(lambda at_least=wanted: progress.offsets() >= at_least)
+            gate.wait_until(partial(_has, progress, wanted))
             gate.kill()
             assert progress.offsets() < published, f"all was done before kill {kill + 1}: nothing was under load"
             gate.start()

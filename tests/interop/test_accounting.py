@@ -7,13 +7,13 @@ from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from interop_support import EVENT_ID, read
 
 from sharing.errors import InputError
 from sharing.interop import Format, Reading
 from sharing.interop.misp_types import COMPOSITES, NO_TARGETS, TARGETS
 from sharing.model.values import VALUE_TYPES
 from sharing.samples import sample_file
+from tests.interop.interop_support import EVENT_ID, read
 
 HIDDEN = "zqxhiddenzqx"
 

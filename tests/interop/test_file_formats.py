@@ -8,10 +8,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from interop_support import attribute, event, intake, published, read
 
 from sharing.errors import InputError
 from sharing.interop import Format, SourceInfo, load_profile, read_file, read_files
+from tests.interop.interop_support import attribute, event, intake, published, read
 
 if TYPE_CHECKING:
     from pathlib import Path

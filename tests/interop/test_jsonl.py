@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from interop_support import FACTS, intake, listed, published, read, read_lines
 
 from sharing.errors import InputError
 from sharing.interop import Cause, Format, Register, read_entries
 from sharing.model.vocabulary import Form, OffenceCode, Tristate
+from tests.interop.interop_support import FACTS, intake, listed, published, read, read_lines
 
 IP = {"type": "ipv4-addr", "value": "198.51.100.7"}
 DOMAIN = {"type": "domain-name", "value": "malware.example.org"}
@@ -86,7 +86,7 @@ def test_what_nobody_says_stays_unknown() -> None:
         ({**IP, "source": 7}, "source:"),
         ({**IP, "form": "EVIDENC"}, "did you mean 'EVIDENCE'"),
         ({**IP, "id": "7"}, "id: must be a UUID"),
-        ({**IP, "observed_at": "0001-01-01T00:00:00+14:00"}, "time"),
+        ({**IP, "observed_at": "0001-01-01T00:00:00+14:00"}, "years 1 to 9999"),
         ({**IP, "source": {"state": "DE"}}, "source.state is not the State that publishes"),
         ({**IP, "version": 2}, "id: is missing"),
         ({**IP, "version": 2, "action": "WITHDRAW", "reason": "wrong"}, "id: is missing"),

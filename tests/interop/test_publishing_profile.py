@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from interop_support import attribute, read_event
 
 from sharing.errors import InputError
 from sharing.interop import NO_PROFILE, Profile, ToIds, parse_profile
+from tests.interop.interop_support import attribute, read_event
 
 PROFILE = """
 title: A sample
@@ -122,7 +122,7 @@ def test_a_mistake_is_told_with_file_line_key_and_the_nearest_name(text: str, sa
 def test_a_section_is_judged_on_top_of_the_defaults() -> None:
     text = "defaults: {handling_text: Ask first.}\nby_type: {url: {handling: [H3]}}"
     assert parse_profile(text, "p.yaml").facts("url") == {"handling_text": "Ask first.", "handling": ["H3"]}
-    with pytest.raises(InputError, match=r"by_type\.url: handling_text: is missing"):
+    with pytest.raises(InputError, match=r"by_type\.url\.handling_text: is missing"):
         parse_profile("defaults: {form: EVIDENCE}\nby_type: {url: {handling: [H3]}}", "p.yaml")
 
 

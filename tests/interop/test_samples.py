@@ -8,13 +8,13 @@ from collections import Counter
 from importlib.resources import as_file, files
 
 import pytest
-from interop_support import made_ids
 
 from sharing.directory import read_entries
 from sharing.errors import InputError
 from sharing.interop import Intake, Profile, SourceInfo, load_profile, parse_profile, read_bytes
 from sharing.model.vocabulary import Collection, Form, Purpose, Tristate
 from sharing.samples import sample_directory, sample_file, sample_files, sample_profile, sample_profiles
+from tests.interop.interop_support import made_ids
 
 ZEBROCY, GLUPTEBA, KRYPTOCIBULE = "2018-11-20_Zebrocy.json", "glupteba.misp-event.json", "misp-kryptocibule.json"
 SHA256_AS_PUBLISHED = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from strategies import COMMONS, TREATIES
 
 from sharing.errors import PackError
 from sharing.law.cases import CaseResult, parse_cases, run_cases
 from sharing.law.pack import parse_pack
+from tests.law.strategies import COMMONS, TREATIES
 
 PACK = """\
 state: CH

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import searched
 
 from sharing.law.combine import RESTRICTIONS, Finding, combine
 from sharing.law.constraints import Conjunction
@@ -18,6 +17,7 @@ from sharing.law.recipients import TreatyBasis
 from sharing.law.treaties import Period
 from sharing.model.decision import Condition, Reason, RecipientDecision, UndecidedRule
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, Outcome, RelevanceKind
+from tests.law.strategies import searched
 
 PRE_ACCEPT = TreatyBasis("BUDAPEST", ConditionModel.PRE_ACCEPT)
 ATTACHED = TreatyBasis("UNCAC", ConditionModel.ATTACHED_BINDING)

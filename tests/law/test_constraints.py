@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import conjunctions, searched
 
 from sharing.law.constraints import AnyOf, Conjunction, ConstraintError, Operator, read_conjunction
 from sharing.law.constraints import Test as Comparison
 from sharing.law.facts import FACTS, Kind
 from sharing.model.vocabulary import OffenceCode
+from tests.law.strategies import conjunctions, searched
 
 INSTRUMENTS = ("BUDAPEST", "UNCAC")
 A, B, C = "secrecy_domain", "personal_data", "special_category"

@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shipped import STATES, find_law, items, some
-from strategies import (
+
+from sharing.law import explain as explain_module
+from sharing.law.combine import combine
+from sharing.law.explain import Explanation, explain
+from sharing.law.facts import FACTS, FactValue, Kind
+from sharing.law.filter import DisclosureFilter
+from sharing.law.pack import parse_pack
+from sharing.model.audience import NOBODY, Audience
+from sharing.model.decision import Reason, RecipientDecision
+from sharing.model.times import utc_day
+from sharing.model.vocabulary import RelevanceKind
+from tests.law.shipped import STATES, find_law, items, some
+from tests.law.strategies import (
     AUDIENCES,
     AUTHORITIES,
     COMMONS,
@@ -23,17 +34,6 @@ from strategies import (
     records,
     searched,
 )
-
-from sharing.law import explain as explain_module
-from sharing.law.combine import combine
-from sharing.law.explain import Explanation, explain
-from sharing.law.facts import FACTS, FactValue, Kind
-from sharing.law.filter import DisclosureFilter
-from sharing.law.pack import parse_pack
-from sharing.model.audience import NOBODY, Audience
-from sharing.model.decision import Reason, RecipientDecision
-from sharing.model.times import utc_day
-from sharing.model.vocabulary import RelevanceKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

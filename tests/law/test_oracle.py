@@ -7,13 +7,21 @@ import inspect
 from collections import Counter
 from typing import Any
 
-import oracle as oracle_module
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import Oracle
-from shipped import STATES, TEXTS, find_law, some
-from strategies import (
+
+from sharing.law.facts import FACTS
+from sharing.law.filter import DisclosureFilter
+from sharing.law.pack import parse_pack
+from sharing.model.audience import Audience
+from sharing.model.decision import Reason, RecipientDecision
+from sharing.model.times import utc_day
+from sharing.model.vocabulary import Outcome, RelevanceKind
+from tests.law import oracle as oracle_module
+from tests.law.oracle import Oracle
+from tests.law.shipped import STATES, TEXTS, find_law, some
+from tests.law.strategies import (
     AUDIENCES,
     AUTHORITIES,
     COMMON_FACTS,
@@ -31,15 +39,7 @@ from strategies import (
     searched,
 )
 
-from sharing.law.facts import FACTS
-from sharing.law.filter import DisclosureFilter
-from sharing.law.pack import parse_pack
-from sharing.model.audience import Audience
-from sharing.model.decision import Reason, RecipientDecision
-from sharing.model.times import utc_day
-from sharing.model.vocabulary import Outcome, RelevanceKind
-
-ITEMS = 5
+ITEMS = 8
 
 
 def plain(decision: RecipientDecision) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import COMMONS, SHIPPED_COMMON, SHIPPED_TREATIES, TREATIES, searched
 
 from sharing.documents import read_document
 from sharing.errors import InputError, PackError
@@ -23,6 +22,7 @@ from sharing.law.pack import Pack, parse_common, parse_pack
 from sharing.law.treaties import parse_treaties
 from sharing.law_library import find_law, pack_files, read_law
 from sharing.model.vocabulary import ConditionModel, Effect
+from tests.law.strategies import COMMONS, SHIPPED_COMMON, SHIPPED_TREATIES, TREATIES, searched
 
 FOLDER = Path(__file__).parent / "broken_packs"
 SOUND = (FOLDER / "sound.yaml").read_text(encoding="utf-8")

@@ -7,7 +7,6 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from shipped import case_files
 
 from sharing.law import cases as cases_module
 from sharing.law.cases import CaseResult, run_cases
@@ -30,6 +29,7 @@ from sharing.law_library import (
 from sharing.model.countries import COUNTRIES
 from sharing.model.decision import RecipientDecision
 from sharing.model.vocabulary import Authority, Character, Effect, Handling, OffenceCode
+from tests.law.shipped import case_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

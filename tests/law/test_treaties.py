@@ -174,9 +174,7 @@ def test_the_shipped_table_has_the_instruments_that_packs_may_name(table: Treaty
 
 def test_conditions_are_accepted_first_under_budapest_and_attached_elsewhere(table: TreatyTable) -> None:
     pre_accept = {
-        name
-        for name, entry in table.instruments.items()
-        if entry.condition_model is ConditionModel.PRE_ACCEPT
+        name for name, entry in table.instruments.items() if entry.condition_model is ConditionModel.PRE_ACCEPT
     }
     assert pre_accept == {"BUDAPEST", "BUDAPEST_P2"}
 
@@ -278,9 +276,7 @@ def test_what_is_not_in_force_binds_nobody_on_any_day(table: TreatyTable, name: 
         ("NAPLES_II", "HR", dt.date(2016, 7, 1)),
     ],
 )
-def test_the_first_day_on_which_a_state_is_bound(
-    table: TreatyTable, name: str, state: str, first: dt.date
-) -> None:
+def test_the_first_day_on_which_a_state_is_bound(table: TreatyTable, name: str, state: str, first: dt.date) -> None:
     assert not table.instruments[name].binds(state, first - dt.timedelta(days=1))
     assert table.instruments[name].binds(state, first)
 
@@ -289,9 +285,7 @@ def test_common_treaties_change_with_the_day(table: TreatyTable) -> None:
     assert table.common("CH", "JP", dt.date(2012, 10, 31)) == frozenset()
     assert table.common("CH", "JP", dt.date(2012, 11, 1)) == frozenset({"BUDAPEST"})
     assert table.common("CH", "JP", TODAY) == frozenset({"BUDAPEST", "UNCAC", "UNTOC"})
-    assert table.common("DE", "NL", TODAY) == frozenset(
-        {"BUDAPEST", "UNCAC", "UNTOC", "EU_2023_977", "NAPLES_II"}
-    )
+    assert table.common("DE", "NL", TODAY) == frozenset({"BUDAPEST", "UNCAC", "UNTOC", "EU_2023_977", "NAPLES_II"})
 
 
 @pytest.mark.parametrize("state", ["IE", "RU", "CN", "IN", "ZA"])
@@ -320,9 +314,7 @@ def test_states_outside_the_budapest_convention(table: TreatyTable, state: str) 
         ("SCHENGEN", "GB", dt.date(2019, 1, 1), False),
     ],
 )
-def test_membership_on_a_day(
-    table: TreatyTable, organisation: str, state: str, day: dt.date, member: bool
-) -> None:
+def test_membership_on_a_day(table: TreatyTable, organisation: str, state: str, day: dt.date, member: bool) -> None:
     assert table.member(organisation, state, day) is member
 
 
@@ -374,9 +366,7 @@ def test_denmark_is_bound_by_its_own_decision_and_four_states_are_left_out(table
         ("verified: false", "verified: no", 10, "instruments.OLD.verified", ""),
     ],
 )
-def test_a_broken_table_is_refused_with_file_line_and_key(
-    old: str, new: str, line: int, key: str, says: str
-) -> None:
+def test_a_broken_table_is_refused_with_file_line_and_key(old: str, new: str, line: int, key: str, says: str) -> None:
     error = broken(old, new)
     assert error.source == "small.yaml"
     assert error.line == line

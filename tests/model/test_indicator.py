@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from indicator_forms import FULL, ID, LEAST, forms, get, paths, removed, renamed, replaced
 
 from sharing.errors import InputError
 from sharing.model.indicator import Indicator
 from sharing.model.vocabulary import Action, Assertion, Form, Tlp, Tristate, Urgency
 from sharing.wire import codec
+from tests.model.indicator_forms import FULL, ID, LEAST, forms, get, paths, removed, renamed, replaced
 
 CODEC = codec("indicator")
 FIELDS = [path for path in paths(FULL) if isinstance(path[-1], str) and path[0] != "findings"]

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from indicator_forms import FULL, LEAST, forms, get, paths
 
 from sharing.errors import InputError
 from sharing.model.indicator import Indicator
 from sharing.model.record import LIST_MAX, NEXUS_MAX, SHORT_TEXT_MAX, TEXT_MAX, check_record
 from sharing.model.values import VALUE_TYPES, is_canonical, matches_shape
 from sharing.wire import codec
+from tests.model.indicator_forms import FULL, LEAST, forms, get, paths
 
 CODEC = codec("indicator")
 SETTINGS = settings(

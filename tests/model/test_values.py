@@ -7,10 +7,10 @@ import string
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from value_cases import CASES
 
 from sharing.errors import InputError
 from sharing.model.values import VALUE_TYPES, Group, is_canonical, matches_shape, normalise
+from tests.model.value_cases import CASES
 
 TYPES_OF_LAW = {  # law.md §5, group by group
     Group.NETWORK: "ipv4-addr ipv6-addr domain-name url autonomous-system mac-addr network-traffic "

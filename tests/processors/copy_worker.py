@@ -12,10 +12,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from lane_support import SECRET
-
 from processors.lane import Lane, Output, Route
 from processors.worker import create_app, run_worker
+from tests.processors.lane_support import SECRET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from sharing.broker import Broker
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
+COPY_WORKER = "tests.processors.copy_worker"
 PARTITIONS = 3
 LIMIT_S = 60.0
 SECRET = "+41 79 000 00 00"  # noqa: S105 what no log may show
@@ -129,9 +130,9 @@ class Worker:
         names = {"group": course.group, "instance": worker, "transactional_id": f"{course.group}-{worker}"}
         route = {"bootstrap": course.broker.bootstrap, "topics": [course.source], "out": course.target, **names}
         arguments = json.dumps({**route, **options})
-        program = [sys.executable, str(HERE / "copy_worker.py"), arguments]
+        program = [sys.executable, "-m", COPY_WORKER, arguments]
         if cli:
-            program = [str(Path(sys.executable).with_name("faust")), "-A", "copy_worker", "worker", "-l", "info"]
+            program = [str(Path(sys.executable).with_name("faust")), "-A", COPY_WORKER, "worker", "-l", "info"]
         self.log = log
         self.process = subprocess.Popen(
             program,
@@ -139,7 +140,7 @@ class Worker:
             env={
                 **os.environ,
                 "COPY_WORKER": arguments,
-                "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
+                "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
                 "PYTHONIOENCODING": "ascii",
             },
             stdin=subprocess.DEVNULL,

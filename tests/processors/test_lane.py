@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import Producer
-from lane_support import SECRET, Course, wait_until, working
 
 from processors import lane as lane_module
 from processors import transactor as transactor_module
@@ -19,6 +18,7 @@ from processors.worker import create_app
 from sharing.broker.kafka import KafkaBroker
 from sharing.broker.process import free_port
 from sharing.errors import InfrastructureError
+from tests.processors.lane_support import SECRET, Course, wait_until, working
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Iterator

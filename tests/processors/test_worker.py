@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka.admin import AdminClient
-from lane_support import Course, wait_until, working
 
 from processors.worker import create_app
 from sharing.broker.process import accepts, free_port
+from tests.processors.lane_support import Course, wait_until, working
 
 if TYPE_CHECKING:
     from pathlib import Path

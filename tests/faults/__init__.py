@@ -1,0 +1,1 @@
+"""Processes and brokers that die, records that are bad."""

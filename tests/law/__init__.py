@@ -1,0 +1,1 @@
+"""Tests of the law engine and of every shipped pack."""
