@@ -57,7 +57,7 @@ def show(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
 
 @app.command("announce")
 def announce_entries(
-    file: Annotated[Path, typer.Argument(help="YAML with `entries:`, each a State's entry.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML with `entries:`, each a State's entry.")],
     state: Annotated[str | None, typer.Option("--state", help="Announce only this State's entry.")] = None,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,

@@ -102,7 +102,12 @@ def _librdkafka() -> Finding:
     try:
         faust = version("faust-streaming")
     except PackageNotFoundError:
-        return Finding("packages", ok=False, detail="faust-streaming is missing", remedy="install sharing-bus again, with its dependencies")
+        return Finding(
+            "packages",
+            ok=False,
+            detail="faust-streaming is missing",
+            remedy="install sharing-bus again, with its dependencies",
+        )
     remedy = "pip install --upgrade confluent-kafka"
     return Finding("packages", numbers >= LIBRDKAFKA_MIN, f"librdkafka {text}, faust-streaming {faust}", remedy)
 

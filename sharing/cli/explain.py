@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,13 +26,15 @@ from sharing.law.explain import Explanation, explain
 from sharing.law_library import Law, find_law
 from sharing.model.countries import country_name, normalise_country
 from sharing.model.decision import Decision
-from sharing.model.directory import Directory
 from sharing.model.indicator import Indicator
 from sharing.model.times import format_time, to_milliseconds
 from sharing.model.vocabulary import Effect, Outcome
-from sharing.relevance.nexus import GeoLookup, no_lookup
+from sharing.relevance.nexus import no_lookup
 from sharing.settings import load_settings
 from sharing.sitting import Sitting
+
+TOLD_MAX = 5
+"""Of lines that are no indicators, how many are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Explained:
 
 
 def explain_file(
-    file: Annotated[Path, typer.Argument(help="JSON lines, one indicator a line.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, one indicator a line.")],
     state: Annotated[str, typer.Option("--state", help="The providing State, such as CH.")],
     to: Annotated[str | None, typer.Option("--to", help="One receiving State, considered or not.")] = None,
     at: Annotated[
@@ -69,7 +71,9 @@ def explain_file(
     now_ms = int(time.time()) // 60 * 60_000 if at is None else read_instant(at)
     only = None if to is None else normalise_country(to)
     locate = no_lookup if settings.geoip is None else open_lookup(settings.geoip)
-    for explained in explain_lines(file, law, read_directory(directory, None), now_ms, only, locate):
+    items = read_items(file, law.pack.state)
+    sitting = Sitting.open(law.pack, law.treaties, read_directory(directory, None), now_ms, locate)
+    for explained in explain_items(items, sitting, now_ms, only):
         if as_json:
             decision = json.loads(explained.decision.to_json())
             print_json({**decision, "why": [asdict(one) for one in explained.why]})
@@ -85,31 +89,35 @@ def read_instant(text: str) -> int:
     """
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
+        utc = instant.astimezone(UTC) if instant.tzinfo is not None else None
+    except (ValueError, OverflowError):  # the second: at the edge of the calendar, in a zone beyond it
+        utc = None
+    if utc is None:
         raise InputError("--at must be a time with a zone, such as 2026-03-01T12:00:00Z")
-    return to_milliseconds(instant.astimezone(UTC))
+    return to_milliseconds(utc)
 
 
-def explain_lines(
-    file: Path, law: Law, directory: Directory, now_ms: int, only: str | None, locate: GeoLookup = no_lookup
-) -> Iterator[Explained]:
-    """Explain each indicator of a file of JSON lines.
+def read_items(file: Path, state: str) -> list[Indicator]:
+    """Return the indicators in a file of JSON lines; one without an id gets the same one each time.
 
     Raises:
         InputError: A line is not an acceptable indicator of that State; the message says which and why.
     """
     ids = (content_id(f"{file.name}/{number}") for number in itertools.count(1))
-    source = SourceInfo(law.pack.state, "unnamed")
-    reading = read_file(file, Intake(source, lambda: next(ids), format=Format.JSONL))
+    reading = read_file(file, Intake(SourceInfo(state, "unnamed"), lambda: next(ids), format=Format.JSONL))
     if reading.not_published:
-        raise InputError("; ".join(f"{entry.file}:{entry.place}: {entry.reason}" for entry in reading.not_published))
-    sitting = Sitting.open(law.pack, law.treaties, directory, now_ms, locate)
-    for placed in reading.indicators:
-        record = placed.indicator.to_wire()
+        told = [f"{entry.file}:{entry.place}: {entry.reason}" for entry in reading.not_published[:TOLD_MAX]]
+        rest = len(reading.not_published) - len(told)
+        raise InputError("; ".join([*told, f"and {rest} more lines"] if rest else told))
+    return [placed.indicator for placed in reading.indicators]
+
+
+def explain_items(items: Iterable[Indicator], sitting: Sitting, now_ms: int, only: str | None) -> Iterator[Explained]:
+    """Explain indicators at an instant: what each considered State gets, or `only` one State."""
+    for item in items:
+        record = item.to_wire()
         why = explain(sitting.law, record, sitting.finder.find(record), now_ms, only)
-        yield Explained(placed.indicator, sitting.decision(record, now_ms), why)
+        yield Explained(item, sitting.decision(record, now_ms), why)
 
 
 def _print(explained: Explained, law: Law) -> None:

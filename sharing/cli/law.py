@@ -59,7 +59,7 @@ def list_packs(packs: Packs = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def show(
-    state: Annotated[str, typer.Argument(help="The State, such as CH.")],
+    state: Annotated[str, typer.Argument(metavar="STATE", help="The State, such as CH.")],
     packs: Packs = None,
     as_json: AsJson = False,
 ) -> None:
@@ -78,7 +78,8 @@ def show(
 @app.command("test")
 def run_all(
     states: Annotated[
-        list[str] | None, typer.Argument(help="States whose packs are tested; all when none is named.")
+        list[str] | None,
+        typer.Argument(metavar="[STATE]...", help="States whose packs are tested; all when none is named."),
     ] = None,
     packs: Packs = None,
     as_json: AsJson = False,

@@ -36,7 +36,7 @@ from sharing.settings import load_settings
 
 
 def publish(
-    files: Annotated[list[Path], typer.Argument(help="JSON lines or MISP events.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSON lines or MISP events.")],
     state: Annotated[str, typer.Option("--state", help="The publishing State, such as CH.")],
     agency: Annotated[str, typer.Option("--agency", help="Name of the agency.")],
     file_format: Annotated[Format, typer.Option("--format", help="Format of the files.")] = Format.AUTO,

@@ -13,7 +13,7 @@ from sharing.subscriber import Subscriber, Unreadable
 
 
 def subscribe(
-    state: Annotated[str, typer.Argument(help="The receiving State, such as DE.")],
+    state: Annotated[str, typer.Argument(metavar="STATE", help="The receiving State, such as DE.")],
     once: Annotated[bool, typer.Option("--once", help="Stop when everything that is there has been read.")] = False,
     group: Annotated[str | None, typer.Option("--group", help="Consumer group; its position is kept.")] = None,
     bootstrap: Bootstrap = None,

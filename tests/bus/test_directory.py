@@ -194,7 +194,7 @@ def test_a_missing_directory_names_its_remedy(broker: Broker, monkeypatch: pytes
             announce(broker.bootstrap, entry("CH"))
 
 
-@pytest.mark.timeout(SECONDS)
+@pytest.mark.usefixtures("impatient")
 def test_without_a_broker_it_says_so_at_once() -> None:
     reader = DirectoryReader("127.0.0.1:1")
     with pytest.raises(InfrastructureError, match="no broker answers"):

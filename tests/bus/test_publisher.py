@@ -203,12 +203,13 @@ def test_a_missing_topic_names_its_remedy(broker: Broker, state: str) -> None:
             Publisher(broker.bootstrap, state, "fedpol")
 
 
-@pytest.mark.timeout(SECONDS)
+@pytest.mark.usefixtures("impatient")
 def test_without_a_broker_it_says_so_at_once() -> None:
     with pytest.raises(InfrastructureError, match=r"no broker answers at 127\.0\.0\.1:1 .*refused.*sharing broker up"):
         Publisher("127.0.0.1:1", "CH", "fedpol")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_the_reason_why_none_answers_is_told(embedded: EmbeddedBroker, state: str) -> None:
     with pytest.raises(InfrastructureError, match=r"SSL|SASL"):
         Publisher(

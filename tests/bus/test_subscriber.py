@@ -326,7 +326,7 @@ def test_what_the_broker_refuses_is_an_error(
     subscriber.close()
 
 
-@pytest.mark.timeout(SECONDS)
+@pytest.mark.usefixtures("impatient")
 def test_without_a_broker_it_says_so_at_once() -> None:
     with pytest.raises(InfrastructureError, match=r"no broker answers at 127\.0\.0\.1:1 .*sharing broker up"):
         Subscriber("127.0.0.1:1", "DE")

@@ -84,7 +84,7 @@ def test_too_many_replicas_are_one_clear_error(kafka: KafkaBroker, state: str) -
     assert not [name for name in look_up_topics(kafka.bootstrap) if f".{state.lower()}." in name]
 
 
-@pytest.mark.timeout(SECONDS)
+@pytest.mark.usefixtures("impatient")
 def test_without_a_broker_it_says_so_at_once(state: str) -> None:
     with pytest.raises(InfrastructureError, match="no broker answers"):
         apply_topics("127.0.0.1:1", topics_for([state], 1), 1)

@@ -1,0 +1,1 @@
+"""Tests of the command line, as a person and as a program uses it."""

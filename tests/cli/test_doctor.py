@@ -1,0 +1,193 @@
+"""`sharing doctor`: each finding with its remedy, whatever is broken."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sharing.broker.embedded import EmbeddedBroker
+from sharing.broker.topics import Change
+from sharing.errors import InfrastructureError
+from sharing.law_library import shipped_states
+from sharing.topics import TABLE
+from tests.cli.conftest import Call, Done
+from tests.cli.test_law import PACK
+
+COMMAND = sys.modules["sharing.cli.doctor"]  # as an attribute of its package, the name is the command
+
+
+def finding(done: Done, check: str) -> dict[str, Any]:
+    found = [one for one in done.document if one["check"] == check]
+    assert len(found) == 1, done
+    result: dict[str, Any] = found[0]
+    return result
+
+
+@pytest.fixture
+def described(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Says what a cluster answers about its topics: the embedded broker cannot."""
+
+    def answer(**changes: Change) -> None:
+        def inspect(_: str, wanted: dict[str, object]) -> list[Change]:
+            return [changes.get(name.replace(".", "_"), Change(name, "same")) for name in wanted]
+
+        monkeypatch.setattr(COMMAND, "inspect_topics", inspect)
+
+    return answer
+
+
+def test_a_sound_installation_and_bus(call: Call, bus: EmbeddedBroker, described: Callable[..., None]) -> None:
+    described()
+    done = call("doctor", "--states", "CH")
+    assert (done.code, done.err) == (0, "")
+    assert not [line for line in done.out.splitlines() if not line.startswith("ok   ")]
+    findings = call("doctor", "--states", "CH", "--json").document
+    assert all(set(one) == {"check", "ok", "detail", "remedy"} for one in findings)
+    names = {one["check"] for one in findings}
+    assert {"python", "packages", "settings", "schemas", "broker", "topics", "directory"} <= names
+    assert {f"pack {state.lower()}.yaml" for state in shipped_states()} <= names
+
+
+def test_no_broker_is_named(call: Call) -> None:
+    done = call("doctor", "--json")
+    assert done.code == 1
+    assert done.err.endswith("checks failed\n")
+    one = finding(done, "broker")
+    assert (one["ok"], one["detail"]) == (False, "none is named")
+    assert "SHARING_BOOTSTRAP" in one["remedy"]
+    text = call("doctor")
+    assert text.code == 1
+    assert "BAD  broker: none is named\n     remedy: give --bootstrap" in text.out
+
+
+@pytest.mark.usefixtures("impatient")
+def test_no_broker_answers(call: Call) -> None:
+    done = call("doctor", "--bootstrap", "127.0.0.1:1", "--json")
+    assert done.code == 1
+    one = finding(done, "broker")
+    assert not one["ok"]
+    assert "no broker answers at 127.0.0.1:1" in one["detail"]
+    assert one["remedy"]
+    assert "topics" not in {each["check"] for each in done.document}  # nobody could tell
+
+
+def test_topics_that_are_missing_or_differ(call: Call, bus: EmbeddedBroker, described: Callable[..., None]) -> None:
+    described(
+        national_ch_drafts=Change("national.ch.drafts", "missing"),
+        exchange_ch_notices=Change("exchange.ch.notices", "differs", "has 3 partitions, the table says 4"),
+    )
+    done = call("doctor", "--states", "CH", "--json")
+    assert done.code == 1
+    missing = finding(done, "topic national.ch.drafts")
+    assert (missing["ok"], missing["detail"]) == (False, "is missing")
+    assert missing["remedy"] == "sharing topics apply --states CH"
+    differs = finding(done, "topic exchange.ch.notices")
+    assert (differs["ok"], differs["detail"]) == (False, "has 3 partitions, the table says 4")
+    assert "by hand" in differs["remedy"]
+    topics = finding(done, "topics")
+    assert (topics["ok"], topics["detail"]) == (False, f"{len(TABLE) - 2} of {len(TABLE)} as the table says")
+
+
+def test_whose_topics_are_looked_at(
+    call: Call, bus: EmbeddedBroker, described: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described()
+    every = len(shipped_states()) * (len(TABLE) - 1) + 1
+    assert finding(call("doctor", "--json"), "topics")["detail"].startswith(f"{every} of {every}")
+    monkeypatch.setenv("SHARING_STATE", "CH")  # a gate's machine: its own
+    assert finding(call("doctor", "--json"), "topics")["detail"].startswith(f"{len(TABLE)} of {len(TABLE)}")
+
+
+def test_a_cluster_that_does_not_say(call: Call, bus: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise InfrastructureError("cannot read the configuration of x: TOPIC_AUTHORIZATION_FAILED")
+
+    monkeypatch.setattr(COMMAND, "inspect_topics", refuse)
+    one = finding(call("doctor", "--states", "CH", "--json"), "topics")
+    assert "TOPIC_AUTHORIZATION_FAILED" in one["detail"]
+    assert "describe topics" in one["remedy"]
+
+
+def test_a_directory_that_is_missing(call: Call, described: Callable[..., None]) -> None:
+    described()
+    with EmbeddedBroker() as broker:
+        one = finding(call("doctor", "--bootstrap", broker.bootstrap, "--json"), "directory")
+    assert "exchange.directory: not there" in one["detail"]
+    assert "sharing directory announce" in one["remedy"]
+
+
+def test_a_broken_pack(call: Call, clean: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = clean / "packs"
+    folder.mkdir()
+    (folder / "ch.yaml").write_text(PACK.replace("effect:", "efect:"))
+    (folder / "de.yaml").write_text(PACK.replace("state: CH", "state: DE"))
+    monkeypatch.setenv("SHARING_PACKS", str(folder))
+    done = call("doctor", "--json")
+    broken = finding(done, "pack ch.yaml")
+    assert "did you mean 'effect'?" in broken["detail"]
+    assert broken["remedy"] == "mend the pack; a gate refuses it"
+    assert finding(done, "pack de.yaml")["ok"]
+    monkeypatch.setenv("SHARING_PACKS", str(clean / "nowhere"))
+    one = finding(call("doctor", "--json"), "packs")
+    assert "is not a folder of packs" in one["detail"]
+    assert "SHARING_PACKS" in one["remedy"]
+    (clean / "empty").mkdir()
+    monkeypatch.setenv("SHARING_PACKS", str(clean / "empty"))
+    assert not finding(call("doctor", "--json"), "packs")["ok"]
+
+
+def test_a_clock_before_the_law(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(COMMAND.time, "time", lambda: datetime(1999, 12, 31, tzinfo=UTC).timestamp())
+    one = finding(call("doctor", "--json"), "pack ch.yaml")
+    assert not one["ok"]
+    assert one["detail"].endswith("today is 1999-12-31")
+    assert "set the clock" in one["remedy"]
+
+
+def test_a_wrong_setting(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARING_PARTITIONS", "0")
+    one = finding(call("doctor", "--json"), "settings")
+    assert "SHARING_PARTITIONS" in one["detail"]
+    assert one["remedy"] == "mend the setting named"
+
+
+def test_a_geolocation_database_that_is_none(call: Call, clean: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARING_GEOIP", str(clean / "nowhere.mmdb"))
+    one = finding(call("doctor", "--json"), "geoip")
+    assert not one["ok"]
+    assert "SHARING_GEOIP" in one["detail"]
+
+
+def test_a_damaged_installation(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise FileNotFoundError(f"schemas/{name}.avsc")
+
+    monkeypatch.setattr(COMMAND, "codec", missing)
+    one = finding(call("doctor", "--json"), "schemas")
+    assert "schemas/indicator.avsc" in one["detail"]
+    assert one["remedy"].startswith("install the package again")
+    monkeypatch.setattr(COMMAND, "libversion", lambda: ("1.9.0", 0))
+    assert "upgrade confluent-kafka" in finding(call("doctor", "--json"), "packages")["remedy"]
+
+
+def test_wrong_states(call: Call, bus: EmbeddedBroker) -> None:
+    done = call("doctor", "--states", "Germny")
+    assert done.code == 2
+    assert "did you mean DE" in done.error
+
+
+@pytest.mark.kafka
+def test_on_a_real_cluster(call: Call, kafka: Any) -> None:
+    """Right topics, one that is missing, one with too many partitions."""
+    assert call("topics", "apply", "--states", "ZA", "--bootstrap", kafka.bootstrap).code in {0, 1}
+    done = call("doctor", "--states", "ZA", "--bootstrap", kafka.bootstrap, "--json")
+    assert {one["check"]: one["ok"] for one in done.document}["broker"]
+    kafka.create_topics(["national.ye.indicators"], 9)
+    done = call("doctor", "--states", "YE", "--bootstrap", kafka.bootstrap, "--json")
+    assert "has 9 partitions, the table says 4" in finding(done, "topic national.ye.indicators")["detail"]
+    assert finding(done, "topic exchange.ye.notices")["detail"] == "is missing"

@@ -1,0 +1,283 @@
+"""`sharing publish`: every part of every file accounted for, or nothing published."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.resources import as_file
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sharing.broker.embedded import EmbeddedBroker
+from sharing.publisher import Publisher
+from sharing.samples import sample_directory, sample_file, sample_files, sample_profile
+from sharing.topics import INDICATORS
+from sharing.wire import codec
+from tests.bus.support import read
+from tests.cli.conftest import Call
+
+COMMAND = sys.modules["sharing.cli.publish"]  # as an attribute of its package, the name is the command
+CH = ("--state", "CH", "--agency", "fedpol")
+ITEM: dict[str, Any] = {
+    "type": "domain-name",
+    "value": "update-check[.]example.nl",
+    "source": {"authority": "POLICE"},
+    "form": "INFORMATION",
+    "offence": {"codes": ["ILLEGAL_ACCESS"], "max_penalty_years": 3},
+    "collection": "OPEN_SOURCE",
+    "purpose": "DETECTION",
+    "secrecy_domain": False,
+    "personal_data": False,
+    "live_case_harm": False,
+    "character": [],
+    "nexus": [{"state": "NL", "reason": "hosted there"}],
+}
+
+
+def lay(name: str, *lines: dict[str, Any] | str) -> Path:
+    path = Path(name)
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+    return path
+
+
+def items(count: int) -> list[dict[str, Any]]:
+    return [{**ITEM, "value": f"host{number}.example.nl"} for number in range(count)]
+
+
+def published(bus: EmbeddedBroker) -> list[str]:
+    records = (codec("indicator").decode(message.value()) for message in read(bus, INDICATORS.topic("CH")))
+    return sorted(record["value"] for record in records)
+
+
+def adds_up(document: dict[str, Any]) -> bool:
+    return bool(document["read"] == document["published"] + len(document["not_published"]))
+
+
+@pytest.fixture
+def announced(call: Call, bus: EmbeddedBroker) -> EmbeddedBroker:
+    """A bus whose directory has the sample's entries."""
+    text, name = sample_directory()
+    Path(name).write_text(text)
+    assert call("directory", "announce", name).code == 0
+    return bus
+
+
+@pytest.mark.parametrize("name", sample_files())
+def test_a_dry_run_of_each_sample_accounts_for_everything(call: Call, name: str) -> None:
+    with as_file(sample_file(name)) as event, as_file(sample_profile("CH")) as profile:
+        done = call("publish", event, *CH, "--profile", profile, "--dry-run", "--json")
+    assert done.code == 0
+    document = done.document
+    assert adds_up(document)
+    assert document["published"] > 0
+    assert document["files"] == [str(event)]
+    for entry in document["not_published"]:
+        assert entry["file"] == str(event)
+        assert entry["place"]
+        assert entry["reason"]
+    for counts in document["recipients"].values():
+        assert set(counts) <= {"DISCLOSE", "OFFER", "HOLD", "WITHHOLD"}
+        assert sum(counts.values()) <= document["published"]
+
+
+def test_a_dry_run_says_who_would_get_what_and_why(call: Call) -> None:
+    file = lay("items.jsonl", ITEM, {**ITEM, "value": "a.example.de", "secrecy_domain": None})
+    done = call("publish", file, *CH, "--dry-run")
+    assert done.code == 0
+    assert "2 read, 2 would be published, 0 not" in done.out
+    rows = [line.split() for line in done.out.splitlines()]
+    assert ["NL", "DISCLOSE", "1"] in [row[:3] for row in rows]
+    assert "sample directory" in done.err
+
+
+def test_what_is_published_is_on_the_bus(call: Call, announced: EmbeddedBroker) -> None:
+    file = lay("items.jsonl", *items(3), {**ITEM, "source": {"state": "DE"}}, "", '{"type": "domain-name"')
+    done = call("publish", file, *CH, "--json")
+    assert done.code == 0
+    document = done.document
+    assert adds_up(document)
+    assert (document["read"], document["published"]) == (5, 3)
+    assert {entry["place"] for entry in document["not_published"]} == {"4", "6"}
+    assert document["recipients"]["NL"] == 3
+    assert published(announced) == [f"host{number}.example.nl" for number in range(3)]
+    text = call("publish", file, *CH)
+    assert "5 read, 3 published, 2 not" in text.out
+    assert "OTHER_STATE" in text.out
+
+
+def test_the_directory_of_the_bus_is_used_where_a_broker_is_named(
+    call: Call, bus: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("d.yaml").write_text(
+        "entries:\n- {state: NL, announced_at: '2026-01-01T00:00:00Z', authority: {name: x, kind: POLICE}}\n"
+    )
+    assert call("directory", "announce", "d.yaml").code == 0
+    file = lay("items.jsonl", ITEM)
+    done = call("publish", file, *CH, "--dry-run", "--json")
+    assert done.document["recipients"] == {"NL": {"DISCLOSE": 1}}
+    assert done.err == ""
+    monkeypatch.delenv("SHARING_BOOTSTRAP")
+    assert "sample directory" in call("publish", file, *CH, "--dry-run").err
+    done = call("publish", file, *CH, "--dry-run", "--directory", "d.yaml", "--json")
+    assert (done.document["recipients"], done.err) == ({"NL": {"DISCLOSE": 1}}, "")
+    assert published(bus) == []
+
+
+def test_a_place_that_the_gate_would_look_up_is_looked_up(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = {**ITEM, "type": "ipv4-addr", "value": "198.51.100.23", "nexus": [], "offence": {"codes": ["COPYRIGHT"]}}
+    assert call("publish", lay("i.jsonl", item), *CH, "--dry-run", "--json").document["recipients"] == {}
+    monkeypatch.setenv("SHARING_GEOIP", "any.mmdb")
+    monkeypatch.setattr(COMMAND, "open_lookup", lambda _: lambda _: "NL")
+    assert set(call("publish", "i.jsonl", *CH, "--dry-run", "--json").document["recipients"]) == {"NL"}
+
+
+BAD_FILES = {
+    "binary.bin": b"\x00\x01\x02\x03",
+    "broken.json": b'{"Event": {"Attribute": [',
+    "other.json": b'{"some": "thing"}',
+    "utf16.jsonl": '{"type": "domain-name"}'.encode("utf-16"),
+    "empty.jsonl": b"",
+    "deep.json": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_file_that_cannot_be_read_publishes_nothing(call: Call, announced: EmbeddedBroker, name: str) -> None:
+    good = lay("good.jsonl", *items(2))
+    Path(name).write_bytes(BAD_FILES[name])
+    done = call("publish", good, name, *CH, "--json")
+    assert (done.code, done.out) == (2, "")
+    assert done.error.startswith(f"{name}: ")
+    assert published(announced) == []
+
+
+def test_unless_it_is_told_to_keep_going(call: Call, announced: EmbeddedBroker, clean: Path) -> None:
+    good, last = lay("good.jsonl", *items(2)), lay("last.jsonl", {**ITEM, "value": "last.example.nl"})
+    Path("binary.bin").write_bytes(b"PNG\x00\x01\x02")
+    done = call("publish", good, "binary.bin", "nowhere.jsonl", clean, last, *CH, "--keep-going", "--json")
+    assert done.code == 2
+    document = done.document
+    assert adds_up(document)
+    assert (document["published"], document["files"]) == (3, ["good.jsonl", "last.jsonl"])
+    for name in ("binary.bin: is binary", "nowhere.jsonl: cannot be read", f"{clean}: is a directory"):
+        assert f"not read: {name}" in done.err
+    assert published(announced) == ["host0.example.nl", "host1.example.nl", "last.example.nl"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("nowhere.jsonl", *CH, "--dry-run"), 2, "nowhere.jsonl: cannot be read (No such file or directory)"),
+        (("items.jsonl", "--state", "Switzerland!", "--agency", "a"), 2, "ISO 3166-1"),
+        (("items.jsonl", "--state", "CH", "--agency", ""), 2, "the agency must be a text of 1 to 512 characters"),
+        (("items.jsonl", "--state", "BR", "--agency", "a"), 2, "there is no law pack for BR"),
+        (("items.jsonl", *CH, "--format", "stix", "--dry-run"), 2, "items.jsonl: is STIX"),
+        (("items.jsonl", *CH, "--format", "misp", "--dry-run"), 2, "items.jsonl: "),
+        (("items.jsonl", *CH, "--profile", "nowhere.yaml"), 2, "nowhere.yaml: cannot be read"),
+        (("items.jsonl", *CH, "--profile", "items.jsonl"), 2, "items.jsonl"),
+        (("items.jsonl", *CH, "--directory", "d.yaml"), 2, "--directory is for --dry-run"),
+        (("items.jsonl", *CH, "--dry-run", "--directory", "nowhere.yaml"), 2, "nowhere.yaml: cannot be read"),
+        (("items.jsonl", *CH), 2, "no broker is named"),
+        (("items.jsonl", *CH, "--bootstrap", "127.0.0.1:1"), 3, "no broker answers at 127.0.0.1:1"),
+        (("items.jsonl", *CH, "--dry-run", "--bootstrap", "127.0.0.1:1"), 3, "no broker answers at 127.0.0.1:1"),
+    ],
+)
+@pytest.mark.usefixtures("impatient")
+def test_what_is_wrong_is_one_sentence(call: Call, arguments: tuple[str, ...], code: int, message: str) -> None:
+    lay("items.jsonl", ITEM)
+    done = call("publish", *arguments, "--json")
+    assert (done.code, done.out) == (code, "")
+    assert message in done.error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("items.jsonl", *CH, "--dryrun"), "--dryrun"),
+        (("items.jsonl", *CH, "--format", "csv"), "csv"),
+        (("items.jsonl", "--agency", "a"), "--state"),
+        (CH, "FILE"),
+    ],
+)
+def test_wrong_usage_names_what_is_wrong(call: Call, arguments: tuple[str, ...], message: str) -> None:
+    lay("items.jsonl", ITEM)
+    done = call("publish", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_topic_that_is_missing(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    with EmbeddedBroker() as broker:
+        broker.create_topics(["exchange.directory"], 1)
+        done = call("publish", lay("items.jsonl", ITEM), *CH, "--bootstrap", broker.bootstrap, "--json")
+    assert (done.code, done.out) == (3, "")
+    assert "national.ch.indicators: not there" in done.error
+    assert "`sharing topics apply --states CH`" in done.error
+
+
+def test_a_directory_that_is_missing_is_told_before_anything_is_published(call: Call) -> None:
+    """Afterwards it would look as if publishing had failed, and would be done again."""
+    with EmbeddedBroker() as broker:
+        broker.create_topics([INDICATORS.topic("CH")], 2)
+        done = call("publish", lay("items.jsonl", ITEM), *CH, "--bootstrap", broker.bootstrap, "--json")
+        assert (done.code, done.out) == (3, "")
+        assert "exchange.directory: not there" in done.error
+        assert published(broker) == []
+
+
+def test_what_is_not_confirmed_is_listed_with_its_id(
+    call: Call, announced: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unplugged(Publisher):
+        """Confirms two, and then the network is gone."""
+
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, timeout_s=1)
+            self.count = 0
+
+        def publish(self, indicator: Any) -> str:
+            self.count += 1
+            if self.count == 3:
+                self.flush()
+                announced.interrupt()
+            return super().publish(indicator)
+
+    monkeypatch.setattr(COMMAND, "Publisher", Unplugged)
+    file = lay("items.jsonl", *items(4), "not JSON")
+    done = call("publish", file, *CH, "--json")
+    assert done.code == 3
+    document = done.document
+    assert adds_up(document)
+    assert (document["read"], document["published"], document["recipients"]["NL"]) == (5, 2, 2)
+    assert [entry["place"] for entry in document["not_published"]] == ["5", "3", "4"]
+    assert "publish it again with the id " in document["not_published"][-1]["reason"]
+    assert "2 indicators are not confirmed by the broker" in done.error
+    announced.resume()
+    assert published(announced)[:2] == ["host0.example.nl", "host1.example.nl"]
+
+
+def test_names_and_reasons_are_shown_as_they_are(call: Call) -> None:
+    file = lay("a [b] :key:.jsonl", ITEM, {**ITEM, "nexus": [{"state": "NL"}], "value": "b.example.nl"})
+    done = call("publish", file, *CH, "--dry-run")
+    assert "a [b] :key:.jsonl 2: nexus[0].reason: is missing" in done.out
+    assert "\x1b" not in done.out
+
+
+@pytest.mark.parametrize("width", ["80", "140"])
+def test_it_fits_a_terminal(call: Call, monkeypatch: pytest.MonkeyPatch, width: str) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    with as_file(sample_file(sample_files()[0])) as event, as_file(sample_profile("CH")) as profile:
+        done = call("publish", event, *CH, "--profile", profile, "--dry-run")
+    assert max(map(len, done.out.splitlines())) <= int(width)
+    assert "…" not in done.out  # nothing is cut
+
+
+def test_in_a_pipe_a_line_stays_a_line(call: Call) -> None:
+    item = {**ITEM, "secrecy_domain": None, "personal_data": None, "live_case_harm": None, "purpose": None}
+    done = call("publish", lay("items.jsonl", item), *CH, "--dry-run")
+    row = next(line for line in done.out.splitlines() if line.startswith("NL"))
+    assert "secrecy_domain" in row
+    assert "live_case_harm" in row

@@ -1,0 +1,147 @@
+"""The wheel, away from the checkout: it carries all it needs, and works in an empty folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+ROOT = Path(__file__).parents[1]
+SECONDS = 120
+
+# The checkout is installed in the same environment, as an editable package: it must not be what is found.
+PROGRAM = f"""
+import sys
+sys.path = [place for place in sys.path if place != {str(ROOT)!r}]
+from sharing.cli import main
+main()
+"""
+ITEM = {
+    "id": "018f3c1e-7b1a-7c3d-8e2f-0123456789ab",
+    "type": "domain-name",
+    "value": "update-check[.]example.nl",
+    "source": {"authority": "POLICE"},
+    "form": "INFORMATION",
+    "offence": {"codes": ["ILLEGAL_ACCESS"]},
+    "collection": "OPEN_SOURCE",
+    "secrecy_domain": False,
+    "personal_data": False,
+    "live_case_harm": False,
+    "character": [],
+    "purpose": "DETECTION",
+}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT))
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("installed")
+    _pip("install", "--no-deps", "--no-index", "--target", str(folder), str(wheel))
+    return folder
+
+
+def _pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def run(installed: Path, tmp_path: Path) -> Run:
+    """Runs the installed `sharing` in an empty folder."""
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("SHARING_")}
+        return subprocess.run(
+            [sys.executable, "-c", PROGRAM, *arguments],
+            env={**own, "PYTHONPATH": str(installed), "HOME": str(tmp_path)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    return call
+
+
+def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    assert tops == {"sharing", "processors", "schemas"}
+    resources = {
+        str(path.relative_to(ROOT))
+        for top in tops
+        for path in (ROOT / top).rglob("*")
+        if path.suffix in {".avsc", ".yaml", ".json", ".jars"} or path.name in {"py.typed", "LICENSE"}
+    }
+    assert resources <= set(names)
+    licences = {Path(name).parent.name + "/" + Path(name).name for name in names if Path(name).name == "LICENSE"}
+    assert {"licenses/LICENSE", "misp/LICENSE"} <= licences
+    entry = next(name for name in names if name.endswith("entry_points.txt"))
+    assert "sharing = sharing.cli:main" in zipfile.ZipFile(wheel).read(entry).decode()
+
+
+def test_it_is_the_installed_package_that_runs(installed: Path, tmp_path: Path) -> None:
+    code = PROGRAM.replace("from sharing.cli import main\nmain()", "import sharing, processors, schemas\n") + (
+        "print(*(module.__path__[0] for module in (sharing, processors, schemas)), sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+    assert done.stdout.split() == [str(installed / name) for name in ("sharing", "processors", "schemas")]
+
+
+def test_packs_treaties_and_cases_are_found(run: Run) -> None:
+    done = run("law", "list", "--json")
+    assert done.returncode == 0, done.stderr
+    assert {"CH", "DE", "JP", "NL"} <= {row["state"] for row in json.loads(done.stdout)}
+    done = run("law", "test", "CH", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["failed"] == []
+
+
+def test_it_explains(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "item.jsonl").write_text(json.dumps(ITEM) + "\n")
+    done = run("law", "explain", "item.jsonl", "--state", "CH", "--to", "NL", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["why"][0]["outcome"] == "DISCLOSE"
+
+
+def test_the_samples_are_found_and_accounted_for(run: Run, installed: Path) -> None:
+    samples = installed / "sharing" / "samples"
+    events = sorted(map(str, (samples / "misp").glob("*.json")))
+    assert events
+    profile = str(samples / "profiles" / "ch.yaml")
+    done = run("publish", *events, "--state", "CH", "--agency", "a", "--profile", profile, "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["read"] == document["published"] + len(document["not_published"])
+    assert document["published"] > 0
+
+
+def test_schemas_and_the_rest_are_sound(run: Run) -> None:
+    done = run("doctor", "--json")
+    findings = {one["check"]: one["ok"] for one in json.loads(done.stdout)}
+    assert [check for check, ok in findings.items() if not ok] == ["broker"]  # none is named
