@@ -188,6 +188,18 @@ _PERIODS = st.sampled_from(
 )
 
 
+_FLOORS = st.sampled_from(
+    [
+        (),
+        (Effect.PERMIT,),
+        (Effect.PERMIT, Effect.CONDITION),
+        (Effect.PERMIT, Effect.APPROVAL),
+        (Effect.PERMIT, Effect.CONDITION, Effect.REDACT),
+    ]
+)
+_WORDS = {"citation": "art. 0", "paraphrase": "p", "source": "K", "verified": False}
+
+
 @st.composite
 def rules(draw: st.DrawFn, names: tuple[str, ...], index: int) -> dict[str, Any]:
     """Return a rule; two on days apart may have the same id."""
@@ -234,13 +246,17 @@ _BILATERAL = st.fixed_dictionaries(
 @st.composite
 def packs(draw: st.DrawFn, names: tuple[str, ...]) -> dict[str, Any]:
     """Return a pack of Switzerland as plain data, sound in every way that `parse_pack` asks for."""
-    count = draw(st.integers(2, 8))
+    count = draw(st.integers(1, 6))
     assessments = draw(_ASSESSMENTS)
     for index, assessment in enumerate(assessments):  # a State is assessed once a day
         assessment |= {"date": DAYS[draw(st.integers(0, 1)) if index == 0 else index + 1], "source": "K"}
     instruments = ["BUDAPEST", "UNCAC", "UNCC", "BILATERAL:one"]
     preference = draw(st.lists(st.sampled_from(instruments), min_size=1, unique=True))
     rule_list = [draw(rules(names, index)) for index in range(count)]
+    for index, effect in enumerate(draw(_FLOORS)):  # so that other things than a missing permission decide
+        needs = {"needs": draw(_NEEDS[effect])} if effect in _NEEDS else {}
+        floor = {"id": f"t.floor-{index}", "valid": {"from": DAYS[0]}, "when": {}, "effect": str(effect), **needs}
+        rule_list.append({**_WORDS, **floor})
     pack: dict[str, Any] = {
         "state": "ch",
         "version": "2026.10",
