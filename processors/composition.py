@@ -13,7 +13,7 @@ from processors.batch import Batch, Output
 from processors.directory import DirectoryFollower
 from processors.gate import Gate, Processed, conserves
 from processors.lane import Lane
-from processors.route import Route
+from processors.lane_config import Route
 from processors.worker import App, create_app
 from sharing import metrics
 from sharing.directory import DirectoryReader

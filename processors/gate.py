@@ -16,7 +16,7 @@ from typing import Any
 from processors.batch import Output, Record
 from processors.refusal import refusal_of
 from processors.writer import Writer
-from sharing.bulk import BulkDecoder, Decoded
+from sharing.bulk_decoding import BulkDecoder, Decoded
 from sharing.errors import DecodeError, InputError
 from sharing.law.pack import Pack
 from sharing.law.treaties import TreatyTable

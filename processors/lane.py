@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from mode import Service
 
 from processors.batch import Batch, Output
-from processors.route import Route
+from processors.lane_config import Route
 from processors.transactor import Transactor
 from sharing.errors import InfrastructureError, SharingError
 

@@ -35,9 +35,9 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from processors.batch import Batch, Output
 from processors.kafka_errors import is_fatal, is_fenced_producer, is_hopeless, is_outage, is_passing
-from processors.route import Route, consumer_properties, producer_properties
-from sharing.broker.clients import explain, make_consumer, make_producer
+from processors.lane_config import Route, consumer_properties, producer_properties
 from sharing.errors import InfrastructureError
+from sharing.kafka.clients import explain, make_consumer, make_producer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from processors.batch import Output, Record
-from sharing.identity import notice_id, offer_id, quarantine_id
+from sharing.ids import notice_id, offer_id, quarantine_id
 from sharing.law.redact import build_content
 from sharing.model.decision import Decision, PackReference, RecipientDecision, Verdict
 from sharing.model.values import VALUE_TYPES

@@ -15,7 +15,9 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from sharing.broker.clients import (
+from sharing.documents import read_document
+from sharing.errors import DecodeError, InfrastructureError, InputError
+from sharing.kafka.clients import (
     ask_topics,
     client_properties,
     explain,
@@ -24,8 +26,6 @@ from sharing.broker.clients import (
     make_producer,
     require_topics,
 )
-from sharing.documents import read_document
-from sharing.errors import DecodeError, InfrastructureError, InputError
 from sharing.model.directory import Directory, DirectoryEntry
 from sharing.topics import DIRECTORY
 from sharing.wire import codec

@@ -22,8 +22,8 @@ from typing import Any, Self
 import uuid_utils
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from sharing.broker.clients import ask_topics, client_properties, explain, make_producer, require_topics
 from sharing.errors import InfrastructureError, InputError, NotDeliveredError
+from sharing.kafka.clients import ask_topics, client_properties, explain, make_producer, require_topics
 from sharing.model.countries import normalise_country
 from sharing.model.indicator import Indicator, Source
 from sharing.topics import INDICATORS

@@ -23,9 +23,9 @@ from typing import Any, Self
 
 from confluent_kafka import Message
 
-from sharing.broker.clients import look_up_topics, require_topics
-from sharing.broker.feed import Feed
 from sharing.errors import DecodeError, InfrastructureError
+from sharing.kafka.clients import look_up_topics, require_topics
+from sharing.kafka.feed import Feed
 from sharing.model.countries import normalise_country
 from sharing.model.notice import Notice
 from sharing.topics import NOTICES, URGENT

@@ -9,8 +9,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.cimpl import NewTopic
 
 from sharing.broker import check_topic
-from sharing.broker.clients import explain, make_admin
 from sharing.errors import InfrastructureError
+from sharing.kafka.clients import explain, make_admin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

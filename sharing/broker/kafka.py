@@ -29,8 +29,8 @@ from sharing.broker.process import (
     lock_folder,
     read_tail,
 )
-from sharing.broker.properties import DATA_FOLDER, render_properties, server_properties
-from sharing.broker.runs import KafkaState, KafkaStatus, Run, read_run, write_private, write_run
+from sharing.broker.run_state import KafkaState, KafkaStatus, Run, read_run, write_private, write_run
+from sharing.broker.server_properties import DATA_FOLDER, render_properties, server_properties
 from sharing.errors import InfrastructureError, InputError
 
 if TYPE_CHECKING:

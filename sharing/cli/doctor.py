@@ -12,13 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 import typer
 from confluent_kafka import libversion
 
-from sharing.broker.clients import require_broker
-from sharing.broker.topics import inspect_topics
 from sharing.cli.console import AsJson, Bootstrap, err, print_json, say
 from sharing.cli.topics import States, read_states
 from sharing.directory import DirectoryReader
 from sharing.errors import SharingError
 from sharing.geoip import open_lookup
+from sharing.kafka.clients import require_broker
+from sharing.kafka.topic_admin import inspect_topics
 from sharing.law_library import pack_files, read_law
 from sharing.model.times import utc_day
 from sharing.settings import Settings, load_settings

@@ -19,7 +19,7 @@ from sharing.cli.console import AsJson, out, print_json, printable, say, say_lab
 from sharing.cli.forecast import read_directory
 from sharing.errors import InputError
 from sharing.geoip import open_lookup
-from sharing.identity import content_id
+from sharing.ids import content_id
 from sharing.interop.files import read_file
 from sharing.interop.reading import Format, Intake, SourceInfo
 from sharing.law.explain import Explanation, explain

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from sharing.broker.topics import Change, apply_topics
 from sharing.cli.console import (
     AsJson,
     Bootstrap,
@@ -20,6 +19,7 @@ from sharing.cli.console import (
     whole,
 )
 from sharing.errors import InputError
+from sharing.kafka.topic_admin import Change, apply_topics
 from sharing.law_library import shipped_states
 from sharing.model.countries import normalise_country
 from sharing.settings import load_settings

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sharing.documents import read_document
 from sharing.errors import InputError
-from sharing.identity import content_id
+from sharing.ids import content_id
 from sharing.interop.files import load_profile, read_bytes
 from sharing.interop.reading import Intake, Reading, SourceInfo
 from sharing.model.indicator import Indicator

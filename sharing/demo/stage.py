@@ -14,9 +14,9 @@ from typing import Self
 
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.kafka import KafkaBroker
-from sharing.broker.topics import apply_topics
 from sharing.directory import announce
 from sharing.errors import InfrastructureError
+from sharing.kafka.topic_admin import apply_topics
 from sharing.model.directory import DirectoryEntry
 from sharing.topics import topics_for
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from sharing.broker.clients import client_properties, explain, make_consumer
 from sharing.errors import InfrastructureError
+from sharing.kafka.clients import client_properties, explain, make_consumer
 from sharing.model.decision import most_open
 from sharing.model.vocabulary import Outcome
 from sharing.topics import DECISIONS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT, TopicKind

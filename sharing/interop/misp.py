@@ -13,7 +13,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharing.errors import InputError
-from sharing.identity import part_id
+from sharing.ids import part_id
 from sharing.interop.marks import read_marks, stricter, tag_names
 from sharing.interop.misp_events import find_attributes, read_events
 from sharing.interop.misp_types import COMPOSITES, NoTarget, target_of

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import psutil
 
-from sharing.broker.clients import client_properties, make_producer
 from sharing.broker.kafka import KafkaBroker
-from sharing.broker.topics import apply_topics
 from sharing.directory import announce, read_entries
+from sharing.kafka.clients import client_properties, make_producer
+from sharing.kafka.topic_admin import apply_topics
 from sharing.samples import sample_directory
 from sharing.topics import DECISIONS, INDICATORS, topics_for
 from tests.bench.decision import measure

@@ -9,7 +9,7 @@ import sys
 import time
 
 from processors.batch import Output
-from processors.route import Route
+from processors.lane_config import Route
 from processors.transactor import Transactor
 from sharing.wire import codec
 

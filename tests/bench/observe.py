@@ -6,7 +6,7 @@ import time
 
 from confluent_kafka import TopicPartition
 
-from sharing.broker.clients import client_properties, make_consumer
+from sharing.kafka.clients import client_properties, make_consumer
 
 POLL_S = 0.02
 

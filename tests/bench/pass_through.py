@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from confluent_kafka import Producer, TopicPartition
 
 from processors.lane import Lane, Output, Route
-from processors.route import consumer_properties, producer_properties
+from processors.lane_config import consumer_properties, producer_properties
 from processors.worker import create_app
 from sharing.broker import admin
-from sharing.broker.clients import make_consumer, make_producer
+from sharing.kafka.clients import make_consumer, make_producer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable

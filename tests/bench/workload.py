@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sharing.identity import content_id
+from sharing.ids import content_id
 from sharing.model.indicator import Indicator
 from sharing.wire import codec
 

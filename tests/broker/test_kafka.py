@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[at
 from sharing.broker import KafkaUnavailableError, admin, jars
 from sharing.broker.kafka import KafkaBroker, KafkaState
 from sharing.broker.process import find_process, free_port, lock_folder
-from sharing.broker.properties import render_properties, server_properties
+from sharing.broker.server_properties import render_properties, server_properties
 from sharing.errors import InfrastructureError, InputError
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ def bus(broker: Broker, state: str) -> Broker:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no broker is there, that is found out in half a second."""
-    monkeypatch.setattr("sharing.broker.clients.CONNECT_SECONDS_MAX", 0.5)
+    monkeypatch.setattr("sharing.kafka.clients.CONNECT_SECONDS_MAX", 0.5)
 
 
 @pytest.fixture(scope="session")

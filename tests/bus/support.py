@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Message, Producer, TopicPartition
 
-from sharing.broker.clients import client_properties, make_consumer, make_producer
+from sharing.kafka.clients import client_properties, make_consumer, make_producer
 from sharing.topics import INDICATORS, NOTICES, URGENT
 from sharing.wire import codec
 

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
-from sharing.broker import Broker, feed
+from sharing.broker import Broker
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.kafka import KafkaBroker
 from sharing.errors import DecodeError, InfrastructureError, InputError, SettingsError
+from sharing.kafka import feed
 from sharing.model.notice import Notice
 from sharing.subscriber import Subscriber, Unreadable
 from sharing.topics import NOTICES, URGENT

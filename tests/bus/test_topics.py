@@ -10,12 +10,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
     ResourceType,
 )
 
-from sharing.broker import topics
-from sharing.broker.clients import look_up_topics, make_admin
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.kafka import KafkaBroker
-from sharing.broker.topics import apply_topics, inspect_topics
 from sharing.errors import InfrastructureError
+from sharing.kafka import topic_admin
+from sharing.kafka.clients import look_up_topics, make_admin
+from sharing.kafka.topic_admin import apply_topics, inspect_topics
 from sharing.topics import DAY_MS, DECISIONS, DIRECTORY, FOREVER, INDICATORS, NOTICES, TABLE, topics_for
 from tests.bus.support import SECONDS, write
 
@@ -93,7 +93,7 @@ def test_without_a_broker_it_says_so_at_once(state: str) -> None:
 def test_the_embedded_broker_cannot_be_administered(
     embedded: EmbeddedBroker, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(topics, "ADMIN_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(topic_admin, "ADMIN_SECONDS_MAX", 0.5)
     with pytest.raises(InfrastructureError, match=r"cannot create .*embedded broker never has"):
         apply_topics(embedded.bootstrap, topics_for([state], 1), 1)
     embedded.create_topics(topics_for([state], 1))

@@ -81,7 +81,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no broker is there, that is found out in half a second."""
-    monkeypatch.setattr("sharing.broker.clients.CONNECT_SECONDS_MAX", 0.5)
+    monkeypatch.setattr("sharing.kafka.clients.CONNECT_SECONDS_MAX", 0.5)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from sharing.broker.embedded import EmbeddedBroker
-from sharing.broker.topics import Change
 from sharing.errors import InfrastructureError
+from sharing.kafka.topic_admin import Change
 from sharing.law_library import shipped_states
 from sharing.topics import TABLE
 from tests.cli.conftest import Call, Done

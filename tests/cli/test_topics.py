@@ -70,7 +70,7 @@ def test_apply_needs_a_broker_that_is_named_and_answers(call: Call) -> None:
 def test_the_embedded_broker_cannot_be_brought_to_it(
     call: Call, bus: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sharing.broker.topics.ADMIN_SECONDS_MAX", 0.5)
+    monkeypatch.setattr("sharing.kafka.topic_admin.ADMIN_SECONDS_MAX", 0.5)
     done = call("topics", "apply", "--states", "CH")
     assert done.code == 3
     assert "the embedded broker never has one" in done.error

@@ -10,8 +10,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, TopicPartition
 
-from sharing.broker.clients import client_properties, make_consumer
-from sharing.identity import notice_id, offer_id
+from sharing.ids import notice_id, offer_id
+from sharing.kafka.clients import client_properties, make_consumer
 from sharing.topics import DECISIONS, DRAFTS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT, TopicKind
 from sharing.wire import codec
 

@@ -13,9 +13,9 @@ from typing import Self
 
 from confluent_kafka import TopicPartition
 
-from sharing.broker.clients import client_properties, make_consumer, make_producer
-from sharing.broker.topics import apply_topics
 from sharing.directory import announce, read_entries
+from sharing.kafka.clients import client_properties, make_consumer, make_producer
+from sharing.kafka.topic_admin import apply_topics
 from sharing.samples import sample_directory
 from sharing.topics import DECISIONS, INDICATORS, QUARANTINE, topics_for
 

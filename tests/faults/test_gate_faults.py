@@ -13,7 +13,7 @@ import pytest
 
 from sharing.broker.kafka import KafkaBroker
 from sharing.errors import NotDeliveredError
-from sharing.identity import content_id
+from sharing.ids import content_id
 from sharing.model.indicator import Indicator
 from sharing.publisher import Publisher
 from sharing.wire import RECORD_BYTES_MAX, codec

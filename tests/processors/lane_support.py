@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from processors.route import Route
+from processors.lane_config import Route
 
 if TYPE_CHECKING:
     import signal

@@ -16,7 +16,7 @@ from processors import gate as gate_module
 from processors.batch import Output
 from processors.gate import Gate, Processed, conserves
 from sharing.errors import InputError
-from sharing.identity import NAMESPACE
+from sharing.ids import NAMESPACE
 from sharing.law.constraints import Conjunction
 from sharing.law.pack import Pack, parse_pack
 from sharing.law.redact import build_content

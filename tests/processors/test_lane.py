@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from processors import lane as lane_module
 from processors import transactor as transactor_module
 from processors.lane import AgentError, Lane, Output
-from processors.route import consumer_properties, producer_properties
+from processors.lane_config import consumer_properties, producer_properties
 from processors.worker import create_app
 from sharing.broker.kafka import KafkaBroker
 from sharing.broker.process import free_port
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from processors.batch import Batch
-    from processors.route import Route
+    from processors.lane_config import Route
     from sharing.broker import Broker
     from sharing.broker.embedded import EmbeddedBroker
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from sharing.broker.clients import client_properties, error_code, explain, make_consumer
 from sharing.errors import InfrastructureError
+from sharing.kafka.clients import client_properties, error_code, explain, make_consumer
 
 log = logging.getLogger(__name__)
 

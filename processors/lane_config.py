@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sharing.broker.clients import client_properties
+from sharing.kafka.clients import client_properties
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

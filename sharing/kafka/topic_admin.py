@@ -16,8 +16,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
     ResourceType,
 )
 
-from sharing.broker.clients import error_code, explain, look_up_topics, make_admin
 from sharing.errors import InfrastructureError
+from sharing.kafka.clients import error_code, explain, look_up_topics, make_admin
 from sharing.topics import Topic
 
 ADMIN_SECONDS_MAX = 15.0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sharing.bulk import ALONE_MAX, BulkDecoder
+from sharing.bulk_decoding import ALONE_MAX, BulkDecoder
 from sharing.errors import DecodeError
 from sharing.model.indicator import Indicator
 from sharing.wire import RECORD_BYTES_MAX, codec, schema_text
