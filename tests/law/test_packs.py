@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -30,9 +32,6 @@ from sharing.model.countries import COUNTRIES
 from sharing.model.decision import RecipientDecision
 from sharing.model.vocabulary import Authority, Character, Effect, Handling, OffenceCode
 from tests.law.shipped import case_files
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 STATES = shipped_states()
 PACKS = [pytest.param(place, id=place.name) for place in pack_files()]
@@ -128,22 +127,18 @@ def test_every_member_of_a_closed_list_stands_in_the_common_rules(state: str) ->
 # --- The cases ---
 
 
-@pytest.fixture
-def findings(monkeypatch: pytest.MonkeyPatch) -> list[list[Finding]]:
-    """Return what each case found of every rule, in the order of the cases."""
+@cache
+def results(state: str, name: str) -> list[tuple[CaseResult, list[Finding]]]:
+    """Return what became of each case, and what it found of every rule."""
     seen: list[list[Finding]] = []
 
-    def combine(state: str, found: list[Finding], *rest: Any) -> RecipientDecision:
+    def combine(to: str, found: list[Finding], *rest: Any) -> RecipientDecision:
         seen.append(found)
-        return real_combine(state, found, *rest)
+        return real_combine(to, found, *rest)
 
-    monkeypatch.setattr(cases_module, "combine", combine)
-    return seen
-
-
-def results(state: str, name: str) -> Iterator[CaseResult]:
     law = find_law(state)
-    yield from run_cases(case_files(state)[name], law.pack, law.treaties)
+    with patch.object(cases_module, "combine", combine):
+        return list(zip(run_cases(case_files(state)[name], law.pack, law.treaties), seen, strict=True))
 
 
 @pytest.mark.parametrize(("state", "name"), FILES)
@@ -151,7 +146,7 @@ def test_every_case_holds(state: str, name: str) -> None:
     file = case_files(state)[name].document.source
     failed = [
         f"{file}:{result.line}: {result.case.name}: {'; '.join(result.differences)}"
-        for result in results(state, name)
+        for result, _ in results(state, name)
         if result.differences
     ]
     assert failed == []
@@ -175,7 +170,7 @@ def test_every_rule_has_cases_of_every_kind(state: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("state", "name"), FILES)
-def test_every_case_is_about_its_rule(state: str, name: str, findings: list[list[Finding]]) -> None:
+def test_every_case_is_about_its_rule(state: str, name: str) -> None:
     """It decides: the rule holds. Outside: it does not. Missing: nobody can say. Boundary: its first or last days.
 
     Two things are as they should be: a rule that lists every known answer bites where the answer is unknown, and a
@@ -183,8 +178,8 @@ def test_every_case_is_about_its_rule(state: str, name: str, findings: list[list
     """
     rules = {rule.id: rule for rule in own_rules(state, name)}
     edges, wrong = defaultdict(set), []
-    for index, result in enumerate(results(state, name)):
-        case, (found) = result.case, findings[index]
+    for result, found in results(state, name):
+        case = result.case
         held = {finding.rule.id: finding.held for finding in found}.get(case.rule, False)
         rule = rules[case.rule]
         allowed = {
@@ -230,11 +225,11 @@ def contradicts(rule: Rule, part: Any) -> bool:
 
 
 @pytest.mark.parametrize(("state", "name"), FILES)
-def test_every_rule_is_seen_to_begin_on_its_first_day(state: str, name: str, findings: list[list[Finding]]) -> None:
+def test_every_rule_is_seen_to_begin_on_its_first_day(state: str, name: str) -> None:
     """On the first day it speaks, on the day before it does not; likewise on its last day and the day after."""
     seen = defaultdict(set)
-    for index, result in enumerate(results(state, name)):
-        speaks = result.case.rule in {finding.rule.id for finding in findings[index]}
+    for result, found in results(state, name):
+        speaks = result.case.rule in {finding.rule.id for finding in found}
         seen[result.case.rule, day_of(state, name, result)].add(speaks)
     unseen = [
         f"{rule.id} is not seen to {'speak' if speaks else 'be silent'} on {day}"
@@ -254,7 +249,7 @@ def test_every_rule_matters_to_some_decision(state: str) -> None:
     """Each rule makes a decision of some case, or leaves one undecided."""
     reached: set[str] = set()
     for name in case_files(state):
-        for result in results(state, name):
+        for result, _ in results(state, name):
             reached |= {rule.id for rule in result.decision.rules}
             reached |= {entry.rule for entry in result.decision.undecided}
     for name in case_files(state):
