@@ -13,7 +13,8 @@ from pathlib import Path
 
 from sharing.errors import InputError, PackError
 from sharing.law.cases import CaseFile, parse_cases
-from sharing.law.pack import CommonRules, Pack, parse_common, parse_pack
+from sharing.law.pack import CommonRules, Pack
+from sharing.law.pack_reader import parse_common, parse_pack
 from sharing.law.treaties import TreatyTable, parse_treaties
 from sharing.model.countries import normalise_country
 from sharing.model.validation import nearest

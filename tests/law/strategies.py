@@ -13,7 +13,8 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 from sharing.law.facts import ASSESSED, FACTS, Fact, Kind
-from sharing.law.pack import CommonRules, parse_common
+from sharing.law.pack import CommonRules
+from sharing.law.pack_reader import parse_common
 from sharing.law.redact import CONTENT_FIELDS
 from sharing.law.treaties import TreatyTable, parse_treaties
 from sharing.model.audience import Audience

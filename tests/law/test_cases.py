@@ -8,7 +8,7 @@ import pytest
 
 from sharing.errors import PackError
 from sharing.law.cases import CaseResult, parse_cases, run_cases
-from sharing.law.pack import parse_pack
+from sharing.law.pack_reader import parse_pack
 from tests.law.strategies import COMMONS, TREATIES
 
 PACK = """\

@@ -14,7 +14,7 @@ from sharing.law.combine import combine
 from sharing.law.explain import Explanation, explain
 from sharing.law.facts import FACTS, FactValue, Kind
 from sharing.law.filter import DisclosureFilter
-from sharing.law.pack import parse_pack
+from sharing.law.pack_reader import parse_pack
 from sharing.model.audience import NOBODY, Audience
 from sharing.model.decision import Reason, RecipientDecision
 from sharing.model.times import utc_day

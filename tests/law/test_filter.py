@@ -22,7 +22,8 @@ from sharing.law.constraints import Conjunction, Operator
 from sharing.law.constraints import Test as Comparison
 from sharing.law.facts import FACTS, FactValue
 from sharing.law.filter import DisclosureFilter, named_states
-from sharing.law.pack import Pack, Rule, parse_pack
+from sharing.law.pack import Pack, Rule
+from sharing.law.pack_reader import parse_pack
 from sharing.law.recipients import TreatyBasis
 from sharing.law.redact import CONTENT_FIELDS, build_content
 from sharing.model.audience import NOBODY, Audience

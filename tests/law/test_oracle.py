@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sharing.law.facts import FACTS
 from sharing.law.filter import DisclosureFilter
-from sharing.law.pack import parse_pack
+from sharing.law.pack_reader import parse_pack
 from sharing.model.audience import Audience
 from sharing.model.decision import Reason, RecipientDecision
 from sharing.model.times import utc_day

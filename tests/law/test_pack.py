@@ -18,7 +18,8 @@ from sharing.documents import read_document
 from sharing.errors import InputError, PackError
 from sharing.law.constraints import Operator
 from sharing.law.constraints import Test as Comparison
-from sharing.law.pack import Pack, parse_common, parse_pack
+from sharing.law.pack import Pack
+from sharing.law.pack_reader import parse_common, parse_pack
 from sharing.law.treaties import parse_treaties
 from sharing.law_library import find_law, pack_files, read_law
 from sharing.model.vocabulary import ConditionModel, Effect

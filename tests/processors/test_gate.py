@@ -18,7 +18,8 @@ from processors.gate import Gate, Processed, conserves
 from sharing.errors import InputError
 from sharing.ids import NAMESPACE
 from sharing.law.constraints import Conjunction
-from sharing.law.pack import Pack, parse_pack
+from sharing.law.pack import Pack
+from sharing.law.pack_reader import parse_pack
 from sharing.law.redact import build_content
 from sharing.law_library import common_rules, treaties
 from sharing.model.decision import Decision, Verdict
