@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -56,7 +58,7 @@ class _Onlooker:
         self._task = progress.add_task("decided", total=None)
 
     def tell(self, what: str) -> None:
-        self._line(f"[dim]· {what}[/]")
+        self._line(f"[dim]· {escape(what)}[/]")
 
     def progress(self, done: int, total: int) -> None:
         self._progress.update(self._task, completed=done, total=total)
@@ -70,38 +72,41 @@ class _Onlooker:
             self._notice(seen)
         elif seen.kind is OFFERS:
             record = seen.record
-            terms = "; ".join(condition["text"] for condition in record["conditions"])
-            self._line(
-                f"   [cyan]offer[/] {record['from_state']} → {seen.state} ({record['category'].lower()}): {terms}"
-            )
+            self._line(f"[cyan]offer[/]  {record['from_state']} → {seen.state} ({record['category'].lower()})", 3)
+            for condition in record["conditions"]:
+                self._line(f"[dim]to accept: {escape(condition['text'])}[/]", 12)
 
     def _decision(self, seen: Seen, case: Telling) -> None:
-        self._line(f"\n[bold]{seen.state}: {case.title}[/] ({case.indicator.type})")
+        self._line(f"\n[bold]{seen.state}: {escape(case.title)}[/] ({case.indicator.type})")
         for recipient in seen.record["recipients"]:
             outcome = recipient["outcome"]
             reason = "; ".join(one["detail"] for one in recipient["relevance"])
-            self._line(f"   [{_COLOURS[outcome]}]{outcome:<8}[/] {recipient['state']}  {_why(recipient)}")
-            self._line(f"            [dim]considered because: {reason}[/]")
+            self._line(f"[{_COLOURS[outcome]}]{outcome}[/] {recipient['state']}: {escape(_why(recipient))}", 3)
+            self._line(f"[dim]considered because: {escape(reason)}[/]", 12)
 
     def _notice(self, seen: Seen) -> None:
         record = seen.record
         content = codec("notice_content").decode(record["content"])
         lane = " [bold red]urgent[/]" if seen.kind is URGENT else ""
-        self._line(
-            f"   [green]notice[/]{lane} {record['from_state']} → {seen.state}: {content['type']} {content['value']}"
-        )
+        item = escape(f"{content['type']} {content['value']}")
+        self._line(f"[green]notice[/]{lane} {record['from_state']} → {seen.state}: {item}", 3)
         for condition in record["conditions"]:
-            self._line(f"            [dim]bound: {condition['text']}[/]")
+            self._line(f"[dim]bound: {escape(condition['text'])}[/]", 12)
 
-    def _line(self, text: str) -> None:
-        self._progress.console.print(text)  # the bar stays below
+    def _line(self, text: str, indent: int = 0) -> None:
+        self._progress.console.print(Padding(text, (0, 0, 0, indent)))  # the bar stays below
+
+
+_OPENING = frozenset({"PERMIT", "APPROVAL", "DENY", "OBLIGE"})
+"""Effects that tell why an outcome is what it is; conditions are told with the notice or the offer."""
 
 
 def _why(recipient: dict[str, Any]) -> str:
-    rules = [rule for rule in recipient["rules"] if rule["effect"] != "RECORD"]
-    made = "; ".join(f"{rule['citation']} ({rule['id']})" for rule in rules)
+    rules = [rule for rule in recipient["rules"] if rule["effect"] in _OPENING]
+    made = "; ".join(f"{rule['citation']} [{rule['id']}]" for rule in rules)
     if recipient["outcome"] == "HOLD":
-        return f"until {recipient['approver']} approves: {made}"
+        role = recipient["approver"].replace("_", " ").lower()
+        return f"until the {role} approves; {made}"
     if recipient["outcome"] != "WITHHOLD" or any(rule["effect"] == "DENY" for rule in rules):
         return made
     missing = ", ".join(dict.fromkeys(entry["fact"] for entry in recipient["undecided"]))
