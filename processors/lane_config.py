@@ -66,7 +66,6 @@ def producer_properties(
             "queue.buffering.max.messages": 200_000,
             "queue.buffering.max.kbytes": 131_072,
             "topic.metadata.propagation.max.ms": 5_000,  # then a missing topic is called so
-            **_steady(),
             "delivery.report.only.error": True,
             "on_delivery": on_delivery,
             "error_cb": on_error,
@@ -89,14 +88,7 @@ def consumer_properties(route: Route, on_error: Callable[[KafkaError], None]) ->
             # Halves the time of a backlog: by default a full queue stops fetching for a whole second.
             "fetch.queue.backoff.ms": 5,
             "queued.max.messages.kbytes": max(1, route.batch_bytes_max // 1024),
-            **_steady(),
             "error_cb": on_error,
             **route.client,
         },
     )
-
-
-def _steady() -> dict[str, Any]:
-    # KIP-1102 forgets all brokers when none answers; then librdkafka 2.16 may wait for a coordinator that it has
-    # forgotten, for ever (confluentinc/librdkafka#5511).
-    return {"metadata.recovery.strategy": "none"}

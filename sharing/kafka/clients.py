@@ -18,6 +18,9 @@ _COMMON: Mapping[str, Any] = {
     "log_level": 3,
     "topic.metadata.refresh.interval.ms": 30_000,
     "reconnect.backoff.max.ms": 1_000,
+    # KIP-1102 forgets all brokers when none answers; then librdkafka 2.16 may wait for a coordinator that it has
+    # forgotten, for ever (confluentinc/librdkafka#5511).
+    "metadata.recovery.strategy": "none",
 }
 
 _log = logging.getLogger("sharing.librdkafka")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ COMMIT_SECONDS_MAX = 120.0
 """How long a broker that is away is waited for before a position counts as not committed."""
 
 _RETRY_SECONDS = 0.2
+_ATTEMPT_SECONDS_MAX = 5.0
+_GLANCE_SECONDS = 0.002
 
 # The group gave the partition to someone, perhaps to this feed again: the record comes again there.
 _LOST: Final = frozenset(
@@ -67,6 +70,8 @@ class Feed:
         self._ended: set[int] = set()
         self._joined = False
         self._closed = False
+        self._ahead: deque[Message] = deque()  # what came while a commit was waited for
+        self._committed: list[TopicPartition] | KafkaError | None = None
         self._consumer = make_consumer(
             client_properties(
                 bootstrap,
@@ -75,6 +80,7 @@ class Feed:
                     "fetch.wait.max.ms": 10,
                     **(properties or {}),
                     "group.id": group,
+                    "on_commit": self._on_commit,
                     "isolation.level": "read_committed",
                     "enable.auto.commit": False,
                     "enable.partition.eof": True,
@@ -89,7 +95,7 @@ class Feed:
         Raises:
             InfrastructureError: The broker refuses.
         """
-        message = self._consumer.poll(timeout_s)
+        message = self._ahead.popleft() if self._ahead else self._consumer.poll(timeout_s)
         if message is None:
             return None
         error = message.error()
@@ -101,13 +107,14 @@ class Feed:
 
     def at_end(self) -> bool:
         """Return whether all that was there when it was last read has been given out."""
-        return self._joined and self._assigned <= self._ended
+        return self._joined and not self._ahead and self._assigned <= self._ended
 
     def take_back(self, message: Message) -> None:
         """Give this record out again next, unless the group has given its partition away."""
         partition, offset = message.partition() or 0, message.offset() or 0
         if partition in self._assigned:
             self._ended.discard(partition)
+            self._drop_ahead({partition})
             self._consumer.seek(TopicPartition(self.topic, partition, offset))
 
     def commit(self, message: Message) -> None:
@@ -136,11 +143,28 @@ class Feed:
             self._consumer.close()
 
     def _try_commit(self, position: TopicPartition) -> KafkaError | None:
+        """Commit; return what went wrong, or None. librdkafka's own waiting for a coordinator has no end."""
+        self._committed = None
         try:
-            committed = self._consumer.commit(offsets=[position], asynchronous=False)
+            self._consumer.commit(offsets=[position], asynchronous=True)
         except KafkaException as error:
             return error.args[0] if error_code(error) is not None else KafkaError(KafkaError._FAIL, str(error))  # noqa: SLF001
-        return next((part.error for part in committed or () if part.error is not None), None)
+        deadline = time.monotonic() + min(_ATTEMPT_SECONDS_MAX, COMMIT_SECONDS_MAX)
+        while self._committed is None:
+            if time.monotonic() > deadline:
+                return KafkaError(KafkaError._TIMED_OUT)  # noqa: SLF001 librdkafka's own code
+            message = self._consumer.poll(_GLANCE_SECONDS)
+            if message is not None:
+                self._ahead.append(message)
+        if isinstance(self._committed, KafkaError):
+            return self._committed
+        return next((part.error for part in self._committed if part.error is not None), None)
+
+    def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        self._committed = error if error is not None else partitions
+
+    def _drop_ahead(self, partitions: set[int]) -> None:
+        self._ahead = deque(message for message in self._ahead if message.partition() not in partitions)
 
     def _heed(self, error: KafkaError, partition: int) -> None:
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
@@ -159,5 +183,7 @@ class Feed:
         self.heard = time.monotonic()
 
     def _on_revoke(self, _: Any, partitions: list[TopicPartition]) -> None:
-        self._assigned -= {part.partition for part in partitions}
+        gone = {part.partition for part in partitions}
+        self._assigned -= gone
+        self._drop_ahead(gone)
         self._joined = False
