@@ -269,7 +269,8 @@ def test_a_slow_handler_is_no_failure(state: str, embedded: EmbeddedBroker) -> N
     assert handled == ["0.example", "1.example", "2.example"]
 
 
-def test_the_network_may_fail_in_the_middle(state: str) -> None:
+@pytest.mark.parametrize("fails_at", [2, 5])
+def test_the_network_may_fail_in_the_middle(state: str, fails_at: int) -> None:
     with EmbeddedBroker() as broker:
         make_topics(broker, state)
         write(broker, NOTICES.topic(state), [notice_bytes(state, f"{number}.example") for number in range(5)])
@@ -277,7 +278,7 @@ def test_the_network_may_fail_in_the_middle(state: str) -> None:
 
         def handle(notice: Notice) -> None:
             handled.append(notice.content["value"])
-            if len(handled) == 2:
+            if len(handled) == fails_at:
                 broker.interrupt()
                 threading.Timer(1.0, broker.resume).start()
 
@@ -285,6 +286,8 @@ def test_the_network_may_fail_in_the_middle(state: str) -> None:
         with Subscriber(broker.bootstrap, state, stop_at_end=True, properties=properties) as subscriber:
             subscriber.run(handle)
         assert handled == [f"{number}.example" for number in range(5)]
+        # Also the last one's position was committed: it was tried until the network was back.
+        assert committed(broker, f"exchange.{state.lower()}.subscriber", NOTICES.topic(state)) == 5
 
 
 def test_silence_ends_a_read_to_the_end(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
