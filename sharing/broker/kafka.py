@@ -226,7 +226,9 @@ class KafkaBroker:
         bootstrap = f"{LOOPBACK}:{run.port}"
         deadline = time.monotonic() + _READY_S
         while time.monotonic() < deadline:
-            if run.find() is None:
+            # Of a child the system tells; its command line cannot be read while a JVM executes itself anew.
+            ended = self._child.poll() is not None if self._child is not None else run.find() is None
+            if ended:
                 raise InfrastructureError(f"Kafka ended while it started. {self._quote_log()}")
             if accepts(run.port) and admin.answers(bootstrap, _STATUS_S):
                 return
