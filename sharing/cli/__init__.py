@@ -28,16 +28,17 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(demo)
-app.command()(publish)
-app.command()(subscribe)
-app.command()(gate)
+# The short ones fit the list of commands on 80 columns; each command's own help says more.
+app.command(short_help="Run the main job on shipped data, live.")(demo)
+app.command(short_help="Publish files of indicators, or see who would get what.")(publish)
+app.command(short_help="Print the notices to a State as they come.")(subscribe)
+app.command(short_help="Run one State's gate.")(gate)
 app.add_typer(law.app)
 app.add_typer(directory.app)
-app.add_typer(broker.app)
+app.add_typer(broker.app, short_help="A real Kafka for local work.")
 app.add_typer(topics.app)
-app.command("settings")(settings.show)
-app.command()(doctor)
+app.command("settings", short_help="Show each setting and where it comes from.")(settings.show)
+app.command(short_help="Check installation, law packs, clock and broker.")(doctor)
 
 DEBUG_VARIABLE = "SHARING_LOG_LEVEL"
 

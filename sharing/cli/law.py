@@ -22,14 +22,14 @@ from sharing.settings import load_settings
 app = typer.Typer(
     name="law", help="Law packs: what they are, whether they are sound, what they do.", no_args_is_help=True
 )
-app.command("explain")(explain_file)
+app.command("explain", short_help="Say why an item goes where it goes, and why not elsewhere.")(explain_file)
 
 Packs = Annotated[
     Path | None, typer.Option("--packs", help="A folder of packs; else SHARING_PACKS, else those shipped.")
 ]
 
 
-@app.command("list")
+@app.command("list", short_help="List the packs, and how much of them was checked.")
 def list_packs(packs: Packs = None, as_json: AsJson = False) -> None:
     """List the packs: State, version, hash, how many rules, how many of them checked against a text, how many cases."""
     rows: list[dict[str, Any]] = []
@@ -57,7 +57,7 @@ def list_packs(packs: Packs = None, as_json: AsJson = False) -> None:
     err.print("Packs are illustrations for each State's own lawyers to correct; they are not legal advice.")
 
 
-@app.command()
+@app.command(short_help="Show a pack, rule by rule.")
 def show(
     state: Annotated[str, typer.Argument(metavar="STATE", help="The State, such as CH.")],
     packs: Packs = None,

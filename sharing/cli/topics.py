@@ -86,7 +86,7 @@ def list_topics(states: States = None, partitions: Partitions = None, as_json: A
     out.print(table)
 
 
-@app.command()
+@app.command(short_help="Make the missing ones on a cluster; say what differs.")
 def apply(
     states: States = None,
     partitions: Partitions = None,

@@ -56,6 +56,13 @@ def test_help_exits_with_0(call: Call, arguments: tuple[str, ...]) -> None:
     assert done.out.startswith("Usage: ")
 
 
+@pytest.mark.parametrize("group", [(), ("law",), ("directory",), ("topics",)])
+def test_no_summary_of_a_command_is_cut_on_80_columns(call: Call, group: tuple[str, ...]) -> None:
+    summaries = call(*group, "--help").out.partition("Commands:")[2].splitlines()
+    assert summaries
+    assert not [line for line in summaries if line.endswith("...")]
+
+
 def test_an_error_is_one_sentence_with_its_notes(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         error = InfrastructureError("[red]the :key: broker[/red] is away\x1b[2J; retry")
