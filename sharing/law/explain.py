@@ -19,7 +19,7 @@ from sharing.model.audience import Audience
 from sharing.model.decision import RecipientDecision
 from sharing.model.vocabulary import Effect, Outcome, RelevanceKind
 
-TRIALS_MAX = 20_000
+TRIALS_MAX = 3_000
 """How many assignments of missing facts are tried before the search ends."""
 
 
