@@ -49,15 +49,19 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # whatever a file is called, and whatever the terminal knows
-    signal.signal(signal.SIGTERM, _end)
+    ended_by: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: _end(number, ended_by))
     try:
         app()
     except SharingError as error:
         _say_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(128 + signal.SIGINT)
     except Exception as error:  # no traceback reaches a user
+        if ended_by:  # a library in C may make another error of what was raised in its midst
+            sys.exit(128 + ended_by[0])
         if os.environ.get(DEBUG_VARIABLE) == "debug":
             raise
         err.print(
@@ -74,6 +78,7 @@ def _say_error(error: SharingError) -> None:
             err.print(printable(line), style="red")
 
 
-def _end(_: int, __: object) -> NoReturn:
-    """Leave as with Ctrl-C: groups are left, and what was started is stopped."""
-    sys.exit(128 + signal.SIGTERM)
+def _end(number: int, ended_by: list[int]) -> NoReturn:
+    """Leave with the code of the signal: groups are left, and what was started is stopped."""
+    ended_by.append(number)
+    sys.exit(128 + number)
