@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from sharing.broker import Broker, KafkaUnavailableError
+from sharing.broker import Broker
 from sharing.broker.kafka import KafkaBroker
 from sharing.model.countries import COUNTRIES
 from tests.bus.support import make_topics
@@ -35,14 +34,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    """A real Kafka that tests may stop, kill and start again: nobody else uses it."""
-    broker = KafkaBroker(tmp_path_factory.mktemp("mortal"))
-    try:
-        broker.start()
-    except KafkaUnavailableError as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(error))
-    yield broker
-    broker.stop()
+def mortal(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A real Kafka that tests may stop, kill and start again. Whether there is one, `kafka` has settled."""
+    with KafkaBroker(tmp_path_factory.mktemp("mortal")) as broker:
+        yield broker
