@@ -87,6 +87,7 @@ class DisclosureFilter:
         day: The UTC day whose law applies.
         authorities: State to the kind of its receiving authority, from the directory.
         rule_errors: How often the evaluation of each rule failed; such a rule withholds.
+        reader: Reads of a record what a decision depends on.
     """
 
     pack: Pack
@@ -94,9 +95,9 @@ class DisclosureFilter:
     day: dt.date
     authorities: Mapping[str, str]
     rule_errors: dict[str, int] = field(default_factory=dict)
+    reader: RawReader = field(init=False)
     _rules: tuple[Rule, ...] = field(init=False)
     _reads: tuple[Fact, ...] = field(init=False)
-    _reader: RawReader = field(init=False)
     _memo: dict[Hashable, Verdict] = field(init=False, default_factory=dict)
     _profiles: dict[Hashable, Profile] = field(init=False, default_factory=dict)
     _tests: tuple[Test, ...] = field(init=False)
@@ -107,8 +108,8 @@ class DisclosureFilter:
         # Dual criminality is looked up by the offence codes, so these are always read.
         asked |= {"offence.codes"}
         self._reads = tuple(fact for fact in FACTS.values() if fact.scope is Scope.INDICATOR and fact.name in asked)
-        self._reader = RawReader(self._reads)
-        self._reads = self._reader.facts
+        self.reader = RawReader(self._reads)
+        self._reads = self.reader.facts
         tests = (test for rule in self._rules for test in rule.when.tests())
         self._tests = tuple(dict.fromkeys(test for test in tests if FACTS[test.fact].scope is not Scope.INDICATOR))
 
@@ -133,10 +134,14 @@ class DisclosureFilter:
         Returns:
             What each considered State gets, obliged ones included. Alike items share one verdict.
         """
-        key = (self._reader.read(record, now_ms), audience)
+        return self.decide_read(self.reader.read(record, now_ms), audience)
+
+    def decide_read(self, raw: Raw, audience: Audience) -> Verdict:
+        """Decide, as `decide` does, for what `reader` has read of a record already."""
+        key = (raw, audience)
         decided = self._memo.get(key)
         if decided is None:
-            decided = self._decide(key[0], audience)
+            decided = self._decide(raw, audience)
             if len(self._memo) >= MEMO_ENTRIES_MAX:
                 self._memo.clear()
             self._memo[key] = decided
@@ -148,7 +153,7 @@ class DisclosureFilter:
 
     def item_facts(self, record: Record, now_ms: int) -> dict[str, FactValue]:
         """Return the indicator facts that the pack asks for."""
-        return self._interpret(self._reader.read(record, now_ms))
+        return self._interpret(self.reader.read(record, now_ms))
 
     def findings(self, item: Mapping[str, FactValue], recipient: Mapping[str, FactValue]) -> list[Finding]:
         """Return the rules that hold or cannot be decided for one recipient, in the order of their ids."""
