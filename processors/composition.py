@@ -55,7 +55,7 @@ def compose(settings: Settings) -> App:
     if settings.state is None or settings.bootstrap is None:
         missing = "SHARING_STATE" if settings.state is None else "SHARING_BOOTSTRAP"
         raise SettingsError(f"{missing} is not set; a gate needs its State and the brokers")
-    law = find_law(settings.state, settings.packs)
+    law = find_law(settings.state, settings.packs, settings.pack)
     check_clock(law.pack, read_clock())
     gate = Gate(law.pack, law.treaties, open_lookup(settings.geoip) if settings.geoip else no_lookup)
     bootstrap = settings.bootstrap

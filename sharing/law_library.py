@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sharing.errors import InputError, PackError
 from sharing.law.cases import CaseFile, parse_cases
-from sharing.law.pack import CommonRules, Pack
+from sharing.law.pack import TEMPLATES, CommonRules, Pack, pack_code
 from sharing.law.pack_reader import parse_common, parse_pack
 from sharing.law.treaties import TreatyTable, parse_treaties
 from sharing.model.countries import normalise_country
@@ -57,8 +57,8 @@ def common_rules() -> CommonRules:
     return parse_common(read_text(_SHELF / "packs" / "common.yaml"), "common.yaml", treaties())
 
 
-def shipped_states() -> tuple[str, ...]:
-    """Return the States whose packs are shipped."""
+def shipped_packs() -> tuple[str, ...]:
+    """Return the codes of the packs that are shipped: States' and templates'."""
     names = (
         entry.name.removesuffix(".yaml")
         for entry in (_SHELF / "packs").iterdir()
@@ -67,28 +67,50 @@ def shipped_states() -> tuple[str, ...]:
     return tuple(sorted(name.upper() for name in names if name not in _NOT_PACKS))
 
 
-def find_law(state: str, folder: Path | None = None) -> Law:
+def shipped_states() -> tuple[str, ...]:
+    """Return the States of whose own a pack is shipped."""
+    return tuple(code for code in shipped_packs() if code not in TEMPLATES)
+
+
+def find_law(state: str, folder: Path | None = None, pack: str | None = None) -> Law:
     """Return the law of a State: from a folder of packs, else from those shipped.
 
     Args:
-        state: Country code.
-        folder: A folder with `<st>.yaml`; when given, the shipped packs are not looked at.
+        state: Country code of the providing State.
+        folder: A folder with `<code>.yaml`; when given, the shipped packs are not looked at.
+        pack: Code of the pack; the State's own when not given. A template becomes that State's law only so.
 
     Raises:
-        InputError: No pack is there for that State.
+        InputError: No such pack is there, or it cannot be that State's.
         PackError: The pack is unsound, or another State's.
     """
-    code = normalise_country(state)
+    state = normalise_country(state)
+    law = find_pack(state if pack is None else pack, folder)
+    return law if law.pack.state == state else Law(law.pack.adopt(state, law.treaties), law.treaties)
+
+
+def find_pack(code: str, folder: Path | None = None) -> Law:
+    """Return a pack as it is written: a template is nobody's law yet, and nothing is to be decided by it.
+
+    Args:
+        code: Of a State or a template.
+        folder: As for `find_law`.
+
+    Raises:
+        InputError: No such pack is there.
+        PackError: The pack is unsound, or another's.
+    """
+    code = pack_code(code)
     place = (folder if folder is not None else _SHELF / "packs") / f"{code.lower()}.yaml"
     if not place.is_file():
-        known = shipped_states() if folder is None else tuple(sorted(p.stem.upper() for p in _packs_in(folder)))
+        known = shipped_packs() if folder is None else tuple(sorted(p.stem.upper() for p in _packs_in(folder)))
         raise InputError(
             f"there is no law pack for {code}; there are {', '.join(known) or 'none'}{nearest(code, known)}"
         )
     law = read_law(place)
-    if law.pack.state != code:
+    if law.pack.code != code:
         raise PackError(
-            f"is the law of {law.pack.state}, in the place of that of {code}", source=place.name, key="state"
+            f"is the law of {law.pack.code}, in the place of that of {code}", source=place.name, key="state"
         )
     return law
 
@@ -118,7 +140,7 @@ def pack_files(folder: Path | None = None) -> tuple[Traversable | Path, ...]:
     """Return the pack files of a folder, or those shipped, in the order of their names."""
     if folder is not None:
         return tuple(_packs_in(folder))
-    return tuple(_SHELF / "packs" / f"{state.lower()}.yaml" for state in shipped_states())
+    return tuple(_SHELF / "packs" / f"{code.lower()}.yaml" for code in shipped_packs())
 
 
 def _packs_in(folder: Path) -> list[Path]:

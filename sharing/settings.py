@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from sharing.errors import InputError, SettingsError
+from sharing.law.pack import pack_code
 from sharing.model.countries import normalise_country
 from sharing.model.validation import describe, nearest
 
@@ -35,6 +36,15 @@ def _state(value: str | None) -> str | None:
         raise ValueError(str(error)) from None
 
 
+def _pack(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        return pack_code(value)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+
+
 class Settings(BaseSettings):
     """Every setting, validated. Units are in the names."""
 
@@ -45,6 +55,9 @@ class Settings(BaseSettings):
         default=None, description="The State whose gate this is, such as CH."
     )
     packs: Path | None = Field(default=None, description="Folder of law packs; the shipped ones when not set.")
+    pack: Annotated[str | None, AfterValidator(_pack)] = Field(
+        default=None, description="Pack that the State has adopted, such as EU; its own when not set."
+    )
     geoip: Path | None = Field(default=None, description="MaxMind-format database for the country of an IP address.")
     home: Path = Field(default=Path("~/.local/state/sharing"), description="Where a local broker keeps its data.")
     partitions: int = Field(default=4, ge=1, le=1000, description="Partitions of each topic but the directory.")

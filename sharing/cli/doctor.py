@@ -19,7 +19,7 @@ from sharing.errors import SharingError
 from sharing.geoip import open_lookup
 from sharing.kafka.clients import require_broker
 from sharing.kafka.topic_admin import inspect_topics
-from sharing.law_library import pack_files, read_law
+from sharing.law_library import find_law, pack_files, read_law
 from sharing.model.times import utc_day
 from sharing.settings import Settings, load_settings
 from sharing.topics import topics_for
@@ -147,8 +147,17 @@ def _packs(settings: Settings) -> Iterator[Finding]:
             yield Finding(f"pack {place.name}", ok=False, detail=str(error), remedy="mend the pack; a gate refuses it")
             continue
         remedy = "set the clock (is the time service running?), or use the pack version of that day"
-        detail = f"{pack.state} {pack.version}, {len(pack.rules)} rules, consolidated {pack.consolidated_at}"
+        detail = f"{pack.code} {pack.version}, {len(pack.rules)} rules, consolidated {pack.consolidated_at}"
         yield Finding(f"pack {place.name}", pack.consolidated_at <= today, f"{detail}; today is {today}", remedy)
+    if settings.state is not None:
+        state = settings.state
+        remedy = "mend SHARING_PACK or SHARING_PACKS; a gate of that State does not start"
+        yield from _checked("law", lambda: _law(state, settings), remedy)
+
+
+def _law(state: str, settings: Settings) -> str:
+    pack = find_law(state, settings.packs, settings.pack).pack
+    return f"{state} applies pack {pack.code} {pack.version}, sha256 {pack.sha256}"
 
 
 def _broker(servers: str) -> str:

@@ -62,11 +62,15 @@ def explain_file(
         Path | None,
         typer.Option("--packs", help="A folder of packs; else SHARING_PACKS, else those shipped."),
     ] = None,
+    pack: Annotated[
+        str | None,
+        typer.Option("--pack", help="The pack that the State adopted, such as EU; else SHARING_PACK, else its own."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Decide indicators without a broker, and say why, why not, and which missing fact would change it."""
-    settings = load_settings(packs=packs)
-    law = find_law(state, settings.packs)
+    settings = load_settings(packs=packs, pack=pack)
+    law = find_law(state, settings.packs, settings.pack)
     # To the minute: whoever runs it again, to compare, gets the same bytes.
     now_ms = int(time.time()) // 60 * 60_000 if at is None else read_instant(at)
     only = None if to is None else normalise_country(to)
@@ -124,9 +128,10 @@ def _print(explained: Explained, law: Law) -> None:
     item = explained.indicator
     codes = ", ".join(item.offence.codes) or "no offence stated"
     instant = format_time(explained.decision.decided_at)
+    adopted = f"pack {law.pack.code} " if law.pack.code != law.pack.state else ""
     say(
         f"{item.type} ({codes}), {item.form}, under the law of {country_name(law.pack.state)} "
-        f"{law.pack.version} at {instant}",
+        f"{adopted}{law.pack.version} at {instant}",
         style="bold",
     )
     if not explained.why:

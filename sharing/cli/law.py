@@ -14,9 +14,8 @@ from sharing.cli.console import AsJson, add_row, err, make_table, out, print_jso
 from sharing.cli.explain import explain_file
 from sharing.errors import InputError
 from sharing.law.cases import CaseResult, run_cases
-from sharing.law.pack import Pack, Rule
-from sharing.law_library import common_cases, find_law, pack_files, read_cases, read_law
-from sharing.model.countries import normalise_country
+from sharing.law.pack import Pack, Rule, pack_code
+from sharing.law_library import common_cases, find_pack, pack_files, read_cases, read_law
 from sharing.settings import load_settings
 
 app = typer.Typer(
@@ -38,7 +37,7 @@ def list_packs(packs: Packs = None, as_json: AsJson = False) -> None:
         cases = read_cases(place)
         rows.append(
             {
-                "state": pack.state,
+                "state": pack.code,
                 "version": pack.version,
                 "sha256": pack.sha256,
                 "rules": len(pack.rules),
@@ -59,12 +58,12 @@ def list_packs(packs: Packs = None, as_json: AsJson = False) -> None:
 
 @app.command(short_help="Show a pack, rule by rule.")
 def show(
-    state: Annotated[str, typer.Argument(metavar="STATE", help="The State, such as CH.")],
+    state: Annotated[str, typer.Argument(metavar="STATE", help="The State, such as CH, or EU for the template.")],
     packs: Packs = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a pack: each rule with its clause, what it does, when, and whether it was checked."""
-    pack = find_law(state, load_settings(packs=packs).packs).pack
+    pack = find_pack(state, load_settings(packs=packs).packs).pack
     if as_json:
         print_json(_pack_document(pack))
         return
@@ -126,7 +125,7 @@ def _choose(places: Iterable[Traversable | Path], states: list[str] | None) -> l
         InputError: One of them has none.
     """
     found = {place.name.removesuffix(".yaml").upper(): place for place in places}
-    wanted = list(found) if not states else list(dict.fromkeys(map(normalise_country, states)))
+    wanted = list(found) if not states else list(dict.fromkeys(map(pack_code, states)))
     missing = [state for state in wanted if state not in found]
     if missing or not wanted:
         raise InputError(f"there is no pack of {', '.join(missing) or 'any State'}; `sharing law list` lists them")
@@ -169,7 +168,7 @@ def _needed(rule: Rule) -> tuple[str, str] | None:
 
 def _pack_document(pack: Pack) -> dict[str, Any]:
     return {
-        "state": pack.state,
+        "state": pack.code,
         "version": pack.version,
         "sha256": pack.sha256,
         "title": pack.title,

@@ -59,7 +59,7 @@ def publish(
         raise InputError("--directory is for --dry-run; the gate decides with the directory of the bus")
     source = SourceInfo(state, agency)
     settings = load_settings(bootstrap=bootstrap)
-    law = find_law(source.state, settings.packs)
+    law = find_law(source.state, settings.packs, settings.pack)
     locate = no_lookup if settings.geoip is None else open_lookup(settings.geoip)
     facts = load_profile(profile) if profile is not None else NO_PROFILE
     servers = settings.bootstrap if dry_run else settings_with_broker(bootstrap)[1]

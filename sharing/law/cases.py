@@ -4,7 +4,7 @@ Written by lawyers, run like tests.
 
 `base` is an item and a recipient; each case changes some facts of it by their dotted names (`given`; null leaves
 a fact out) and says what is expected. `recipient.*` and `treaty_basis` may be given too, in place of what pack,
-treaty table and directory say.
+treaty table and directory say. Beside a template, `base` says which State has adopted it (`providing`).
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class Case(_Strict):
 
 
 class _Base(_Strict):
+    providing: _State | None = None
     indicator: dict[str, Any]
     recipient: _State
     authority: Annotated[Authority, one_of(Authority)]
@@ -121,8 +122,10 @@ def run_cases(file: CaseFile, pack: Pack, treaties: TreatyTable) -> Iterator[Cas
     """Run each case.
 
     Raises:
-        PackError: A case names no rule of the pack or an unknown fact, or its indicator is not acceptable.
+        PackError: A case names no rule of the pack or an unknown fact, its indicator is not acceptable, or the State
+            that provides is missing beside a template, or cannot be that of this pack.
     """
+    pack = _providing(file, pack, treaties)
     ids = {rule.id for rule in pack.rules}
     for index, case in enumerate(file.cases):
         if case.rule not in ids:
@@ -135,6 +138,19 @@ def run_cases(file: CaseFile, pack: Pack, treaties: TreatyTable) -> Iterator[Cas
             decision=decision,
             differences=tuple(compare(case.expect, decision)),
         )
+
+
+def _providing(file: CaseFile, pack: Pack, treaties: TreatyTable) -> Pack:
+    """Return the pack as the law of the State that the cases are of."""
+    state, place = file.base.providing, ("base", "providing")
+    if state is None and pack.is_template:
+        raise file.document.error(f"is missing: {pack.code} is a template, so say which State has adopted it", place)
+    if state is None or state == pack.state:
+        return pack
+    try:
+        return pack.adopt(state, treaties)
+    except InputError as error:
+        raise file.document.error(str(error), place) from None
 
 
 def _decide(file: CaseFile, index: int, case: Case, pack: Pack, treaties: TreatyTable) -> RecipientDecision:

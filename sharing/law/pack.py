@@ -1,18 +1,24 @@
 """A law pack: one State's domestic law on information without request, as values.
 
-`sharing.law.pack_reader` makes them from YAML.
+`sharing.law.pack_reader` makes them from YAML. A pack with the code of an organisation is a *template*: law that its
+member States share. It is nobody's own and never a fallback; a member State that wants it adopts it by name.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from sharing.errors import InputError
 from sharing.law.constraints import Conjunction
-from sharing.law.treaties import Period
+from sharing.law.treaties import Period, TreatyTable
+from sharing.model.countries import normalise_country
 from sharing.model.decision import Condition, PackReference, RuleReference
 from sharing.model.vocabulary import ConditionModel, Effect
+
+TEMPLATES = frozenset({"EU"})
+"""Codes of packs that member States adopt: names of memberships in the treaty table, and no countries' codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +76,15 @@ class Bilateral:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A State's law, whole. Times are days in UTC."""
+    """A State's law, whole. Times are days in UTC.
 
+    Attributes:
+        code: The pack's own code: its State, or one of `TEMPLATES`.
+        state: The providing State. That of a template which nobody has adopted is no State: its own code.
+        sha256: Of the pack, the common rules and the treaty table. Adopting changes none of them.
+    """
+
+    code: str
     state: str
     version: str
     title: str
@@ -88,11 +101,46 @@ class Pack:
     @property
     def reference(self) -> PackReference:
         """What a decision says of it."""
-        return PackReference(self.state, self.version, self.sha256)
+        return PackReference(self.code, self.version, self.sha256)
+
+    @property
+    def is_template(self) -> bool:
+        """Whether a State must adopt it before anything is decided by it."""
+        return self.state in TEMPLATES
+
+    def adopt(self, state: str, treaties: TreatyTable) -> Pack:
+        """Return this template as the law of a State.
+
+        Membership counts on the day to which the template was consolidated: then it was written as that State's law.
+        What a day of decision changes, a decision's facts tell.
+
+        Raises:
+            InputError: It is no template, or the State was not a member on that day.
+        """
+        if self.code not in TEMPLATES:
+            raise InputError(
+                f"pack {self.code} is that State's own law; another can adopt only {', '.join(sorted(TEMPLATES))}"
+            )
+        if not treaties.member(self.code, state, self.consolidated_at):
+            raise InputError(
+                f"pack {self.code} {self.version} is for member States of the {self.code}, and by the treaty table "
+                f"{state} was none on {self.consolidated_at}; give that State a pack of its own"
+            )
+        return replace(self, state=state)
 
     def rules_on(self, day: dt.date) -> tuple[Rule, ...]:
         """Return the rules in force on a day, in the order of their ids."""
         return tuple(sorted((rule for rule in self.rules if rule.valid.holds(day)), key=lambda rule: rule.id))
+
+
+def pack_code(text: str) -> str:
+    """Return the code of a pack: a country's as `normalise_country` returns it, or one of `TEMPLATES`.
+
+    Raises:
+        InputError: It is neither.
+    """
+    upper = text.strip().upper()
+    return upper if upper in TEMPLATES else normalise_country(text)
 
 
 @dataclass(frozen=True, slots=True)

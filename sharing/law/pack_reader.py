@@ -14,9 +14,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sharing.documents import Document, read_document, validate
+from sharing.errors import InputError
 from sharing.law.constraints import ConstraintError, read_conjunction
 from sharing.law.facts import ASSESSED
-from sharing.law.pack import Assessment, Bilateral, CommonRules, Pack, Rule
+from sharing.law.pack import TEMPLATES, Assessment, Bilateral, CommonRules, Pack, Rule, pack_code
 from sharing.law.redact import CONTENT_FIELDS
 from sharing.law.treaties import PeriodModel, TreatyTable, country_code
 from sharing.model.decision import Condition
@@ -27,6 +28,13 @@ from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, Offe
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _own_code(value: Any) -> str:
+    try:
+        return pack_code(str(value))
+    except InputError as error:
+        raise ValueError(f"{error}; or {', '.join(sorted(TEMPLATES))} for a template") from None
 
 
 _State = Annotated[str, BeforeValidator(country_code)]
@@ -74,7 +82,7 @@ class _BilateralModel(_Strict):
 
 
 class _PackModel(_Strict):
-    state: _State
+    state: Annotated[str, BeforeValidator(_own_code)]
     version: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$")]
     title: _Line
     disclaimer: _Line
@@ -120,6 +128,10 @@ def parse_pack(text: str, source: str, treaties: TreatyTable, common: CommonRule
     """
     document = read_document(text, source)
     model = validate(document, _PackModel)
+    if model.state in TEMPLATES and model.bilateral:
+        raise document.error(
+            "a template has none: which agreements bind is a matter of the State that adopts it", ("bilateral",)
+        )
     bilateral = _read_bilateral(document, model.bilateral)
     instruments = [*treaties.instruments, *bilateral]
     for index, name in enumerate(model.treaty_preference):
@@ -131,6 +143,7 @@ def parse_pack(text: str, source: str, treaties: TreatyTable, common: CommonRule
     rules = (*common.rules, *own)
     _refuse_overlaps(document, own, rules)
     return Pack(
+        code=model.state,
         state=model.state,
         version=model.version,
         title=model.title,

@@ -13,7 +13,7 @@ import pytest
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.errors import InfrastructureError
 from sharing.kafka.topic_admin import Change
-from sharing.law_library import shipped_states
+from sharing.law_library import shipped_packs, shipped_states
 from sharing.topics import TABLE
 from tests.cli.conftest import Call, Done
 from tests.cli.test_law import PACK
@@ -50,7 +50,7 @@ def test_a_sound_installation_and_bus(call: Call, bus: EmbeddedBroker, described
     assert all(set(one) == {"check", "ok", "detail", "remedy"} for one in findings)
     names = {one["check"] for one in findings}
     assert {"python", "packages", "settings", "schemas", "broker", "topics", "directory"} <= names
-    assert {f"pack {state.lower()}.yaml" for state in shipped_states()} <= names
+    assert {f"pack {code.lower()}.yaml" for code in shipped_packs()} <= names
 
 
 def test_no_broker_is_named(call: Call) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sharing.law_library import shipped_states
+from sharing.law_library import shipped_packs
 from tests.cli.conftest import Call
 
 PACK = """\
@@ -70,7 +70,7 @@ def packs(clean: Path) -> Path:
 
 def test_list_tells_each_pack(call: Call) -> None:
     rows = call("law", "list", "--json").document
-    assert [row["state"] for row in rows] == list(shipped_states())
+    assert [row["state"] for row in rows] == list(shipped_packs())
     for row in rows:
         assert set(row) == {"state", "version", "sha256", "rules", "verified", "cases"}
         assert len(row["sha256"]) == 64
@@ -102,7 +102,7 @@ def test_show_says_all_and_reads_nothing_as_markup(call: Call, packs: Path) -> N
     assert any(rule["id"].startswith("common.") for rule in document["rules"])
 
 
-@pytest.mark.parametrize("state", shipped_states())
+@pytest.mark.parametrize("state", shipped_packs())
 def test_every_shipped_pack_can_be_shown(call: Call, state: str) -> None:
     assert call("law", "show", state).code == 0
 

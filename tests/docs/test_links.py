@@ -15,7 +15,7 @@ from sharing.cli import app
 from sharing.interop.reading import Cause
 from sharing.law.facts import FACTS
 from sharing.law.redact import CONTENT_FIELDS
-from sharing.law_library import shipped_states
+from sharing.law_library import shipped_packs
 from sharing.metrics import REGISTRY
 from sharing.model.indicator import Indicator
 from sharing.model.values import VALUE_TYPES
@@ -247,11 +247,11 @@ def test_every_kind_of_condition_is_named_to_receivers() -> None:
 
 def test_every_pack_has_its_divergences() -> None:
     pages = {page.stem.upper() for page in (ROOT / "docs" / "divergences").glob("*.md")}
-    assert pages == set(shipped_states())
+    assert pages == set(shipped_packs())
 
 
 def test_divergences_name_rules_that_exist() -> None:
-    for state in shipped_states():
+    for state in shipped_packs():
         pack = text_of(f"sharing/law/packs/{state.lower()}.yaml") + text_of("sharing/law/packs/common.yaml")
         ids = set(re.findall(r"^  - id: (\S+)", pack, re.MULTILINE))
         prefixes = tuple(f"{name}." for name in (state.lower(), "common"))
