@@ -20,6 +20,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from sharing.documents import Document, read_document, validate
 from sharing.errors import InputError
 from sharing.law.combine import combine
+from sharing.law.expectation import Expectation, compare
 from sharing.law.facts import FACTS, NONE, FactValue, Kind, Scope
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack
@@ -30,7 +31,7 @@ from sharing.model.indicator import Indicator
 from sharing.model.names import one_of
 from sharing.model.times import to_milliseconds
 from sharing.model.validation import nearest
-from sharing.model.vocabulary import Authority, ConditionModel, Outcome, RelevanceKind
+from sharing.model.vocabulary import Authority, ConditionModel, RelevanceKind
 
 
 class _Strict(BaseModel):
@@ -38,20 +39,6 @@ class _Strict(BaseModel):
 
 
 _State = Annotated[str, BeforeValidator(country_code)]
-
-
-class Expectation(_Strict):
-    """What a case expects. What is left out is not compared; lists are compared whole, in any order."""
-
-    outcome: Annotated[Outcome, one_of(Outcome)]
-    rules: list[str] | None = None
-    undecided: dict[str, list[str]] | None = None
-    conditions: list[str] | None = None
-    redacted: list[str] | None = None
-    approver: str | None = None
-    obligation: bool = False
-    basis: str | None = None
-    condition_model: Annotated[ConditionModel, one_of(ConditionModel)] | None = None
 
 
 class Case(_Strict):
@@ -247,38 +234,3 @@ def _put(document: Document, path: tuple[int | str, ...], data: dict[str, Any], 
         data.pop(last, None)
     else:
         data[last] = value
-
-
-def compare(expect: Expectation, decision: RecipientDecision) -> Iterator[str]:
-    """Yield what differs between expectation and decision."""
-    undecided: dict[str, list[str]] = {}
-    for entry in decision.undecided:
-        undecided.setdefault(entry.rule, []).append(entry.fact)
-    pairs: tuple[tuple[str, Any, Any], ...] = (
-        ("outcome", str(expect.outcome), str(decision.outcome)),
-        ("rules", _sorted(expect.rules), sorted(rule.id for rule in decision.rules)),
-        ("undecided", _sorted_values(expect.undecided), _sorted_values(undecided)),
-        (
-            "conditions",
-            _sorted(expect.conditions),
-            sorted(condition.code for condition in decision.conditions),
-        ),
-        ("redacted", _sorted(expect.redacted), sorted(decision.redacted)),
-        ("basis", expect.basis, decision.basis),
-        ("condition_model", expect.condition_model, decision.condition_model),
-    )
-    for name, expected, came in pairs:
-        if expected is not None and expected != came:
-            yield f"{name}: expected {expected}, got {came}"
-    if expect.approver != decision.approver:
-        yield f"approver: expected {expect.approver}, got {decision.approver}"
-    if expect.obligation != decision.obligation:
-        yield f"obligation: expected {expect.obligation}, got {decision.obligation}"
-
-
-def _sorted(names: list[str] | None) -> list[str] | None:
-    return None if names is None else sorted(names)
-
-
-def _sorted_values(lists: Mapping[str, list[str]] | None) -> dict[str, list[str]] | None:
-    return None if lists is None else {name: sorted(values) for name, values in lists.items()}

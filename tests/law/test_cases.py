@@ -88,6 +88,12 @@ def test_a_case_that_holds_has_no_differences_and_knows_its_line() -> None:
         ("{outcome: OFFER, rules: []}", "rules: expected []"),
         ("{outcome: OFFER, undecided: {ch.1: [form]}}", "undecided: expected {'ch.1': ['form']}, got {}"),
         ("{outcome: OFFER, conditions: []}", "conditions: expected [], got ['ch.2']"),
+        ("{outcome: OFFER, conditions: {}}", "conditions: expected [], got ['ch.2']"),
+        ("{outcome: OFFER, conditions: {ch.2: {kind: OTHER}}}", "conditions: ch.2: expected kind OTHER, got PURPOSE"),
+        (
+            "{outcome: OFFER, conditions: {ch.2: {kind: PURPOSE, text: Only that.}}}",
+            "conditions: ch.2: expected text 'Only that.', got 'Only so.'",
+        ),
         ("{outcome: OFFER, redacted: [value]}", "redacted: expected ['value'], got ['summary']"),
         ("{outcome: OFFER, approver: JUDGE}", "approver: expected JUDGE, got None"),
         ("{outcome: OFFER, obligation: true}", "obligation: expected True, got False"),
@@ -102,6 +108,28 @@ def test_each_difference_is_told(expect: str, difference: str) -> None:
 
 def test_lists_are_compared_in_any_order() -> None:
     assert not run(expect="{outcome: OFFER, rules: [common.minutes, ch.4, ch.2, ch.1]}").differences
+
+
+@pytest.mark.parametrize("condition", ["{kind: PURPOSE}", "{kind: PURPOSE, text: Only so.}"])
+def test_a_condition_may_be_expected_word_for_word(condition: str) -> None:
+    assert not run(expect=f"{{outcome: OFFER, conditions: {{ch.2: {condition}}}}}").differences
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        ("{ch.2: {text: Only so.}}", "conditions.ch.2.kind: is missing"),
+        ("{ch.2: {kind: PURPOSES}}", "did you mean 'PURPOSE'"),
+        ("{ch.2: PURPOSE}", "conditions.ch.2: must be"),
+        ("ch.2", "must be a list of ids of rules"),
+        ("[1]", "must be a list of ids of rules"),
+        ("[ch.2, ch.2]", "the same id stands twice"),
+    ],
+)
+def test_what_is_no_expectation_of_conditions_is_refused_where_it_stands(conditions: str, message: str) -> None:
+    caught = error(f"{BASE}    given: {{}}\n    expect: {{outcome: OFFER, conditions: {conditions}}}\n")
+    assert message in str(caught)
+    assert caught.line == BASE.count("\n") + 2
 
 
 def test_an_approver_and_an_obligation_that_nobody_expects_are_differences() -> None:
