@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
 
+from sharing.law.changes import Change, find_changes
 from sharing.law.combine import RESTRICTIONS, Finding, combine
-from sharing.law.constraints import AnyOf, Conjunction, Test
-from sharing.law.facts import FACTS, FactValue, Kind, Record
+from sharing.law.constraints import AnyOf, Test
+from sharing.law.facts import FactValue, Record
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Rule
 from sharing.model.audience import Audience
 from sharing.model.decision import RecipientDecision
 from sharing.model.vocabulary import Effect, Outcome, RelevanceKind
-
-TRIALS_MAX = 3_000
-"""How many assignments of missing facts are tried before the search ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +40,6 @@ class NearMiss:
     effect: str
     citation: str
     kept_out_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What would come of it if some missing facts were known."""
-
-    facts: tuple[tuple[str, str], ...]
-    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +106,7 @@ def _explain_one(
         applied=tuple(_explained(finding) for finding in findings if finding.held),
         undecided=tuple(_explained(finding) for finding in findings if finding.held is None),
         near=tuple(_near_misses(law.rules, facts)),
-        would_change=tuple(_changes(law, facts, decision)),
+        would_change=find_changes(law, facts, findings, decision),
         human=_human(law, decision),
     )
 
@@ -181,59 +170,3 @@ def _evaluate(part: Test | AnyOf, facts: Mapping[str, FactValue]) -> bool | None
         return part.evaluate(facts)
     except TypeError:
         return None
-
-
-def _changes(law: DisclosureFilter, facts: Mapping[str, FactValue], decision: RecipientDecision) -> Iterator[Change]:
-    """Yield the smallest sets of missing facts that, if known, would change the outcome, and to what."""
-    missing = sorted({entry.fact for entry in decision.undecided if entry.fact in FACTS})
-    trials = 0
-    for size in range(1, len(missing) + 1):
-        found = False
-        for names in combinations(missing, size):
-            for values in product(*(_possible(law, name) for name in names)):
-                trials += 1
-                if trials > TRIALS_MAX:
-                    return
-                known = dict(zip(names, values, strict=True))
-                outcome = _outcome_if(law, facts, known, decision.state)
-                if outcome is not decision.outcome:
-                    found = True
-                    yield Change(tuple((name, _shown(value)) for name, value in known.items()), str(outcome))
-        if found:
-            return
-
-
-def _possible(law: DisclosureFilter, name: str) -> Sequence[FactValue]:
-    """Return the values of a fact that the rules in force can tell apart, and those that they cannot."""
-    fact = FACTS[name]
-    asked = {test.operand for rule in law.rules for test in _tests(rule.when) if test.fact == name}
-    if fact.kind is Kind.NUMBER:
-        return sorted({0.0, *(operand for operand in asked if isinstance(operand, float))})
-    if fact.kind is Kind.SEVERAL:
-        together = (operand for operand in asked if isinstance(operand, frozenset))
-        sets = {frozenset(), *together, *(frozenset({value}) for value in fact.values)}
-        return sorted(sets, key=lambda values: (len(values), sorted(values)))
-    return sorted(fact.values)
-
-
-def _tests(when: Conjunction) -> Iterator[Test]:
-    for part in when.parts:
-        if isinstance(part, Test):
-            yield part
-        else:
-            for alternative in part.alternatives:
-                yield from _tests(alternative)
-
-
-def _outcome_if(
-    law: DisclosureFilter, facts: Mapping[str, FactValue], known: Mapping[str, FactValue], state: str
-) -> Outcome:
-    codes = known.get("offence.codes", facts["offence.codes"])
-    recipient, basis, _ = law.profile(state, codes, named=facts["recipient.named"] == "YES")
-    return combine(state, law.findings({**facts, **recipient}, known), basis, ()).outcome
-
-
-def _shown(value: FactValue) -> str:
-    if isinstance(value, frozenset):
-        return ", ".join(sorted(value)) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)

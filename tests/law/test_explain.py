@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sharing.law import explain as explain_module
 from sharing.law.combine import combine
 from sharing.law.explain import Explanation, explain
 from sharing.law.facts import FACTS, FactValue, Kind
@@ -169,13 +168,6 @@ def test_values_that_are_only_asked_for_together_are_tried_together() -> None:
     law = law_of({**PERMIT, "when": {"character": {"includes": ["MILITARY", "RACIAL"]}}})
     (change,) = (one for one in why(law, character=None).would_change)
     assert change.facts == (("character", "MILITARY, RACIAL"),)
-
-
-def test_a_search_that_grows_too_long_tells_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explain_module, "TRIALS_MAX", 5)
-    law = law_of({**PERMIT, "when": {"live_case_harm": False}}, {**PERMIT, "when": {"origin.state": "CH"}})
-    explanation = why(law, live_case_harm="UNKNOWN", origin={"state": None, "consent": "UNKNOWN"}, collection="UNKNOWN")
-    assert [one.facts for one in explanation.would_change] == [(("live_case_harm", "NO"),)]
 
 
 TREATY_FACTS = {"treaty_basis", "condition_model", "recipient.treaties"}
