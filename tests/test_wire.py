@@ -27,6 +27,7 @@ from sharing.model.decision import (
     Reason,
     RecipientDecision,
     RuleReference,
+    Terms,
     UndecidedRule,
 )
 from sharing.model.directory import DirectoryEntry
@@ -281,13 +282,14 @@ def test_the_decision_has_the_fields_of_its_schema() -> None:
     for value, part in (
         (Decision, schema),
         (PackReference, fields_of(schema)["pack"]["type"]),
-        (RecipientDecision, recipient),
         (RuleReference, inner(fields_of(recipient)["rules"]["type"])),
         (UndecidedRule, inner(fields_of(recipient)["undecided"]["type"])),
         (Condition, inner(fields_of(recipient)["conditions"]["type"])),
         (Reason, inner(fields_of(recipient)["relevance"]["type"])),
     ):
         assert set(value.__dataclass_fields__) == set(fields_of(part)), value
+    own = {*RecipientDecision._fields, *Terms.__dataclass_fields__} - {"terms"}
+    assert own == set(fields_of(recipient))
 
 
 def test_the_content_has_the_fields_of_the_allow_list() -> None:

@@ -7,19 +7,21 @@ not permit. A rule whose evaluation failed counts as undecided, never as absent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from sharing.law.pack import Rule
 from sharing.law.recipients import TreatyBasis
-from sharing.model.decision import Reason, RecipientDecision, UndecidedRule
+from sharing.model.decision import Reason, RecipientDecision, Terms, UndecidedRule
 from sharing.model.vocabulary import ConditionModel, Effect, Outcome
 
 RESTRICTIONS = frozenset({Effect.DENY, Effect.APPROVAL, Effect.REDACT, Effect.CONDITION})
 
+_MAKERS_OF_A_REFUSAL = frozenset({Effect.DENY, Effect.OBLIGE, Effect.RECORD})
+"""A refusal names what forbids and what rides along; any other outcome names every rule that holds."""
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+
+class Finding(NamedTuple):
     """A rule that holds (`held` is True), or that cannot be decided (None) for want of the `missing` facts."""
 
     rule: Rule
@@ -38,25 +40,31 @@ def combine(
         basis: The treaty basis and its condition model.
         relevance: Why the State is considered.
     """
+    return RecipientDecision(state, relevance, combine_terms(findings, basis))
+
+
+def combine_terms(findings: Sequence[Finding], basis: TreatyBasis) -> Terms:
+    """Return what any State gets of which these rules hold or are undecided, in the order of their ids."""
     held = [finding.rule for finding in findings if finding.held]
-    undecided = tuple(
-        UndecidedRule(finding.rule.id, fact) for finding in findings if finding.held is None for fact in finding.missing
-    )
-    blocked = any(finding.held is None and finding.rule.effect in RESTRICTIONS for finding in findings)
-    conditions = tuple(rule.condition for rule in held if rule.condition is not None)
-    outcome = _outcome({rule.effect for rule in held}, basis, blocked=blocked, bound=bool(conditions))
+    effects = {rule.effect for rule in held}
+    undecided: list[UndecidedRule] = []
+    blocked = False
+    for finding in findings:
+        if finding.held is None:
+            undecided += [UndecidedRule(finding.rule.id, fact) for fact in finding.missing]
+            blocked = blocked or finding.rule.effect in RESTRICTIONS
+    conditions = tuple([rule.condition for rule in held if rule.condition is not None])
+    outcome = _outcome(effects, basis, blocked=blocked, bound=bool(conditions))
     withheld = outcome is Outcome.WITHHOLD
-    return RecipientDecision(
-        state=state,
+    return Terms(
         outcome=outcome,
         basis=basis.basis,
         condition_model=basis.condition_model,
-        rules=tuple(rule.reference for rule in _makers(held, outcome)),
-        undecided=undecided,
+        rules=tuple([rule.reference for rule in held if not withheld or rule.effect in _MAKERS_OF_A_REFUSAL]),
+        undecided=tuple(undecided),
         conditions=() if withheld else conditions,
         approver=next((rule.approver for rule in held if rule.approver), None) if outcome is Outcome.HOLD else None,
-        obligation=any(rule.effect is Effect.OBLIGE for rule in held),
-        relevance=relevance,
+        obligation=Effect.OBLIGE in effects,
         redacted=() if withheld else tuple(sorted({name for rule in held for name in rule.redact})),
     )
 
@@ -70,10 +78,3 @@ def _outcome(effects: set[Effect], basis: TreatyBasis, *, blocked: bool, bound: 
     if bound and basis.condition_model is ConditionModel.PRE_ACCEPT:
         return Outcome.OFFER
     return Outcome.DISCLOSE
-
-
-def _makers(held: Iterable[Rule], outcome: Outcome) -> list[Rule]:
-    """Return the rules that made the outcome: for a refusal the prohibitions, else all that hold."""
-    if outcome is not Outcome.WITHHOLD:
-        return list(held)
-    return [rule for rule in held if rule.effect in {Effect.DENY, Effect.OBLIGE, Effect.RECORD}]

@@ -46,27 +46,30 @@ class Test:
     negated: bool = False
 
     def evaluate(self, facts: Facts) -> bool | None:
-        """Return whether it holds, or None when the fact is unknown."""
+        """Return whether it holds, or None when the fact is unknown.
+
+        Raises:
+            TypeError: The value is of a kind that cannot be so compared; the rule is then undecided.
+        """
         value = facts[self.fact]
         if value is None:
             return None
-        return self._compare(value) is not self.negated
-
-    def _compare(self, value: str | float | frozenset[str]) -> bool:
-        """Compare; a value of the wrong kind is an error, and the rule is then undecided."""
-        match self.operator, self.operand, value:
-            case Operator.INCLUDES, frozenset() as wanted, frozenset() as several:
-                return wanted <= several
-            case Operator.ANY_OF, frozenset() as wanted, frozenset() as several:
-                return not wanted.isdisjoint(several)
-            case Operator.ANY_OF, frozenset() as wanted, str() as one:
-                return one in wanted
-            case Operator.AT_LEAST, float() as bound, float() | int() as number:
-                return number >= bound
-            case Operator.BELOW, float() as bound, float() | int() as number:
-                return number < bound
-            case _:
-                raise TypeError(f"{self.fact} cannot be compared")
+        operator, operand = self.operator, self.operand
+        # The commonest first: this is asked for every rule and every kind of recipient.
+        if isinstance(operand, frozenset):
+            if operator is Operator.ANY_OF:
+                if isinstance(value, str):
+                    return (value in operand) is not self.negated
+                if isinstance(value, frozenset):
+                    return operand.isdisjoint(value) is self.negated
+            elif operator is Operator.INCLUDES and isinstance(value, frozenset):
+                return (operand <= value) is not self.negated
+        elif isinstance(value, float | int):
+            if operator is Operator.AT_LEAST:
+                return (value >= operand) is not self.negated
+            if operator is Operator.BELOW:
+                return (value < operand) is not self.negated
+        raise TypeError(f"{self.fact} cannot be compared")
 
     def missing(self, facts: Facts) -> Iterator[str]:
         """Yield the fact when it is unknown."""

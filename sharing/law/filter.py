@@ -8,19 +8,20 @@ decides the same.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from operator import itemgetter
+from itertools import count
 from typing import Any, NamedTuple
 
-from sharing.law.combine import Finding, combine
-from sharing.law.constraints import Operator, Test
-from sharing.law.facts import FACTS, Fact, FactValue, Record, Scope
+from sharing.law.combine import Finding, combine_terms
+from sharing.law.constraints import Conjunction, Operator, Test
+from sharing.law.facts import FACTS, FactValue, Record, Scope
 from sharing.law.pack import Pack, Rule
-from sharing.law.recipients import TreatyBasis, choose_basis, recipient_facts
+from sharing.law.recipients import RecipientBook, TreatyBasis
+from sharing.law.record_reader import Raw, RawReader
 from sharing.law.treaties import TreatyTable
 from sharing.model.audience import Audience
-from sharing.model.decision import Reason, RecipientDecision, Verdict
+from sharing.model.decision import Reason, RecipientDecision, Terms, Verdict, most_open
 from sharing.model.vocabulary import Effect, RelevanceKind
 
 MEMO_ENTRIES_MAX = 20_000
@@ -28,39 +29,6 @@ MEMO_ENTRIES_MAX = 20_000
 
 PROFILES_MAX = 20_000
 """A bound against a flood of combinations of offences, each of which is looked up for each State: some 40 MB."""
-
-Raw = tuple[tuple[Hashable, ...], ...]
-"""What is read of a record, in the order of the reader's facts: the key under which a verdict is remembered."""
-
-
-class RawReader:
-    """Reads some facts of records: plain fields together, then what is worked out, then the officer's findings.
-
-    Attributes:
-        facts: In the order in which they are read.
-    """
-
-    def __init__(self, facts: Iterable[Fact]) -> None:
-        wanted = list(facts)
-        direct = [fact for fact in wanted if fact.direct]
-        findings = [fact for fact in wanted if fact.name.startswith("findings.")]
-        derived = [fact for fact in wanted if fact not in direct and fact not in findings]
-        self.facts = (*direct, *derived, *findings)
-        # Two names at least, so that the getter always gives a tuple.
-        names = [fact.name for fact in direct]
-        self._direct = itemgetter(*names) if len(names) > 1 else lambda record: tuple(record[name] for name in names)
-        self._derived = [fact.read for fact in derived if fact.read is not None]
-        self._findings = [fact.name.removeprefix("findings.") for fact in findings]
-        self._no_findings = (None,) * len(findings)
-
-    def read(self, record: Record, now_ms: int) -> Raw:
-        """Return what a record says, at an instant in UTC milliseconds."""
-        stated = record["findings"]
-        return (
-            self._direct(record),
-            tuple([read(record, now_ms) for read in self._derived]),
-            tuple([stated.get(name) for name in self._findings]) if stated else self._no_findings,
-        )
 
 
 class Profile(NamedTuple):
@@ -74,7 +42,46 @@ class Profile(NamedTuple):
 
     facts: Mapping[str, FactValue]
     basis: TreatyBasis
-    kind: Hashable
+    kind: int
+
+
+class Entry(NamedTuple):
+    """A rule in force, or what an item leaves of it.
+
+    Attributes:
+        when: What has still to hold.
+        settled: By part of `when`: it asks about the item alone, so that it is the same for all recipients.
+        names: The States that it obliges to send to.
+    """
+
+    rule: Rule
+    when: Conjunction
+    settled: tuple[bool, ...]
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, rule: Rule) -> Entry:
+        """Return a rule's entry, before any item comes."""
+        settled = tuple(all(_about_item(test) for test in part.tests()) for part in rule.when.parts)
+        return cls(rule, rule.when, settled, named_states(rule))
+
+    def open(self, item: Mapping[str, FactValue]) -> Entry | None:
+        """Return what an item leaves of it: without the parts that hold; None when a part does not."""
+        left = []
+        parts = iter(zip(self.when.parts, self.settled, strict=True))
+        for part, settled in parts:
+            if settled:
+                try:
+                    held = part.evaluate(item)
+                except Exception:  # noqa: BLE001 examined again, and counted, for each kind of recipient
+                    left += [part, *(other for other, _ in parts)]
+                    break
+                if held is False:
+                    return None
+                if held:
+                    continue
+            left.append(part)
+        return Entry(self.rule, Conjunction(tuple(left)), (), self.names)
 
 
 @dataclass(slots=True)
@@ -96,32 +103,32 @@ class DisclosureFilter:
     authorities: Mapping[str, str]
     rule_errors: dict[str, int] = field(default_factory=dict)
     reader: RawReader = field(init=False)
-    _rules: tuple[Rule, ...] = field(init=False)
-    _reads: tuple[Fact, ...] = field(init=False)
+    _entries: tuple[Entry, ...] = field(init=False)
+    _tests: tuple[Test, ...] = field(init=False)
+    _book: RecipientBook = field(init=False)
     _memo: dict[Hashable, Verdict] = field(init=False, default_factory=dict)
     _profiles: dict[Hashable, Profile] = field(init=False, default_factory=dict)
-    _tests: tuple[Test, ...] = field(init=False)
+    _kinds: dict[Hashable, int] = field(init=False, default_factory=dict)
+    _numbers: Iterator[int] = field(init=False, default_factory=count)
 
     def __post_init__(self) -> None:
-        self._rules = self.pack.rules_on(self.day)
-        asked = {name for rule in self._rules for name in rule.when.names()}
+        self._entries = tuple(Entry.of(rule) for rule in self.pack.rules_on(self.day))
+        tests = tuple(dict.fromkeys(test for entry in self._entries for test in entry.rule.when.tests()))
         # Dual criminality is looked up by the offence codes, so these are always read.
-        asked |= {"offence.codes"}
-        self._reads = tuple(fact for fact in FACTS.values() if fact.scope is Scope.INDICATOR and fact.name in asked)
-        self.reader = RawReader(self._reads)
-        self._reads = self.reader.facts
-        tests = (test for rule in self._rules for test in rule.when.tests())
-        self._tests = tuple(dict.fromkeys(test for test in tests if FACTS[test.fact].scope is not Scope.INDICATOR))
+        asked = {"offence.codes", *(test.fact for test in tests)}
+        self.reader = RawReader(f for f in FACTS.values() if f.scope is Scope.INDICATOR and f.name in asked)
+        self._tests = tuple(test for test in tests if not _about_item(test))
+        self._book = RecipientBook(self.pack, self.treaties, self.day, self.authorities)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
         """The rules in force, in the order of their ids."""
-        return self._rules
+        return tuple(entry.rule for entry in self._entries)
 
     @property
     def reads(self) -> tuple[str, ...]:
         """Names of the indicator facts that a decision depends on."""
-        return tuple(fact.name for fact in self._reads)
+        return tuple(fact.name for fact in self.reader.facts)
 
     def decide(self, record: Record, audience: Audience, now_ms: int) -> Verdict:
         """Decide for every considered State.
@@ -157,26 +164,20 @@ class DisclosureFilter:
 
     def findings(self, item: Mapping[str, FactValue], recipient: Mapping[str, FactValue]) -> list[Finding]:
         """Return the rules that hold or cannot be decided for one recipient, in the order of their ids."""
-        return self._examine(self._rules, {**item, **recipient})
+        return self._examine(self._entries, {**item, **recipient})
 
     def profile(self, state: str, codes: FactValue, *, named: bool) -> Profile:
         """Return what is known of one recipient, for an item with these offence codes that names it or does not."""
         key = (state, codes, named)
         found = self._profiles.get(key)
         if found is None:
-            facts = recipient_facts(
-                self.pack,
-                self.treaties,
-                self.day,
-                state,
-                authority=self.authorities.get(state),
-                named=named,
-                codes=codes if isinstance(codes, frozenset) else None,
-            )
-            basis, _ = choose_basis(self.pack, self.treaties, state, self.day)
+            facts, basis = self._book.look_up(state, named=named, codes=codes if isinstance(codes, frozenset) else None)
             if len(self._profiles) >= PROFILES_MAX:
                 self._profiles.clear()
-            found = self._profiles[key] = Profile(facts, basis, (basis, self._answers(facts)))
+                self._kinds.clear()
+            # Numbers are never given twice, so that a decision in which both are cleared confuses no two kinds.
+            kind = self._kinds.setdefault((basis, self._answers(facts)), next(self._numbers))
+            found = self._profiles[key] = Profile(facts, basis, kind)
         return found
 
     def _answers(self, facts: Mapping[str, FactValue]) -> Hashable:
@@ -188,34 +189,56 @@ class DisclosureFilter:
 
     def _interpret(self, raw: Raw) -> dict[str, FactValue]:
         values = (value for part in raw for value in part)
-        return {fact.name: fact.interpret(value) for fact, value in zip(self._reads, values, strict=True)}
+        return {fact.name: fact.interpret(value) for fact, value in zip(self.reader.facts, values, strict=True)}
 
     def _decide(self, raw: Raw, audience: Audience) -> Verdict:
         item = self._interpret(raw)
-        # Rules that the item alone rules out are out for every recipient.
-        candidates = [rule for rule in self._rules if not _excluded(rule, item)]
-        considered = {state: reasons for state, reasons in audience.states if state != self.pack.state}
-        for state, reason in self._obliged(candidates, item, considered):
-            considered[state] = (*considered.get(state, ()), reason)
-        alike: dict[Hashable, RecipientDecision] = {}
-        decisions = []
-        for state in sorted(considered):
-            reasons = considered[state]
-            named = any(reason.kind is RelevanceKind.NEXUS_STATED for reason in reasons)
-            profile = self.profile(state, item["offence.codes"], named=named)
-            model = alike.get(profile.kind)
-            if model is None:
-                findings = self._examine(candidates, {**item, **profile.facts})
-                model = alike[profile.kind] = combine(state, findings, profile.basis, reasons)
-            decisions.append(model.to(state, reasons))
-        return Verdict.of(tuple(decisions))
+        codes = item["offence.codes"]
+        left = self._settle(item)
+        considered = dict(audience.states)
+        considered.pop(self.pack.state, None)
+        obliged = self._obliged(left, item, considered)
+        if obliged:
+            for state, reason in obliged:
+                considered[state] = (*considered.get(state, ()), reason)
+            considered = dict(sorted(considered.items()))
+        alike: dict[int, Terms] = {}
+        terms = []
+        known = self._profiles.get
+        for state in considered:
+            named = state in audience.named
+            profile = known((state, codes, named)) or self.profile(state, codes, named=named)
+            found = alike.get(profile.kind)
+            if found is None:
+                findings = self._examine(left, {**item, **profile.facts})
+                found = alike[profile.kind] = combine_terms(findings, profile.basis)
+            terms.append(found)
+        decisions = map(RecipientDecision, considered, considered.values(), terms)
+        return Verdict(tuple(decisions), most_open(found.outcome for found in alike.values()))
 
-    def _examine(self, rules: Sequence[Rule], facts: Mapping[str, FactValue]) -> list[Finding]:
-        findings = []
-        for rule in rules:
+    def _settle(self, item: Mapping[str, FactValue]) -> list[Entry | Finding]:
+        """Return what an item alone leaves of the rules: findings that are every recipient's, and open rules."""
+        left: list[Entry | Finding] = []
+        for entry in self._entries:
+            if all(entry.settled):
+                left += self._examine((entry,), item)
+            else:
+                rest = entry.open(item)
+                if rest is not None:
+                    left.append(rest)
+        return left
+
+    def _examine(self, left: Iterable[Entry | Finding], facts: Mapping[str, FactValue]) -> list[Finding]:
+        """Return the rules that hold or cannot be decided; what is found already stays."""
+        findings: list[Finding] = []
+        for entry in left:
+            if isinstance(entry, Finding):
+                findings.append(entry)
+                continue
+            rule = entry.rule
             try:
-                held = rule.when.evaluate(facts)
-                missing = tuple(dict.fromkeys(rule.when.missing(facts))) if held is None else ()
+                held = entry.when.evaluate(facts)
+                missing = tuple(dict.fromkeys(entry.when.missing(facts))) if held is None else ()
             except Exception:  # noqa: BLE001 whatever failed, a rule that failed withholds
                 self.rule_errors[rule.id] = self.rule_errors.get(rule.id, 0) + 1
                 held, missing = None, ("error",)
@@ -224,30 +247,24 @@ class DisclosureFilter:
         return findings
 
     def _obliged(
-        self, rules: Sequence[Rule], item: Mapping[str, FactValue], considered: Mapping[str, Any]
+        self, left: Iterable[Entry | Finding], item: Mapping[str, FactValue], considered: Mapping[str, Any]
     ) -> list[tuple[str, Reason]]:
         """Return the States that a rule obliges to send to by name, where nothing else made them relevant."""
         found = []
-        for rule in rules:
-            for state in named_states(rule):
+        for entry in left:
+            if isinstance(entry, Finding):  # about the item alone: it names no State
+                continue
+            for state in entry.names:
                 if state in considered or state == self.pack.state:
                     continue
                 facts = self.profile(state, item["offence.codes"], named=False).facts
-                if any(finding.held for finding in self._examine([rule], {**item, **facts})):
-                    found.append((state, Reason(RelevanceKind.OBLIGATION, rule.id)))
+                if any(finding.held for finding in self._examine((entry,), {**item, **facts})):
+                    found.append((state, Reason(RelevanceKind.OBLIGATION, entry.rule.id)))
         return found
 
 
-def _excluded(rule: Rule, item: Mapping[str, FactValue]) -> bool:
-    """Return whether a test on the item alone rules the rule out; one that fails to evaluate does not."""
-    for part in rule.when.parts:
-        if isinstance(part, Test) and part.fact in item:
-            try:
-                if part.evaluate(item) is False:
-                    return True
-            except Exception:  # noqa: BLE001 examined again, and counted, for each recipient
-                return False
-    return False
+def _about_item(test: Test) -> bool:
+    return FACTS[test.fact].scope is Scope.INDICATOR
 
 
 def named_states(rule: Rule) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sharing.law.facts import ASSESSED, NONE, FactValue
@@ -27,96 +27,100 @@ class TreatyBasis:
         return None if self.name == NONE else self.name
 
 
-def choose_basis(
-    pack: Pack, treaties: TreatyTable, state: str, day: dt.date
-) -> tuple[TreatyBasis, frozenset[str] | None]:
-    """Choose the treaty basis for a recipient, in the pack's order of preference.
-
-    Without a common treaty nothing makes conditions bind on receipt, so they are to be accepted first.
-
-    Returns:
-        The basis, and all instruments in force between the two States (None: not looked up).
-    """
-    common = treaties.common(pack.state, state, day)
-    bilateral = {
-        name: agreement
-        for name, agreement in pack.bilateral.items()
-        if agreement.state == state and agreement.valid.holds(day)
-    }
-    # An agreement that the pack knows of does not make up for a treaty list in which nobody looked.
-    in_force = None if common is None else common | frozenset(bilateral)
-    for name in pack.treaty_preference:
-        if name in bilateral:
-            return TreatyBasis(name, bilateral[name].condition_model), in_force
-        if common is not None and name in common:
-            return TreatyBasis(name, treaties.instruments[name].condition_model), in_force
-    if common is None:
-        return TreatyBasis(None, None), None
-    return TreatyBasis(NONE, ConditionModel.PRE_ACCEPT), in_force
-
-
-def recipient_facts(
-    pack: Pack,
-    treaties: TreatyTable,
-    day: dt.date,
-    state: str,
-    *,
-    authority: str | None,
-    named: bool,
-    codes: Collection[str] | None,
-) -> dict[str, FactValue]:
-    """Return every recipient fact and fact of the moment for one State.
+class RecipientBook:
+    """What is known of recipients on one day: looked up once for each State, however often it is asked.
 
     Args:
         pack: The providing State's law.
         treaties: Who is bound by what.
         day: The UTC day.
-        state: The recipient.
-        authority: Kind of the authority that receives, from the directory; None when it has no entry.
-        named: Whether the agency named it.
-        codes: The item's offence codes; None when none is stated.
+        authorities: State to the kind of the authority that receives, from the directory; none when it has no entry.
     """
-    basis, in_force = choose_basis(pack, treaties, state, day)
-    facts: dict[str, FactValue] = {
-        "recipient.state": state,
-        "recipient.named": _ANSWER[named],
-        "recipient.authority": None if authority == UNKNOWN else authority,
-        "recipient.treaties": in_force,
-        "recipient.eu": _ANSWER[treaties.member("EU", state, day)],
-        "recipient.schengen": _ANSWER[treaties.member("SCHENGEN", state, day)],
-        "recipient.dual_criminality": _dual_criminality(pack, day, state, codes),
-        "treaty_basis": basis.name,
-        "condition_model": basis.condition_model,
-    }
-    for name in ASSESSED:
-        facts[f"recipient.{name}"] = _assessed(pack, day, state, name)
-    return facts
 
+    def __init__(self, pack: Pack, treaties: TreatyTable, day: dt.date, authorities: Mapping[str, str]) -> None:
+        self._pack = pack
+        self._treaties = treaties
+        self._day = day
+        self._authorities = authorities
+        self._own = treaties.bound(pack.state, day)
+        self._bilateral: dict[str, dict[str, ConditionModel]] = {}
+        for name, agreement in pack.bilateral.items():
+            if agreement.valid.holds(day):
+                self._bilateral.setdefault(agreement.state, {})[name] = agreement.condition_model
+        self._assessed: dict[str, dict[str, str]] = {}
+        self._dual_criminality: dict[str, dict[str, str]] = {}
+        # In the order of their dates: the latest assessment made by that day is the one that stands.
+        for assessment in sorted(pack.assessments, key=lambda one: one.date):
+            if assessment.date <= day:
+                for state in assessment.states:
+                    self._assessed.setdefault(state, {}).update(assessment.facts)
+                    self._dual_criminality.setdefault(state, {}).update(assessment.dual_criminality)
+        self._known: dict[str, tuple[TreatyBasis, dict[str, FactValue]]] = {}
 
-def _assessed(pack: Pack, day: dt.date, state: str, name: str) -> str | None:
-    """Return the latest assessment made by that day, or None."""
-    made = [
-        (assessment.date, assessment.facts[name])
-        for assessment in pack.assessments
-        if state in assessment.states and name in assessment.facts and assessment.date <= day
-    ]
-    return max(made)[1] if made else None
+    def look_up(
+        self, state: str, *, named: bool, codes: Collection[str] | None
+    ) -> tuple[dict[str, FactValue], TreatyBasis]:
+        """Return every recipient fact and fact of the moment for one State, and its treaty basis.
 
+        Args:
+            state: The recipient.
+            named: Whether the agency named it.
+            codes: The item's offence codes; None when none is stated.
+        """
+        known = self._known.get(state)
+        if known is None:
+            known = self._known[state] = self._look_up(state)
+        basis, facts = known
+        return {
+            **facts,
+            "recipient.named": _ANSWER[named],
+            "recipient.dual_criminality": self._dual_criminality_of(state, codes),
+        }, basis
 
-def _dual_criminality(pack: Pack, day: dt.date, state: str, codes: Collection[str] | None) -> str | None:
-    """Return YES when every offence is criminal there, NO when one is not, else None."""
-    if not codes:
-        return None
-    answers = {_offence_there(pack, day, state, code) for code in codes}
-    if "NO" in answers:
-        return "NO"
-    return None if None in answers else "YES"
+    def _look_up(self, state: str) -> tuple[TreatyBasis, dict[str, FactValue]]:
+        basis, in_force = self._choose_basis(state)
+        authority = self._authorities.get(state)
+        assessed = self._assessed.get(state, {})
+        facts: dict[str, FactValue] = {
+            "recipient.state": state,
+            "recipient.authority": None if authority == UNKNOWN else authority,
+            "recipient.treaties": in_force,
+            "recipient.eu": _ANSWER[self._treaties.member("EU", state, self._day)],
+            "recipient.schengen": _ANSWER[self._treaties.member("SCHENGEN", state, self._day)],
+            "treaty_basis": basis.name,
+            "condition_model": basis.condition_model,
+        }
+        facts |= {f"recipient.{name}": assessed.get(name) for name in ASSESSED}
+        return basis, facts
 
+    def _choose_basis(self, state: str) -> tuple[TreatyBasis, frozenset[str] | None]:
+        """Choose the treaty basis for a recipient, in the pack's order of preference.
 
-def _offence_there(pack: Pack, day: dt.date, state: str, code: str) -> str | None:
-    made = [
-        (assessment.date, assessment.dual_criminality[code])
-        for assessment in pack.assessments
-        if state in assessment.states and code in assessment.dual_criminality and assessment.date <= day
-    ]
-    return max(made)[1] if made else None
+        Without a common treaty nothing makes conditions bind on receipt, so they are to be accepted first.
+
+        Returns:
+            The basis, and all instruments in force between the two States (None: not looked up).
+        """
+        theirs = self._treaties.bound(state, self._day)
+        common = None if self._own is None or theirs is None else self._own & theirs
+        bilateral = self._bilateral.get(state, {})
+        # An agreement that the pack knows of does not make up for a treaty list in which nobody looked.
+        in_force = None if common is None else common | frozenset(bilateral)
+        for name in self._pack.treaty_preference:
+            if name in bilateral:
+                return TreatyBasis(name, bilateral[name]), in_force
+            if common is not None and name in common:
+                return TreatyBasis(name, self._treaties.instruments[name].condition_model), in_force
+        if common is None:
+            return TreatyBasis(None, None), None
+        return TreatyBasis(NONE, ConditionModel.PRE_ACCEPT), in_force
+
+    def _dual_criminality_of(self, state: str, codes: Collection[str] | None) -> str | None:
+        """Return YES when every offence is criminal there, NO when one is not, else None."""
+        if not codes:
+            return None
+        known = self._dual_criminality.get(state, {})
+        answers = {known.get(code) for code in codes}
+        if "NO" in answers:
+            return "NO"
+        return None if None in answers else "YES"

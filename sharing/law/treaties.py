@@ -74,15 +74,16 @@ class TreatyTable:
         """Return whether the State's treaties have been looked up."""
         return any(state in instrument.parties for instrument in self.instruments.values())
 
+    def bound(self, state: str, day: dt.date) -> frozenset[str] | None:
+        """Return the instruments that bind a State on a day; None when it was not looked up."""
+        if not self.covers(state):
+            return None
+        return frozenset(name for name, instrument in self.instruments.items() if instrument.binds(state, day))
+
     def common(self, one: str, other: str, day: dt.date) -> frozenset[str] | None:
         """Return the instruments in force between two States on a day; None when one was not looked up."""
-        if not (self.covers(one) and self.covers(other)):
-            return None
-        return frozenset(
-            name
-            for name, instrument in self.instruments.items()
-            if instrument.binds(one, day) and instrument.binds(other, day)
-        )
+        ours, theirs = self.bound(one, day), self.bound(other, day)
+        return None if ours is None or theirs is None else ours & theirs
 
     def member(self, organisation: str, state: str, day: dt.date) -> bool:
         """Return whether the State is a member on that day."""

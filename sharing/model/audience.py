@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sharing.model.vocabulary import RelevanceKind
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -14,14 +16,24 @@ class Audience:
     """Considered States in the order of their codes. Empty means nobody.
 
     A value with its hash kept: it is part of the key of every remembered decision.
+
+    Attributes:
+        states: Each State with its reasons.
+        named: Those that the agency itself named as concerned.
     """
 
-    __slots__ = ("_hash", "states")
+    __slots__ = ("_hash", "named", "states")
 
     states: tuple[tuple[str, tuple[Reason, ...]], ...]
+    named: frozenset[str]
 
     def __init__(self, states: Iterable[tuple[str, tuple[Reason, ...]]] = ()) -> None:
         self.states = tuple(sorted(states, key=lambda entry: entry[0]))
+        self.named = frozenset(
+            state
+            for state, reasons in self.states
+            if any(reason.kind is RelevanceKind.NEXUS_STATED for reason in reasons)
+        )
         self._hash = hash(self.states)
 
     def __hash__(self) -> int:

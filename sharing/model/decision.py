@@ -6,9 +6,9 @@ Same indicator, same pack, same directory, same instant: the same value and the 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sharing.model.times import format_time
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, Outcome, RelevanceKind
@@ -60,18 +60,9 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class RecipientDecision:
-    """What one State gets.
+class Terms:
+    """What a State gets, whichever it is: recipients that the law does not tell apart share theirs."""
 
-    Attributes:
-        basis: The treaty basis, or None where no common treaty is known.
-        rules: The rules that made the outcome.
-        approver: Role of the human who must approve, for HOLD.
-        obligation: A rule obliges to send; it does not open what another rule closes.
-        redacted: Fields of the notice's content that the law takes out.
-    """
-
-    state: str
     outcome: Outcome
     basis: str | None
     condition_model: ConditionModel | None
@@ -80,24 +71,63 @@ class RecipientDecision:
     conditions: tuple[Condition, ...]
     approver: str | None
     obligation: bool
-    relevance: tuple[Reason, ...]
     redacted: tuple[str, ...]
 
-    def to(self, state: str, relevance: tuple[Reason, ...]) -> RecipientDecision:
-        """Return the same for another State, considered for other reasons."""
-        return RecipientDecision(
-            state,
-            self.outcome,
-            self.basis,
-            self.condition_model,
-            self.rules,
-            self.undecided,
-            self.conditions,
-            self.approver,
-            self.obligation,
-            relevance,
-            self.redacted,
-        )
+
+class RecipientDecision(NamedTuple):
+    """What one State gets, and why it was considered.
+
+    A tuple, because a cold decision makes one for each of two hundred States.
+    """
+
+    state: str
+    relevance: tuple[Reason, ...]
+    terms: Terms
+
+    @property
+    def outcome(self) -> Outcome:
+        """What becomes of it."""
+        return self.terms.outcome
+
+    @property
+    def basis(self) -> str | None:
+        """The treaty basis, or None where no common treaty is known."""
+        return self.terms.basis
+
+    @property
+    def condition_model(self) -> ConditionModel | None:
+        """When conditions bind, or None where the basis is not known."""
+        return self.terms.condition_model
+
+    @property
+    def rules(self) -> tuple[RuleReference, ...]:
+        """The rules that made the outcome."""
+        return self.terms.rules
+
+    @property
+    def undecided(self) -> tuple[UndecidedRule, ...]:
+        """The rules that could not be decided."""
+        return self.terms.undecided
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """What the State is bound to."""
+        return self.terms.conditions
+
+    @property
+    def approver(self) -> str | None:
+        """Role of the human who must approve, for HOLD."""
+        return self.terms.approver
+
+    @property
+    def obligation(self) -> bool:
+        """Whether a rule obliges to send; it does not open what another rule closes."""
+        return self.terms.obligation
+
+    @property
+    def redacted(self) -> tuple[str, ...]:
+        """Fields of the notice's content that the law takes out."""
+        return self.terms.redacted
 
     @property
     def why(self) -> str:
@@ -107,6 +137,26 @@ class RecipientDecision:
             return made
         missing = ", ".join(dict.fromkeys(entry.fact for entry in self.undecided))
         return f"not known: {missing}" if missing else "no rule permits it"
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the record that the Avro schema describes, with keys in the order of the contract."""
+        return _recipient_record(self, asdict(self.terms))
+
+
+def _recipient_record(recipient: RecipientDecision, terms: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "state": recipient.state,
+        "outcome": terms["outcome"],
+        "basis": terms["basis"],
+        "condition_model": terms["condition_model"],
+        "rules": terms["rules"],
+        "undecided": terms["undecided"],
+        "conditions": terms["conditions"],
+        "approver": terms["approver"],
+        "obligation": terms["obligation"],
+        "relevance": tuple([{"kind": reason.kind, "detail": reason.detail} for reason in recipient.relevance]),
+        "redacted": terms["redacted"],
+    }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +174,7 @@ class Verdict:
     @classmethod
     def of(cls, recipients: tuple[RecipientDecision, ...]) -> Verdict:
         """Return the verdict with these recipients."""
-        return cls(recipients, most_open(recipient.outcome for recipient in recipients))
+        return cls(recipients, most_open({recipient.terms.outcome for recipient in recipients}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +190,22 @@ class Decision:
     recipients: tuple[RecipientDecision, ...]
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the record that the Avro schema `Decision` describes."""
-        return asdict(self)
+        """Return the record that the Avro schema `Decision` describes. Alike recipients share the parts of theirs."""
+        shared = {id(recipient.terms): recipient.terms for recipient in self.recipients}
+        terms = {identity: asdict(one) for identity, one in shared.items()}
+        return {
+            "indicator_id": self.indicator_id,
+            "version": self.version,
+            "decided_at": self.decided_at,
+            "state": self.state,
+            "pack": asdict(self.pack),
+            "directory_version": self.directory_version,
+            "recipients": tuple(_recipient_record(one, terms[id(one.terms)]) for one in self.recipients),
+        }
 
     def to_json(self) -> str:
         """Return the JSON form, one line, with keys in the order of the contract."""
-        data = asdict(self)
+        data = self.to_wire()
         ordered = {
             "indicator_id": data["indicator_id"],
             "version": data["version"],

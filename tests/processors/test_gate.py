@@ -569,7 +569,7 @@ def expected_outputs(item: Message, record: dict[str, Any], verdict: Verdict) ->
     found: dict[str, list[bytes]] = {"national.ch.decisions": [codec("decision").encode(decision.to_wire())]}
     drafted = []
     for one in verdict.recipients:
-        whole = asdict(one)
+        whole = one.to_wire()
         legal = {name: whole[name] for name in ("basis", "condition_model", "rules", "conditions", "obligation")}
         terms = {
             **legal, "from_state": "CH", "to_state": one.state, "urgency": record["urgency"], "form": record["form"],
