@@ -1,12 +1,15 @@
-"""The law on the shelf: shipped packs, the treaty table and the common rules, and packs in a folder of a user's own.
+"""The law on the shelf: packs, the treaty table and the common rules, shipped or in a folder of a user's own.
 
-The only place that reads law from files; `sharing.law` is given texts.
+The only place that reads law from files; `sharing.law` is given texts. A user's folder holds `<code>.yaml`, cases
+beside them, and, where the shipped one will not do, a `treaties.yaml` that takes its place for every pack in it.
+The common rules cannot be replaced: they carry the human-rights gate. Earlier versions lie in `archive/`, and are
+found by their hash (`sharing.law_archive`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -20,7 +23,9 @@ from sharing.model.countries import normalise_country
 from sharing.model.validation import nearest
 
 _SHELF = files("sharing.law")
-_NOT_PACKS = ("common",)
+TREATIES = "treaties.yaml"
+COMMON = "common.yaml"
+_NOT_PACKS = ("common", "treaties")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,31 @@ class Law:
 
     pack: Pack
     treaties: TreatyTable
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The three texts that decide, and that a pack's hash covers. `source` names the pack's file."""
+
+    source: str
+    pack: str
+    treaties: str
+    common: str
+
+    def read(self) -> Law:
+        """Return the law that they are.
+
+        Raises:
+            PackError: One of them is unsound.
+        """
+        table, common = _foundation(self.treaties, self.common)
+        return Law(parse_pack(self.pack, self.source, table, common), table)
+
+
+@lru_cache(maxsize=8)
+def _foundation(table_text: str, common_text: str) -> tuple[TreatyTable, CommonRules]:
+    table = parse_treaties(table_text, TREATIES)
+    return table, parse_common(common_text, COMMON, table)
 
 
 def read_text(place: Traversable | Path) -> str:
@@ -46,15 +76,25 @@ def read_text(place: Traversable | Path) -> str:
 
 
 @cache
-def treaties() -> TreatyTable:
-    """Return the shipped treaty table."""
-    return parse_treaties(read_text(_SHELF / "treaties.yaml"), "treaties.yaml")
+def treaties_text() -> str:
+    """Return the text of the shipped treaty table."""
+    return read_text(_SHELF / TREATIES)
 
 
 @cache
+def common_text() -> str:
+    """Return the text of the common rules."""
+    return read_text(_SHELF / "packs" / COMMON)
+
+
+def treaties() -> TreatyTable:
+    """Return the shipped treaty table."""
+    return _foundation(treaties_text(), common_text())[0]
+
+
 def common_rules() -> CommonRules:
-    """Return the rules that stand under every pack."""
-    return parse_common(read_text(_SHELF / "packs" / "common.yaml"), "common.yaml", treaties())
+    """Return the rules that stand under every pack, read with the shipped treaty table."""
+    return _foundation(treaties_text(), common_text())[1]
 
 
 def shipped_packs() -> tuple[str, ...]:
@@ -85,7 +125,15 @@ def find_law(state: str, folder: Path | None = None, pack: str | None = None) ->
         PackError: The pack is unsound, or another State's.
     """
     state = normalise_country(state)
-    law = find_pack(state if pack is None else pack, folder)
+    return adopt(find_pack(pack or state, folder), state)
+
+
+def adopt(law: Law, state: str) -> Law:
+    """Return a pack as the law of a State: its own, or a template that it adopts.
+
+    Raises:
+        InputError: It cannot be that State's.
+    """
     return law if law.pack.state == state else Law(law.pack.adopt(state, law.treaties), law.treaties)
 
 
@@ -101,27 +149,60 @@ def find_pack(code: str, folder: Path | None = None) -> Law:
         PackError: The pack is unsound, or another's.
     """
     code = pack_code(code)
-    place = (folder if folder is not None else _SHELF / "packs") / f"{code.lower()}.yaml"
+    place = pack_place(code, folder)
     if not place.is_file():
         known = shipped_packs() if folder is None else tuple(sorted(p.stem.upper() for p in _packs_in(folder)))
         raise InputError(
             f"there is no law pack for {code}; there are {', '.join(known) or 'none'}{nearest(code, known)}"
         )
-    law = read_law(place)
+    return expect_code(read_law(place), code, place.name)
+
+
+def expect_code(law: Law, code: str, source: str) -> Law:
+    """Return the law in a file if it is that of this code.
+
+    Raises:
+        PackError: It is another's.
+    """
     if law.pack.code != code:
-        raise PackError(
-            f"is the law of {law.pack.code}, in the place of that of {code}", source=place.name, key="state"
-        )
+        raise PackError(f"is the law of {law.pack.code}, in the place of that of {code}", source=source, key="state")
     return law
 
 
+def pack_place(code: str, folder: Path | None = None) -> Traversable | Path:
+    """Return where the pack with a code lies, or would lie."""
+    return (folder if folder is not None else _SHELF / "packs") / f"{code.lower()}.yaml"
+
+
 def read_law(place: Traversable | Path) -> Law:
-    """Return the law in a pack file.
+    """Return the law in a pack file, with the treaty table beside it where there is one.
 
     Raises:
-        PackError: The pack is unsound.
+        PackError: The pack is unsound, or common rules of somebody's own lie beside it.
     """
-    return Law(parse_pack(read_text(place), place.name, treaties(), common_rules()), treaties())
+    return read_texts(place).read()
+
+
+def read_texts(place: Traversable | Path) -> Texts:
+    """Return the texts of a pack file and of what it stands on.
+
+    Raises:
+        PackError: One cannot be read, or common rules of somebody's own lie beside the pack.
+    """
+    table = place.with_name(TREATIES) if isinstance(place, Path) else None
+    common = place.with_name(COMMON) if isinstance(place, Path) else None
+    if common is not None and common.is_file() and read_text(common) != common_text():
+        raise PackError(
+            "differs from the common rules that are installed, which stand under every pack and cannot be replaced; "
+            "take it out of the folder",
+            source=common.name,
+        )
+    return Texts(
+        source=place.name,
+        pack=read_text(place),
+        treaties=read_text(table) if table is not None and table.is_file() else treaties_text(),
+        common=common_text(),
+    )
 
 
 def read_cases(place: Traversable | Path) -> CaseFile | None:
@@ -133,7 +214,7 @@ def read_cases(place: Traversable | Path) -> CaseFile | None:
 
 def common_cases() -> CaseFile | None:
     """Return the cases of the common rules; they run under the pack of Switzerland."""
-    return read_cases(_SHELF / "packs" / "common.yaml")
+    return read_cases(_SHELF / "packs" / COMMON)
 
 
 def pack_files(folder: Path | None = None) -> tuple[Traversable | Path, ...]:

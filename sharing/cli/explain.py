@@ -23,6 +23,7 @@ from sharing.ids import content_id
 from sharing.interop.files import read_file
 from sharing.interop.reading import Format, Intake, SourceInfo
 from sharing.law.explain import Explanation, explain
+from sharing.law_archive import find_version
 from sharing.law_library import Law, find_law
 from sharing.model.countries import country_name, normalise_country
 from sharing.model.decision import Decision
@@ -66,11 +67,19 @@ def explain_file(
         str | None,
         typer.Option("--pack", help="The pack that the State adopted, such as EU; else SHARING_PACK, else its own."),
     ] = None,
+    version_hash: Annotated[
+        str | None,
+        typer.Option("--hash", help="SHA-256 of the pack's version, also from archive/ in the folder."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Decide indicators without a broker, and say why, why not, and which missing fact would change it."""
     settings = load_settings(packs=packs, pack=pack)
-    law = find_law(state, settings.packs, settings.pack)
+    law = (
+        find_law(state, settings.packs, settings.pack)
+        if version_hash is None
+        else find_version(state, version_hash, settings.packs, settings.pack)
+    )
     # To the minute: whoever runs it again, to compare, gets the same bytes.
     now_ms = int(time.time()) // 60 * 60_000 if at is None else read_instant(at)
     only = None if to is None else normalise_country(to)
@@ -85,8 +94,8 @@ def explain_file(
             _print(explained, law)
 
 
-def read_instant(text: str) -> int:
-    """Return an RFC 3339 time in UTC milliseconds.
+def read_instant(text: str, option: str = "--at") -> int:
+    """Return an RFC 3339 time, given with an option, in UTC milliseconds.
 
     Raises:
         InputError: It is not one, or has no zone.
@@ -97,7 +106,7 @@ def read_instant(text: str) -> int:
     except (ValueError, OverflowError):  # the second: at the edge of the calendar, in a zone beyond it
         utc = None
     if utc is None:
-        raise InputError("--at must be a time with a zone, such as 2026-03-01T12:00:00Z")
+        raise InputError(f"{option} must be a time with a zone, such as 2026-03-01T12:00:00Z")
     return to_milliseconds(utc)
 
 

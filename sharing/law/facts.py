@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from sharing.model.countries import COUNTRIES
+from sharing.model.countries import STATES
 from sharing.model.findings import FINDINGS
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import (
@@ -185,7 +185,7 @@ _FACTS = (
         "Europol information grade, 1 to 4.",
         Kind.NUMBER,
     ),
-    _indicator("origin.state", COUNTRIES | {NONE}, _origin_state, "Another State whose information it is, or NONE."),
+    _indicator("origin.state", STATES | {NONE}, _origin_state, "Another State whose information it is, or NONE."),
     _indicator("origin.foreign", TRISTATE, _origin_foreign, "It is another State's information."),
     _indicator("origin.consent", TRISTATE, lambda r, _: r["origin"]["consent"], "The State of origin consents."),
     _indicator("handling", _known(Handling), lambda r, _: tuple(r["handling"]), "Handling codes.", Kind.SEVERAL),
@@ -209,7 +209,7 @@ _FACTS = (
     ),
     _indicator("retention_expired", TRISTATE, _retention_expired, "Its `retain_until` has passed."),
     *(_indicator(f"findings.{name}", TRISTATE, _finding(name), doc) for name, doc in FINDINGS.items()),
-    _recipient("state", COUNTRIES, "The State considered."),
+    _recipient("state", STATES, "The State considered."),
     _recipient("named", TRISTATE, "The agency named this State as concerned."),
     _recipient("authority", _known(Authority), "Kind of the authority that receives, from the directory."),
     _recipient("treaties", frozenset(), "Instruments in force between the two States.", Kind.SEVERAL),

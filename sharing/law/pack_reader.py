@@ -149,7 +149,7 @@ def parse_pack(text: str, source: str, treaties: TreatyTable, common: CommonRule
         title=model.title,
         disclaimer=model.disclaimer,
         consolidated_at=model.consolidated_at,
-        sha256=_digest(text, common.text, treaties.text),
+        sha256=law_digest(text, common.text, treaties.text),
         treaty_preference=tuple(model.treaty_preference),
         bilateral=bilateral,
         approvers=approvers,
@@ -170,10 +170,13 @@ def _read_bilateral(document: Document, models: Mapping[str, _BilateralModel]) -
     return found
 
 
-def _digest(*texts: str) -> str:
-    """Return the SHA-256 of texts, each preceded by its length in bytes, so that nothing moves between them."""
+def law_digest(pack: str, common: str, treaties: str) -> str:
+    """Return the SHA-256 of the texts that decide.
+
+    Each is preceded by its length in bytes, so that nothing moves between them.
+    """
     digest = hashlib.sha256()
-    for text in texts:
+    for text in (pack, common, treaties):
         encoded = text.encode()
         digest.update(len(encoded).to_bytes(8, "big"))
         digest.update(encoded)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sharing.errors import InputError
-from sharing.model.countries import COUNTRIES
+from sharing.model.countries import STATES
 from sharing.model.findings import FINDINGS
 from sharing.model.validation import nearest
 from sharing.model.values import VALUE_TYPES, matches_shape
@@ -41,7 +41,7 @@ _INFORMATION_GRADES = frozenset({None, 1, 2, 3, 4})
 _MODIFIERS = frozenset(map(str, OffenceModifier))
 _TLP = frozenset(map(str, Tlp)) | {None}
 _PAP = frozenset(map(str, Pap)) | {None}
-_STATES = {"source": COUNTRIES, "origin": COUNTRIES | {None}}
+_STATES = {"source": STATES, "origin": STATES | {None}}
 
 
 def check_record(record: Record) -> None:
@@ -141,7 +141,7 @@ def _check_nexus(nexus: Any) -> None:
     if len(nexus) > NEXUS_MAX:
         raise InputError(f"nexus: more than {NEXUS_MAX} entries", field="nexus")
     for entry in nexus:
-        if entry["state"] not in COUNTRIES:
+        if entry["state"] not in STATES:
             raise InputError("nexus.state: not an ISO 3166-1 alpha-2 code", field="nexus.state")
         if not 0 < len(entry["reason"]) <= SHORT_TEXT_MAX:
             raise InputError(f"nexus.reason: must have 1 to {SHORT_TEXT_MAX} characters", field="nexus.reason")

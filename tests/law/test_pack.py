@@ -228,7 +228,6 @@ def test_a_folder_of_ones_own_stands_in_place_of_the_shelf(tmp_path: Path) -> No
         SOUND.replace("state: CH", "state: NO").replace("state: NO\n    valid", "state: CH\n    valid")
     )
     (tmp_path / "no.cases.yaml").write_text("")
-    (tmp_path / "common.yaml").write_text("")
     assert find_law("no", tmp_path).pack.state == "NO"
     assert [path.name for path in pack_files(tmp_path)] == ["no.yaml"]
     with pytest.raises(InputError, match="there is no law pack for CH; there are NO"):

@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharing.errors import InputError
-from sharing.model.countries import COUNTRIES, country_name, normalise_country
+from sharing.model.countries import COUNTRIES, STATES, TEST_STATES, country_name, normalise_country
+from sharing.model.values.national import split_country
+from sharing.model.values.text import Refused
+from sharing.relevance.nexus import derive_nexus
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,9 @@ def test_codes_are_upper_case_and_aliases_are_resolved(code: str, expected: str)
         "EU",
         "ZZ",
         "XX",
+        "XC",
+        "XZ",
+        "QM",
         "AA",
         "CHE",
         "756",
@@ -78,12 +84,42 @@ def test_the_input_is_not_repeated() -> None:
 def test_the_list_is_that_of_the_standard() -> None:
     assert len(COUNTRIES) == 249
     assert {"CH", "DE", "NL", "FR", "GB", "US", "CA", "AU", "JP"} <= COUNTRIES
-    assert not {"UK", "EL", "XK", "EU"} & COUNTRIES
+    assert not {"UK", "EL", "XK", "EU"} & STATES
+    assert {"XA", "XB"} == STATES - COUNTRIES
 
 
 @pytest.mark.parametrize(("code", "name"), [("CH", "Switzerland"), ("uk", "United Kingdom"), ("JP", "Japan")])
 def test_names(code: str, name: str) -> None:
     assert country_name(code) == name
+
+
+def test_test_states_are_actors_with_names() -> None:
+    assert [normalise_country(code) for code in ("XA", "xb ")] == ["XA", "XB"]
+    assert [country_name(code) for code in ("XA", "XB")] == ["Test State A", "Test State B"]
+    assert not TEST_STATES.keys() & COUNTRIES
+
+
+@pytest.mark.parametrize(
+    ("type_name", "value"),
+    [
+        ("iban", "XA9300762011623852957"),
+        ("bic", "ABCDXAZZ"),
+        ("bank-account-nr", "XA:1234567890"),
+        ("passport-number", "XA:X1234567"),
+        ("identity-card-number", "XB:X1234567"),
+        ("company-number", "XA:12345"),
+        ("vehicle-registration", "XB:ZH1"),
+        ("domain-name", "example.xa"),
+        ("ipv4-addr", "192.0.2.1"),
+    ],
+)
+def test_no_value_points_to_a_test_state(type_name: str, value: str) -> None:
+    assert derive_nexus(type_name, value, lambda _: "XA") == ()
+
+
+def test_no_document_is_a_test_states() -> None:
+    with pytest.raises(Refused):
+        split_country("XA:X1234567")
 
 
 @settings(deadline=None)
@@ -93,5 +129,5 @@ def test_normalised_codes_are_stable_and_known(text: str) -> None:
         code = normalise_country(text)
     except InputError:
         return
-    assert code in COUNTRIES
+    assert code in STATES
     assert normalise_country(code) == code
