@@ -72,7 +72,10 @@ FINDINGS = MappingProxyType(
         "eaw_category": (
             "The offence falls into a category of the European Arrest Warrant list (FR CPP arts 695-9-38, 695-23)."
         ),
-        "facts_suggest_use": "Facts suggest that it would be of use to the other State (FR CPP art. 695-9-38).",
+        "facts_suggest_use": (
+            "Facts suggest that it would be of use to the other State (FR CPP art. 695-9-38; Directive (EU) 2023/977 "
+            "art. 7)."
+        ),
         "judicial_authorisation_needed": (
             "At home a magistrate must authorise access to it or its passing to police (FR CPP art. 695-9-40)."
         ),
@@ -80,8 +83,17 @@ FINDINGS = MappingProxyType(
         "person_safety_harm": (
             "Sharing would endanger a person's safety (Directive (EU) 2023/977 arts 6-7; FR CPP art. 695-9-41)."
         ),
-        "law_enforcement_necessity": "The transfer is necessary for a law enforcement purpose (GB DPA 2018 s. 73(2)).",
-        "special_circumstances": "Special circumstances make the transfer necessary (GB DPA 2018 s. 76(1)).",
+        "law_enforcement_necessity": (
+            "The transfer is necessary for a law enforcement purpose (GB DPA 2018 s. 73(2); Directive (EU) 2016/680 "
+            "art. 35(1)(a))."
+        ),
+        "europol_data_categories": (
+            "The personal data belong to the categories that Europol's annex lists for that class of person "
+            "(Directive (EU) 2023/977 art. 10)."
+        ),
+        "special_circumstances": (
+            "Special circumstances make the transfer necessary (GB DPA 2018 s. 76(1); Directive (EU) 2016/680 art. 38)."
+        ),
         "disclosure_proportionate": "The disclosure is proportionate to what it serves (GB ATCSA 2001 s. 17(5)).",
         "overseas_disclosure_barred": (
             "A direction of the Secretary of State bars disclosure for those proceedings (GB ATCSA 2001 s. 18)."
