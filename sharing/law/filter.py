@@ -8,21 +8,22 @@ decides the same.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any, NamedTuple
 
 from sharing.law.combine import Finding, combine_terms
-from sharing.law.constraints import Conjunction, Operator, Test
 from sharing.law.facts import FACTS, FactValue, Record, Scope
 from sharing.law.pack import Pack, Rule
 from sharing.law.recipients import RecipientBook, TreatyBasis
 from sharing.law.record_reader import Raw, RawReader
+from sharing.law.rulebook import Answers, Facts, ItemRules, RuleBook, named_states
 from sharing.law.treaties import TreatyTable
 from sharing.model.audience import Audience
 from sharing.model.decision import Reason, RecipientDecision, Terms, Verdict, most_open
-from sharing.model.vocabulary import Effect, RelevanceKind
+from sharing.model.vocabulary import RelevanceKind
+
+__all__ = ["MEMO_ENTRIES_MAX", "PROFILES_MAX", "DisclosureFilter", "Profile", "Raw", "RawReader", "named_states"]
 
 MEMO_ENTRIES_MAX = 20_000
 """A bound against a flood of items of which none is like another: some 50 MB. The memo is then begun anew."""
@@ -31,57 +32,29 @@ PROFILES_MAX = 20_000
 """A bound against a flood of combinations of offences, each of which is looked up for each State: some 40 MB."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """Recipients of one kind have this basis and answer every test of the pack so: one decision serves them all.
+
+    Compared by identity.
+    """
+
+    basis: TreatyBasis
+    answers: Answers
+
+
 class Profile(NamedTuple):
     """What is known of one recipient.
 
     Attributes:
         facts: Recipient facts and facts of the moment.
         basis: The treaty basis.
-        kind: Recipients of the same kind answer every test of the pack alike, so one decision serves them all.
+        kind: Shared with all recipients that the pack does not tell apart.
     """
 
-    facts: Mapping[str, FactValue]
+    facts: Facts
     basis: TreatyBasis
-    kind: int
-
-
-class Entry(NamedTuple):
-    """A rule in force, or what an item leaves of it.
-
-    Attributes:
-        when: What has still to hold.
-        settled: By part of `when`: it asks about the item alone, so that it is the same for all recipients.
-        names: The States that it obliges to send to.
-    """
-
-    rule: Rule
-    when: Conjunction
-    settled: tuple[bool, ...]
-    names: tuple[str, ...]
-
-    @classmethod
-    def of(cls, rule: Rule) -> Entry:
-        """Return a rule's entry, before any item comes."""
-        settled = tuple(all(_about_item(test) for test in part.tests()) for part in rule.when.parts)
-        return cls(rule, rule.when, settled, named_states(rule))
-
-    def open(self, item: Mapping[str, FactValue]) -> Entry | None:
-        """Return what an item leaves of it: without the parts that hold; None when a part does not."""
-        left = []
-        parts = iter(zip(self.when.parts, self.settled, strict=True))
-        for part, settled in parts:
-            if settled:
-                try:
-                    held = part.evaluate(item)
-                except Exception:  # noqa: BLE001 examined again, and counted, for each kind of recipient
-                    left += [part, *(other for other, _ in parts)]
-                    break
-                if held is False:
-                    return None
-                if held:
-                    continue
-            left.append(part)
-        return Entry(self.rule, Conjunction(tuple(left)), (), self.names)
+    kind: Kind
 
 
 @dataclass(slots=True)
@@ -103,27 +76,23 @@ class DisclosureFilter:
     authorities: Mapping[str, str]
     rule_errors: dict[str, int] = field(default_factory=dict)
     reader: RawReader = field(init=False)
-    _entries: tuple[Entry, ...] = field(init=False)
-    _tests: tuple[Test, ...] = field(init=False)
-    _book: RecipientBook = field(init=False)
+    _book: RuleBook = field(init=False)
+    _recipients: RecipientBook = field(init=False)
     _memo: dict[Hashable, Verdict] = field(init=False, default_factory=dict)
     _profiles: dict[Hashable, Profile] = field(init=False, default_factory=dict)
-    _kinds: dict[Hashable, int] = field(init=False, default_factory=dict)
-    _numbers: Iterator[int] = field(init=False, default_factory=count)
+    _kinds: dict[Hashable, Kind] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._entries = tuple(Entry.of(rule) for rule in self.pack.rules_on(self.day))
-        tests = tuple(dict.fromkeys(test for entry in self._entries for test in entry.rule.when.tests()))
+        self._book = RuleBook(self.pack.rules_on(self.day), self.rule_errors)
+        self._recipients = RecipientBook(self.pack, self.treaties, self.day, self.authorities)
         # Dual criminality is looked up by the offence codes, so these are always read.
-        asked = {"offence.codes", *(test.fact for test in tests)}
+        asked = {"offence.codes", *(test.fact for test in self._book.tests)}
         self.reader = RawReader(f for f in FACTS.values() if f.scope is Scope.INDICATOR and f.name in asked)
-        self._tests = tuple(test for test in tests if not _about_item(test))
-        self._book = RecipientBook(self.pack, self.treaties, self.day, self.authorities)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
         """The rules in force, in the order of their ids."""
-        return tuple(entry.rule for entry in self._entries)
+        return self._book.rules
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -162,30 +131,24 @@ class DisclosureFilter:
         """Return the indicator facts that the pack asks for."""
         return self._interpret(self.reader.read(record, now_ms))
 
-    def findings(self, item: Mapping[str, FactValue], recipient: Mapping[str, FactValue]) -> list[Finding]:
+    def findings(self, item: Facts, recipient: Facts) -> list[Finding]:
         """Return the rules that hold or cannot be decided for one recipient, in the order of their ids."""
-        return self._examine(self._entries, {**item, **recipient})
+        return self._book.examine({**item, **recipient})
 
     def profile(self, state: str, codes: FactValue, *, named: bool) -> Profile:
         """Return what is known of one recipient, for an item with these offence codes that names it or does not."""
         key = (state, codes, named)
         found = self._profiles.get(key)
         if found is None:
-            facts, basis = self._book.look_up(state, named=named, codes=codes if isinstance(codes, frozenset) else None)
+            stated = codes if isinstance(codes, frozenset) else None
+            facts, basis = self._recipients.look_up(state, named=named, codes=stated)
             if len(self._profiles) >= PROFILES_MAX:
                 self._profiles.clear()
                 self._kinds.clear()
-            # Numbers are never given twice, so that a decision in which both are cleared confuses no two kinds.
-            kind = self._kinds.setdefault((basis, self._answers(facts)), next(self._numbers))
+            answers = self._book.answer(facts)
+            kind = self._kinds.setdefault((basis, answers), Kind(basis, answers))
             found = self._profiles[key] = Profile(facts, basis, kind)
         return found
-
-    def _answers(self, facts: Mapping[str, FactValue]) -> Hashable:
-        """Return how the pack's tests on recipients come out; where one fails, the facts themselves."""
-        try:
-            return tuple(test.evaluate(facts) for test in self._tests)
-        except Exception:  # noqa: BLE001 examined, and counted, with the rule that it belongs to
-            return facts["recipient.state"]
 
     def _interpret(self, raw: Raw) -> dict[str, FactValue]:
         values = (value for part in raw for value in part)
@@ -194,15 +157,16 @@ class DisclosureFilter:
     def _decide(self, raw: Raw, audience: Audience) -> Verdict:
         item = self._interpret(raw)
         codes = item["offence.codes"]
-        left = self._settle(item)
+        rules = self._book.settle(item)
         considered = dict(audience.states)
         considered.pop(self.pack.state, None)
-        obliged = self._obliged(left, item, considered)
+        obliged = self._obliged(rules, item, considered)
         if obliged:
             for state, reason in obliged:
                 considered[state] = (*considered.get(state, ()), reason)
             considered = dict(sorted(considered.items()))
-        alike: dict[int, Terms] = {}
+        alike: dict[Kind, Terms] = {}
+        same: dict[Hashable, Terms] = {}
         terms = []
         known = self._profiles.get
         for state in considered:
@@ -210,74 +174,24 @@ class DisclosureFilter:
             profile = known((state, codes, named)) or self.profile(state, codes, named=named)
             found = alike.get(profile.kind)
             if found is None:
-                findings = self._examine(left, {**item, **profile.facts})
-                found = alike[profile.kind] = combine_terms(findings, profile.basis)
+                findings = rules.find(profile.kind.answers, profile.facts)
+                follows = (profile.basis, *map(id, findings))
+                found = same.get(follows)
+                if found is None:
+                    found = same[follows] = combine_terms(findings, profile.basis)
+                alike[profile.kind] = found
             terms.append(found)
         decisions = map(RecipientDecision, considered, considered.values(), terms)
-        return Verdict(tuple(decisions), most_open(found.outcome for found in alike.values()))
+        return Verdict(tuple(decisions), most_open(found.outcome for found in same.values()))
 
-    def _settle(self, item: Mapping[str, FactValue]) -> list[Entry | Finding]:
-        """Return what an item alone leaves of the rules: findings that are every recipient's, and open rules."""
-        left: list[Entry | Finding] = []
-        for entry in self._entries:
-            if all(entry.settled):
-                left += self._examine((entry,), item)
-            else:
-                rest = entry.open(item)
-                if rest is not None:
-                    left.append(rest)
-        return left
-
-    def _examine(self, left: Iterable[Entry | Finding], facts: Mapping[str, FactValue]) -> list[Finding]:
-        """Return the rules that hold or cannot be decided; what is found already stays."""
-        findings: list[Finding] = []
-        for entry in left:
-            if isinstance(entry, Finding):
-                findings.append(entry)
-                continue
-            rule = entry.rule
-            try:
-                held = entry.when.evaluate(facts)
-                missing = tuple(dict.fromkeys(entry.when.missing(facts))) if held is None else ()
-            except Exception:  # noqa: BLE001 whatever failed, a rule that failed withholds
-                self.rule_errors[rule.id] = self.rule_errors.get(rule.id, 0) + 1
-                held, missing = None, ("error",)
-            if held is not False:
-                findings.append(Finding(rule, held, missing))
-        return findings
-
-    def _obliged(
-        self, left: Iterable[Entry | Finding], item: Mapping[str, FactValue], considered: Mapping[str, Any]
-    ) -> list[tuple[str, Reason]]:
+    def _obliged(self, rules: ItemRules, item: Facts, considered: Mapping[str, Any]) -> list[tuple[str, Reason]]:
         """Return the States that a rule obliges to send to by name, where nothing else made them relevant."""
         found = []
-        for entry in left:
-            if isinstance(entry, Finding):  # about the item alone: it names no State
+        for rule, state in rules.obligations():
+            if state in considered or state == self.pack.state:
                 continue
-            for state in entry.names:
-                if state in considered or state == self.pack.state:
-                    continue
-                facts = self.profile(state, item["offence.codes"], named=False).facts
-                if any(finding.held for finding in self._examine((entry,), {**item, **facts})):
-                    found.append((state, Reason(RelevanceKind.OBLIGATION, entry.rule.id)))
+            facts = self.profile(state, item["offence.codes"], named=False).facts
+            finding = self._book.examine_rule(rule, {**item, **facts})
+            if finding is not None and finding.held:
+                found.append((state, Reason(RelevanceKind.OBLIGATION, rule.id)))
         return found
-
-
-def _about_item(test: Test) -> bool:
-    return FACTS[test.fact].scope is Scope.INDICATOR
-
-
-def named_states(rule: Rule) -> tuple[str, ...]:
-    """Return the States that an OBLIGE rule names: only such a rule brings a State into consideration by itself."""
-    if rule.effect is not Effect.OBLIGE:
-        return ()
-    for part in rule.when.parts:
-        if (
-            isinstance(part, Test)
-            and part.fact == "recipient.state"
-            and part.operator is Operator.ANY_OF
-            and not part.negated
-            and isinstance(part.operand, frozenset)
-        ):
-            return tuple(sorted(part.operand))
-    return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sharing.law.facts import ASSESSED, NONE, FactValue
 from sharing.law.pack import Pack
@@ -14,8 +14,7 @@ from sharing.model.vocabulary import UNKNOWN, ConditionModel
 _ANSWER = {True: "YES", False: "NO"}
 
 
-@dataclass(frozen=True, slots=True)
-class TreatyBasis:
+class TreatyBasis(NamedTuple):
     """The instrument chosen for a recipient. `name` is NONE without a common treaty, None when unknown."""
 
     name: str | None
