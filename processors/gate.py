@@ -4,6 +4,10 @@ A pure function of batch, directory, law and instant: decode, find the audience,
 yields one decision; what the law lets out becomes notices, what must first be accepted becomes offers without
 content, what is not withheld from everyone becomes a draft; what cannot be processed is quarantined with its
 reason. So in = disclosed + offered + held + withheld + quarantined, whatever comes.
+
+Two ways lead to the same bytes. By columns (`docs/adr/0017`), a batch is decoded at once, alike items are decided
+once, and outputs are put together from parts made once. Record by record goes what is left: small batches, and
+every record that is not plainly in order.
 """
 
 from __future__ import annotations
@@ -11,12 +15,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from processors.batch import Output, Record
+from processors.cohorts import Cohorts
+from processors.column_writer import ColumnWriter
+from processors.indicator_columns import IndicatorReader, Part
+from processors.parts import Parts
 from processors.refusal import refusal_of
 from processors.writer import Writer
-from sharing.bulk_decoding import BulkDecoder, Decoded
+from sharing.bulk_decoding import ALONE_MAX, Decoded
 from sharing.errors import DecodeError, InputError
 from sharing.law.pack import Pack
 from sharing.law.treaties import TreatyTable
@@ -26,7 +35,6 @@ from sharing.model.record import check_record, known_id
 from sharing.model.vocabulary import Outcome
 from sharing.relevance.nexus import GeoLookup, no_lookup
 from sharing.sitting import Sitting
-from sharing.wire import codec, schema_text
 
 OUTPUT_BYTES_MAX = 950_000
 """Below the million bytes that librdkafka and Kafka take of one record by default."""
@@ -37,7 +45,7 @@ class Processed:
     """What came of a batch.
 
     Attributes:
-        outputs: Everything to be written in the batch's transaction.
+        outputs: Everything to be written in the batch's transaction, in the order of the records.
         outcomes: Indicators by the outcome under which each counts.
         deliveries: Indicators and recipients, by outcome.
         quarantined: Records by cause.
@@ -54,6 +62,21 @@ class Processed:
         self.deliveries.update(other.deliveries)
         self.quarantined.update(other.quarantined)
 
+    def count(self, verdict: Verdict, items: int = 1) -> None:
+        """Count items by what the law says of them."""
+        self.outcomes[verdict.outcome] += items
+        for recipient in verdict.recipients:
+            self.deliveries[recipient.outcome] += items
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """What is at hand during a sitting."""
+
+    sitting: Sitting
+    parts: Parts
+    cohorts: Cohorts
+
 
 class Gate:
     """One State's gate.
@@ -62,21 +85,26 @@ class Gate:
         pack: The State's law.
         treaties: Who is bound by what.
         locate: Country of an IP address.
+        columns_min: From how many records on a batch is taken by columns.
     """
 
-    def __init__(self, pack: Pack, treaties: TreatyTable, locate: GeoLookup = no_lookup) -> None:
+    def __init__(
+        self, pack: Pack, treaties: TreatyTable, locate: GeoLookup = no_lookup, *, columns_min: int = ALONE_MAX
+    ) -> None:
         self.pack = pack
         self._treaties = treaties
         self._locate = locate
-        self._decoder = BulkDecoder(codec("indicator"), schema_text("indicator"))
-        self._sitting: Sitting | None = None
+        self._columns_min = columns_min
+        self._reader = IndicatorReader()
+        self._bench: _Bench | None = None
 
     def take_rule_errors(self) -> dict[str, int]:
         """Return how often the evaluation of each rule failed since this was last asked; such a rule withholds."""
-        if self._sitting is None:
+        if self._bench is None:
             return {}
-        taken = dict(self._sitting.law.rule_errors)
-        self._sitting.law.rule_errors.clear()
+        errors = self._bench.sitting.law.rule_errors
+        taken = dict(errors)
+        errors.clear()
         return taken
 
     def process(self, messages: Iterable[Record], directory: Directory, now_ms: int) -> Processed:
@@ -87,32 +115,55 @@ class Gate:
             directory: What the other States have announced.
             now_ms: The instant of the batch, in UTC milliseconds.
         """
-        sitting = self._sit(directory, now_ms)
-        writer = Writer(self.pack.reference, sitting, now_ms)
-        processed = Processed()
+        bench = self._sit(directory, now_ms)
         batch = list(messages)
-        for message, decoded in zip(batch, self._decoder.decode([message.value() for message in batch]), strict=True):
+        processed = Processed()
+        written: list[Sequence[Output]] = [()] * len(batch)
+        if len(batch) >= self._columns_min:
+            keys = [message.key() for message in batch]
+            values = [message.value() for message in batch]
+            for part in self._reader.read(values, keys, now_ms):
+                _process_part(bench, part, values, now_ms, written, processed)
+        self._process_rest(bench, batch, now_ms, written, processed)
+        processed.outputs = list(chain.from_iterable(written))
+        return processed
+
+    def _sit(self, directory: Directory, now_ms: int) -> _Bench:
+        """Return what is at hand for this directory and instant: made anew when either has moved on."""
+        bench = self._bench
+        if bench is None or not bench.sitting.serves(directory, now_ms):
+            sitting = Sitting.open(self.pack, self._treaties, directory, now_ms, self._locate)
+            parts = Parts(self.pack.reference, self.pack.state, sitting)
+            bench = self._bench = _Bench(sitting, parts, Cohorts(sitting, parts, self._reader, OUTPUT_BYTES_MAX))
+        bench.sitting.tidy()
+        return bench
+
+    def _process_rest(
+        self,
+        bench: _Bench,
+        batch: Sequence[Record],
+        now_ms: int,
+        written: list[Sequence[Output]],
+        processed: Processed,
+    ) -> None:
+        """Process record by record what nothing is written for yet."""
+        writer = Writer(bench.parts, now_ms)
+        for place, message in enumerate(batch):
+            if written[place]:
+                continue
+            decoded = self._reader.decoder.decode_alone(message.value())
             try:
                 record = self._admit(message, decoded)
-                verdict = sitting.decide(record, now_ms)
+                verdict = bench.sitting.decide(record, now_ms)
                 outputs = writer.write(message, record, verdict)
                 _refuse_oversized(outputs)
             except Exception as error:  # noqa: BLE001 one bad record never stops or opens the gate
                 refusal = replace(refusal_of(error), indicator_id=known_id(decoded))
                 processed.quarantined[refusal.cause] += 1
-                processed.outputs.append(writer.quarantine(message, refusal))
+                written[place] = [writer.quarantine(message, refusal)]
             else:
-                processed.outputs += outputs
-                _count(processed, verdict)
-        return processed
-
-    def _sit(self, directory: Directory, now_ms: int) -> Sitting:
-        """Return the sitting for this directory and instant: a new one when either has moved on."""
-        sitting = self._sitting
-        if sitting is None or not sitting.serves(directory, now_ms):
-            sitting = self._sitting = Sitting.open(self.pack, self._treaties, directory, now_ms, self._locate)
-        sitting.tidy()
-        return sitting
+                processed.count(verdict)
+                written[place] = outputs
 
     def _admit(self, message: Record, record: Decoded) -> dict[str, Any]:
         """Return the record if it may be decided on.
@@ -133,6 +184,24 @@ class Gate:
         return record
 
 
+def _process_part(
+    bench: _Bench,
+    part: Part,
+    values: Sequence[bytes | None],
+    now_ms: int,
+    written: list[Sequence[Output]],
+    processed: Processed,
+) -> None:
+    """Process by columns those rows of a part that are plainly in order; nothing is written for the others."""
+    plans = bench.cohorts.plan(part, now_ms)
+    writer = ColumnWriter(bench.parts, now_ms)
+    for place, outputs in zip(part.places, writer.write(part, plans, values), strict=True):
+        written[place] = outputs
+    for plan, items in Counter(plans).items():
+        if plan is not None:
+            processed.count(plan.verdict, items)
+
+
 def _refuse_oversized(outputs: Sequence[Output]) -> None:
     """Refuse a record of which an output is larger than the broker takes.
 
@@ -145,12 +214,6 @@ def _refuse_oversized(outputs: Sequence[Output]) -> None:
                 f"what would be written has more than {OUTPUT_BYTES_MAX} bytes; shorten its texts or name fewer States",
                 cause="OUTPUT_OVERSIZED",
             )
-
-
-def _count(processed: Processed, verdict: Verdict) -> None:
-    processed.outcomes[verdict.outcome] += 1
-    for recipient in verdict.recipients:
-        processed.deliveries[recipient.outcome] += 1
 
 
 def conserves(messages: Sequence[Any], processed: Processed) -> bool:

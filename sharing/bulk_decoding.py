@@ -1,4 +1,4 @@
-"""Many records decoded at once, by columns: pyruhvro (Rust) into Arrow, and from there into records.
+"""Many records decoded at once, by columns: pyruhvro (Rust) into Arrow, and from there into records where needed.
 
 The result is that of `Codec.decode` on each, errors included; it is only faster (`docs/adr/0012`). Two things make
 that sure. Bytes that the columns do not give back exactly when they are encoded again (left-over bytes, other
@@ -11,8 +11,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyruhvro
@@ -23,6 +23,7 @@ from sharing.wire import HEADER_LENGTH, RECORD_BYTES_MAX, Codec
 log = logging.getLogger(__name__)
 
 Decoded = dict[str, Any] | DecodeError
+T = TypeVar("T")
 
 ALONE_MAX = 16
 """Below this many, columns cost more than they save; it is also where the search for a bad record ends."""
@@ -46,36 +47,37 @@ class BulkDecoder:
     def decode(self, values: Sequence[bytes | None]) -> list[Decoded]:
         """Return for each value its record, or why it cannot be read."""
         decoded: list[Decoded | None] = [None] * len(values)
+        fast = self.framed(values)
+        bodies = [value[HEADER_LENGTH:] for value in (values[index] for index in fast) if value is not None]
+        for start, read in read_in_halves(bodies, self._read_whole):
+            for offset, record in enumerate(self.records(read)):
+                decoded[fast[start + offset]] = record
+        return [
+            self.decode_alone(value) if record is None else record
+            for value, record in zip(values, decoded, strict=True)
+        ]
+
+    def framed(self, values: Sequence[bytes | None]) -> list[int]:
+        """Return the places of the values that are framed with the current schema and of an acceptable length."""
         header = self._codec.header
-        fast = [
+        return [
             index
             for index, value in enumerate(values)
             if value is not None and value.startswith(header) and len(value) <= RECORD_BYTES_MAX
         ]
-        bodies = [value[HEADER_LENGTH:] for value in (values[index] for index in fast) if value is not None]
-        for index, record in zip(fast, self._decode_bodies(bodies), strict=True):
-            decoded[index] = record
-        return [
-            self._decode_alone(value) if record is None else record
-            for value, record in zip(values, decoded, strict=True)
-        ]
 
-    def _decode_bodies(self, bodies: Sequence[bytes]) -> list[dict[str, Any] | None]:
-        """Return the records in bodies, with None for those that are to be decoded alone."""
-        if len(bodies) < ALONE_MAX:
-            return [None] * len(bodies)
-        try:
-            columns = pyruhvro.deserialize_array(bodies, self._text)
-            again = pyruhvro.serialize_record_batch(columns, self._text, 1)[0]
-            if again.equals(pa.array(bodies, again.type)):
-                return self._records(columns)
-        except (ValueError, OverflowError, pa.ArrowException) as error:
-            # Which record it is, halving finds out; what is wrong with it, the reference path says.
-            log.debug("%s records are not read by columns: %s", len(bodies), type(error).__name__)
-        half = len(bodies) // 2
-        return self._decode_bodies(bodies[:half]) + self._decode_bodies(bodies[half:])
+    def read(self, bodies: Sequence[bytes]) -> pa.RecordBatch:
+        """Return records without their frames as columns. Whether all their bytes were read is not looked at.
 
-    def _records(self, columns: pa.RecordBatch) -> list[dict[str, Any] | None]:
+        Raises:
+            ValueError: One of them does not follow the schema, or holds text that is not UTF-8.
+        """
+        columns = pyruhvro.deserialize_array(bodies, self._text)
+        columns.validate(full=True)
+        return columns
+
+    def records(self, columns: pa.RecordBatch) -> list[dict[str, Any]]:
+        """Return columns as records, as `Codec.decode` gives them."""
         names = columns.schema.names
         lists = [columns.column(name).to_pylist() for name in names]
         for place, name in enumerate(names):
@@ -85,11 +87,41 @@ class BulkDecoder:
                 lists[place] = [_utc(time) for time in lists[place]]
         return [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
 
-    def _decode_alone(self, value: bytes | None) -> Decoded:
+    def decode_alone(self, value: bytes | None) -> Decoded:
+        """Return a value's record by the reference path, or why it cannot be read."""
         try:
             return self._codec.decode(value)
         except DecodeError as error:
             return error
+
+    def _read_whole(self, bodies: Sequence[bytes]) -> pa.RecordBatch:
+        columns = self.read(bodies)
+        again = pyruhvro.serialize_record_batch(columns, self._text, 1)[0]
+        if not again.equals(pa.array(bodies, again.type)):
+            raise ValueError("some bytes are not given back")
+        return columns
+
+
+def read_in_halves(
+    bodies: Sequence[bytes], read: Callable[[Sequence[bytes]], T], start: int = 0
+) -> Iterator[tuple[int, T]]:
+    """Yield what was read of each part of a batch that can be read together, with where the part starts.
+
+    Which record is at fault, halving finds out; what is wrong with it, the reference path says. Parts of fewer than
+    `ALONE_MAX` are left out.
+    """
+    if len(bodies) < ALONE_MAX:
+        return
+    try:
+        part = read(bodies)
+    except (ValueError, OverflowError, pa.ArrowException) as error:
+        log.debug("%s records are not read by columns: %s", len(bodies), type(error).__name__)
+    else:
+        yield start, part
+        return
+    half = len(bodies) // 2
+    yield from read_in_halves(bodies[:half], read, start)
+    yield from read_in_halves(bodies[half:], read, start + half)
 
 
 def _is(kind: Any, name: str) -> bool:

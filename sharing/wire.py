@@ -69,6 +69,11 @@ class Codec:
     header: bytes
     writers: dict[bytes, Any]
 
+    @property
+    def text(self) -> str:
+        """The schema as JSON."""
+        return json.dumps({name: value for name, value in self.schema.items() if not name.startswith("__")})
+
     def encode(self, record: dict[str, Any]) -> bytes:
         """Return the framed record.
 

@@ -6,44 +6,47 @@ new field of the indicator stays at home until someone adds it here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from sharing.model.record import read_path
+
 Record = Mapping[str, Any]
 
-CONTENT_FIELDS: Mapping[str, Callable[[Record], Any]] = MappingProxyType(
+CONTENT_FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "type": lambda r: r["type"],
-        "value": lambda r: r["value"],
-        "summary": lambda r: r["summary"],
-        "source_agency": lambda r: r["source"]["agency"],
-        "source_authority": lambda r: r["source"]["authority"],
-        "source_case": lambda r: r["source"]["case"],
-        "offence_codes": lambda r: r["offence"]["codes"],
-        "offence_modifiers": lambda r: r["offence"]["modifiers"],
-        "modus_operandi": lambda r: r["offence"]["modus_operandi"],
-        "max_penalty_years": lambda r: r["offence"]["max_penalty_years"],
-        "collection": lambda r: r["collection"],
-        "subject_class": lambda r: r["subject_class"],
-        "assertion": lambda r: r["assertion"],
-        "grading_source": lambda r: r["grading"]["source"],
-        "grading_information": lambda r: r["grading"]["information"],
-        "grading_admiralty": lambda r: r["grading"]["admiralty"],
-        "origin_state": lambda r: r["origin"]["state"],
-        "handling": lambda r: r["handling"],
-        "handling_text": lambda r: r["handling_text"],
-        "tlp": lambda r: r["tlp"],
-        "pap": lambda r: r["pap"],
-        "purpose": lambda r: r["purpose"],
-        "personal_data": lambda r: r["personal_data"],
-        "special_category": lambda r: r["special_category"],
-        "observed_at": lambda r: r["observed_at"],
+        "type": ("type",),
+        "value": ("value",),
+        "summary": ("summary",),
+        "source_agency": ("source", "agency"),
+        "source_authority": ("source", "authority"),
+        "source_case": ("source", "case"),
+        "offence_codes": ("offence", "codes"),
+        "offence_modifiers": ("offence", "modifiers"),
+        "modus_operandi": ("offence", "modus_operandi"),
+        "max_penalty_years": ("offence", "max_penalty_years"),
+        "collection": ("collection",),
+        "subject_class": ("subject_class",),
+        "assertion": ("assertion",),
+        "grading_source": ("grading", "source"),
+        "grading_information": ("grading", "information"),
+        "grading_admiralty": ("grading", "admiralty"),
+        "origin_state": ("origin", "state"),
+        "handling": ("handling",),
+        "handling_text": ("handling_text",),
+        "tlp": ("tlp",),
+        "pap": ("pap",),
+        "purpose": ("purpose",),
+        "personal_data": ("personal_data",),
+        "special_category": ("special_category",),
+        "observed_at": ("observed_at",),
     }
 )
-"""Field of the notice's content to what it is made from. `source.officer` and the findings are not on the list."""
+"""Field of the notice's content to its path in the record. `source.officer` and the findings are not on the list."""
 
-_EMPTY_LIST = frozenset({"offence_codes", "offence_modifiers", "modus_operandi", "handling"})
+EMPTIED = frozenset({"offence_codes", "offence_modifiers", "modus_operandi", "handling"})
+"""Fields that are emptied when they are taken out; the others become null."""
 
 
 def build_content(record: Record, redacted: Collection[str]) -> dict[str, Any]:
@@ -54,6 +57,6 @@ def build_content(record: Record, redacted: Collection[str]) -> dict[str, Any]:
         redacted: Fields that the law takes out.
     """
     return {
-        name: ([] if name in _EMPTY_LIST else None) if name in redacted else read(record)
-        for name, read in CONTENT_FIELDS.items()
+        name: ([] if name in EMPTIED else None) if name in redacted else read_path(record, path)
+        for name, path in CONTENT_FIELDS.items()
     }

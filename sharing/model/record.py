@@ -7,7 +7,7 @@ that does not use this library is held to the same contract (`sharing.model.indi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sharing.errors import InputError
@@ -19,7 +19,10 @@ from sharing.model.vocabulary import OffenceCode, OffenceModifier, Pap, Tlp
 
 Record = Mapping[str, Any]
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+"""As RE2 understands it too."""
+
+_UUID = re.compile(UUID_PATTERN)
 
 _ADMIRALTY = re.compile(r"[A-F][1-6]")
 
@@ -44,11 +47,29 @@ _PAP = frozenset(map(str, Pap)) | {None}
 _STATES = {"source": STATES, "origin": STATES | {None}}
 
 
+OWN_TEXTS = (
+    (("source", "officer"), SHORT_TEXT_MAX),
+    (("source", "case"), SHORT_TEXT_MAX),
+    (("summary",), TEXT_MAX),
+)
+"""Texts that differ from item to item: the path of each, and its longest."""
+
+
 def check_record(record: Record) -> None:
     """Check what the schema cannot say.
 
     Raises:
         InputError: Names the field, what is wrong and the nearest known name; never the value.
+    """
+    check_own(record)
+    check_shared(record)
+
+
+def check_own(record: Record) -> None:
+    """Check the fields that differ from item to item: id, value, and the texts that are an item's own.
+
+    Raises:
+        InputError: As `check_record`.
     """
     if not _UUID.fullmatch(record["id"]):
         raise InputError("id: must be a UUID in lower case", field="id")
@@ -56,6 +77,15 @@ def check_record(record: Record) -> None:
         raise InputError(f"type: not a known type{nearest(record['type'], VALUE_TYPES)}", field="type")
     if not matches_shape(record["type"], record["value"]):
         raise InputError(f"value: not in the normal form of type {record['type']}", field="value")
+    _check_texts((".".join(path), read_path(record, path), longest) for path, longest in OWN_TEXTS)
+
+
+def check_shared(record: Record) -> None:
+    """Check all other fields: those in which many items are alike.
+
+    Raises:
+        InputError: As `check_record`.
+    """
     if record["version"] != 1 or record["action"] != "PUBLISH":
         _check_version(record)
     _check_offence(record["offence"])
@@ -65,7 +95,13 @@ def check_record(record: Record) -> None:
     if record["findings"] and not FINDINGS.keys() >= record["findings"].keys():
         unknown = min(record["findings"].keys() - FINDINGS.keys())
         raise InputError(f"findings: unknown finding{nearest(unknown, FINDINGS)}", field="findings")
-    _check_texts(record)
+    _check_texts(
+        (
+            ("source.agency", record["source"]["agency"], SHORT_TEXT_MAX),
+            ("reason", record["reason"], SHORT_TEXT_MAX),
+            ("handling_text", record["handling_text"], TEXT_MAX),
+        )
+    )
     for field in ("source", "origin"):
         state = record[field]["state"]
         if state not in _STATES[field]:
@@ -78,16 +114,16 @@ def known_id(record: Any) -> str | None:
     return found if isinstance(found, str) and _UUID.fullmatch(found) else None
 
 
-def _check_texts(record: Record) -> None:
-    source = record["source"]
-    for name, text, longest in (
-        ("source.agency", source["agency"], SHORT_TEXT_MAX),
-        ("source.officer", source["officer"], SHORT_TEXT_MAX),
-        ("source.case", source["case"], SHORT_TEXT_MAX),
-        ("reason", record["reason"], SHORT_TEXT_MAX),
-        ("summary", record["summary"], TEXT_MAX),
-        ("handling_text", record["handling_text"], TEXT_MAX),
-    ):
+def read_path(record: Record, path: Iterable[str]) -> Any:
+    """Return what stands at a path of field names."""
+    found: Any = record
+    for name in path:
+        found = found[name]
+    return found
+
+
+def _check_texts(texts: Iterable[tuple[str, str | None, int]]) -> None:
+    for name, text, longest in texts:
         if text is not None and not 0 < len(text) <= longest:
             raise InputError(f"{name}: must have 1 to {longest} characters", field=name)
 

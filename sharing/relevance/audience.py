@@ -12,7 +12,7 @@ from sharing.model.audience import NOBODY, Audience
 from sharing.model.decision import Reason
 from sharing.model.vocabulary import RelevanceKind
 from sharing.relevance.interests import InterestIndex, Traits
-from sharing.relevance.nexus import Evidence, GeoLookup, derive_nexus, no_lookup
+from sharing.relevance.nexus import Deriver, Evidence, GeoLookup, derive_nexus, deriver, no_lookup
 
 Record = Mapping[str, Any]
 
@@ -34,7 +34,14 @@ class AudienceFinder:
 
     def find(self, record: Record) -> Audience:
         """Return the States to consider for an indicator's record, each with its reasons."""
-        derived = derive_nexus(record["type"], record["value"], self._locate)
+        return self.consider(record, derive_nexus(record["type"], record["value"], self._locate))
+
+    def deriver(self, type_name: str) -> Deriver | None:
+        """Return what derives the States that a value of this type points to; None where no value can."""
+        return deriver(type_name, self._locate)
+
+    def consider(self, record: Record, derived: tuple[Evidence, ...]) -> Audience:
+        """Return the audience of an item whose value points to these States; the value itself is not read."""
         offence = record["offence"]
         stated = tuple([(nexus["state"], nexus["reason"]) for nexus in record["nexus"]])
         key = (

@@ -21,6 +21,9 @@ GeoLookup = Callable[[str], str | None]
 Evidence = tuple[str, str]
 """A State, and what points to it."""
 
+Deriver = Callable[[str], tuple[Evidence, ...]]
+"""From a value in its normal form to the States that it points to."""
+
 
 def no_lookup(_: str) -> None:
     """Stand in where no geolocation database is configured."""
@@ -34,11 +37,17 @@ def derive_nexus(type_name: str, value: str, locate: GeoLookup = no_lookup) -> t
         value: In the normal form of its type.
         locate: Country of an IP address.
     """
+    derive = deriver(type_name, locate)
+    return derive(value) if derive is not None else ()
+
+
+def deriver(type_name: str, locate: GeoLookup = no_lookup) -> Deriver | None:
+    """Return what derives the States that a value of this type points to; None where no value of it can."""
     derive = _DERIVE.get(type_name)
     if derive is not None:
-        return derive(value)
+        return derive
     host = _HOST.get(type_name)
-    return _from_host(host(value), locate) if host is not None else ()
+    return None if host is None else lambda value: _from_host(host(value), locate)
 
 
 def _evidence(state: str | None, detail: str) -> tuple[Evidence, ...]:
@@ -52,6 +61,10 @@ def _evidence(state: str | None, detail: str) -> tuple[Evidence, ...]:
 
 
 def _from_phone(value: str) -> tuple[Evidence, ...]:
+    for digits in range(2, 5):  # calling codes have one to three digits, and none begins another
+        known = _from_calling_code(value[1:digits])
+        if known is not None:
+            return known
     try:
         number = phonenumbers.parse(value)
     except phonenumbers.NumberParseException:
@@ -60,6 +73,13 @@ def _from_phone(value: str) -> tuple[Evidence, ...]:
     if region is None or region == "001":  # a global network, no State
         region = phonenumbers.region_code_for_country_code(number.country_code or 0)
     return _evidence(None if region in {"001", "ZZ"} else region, f"E.164 prefix +{number.country_code}")
+
+
+@lru_cache(maxsize=1024)
+def _from_calling_code(code: str) -> tuple[Evidence, ...] | None:
+    """Return what a calling code that one region has points to; None where there is none such, or several have it."""
+    regions = phonenumbers.region_codes_for_country_code(int(code)) if code.isdigit() else ()
+    return _evidence(regions[0], f"E.164 prefix +{code}") if len(regions) == 1 and regions[0] != "001" else None
 
 
 def _from_imsi(value: str) -> tuple[Evidence, ...]:
@@ -71,15 +91,15 @@ def _from_imsi(value: str) -> tuple[Evidence, ...]:
     return _evidence(country.split(",")[0].strip().upper() if country else None, "IMSI country code")
 
 
-def _from_prefix(detail: str, position: int = 0) -> Callable[[str], tuple[Evidence, ...]]:
+def _from_prefix(detail: str, position: int = 0) -> Deriver:
     return lambda value: _evidence(value[position : position + 2], detail)
 
 
-def _from_marked(detail: str) -> Callable[[str], tuple[Evidence, ...]]:
+def _from_marked(detail: str) -> Deriver:
     return lambda value: _evidence(value.partition(":")[0], detail)
 
 
-_DERIVE: dict[str, Callable[[str], tuple[Evidence, ...]]] = {
+_DERIVE: dict[str, Deriver] = {
     "phone-number": _from_phone,
     "imsi": _from_imsi,
     "iban": _from_prefix("IBAN country"),
@@ -93,9 +113,12 @@ _DERIVE: dict[str, Callable[[str], tuple[Evidence, ...]]] = {
 
 
 def _from_host(host: str, locate: GeoLookup) -> tuple[Evidence, ...]:
+    label = host.rpartition(".")[2]
+    if label.isalpha():  # most of them; no address ends so
+        return _from_suffix(label)
     if _is_address(host):
         return _evidence(locate(host), "IP geolocation")
-    return _from_suffix(host.rpartition(".")[2])
+    return _from_suffix(label)
 
 
 def _is_address(host: str) -> bool:

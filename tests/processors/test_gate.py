@@ -674,11 +674,11 @@ def test_a_directory_that_moved_on_is_used_at_once() -> None:
 def test_within_a_sitting_everything_is_remembered() -> None:
     gate = Gate(LAW, treaties())
     gate.process([sent()], DIRECTORY, NOW_MS)
-    sitting = gate._sitting
+    bench = gate._bench
     gate.process([sent(2)], DIRECTORY, NOW_MS + 1)
-    assert gate._sitting is sitting
+    assert gate._bench is bench
     gate.process([sent(2)], DIRECTORY, NOW_MS + DAY_MS)
-    assert gate._sitting is not sitting
+    assert gate._bench is not bench
 
 
 def test_what_expires_within_the_day_is_decided_by_the_batchs_instant() -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from sharing.model.values.table import VALUE_TYPES, is_canonical, matches_shape, normalise
+from sharing.model.values.table import VALUE_TYPES, is_canonical, matches_shape, normalise, shape_of
 from sharing.model.values.value_type import Group, ValueType
 
-__all__ = ["VALUE_TYPES", "Group", "ValueType", "is_canonical", "matches_shape", "normalise"]
+__all__ = ["VALUE_TYPES", "Group", "ValueType", "is_canonical", "matches_shape", "normalise", "shape_of"]

@@ -18,7 +18,7 @@ from sharing.model.values.persons import PERSON_TYPES
 from sharing.model.values.telecom import TELECOM_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sharing.model.values.value_type import ValueType
 
@@ -75,3 +75,8 @@ def matches_shape(type_name: str, value: str) -> bool:
     """
     matching = _SHAPES.get(type_name)
     return matching is not None and matching(value) is not None
+
+
+def shape_of(type_name: str) -> Callable[[str], object] | None:
+    """Return what matches a type's normalised values, for many of one type; None where the type is not known."""
+    return _SHAPES.get(type_name)
