@@ -21,6 +21,7 @@ from sharing.errors import SettingsError, SharingError
 from sharing.geoip import open_lookup
 from sharing.law.pack import Pack
 from sharing.law_library import find_law
+from sharing.law_signature import read_public_keys
 from sharing.model.directory import Directory
 from sharing.model.times import utc_day
 from sharing.relevance.nexus import no_lookup
@@ -55,7 +56,7 @@ def compose(settings: Settings) -> App:
     if settings.state is None or settings.bootstrap is None:
         missing = "SHARING_STATE" if settings.state is None else "SHARING_BOOTSTRAP"
         raise SettingsError(f"{missing} is not set; a gate needs its State and the brokers")
-    law = find_law(settings.state, settings.packs, settings.pack)
+    law = find_law(settings.state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
     check_clock(law.pack, read_clock())
     gate = Gate(law.pack, law.treaties, open_lookup(settings.geoip) if settings.geoip else no_lookup)
     bootstrap = settings.bootstrap

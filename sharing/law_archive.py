@@ -17,13 +17,21 @@ from sharing.errors import InputError
 from sharing.law.pack import pack_code
 from sharing.law.pack_reader import law_digest
 from sharing.law_library import Law, Texts, adopt, common_text, expect_code, pack_place, read_text, treaties_text
+from sharing.law_signature import Keys, check_signature
 from sharing.model.countries import normalise_country
 
 ARCHIVE = "archive"
 _HASH = re.compile(r"[0-9a-f]{16,64}")
 
 
-def find_version(state: str, sha256: str, folder: Path | None = None, pack: str | None = None) -> Law:
+def find_version(
+    state: str,
+    sha256: str,
+    folder: Path | None = None,
+    pack: str | None = None,
+    *,
+    keys: Keys = (),
+) -> Law:
     """Return the version of a State's law that has a hash.
 
     Args:
@@ -31,10 +39,11 @@ def find_version(state: str, sha256: str, folder: Path | None = None, pack: str 
         sha256: As a decision names it, or at least its first 16 digits.
         folder: A folder of packs with its `archive/`; the shipped packs when not given.
         pack: Code of the pack; the State's own when not given.
+        keys: Of the State: what is found must be signed with one of them. None: signatures are not looked at.
 
     Raises:
         InputError: There is no such version, or it cannot be that State's.
-        PackError: A file cannot be read, or what has that hash is another's law.
+        PackError: A file cannot be read, or what has that hash is another's law, or not signed.
     """
     state = normalise_country(state)
     code = pack_code(pack or state)
@@ -47,6 +56,7 @@ def find_version(state: str, sha256: str, folder: Path | None = None, pack: str 
         for number, (table, common) in enumerate(_foundations(folder)):
             digest = law_digest(text, common, table)
             if digest.startswith(wanted):
+                check_signature(digest, place, keys)
                 law = expect_code(Texts(source, text, table, common).read(), code, source)
                 return adopt(law, state)
             if number == 0:

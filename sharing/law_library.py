@@ -19,6 +19,7 @@ from sharing.law.cases import CaseFile, parse_cases
 from sharing.law.pack import TEMPLATES, CommonRules, Pack, pack_code
 from sharing.law.pack_reader import parse_common, parse_pack
 from sharing.law.treaties import TreatyTable, parse_treaties
+from sharing.law_signature import Keys, check_signature
 from sharing.model.countries import normalise_country
 from sharing.model.validation import nearest
 
@@ -112,20 +113,21 @@ def shipped_states() -> tuple[str, ...]:
     return tuple(code for code in shipped_packs() if code not in TEMPLATES)
 
 
-def find_law(state: str, folder: Path | None = None, pack: str | None = None) -> Law:
+def find_law(state: str, folder: Path | None = None, pack: str | None = None, *, keys: Keys = ()) -> Law:
     """Return the law of a State: from a folder of packs, else from those shipped.
 
     Args:
         state: Country code of the providing State.
         folder: A folder with `<code>.yaml`; when given, the shipped packs are not looked at.
         pack: Code of the pack; the State's own when not given. A template becomes that State's law only so.
+        keys: Of the State: the pack must be signed with one of them. None: signatures are not looked at.
 
     Raises:
         InputError: No such pack is there, or it cannot be that State's.
-        PackError: The pack is unsound, or another State's.
+        PackError: The pack is unsound, another State's, or not signed as it is.
     """
     state = normalise_country(state)
-    return adopt(find_pack(pack or state, folder), state)
+    return adopt(find_pack(pack or state, folder, keys=keys), state)
 
 
 def adopt(law: Law, state: str) -> Law:
@@ -137,16 +139,17 @@ def adopt(law: Law, state: str) -> Law:
     return law if law.pack.state == state else Law(law.pack.adopt(state, law.treaties), law.treaties)
 
 
-def find_pack(code: str, folder: Path | None = None) -> Law:
+def find_pack(code: str, folder: Path | None = None, *, keys: Keys = ()) -> Law:
     """Return a pack as it is written: a template is nobody's law yet, and nothing is to be decided by it.
 
     Args:
         code: Of a State or a template.
         folder: As for `find_law`.
+        keys: As for `find_law`.
 
     Raises:
         InputError: No such pack is there.
-        PackError: The pack is unsound, or another's.
+        PackError: The pack is unsound, another's, or not signed as it is.
     """
     code = pack_code(code)
     place = pack_place(code, folder)
@@ -155,7 +158,7 @@ def find_pack(code: str, folder: Path | None = None) -> Law:
         raise InputError(
             f"there is no law pack for {code}; there are {', '.join(known) or 'none'}{nearest(code, known)}"
         )
-    return expect_code(read_law(place), code, place.name)
+    return expect_code(read_law(place, keys=keys), code, place.name)
 
 
 def expect_code(law: Law, code: str, source: str) -> Law:
@@ -174,13 +177,19 @@ def pack_place(code: str, folder: Path | None = None) -> Traversable | Path:
     return (folder if folder is not None else _SHELF / "packs") / f"{code.lower()}.yaml"
 
 
-def read_law(place: Traversable | Path) -> Law:
+def read_law(place: Traversable | Path, *, keys: Keys = ()) -> Law:
     """Return the law in a pack file, with the treaty table beside it where there is one.
 
+    Args:
+        place: The file.
+        keys: As for `find_law`.
+
     Raises:
-        PackError: The pack is unsound, or common rules of somebody's own lie beside it.
+        PackError: The pack is unsound, not signed as it is, or common rules of somebody's own lie beside it.
     """
-    return read_texts(place).read()
+    law = read_texts(place).read()
+    check_signature(law.pack.sha256, place, keys)
+    return law
 
 
 def read_texts(place: Traversable | Path) -> Texts:

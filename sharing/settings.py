@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     pack: Annotated[str | None, AfterValidator(_pack)] = Field(
         default=None, description="Pack that the State has adopted, such as EU; its own when not set."
     )
+    pack_key: Path | None = Field(
+        default=None, description="PEM with the State's Ed25519 public key: only packs it signed are applied."
+    )
     geoip: Path | None = Field(default=None, description="MaxMind-format database for the country of an IP address.")
     home: Path = Field(default=Path("~/.local/state/sharing"), description="Where a local broker keeps its data.")
     partitions: int = Field(default=4, ge=1, le=1000, description="Partitions of each topic but the directory.")

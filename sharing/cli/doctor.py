@@ -20,6 +20,7 @@ from sharing.geoip import open_lookup
 from sharing.kafka.clients import require_broker
 from sharing.kafka.topic_admin import inspect_topics
 from sharing.law_library import find_law, pack_files, read_law
+from sharing.law_signature import read_public_keys
 from sharing.model.times import utc_day
 from sharing.settings import Settings, load_settings
 from sharing.topics import topics_for
@@ -151,13 +152,15 @@ def _packs(settings: Settings) -> Iterator[Finding]:
         yield Finding(f"pack {place.name}", pack.consolidated_at <= today, f"{detail}; today is {today}", remedy)
     if settings.state is not None:
         state = settings.state
-        remedy = "mend SHARING_PACK or SHARING_PACKS; a gate of that State does not start"
+        remedy = "see the message; a gate of that State does not start"
         yield from _checked("law", lambda: _law(state, settings), remedy)
 
 
 def _law(state: str, settings: Settings) -> str:
-    pack = find_law(state, settings.packs, settings.pack).pack
-    return f"{state} applies pack {pack.code} {pack.version}, sha256 {pack.sha256}"
+    keys = read_public_keys(settings.pack_key)
+    pack = find_law(state, settings.packs, settings.pack, keys=keys).pack
+    signed = "signed" if keys else "signatures are not looked at"
+    return f"{state} applies pack {pack.code} {pack.version}, sha256 {pack.sha256}; {signed}"
 
 
 def _broker(servers: str) -> str:

@@ -25,6 +25,7 @@ from sharing.interop.reading import Format, Intake, SourceInfo
 from sharing.law.explain import Explanation, explain
 from sharing.law_archive import find_version
 from sharing.law_library import Law, find_law
+from sharing.law_signature import read_public_keys
 from sharing.model.countries import country_name, normalise_country
 from sharing.model.decision import Decision
 from sharing.model.indicator import Indicator
@@ -75,10 +76,11 @@ def explain_file(
 ) -> None:
     """Decide indicators without a broker, and say why, why not, and which missing fact would change it."""
     settings = load_settings(packs=packs, pack=pack)
+    keys = read_public_keys(settings.pack_key)
     law = (
-        find_law(state, settings.packs, settings.pack)
+        find_law(state, settings.packs, settings.pack, keys=keys)
         if version_hash is None
-        else find_version(state, version_hash, settings.packs, settings.pack)
+        else find_version(state, version_hash, settings.packs, settings.pack, keys=keys)
     )
     # To the minute: whoever runs it again, to compare, gets the same bytes.
     now_ms = int(time.time()) // 60 * 60_000 if at is None else read_instant(at)

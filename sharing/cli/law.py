@@ -12,16 +12,19 @@ import typer
 
 from sharing.cli.console import AsJson, add_row, err, make_table, out, print_json, say, say_labelled, whole
 from sharing.cli.explain import explain_file
+from sharing.cli.law_sign import sign_pack
 from sharing.errors import InputError
 from sharing.law.cases import CaseResult, run_cases
 from sharing.law.pack import Pack, Rule, pack_code
 from sharing.law_library import common_cases, find_pack, pack_files, read_cases, read_law
+from sharing.law_signature import is_signed, read_public_keys, read_signature
 from sharing.settings import load_settings
 
 app = typer.Typer(
     name="law", help="Law packs: what they are, whether they are sound, what they do.", no_args_is_help=True
 )
 app.command("explain", short_help="Say why an item goes where it goes, and why not elsewhere.")(explain_file)
+app.command("sign", short_help="Sign a pack with the key of the State's law office.")(sign_pack)
 
 Packs = Annotated[
     Path | None, typer.Option("--packs", help="A folder of packs; else SHARING_PACKS, else those shipped.")
@@ -31,8 +34,10 @@ Packs = Annotated[
 @app.command("list", short_help="List the packs, and how much of them was checked.")
 def list_packs(packs: Packs = None, as_json: AsJson = False) -> None:
     """List the packs: State, version, hash, how many rules, how many of them checked against a text, how many cases."""
+    settings = load_settings(packs=packs)
+    keys = read_public_keys(settings.pack_key)
     rows: list[dict[str, Any]] = []
-    for place in pack_files(load_settings(packs=packs).packs):
+    for place in pack_files(settings.packs):
         pack = read_law(place).pack
         cases = read_cases(place)
         rows.append(
@@ -43,14 +48,15 @@ def list_packs(packs: Packs = None, as_json: AsJson = False) -> None:
                 "rules": len(pack.rules),
                 "verified": sum(rule.verified for rule in pack.rules),
                 "cases": len(cases.cases) if cases else 0,
+                "signed": is_signed(pack.sha256, read_signature(place) or "", keys) if keys else None,
             }
         )
     if as_json:
         print_json(rows)
         return
-    table = make_table(*map(whole, ("State", "version", "rules", "verified", "cases", "sha256")))
+    names = ("state", "version", "rules", "verified", "cases", *(("signed",) if keys else ()))
+    table = make_table(*map(whole, ("State", *names[1:], "sha256")))
     for row in rows:
-        names = ("state", "version", "rules", "verified", "cases")
         add_row(table, *(row[name] for name in names), f"{row['sha256'][:16]}…")
     out.print(table)
     err.print("Packs are illustrations for each State's own lawyers to correct; they are not legal advice.")

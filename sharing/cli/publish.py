@@ -29,6 +29,7 @@ from sharing.interop.files import load_profile, read_files
 from sharing.interop.profile import NO_PROFILE
 from sharing.interop.reading import Format, Intake, Placed, Reading, SourceInfo
 from sharing.law_library import find_law
+from sharing.law_signature import read_public_keys
 from sharing.model.vocabulary import Outcome
 from sharing.publisher import Publisher, new_id
 from sharing.relevance.nexus import no_lookup
@@ -59,7 +60,7 @@ def publish(
         raise InputError("--directory is for --dry-run; the gate decides with the directory of the bus")
     source = SourceInfo(state, agency)
     settings = load_settings(bootstrap=bootstrap)
-    law = find_law(source.state, settings.packs, settings.pack)
+    law = find_law(source.state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
     locate = no_lookup if settings.geoip is None else open_lookup(settings.geoip)
     facts = load_profile(profile) if profile is not None else NO_PROFILE
     servers = settings.bootstrap if dry_run else settings_with_broker(bootstrap)[1]

@@ -72,7 +72,7 @@ def test_list_tells_each_pack(call: Call) -> None:
     rows = call("law", "list", "--json").document
     assert [row["state"] for row in rows] == list(shipped_packs())
     for row in rows:
-        assert set(row) == {"state", "version", "sha256", "rules", "verified", "cases"}
+        assert set(row) == {"state", "version", "sha256", "rules", "verified", "cases", "signed"}
         assert len(row["sha256"]) == 64
         assert 0 < row["verified"] < row["rules"]
     done = call("law", "list")

@@ -179,6 +179,8 @@ class Reader:
         if words[0] == "cp":
             shutil.copy(ROOT / words[1], self.folder / words[2])
             return 0, ""
+        if words[0] == "openssl":
+            return _run_openssl(words)
         if words[0] != "sharing":
             pytest.fail(f"{command.place}: {words[0]!r} is neither run here nor in the table NOT_RUN")
         printed = io.StringIO()
@@ -339,6 +341,13 @@ def _program(words: list[str]) -> list[str]:
     return (
         [sys.executable, "-c", "from sharing.cli import main; main()", *words[1:]] if words[0] == "sharing" else words
     )
+
+
+def _run_openssl(words: list[str]) -> tuple[int, str]:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed: what comes before it was executed")
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    return done.returncode, done.stdout
 
 
 def _fetch(url: str) -> tuple[int, str]:
