@@ -20,12 +20,12 @@ from sharing.law.pack import Rule
 from sharing.law_library import (
     common_cases,
     common_rules,
-    find_law,
+    find_pack,
     pack_files,
     read_cases,
     read_law,
     read_text,
-    shipped_states,
+    shipped_packs,
     treaties,
 )
 from sharing.model.countries import COUNTRIES
@@ -33,7 +33,7 @@ from sharing.model.decision import RecipientDecision
 from sharing.model.vocabulary import Authority, Character, Effect, Handling, OffenceCode
 from tests.law.shipped import case_files
 
-STATES = shipped_states()
+STATES = shipped_packs()
 PACKS = [pytest.param(place, id=place.name) for place in pack_files()]
 FILES = [pytest.param(state, name, id=name) for state in STATES for name in case_files(state)]
 
@@ -51,14 +51,14 @@ def own_rules(state: str, name: str) -> list[Rule]:
     if name == "common.yaml":
         return list(common_rules().rules)
     ids = {rule.id for rule in common_rules().rules}
-    return [rule for rule in find_law(state).pack.rules if rule.id not in ids]
+    return [rule for rule in find_pack(state).pack.rules if rule.id not in ids]
 
 
 # --- What is shipped ---
 
 
-def test_the_first_four_packs_are_shipped_with_their_cases() -> None:
-    assert {"CH", "DE", "JP", "NL"} <= set(STATES)
+def test_ten_packs_are_shipped_with_their_cases() -> None:
+    assert {"AU", "CA", "CH", "DE", "EU", "FR", "GB", "JP", "NL", "US"} <= set(STATES)
     for place in pack_files():
         assert read_cases(place) is not None, place.name
     assert common_cases() is not None
@@ -112,7 +112,7 @@ def test_a_packs_assessments_are_of_states_that_were_looked_up(place: Any) -> No
 @pytest.mark.parametrize("state", STATES)
 def test_every_member_of_a_closed_list_stands_in_the_common_rules(state: str) -> None:
     """So that only an unknown one is undecided, and nothing that is known is refused."""
-    rules = {rule.id: rule for rule in find_law(state).pack.rules}
+    rules = {rule.id: rule for rule in find_pack(state).pack.rules}
     for rule_id, fact, members in (
         ("common.offence-stated", "offence.codes", OffenceCode),
         ("common.authority-known", "recipient.authority", Authority),
@@ -136,7 +136,7 @@ def results(state: str, name: str) -> list[tuple[CaseResult, list[Finding]]]:
         seen.append(found)
         return real_combine(to, found, *rest)
 
-    law = find_law(state)
+    law = find_pack(state)
     with patch.object(cases_module, "combine", combine):
         return list(zip(run_cases(case_files(state)[name], law.pack, law.treaties), seen, strict=True))
 
