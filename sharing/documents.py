@@ -60,7 +60,8 @@ _Loader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("bool", r"^(?:true|false)$", "tf"),
     ("null", r"^(?:null|~|)$", ["n", "~", ""]),
-    ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
+    # A longer figure is a number of something else, such as a telephone: text.
+    ("int", r"^[-+]?(?:0|[1-9][0-9]{0,17})$", "-+0123456789"),
     ("float", r"^[-+]?(?:0|[1-9][0-9]*)\.[0-9]+$", "-+0123456789"),
     ("timestamp", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "0123456789"),
 ):
@@ -90,6 +91,10 @@ def read_document(text: str, source: str) -> Document:
         mark = error.problem_mark
         problem = " ".join(part for part in (error.context, error.problem) if part) or "cannot be read"
         raise PackError(f"is not YAML: {problem}", source=source, line=mark.line + 1 if mark else 0) from None
+    except yaml.reader.ReaderError as error:
+        line = text.encode(errors="replace").count(b"\n", 0, error.position) + 1
+        reason = f"a character that it does not allow, U+{error.character:04X}"
+        raise PackError(f"is not YAML: {reason}", source=source, line=line) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PackError(f"is not YAML: {error}", source=source) from None
 
@@ -106,9 +111,9 @@ class _Builder:
     def build(self, node: yaml.Node, path: Path) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
         if len(path) > _MAX_DEPTH:
-            raise self._error("nests too deep", node)
+            raise self._error("nests too deep", node)  # the path would be as deep
         if id(node) in self._seen:
-            raise self._error("an alias (*name) is not allowed; write the value out", node)
+            raise self._error("an alias (*name) is not allowed; write the value out", node, path)
         self._seen.add(id(node))
         if isinstance(node, yaml.ScalarNode):
             # A version is text even where it looks like a number: 2026.10 is not 2026.1.
@@ -117,24 +122,25 @@ class _Builder:
             try:
                 return self._loader.construct_object(node)
             except ValueError as error:
-                raise self._error(str(error), node, str(path[-1]) if path else "") from None
+                raise self._error(str(error), node, path) from None
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = self._key(key_node)
+            key = self._key(key_node, path)
             if key in data:
-                raise self._error("stands twice; keep one", key_node, key)
+                raise self._error("stands twice; keep one", key_node, (*path, key))
             self.lines[(*path, key)] = key_node.start_mark.line + 1
             data[key] = self.build(value_node, (*path, key))
         return data
 
-    def _key(self, node: yaml.Node) -> str:
+    def _key(self, node: yaml.Node, path: Path) -> str:
         if not isinstance(node, yaml.ScalarNode):
-            raise self._error("a key must be plain text", node)
+            raise self._error("a key must be plain text", node, path)
         return str(node.value)
 
-    def _error(self, message: str, node: yaml.Node, key: str = "") -> PackError:
+    def _error(self, message: str, node: yaml.Node, path: Path = ()) -> PackError:
+        key = ".".join(map(str, path))
         return PackError(message, source=self._source, line=node.start_mark.line + 1, key=key)
 
 

@@ -41,6 +41,15 @@ class _Strict(BaseModel):
 _State = Annotated[str, BeforeValidator(country_code)]
 
 
+CASE_KINDS = ("decides", "outside", "boundary", "missing")
+
+
+def _case_kind(value: Any) -> Any:
+    if value not in CASE_KINDS:
+        raise ValueError(f"must be one of {', '.join(CASE_KINDS)}{nearest(str(value), CASE_KINDS)}")
+    return value
+
+
 class Case(_Strict):
     """One case.
 
@@ -52,7 +61,7 @@ class Case(_Strict):
 
     name: str
     rule: str
-    kind: Annotated[str, Field(pattern="^(decides|outside|boundary|missing)$")]
+    kind: Annotated[str, BeforeValidator(_case_kind)]
     given: dict[str, Any] = Field(default_factory=dict)
     recipient: _State | None = None
     at: Annotated[AwareDatetime, Field(strict=False)] | None = None

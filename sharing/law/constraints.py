@@ -6,6 +6,7 @@ one part is, whatever is unknown. That is the whole language; if a law needs mor
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,9 @@ from sharing.model.validation import nearest
 from sharing.model.vocabulary import UNKNOWN
 
 Facts = Mapping[str, FactValue]
+
+BOUND_MAX = 1_000
+"""Years and grades are far below it; a bound beyond holds always or never, and is a slip of the hand."""
 
 
 class ConstraintError(ValueError):
@@ -179,8 +183,10 @@ def read_conjunction(when: Any, instruments: Iterable[str]) -> Conjunction:
 
 
 def _fact(name: str) -> Fact:
+    if name in _OPERATORS:
+        raise ConstraintError(f"stands under a fact, as in {{form: {{{name}: ...}}}}")
     if name not in FACTS:
-        raise ConstraintError(f"unknown fact{nearest(name, FACTS)}")
+        raise ConstraintError(f"unknown fact{nearest(name, (*FACTS, 'any_of'))}")
     return FACTS[name]
 
 
@@ -199,14 +205,22 @@ def _read_any_of(alternatives: Any, known: frozenset[str]) -> AnyOf:
 
 
 _BOUNDS = {"at_least": Operator.AT_LEAST, "below": Operator.BELOW}
+_OPERATORS = ("not", "at_least", "below", "includes")
+
+
+def _refuse_void(constraint: Mapping[str, Any]) -> None:
+    if not constraint:
+        raise ConstraintError("an empty constraint asks nothing")
+    least, below = constraint.get("at_least"), constraint.get("below")
+    if isinstance(least, int | float) and isinstance(below, int | float) and least >= below:
+        raise ConstraintError("no number is at least the one bound and below the other: it holds never")
 
 
 def _read_tests(fact: Fact, constraint: Any, known: frozenset[str], *, negated: bool) -> Iterator[Test]:
     if not isinstance(constraint, dict):
         yield Test(fact.name, Operator.ANY_OF, _members(fact, constraint, known), negated)
         return
-    if not constraint:
-        raise ConstraintError("an empty constraint asks nothing")
+    _refuse_void(constraint)
     for operator, operand in constraint.items():
         match operator:
             case "not" if not negated:
@@ -222,9 +236,8 @@ def _read_tests(fact: Fact, constraint: Any, known: frozenset[str], *, negated: 
                     raise ConstraintError(f"{fact.name} has one value: name it without includes")
                 yield Test(fact.name, Operator.INCLUDES, _members(fact, operand, known), negated)
             case _:
-                names = ("not", "at_least", "below", "includes")
                 raise ConstraintError(
-                    f"unknown constraint {operator!r}{nearest(operator, names)}; known: {', '.join(names)}"
+                    f"unknown constraint {operator!r}{nearest(operator, _OPERATORS)}; known: {', '.join(_OPERATORS)}"
                 )
 
 
@@ -233,6 +246,8 @@ def _number(fact: Fact, operand: Any) -> float:
         raise ConstraintError(f"{fact.name} is not a number")
     if isinstance(operand, bool) or not isinstance(operand, int | float):
         raise ConstraintError("must be a number")
+    if not 0 <= operand <= BOUND_MAX:
+        raise ConstraintError(f"must be a number from 0 to {BOUND_MAX}")
     return float(operand)
 
 
@@ -255,7 +270,8 @@ def _member(fact: Fact, value: Any, known: frozenset[str]) -> str:
     if not isinstance(name, str) or name not in allowed:
         expected = "true or false" if fact.tristate else f"one of {', '.join(sorted(allowed))}"
         expected = expected if len(expected) < 400 else "one of its closed list"  # noqa: PLR2004 a line of text
-        raise ConstraintError(f"{value!r} is not a value of {fact.name}: {expected}{nearest(str(value), allowed)}")
+        shown = str(value) if isinstance(value, dt.date) else repr(value)
+        raise ConstraintError(f"{shown} is not a value of {fact.name}: {expected}{nearest(str(value), allowed)}")
     return name
 
 

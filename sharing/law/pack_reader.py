@@ -21,7 +21,7 @@ from sharing.law.pack import TEMPLATES, Assessment, Bilateral, CommonRules, Pack
 from sharing.law.redact import CONTENT_FIELDS
 from sharing.law.treaties import PeriodModel, TreatyTable, country_code
 from sharing.model.decision import Condition
-from sharing.model.names import one_of
+from sharing.model.names import matching, one_of
 from sharing.model.validation import nearest
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, OffenceCode
 
@@ -31,14 +31,24 @@ class _Strict(BaseModel):
 
 
 def _own_code(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a country code, as text")  # noqa: TRY004 for pydantic
     try:
-        return pack_code(str(value))
+        return pack_code(value)
     except InputError as error:
         raise ValueError(f"{error}; or {', '.join(sorted(TEMPLATES))} for a template") from None
 
 
 _State = Annotated[str, BeforeValidator(country_code)]
 _Line = Annotated[str, Field(min_length=1)]
+_RuleId = Annotated[
+    str,
+    matching(r"[a-z0-9][a-z0-9.-]*", "must be lower-case letters, figures, dots and hyphens, such as ch.irsg-67a.1"),
+]
+_Version = Annotated[
+    str,
+    matching(r"[0-9A-Za-z][0-9A-Za-z._-]*", "must be one word of letters, figures, dots and hyphens, such as 2026.1"),
+]
 
 
 class _NeedsModel(_Strict):
@@ -53,7 +63,7 @@ class _ConditionModel(_Strict):
 
 
 class _RuleModel(_Strict):
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+    id: _RuleId
     citation: _Line
     paraphrase: _Line
     source: _Line
@@ -83,7 +93,7 @@ class _BilateralModel(_Strict):
 
 class _PackModel(_Strict):
     state: Annotated[str, BeforeValidator(_own_code)]
-    version: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$")]
+    version: _Version
     title: _Line
     disclaimer: _Line
     consolidated_at: dt.date
@@ -132,12 +142,17 @@ def parse_pack(text: str, source: str, treaties: TreatyTable, common: CommonRule
         raise document.error(
             "a template has none: which agreements bind is a matter of the State that adopts it", ("bilateral",)
         )
+    for short, agreement in model.bilateral.items():
+        if agreement.state == model.state:
+            raise document.error("an agreement is with another State", ("bilateral", short, "state"))
     bilateral = _read_bilateral(document, model.bilateral)
     instruments = [*treaties.instruments, *bilateral]
     for index, name in enumerate(model.treaty_preference):
         if name not in instruments:
             message = f"unknown instrument {name!r}{nearest(name, instruments)}"
             raise document.error(message, ("treaty_preference", index))
+        if name in model.treaty_preference[:index]:
+            raise document.error(f"{name} stands twice; keep one", ("treaty_preference", index))
     approvers = {**common.approvers, **model.approvers}
     own = _read_rules(document, model.rules, instruments, approvers)
     rules = (*common.rules, *own)
@@ -242,6 +257,8 @@ def _check_needs(
         if name not in CONTENT_FIELDS:
             message = f"a notice has no field {name!r}{nearest(name, CONTENT_FIELDS)} (rule {model.id})"
             raise document.error(message, (*path, "needs", "redact", index))
+        if name in (model.needs.redact or ())[:index]:
+            raise document.error(f"{name} stands twice; keep one (rule {model.id})", (*path, "needs", "redact", index))
 
 
 def _refuse_overlaps(document: Document, own: Sequence[Rule], rules: Sequence[Rule]) -> None:

@@ -93,8 +93,10 @@ class TreatyTable:
 
 def country_code(value: Any) -> str:
     """Return a normal country code, for pydantic."""
+    if not isinstance(value, str):
+        raise ValueError("must be a country code, as text")  # noqa: TRY004 for pydantic
     try:
-        return normalise_country(str(value))
+        return normalise_country(value)
     except InputError as error:
         raise ValueError(str(error)) from None
 

@@ -1,11 +1,12 @@
-"""Closed lists at the edge: a name becomes its enum member, or an error that suggests the nearest one."""
+"""Names at the edge: one of a closed list becomes its enum member, or an error that suggests the nearest one."""
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from sharing.model.validation import nearest
 
@@ -23,3 +24,15 @@ def one_of(kind: type[StrEnum], absent: StrEnum | None = None) -> BeforeValidato
         raise ValueError(f"must be one of {', '.join(names)}{hint}")
 
     return BeforeValidator(convert)
+
+
+def matching(pattern: str, sentence: str) -> AfterValidator:
+    """Return a validator of text that says in words what a pattern of ASCII characters wants."""
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(sentence)
+        return value
+
+    return AfterValidator(check)

@@ -24,6 +24,8 @@ _KINDS = {
     "tuple_type": "must be a list",
     "list_type": "must be a list",
     "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "date_type": "must be a day such as 2026-01-31, without quotes",
 }
 """Sentences in place of pydantic's, which speak of Python's types and this project's classes."""
 
@@ -43,7 +45,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean …?" for the nearest of the known names, or an empty string."""
     if len(name) > _LONGEST_NAME:  # no misspelling, and the search costs time in proportion
         return ""
-    found = difflib.get_close_matches(name, list(known), n=1)
+    listed = list(known)
+    # A name in the wrong case has hardly a letter in common with the right one.
+    found = [other for other in listed if other.upper() == name.upper()] or difflib.get_close_matches(name, listed, n=1)
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
@@ -92,6 +96,8 @@ def describe(finding: Mapping[str, Any], model: type[BaseModel]) -> tuple[str, s
         case "value_error":
             error = finding["ctx"]["error"]
             return getattr(error, "field", field), str(error)
+        case "string_too_short" | "too_short" if finding["ctx"]["min_length"] == 1:
+            return field, "must not be empty"
         case kind if kind in _KINDS:
             return field, _KINDS[kind]
         case _:

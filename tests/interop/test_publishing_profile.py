@@ -94,7 +94,7 @@ def test_sections_may_be_empty_and_the_empty_profile_adds_nothing() -> None:
         ("defaults:\n  form: EVIDENC", "p.yaml:2: defaults.form: must be one of"),
         ("defaults:\n  form: EVIDENC", "did you mean 'EVIDENCE'"),
         ("defaults:\n  fom: EVIDENCE", "p.yaml:2: defaults.fom: unknown field; did you mean 'form'"),
-        ("defaults:\n  form: EVIDENCE\n  form: EVIDENCE", "p.yaml:3: form: stands twice"),
+        ("defaults:\n  form: EVIDENCE\n  form: EVIDENCE", "p.yaml:3: defaults.form: stands twice"),
         ("defaults:\n  offence:\n    codes: [ILEGAL_ACCESS]", "p.yaml:3: defaults.offence.codes.0:"),
         ("defaults:\n  offence:\n    code: []", "did you mean 'codes'"),
         ("defaults:\n  findings: {serious_ofence: YES}", "did you mean 'serious_offence'"),

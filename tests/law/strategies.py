@@ -142,7 +142,8 @@ def constraints(name: str) -> st.SearchStrategy[Any]:
     if fact.kind is Kind.NUMBER:
         edge = st.sampled_from(EDGES)
         bound = st.one_of(st.builds(lambda n: {"at_least": n}, edge), st.builds(lambda n: {"below": n}, edge))
-        both = st.builds(lambda low, high: {"at_least": low, "below": high}, edge, edge)
+        pairs = st.tuples(edge, edge).map(sorted).filter(lambda pair: pair[0] < pair[1])
+        both = pairs.map(lambda pair: {"at_least": pair[0], "below": pair[1]})
         return bound | both | st.builds(lambda inner: {"not": inner}, bound)
     if fact.tristate:
         answer = st.sampled_from([True, False, "YES", [True], [False, True]])
@@ -171,7 +172,7 @@ _NEEDS: dict[Effect, st.SearchStrategy[dict[str, Any]]] = {
     ),
     Effect.REDACT: st.builds(
         lambda fields: {"redact": fields},
-        st.lists(st.sampled_from(sorted(CONTENT_FIELDS)), min_size=1, max_size=3),
+        st.lists(st.sampled_from(sorted(CONTENT_FIELDS)), min_size=1, max_size=3, unique=True),
     ),
 }
 # Permissions are common, so that something is let out.

@@ -189,7 +189,7 @@ def spoilt(old: str, new: str) -> str:
     ("old", "new", "line", "key", "says"),
     [
         ("rule: ch.1", "rule: ch.9", 16, "cases.0.rule", "the pack has no rule 'ch.9'; did you mean 'ch."),
-        ("kind: decides", "kind: decide", 17, "cases.0.kind", "match pattern"),
+        ("kind: decides", "kind: decide", 17, "cases.0.kind", "did you mean 'decides'?"),
         ("given:", "givn:", 18, "cases.0.givn", "did you mean 'given'?"),
         ("outcome: OFFER", "outcome: OFER", 19, "cases.0.expect.outcome", "did you mean 'OFFER'?"),
         ("outcome: OFFER", "outcome: OFFER, rule: [ch.1]", 19, "cases.0.expect.rule", "did you mean 'rules'?"),

@@ -142,7 +142,7 @@ def test_what_the_broken_packs_are_made_from_is_sound() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("title: t\napprovers: {}\nrules: []", "at least 1 item"),
+        ("title: t\napprovers: {}\nrules: []", "must not be empty"),
         (SHIPPED_COMMON.replace("id: common.h2", "id: common.h1"), "rule common.h1 stands twice on the same days"),
         (SHIPPED_COMMON.replace("tlp: RED", "tlp: READ"), "did you mean 'RED'?"),
     ],

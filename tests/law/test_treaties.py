@@ -359,8 +359,8 @@ def test_denmark_is_bound_by_its_own_decision_and_four_states_are_left_out(table
         ("  EU:\n", "  UE:\n", 20, "memberships", "is missing EU"),
         ("  SCHENGEN:\n", "  SHENGEN:\n", 20, "memberships", "is missing SCHENGEN"),
         # the same key twice
-        ("CH: 2012-01-01", "CH: 2012-01-01, CH: 2013-01-01", 11, "CH", "stands twice"),
-        ("  NEW:\n", "  OLD:\n", 12, "OLD", "stands twice"),
+        ("CH: 2012-01-01", "CH: 2012-01-01, CH: 2013-01-01", 11, "instruments.OLD.parties.CH", "stands twice"),
+        ("  NEW:\n", "  OLD:\n", 12, "instruments.OLD", "stands twice"),
         # values outside their list
         ("PRE_ACCEPT", "PREACCEPT", 7, "instruments.OLD.condition_model", "did you mean 'PRE_ACCEPT'?"),
         ("verified: false", "verified: no", 10, "instruments.OLD.verified", ""),
