@@ -125,11 +125,10 @@ class Cohorts:
             if cohort is None or not cohort.has_shape(value):
                 plans.append(None)
                 continue
-            evidence = cohort.derive(value) if cohort.derive is not None else ()
-            try:
-                plans.append(cohort.plans[evidence])
-            except KeyError:
-                plans.append(self._decide(cohort, evidence))
+            derive = cohort.derive
+            evidence = () if derive is None else derive(value)
+            known = cohort.plans
+            plans.append(known[evidence] if evidence in known else self._decide(cohort, evidence))
         return plans
 
     def _find(self, part: Part, now_ms: int) -> list[Cohort | None]:

@@ -56,31 +56,38 @@ class ColumnWriter:
         self._decisions_topic = DECISIONS.topic(parts.state)
         self._drafts_topic = DRAFTS.topic(parts.state)
 
-    def write(self, part: Part, plans: Sequence[Plan | None], values: Sequence[bytes | None]) -> list[Sequence[Output]]:
-        """Return the outputs for each row of a part; none for one without a plan.
+    def decisions(self, part: Part, plans: Sequence[Plan | None]) -> list[Output | None]:
+        """Return the decision on each row of a part; None for one without a plan."""
+        topic = self._decisions_topic
+        before, ends = self._frame_decisions({plan for plan in plans if plan is not None})
+        return [
+            None if plan is None else Output(topic, key, before + key + ends[plan])
+            for key, plan in zip(part.keys, plans, strict=True)
+        ]
+
+    def sendings(
+        self, part: Part, plans: Sequence[Plan | None], values: Sequence[bytes | None]
+    ) -> dict[int, list[Output]]:
+        """Return what follows the decision on each row that is not closed: notices, offers, draft.
 
         Args:
             part: Of the batch.
             plans: Of each row.
             values: The records of the whole batch, as they came.
         """
-        topic = self._decisions_topic
-        made = {plan for plan in plans if plan is not None}
-        frames = {version: self._parts.decision_frame(version, self._now_ms) for version in {p.version for p in made}}
-        around = {plan: (frames[plan.version][0], frames[plan.version][1] + plan.decision_tail) for plan in made}
-        written: list[Sequence[Output]] = []
-        opened: list[_Opened] = []
-        for row, (key, plan) in enumerate(zip(part.keys, plans, strict=True)):
-            if plan is None:
-                written.append(())
-                continue
-            before, after = around[plan]
-            written.append((Output(topic, key, before + key + after),))
-            if plan.draft_tail is not None:
-                opened.append(_Opened(row, key, plan, values[part.places[row]] or b""))
-        for item, more in zip(opened, self._sendings(part, opened), strict=True):
-            written[item.row] = (*written[item.row], *more)
-        return written
+        items = [
+            _Opened(row, part.keys[row], plan, values[part.places[row]] or b"")
+            for row, plan in enumerate(plans)
+            if plan is not None and plan.draft_tail is not None
+        ]
+        return {item.row: outputs for item, outputs in zip(items, self._sendings(part, items), strict=True)}
+
+    def _frame_decisions(self, plans: set[Plan]) -> tuple[bytes, dict[Plan, bytes]]:
+        """Return what stands before the id in every decision, and what stands after it by plan."""
+        frames = {version: self._parts.decision_frame(version, self._now_ms) for version in {p.version for p in plans}}
+        # The version comes after the id, so what comes before it is always the same.
+        before = next(iter(frames.values()))[0] if frames else b""
+        return before, {plan: frames[plan.version][1] + plan.decision_tail for plan in plans}
 
     def _sendings(self, part: Part, items: Sequence[_Opened]) -> list[list[Output]]:
         """Return notices, offers and draft of each of some items."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from typing import Any
 
 from processors.batch import Output, Record
@@ -78,6 +77,33 @@ class _Bench:
     cohorts: Cohorts
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """Outputs by the place of their record in the batch: the first of each (None: not written yet), and what follows.
+
+    Most records have one.
+    """
+
+    first: list[Output | None]
+    more: dict[int, Sequence[Output]] = field(default_factory=dict)
+
+    def put(self, place: int, outputs: Sequence[Output]) -> None:
+        self.first[place] = outputs[0]
+        if len(outputs) > 1:
+            self.more[place] = outputs[1:]
+
+    def in_order(self) -> list[Output]:
+        """Return all outputs in the order of the records."""
+        outputs: list[Output] = []
+        start = 0
+        for place in sorted(self.more):
+            outputs += (output for output in self.first[start : place + 1] if output is not None)
+            outputs += self.more[place]
+            start = place + 1
+        outputs += (output for output in self.first[start:] if output is not None)
+        return outputs
+
+
 class Gate:
     """One State's gate.
 
@@ -118,14 +144,14 @@ class Gate:
         bench = self._sit(directory, now_ms)
         batch = list(messages)
         processed = Processed()
-        written: list[Sequence[Output]] = [()] * len(batch)
+        written = _Written([None] * len(batch))
         if len(batch) >= self._columns_min:
             keys = [message.key() for message in batch]
             values = [message.value() for message in batch]
             for part in self._reader.read(values, keys, now_ms):
                 _process_part(bench, part, values, now_ms, written, processed)
         self._process_rest(bench, batch, now_ms, written, processed)
-        processed.outputs = list(chain.from_iterable(written))
+        processed.outputs = written.in_order()
         return processed
 
     def _sit(self, directory: Directory, now_ms: int) -> _Bench:
@@ -143,14 +169,13 @@ class Gate:
         bench: _Bench,
         batch: Sequence[Record],
         now_ms: int,
-        written: list[Sequence[Output]],
+        written: _Written,
         processed: Processed,
     ) -> None:
         """Process record by record what nothing is written for yet."""
         writer = Writer(bench.parts, now_ms)
-        for place, message in enumerate(batch):
-            if written[place]:
-                continue
+        for place in [place for place, first in enumerate(written.first) if first is None]:
+            message = batch[place]
             decoded = self._reader.decoder.decode_alone(message.value())
             try:
                 record = self._admit(message, decoded)
@@ -160,10 +185,10 @@ class Gate:
             except Exception as error:  # noqa: BLE001 one bad record never stops or opens the gate
                 refusal = replace(refusal_of(error), indicator_id=known_id(decoded))
                 processed.quarantined[refusal.cause] += 1
-                written[place] = [writer.quarantine(message, refusal)]
+                written.put(place, [writer.quarantine(message, refusal)])
             else:
                 processed.count(verdict)
-                written[place] = outputs
+                written.put(place, outputs)
 
     def _admit(self, message: Record, record: Decoded) -> dict[str, Any]:
         """Return the record if it may be decided on.
@@ -189,14 +214,16 @@ def _process_part(
     part: Part,
     values: Sequence[bytes | None],
     now_ms: int,
-    written: list[Sequence[Output]],
+    written: _Written,
     processed: Processed,
 ) -> None:
     """Process by columns those rows of a part that are plainly in order; nothing is written for the others."""
     plans = bench.cohorts.plan(part, now_ms)
     writer = ColumnWriter(bench.parts, now_ms)
-    for place, outputs in zip(part.places, writer.write(part, plans, values), strict=True):
-        written[place] = outputs
+    for place, decision in zip(part.places, writer.decisions(part, plans), strict=True):
+        written.first[place] = decision
+    for row, outputs in writer.sendings(part, plans, values).items():
+        written.more[part.places[row]] = outputs
     for plan, items in Counter(plans).items():
         if plan is not None:
             processed.count(plan.verdict, items)
