@@ -13,8 +13,9 @@ every record that is not plainly in order.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from processors.batch import Output, Record
@@ -111,15 +112,24 @@ class Gate:
         pack: The State's law.
         treaties: Who is bound by what.
         locate: Country of an IP address.
+        agencies: Topics that one agency alone may write to (the cluster's ACLs see to that), each with the agency:
+            what comes from such a topic is that agency's, or refused. Empty where agencies share one topic.
         columns_min: From how many records on a batch is taken by columns.
     """
 
     def __init__(
-        self, pack: Pack, treaties: TreatyTable, locate: GeoLookup = no_lookup, *, columns_min: int = ALONE_MAX
+        self,
+        pack: Pack,
+        treaties: TreatyTable,
+        locate: GeoLookup = no_lookup,
+        *,
+        agencies: Mapping[str, str] = MappingProxyType({}),
+        columns_min: int = ALONE_MAX,
     ) -> None:
         self.pack = pack
         self._treaties = treaties
         self._locate = locate
+        self._agencies = agencies
         self._columns_min = columns_min
         self._reader = IndicatorReader()
         self._bench: _Bench | None = None
@@ -148,7 +158,8 @@ class Gate:
         if len(batch) >= self._columns_min:
             keys = [message.key() for message in batch]
             values = [message.value() for message in batch]
-            for part in self._reader.read(values, keys, now_ms):
+            agencies = [self._agencies.get(message.topic()) for message in batch] if self._agencies else None
+            for part in self._reader.read(values, keys, now_ms, agencies):
                 _process_part(bench, part, values, now_ms, written, processed)
         self._process_rest(bench, batch, now_ms, written, processed)
         processed.outputs = written.in_order()
@@ -194,7 +205,7 @@ class Gate:
         """Return the record if it may be decided on.
 
         Raises:
-            InputError: It could not be decoded, is not sound, not this State's, or not under its own key.
+            InputError: It cannot be decoded, is not sound, not this State's or its agency's, or not under its own key.
         """
         if isinstance(record, DecodeError):
             raise record
@@ -203,6 +214,11 @@ class Gate:
             raise InputError(
                 f"source.state: the gate of {self.pack.state} takes only what that State's own agencies publish",
                 field="source.state",
+            )
+        if self._agencies and record["source"]["agency"] != self._agencies.get(message.topic()):
+            raise InputError(
+                f"source.agency: not the agency whose topic {message.topic()} is; each publishes to its own",
+                field="source.agency",
             )
         if message.key() != record["id"].encode():
             raise InputError("id: must be the record's key", field="id")

@@ -63,19 +63,31 @@ class IndicatorReader:
         self._shared_text = _flat_schema("Shared", {path: paths[path] for path in self._shared})
         self._own_text = _flat_schema("Own", {path: paths[path] for path in OWN})
 
-    def read(self, values: Sequence[bytes | None], keys: Sequence[bytes | None], now_ms: int) -> Iterator[Part]:
+    def read(
+        self,
+        values: Sequence[bytes | None],
+        keys: Sequence[bytes | None],
+        now_ms: int,
+        agencies: Sequence[str | None] | None = None,
+    ) -> Iterator[Part]:
         """Yield what can be read by columns; rows in no part are to be read one by one.
 
         Args:
             values: Of the records, as they came.
             keys: Of the records: an indicator stands under its own id.
             now_ms: The instant of the batch, in UTC milliseconds.
+            agencies: Whose each record has to be, where that is known from where it stands.
         """
         framed = self.decoder.framed(values)
         bodies = [value[HEADER_LENGTH:] for value in (values[place] for place in framed) if value is not None]
         for start, (columns, shared) in read_in_halves(bodies, self._split):
             places = framed[start : start + len(columns)]
-            yield _part(places, [keys[place] for place in places], columns, shared, now_ms)
+            sound = _sound(columns, [keys[place] for place in places])
+            if agencies is not None:
+                wanted = pa.array([agencies[place] for place in places], pa.string())
+                agrees = pc.equal(field_of(columns, ("source", "agency")), wanted)
+                sound = pc.and_(sound, pc.fill_null(agrees, fill_value=False))
+            yield _part(places, [keys[place] for place in places], sound, columns, shared, now_ms)
 
     def example(self, part: Part, row: int) -> dict[str, Any]:
         """Return one row as a record."""
@@ -144,17 +156,19 @@ def _between(numbers: pa.Array, least: int, most: int) -> list[pa.Array]:
 
 
 def _part(
-    places: Sequence[int], keys: Sequence[bytes | None], columns: pa.RecordBatch, shared: pa.Array, now_ms: int
+    places: Sequence[int],
+    keys: Sequence[bytes | None],
+    sound: pa.Array,
+    columns: pa.RecordBatch,
+    shared: pa.Array,
+    now_ms: int,
 ) -> Part:
     """Return what is sound of rows that were read together."""
-    sound = _sound(columns, keys)
-    if pc.all(sound).as_py():
-        alike, codes = _group(columns, shared, now_ms)
-    else:
+    if not pc.all(sound).as_py():
         chosen = sound.to_pylist()
         places, keys = list(compress(places, chosen)), list(compress(keys, chosen))
-        columns = columns.filter(sound)
-        alike, codes = _group(columns, shared.filter(sound), now_ms)
+        columns, shared = columns.filter(sound), shared.filter(sound)
+    alike, codes = _group(columns, shared, now_ms)
     return Part(places, [key for key in keys if key is not None], columns, alike, codes)
 
 

@@ -135,3 +135,16 @@ def test_alike_items_are_one_cohort() -> None:
     (part,) = IndicatorReader().read([one.data for one in batch], [one.name for one in batch], NOW_MS)
     assert len(part.codes) == 300
     assert len(part.alike) < 300
+
+
+@pytest.mark.parametrize("columns_min", [1, ALONE])
+def test_what_stands_in_an_agencys_own_topic_is_that_agencys_or_refused(columns_min: int) -> None:
+    """The cluster lets one agency alone write there: so a record cannot pretend to be another's."""
+    own = Message.topic(sent(1))
+    gate = Gate(LAW, treaties(), agencies={own: "Police"}, columns_min=columns_min)
+    other = sent(2, source={"state": "CH", "agency": "Customs", "officer": "o", "authority": "POLICE", "case": "c"})
+    processed = gate.process([sent(1), other, sent(3)], DIRECTORY, NOW_MS)
+    assert processed.outcomes.total() == 2
+    assert processed.quarantined == {"FIELD_SOURCE_AGENCY": 1}
+    elsewhere = Gate(LAW, treaties(), agencies={"national.ch.indicators.customs": "Customs"}, columns_min=columns_min)
+    assert elsewhere.process([sent(1), other], DIRECTORY, NOW_MS).quarantined == {"FIELD_SOURCE_AGENCY": 2}
