@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint bench lock wheel clean help
+.PHONY: demo test lint mutation bench bench-bulk lock wheel clean help
 
 help:  ## Show what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
 $(VENV)/run.stamp: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
@@ -31,8 +31,14 @@ lint: $(VENV)/dev.stamp  ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/dev.stamp  ## Measure on the real broker, against a floor, in one run
+mutation: $(VENV)/dev.stamp  ## Change each rule of each pack in one place, and see a case fail
+	$(BIN)/python -m tests.law.mutation
+
+bench: $(VENV)/dev.stamp  ## Measure on the real broker, against limits and peers, in one run (BENCH_ONLY=rates,latency…)
 	$(BIN)/python -m tests.bench
+
+bench-bulk: $(VENV)/dev.stamp  ## Work through ten million indicators
+	BENCH_BULK=10000000 BENCH_ONLY=bulk $(BIN)/python -m tests.bench
 
 lock: $(VENV)/dev.stamp  ## Pin the dependencies anew, with hashes
 	$(BIN)/python -m pip install --quiet uv

@@ -61,7 +61,7 @@ class NotRun(NamedTuple):
 
 
 NOT_RUN = (
-    NotRun(r"make (demo|test|lint|bench)", "installs, and runs the suite itself or what it covers", "Makefile"),
+    NotRun(r"make (demo|test|lint|mutation|bench)", "installs, and runs the suite itself or what it covers", "Makefile"),
     NotRun(r"pip install ", "changes this Python", "pyproject.toml"),
     NotRun(r"sharing demo( |$)", "runs for half a minute", "tests/test_demo.py"),
     NotRun(r"sharing broker (up|status|down)", "starts a process that goes on", "tests/broker/test_broker_cli.py"),
