@@ -34,6 +34,9 @@ lint: $(VENV)/dev.stamp  ## ruff, mypy --strict, import-linter
 mutation: $(VENV)/dev.stamp  ## Change each rule of each pack in one place, and see a case fail
 	$(BIN)/python -m tests.law.mutation
 
+fuzz: $(VENV)/dev.stamp  ## Feed spoilt input to every decoder and importer; INPUTS=1000000 SEED=1
+	$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),1000000) --seed $(or $(SEED),1)
+
 bench: $(VENV)/dev.stamp  ## Measure on the real broker, against limits and peers, in one run (BENCH_ONLY=rates,latency…)
 	$(BIN)/python -m tests.bench
 
