@@ -1,11 +1,14 @@
-"""The decision alone, in microseconds: warm and cold, for 10 and for 193 recipients."""
+"""The decision alone, warm and cold, for 10 and for 193 recipients; and how long packs take to read."""
 
 from __future__ import annotations
 
+import datetime as dt
+import time
 import timeit
 from typing import Any
 
-from sharing.law_library import find_law
+from sharing.law.filter import DisclosureFilter
+from sharing.law_library import find_law, pack_files, read_law
 from sharing.model.countries import COUNTRIES
 from sharing.model.directory import Directory, DirectoryEntry
 from sharing.model.times import to_milliseconds
@@ -34,8 +37,22 @@ def _directory(states: int) -> Directory:
     return Directory(entries, len(entries))
 
 
+def measure_packs() -> dict[str, float]:
+    """Return milliseconds in which each shipped pack is read and ready to decide, by its file's name."""
+    day = dt.date(2026, 11, 1)
+    found = {}
+    for place in pack_files():
+
+        def ready(place: Any = place) -> None:
+            law = read_law(place)
+            DisclosureFilter(law.pack, law.treaties, day, {})
+
+        found[place.name] = min(timeit.repeat(ready, number=1, repeat=5)) * 1e3
+    return found
+
+
 def measure(states: int) -> dict[str, float]:
-    """Return microseconds for one indicator: with a warm memo, and with nothing remembered."""
+    """Return microseconds for one indicator: with a warm memo, with it emptied, and as the first of a sitting."""
     law = find_law("CH")
     record: dict[str, Any] = next(
         record
@@ -45,7 +62,9 @@ def measure(states: int) -> dict[str, float]:
     directory = _directory(states)
     now_ms = to_milliseconds(directory.entries["AD"].announced_at) + 86_400_000 * 300
     sitting = Sitting.open(law.pack, law.treaties, directory, now_ms)
+    started = time.perf_counter()
     considered = len(sitting.decide(record, now_ms).recipients)
+    first = time.perf_counter() - started
     if considered < states:
         raise ValueError(f"{considered} States considered, not {states}")
     warm = min(timeit.repeat(lambda: sitting.decide(record, now_ms), number=WARM_ROUNDS, repeat=3)) / WARM_ROUNDS
@@ -56,4 +75,4 @@ def measure(states: int) -> dict[str, float]:
         sitting.law.decide(record, audience, now_ms)
 
     cold = min(timeit.repeat(decide_cold, number=COLD_ROUNDS, repeat=3)) / COLD_ROUNDS
-    return {"warm_us": warm * 1e6, "cold_us": cold * 1e6}
+    return {"warm_us": warm * 1e6, "cold_us": cold * 1e6, "first_us": first * 1e6}

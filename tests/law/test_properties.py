@@ -203,7 +203,7 @@ def test_an_unknown_state_treaty_or_authority_is_withheld(situation: Any) -> Non
 
 def test_with_authority_and_treaties_known_the_same_would_leave() -> None:
     """The property above is about something."""
-    came = set()
+    came: set[Outcome] = set()
 
     @SETTINGS
     @given(situations(tuple(COMMON_FACTS)))
