@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from importlib.resources.abc import Traversable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,9 +10,10 @@ import typer
 from sharing.cli.console import AsJson, add_row, err, make_table, out, print_json, say, say_labelled, whole
 from sharing.cli.explain import explain_file
 from sharing.cli.law_sign import sign_pack
-from sharing.errors import InputError
+from sharing.cli.lint import lint_packs
+from sharing.cli.pack_choice import Packs, choose_packs
 from sharing.law.cases import CaseResult, run_cases
-from sharing.law.pack import Pack, Rule, pack_code
+from sharing.law.pack import Pack, Rule
 from sharing.law_library import common_cases, find_pack, pack_files, read_cases, read_law
 from sharing.law_signature import is_signed, read_public_keys, read_signature
 from sharing.settings import load_settings
@@ -23,12 +21,9 @@ from sharing.settings import load_settings
 app = typer.Typer(
     name="law", help="Law packs: what they are, whether they are sound, what they do.", no_args_is_help=True
 )
+app.command("lint", short_help="Find rules that can never apply, or that others make pointless.")(lint_packs)
 app.command("explain", short_help="Say why an item goes where it goes, and why not elsewhere.")(explain_file)
 app.command("sign", short_help="Sign a pack with the key of the State's law office.")(sign_pack)
-
-Packs = Annotated[
-    Path | None, typer.Option("--packs", help="A folder of packs; else SHARING_PACKS, else those shipped.")
-]
 
 
 @app.command("list", short_help="List the packs, and how much of them was checked.")
@@ -92,7 +87,7 @@ def run_all(
     """Run the cases beside the packs, and report like a test runner."""
     folder = load_settings(packs=packs).packs
     results: list[tuple[str, CaseResult]] = []
-    for place in _choose(pack_files(folder), states):
+    for place in choose_packs(pack_files(folder), states):
         law = read_law(place)
         own = read_cases(place)
         if own is None:
@@ -122,20 +117,6 @@ def _show_rule(rule: Rule) -> None:
     say_labelled("from", f"{rule.valid.start}{until}; {checked} ({rule.source})", style="dim")
     if rule.note:
         say_labelled("note", rule.note, style="dim")
-
-
-def _choose(places: Iterable[Traversable | Path], states: list[str] | None) -> list[Traversable | Path]:
-    """Return the packs of these States, or all.
-
-    Raises:
-        InputError: One of them has none.
-    """
-    found = {place.name.removesuffix(".yaml").upper(): place for place in places}
-    wanted = list(found) if not states else list(dict.fromkeys(map(pack_code, states)))
-    missing = [state for state in wanted if state not in found]
-    if missing or not wanted:
-        raise InputError(f"there is no pack of {', '.join(missing) or 'any State'}; `sharing law list` lists them")
-    return [found[state] for state in wanted]
 
 
 def _report(results: list[tuple[str, CaseResult]], failed: list[tuple[str, CaseResult]]) -> None:
