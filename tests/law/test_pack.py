@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from sharing.documents import read_document
 from sharing.errors import InputError, PackError
+from sharing.law.cases import parse_cases
 from sharing.law.constraints import Operator
 from sharing.law.constraints import Test as Comparison
 from sharing.law.pack import Pack
@@ -129,8 +130,38 @@ def test_a_broken_pack_is_refused_with_line_key_and_reason(path: Path) -> None:
     assert wanted.key in str(error)
 
 
+BESIDE = {"cases": parse_cases, "treaties": parse_treaties}
+BROKEN_BESIDE = [
+    pytest.param(path, id=f"{path.parent.name}-{path.stem}")
+    for folder in sorted(BESIDE)
+    for path in sorted((FOLDER / folder).glob("*.yaml"))
+    if path.stem != "sound"
+]
+
+
+@pytest.mark.parametrize("path", BROKEN_BESIDE)
+def test_broken_cases_and_treaties_are_refused_with_line_key_and_reason(path: Path) -> None:
+    wanted = expected(path)
+    with pytest.raises(PackError) as caught:
+        BESIDE[path.parent.name](path.read_text(encoding="utf-8"), path.name)
+    error = caught.value
+    assert wanted.says in str(error)
+    assert (error.source, error.line, error.key) == (path.name, wanted.line, wanted.key)
+
+
+@pytest.mark.parametrize("folder", sorted(BESIDE))
+def test_what_the_broken_cases_and_treaties_are_made_from_is_sound(folder: str) -> None:
+    assert BESIDE[folder]((FOLDER / folder / "sound.yaml").read_text(encoding="utf-8"), "sound.yaml")
+
+
 def test_there_are_broken_packs() -> None:
-    assert len(BROKEN) >= 70
+    assert len(BROKEN) >= 200
+    assert len(BROKEN_BESIDE) >= 50
+
+
+def test_a_mark_of_byte_order_at_the_beginning_is_no_content() -> None:
+    """Editors on Windows put one there."""
+    assert parse("\ufeff" + SOUND).rules == parse(SOUND).rules
 
 
 def test_what_the_broken_packs_are_made_from_is_sound() -> None:
