@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import AsyncIterable, Iterator
+from functools import partial
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -14,21 +14,16 @@ from processors.directory import DirectoryFollower
 from processors.gate import Gate, Processed, conserves
 from processors.lane import Lane
 from processors.lane_config import Route
+from processors.law_watch import LawFiles, LawWatch
 from processors.worker import App, create_app
 from sharing import metrics
 from sharing.directory import DirectoryReader
 from sharing.errors import SettingsError, SharingError
 from sharing.geoip import open_lookup
-from sharing.law.pack import Pack
-from sharing.law_library import find_law
-from sharing.law_signature import read_public_keys
 from sharing.model.directory import Directory
-from sharing.model.times import utc_day
 from sharing.relevance.nexus import no_lookup
 from sharing.settings import Settings
 from sharing.topics import INDICATORS
-
-log = logging.getLogger(__name__)
 
 CHUNK_RECORDS = 1_000
 """Records that are decided before their outputs are handed on."""
@@ -56,35 +51,21 @@ def compose(settings: Settings) -> App:
     if settings.state is None or settings.bootstrap is None:
         missing = "SHARING_STATE" if settings.state is None else "SHARING_BOOTSTRAP"
         raise SettingsError(f"{missing} is not set; a gate needs its State and the brokers")
-    law = find_law(settings.state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
-    check_clock(law.pack, read_clock())
-    gate = Gate(law.pack, law.treaties, open_lookup(settings.geoip) if settings.geoip else no_lookup)
+    files = LawFiles(settings.state, settings)
+    law = files.read(read_clock())
+    locate = open_lookup(settings.geoip) if settings.geoip else no_lookup
     bootstrap = settings.bootstrap
     app = create_app(f"gate-{settings.state.lower()}", web_port=settings.web_port, web_bind=settings.web_bind)
     lane = Lane(app.channel(), _route(settings, bootstrap), read_clock)
     # Where no broker answers the lane says so, and ends the worker; the directory waits a little longer.
     directory = DirectoryFollower(lambda: DirectoryReader(bootstrap), settings.start_timeout_ms / 1000 + 15)
+    watch = LawWatch(files, law, lambda law: Gate(law.pack, law.treaties, locate), lane.fail, read_clock)
     app.add_service(directory)
+    app.add_service(watch)
     app.add_service(lane)
-    _add_gate(app, lane, directory, gate)
+    _add_gate(app, lane, directory, watch)
     _add_pages(app)
-    metrics.PACK.info({"state": law.pack.state, "version": law.pack.version, "sha256": law.pack.sha256})
-    log.info("law of %s %s, sha256 %s", law.pack.state, law.pack.version, law.pack.sha256)
     return app
-
-
-def check_clock(pack: Pack, now_ms: int) -> None:
-    """Refuse to apply a law before it was consolidated, or when none of its rules is in force.
-
-    Raises:
-        SettingsError: With both days.
-    """
-    today = utc_day(now_ms)
-    if today < pack.consolidated_at or not pack.rules_on(today):
-        raise SettingsError(
-            f"the clock says {today}, and pack {pack.state} {pack.version} was consolidated on {pack.consolidated_at}; "
-            "set the clock, or use the pack of that day"
-        )
 
 
 def _route(settings: Settings, bootstrap: str) -> Route:
@@ -103,18 +84,16 @@ def _route(settings: Settings, bootstrap: str) -> Route:
     )
 
 
-def _add_gate(app: App, lane: Lane, directory: DirectoryFollower, gate: Gate) -> None:
+def _add_gate(app: App, lane: Lane, directory: DirectoryFollower, watch: LawWatch) -> None:
     async def decide(batches: AsyncIterable[Batch]) -> None:
         async for batch in batches:
             async with lane.guard(batch):
-                began = time.perf_counter()
                 processed = Processed()
-                # Taken in the lane's thread: what is decided is on its way to the broker while the rest is decided.
-                outputs = _decide(gate, batch, await directory.snapshot(), processed)
-                if await lane.commit(batch, outputs):
-                    _observe(gate, len(batch.messages), processed, time.perf_counter() - began)
-                else:
-                    metrics.ABORTS.inc()
+                snapshot = await directory.snapshot()
+                async with watch.batch() as gate:
+                    settled = partial(_observe, gate, len(batch.messages), processed, time.perf_counter())
+                    # Taken in the lane's thread: what is decided is on its way to the broker while the rest is decided.
+                    await lane.commit(batch, _decide(gate, batch, snapshot, processed), settled)
 
     app.agent(lane.channel, name="gate")(decide)
 
@@ -135,8 +114,11 @@ def _decide(gate: Gate, batch: Batch, directory: Directory, total: Processed) ->
         yield from processed.outputs
 
 
-def _observe(gate: Gate, taken: int, processed: Processed, seconds: float) -> None:
-    """Count what was committed."""
+def _observe(gate: Gate, taken: int, processed: Processed, began: float, committed: bool) -> None:  # noqa: FBT001
+    """Count what was committed, or that it was not."""
+    if not committed:
+        metrics.ABORTS.inc()
+        return
     metrics.INTAKE.inc(taken)
     for outcome, count in processed.outcomes.items():
         metrics.INDICATORS.labels(str(outcome)).inc(count)
@@ -147,7 +129,7 @@ def _observe(gate: Gate, taken: int, processed: Processed, seconds: float) -> No
     for rule, count in gate.take_rule_errors().items():
         metrics.RULE_ERRORS.labels(rule).inc(count)
     metrics.BATCH_RECORDS.observe(taken)
-    metrics.BATCH_SECONDS.observe(seconds)
+    metrics.BATCH_SECONDS.observe(time.perf_counter() - began)
 
 
 def _add_pages(app: App) -> None:

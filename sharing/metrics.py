@@ -63,4 +63,12 @@ DIRECTORY_IGNORED = Gauge(
     "Records of the directory that were no valid entry.",
     registry=REGISTRY,
 )
+PACK_CONSOLIDATED = Gauge(
+    "sharing_pack_consolidated_timestamp_seconds",
+    "The day to which the pack that this gate applies was consolidated, as Unix time.",
+    registry=REGISTRY,
+)
+PACK_CHANGES = Counter(
+    "sharing_pack_changes", "New versions of the law that were taken up between two batches.", registry=REGISTRY
+)
 PACK = Info("sharing_pack", "The law pack that this gate applies.", registry=REGISTRY)
