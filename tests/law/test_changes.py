@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import combinations, islice, product
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from sharing.law import changes as changes_module
 from sharing.law.changes import CHANGES_MAX, Change, find_changes, shown
 from sharing.law.combine import combine
+from sharing.law.constraints import read_conjunction
 from sharing.law.facts import FACTS, FactValue, Kind, Scope
 from sharing.law.filter import DisclosureFilter
+from sharing.law.pack import Assessment
 from sharing.law.pack_reader import parse_pack
 from sharing.model.times import utc_day
+from sharing.model.vocabulary import Effect
 from tests.law.shipped import STATES, find_law, some
 from tests.law.strategies import COMMONS, DAY, NOW_MS, TREATIES, dump, searched
 from tests.law.test_explain import RECORD, SITUATIONS, law_of
@@ -127,6 +131,20 @@ def test_a_rule_that_fails_to_evaluate_changes_nothing_that_is_found() -> None:
         {"effect": "DENY", "when": {"urgency": "ORDINARY", "purpose": "DETECTION"}},
     )
     assert compare(failing, record, "US", NOW_MS) == 1  # URGENT rules the failing one out
+
+
+def test_offence_codes_tell_whether_it_is_criminal_there() -> None:
+    rules = law_of({"effect": "PERMIT", "when": {"recipient.dual_criminality": True}}).pack
+    answers = {"ILLEGAL_ACCESS": "YES", "LAUNDERING": "YES", "COPYRIGHT": "NO"}
+    assessed = replace(rules, assessments=(Assessment(frozenset({"US"}), DAY, "K", {}, answers),))
+    law = DisclosureFilter(assessed, TREATIES["small"], DAY, {"US": "POLICE"})
+    record = {**RECORD, "offence": {**RECORD["offence"], "codes": []}}
+    assert compare(law, record, "US", NOW_MS) == 1  # that it is criminal there: no rule asks for the codes
+    when = read_conjunction({"offence.codes": "LAUNDERING"}, ())
+    forbidding = replace(assessed.rules[-1], id="t.codes", effect=Effect.DENY, when=when)
+    asking = replace(assessed, rules=(*assessed.rules, forbidding))
+    law = DisclosureFilter(asking, TREATIES["small"], DAY, {"US": "POLICE"})
+    assert compare(law, record, "US", NOW_MS) == 1  # ILLEGAL_ACCESS: criminal there, and not forbidden
 
 
 def test_many_missing_facts_are_searched_to_the_end() -> None:
