@@ -225,6 +225,31 @@ def contradicts(rule: Rule, part: Any) -> bool:
 
 
 @pytest.mark.parametrize(("state", "name"), FILES)
+def test_every_deciding_case_says_by_which_rules(state: str, name: str) -> None:
+    """And for each rule there is one that it makes, or leaves undecided where it lists every answer."""
+    deciding = [result for result, _ in results(state, name) if result.case.kind == "decides"]
+    assert [result.case.name for result in deciding if result.case.expect.rules is None] == []
+    made = {result.case.rule for result in deciding if result.case.rule in {r.id for r in result.decision.rules}}
+    assert [rule.id for rule in own_rules(state, name) if rule.id not in made and not lists_every_answer(rule)] == []
+
+
+@pytest.mark.parametrize(("state", "name"), FILES)
+def test_every_fact_of_a_rule_is_left_out_once(state: str, name: str) -> None:
+    """And the rule is undecided then, for want of that fact."""
+    left_out: dict[str, set[str]] = defaultdict(set)
+    for result, found in results(state, name):
+        for finding in found:
+            if finding.rule.id == result.case.rule:
+                left_out[finding.rule.id] |= set(finding.missing)
+    lacking = {
+        rule.id: sorted(facts)
+        for rule in own_rules(state, name)
+        if (facts := set(rule.when.names()) - NEVER_MISSING - left_out[rule.id])
+    }
+    assert lacking == {}
+
+
+@pytest.mark.parametrize(("state", "name"), FILES)
 def test_every_rule_is_seen_to_begin_on_its_first_day(state: str, name: str) -> None:
     """On the first day it speaks, on the day before it does not; likewise on its last day and the day after."""
     seen = defaultdict(set)
