@@ -1,155 +1,105 @@
-"""How fast records pass through: a bare transactional loop, and the same through a Faust agent on a lane.
+"""How fast the gate's own outputs could be written if nobody had to make them: the ceiling of everything on Kafka.
 
-    python -m tests.bench.pass_through BOOTSTRAP
+    python -m tests.bench.pass_through bare|lane BOOTSTRAP SOURCE PREFIX
 
-The loop is the floor of everything that stands on librdkafka: same properties, same outputs, nothing in between.
+Reads what a gate has written before, and for each indicator that comes writes just that, byte for byte, to topics
+whose names begin with a prefix. `bare` is a plain transactional loop with the gate's own client properties; `lane` is
+a Faust agent on a lane.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import random
+import gc
 import sys
 import time
-import uuid
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from collections.abc import AsyncIterable
+from typing import Any, NoReturn, cast
 
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import TopicPartition
 
-from processors.lane import Lane, Output, Route
-from processors.lane_config import consumer_properties, producer_properties
-from processors.worker import create_app
-from sharing.broker import admin
+from processors.batch import Batch, Output, Record
+from processors.lane import Lane
+from processors.lane_config import Route, consumer_properties, producer_properties
+from processors.worker import create_app, run_worker
 from sharing.kafka.clients import make_consumer, make_producer
+from tests.bench.names import output_topics
+from tests.bench.outputs import read_outputs
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterable
+BATCH_RECORDS = 10_000
 
-    from processors.batch import Batch, Record
-
-PARTITIONS = 4
-VALUE_BYTES = 300
+Prepared = dict[bytes | None, list[Output]]
 
 
-class Rate(NamedTuple):
-    """What was measured, from the first batch read to the last one committed."""
-
-    records: int
-    seconds: float
-
-    @property
-    def per_second(self) -> float:
-        """Records a second."""
-        return self.records / self.seconds
-
-
-def load(bootstrap: str, records: int) -> str:
-    """Make a topic with so many records of 300 bytes, half of which compresses away; return its name."""
-    topic = f"bench-{uuid.uuid4().hex[:8]}"
-    admin.create_topics(bootstrap, [topic], PARTITIONS, {})
-    producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 20})
-    chance = random.Random(7)
-    words = [chance.randbytes(8) for _ in range(2_000)]
-    for number in range(records):
-        value = b"".join(chance.choices(words, k=VALUE_BYTES // 16)) + chance.randbytes(VALUE_BYTES // 2)
-        while True:
-            try:
-                producer.produce(topic, value[:VALUE_BYTES], b"%016d" % number)
-                break
-            except BufferError:
-                producer.poll(0.1)
-    producer.flush()
-    return topic
+def prepare(bootstrap: str, prefix: str) -> Prepared:
+    """Return what a gate has written for each key, addressed to the topics with the prefix."""
+    prepared: Prepared = {}
+    for message in read_outputs(bootstrap, output_topics()):
+        output = Output(f"{prefix}{message.topic()}", message.key(), message.value())
+        prepared.setdefault(output.key, []).append(output)
+    gc.collect()
+    gc.freeze()
+    return prepared
 
 
-def pass_bare(bootstrap: str, topic: str, records: int, batch_records: int) -> Rate:
-    """Pass through in a plain loop."""
-    route, target = _prepare(bootstrap, topic, batch_records)
-    producer = make_producer(producer_properties(route, _ignore, _ignore))
+def route(bootstrap: str, source: str, prefix: str) -> Route:
+    """Return the route of a copy."""
+    group = f"{prefix}copy"
+    return Route(
+        bootstrap=bootstrap,
+        topics=[source],
+        group=group,
+        instance=f"{group}.0",
+        transactional_id=f"{group}.0",
+        batch_records_max=BATCH_RECORDS,
+    )
+
+
+def copy_bare(way: Route, prepared: Prepared) -> NoReturn:
+    """Copy in a plain loop, a transaction for each batch, until the process is ended."""
+    producer = make_producer(producer_properties(way, _ignore, _ignore))
     producer.init_transactions()
-    consumer = make_consumer(consumer_properties(route, _ignore))
-    consumer.subscribe([topic])
-    done, began = 0, 0.0
-    while done < records:
-        messages = consumer.consume(batch_records, 0.1)
+    consumer = make_consumer(consumer_properties(way, _ignore))
+    consumer.subscribe(list(way.topics))
+    produce = producer.produce
+    while True:
+        messages = consumer.consume(way.batch_records_max, 0.1)
         if not messages:
             continue
-        began = began or time.perf_counter()
         producer.begin_transaction()
         offsets: dict[tuple[Any, Any], int] = {}
         for message in cast("list[Record]", messages):
-            producer.produce(target, message.value(), message.key())
+            for topic, key, value, _ in prepared[message.key()]:
+                produce(topic, value, key)
             offsets[message.topic(), message.partition()] = message.offset() + 1
         positions = [TopicPartition(name, partition, offset) for (name, partition), offset in offsets.items()]
         producer.send_offsets_to_transaction(positions, consumer.consumer_group_metadata())
         producer.commit_transaction()
-        done += len(messages)
-    seconds = time.perf_counter() - began
-    consumer.close()
-    return Rate(done, seconds)
 
 
-def pass_lane(bootstrap: str, topic: str, records: int, batch_records: int) -> Rate:
-    """Pass through a Faust agent on a lane."""
-    return asyncio.run(_pass_lane(bootstrap, topic, records, batch_records))
-
-
-async def _pass_lane(bootstrap: str, topic: str, records: int, batch_records: int) -> Rate:
-    route, target = _prepare(bootstrap, topic, batch_records)
-    app = create_app(route.group)
-    lane = Lane(app.channel(), route, lambda: time.time_ns() // 1_000_000)
+def copy_lane(way: Route, prepared: Prepared) -> NoReturn:
+    """Copy by a Faust agent on a lane until the process is ended."""
+    app = create_app(way.group)
+    lane = Lane(app.channel(), way, lambda: time.time_ns() // 1_000_000)
     app.add_service(lane)
-    finished: asyncio.Future[Rate] = asyncio.get_running_loop().create_future()
 
     async def copy(batches: AsyncIterable[Batch]) -> None:
-        done, began = 0, 0.0
         async for batch in batches:
-            began = began or time.perf_counter()
             async with lane.guard(batch):
-                # Made while those before them are being sent, as the loop above does.
-                outputs = (Output(target, message.key(), message.value()) for message in batch.messages)
-                done += len(batch.messages) * await lane.commit(batch, outputs)
-            if done >= records and not finished.done():
-                finished.set_result(Rate(done, time.perf_counter() - began))
+                outputs = (output for message in batch.messages for output in prepared[message.key()])
+                await lane.commit(batch, outputs)
 
     app.agent(lane.channel, name="copy")(copy)
-    await app.start()
-    try:
-        return await finished
-    finally:
-        await app.stop()
-
-
-def _prepare(bootstrap: str, topic: str, batch_records: int) -> tuple[Route, str]:
-    mark = uuid.uuid4().hex[:8]
-    admin.create_topics(bootstrap, [f"out-{mark}"], PARTITIONS, {})
-    route = Route(
-        bootstrap=bootstrap,
-        topics=[topic],
-        group=f"bench-{mark}",
-        instance="0",
-        transactional_id=f"bench-{mark}",
-        batch_records_max=batch_records,
-    )
-    return route, f"out-{mark}"
+    run_worker(app, "WARNING")
 
 
 def _ignore(*_: object) -> None: ...
 
 
 def main() -> None:
-    """Measure both in turn, a few times, and print the ratio of the medians."""
-    logging.basicConfig(level=logging.WARNING)
-    bootstrap, records = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 400_000
-    topic = load(bootstrap, records)
-    for batch_records in (1_000, 5_000, 10_000):
-        rates = [
-            (pass_bare(bootstrap, topic, records, batch_records), pass_lane(bootstrap, topic, records, batch_records))
-            for _ in range(3)
-        ]
-        bare, lane = (sorted(rate.per_second for rate in kind)[1] for kind in zip(*rates, strict=True))
-        sys.stdout.write(f"{batch_records:6,} a batch: bare {bare:9,.0f}/s  lane {lane:9,.0f}/s  {lane / bare:.2f}\n")
+    """Copy in the way that the command line says."""
+    way, bootstrap, source, prefix = sys.argv[1:]
+    prepared = prepare(bootstrap, prefix)
+    {"bare": copy_bare, "lane": copy_lane}[way](route(bootstrap, source, prefix), prepared)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,73 @@
+"""The gate's job as a quixstreams application, exactly once. Runs in an environment of its own (`quix.py`).
+
+python -m tests.bench.peers.quix_job BOOTSTRAP SOURCE PREFIX
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from typing import Any
+
+# In the environment in which this runs, and in no other.
+from quixstreams import Application  # type: ignore[import-not-found,unused-ignore]
+from quixstreams.models import Serializer  # type: ignore[import-not-found,unused-ignore]
+
+from processors.batch import Output
+from tests.bench.names import output_topics
+from tests.bench.peers.step import Given, Step
+
+_GC_THRESHOLDS = (200_000, 50, 100)  # as the gate's worker sets them
+
+
+class OutputSerializer(Serializer):  # type: ignore[misc,unused-ignore] # its base is not known here
+    """Takes the bytes out of an output."""
+
+    def __call__(self, value: Output, ctx: Any) -> bytes | None:
+        del ctx
+        return value.value
+
+
+def run(bootstrap: str, source: str, prefix: str) -> None:
+    """Work until the process is ended."""
+    app = Application(
+        broker_address=bootstrap,
+        consumer_group=f"{prefix}gate",
+        auto_offset_reset="earliest",
+        processing_guarantee="exactly-once",
+        commit_every=10_000,
+        commit_interval=0.5,
+        auto_create_topics=False,
+        loglevel="WARNING",
+        consumer_extra_config={"fetch.wait.max.ms": 10, "fetch.queue.backoff.ms": 5},
+        producer_extra_config={
+            "linger.ms": 5,
+            "batch.size": 1_000_000,
+            "batch.num.messages": 20_000,
+            "compression.type": "lz4",
+            "queue.buffering.max.messages": 200_000,
+            "retry.backoff.ms": 2,
+            "retry.backoff.max.ms": 20,
+            "partitioner": "murmur2_random",
+        },
+    )
+    step = Step(bootstrap)
+    value = OutputSerializer()
+    targets = {name: app.topic(f"{prefix}{name}", value_serializer=value) for name in output_topics()}
+
+    def decide(value: bytes, key: bytes, timestamp: int, headers: Any) -> list[Output]:
+        del timestamp, headers
+        return step.outputs(Given((source, 0, 0), key, value))
+
+    frame = app.dataframe(app.topic(source, value_deserializer="bytes"))
+    frame = frame.apply(decide, expand=True, metadata=True)
+    frame = frame.to_topic(lambda output, *_: targets[output.topic], key=lambda output: output.key)
+    del frame
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    app.run()
+
+
+if __name__ == "__main__":
+    run(*sys.argv[1:])
