@@ -312,6 +312,12 @@ class Message:
     def offset(self) -> int:
         return self._offset
 
+    def headers(self) -> list[tuple[str, bytes | None]] | None:
+        return None
+
+    def timestamp(self) -> tuple[int, int]:
+        return (1, NOW_MS)
+
 
 def item(number: int, state: str) -> dict[str, Any]:
     """An indicator of a State."""
