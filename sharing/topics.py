@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 DAY_MS = 24 * 60 * 60 * 1000
 FOREVER = -1
@@ -22,6 +23,19 @@ class Scope(StrEnum):
     DIRECTORY = "directory"
 
 
+class Role(StrEnum):
+    """As what somebody connects (`sharing.access`)."""
+
+    AGENCY = "agency"
+    GATE = "gate"
+    CONSOLE = "console"
+    PARTNER = "partner"
+    OPERATOR = "operator"
+
+
+EVERYONE = frozenset(Role)
+
+
 @dataclass(frozen=True, slots=True)
 class TopicKind:
     """One line of the table.
@@ -30,11 +44,14 @@ class TopicKind:
         name: Last part of the topic's name.
         schema: Name of the Avro schema of its records.
         key: What a record's key is.
-        writer: Who writes.
-        reader: Who reads.
+        writer: Who writes, in words.
+        reader: Who reads, in words.
+        writers: The roles that may write: of the State itself, for exchange topics of the others.
+        readers: The roles that may read.
         compacted: Whether only the last record of a key is kept.
         retention_ms: How long records are kept; FOREVER for minutes.
         single: Whether it has one partition whatever the rest has.
+        by_agency: Whether each agency has one of its own, where agencies are listed.
     """
 
     name: str
@@ -43,13 +60,18 @@ class TopicKind:
     key: str
     writer: str
     reader: str
+    writers: frozenset[Role]
+    readers: frozenset[Role]
     retention_ms: int
     compacted: bool = False
     single: bool = False
+    by_agency: bool = False
 
-    def topic(self, state: str = "") -> str:
-        """Return the topic's name for a State: `national.ch.indicators`."""
-        return f"exchange.{self.name}" if self.scope is Scope.DIRECTORY else f"{self.scope}.{state.lower()}.{self.name}"
+    def topic(self, state: str = "", agency: str = "") -> str:
+        """Return the topic's name for a State, or one of its agencies: `national.ch.indicators.fedpol`."""
+        if self.scope is Scope.DIRECTORY:
+            return f"exchange.{self.name}"
+        return ".".join((self.scope, state.lower(), self.name, *([agency] if agency else [])))
 
     def config(self) -> dict[str, str]:
         """Return the topic's configuration as Kafka names it."""
@@ -59,18 +81,36 @@ class TopicKind:
         }
 
 
-INDICATORS = TopicKind("indicators", Scope.NATIONAL, "indicator", "indicator id", "agencies", "gate", 30 * DAY_MS)
-DECISIONS = TopicKind("decisions", Scope.NATIONAL, "decision", "indicator id", "gate", "supervisors, auditors", FOREVER)
-DRAFTS = TopicKind("drafts", Scope.NATIONAL, "draft", "indicator id", "gate", "conversation", 365 * DAY_MS)
-QUARANTINE = TopicKind(
-    "quarantine", Scope.NATIONAL, "quarantine", "quarantine id", "gate", "publisher, operator", 365 * DAY_MS
+_GATE = frozenset({Role.GATE})
+_OFFICERS = frozenset({Role.CONSOLE})
+_RECEIVERS = frozenset({Role.PARTNER, Role.CONSOLE})
+
+INDICATORS = TopicKind(
+    "indicators", Scope.NATIONAL, "indicator", "indicator id", "agencies", "gate", frozenset({Role.AGENCY}), _GATE,
+    30 * DAY_MS, by_agency=True,
+)  # fmt: skip
+DECISIONS = TopicKind(
+    "decisions", Scope.NATIONAL, "decision", "indicator id", "gate", "supervisors, auditors", _GATE, _OFFICERS, FOREVER
 )
-OFFERS = TopicKind("offers", Scope.EXCHANGE, "offer", "indicator id", "other States", "the State", 365 * DAY_MS)
-NOTICES = TopicKind("notices", Scope.EXCHANGE, "notice", "indicator id", "other States", "the State", 365 * DAY_MS)
-URGENT = TopicKind("urgent", Scope.EXCHANGE, "notice", "indicator id", "other States", "the State", 365 * DAY_MS)
+DRAFTS = TopicKind(
+    "drafts", Scope.NATIONAL, "draft", "indicator id", "gate", "conversation", _GATE, _GATE, 365 * DAY_MS
+)
+# It holds records as they came. Until they are sealed, the State's officers read it, and no operator.
+QUARANTINE = TopicKind(
+    "quarantine", Scope.NATIONAL, "quarantine", "quarantine id", "gate", "officers", _GATE, _OFFICERS, 365 * DAY_MS
+)
+OFFERS = TopicKind(
+    "offers", Scope.EXCHANGE, "offer", "indicator id", "other States", "the State", _GATE, _RECEIVERS, 365 * DAY_MS
+)
+NOTICES = TopicKind(
+    "notices", Scope.EXCHANGE, "notice", "indicator id", "other States", "the State", _GATE, _RECEIVERS, 365 * DAY_MS
+)
+URGENT = TopicKind(
+    "urgent", Scope.EXCHANGE, "notice", "indicator id", "other States", "the State", _GATE, _RECEIVERS, 365 * DAY_MS
+)
 DIRECTORY = TopicKind(
-    "directory", Scope.DIRECTORY, "directory_entry", "State code", "each State, for itself", "everyone", FOREVER,
-    compacted=True, single=True,
+    "directory", Scope.DIRECTORY, "directory_entry", "State code", "each State, for itself", "everyone",
+    frozenset({Role.CONSOLE}), EVERYONE, FOREVER, compacted=True, single=True,
 )  # fmt: skip
 
 TABLE = (INDICATORS, DECISIONS, DRAFTS, QUARANTINE, OFFERS, NOTICES, URGENT, DIRECTORY)
@@ -86,17 +126,22 @@ class Topic:
     partitions: int
 
 
-def topics_for(states: Iterable[str], partitions: int) -> Mapping[str, Topic]:
+def topics_for(
+    states: Iterable[str], partitions: int, agencies: Mapping[str, Iterable[str]] = MappingProxyType({})
+) -> Mapping[str, Topic]:
     """Return every topic that a cluster with these States has, by name.
 
     Args:
         states: Country codes.
         partitions: Partitions of each topic but the directory. All that a gate joins have the same number.
+        agencies: By State, those that have a topic of their own.
     """
     found = {}
     codes = sorted(set(states))
     for kind in TABLE:
         for state in codes if kind.scope is not Scope.DIRECTORY else [""]:
-            name = kind.topic(state)
-            found[name] = Topic(name, kind, state, 1 if kind.single else partitions)
+            own = sorted(agencies.get(state, ())) if kind.by_agency else []
+            for agency in own or [""]:
+                name = kind.topic(state, agency)
+                found[name] = Topic(name, kind, state, 1 if kind.single else partitions)
     return found

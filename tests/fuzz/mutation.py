@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import copy
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +23,10 @@ _ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 2**31, 2**63, -(2**63) - 1, 1e308, "", " ", "\x00", "\x1b[31m", "NO", "1", "\ud800",
     "9999-12-31T23:59:59-23:59", "0000-00-00", [], {}, [[]], [None], {"": None}, "a" * 3_000, "é" * 300, "|", "a|b|c",
 )  # fmt: skip
+
+
+def _odd(draw: random.Random) -> Any:
+    return copy.deepcopy(draw.choice(_ODD))  # else what is put in twice would be spoilt twice
 
 
 def spoil_bytes(draw: random.Random, seeds: Sequence[bytes]) -> bytes:
@@ -51,24 +55,24 @@ def spoil_bytes(draw: random.Random, seeds: Sequence[bytes]) -> bytes:
 
 def spoil_tree(draw: random.Random, tree: Any) -> Any:
     """Return a copy of a tree with some of its parts replaced, removed, renamed, doubled or put elsewhere."""
-    copy = json.loads(json.dumps(tree))
+    whole = copy.deepcopy(tree)
     for _ in range(draw.randint(1, 3)):
-        holders = list(_holders(copy))
+        holders = list(_holders(whole))
         if not holders:
-            return draw.choice(_ODD)
+            return _odd(draw)
         holder = draw.choice(holders)
         if isinstance(holder, dict):
-            _spoil_mapping(draw, holder, copy)
+            _spoil_mapping(draw, holder, whole)
         else:
             _spoil_list(draw, holder)
-    return copy
+    return whole
 
 
 def _spoil_mapping(draw: random.Random, holder: dict[str, Any], whole: Any) -> None:
     key = draw.choice(list(holder)) if holder else "x"
     match draw.randrange(5):
         case 0:
-            holder[key] = draw.choice(_ODD)
+            holder[key] = _odd(draw)
         case 1:
             holder.pop(key, None)
         case 2:
@@ -76,18 +80,18 @@ def _spoil_mapping(draw: random.Random, holder: dict[str, Any], whole: Any) -> N
         case 3:
             holder[key] = [holder.get(key)]
         case _:
-            holder[key] = json.loads(json.dumps(draw.choice(list(_holders(whole)))))
+            holder[key] = copy.deepcopy(draw.choice(list(_holders(whole))))
 
 
 def _spoil_list(draw: random.Random, holder: list[Any]) -> None:
     at = draw.randint(0, len(holder))
     match draw.randrange(3):
         case 0:
-            holder.insert(at, draw.choice(_ODD))
+            holder.insert(at, _odd(draw))
         case 1:
             del holder[at : at + 1]
         case _:
-            holder[at:at] = json.loads(json.dumps(holder[at : at + 1]))
+            holder[at:at] = copy.deepcopy(holder[at : at + 1])
 
 
 def _holders(tree: Any) -> Any:
