@@ -12,6 +12,7 @@ from sharing.cli.explain import explain_file
 from sharing.cli.law_sign import sign_pack
 from sharing.cli.lint import lint_packs
 from sharing.cli.pack_choice import Packs, choose_packs
+from sharing.cli.rehearse import rehearse
 from sharing.law.cases import CaseResult, run_cases
 from sharing.law.pack import Pack, Rule
 from sharing.law_library import common_cases, find_pack, pack_files, read_cases, read_law
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command("lint", short_help="Find rules that can never apply, or that others make pointless.")(lint_packs)
 app.command("explain", short_help="Say why an item goes where it goes, and why not elsewhere.")(explain_file)
 app.command("sign", short_help="Sign a pack with the key of the State's law office.")(sign_pack)
+app.command("rehearse", short_help="Show what an amendment would change.")(rehearse)
 
 
 @app.command("list", short_help="List the packs, and how much of them was checked.")
