@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from processors.ledger import View
+
 
 class Record(Protocol):
     """A record as it was read: the part of `confluent_kafka.Message` that a gate may use.
@@ -42,9 +44,11 @@ class Batch:
         now_ms: The instant that stands for the whole batch: UTC, in milliseconds since 1970.
         offsets: The next offset to read, for each (topic, partition).
         member: Under which membership of the group it was read; opaque.
+        view: The ledger as this batch finds it, and the place for its changes; None on a lane without a ledger.
     """
 
     messages: Sequence[Record]
     now_ms: int
     offsets: Mapping[tuple[str, int], int]
     member: Any = None
+    view: View | None = None

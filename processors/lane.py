@@ -11,9 +11,12 @@
 
 What is atomic, what is repeated and what ends the process stands in `processors.transactor`. Here is added:
 
-**One batch at a time.** A batch is read when the one before it is settled; it holds what had come by then, so
-batches grow with the backlog and are never waited for. librdkafka's blocking calls run in one thread, the agent
-in the event loop.
+**Never waited for.** A batch holds what had come by then, so batches grow with the backlog. `commit` returns when the
+outputs are taken; the agent gets the next batch while this one is being committed, and hears through `settled` how it
+ended. A batch that is not read keeps the consumer's queue full, and a full queue stops fetching: the broker waits.
+
+**Threads.** The agent is in the event loop. Reading, taking the outputs and `settled` happen in the lane's one thread,
+so outputs that are made on the way, and what `settled` counts of them, need no lock.
 
 **Fail closed.** Whatever is raised under `guard` is a defect or an infrastructure's failure: nothing of the batch
 is committed, and the process ends. A record that cannot be processed is the agent's to quarantine, as an output.
@@ -42,7 +45,7 @@ from mode import Service
 
 from processors.batch import Batch, Output
 from processors.lane_config import Route
-from processors.transactor import Transactor
+from processors.transactor import Transactor, ignore
 from sharing.errors import InfrastructureError, SharingError
 
 if TYPE_CHECKING:
@@ -85,30 +88,28 @@ class Lane(Service):
         self._transactor = Transactor(route, clock)
         self._thread = _Thread(f"lane {route.group}")
         self._at_hand: Batch | None = None
-        self._settled = asyncio.Event()
-        self._settled.set()
+        self._taken = asyncio.Event()
+        self._taken.set()
         super().__init__(**options)
 
-    async def commit(self, batch: Batch, outputs: Iterable[Output]) -> bool:
-        """Write the outputs and the offsets of the batch in one transaction.
+    async def commit(self, batch: Batch, outputs: Iterable[Output], settled: Callable[[bool], None] = ignore) -> None:
+        """Write the outputs of the batch, its changes to the ledger and its offsets in one transaction.
 
         Args:
             batch: The one at hand.
-            outputs: Taken in the lane's thread.
-
-        Returns:
-            Whether all is committed. If not, nothing is, and the records come again in later batches.
+            outputs: Taken in the lane's thread, while the batch before is being committed.
+            settled: Called once in the lane's thread, in the order of the batches: with True when all is committed;
+                with False when nothing is, and the records come again in later batches. Not when the process ends.
 
         Raises:
-            InfrastructureError: The process must end; `guard` sees to it.
+            InfrastructureError: The process must end; `guard` sees to it. The batch before may be what failed.
             AgentError: It is not the batch at hand; likewise.
         """
         if batch is not self._at_hand:
             raise AgentError("a batch is committed once, by the agent that it was given to")
         self._at_hand = None
-        committed = await self._thread.run(self._transactor.commit, batch, outputs)
-        self._settled.set()
-        return committed
+        await self._thread.run(self._transactor.commit, batch, outputs, settled)
+        self._taken.set()
 
     @asynccontextmanager
     async def guard(self, batch: Batch) -> AsyncIterator[None]:
@@ -133,10 +134,10 @@ class Lane(Service):
         self.channel.app.flow_control.resume()
 
     async def on_stop(self) -> None:
-        """Let the batch at hand be settled, then leave the group."""
+        """Let the batches that are out be settled, then leave the group."""
         self._transactor.stop()
         if not self.crashed:
-            await _within(self._settled.wait(), self.route.transaction_timeout_s, "a batch is not committed")
+            await _within(self._settle(), self.route.transaction_timeout_s, "a batch is not committed")
         await _within(self._thread.run(self._transactor.close), CLOSE_S, "the group is not left")
         self._thread.end()
 
@@ -151,13 +152,22 @@ class Lane(Service):
                 batch = await self._thread.run(self._transactor.read)
                 if batch is not None and not self.should_stop:
                     self._at_hand = batch
-                    self._settled.clear()
+                    self._taken.clear()
                     await self.channel.put(cast("Any", batch))  # no Faust event: it has nothing to acknowledge
-                    await self._settled.wait()
+                    await self._taken.wait()
         except SharingError as error:
             failure = error
+        except Exception as error:  # noqa: BLE001 raised by `settled`; it is as bad as under `guard`
+            failure = AgentError(_describe(error))
         if failure is not None and not self.should_stop:
             await self.fail(failure)
+
+    async def _settle(self) -> None:
+        await self._taken.wait()
+        try:
+            await self._thread.run(self._transactor.settle)
+        except SharingError as error:
+            log.warning("the last batch is not committed, and done again at the next start: %s", error)
 
     @Service.timer(1.0)
     async def _watch(self) -> None:
@@ -199,9 +209,10 @@ async def _within(work: Any, limit_s: float, otherwise: str) -> None:
         log.warning("%s within %g s; what was not committed is done again at the next start", otherwise, limit_s)
 
 
-def _describe(error: Exception, batch: Batch) -> str:
+def _describe(error: Exception, batch: Batch | None = None) -> str:
     """Return what is known about an unexpected error without its text, which may hold content."""
     frames = traceback.extract_tb(error.__traceback__)[1:]
     way = " > ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames)
-    spans = ", ".join(f"{topic}[{partition}] before {offset}" for (topic, partition), offset in batch.offsets.items())
-    return f"a batch failed with {type(error).__name__} at {way}; nothing of it is committed ({spans})"
+    offsets = batch.offsets.items() if batch else ()
+    spans = ", ".join(f"{topic}[{partition}] before {offset}" for (topic, partition), offset in offsets)
+    return f"a batch failed with {type(error).__name__} at {way}; nothing of it is committed ({spans or 'settled'})"

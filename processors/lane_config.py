@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sharing.kafka.clients import client_properties
@@ -24,6 +25,8 @@ class Route:
         instance: `group.instance.id` (KIP-345): one for each worker and the same after its restart, so that it
             takes its partitions back at once. Two live processes must not share it.
         transactional_id: `transactional.id`: likewise, and unique in the cluster.
+        ledger: Compacted topic of the lane's state, with as many partitions as `topics` have; None for no state.
+        ledger_folder: Where copies of the ledger are kept in RocksDB, for one worker; None keeps them in memory.
         client: Further properties of librdkafka for both clients, such as those of TLS.
         batch_records_max: Records in a batch.
         batch_bytes_max: Bytes of values after which a batch takes no more; passed by what the last `CHUNK`
@@ -38,6 +41,8 @@ class Route:
     group: str
     instance: str
     transactional_id: str
+    ledger: str | None = None
+    ledger_folder: Path | None = None
     client: Mapping[str, Any] = field(default_factory=dict)
     batch_records_max: int = 10_000
     batch_bytes_max: int = 16 * 1024 * 1024
@@ -66,7 +71,8 @@ def producer_properties(
             "queue.buffering.max.messages": 200_000,
             "queue.buffering.max.kbytes": 131_072,
             "topic.metadata.propagation.max.ms": 5_000,  # then a missing topic is called so
-            "delivery.report.only.error": True,
+            # The reports of a ledger's records say where they stand.
+            "delivery.report.only.error": route.ledger is None,
             "on_delivery": on_delivery,
             "error_cb": on_error,
             **route.client,
@@ -82,6 +88,8 @@ def consumer_properties(route: Route, on_error: Callable[[KafkaError], None]) ->
             "group.id": route.group,
             "group.instance.id": route.instance,
             "session.timeout.ms": route.session_timeout_s * 1_000,
+            # Reading a large ledger back takes its time, and nothing is polled meanwhile.
+            "max.poll.interval.ms": 1_800_000 if route.ledger else 300_000,
             "partition.assignment.strategy": "range",  # the same partitions of every topic to one worker
             "enable.auto.offset.store": False,
             "fetch.wait.max.ms": 10,
@@ -89,6 +97,24 @@ def consumer_properties(route: Route, on_error: Callable[[KafkaError], None]) ->
             "fetch.queue.backoff.ms": 5,
             "queued.max.messages.kbytes": max(1, route.batch_bytes_max // 1024),
             "error_cb": on_error,
+            **route.client,
+        },
+    )
+
+
+def restore_properties(route: Route) -> dict[str, Any]:
+    """Return the properties of the consumer that reads the ledger's topic back."""
+    return client_properties(
+        route.bootstrap,
+        {
+            "group.id": route.group,  # never joined, nor committed to: it is there because librdkafka wants one
+            "enable.partition.eof": True,
+            # Where a copy was to be read on, nothing is left: to begin elsewhere would make a false one.
+            "auto.offset.reset": "error",
+            "fetch.wait.max.ms": 10,
+            "fetch.queue.backoff.ms": 5,
+            "queued.max.messages.kbytes": 65_536,
+            "check.crcs": True,
             **route.client,
         },
     )

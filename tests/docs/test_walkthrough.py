@@ -87,7 +87,7 @@ def test_every_station_is_quoted() -> None:
     quoted = {block.excerpt_of for block in excerpts()}
     stations = [
         "sharing/publisher.py", "sharing/wire.py", "sharing/topics.py", "processors/composition.py",
-        "processors/transactor.py", "processors/gate.py", "sharing/sitting.py", "sharing/relevance/audience.py",
+        "processors/outbox.py", "processors/gate.py", "sharing/sitting.py", "sharing/relevance/audience.py",
         "sharing/law/filter.py", "sharing/law/combine.py", "processors/writer.py", "sharing/subscriber.py",
     ]  # fmt: skip
     assert quoted >= set(stations)

@@ -1,5 +1,7 @@
 """A worker for the tests: copies each record to another topic. A program of its own, and a module for `faust -A`.
 
+With a ledger it writes the record's number among those of its key instead of the value.
+
 Its one argument, or the environment's COPY_WORKER, is a JSON object: the fields of a Route, `out`, and how it
 should fail.
 """
@@ -10,11 +12,12 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from processors.lane import Lane, Output, Route
 from processors.worker import create_app, run_worker
-from tests.processors.lane_support import SECRET
+from tests.processors.lane_support import SECRET, count
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
@@ -25,6 +28,8 @@ options = json.loads(sys.argv[1] if __name__ == "__main__" else os.environ["COPY
 out = options.pop("out")
 fail = options.pop("fail", "")
 pause_s = options.pop("pause_s", 0.0)
+if "ledger_folder" in options:
+    options["ledger_folder"] = Path(options["ledger_folder"])
 app = create_app("copy", web_port=options.pop("web_port", None))
 lane = Lane(app.channel(), Route(**options), lambda: time.time_ns() // 1_000_000)
 app.add_service(lane)
@@ -37,7 +42,8 @@ def copy(batch: Batch) -> Iterator[Output]:
             time.sleep(0.2)  # the first outputs are with the broker by now
             raise KeyError(SECRET)
         place = f"{message.partition()}:{message.offset()}".encode()
-        yield Output(out, message.key(), message.value(), [("place", place)])
+        value = message.value() if batch.view is None else count(batch.view, message)
+        yield Output(out, message.key(), value, [("place", place)])
     time.sleep(pause_s)
 
 

@@ -1,7 +1,8 @@
-"""What the tests of the lane share: topics with records, a worker as a process, and what it left behind."""
+"""What the tests of the lane share: topics with records, workers here and as processes, and what they left behind."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -10,17 +11,23 @@ import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from processors.lane import Lane, Output
 from processors.lane_config import Route
+from processors.worker import create_app
+from sharing.broker import admin
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 
+    from processors.batch import Batch, Record
+    from processors.ledger import View
     from sharing.broker import Broker
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +44,8 @@ class Course:
     broker: Broker
     mark: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     sent: int = 0
+    keys: int | None = None  # how many there are, and the workers count them in a ledger; None: as many as records
+    lasting: bool = False  # whether their ledgers outlive them
 
     def __post_init__(self) -> None:
         self.broker.create_topics([self.source, self.target], partitions=PARTITIONS)
@@ -53,6 +62,15 @@ class Course:
     def group(self) -> str:
         return f"group-{self.mark}"
 
+    @property
+    def ledger(self) -> str:
+        return f"ledger-{self.mark}"
+
+    def add_ledger(self) -> None:
+        """Make the topic of the workers' state; without a reserve of time, so that its records are compacted at all."""
+        config = {"cleanup.policy": "compact", "segment.bytes": "1048576"}
+        admin.create_topics(self.broker.bootstrap, [self.ledger], PARTITIONS, config)
+
     def route(self, worker: str = "0", **options: Any) -> Route:
         names = {"group": self.group, "instance": worker, "transactional_id": f"{self.group}-{worker}"}
         return Route(**{"bootstrap": self.broker.bootstrap, "topics": [self.source], **names, **options})
@@ -61,12 +79,18 @@ class Course:
         """Send records, keyed by their number; wait until they are there."""
         producer = Producer({"bootstrap.servers": self.broker.bootstrap, "partitioner": "murmur2_random"})
         for number in range(self.sent, self.sent + count):
-            producer.produce(self.source, value(number), b"%d" % number)
+            key = number if self.keys is None else number % self.keys
+            producer.produce(self.source, value(number), b"%d" % key)
         assert producer.flush(LIMIT_S) == 0
         self.sent += count
 
     def copies(self) -> list[tuple[int, bytes, bytes]]:
         """Return (partition, key, place) of all committed outputs, in the order of each partition."""
+        found = self.committed_records(self.target)
+        return [(number, key, dict(headers)["place"]) for number, key, _, headers in found]
+
+    def committed_records(self, topic: str) -> list[tuple[int, bytes, bytes | None, Any]]:
+        """Return (partition, key, value, headers) of all that is committed, in the order of each partition."""
         consumer = Consumer(
             {
                 "bootstrap.servers": self.broker.bootstrap,
@@ -77,16 +101,15 @@ class Course:
                 "enable.partition.eof": True,
             }
         )
-        consumer.assign([TopicPartition(self.target, partition, 0) for partition in range(PARTITIONS)])
+        consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
         found, ends, deadline = [], set[int](), time.monotonic() + LIMIT_S
         while len(ends) < PARTITIONS:
-            assert time.monotonic() < deadline, "the outputs cannot be read to their end"
+            assert time.monotonic() < deadline, f"{topic} cannot be read to its end"
             for message in consumer.consume(1_000, 0.2):
                 partition, error = message.partition(), message.error()
                 assert partition is not None
                 if error is None:
-                    headers: Any = message.headers()
-                    found.append((partition, message.key() or b"", dict(headers)["place"]))
+                    found.append((partition, message.key() or b"", message.value(), message.headers()))
                 elif error.code() == KafkaError._PARTITION_EOF:
                     ends.add(partition)
         consumer.close()
@@ -122,6 +145,20 @@ class Course:
             assert [int(source) for source, _ in places] == [partition] * len(places)
             assert [int(offset) for _, offset in places] == sorted(int(offset) for _, offset in places)
 
+    def check_counts(self) -> None:
+        """Each key was counted without a gap and without a repetition, and the ledger says how far."""
+        assert self.keys is not None
+        copies = self.copies()
+        assert len(copies) == len({place for _, _, place in copies}) == self.sent
+        counted: dict[bytes, list[int]] = {}
+        for _, key, value, _ in self.committed_records(self.target):
+            counted.setdefault(key, []).append(int(value or b"0"))
+        assert sum(map(len, counted.values())) == self.sent
+        for counts in counted.values():
+            assert counts == list(range(1, len(counts) + 1))
+        kept = {key: int(value or b"0") for _, key, value, _ in self.committed_records(self.ledger)}
+        assert kept == {key: len(counts) for key, counts in counted.items()}
+
 
 class Worker:
     """A copying worker as a process of its own."""
@@ -129,6 +166,8 @@ class Worker:
     def __init__(self, course: Course, log: Path, worker: str = "0", *, cli: bool = False, **options: Any) -> None:
         names = {"group": course.group, "instance": worker, "transactional_id": f"{course.group}-{worker}"}
         route = {"bootstrap": course.broker.bootstrap, "topics": [course.source], "out": course.target, **names}
+        if course.keys is not None:
+            route["ledger"] = course.ledger
         arguments = json.dumps({**route, **options})
         program = [sys.executable, "-m", COPY_WORKER, arguments]
         if cli:
@@ -179,3 +218,84 @@ def wait_until(done: Callable[[], bool], what: str, limit_s: float = LIMIT_S) ->
     while not done():
         assert time.monotonic() < deadline, f"it does not come to it: {what}"
         time.sleep(0.05)
+
+
+def count(view: View, message: Record) -> bytes:
+    """Return how many records of its key there are with this one."""
+    key = message.key() or b""
+    value = b"%d" % (int(view.get(message.partition(), key) or b"0") + 1)
+    view.put(message.partition(), key, value)
+    return value
+
+
+def counting(course: Course) -> Callable[[Batch], list[Output]]:
+    def handle(batch: Batch) -> list[Output]:
+        assert batch.view is not None
+        return [
+            Output(
+                course.target,
+                message.key(),
+                count(batch.view, message),
+                [("place", f"{message.partition()}:{message.offset()}")],
+            )
+            for message in batch.messages
+        ]
+
+    return handle
+
+
+def run(
+    route: Route,
+    handle: Callable[[Batch], Iterable[Output]],
+    records: int,
+    clock: Callable[[], int] = lambda: 0,
+) -> BaseException | None:
+    """Run a lane in this process until so many records are committed, or it fails; return its failure."""
+    return asyncio.run(_run(route, handle, records, clock))
+
+
+async def _run(
+    route: Route, handle: Callable[[Batch], Iterable[Output]], records: int, clock: Callable[[], int]
+) -> BaseException | None:
+    app = create_app("test")
+    lane = Lane(app.channel(), route, clock)
+    app.add_service(lane)
+    all_done = asyncio.Event()
+
+    async def serve(batches: AsyncIterable[Batch]) -> None:
+        done = 0
+        loop = asyncio.get_running_loop()
+
+        def count(taken: int, committed: bool) -> None:
+            nonlocal done
+            done += taken * committed
+            if done >= records:
+                loop.call_soon_threadsafe(all_done.set)
+
+        async for batch in batches:
+            async with lane.guard(batch):
+                await lane.commit(batch, handle(batch), partial(count, len(batch.messages)))
+
+    app.agent(lane.channel, name="serve")(serve)
+    await app.start()
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            await lane.wait_first(all_done.wait())
+        return lane.crash_reason
+    finally:
+        await app.stop()
+
+
+def copying(course: Course) -> Callable[[Batch], list[Output]]:
+    def copy(batch: Batch) -> list[Output]:
+        return [
+            Output(
+                course.target,
+                message.key(),
+                message.value(),
+                [("place", f"{message.partition()}:{message.offset()}")],
+            )
+            for message in batch.messages
+        ]
+
+    return copy

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from processors import lane as lane_module
 from processors import transactor as transactor_module
 from processors.lane import AgentError, Lane, Output
 from processors.lane_config import consumer_properties, producer_properties
+from processors.outbox import Outbox
 from processors.worker import create_app
 from sharing.broker.kafka import KafkaBroker
 from sharing.broker.process import free_port
 from sharing.errors import InfrastructureError
-from tests.processors.lane_support import SECRET, Course, wait_until, working
+from tests.processors.lane_support import SECRET, Course, copying, run, wait_until, working
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterable, Iterable, Iterator
     from pathlib import Path
 
     from processors.batch import Batch
-    from processors.lane_config import Route
     from sharing.broker import Broker
     from sharing.broker.embedded import EmbeddedBroker
 
@@ -49,57 +50,6 @@ def hasty_kafka(tmp_path_factory: pytest.TempPathFactory, kafka: KafkaBroker) ->
     properties = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "100"}
     with KafkaBroker(tmp_path_factory.mktemp("hasty"), properties=properties) as broker:
         yield broker
-
-
-def run(
-    route: Route,
-    handle: Callable[[Batch], Iterable[Output]],
-    records: int,
-    clock: Callable[[], int] = lambda: 0,
-) -> BaseException | None:
-    """Run a lane in this process until so many records are committed, or it fails; return its failure."""
-    return asyncio.run(_run(route, handle, records, clock))
-
-
-async def _run(
-    route: Route, handle: Callable[[Batch], Iterable[Output]], records: int, clock: Callable[[], int]
-) -> BaseException | None:
-    app = create_app("test")
-    lane = Lane(app.channel(), route, clock)
-    app.add_service(lane)
-    all_done = asyncio.Event()
-
-    async def serve(batches: AsyncIterable[Batch]) -> None:
-        done = 0
-        async for batch in batches:
-            async with lane.guard(batch):
-                done += len(batch.messages) * await lane.commit(batch, handle(batch))
-            if done >= records:
-                all_done.set()
-
-    app.agent(lane.channel, name="serve")(serve)
-    await app.start()
-    try:
-        async with asyncio.timeout(LIMIT_S):
-            await lane.wait_first(all_done.wait())
-        return lane.crash_reason
-    finally:
-        await app.stop()
-
-
-def copying(course: Course) -> Callable[[Batch], list[Output]]:
-    def copy(batch: Batch) -> list[Output]:
-        return [
-            Output(
-                course.target,
-                message.key(),
-                message.value(),
-                [("place", f"{message.partition()}:{message.offset()}")],
-            )
-            for message in batch.messages
-        ]
-
-    return copy
 
 
 def finish(course: Course) -> None:
@@ -219,7 +169,7 @@ def test_sigkill_loses_and_doubles_nothing(kafka_course: Course, tmp_path: Path)
     course.send(20_000)
     done = 0
     for kill in range(6):
-        with working(course, tmp_path / "log", batch_records_max=200, pause_s=0.005 * kill) as worker:
+        with working(course, tmp_path / "log", batch_records_max=200, pause_s=0.02 + 0.005 * kill) as worker:
             wait_until(lambda done=done: course.committed() > done, "the next commit")  # type: ignore[misc]  # mypy does not see the default
             worker.end(signal.SIGKILL)
         done = course.settle()
@@ -354,7 +304,9 @@ def test_no_broker_at_the_start_is_said_and_ends_the_process(tmp_path: Path) -> 
 def test_a_call_that_never_returns_ends_the_process(monkeypatch: pytest.MonkeyPatch, embedded: EmbeddedBroker) -> None:
     monkeypatch.setattr(lane_module, "STUCK_S", 0.1)
     monkeypatch.setattr(lane_module, "CLOSE_S", 0.1)
-    monkeypatch.setattr(transactor_module.Transactor, "_open", lambda self: self._insist(lambda _: time.sleep(5)))
+    monkeypatch.setattr(
+        transactor_module.Transactor, "_open", lambda self: self._patience.insist(lambda _: time.sleep(5))
+    )
     course = Course(embedded)
     reason = run(course.route(), copying(course), 1)
     assert isinstance(reason, InfrastructureError)
@@ -373,7 +325,7 @@ def test_a_batch_is_committed_once(embedded: EmbeddedBroker) -> None:
         async def serve(batches: AsyncIterable[Batch]) -> None:
             async for batch in batches:
                 async with lane.guard(batch):
-                    assert await lane.commit(batch, copying(course)(batch))
+                    await lane.commit(batch, copying(course)(batch))
                     await lane.commit(batch, copying(course)(batch))
 
         app.agent(lane.channel, name="serve")(serve)
@@ -434,8 +386,152 @@ def test_what_was_read_before_partitions_are_given_up_is_dropped(assigned: bool,
         return ["c"]
 
     transactor._consumer = Stub([["a"], ["b"], give_up])  # type: ignore[assignment]  # one method is enough
-    assert transactor._drain() == []
+    messages: list[Any] = []
+    transactor._drain(messages, 0)
+    assert messages == []
     assert bool(reopened) is assigned
+
+
+class Held:
+    """A transactor with twelve records before it, of which five fill a batch; its commits wait until they may."""
+
+    def __init__(self, embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.course = Course(embedded)
+        self.course.send(12)
+        self.may = threading.Event()
+        self.settled: list[tuple[str, bool]] = []
+        self.failure: KafkaException | None = None
+        self.transactor = transactor_module.Transactor(self.course.route(batch_records_max=5), lambda: 0)
+        finish = Outbox.finish
+
+        def finish_later(outbox: Outbox, batch: Batch) -> None:
+            assert self.may.wait(LIMIT_S)
+            if self.failure is not None:
+                raise self.failure
+            finish(outbox, batch)
+
+        monkeypatch.setattr(Outbox, "finish", finish_later)
+        self.transactor.open()
+
+    def read(self) -> Batch:
+        deadline = time.monotonic() + LIMIT_S
+        while (batch := self.transactor.read()) is None:
+            assert time.monotonic() < deadline, "nothing comes"
+        return batch
+
+    def commit(self, name: str, batch: Batch, outputs: Iterable[Output]) -> None:
+        self.transactor.commit(batch, outputs, lambda committed: self.settled.append((name, committed)))
+
+
+@pytest.fixture
+def held(embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    held = Held(embedded, monkeypatch)
+    yield held
+    held.may.set()
+    held.transactor.close()
+
+
+def test_the_next_batch_is_computed_while_one_commits_and_written_after_it(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = held.read()
+    held.commit("first", first, copying(held.course)(first))
+    second = held.read()
+    write = Outbox.write
+    settled_when_written: list[list[tuple[str, bool]]] = []
+
+    def see(outbox: Outbox, outputs: Iterable[Output], view: Any) -> None:
+        settled_when_written.append(list(held.settled))
+        write(outbox, outputs, view)
+
+    def compute() -> Iterator[Output]:
+        yield from copying(held.course)(second)
+        held.may.set()  # only when all is computed the first may be committed
+
+    monkeypatch.setattr(Outbox, "write", see)
+    held.commit("second", second, compute())
+    assert settled_when_written == [[("first", True)]]
+    assert held.transactor.settle()
+    assert held.settled == [("first", True), ("second", True)]
+    assert len(held.course.copies()) == len(first.messages) + len(second.messages)
+
+
+def test_the_next_batch_is_discarded_with_an_aborted_one(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = held.read()
+    held.commit("first", first, copying(held.course)(first))
+    second = held.read()
+    held.failure = KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE))
+    held.may.set()
+    anew: list[bool] = []
+    monkeypatch.setattr(held.transactor, "_reopen", lambda: anew.append(True))  # what it does is tested above
+    monkeypatch.setattr(Outbox, "write", lambda *_: pytest.fail("the second batch is written"))
+    held.commit("second", second, copying(held.course)(second))
+    assert held.settled == [("first", False), ("second", False)]
+    assert anew == [True]
+
+
+def test_a_batch_that_is_not_full_waits_until_the_one_before_is_committed(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        held.may.set()
+        held.commit(name, held.read(), [])
+    held.transactor.settle()
+    held.may.clear()
+    held.course.send(5)
+    settle = held.transactor.settle
+
+    def release() -> bool:
+        held.may.set()
+        return settle()
+
+    third = held.read()
+    held.commit("third", third, [])
+    monkeypatch.setattr(held.transactor, "settle", release)
+    held.read()  # what is left does not fill a batch
+    assert held.settled[-1] == ("third", True)
+
+
+def test_partitions_are_given_up_when_nothing_is_being_committed(held: Held) -> None:
+    held.commit("first", held.read(), [])
+    revoke = threading.Thread(target=held.transactor._on_revoke, args=(None, []))
+    revoke.start()
+    revoke.join(0.1)
+    assert revoke.is_alive()
+    held.may.set()
+    revoke.join(LIMIT_S)
+    assert not revoke.is_alive()
+    assert held.transactor.settle()
+
+
+def test_what_raises_when_it_hears_of_a_commit_ends_the_process(embedded: EmbeddedBroker) -> None:
+    course = Course(embedded)
+    course.send(1)
+
+    def hear(_: bool) -> None:
+        raise KeyError(SECRET)
+
+    async def main() -> BaseException | None:
+        app = create_app("deaf")
+        lane = Lane(app.channel(), course.route(), lambda: 0)
+        app.add_service(lane)
+
+        async def serve(batches: AsyncIterable[Batch]) -> None:
+            async for batch in batches:
+                async with lane.guard(batch):
+                    await lane.commit(batch, [], hear)
+
+        app.agent(lane.channel, name="serve")(serve)
+        await app.start()
+        async with asyncio.timeout(LIMIT_S):
+            await lane.wait()
+        await app.stop()
+        return lane.crash_reason
+
+    reason = asyncio.run(main())
+    assert isinstance(reason, AgentError)
+    assert "KeyError" in str(reason)
+    assert SECRET not in str(reason)
 
 
 def test_the_clients_have_the_properties_that_measuring_found(embedded: EmbeddedBroker) -> None:
