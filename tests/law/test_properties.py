@@ -20,7 +20,7 @@ from sharing.law.redact import CONTENT_FIELDS, build_content
 from sharing.model.audience import Audience
 from sharing.model.decision import RecipientDecision
 from sharing.model.vocabulary import Effect, Outcome
-from tests.law.oracle import Oracle
+from tests.law.oracle import Oracle, read
 from tests.law.strategies import (
     AUDIENCES,
     AUTHORITIES,
@@ -30,6 +30,7 @@ from tests.law.strategies import (
     DAY,
     DAYS,
     NOW_MS,
+    SHIPPED_COMMON,
     TREATIES,
     TREATY_TEXTS,
     conjunctions,
@@ -82,7 +83,13 @@ NEEDS: dict[Effect, dict[str, Any]] = {
 
 def with_rule(pack: dict[str, Any], effect: Effect, when: dict[str, Any]) -> dict[str, Any]:
     """Return a pack with one rule more, which is in force."""
-    rule = {**pack["rules"][0], "id": "zz.more", "valid": {"from": DAYS[0]}, "effect": str(effect), "when": when}
+    rule = {
+        **pack["rules"][0],
+        "id": f"zz.more-{len(pack['rules'])}",
+        "valid": {"from": DAYS[0]},
+        "effect": str(effect),
+        "when": when,
+    }
     return {**pack, "rules": [*pack["rules"], {**rule, "needs": NEEDS.get(effect, {})}]}
 
 
@@ -194,7 +201,8 @@ def permissive(pack: dict[str, Any]) -> dict[str, Any]:
 def test_an_unknown_state_treaty_or_authority_is_withheld(situation: Any) -> None:
     """Whatever the pack permits. SO stands in no treaty list; the directory says nothing of those left out."""
     _, pack, authorities, pairs = situation
-    law = Both(permissive(pack), authorities, common="shipped")
+    shipped = next(rule for rule in read(SHIPPED_COMMON)["rules"] if rule["id"] == "common.authority-known")
+    law = Both(with_rule(permissive(pack), Effect(shipped["effect"]), shipped["when"]), authorities)
     for record, audience in pairs:
         for state, decision in law.decide(record, audience).items():
             if known(authorities).get(state) is None or TREATIES["small"].bound(state, DAY) is None:
