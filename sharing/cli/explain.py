@@ -17,6 +17,7 @@ from rich.text import Text
 
 from sharing.cli.console import AsJson, out, print_json, printable, say, say_labelled
 from sharing.cli.forecast import read_directory
+from sharing.cli.reach import show_reach
 from sharing.errors import InputError
 from sharing.geoip import open_lookup
 from sharing.ids import content_id
@@ -52,6 +53,9 @@ def explain_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, one indicator a line.")],
     state: Annotated[str, typer.Option("--state", help="The providing State, such as CH.")],
     to: Annotated[str | None, typer.Option("--to", help="One receiving State, considered or not.")] = None,
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="Which States could receive it, on which terms, relevance apart.")
+    ] = False,
     at: Annotated[
         str | None,
         typer.Option("--at", help="The instant, RFC 3339 with a zone; the present minute when not given."),
@@ -84,10 +88,15 @@ def explain_file(
     )
     # To the minute: whoever runs it again, to compare, gets the same bytes.
     now_ms = int(time.time()) // 60 * 60_000 if at is None else read_instant(at)
+    if everyone and to is not None:
+        raise InputError("--everyone asks of all States; leave --to out")
     only = None if to is None else normalise_country(to)
     locate = no_lookup if settings.geoip is None else open_lookup(settings.geoip)
     items = read_items(file, law.pack.state)
     sitting = Sitting.open(law.pack, law.treaties, read_directory(directory, None), now_ms, locate)
+    if everyone:
+        show_reach(items, sitting, now_ms, as_json=as_json)
+        return
     for explained in explain_items(items, sitting, now_ms, only):
         if as_json:
             decision = json.loads(explained.decision.to_json())

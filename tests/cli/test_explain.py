@@ -157,3 +157,15 @@ def test_ids_are_whole_in_a_terminal(call: Call, monkeypatch: pytest.MonkeyPatch
     assert max(map(len, done.out.splitlines())) <= int(width)
     for rule in document["why"][0]["undecided"]:
         assert f"[{rule['id']}]" in done.out
+
+
+def test_everyone_is_told_in_groups(call: Call) -> None:
+    file = lay("i.jsonl", ITEM)
+    (document,) = call("law", "explain", file, "--state", "CH", "--everyone", *AT, "--json").lines
+    assert sum(len(group["states"]) for group in document["groups"]) > 150
+    assert "NL" in document["groups"][0]["states"]
+    text = call("law", "explain", file, "--state", "CH", "--everyone", *AT).out
+    assert "DISCLOSE" in text
+    assert "taken out nothing" in text
+    assert ITEM["value"].replace("[.]", ".") not in text
+    assert call("law", "explain", file, "--state", "CH", "--everyone", "--to", "DE").code == 2
