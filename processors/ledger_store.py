@@ -8,11 +8,12 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from rocksdict import DBCompressionType, Options, Rdict, WriteBatch
+from rocksdict import DbClosedError, DBCompressionType, Options, Rdict, WriteBatch
 
 from processors.ledger import Identity, Standing, Store
 from sharing.errors import InfrastructureError
@@ -98,9 +99,12 @@ class RocksStore:
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield all entries."""
         try:
-            for key, value in cast("Iterator[tuple[bytes, bytes]]", self._database.items()):
-                if key[:1] == _ENTRY:
-                    yield key[1:], value
+            cursor = self._database.iter()
+            cursor.seek(_ENTRY)
+            while cursor.valid() and (key := cast("bytes", cursor.key()))[:1] == _ENTRY:
+                yield key[1:], cast("bytes", cursor.value())
+                cursor.next()
+            cursor.status()  # raises; at a damaged block a cursor just ends, and so does `Rdict.items`
         except Exception as error:  # noqa: BLE001
             raise self._condemn(error) from None
 
@@ -122,13 +126,17 @@ class RocksStore:
 
     def close(self) -> None:
         """Write out what is in its buffers."""
-        self._database.close()
+        with suppress(DbClosedError):  # it failed, and is deleted
+            self._database.close()
 
     def _read_mark(self) -> Standing | None:
         mark = self._database.get(_MARK)
         if mark is None:
-            if next(iter(self._database.keys()), None) is not None:
+            cursor = self._database.iter()
+            cursor.seek_to_first()
+            if cursor.valid():
                 raise ValueError("entries without a mark")
+            cursor.status()
             return None
         said = json.loads(mark)
         if said.pop("form") != FORM or said.pop("identity") != asdict(self._identity):
@@ -140,7 +148,7 @@ class RocksStore:
 
     def _condemn(self, error: Exception) -> InfrastructureError:
         """Delete what cannot be read or written, so that the next start reads it anew."""
-        self._database.close()
+        self.close()
         shutil.rmtree(self._folder, ignore_errors=True)
         return InfrastructureError(
             f"the local copy of ledger {self._identity.topic}[{self._identity.partition}] in {self._folder} failed "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from pathlib import Path
 
@@ -81,6 +82,21 @@ def test_a_torn_copy_tells_no_lie(log: FakeLog, folder: Path, name: str, harm: s
     if not starts(log, folder):  # noticed when it was read; the next start finds it deleted
         assert visit(log, folder) == len(ENTRIES) + 1
     assert visit(log, folder) == 0
+
+
+def test_damage_that_is_noticed_late_ends_the_process_and_the_copy(log: FakeLog, folder: Path) -> None:
+    """A table of many blocks, of which one is read only when its entries are asked for."""
+    noise = random.Random(7)
+    log.write(0, [(b"large %d" % number, noise.randbytes(2_000)) for number in range(200)])
+    visit(log, folder)
+    visit(log, folder)
+    table = max((folder / "ledger" / "0").glob("*.sst"), key=lambda path: path.stat().st_size)
+    content = bytearray(table.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    table.write_bytes(content)
+    with pytest.raises(InfrastructureError, match="is deleted; start again"):
+        visit(log, folder)
+    assert visit(log, folder) == len(ENTRIES) + 200
 
 
 def test_a_copy_of_another_topic_is_not_used(log: FakeLog, folder: Path) -> None:
