@@ -17,7 +17,8 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPa
 
 from processors.kafka_errors import is_passing
 from processors.lane_config import Route, restore_properties
-from processors.ledger import Identity
+from processors.ledger import Identity, Ledger
+from processors.ledger_store import MemoryStores, RocksStores
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import explain, make_admin, make_consumer
 
@@ -45,6 +46,21 @@ _PASSING = frozenset(
     }
 )
 T = TypeVar("T")
+
+
+def open_ledger(
+    route: Route,
+    ask_offsets: Callable[[list[TopicPartition], float], object],
+    late: Callable[[], bool],
+    clock: Callable[[], int],
+) -> Ledger:
+    """Return the ledger of a lane, with nothing restored yet; the arguments are those of what it is made of.
+
+    Raises:
+        InfrastructureError: Its folder cannot be used.
+    """
+    folder = route.ledger_folder
+    return Ledger(KafkaChangelog(route, ask_offsets, late), RocksStores(folder) if folder else MemoryStores(), clock)
 
 
 class KafkaChangelog:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from processors.ledger import View
 
 
+def ignore(_: bool) -> None:  # noqa: FBT001 the one thing there is to say
+    """Do nothing about how a batch was settled."""
+
+
 class Flight:
     """One transaction, from its last output to its end.
 

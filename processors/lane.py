@@ -44,8 +44,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from mode import Service
 
 from processors.batch import Batch, Output
+from processors.flight import ignore
 from processors.lane_config import Route
-from processors.transactor import Transactor, ignore
+from processors.transactor import Transactor
 from sharing.errors import InfrastructureError, SharingError
 
 if TYPE_CHECKING:

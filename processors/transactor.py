@@ -41,12 +41,10 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaException, TopicPartition
 
 from processors.batch import Batch, Output
-from processors.changelog import KafkaChangelog
-from processors.flight import Flight
+from processors.changelog import open_ledger
+from processors.flight import Flight, ignore
 from processors.kafka_errors import Witness, is_fatal, is_fenced_producer, is_hopeless
 from processors.lane_config import Route, consumer_properties
-from processors.ledger import Ledger
-from processors.ledger_store import MemoryStores, RocksStores
 from processors.outbox import Outbox
 from processors.patience import Patience
 from sharing.kafka.clients import explain, make_consumer
@@ -56,6 +54,8 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Consumer, KafkaError
 
+    from processors.ledger import Ledger
+
 __all__ = ["Batch", "Output", "Route", "Transactor"]
 
 log = logging.getLogger(__name__)
@@ -63,10 +63,6 @@ log = logging.getLogger(__name__)
 ABORTS_MAX = 5
 POLL_S = 0.1  # how long a read waits for a first record
 CHUNK = 1_000  # records between two looks at the size of a batch
-
-
-def ignore(_: bool) -> None:  # noqa: FBT001 the one thing there is to say
-    """Do nothing about how a batch was settled."""
 
 
 class Transactor:
@@ -81,7 +77,7 @@ class Transactor:
         self._witness = Witness(route)
         self._patience = Patience()
         self._clients = ExitStack()
-        self._ledger = self._make_ledger() if route.ledger else None
+        self._ledger = open_ledger(route, self._ask_offsets, self._is_stopping, clock) if route.ledger else None
         self._member: Any = None
         self._revoked = self._assigned = False  # during the current call of `consume`
         self._fresh: set[int] = set()  # assigned partitions of which the ledger is not restored yet
@@ -204,13 +200,11 @@ class Transactor:
         if self._ledger is not None:
             self._ledger.revoke()
 
-    def _make_ledger(self) -> Ledger:
-        folder = self._route.ledger_folder
-        changelog = KafkaChangelog(self._route, self._ask_offsets, lambda: self._patience.stopping)
-        return Ledger(changelog, RocksStores(folder) if folder else MemoryStores(), self._clock)
-
     def _ask_offsets(self, partitions: list[TopicPartition], limit_s: float) -> None:
         self._consumer.committed(partitions, limit_s)
+
+    def _is_stopping(self) -> bool:
+        return self._patience.stopping
 
     def _restore(self, ledger: Ledger) -> bool:
         """Read back what the ledger says of partitions that are new here; False when that is not to be waited for."""
