@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sharing.broker import KafkaUnavailableError
-from tests.bench import bulk, cedar, decision, growth, latency
+from tests.bench import bulk, cedar, decision, growth, latency, restart
 from tests.bench.engines import Bench, Job
 from tests.bench.figures import Figures, say
 from tests.bench.names import GATE_GROUP, SOURCE
@@ -205,6 +205,16 @@ def measure_latency(stage: Stage, plan: Plan, figures: Figures) -> None:
         say(f"  latency at {rate:>5}/s in ms              {text}   ({found['notices']} notices)")
 
 
+def measure_restart(stage: Stage, plan: Plan, figures: Figures) -> None:
+    """From the start of a worker to its first commit, with a million entries in its ledger."""
+    del plan
+    found = restart.measure(stage.bootstrap)
+    figures["restart_s"] = found["restart_s"]
+    figures["restart"] = found
+    for name, seconds in found.items():
+        say(f"  {name:34} {seconds:10.2f} s")
+
+
 def measure_growth(stage: Stage, plan: Plan, figures: Figures) -> None:
     """What more States, interests, partitions and workers cost."""
     found = growth.measure_directory(DISCLOSED_SHARE)
@@ -235,6 +245,7 @@ SECTIONS: Mapping[str, Callable[[Stage, Plan, Figures], None]] = {
     "shares": measure_shares,
     "rates": measure_rates,
     "latency": measure_latency,
+    "restart": measure_restart,
     "growth": measure_growth,
     "bulk": measure_bulk,
 }

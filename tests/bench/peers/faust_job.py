@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import tempfile
 from typing import Any
 
 import faust
@@ -22,6 +23,7 @@ def make_app(bootstrap: str, source: str, prefix: str) -> faust.App:
         f"{prefix}gate",
         broker=f"kafka://{bootstrap}",
         store="memory://",
+        datadir=tempfile.mkdtemp(prefix="faust-"),
         key_serializer="raw",
         value_serializer="raw",
         consumer_auto_offset_reset="earliest",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import tempfile
 from typing import Any
 
 # In the environment in which this runs, and in no other.
@@ -38,6 +39,7 @@ def run(bootstrap: str, source: str, prefix: str) -> None:
         commit_every=10_000,
         commit_interval=0.5,
         auto_create_topics=False,
+        state_dir=tempfile.mkdtemp(prefix="quix-"),
         loglevel="WARNING",
         consumer_extra_config={"fetch.wait.max.ms": 10, "fetch.queue.backoff.ms": 5},
         producer_extra_config={
