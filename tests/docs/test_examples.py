@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 WIDTH = 120
 PATIENCE_S = 60.0
-STATES = ("CH", "DE", "NL")
+STATES = ("CH", "DE", "NL", "XA")
 NEEDS_BROKER = re.compile(r"Publisher\(|Subscriber\(|sharing (publish|subscribe|directory|gate) ")
 BOOTSTRAP, WEB_PORT = "127.0.0.1:9092", "6066"
 """As the pages write them; what stands for them here is put in their place."""
