@@ -43,12 +43,14 @@ class Figures(dict[str, Any]):
             name: version(name) for name in _PACKAGES
         }
         figures["command"] = command
-        figures.setdefault("measured_at", {})
+        for name in ("measured_at", "commands"):
+            figures.setdefault(name, {})
         say(", ".join([figures["machine"], *(f"{name} {text}" for name, text in figures["versions"].items())]))
         return figures
 
     def begin(self, section: str) -> None:
-        """Note when a section was measured."""
+        """Note when and by which command a section was measured."""
+        self["commands"][section] = self["command"]
         self["measured_at"][section] = datetime.now(UTC).isoformat(timespec="seconds")
         say(f"\n{section}")
 

@@ -48,7 +48,8 @@ def make_table(figures: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines of the tables."""
     versions = ", ".join(f"{name} {version}" for name, version in figures["versions"].items())
     yield f"Machine: {figures['machine']}, shared with the broker. Versions: {versions}."
-    yield f"Command: `{figures['command']}`. Measured {max(figures['measured_at'].values())}."
+    commands = ", ".join(f"`{command}`" for command in dict.fromkeys(figures["commands"].values()))
+    yield f"Measured until {max(figures['measured_at'].values())} by {commands}."
     yield ""
     yield "| with 10 % disclosed | records/s | the gate has | target |"
     yield "| --- | ---: | ---: | ---: |"
