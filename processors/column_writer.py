@@ -122,7 +122,7 @@ class ColumnWriter:
         )
         fronts = _encode(
             NOTICE_FRONT,
-            codec("notice").header,
+            self._parts.framing.header("notice"),
             id=pa.array(identities),
             indicator_id=taken.column("id"),
             version=taken.column("version"),
@@ -152,7 +152,7 @@ class ColumnWriter:
         taken = columns.select(["id", "version"]).take(pa.array([row for row, _ in wanted]))
         return _encode(
             OFFER_FRONT,
-            codec("offer").header,
+            self._parts.framing.header("offer"),
             id=pa.array(identities),
             indicator_id=taken.column("id"),
             version=taken.column("version"),
@@ -164,7 +164,7 @@ class ColumnWriter:
         """Return the heads of all drafts."""
         fronts = _encode(
             DRAFT_FRONT,
-            codec("draft").header,
+            self._parts.framing.header("draft"),
             indicator_id=columns.column("id"),
             version=columns.column("version"),
             decided_at=self._instant(len(items)),

@@ -21,6 +21,7 @@ from sharing.directory import DirectoryReader
 from sharing.errors import SettingsError, SharingError
 from sharing.geoip import open_lookup
 from sharing.model.directory import Directory
+from sharing.registry import open_framing
 from sharing.relevance.nexus import no_lookup
 from sharing.settings import Settings
 from sharing.topics import INDICATORS
@@ -55,11 +56,16 @@ def compose(settings: Settings) -> App:
     law = files.read(read_clock())
     locate = open_lookup(settings.geoip) if settings.geoip else no_lookup
     bootstrap = settings.bootstrap
+    framing = open_framing(settings, settings.state)
     app = create_app(f"gate-{settings.state.lower()}", web_port=settings.web_port, web_bind=settings.web_bind)
     lane = Lane(app.channel(), _route(settings, bootstrap), read_clock)
     # Where no broker answers the lane says so, and ends the worker; the directory waits a little longer.
-    directory = DirectoryFollower(lambda: DirectoryReader(bootstrap), settings.start_timeout_ms / 1000 + 15)
-    watch = LawWatch(files, law, lambda law: Gate(law.pack, law.treaties, locate), lane.fail, read_clock)
+    directory = DirectoryFollower(
+        lambda: DirectoryReader(bootstrap, framing=framing), settings.start_timeout_ms / 1000 + 15
+    )
+    watch = LawWatch(
+        files, law, lambda law: Gate(law.pack, law.treaties, locate, framing=framing), lane.fail, read_clock
+    )
     app.add_service(directory)
     app.add_service(watch)
     app.add_service(lane)

@@ -27,6 +27,7 @@ from processors.refusal import refusal_of
 from processors.writer import Writer
 from sharing.bulk_decoding import ALONE_MAX, Decoded
 from sharing.errors import DecodeError, InputError
+from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.law.pack import Pack
 from sharing.law.treaties import TreatyTable
 from sharing.model.decision import Verdict
@@ -114,6 +115,7 @@ class Gate:
         locate: Country of an IP address.
         agencies: Topics that one agency alone may write to (the cluster's ACLs see to that), each with the agency:
             what comes from such a topic is that agency's, or refused. Empty where agencies share one topic.
+        framing: How records are framed.
         columns_min: From how many records on a batch is taken by columns.
     """
 
@@ -124,12 +126,14 @@ class Gate:
         locate: GeoLookup = no_lookup,
         *,
         agencies: Mapping[str, str] = MappingProxyType({}),
+        framing: Framing = SINGLE_OBJECT_FRAMING,
         columns_min: int = ALONE_MAX,
     ) -> None:
         self.pack = pack
         self._treaties = treaties
         self._locate = locate
         self._agencies = agencies
+        self._framing = framing
         self._columns_min = columns_min
         self._reader = IndicatorReader()
         self._bench: _Bench | None = None
@@ -157,7 +161,7 @@ class Gate:
         written = _Written([None] * len(batch))
         if len(batch) >= self._columns_min:
             keys = [message.key() for message in batch]
-            values = [message.value() for message in batch]
+            values = [self._framing.unframe(message.value()) for message in batch]
             agencies = [self._agencies.get(message.topic()) for message in batch] if self._agencies else None
             for part in self._reader.read(values, keys, now_ms, agencies):
                 _process_part(bench, part, values, now_ms, written, processed)
@@ -170,7 +174,7 @@ class Gate:
         bench = self._bench
         if bench is None or not bench.sitting.serves(directory, now_ms):
             sitting = Sitting.open(self.pack, self._treaties, directory, now_ms, self._locate)
-            parts = Parts(self.pack.reference, self.pack.state, sitting)
+            parts = Parts(self.pack.reference, self.pack.state, sitting, self._framing)
             bench = self._bench = _Bench(sitting, parts, Cohorts(sitting, parts, self._reader, OUTPUT_BYTES_MAX))
         bench.sitting.tidy()
         return bench
@@ -187,7 +191,7 @@ class Gate:
         writer = Writer(bench.parts, now_ms)
         for place in [place for place, first in enumerate(written.first) if first is None]:
             message = batch[place]
-            decoded = self._reader.decoder.decode_alone(message.value())
+            decoded = self._reader.decoder.decode_alone(self._framing.unframe(message.value()))
             try:
                 record = self._admit(message, decoded)
                 verdict = bench.sitting.decide(record, now_ms)

@@ -10,12 +10,13 @@ from collections.abc import Hashable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.model.decision import Decision, PackReference, RecipientDecision, Verdict
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import NoticeKind, Outcome
 from sharing.sitting import Sitting
 from sharing.topics import NOTICES, OFFERS, URGENT
-from sharing.wire import codec, split_codec
+from sharing.wire import split_codec
 
 NO_SEAL = {"suite": "NONE", "key_id": None, "parameters": b""}
 NO_SIGNATURE = {"algorithm": "NONE", "key_id": None, "value": b""}
@@ -39,9 +40,13 @@ class Parts:
         pack: The law that was applied.
         state: The State whose gate it is.
         sitting: Keeps what was encoded before, under the same law and directory.
+        framing: How outputs are framed.
     """
 
-    def __init__(self, pack: PackReference, state: str, sitting: Sitting) -> None:
+    def __init__(
+        self, pack: PackReference, state: str, sitting: Sitting, framing: Framing = SINGLE_OBJECT_FRAMING
+    ) -> None:
+        self.framing = framing
         self.state = state
         self.pack = pack
         self._pack_record = asdict(pack)
@@ -56,7 +61,7 @@ class Parts:
     def decision_frame(self, version: int, now_ms: int) -> tuple[bytes, bytes]:
         """Return what stands before and after the id in the head of a decision, the wire's header included."""
         head = {"indicator_id": ANY_ID, "version": version, "decided_at": now_ms}
-        encoded = codec("decision").header + DECISION_HEAD.encode_bare(head)
+        encoded = self.framing.header("decision") + DECISION_HEAD.encode_bare(head)
         before, _, after = encoded.partition(ANY_ID.encode())
         return before, after
 

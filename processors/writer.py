@@ -92,7 +92,7 @@ class Writer:
             "content": content + self._parts.content_tail(verdict, index),
         }
         tail = self._parts.notice_tail(record, verdict, index)
-        value = codec("notice").header + NOTICE_HEAD.encode_bare(head) + tail
+        value = self._parts.framing.header("notice") + NOTICE_HEAD.encode_bare(head) + tail
         return Output(self._parts.notice_topic(record, recipient), key, value)
 
     def _offer(self, record: Mapping[str, Any], key: bytes, verdict: Verdict, index: int) -> Output:
@@ -104,7 +104,8 @@ class Writer:
             "sent_at": self._now_ms,
             "expires_at": None,
         }
-        value = codec("offer").header + OFFER_HEAD.encode_bare(head) + self._parts.offer_tail(record, verdict, index)
+        tail = self._parts.offer_tail(record, verdict, index)
+        value = self._parts.framing.header("offer") + OFFER_HEAD.encode_bare(head) + tail
         return Output(self._parts.offer_topic(recipient), key, value)
 
     def _draft(self, message: Record, record: Mapping[str, Any], key: bytes, verdict: Verdict) -> Output:
@@ -113,9 +114,10 @@ class Writer:
             "version": record["version"],
             "decided_at": self._now_ms,
             "officer": record["source"]["officer"],
-            "content": message.value(),
+            "content": self._parts.framing.unframe(message.value()),
         }
-        value = codec("draft").header + DRAFT_HEAD.encode_bare(head) + self._parts.draft_tail(record, verdict)
+        tail = self._parts.draft_tail(record, verdict)
+        value = self._parts.framing.header("draft") + DRAFT_HEAD.encode_bare(head) + tail
         return Output(self._drafts_topic, key, value)
 
     def quarantine(self, message: Record, refusal: Refusal) -> Output:
@@ -137,4 +139,8 @@ class Writer:
             "record": value if value is not None and len(value) <= RECORD_BYTES_MAX else None,
             "seal": NO_SEAL,
         }
-        return Output(QUARANTINE.topic(self._parts.state), identity.encode(), codec("quarantine").encode(record))
+        return Output(
+            QUARANTINE.topic(self._parts.state),
+            identity.encode(),
+            self._parts.framing.frame("quarantine", codec("quarantine").encode_bare(record)),
+        )

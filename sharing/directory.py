@@ -17,6 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from sharing.documents import read_document
 from sharing.errors import DecodeError, InfrastructureError, InputError
+from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.kafka.clients import (
     ask_topics,
     client_properties,
@@ -55,6 +56,7 @@ class DirectoryReader:
     Args:
         bootstrap: Kafka bootstrap servers.
         properties: Further librdkafka properties, such as those of TLS.
+        framing: How records are framed.
 
     Attributes:
         snapshot: What has been read so far; another object exactly when there was something new to read.
@@ -65,7 +67,13 @@ class DirectoryReader:
         SettingsError: A property is unknown or wrong.
     """
 
-    def __init__(self, bootstrap: str, properties: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        properties: Mapping[str, Any] | None = None,
+        framing: Framing = SINGLE_OBJECT_FRAMING,
+    ) -> None:
+        self._framing = framing
         self.snapshot = Directory()
         self.ignored = 0
         self._bootstrap = bootstrap
@@ -148,7 +156,7 @@ class DirectoryReader:
             changes[key] = None
             return
         try:
-            entry = DirectoryEntry.read(codec("directory_entry").decode(message.value()))
+            entry = DirectoryEntry.read(codec("directory_entry").decode(self._framing.unframe(message.value())))
             if entry.state != key:
                 raise InputError("the entry is not of the State that is its key", field="state")
         except (DecodeError, InputError) as error:
@@ -158,7 +166,12 @@ class DirectoryReader:
             changes[key] = entry
 
 
-def announce(bootstrap: str, entry: DirectoryEntry, properties: Mapping[str, Any] | None = None) -> None:
+def announce(
+    bootstrap: str,
+    entry: DirectoryEntry,
+    properties: Mapping[str, Any] | None = None,
+    framing: Framing = SINGLE_OBJECT_FRAMING,
+) -> None:
     """Announce a State's entry, and wait until the broker has confirmed it.
 
     Raises:
@@ -179,7 +192,7 @@ def announce(bootstrap: str, entry: DirectoryEntry, properties: Mapping[str, Any
         )
     )
     require_topics(ask_topics(producer, bootstrap, heard), [DIRECTORY.topic()])
-    value = codec("directory_entry").encode(entry.to_wire())
+    value = framing.frame("directory_entry", codec("directory_entry").encode_bare(entry.to_wire()))
     try:
         # Readers follow one partition, whatever the topic has.
         producer.produce(DIRECTORY.topic(), value, entry.state.encode(), _PARTITION, on_delivery=on_delivery)

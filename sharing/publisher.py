@@ -23,6 +23,7 @@ import uuid_utils
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from sharing.errors import InfrastructureError, InputError, NotDeliveredError
+from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.kafka.clients import ask_topics, client_properties, explain, make_producer, require_topics
 from sharing.model.countries import normalise_country
 from sharing.model.indicator import Indicator, Source
@@ -52,6 +53,7 @@ class Publisher:
         agency: The agency's name.
         properties: Further librdkafka properties, such as those of TLS; those that make it safe cannot be changed.
         timeout_s: How long the broker may take to confirm a record.
+        framing: How records are framed.
 
     Raises:
         InfrastructureError: No broker answers, or the State's topic is not there.
@@ -67,7 +69,9 @@ class Publisher:
         *,
         properties: Mapping[str, Any] | None = None,
         timeout_s: float = FLUSH_SECONDS_MAX,
+        framing: Framing = SINGLE_OBJECT_FRAMING,
     ) -> None:
+        self._framing = framing
         self.state = normalise_country(state)
         self.agency = _check_agency(self.state, agency)
         self._topic = INDICATORS.topic(self.state)
@@ -142,7 +146,7 @@ class Publisher:
         )
 
     def _encode(self, item: Indicator) -> bytes:
-        data = self._codec.encode(item.to_wire())
+        data = self._framing.frame("indicator", self._codec.encode_bare(item.to_wire()))
         if len(data) > RECORD_BYTES_MAX:
             message = f"the indicator has {len(data)} bytes, more than {RECORD_BYTES_MAX}; shorten its texts or value"
             raise InputError(message)

@@ -7,10 +7,11 @@ set is an error of the command that needs it.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -23,6 +24,7 @@ from sharing.errors import InputError, SettingsError
 from sharing.law.pack import pack_code
 from sharing.model.countries import normalise_country
 from sharing.model.validation import describe, nearest
+from sharing.partners import AGENCY_PATTERN
 
 CONFIG_VARIABLE = "SHARING_CONFIG"
 
@@ -45,6 +47,20 @@ def _pack(value: str | None) -> str | None:
         raise ValueError(str(error)) from None
 
 
+def _agencies(value: str | None) -> str | None:
+    if value is None:
+        return None
+    agencies = [part.strip() for part in value.split(",") if part.strip()]
+    if not agencies:
+        raise ValueError("is empty; give agencies' ids, separated by commas, such as fedpol,customs")
+    wrong = next((agency for agency in agencies if not re.match(AGENCY_PATTERN, agency)), None)
+    if wrong is not None:
+        raise ValueError(f"{wrong!r} is no agency's id: 1 to 40 lower-case letters, digits and '-'")
+    if len(set(agencies)) < len(agencies):
+        raise ValueError("an agency stands twice")
+    return ",".join(agencies)
+
+
 class Settings(BaseSettings):
     """Every setting, validated. Units are in the names."""
 
@@ -54,12 +70,25 @@ class Settings(BaseSettings):
     state: Annotated[str | None, AfterValidator(_state)] = Field(
         default=None, description="The State whose gate this is, such as CH."
     )
+    agencies: Annotated[str | None, AfterValidator(_agencies)] = Field(
+        default=None, description="Ids of the agencies that publish each to a topic of its own; one topic when not set."
+    )
+    partners: Path | None = Field(default=None, description="YAML with the States and agencies on the cluster.")
+    tls_ca: Path | None = Field(
+        default=None, description="PEM with the authority that signed the brokers' certificates."
+    )
+    tls_certificate: Path | None = Field(default=None, description="PEM with one's own certificate, and its chain.")
+    tls_key: Path | None = Field(default=None, description="PEM with the private key of that certificate.")
+    tls_key_password: SecretStr | None = Field(default=None, description="Password of that key, where it has one.")
     packs: Path | None = Field(default=None, description="Folder of law packs; the shipped ones when not set.")
     pack: Annotated[str | None, AfterValidator(_pack)] = Field(
         default=None, description="Pack that the State has adopted, such as EU; its own when not set."
     )
     pack_key: Path | None = Field(
         default=None, description="PEM with the State's Ed25519 public key: only packs it signed are applied."
+    )
+    registry: str | None = Field(
+        default=None, description="URL of a Schema Registry's Confluent API; single-object encoding when not set."
     )
     geoip: Path | None = Field(default=None, description="MaxMind-format database for the country of an IP address.")
     home: Path = Field(default=Path("~/.local/state/sharing"), description="Where a local broker keeps its data.")
@@ -88,6 +117,11 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="Address on which /metrics is served; restrict who reads it."
     )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
+
+    @property
+    def agency_ids(self) -> tuple[str, ...]:
+        """`agencies`, one by one."""
+        return tuple(self.agencies.split(",")) if self.agencies else ()
 
     @property
     def folder(self) -> Path:

@@ -24,6 +24,7 @@ from typing import Any, Self
 from confluent_kafka import Message
 
 from sharing.errors import DecodeError, InfrastructureError
+from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.feed import Feed
 from sharing.model.countries import normalise_country
@@ -64,6 +65,7 @@ class Subscriber:
         on_unreadable: Told of a record that is no notice for this State. When None, such a record ends the
             iteration with a DecodeError, and nothing from it on is committed on its partition.
         stop_at_end: End when everything that was there has been read, instead of waiting for more.
+        framing: How records are framed.
 
     Raises:
         InfrastructureError: No broker answers, or the State's topics are not there.
@@ -80,7 +82,9 @@ class Subscriber:
         properties: Mapping[str, Any] | None = None,
         on_unreadable: Callable[[Unreadable], None] | None = None,
         stop_at_end: bool = False,
+        framing: Framing = SINGLE_OBJECT_FRAMING,
     ) -> None:
+        self._framing = framing
         self.state = normalise_country(state)
         self._on_unreadable = on_unreadable
         self._stop_at_end = stop_at_end
@@ -197,7 +201,7 @@ class Subscriber:
 
     def _open(self, message: Message) -> Notice | None:
         try:
-            return read_notice(message.value(), self.state)
+            return read_notice(self._framing.unframe(message.value()), self.state)
         except DecodeError as error:
             place = Unreadable(message.topic() or "", message.partition() or 0, message.offset() or 0, str(error))
             if self._on_unreadable is None:

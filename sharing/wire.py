@@ -138,7 +138,10 @@ class Codec:
             )
             return DecodeError(message, cause="UNKNOWN_SCHEMA")
         if data[:1] == CONFLUENT:
-            message = "the record is framed for a Schema Registry, and none is configured; use single-object encoding"
+            message = (
+                "the record is framed with a Schema Registry's id that is not known here; set SHARING_REGISTRY and "
+                "register the schema with `sharing topics apply`, or use single-object encoding"
+            )
             return DecodeError(message, cause="REGISTRY_FRAMING")
         return DecodeError("the record is not Avro single-object encoding (C3 01 …)", cause="NOT_AVRO")
 

@@ -23,6 +23,8 @@ from sharing.errors import InputError
 from sharing.law_library import read_text
 from sharing.model.countries import normalise_country
 from sharing.model.directory import Directory
+from sharing.registry import open_framing
+from sharing.settings import Settings
 
 app = typer.Typer(
     name="directory", help="Who may be told: contact points, authorities, interests.", no_args_is_help=True
@@ -32,8 +34,8 @@ app = typer.Typer(
 @app.command()
 def show(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
     """Show every State's entry, and how far the directory was read."""
-    _, servers = settings_with_broker(bootstrap)
-    directory = _read(servers)
+    settings, servers = settings_with_broker(bootstrap)
+    directory = _read(settings, servers)
     if as_json:
         entries = [entry.model_dump(mode="json") for entry in directory.entries.values()]
         print_json({"version": directory.version, "entries": entries})
@@ -63,7 +65,8 @@ def announce_entries(
     as_json: AsJson = False,
 ) -> None:
     """Announce the entries of a file, each under its own State."""
-    _, servers = settings_with_broker(bootstrap)
+    settings, servers = settings_with_broker(bootstrap)
+    framing = open_framing(settings, None)
     entries = read_entries(read_text(file), file.name)
     if state is not None:
         code = normalise_country(state)
@@ -71,15 +74,15 @@ def announce_entries(
         if not entries:
             raise InputError(f"{file} has no entry of {code}")
     for entry in entries:
-        announce(servers, entry)
+        announce(servers, entry, framing=framing)
     if as_json:
         print_json({"announced": [entry.state for entry in entries]})
     else:
         err.print(f"announced: {', '.join(entry.state for entry in entries)}")
 
 
-def _read(servers: str) -> Directory:
-    reader = DirectoryReader(servers)
+def _read(settings: Settings, servers: str) -> Directory:
+    reader = DirectoryReader(servers, framing=open_framing(settings, None))
     try:
         return reader.read_to_end()
     finally:

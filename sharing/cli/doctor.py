@@ -22,6 +22,7 @@ from sharing.kafka.topic_admin import inspect_topics
 from sharing.law_library import find_law, pack_files, read_law
 from sharing.law_signature import read_public_keys
 from sharing.model.times import utc_day
+from sharing.registry import open_framing
 from sharing.settings import Settings, load_settings
 from sharing.topics import topics_for
 from sharing.wire import SCHEMA_NAMES, codec
@@ -192,7 +193,7 @@ def _topics(settings: Settings, servers: str, states: str | None) -> Iterator[Fi
 
 
 def _directory(servers: str) -> str:
-    reader = DirectoryReader(servers)
+    reader = DirectoryReader(servers, framing=open_framing(load_settings(), None))
     try:
         directory = reader.read_to_end()
     finally:

@@ -17,8 +17,10 @@ from sharing.interop.reading import Placed
 from sharing.law_library import Law, read_text
 from sharing.model.directory import Directory
 from sharing.model.vocabulary import Outcome
+from sharing.registry import open_framing
 from sharing.relevance.nexus import GeoLookup, no_lookup
 from sharing.samples import sample_directory
+from sharing.settings import load_settings
 from sharing.sitting import Sitting
 
 
@@ -44,7 +46,7 @@ def read_directory(file: Path | None, bootstrap: str | None) -> Directory:
         SharingError: It cannot be read.
     """
     if file is None and bootstrap is not None:
-        reader = DirectoryReader(bootstrap)
+        reader = DirectoryReader(bootstrap, framing=open_framing(load_settings(), None))
         try:
             return reader.read_to_end()
         finally:

@@ -32,6 +32,7 @@ from sharing.law_library import find_law
 from sharing.law_signature import read_public_keys
 from sharing.model.vocabulary import Outcome
 from sharing.publisher import Publisher, new_id
+from sharing.registry import open_framing
 from sharing.relevance.nexus import no_lookup
 from sharing.settings import load_settings
 
@@ -101,7 +102,7 @@ def _publish_all(reading: Reading, source: SourceInfo, servers: str) -> NotDeliv
     Raises:
         InfrastructureError: No broker answers, or the State's topic is not there: nothing was published.
     """
-    publisher = Publisher(servers, source.state, source.agency)
+    publisher = Publisher(servers, source.state, source.agency, framing=open_framing(load_settings(), source.state))
     reason, missing = "", []
     done = 0
     with progress_bar("publishing", len(reading.indicators)) as report:

@@ -8,7 +8,9 @@ import typer
 from rich.text import Text
 
 from sharing.cli.console import AsJson, Bootstrap, err, out, print_json, printable, say_labelled, settings_with_broker
+from sharing.model.countries import normalise_country
 from sharing.model.notice import Notice
+from sharing.registry import open_framing
 from sharing.subscriber import Subscriber, Unreadable
 
 
@@ -20,7 +22,8 @@ def subscribe(
     as_json: AsJson = False,
 ) -> None:
     """Print the notices of a State as they come. A notice is taken as received once it is printed."""
-    _, servers = settings_with_broker(bootstrap)
+    settings, servers = settings_with_broker(bootstrap)
+    framing = open_framing(settings, normalise_country(state))
     unreadable: list[Unreadable] = []
 
     def tell(record: Unreadable) -> None:
@@ -33,7 +36,7 @@ def subscribe(
         else:
             show_notice(notice)
 
-    with Subscriber(servers, state, group=group, on_unreadable=tell, stop_at_end=once) as subscriber:
+    with Subscriber(servers, state, group=group, on_unreadable=tell, stop_at_end=once, framing=framing) as subscriber:
         if not once:
             err.print(f"waiting for notices to {subscriber.state}; end with Ctrl-C")
         subscriber.run(show)

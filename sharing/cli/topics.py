@@ -22,6 +22,7 @@ from sharing.errors import InputError
 from sharing.kafka.topic_admin import Change, apply_topics
 from sharing.law_library import shipped_states
 from sharing.model.countries import normalise_country
+from sharing.registry import Registry
 from sharing.settings import load_settings
 from sharing.topics import topics_for
 
@@ -95,7 +96,11 @@ def apply(
 ) -> None:
     """Make the topics that are missing, and say what differs; nothing is ever shrunk or deleted."""
     settings, servers = settings_with_broker(bootstrap, partitions=partitions)
-    changes = apply_topics(servers, topics_for(read_states(states), settings.partitions), settings.replication)
+    wanted = topics_for(read_states(states), settings.partitions)
+    changes = apply_topics(servers, wanted, settings.replication)
+    if settings.registry is not None:
+        registered = Registry(settings.registry).register(wanted.values())
+        err.print(f"schemas: {sum(one.kind == 'registered' for one in registered)} of {len(registered)} registered now")
     differs = [change for change in changes if change.kind == "differs"]
     if as_json:
         print_json([{"topic": change.topic, "change": change.kind, "detail": change.detail} for change in changes])
