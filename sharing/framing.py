@@ -7,8 +7,7 @@ follows is the same path. So a registry is asked when a program starts, and its 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from sharing.wire import CONFLUENT, codec
 
@@ -30,8 +29,8 @@ class Framing:
         known: A registry's frame to the single-object header of the same schema.
     """
 
-    written: Mapping[str, bytes] = MappingProxyType({})
-    known: Mapping[bytes, bytes] = MappingProxyType({})
+    written: Mapping[str, bytes] = field(default_factory=dict)
+    known: Mapping[bytes, bytes] = field(default_factory=dict)
 
     def header(self, name: str) -> bytes:
         """Return what to write before a record of a schema."""
