@@ -1,18 +1,52 @@
 """Every metric, in one list: what an operator watches. Nothing about persons, items or cases.
 
 Names follow Prometheus' conventions: base units, `_total` for counters, bounded labels. Which State informs which
-can be read from the labels of nobody: outcomes are counted without the recipient.
+can be read from the labels of nobody: outcomes are counted without the recipient. Topics, rules, causes and fields
+are named; values never are.
+
+A gate's metrics are made when this module is imported, in `REGISTRY`. Those of `Publisher` and `Subscriber` are
+classes that an agency's or a partner's system makes in a registry of its own.
 """
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+
+from sharing.bulk_histogram import BulkHistogram
+from sharing.model.vocabulary import Effect, Outcome
 
 REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
 
+URGENT_LANE = "urgent"
+ORDINARY_LANE = "ordinary"
+
+CHECKS = ("directory", "law", "broker", "partitions", "commit")
+"""What must be well for a gate to be ready."""
+
+LATENCY_BUCKETS = (
+    0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600,
+    8 * 3_600,
+)  # fmt: skip
+"""Close around the 50 ms that a well gate stays below, and up to the eight hours of the strictest law for urgency."""
+
+EFFECTS = (*Effect, "UNDECIDED", "NONE")
+
+
+# What came in, and what became of it: counted when its transaction is committed.
 INTAKE = Counter(
     "sharing_indicators_taken",
-    "Records taken from the topic of indicators, in committed transactions.",
+    "Records taken from the topics of indicators, in committed transactions.",
+    registry=REGISTRY,
+)
+ACCOUNTED = Counter(
+    "sharing_indicators_accounted",
+    "Records that were decided or quarantined, in committed transactions: as many as were taken.",
+    registry=REGISTRY,
+)
+CONSERVATION_BROKEN = Counter(
+    "sharing_conservation_broken",
+    "Batches whose records were not each accounted for once. Such a batch is never committed, and the worker ends.",
     registry=REGISTRY,
 )
 INDICATORS = Counter(
@@ -27,6 +61,25 @@ DELIVERIES = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+RULE_EFFECTS = Counter(
+    "sharing_recipient_effects",
+    "Decisions, one for each indicator and considered State, by each effect of the rules that made them, once each; "
+    "UNDECIDED where a rule lacked a fact, NONE where no rule made it.",
+    ["effect"],
+    registry=REGISTRY,
+)
+DRAFTS = Counter(
+    "sharing_drafts",
+    "Drafts written, by the outcome of their indicator: those of HOLD wait for an approver, those of OFFER for a "
+    "State's acceptance.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+QUARANTINED_ALL = Counter(
+    "sharing_indicators_quarantined",
+    "Records that could not be processed, in committed transactions.",
+    registry=REGISTRY,
+)
 QUARANTINED = Counter(
     "sharing_quarantined",
     "Records that could not be processed, by cause.",
@@ -39,9 +92,19 @@ RULE_ERRORS = Counter(
     ["rule"],
     registry=REGISTRY,
 )
-CONSERVATION_BROKEN = Counter(
-    "sharing_conservation_broken",
-    "Batches whose records were not each accounted for once. Such a batch is never committed.",
+
+# How fast, and how far behind.
+NOTICE_LATENCY = BulkHistogram(
+    "sharing_notice_latency_seconds",
+    "From the time of an indicator's record to the commit of its notices: one for each indicator with notices.",
+    "lane",
+    (ORDINARY_LANE, URGENT_LANE),
+    LATENCY_BUCKETS,
+    REGISTRY,
+)
+CLOCK_SKEWED = Counter(
+    "sharing_clock_skewed",
+    "Indicators with notices whose record carries a time after that of their commit: a clock is wrong.",
     registry=REGISTRY,
 )
 BATCH_RECORDS = Histogram(
@@ -56,19 +119,126 @@ BATCH_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
     registry=REGISTRY,
 )
-ABORTS = Counter("sharing_transaction_aborts", "Transactions that were aborted and done again.", registry=REGISTRY)
+BATCH_OPEN = Gauge(
+    "sharing_batch_open_seconds",
+    "How long the oldest batch that is not settled has been open; 0 when there is none.",
+    registry=REGISTRY,
+)
+LAST_COMMIT = Gauge(
+    "sharing_last_commit_timestamp_seconds",
+    "When a batch was last committed, as Unix time; 0 before the first.",
+    registry=REGISTRY,
+)
+ABORTS = Counter("sharing_transaction_aborts", "Batches that were aborted and done again.", registry=REGISTRY)
+LAG = Gauge(
+    "sharing_consumer_lag_records",
+    "Records of a partition of this worker's that are not processed and committed yet.",
+    ["topic", "partition"],
+    registry=REGISTRY,
+)
+PARTITIONS = Gauge(
+    "sharing_partitions_assigned",
+    "Partitions that this worker reads; 0 on a standby.",
+    registry=REGISTRY,
+)
+BROKER_HEARD = Gauge(
+    "sharing_broker_heard_timestamp_seconds",
+    "When a broker was last heard by the consumer, as Unix time; 0 before the first answer.",
+    registry=REGISTRY,
+)
+
+# The worker.
+READY = Gauge("sharing_ready", "Whether the worker is ready to commit, as /ready says.", registry=REGISTRY)
+READY_CHECK = Gauge(
+    "sharing_ready_check", "Whether each thing that readiness asks for is well.", ["check"], registry=REGISTRY
+)
+LOG_RECORDS = Counter("sharing_log_records", "Lines logged, from warnings on, by level.", ["level"], registry=REGISTRY)
+BUILD = Info("sharing_build", "Versions of this software, of Python and of librdkafka.", registry=REGISTRY)
+
+# What it decides by.
 DIRECTORY_VERSION = Gauge("sharing_directory_version", "How far the directory has been read.", registry=REGISTRY)
+DIRECTORY_ENTRIES = Gauge("sharing_directory_entries", "States with an entry in the directory.", registry=REGISTRY)
+DIRECTORY_ANNOUNCED = Gauge(
+    "sharing_directory_announced_timestamp_seconds",
+    "When the newest entry of the directory was announced, as Unix time; 0 while it is empty.",
+    registry=REGISTRY,
+)
 DIRECTORY_IGNORED = Gauge(
     "sharing_directory_ignored_records",
     "Records of the directory that were no valid entry.",
     registry=REGISTRY,
 )
+PACK = Info("sharing_pack", "The law pack that this gate applies.", registry=REGISTRY)
 PACK_CONSOLIDATED = Gauge(
     "sharing_pack_consolidated_timestamp_seconds",
     "The day to which the pack that this gate applies was consolidated, as Unix time.",
     registry=REGISTRY,
 )
+PACK_EXPIRY = Gauge(
+    "sharing_pack_expiry_timestamp_seconds",
+    "From when on no permission of the pack is in force any more, so that everything is withheld, as Unix time; "
+    "+Inf when there is no such day.",
+    registry=REGISTRY,
+)
 PACK_CHANGES = Counter(
     "sharing_pack_changes", "New versions of the law that were taken up between two batches.", registry=REGISTRY
 )
-PACK = Info("sharing_pack", "The law pack that this gate applies.", registry=REGISTRY)
+
+# A series that is there from the start, at 0, can be seen to grow.
+for _outcome in Outcome:
+    INDICATORS.labels(_outcome)
+    DELIVERIES.labels(_outcome)
+    DRAFTS.labels(_outcome)
+for _effect in EFFECTS:
+    RULE_EFFECTS.labels(_effect)
+for _check in CHECKS:
+    READY_CHECK.labels(_check)
+for _level in ("warning", "error", "critical"):
+    LOG_RECORDS.labels(_level)
+
+
+class PublisherMetrics:
+    """What a `Publisher` counts when it is given one.
+
+    Args:
+        registry: Of the agency's own system; one object a registry.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.published = Counter(
+            "sharing_publisher_published", "Indicators handed to the client of Kafka.", registry=registry
+        )
+        self.confirmed = Counter(
+            "sharing_publisher_confirmed", "Indicators that the broker has confirmed.", registry=registry
+        )
+        self.unconfirmed = Counter(
+            "sharing_publisher_unconfirmed", "Indicators given up without a confirmation.", registry=registry
+        )
+        self.refused = Counter(
+            "sharing_publisher_refused", "Indicators that were not acceptable, and not published.", registry=registry
+        )
+
+
+class SubscriberMetrics:
+    """What a `Subscriber` counts when it is given one.
+
+    Args:
+        registry: Of the partner's own system; one object a registry.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.received = Counter(
+            "sharing_subscriber_received", "Notices handed to the caller, each once.", registry=registry
+        )
+        self.duplicates = Counter(
+            "sharing_subscriber_duplicates", "Notices that came again, and were passed over.", registry=registry
+        )
+        self.unreadable = Counter(
+            "sharing_subscriber_unreadable", "Records that are no notice for this State.", registry=registry
+        )
+        self.age = Histogram(
+            "sharing_subscriber_notice_age_seconds",
+            "From the instant of a notice's decision to its receipt.",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.main
+from prometheus_client import CollectorRegistry
 
 from sharing.cli import app
 from sharing.interop.reading import Cause
 from sharing.law.facts import FACTS
 from sharing.law.redact import CONTENT_FIELDS
 from sharing.law_library import shipped_packs
-from sharing.metrics import REGISTRY
+from sharing.metrics import REGISTRY, PublisherMetrics, SubscriberMetrics
 from sharing.model.indicator import Indicator
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import Collection, ConditionKind, Effect, OffenceCode, Outcome
@@ -34,6 +35,9 @@ _TOP = tuple(entry.name for entry in ROOT.iterdir() if entry.is_dir() and not en
 _REPOSITORY_PATH = re.compile(rf"(?:{'|'.join(_TOP)})/[\w./<>*-]*")
 _FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _MILLISECONDS_A_DAY = 86_400_000
+LIBRARY = CollectorRegistry()
+for _kind in (PublisherMetrics, SubscriberMetrics):
+    _kind(LIBRARY)
 NOT_SET = "\N{EN DASH}"
 
 PAGES = pytest.mark.parametrize("page", documents(), ids=name_of)
@@ -124,16 +128,17 @@ def test_every_label_of_a_metric_is_documented() -> None:
 def metric_names() -> dict[str, tuple[str, ...]]:
     """Return the metrics as Prometheus shows them, with their labels."""
     suffixes = {"counter": "_total", "info": "_info"}
-    labels = {"sharing_pack": ("state", "version", "sha256")}  # an Info's labels come with its value
+    # An Info's labels come with its value.
+    labels = {"sharing_pack": ("state", "version", "sha256"), "sharing_build": ("version", "python", "librdkafka")}
     return {
         f"{metric.name}{suffixes.get(metric.type, '')}": labels.get(metric.name, collector_labels(metric.name))
-        for metric in REGISTRY.collect()
+        for metric in (*REGISTRY.collect(), *LIBRARY.collect())
     }
 
 
 def collector_labels(name: str) -> tuple[str, ...]:
-    collectors: Any = REGISTRY._names_to_collectors
-    return tuple(collectors[name]._labelnames)
+    collectors: Any = {**REGISTRY._names_to_collectors, **LIBRARY._names_to_collectors}
+    return tuple(getattr(collectors.get(name), "_labelnames", ()))  # those of the process have none
 
 
 def command_tree() -> dict[str, set[str]]:
