@@ -46,11 +46,11 @@ def measure(stage: Stage, records: int, disclosed_share: float) -> dict[str, Any
     samples: list[tuple[float, int, float]] = []
     with stage.running(GATE) as worker:
 
-        def look() -> None:
+        def look(count: int) -> None:
             worker.check()
             now = time.monotonic()
             if not samples or now - samples[-1][0] >= _SAMPLE_S:
-                samples.append((now, filling.count(), worker.rss_mb()))
+                samples.append((now, count, worker.rss_mb()))
 
         rate = filling.rate(records, look)
         peak = worker.usage().rss_mb

@@ -23,10 +23,12 @@ class Run:
     Attributes:
         rate: Records a second, once it was warm.
         usage: Of its process, to the last record.
+        cpu_us: Processor time for each record, once it was warm.
     """
 
     rate: float
     usage: Usage
+    cpu_us: float
 
 
 class Job(NamedTuple):
@@ -112,6 +114,15 @@ class Bench:
 
 
 def _measure(filling: Filling, worker: Worker, records: int, warm_share: float = WARM_SHARE) -> Run:
-    rate = filling.rate(records, worker.check, warm_share)
+    warm: list[tuple[int, float]] = []
+
+    def look(count: int) -> None:
+        worker.check()
+        if not warm and count >= records * warm_share:
+            warm.append((count, worker.usage().cpu_s))
+
+    rate = filling.rate(records, look, warm_share)
+    usage, count = worker.usage(), filling.count()
     filling.close()
-    return Run(rate, worker.usage())
+    began, cpu_s = warm[0] if warm else (0, 0.0)
+    return Run(rate, usage, (usage.cpu_s - cpu_s) / max(1, count - began) * 1e6)

@@ -89,7 +89,7 @@ def _gate_us(given: list[Given], directory: Directory) -> float:
 class Checks(list[Worker]):
     """Several workers that are to go on."""
 
-    def __call__(self) -> None:
+    def __call__(self, _: int) -> None:
         """Return while all of them run."""
         for worker in self:
             worker.check()

@@ -23,7 +23,8 @@ from tests.bench.workload import make_indicators
 WARM_S = 3.0
 _TICK_S = 0.001
 _LAST_S = 30.0
-_WARM_RECORDS = 2_000
+_WARM_RECORDS = 100_000
+"""On which the gate fills its memos and the broker is compiled."""
 
 
 def measure(stage: Stage, rates: Sequence[int], seconds: float, disclosed_share: float) -> dict[str, Any]:

@@ -45,13 +45,13 @@ class Filling:
             time.sleep(POLL_S)
 
     def rate(
-        self, total: int, check: Callable[[], None], warm_share: float = WARM_SHARE, timeout_s: float = 900.0
+        self, total: int, look: Callable[[int], None], warm_share: float = WARM_SHARE, timeout_s: float = 900.0
     ) -> float:
         """Return records a second, from the first count beyond the warm-up to the last.
 
         Args:
             total: Records to wait for.
-            check: Raises when there is nothing more to wait for; called at each look.
+            look: Called with the count at each look; raises when there is nothing more to wait for.
             warm_share: Of the records that pass before the clock starts.
             timeout_s: The longest wait.
 
@@ -63,11 +63,11 @@ class Filling:
         first: tuple[int, float] | None = None
         while time.monotonic() < deadline:
             count, now = self.count(), time.monotonic()
+            look(count)
             if first is None and count >= max(1, warm):
                 first = (count, now)
             elif first is not None and count >= total:
                 return (count - first[0]) / (now - first[1])
-            check()
             time.sleep(POLL_S)
         raise TimeoutError(f"{self.count()} of {total} after {timeout_s:g} s")
 

@@ -166,8 +166,8 @@ class Worker:
         self.process = process
         self._seen = psutil.Process(process.pid)
 
-    def check(self) -> None:
-        """Return while it runs.
+    def check(self, _: int = 0) -> None:
+        """Return while it runs; takes the count that a look brings.
 
         Raises:
             RuntimeError: It has ended.
