@@ -1,7 +1,8 @@
 """Who may do what on a cluster: principals, and their rights, from the one table of topics. All else is denied.
 
 A principal is the CN of a client certificate. Rights are those of Kafka's ACLs; describing a topic, a group or a
-transactional id comes with reading and writing it, as in Kafka itself.
+transactional id comes with reading and writing it, as in Kafka itself. One prefix lets a gate write to the topics of
+every State, so that a new State changes nobody's rights; what that prefix covers besides is denied by name.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sharing.model.countries import COUNTRIES
 from sharing.partners import Partners
-from sharing.topics import DIRECTORY, TABLE, Role, Scope, TopicKind
+from sharing.topics import CLOCK, DIRECTORY, OFFERS, TABLE, Role, Scope, TopicKind
 
 
 class Resource(StrEnum):
@@ -76,13 +78,45 @@ class Principal:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Right:
-    """What one principal may do with one resource, or with all whose names begin so."""
+    """What one principal may do with one resource, or with all whose names begin so; or may not, if not `allow`."""
 
     principal: Principal
     resource: Resource
     pattern: Pattern
     name: str
     operations: tuple[Operation, ...]
+    allow: bool = True
+
+    @property
+    def entries(self) -> Iterator[Entry]:
+        """Its entries in an access control list."""
+        for operation in self.operations:
+            yield Entry(
+                f"User:{self.principal.name}", self.resource, self.pattern, self.name, operation, allow=self.allow
+            )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """One line of a cluster's access control list, for every host.
+
+    Attributes:
+        principal: As Kafka writes it: `User:gate.ch`.
+        operation: In Kafka's words; a cluster may have some that no right of ours has.
+    """
+
+    principal: str
+    resource: Resource
+    pattern: Pattern
+    name: str
+    operation: str
+    allow: bool = True
+
+    def __str__(self) -> str:
+        """Return it as a sentence: `User:gate.ch may Read topic national.ch.indicators…`."""
+        rest = "…" if self.pattern is Pattern.PREFIX else ""
+        may = "may" if self.allow else "may not"
+        return f"{self.principal} {may} {self.operation} {self.resource} {self.name}{rest}"
 
 
 OPERATOR = Principal(Role.OPERATOR)
@@ -104,6 +138,36 @@ def rights(partners: Partners) -> tuple[Right, ...]:
     return tuple(sorted(right for principal in principals(partners) for right in rights_of(principal)))
 
 
+def entries(partners: Partners) -> frozenset[Entry]:
+    """Return the access control list that a cluster of these partners has, and nothing besides."""
+    return frozenset(entry for right in rights(partners) for entry in right.entries)
+
+
+def covers(right: Right, name: str) -> bool:
+    """Return whether a right is about the resource of this name."""
+    return name.startswith(right.name) if right.pattern is Pattern.PREFIX else right.name in {name, ANY_NAME}
+
+
+def operations_on(principal: Principal, topic: str) -> frozenset[Operation]:
+    """Return what a principal may do with a topic, as a broker works it out: what is denied wins."""
+    allowed: set[Operation] = set()
+    denied: set[Operation] = set()
+    for right in rights_of(principal):
+        if right.resource is Resource.TOPIC and covers(right, topic):
+            (allowed if right.allow else denied).update(right.operations)
+    return frozenset(allowed - denied)
+
+
+def parse_principal(name: str) -> Principal | None:
+    """Return who has this name (the CN of a certificate), or None when it is nobody's."""
+    role, *rest = name.split(".")
+    if role not in set(Role) or (len(rest) != 1 and role not in {Role.OPERATOR, Role.AGENCY}):
+        return None
+    principal = Principal(Role(role), rest[0].upper() if rest else "", ".".join(rest[1:]))
+    known = principal.state in COUNTRIES if role != Role.OPERATOR else not rest
+    return principal if known and principal.name == name else None
+
+
 def rights_of(principal: Principal) -> tuple[Right, ...]:
     """Return the rights of one principal."""
     if principal.role is Role.OPERATOR:
@@ -120,11 +184,13 @@ def _topics(principal: Principal) -> Iterator[Right]:
                 granted.setdefault(place, []).append(operation)
     for (pattern, name), operations in sorted(granted.items()):
         yield Right(principal, Resource.TOPIC, pattern, name, (*sorted(set(operations)), Operation.DESCRIBE))
+    if principal.role in OFFERS.writers and principal.role not in DIRECTORY.writers:
+        yield Right(principal, Resource.TOPIC, Pattern.LITERAL, DIRECTORY.topic(), (Operation.WRITE,), allow=False)
 
 
 def _place(kind: TopicKind, principal: Principal, operation: Operation) -> tuple[Pattern, str]:
     """Return which topics of a kind: a State's own, save that a gate writes to those of every other State."""
-    if kind is DIRECTORY:
+    if kind.scope is Scope.DIRECTORY:
         return Pattern.LITERAL, kind.topic()
     if kind.scope is Scope.EXCHANGE and operation is Operation.WRITE:
         return Pattern.PREFIX, f"{Scope.EXCHANGE}."
@@ -151,4 +217,5 @@ def _operator() -> Iterator[Right]:
     yield Right(OPERATOR, Resource.CLUSTER, Pattern.LITERAL, CLUSTER_NAME, manage)
     yield Right(OPERATOR, Resource.TOPIC, Pattern.LITERAL, ANY_NAME, manage)
     yield Right(OPERATOR, Resource.TOPIC, Pattern.LITERAL, DIRECTORY.topic(), (Operation.READ,))
+    yield Right(OPERATOR, Resource.TOPIC, Pattern.LITERAL, CLOCK.topic(), (Operation.WRITE,))
     yield Right(OPERATOR, Resource.GROUP, Pattern.LITERAL, ANY_NAME, (Operation.DESCRIBE,))

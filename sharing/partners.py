@@ -11,13 +11,16 @@ Where a State lists agencies, each has a topic of its own that nobody else may w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sharing.documents import read_document, validate
 from sharing.law.treaties import country_code
+from sharing.law_library import read_text
+from sharing.topics import Topic, topics_for
 
 AGENCY_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
 """An agency's id: a part of topic names, of principals and of the CN of certificates."""
@@ -69,6 +72,16 @@ class Partners(_Strict):
         """Return partners that list no agencies."""
         return cls(partitions=partitions, replication=replication, states={state: Partner() for state in states})
 
+    @property
+    def agencies(self) -> dict[str, list[str]]:
+        """By State, the agencies that have a topic of their own."""
+        return {state: partner.agencies for state, partner in self.states.items() if partner.agencies}
+
+    @property
+    def topics(self) -> Mapping[str, Topic]:
+        """Every topic of their cluster, by name."""
+        return topics_for(self.states, self.partitions, self.agencies)
+
 
 def parse_partners(text: str, source: str) -> Partners:
     """Read a partners file.
@@ -82,3 +95,13 @@ def parse_partners(text: str, source: str) -> Partners:
         if len(set(partner.agencies)) < len(partner.agencies):
             raise document.error("an agency stands twice", ("states", state, "agencies"))
     return partners
+
+
+def read_partners(path: Path) -> Partners:
+    """Read a partners file.
+
+    Raises:
+        PackError: It is not sound; the message tells file, line, key and what was expected.
+        InputError: It cannot be read.
+    """
+    return parse_partners(read_text(path), path.name)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-DAY_MS = 24 * 60 * 60 * 1000
+HOUR_MS = 60 * 60 * 1000
+DAY_MS = 24 * HOUR_MS
 FOREVER = -1
 
 
@@ -20,7 +21,7 @@ class Scope(StrEnum):
 
     NATIONAL = "national"
     EXCHANGE = "exchange"
-    DIRECTORY = "directory"
+    DIRECTORY = "directory"  # one for all
 
 
 class Role(StrEnum):
@@ -42,7 +43,7 @@ class TopicKind:
 
     Attributes:
         name: Last part of the topic's name.
-        schema: Name of the Avro schema of its records.
+        schema: Name of the Avro schema of its records; "" where they are empty.
         key: What a record's key is.
         writer: Who writes, in words.
         reader: Who reads, in words.
@@ -52,6 +53,7 @@ class TopicKind:
         retention_ms: How long records are kept; FOREVER for minutes.
         single: Whether it has one partition whatever the rest has.
         by_agency: Whether each agency has one of its own, where agencies are listed.
+        broker_time: Whether the broker stamps records with its own clock, whatever their writer says.
     """
 
     name: str
@@ -66,6 +68,7 @@ class TopicKind:
     compacted: bool = False
     single: bool = False
     by_agency: bool = False
+    broker_time: bool = False
 
     def topic(self, state: str = "", agency: str = "") -> str:
         """Return the topic's name for a State, or one of its agencies: `national.ch.indicators.fedpol`."""
@@ -78,6 +81,7 @@ class TopicKind:
         return {
             "cleanup.policy": "compact" if self.compacted else "delete",
             "retention.ms": str(self.retention_ms),
+            **({"message.timestamp.type": "LogAppendTime"} if self.broker_time else {}),
         }
 
 
@@ -112,8 +116,13 @@ DIRECTORY = TopicKind(
     "directory", Scope.DIRECTORY, "directory_entry", "State code", "each State, for itself", "everyone",
     frozenset({Role.CONSOLE}), EVERYONE, FOREVER, compacted=True, single=True,
 )  # fmt: skip
+# The broker's confirmation of an empty record tells its time; nobody has to read it.
+CLOCK = TopicKind(
+    "clock", Scope.DIRECTORY, "", "none", "`sharing doctor`", "nobody", EVERYONE, frozenset(), HOUR_MS,
+    single=True, broker_time=True,
+)  # fmt: skip
 
-TABLE = (INDICATORS, DECISIONS, DRAFTS, QUARANTINE, OFFERS, NOTICES, URGENT, DIRECTORY)
+TABLE = (INDICATORS, DECISIONS, DRAFTS, QUARANTINE, OFFERS, NOTICES, URGENT, DIRECTORY, CLOCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,7 @@ def topics_for(
 
     Args:
         states: Country codes.
-        partitions: Partitions of each topic but the directory. All that a gate joins have the same number.
+        partitions: Partitions of each topic but the single ones. All that a gate joins have the same number.
         agencies: By State, those that have a topic of their own.
     """
     found = {}

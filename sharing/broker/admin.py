@@ -21,16 +21,22 @@ _TIMEOUT_S = 15.0
 _POLL_S = 0.02
 
 
-def answers(bootstrap: str, timeout_s: float) -> bool:
+def answers(bootstrap: str, timeout_s: float, properties: Mapping[str, str] | None = None) -> bool:
     """Whether a broker answers a metadata request within so many seconds."""
     try:
-        make_admin(bootstrap).list_topics(timeout=timeout_s)
+        make_admin(bootstrap, properties).list_topics(timeout=timeout_s)
     except KafkaException:
         return False
     return True
 
 
-def create_topics(bootstrap: str, names: Iterable[str], partitions: int, config: Mapping[str, str]) -> None:
+def create_topics(
+    bootstrap: str,
+    names: Iterable[str],
+    partitions: int,
+    config: Mapping[str, str],
+    properties: Mapping[str, str] | None = None,
+) -> None:
     """Create the topics that do not exist yet, and wait until clients can see them.
 
     Args:
@@ -38,6 +44,7 @@ def create_topics(bootstrap: str, names: Iterable[str], partitions: int, config:
         names: Of the topics.
         partitions: Of each topic.
         config: Kafka's topic configuration, such as `cleanup.policy`.
+        properties: Further librdkafka properties, such as those of TLS.
 
     Raises:
         InputError: A name or the number of partitions is not acceptable.
@@ -49,7 +56,7 @@ def create_topics(bootstrap: str, names: Iterable[str], partitions: int, config:
     topics = [NewTopic(name, partitions, 1, config=dict(config)) for name in names]
     if not topics:
         return
-    client = make_admin(bootstrap)
+    client = make_admin(bootstrap, properties)
     for name, created in client.create_topics(topics, operation_timeout=_TIMEOUT_S).items():
         try:
             created.result(timeout=2 * _TIMEOUT_S)

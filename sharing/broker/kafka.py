@@ -6,6 +6,7 @@ stopped from any other: all that is known about it stands in its folder.
     broker.json        version, port, pid and mark of the process
     server.properties  its configuration, written at each start
     data/              its topics
+    certificates/      of a secure one: the authority, and one with its key for each principal
     kafka.log          what it says (kafka.log.1: the run before)
 """
 
@@ -17,7 +18,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self
 
-from sharing.broker import DEFAULT_PARTITIONS, admin
+from sharing.broker import DEFAULT_PARTITIONS, admin, certificates
 from sharing.broker.jars import KAFKA_VERSION, fetch_jars, find_java
 from sharing.broker.jvm import PROPERTIES_FILE, JavaCommand, format_storage, spawn_node
 from sharing.broker.process import (
@@ -55,6 +56,8 @@ class KafkaBroker:
         port: On the loopback; 0 takes that of the run before, or a free one.
         properties: Kafka's own, such as `authorizer.class.name`; they win over those of this module.
         listeners: Further listeners by security protocol with their ports, such as `{"SSL": 9094}`.
+        principals: Names for which certificates are made at each start: the broker then asks for a certificate, and
+            permits what an ACL permits and nothing else. None for a broker without security.
         on_progress: Called with a sentence before each step that takes a while.
     """
 
@@ -67,6 +70,7 @@ class KafkaBroker:
         *,
         properties: Mapping[str, str] | None = None,
         listeners: Mapping[str, int] | None = None,
+        principals: Iterable[str] | None = None,
         on_progress: Callable[[str], None] | None = None,
     ) -> None:
         self.folder = folder.absolute()
@@ -74,6 +78,7 @@ class KafkaBroker:
         self._port = port
         self._properties = dict(properties or {})
         self._listeners = dict(listeners or {})
+        self._principals = None if principals is None else tuple(principals)
         self._on_progress = on_progress or (lambda _: None)
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -92,19 +97,31 @@ class KafkaBroker:
             raise InfrastructureError(f"no broker was ever started in {self.folder}: sharing broker up")
         return f"{LOOPBACK}:{run.port}"
 
+    @property
+    def certificates_folder(self) -> Path:
+        """Where a secure broker's certificates lie: `ca.pem`, `<principal>.pem`, `<principal>.key`."""
+        return self.folder / certificates.FOLDER
+
+    def client(self, name: str = certificates.BROKER) -> dict[str, str]:
+        """Return librdkafka's properties for a client of this name, the super user when not given."""
+        run = read_run(self.folder)
+        return certificates.client_files(self.certificates_folder, name) if run and run.secure else {}
+
     def start(self) -> KafkaStatus:
         """Start the broker, unless it runs, and wait until it answers a metadata request.
 
         Raises:
             KafkaUnavailableError: The extra is not installed, or its JARs cannot be had.
-            InputError: It runs already, on another port than the one asked for.
+            InputError: It runs already, on another port or with other security than asked for.
             InfrastructureError: The folder or a port cannot be used, or the process dies or is silent.
         """
         java = find_java()
         self._make_folder()
         with lock_folder(self.folder, "another command starts or stops the broker", timeout_s=_READY_S):
             run = read_run(self.folder)
-            if run and run.find():
+            running = bool(run and run.find())
+            self._check_security(run, running)
+            if run and running:
                 if self._port not in {0, run.port}:
                     raise InputError(
                         f"the broker in {self.folder} runs already, on port {run.port}: stop it first, to "
@@ -177,7 +194,20 @@ class KafkaBroker:
             InfrastructureError: The broker does not answer, or refuses one.
         """
         count = DEFAULT_PARTITIONS if partitions is None else partitions
-        admin.create_topics(self.bootstrap, names, count, config or {})
+        admin.create_topics(self.bootstrap, names, count, config or {}, self.client())
+
+    def _check_security(self, run: Run | None, running: bool) -> None:  # noqa: FBT001
+        secure = self._principals is not None
+        if run and run.secure and not secure:
+            raise InputError(
+                f"the broker in {self.folder} is a secure one: start it with --secure, or take another --folder",
+                field="secure",
+            )
+        if run and running and secure and not run.secure:
+            raise InputError(
+                f"the broker in {self.folder} runs already, without security: stop it first, to start it with --secure",
+                field="secure",
+            )
 
     def _make_folder(self) -> None:
         try:
@@ -193,6 +223,9 @@ class KafkaBroker:
         port = self._port or (last.port if last else free_port())
         for each in (port, *self._listeners.values()):
             check_port(each)
+        if self._principals is not None:
+            self._on_progress("Certificates are made.")
+            certificates.make_certificates(self.certificates_folder, self._principals)
         self._write_properties(port)
         if not all((self.folder / each / "meta.properties").exists() for each in self._data_folders()):
             self._on_progress(f"Kafka {KAFKA_VERSION} formats its data folder.")
@@ -200,13 +233,14 @@ class KafkaBroker:
         self._on_progress(f"Kafka {KAFKA_VERSION} starts.")
         mark = f"-Dsharing.broker={uuid.uuid4()}"
         self._child = spawn_node(java, self.folder, self.log, mark)
-        run = Run(KAFKA_VERSION, port, self._child.pid, mark, datetime.now(UTC).isoformat())
+        secure = self._principals is not None
+        run = Run(KAFKA_VERSION, port, self._child.pid, mark, datetime.now(UTC).isoformat(), secure)
         try:
             write_run(self.folder, run)
             self._await_answer(run)
         except BaseException:  # Ctrl-C too: nothing may be left running that nobody knows of
             self._reap()
-            write_run(self.folder, Run(KAFKA_VERSION, port))
+            write_run(self.folder, Run(KAFKA_VERSION, port, secure=secure))
             raise
         return run
 
@@ -217,7 +251,10 @@ class KafkaBroker:
         controller_port = free_port()
         while controller_port in {port, *self._listeners.values()}:
             controller_port = free_port()
-        properties = server_properties(port, controller_port, self._listeners, self._properties)
+        protocol, own = "PLAINTEXT", self._properties
+        if self._principals is not None:
+            protocol, own = "SSL", certificates.secure_properties(self.certificates_folder) | self._properties
+        properties = server_properties(port, controller_port, self._listeners, own, protocol)
         # May hold key stores and passwords.
         write_private(self.folder / PROPERTIES_FILE, render_properties(properties))
 
@@ -230,7 +267,7 @@ class KafkaBroker:
             ended = self._child.poll() is not None if self._child is not None else run.find() is None
             if ended:
                 raise InfrastructureError(f"Kafka ended while it started. {self._quote_log()}")
-            if accepts(run.port) and admin.answers(bootstrap, _STATUS_S):
+            if accepts(run.port) and admin.answers(bootstrap, _STATUS_S, self.client()):
                 return
             time.sleep(_POLL_S)
         raise InfrastructureError(
@@ -245,7 +282,7 @@ class KafkaBroker:
         if run.find() is None:
             return dataclasses.replace(status, state=KafkaState.DEAD, detail=self._quote_log())
         status = dataclasses.replace(status, pid=run.pid, started_at=datetime.fromisoformat(run.started_at))
-        if admin.answers(bootstrap, _STATUS_S):
+        if admin.answers(bootstrap, _STATUS_S, self.client()):
             return dataclasses.replace(status, state=KafkaState.RUNNING)
         return dataclasses.replace(status, state=KafkaState.SILENT, detail=self._quote_log())
 

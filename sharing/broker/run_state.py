@@ -71,6 +71,7 @@ class Run:
         pid: Of the process.
         mark: An argument of the process that no other has, so that a recycled pid is never taken for it.
         started_at: ISO 8601, UTC.
+        secure: Whether it asks for certificates and has ACLs.
     """
 
     version: str
@@ -78,6 +79,7 @@ class Run:
     pid: int | None = None
     mark: str = ""
     started_at: str = ""
+    secure: bool = False
 
     def find(self) -> psutil.Process | None:
         """Return its process, if that lives."""

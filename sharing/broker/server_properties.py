@@ -16,26 +16,31 @@ _ASCII_END = 0x7F
 
 
 def server_properties(
-    port: int, controller_port: int, listeners: Mapping[str, int], extra: Mapping[str, str]
+    port: int,
+    controller_port: int,
+    listeners: Mapping[str, int],
+    extra: Mapping[str, str],
+    protocol: str = "PLAINTEXT",
 ) -> dict[str, str]:
     """Return the properties of the node.
 
     Args:
-        port: Of the listener `PLAINTEXT`.
+        port: Of the listener for clients and for the node itself.
         controller_port: Of the listener `CONTROLLER`.
         listeners: Further listeners, by security protocol (`SSL`, `SASL_SSL`, …), with their ports.
         extra: Kafka's own properties, which win over what stands here.
+        protocol: Security protocol of the listeners that have none in their name: `PLAINTEXT` or `SSL`.
     """
-    ports = {"PLAINTEXT": port, "CONTROLLER": controller_port, **listeners}
+    ports = {protocol: port, "CONTROLLER": controller_port, **listeners}
     return {
         "process.roles": "broker,controller",
         "node.id": str(NODE_ID),
         "controller.quorum.voters": f"{NODE_ID}@{LOOPBACK}:{controller_port}",
         "controller.listener.names": "CONTROLLER",
-        "inter.broker.listener.name": "PLAINTEXT",
+        "inter.broker.listener.name": protocol,
         "listeners": ",".join(f"{name}://{LOOPBACK}:{number}" for name, number in ports.items()),
         "listener.security.protocol.map": ",".join(
-            f"{name}:{'PLAINTEXT' if name == 'CONTROLLER' else name}" for name in ports
+            f"{name}:{protocol if name == 'CONTROLLER' else name}" for name in ports
         ),
         # Relative to the folder, where the process runs: a comma in the folder's name would split the list.
         "log.dirs": DATA_FOLDER,

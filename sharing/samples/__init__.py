@@ -14,7 +14,15 @@ from sharing.errors import InputError
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-__all__ = ["sample_directory", "sample_file", "sample_files", "sample_profile", "sample_profiles", "sample_scenario"]
+__all__ = [
+    "sample_directory",
+    "sample_file",
+    "sample_files",
+    "sample_partners",
+    "sample_profile",
+    "sample_profiles",
+    "sample_scenario",
+]
 
 
 def sample_files() -> tuple[str, ...]:
@@ -50,6 +58,12 @@ def sample_profile(state: str) -> Traversable:
 def sample_directory() -> tuple[str, str]:
     """Return the text of a fictitious directory, and its name: what some States announce about themselves."""
     resource = files(__name__) / "directory.yaml"
+    return resource.read_text(encoding="utf-8"), resource.name
+
+
+def sample_partners() -> tuple[str, str]:
+    """Return the text of a partners file, and its name: three States, two of which list their agencies."""
+    resource = files(__name__) / "partners.yaml"
     return resource.read_text(encoding="utf-8"), resource.name
 
 

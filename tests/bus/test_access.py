@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import pytest
 
-from sharing.access import OPERATOR, Operation, Pattern, Principal, Resource, principals, rights, rights_of
+from sharing.access import (
+    OPERATOR,
+    Operation,
+    Pattern,
+    Principal,
+    Resource,
+    operations_on,
+    parse_principal,
+    principals,
+    rights,
+    rights_of,
+)
 from sharing.errors import PackError
 from sharing.partners import Partners, parse_partners
-from sharing.topics import EVERYONE, TABLE, Role, topics_for
+from sharing.topics import CLOCK, EVERYONE, TABLE, Role, topics_for
 
 PARTNERS = parse_partners("states: {CH: {agencies: [fedpol, customs]}, DE: {}}\n", "partners.yaml")
 
 
 def may(principal: Principal, operation: Operation, topic: str) -> bool:
-    """Return whether some right permits it, as Kafka reads rights."""
-    return any(
-        right.resource is Resource.TOPIC
+    """Return whether some right permits it and none denies it, as Kafka reads rights."""
+    about = {
+        right.allow
+        for right in rights_of(principal)
+        if right.resource is Resource.TOPIC
         and operation in right.operations
         and (right.name in (topic, "*") if right.pattern is Pattern.LITERAL else topic.startswith(right.name))
-        for right in rights_of(principal)
-    )
+    }
+    found = about == {True}
+    assert (operation in operations_on(principal, topic)) is found
+    return found
 
 
 def writers(topic: str) -> set[str]:
@@ -53,13 +68,17 @@ def test_each_topic_has_its_writers_and_readers_and_no_other(
 
 def test_everyone_reads_the_directory_and_a_states_officers_announce_it() -> None:
     assert readers("exchange.directory") == {one.name for one in principals(PARTNERS)}
-    assert {"console.ch", "console.de"} <= writers("exchange.directory")
-    assert "agency.ch.fedpol" not in writers("exchange.directory")
+    assert writers("exchange.directory") == {"console.ch", "console.de"}
+
+
+def test_everyone_asks_the_clock_and_nobody_reads_it() -> None:
+    assert writers("exchange.clock") == {one.name for one in principals(PARTNERS)}
+    assert readers("exchange.clock") == set()
 
 
 def test_the_operator_reads_no_record_but_the_directorys_and_deletes_nothing() -> None:
     for topic in topics_for(PARTNERS.states, 1, {"CH": ["fedpol"]}):
-        assert not may(OPERATOR, Operation.WRITE, topic)
+        assert may(OPERATOR, Operation.WRITE, topic) is (topic == "exchange.clock")
         assert may(OPERATOR, Operation.READ, topic) is (topic == "exchange.directory")
         assert may(OPERATOR, Operation.DESCRIBE, topic)
     assert not any(Operation.DELETE in right.operations for right in rights(PARTNERS))
@@ -82,8 +101,26 @@ def test_groups_and_transactional_ids_begin_with_what_is_ones_own() -> None:
 def test_every_kind_of_topic_has_writers_and_readers() -> None:
     for kind in TABLE:
         assert kind.writers
-        assert kind.readers
-        assert kind.writers <= EVERYONE - {Role.OPERATOR}
+        assert kind.readers or kind is CLOCK
+        assert kind.writers <= EVERYONE - {Role.OPERATOR} or kind is CLOCK
+
+
+def test_a_principals_name_is_read_back_and_any_other_is_nobodys() -> None:
+    for one in principals(PARTNERS):
+        assert parse_principal(one.name) == one
+    for name in (
+        "",
+        "gate",
+        "gate.xx",
+        "gate.CH",
+        "gate.ch.x",
+        "operator.ch",
+        "judge.ch",
+        "agency",
+        "broker",
+        "User:gate.ch",
+    ):
+        assert parse_principal(name) is None
 
 
 @pytest.mark.parametrize(

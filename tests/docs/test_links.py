@@ -22,7 +22,7 @@ from sharing.model.indicator import Indicator
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import Collection, ConditionKind, Effect, OffenceCode, Outcome
 from sharing.settings import CONFIG_VARIABLE, Settings
-from sharing.topics import FOREVER, TABLE, Scope
+from sharing.topics import CLOCK, FOREVER, TABLE, Scope
 from tests.docs.docs_support import ROOT, documents, name_of
 
 if TYPE_CHECKING:
@@ -220,7 +220,9 @@ def test_topics_are_documented_as_they_are() -> None:
     for kind in TABLE:
         key, kept = documented[kind.topic("<st>")]
         assert key == kind.key
-        if kind.scope is Scope.DIRECTORY:
+        if kind is CLOCK:
+            assert kept == "1 hour, one partition"
+        elif kind.scope is Scope.DIRECTORY:
             assert kept.startswith("last of each key, one partition")
         elif kind.retention_ms == FOREVER:
             assert kept.startswith("for ever")
