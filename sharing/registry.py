@@ -54,7 +54,8 @@ class Registry:
             ) from None
         self._url = url
         try:
-            self._client: SchemaRegistryClient = SchemaRegistryClient({"url": url, "timeout": ASK_SECONDS_MAX})
+            properties = {"url": url, "timeout": ASK_SECONDS_MAX, "max.retries": 1}
+            self._client: SchemaRegistryClient = SchemaRegistryClient(properties)
         except (ValueError, TypeError):
             raise SettingsError("SHARING_REGISTRY: must be the http or https URL of a Schema Registry") from None
 
@@ -64,7 +65,7 @@ class Registry:
         Raises:
             InfrastructureError: The registry does not answer, or refuses: a schema is not compatible with one there.
         """
-        return [self._register(_subject(topic.name), topic.kind.schema) for topic in topics]
+        return [self._register(_subject(topic.name), topic.kind.schema) for topic in topics if topic.kind.schema]
 
     def framing(self, state: str | None) -> Framing:
         """Return the framing with the ids that the registry gave: what is written, and all that can be read.
@@ -77,7 +78,7 @@ class Registry:
             InfrastructureError: The registry does not answer, or a schema is not registered.
         """
         kinds = TABLE if state is not None else (DIRECTORY,)
-        subjects = {kind.schema: _subject(kind.topic(state or "")) for kind in kinds}
+        subjects = {kind.schema: _subject(kind.topic(state or "")) for kind in kinds if kind.schema}
         written: dict[str, bytes] = {}
         known: dict[bytes, bytes] = {}
         for schema, subject in subjects.items():

@@ -1,0 +1,33 @@
+"""Reads one notice with Confluent's own deserializer, and nothing of this project: run with `python -I`.
+
+Arguments: bootstrap servers, registry URL, topic. Prints the record as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+
+from confluent_kafka import Consumer
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+bootstrap, url, topic = sys.argv[1:]
+deserialize = AvroDeserializer(SchemaRegistryClient({"url": url}))
+consumer = Consumer(
+    {
+        "bootstrap.servers": bootstrap, "group.id": str(uuid.uuid4()), "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+    }
+)  # fmt: skip
+consumer.subscribe([topic])
+message = consumer.poll(30)
+while message is not None and (message.error() or (message.value() or b"")[:1] != b"\0"):
+    message = consumer.poll(30)
+assert message is not None
+record = deserialize(message.value(), SerializationContext(topic, MessageField.VALUE))
+sys.stdout.write(json.dumps(record, default=str))
+assert not any(name == "sharing" or name.startswith("sharing.") for name in sys.modules)
+consumer.close()
