@@ -117,6 +117,14 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="Address on which /metrics is served; restrict who reads it."
     )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
+    log_format: str = Field(
+        default="auto", pattern="^(auto|json|text)$", description="How log lines look: text on a terminal, else JSON."
+    )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://\S+$",
+        description="Where spans go, by OpenTelemetry's protocol over HTTP; needs the extra `tracing`.",
+    )
 
     @property
     def agency_ids(self) -> tuple[str, ...]:

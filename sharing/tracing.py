@@ -1,0 +1,124 @@
+"""W3C Trace Context from publisher to notice, and OpenTelemetry's spans where they are configured.
+
+A publisher gives each indicator a trace: the one that its caller is in, or a new one. The gate hands its id on to
+notices and offers, with span ids that follow from theirs, so that the same input gives the same headers. What a
+trace id says of an item is no more than that the records belong together. `tracestate` is not handed on: it is free
+text, and this is a border.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from sharing.errors import SettingsError
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Link, Tracer
+
+LINKS_MAX = 128
+"""As many as OpenTelemetry keeps of a span by default."""
+
+EXPORT_SECONDS_MAX = 5
+
+_TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-(0[01])")
+
+
+def new_traceparent() -> str:
+    """Return the trace context for something new: of the caller's span where OpenTelemetry has one, else random."""
+    try:
+        from opentelemetry import trace  # noqa: PLC0415 an extra
+    except ImportError:
+        pass
+    else:
+        context = trace.get_current_span().get_span_context()
+        if context.is_valid:
+            return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags & 1:02x}"
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+
+
+def read_traceparent(header: bytes | None) -> str | None:
+    """Return a trace context, or None where there is none that a version 00 reader may take."""
+    if header is None or _TRACEPARENT.fullmatch(header) is None:
+        return None
+    return header.decode()
+
+
+def continue_trace(parent: bytes | None, indicator_id: str, event_id: str) -> str:
+    """Return the trace context of what a gate makes of an indicator.
+
+    Args:
+        parent: The header of the indicator; where it has none, its id, a UUID, gives the trace.
+        indicator_id: A UUID.
+        event_id: Of the notice or offer: a UUID, from the end of which the span's id is taken.
+    """
+    span = event_id[19:23] + event_id[24:]
+    found = _TRACEPARENT.fullmatch(parent) if parent is not None else None
+    if found is None:
+        return f"00-{indicator_id.replace('-', '')}-{span}-00"
+    return f"00-{found[1].decode()}-{span}-{found[3].decode()}"
+
+
+class BatchTracer:
+    """Makes a span for each batch of a gate, where OpenTelemetry is configured.
+
+    Args:
+        endpoint: Where spans go; None for no spans.
+        service: Name of the worker.
+
+    Raises:
+        SettingsError: An endpoint is named, and the extra `tracing` is not installed.
+    """
+
+    def __init__(self, endpoint: str | None, service: str) -> None:
+        self._tracer = _make_tracer(endpoint, service) if endpoint else None
+
+    def record(self, began_s: float, records: int, parents: Iterable[bytes | None], *, committed: bool) -> None:
+        """Make the span of a batch that has just been settled.
+
+        Args:
+            began_s: When it began, as Unix time.
+            records: How many it had.
+            parents: Trace contexts of records, to which the span is linked: the first `LINKS_MAX`.
+            committed: Whether it was committed; else it was aborted.
+        """
+        if self._tracer is None:
+            return
+        traces = islice(filter(None, map(read_traceparent, parents)), LINKS_MAX)
+        span = self._tracer.start_span(
+            "gate batch",
+            links=list(_links(traces)),
+            start_time=int(began_s * 1_000_000_000),
+            attributes={
+                "messaging.system": "kafka",
+                "messaging.batch.message_count": records,
+                "sharing.committed": committed,
+            },
+        )
+        span.end()
+
+
+def _make_tracer(endpoint: str, service: str) -> Tracer:
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 an extra
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+    except ImportError:
+        raise SettingsError(
+            "SHARING_OTLP_ENDPOINT is set, and OpenTelemetry is not installed: add the extra `tracing`, or unset it"
+        ) from None
+    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint, timeout=EXPORT_SECONDS_MAX)))
+    return provider.get_tracer("sharing.gate")
+
+
+def _links(traces: Iterable[str]) -> Iterator[Link]:
+    from opentelemetry.trace import Link, SpanContext, TraceFlags  # noqa: PLC0415 an extra
+
+    for trace in traces:
+        _, trace_id, span_id, flags = trace.split("-")
+        yield Link(SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags))))
