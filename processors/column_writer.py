@@ -15,13 +15,15 @@ import fastavro
 import pyarrow as pa
 import pyruhvro
 
-from processors.batch import Output
-from processors.cohorts import NoticePlan, Plan
-from processors.indicator_columns import Part, field_of
+from processors.batch import Output, Record
 from processors.parts import CONTENT_HEAD, OFFER_HEAD, Parts
+from processors.plans import NoticePlan, Plan
+from sharing.cloud_events import TRACEPARENT, find_header
 from sharing.ids import notice_id, offer_id
+from sharing.indicator_columns import Part, field_of
 from sharing.law.redact import CONTENT_FIELDS, EMPTIED
 from sharing.topics import DECISIONS, DRAFTS
+from sharing.tracing import Trace
 from sharing.wire import codec, split_codec
 
 # pyruhvro writes no `bytes`: the fields before the content, and after it the tail.
@@ -40,6 +42,7 @@ class _Opened(NamedTuple):
     key: bytes
     plan: Plan
     value: bytes
+    trace: Trace
 
 
 class ColumnWriter:
@@ -55,6 +58,8 @@ class ColumnWriter:
         self._now_ms = now_ms
         self._decisions_topic = DECISIONS.topic(parts.state)
         self._drafts_topic = DRAFTS.topic(parts.state)
+        self._notice_headers = parts.notice_headers.at(now_ms)
+        self._offer_headers = parts.offer_headers.at(now_ms)
 
     def decisions(self, part: Part, plans: Sequence[Plan | None]) -> list[Output | None]:
         """Return the decision on each row of a part; None for one without a plan."""
@@ -66,17 +71,18 @@ class ColumnWriter:
         ]
 
     def sendings(
-        self, part: Part, plans: Sequence[Plan | None], values: Sequence[bytes | None]
+        self, part: Part, plans: Sequence[Plan | None], values: Sequence[bytes | None], messages: Sequence[Record]
     ) -> dict[int, list[Output]]:
         """Return what follows the decision on each row that is not closed: notices, offers, draft.
 
         Args:
             part: Of the batch.
             plans: Of each row.
-            values: The records of the whole batch, as they came.
+            values: The records of the whole batch.
+            messages: Likewise, as they came.
         """
         items = [
-            _Opened(row, part.keys[row], plan, values[part.places[row]] or b"")
+            _Opened(row, part.keys[row], plan, values[part.places[row]] or b"", _trace(messages[part.places[row]]))
             for row, plan in enumerate(plans)
             if plan is not None and plan.draft_tail is not None
         ]
@@ -98,15 +104,18 @@ class ColumnWriter:
         offers = iter(self._offers(columns, items))
         outputs = []
         for item, draft in zip(items, self._drafts(columns, items), strict=True):
-            sent = [
-                Output(one.topic, item.key, next(notices if isinstance(one, NoticePlan) else offers) + one.tail)
-                for one in item.plan.sendings
-            ]
+            sent = []
+            for one in item.plan.sendings:
+                ordinary = isinstance(one, NoticePlan)
+                identity, front = next(notices if ordinary else offers)
+                made = self._notice_headers if ordinary else self._offer_headers
+                headers = made.make(identity, item.key.decode(), item.trace.traceparent(identity))
+                sent.append(Output(one.topic, item.key, front + one.tail, headers))
             outputs.append([*sent, Output(self._drafts_topic, item.key, draft + (item.plan.draft_tail or b""))])
         return outputs
 
-    def _notices(self, columns: pa.RecordBatch, items: Sequence[_Opened]) -> list[bytes]:
-        """Return the heads of all notices, in the order of items and recipients."""
+    def _notices(self, columns: pa.RecordBatch, items: Sequence[_Opened]) -> list[tuple[str, bytes]]:
+        """Return the ids and heads of all notices, in the order of items and recipients."""
         wanted = [
             (row, one) for row, item in enumerate(items) for one in item.plan.sendings if isinstance(one, NoticePlan)
         ]
@@ -131,12 +140,12 @@ class ColumnWriter:
             retain_until=taken.column("retain_until"),
         )
         return [
-            front + _bytes(content + one.content_tail)
-            for front, content, (_, one) in zip(fronts, contents, wanted, strict=True)
+            (identity, front + _bytes(content + one.content_tail))
+            for identity, front, content, (_, one) in zip(identities, fronts, contents, wanted, strict=True)
         ]
 
-    def _offers(self, columns: pa.RecordBatch, items: Sequence[_Opened]) -> list[bytes]:
-        """Return the heads of all offers, in the order of items and recipients."""
+    def _offers(self, columns: pa.RecordBatch, items: Sequence[_Opened]) -> list[tuple[str, bytes]]:
+        """Return the ids and heads of all offers, in the order of items and recipients."""
         wanted = [
             (row, one.state)
             for row, item in enumerate(items)
@@ -150,7 +159,7 @@ class ColumnWriter:
             for row, state in wanted
         ]
         taken = columns.select(["id", "version"]).take(pa.array([row for row, _ in wanted]))
-        return _encode(
+        fronts = _encode(
             OFFER_FRONT,
             self._parts.framing.header("offer"),
             id=pa.array(identities),
@@ -159,6 +168,7 @@ class ColumnWriter:
             sent_at=self._instant(len(wanted)),
             expires_at=pa.nulls(len(wanted), _TIME),
         )
+        return list(zip(identities, fronts, strict=True))
 
     def _drafts(self, columns: pa.RecordBatch, items: Sequence[_Opened]) -> list[bytes]:
         """Return the heads of all drafts."""
@@ -174,6 +184,10 @@ class ColumnWriter:
 
     def _instant(self, count: int) -> pa.Array:
         return pa.repeat(pa.scalar(self._now_ms, _TIME), count)
+
+
+def _trace(message: Record) -> Trace:
+    return Trace.of(find_header(message.headers(), TRACEPARENT), (message.key() or b"").decode())
 
 
 def _contents(columns: pa.RecordBatch, wanted: Sequence[tuple[int, tuple[str, ...]]]) -> list[bytes]:

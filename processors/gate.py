@@ -19,15 +19,16 @@ from types import MappingProxyType
 from typing import Any
 
 from processors.batch import Output, Record
-from processors.cohorts import Cohorts
 from processors.column_writer import ColumnWriter
-from processors.indicator_columns import IndicatorReader, Part
-from processors.parts import Parts
+from processors.parts import Parts, is_closed, notice_lane
+from processors.plans import Plan, Planner
 from processors.refusal import refusal_of
 from processors.writer import Writer
 from sharing.bulk_decoding import ALONE_MAX, Decoded
+from sharing.cohorts import Cohorts
 from sharing.errors import DecodeError, InputError
 from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
+from sharing.indicator_columns import IndicatorReader, Part
 from sharing.law.pack import Pack
 from sharing.law.treaties import TreatyTable
 from sharing.model.decision import Verdict
@@ -50,24 +51,45 @@ class Processed:
         outcomes: Indicators by the outcome under which each counts.
         deliveries: Indicators and recipients, by outcome.
         quarantined: Records by cause.
+        effects: Indicators and recipients, by each effect of the rules that made the outcome.
+        drafts: Drafts, by the outcome of their indicator.
+        published: By lane, when indicators with notices were published, in UTC milliseconds.
     """
 
     outputs: list[Output] = field(default_factory=list)
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     deliveries: Counter[Outcome] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
+    effects: Counter[str] = field(default_factory=Counter)
+    drafts: Counter[Outcome] = field(default_factory=Counter)
+    published: dict[str, list[int]] = field(default_factory=dict)
 
     def add(self, other: Processed) -> None:
         """Count what came of another part of the same batch; outputs are not kept."""
         self.outcomes.update(other.outcomes)
         self.deliveries.update(other.deliveries)
         self.quarantined.update(other.quarantined)
+        self.effects.update(other.effects)
+        self.drafts.update(other.drafts)
+        for lane, instants in other.published.items():
+            self.published.setdefault(lane, []).extend(instants)
 
-    def count(self, verdict: Verdict, items: int = 1) -> None:
-        """Count items by what the law says of them."""
+    def count(self, verdict: Verdict, items: int = 1, *, closed: bool) -> None:
+        """Count items by what the law says of them; `closed` where no draft is written."""
         self.outcomes[verdict.outcome] += items
-        for recipient in verdict.recipients:
-            self.deliveries[recipient.outcome] += items
+        if not closed:
+            self.drafts[verdict.outcome] += items
+        # States that the law does not tell apart share their terms.
+        terms = {id(recipient.terms): recipient.terms for recipient in verdict.recipients}
+        for alike, recipients in Counter(id(recipient.terms) for recipient in verdict.recipients).items():
+            self.deliveries[terms[alike].outcome] += items * recipients
+            for effect in terms[alike].effects:
+                self.effects[effect] += items * recipients
+
+    def note_published(self, lane: str | None, message: Record) -> None:
+        """Note when an indicator was published of which notices go in a lane; None where there are none."""
+        if lane is not None:
+            self.published.setdefault(lane, []).append(message.timestamp()[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +98,7 @@ class _Bench:
 
     sitting: Sitting
     parts: Parts
-    cohorts: Cohorts
+    cohorts: Cohorts[Plan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +186,7 @@ class Gate:
             values = [self._framing.unframe(message.value()) for message in batch]
             agencies = [self._agencies.get(message.topic()) for message in batch] if self._agencies else None
             for part in self._reader.read(values, keys, now_ms, agencies):
-                _process_part(bench, part, values, now_ms, written, processed)
+                _process_part(bench, part, batch, values, now_ms, written, processed)
         self._process_rest(bench, batch, now_ms, written, processed)
         processed.outputs = written.in_order()
         return processed
@@ -175,7 +197,9 @@ class Gate:
         if bench is None or not bench.sitting.serves(directory, now_ms):
             sitting = Sitting.open(self.pack, self._treaties, directory, now_ms, self._locate)
             parts = Parts(self.pack.reference, self.pack.state, sitting, self._framing)
-            bench = self._bench = _Bench(sitting, parts, Cohorts(sitting, parts, self._reader, OUTPUT_BYTES_MAX))
+            plan = Planner(sitting, parts, OUTPUT_BYTES_MAX).plan
+            cohorts = Cohorts(self.pack.state, sitting.finder, self._reader, plan)
+            bench = self._bench = _Bench(sitting, parts, cohorts)
         bench.sitting.tidy()
         return bench
 
@@ -202,7 +226,8 @@ class Gate:
                 processed.quarantined[refusal.cause] += 1
                 written.put(place, [writer.quarantine(message, refusal)])
             else:
-                processed.count(verdict)
+                processed.count(verdict, closed=is_closed(record, verdict))
+                processed.note_published(notice_lane(record, verdict), message)
                 written.put(place, outputs)
 
     def _admit(self, message: Record, record: Decoded) -> dict[str, Any]:
@@ -232,21 +257,24 @@ class Gate:
 def _process_part(
     bench: _Bench,
     part: Part,
+    messages: Sequence[Record],
     values: Sequence[bytes | None],
     now_ms: int,
     written: _Written,
     processed: Processed,
 ) -> None:
     """Process by columns those rows of a part that are plainly in order; nothing is written for the others."""
-    plans = bench.cohorts.plan(part, now_ms)
+    plans = bench.cohorts.find(part, now_ms)
     writer = ColumnWriter(bench.parts, now_ms)
     for place, decision in zip(part.places, writer.decisions(part, plans), strict=True):
         written.first[place] = decision
-    for row, outputs in writer.sendings(part, plans, values).items():
-        written.more[part.places[row]] = outputs
+    for row, outputs in writer.sendings(part, plans, values, messages).items():
+        place, plan = part.places[row], plans[row]
+        written.more[place] = outputs
+        processed.note_published(plan.lane if plan is not None else None, messages[place])
     for plan, items in Counter(plans).items():
         if plan is not None:
-            processed.count(plan.verdict, items)
+            processed.count(plan.verdict, items, closed=plan.draft_tail is None)
 
 
 def _refuse_oversized(outputs: Sequence[Output]) -> None:

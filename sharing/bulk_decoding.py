@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 Decoded = dict[str, Any] | DecodeError
 T = TypeVar("T")
 
+UNREADABLE = (ValueError, OverflowError, pa.ArrowException)
+"""What reading by columns raises on bytes that are to be read one by one."""
+
 ALONE_MAX = 16
 """Below this many, columns cost more than they save; it is also where the search for a bad record ends."""
 
@@ -114,7 +117,7 @@ def read_in_halves(
         return
     try:
         part = read(bodies)
-    except (ValueError, OverflowError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         log.debug("%s records are not read by columns: %s", len(bodies), type(error).__name__)
     else:
         yield start, part

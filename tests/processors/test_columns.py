@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processors.gate import Gate, conserves
-from processors.indicator_columns import OWN, IndicatorReader
 from sharing import bulk_decoding
+from sharing.indicator_columns import OWN, IndicatorReader
 from sharing.law.facts import FACTS
 from sharing.law_library import find_law, treaties
 from sharing.model.indicator import Indicator
