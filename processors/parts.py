@@ -10,6 +10,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from sharing import metrics
+from sharing.cloud_events import EventHeaders
 from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.model.decision import Decision, PackReference, RecipientDecision, Verdict
 from sharing.model.values import VALUE_TYPES
@@ -47,6 +49,8 @@ class Parts:
         self, pack: PackReference, state: str, sitting: Sitting, framing: Framing = SINGLE_OBJECT_FRAMING
     ) -> None:
         self.framing = framing
+        self.notice_headers = EventHeaders(NOTICES, state)
+        self.offer_headers = EventHeaders(OFFERS, state)
         self.state = state
         self.pack = pack
         self._pack_record = asdict(pack)
@@ -173,6 +177,13 @@ class Parts:
 def is_closed(record: Mapping[str, Any], verdict: Verdict) -> bool:
     """Return whether an item stays at home whatever anybody answers, so that a decision is all that is written."""
     return verdict.outcome is Outcome.WITHHOLD and bool(record["action"] == "PUBLISH")
+
+
+def notice_lane(record: Mapping[str, Any], verdict: Verdict) -> str | None:
+    """Return in which lane an item's notices go, `ordinary` or `urgent`; None where it has none."""
+    if verdict.outcome is not Outcome.DISCLOSE:
+        return None
+    return metrics.URGENT_LANE if record["urgency"] in URGENT_LANE else metrics.ORDINARY_LANE
 
 
 def _legal_terms(recipient: RecipientDecision) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from processors.batch import Output, Record
 from processors.parts import CONTENT_HEAD, DRAFT_HEAD, NO_SEAL, NOTICE_HEAD, OFFER_HEAD, Parts, is_closed
+from sharing.cloud_events import TRACEPARENT, find_header
 from sharing.ids import notice_id, offer_id, quarantine_id
 from sharing.law.redact import build_content
 from sharing.model.decision import Verdict
 from sharing.model.vocabulary import Outcome
 from sharing.topics import DECISIONS, DRAFTS, QUARANTINE
+from sharing.tracing import Trace
 from sharing.wire import RECORD_BYTES_MAX, codec
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class Writer:
         self._now_ms = now_ms
         self._decisions_topic = DECISIONS.topic(parts.state)
         self._drafts_topic = DRAFTS.topic(parts.state)
+        self._notice_headers = parts.notice_headers.at(now_ms)
+        self._offer_headers = parts.offer_headers.at(now_ms)
         self._frames: dict[int, tuple[bytes, bytes]] = {}
 
     def write(self, message: Record, record: Mapping[str, Any], verdict: Verdict) -> list[Output]:
@@ -50,12 +54,13 @@ class Writer:
         outputs = [Output(self._decisions_topic, key, self._decision(record, key, verdict))]
         if is_closed(record, verdict):
             return outputs
+        trace = Trace.of(find_header(message.headers(), TRACEPARENT), record["id"])
         contents: dict[tuple[str, ...], bytes] = {}
         for index, recipient in enumerate(verdict.recipients):
             if recipient.outcome is Outcome.DISCLOSE:
-                outputs.append(self._notice(record, key, verdict, index, contents))
+                outputs.append(self._notice(record, key, verdict, index, contents, trace))
             elif recipient.outcome is Outcome.OFFER:
-                outputs.append(self._offer(record, key, verdict, index))
+                outputs.append(self._offer(record, key, verdict, index, trace))
         outputs.append(self._draft(message, record, key, verdict))
         return outputs
 
@@ -74,8 +79,10 @@ class Writer:
         verdict: Verdict,
         index: int,
         contents: dict[tuple[str, ...], bytes],
+        trace: Trace,
     ) -> Output:
         recipient = verdict.recipients[index]
+        identity = notice_id(self._parts.state, record["id"], record["version"], recipient.state)
         # States with the same redaction share all of the content but the reasons.
         content = contents.get(recipient.redacted)
         if content is None:
@@ -83,7 +90,7 @@ class Writer:
                 build_content(record, recipient.redacted)
             )
         head = {
-            "id": notice_id(self._parts.state, record["id"], record["version"], recipient.state),
+            "id": identity,
             "indicator_id": record["id"],
             "version": record["version"],
             "sent_at": self._now_ms,
@@ -93,12 +100,14 @@ class Writer:
         }
         tail = self._parts.notice_tail(record, verdict, index)
         value = self._parts.framing.header("notice") + NOTICE_HEAD.encode_bare(head) + tail
-        return Output(self._parts.notice_topic(record, recipient), key, value)
+        headers = self._notice_headers.make(identity, record["id"], trace.traceparent(identity))
+        return Output(self._parts.notice_topic(record, recipient), key, value, headers)
 
-    def _offer(self, record: Mapping[str, Any], key: bytes, verdict: Verdict, index: int) -> Output:
+    def _offer(self, record: Mapping[str, Any], key: bytes, verdict: Verdict, index: int, trace: Trace) -> Output:
         recipient = verdict.recipients[index]
+        identity = offer_id(self._parts.state, record["id"], record["version"], recipient.state)
         head = {
-            "id": offer_id(self._parts.state, record["id"], record["version"], recipient.state),
+            "id": identity,
             "indicator_id": record["id"],
             "version": record["version"],
             "sent_at": self._now_ms,
@@ -106,7 +115,8 @@ class Writer:
         }
         tail = self._parts.offer_tail(record, verdict, index)
         value = self._parts.framing.header("offer") + OFFER_HEAD.encode_bare(head) + tail
-        return Output(self._parts.offer_topic(recipient), key, value)
+        headers = self._offer_headers.make(identity, record["id"], trace.traceparent(identity))
+        return Output(self._parts.offer_topic(recipient), key, value, headers)
 
     def _draft(self, message: Record, record: Mapping[str, Any], key: bytes, verdict: Verdict) -> Output:
         head = {

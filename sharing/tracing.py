@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sharing.errors import SettingsError
 
@@ -47,19 +47,28 @@ def read_traceparent(header: bytes | None) -> str | None:
     return header.decode()
 
 
-def continue_trace(parent: bytes | None, indicator_id: str, event_id: str) -> str:
-    """Return the trace context of what a gate makes of an indicator.
+class Trace(NamedTuple):
+    """The trace of one indicator, for what a gate makes of it."""
 
-    Args:
-        parent: The header of the indicator; where it has none, its id, a UUID, gives the trace.
-        indicator_id: A UUID.
-        event_id: Of the notice or offer: a UUID, from the end of which the span's id is taken.
-    """
-    span = event_id[19:23] + event_id[24:]
-    found = _TRACEPARENT.fullmatch(parent) if parent is not None else None
-    if found is None:
-        return f"00-{indicator_id.replace('-', '')}-{span}-00"
-    return f"00-{found[1].decode()}-{span}-{found[3].decode()}"
+    before: str
+    after: str
+
+    @classmethod
+    def of(cls, parent: bytes | None, indicator_id: str) -> Trace:
+        """Return the trace that an indicator is in.
+
+        Args:
+            parent: Its header; where it has none, its id gives the trace.
+            indicator_id: A UUID.
+        """
+        found = _TRACEPARENT.fullmatch(parent) if parent is not None else None
+        if found is None:
+            return cls(f"00-{indicator_id.replace('-', '')}-", "-00")
+        return cls(f"00-{found[1].decode()}-", f"-{found[3].decode()}")
+
+    def traceparent(self, event_id: str) -> str:
+        """Return the trace context of a notice or an offer: its span is the end of its id, a UUID."""
+        return f"{self.before}{event_id[19:23]}{event_id[24:]}{self.after}"
 
 
 class BatchTracer:

@@ -73,6 +73,12 @@ class Terms:
     obligation: bool
     redacted: tuple[str, ...]
 
+    @property
+    def effects(self) -> frozenset[str]:
+        """The effects of its rules; UNDECIDED where one lacked a fact, NONE where there are neither."""
+        found = {str(rule.effect) for rule in self.rules} | ({"UNDECIDED"} if self.undecided else set())
+        return frozenset(found) or frozenset({"NONE"})
+
 
 class RecipientDecision(NamedTuple):
     """What one State gets, and why it was considered.
