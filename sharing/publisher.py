@@ -11,9 +11,10 @@ of those that it did not confirm; publishing these again with the same ids is sa
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from itertools import count
 from types import TracebackType
@@ -27,6 +28,7 @@ from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.kafka.clients import ask_topics, client_properties, explain, make_producer, require_topics
 from sharing.model.countries import normalise_country
 from sharing.model.indicator import Indicator, Source
+from sharing.partners import AGENCY_PATTERN
 from sharing.topics import INDICATORS
 from sharing.wire import RECORD_BYTES_MAX, codec
 
@@ -50,13 +52,14 @@ class Publisher:
     Args:
         bootstrap: Kafka bootstrap servers.
         state: The State whose agency it is.
-        agency: The agency's name.
+        agency: The agency's name. Where agencies have topics of their own, its id: it writes to its own then, and
+            to no other.
         properties: Further librdkafka properties, such as those of TLS; those that make it safe cannot be changed.
         timeout_s: How long the broker may take to confirm a record.
         framing: How records are framed.
 
     Raises:
-        InfrastructureError: No broker answers, or the State's topic is not there.
+        InfrastructureError: No broker answers, or neither the agency's topic nor the State's is there for it.
         InputError: The State is unknown, or the agency's name is empty or too long.
         SettingsError: A property is unknown or wrong.
     """
@@ -74,7 +77,6 @@ class Publisher:
         self._framing = framing
         self.state = normalise_country(state)
         self.agency = _check_agency(self.state, agency)
-        self._topic = INDICATORS.topic(self.state)
         self._timeout_s = timeout_s
         self._codec = codec("indicator")
         self._serials = count()
@@ -94,7 +96,12 @@ class Publisher:
                 },
             )
         )
-        require_topics(ask_topics(self._producer, bootstrap, heard), [self._topic], self.state)
+        present = ask_topics(self._producer, bootstrap, heard)
+        self._own = _own_topic(self.state, self.agency, present)
+        self._topic = self._own or INDICATORS.topic(self.state)
+        if self._topic not in present:
+            _refuse_stranger(self.state, self.agency, present)
+        require_topics(present, [self._topic], self.state)
 
     def publish(self, indicator: Indicator | Mapping[str, Any]) -> str:
         """Publish one indicator; it is confirmed by `flush`, or on leaving the block.
@@ -112,6 +119,8 @@ class Publisher:
         item = indicator if isinstance(indicator, Indicator) else self._read(indicator)
         if item.source.state != self.state:
             raise InputError(f"source.state: this publisher speaks for {self.state} only", field="source.state")
+        if self._own is not None and item.source.agency != self.agency:
+            raise InputError(f"source.agency: this publisher speaks for {self.agency} only", field="source.agency")
         self._produce(item.id, self._encode(item))
         return item.id
 
@@ -190,6 +199,29 @@ class Publisher:
             self._waiting.pop(serial, None)
         elif serial in self._waiting:
             self._reasons[serial] = explain(error)
+
+
+def _own_topic(state: str, agency: str, present: Collection[str]) -> str | None:
+    """Return the topic that is this agency's alone, where there is one."""
+    if not re.match(AGENCY_PATTERN, agency):
+        return None
+    topic = INDICATORS.topic(state, agency)
+    return topic if topic in present else None
+
+
+def _refuse_stranger(state: str, agency: str, present: Collection[str]) -> None:
+    """Return where the State's agencies have no topics of their own.
+
+    Raises:
+        InfrastructureError: They have, and this one has none that it may write to.
+    """
+    prefix = f"{INDICATORS.topic(state)}."
+    others = sorted(topic.removeprefix(prefix) for topic in present if topic.startswith(prefix))
+    if others:
+        raise InfrastructureError(
+            f"agency {agency!r} has no topic of its own in {state}, or no permission to see it; the agencies seen here "
+            f"are {', '.join(others)}: give its id, or add it to the partners file and run `sharing topics apply`"
+        )
 
 
 def _check_agency(state: str, agency: str) -> str:

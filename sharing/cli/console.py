@@ -18,6 +18,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from sharing.errors import SettingsError
+from sharing.kafka.tls import tls_properties
 from sharing.settings import Settings, load_settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, or JSON lines for a stream.")]
@@ -93,6 +94,16 @@ def whole(name: str) -> Column:
 def add_row(table: Table, *cells: object) -> None:
     """Add a row of plain texts: nothing in them is markup."""
     table.add_row(*(Text(printable(cell)) for cell in cells))
+
+
+def bus_settings(bootstrap: str | None, **given: Any) -> tuple[Settings, str, dict[str, str]]:
+    """Return the settings, the bootstrap servers, and the properties by which clients connect.
+
+    Raises:
+        SettingsError: No servers are named, or the certificate of the settings cannot serve.
+    """
+    settings, servers = settings_with_broker(bootstrap, **given)
+    return settings, servers, tls_properties(settings)
 
 
 def settings_with_broker(bootstrap: str | None, **given: Any) -> tuple[Settings, str]:

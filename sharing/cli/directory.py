@@ -20,6 +20,7 @@ from sharing.cli.console import (
 )
 from sharing.directory import DirectoryReader, announce, read_entries
 from sharing.errors import InputError
+from sharing.kafka.tls import tls_properties
 from sharing.law_library import read_text
 from sharing.model.countries import normalise_country
 from sharing.model.directory import Directory
@@ -66,7 +67,7 @@ def announce_entries(
 ) -> None:
     """Announce the entries of a file, each under its own State."""
     settings, servers = settings_with_broker(bootstrap)
-    framing = open_framing(settings, None)
+    framing, tls = open_framing(settings, None), tls_properties(settings)
     entries = read_entries(read_text(file), file.name)
     if state is not None:
         code = normalise_country(state)
@@ -74,7 +75,7 @@ def announce_entries(
         if not entries:
             raise InputError(f"{file} has no entry of {code}")
     for entry in entries:
-        announce(servers, entry, framing=framing)
+        announce(servers, entry, tls, framing=framing)
     if as_json:
         print_json({"announced": [entry.state for entry in entries]})
     else:
@@ -82,7 +83,7 @@ def announce_entries(
 
 
 def _read(settings: Settings, servers: str) -> Directory:
-    reader = DirectoryReader(servers, framing=open_framing(settings, None))
+    reader = DirectoryReader(servers, tls_properties(settings), framing=open_framing(settings, None))
     try:
         return reader.read_to_end()
     finally:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,14 +39,19 @@ class Forecast:
     reasons: Counter[tuple[str, Outcome, str]] = field(default_factory=Counter)
 
 
-def read_directory(file: Path | None, bootstrap: str | None) -> Directory:
+def read_directory(file: Path | None, bootstrap: str | None, properties: Mapping[str, str] | None = None) -> Directory:
     """Return the directory: of a file, else of the bus, else the sample, which is said.
+
+    Args:
+        file: YAML with the States' entries.
+        bootstrap: Kafka bootstrap servers.
+        properties: Further librdkafka properties, such as those of TLS.
 
     Raises:
         SharingError: It cannot be read.
     """
     if file is None and bootstrap is not None:
-        reader = DirectoryReader(bootstrap, framing=open_framing(load_settings(), None))
+        reader = DirectoryReader(bootstrap, properties, framing=open_framing(load_settings(), None))
         try:
             return reader.read_to_end()
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +28,7 @@ from sharing.geoip import open_lookup
 from sharing.interop.files import load_profile, read_files
 from sharing.interop.profile import NO_PROFILE
 from sharing.interop.reading import Format, Intake, Placed, Reading, SourceInfo
+from sharing.kafka.tls import tls_properties
 from sharing.law_library import find_law
 from sharing.law_signature import read_public_keys
 from sharing.model.vocabulary import Outcome
@@ -65,10 +66,11 @@ def publish(
     locate = no_lookup if settings.geoip is None else open_lookup(settings.geoip)
     facts = load_profile(profile) if profile is not None else NO_PROFILE
     servers = settings.bootstrap if dry_run else settings_with_broker(bootstrap)[1]
+    tls = tls_properties(settings)
     reading = _read(files, Intake(source, new_id, facts, file_format), keep_going=keep_going)
     # Before anything is published: what cannot be told afterwards would look like a failure to publish.
-    entries = read_directory(directory, servers)
-    lost = None if dry_run or servers is None else _publish_all(reading, source, servers)
+    entries = read_directory(directory, servers, tls)
+    lost = None if dry_run or servers is None else _publish_all(reading, source, servers, tls)
     expected = forecast(law, entries, _delivered(reading, lost), locate)
     for error in reading.unreadable:
         err.print(f"not read: {error}")
@@ -96,13 +98,17 @@ def _read(files: list[Path], intake: Intake, *, keep_going: bool) -> Reading:
         return read_files(files, reporting, keep_going=keep_going)
 
 
-def _publish_all(reading: Reading, source: SourceInfo, servers: str) -> NotDeliveredError | None:
+def _publish_all(
+    reading: Reading, source: SourceInfo, servers: str, tls: Mapping[str, str]
+) -> NotDeliveredError | None:
     """Publish; return what the broker did not confirm.
 
     Raises:
         InfrastructureError: No broker answers, or the State's topic is not there: nothing was published.
     """
-    publisher = Publisher(servers, source.state, source.agency, framing=open_framing(load_settings(), source.state))
+    publisher = Publisher(
+        servers, source.state, source.agency, properties=tls, framing=open_framing(load_settings(), source.state)
+    )
     reason, missing = "", []
     done = 0
     with progress_bar("publishing", len(reading.indicators)) as report:

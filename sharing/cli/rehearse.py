@@ -7,24 +7,28 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from sharing.cli.console import AsJson, Bootstrap, err, print_json, printable, progress_bar, settings_with_broker
+from sharing.cli.console import AsJson, Bootstrap, bus_settings, err, print_json, printable, progress_bar
 from sharing.cli.explain import read_instant
 from sharing.cli.forecast import read_directory
 from sharing.cli.rehearsal import Report, document, show
+from sharing.containers import Recorder
 from sharing.errors import InputError
 from sharing.geoip import open_lookup
+from sharing.intake import Intake
+from sharing.kafka.tls import tls_properties
 from sharing.kafka.topic_range import TopicRange
 from sharing.law.rehearse import Rehearsal, compare_rest, compare_rules
 from sharing.law_library import TREATIES, Law, adopt, find_law, read_law, read_texts
 from sharing.law_signature import read_public_keys
 from sharing.model.countries import normalise_country
 from sharing.model.directory import Directory
-from sharing.recorded import Intake, Record, Recorder, read_files, read_range, size_of
+from sharing.recorded import Batch, admit_each, read_files, read_range, size_of
 from sharing.relevance.nexus import no_lookup
+from sharing.replay import Replay
 from sharing.settings import Settings, load_settings
 from sharing.sitting import Sitting
 from sharing.topics import INDICATORS
@@ -32,7 +36,7 @@ from sharing.topics import INDICATORS
 EXAMPLES_MAX = 100
 _REPORT_EVERY = 5_000
 
-Records = Callable[[Intake, Callable[[int], object]], Iterator[Record]]
+Batches = Callable[[Callable[[int], object]], Iterator[Batch]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Source:
 
     names: tuple[str, ...]
     total: int
-    read: Records
+    read: Batches
 
 
 def rehearse(
@@ -99,7 +103,7 @@ def rehearse(
             report = None
             _drain(source, intake, recorder)
         else:
-            found = read_directory(directory, settings.bootstrap if from_topic else None)
+            found = read_directory(directory, settings.bootstrap if from_topic else None, tls_properties(settings))
             report = _replay(source, intake, recorder, _sittings(laws, found, now_ms, settings), now_ms, examples)
     _tell_unread(intake)
     if record is not None:
@@ -151,12 +155,13 @@ def _source(
     if not from_topic:
         if any(instant is not None for instant in range_ms):
             raise InputError("--since and --until are for --from-topic; a file is rehearsed whole")
-        yield Source(tuple(map(str, files)), size_of(files), lambda intake, tell: read_files(files, intake, tell))
+        yield Source(tuple(map(str, files)), size_of(files), lambda tell: read_files(files, state, tell))
         return
     topic = INDICATORS.topic(state)
-    opened = TopicRange(settings_with_broker(bootstrap)[1], topic, f"{topic}.rehearsal", *range_ms)
+    _, servers, tls = bus_settings(bootstrap)
+    opened = TopicRange(servers, topic, f"{topic}.rehearsal", *range_ms, properties=tls)
     try:
-        yield Source((topic,), opened.total, lambda intake, tell: read_range(opened, topic, intake, tell))
+        yield Source((topic,), opened.total, lambda tell: read_range(opened, topic, tell))
     finally:
         opened.close()
 
@@ -173,10 +178,14 @@ def _replay(
 ) -> Report:  # fmt: skip
     before, after = sittings
     rehearsal = Rehearsal(before.law, after.law, examples)
-    find, replay = before.finder.find, rehearsal.replay
-    with _records(source, intake, recorder) as records:
-        for record in records:
-            replay(record, find(record), now_ms)
+    replay = Replay(rehearsal, before.finder, intake, now_ms)
+    with _batches(source, intake) as batches:
+        if recorder is None:
+            for batch in batches:
+                replay.take(batch)
+        else:  # whole records are wanted anyway
+            for record in recorder.record(admit_each(batches, intake)):
+                replay.take_alone(record)
     return Report(
         sources=source.names,
         intake=intake,
@@ -193,21 +202,21 @@ def _replay(
 
 def _drain(source: Source, intake: Intake, recorder: Recorder | None) -> None:
     """Read for the sake of the recording only."""
-    with _records(source, intake, recorder) as records:
-        for _ in records:
+    with _batches(source, intake) as batches:
+        records = admit_each(batches, intake)
+        for _ in records if recorder is None else recorder.record(records):
             pass
 
 
 @contextmanager
-def _records(source: Source, intake: Intake, recorder: Recorder | None) -> Iterator[Iterator[Any]]:
-    """Give out the records while a bar shows how far it is.
+def _batches(source: Source, intake: Intake) -> Iterator[Iterator[Batch]]:
+    """Give out what is recorded while a bar shows how far it is.
 
     Raises:
         InputError: At the end, when nothing could be read.
     """
     with progress_bar("rehearsing", source.total, share=True) as tell:
-        records = source.read(intake, tell)
-        yield records if recorder is None else recorder.record(records)
+        yield source.read(tell)
     if not intake.read:
         _tell_unread(intake)
         raise InputError(f"{', '.join(source.names)}: nothing in it is an indicator of {intake.state} that can be read")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from sharing.cli.console import AsJson, Bootstrap, err, out, print_json, printable, say_labelled, settings_with_broker
+from sharing.cli.console import AsJson, Bootstrap, bus_settings, err, out, print_json, printable, say_labelled
 from sharing.model.countries import normalise_country
 from sharing.model.notice import Notice
 from sharing.registry import open_framing
@@ -22,7 +22,7 @@ def subscribe(
     as_json: AsJson = False,
 ) -> None:
     """Print the notices of a State as they come. A notice is taken as received once it is printed."""
-    settings, servers = settings_with_broker(bootstrap)
+    settings, servers, tls = bus_settings(bootstrap)
     framing = open_framing(settings, normalise_country(state))
     unreadable: list[Unreadable] = []
 
@@ -36,7 +36,9 @@ def subscribe(
         else:
             show_notice(notice)
 
-    with Subscriber(servers, state, group=group, on_unreadable=tell, stop_at_end=once, framing=framing) as subscriber:
+    with Subscriber(
+        servers, state, group=group, properties=tls, on_unreadable=tell, stop_at_end=once, framing=framing
+    ) as subscriber:
         if not once:
             err.print(f"waiting for notices to {subscriber.state}; end with Ctrl-C")
         subscriber.run(show)

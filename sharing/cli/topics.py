@@ -1,11 +1,15 @@
-"""`sharing topics`: the one table, as a table and onto a cluster."""
+"""`sharing topics`: the one table, as a table, onto a cluster, and as its access control list."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sharing.access import Pattern, entries, principals, rights
 from sharing.cli.console import (
     AsJson,
     Bootstrap,
@@ -19,23 +23,42 @@ from sharing.cli.console import (
     whole,
 )
 from sharing.errors import InputError
+from sharing.kafka.acl_admin import AclChange, apply_acls
+from sharing.kafka.tls import tls_properties
 from sharing.kafka.topic_admin import Change, apply_topics
 from sharing.law_library import shipped_states
 from sharing.model.countries import normalise_country
+from sharing.partners import Partner, Partners, read_partners
 from sharing.registry import Registry
-from sharing.settings import load_settings
-from sharing.topics import topics_for
+from sharing.settings import Settings, load_settings
+from sharing.strimzi import acl_commands, kafka_topics, kafka_users, quota_commands, render
+from sharing.topics import HOUR_MS, TopicKind
 
 app = typer.Typer(name="topics", help="The topics of the bus: shown, and made on a cluster.", no_args_is_help=True)
 
 States = Annotated[
     str | None,
-    typer.Option("--states", help="Country codes, separated by commas; all States with a shipped pack when not given."),
+    typer.Option(
+        "--states",
+        help="Country codes, separated by commas; those of the partners file, or with a shipped pack, if not.",
+    ),
 ]
 Partitions = Annotated[
     int | None,
-    typer.Option("--partitions", min=1, max=1000, help="Partitions of each topic but the directory."),
+    typer.Option("--partitions", min=1, max=1000, help="Partitions of each topic but the directory and the clock."),
 ]
+PartnersFile = Annotated[
+    Path | None,
+    typer.Option("--partners", help="YAML with the States and agencies on the cluster; else SHARING_PARTNERS."),
+]
+
+
+class Format(StrEnum):
+    """How rights are printed."""
+
+    TABLE = "table"
+    KAFKA_ACLS = "kafka-acls"
+    STRIMZI = "strimzi"
 
 
 def read_states(text: str | None) -> tuple[str, ...]:
@@ -52,11 +75,43 @@ def read_states(text: str | None) -> tuple[str, ...]:
     return states
 
 
+def choose_partners(settings: Settings, states: str | None, *, partitions: int | None = None) -> Partners:
+    """Return the partners of the settings' file, or some that list no agencies but those of the settings.
+
+    Args:
+        settings: The settings.
+        states: Country codes with commas: only these.
+        partitions: Instead of the file's.
+
+    Raises:
+        InputError: A State is unknown, or not in the file.
+        PackError: The file is not sound.
+    """
+    if settings.partners is None:
+        found = Partners.of(read_states(states), settings.partitions, settings.replication)
+        if settings.state in found.states and settings.agency_ids:
+            own = {settings.state: Partner(agencies=list(settings.agency_ids))}
+            found = found.model_copy(update={"states": {**found.states, **own}})
+        return found
+    found = read_partners(settings.partners)
+    if partitions is not None:
+        found = found.model_copy(update={"partitions": partitions})
+    if states is not None:
+        chosen = read_states(states)
+        strange = [state for state in chosen if state not in found.states]
+        if strange:
+            raise InputError(f"--states: {', '.join(strange)} is not in {settings.partners}; add it there")
+        found = found.model_copy(update={"states": {state: found.states[state] for state in chosen}})
+    return found
+
+
 @app.command("list")
-def list_topics(states: States = None, partitions: Partitions = None, as_json: AsJson = False) -> None:
+def list_topics(
+    states: States = None, partitions: Partitions = None, partners: PartnersFile = None, as_json: AsJson = False
+) -> None:
     """Show every topic that a cluster with these States has."""
-    settings = load_settings(partitions=partitions)
-    wanted = topics_for(read_states(states), settings.partitions)
+    settings = load_settings(partitions=partitions, partners=partners)
+    wanted = choose_partners(settings, states, partitions=partitions).topics
     if as_json:
         print_json(
             [
@@ -76,14 +131,7 @@ def list_topics(states: States = None, partitions: Partitions = None, as_json: A
     table = make_table(whole("topic"), whole("partitions"), "kept", "key", "writer → reader")
     for topic in wanted.values():
         kind = topic.kind
-        kept = (
-            "last of each key"
-            if kind.compacted
-            else "for ever"
-            if kind.retention_ms < 0
-            else f"{kind.retention_ms // 86_400_000} days"
-        )
-        add_row(table, topic.name, topic.partitions, kept, kind.key, f"{kind.writer} → {kind.reader}")
+        add_row(table, topic.name, topic.partitions, _kept(kind), kind.key, f"{kind.writer} → {kind.reader}")
     out.print(table)
 
 
@@ -91,23 +139,102 @@ def list_topics(states: States = None, partitions: Partitions = None, as_json: A
 def apply(
     states: States = None,
     partitions: Partitions = None,
+    partners: PartnersFile = None,
+    acls: Annotated[bool, typer.Option("--acls", help="Also make the missing access control entries.")] = False,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
     """Make the topics that are missing, and say what differs; nothing is ever shrunk or deleted."""
-    settings, servers = settings_with_broker(bootstrap, partitions=partitions)
-    wanted = topics_for(read_states(states), settings.partitions)
-    changes = apply_topics(servers, wanted, settings.replication)
+    settings, servers = settings_with_broker(bootstrap, partitions=partitions, partners=partners)
+    wanted = choose_partners(settings, states, partitions=partitions)
+    tls = tls_properties(settings)
+    changes = apply_topics(servers, wanted.topics, wanted.replication, tls)
+    entries_changed = apply_acls(servers, wanted, tls) if acls else []
     if settings.registry is not None:
-        registered = Registry(settings.registry).register(wanted.values())
+        registered = Registry(settings.registry).register(wanted.topics.values())
         err.print(f"schemas: {sum(one.kind == 'registered' for one in registered)} of {len(registered)} registered now")
-    differs = [change for change in changes if change.kind == "differs"]
     if as_json:
-        print_json([{"topic": change.topic, "change": change.kind, "detail": change.detail} for change in changes])
+        rows = [{"topic": change.topic, "change": change.kind, "detail": change.detail} for change in changes]
+        print_json(rows + [{"acl": str(change.entry), "change": change.kind} for change in entries_changed])
     else:
         _show(changes)
-    if differs:
+        if acls:
+            _show_entries(entries_changed)
+    kinds = {change.kind for change in changes} | {change.kind for change in entries_changed}
+    if kinds - {"created", "same"}:
         raise typer.Exit(1)
+
+
+@app.command("acls", short_help="Show who may do what; as commands, or for Strimzi.")
+def list_acls(
+    states: States = None,
+    partners: PartnersFile = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="A table, arguments of Kafka's own tools, or Strimzi's resources.")
+    ] = Format.TABLE,
+    cluster: Annotated[str, typer.Option("--cluster", help="With strimzi: name of the Kafka resource.")] = "sharing",
+    as_json: AsJson = False,
+) -> None:
+    """Show the rights of everyone on a cluster with these States, from the one table; all else is denied."""
+    wanted = choose_partners(load_settings(partners=partners), states)
+    if as_json:
+        print_json(
+            [
+                {
+                    "principal": entry.principal,
+                    "permission": "Allow" if entry.allow else "Deny",
+                    "operation": entry.operation,
+                    "resource": entry.resource,
+                    "pattern": entry.pattern,
+                    "name": entry.name,
+                }
+                for entry in sorted(entries(wanted))
+            ]
+        )
+    elif form is Format.STRIMZI:
+        typer.echo(render([*kafka_topics(wanted, cluster), *kafka_users(wanted, cluster)]), nl=False)
+    elif form is Format.KAFKA_ACLS:
+        for line in _commands(wanted):
+            typer.echo(line)
+    else:
+        _show_rights(wanted)
+
+
+def _commands(partners: Partners) -> Iterator[str]:
+    given = '--bootstrap-server "$SHARING_BOOTSTRAP" --command-config operator.properties'
+    yield from (f"kafka-acls.sh {given} {command}" for command in acl_commands(partners))
+    yield from (f"kafka-configs.sh {given} {command}" for command in quota_commands(partners))
+
+
+def _show_rights(partners: Partners) -> None:
+    table = make_table(whole("principal"), "operations", whole("resource"), whole("name"))
+    for right in rights(partners):
+        operations = ", ".join(right.operations) if right.allow else f"not {', '.join(right.operations)}"
+        name = right.name + ("…" if right.pattern is Pattern.PREFIX else "")
+        add_row(table, right.principal.name, operations, right.resource, name)
+    out.print(table)
+    err.print(f"{len(principals(partners))} principals; what is not listed is denied")
+
+
+def _kept(kind: TopicKind) -> str:
+    if kind.compacted:
+        return "last of each key"
+    if kind.retention_ms < 0:
+        return "for ever"
+    days, hours = divmod(kind.retention_ms // HOUR_MS, 24)
+    return f"{days} days" if days else f"{hours} hour"
+
+
+def _show_entries(changes: list[AclChange]) -> None:
+    created = [change for change in changes if change.kind == "created"]
+    if created:
+        say(f"created  {len(created)} access control entries; `sharing topics acls` lists them")
+    for change in changes:
+        if change.kind not in {"created", "same"}:
+            say(f"{change.kind}  {change.entry}: not in the table; remove it with kafka-acls.sh if nobody needs it")
+    there = sum(change.kind == "same" for change in changes)
+    err.print(f"{len(created)} access control entries created, {there} were there already")
+    err.print("quotas: `sharing topics acls --format kafka-acls` prints the commands, as no Python client can set them")
 
 
 def _show(changes: list[Change]) -> None:

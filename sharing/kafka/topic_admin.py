@@ -86,7 +86,7 @@ def _create(admin: AdminClient, missing: list[Topic], replication: int) -> None:
     refused: dict[str, KafkaException] = {}
     for name, future in futures.items():
         try:
-            _wait(future, f"cannot create {name}")
+            wait_for(future, f"cannot create {name}")
         except KafkaException as error:
             if error_code(error) != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was quicker
                 refused[name] = error
@@ -115,7 +115,7 @@ def _differences(admin: AdminClient, there: Mapping[str, Topic], partitions: Map
     for name, topic in there.items():
         what = f"cannot read the configuration of {name}"
         try:
-            actual = _wait(configs[name], what)
+            actual = wait_for(configs[name], what)
         except KafkaException as error:
             raise InfrastructureError(f"{what}: {explain(error)}{_hint(error)}") from None
         details = []
@@ -131,7 +131,13 @@ def _differences(admin: AdminClient, there: Mapping[str, Topic], partitions: Map
     return found
 
 
-def _wait(future: Future[Result], what: str) -> Result:
+def wait_for(future: Future[Result], what: str) -> Result:
+    """Return what a request comes to.
+
+    Raises:
+        InfrastructureError: The broker does not answer.
+        KafkaException: It refuses.
+    """
     try:
         return future.result(2 * ADMIN_SECONDS_MAX)
     except TimeoutError:
@@ -141,7 +147,7 @@ def _wait(future: Future[Result], what: str) -> Result:
 def _hint(error: KafkaException) -> str:
     match error_code(error):
         case KafkaError.INVALID_REPLICATION_FACTOR:
-            return "; set SHARING_REPLICATION to at most the number of brokers"
+            return "; set SHARING_REPLICATION, or `replication` in the partners file, to at most the number of brokers"
         case KafkaError._TIMED_OUT:  # noqa: SLF001 librdkafka's own code
             return "; the cluster has no controller at the moment (the embedded broker never has one)"
         case _:

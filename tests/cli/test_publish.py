@@ -234,8 +234,8 @@ def test_what_is_not_confirmed_is_listed_with_its_id(
     class Unplugged(Publisher):
         """Confirms two, and then the network is gone."""
 
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments, timeout_s=1)
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, timeout_s=1, **named)
             self.count = 0
 
         def publish(self, indicator: Any) -> str:

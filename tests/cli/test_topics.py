@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from pathlib import Path
 
 import pytest
+import yaml
 
 import sharing.topics
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.kafka import KafkaBroker
 from sharing.law_library import shipped_states
-from sharing.topics import DIRECTORY, TABLE, TopicKind
+from sharing.topics import TABLE, Scope, TopicKind
 from tests.cli.conftest import Call
+
+OF_STATES = tuple(kind for kind in TABLE if kind.scope is not Scope.DIRECTORY)
+PARTNERS = """\
+partitions: 3
+replication: 1
+states:
+  CH: {agencies: [fedpol, customs]}
+  NL: {}
+"""
 
 
 def test_list_is_the_table(call: Call) -> None:
     rows = call("topics", "list", "--states", "ch, NL", "--partitions", "6", "--json").document
-    assert len(rows) == 2 * (len(TABLE) - 1) + 1
+    assert len(rows) == 2 * len(OF_STATES) + len(TABLE) - len(OF_STATES)
     first = rows[0]
     assert first == {
         "name": "national.ch.indicators",
@@ -27,9 +39,9 @@ def test_list_is_the_table(call: Call) -> None:
         "reader": "gate",
         "config": {"cleanup.policy": "delete", "retention.ms": str(30 * 86_400_000)},
     }
-    assert {row["name"].split(".")[1] for row in rows} == {"ch", "nl", "directory"}
+    assert {row["name"].split(".")[1] for row in rows} == {"ch", "nl", "directory", "clock"}
     everyone = call("topics", "list", "--json").document
-    assert len(everyone) == len(shipped_states()) * (len(TABLE) - 1) + 1
+    assert len(everyone) == len(shipped_states()) * len(OF_STATES) + len(TABLE) - len(OF_STATES)
 
 
 @pytest.mark.parametrize("width", ["80", "140"])
@@ -76,12 +88,68 @@ def test_the_embedded_broker_cannot_be_brought_to_it(
     assert "the embedded broker never has one" in done.error
 
 
+def test_a_partners_file_says_which_topics_there_are(call: Call, clean: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (clean / "partners.yaml").write_text(PARTNERS)
+    rows = call("topics", "list", "--partners", "partners.yaml", "--json").document
+    own = [row["name"] for row in rows if row["schema"] == "indicator"]
+    assert own == ["national.ch.indicators.customs", "national.ch.indicators.fedpol", "national.nl.indicators"]
+    assert {row["partitions"] for row in rows} == {1, 3}
+    monkeypatch.setenv("SHARING_PARTNERS", "partners.yaml")
+    assert call("topics", "list", "--json").document == rows
+    some = call("topics", "list", "--states", "NL", "--partitions", "5", "--json").document
+    assert {row["partitions"] for row in some} == {1, 5}
+    assert {row["name"].split(".")[1] for row in some} == {"nl", "directory", "clock"}
+    done = call("topics", "list", "--states", "DE")
+    assert (done.code, done.error) == (2, "--states: DE is not in partners.yaml; add it there")
+    (clean / "partners.yaml").write_text(PARTNERS.replace("agencies", "agency"))
+    done = call("topics", "list")
+    assert done.code == 2
+    assert "partners.yaml:4" in done.error
+
+
+def test_acls_are_shown_in_each_form(call: Call, clean: Path) -> None:
+    (clean / "partners.yaml").write_text(PARTNERS)
+    given = ("topics", "acls", "--partners", "partners.yaml")
+    table = call(*given)
+    assert table.code == 0
+    assert re.search(r"^gate\.ch +Read, Describe +topic +national\.ch\.indicators… *$", table.out, re.MULTILINE)
+    assert re.search(r"^gate\.ch +not Write +topic +exchange\.directory *$", table.out, re.MULTILINE)
+    entries = call(*given, "--json").document
+    assert {
+        "principal": "User:agency.ch.fedpol", "permission": "Allow", "operation": "Write", "resource": "topic",
+        "pattern": "literal", "name": "national.ch.indicators.fedpol",
+    } in entries  # fmt: skip
+    commands = call(*given, "--format", "kafka-acls").out.splitlines()
+    assert len([line for line in commands if line.startswith("kafka-configs.sh")]) == 9
+    denials = [line for line in commands if "--deny-principal User:gate.ch" in line]
+    assert len(denials) == 1
+    assert denials[0].endswith("--operation Write --topic 'exchange.directory'")
+    manifests = list(yaml.safe_load_all(call(*given, "--format", "strimzi", "--cluster", "bus").out))
+    assert {one["kind"] for one in manifests} == {"KafkaTopic", "KafkaUser"}
+    assert {one["metadata"]["labels"]["strimzi.io/cluster"] for one in manifests} == {"bus"}
+    (user,) = [one for one in manifests if one["metadata"]["name"] == "agency.ch.customs"]
+    assert user["spec"]["authentication"] == {"type": "tls"}
+    assert user["spec"]["quotas"] == {"producerByteRate": 20_000_000, "consumerByteRate": 50_000_000}
+    rules = user["spec"]["authorization"]["acls"]
+    # The three forms say the same.
+    flat = {(rule["resource"]["name"], operation) for rule in rules for operation in rule["operations"]}
+    assert flat == {
+        (entry["name"], entry["operation"]) for entry in entries if entry["principal"] == "User:agency.ch.customs"
+    }
+
+
+@pytest.mark.kafka
+def test_acls_need_an_authorizer(call: Call, kafka: KafkaBroker, table: tuple[TopicKind, ...]) -> None:
+    done = call("topics", "apply", "--acls", "--states", "ZW", "--partitions", "2", "--bootstrap", kafka.bootstrap)
+    assert done.code == 3
+    assert "authorizer.class.name" in done.error
+
+
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> tuple[TopicKind, ...]:
-    """The table without the directory, which is one for all tests on a broker."""
-    found = tuple(kind for kind in TABLE if kind is not DIRECTORY)
-    monkeypatch.setattr(sharing.topics, "TABLE", found)
-    return found
+    """The table without what is one for all tests on a broker."""
+    monkeypatch.setattr(sharing.topics, "TABLE", OF_STATES)
+    return OF_STATES
 
 
 @pytest.mark.kafka

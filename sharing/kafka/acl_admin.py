@@ -1,0 +1,175 @@
+"""Brings a cluster's access control list to the one table, and finds what differs. Adds only: never takes away.
+
+What is too wide is told and stays, for a person to remove: it may be another application's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported without saying so
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from sharing.access import ANY_NAME, Entry, Pattern, Resource, entries, parse_principal
+from sharing.errors import InfrastructureError
+from sharing.kafka.clients import error_code, explain, make_admin
+from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, wait_for
+from sharing.partners import Partners
+from sharing.topics import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from confluent_kafka.admin import AdminClient
+
+_RESOURCES: Final = {
+    Resource.TOPIC: ResourceType.TOPIC,
+    Resource.GROUP: ResourceType.GROUP,
+    Resource.TRANSACTIONAL_ID: ResourceType.TRANSACTIONAL_ID,
+    Resource.CLUSTER: ResourceType.BROKER,
+}
+_PATTERNS: Final = {Pattern.LITERAL: ResourcePatternType.LITERAL, Pattern.PREFIX: ResourcePatternType.PREFIXED}
+_OURS: Final = tuple(f"{scope}." for scope in (Scope.NATIONAL, Scope.EXCHANGE))
+
+
+@dataclass(frozen=True, slots=True)
+class AclChange:
+    """What became of one entry: `created`, `missing`, `same`, or `too wide`."""
+
+    entry: Entry
+    kind: str
+
+
+def inspect_acls(bootstrap: str, partners: Partners, properties: Mapping[str, Any] | None = None) -> list[AclChange]:
+    """Return what is `missing`, the `same`, and `too wide`; change nothing.
+
+    Too wide is what the table does not give: to anybody of the scheme, or to anybody else on what is this bus's. A
+    denial that the table does not have is told as `denied`.
+
+    Raises:
+        InfrastructureError: The cluster does not answer, refuses, or has no authorizer.
+    """
+    return compare(entries(partners), _read(make_admin(bootstrap, properties)))
+
+
+def apply_acls(bootstrap: str, partners: Partners, properties: Mapping[str, Any] | None = None) -> list[AclChange]:
+    """Make what is missing (then `created`), and compare the rest.
+
+    Raises:
+        InfrastructureError: The cluster does not answer, refuses, or has no authorizer.
+    """
+    admin = make_admin(bootstrap, properties)
+    changes = compare(entries(partners), _read(admin))
+    missing = [change.entry for change in changes if change.kind == "missing"]
+    if missing:
+        _create(admin, missing)
+    return [AclChange(change.entry, "created") if change.kind == "missing" else change for change in changes]
+
+
+def compare(wanted: frozenset[Entry], present: Iterable[Entry]) -> list[AclChange]:
+    """Return each entry that is wanted or that concerns this bus, with what is to be said of it."""
+    there = frozenset(present)
+    changes = [AclChange(entry, "same" if entry in there else "missing") for entry in wanted]
+    surplus = (entry for entry in there - wanted if _concerns_us(entry))
+    changes += [AclChange(entry, "too wide" if entry.allow else "denied") for entry in surplus]
+    return sorted(changes, key=lambda change: change.entry)
+
+
+def _concerns_us(entry: Entry) -> bool:
+    if parse_principal(entry.principal.removeprefix("User:")) is not None or entry.resource is Resource.CLUSTER:
+        return True
+    if entry.name == ANY_NAME:
+        return True
+    if entry.name.startswith(_OURS):
+        return True
+    return entry.pattern is Pattern.PREFIX and any(ours.startswith(entry.name) for ours in _OURS)
+
+
+def _read(admin: AdminClient) -> Iterator[Entry]:
+    _require_describe(admin)
+    anything: Any = None  # the declared type knows of no filter by less than everything
+    everything = AclBindingFilter(
+        ResourceType.ANY, anything, ResourcePatternType.ANY, anything, anything, AclOperation.ANY, AclPermissionType.ANY
+    )
+    found: list[AclBinding] = _settle(
+        admin.describe_acls(everything, request_timeout=ADMIN_SECONDS_MAX), "cannot read the ACLs"
+    )
+    resources = {kind: resource for resource, kind in _RESOURCES.items()}
+    patterns = {kind: pattern for pattern, kind in _PATTERNS.items()}
+    for binding in found:
+        if binding.restype in resources and binding.resource_pattern_type in patterns:
+            # For one host only, it is not what is wanted; and what it permits besides is told.
+            host = "" if binding.host == "*" else f" from {binding.host}"
+            yield Entry(
+                binding.principal + host,
+                resources[binding.restype],
+                patterns[binding.resource_pattern_type],
+                binding.name,
+                _word(binding.operation),
+                allow=binding.permission_type is AclPermissionType.ALLOW,
+            )
+
+
+def _require_describe(admin: AdminClient) -> None:
+    """Return when the ACLs may be read: to whom may not, librdkafka shows an empty list.
+
+    Raises:
+        InfrastructureError: They may not.
+    """
+    described: Future[Any] = admin.describe_cluster(
+        include_authorized_operations=True, request_timeout=ADMIN_SECONDS_MAX
+    )
+    cluster = _settle(described, "cannot ask for the rights on the cluster")
+    if AclOperation.DESCRIBE not in (cluster.authorized_operations or ()):
+        raise InfrastructureError(
+            "the ACLs cannot be read: this certificate has no right to Describe the cluster; use the operator's"
+        )
+
+
+def _create(admin: AdminClient, missing: list[Entry]) -> None:
+    wanted = [
+        AclBinding(
+            _RESOURCES[entry.resource],
+            entry.name,
+            _PATTERNS[entry.pattern],
+            entry.principal,
+            "*",
+            _operation(entry.operation),
+            AclPermissionType.ALLOW if entry.allow else AclPermissionType.DENY,
+        )
+        for entry in missing
+    ]
+    # Denials first: no moment at which somebody may do what the table forbids.
+    wanted.sort(key=lambda binding: binding.permission_type is AclPermissionType.ALLOW)
+    for future in admin.create_acls(wanted, request_timeout=ADMIN_SECONDS_MAX).values():
+        _settle(future, "cannot create the ACLs")
+
+
+def _settle(future: Future[Any], what: str) -> Any:
+    try:
+        return wait_for(future, what)
+    except KafkaException as error:
+        remedy = {
+            KafkaError.SECURITY_DISABLED: "; set authorizer.class.name on the brokers (docs/operate.md, The wall)",
+            KafkaError.CLUSTER_AUTHORIZATION_FAILED: "; use the operator's certificate",
+        }.get(error_code(error) or 0, "")
+        raise InfrastructureError(f"{what}: {explain(error)}{remedy}") from None
+
+
+def _word(operation: Any) -> str:
+    """Return Kafka's own word: `DescribeConfigs` for AclOperation.DESCRIBE_CONFIGS."""
+    return "".join(part.capitalize() for part in str(operation.name).split("_"))
+
+
+def _operation(word: str) -> AclOperation:
+    return next(operation for operation in AclOperation if _word(operation) == word)
