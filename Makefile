@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint mutation fuzz bench bench-bulk lock wheel clean help
+.PHONY: demo test lint mutation fuzz bench bench-bulk asyncapi lock deploy wheel clean help
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -43,10 +43,18 @@ bench: $(VENV)/dev.stamp  ## Measure on the real broker, against limits and peer
 bench-bulk: $(VENV)/dev.stamp  ## Work through ten million indicators
 	BENCH_BULK=10000000 BENCH_ONLY=bulk $(BIN)/python -m tests.bench
 
+asyncapi: $(VENV)/run.stamp  ## Make docs/asyncapi.yaml from the topics, schemas, headers and principals
+	$(BIN)/python -m sharing.asyncapi docs/asyncapi.yaml
+
 lock: $(VENV)/dev.stamp  ## Pin the dependencies anew, with hashes
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml requirements/build.in -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt pyproject.toml requirements/build.in --extra kafka-local --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt pyproject.toml --extra registry -o requirements/image.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt requirements/build.in -o requirements/build.txt
+
+deploy: $(VENV)/run.stamp  ## Make the deployment files anew from deploy/partners.yaml
+	$(BIN)/python -m sharing.deployment deploy/partners.yaml deploy
 
 wheel: $(VENV)/dev.stamp  ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
