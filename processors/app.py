@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 
 from processors.composition import compose
-from processors.worker import configure_logging
 from sharing.errors import SharingError
+from sharing.logs import configure_logging
 from sharing.settings import load_settings
 
 try:
     settings = load_settings()
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     app = compose(settings)
 except SharingError as error:
     sys.stderr.write(f"error: {error}\n")

@@ -33,6 +33,11 @@ class DirectoryFollower(Service):
         self._read = asyncio.Event()
         super().__init__(**options)
 
+    @property
+    def version(self) -> int | None:
+        """How far the directory has been read; None before its end was reached once."""
+        return None if self._snapshot is None else self._snapshot.version
+
     async def snapshot(self) -> Directory:
         """Return what has been read so far; waits until the end was reached once."""
         await self._read.wait()
@@ -69,4 +74,7 @@ class DirectoryFollower(Service):
         self._read.set()
         metrics.DIRECTORY_VERSION.set(snapshot.version)
         metrics.DIRECTORY_IGNORED.set(reader.ignored)
+        metrics.DIRECTORY_ENTRIES.set(len(snapshot.entries))
+        announced = (entry.announced_at.timestamp() for entry in snapshot.entries.values())
+        metrics.DIRECTORY_ANNOUNCED.set(max(announced, default=0))
         log.info("directory at version %s, %s States", snapshot.version, len(snapshot.entries))

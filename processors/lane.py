@@ -93,6 +93,11 @@ class Lane(Service):
         self._taken.set()
         super().__init__(**options)
 
+    @property
+    def waiting_since(self) -> float | None:
+        """When the call that librdkafka has not returned from yet began (`time.monotonic`), or None."""
+        return self._transactor.waiting_since
+
     async def commit(self, batch: Batch, outputs: Iterable[Output], settled: Callable[[bool], None] = ignore) -> None:
         """Write the outputs of the batch, its changes to the ledger and its offsets in one transaction.
 

@@ -28,6 +28,7 @@ class Route:
         ledger: Compacted topic of the lane's state, with as many partitions as `topics` have; None for no state.
         ledger_folder: Where copies of the ledger are kept in RocksDB, for one worker; None keeps them in memory.
         client: Further properties of librdkafka for both clients, such as those of TLS.
+        on_statistics: Called in the lane's thread with what librdkafka says of the consumer, once a second, as JSON.
         batch_records_max: Records in a batch.
         batch_bytes_max: Bytes of values after which a batch takes no more; passed by what the last `CHUNK`
             records hold, and that is at most what the consumer keeps ready: as many bytes again.
@@ -44,6 +45,7 @@ class Route:
     ledger: str | None = None
     ledger_folder: Path | None = None
     client: Mapping[str, Any] = field(default_factory=dict)
+    on_statistics: Callable[[str], None] | None = None
     batch_records_max: int = 10_000
     batch_bytes_max: int = 16 * 1024 * 1024
     transaction_timeout_s: int = 20
@@ -97,6 +99,7 @@ def consumer_properties(route: Route, on_error: Callable[[KafkaError], None]) ->
             "fetch.queue.backoff.ms": 5,
             "queued.max.messages.kbytes": max(1, route.batch_bytes_max // 1024),
             "error_cb": on_error,
+            **({"statistics.interval.ms": 1_000, "stats_cb": route.on_statistics} if route.on_statistics else {}),
             **route.client,
         },
     )

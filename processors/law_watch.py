@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from sharing.law.pack import Pack
 from sharing.law_library import COMMON, TREATIES, Law, find_law, pack_place
 from sharing.law_signature import SUFFIX, read_public_keys
 from sharing.model.times import utc_day
+from sharing.model.vocabulary import Effect
 from sharing.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -124,6 +126,16 @@ class LawWatch(Service):
         log.info("law of %s: %s", law.pack.state, _describe(law.pack))
         super().__init__(**options)
 
+    @property
+    def pack(self) -> Pack:
+        """The law of the moment."""
+        return self._gate.pack
+
+    @property
+    def failed(self) -> bool:
+        """Whether the law on the shelf is not to be applied, so that the worker ends."""
+        return self._failure is not None
+
     @asynccontextmanager
     async def batch(self) -> AsyncIterator[Gate]:
         """Hold the law as it is for one batch, and return the gate under it.
@@ -211,4 +223,17 @@ def _describe(pack: Pack) -> str:
 
 def _record(pack: Pack) -> None:
     metrics.PACK.info({"state": pack.state, "version": pack.version, "sha256": pack.sha256})
-    metrics.PACK_CONSOLIDATED.set(dt.datetime.combine(pack.consolidated_at, dt.time(), dt.UTC).timestamp())
+    metrics.PACK_CONSOLIDATED.set(_timestamp(pack.consolidated_at))
+    metrics.PACK_EXPIRY.set(_expiry(pack))
+    for rule in pack.rules:
+        metrics.RULE_ERRORS.labels(rule.id)  # a series that is there from the start can be seen to grow
+
+
+def _expiry(pack: Pack) -> float:
+    """Return from when on none of the pack's permissions is in force any more, as Unix time."""
+    last = [rule.valid.end for rule in pack.rules if rule.effect is Effect.PERMIT]
+    return max((math.inf if day is None else _timestamp(day + dt.timedelta(days=1)) for day in last), default=0.0)
+
+
+def _timestamp(day: dt.date) -> float:
+    return dt.datetime.combine(day, dt.time(), dt.UTC).timestamp()

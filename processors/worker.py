@@ -20,6 +20,7 @@ import faust
 from faust.app.base import BootStrategy
 
 from sharing.errors import SharingError
+from sharing.logs import configure_logging
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,9 +33,6 @@ GC_THRESHOLDS = (200_000, 50, 100)
 __all__ = ["App", "Worker", "create_app", "run_worker"]
 
 log = logging.getLogger(__name__)
-
-# What mode and Faust say about a failure is said here, once and without a stack that means nothing to an operator.
-_QUIET = {"mode": logging.CRITICAL + 1, "faust": logging.ERROR, "aiohttp.access": logging.WARNING}
 
 
 class LaneBoot(BootStrategy):
@@ -146,14 +144,3 @@ def run_worker(app: App, loglevel: str = "INFO") -> NoReturn:
     app.finalize()
     app.worker_init()
     Worker(app, app, loglevel=loglevel).execute_from_commandline()
-
-
-def configure_logging(level: str | int) -> None:
-    """Log to standard error; where logging is configured already, leave it as it is."""
-    logging.basicConfig(
-        level=level.upper() if isinstance(level, str) else level,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    for logger, least in _QUIET.items():
-        logging.getLogger(logger).setLevel(max(least, logging.getLogger(logger).level))
