@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterable, Iterator
-from functools import partial
-from typing import Any
-
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from dataclasses import replace
 
 from processors.batch import Batch, Output
 from processors.directory import DirectoryFollower
@@ -15,8 +12,11 @@ from processors.gate import Gate, Processed, conserves
 from processors.lane import Lane
 from processors.lane_config import Route
 from processors.law_watch import LawFiles, LawWatch
+from processors.observer import Observer
+from processors.pages import Pages
+from processors.party import Party, find_party
+from processors.standing import Standing
 from processors.worker import App, create_app
-from sharing import metrics
 from sharing.directory import DirectoryReader
 from sharing.errors import SettingsError, SharingError
 from sharing.geoip import open_lookup
@@ -24,10 +24,10 @@ from sharing.model.directory import Directory
 from sharing.registry import open_framing
 from sharing.relevance.nexus import no_lookup
 from sharing.settings import Settings
-from sharing.topics import INDICATORS
 
-CHUNK_RECORDS = 1_000
-"""Records that are decided before their outputs are handed on."""
+CHUNK_RECORDS = 10_000
+"""Records that are decided together before their outputs are handed on: a whole batch by default, because by columns
+what a record costs falls with how many there are."""
 
 
 class ConservationError(SharingError):
@@ -56,50 +56,66 @@ def compose(settings: Settings) -> App:
     law = files.read(read_clock())
     locate = open_lookup(settings.geoip) if settings.geoip else no_lookup
     bootstrap = settings.bootstrap
+    party = find_party(settings)
     framing = open_framing(settings, settings.state)
     app = create_app(f"gate-{settings.state.lower()}", web_port=settings.web_port, web_bind=settings.web_bind)
-    lane = Lane(app.channel(), _route(settings, bootstrap), read_clock)
+    standing = Standing()
+    observer = Observer(standing)
+    route = replace(_route(settings, bootstrap, party), on_statistics=standing.take)
+    lane = Lane(app.channel(), route, read_clock)
     # Where no broker answers the lane says so, and ends the worker; the directory waits a little longer.
     directory = DirectoryFollower(
-        lambda: DirectoryReader(bootstrap, framing=framing), settings.start_timeout_ms / 1000 + 15
+        lambda: DirectoryReader(bootstrap, party.client, framing=framing), settings.start_timeout_ms / 1000 + 15
     )
     watch = LawWatch(
-        files, law, lambda law: Gate(law.pack, law.treaties, locate, framing=framing), lane.fail, read_clock
+        files,
+        law,
+        lambda law: Gate(law.pack, law.treaties, locate, agencies=party.agencies, framing=framing),
+        lane.fail,
+        read_clock,
     )
     app.add_service(directory)
     app.add_service(watch)
     app.add_service(lane)
-    _add_gate(app, lane, directory, watch)
-    _add_pages(app)
+    pages = Pages(lane, directory, watch, standing, observer)
+    pages.add_to(app)
+    _add_gate(app, lane, directory, watch, observer, pages)
     return app
 
 
-def _route(settings: Settings, bootstrap: str) -> Route:
-    # Group and transactional ids begin as the State's topics do: one prefix ACL covers them all.
-    group = f"national.{str(settings.state).lower()}.gate"
+def _route(settings: Settings, bootstrap: str, party: Party) -> Route:
     return Route(
         bootstrap=bootstrap,
-        topics=[INDICATORS.topic(str(settings.state))],
-        group=group,
-        instance=f"{group}.{settings.instance}",
-        transactional_id=f"{group}.{settings.instance}",
+        topics=party.topics,
+        group=party.group,
+        instance=f"{party.group}.{settings.instance}",
+        transactional_id=f"{party.group}.{settings.instance}",
         batch_records_max=settings.batch_records_max,
         transaction_timeout_s=settings.transaction_timeout_ms // 1000,
         session_timeout_s=settings.session_timeout_ms // 1000,
         start_timeout_s=settings.start_timeout_ms / 1000,
+        client=party.client,
     )
 
 
-def _add_gate(app: App, lane: Lane, directory: DirectoryFollower, watch: LawWatch) -> None:
+def _add_gate(
+    app: App, lane: Lane, directory: DirectoryFollower, watch: LawWatch, observer: Observer, pages: Pages
+) -> None:
     async def decide(batches: AsyncIterable[Batch]) -> None:
         async for batch in batches:
             async with lane.guard(batch):
                 processed = Processed()
                 snapshot = await directory.snapshot()
                 async with watch.batch() as gate:
-                    settled = partial(_observe, gate, len(batch.messages), processed, time.perf_counter())
+                    settled = observer.begin(batch, gate, processed)
                     # Taken in the lane's thread: what is decided is on its way to the broker while the rest is decided.
-                    await lane.commit(batch, _decide(gate, batch, snapshot, processed), settled)
+                    try:
+                        await lane.commit(batch, _decide(gate, batch, snapshot, processed), settled)
+                    except ConservationError:
+                        observer.break_down()
+                        if app.serves_web:
+                            await pages.await_scrape()
+                        raise
 
     app.agent(lane.channel, name="gate")(decide)
 
@@ -114,33 +130,6 @@ def _decide(gate: Gate, batch: Batch, directory: Directory, total: Processed) ->
         chunk = batch.messages[start : start + CHUNK_RECORDS]
         processed = gate.process(chunk, directory, batch.now_ms)
         if not conserves(chunk, processed):
-            metrics.CONSERVATION_BROKEN.inc()
             raise ConservationError("the records of a batch are not each accounted for once")
         total.add(processed)
         yield from processed.outputs
-
-
-def _observe(gate: Gate, taken: int, processed: Processed, began: float, committed: bool) -> None:  # noqa: FBT001
-    """Count what was committed, or that it was not."""
-    if not committed:
-        metrics.ABORTS.inc()
-        return
-    metrics.INTAKE.inc(taken)
-    for outcome, count in processed.outcomes.items():
-        metrics.INDICATORS.labels(str(outcome)).inc(count)
-    for outcome, count in processed.deliveries.items():
-        metrics.DELIVERIES.labels(str(outcome)).inc(count)
-    for cause, count in processed.quarantined.items():
-        metrics.QUARANTINED.labels(cause).inc(count)
-    for rule, count in gate.take_rule_errors().items():
-        metrics.RULE_ERRORS.labels(rule).inc(count)
-    metrics.BATCH_RECORDS.observe(taken)
-    metrics.BATCH_SECONDS.observe(time.perf_counter() - began)
-
-
-def _add_pages(app: App) -> None:
-    async def show_metrics(view: Any, _: Any) -> Any:
-        # As a header: aiohttp takes no `content_type` with parameters.
-        return view.bytes(generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    app.page("/metrics")(show_metrics)
