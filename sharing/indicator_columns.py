@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate, compress
-from typing import Any, NamedTuple
+from typing import Any
 
 import fastavro
 import pyarrow as pa
@@ -38,7 +38,8 @@ _TIMES_MS = (-62_135_596_800_000, 253_402_300_799_999)
 """The years 1 to 9999: what the reference path can read."""
 
 
-class Block(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Block:
     """Records one after another without anything between them, as a container's block or an Avro array has them.
 
     Attributes:
@@ -164,7 +165,7 @@ class IndicatorReader:
         shared, lengths = self._encode_apart(columns)
         lasts = [count - 1 for count in accumulate(block.count for block in blocks)]
         ends = list(accumulate(len(block.body) for block in blocks))
-        if lasts[-1] != len(columns) - 1 or pc.cumulative_sum(lengths).take(pa.array(lasts)).to_pylist() != ends:
+        if lasts[-1:] != [len(columns) - 1] or pc.cumulative_sum(lengths).take(pa.array(lasts)).to_pylist() != ends:
             raise ValueError("some bytes are not given back")
         return columns, shared
 

@@ -1,92 +1,70 @@
 """Recorded indicators, to be decided on again: of Avro object container files, of JSON lines, of a topic's range.
 
 What cannot be read, or is not that State's, is counted and told with its place and reason; the rest is read on.
-Containers (Avro 1.12, «Object Container Files») and topics are checked as the gate checks them; only a line of JSON
-is validated field by field, which costs several times as much.
+Containers and topics are checked as the gate checks them, and can be read by columns; only a line of JSON is validated
+field by field, which costs many times as much.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, NamedTuple, Self
+from typing import IO
 
-import fastavro
-from fastavro.write import Writer
+from confluent_kafka import Message
 
 from sharing.bulk_decoding import BulkDecoder
-from sharing.errors import DecodeError, InfrastructureError, InputError
+from sharing.containers import MAGIC, ContainerBlock, DamagedError, read_blocks
+from sharing.errors import DecodeError, InputError
 from sharing.ids import content_id
+from sharing.indicator_columns import IndicatorReader, Part
+from sharing.intake import Intake, Record
 from sharing.interop.formats import LINE_BYTES_MAX
 from sharing.interop.json_text import StrictParser
 from sharing.interop.profile import merge
 from sharing.interop.reading import build
 from sharing.kafka.topic_range import TopicRange
-from sharing.model.record import check_record
 from sharing.wire import codec, schema_text
 
-Record = dict[str, Any]
 Report = Callable[[int], object]
 """Told how far it is: bytes of the files, or offsets of the topic."""
 
-TOLD_MAX = 20
-"""Of what is unreadable, how much is kept with its place and reason; the rest is counted."""
-
-_CONTAINER = b"Obj\x01"
-_RECORDS_A_REPORT = 1_000
-_SYNC_BYTES = 64_000
+_RECORDS_A_BATCH = 5_000
+_LINES_A_REPORT = 1_000
 _BOM = b"\xef\xbb\xbf"
 
 
-class Unread(NamedTuple):
-    """Something that was not read: the file or topic, a line, record or offset in it, and why."""
-
-    source: str
-    place: str
-    reason: str
+Placed = tuple[str, Record | InputError]
+"""A record, or why it cannot be read, with its place."""
 
 
-@dataclass(slots=True)
-class Intake:
-    """What is taken in, and what is not.
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Recorded indicators in their order, to be read in one way or the other.
 
     Attributes:
-        state: The State whose indicators are read.
-        read: How many were.
-        unread: How many were not.
-        told: The first of these.
+        source: The file or topic.
+        size: How many there are; 0 where they are read one by one only.
+        parts: By columns: of what is plainly in order, and with places from 0 on. The instant is in UTC milliseconds.
+        records: One by one. What is asked of an indicator by itself is not yet looked at (`Intake.admit`).
     """
 
-    state: str
-    read: int = 0
-    unread: int = 0
-    told: list[Unread] = field(default_factory=list)
-
-    def refuse(self, source: str, place: str, reason: str) -> None:
-        """Count something that is not read."""
-        self.unread += 1
-        if len(self.told) < TOLD_MAX:
-            self.told.append(Unread(source, place, reason))
-
-    def admit(self, record: Record) -> Record:
-        """Return a record that may be decided on.
-
-        Raises:
-            InputError: It is not sound, or another State's.
-        """
-        check_record(record)
-        if record["source"]["state"] != self.state:
-            raise InputError(f"source.state: is not {self.state}; rehearse it under its own State's law")
-        self.read += 1
-        return record
+    source: str
+    size: int
+    parts: Callable[[IndicatorReader, int], Iterable[Part]]
+    records: Callable[[], Iterator[Placed]]
 
 
-def read_files(paths: Iterable[Path], intake: Intake, report: Report) -> Iterator[Record]:
-    """Yield the indicators' records in files; which format each has, its first bytes tell.
+def read_files(paths: Iterable[Path], state: str, report: Report) -> Iterator[Batch]:
+    """Yield the indicators in files; which format each has, its first bytes tell.
+
+    Args:
+        paths: Of the files.
+        state: Whose indicators they are where a line of JSON does not say it.
+        report: Told how many bytes of all files are done.
 
     Raises:
         InputError: A file cannot be opened, or holds records of something else.
@@ -100,10 +78,19 @@ def read_files(paths: Iterable[Path], intake: Intake, report: Report) -> Iterato
 
         with _open(path) as file:
             done += os.fstat(file.fileno()).st_size
-            read = _read_container if file.read(len(_CONTAINER)) == _CONTAINER else _read_lines
+            read = _read_container if file.read(len(MAGIC)) == MAGIC else _read_lines
             file.seek(0)
-            yield from read(file, str(path), intake, tell)
+            yield from read(file, str(path), state, tell)
         report(done)
+
+
+def admit_each(batches: Iterable[Batch], intake: Intake) -> Iterator[Record]:
+    """Yield the records that may be decided on; the others are counted and told."""
+    for batch in batches:
+        for place, read in batch.records():
+            record = intake.consider(batch.source, place, read)
+            if record is not None:
+                yield record
 
 
 def size_of(paths: Iterable[Path]) -> int:
@@ -119,71 +106,41 @@ def size_of(paths: Iterable[Path]) -> int:
     return total
 
 
-def read_range(topic: TopicRange, name: str, intake: Intake, report: Report) -> Iterator[Record]:
-    """Yield the indicators' records in a range of a topic.
+def read_range(topic: TopicRange, name: str, report: Report) -> Iterator[Batch]:
+    """Yield the indicators in a range of a topic.
+
+    Args:
+        topic: The range.
+        name: The topic's name.
+        report: Told how many offsets are done.
 
     Raises:
         InfrastructureError: The broker refuses, or is silent for a minute.
     """
     decoder = BulkDecoder(codec("indicator"), schema_text("indicator"))
     done = 0
-    for batch in topic.batches():
-        for message, record in zip(batch, decoder.decode([message.value() for message in batch]), strict=True):
-            try:
-                if isinstance(record, DecodeError):
-                    raise record
-                if message.key() != record["id"].encode():
-                    raise InputError("id: must be the record's key")
-                admitted = intake.admit(record)
-            except InputError as error:
-                intake.refuse(name, f"{message.partition()}@{message.offset()}", str(error))
-            else:
-                yield admitted
-        done += len(batch)
+    for messages in topic.batches():
+        yield _batch_of_messages(messages, name, decoder)
+        done += len(messages)
         report(done)
 
 
-class Recorder:
-    """Writes records into a new container file, which is to be kept as safe as the topic: it holds their content.
+def _batch_of_messages(messages: Sequence[Message], name: str, decoder: BulkDecoder) -> Batch:
+    values = [message.value() for message in messages]
+    keys = [message.key() for message in messages]
 
-    Args:
-        path: The file; it must not exist. Nobody but its owner may read it.
+    def parts(reader: IndicatorReader, now_ms: int) -> Iterable[Part]:
+        return reader.read(values, keys, now_ms)
 
-    Raises:
-        InputError: It exists, or cannot be made.
-    """
+    def records() -> Iterator[Placed]:
+        for message, key, record in zip(messages, keys, decoder.decode(values), strict=True):
+            place = f"{message.partition()}@{message.offset()}"
+            if not isinstance(record, DecodeError) and key != record["id"].encode():
+                yield place, InputError("id: must be the record's key")
+            else:
+                yield place, record
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-        except FileExistsError:
-            raise InputError(f"{path}: is there already; name a new file for the recording") from None
-        except OSError as error:
-            raise InputError(f"{path}: cannot be made ({error.strerror}); check the path and your permission") from None
-        self._writer = Writer(self._file, codec("indicator").schema, codec="deflate", sync_interval=_SYNC_BYTES)
-
-    def record(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Yield records on, each written."""
-        for record in records:
-            self._writer.write(record)
-            yield record
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self._writer.flush()
-            self._file.close()
-        except OSError as failure:
-            self._path.unlink(missing_ok=True)
-            raise InfrastructureError(f"{self._path}: cannot be written ({failure.strerror})") from None
-        if kind is not None:  # half a recording would pass for a whole one
-            self._path.unlink(missing_ok=True)
+    return Batch(name, len(messages), parts, records)
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -196,58 +153,72 @@ def _open(path: Path) -> IO[bytes]:
         raise InputError(f"{path}: cannot be read ({reason}); check the path and your permission") from None
 
 
-def _read_container(file: IO[bytes], name: str, intake: Intake, report: Report) -> Iterator[Record]:
-    number = 0
+def _read_container(file: IO[bytes], name: str, _: str, report: Report) -> Iterator[Batch]:
+    """Yield batches of some thousands of records; damage ends them, and is told after what stands before it."""
+    reading = _Container(name)
+    blocks: list[ContainerBlock] = []
     try:
-        for number, record in enumerate(_decode_container(file, name), 1):
-            try:
-                admitted = intake.admit(record)
-            except InputError as error:
-                intake.refuse(name, f"record {number}", str(error))
-            else:
-                yield admitted
-            if number % _RECORDS_A_REPORT == 0:
+        for block in read_blocks(file, name):
+            blocks.append(block)
+            if sum(one.size for one in blocks) >= _RECORDS_A_BATCH:
+                yield reading.batch(blocks)
+                if reading.is_damaged:
+                    return
                 report(file.tell())
-    except _DamagedError as error:
-        intake.refuse(name, f"after record {number}", f"the rest of the file is damaged ({error}); record it anew")
+                blocks = []
+    except DamagedError as error:
+        yield reading.batch(blocks)
+        if not reading.is_damaged:
+            yield reading.batch([], error)
+    else:
+        yield reading.batch(blocks)
 
 
-class _DamagedError(Exception):
-    """A container's bytes do not follow its schema from some block on."""
+@dataclass(slots=True)
+class _Container:
+    """How far a container was read, in records, and whether it goes on."""
 
+    name: str
+    done: int = 0
+    is_damaged: bool = False
 
-def _decode_container(file: IO[bytes], name: str) -> Iterator[Record]:
-    """Yield a container's records as the current schema describes them.
+    def batch(self, blocks: Sequence[ContainerBlock], damage: DamagedError | None = None) -> Batch:
+        """Return some blocks that follow on what was read, and perhaps what ends them."""
+        first, self.done = self.done, self.done + sum(block.size for block in blocks)
+        current = [block.current for block in blocks if block.current is not None]
 
-    Raises:
-        InputError: It is no container of indicators.
-        _DamagedError: From here on it cannot be read; the message names the error.
-    """
-    own = codec("indicator").schema
-    try:
-        reader = fastavro.reader(file)
-        if reader.writer_schema != own:
-            file.seek(0)
-            reader = fastavro.reader(file, own)
-            if not isinstance(reader.writer_schema, dict) or reader.writer_schema.get("name") != own["name"]:
-                raise InputError(f"{name}: holds other records than indicators ({own['name']})")
-    except InputError:
-        raise
-    except Exception as error:  # noqa: BLE001 fastavro raises many kinds on malformed bytes
-        raise InputError(f"{name}: is no readable Avro container ({type(error).__name__}); record it anew") from None
-    while True:
+        def parts(reader: IndicatorReader, now_ms: int) -> Iterable[Part]:
+            return reader.read_blocks(current, now_ms) if current else ()
+
+        return Batch(self.name, self.done - first, parts, lambda: self._records(blocks, first, damage))
+
+    def _records(self, blocks: Sequence[ContainerBlock], first: int, damage: DamagedError | None) -> Iterator[Placed]:
+        number = first
         try:
-            record: Any = next(reader)
-        except StopIteration:
-            return
-        except Exception as error:  # noqa: BLE001 as above
-            raise _DamagedError(type(error).__name__) from None
-        yield record
+            for block in blocks:
+                for record in block.records():
+                    number += 1
+                    yield f"record {number}", record
+            if damage is not None:
+                raise damage
+        except DamagedError as error:
+            self.is_damaged = True
+            reason = f"the rest of the file is damaged ({error}); record it anew"
+            yield f"after record {number}", InputError(reason)
 
 
-def _read_lines(file: IO[bytes], name: str, intake: Intake, report: Report) -> Iterator[Record]:
+def _read_lines(file: IO[bytes], name: str, state: str, report: Report) -> Iterator[Batch]:
+    """Yield one batch, that is read as it is taken."""
+    yield Batch(name, 0, _no_parts, lambda: _lines(file, name, state, report))
+
+
+def _no_parts(_: IndicatorReader, __: int) -> Iterable[Part]:
+    return ()
+
+
+def _lines(file: IO[bytes], name: str, state: str, report: Report) -> Iterator[Placed]:
     parser = StrictParser()
-    unnamed = {"source": {"state": intake.state, "agency": "unnamed"}}
+    unnamed = {"source": {"state": state, "agency": "unnamed"}}
     for number in itertools.count(1):
         line = file.readline(LINE_BYTES_MAX + 1)
         if not line:
@@ -257,11 +228,14 @@ def _read_lines(file: IO[bytes], name: str, intake: Intake, report: Report) -> I
             if len(line) > LINE_BYTES_MAX:
                 _skip_line(file, line)
                 raise InputError(f"is longer than {LINE_BYTES_MAX} bytes; an indicator needs a few hundred")
+            read: Record | InputError | None = None
             if text:
-                yield intake.admit(_read_line(parser, text, unnamed, f"{Path(name).name}/{number}"))
+                read = _read_line(parser, text, unnamed, f"{Path(name).name}/{number}")
         except InputError as error:
-            intake.refuse(name, f"line {number}", str(error))
-        if number % _RECORDS_A_REPORT == 0:
+            read = error
+        if read is not None:
+            yield f"line {number}", read
+        if number % _LINES_A_REPORT == 0:
             report(file.tell())
 
 

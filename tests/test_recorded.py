@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import fastavro
 import pytest
 
-from sharing import recorded
+from sharing.containers import Recorder
 from sharing.errors import InfrastructureError, InputError
+from sharing.intake import TOLD_MAX, Intake
 from sharing.interop.formats import LINE_BYTES_MAX
 from sharing.model.indicator import Indicator
-from sharing.recorded import Intake, Recorder, read_files, size_of
+from sharing.recorded import admit_each, read_files, size_of
 from sharing.wire import codec, released_texts
 from tests.bench.workload import make_indicators
 
@@ -34,7 +35,7 @@ def lines_of(records: list[dict[str, Any]]) -> str:
 def read(*paths: Path, state: str = "CH") -> tuple[list[dict[str, Any]], Intake, list[int]]:
     intake = Intake(state)
     told: list[int] = []
-    found = list(read_files(paths, intake, told.append))
+    found = list(admit_each(read_files(paths, state, told.append), intake))
     return found, intake, told
 
 
@@ -150,7 +151,7 @@ def test_of_many_unreadable_lines_some_are_told_and_all_counted(tmp_path: Path) 
     path = tmp_path / "lines.jsonl"
     path.write_text("{\n" * 50)
     _, intake, _ = read(path)
-    assert (intake.read, intake.unread, len(intake.told)) == (0, 50, recorded.TOLD_MAX)
+    assert (intake.read, intake.unread, len(intake.told)) == (0, 50, TOLD_MAX)
 
 
 def test_a_record_that_the_gate_would_refuse_is_told(tmp_path: Path) -> None:
@@ -184,7 +185,7 @@ def test_bytes_of_every_kind_end_in_records_or_reasons(tmp_path: Path) -> None:
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x55]) + whole[position + 1 :])
         intake = Intake("CH")
         with suppress(InputError):  # all else is a defect
-            found = list(read_files([path], intake, lambda _: None))
+            found = list(admit_each(read_files([path], "CH", lambda _: None), intake))
             assert len(found) == intake.read
             assert intake.read + intake.unread > 0
 

@@ -22,6 +22,9 @@ from sharing.model.vocabulary import Outcome
 PAIRS_MAX = 10_000
 """A bound against a flood of items of which none is like another; what was counted is then compared, and let go."""
 
+Pair = tuple[Verdict, Verdict]
+"""Under the current law, and under the candidate."""
+
 NOT_CONSIDERED = "NOT CONSIDERED"
 """In the place of an outcome: only a rule that obliges to send brings a State into consideration, or no longer."""
 
@@ -117,14 +120,21 @@ class Rehearsal:
         self._after = after
         self._examples_max = examples_max
         self._reads_alike = before.reader.facts == after.reader.facts
-        self._pairs: dict[tuple[Verdict, Verdict], Tally] = {}
+        self._pairs: dict[Pair, Tally] = {}
         self._difference = Difference()
 
     def replay(self, record: Record, audience: Audience, now_ms: int) -> None:
         """Decide on one item under both laws, and count."""
+        self.count(self.decide(record, audience, now_ms), record["id"])
+
+    def decide(self, record: Record, audience: Audience, now_ms: int) -> Pair:
+        """Decide on one item under both laws; alike items get the same pair."""
         raw = self._before.reader.read(record, now_ms)
         again = raw if self._reads_alike else self._after.reader.read(record, now_ms)
-        pair = self._before.decide_read(raw, audience), self._after.decide_read(again, audience)
+        return self._before.decide_read(raw, audience), self._after.decide_read(again, audience)
+
+    def count(self, pair: Pair, identity: str) -> None:
+        """Count an item by what was decided on it."""
         tally = self._pairs.get(pair)
         if tally is None:
             if len(self._pairs) >= PAIRS_MAX:
@@ -132,7 +142,7 @@ class Rehearsal:
             tally = self._pairs[pair] = Tally()
         tally.count += 1
         if len(tally.examples) < self._examples_max:
-            tally.examples.append(record["id"])
+            tally.examples.append(identity)
 
     def difference(self) -> Difference:
         """Return what the items replayed so far tell."""

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sharing.containers import Recorder
 from sharing.law_library import pack_place, read_text
-from sharing.recorded import Recorder
 from sharing.wire import codec
 from tests.bench.workload import make_indicators
 
@@ -47,7 +47,7 @@ def _rehearse(candidate: Path, events: Path, count: int) -> float:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     start = [sys.executable, "-c", "from sharing.cli import main; main()"]
-    command = [*start, "law", "rehearse", "--candidate", candidate, "--events", events, "--json"]
+    command = [*start, "law", "rehearse", "--candidate", str(candidate), "--events", str(events), "--json"]
     begun = time.perf_counter()
     done = subprocess.run(command, capture_output=True, check=True, text=True)
     seconds = time.perf_counter() - begun

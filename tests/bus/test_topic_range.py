@@ -8,9 +8,10 @@ import pytest
 from confluent_kafka import Producer
 
 from sharing.errors import InfrastructureError
+from sharing.intake import Intake
 from sharing.kafka.clients import client_properties, make_producer
 from sharing.kafka.topic_range import TopicRange
-from sharing.recorded import Intake, read_range
+from sharing.recorded import admit_each, read_range
 from sharing.topics import INDICATORS
 from sharing.wire import codec
 from tests.bench.workload import make_indicators
@@ -94,7 +95,7 @@ def test_records_that_the_gate_would_quarantine_are_told(bus: Broker, state: str
     opened = TopicRange(bus.bootstrap, topic, "rehearsal")
     intake = Intake(state)
     told: list[int] = []
-    found = list(read_range(opened, topic, intake, told.append))
+    found = list(admit_each(read_range(opened, topic, told.append), intake))
     opened.close()
     assert found == records
     assert told[-1] == 32
