@@ -24,6 +24,7 @@ from sharing.model.directory import Directory
 from sharing.registry import open_framing
 from sharing.relevance.nexus import no_lookup
 from sharing.settings import Settings
+from sharing.tracing import BatchTracer
 
 CHUNK_RECORDS = 10_000
 """Records that are decided together before their outputs are handed on: a whole batch by default, because by columns
@@ -60,7 +61,7 @@ def compose(settings: Settings) -> App:
     framing = open_framing(settings, settings.state)
     app = create_app(f"gate-{settings.state.lower()}", web_port=settings.web_port, web_bind=settings.web_bind)
     standing = Standing()
-    observer = Observer(standing)
+    observer = Observer(standing, BatchTracer(settings.otlp_endpoint, party.group))
     route = replace(_route(settings, bootstrap, party), on_statistics=standing.take)
     lane = Lane(app.channel(), route, read_clock)
     # Where no broker answers the lane says so, and ends the worker; the directory waits a little longer.

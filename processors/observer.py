@@ -8,11 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sharing import metrics
+from sharing.cloud_events import TRACEPARENT, find_header
 
 if TYPE_CHECKING:
     from processors.batch import Batch
     from processors.gate import Gate, Processed
     from processors.standing import Standing
+    from sharing.tracing import BatchTracer
 
 
 class Observer:
@@ -20,6 +22,7 @@ class Observer:
 
     Args:
         standing: Hears of the offsets that are committed.
+        tracer: Makes a span of each batch.
 
     Attributes:
         aborted_at: When a batch was last aborted (`time.monotonic`), or None since another was committed.
@@ -27,7 +30,8 @@ class Observer:
         committed_at: When a batch was last committed (`time.monotonic`), or None.
     """
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: Standing, tracer: BatchTracer) -> None:
+        self._tracer = tracer
         self.aborted_at: float | None = None
         self.broken = False
         self.committed_at: float | None = None
@@ -57,6 +61,10 @@ class Observer:
 
     def _settle(self, batch: Batch, gate: Gate, processed: Processed, committed: bool) -> None:  # noqa: FBT001
         began = self._open.pop(id(batch))
+        if self._tracer.active:
+            parents = (find_header(message.headers(), TRACEPARENT) for message in batch.messages)
+            started = time.time() - (time.monotonic() - began)
+            self._tracer.record(started, len(batch.messages), parents, committed=committed)
         if not committed:
             self.aborted_at = time.monotonic()
             metrics.ABORTS.inc()

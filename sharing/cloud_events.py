@@ -6,13 +6,15 @@ names of schemas; never a value, an agency, an officer or a case.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sharing.model.times import format_time
 from sharing.topics import Scope, TopicKind
 from sharing.wire import codec
 
 Header = tuple[str, str | bytes | None]
+Headers = Mapping[str, str | bytes | None] | Iterable[Header] | None
+"""As confluent-kafka may give them."""
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/avro"
@@ -58,10 +60,10 @@ class InstantHeaders:
         return [*self._alike, ("ce_id", identity), ("ce_subject", subject), (TRACEPARENT, traceparent)]
 
 
-def find_header(headers: Iterable[tuple[str, str | bytes | None]] | None, name: str) -> bytes | None:
+def find_header(headers: Headers, name: str) -> bytes | None:
     """Return the last value of a header, or None."""
     found = None
-    for key, value in headers or ():
+    for key, value in headers.items() if isinstance(headers, Mapping) else headers or ():
         if key == name:
             found = value.encode() if isinstance(value, str) else value
     return found

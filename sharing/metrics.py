@@ -228,7 +228,9 @@ class SubscriberMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.received = Counter(
-            "sharing_subscriber_received", "Notices handed to the caller, each once.", registry=registry
+            "sharing_subscriber_received",
+            "Notices handed to the caller; one that was not handled comes again.",
+            registry=registry,
         )
         self.duplicates = Counter(
             "sharing_subscriber_duplicates", "Notices that came again, and were passed over.", registry=registry

@@ -23,13 +23,16 @@ from typing import Any, Self
 import uuid_utils
 from confluent_kafka import KafkaError, KafkaException, Message
 
+from sharing.cloud_events import EventHeaders
 from sharing.errors import InfrastructureError, InputError, NotDeliveredError
 from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.kafka.clients import ask_topics, client_properties, explain, make_producer, require_topics
+from sharing.metrics import PublisherMetrics
 from sharing.model.countries import normalise_country
 from sharing.model.indicator import Indicator, Source
 from sharing.partners import AGENCY_PATTERN
 from sharing.topics import INDICATORS
+from sharing.tracing import new_traceparent
 from sharing.wire import RECORD_BYTES_MAX, codec
 
 FLUSH_SECONDS_MAX = 30.0
@@ -57,6 +60,7 @@ class Publisher:
         properties: Further librdkafka properties, such as those of TLS; those that make it safe cannot be changed.
         timeout_s: How long the broker may take to confirm a record.
         framing: How records are framed.
+        metrics: Counts what is published; nothing is counted when None.
 
     Raises:
         InfrastructureError: No broker answers, or neither the agency's topic nor the State's is there for it.
@@ -73,10 +77,13 @@ class Publisher:
         properties: Mapping[str, Any] | None = None,
         timeout_s: float = FLUSH_SECONDS_MAX,
         framing: Framing = SINGLE_OBJECT_FRAMING,
+        metrics: PublisherMetrics | None = None,
     ) -> None:
+        self._metrics = metrics
         self._framing = framing
         self.state = normalise_country(state)
         self.agency = _check_agency(self.state, agency)
+        self._headers = EventHeaders(INDICATORS, self.state)
         self._timeout_s = timeout_s
         self._codec = codec("indicator")
         self._serials = count()
@@ -116,12 +123,15 @@ class Publisher:
             InputError: It is not acceptable; the message names each wrong field.
             InfrastructureError: The broker takes nothing more, for too long.
         """
-        item = indicator if isinstance(indicator, Indicator) else self._read(indicator)
-        if item.source.state != self.state:
-            raise InputError(f"source.state: this publisher speaks for {self.state} only", field="source.state")
-        if self._own is not None and item.source.agency != self.agency:
-            raise InputError(f"source.agency: this publisher speaks for {self.agency} only", field="source.agency")
-        self._produce(item.id, self._encode(item))
+        try:
+            item, data = self._prepare(indicator)
+        except InputError:
+            if self._metrics is not None:
+                self._metrics.refused.inc()
+            raise
+        self._produce(item, data)
+        if self._metrics is not None:
+            self._metrics.published.inc()
         return item.id
 
     def flush(self) -> None:
@@ -146,6 +156,14 @@ class Publisher:
         except NotDeliveredError as lost:  # the error that is on its way says what went wrong first
             error.add_note(f"{lost}: {', '.join(lost.ids)}")
 
+    def _prepare(self, indicator: Indicator | Mapping[str, Any]) -> tuple[Indicator, bytes]:
+        item = indicator if isinstance(indicator, Indicator) else self._read(indicator)
+        if item.source.state != self.state:
+            raise InputError(f"source.state: this publisher speaks for {self.state} only", field="source.state")
+        if self._own is not None and item.source.agency != self.agency:
+            raise InputError(f"source.agency: this publisher speaks for {self.agency} only", field="source.agency")
+        return item, self._encode(item)
+
     def _read(self, data: Mapping[str, Any]) -> Indicator:
         source = data.get("source", {})
         if not isinstance(source, Mapping):
@@ -161,13 +179,20 @@ class Publisher:
             raise InputError(message)
         return data
 
-    def _produce(self, identity: str, data: bytes) -> None:
+    def _produce(self, item: Indicator, data: bytes) -> None:
+        identity = item.id
+        now_ms = time.time_ns() // 1_000_000
+        headers = self._headers.at(now_ms).make(f"{identity}/{item.version}", identity, new_traceparent())
         serial = next(self._serials)
         deadline = time.monotonic() + self._timeout_s
         while True:
             try:
                 self._producer.produce(
-                    self._topic, data, identity.encode(), on_delivery=partial(self._on_delivery, serial)
+                    self._topic,
+                    data,
+                    identity.encode(),
+                    on_delivery=partial(self._on_delivery, serial),
+                    headers=headers,
                 )
             except BufferError:
                 if time.monotonic() > deadline:
@@ -187,6 +212,8 @@ class Publisher:
         self._producer.flush(timeout_s)
         missing = tuple(dict.fromkeys(self._waiting.values()))
         reason = next(iter(self._reasons.values()), "no confirmation in time")
+        if self._metrics is not None:
+            self._metrics.unconfirmed.inc(len(self._waiting))
         self._waiting.clear()
         self._reasons.clear()
         if missing:
@@ -196,7 +223,8 @@ class Publisher:
 
     def _on_delivery(self, serial: int, error: KafkaError | None, _: Message) -> None:
         if error is None:
-            self._waiting.pop(serial, None)
+            if self._waiting.pop(serial, None) is not None and self._metrics is not None:
+                self._metrics.confirmed.inc()
         elif serial in self._waiting:
             self._reasons[serial] = explain(error)
 

@@ -17,19 +17,22 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
 from confluent_kafka import Message
 
+from sharing.cloud_events import TRACEPARENT, find_header
 from sharing.errors import DecodeError, InfrastructureError
 from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.feed import Feed
+from sharing.metrics import SubscriberMetrics
 from sharing.model.countries import normalise_country
 from sharing.model.notice import Notice
 from sharing.topics import NOTICES, URGENT
+from sharing.tracing import read_traceparent
 from sharing.wire import codec
 
 REMEMBERED_IDS_MAX = 100_000
@@ -66,6 +69,7 @@ class Subscriber:
             iteration with a DecodeError, and nothing from it on is committed on its partition.
         stop_at_end: End when everything that was there has been read, instead of waiting for more.
         framing: How records are framed.
+        metrics: Counts what is received; nothing is counted when None.
 
     Raises:
         InfrastructureError: No broker answers, or the State's topics are not there.
@@ -83,7 +87,9 @@ class Subscriber:
         on_unreadable: Callable[[Unreadable], None] | None = None,
         stop_at_end: bool = False,
         framing: Framing = SINGLE_OBJECT_FRAMING,
+        metrics: SubscriberMetrics | None = None,
     ) -> None:
+        self._metrics = metrics
         self._framing = framing
         self.state = normalise_country(state)
         self._on_unreadable = on_unreadable
@@ -166,7 +172,14 @@ class Subscriber:
             return None
         self._pending = feed, message
         notice = self._open(message)
-        return None if notice is None or notice.id in self._seen else notice
+        if notice is not None and notice.id in self._seen:
+            if self._metrics is not None:
+                self._metrics.duplicates.inc()
+            return None
+        if notice is not None and self._metrics is not None:
+            self._metrics.received.inc()
+            self._metrics.age.observe(max(0.0, time.time() - notice.sent_at / 1000))
+        return notice
 
     def _take_back(self) -> None:
         """Have again what an iteration before this one left unhandled."""
@@ -201,8 +214,11 @@ class Subscriber:
 
     def _open(self, message: Message) -> Notice | None:
         try:
-            return read_notice(self._framing.unframe(message.value()), self.state)
+            notice = read_notice(self._framing.unframe(message.value()), self.state)
+            return replace(notice, trace=read_traceparent(find_header(message.headers(), TRACEPARENT)))
         except DecodeError as error:
+            if self._metrics is not None:
+                self._metrics.unreadable.inc()
             place = Unreadable(message.topic() or "", message.partition() or 0, message.offset() or 0, str(error))
             if self._on_unreadable is None:
                 where = f"{place.topic}/{place.partition}@{place.offset}"

@@ -85,6 +85,11 @@ class BatchTracer:
     def __init__(self, endpoint: str | None, service: str) -> None:
         self._tracer = _make_tracer(endpoint, service) if endpoint else None
 
+    @property
+    def active(self) -> bool:
+        """Whether spans are made."""
+        return self._tracer is not None
+
     def record(self, began_s: float, records: int, parents: Iterable[bytes | None], *, committed: bool) -> None:
         """Make the span of a batch that has just been settled.
 

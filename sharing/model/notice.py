@@ -22,6 +22,7 @@ class Notice:
         relevance: Why it was sent here: kind and detail.
         redacted: Fields that the providing State's law took out.
         content: The fields of `NoticeContent`; a field that did not leave is None or empty.
+        trace: Its W3C trace context, as `traceparent` writes it: for the receiver's own spans; None where it has none.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Notice:
     redacted: tuple[str, ...]
     relevance: tuple[tuple[str, str], ...]
     content: Mapping[str, Any]
+    trace: str | None = None
 
     @classmethod
     def from_wire(cls, envelope: Mapping[str, Any], content: Mapping[str, Any]) -> Notice:
