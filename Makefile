@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint mutation fuzz bench bench-bulk asyncapi lock deploy wheel clean help
+.PHONY: demo test system-packages lint mutation fuzz bench bench-bulk asyncapi lock deploy wheel clean help
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -22,7 +22,10 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 demo: $(VENV)/run.stamp  ## Run the main job on the embedded broker (nothing to install besides Python)
 	$(BIN)/sharing demo
 
-test: $(VENV)/dev.stamp  ## Run the whole suite, on the embedded and on the real broker
+system-packages:  ## Unpack Debian's prometheus, promtool and amtool into build/, where they are not installed
+	@sh monitoring/system-packages.sh
+
+test: $(VENV)/dev.stamp system-packages  ## Run the whole suite, on the embedded and on the real broker
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/dev.stamp  ## ruff, mypy --strict, import-linter

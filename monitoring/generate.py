@@ -1,0 +1,60 @@
+"""Writes `monitoring/alerts.yaml`: `python -m monitoring.generate [--check]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from monitoring.alerts import GROUPS
+from monitoring.rules import render_rules
+
+FOLDER = Path(__file__).parent
+HEAD = "# Made from monitoring/alerts.py by `python -m monitoring.generate`: change that, not this.\n"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a text of several lines as it is."""
+
+
+def _represent(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _represent)
+
+
+def render_alerts(scale: float = 1.0) -> str:
+    """Return the rule file; with a scale below 1, for a rehearsal in a faster time."""
+    return HEAD + yaml.dump(render_rules(GROUPS, scale), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=118)
+
+
+def render_files() -> Mapping[str, str]:
+    """Return the text of each file that is made, by its path in this folder."""
+    return {"alerts.yaml": render_alerts()}
+
+
+def main() -> None:
+    """Write the files, or with `--check` say which differ and exit with 1."""
+    parser = argparse.ArgumentParser(description="Makes the rules and dashboards of this folder.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where a file differs")
+    check = parser.parse_args().check
+    different = []
+    for name, text in render_files().items():
+        path = FOLDER / name
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        different.append(name)
+        if not check:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    for name in different:
+        sys.stdout.write(f"{'differs' if check else 'written'}: monitoring/{name}\n")
+    sys.exit(1 if check and different else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""Each alert fires where it should, and alone; and it stays silent just beside. Told by promtool."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from monitoring.alerts import ALERTS
+from monitoring.generate import FOLDER, render_files
+from monitoring.rules import Alert, Severity, render_rule
+from tests.monitoring.tools import ROOT, run_tool
+
+# All as text: `0x80` is a number for YAML.
+CASES: list[dict[str, Any]] = yaml.load(
+    (Path(__file__).parent / "alert_cases.yaml").read_text(),
+    Loader=yaml.BaseLoader,  # noqa: S506 it makes nothing but texts
+)
+WORKER = {"job": "sharing-gate", "state": "CH", "instance": "ch-0"}
+WELL: dict[str, str] = {
+    "up": "1x200",
+    "scrape_duration_seconds": "0.01x200",
+    "process_start_time_seconds": "1x200",
+    **{
+        f'sharing_ready_check{{check="{check}"}}': "1x200"
+        for check in ("directory", "law", "broker", "partitions", "commit")
+    },
+    'sharing_consumer_lag_records{topic="t",partition="0"}': "0x200",
+    "sharing_last_commit_timestamp_seconds": "0+15x200",
+    "sharing_indicators_taken_total": "0+100x200",
+    "sharing_indicators_accounted_total": "0+100x200",
+    'sharing_indicators_total{outcome="DISCLOSE"}': "0+100x200",
+    "sharing_indicators_quarantined_total": "0x200",
+    "sharing_conservation_broken_total": "0x200",
+    "sharing_transaction_aborts_total": "0x200",
+    "sharing_clock_skewed_total": "0x200",
+    'sharing_rule_errors_total{rule="ch.imac-67a-1"}': "0x200",
+    **{
+        f'sharing_notice_latency_seconds_bucket{{lane="{lane}",le="{bound}"}}': "0+10x200"
+        for lane in ("ordinary", "urgent")
+        for bound in ("0.05", "10.0", "60.0", "300.0", "+Inf")
+    },
+    'sharing_pack_info{version="1",sha256="a"}': "1x200",
+    "sharing_pack_expiry_timestamp_seconds": "9000000000x200",
+    "sharing_pack_consolidated_timestamp_seconds": "0x200",
+    "sharing_directory_version": "6x200",
+    "sharing_directory_entries": "6x200",
+    "sharing_directory_announced_timestamp_seconds": "0x200",
+    "sharing_directory_ignored_records": "0x200",
+}
+_ZEROS = re.compile(r"(?<![\d+])0x")
+"""`0x20` would be a hexadecimal number for promtool, not twenty times nought."""
+
+TOLD_BY_PROMETHEUS = {"up", "scrape_duration_seconds"}
+
+
+def _key(name: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return a series' name and labels; those of the worker where it says no other."""
+    labels = {**WORKER, **dict(re.findall(r'(\w+)="([^"]*)"', name))}
+    return name.partition("{")[0], tuple(sorted(labels.items()))
+
+
+def _series(case: dict[str, Any]) -> list[dict[str, str]]:
+    series = {_key(name): values for name, values in WELL.items()}
+    if "stops" in case:
+        for (name, labels), values in series.items():
+            if name not in TOLD_BY_PROMETHEUS:
+                series[name, labels] = f"{values.removesuffix('x200')}x{int(case['stops']) - 1} stale"
+    series |= {_key(name): str(values) for name, values in case["series"].items()}
+    return [
+        {"series": _write(name, labels), "values": _ZEROS.sub("0+0x", values)}
+        for (name, labels), values in series.items()
+    ]
+
+
+def _write(name: str, labels: tuple[tuple[str, str], ...]) -> str:
+    inner = ",".join(f'{label}="{value}"' for label, value in labels)
+    return f"{name}{{{inner}}}"
+
+
+def _expected(alert: Alert, case: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what promtool is to find of an alert where it fires."""
+    rule = render_rule(alert)
+    labels = {"job": "sharing-gate", "state": "CH", **case.get("labels", {})}
+    if labels["job"] != "sharing-gate":
+        del labels["state"]
+    return [
+        {"exp_labels": {**rule["labels"], **one}, "exp_annotations": rule["annotations"]}
+        for one in case.get("expect", [labels])
+    ]
+
+
+def _tests() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": f"{entry['alert']} {kind}: {case.get('why', number)}",
+            "interval": "15s",
+            "input_series": _series(case),
+            "alert_rule_test": [
+                {
+                    "eval_time": case["at"],
+                    "alertname": alert.name,
+                    "exp_alerts": _expected(alert, case) if kind == "fires" and alert.name == entry["alert"] else [],
+                }
+                for alert in ALERTS
+            ],
+        }
+        for entry in CASES
+        for kind in ("fires", "silent")
+        for number, case in enumerate(entry[kind])
+    ]
+
+
+def test_alerts_fire_and_stay_silent(tmp_path: Path) -> None:
+    """In each case it is also seen that no other alert fires."""
+    well: list[dict[str, Any]] = [{"at": f"{minutes}m", "series": {}} for minutes in (1, 5, 30)]
+    tests = _tests() + [
+        {
+            "name": "a well gate",
+            "interval": "15s",
+            "input_series": _series(case),
+            "alert_rule_test": [{"eval_time": case["at"], "alertname": alert.name} for alert in ALERTS],
+        }
+        for case in well
+    ]
+    document = {
+        "rule_files": [str(FOLDER / "alerts.yaml")],
+        "evaluation_interval": "30s",
+        "tests": tests,
+    }
+    file = tmp_path / "alerts_test.yaml"
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
+    found = run_tool("promtool", "test", "rules", file)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_every_alert_has_cases_and_no_other() -> None:
+    assert [entry["alert"] for entry in CASES] == [alert.name for alert in ALERTS]
+    assert all(entry["fires"] and entry["silent"] for entry in CASES)
+
+
+def test_the_rules_are_sound() -> None:
+    found = run_tool("promtool", "check", "rules", FOLDER / "alerts.yaml")
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert f"{len(ALERTS)} rules found" in found.stdout
+
+
+@pytest.mark.parametrize("name", render_files())
+def test_what_is_made_is_what_lies_there(name: str) -> None:
+    assert (FOLDER / name).read_text(encoding="utf-8") == render_files()[name], "run `python -m monitoring.generate`"
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_an_alert_says_how_bad_it_is_for_whom_and_what_to_do(alert: Alert) -> None:
+    assert alert.severity in Severity
+    assert alert.summary
+    assert alert.meaning.endswith(".")
+    page = (ROOT / alert.runbook).read_text()
+    assert page.startswith(f"# {alert.name}\n")
+    assert alert.summary in page
+    for section in ("Meaning", "Impact", "Look", "Do", "Over"):
+        assert f"\n## {section}\n" in page, section
+
+
+def test_there_is_no_page_without_an_alert() -> None:
+    pages = {f"docs/runbooks/{page.name}" for page in (ROOT / "docs" / "runbooks").glob("*.md")}
+    assert pages == {alert.runbook for alert in ALERTS}
+
+
+def test_a_rehearsal_is_faster_in_what_is_a_matter_of_the_watch_only() -> None:
+    alert = Alert("SharingX", Severity.WARNING, "rate(a[<10m>]) > 3600 and b > <1m:seconds>", "5m", "", "")
+    assert render_rule(alert)["expr"] == "rate(a[10m]) > 3600\nand b > 60"
+    faster = render_rule(alert, 1 / 20)
+    assert faster["expr"] == "rate(a[30s]) > 3600\nand b > 3"
+    assert faster["for"] == "15s"
