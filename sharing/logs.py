@@ -19,6 +19,7 @@ from structlog.stdlib import ProcessorFormatter
 
 from sharing import metrics
 from sharing.errors import SharingError
+from sharing.kafka.clients import LOGGER as LIBRDKAFKA
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,8 +33,6 @@ FRAMES_MAX = 12
 # What mode and Faust say about a failure is said by the worker, once and without a stack that means nothing to an
 # operator; asyncio repeats an exception's text in its own.
 QUIET: Final = {"mode": logging.CRITICAL + 1, "faust": logging.ERROR, "aiohttp.access": logging.WARNING}
-
-_LIBRDKAFKA = "sharing.librdkafka"
 
 
 def configure_logging(level: str | int, form: str = "auto") -> None:
@@ -56,8 +55,7 @@ def configure_logging(level: str | int, form: str = "auto") -> None:
     for name, least in QUIET.items():
         logging.getLogger(name).setLevel(max(least, number))
     # What librdkafka says comes as errors, too, and is told in other words; its own are for a closer look.
-    librdkafka = logging.getLogger(_LIBRDKAFKA)
-    librdkafka.propagate = number <= logging.DEBUG
+    logging.getLogger(LIBRDKAFKA).propagate = number <= logging.DEBUG
     logging.captureWarnings(capture=True)
     sys.excepthook = _on_exception
     threading.excepthook = lambda hook: _on_exception(

@@ -23,7 +23,8 @@ _COMMON: Mapping[str, Any] = {
     "metadata.recovery.strategy": "none",
 }
 
-_log = logging.getLogger("sharing.librdkafka")
+LOGGER = "sharing.librdkafka"
+_log = logging.getLogger(LOGGER)
 _log.addHandler(logging.NullHandler())
 _log.propagate = False
 
