@@ -1,4 +1,4 @@
-"""Writes `monitoring/alerts.yaml`: `python -m monitoring.generate [--check]`."""
+"""Writes `monitoring/alerts.yaml` and `monitoring/dashboards/`: `python -m monitoring.generate [--check]`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 import yaml
 
 from monitoring.alerts import GROUPS
+from monitoring.boards import BOARDS
+from monitoring.panels import render_board
 from monitoring.rules import render_rules
 
 FOLDER = Path(__file__).parent
@@ -34,7 +36,10 @@ def render_alerts(scale: float = 1.0) -> str:
 
 def render_files() -> Mapping[str, str]:
     """Return the text of each file that is made, by its path in this folder."""
-    return {"alerts.yaml": render_alerts()}
+    return {
+        "alerts.yaml": render_alerts(),
+        **{f"dashboards/{board.name}.json": render_board(board) for board in BOARDS},
+    }
 
 
 def main() -> None:
