@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sharing.access import OPERATOR, principals
 from sharing.broker.kafka import KafkaBroker, KafkaState, KafkaStatus
+from sharing.broker.secure import SecureKafka
 from sharing.cli.console import AsJson, err, print_json
+from sharing.cli.topics import PartnersFile
+from sharing.errors import InputError
+from sharing.partners import Partners, parse_partners, read_partners
+from sharing.samples import sample_partners
 from sharing.settings import load_settings
 
 if TYPE_CHECKING:
@@ -37,18 +44,71 @@ def default_folder() -> Path:
 
 
 @app.command()
-def up(port: Port = 0, folder: Folder = None, as_json: AsJson = False) -> None:
+def up(
+    port: Port = 0,
+    folder: Folder = None,
+    secure: Annotated[
+        bool, typer.Option("--secure", help="With certificates made on the spot, topics, and nothing but their rights.")
+    ] = False,
+    partners: PartnersFile = None,
+    name: Annotated[
+        str | None, typer.Option("--as", help="With --secure: whose settings are printed; the operator's if not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Start the broker, and wait until it answers. It runs on when this command has ended."""
+    place = folder or default_folder()
+    if secure:
+        _up_secure(place, port, read_chosen(partners), name, as_json=as_json)
+        return
+    if partners is not None or name is not None:
+        raise InputError("--partners and --as are for --secure")
     with _show_progress() as on_progress:
-        status = KafkaBroker(folder or default_folder(), port, on_progress=on_progress).start()
+        status = KafkaBroker(place, port, on_progress=on_progress).start()
     if as_json:
         print_json(_as_document(status) | {"already_running": status.already_running})
         return
-    verb = "is running already" if status.already_running else "is running"
-    err.print(f"Kafka {status.version} {verb} at {status.bootstrap} (process {status.pid}), in {status.folder}.")
+    _say_running(status)
     err.print("Programs find it through this line; stop it with: sharing broker down")
     # Alone on standard output, for: eval "$(sharing broker up)"
     typer.echo(f"export SHARING_BOOTSTRAP={status.bootstrap}")
+
+
+def read_chosen(file: Path | None) -> Partners:
+    """Return the partners of a file, of the settings, or the sample's.
+
+    Raises:
+        PackError: The file is not sound.
+    """
+    chosen = load_settings(partners=file).partners
+    return parse_partners(*sample_partners()) if chosen is None else read_partners(chosen)
+
+
+def _up_secure(folder: Path, port: int, partners: Partners, name: str | None, *, as_json: bool) -> None:
+    with _show_progress() as on_progress:
+        kafka = SecureKafka(folder, partners, port, on_progress=on_progress)
+        status = kafka.start()
+    own = kafka.environment(name or OPERATOR.name)
+    names = [principal.name for principal in principals(partners)]
+    where = kafka.broker.certificates_folder
+    if as_json:
+        environments = {each: kafka.environment(each) for each in names}
+        more = {"already_running": status.already_running, "certificates": str(where), "environments": environments}
+        print_json(_as_document(status) | more)
+        return
+    _say_running(status)
+    err.print(
+        f"Certificates and keys lie in {where}, for 7 days; `sharing broker down` and `up --secure` make new ones."
+    )
+    err.print(f"They are of: {', '.join(names)}.")
+    err.print('To be one of these in a shell: eval "$(sharing broker up --secure --as gate.ch)"')
+    for variable, value in own.items():
+        typer.echo(f"export {variable}={shlex.quote(value)}")
+
+
+def _say_running(status: KafkaStatus) -> None:
+    verb = "is running already" if status.already_running else "is running"
+    err.print(f"Kafka {status.version} {verb} at {status.bootstrap} (process {status.pid}), in {status.folder}.")
 
 
 @app.command()

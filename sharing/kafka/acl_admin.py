@@ -115,7 +115,7 @@ def _read(admin: AdminClient) -> Iterator[Entry]:
                 resources[binding.restype],
                 patterns[binding.resource_pattern_type],
                 binding.name,
-                _word(binding.operation),
+                word(binding.operation),
                 allow=binding.permission_type is AclPermissionType.ALLOW,
             )
 
@@ -166,10 +166,10 @@ def _settle(future: Future[Any], what: str) -> Any:
         raise InfrastructureError(f"{what}: {explain(error)}{remedy}") from None
 
 
-def _word(operation: Any) -> str:
+def word(operation: Any) -> str:
     """Return Kafka's own word: `DescribeConfigs` for AclOperation.DESCRIBE_CONFIGS."""
     return "".join(part.capitalize() for part in str(operation.name).split("_"))
 
 
 def _operation(word: str) -> AclOperation:
-    return next(operation for operation in AclOperation if _word(operation) == word)
+    return next(operation for operation in AclOperation if word(operation) == word)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -37,16 +37,23 @@ class Change:
 
 
 def inspect_topics(
-    bootstrap: str, wanted: Mapping[str, Topic], properties: Mapping[str, Any] | None = None
+    bootstrap: str, wanted: Mapping[str, Topic], properties: Mapping[str, Any] | None = None, *, configs: bool = True
 ) -> list[Change]:
     """Return what is `missing`, what `differs`, and what is the `same`; change nothing.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        wanted: The topics, by name.
+        properties: Further librdkafka properties, such as those of TLS.
+        configs: Whether configurations are compared too, for which it takes the right to see them.
 
     Raises:
         InfrastructureError: The cluster does not answer, or refuses.
     """
     present = look_up_topics(bootstrap, properties)
     there = {name: topic for name, topic in wanted.items() if name in present}
-    differences = _differences(make_admin(bootstrap, properties), there, present)
+    seen = _configurations(make_admin(bootstrap, properties), there) if configs else {}
+    differences = _differences(there, present, seen)
     changes = []
     for name in wanted:
         kind = "missing" if name not in there else "differs" if name in differences else "same"
@@ -105,27 +112,35 @@ def _await_topics(bootstrap: str, names: set[str], properties: Mapping[str, Any]
         time.sleep(_POLL_SECONDS)
 
 
-def _differences(admin: AdminClient, there: Mapping[str, Topic], partitions: Mapping[str, int]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    if not there:
-        return found
+def _configurations(admin: AdminClient, there: Iterable[str]) -> dict[str, dict[str, str]]:
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in there]
-    described = admin.describe_configs(resources, request_timeout=ADMIN_SECONDS_MAX)
-    configs: Mapping[str, Future[Any]] = {resource.name: future for resource, future in described.items()}
-    for name, topic in there.items():
-        what = f"cannot read the configuration of {name}"
+    if not resources:
+        return {}
+    found = {}
+    for resource, future in admin.describe_configs(resources, request_timeout=ADMIN_SECONDS_MAX).items():
+        what = f"cannot read the configuration of {resource.name}"
         try:
-            actual = wait_for(configs[name], what)
+            entries: Mapping[str, Any] = wait_for(future, what)
         except KafkaException as error:
             raise InfrastructureError(f"{what}: {explain(error)}{_hint(error)}") from None
+        found[resource.name] = {key: entry.value for key, entry in entries.items()}
+    return found
+
+
+def _differences(
+    there: Mapping[str, Topic], partitions: Mapping[str, int], configs: Mapping[str, Mapping[str, str]]
+) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, topic in there.items():
         details = []
         if partitions[name] != topic.partitions:
             details.append(
                 f"has {partitions[name]} partitions, the table says {topic.partitions} (never changed by itself)"
             )
+        actual = configs.get(name, {})
         for key, value in topic.kind.config().items():
-            if key in actual and actual[key].value != value:
-                details.append(f"{key} is {actual[key].value}, the table says {value}")
+            if key in actual and actual[key] != value:
+                details.append(f"{key} is {actual[key]}, the table says {value}")
         if details:
             found[name] = "; ".join(details)
     return found
