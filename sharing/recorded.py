@@ -19,6 +19,7 @@ from confluent_kafka import Message
 from sharing.bulk_decoding import BulkDecoder
 from sharing.containers import MAGIC, ContainerBlock, DamagedError, read_blocks
 from sharing.errors import DecodeError, InputError
+from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.ids import content_id
 from sharing.indicator_columns import IndicatorReader, Part
 from sharing.intake import Intake, Record
@@ -106,13 +107,16 @@ def size_of(paths: Iterable[Path]) -> int:
     return total
 
 
-def read_range(topic: TopicRange, name: str, report: Report) -> Iterator[Batch]:
+def read_range(
+    topic: TopicRange, name: str, report: Report, framing: Framing = SINGLE_OBJECT_FRAMING
+) -> Iterator[Batch]:
     """Yield the indicators in a range of a topic.
 
     Args:
         topic: The range.
         name: The topic's name.
         report: Told how many offsets are done.
+        framing: How its records are framed.
 
     Raises:
         InfrastructureError: The broker refuses, or is silent for a minute.
@@ -120,13 +124,15 @@ def read_range(topic: TopicRange, name: str, report: Report) -> Iterator[Batch]:
     decoder = BulkDecoder(codec("indicator"), schema_text("indicator"))
     done = 0
     for messages in topic.batches():
-        yield _batch_of_messages(messages, name, decoder)
+        values = [framing.unframe(message.value()) for message in messages]
+        yield _batch_of_messages(messages, values, name, decoder)
         done += len(messages)
         report(done)
 
 
-def _batch_of_messages(messages: Sequence[Message], name: str, decoder: BulkDecoder) -> Batch:
-    values = [message.value() for message in messages]
+def _batch_of_messages(
+    messages: Sequence[Message], values: Sequence[bytes | None], name: str, decoder: BulkDecoder
+) -> Batch:
     keys = [message.key() for message in messages]
 
     def parts(reader: IndicatorReader, now_ms: int) -> Iterable[Part]:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sharing import bulk_decoding, containers, recorded
+from sharing.framing import Framing, registry_frame
 from sharing.indicator_columns import Block, IndicatorReader
 from sharing.intake import Intake
 from sharing.law.rehearse import Difference, Rehearsal
@@ -194,6 +195,15 @@ def test_a_range_of_a_topic_counts_the_same(spoilt: bool, monkeypatch: pytest.Mo
     assert one == replay(read_range(topic, "topic", lambda _: None), columns=False)
     assert [entry.place for entry in one[1].told] == (["3@7", "3@222"] if spoilt else [])
     assert one[0].items == (398 if spoilt else 400)
+
+
+@pytest.mark.parametrize("columns", [True, False])
+def test_a_range_is_read_in_a_registrys_frame(columns: bool) -> None:
+    frame = registry_frame(7)
+    messages = [Message(frame + CODEC.encode_bare(record), record["id"].encode()) for record in GOOD[:50]]
+    topic: Any = Range(messages)
+    found = replay(read_range(topic, "topic", lambda _: None, Framing(known={frame: CODEC.header})), columns=columns)
+    assert (found[0].items, found[1].unread) == (50, 0)
 
 
 def test_a_file_of_nothing_is_a_file_of_nothing(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from sharing.law_signature import read_public_keys
 from sharing.model.countries import normalise_country
 from sharing.model.directory import Directory
 from sharing.recorded import Batch, admit_each, read_files, read_range, size_of
+from sharing.registry import open_framing
 from sharing.relevance.nexus import no_lookup
 from sharing.replay import Replay
 from sharing.settings import Settings, load_settings
@@ -158,10 +159,11 @@ def _source(
         yield Source(tuple(map(str, files)), size_of(files), lambda tell: read_files(files, state, tell))
         return
     topic = INDICATORS.topic(state)
-    _, servers, tls = bus_settings(bootstrap)
+    settings, servers, tls = bus_settings(bootstrap)
+    framing = open_framing(settings, state)
     opened = TopicRange(servers, topic, f"{topic}.rehearsal", *range_ms, properties=tls)
     try:
-        yield Source((topic,), opened.total, lambda tell: read_range(opened, topic, tell))
+        yield Source((topic,), opened.total, lambda tell: read_range(opened, topic, tell, framing))
     finally:
         opened.close()
 
