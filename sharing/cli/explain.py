@@ -39,6 +39,9 @@ from sharing.sitting import Sitting
 TOLD_MAX = 5
 """Of lines that are no indicators, how many are told."""
 
+CHANGES_SHOWN = 8
+"""Of the missing facts that would change an outcome, how many combinations a person is shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -174,9 +177,12 @@ def _print_one(why: Explanation) -> None:
     for rule in why.undecided:
         say_labelled("undecided", f"{rule.citation} [{rule.id}]: missing {', '.join(rule.missing)}", indent=4)
     _print_near(why)
-    for change in why.would_change:
+    for change in why.would_change[:CHANGES_SHOWN]:
         facts = " and ".join(f"{name} were {value}" for name, value in change.facts)
         say(f"if {facts}: {change.outcome}", indent=4)
+    rest = len(why.would_change) - CHANGES_SHOWN
+    if rest > 0:
+        say(f"and {rest} more ways in which missing facts would change it; --json tells them", indent=4)
     if why.human:
         say_labelled("next", why.human, indent=4)
 

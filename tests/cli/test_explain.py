@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sharing.cli.explain import CHANGES_SHOWN
 from tests.cli.conftest import Call
 
 ITEM: dict[str, Any] = {
@@ -60,6 +61,21 @@ def test_explain_tells_the_fact_that_would_change_it(call: Call) -> None:
     text = call("law", "explain", lay("i.jsonl", item), "--state", "CH", "--to", "NL", *AT).out
     assert "missing: live_case_harm" in text
     assert "if live_case_harm were NO: DISCLOSE" in text
+
+
+def test_of_many_ways_to_change_it_a_person_is_shown_a_few(call: Call) -> None:
+    item = {"id": ITEM["id"], "type": "domain-name", "value": "a.example.nl", "source": {"authority": "POLICE"}}
+    file = lay("i.jsonl", item)
+    (document,) = call("law", "explain", file, "--state", "US", "--to", "NL", *AT, "--json").lines
+    (why,) = document["why"]
+    ways = len(why["would_change"])
+    assert ways > CHANGES_SHOWN
+    lines = call("law", "explain", file, "--state", "US", "--to", "NL", *AT).out.splitlines()
+    starts = [place for place, line in enumerate(lines) if line.startswith("    if ")]
+    assert len(starts) == CHANGES_SHOWN
+    assert (
+        f"    and {ways - CHANGES_SHOWN} more ways in which missing facts would change it; --json tells them" in lines
+    )
 
 
 def test_explain_of_a_state_that_nothing_points_to(call: Call) -> None:
