@@ -5,54 +5,67 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import typer
 from confluent_kafka import libversion
 
+from sharing.access import OPERATOR, operations_on
 from sharing.cli.console import AsJson, Bootstrap, err, print_json, say
-from sharing.cli.topics import States, read_states
+from sharing.cli.deep import Certificates, Deep, examine_deep, skipped
+from sharing.cli.finding import Finding
+from sharing.cli.topics import States, choose_partners
+from sharing.cli.wall import examine_certificate, examine_clock, examine_rights
 from sharing.directory import DirectoryReader
 from sharing.errors import SharingError
 from sharing.geoip import open_lookup
 from sharing.kafka.clients import require_broker
+from sharing.kafka.tls import Identity, read_identity, tls_properties
 from sharing.kafka.topic_admin import inspect_topics
 from sharing.law_library import find_law, pack_files, read_law
 from sharing.law_signature import read_public_keys
 from sharing.model.times import utc_day
+from sharing.partners import Partners
 from sharing.registry import open_framing
 from sharing.settings import Settings, load_settings
-from sharing.topics import topics_for
 from sharing.wire import SCHEMA_NAMES, codec
 
 LIBRDKAFKA_MIN = (2, 4)
+PACK_AGE_MAX = timedelta(days=365)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check: whether it holds, what was found, and what to do if it does not."""
-
-    check: str
-    ok: bool
-    detail: str
-    remedy: str = ""
-
-
-def doctor(states: States = None, bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
+def doctor(
+    states: States = None,
+    bootstrap: Bootstrap = None,
+    deep: Deep = False,
+    certificates: Certificates = None,
+    as_json: AsJson = False,
+) -> None:
     """Check Python, packages, schemas, law packs, clock, and, where a broker is named, the broker and its topics."""
     findings = list(_examine(states, bootstrap))
+    if deep:
+        findings += _examine_deep(findings, bootstrap, certificates)
     if as_json:
-        print_json([{"check": one.check, "ok": one.ok, "detail": one.detail, "remedy": one.remedy} for one in findings])
+        print_json([asdict(one) for one in findings])
     else:
         for one in findings:
-            say(f"{'ok  ' if one.ok else 'BAD '} {one.check}: {one.detail}")
-            if not one.ok:
+            say(f"{one.mark} {one.check}: {one.detail}")
+            if not one.ok or one.warning:
                 say(f"remedy: {one.remedy}", indent=5)
     if not all(one.ok for one in findings):
         err.print(f"{sum(not one.ok for one in findings)} of {len(findings)} checks failed")
         raise typer.Exit(1)
+
+
+def _examine_deep(found: list[Finding], bootstrap: str | None, certificates: Path | None) -> list[Finding]:
+    if not any(one.check == "broker" and one.ok for one in found):
+        return [Finding(*skipped())]
+    settings = load_settings(bootstrap=bootstrap)
+    return [Finding(*one) for one in examine_deep(settings, str(settings.bootstrap), certificates)]
 
 
 def _examine(states: str | None, bootstrap: str | None) -> Iterator[Finding]:
@@ -66,6 +79,7 @@ def _examine(states: str | None, bootstrap: str | None) -> Iterator[Finding]:
         return
     yield from _checked("geoip", lambda: _geoip(settings), "name another database, or unset SHARING_GEOIP")
     yield from _packs(settings)
+    yield from examine_certificate(settings)
     if settings.bootstrap is None:
         yield Finding(
             "broker",
@@ -75,12 +89,23 @@ def _examine(states: str | None, bootstrap: str | None) -> Iterator[Finding]:
         )
         return
     servers = settings.bootstrap
-    broker = list(_checked("broker", lambda: _broker(servers), "start it, or name another with --bootstrap"))
+    remedy = "start it, or name another with --bootstrap; one that asks for a certificate needs SHARING_TLS_…"
+    try:
+        identity, tls = read_identity(settings), tls_properties(settings)
+    except SharingError as error:
+        yield Finding("broker", ok=False, detail=f"not asked: {error}", remedy="mend the certificate first")
+        return
+    broker = list(_checked("broker", lambda: _broker(servers, tls), remedy))
     yield from broker
     if broker[0].ok:
-        yield from _topics(settings, servers, states)
+        partners = choose_partners(settings, states or settings.state)
+        yield from _topics(partners, servers, identity, tls)
+        yield from examine_rights(identity, servers, partners, tls)
+        yield from examine_clock(servers, tls)
         yield from _checked(
-            "directory", lambda: _directory(servers), "see the message; `sharing directory announce` fills it"
+            "directory",
+            lambda: _directory(settings, servers, tls),
+            "see the message; `sharing directory announce` fills it",
         )
 
 
@@ -148,9 +173,12 @@ def _packs(settings: Settings) -> Iterator[Finding]:
         except SharingError as error:
             yield Finding(f"pack {place.name}", ok=False, detail=str(error), remedy="mend the pack; a gate refuses it")
             continue
-        remedy = "set the clock (is the time service running?), or use the pack version of that day"
         detail = f"{pack.code} {pack.version}, {len(pack.rules)} rules, consolidated {pack.consolidated_at}"
-        yield Finding(f"pack {place.name}", pack.consolidated_at <= today, f"{detail}; today is {today}", remedy)
+        sound, old = pack.consolidated_at <= today, today - pack.consolidated_at > PACK_AGE_MAX
+        remedy = "set the clock (is the time service running?), or use the pack version of that day"
+        if sound:
+            remedy = "have the law office consolidate it to a day of this year" if old else ""
+        yield Finding(f"pack {place.name}", sound, f"{detail}; today is {today}", remedy, warning=old)
     if settings.state is not None:
         state = settings.state
         remedy = "see the message; a gate of that State does not start"
@@ -164,16 +192,22 @@ def _law(state: str, settings: Settings) -> str:
     return f"{state} applies pack {pack.code} {pack.version}, sha256 {pack.sha256}; {signed}"
 
 
-def _broker(servers: str) -> str:
-    require_broker(servers)
+def _broker(servers: str, tls: Mapping[str, str]) -> str:
+    require_broker(servers, tls)
     return f"{servers} answers"
 
 
-def _topics(settings: Settings, servers: str, states: str | None) -> Iterator[Finding]:
-    names = read_states(states) if states or settings.state is None else (settings.state,)
-    wanted = topics_for(names, settings.partitions)
+def _topics(partners: Partners, servers: str, identity: Identity | None, tls: Mapping[str, str]) -> Iterator[Finding]:
+    principal = identity.principal if identity is not None else None
+    everything = principal in {None, OPERATOR}
+    # Of the others, each sees its own, and no configuration.
+    wanted = {
+        name: topic
+        for name, topic in partners.topics.items()
+        if everything or (principal is not None and operations_on(principal, name))
+    }
     try:
-        changes = inspect_topics(servers, wanted)
+        changes = inspect_topics(servers, wanted, tls, configs=everything)
     except SharingError as error:
         yield Finding(
             "topics",
@@ -184,16 +218,18 @@ def _topics(settings: Settings, servers: str, states: str | None) -> Iterator[Fi
         return
     for change in changes:
         if change.kind != "same":
-            remedy = f"sharing topics apply --states {','.join(names)}"
+            remedy = f"sharing topics apply --states {','.join(partners.states)}"
             if change.kind == "differs":
                 remedy = "change the topic by hand, or the table's settings; nothing is changed by itself"
             yield Finding(f"topic {change.topic}", ok=False, detail=change.detail or "is missing", remedy=remedy)
     same = sum(change.kind == "same" for change in changes)
-    yield Finding("topics", same == len(changes), f"{same} of {len(changes)} as the table says", "see each topic above")
+    unseen = "" if everything else "; policies and retention are for the operator to see"
+    detail = f"{same} of {len(changes)} as the table says{unseen}"
+    yield Finding("topics", same == len(changes), detail, "see each topic above")
 
 
-def _directory(servers: str) -> str:
-    reader = DirectoryReader(servers, framing=open_framing(load_settings(), None))
+def _directory(settings: Settings, servers: str, tls: Mapping[str, str]) -> str:
+    reader = DirectoryReader(servers, tls, framing=open_framing(settings, None))
     try:
         directory = reader.read_to_end()
     finally:

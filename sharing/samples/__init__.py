@@ -7,6 +7,7 @@ illustrations: which offence, which penalty and which power apply is for each ag
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sharing.errors import InputError
@@ -22,6 +23,8 @@ __all__ = [
     "sample_profile",
     "sample_profiles",
     "sample_scenario",
+    "smoke_directory",
+    "smoke_packs",
 ]
 
 
@@ -82,3 +85,13 @@ def sample_scenario() -> tuple[str, str]:
     """Return the text of the telling cases, and its name."""
     resource = files(__name__) / "scenario.yaml"
     return resource.read_text(encoding="utf-8"), resource.name
+
+
+def smoke_packs() -> Path:
+    """Return the folder with the law of Test State A, for `SHARING_PACKS` of its gate."""
+    return Path(str(files(__name__) / "test_states" / "packs"))
+
+
+def smoke_directory() -> Path:
+    """Return the file with the entries of the test States."""
+    return Path(str(files(__name__) / "test_states" / "directory.yaml"))

@@ -141,7 +141,7 @@ class Reader:
     def end_gates(self) -> None:
         """End the gates as their supervisor would, once they run, and expect them to end well."""
         deadline = time.monotonic() + PATIENCE_S
-        while self._gate_log().count(" runs\n") < len(self._gates) and time.monotonic() < deadline:
+        while len(re.findall(r"worker \S+ runs", self._gate_log())) < len(self._gates) and time.monotonic() < deadline:
             time.sleep(0.1)
         for gate in self._gates:
             gate.send_signal(signal.SIGTERM)
@@ -177,7 +177,8 @@ class Reader:
         if words[0] == "curl":
             return _fetch(words[-1])
         if words[0] == "cp":
-            shutil.copy(ROOT / words[1], self.folder / words[2])
+            copy = shutil.copytree if words[1] == "-r" else shutil.copy
+            copy(ROOT / words[-2], self.folder / words[-1])
             return 0, ""
         if words[0] == "openssl":
             return _run_openssl(words)

@@ -1,0 +1,74 @@
+"""`sharing doctor --deep`: the smoke test, as findings of the doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sharing.access import Principal
+from sharing.broker.certificates import client_files
+from sharing.errors import InfrastructureError, SharingError
+from sharing.kafka.tls import tls_properties
+from sharing.registry import open_framing
+from sharing.settings import Settings
+from sharing.smoke_test import AGENCY, PROVIDER, WAIT_SECONDS_MAX, WRITER, Client, SmokeTest, Stage
+
+Deep = Annotated[
+    bool,
+    typer.Option(
+        "--deep", help="Publish a marked item of test State XA, and follow it to the notice that XB receives."
+    ),
+]
+Certificates = Annotated[
+    Path | None,
+    typer.Option(
+        "--certificates",
+        metavar="FOLDER",
+        help="For --deep behind mutual TLS: ca.pem, and NAME.pem and NAME.key of agency.xa, console.xa and partner.xb.",
+    ),
+]
+
+
+def examine_deep(settings: Settings, servers: str, certificates: Path | None) -> Iterator[tuple[str, bool, str, str]]:
+    """Yield check, whether it holds, detail and remedy for each stage of the smoke test."""
+    try:
+        client = _client(settings, certificates)
+        test = SmokeTest(servers, client, open_framing(settings, PROVIDER), WAIT_SECONDS_MAX)
+    except SharingError as error:
+        yield _finding(Stage("start", ok=False, detail=str(error), remedy="see the message"))
+        return
+    for stage in test.run():
+        yield _finding(stage)
+
+
+def skipped() -> tuple[str, bool, str, str]:
+    """Return what is found where no broker answers."""
+    return _finding(Stage("start", ok=False, detail="not begun: no broker answers", remedy="see `broker` above"))
+
+
+def _finding(stage: Stage) -> tuple[str, bool, str, str]:
+    return f"deep {stage.name}", stage.ok, stage.detail, stage.remedy
+
+
+def _client(settings: Settings, certificates: Path | None) -> Client:
+    """Return who connects how: each with its own certificate where a folder has them, else all as the settings say.
+
+    Raises:
+        InfrastructureError: The folder lacks one.
+        SettingsError: The certificate of the settings cannot serve.
+    """
+    if certificates is None:
+        own = tls_properties(settings)
+        return lambda _: own
+    if not certificates.is_dir():
+        raise InfrastructureError(f"{certificates} is not a folder of certificates")
+
+    def find(who: Principal) -> Mapping[str, Any]:
+        if who == WRITER and (certificates / f"{who.name}.{AGENCY}.pem").is_file():
+            return client_files(certificates, f"{who.name}.{AGENCY}")
+        return client_files(certificates, who.name)
+
+    return find
