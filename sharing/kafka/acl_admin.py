@@ -5,6 +5,7 @@ What is too wide is told and stays, for a person to remove: it may be another ap
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ _RESOURCES: Final = {
     Resource.CLUSTER: ResourceType.BROKER,
 }
 _PATTERNS: Final = {Pattern.LITERAL: ResourcePatternType.LITERAL, Pattern.PREFIX: ResourcePatternType.PREFIXED}
+_POLL_SECONDS = 0.05
 _OURS: Final = tuple(f"{scope}." for scope in (Scope.NATIONAL, Scope.EXCHANGE))
 
 
@@ -63,7 +65,7 @@ def inspect_acls(bootstrap: str, partners: Partners, properties: Mapping[str, An
 
 
 def apply_acls(bootstrap: str, partners: Partners, properties: Mapping[str, Any] | None = None) -> list[AclChange]:
-    """Make what is missing (then `created`), and compare the rest.
+    """Make what is missing (then `created`), and compare the rest. What was made holds when this returns.
 
     Raises:
         InfrastructureError: The cluster does not answer, refuses, or has no authorizer.
@@ -73,6 +75,7 @@ def apply_acls(bootstrap: str, partners: Partners, properties: Mapping[str, Any]
     missing = [change.entry for change in changes if change.kind == "missing"]
     if missing:
         _create(admin, missing)
+        _await(admin, frozenset(missing))
     return [AclChange(change.entry, "created") if change.kind == "missing" else change for change in changes]
 
 
@@ -155,6 +158,15 @@ def _create(admin: AdminClient, missing: list[Entry]) -> None:
         _settle(future, "cannot create the ACLs")
 
 
+def _await(admin: AdminClient, made: frozenset[Entry]) -> None:
+    # A controller confirms an entry a moment before each broker knows it.
+    deadline = time.monotonic() + ADMIN_SECONDS_MAX
+    while not made <= frozenset(_read(admin)):
+        if time.monotonic() > deadline:
+            raise InfrastructureError("the ACLs were created, but the cluster does not show them yet; try again")
+        time.sleep(_POLL_SECONDS)
+
+
 def _settle(future: Future[Any], what: str) -> Any:
     try:
         return wait_for(future, what)
@@ -171,5 +183,5 @@ def word(operation: Any) -> str:
     return "".join(part.capitalize() for part in str(operation.name).split("_"))
 
 
-def _operation(word: str) -> AclOperation:
-    return next(operation for operation in AclOperation if word(operation) == word)
+def _operation(text: str) -> AclOperation:
+    return next(operation for operation in AclOperation if word(operation) == text)

@@ -58,9 +58,9 @@ def read_broker_clock(
         except KafkaException as error:
             raise InfrastructureError(f"the broker's clock cannot be asked: {explain(error)}") from None
         producer.flush(ANSWER_SECONDS_MAX + 1)
-        error, (kind, stamp_ms), ended = told.pop() if told else (KafkaError(KafkaError._TIMED_OUT), (0, 0), 0.0)  # noqa: SLF001
-        if error is not None:
-            raise InfrastructureError(f"the broker's clock cannot be asked: {explain(error)}")
+        failure, (kind, stamp_ms), ended = told.pop() if told else (KafkaError(KafkaError._TIMED_OUT), (0, 0), 0.0)  # noqa: SLF001
+        if failure is not None:
+            raise InfrastructureError(f"the broker's clock cannot be asked: {explain(failure)}")
         if kind != TIMESTAMP_LOG_APPEND_TIME:
             raise InfrastructureError(
                 f"{CLOCK.topic()} keeps the writer's time; set its message.timestamp.type to LogAppendTime"

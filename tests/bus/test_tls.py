@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -28,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-def settings(folder: Path, name: str = "gate.ch", **changes: object) -> Settings:
+def settings(folder: Path, name: str = "gate.ch", **changes: Any) -> Settings:
     files = {"tls_ca": folder / "ca.pem", "tls_certificate": folder / f"{name}.pem", "tls_key": folder / f"{name}.key"}
     return Settings.model_validate({"state": "CH", "bootstrap": "127.0.0.1:1", **files, **changes})
 
@@ -79,14 +80,14 @@ def test_librdkafka_takes_them_and_looks_at_the_brokers_name(folder: Path) -> No
     ],
 )
 def test_what_is_missing_or_does_not_belong_together_is_told(
-    folder: Path, changes: dict[str, object], message: str
+    folder: Path, changes: dict[str, Any], message: str
 ) -> None:
     given = {
         name: folder / value if isinstance(value, str) and (folder / value).exists() else value
         for name, value in changes.items()
     }
     with pytest.raises(SettingsError, match=message):
-        tls_properties(settings(folder, **given))
+        tls_properties(settings(folder, "gate.ch", **given))
 
 
 def test_an_expired_certificate_and_a_clock_before_it(folder: Path, tmp_path: Path) -> None:
