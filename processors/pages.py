@@ -13,7 +13,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import confluent_kafka
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
 
 from processors.standing import HEARD_SECONDS_MAX
 from sharing import metrics
@@ -65,6 +65,7 @@ class Pages:
         self._standing = standing
         self._observer = observer
         self._scraped = asyncio.Event()
+        disable_created_metrics()  # as many series again, that nobody asks for
         metrics.BATCH_OPEN.set_function(observer.open_seconds)
         metrics.READY.set_function(lambda: all(condition.well for condition in self.ready().values()))
         for check in metrics.CHECKS:

@@ -14,7 +14,7 @@ from sharing.broker.process import free_port
 from sharing.metrics import CHECKS
 from sharing.publisher import Publisher
 from tests.faults.stage import GateProcess
-from tests.processors.test_app import ITEM, _prepare
+from tests.processors.worker_support import ITEM, prepare_state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ class Looker:
 
 @pytest.mark.timeout(120)
 def test_a_live_worker_is_ready_and_shows_where_it_stands(broker: Broker, tmp_path: Path) -> None:
-    _prepare(broker, STATE)
+    prepare_state(broker, STATE)
     port = free_port()
     pages = Looker(port)
     with GateProcess(broker.bootstrap, STATE, tmp_path, web_port=str(port)) as gate:
@@ -90,7 +90,7 @@ def test_a_live_worker_is_ready_and_shows_where_it_stands(broker: Broker, tmp_pa
 @pytest.mark.kafka
 @pytest.mark.timeout(170)
 def test_ready_goes_and_comes_back_with_the_broker(fresh_kafka: KafkaBroker, tmp_path: Path) -> None:
-    _prepare(fresh_kafka, STATE)
+    prepare_state(fresh_kafka, STATE)
     port = free_port()
     pages = Looker(port)
     with GateProcess(fresh_kafka.bootstrap, STATE, tmp_path, web_port=str(port)) as gate:
