@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test system-packages lint mutation fuzz bench bench-bulk asyncapi lock deploy wheel clean help
+.PHONY: demo test system-packages lint mutation fuzz bench bench-bulk asyncapi capacity lock deploy wheel clean help
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -48,6 +48,9 @@ bench-bulk: $(VENV)/dev.stamp  ## Work through ten million indicators
 
 asyncapi: $(VENV)/run.stamp  ## Make docs/asyncapi.yaml from the topics, schemas, headers and principals
 	$(BIN)/python -m sharing.asyncapi docs/asyncapi.yaml
+
+capacity: $(VENV)/run.stamp  ## Make the tables of docs/operations.md anew; BENCH=build/bench.json takes its figures
+	$(BIN)/python -m sharing.capacity docs/capacity.json docs/operations.md $(BENCH)
 
 lock: $(VENV)/dev.stamp  ## Pin the dependencies anew, with hashes
 	$(BIN)/python -m pip install --quiet uv
