@@ -63,10 +63,16 @@ def combine_terms(findings: Sequence[Finding], basis: TreatyBasis) -> Terms:
         rules=tuple([rule.reference for rule in held if not withheld or rule.effect in _MAKERS_OF_A_REFUSAL]),
         undecided=tuple(undecided),
         conditions=() if withheld else conditions,
-        approver=next((rule.approver for rule in held if rule.approver), None) if outcome is Outcome.HOLD else None,
+        approver=_approver(held) if outcome is Outcome.HOLD else None,
         obligation=Effect.OBLIGE in effects,
         redacted=() if withheld else tuple(sorted({name for rule in held for name in rule.redact})),
     )
+
+
+def _approver(held: Sequence[Rule]) -> str | None:
+    """Return the one role that a decision names: whom the State's own law asks comes before whom every law asks."""
+    asking = [rule for rule in held if rule.approver]
+    return min(asking, key=lambda rule: rule.rank).approver if asking else None
 
 
 def _outcome(effects: set[Effect], basis: TreatyBasis, *, blocked: bool, bound: bool) -> Outcome:

@@ -32,6 +32,7 @@ class Rule:
         approver: Role that must approve, for APPROVAL.
         condition: What it binds the receiving State to, for CONDITION.
         redact: Fields of the notice's content that it takes out, for REDACT.
+        is_common: Whether it stands under every pack, and is none of the State's own.
     """
 
     id: str
@@ -46,11 +47,17 @@ class Rule:
     condition: Condition | None = None
     redact: tuple[str, ...] = ()
     note: str = ""
+    is_common: bool = False
 
     @property
     def reference(self) -> RuleReference:
         """What a decision says of it."""
         return RuleReference(self.id, self.citation, self.effect)
+
+    @property
+    def rank(self) -> tuple[bool, str]:
+        """Where it stands among approvals that hold together: the State's own law first, then by id."""
+        return self.is_common, self.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -119,7 +120,8 @@ def parse_common(text: str, source: str, treaties: TreatyTable) -> CommonRules:
     """
     document = read_document(text, source)
     model = validate(document, _CommonModel)
-    rules = _read_rules(document, model.rules, treaties.instruments, model.approvers)
+    read = _read_rules(document, model.rules, treaties.instruments, model.approvers)
+    rules = tuple(replace(rule, is_common=True) for rule in read)
     _refuse_overlaps(document, rules, rules)
     return CommonRules(rules, model.approvers, text)
 

@@ -90,7 +90,9 @@ class Oracle:
         closed = outcome == "WITHHOLD"
         makers = [rule for rule in held if not closed or rule["effect"] in ("DENY", "OBLIGE", "RECORD")]
         fields = {name for rule in held if rule["effect"] == "REDACT" for name in rule["needs"]["redact"]}
-        approvers = [rule["needs"]["approver"] for rule in held if rule["effect"] == "APPROVAL"]
+        approving = [rule for rule in held if rule["effect"] == "APPROVAL"]
+        own = [rule for rule in approving if rule in self.pack["rules"]]
+        approvers = [rule["needs"]["approver"] for rule in [*own, *approving]]
         return {
             "state": state,
             "outcome": outcome,

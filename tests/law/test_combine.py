@@ -155,6 +155,19 @@ def test_only_what_is_held_names_an_approver() -> None:
     assert [one.id for one in both.rules][1:] == ["t.1-approval", "t.2-approval"]
 
 
+def test_whom_the_states_own_law_asks_comes_before_whom_every_law_asks() -> None:
+    common = rule(Effect.APPROVAL, 0, approver="OFFICER", is_common=True)
+    first, second = (rule(Effect.APPROVAL, number) for number in (1, 2))
+    assert common.id < first.id
+    permit = rule(Effect.PERMIT, 3)
+    for approving, approver in (
+        ((common,), "OFFICER"), ((common, first, second), "JUDGE_1"), ((common, second), "JUDGE_2"),
+    ):  # fmt: skip
+        decision = decide([Finding(one, held=True) for one in (*approving, permit)])
+        assert decision.approver == approver
+        assert {one.id for one in decision.rules} == {one.id for one in (*approving, permit)}
+
+
 def test_redactions_join() -> None:
     findings = [
         *held(Effect.PERMIT),

@@ -70,6 +70,8 @@ def test_a_sound_pack_says_what_is_written() -> None:
     assert list(own) == ["ch.test-1", "ch.test-2", "ch.test-3", "ch.test-4"]
     assert own["ch.test-2"].when.parts == (Comparison("recipient.state", Operator.ANY_OF, frozenset({"NO"})),)
     assert own["ch.test-2"].approver == "JUDGE"
+    assert {rule.is_common for rule in own.values()} == {False}
+    assert {rule.is_common for rule in pack.rules if rule.id not in own} == {True}
     assert own["ch.test-3"].condition is not None
     assert own["ch.test-3"].condition.code == "ch.test-3"
     assert own["ch.test-4"].redact == ("source_case",)

@@ -74,7 +74,7 @@ def _leaving(pack: Examined, one: int, other: int, permitted: Region, withheld: 
 def _approvers(pack: Examined, place: Place, permitted: Region, withheld: list[Cover]) -> Iterator[LintFinding]:
     """Yield rules whose approver is not asked at times, because another's comes first."""
     rules = pack.pack.rules
-    numbers = sorted(pack.with_effect(Effect.APPROVAL), key=lambda number: rules[number].id)
+    numbers = sorted(pack.with_effect(Effect.APPROVAL), key=lambda number: rules[number].rank)
     told: dict[tuple[str | None, str | None], list[tuple[int, int, Cube]]] = {}
     for first, second in combinations(numbers, 2):
         one, other = rules[first], rules[second]

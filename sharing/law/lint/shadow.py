@@ -164,16 +164,16 @@ def _same(pack: Examined, number: int, gone: set[int]) -> list[list[Cover]]:
 def _approvals(pack: Examined, number: int, others: Sequence[int]) -> list[Cover]:
     """Return where the decision would name the same approver, or names another anyway.
 
-    It names that of the rule whose id comes first.
+    It names that of the rule which ranks first.
     """
     rules, rule = pack.pack.rules, pack.pack.rules[number]
-    covers = pack.holding(other for other in others if rules[other].id <= rule.id)
+    covers = pack.holding(other for other in others if rules[other].rank <= rule.rank)
     for other in others:
-        if rules[other].id > rule.id and rules[other].approver == rule.approver:
+        if rules[other].rank > rule.rank and rules[other].approver == rule.approver:
             between = [
                 cube
                 for third in others
-                if rule.id < rules[third].id < rules[other].id and rules[third].approver != rule.approver
+                if rule.rank < rules[third].rank < rules[other].rank and rules[third].approver != rule.approver
                 for cube in pack.holds[third]
             ]
             covers += [(other, cube) for cube in subtract_all(pack.holds[other], between, pack.space.full)]
