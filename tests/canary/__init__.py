@@ -1,0 +1,1 @@
+"""A value planted in an indicator appears nowhere but where content belongs, whatever goes wrong."""
