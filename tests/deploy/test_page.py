@@ -1,0 +1,34 @@
+"""What `docs/deploy.md` tells one to run names services, files and resources that exist."""
+
+from __future__ import annotations
+
+import re
+
+from tests.deploy.support import ROOT, composition, of_kind
+
+PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line for block in re.findall(r"^```\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL) for line in block.splitlines()
+]
+
+
+def test_every_service_is_in_the_composition() -> None:
+    named = re.findall(r"compose\.yaml run --rm (?:-T )?(\S+)", "\n".join(COMMANDS))
+    assert named
+    assert set(named) <= set(composition()["services"])
+
+
+def test_every_file_is_there() -> None:
+    named = re.findall(r"(?<![\w/.])(?:deploy|requirements)/[\w./@-]+", "\n".join(COMMANDS))
+    assert [path for path in named if path != "deploy/compose/secrets" and not (ROOT / path).exists()] == []
+
+
+def test_every_resource_is_in_the_manifests() -> None:
+    text = "\n".join(COMMANDS)
+    spaces = set(re.findall(r"-n (sharing-\w+)", text))
+    assert spaces <= {manifest["metadata"]["name"] for manifest in of_kind("Namespace")}
+    assert set(re.findall(r"wait kafka/(\w+)", text)) == {of_kind("Kafka")[0]["metadata"]["name"]}
+    projected = of_kind("StatefulSet", "ch")[0]["spec"]["template"]["spec"]["volumes"][0]["projected"]["sources"]
+    made = {name: set(re.findall(r"--from-file=(\S+)", line)) for line in COMMANDS
+            for name in re.findall(r"create secret generic (\S+)", line)}  # fmt: skip
+    assert made == {one["secret"]["name"]: {item["key"] for item in one["secret"]["items"]} for one in projected}
