@@ -272,9 +272,12 @@ def _process_part(
         place, plan = part.places[row], plans[row]
         written.more[place] = outputs
         processed.note_published(plan.lane if plan is not None else None, messages[place])
+    alike: Counter[tuple[Verdict, bool]] = Counter()
     for plan, items in Counter(plans).items():
         if plan is not None:
-            processed.count(plan.verdict, items, closed=plan.draft_tail is None)
+            alike[plan.verdict, plan.draft_tail is None] += items
+    for (verdict, closed), items in alike.items():
+        processed.count(verdict, items, closed=closed)
 
 
 def _refuse_oversized(outputs: Sequence[Output]) -> None:
