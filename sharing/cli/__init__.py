@@ -19,6 +19,7 @@ from sharing.cli.gate import gate
 from sharing.cli.publish import publish
 from sharing.cli.subscribe import subscribe
 from sharing.errors import SharingError
+from sharing.logs import describe_exception
 
 app = typer.Typer(
     name="sharing",
@@ -59,11 +60,12 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
-    except Exception as error:  # no traceback reaches a user
+    except Exception as error:  # noqa: BLE001 no traceback reaches a user
         if ended_by:  # a library in C may make another error of what was raised in its midst
             sys.exit(128 + ended_by[0])
-        if os.environ.get(DEBUG_VARIABLE) == "debug":
-            raise
+        if os.environ.get(DEBUG_VARIABLE) == "debug":  # its lines of code, and not its text: that may hold content
+            err.print(f"error: {printable(describe_exception(error))}", style="red")
+            sys.exit(3)
         err.print(
             f"error: unexpected {type(error).__name__}; this is a bug. "
             f"Run again with {DEBUG_VARIABLE}=debug and report what it prints.",

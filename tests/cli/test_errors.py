@@ -85,7 +85,7 @@ def test_the_exit_code_is_the_family_s(call: Call, monkeypatch: pytest.MonkeyPat
         assert call().code == code
 
 
-def test_a_defect_shows_no_traceback_unless_asked_for(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_shows_where_it_is_when_asked_and_never_its_text(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise ZeroDivisionError("secret value")
 
@@ -95,8 +95,10 @@ def test_a_defect_shows_no_traceback_unless_asked_for(call: Call, monkeypatch: p
     assert "unexpected ZeroDivisionError; this is a bug" in done.error
     assert "secret value" not in done.err
     monkeypatch.setenv("SHARING_LOG_LEVEL", "debug")
-    with pytest.raises(ZeroDivisionError):
-        call()
+    done = call()
+    assert done.code == 3
+    assert "ZeroDivisionError at __init__.py:" in done.error
+    assert "secret value" not in done.err
 
 
 def test_an_interrupt_exits_with_130(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
