@@ -92,10 +92,15 @@ rules:
      when: {}, effect: RECORD}
 """
 
+ASKING_COMMON = f"""{SMALL_COMMON}\
+  - {{id: common.asks, citation: c, paraphrase: p, source: s, verified: true, valid: {{from: 1970-01-01}},
+     when: {{}}, effect: APPROVAL, needs: {{approver: OFFICER}}}}
+"""
+
 APPROVERS = ("JUDGE", "OFFICER")
 
 TREATY_TEXTS = {"shipped": SHIPPED_TREATIES, "small": SMALL_TREATIES}
-COMMON_TEXTS = {"shipped": SHIPPED_COMMON, "small": SMALL_COMMON}
+COMMON_TEXTS = {"shipped": SHIPPED_COMMON, "small": SMALL_COMMON, "asking": ASKING_COMMON}
 TREATIES: dict[str, TreatyTable] = {name: parse_treaties(text, "treaties.yaml") for name, text in TREATY_TEXTS.items()}
 COMMONS: dict[str, CommonRules] = {
     name: parse_common(text, "common.yaml", TREATIES["small"]) for name, text in COMMON_TEXTS.items()
