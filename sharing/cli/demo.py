@@ -17,6 +17,7 @@ from sharing.demo.report import Report
 from sharing.demo.run import run_demo
 from sharing.demo.scenario import Telling
 from sharing.demo.watch import Seen
+from sharing.errors import InputError
 from sharing.topics import DECISIONS, NOTICES, OFFERS, URGENT
 from sharing.wire import codec
 
@@ -32,14 +33,19 @@ class Broker(StrEnum):
 
 def demo(
     broker: Annotated[Broker, typer.Option("--broker", help="The embedded one, or a real Kafka.")] = Broker.EMBEDDED,
+    secure: Annotated[
+        bool, typer.Option("--secure", help="With kafka: each party with a certificate and its own rights.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the main job: four gates, real MISP data and telling cases; ends with a table that adds up."""
+    if secure and broker is not Broker.KAFKA:
+        raise InputError("--secure needs --broker kafka: the embedded broker knows no certificates")
     # The story goes where the results do not: a program that asks for JSON reads standard output.
     console = Console(stderr=as_json, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        report = run_demo(broker, _Onlooker(progress))
+        report = run_demo(broker, _Onlooker(progress), secure=secure)
     if as_json:
         print_json(report.to_json())
     else:

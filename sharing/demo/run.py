@@ -18,6 +18,7 @@ from sharing.model.directory import Directory
 from sharing.publisher import Publisher
 from sharing.samples import sample_directory
 from sharing.subscriber import Subscriber
+from sharing.topics import Role
 
 DEADLINE_SECONDS = 90.0
 
@@ -35,24 +36,25 @@ class Audience(Protocol):
         """How many indicators are accounted for."""
 
 
-def run_demo(broker: str, audience: Audience) -> Report:
+def run_demo(broker: str, audience: Audience, *, secure: bool = False) -> Report:
     """Run it.
 
     Args:
         broker: `embedded` or `kafka`.
         audience: Who looks on.
+        secure: With `kafka`: each party with a certificate of its own.
 
     Raises:
         SharingError: Something did not start, or did not come in time.
     """
     began = time.monotonic()
     entries = read_entries(*sample_directory())
-    with Stage(broker, STATES, entries, audience.tell) as stage:
+    with Stage(broker, STATES, entries, audience.tell, secure=secure) as stage:
         cases = list(telling_cases())
         published = _publish(stage, cases, audience.tell)
         tally = _watch(stage, {case.indicator.id: case for case in cases}, sum(published.values()), audience)
         audience.tell("receiving States read their notices")
-        delivered = {entry.state: _receive(stage.bootstrap, entry.state) for entry in entries}
+        delivered = {entry.state: _receive(stage, entry.state) for entry in entries}
         audience.tell("deciding everything again, to compare")
         differing = _verify(stage, tally)
     return Report(
@@ -69,7 +71,9 @@ def _publish(stage: Stage, cases: Iterable[Telling], tell: Callable[[str], None]
     published = dict.fromkeys(stage.states, 0)
     for case in cases:
         source = case.indicator.source
-        with Publisher(stage.bootstrap, source.state, source.agency) as publisher:
+        with Publisher(
+            stage.bootstrap, source.state, source.agency, properties=stage.client(Role.AGENCY, source.state)
+        ) as publisher:
             publisher.publish(case.indicator)
         published[source.state] += 1
     for state in stage.states:
@@ -78,7 +82,9 @@ def _publish(stage: Stage, cases: Iterable[Telling], tell: Callable[[str], None]
             f"{state} publishes {reading.files[0]}: {reading.read} read, "
             f"{len(reading.indicators)} published, {len(reading.not_published)} listed with their reason"
         )
-        with Publisher(stage.bootstrap, state, "Sample agency") as publisher:
+        with Publisher(
+            stage.bootstrap, state, "Sample agency", properties=stage.client(Role.AGENCY, state)
+        ) as publisher:
             for placed in reading.indicators:
                 publisher.publish(placed.indicator)
         published[state] += len(reading.indicators)
@@ -87,7 +93,7 @@ def _publish(stage: Stage, cases: Iterable[Telling], tell: Callable[[str], None]
 
 def _watch(stage: Stage, cases: dict[str, Telling], total: int, audience: Audience) -> Tally:
     tally = Tally()
-    watcher = Watcher(stage.bootstrap, [entry.state for entry in stage.entries])
+    watcher = Watcher(stage.bootstrap, [entry.state for entry in stage.entries], stage.client)
     deadline = time.monotonic() + DEADLINE_SECONDS
     try:
         while tally.accounted() < total or not tally.complete():
@@ -108,13 +114,14 @@ def _indicator_id(seen: Seen) -> str:
     return str(record.get("indicator_id") or "")
 
 
-def _receive(bootstrap: str, state: str) -> int:
-    with Subscriber(bootstrap, state, stop_at_end=True) as subscriber:
+def _receive(stage: Stage, state: str) -> int:
+    properties = stage.client(Role.PARTNER, state)
+    with Subscriber(stage.bootstrap, state, properties=properties, stop_at_end=True) as subscriber:
         return sum(1 for _ in subscriber)
 
 
 def _verify(stage: Stage, tally: Tally) -> list[str]:
-    reader = DirectoryReader(stage.bootstrap)
+    reader = DirectoryReader(stage.bootstrap, stage.client(Role.OPERATOR))
     try:
         directory: Directory = reader.read_to_end()
     finally:

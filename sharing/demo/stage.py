@@ -12,13 +12,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sharing.access import Principal
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.kafka import KafkaBroker
+from sharing.broker.secure import SecureKafka
 from sharing.directory import announce
 from sharing.errors import InfrastructureError
 from sharing.kafka.topic_admin import apply_topics
 from sharing.model.directory import DirectoryEntry
-from sharing.topics import topics_for
+from sharing.partners import Partners
+from sharing.topics import Role
 
 STOP_SECONDS_MAX = 15.0
 
@@ -31,15 +34,24 @@ class Stage:
         states: The States whose gates run.
         entries: What the States announce.
         tell: Told what is being done.
+        secure: With `kafka`: each party with a certificate of its own, and nothing but its rights.
     """
 
     def __init__(
-        self, broker: str, states: Iterable[str], entries: Iterable[DirectoryEntry], tell: Callable[[str], None]
+        self,
+        broker: str,
+        states: Iterable[str],
+        entries: Iterable[DirectoryEntry],
+        tell: Callable[[str], None],
+        *,
+        secure: bool = False,
     ) -> None:
         self.kind = broker
         self.states = tuple(states)
         self.entries = tuple(entries)
         self.bootstrap = ""
+        self._secure = secure
+        self._wall: SecureKafka | None = None
         self._tell = tell
         self._stack = ExitStack()
         self._gates: dict[str, subprocess.Popen[bytes]] = {}
@@ -58,6 +70,10 @@ class Stage:
     ) -> None:
         self._stack.close()
 
+    def client(self, role: Role, state: str = "") -> dict[str, str]:
+        """Return the properties by which a party connects: with its own certificate, where there are any."""
+        return self._wall.broker.client(Principal(role, state).name) if self._wall is not None else {}
+
     def check(self) -> None:
         """Raise when a gate has ended.
 
@@ -71,20 +87,27 @@ class Stage:
 
     def _start(self) -> None:
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sharing-demo-")))
-        topics = topics_for((entry.state for entry in self.entries), partitions=2)
+        partners = Partners.of((entry.state for entry in self.entries), partitions=2)
+        topics = partners.topics
         if self.kind == "embedded":
             self._tell("starting the embedded broker")
             embedded = self._stack.enter_context(EmbeddedBroker())
             self.bootstrap = embedded.bootstrap
             for topic in topics.values():
                 embedded.create_topics([topic.name], partitions=topic.partitions)
+        elif self._secure:
+            self._tell("starting Apache Kafka, with certificates for everyone")
+            self._wall = SecureKafka(folder / "kafka", partners, on_progress=self._tell)
+            self._stack.callback(self._wall.broker.stop)
+            self._wall.start()
+            self.bootstrap = self._wall.broker.bootstrap
         else:
             self._tell("starting Apache Kafka")
             kafka = self._stack.enter_context(KafkaBroker(folder / "kafka", on_progress=self._tell))
             self.bootstrap = kafka.bootstrap
             apply_topics(self.bootstrap, topics, replication=1)
         for entry in self.entries:
-            announce(self.bootstrap, entry)
+            announce(self.bootstrap, entry, self.client(Role.CONSOLE, entry.state))
         self._tell(f"starting the gates of {', '.join(self.states)}")
         self._stack.callback(self._stop_gates)
         for state in self.states:
@@ -96,6 +119,7 @@ class Stage:
             **{name: value for name, value in os.environ.items() if not name.startswith("SHARING_")},
             "SHARING_STATE": state,
             "SHARING_BOOTSTRAP": self.bootstrap,
+            **(self._wall.environment(Principal(Role.GATE, state).name) if self._wall is not None else {}),
         }
         with log.open("wb") as stream:
             gate = subprocess.Popen(  # our own interpreter and module

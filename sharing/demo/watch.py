@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from sharing.errors import InfrastructureError
 from sharing.kafka.clients import client_properties, explain, make_consumer
 from sharing.model.decision import most_open
 from sharing.model.vocabulary import Outcome
-from sharing.topics import DECISIONS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT, TopicKind
+from sharing.topics import DECISIONS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT, Role, TopicKind
 from sharing.wire import codec
 
 WATCHED = (INDICATORS, DECISIONS, NOTICES, URGENT, OFFERS, QUARANTINE)
@@ -82,34 +82,47 @@ class Tally:
 class Watcher:
     """Reads all watched topics of some States from their beginning.
 
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        states: Whose topics.
+        client: The properties by which somebody who may read a topic connects.
+
     Raises:
         InfrastructureError: The topics cannot be read.
     """
 
-    def __init__(self, bootstrap: str, states: Iterable[str]) -> None:
+    def __init__(self, bootstrap: str, states: Iterable[str], client: Callable[[Role, str], Mapping[str, str]]) -> None:
         self._places = {kind.topic(state): (kind, state) for kind in WATCHED for state in states}
-        self._consumer: Consumer = make_consumer(client_properties(bootstrap, {"group.id": "watcher"}))
-        try:
-            known = self._consumer.list_topics(timeout=10).topics
-        except KafkaException as error:
-            raise InfrastructureError(f"cannot look up topics: {explain(error)}") from None
-        self._consumer.assign(
-            [
-                TopicPartition(name, partition, 0)
-                for name in self._places
-                if name in known
-                for partition in known[name].partitions
-            ]
-        )
+        self._consumers: list[Consumer] = []
+        readers: dict[tuple[tuple[str, str], ...], list[str]] = {}
+        for name, (kind, state) in self._places.items():
+            role = Role.CONSOLE if Role.CONSOLE in kind.readers else Role.GATE
+            readers.setdefault(tuple(client(role, state).items()), []).append(name)
+        for properties, names in readers.items():
+            self._consumers.append(_open(bootstrap, dict(properties), names))
 
     def read(self) -> Iterator[Seen]:
         """Yield what has come, waiting shortly when nothing has."""
-        for message in self._consumer.consume(500, POLL_SECONDS):
-            if message.error() is None:
-                kind, state = self._places[message.topic() or ""]
-                raw = message.value() or b""
-                yield Seen(kind, state, codec(kind.schema).decode(raw), raw)
+        for consumer in self._consumers:
+            for message in consumer.consume(500, POLL_SECONDS / len(self._consumers)):
+                if message.error() is None:
+                    kind, state = self._places[message.topic() or ""]
+                    raw = message.value() or b""
+                    yield Seen(kind, state, codec(kind.schema).decode(raw), raw)
 
     def close(self) -> None:
         """Stop reading."""
-        self._consumer.close()
+        for consumer in self._consumers:
+            consumer.close()
+
+
+def _open(bootstrap: str, properties: Mapping[str, str], names: Iterable[str]) -> Consumer:
+    consumer: Consumer = make_consumer(client_properties(bootstrap, {**properties, "group.id": "watcher"}))
+    try:
+        known = consumer.list_topics(timeout=10).topics
+    except KafkaException as error:
+        raise InfrastructureError(f"cannot look up topics: {explain(error)}") from None
+    consumer.assign(
+        [TopicPartition(name, partition, 0) for name in names if name in known for partition in known[name].partitions]
+    )
+    return consumer
