@@ -36,11 +36,20 @@ def _demo(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("broker", ["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
-def test_the_demonstration_adds_up(broker: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(
+    ("broker", "more"),
+    [
+        ("embedded", ()),
+        pytest.param("kafka", (), marks=pytest.mark.kafka),
+        pytest.param("kafka", ("--secure",), marks=pytest.mark.kafka),  # each party under its own certificate
+    ],
+)
+def test_the_demonstration_adds_up(
+    broker: str, more: tuple[str, ...], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     if broker == "kafka":
         request.getfixturevalue("kafka")  # settles whether a real Kafka can be had here
-    done = _demo("--broker", broker, "--json", folder=tmp_path)
+    done = _demo("--broker", broker, *more, "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     assert report["broker"] == broker

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from sharing.broker.kafka import KafkaBroker
 from sharing.cli.broker import app, default_folder
-from sharing.errors import InfrastructureError
+from sharing.errors import InfrastructureError, InputError
 
 
 def call(*arguments: str | Path) -> Result:
@@ -53,6 +53,33 @@ def test_up_tells_people_on_stderr_and_the_shell_on_stdout(kafka: KafkaBroker) -
     assert f"is running already at {kafka.bootstrap}" in result.stderr
     document = json.loads(call("up", "--folder", kafka.folder, "--json").stdout)
     assert (document["already_running"], document["bootstrap"]) == (True, kafka.bootstrap)
+
+
+@pytest.mark.kafka
+def test_a_secure_broker_prints_each_partys_settings(kafka: KafkaBroker, tmp_path: Path) -> None:
+    folder = tmp_path / "secure"
+    try:
+        up = call("up", "--secure", "--folder", folder, "--as", "gate.ch")
+        assert up.exit_code == 0, up.stderr
+        lines = dict(line.removeprefix("export ").split("=", 1) for line in up.stdout.splitlines())
+        assert lines["SHARING_STATE"] == "CH"
+        assert lines["SHARING_TLS_CERTIFICATE"] == str(folder / "certificates" / "gate.ch.pem")
+        assert "agency.ch.zurich-police" in up.stderr
+        again = json.loads(call("up", "--secure", "--folder", folder, "--json").stdout)
+        assert again["already_running"] is True
+        assert set(again["environments"]) >= {"operator", "gate.de", "partner.nl", "agency.de.bka"}
+        assert call("status", "--folder", folder).exit_code == 0
+        refused = call("up", "--folder", folder)
+        assert isinstance(refused.exception, InputError)
+        assert "start it with --secure" in str(refused.exception)
+        assert isinstance(call("up", "--secure", "--folder", folder, "--as", "gate.fr").exception, InputError)
+        assert call("down", "--folder", folder).stdout.startswith("Kafka is stopped")
+    finally:
+        KafkaBroker(folder).stop()
+
+
+def test_partners_are_for_a_secure_broker(tmp_path: Path) -> None:
+    assert isinstance(call("up", "--folder", tmp_path, "--as", "gate.ch").exception, InputError)
 
 
 @pytest.mark.kafka
