@@ -65,7 +65,7 @@ class Pages:
         self._standing = standing
         self._observer = observer
         self._scraped = asyncio.Event()
-        disable_created_metrics()  # as many series again, that nobody asks for
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # as many series again, that nobody asks for
         metrics.BATCH_OPEN.set_function(observer.open_seconds)
         metrics.READY.set_function(lambda: all(condition.well for condition in self.ready().values()))
         for check in metrics.CHECKS:

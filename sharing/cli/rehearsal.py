@@ -11,12 +11,12 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from sharing.cli.console import add_row, make_table, out, printable, whole
+from sharing.intake import Intake
 from sharing.law.pack import Pack
 from sharing.law.rehearse import Difference, RuleEdit, Shift, Tally
 from sharing.model.countries import country_name
 from sharing.model.times import format_time
 from sharing.model.vocabulary import Outcome
-from sharing.recorded import Intake
 
 WIDTH = 96
 """Columns of the printed report, whatever the terminal."""

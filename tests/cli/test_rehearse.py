@@ -216,7 +216,9 @@ def test_the_candidate_stands_on_the_treaty_table_that_applies(call: Call) -> No
     folder = Path("packs")
     folder.mkdir()
     (folder / "ch.yaml").write_text(read_text(pack_place("CH")))
-    table = read_text(pack_place("CH").parent.parent / "treaties.yaml")  # type: ignore[union-attr]  # lies on a disk
+    place = pack_place("CH")
+    assert isinstance(place, Path)
+    table = read_text(place.parent.parent / "treaties.yaml")
     (folder / "treaties.yaml").write_text(table + "\n# another hash\n")
     same = Path("same.yaml")
     same.write_text(read_text(pack_place("CH")))
