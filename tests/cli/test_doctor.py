@@ -17,6 +17,7 @@ from sharing.law_library import shipped_packs, shipped_states
 from sharing.topics import TABLE
 from tests.cli.conftest import Call, Done
 from tests.cli.test_law import PACK
+from tests.cli.test_topics import OF_STATES
 
 COMMAND = sys.modules["sharing.cli.doctor"]  # as an attribute of its package, the name is the command
 
@@ -33,7 +34,7 @@ def described(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Says what a cluster answers about its topics: the embedded broker cannot."""
 
     def answer(**changes: Change) -> None:
-        def inspect(_: str, wanted: dict[str, object]) -> list[Change]:
+        def inspect(_: str, wanted: dict[str, object], *_more: object, **_named: object) -> list[Change]:
             return [changes.get(name.replace(".", "_"), Change(name, "same")) for name in wanted]
 
         monkeypatch.setattr(COMMAND, "inspect_topics", inspect)
@@ -45,9 +46,10 @@ def test_a_sound_installation_and_bus(call: Call, bus: EmbeddedBroker, described
     described()
     done = call("doctor", "--states", "CH")
     assert (done.code, done.err) == (0, "")
-    assert not [line for line in done.out.splitlines() if not line.startswith("ok   ")]
+    assert "BAD " not in done.out
+    assert [line for line in done.out.splitlines() if line.startswith("warn pack nl.yaml: NL ")]
     findings = call("doctor", "--states", "CH", "--json").document
-    assert all(set(one) == {"check", "ok", "detail", "remedy"} for one in findings)
+    assert all(set(one) == {"check", "ok", "detail", "remedy", "warning"} for one in findings)
     names = {one["check"] for one in findings}
     assert {"python", "packages", "settings", "schemas", "broker", "topics", "directory"} <= names
     assert {f"pack {code.lower()}.yaml" for code in shipped_packs()} <= names
@@ -97,14 +99,14 @@ def test_whose_topics_are_looked_at(
     call: Call, bus: EmbeddedBroker, described: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     described()
-    every = len(shipped_states()) * (len(TABLE) - 1) + 1
+    every = len(shipped_states()) * len(OF_STATES) + len(TABLE) - len(OF_STATES)
     assert finding(call("doctor", "--json"), "topics")["detail"].startswith(f"{every} of {every}")
     monkeypatch.setenv("SHARING_STATE", "CH")  # a gate's machine: its own
     assert finding(call("doctor", "--json"), "topics")["detail"].startswith(f"{len(TABLE)} of {len(TABLE)}")
 
 
 def test_a_cluster_that_does_not_say(call: Call, bus: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **_named: object) -> None:
         raise InfrastructureError("cannot read the configuration of x: TOPIC_AUTHORIZATION_FAILED")
 
     monkeypatch.setattr(COMMAND, "inspect_topics", refuse)
@@ -161,6 +163,18 @@ def test_a_geolocation_database_that_is_none(call: Call, clean: Path, monkeypatc
     one = finding(call("doctor", "--json"), "geoip")
     assert not one["ok"]
     assert "SHARING_GEOIP" in one["detail"]
+
+
+def test_a_certificate_that_is_missing_stops_the_rest(
+    call: Call, bus: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHARING_TLS_CA", "nowhere.pem")
+    done = call("doctor", "--states", "CH", "--json")
+    assert done.code == 1
+    one = finding(done, "certificate")
+    assert not one["ok"]
+    assert "SHARING_TLS_CERTIFICATE and SHARING_TLS_KEY: not set" in one["detail"]
+    assert finding(done, "broker")["detail"].startswith("not asked: ")
 
 
 def test_a_damaged_installation(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
