@@ -10,6 +10,7 @@ import typer
 
 from sharing.access import Principal
 from sharing.broker.certificates import client_files
+from sharing.cli.finding import Finding
 from sharing.errors import InfrastructureError, SharingError
 from sharing.kafka.tls import tls_properties
 from sharing.registry import open_framing
@@ -32,8 +33,8 @@ Certificates = Annotated[
 ]
 
 
-def examine_deep(settings: Settings, servers: str, certificates: Path | None) -> Iterator[tuple[str, bool, str, str]]:
-    """Yield check, whether it holds, detail and remedy for each stage of the smoke test."""
+def examine_deep(settings: Settings, servers: str, certificates: Path | None) -> Iterator[Finding]:
+    """Yield what was found at each stage of the smoke test."""
     try:
         client = _client(settings, certificates)
         test = SmokeTest(servers, client, open_framing(settings, PROVIDER), WAIT_SECONDS_MAX)
@@ -44,13 +45,13 @@ def examine_deep(settings: Settings, servers: str, certificates: Path | None) ->
         yield _finding(stage)
 
 
-def skipped() -> tuple[str, bool, str, str]:
+def skipped() -> Finding:
     """Return what is found where no broker answers."""
     return _finding(Stage("start", ok=False, detail="not begun: no broker answers", remedy="see `broker` above"))
 
 
-def _finding(stage: Stage) -> tuple[str, bool, str, str]:
-    return f"deep {stage.name}", stage.ok, stage.detail, stage.remedy
+def _finding(stage: Stage) -> Finding:
+    return Finding(f"deep {stage.name}", ok=stage.ok, detail=stage.detail, remedy=stage.remedy)
 
 
 def _client(settings: Settings, certificates: Path | None) -> Client:

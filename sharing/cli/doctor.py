@@ -63,9 +63,9 @@ def doctor(
 
 def _examine_deep(found: list[Finding], bootstrap: str | None, certificates: Path | None) -> list[Finding]:
     if not any(one.check == "broker" and one.ok for one in found):
-        return [Finding(*skipped())]
+        return [skipped()]
     settings = load_settings(bootstrap=bootstrap)
-    return [Finding(*one) for one in examine_deep(settings, str(settings.bootstrap), certificates)]
+    return list(examine_deep(settings, str(settings.bootstrap), certificates))
 
 
 def _examine(states: str | None, bootstrap: str | None) -> Iterator[Finding]:

@@ -261,7 +261,7 @@ def test_without_a_broker_it_is_not_begun(call: Call) -> None:
 def test_a_folder_of_certificates_must_have_everyones(
     call: Call, bus: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["sharing.cli.doctor"], "inspect_topics", lambda *_: [])  # it describes none
+    monkeypatch.setattr(sys.modules["sharing.cli.doctor"], "inspect_topics", lambda *_, **__: [])  # it describes none
     done = call("doctor", "--deep", "--bootstrap", bus.bootstrap, "--certificates", tmp_path / "none", "--json")
     assert "is not a folder of certificates" in deep(done.document)["start"]["detail"]
     (tmp_path / "some").mkdir()
