@@ -1,0 +1,1 @@
+"""What an operator does on a running bus, done: roll-outs, a restore, moves."""
