@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     web_bind: str = Field(
         default="127.0.0.1", description="Address on which /metrics is served; restrict who reads it."
     )
+    prometheus: str | None = Field(
+        default=None, description="URL of the Prometheus that watches, whose alerts `sharing top` shows."
+    )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
     log_format: str = Field(
         default="auto", pattern="^(auto|json|text)$", description="How log lines look: text on a terminal, else JSON."

@@ -18,6 +18,7 @@ from sharing.cli.doctor import doctor
 from sharing.cli.gate import gate
 from sharing.cli.publish import publish
 from sharing.cli.subscribe import subscribe
+from sharing.cli.top import top
 from sharing.errors import SharingError
 from sharing.logs import describe_exception
 
@@ -34,6 +35,7 @@ app.command(short_help="Run the main job on shipped data, live.")(demo)
 app.command(short_help="Publish files of indicators, or see who would get what.")(publish)
 app.command(short_help="Print the notices to a State as they come.")(subscribe)
 app.command(short_help="Run one State's gate.")(gate)
+app.command(short_help="Watch one worker: rates, lag, latency, alerts.")(top)
 app.add_typer(law.app)
 app.add_typer(directory.app)
 app.add_typer(broker.app, short_help="A real Kafka for local work.")

@@ -61,10 +61,13 @@ class NotRun(NamedTuple):
 
 
 NOT_RUN = (
-    NotRun(r"make (demo|test|lint|mutation|bench)", "installs, and runs the suite itself or what it covers", "Makefile"),
+    NotRun(
+        r"make (demo|test|lint|mutation|bench)", "installs, and runs the suite itself or what it covers", "Makefile"
+    ),
     NotRun(r"pip install ", "changes this Python", "pyproject.toml"),
     NotRun(r"sharing demo( |$)", "runs for half a minute", "tests/test_demo.py"),
     NotRun(r"sharing broker (up|status|down)", "starts a process that goes on", "tests/broker/test_broker_cli.py"),
+    NotRun(r"sharing top ", "needs a worker with its pages", "tests/monitoring/test_live_top.py"),
     NotRun(r"sharing topics apply", "the embedded broker creates no topics over the wire", "tests/bus/test_topics.py"),
     NotRun(
         r"sharing doctor\b",

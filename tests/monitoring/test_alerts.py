@@ -176,3 +176,11 @@ def test_a_rehearsal_is_faster_in_what_is_a_matter_of_the_watch_only() -> None:
     faster = render_rule(alert, 1 / 20)
     assert faster["expr"] == "rate(a[30s]) > 3600\nand b > 3"
     assert faster["for"] == "15s"
+
+
+def test_the_documentation_lists_each_alert() -> None:
+    page = (ROOT / "docs" / "monitoring.md").read_text()
+    rows = re.findall(r"^\| \[(\w+)\]\((runbooks/[\w-]+\.md)\) \| (\w+) \| (.+) \|$", page, re.MULTILINE)
+    assert rows == [
+        (alert.name, alert.runbook.removeprefix("docs/"), str(alert.severity), alert.summary) for alert in ALERTS
+    ]

@@ -1,0 +1,31 @@
+"""The running system that is watched, one for all tests of this folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from sharing.broker import KafkaUnavailableError
+from sharing.broker.kafka import KafkaBroker
+from tests.monitoring.stage import Stage
+from tests.monitoring.tools import find_tool
+
+
+@pytest.fixture(scope="package")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A system on a broker of its own, that tests may kill. Where there is none to be had, its tests skip."""
+    find_tool("prometheus")
+    broker = KafkaBroker(tmp_path_factory.mktemp("watched-kafka"))
+    try:
+        broker.start()
+    except KafkaUnavailableError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))
+    try:
+        with Stage(broker, tmp_path_factory.mktemp("watched")) as stage:
+            yield stage
+    finally:
+        broker.stop()

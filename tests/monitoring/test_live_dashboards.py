@@ -1,0 +1,74 @@
+"""Every query of the dashboards is put to a real Prometheus that scrapes a real run, and returns data."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from itertools import count
+
+import pytest
+from prometheus_client import CollectorRegistry, start_http_server
+
+from sharing.errors import InputError
+from sharing.metrics import PublisherMetrics, SubscriberMetrics
+from sharing.publisher import Publisher
+from sharing.subscriber import Subscriber
+from tests.faults.stage import load
+from tests.monitoring.stage import PATIENCE_S, Stage, free_port, make_record
+from tests.monitoring.test_watched import queries
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+
+QUERIES = sorted({query for found in queries().values() for query in found})
+LABEL_VALUES = re.compile(r"label_values\((?P<series>\w+), (?P<label>\w+)\)")
+
+
+def as_asked(query: str) -> str:
+    """Return a dashboard's query as Grafana would put it."""
+    query = LABEL_VALUES.sub(r"group by (\g<label>) (\g<series>)", query)
+    return query.replace("$__rate_interval", "20s").replace("$__range", "60s").replace("$state", ".*")
+
+
+def has_data(stage: Stage, query: str) -> bool:
+    """Return whether a query returns series, each with a figure."""
+    found = stage.prometheus.query(as_asked(query))
+    return bool(found) and any(not math.isnan(float(one["value"][1])) for one in found)
+
+
+def test_there_are_queries() -> None:
+    assert set(queries()) >= {"sharing-operator.json", "sharing-supervisor.json"}
+    assert len(QUERIES) > 40
+
+
+def test_every_query_returns_data(stage: Stage) -> None:
+    agency, partner = CollectorRegistry(), CollectorRegistry()
+    counts = PublisherMetrics(agency)
+    ports = {"agency": free_port(), "partner": free_port()}
+    servers = [
+        start_http_server(ports["agency"], "127.0.0.1", agency),
+        start_http_server(ports["partner"], "127.0.0.1", partner),
+    ]
+    stage.prometheus.watch(stage.gates, ports)
+    subscriber = Subscriber(stage.broker.bootstrap, "NL", metrics=SubscriberMetrics(partner), stop_at_end=True)
+    numbers = count()
+    deadline = time.monotonic() + PATIENCE_S
+    missing = list(QUERIES)
+    with Publisher(stage.broker.bootstrap, state="CH", agency="fedpol", metrics=counts) as publisher, subscriber:
+        with pytest.raises(InputError):
+            publisher.publish({"type": "nonsense", "value": "x"})
+        load(stage.broker.bootstrap, "CH", [(b"x", b"not an indicator")])
+        while missing:
+            assert time.monotonic() < deadline, missing
+            number = next(numbers)
+            publisher.publish({"type": "domain-name", "value": f"a{number}.example.nl", "form": "INFORMATION"})
+            load(stage.broker.bootstrap, "CH", [make_record("CH", f"plain {number}")])
+            load(stage.broker.bootstrap, "CH", [make_record("CH", f"urgent {number}", "URGENT")])
+            for _ in subscriber:
+                pass
+            missing = [query for query in missing if not has_data(stage, query)]
+    stage.prometheus.watch(stage.gates)
+    for server, thread in servers:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)

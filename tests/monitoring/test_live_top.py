@@ -1,0 +1,62 @@
+"""`sharing top` on a real worker, watched by a real Prometheus; `TOP_PICTURE=docs/top.svg` renews the docs' picture."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from sharing.cli.worker_figures import Figures, firing_alerts, look
+from sharing.cli.worker_view import draw
+from tests.bench.workload import make_indicators
+from tests.faults.stage import load
+from tests.monitoring.stage import Stage, make_record, wait_for
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+
+
+def run_top(stage: Stage, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the command on the well gate, on 80 columns."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SHARING_")}
+    environment = {**kept, "COLUMNS": "80", "SHARING_PROMETHEUS": stage.prometheus.url}
+    command = [sys.executable, "-c", "from sharing.cli import main; main()", "top", "--url", stage.well.url, *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
+
+
+def test_it_shows_a_worker(stage: Stage) -> None:
+    before = look(stage.well.url, 0.0)
+    load(stage.broker.bootstrap, "CH", make_indicators(3_000, 0.4))
+    load(stage.broker.bootstrap, "CH", [make_record("CH", "urgent now", "URGENT")])
+    wanted = before.total("sharing_indicators_taken_total") + 3_001
+    wait_for(lambda: look(stage.well.url, 0.0).total("sharing_indicators_taken_total") >= wanted, "all is taken")
+    told = run_top(stage, "--once")
+    assert told.returncode == 0, told.stderr
+    lines = told.stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines), told.stdout
+    assert "gate of CH" in lines[0]
+    assert lines[1].startswith("READY")
+    for words in ("taken", "disclose", "unaccounted", "urgent", "p99", "law", "lag", "[0]"):
+        assert words in told.stdout, words
+    told = run_top(stage, "--once", "--json")
+    document = json.loads(told.stdout)
+    assert document["ready"] is True
+    assert document["taken"] == document["accounted"] >= wanted
+    assert sum(document["outcomes"].values()) + sum(document["quarantined"].values()) == document["taken"]
+    assert document["lag"] == {"0": 0, "1": 0}
+    assert document["latency_seconds"]["urgent"]["p99"] > 0
+    assert document["alerts"] == [
+        {"name": alert.name, "severity": alert.severity, "state": alert.state, "summary": alert.summary,
+         "runbook": alert.runbook} for alert in firing_alerts(stage.prometheus.url)
+    ]  # fmt: skip
+    picture = os.environ.get("TOP_PICTURE")
+    if picture:
+        now = look(stage.well.url, before.at + 10.0)
+        console = Console(record=True, width=80, file=io.StringIO())
+        console.print(draw(Figures(stage.well.url, now, before, firing_alerts(stage.prometheus.url))))
+        Path(picture).write_text(console.export_svg(title="sharing top"), encoding="utf-8")

@@ -1,0 +1,191 @@
+"""`sharing top` without a system: what it says of a worker that is not well, and of none."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from sharing.cli import app
+from sharing.cli.top import _watch, describe
+from sharing.cli.worker_figures import Figures, firing_alerts, look
+from sharing.cli.worker_view import describe_seconds, draw
+from sharing.errors import InfrastructureError, SettingsError
+
+METRICS = """\
+sharing_indicators_taken_total {taken}
+sharing_indicators_accounted_total {taken}
+sharing_indicators_total{{outcome="DISCLOSE"}} {taken}
+sharing_quarantined_total{{cause="NOT_AVRO"}} 0
+sharing_notice_latency_seconds_bucket{{lane="urgent",le="0.05"}} {taken}
+sharing_notice_latency_seconds_bucket{{lane="urgent",le="10.0"}} {taken}
+sharing_notice_latency_seconds_bucket{{lane="urgent",le="+Inf"}} {taken}
+sharing_consumer_lag_records{{topic="national.ch.indicators",partition="0"}} 12
+sharing_consumer_lag_records{{topic="national.ch.indicators",partition="1"}} 3
+sharing_pack_info{{state="CH",version="2026.1",sha256="0123456789abcdef"}} 1
+sharing_pack_expiry_timestamp_seconds 1
+process_start_time_seconds 100
+"""
+READY = {
+    "ready": False,
+    "checks": {
+        "broker": {"ok": False, "reason": "no connection; last heard 40 s ago"},
+        "law": {"ok": True, "reason": "CH 2026.1"},
+    },
+}
+ALERTS = {
+    "data": {
+        "alerts": [
+            {
+                "state": "firing",
+                "labels": {"alertname": "B", "severity": "warning"},
+                "annotations": {"summary": "less"},
+            },
+            {"state": "pending", "labels": {"alertname": "C", "severity": "critical"}},
+            {
+                "state": "firing",
+                "labels": {"alertname": "A", "severity": "critical", "state": "CH"},
+                "annotations": {"summary": "bad [bold]", "runbook": "docs/runbooks/a.md"},
+            },
+        ]
+    }
+}
+
+
+class _Pages(BaseHTTPRequestHandler):
+    taken: ClassVar[int] = 0
+    gone: ClassVar[bool] = False
+
+    def do_GET(self) -> None:
+        code, body = {
+            "/metrics": (200, METRICS.format(taken=_Pages.taken)),
+            "/ready": (503, json.dumps(READY)),
+            "/api/v1/alerts": (200, json.dumps(ALERTS)),
+        }.get(self.path, (404, ""))
+        if _Pages.gone:
+            code, body = 500, ""
+        _Pages.taken += 100
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A worker that is not ready, and a Prometheus; both on one address."""
+    monkeypatch.setattr(_Pages, "taken", 0)
+    monkeypatch.setattr(_Pages, "gone", False)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Pages)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join(10)
+
+
+def frame(figures: Figures) -> str:
+    """Return what is drawn on 80 columns."""
+    stream = io.StringIO()
+    Console(file=stream, width=80).print(draw(figures))
+    return stream.getvalue()
+
+
+def test_a_worker_that_is_not_ready_says_why(worker: str) -> None:
+    text = frame(Figures(worker, look(worker, 200.0)))
+    assert "NOT READY" in text
+    assert "broker: no connection; last heard 40 s ago" in text
+    assert "law: CH 2026.1" not in text
+    assert "EXPIRED" in text
+    assert "national.ch.indicators[0]" in text
+    assert "15" in text
+
+
+def test_rates_are_between_two_looks(worker: str) -> None:
+    before, now = look(worker, 200.0), look(worker, 210.0)
+    figures = Figures(worker, now, before)
+    grown = now.total("sharing_indicators_taken_total") - before.total("sharing_indicators_taken_total")
+    assert grown > 0
+    assert figures.rate("sharing_indicators_taken_total") == grown / 10
+    assert figures.quantile(0.99, "sharing_notice_latency_seconds", lane="urgent") == 0.05
+    assert Figures(worker, now).rate("sharing_indicators_taken_total") is None
+    assert Figures(worker, before, now).rate("sharing_indicators_taken_total") is None
+    assert (
+        Figures(worker, look(worker, 220.0), now).quantile(0.5, "sharing_notice_latency_seconds", lane="ordinary")
+        is None
+    )
+
+
+def test_alerts_that_fire_are_shown_the_critical_first(worker: str) -> None:
+    alerts = firing_alerts(worker)
+    assert [alert.name for alert in alerts] == ["A", "B"]
+    text = frame(Figures(worker, look(worker, 200.0), alerts=alerts))
+    assert "critical CH A: bad [bold]" in text
+    assert "docs/runbooks/a.md" in text
+    assert "no alert fires" in frame(Figures(worker, look(worker, 200.0), alerts=()))
+
+
+def test_a_worker_that_goes_away_is_said_under_its_last_figures(worker: str) -> None:
+    frames = _watch(worker, None, 0.0)
+    first = next(frames)
+    _Pages.gone = True
+    later = next(frames)
+    assert later.now == first.now
+    assert "no worker answers" in later.trouble
+    assert "no worker answers" in frame(later)
+    assert describe(later)["trouble"] == later.trouble
+    _Pages.gone = False
+    assert next(frames).trouble == ""
+
+
+def test_a_prometheus_that_does_not_answer_hides_nothing(worker: str) -> None:
+    figures = next(_watch(worker, f"{worker}/nowhere", 0.0))
+    assert figures.alerts is None
+    assert "Prometheus does not answer" in frame(figures)
+    assert "taken" in frame(figures)
+
+
+def test_no_worker_is_said_in_one_sentence(worker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SHARING_WEB_PORT", "SHARING_PROMETHEUS", "SHARING_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    call = CliRunner().invoke
+    assert isinstance(call(app, ["top", "--url", "http://127.0.0.1:9"]).exception, InfrastructureError)
+    assert "no worker answers at http://127.0.0.1:9" in str(call(app, ["top", "--url", "http://127.0.0.1:9"]).exception)
+    assert isinstance(call(app, ["top"]).exception, SettingsError)
+    assert isinstance(call(app, ["top", "--url", "file:///etc/passwd"]).exception, SettingsError)
+    assert "is no gate" not in str(call(app, ["top", "--url", worker, "--once"]).exception)
+
+
+def test_one_frame_as_json(worker: str) -> None:
+    result = CliRunner().invoke(app, ["top", "--url", worker, "--once", "--json", "--interval", "0.1"])
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert document["ready"] is False
+    assert document["checks"]["broker"]["reason"].startswith("no connection")
+    assert document["lag"] == {"0": 12, "1": 3}
+    assert document["taken_per_second"] > 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.036, "36 ms"),
+        (2.5, "2.5 s"),
+        (240, "4 min"),
+        (3 * 3_600, "3 h"),
+        (12 * 86_400, "12 d"),
+        (float("inf"), "never"),
+    ],
+)
+def test_times_are_written_in_the_unit_that_suits_them(seconds: float, text: str) -> None:
+    assert describe_seconds(seconds) == text
