@@ -73,10 +73,10 @@ def _readiness(figures: Figures) -> Iterator[Text]:
 
 
 def _flow(figures: Figures) -> Table:
-    table = Table(
-        Column("indicators", no_wrap=True, min_width=19), Column("a second", justify="right", no_wrap=True, min_width=8), Column("all", justify="right", no_wrap=True, min_width=11),
-        box=None, padding=(0, 1, 0, 0), header_style=DIM,
-    )  # fmt: skip
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style=DIM)
+    table.add_column("indicators", no_wrap=True, min_width=19)
+    table.add_column("a second", justify="right", no_wrap=True, min_width=8)
+    table.add_column("all", justify="right", no_wrap=True, min_width=11)
 
     def row(title: str, name: str, style: str = "", **labels: str) -> None:
         rate, total = figures.rate(name, **labels), figures.now.total(name, **labels)
