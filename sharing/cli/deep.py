@@ -36,7 +36,7 @@ Certificates = Annotated[
 def examine_deep(settings: Settings, servers: str, certificates: Path | None) -> Iterator[Finding]:
     """Yield what was found at each stage of the smoke test."""
     try:
-        client = _client(settings, certificates)
+        client = find_client(settings, certificates)
         test = SmokeTest(servers, client, open_framing(settings, PROVIDER), WAIT_SECONDS_MAX)
     except SharingError as error:
         yield _finding(Stage("start", ok=False, detail=str(error), remedy="see the message"))
@@ -54,7 +54,7 @@ def _finding(stage: Stage) -> Finding:
     return Finding(f"deep {stage.name}", ok=stage.ok, detail=stage.detail, remedy=stage.remedy)
 
 
-def _client(settings: Settings, certificates: Path | None) -> Client:
+def find_client(settings: Settings, certificates: Path | None) -> Client:
     """Return who connects how: each with its own certificate where a folder has them, else all as the settings say.
 
     Raises:

@@ -10,13 +10,18 @@ from typing import Any
 import pytest
 
 from sharing.broker import Broker
+from sharing.broker.certificates import client_files
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.kafka import KafkaBroker
+from sharing.broker.secure import SecureKafka
+from sharing.cli.deep import find_client
 from sharing.directory import announce, read_entries
 from sharing.kafka.topic_admin import apply_topics
 from sharing.law_library import find_law, read_cases
 from sharing.model.vocabulary import Outcome
+from sharing.partners import Partners
 from sharing.samples import smoke_directory, smoke_packs
+from sharing.settings import Settings
 from sharing.smoke_test import PROVIDER, SmokeTest, Stage, start_command
 from sharing.topics import DECISIONS, NOTICES, QUARANTINE, topics_for
 from sharing.wire import codec
@@ -300,6 +305,26 @@ def test_on_the_real_broker(
     done = call(*command)
     assert done.code == 1, second.text()
     assert deep(done.document)["decision"]["detail"] == "XB: WITHHOLD under pack XA 2026.1: no rule permits it"
+
+
+@pytest.mark.kafka
+@pytest.mark.usefixtures("kafka")  # it has settled whether one can be had
+@pytest.mark.timeout(300)
+def test_behind_the_wall_each_party_has_the_rights_it_needs(tmp_path: Path) -> None:
+    partners = Partners.model_validate({"partitions": 2, "states": {"XA": {"agencies": ["smoke-test"]}, "XB": {}}})
+    wall = SecureKafka(tmp_path / "wall", partners)
+    wall.start()
+    try:
+        folder = Path(wall.broker.client("operator")["ssl.ca.location"]).parent
+        for entry in read_entries(smoke_directory().read_text(), "directory.yaml"):
+            announce(wall.broker.bootstrap, entry, client_files(folder, f"console.{entry.state.lower()}"))
+        stages = list(SmokeTest(wall.broker.bootstrap, find_client(Settings(), folder), wait_s=SHORT_S).run())
+    finally:
+        wall.broker.stop()
+    assert [(stage.name, stage.ok) for stage in stages] == [
+        ("topics", True), ("directory", True), ("publish", True), ("decision", False),
+    ]  # fmt: skip
+    assert stages[-1].detail.endswith("no gate of XA runs: group national.xa.gate has no members")
 
 
 # --- The law of the test State ---
