@@ -9,7 +9,7 @@ from sharing.errors import InputError
 from sharing.kafka.topic_copy import Place, copy_topic, main
 from sharing.subscriber import Subscriber
 from sharing.topics import INDICATORS, topics_for
-from tests.bus.support import committed
+from tests.bus.support import SECONDS, committed, plain_producer
 from tests.operations.conftest import GROUP, PARTITIONS, Bus
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
@@ -24,7 +24,20 @@ def copy_all(source: Bus, target: Bus) -> None:
         assert main([*(["--group", GROUP] if topic == INTAKE else []), *arguments]) == 0
 
 
+def abort(bus: Bus, count: int) -> None:
+    """Leave records of an aborted transaction in each partition of the indicators' topic."""
+    producer = plain_producer(bus.broker, **{"transactional.id": "aborted"})
+    producer.init_transactions(SECONDS)
+    producer.begin_transaction()
+    for number in range(PARTITIONS):
+        for _ in range(count):
+            producer.produce(INTAKE, b"never committed", b"key", number)
+    assert producer.flush(SECONDS) == 0
+    producer.abort_transaction(SECONDS)
+
+
 def test_a_restored_gate_neither_loses_nor_doubles(bus: Bus, spare: Bus) -> None:
+    abort(bus, 3)  # so that offsets are others on the copy
     handled = bus.publish(40)
     bus.decide("before", 40)
     waiting = bus.publish(20)  # nobody decides these: the cluster is lost now
