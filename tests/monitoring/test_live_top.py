@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def run_top(stage: Stage, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_shows_a_worker(stage: Stage) -> None:
-    before = look(stage.well.url, 0.0)
+    before = look(stage.well.url, time.time())
     load(stage.broker.bootstrap, "CH", make_indicators(3_000, 0.4))
     load(stage.broker.bootstrap, "CH", [make_record("CH", "urgent now", "URGENT")])
     wanted = before.total("sharing_indicators_taken_total") + 3_001
@@ -57,7 +58,7 @@ def test_it_shows_a_worker(stage: Stage) -> None:
     ]  # fmt: skip
     picture = os.environ.get("TOP_PICTURE")
     if picture:
-        now = look(stage.well.url, before.at + 10.0)
+        now = look(stage.well.url, time.time())
         console = Console(record=True, width=80, file=io.StringIO())
         console.print(draw(Figures(stage.well.url, now, before, firing_alerts(stage.prometheus.url))))
         svg = console.export_svg(title="sharing top")
