@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sharing.model.countries import COUNTRIES
+from sharing.model.countries import STATES
 from sharing.partners import Partners
 from sharing.topics import CLOCK, DIRECTORY, OFFERS, TABLE, Role, Scope, TopicKind
 
@@ -164,7 +164,7 @@ def parse_principal(name: str) -> Principal | None:
     if role not in set(Role) or (len(rest) != 1 and role not in {Role.OPERATOR, Role.AGENCY}):
         return None
     principal = Principal(Role(role), rest[0].upper() if rest else "", ".".join(rest[1:]))
-    known = principal.state in COUNTRIES if role != Role.OPERATOR else not rest
+    known = principal.state in STATES if role != Role.OPERATOR else not rest
     return principal if known and principal.name == name else None
 
 

@@ -92,7 +92,7 @@ def test_paths_exist(page: Path) -> None:
 
 @PAGES
 def test_settings_exist(page: Path) -> None:
-    known = {f"SHARING_{name.upper()}" for name in Settings.model_fields} | {CONFIG_VARIABLE}
+    known = {f"SHARING_{name.upper()}" for name in Settings.model_fields} | {CONFIG_VARIABLE, "SHARING_EXAMPLES"}
     named = set(re.findall(r"\bSHARING_[A-Z_]+\b", page.read_text(encoding="utf-8")))
     assert named <= known
 

@@ -94,16 +94,33 @@ def test_an_empty_value_is_kept_and_a_deleted_key_is_a_tombstone(course: Course)
     assert (1, b"gone", None) in [record[:3] for record in course.committed_records(course.ledger)]
 
 
-def test_what_an_earlier_owner_is_still_committing_is_waited_for(course: Course) -> None:
-    """Its offsets are in an open transaction, and its entry is not even written: the lane must wait for both."""
+@pytest.mark.parametrize("there", ["offsets", "entry"])
+def test_what_an_earlier_owner_is_still_committing_is_waited_for(
+    course: Course, there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of its open transaction the lane finds the offsets only, and the entry comes later; or the entry only."""
     course.send(10)
-    owner = Producer({"bootstrap.servers": course.broker.bootstrap, "transactional.id": f"{course.group}-earlier"})
+    bootstrap = {"bootstrap.servers": course.broker.bootstrap}
+    owner = Producer({**bootstrap, "transactional.id": f"{course.group}-earlier"})
     owner.init_transactions(LIMIT_S)
     owner.begin_transaction()
-    member = Consumer({"bootstrap.servers": course.broker.bootstrap, "group.id": course.group})
-    group = member.consumer_group_metadata()
-    owner.send_offsets_to_transaction([TopicPartition(course.source, p, 0) for p in range(PARTITIONS)], group, LIMIT_S)
+    if there == "offsets":
+        member = Consumer({**bootstrap, "group.id": course.group})
+        offsets = [TopicPartition(course.source, number, 0) for number in range(PARTITIONS)]
+        owner.send_offsets_to_transaction(offsets, member.consumer_group_metadata(), LIMIT_S)
+        member.close()
+    else:
+        owner.produce(course.ledger, b"late", b"key", 0)
+        owner.flush(LIMIT_S)
     seen: list[dict[bytes, bytes]] = []
+    asking, told = threading.Event(), threading.Event()
+    spans = KafkaChangelog.spans
+
+    def ask(self: KafkaChangelog, partitions: Any) -> Any:
+        asking.set()
+        answer = spans(self, partitions)
+        told.set()
+        return answer
 
     def handle(batch: Batch) -> list[Output]:
         assert batch.view is not None
@@ -111,15 +128,17 @@ def test_what_an_earlier_owner_is_still_committing_is_waited_for(course: Course)
         return []
 
     def end_it() -> None:
-        time.sleep(1)  # longer than the lane takes to ask; a shorter time would prove less, not fail
-        owner.produce(course.ledger, b"late", b"key", 0)
+        assert (asking if there == "offsets" else told).wait(LIMIT_S)
+        time.sleep(0.5)  # for who would not wait to go on; a shorter time would prove less, not fail
+        if there == "offsets":
+            owner.produce(course.ledger, b"late", b"key", 0)
         owner.commit_transaction(LIMIT_S)
 
+    monkeypatch.setattr(KafkaChangelog, "spans", ask)
     thread = threading.Thread(target=end_it)
     thread.start()
     assert run(course.route(ledger=course.ledger), handle, 10) is None
     thread.join()
-    member.close()
     assert seen[0] == {b"key": b"late"}
 
 
