@@ -17,8 +17,9 @@ from typing import Any, Self
 from confluent_kafka import KafkaException, TopicPartition
 
 from sharing.broker.kafka import KafkaBroker
-from sharing.broker.process import LOOPBACK
+from sharing.broker.process import LOOPBACK, free_port
 from sharing.broker.run_state import read_run
+from sharing.broker.server_properties import NODE_ID
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import client_properties, make_consumer, make_producer
 from sharing.topics import INDICATORS
@@ -209,12 +210,13 @@ class Bus:
         self._folder.mkdir(parents=True, exist_ok=True)
         self.disk = stack.enter_context(small_disk(self._folder / "disk", DISK_MB))
         stack.enter_context(self.proxy)
-        advertised = {"advertised.listeners": f"PLAINTEXT://{self.bootstrap}"}
         place = {"log.dirs": str(self.disk / "logs")} if self.disk else {}
-        self.broker = KafkaBroker(self._folder / "kafka", properties={**BROKER, **advertised, **place})
+        port = free_port()
+        properties = {**BROKER, **_make_listeners(port, self.bootstrap), **place}
+        self.broker = KafkaBroker(self._folder / "kafka", port, properties=properties)
         stack.callback(self._end_all)
         self.broker.start()
-        self.proxy.target = int(self.broker.bootstrap.rpartition(":")[2])
+        self.proxy.target = port
         prepare(self.bootstrap)
         for state in STATES:
             self.gates[state] = self.make_gate(state, "0")
@@ -237,3 +239,20 @@ class Bus:
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
         self.broker.stop()
+
+
+def _make_listeners(port: int, advertised: str) -> dict[str, str]:
+    """Return the properties with which clients, and they alone, are sent to the proxy.
+
+    To itself, for the markers that end a transaction, the broker has a listener of its own, as the brokers of a cluster
+    have: a fault between clients and broker is none between broker and broker.
+    """
+    own, controller = free_port(), free_port()
+    ports = {"PLAINTEXT": port, "INTERNAL": own, "CONTROLLER": controller}
+    return {
+        "listeners": ",".join(f"{name}://{LOOPBACK}:{number}" for name, number in ports.items()),
+        "advertised.listeners": f"PLAINTEXT://{advertised},INTERNAL://{LOOPBACK}:{own}",
+        "inter.broker.listener.name": "INTERNAL",
+        "controller.quorum.voters": f"{NODE_ID}@{LOOPBACK}:{controller}",
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in ports),
+    }
