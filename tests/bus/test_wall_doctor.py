@@ -38,6 +38,10 @@ SECONDS = 20.0
 PARTNERS = "partitions: 1\nstates:\n  CH: {agencies: [fedpol]}\n  DE: {}\n"
 
 
+def _skewed(seconds: float) -> float:
+    return time.time() + seconds
+
+
 @pytest.fixture(scope="module")
 def wall(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
     """A broker behind the wall. Whether there is one, `kafka` settled."""
@@ -159,7 +163,7 @@ def test_a_skewed_clock_is_found_and_how_exactly_it_is_known(
     (sound,) = examined.examine_clock(*given)
     assert sound.ok
     for skew, words in ((3600.0, "s ahead of the broker's, give or take"), (-3600.0, "s behind the broker's")):
-        skewed = partial(read_broker_clock, now=lambda skew=skew: time.time() + skew)
+        skewed = partial(read_broker_clock, now=partial(_skewed, skew))
         monkeypatch.setattr(examined, "read_broker_clock", skewed)
         (one,) = examined.examine_clock(*given)
         assert not one.ok
