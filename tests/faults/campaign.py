@@ -89,11 +89,16 @@ class Chapter:
     on_round: Callable[[int, Fault], None] = lambda *_: None
     _began_ms: list[int] = field(default_factory=list)
 
-    def run(self) -> None:
-        """Wait until all gates work, do the faults, mend them, and let everything be worked through."""
+    def wait_for_gates(self) -> None:
+        """Wait until every gate works."""
         bus = self.bus
         for state in STATES:
             bus.wait_until(lambda state=state: self._works(state), f"the gate of {state} works", START_S)  # type: ignore[misc]  # bound at once
+
+    def run(self) -> None:
+        """Wait until all gates work, do the faults, mend them, and let everything be worked through."""
+        bus = self.bus
+        self.wait_for_gates()
         for number, fault in enumerate(self.faults, 1):
             self._began_ms.append(time.time_ns() // 1_000_000)
             self.on_round(number, fault)

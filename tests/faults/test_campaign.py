@@ -45,12 +45,22 @@ class Played(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def played(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
-    """The faults, done under load; `kafka` has settled whether a broker can be had."""
+def chapter(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chapter]:
+    """The faults that are to come, on a bus that was started; `kafka` has settled whether a broker can be had."""
     with Bus(tmp_path_factory.mktemp("faults") / "bus", SEED) as bus:
-        chapter = Chapter(bus, FAULTS)
-        chapter.run()
-        yield Played(chapter, chapter.read())
+        yield Chapter(bus, FAULTS)
+
+
+@pytest.fixture(scope="module")
+def played(chapter: Chapter) -> Played:
+    """The faults, done under load."""
+    chapter.run()
+    return Played(chapter, chapter.read())
+
+
+def test_every_gate_works_before_anything_breaks(chapter: Chapter) -> None:
+    chapter.wait_for_gates()
+    assert chapter.bus.complaints == []
 
 
 def test_ten_faults_under_load_cost_and_show_nothing(played: Played) -> None:
