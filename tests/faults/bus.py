@@ -33,8 +33,8 @@ from tests.faults.workload import POISON_HEADER
 DISK_MB = 256
 LOOK_S = 0.05
 ASK_S = 5.0
-BROKER = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "5000"}
-"""Half the default: transactions are short here. With 0.5 s the broker aborted some as it started, and lost markers."""
+BROKER = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "20000"}
+"""More than the default: what the broker aborts while it starts, before it takes connections, gets no markers."""
 GATE = {
     "session_timeout_ms": str(int(SESSION_S * 1_000)),
     "transaction_timeout_ms": "4000",

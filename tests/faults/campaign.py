@@ -30,7 +30,7 @@ from tests.faults.workload import item
 
 START_S = 180.0
 DRAIN_S = 200.0
-STALL_S = 25.0
+STALL_S = 40.0
 RETIRE_S = 60.0
 
 
