@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test system-packages lint mutation fuzz bench bench-bulk asyncapi capacity lock deploy wheel clean help
+.PHONY: demo test system-packages lint mutation fuzz faults bench bench-bulk asyncapi capacity lock deploy wheel clean help
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -25,8 +25,8 @@ demo: $(VENV)/run.stamp  ## Run the main job on the embedded broker (nothing to 
 system-packages:  ## Unpack Debian's prometheus, promtool and amtool into build/, where they are not installed
 	@sh monitoring/system-packages.sh
 
-test: $(VENV)/dev.stamp system-packages  ## Run the whole suite, on the embedded and on the real broker
-	$(BIN)/python -m pytest
+test: $(VENV)/dev.stamp system-packages  ## Run the whole suite, on the embedded and on the real broker; JOBS=2
+	$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev.stamp  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
@@ -50,10 +50,10 @@ bench-bulk: $(VENV)/dev.stamp  ## Work through ten million indicators
 	BENCH_BULK=10000000 BENCH_ONLY=bulk $(BIN)/python -m tests.bench
 
 asyncapi: $(VENV)/run.stamp  ## Make docs/asyncapi.yaml from the topics, schemas, headers and principals
-	$(BIN)/python -m sharing.asyncapi docs/asyncapi.yaml
+	$(BIN)/python -m sharing.cluster.asyncapi docs/asyncapi.yaml
 
 capacity: $(VENV)/run.stamp  ## Make the tables of docs/operations.md anew; BENCH=build/bench.json takes its figures
-	$(BIN)/python -m sharing.capacity docs/capacity.json docs/operations.md $(BENCH)
+	$(BIN)/python -m sharing.cluster.capacity docs/capacity.json docs/operations.md $(BENCH)
 
 lock: $(VENV)/dev.stamp  ## Pin the dependencies anew, with hashes
 	$(BIN)/python -m pip install --quiet uv

@@ -21,10 +21,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from sharing.access import principals
+from sharing.cluster.access import principals
+from sharing.cluster.partners import parse_partners
 from sharing.deployment.kafka_node import BROKER, HOST
-from sharing.errors import SharingError
-from sharing.partners import parse_partners
+from sharing.errors import InputError
+from sharing.programs import run_program
 
 VALID = timedelta(days=30)
 _CLOCKS_APART = timedelta(minutes=5)
@@ -128,17 +129,16 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python deploy/certificates.py PARTNERS.yaml FOLDER\n")
         return 2
     source, folder = Path(arguments[0]), Path(arguments[1])
-    try:
+
+    def work() -> None:
         partners = parse_partners(source.read_text(encoding="utf-8"), source.name)
-        make_secrets(folder, [principal.name for principal in principals(partners)], [HOST, "localhost"])
-    except FileExistsError:
-        sys.stderr.write(f"error: {folder} exists; stop the trial and remove it to make new keys\n")
-        return 2
-    except (SharingError, OSError, UnicodeDecodeError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    sys.stdout.write(f"keys and certificates for a trial, valid for {VALID.days} days, in {folder}\n")
-    return 0
+        try:
+            make_secrets(folder, [principal.name for principal in principals(partners)], [HOST, "localhost"])
+        except FileExistsError:
+            raise InputError(f"{folder} exists; stop the trial and remove it to make new keys") from None
+        sys.stdout.write(f"keys and certificates for a trial, valid for {VALID.days} days, in {folder}\n")
+
+    return run_program(work)
 
 
 if __name__ == "__main__":

@@ -7,31 +7,19 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from monitoring.alerts import GROUPS
 from monitoring.boards import BOARDS
 from monitoring.panels import render_board
 from monitoring.rules import render_rules
+from sharing.yaml_text import to_yaml
 
 FOLDER = Path(__file__).parent
-HEAD = "# Made from monitoring/alerts.py by `python -m monitoring.generate`: change that, not this.\n"
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes a text of several lines as it is."""
-
-
-def _represent(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _represent)
+HEAD = "# Made from monitoring/alerts/ by `python -m monitoring.generate`: change that, not this.\n"
 
 
 def render_alerts(scale: float = 1.0) -> str:
     """Return the rule file; with a scale below 1, for a rehearsal in a faster time."""
-    return HEAD + yaml.dump(render_rules(GROUPS, scale), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=118)
+    return HEAD + to_yaml(render_rules(GROUPS, scale), width=118)
 
 
 def render_files() -> Mapping[str, str]:

@@ -1,25 +1,26 @@
 #!/bin/sh
-# Puts Prometheus' and Alertmanager's programs into build/system, from Debian's packages, where they are not installed.
+# Puts the programs of Prometheus, its node exporter and Alertmanager into build/system, from Debian's packages, where
+# they are not installed.
 # The packages are unpacked, not installed: no daemon is started, and nothing outside build/ changes.
 set -eu
 cd "$(dirname "$0")/.."
 place=$PWD/build/system
 
 missing() {
-    for tool in prometheus promtool prometheus-alertmanager amtool; do
+    for tool in prometheus promtool prometheus-node-exporter prometheus-alertmanager amtool; do
         PATH=$PATH:$place/usr/bin command -v "$tool" >/dev/null || return 0
     done
     return 1
 }
 
 give_up() {
-    echo "system-packages: $1; the tests that need prometheus, promtool and amtool are skipped" >&2
+    echo "system-packages: $1; the tests that need them are skipped" >&2
     if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ]; then exit 1; fi
     exit 0
 }
 
 fetch() {
-    apt-get download -qq prometheus prometheus-alertmanager >/dev/null 2>&1
+    apt-get download -qq prometheus prometheus-node-exporter prometheus-alertmanager >/dev/null 2>&1
 }
 
 missing || exit 0

@@ -6,8 +6,8 @@ import sys
 
 from processors.composition import compose
 from sharing.errors import SharingError
-from sharing.logs import configure_logging
 from sharing.settings import load_settings
+from sharing.telemetry.logs import configure_logging
 
 try:
     settings = load_settings()

@@ -6,16 +6,16 @@ import time
 from collections.abc import AsyncIterable, Iterator
 from dataclasses import replace
 
-from processors.batch import Batch, Output
 from processors.directory import DirectoryFollower
-from processors.gate import Gate, Processed, conserves
-from processors.lane import Lane
-from processors.lane_config import Route
+from processors.gate.gate import Gate, Processed, conserves
+from processors.lane.batch import Batch, Outgoing
+from processors.lane.lane import Lane
+from processors.lane.route import Route
 from processors.law_watch import LawFiles, LawWatch
-from processors.observer import Observer
-from processors.pages import Pages
 from processors.party import Party, find_party
-from processors.standing import Standing
+from processors.watch.http_pages import Pages
+from processors.watch.observer import Observer
+from processors.watch.standing import Standing
 from processors.worker import App, create_app
 from sharing.directory import DirectoryReader
 from sharing.errors import SettingsError, SharingError
@@ -24,7 +24,7 @@ from sharing.model.directory import Directory
 from sharing.registry import open_framing
 from sharing.relevance.nexus import no_lookup
 from sharing.settings import Settings
-from sharing.tracing import BatchTracer
+from sharing.telemetry.tracing import BatchTracer
 
 CHUNK_RECORDS = 10_000
 """Records that are decided together before their outputs are handed on: a whole batch by default, because by columns
@@ -109,7 +109,7 @@ def _add_gate(
                 snapshot = await directory.snapshot()
                 async with watch.batch() as gate:
                     settled = observer.begin(batch, gate, processed)
-                    # Taken in the lane's thread: what is decided is on its way to the broker while the rest is decided.
+                    # Decided in the lane's thread, as the outputs are taken.
                     try:
                         await lane.commit(batch, _decide(gate, batch, snapshot, processed), settled)
                     except ConservationError:
@@ -121,7 +121,7 @@ def _add_gate(
     app.agent(lane.channel, name="gate")(decide)
 
 
-def _decide(gate: Gate, batch: Batch, directory: Directory, total: Processed) -> Iterator[Output]:
+def _decide(gate: Gate, batch: Batch, directory: Directory, total: Processed) -> Iterator[Outgoing]:
     """Yield the outputs of a batch, and count in `total` what came of it.
 
     Raises:
@@ -133,4 +133,4 @@ def _decide(gate: Gate, batch: Batch, directory: Directory, total: Processed) ->
         if not conserves(chunk, processed):
             raise ConservationError("the records of a batch are not each accounted for once")
         total.add(processed)
-        yield from processed.outputs
+        yield from processed.written.together()

@@ -20,12 +20,12 @@ from typing import Any
 
 from mode import Service
 
-from processors.gate import Gate
+from processors.gate.gate import Gate
 from sharing import metrics
 from sharing.errors import InfrastructureError, SettingsError, SharingError
 from sharing.law.pack import Pack
-from sharing.law_library import COMMON, TREATIES, Law, find_law, pack_place
-from sharing.law_signature import SUFFIX, read_public_keys
+from sharing.law_shelf.library import COMMON, TREATIES, Law, find_law, pack_place
+from sharing.law_shelf.signature import SUFFIX, read_public_keys
 from sharing.model.times import utc_day
 from sharing.model.vocabulary import Effect
 from sharing.settings import Settings

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sharing.access import Principal
+from sharing.cluster.access import Principal
+from sharing.cluster.partners import read_partners
 from sharing.errors import SettingsError
 from sharing.kafka.tls import read_identity, tls_properties
-from sharing.partners import read_partners
 from sharing.topics import INDICATORS, Role
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 With a consumer of its own Faust waits up to a minute for dead members of its group, crashes when its agents read
 channels only, and cannot share a group with a lane. So only its sensors, web server and agents are started; Kafka
-is reached by lanes (`processors.lane`), which are services of the app. Faust makes no topics and sends nothing.
+is reached by lanes (`processors.lane.lane`), which are services of the app. Faust makes no topics and sends nothing.
 
 `faust -A MODULE worker` and `run_worker(app)` do the same: logs go to standard error, SIGTERM and SIGINT stop
 cleanly with 0, and a failure ends the process with the `exit_code` of its error (3: infrastructure), else 1.
@@ -20,7 +20,7 @@ import faust
 from faust.app.base import BootStrategy
 
 from sharing.errors import SharingError
-from sharing.logs import configure_logging
+from sharing.telemetry.logs import configure_logging
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -19,6 +19,7 @@ from sharing.documents import read_document
 from sharing.errors import DecodeError, InfrastructureError, InputError
 from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.kafka.clients import (
+    DENIED,
     ask_topics,
     client_properties,
     explain,
@@ -128,6 +129,8 @@ class DirectoryReader:
                 self._take(message, changes)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
                 self.ended = True
+            elif error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                pass  # librdkafka asks for the coordinator of its group's name, though nobody joins that group
             elif error.fatal() or error.code() in _REFUSED:
                 raise InfrastructureError(
                     f"{DIRECTORY.topic()} cannot be read ({explain(error)}); if it is missing, create it with "
@@ -179,10 +182,10 @@ def announce(
         SettingsError: A property is unknown or wrong.
     """
     heard: deque[KafkaError] = deque(maxlen=10)
-    told: list[str] = []
+    told: list[KafkaError | None] = []
 
     def on_delivery(error: KafkaError | None, _: Message) -> None:
-        told.append(explain(error) if error is not None else "")
+        told.append(error)
 
     wait_ms = int(ANNOUNCE_SECONDS_MAX * 1000)
     producer = make_producer(
@@ -199,11 +202,13 @@ def announce(
     except KafkaException as error:
         raise InfrastructureError(f"cannot announce: {explain(error)}") from None
     producer.flush(ANNOUNCE_SECONDS_MAX + 2)
-    if told != [""]:
-        reason = told[0] if told else "no confirmation in time"
-        raise InfrastructureError(
-            f"the broker did not confirm the entry of {entry.state}: {reason}; announce it again when it is back"
-        )
+    failure = told[0] if told else None
+    if not told or failure is not None:
+        reason = explain(failure) if failure is not None else "no confirmation in time"
+        remedy = "announce it again when it is back"
+        if failure is not None and failure.code() in DENIED:
+            remedy = f"it takes the certificate of {entry.state}'s officers, console.{entry.state.lower()}"
+        raise InfrastructureError(f"the broker did not confirm the entry of {entry.state}: {reason}; {remedy}")
 
 
 def read_entries(text: str, source: str) -> list[DirectoryEntry]:

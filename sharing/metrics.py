@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
-from sharing.bulk_histogram import BulkHistogram
 from sharing.model.vocabulary import Effect, Outcome
+from sharing.telemetry.bulk_histogram import BulkHistogram
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)

@@ -24,15 +24,15 @@ import uuid_utils
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from sharing.cloud_events import EventHeaders
+from sharing.cluster.partners import AGENCY_PATTERN
 from sharing.errors import InfrastructureError, InputError, NotDeliveredError
 from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
-from sharing.kafka.clients import ask_topics, client_properties, explain, make_producer, require_topics
+from sharing.kafka.clients import DENIED, ask_topics, client_properties, explain, make_producer, require_topics
 from sharing.metrics import PublisherMetrics
 from sharing.model.countries import normalise_country
 from sharing.model.indicator import Indicator, Source
-from sharing.partners import AGENCY_PATTERN
+from sharing.telemetry.tracing import new_traceparent
 from sharing.topics import INDICATORS
-from sharing.tracing import new_traceparent
 from sharing.wire import RECORD_BYTES_MAX, codec
 
 FLUSH_SECONDS_MAX = 30.0
@@ -88,7 +88,7 @@ class Publisher:
         self._codec = codec("indicator")
         self._serials = count()
         self._waiting: dict[int, str] = {}
-        self._reasons: dict[int, str] = {}
+        self._failures: dict[int, KafkaError] = {}
         heard: deque[KafkaError] = deque(maxlen=10)
         self._producer = make_producer(
             client_properties(
@@ -211,14 +211,17 @@ class Publisher:
         """Wait for the confirmation of all that waits for one; what comes later counts for nothing."""
         self._producer.flush(timeout_s)
         missing = tuple(dict.fromkeys(self._waiting.values()))
-        reason = next(iter(self._reasons.values()), "no confirmation in time")
+        failure = next(iter(self._failures.values()), None)
         if self._metrics is not None:
             self._metrics.unconfirmed.inc(len(self._waiting))
         self._waiting.clear()
-        self._reasons.clear()
+        self._failures.clear()
         if missing:
             what = "1 indicator is" if len(missing) == 1 else f"{len(missing)} indicators are"
-            message = f"{what} not confirmed by the broker ({reason}); publish again with the same ids when it is back"
+            reason = explain(failure) if failure is not None else "no confirmation in time"
+            denied = failure is not None and failure.code() in DENIED
+            when = "when the right is given that `sharing doctor` misses" if denied else "when it is back"
+            message = f"{what} not confirmed by the broker ({reason}); publish again with the same ids {when}"
             raise NotDeliveredError(message, missing)
 
     def _on_delivery(self, serial: int, error: KafkaError | None, _: Message) -> None:
@@ -226,7 +229,7 @@ class Publisher:
             if self._waiting.pop(serial, None) is not None and self._metrics is not None:
                 self._metrics.confirmed.inc()
         elif serial in self._waiting:
-            self._reasons[serial] = explain(error)
+            self._failures[serial] = error
 
 
 def _own_topic(state: str, agency: str, present: Collection[str]) -> str | None:

@@ -20,11 +20,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from sharing.cluster.partners import AGENCY_PATTERN
 from sharing.errors import InputError, SettingsError
 from sharing.law.pack import pack_code
 from sharing.model.countries import normalise_country
 from sharing.model.validation import describe, nearest
-from sharing.partners import AGENCY_PATTERN
 
 CONFIG_VARIABLE = "SHARING_CONFIG"
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException, Message, TopicPartition
 
-from sharing.access import Principal
+from sharing.cluster.access import Principal
 from sharing.directory import DirectoryReader
 from sharing.errors import DecodeError, InfrastructureError, SharingError
 from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
@@ -27,7 +27,7 @@ from sharing.kafka.clients import (
     make_consumer,
     require_topics,
 )
-from sharing.law_library import find_law
+from sharing.law_shelf.library import find_law
 from sharing.publisher import Publisher, new_id
 from sharing.samples import smoke_directory, smoke_packs
 from sharing.subscriber import read_notice

@@ -31,8 +31,8 @@ from sharing.kafka.feed import Feed
 from sharing.metrics import SubscriberMetrics
 from sharing.model.countries import normalise_country
 from sharing.model.notice import Notice
+from sharing.telemetry.tracing import read_traceparent
 from sharing.topics import NOTICES, URGENT
-from sharing.tracing import read_traceparent
 from sharing.wire import codec
 
 REMEMBERED_IDS_MAX = 100_000

@@ -25,7 +25,7 @@ class Scope(StrEnum):
 
 
 class Role(StrEnum):
-    """As what somebody connects (`sharing.access`)."""
+    """As what somebody connects (`sharing.cluster.access`)."""
 
     AGENCY = "agency"
     GATE = "gate"

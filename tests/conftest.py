@@ -1,4 +1,4 @@
-"""Fixtures that the whole suite shares: the two brokers."""
+"""Fixtures that the whole suite shares: the two brokers, and one behind the wall."""
 
 from __future__ import annotations
 
@@ -10,12 +10,21 @@ import pytest
 from sharing.broker import KafkaUnavailableError
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.kafka import KafkaBroker
+from sharing.broker.secure import SecureKafka
+from sharing.cluster.access import principals
+from sharing.cluster.partners import Partners, parse_partners
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from sharing.broker import Broker
+
+# pytest-xdist hands its workers the width of a terminal; the programs under test write to a pipe.
+os.environ.pop("COLUMNS", None)
+
+# For every Java machine of the suite: it would end before its best code is compiled.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +53,27 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
         pytest.skip(str(error))
     yield broker
     broker.stop()
+
+
+WALL = parse_partners("partitions: 1\nstates:\n  CH: {agencies: [fedpol, customs]}\n  DE: {}\n", "partners.yaml")
+NEWCOMERS = {"XA": {"agencies": ["smoke-test"]}, "XB": {}}
+"""Test States, with certificates for the wall, and nothing on it until a test adds them."""
+
+
+@pytest.fixture(scope="session")
+def wall(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
+    """A broker behind the wall for the whole run; who changes something puts it back. `kafka` settled if there is one.
+
+    Besides everyone's of the partners there is a certificate of each newcomer, and one that is nobody's: `judge.ch`.
+    """
+    secure = SecureKafka(tmp_path_factory.mktemp("wall"), WALL)
+    more = Partners.model_validate({"states": NEWCOMERS})
+    names = [principal.name for one in (secure.partners, more) for principal in principals(one)]
+    everyone = dict.fromkeys([*names, "judge.ch"])
+    secure.broker = KafkaBroker(secure.broker.folder, principals=everyone)
+    secure.start()
+    yield secure
+    secure.broker.stop()
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])

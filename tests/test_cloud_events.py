@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from sharing.cloud_events import EventHeaders, find_header
 from sharing.ids import notice_id
+from sharing.telemetry.tracing import Trace, new_traceparent, read_traceparent
 from sharing.topics import INDICATORS, NOTICES, OFFERS, URGENT, TopicKind
-from sharing.tracing import Trace, new_traceparent, read_traceparent
 
 ITEM = "018f3c1e-7b1a-7c3d-8e2f-0123456789ab"
 PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

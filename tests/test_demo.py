@@ -14,7 +14,7 @@ import pytest
 from sharing.demo.replay import find_differences
 from sharing.demo.scenario import STATES, telling_cases
 from sharing.directory import read_entries
-from sharing.law_library import find_law
+from sharing.law_shelf.library import find_law
 from sharing.model.directory import Directory
 from sharing.samples import sample_directory
 from sharing.sitting import Sitting

@@ -43,6 +43,15 @@ class Jar(NamedTuple):
         return f"{self.group}:{self.artifact}:{self.version}"
 
 
+EXPORTER = Jar(
+    "io.prometheus.jmx",
+    "jmx_prometheus_javaagent",
+    "1.0.1",
+    "7d61f737fd661610ccc14aea79764faa1ea94a340cbc8f0029b3d2edea3d80c1",
+)
+"""Prometheus' exporter of Java figures, an agent in the broker's process; fetched by who watches a broker."""
+
+
 def find_java() -> Path:
     """Return the `java` of the JRE that the extra brings.
 

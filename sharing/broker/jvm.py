@@ -75,8 +75,8 @@ def format_storage(java: JavaCommand, folder: Path) -> None:
         raise InfrastructureError(f"Kafka cannot format its data folder in {folder}:\n{said}")
 
 
-def spawn_node(java: JavaCommand, folder: Path, log: Path, mark: str) -> subprocess.Popen[bytes]:
-    """Start the node as a process that outlives this one; `mark` goes on its command line.
+def spawn_node(java: JavaCommand, folder: Path, log: Path, *options: str) -> subprocess.Popen[bytes]:
+    """Start the node as a process that outlives this one; the options go on its command line.
 
     Raises:
         InfrastructureError: The log cannot be written, or the process cannot be started.
@@ -86,7 +86,7 @@ def spawn_node(java: JavaCommand, folder: Path, log: Path, mark: str) -> subproc
             log.replace(log.with_suffix(".log.1"))
         with log.open("wb") as output:
             return subprocess.Popen(  # noqa: S603 - our own JRE and arguments
-                java.arguments(mark, "kafka.Kafka", PROPERTIES_FILE),
+                java.arguments(*options, "kafka.Kafka", PROPERTIES_FILE),
                 cwd=folder,
                 env=_ENVIRONMENT,
                 stdin=subprocess.DEVNULL,

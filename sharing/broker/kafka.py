@@ -58,6 +58,7 @@ class KafkaBroker:
         listeners: Further listeners by security protocol with their ports, such as `{"SSL": 9094}`.
         principals: Names for which certificates are made at each start: the broker then asks for a certificate, and
             permits what an ACL permits and nothing else. None for a broker without security.
+        java_options: Further options of the Java machine, such as `-javaagent:…`.
         on_progress: Called with a sentence before each step that takes a while.
     """
 
@@ -71,6 +72,7 @@ class KafkaBroker:
         properties: Mapping[str, str] | None = None,
         listeners: Mapping[str, int] | None = None,
         principals: Iterable[str] | None = None,
+        java_options: Iterable[str] = (),
         on_progress: Callable[[str], None] | None = None,
     ) -> None:
         self.folder = folder.absolute()
@@ -79,6 +81,7 @@ class KafkaBroker:
         self._properties = dict(properties or {})
         self._listeners = dict(listeners or {})
         self._principals = None if principals is None else tuple(principals)
+        self._java_options = tuple(java_options)
         self._on_progress = on_progress or (lambda _: None)
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -232,7 +235,7 @@ class KafkaBroker:
             format_storage(java, self.folder)
         self._on_progress(f"Kafka {KAFKA_VERSION} starts.")
         mark = f"-Dsharing.broker={uuid.uuid4()}"
-        self._child = spawn_node(java, self.folder, self.log, mark)
+        self._child = spawn_node(java, self.folder, self.log, mark, *self._java_options)
         secure = self._principals is not None
         run = Run(KAFKA_VERSION, port, self._child.pid, mark, datetime.now(UTC).isoformat(), secure)
         try:
@@ -260,8 +263,7 @@ class KafkaBroker:
 
     def _await_answer(self, run: Run) -> None:
         """Wait until the process answers a metadata request."""
-        bootstrap = f"{LOOPBACK}:{run.port}"
-        deadline = time.monotonic() + _READY_S
+        deadline, bootstrap = time.monotonic() + _READY_S, f"{LOOPBACK}:{run.port}"
         while time.monotonic() < deadline:
             # Of a child the system tells; its command line cannot be read while a JVM executes itself anew.
             ended = self._child.poll() is not None if self._child is not None else run.find() is None

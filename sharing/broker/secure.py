@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from sharing.access import Principal, principals
 from sharing.broker.kafka import KafkaBroker
 from sharing.broker.run_state import write_private
+from sharing.cluster.access import Principal, principals
 from sharing.errors import InputError
 from sharing.kafka.acl_admin import apply_acls
 from sharing.kafka.topic_admin import apply_topics
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sharing.broker.run_state import KafkaStatus
-    from sharing.partners import Partners
+    from sharing.cluster.partners import Partners
 
 PARTNERS_FILE = "partners.yaml"
 

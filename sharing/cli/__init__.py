@@ -20,7 +20,7 @@ from sharing.cli.publish import publish
 from sharing.cli.subscribe import subscribe
 from sharing.cli.top import top
 from sharing.errors import SharingError
-from sharing.logs import describe_exception
+from sharing.telemetry.logs import describe_exception
 
 app = typer.Typer(
     name="sharing",

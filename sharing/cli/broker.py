@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sharing.access import OPERATOR, principals
 from sharing.broker.kafka import KafkaBroker, KafkaState, KafkaStatus
-from sharing.broker.secure import SecureKafka
+from sharing.broker.secure import PARTNERS_FILE, SecureKafka
 from sharing.cli.console import AsJson, err, print_json
 from sharing.cli.topics import PartnersFile
+from sharing.cluster.access import OPERATOR, principals
+from sharing.cluster.partners import Partners, parse_partners, read_partners
 from sharing.errors import InputError
-from sharing.partners import Partners, parse_partners, read_partners
 from sharing.samples import sample_partners
 from sharing.settings import load_settings
+from sharing.topics import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +60,9 @@ def up(
     """Start the broker, and wait until it answers. It runs on when this command has ended."""
     place = folder or default_folder()
     if secure:
-        _up_secure(place, port, read_chosen(partners), name, as_json=as_json)
+        kept = place / PARTNERS_FILE
+        chosen = read_chosen(partners, kept if kept.is_file() else None)
+        _up_secure(place, port, chosen, name, as_json=as_json)
         return
     if partners is not None or name is not None:
         raise InputError("--partners and --as are for --secure")
@@ -74,13 +77,13 @@ def up(
     typer.echo(f"export SHARING_BOOTSTRAP={status.bootstrap}")
 
 
-def read_chosen(file: Path | None) -> Partners:
-    """Return the partners of a file, of the settings, or the sample's.
+def read_chosen(file: Path | None, kept: Path | None = None) -> Partners:
+    """Return the partners of a file, of the settings, those `kept` from the last time, or the sample's.
 
     Raises:
         PackError: The file is not sound.
     """
-    chosen = load_settings(partners=file).partners
+    chosen = load_settings(partners=file).partners or kept
     return parse_partners(*sample_partners()) if chosen is None else read_partners(chosen)
 
 
@@ -101,7 +104,10 @@ def _up_secure(folder: Path, port: int, partners: Partners, name: str | None, *,
         f"Certificates and keys lie in {where}, for 7 days; `sharing broker down` and `up --secure` make new ones."
     )
     err.print(f"They are of: {', '.join(names)}.")
-    err.print('To be one of these in a shell: eval "$(sharing broker up --secure --as gate.ch)"')
+    there = "" if folder == default_folder() else f" --folder {shlex.quote(str(folder))}"
+    gate = next((each for each in names if each.startswith(f"{Role.GATE}.")), OPERATOR.name)
+    hint = f'To be one of these in a shell: eval "$(sharing broker up --secure{there} --as {gate})"'
+    err.print(hint, markup=False, soft_wrap=True)
     for variable, value in own.items():
         typer.echo(f"export {variable}={shlex.quote(value)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -20,12 +21,14 @@ from sharing.cli.console import (
 )
 from sharing.directory import DirectoryReader, announce, read_entries
 from sharing.errors import InputError
-from sharing.kafka.tls import tls_properties
-from sharing.law_library import read_text
+from sharing.kafka.clients import look_up_topics
+from sharing.kafka.tls import read_identity, tls_properties
+from sharing.law_shelf.library import read_text
 from sharing.model.countries import normalise_country
-from sharing.model.directory import Directory
+from sharing.model.directory import Directory, DirectoryEntry
 from sharing.registry import open_framing
 from sharing.settings import Settings
+from sharing.topics import NOTICES, Role
 
 app = typer.Typer(
     name="directory", help="Who may be told: contact points, authorities, interests.", no_args_is_help=True
@@ -74,12 +77,41 @@ def announce_entries(
         entries = [entry for entry in entries if entry.state == code]
         if not entries:
             raise InputError(f"{file} has no entry of {code}")
+    _require_own(settings, entries)
+    _warn_of_missing_topics(servers, tls, entries)
     for entry in entries:
         announce(servers, entry, tls, framing=framing)
     if as_json:
         print_json({"announced": [entry.state for entry in entries]})
     else:
         err.print(f"announced: {', '.join(entry.state for entry in entries)}")
+
+
+def _require_own(settings: Settings, entries: list[DirectoryEntry]) -> None:
+    """Return when officers announce their own State: the broker cannot tell one key of the topic from another.
+
+    Raises:
+        InputError: They do not.
+    """
+    identity = read_identity(settings)
+    if identity is None or identity.principal is None or identity.principal.role is not Role.CONSOLE:
+        return
+    own = identity.principal.state
+    strange = [entry.state for entry in entries if entry.state != own]
+    if strange:
+        raise InputError(f"{identity.name} speaks for {own} only, not for {', '.join(strange)}; give --state {own}")
+
+
+def _warn_of_missing_topics(servers: str, tls: Mapping[str, str], entries: list[DirectoryEntry]) -> None:
+    present = look_up_topics(servers, tls)
+    lost = [entry.state for entry in entries if NOTICES.topic(entry.state) not in present]
+    if lost:
+        err.print(
+            f"warning: no topics of {', '.join(lost)} here: a gate stops at its first item for it, until "
+            f"`sharing topics apply --states {','.join(lost)}`",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _read(settings: Settings, servers: str) -> Directory:

@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
-from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import typer
 from confluent_kafka import libversion
 
-from sharing.access import OPERATOR, operations_on
 from sharing.cli.console import AsJson, Bootstrap, err, print_json, say
-from sharing.cli.deep import Certificates, Deep, examine_deep, skipped
+from sharing.cli.doctor_deep import Certificates, Deep, examine_deep, skipped
+from sharing.cli.doctor_wall import examine_certificate, examine_clock, examine_rights
 from sharing.cli.finding import Finding
-from sharing.cli.topics import States, choose_partners
-from sharing.cli.wall import examine_certificate, examine_clock, examine_rights
+from sharing.cli.topics import States, choose_partners, configure_with
+from sharing.cluster.access import OPERATOR, operations_on
+from sharing.cluster.partners import Partners
 from sharing.directory import DirectoryReader
 from sharing.errors import SharingError
 from sharing.geoip import open_lookup
-from sharing.kafka.clients import require_broker
+from sharing.kafka.clients import look_up_topics, require_broker
 from sharing.kafka.tls import Identity, read_identity, tls_properties
-from sharing.kafka.topic_admin import inspect_topics
-from sharing.law_library import find_law, pack_files, read_law
-from sharing.law_signature import read_public_keys
+from sharing.kafka.topic_admin import Change, inspect_topics
+from sharing.law.pack import Pack
+from sharing.law_shelf.library import find_law, pack_files, read_law
+from sharing.law_shelf.signature import read_public_keys
 from sharing.model.times import utc_day
-from sharing.partners import Partners
+from sharing.model.vocabulary import Effect
 from sharing.registry import open_framing
 from sharing.settings import Settings, load_settings
+from sharing.topics import NOTICES, Topic
 from sharing.wire import SCHEMA_NAMES, codec
 
 LIBRDKAFKA_MIN = (2, 4)
-PACK_AGE_MAX = timedelta(days=365)
+PACK_AGE_MAX = dt.timedelta(days=365)
 
 
 def doctor(
@@ -102,11 +105,7 @@ def _examine(states: str | None, bootstrap: str | None) -> Iterator[Finding]:
         yield from _topics(partners, servers, identity, tls)
         yield from examine_rights(identity, servers, partners, tls)
         yield from examine_clock(servers, tls)
-        yield from _checked(
-            "directory",
-            lambda: _directory(settings, servers, tls),
-            "see the message; `sharing directory announce` fills it",
-        )
+        yield from _directory(settings, servers, identity, tls)
 
 
 def _checked(check: str, examine: Callable[[], str], remedy: str) -> Iterator[Finding]:
@@ -174,15 +173,27 @@ def _packs(settings: Settings) -> Iterator[Finding]:
             yield Finding(f"pack {place.name}", ok=False, detail=str(error), remedy="mend the pack; a gate refuses it")
             continue
         detail = f"{pack.code} {pack.version}, {len(pack.rules)} rules, consolidated {pack.consolidated_at}"
-        sound, old = pack.consolidated_at <= today, today - pack.consolidated_at > PACK_AGE_MAX
-        remedy = "set the clock (is the time service running?), or use the pack version of that day"
-        if sound:
-            remedy = "have the law office consolidate it to a day of this year" if old else ""
-        yield Finding(f"pack {place.name}", sound, f"{detail}; today is {today}", remedy, warning=old)
+        yield _age(f"pack {place.name}", pack, f"{detail}; today is {today}", today)
     if settings.state is not None:
         state = settings.state
         remedy = "see the message; a gate of that State does not start"
         yield from _checked("law", lambda: _law(state, settings), remedy)
+
+
+def _age(check: str, pack: Pack, detail: str, today: dt.date) -> Finding:
+    """Return whether a pack is of its time: of no day to come, with a permission in force, and not old."""
+    if pack.consolidated_at > today:
+        remedy = "set the clock (is the time service running?), or use the pack version of that day"
+        return Finding(check, ok=False, detail=detail, remedy=remedy)
+    last = [rule.valid.end for rule in pack.rules if rule.effect is Effect.PERMIT]
+    if last and all(day is not None and day < today for day in last):
+        detail += "; none of its permissions is in force any more, so everything is withheld"
+        return Finding(
+            check, ok=False, detail=detail, remedy="have the law office adopt a version for the law of today"
+        )
+    old = today - pack.consolidated_at > PACK_AGE_MAX
+    remedy = "have the law office consolidate it to a day of this year" if old else ""
+    return Finding(check, ok=True, detail=detail, remedy=remedy, warning=old)
 
 
 def _law(state: str, settings: Settings) -> str:
@@ -220,7 +231,7 @@ def _topics(partners: Partners, servers: str, identity: Identity | None, tls: Ma
         if change.kind != "same":
             remedy = f"sharing topics apply --states {','.join(partners.states)}"
             if change.kind == "differs":
-                remedy = "change the topic by hand, or the table's settings; nothing is changed by itself"
+                remedy = f"nothing is changed by itself; {_mend_with(change, wanted[change.topic])}"
             yield Finding(f"topic {change.topic}", ok=False, detail=change.detail or "is missing", remedy=remedy)
     same = sum(change.kind == "same" for change in changes)
     unseen = "" if everything else "; policies and retention are for the operator to see"
@@ -228,11 +239,38 @@ def _topics(partners: Partners, servers: str, identity: Identity | None, tls: Ma
     yield Finding("topics", same == len(changes), detail, "see each topic above")
 
 
-def _directory(settings: Settings, servers: str, tls: Mapping[str, str]) -> str:
-    reader = DirectoryReader(servers, tls, framing=open_framing(settings, None))
+def _mend_with(change: Change, topic: Topic) -> str:
+    if "partitions" in change.detail:
+        return "say the topic's number in the partners file or SHARING_PARTITIONS, or make it anew (docs/operations.md)"
+    return configure_with(topic)
+
+
+def _directory(
+    settings: Settings, servers: str, identity: Identity | None, tls: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Yield whether the directory can be read, and whether what is announced can be received."""
     try:
-        directory = reader.read_to_end()
-    finally:
-        reader.close()
+        reader = DirectoryReader(servers, tls, framing=open_framing(settings, None))
+        try:
+            directory = reader.read_to_end()
+        finally:
+            reader.close()
+        present = look_up_topics(servers, tls)
+    except SharingError as error:
+        remedy = "see the message; `sharing directory announce` fills it"
+        yield Finding("directory", ok=False, detail=str(error), remedy=remedy)
+        return
     ignored = f", {reader.ignored} records ignored" if reader.ignored else ""
-    return f"{len(directory.entries)} States at version {directory.version}{ignored}"
+    detail = f"{len(directory.entries)} States at version {directory.version}{ignored}"
+    principal = identity.principal if identity is not None else None
+    lost = [
+        state
+        for state in directory.authorities(int(time.time() * 1000))
+        if (topic := NOTICES.topic(state)) not in present and (principal is None or operations_on(principal, topic))
+    ]
+    if lost:
+        detail += f"; no topics here of {', '.join(lost)}: a gate stops at its first item for it"
+        remedy = f"sharing topics apply --states {','.join(lost)}, or let the State take its entry out"
+        yield Finding("directory", ok=False, detail=detail, remedy=remedy)
+        return
+    yield Finding("directory", ok=True, detail=detail)

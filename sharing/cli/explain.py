@@ -24,9 +24,9 @@ from sharing.ids import content_id
 from sharing.interop.files import read_file
 from sharing.interop.reading import Format, Intake, SourceInfo
 from sharing.law.explain import Explanation, explain
-from sharing.law_archive import find_version
-from sharing.law_library import Law, find_law
-from sharing.law_signature import read_public_keys
+from sharing.law_shelf.archive import find_version
+from sharing.law_shelf.library import Law, find_law
+from sharing.law_shelf.signature import read_public_keys
 from sharing.model.countries import country_name, normalise_country
 from sharing.model.decision import Decision
 from sharing.model.indicator import Indicator

@@ -14,13 +14,13 @@ from pathlib import Path
 from sharing.cli.console import err
 from sharing.directory import DirectoryReader, read_entries
 from sharing.interop.reading import Placed
-from sharing.law_library import Law, read_text
+from sharing.law_shelf.library import Law, read_text
 from sharing.model.directory import Directory
 from sharing.model.vocabulary import Outcome
 from sharing.registry import open_framing
 from sharing.relevance.nexus import GeoLookup, no_lookup
 from sharing.samples import sample_directory
-from sharing.settings import load_settings
+from sharing.settings import Settings
 from sharing.sitting import Sitting
 
 
@@ -39,19 +39,21 @@ class Forecast:
     reasons: Counter[tuple[str, Outcome, str]] = field(default_factory=Counter)
 
 
-def read_directory(file: Path | None, bootstrap: str | None, properties: Mapping[str, str] | None = None) -> Directory:
+def read_directory(
+    file: Path | None, settings: Settings | None, properties: Mapping[str, str] | None = None
+) -> Directory:
     """Return the directory: of a file, else of the bus, else the sample, which is said.
 
     Args:
         file: YAML with the States' entries.
-        bootstrap: Kafka bootstrap servers.
+        settings: Name the bus, where it is to be asked.
         properties: Further librdkafka properties, such as those of TLS.
 
     Raises:
         SharingError: It cannot be read.
     """
-    if file is None and bootstrap is not None:
-        reader = DirectoryReader(bootstrap, properties, framing=open_framing(load_settings(), None))
+    if file is None and settings is not None and settings.bootstrap is not None:
+        reader = DirectoryReader(settings.bootstrap, properties, framing=open_framing(settings, None))
         try:
             return reader.read_to_end()
         finally:

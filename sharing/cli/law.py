@@ -15,8 +15,8 @@ from sharing.cli.pack_choice import Packs, choose_packs
 from sharing.cli.rehearse import rehearse
 from sharing.law.cases import CaseResult, run_cases
 from sharing.law.pack import Pack, Rule
-from sharing.law_library import common_cases, find_pack, pack_files, read_cases, read_law
-from sharing.law_signature import is_signed, read_public_keys, read_signature
+from sharing.law_shelf.library import common_cases, find_pack, pack_files, read_cases, read_law
+from sharing.law_shelf.signature import is_signed, read_public_keys, read_signature
 from sharing.settings import load_settings
 
 app = typer.Typer(

@@ -24,13 +24,14 @@ from sharing.cli.console import (
 )
 from sharing.cli.forecast import Forecast, forecast, read_directory
 from sharing.errors import InfrastructureError, InputError, NotDeliveredError
+from sharing.framing import Framing
 from sharing.geoip import open_lookup
 from sharing.interop.files import load_profile, read_files
 from sharing.interop.profile import NO_PROFILE
 from sharing.interop.reading import Format, Intake, Placed, Reading, SourceInfo
 from sharing.kafka.tls import tls_properties
-from sharing.law_library import find_law
-from sharing.law_signature import read_public_keys
+from sharing.law_shelf.library import find_law
+from sharing.law_shelf.signature import read_public_keys
 from sharing.model.vocabulary import Outcome
 from sharing.publisher import Publisher, new_id
 from sharing.registry import open_framing
@@ -69,8 +70,12 @@ def publish(
     tls = tls_properties(settings)
     reading = _read(files, Intake(source, new_id, facts, file_format), keep_going=keep_going)
     # Before anything is published: what cannot be told afterwards would look like a failure to publish.
-    entries = read_directory(directory, servers, tls)
-    lost = None if dry_run or servers is None else _publish_all(reading, source, servers, tls)
+    entries = read_directory(directory, settings, tls)
+    lost = (
+        None
+        if dry_run or servers is None
+        else _publish_all(reading, source, servers, tls, open_framing(settings, source.state))
+    )
     expected = forecast(law, entries, _delivered(reading, lost), locate)
     for error in reading.unreadable:
         err.print(f"not read: {error}")
@@ -99,16 +104,14 @@ def _read(files: list[Path], intake: Intake, *, keep_going: bool) -> Reading:
 
 
 def _publish_all(
-    reading: Reading, source: SourceInfo, servers: str, tls: Mapping[str, str]
+    reading: Reading, source: SourceInfo, servers: str, tls: Mapping[str, str], framing: Framing
 ) -> NotDeliveredError | None:
     """Publish; return what the broker did not confirm.
 
     Raises:
         InfrastructureError: No broker answers, or the State's topic is not there: nothing was published.
     """
-    publisher = Publisher(
-        servers, source.state, source.agency, properties=tls, framing=open_framing(load_settings(), source.state)
-    )
+    publisher = Publisher(servers, source.state, source.agency, properties=tls, framing=framing)
     reason, missing = "", []
     done = 0
     with progress_bar("publishing", len(reading.indicators)) as report:

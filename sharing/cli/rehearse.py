@@ -14,22 +14,22 @@ import typer
 from sharing.cli.console import AsJson, Bootstrap, bus_settings, err, print_json, printable, progress_bar
 from sharing.cli.explain import read_instant
 from sharing.cli.forecast import read_directory
-from sharing.cli.rehearsal import Report, document, show
-from sharing.containers import Recorder
+from sharing.cli.rehearsal_report import Report, document, show
 from sharing.errors import InputError
 from sharing.geoip import open_lookup
-from sharing.intake import Intake
 from sharing.kafka.tls import tls_properties
 from sharing.kafka.topic_range import TopicRange
 from sharing.law.rehearse import Rehearsal, compare_rest, compare_rules
-from sharing.law_library import TREATIES, Law, adopt, find_law, read_law, read_texts
-from sharing.law_signature import read_public_keys
+from sharing.law_shelf.library import TREATIES, Law, adopt, find_law, read_law, read_texts
+from sharing.law_shelf.signature import read_public_keys
 from sharing.model.countries import normalise_country
 from sharing.model.directory import Directory
-from sharing.recorded import Batch, admit_each, read_files, read_range, size_of
+from sharing.recordings.containers import Recorder
+from sharing.recordings.intake import Intake
+from sharing.recordings.recorded import Batch, admit_each, read_files, read_range, size_of
+from sharing.recordings.replay import Replay
 from sharing.registry import open_framing
 from sharing.relevance.nexus import no_lookup
-from sharing.replay import Replay
 from sharing.settings import Settings, load_settings
 from sharing.sitting import Sitting
 from sharing.topics import INDICATORS
@@ -104,7 +104,7 @@ def rehearse(
             report = None
             _drain(source, intake, recorder)
         else:
-            found = read_directory(directory, settings.bootstrap if from_topic else None, tls_properties(settings))
+            found = read_directory(directory, settings if from_topic else None, tls_properties(settings))
             report = _replay(source, intake, recorder, _sittings(laws, found, now_ms, settings), now_ms, examples)
     _tell_unread(intake)
     if record is not None:

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from sharing.access import Pattern, entries, principals, rights
 from sharing.cli.console import (
     AsJson,
     Bootstrap,
@@ -22,17 +21,25 @@ from sharing.cli.console import (
     settings_with_broker,
     whole,
 )
+from sharing.cluster.access import Entry, Pattern, entries, principals, rights
+from sharing.cluster.partners import Partner, Partners, read_partners
+from sharing.cluster.strimzi import (
+    acl_commands,
+    kafka_topics,
+    kafka_users,
+    quota_commands,
+    removal_command,
+    render,
+)
 from sharing.errors import InputError
 from sharing.kafka.acl_admin import AclChange, apply_acls
 from sharing.kafka.tls import tls_properties
 from sharing.kafka.topic_admin import Change, apply_topics
-from sharing.law_library import shipped_states
+from sharing.law_shelf.library import shipped_states
 from sharing.model.countries import normalise_country
-from sharing.partners import Partner, Partners, read_partners
 from sharing.registry import Registry
 from sharing.settings import Settings, load_settings
-from sharing.strimzi import acl_commands, kafka_topics, kafka_users, quota_commands, render
-from sharing.topics import HOUR_MS, TopicKind
+from sharing.topics import HOUR_MS, Topic, TopicKind
 
 app = typer.Typer(name="topics", help="The topics of the bus: shown, and made on a cluster.", no_args_is_help=True)
 
@@ -51,6 +58,10 @@ PartnersFile = Annotated[
     Path | None,
     typer.Option("--partners", help="YAML with the States and agencies on the cluster; else SHARING_PARTNERS."),
 ]
+
+
+_GIVEN = '--bootstrap-server "$SHARING_BOOTSTRAP" --command-config operator.properties'
+"""Of each command for Kafka's own tools; the file has the operator's certificate."""
 
 
 class Format(StrEnum):
@@ -200,10 +211,20 @@ def list_acls(
         _show_rights(wanted)
 
 
+def remove_with(entry: Entry) -> str:
+    """Return the command that takes an entry away."""
+    return f"kafka-acls.sh {_GIVEN} {removal_command(entry)}"
+
+
+def configure_with(topic: Topic) -> str:
+    """Return the command that gives a topic the configuration of the table."""
+    wanted = ",".join(f"{key}={value}" for key, value in topic.kind.config().items())
+    return f"kafka-configs.sh {_GIVEN} --alter --entity-type topics --entity-name {topic.name} --add-config {wanted}"
+
+
 def _commands(partners: Partners) -> Iterator[str]:
-    given = '--bootstrap-server "$SHARING_BOOTSTRAP" --command-config operator.properties'
-    yield from (f"kafka-acls.sh {given} {command}" for command in acl_commands(partners))
-    yield from (f"kafka-configs.sh {given} {command}" for command in quota_commands(partners))
+    yield from (f"kafka-acls.sh {_GIVEN} {command}" for command in acl_commands(partners))
+    yield from (f"kafka-configs.sh {_GIVEN} {command}" for command in quota_commands(partners))
 
 
 def _show_rights(partners: Partners) -> None:
@@ -231,10 +252,10 @@ def _show_entries(changes: list[AclChange]) -> None:
         say(f"created  {len(created)} access control entries; `sharing topics acls` lists them")
     for change in changes:
         if change.kind not in {"created", "same"}:
-            say(f"{change.kind}  {change.entry}: not in the table; remove it with kafka-acls.sh if nobody needs it")
+            say(f"{change.kind}  {change.entry}: not in the table; if nobody needs it: {remove_with(change.entry)}")
     there = sum(change.kind == "same" for change in changes)
     err.print(f"{len(created)} access control entries created, {there} were there already")
-    err.print("quotas: `sharing topics acls --format kafka-acls` prints the commands, as no Python client can set them")
+    err.print("quotas: `sharing topics acls --format kafka-acls` prints the commands: Python's client cannot set them")
 
 
 def _show(changes: list[Change]) -> None:

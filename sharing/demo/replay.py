@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sharing.law_library import Law
+from sharing.law_shelf.library import Law
 from sharing.model.directory import Directory
 from sharing.model.times import to_milliseconds
 from sharing.sitting import Sitting

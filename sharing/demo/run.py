@@ -13,7 +13,7 @@ from sharing.demo.stage import Stage
 from sharing.demo.watch import Seen, Tally, Watcher
 from sharing.directory import DirectoryReader, read_entries
 from sharing.errors import InfrastructureError
-from sharing.law_library import find_law
+from sharing.law_shelf.library import find_law
 from sharing.model.directory import Directory
 from sharing.publisher import Publisher
 from sharing.samples import sample_directory

@@ -12,15 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sharing.access import Principal
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.kafka import KafkaBroker
 from sharing.broker.secure import SecureKafka
+from sharing.cluster.access import Principal
+from sharing.cluster.partners import Partners
 from sharing.directory import announce
 from sharing.errors import InfrastructureError
 from sharing.kafka.topic_admin import apply_topics
 from sharing.model.directory import DirectoryEntry
-from sharing.partners import Partners
 from sharing.topics import Role
 
 STOP_SECONDS_MAX = 15.0

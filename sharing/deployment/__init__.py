@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sharing.cluster.partners import Partners
 from sharing.deployment.cluster import render_cluster
 from sharing.deployment.compose import render_compose
 from sharing.deployment.gate import render_gates
 from sharing.deployment.systemd import render_environments
-from sharing.partners import Partners
 
 
 def render(partners: Partners) -> Mapping[str, str]:

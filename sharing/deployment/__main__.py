@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from sharing.cluster.partners import parse_partners
 from sharing.deployment import render
-from sharing.errors import SharingError
-from sharing.partners import parse_partners
+from sharing.programs import run_program
 
 USAGE = "usage: python -m sharing.deployment PARTNERS.yaml FOLDER\n"
 
@@ -21,19 +21,15 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(USAGE)
         return 2
     source, folder = Path(arguments[0]), Path(arguments[1])
-    try:
+
+    def work() -> None:
         files = render(parse_partners(source.read_text(encoding="utf-8"), source.name))
         changed = [path for path, text in files.items() if _write(folder / path, text)]
-    except SharingError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return error.exit_code
-    except (OSError, UnicodeDecodeError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    sys.stdout.write(f"{len(changed)} of {len(files)} files changed in {folder}\n")
-    for path in sorted(set(_made(folder)) - set(files)):
-        sys.stdout.write(f"no longer made from {source}: {folder / path}\n")
-    return 0
+        sys.stdout.write(f"{len(changed)} of {len(files)} files changed in {folder}\n")
+        for path in sorted(set(_made(folder)) - set(files)):
+            sys.stdout.write(f"no longer made from {source}: {folder / path}\n")
+
+    return run_program(work)
 
 
 def _write(path: Path, text: str) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sharing.cluster.partners import Partners
+from sharing.cluster.strimzi import kafka_topics, kafka_users
+from sharing.deployment import kafka_metrics
 from sharing.deployment.parts import STRIMZI_KAFKA, TLS_PORT, to_yaml
-from sharing.partners import Partners
-from sharing.strimzi import kafka_topics, kafka_users
 
 CLUSTER = "sharing"
 NAMESPACE = "sharing-kafka"
@@ -19,6 +20,7 @@ BROKER_LABELS = {"strimzi.io/cluster": CLUSTER, "strimzi.io/name": f"{CLUSTER}-k
 
 _API = "kafka.strimzi.io/v1"
 _FOLDER = "kubernetes"
+_METRICS = f"{CLUSTER}-kafka-metrics"
 
 
 def state_namespace(state: str) -> str:
@@ -47,7 +49,7 @@ def render_cluster(partners: Partners) -> Mapping[str, str]:
         ),
         "topics.yaml": to_yaml(*kafka_topics(partners, CLUSTER)),
         "users.yaml": to_yaml(*kafka_users(partners, CLUSTER)),
-        "monitoring.yaml": to_yaml(_pod_monitor()),
+        "monitoring.yaml": to_yaml(_metrics(), _pod_monitor()),
     }  # fmt: skip
     states = [state.lower() for state in sorted(partners.states)]
     return {
@@ -95,7 +97,10 @@ def _kafka(partners: Partners) -> dict[str, Any]:
                     "unclean.leader.election.enable": False,
                 },
                 "rack": {"topologyKey": "topology.kubernetes.io/zone"},
-                "metricsConfig": {"type": "strimziMetricsReporter"},
+                "metricsConfig": {
+                    "type": "jmxPrometheusExporter",
+                    "valueFrom": {"configMapKeyRef": {"name": _METRICS, "key": kafka_metrics.FILE}},
+                },
             },
             "entityOperator": {"topicOperator": {}, "userOperator": {}},
             "clusterCa": {"validityDays": 365, "renewalDays": 60},
@@ -123,6 +128,15 @@ def _pool(name: str, role: str, replicas: int, disk: str, memory: str) -> dict[s
     }
 
 
+def _metrics() -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": _METRICS},
+        "data": {kafka_metrics.FILE: kafka_metrics.render_rules()},
+    }
+
+
 def _pod_monitor() -> dict[str, Any]:
     return {
         "apiVersion": "monitoring.coreos.com/v1",
@@ -130,6 +144,13 @@ def _pod_monitor() -> dict[str, Any]:
         "metadata": {"name": f"{CLUSTER}-kafka"},
         "spec": {
             "selector": {"matchLabels": {"strimzi.io/cluster": CLUSTER, "strimzi.io/kind": "Kafka"}},
-            "podMetricsEndpoints": [{"port": "tcp-prometheus", "path": "/metrics"}],
+            "podMetricsEndpoints": [
+                {
+                    "port": "tcp-prometheus",
+                    "path": "/metrics",
+                    "interval": "15s",
+                    "relabelings": [{"targetLabel": "job", "replacement": kafka_metrics.JOB}],
+                }
+            ],
         },
     }

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sharing.access import Principal, principals
-from sharing.deployment import kafka_node
+from sharing.broker.jars import EXPORTER
+from sharing.cluster.access import Principal, principals
+from sharing.cluster.partners import Partners
+from sharing.deployment import kafka_metrics, kafka_node
 from sharing.deployment.parts import (
     ALERTMANAGER_IMAGE,
     GRAFANA_IMAGE,
@@ -25,12 +27,12 @@ from sharing.deployment.parts import (
     with_replication,
 )
 from sharing.deployment.watching import PROMETHEUS_PORT, render_watching
-from sharing.partners import Partners
 from sharing.topics import Role
 
 Service = dict[str, Any]
 
 SECRETS = "/run/secrets"
+EXPORTER_FILE = f"{EXPORTER.artifact}-{EXPORTER.version}.jar"
 REGISTRY_URL = "http://registry:8080/apis/ccompat/v7"
 BOOTSTRAP = f"{kafka_node.HOST}:{TLS_PORT}"
 CLUSTER_ID = "c2hhcmluZy1idXMtdHJpYQ"
@@ -68,6 +70,8 @@ def render_compose(partners: Partners) -> Mapping[str, str]:
         "configs": {
             "server.properties": {"file": "./kafka/server.properties"},
             "client.properties": {"file": "./kafka/client.properties"},
+            kafka_metrics.FILE: {"file": f"./kafka/{kafka_metrics.FILE}"},
+            EXPORTER_FILE: {"file": f"./fetched/{EXPORTER_FILE}"},
             "partners.yaml": {"file": "./partners.yaml"},
             "prometheus.yml": {"file": "./prometheus/prometheus.yml"},
             "alerts.yaml": {"file": "../../monitoring/alerts.yaml"},
@@ -81,6 +85,7 @@ def render_compose(partners: Partners) -> Mapping[str, str]:
         f"{_FOLDER}/partners.yaml": with_replication(partners, 1),
         f"{_FOLDER}/kafka/server.properties": kafka_node.properties(kafka_node.SERVER),
         f"{_FOLDER}/kafka/client.properties": kafka_node.properties(kafka_node.CLIENT),
+        f"{_FOLDER}/kafka/{kafka_metrics.FILE}": kafka_metrics.render_rules(),
         **{f"{_FOLDER}/{path}": text for path, text in render_watching(scraped).items()},
     }
 
@@ -127,14 +132,18 @@ def _certificate(name: str) -> list[dict[str, str]]:
 
 def _kafka() -> Service:
     scripts = "/opt/kafka/bin"
-    settings = "/etc/sharing/server.properties"
+    settings, rules, agent = (
+        f"/etc/sharing/{name}" for name in ("server.properties", kafka_metrics.FILE, EXPORTER_FILE)
+    )
+    # The exporter is the server's alone: in the tools beside it it would find its port taken.
+    options = f"KAFKA_HEAP_OPTS='-Xms1g -Xmx1g' KAFKA_OPTS={kafka_metrics.agent_option(agent, rules)}"
     start = (
         f"{scripts}/kafka-storage.sh format --ignore-formatted --cluster-id {CLUSTER_ID} --config {settings}\n"
-        f"exec env KAFKA_HEAP_OPTS='-Xms1g -Xmx1g' {scripts}/kafka-server-start.sh {settings}\n"
+        f"exec env {options} {scripts}/kafka-server-start.sh {settings}\n"
     )
     ask = (f"{scripts}/kafka-broker-api-versions.sh", "--bootstrap-server", BOOTSTRAP)
     return _service(
-        KAFKA_IMAGE, [_BUS], "2g",
+        KAFKA_IMAGE, [_BUS, _WATCH], "2g",
         user="appuser",
         entrypoint=["/bin/bash", "-ec", start],
         environment={"LOG_DIR": "/tmp/logs"},  # noqa: S108 the container's own
@@ -143,6 +152,8 @@ def _kafka() -> Service:
         configs=[
             {"source": "server.properties", "target": settings},
             {"source": "client.properties", "target": "/etc/sharing/client.properties"},
+            {"source": kafka_metrics.FILE, "target": rules},
+            {"source": EXPORTER_FILE, "target": agent},
         ],
         healthcheck=_healthcheck(*ask, "--command-config", "/etc/sharing/client.properties", start_seconds=60),
         stop_grace_period=f"{STOP_SECONDS}s",

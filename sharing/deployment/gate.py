@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
+from sharing.cluster.partners import Partners
 from sharing.deployment.cluster import (
     BOOTSTRAP,
     BROKER_LABELS,
@@ -28,8 +29,7 @@ from sharing.deployment.parts import (
     to_yaml,
 )
 from sharing.deployment.watching import JOB
-from sharing.law_library import shipped_packs
-from sharing.partners import Partners
+from sharing.law_shelf.library import shipped_packs
 
 NAME = "gate"
 LABELS = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/part-of": "sharing"}

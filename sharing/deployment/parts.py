@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-import yaml
-
-from sharing.access import Principal
-from sharing.partners import Partners
+from sharing import yaml_text
+from sharing.cluster.access import Principal
+from sharing.cluster.partners import Partners
 from sharing.topics import Role
 
 HEADER = "# Made from the partners file and the table of topics by `make deploy`: change those, not this.\n"
@@ -33,25 +32,9 @@ STOP_SECONDS = 60
 """Longer than a transaction may last: a worker that is told to stop commits the batch at hand."""
 
 
-class _Dumper(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
-        """Write what is equal twice, not once with a reference to it."""
-        del data
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
 def to_yaml(*documents: Mapping[str, Any]) -> str:
     """Return documents as one YAML text, in the order of their keys."""
-    return HEADER + yaml.dump_all(
-        documents, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True, default_flow_style=False
-    )
+    return HEADER + yaml_text.to_yaml(*documents, width=110)
 
 
 def with_replication(partners: Partners, replication: int) -> str:

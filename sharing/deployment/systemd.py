@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sharing.cluster.partners import Partners
 from sharing.deployment.parts import HEADER, TLS_PORT, gate_settings
-from sharing.partners import Partners
 
 BOOTSTRAP = f"kafka.example.org:{TLS_PORT}"
 """The operator tells the real one."""

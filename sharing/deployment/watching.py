@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from sharing.deployment import kafka_metrics, kafka_node
 from sharing.deployment.parts import to_yaml
 
 PROMETHEUS_PORT = 9090
@@ -24,6 +25,10 @@ def render_watching(gates: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]},
         "scrape_configs": [
             {"job_name": JOB, "metrics_path": "/metrics", "static_configs": targets},
+            {
+                "job_name": kafka_metrics.JOB,
+                "static_configs": [{"targets": [f"{kafka_node.HOST}:{kafka_metrics.PORT}"]}],
+            },
             {"job_name": "prometheus", "static_configs": [{"targets": [f"127.0.0.1:{PROMETHEUS_PORT}"]}]},
             {"job_name": "alertmanager", "static_configs": [{"targets": ["alertmanager:9093"]}]},
         ],

@@ -21,11 +21,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
     ResourceType,
 )
 
-from sharing.access import ANY_NAME, Entry, Pattern, Resource, entries, parse_principal
+from sharing.cluster.access import ANY_NAME, Entry, Pattern, Resource, entries, parse_principal
+from sharing.cluster.partners import Partners
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import error_code, explain, make_admin
 from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, wait_for
-from sharing.partners import Partners
 from sharing.topics import Scope
 
 if TYPE_CHECKING:

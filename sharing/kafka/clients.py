@@ -23,6 +23,16 @@ _COMMON: Mapping[str, Any] = {
     "metadata.recovery.strategy": "none",
 }
 
+DENIED = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    }
+)
+"""A right is missing: waiting does not help."""
+
 LOGGER = "sharing.librdkafka"
 _log = logging.getLogger(LOGGER)
 _log.addHandler(logging.NullHandler())

@@ -15,7 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-from sharing.access import Principal, parse_principal
+from sharing.cluster.access import Principal, parse_principal
 from sharing.errors import SettingsError
 from sharing.settings import Settings
 

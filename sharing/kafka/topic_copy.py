@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from sharing.errors import InfrastructureError, InputError, SharingError
+from sharing.errors import InfrastructureError, InputError
 from sharing.kafka.clients import (
     client_properties,
     error_code,
@@ -31,6 +31,7 @@ from sharing.kafka.clients import (
 )
 from sharing.kafka.tls import tls_properties
 from sharing.kafka.topic_range import TopicRange
+from sharing.programs import run_program
 from sharing.settings import load_settings
 
 FLUSH_SECONDS_MAX = 120.0
@@ -230,7 +231,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--target", required=True, metavar="HOST:PORT")
     parser.add_argument("--group", help="of the gate, for its topic of indicators")
     given = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         properties = tls_properties(load_settings())
         for name in given.topics:
             old, _, new = name.partition("=")
@@ -238,10 +240,8 @@ def main(arguments: list[str]) -> int:
             copied = copy_topic(source, target, given.group)
             place = f"; {given.group} goes on at {dict(copied.offsets)}" if given.group else ""
             sys.stdout.write(f"{old}: {copied.records} records{place}\n")
-    except SharingError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return error.exit_code
-    return 0
+
+    return run_program(work)
 
 
 if __name__ == "__main__":

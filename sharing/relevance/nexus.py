@@ -47,7 +47,9 @@ def deriver(type_name: str, locate: GeoLookup = no_lookup) -> Deriver | None:
     if derive is not None:
         return derive
     host = _HOST.get(type_name)
-    return None if host is None else lambda value: _from_host(host(value), locate)
+    if host is None or (locate is no_lookup and type_name in _ADDRESSES):
+        return None
+    return lambda value: _from_host(host(value), locate)
 
 
 def _evidence(state: str | None, detail: str) -> tuple[Evidence, ...]:
@@ -136,6 +138,8 @@ def _host_of_url(value: str) -> str:
     host = authority.rpartition("@")[2]
     return host[1 : host.index("]")] if host.startswith("[") and "]" in host else host.partition(":")[0]
 
+
+_ADDRESSES = frozenset({"ipv4-addr", "ipv6-addr"})
 
 _HOST: dict[str, Callable[[str], str]] = {
     "ipv4-addr": lambda value: value.partition("/")[0],

@@ -20,7 +20,7 @@ from sharing.law.combine import RESTRICTIONS
 from sharing.law.constraints import AnyOf, Conjunction, Operator, Test
 from sharing.law.facts import FACTS, FactValue, Kind, Record, Scope
 from sharing.law.filter import DisclosureFilter
-from sharing.law_library import find_law
+from sharing.law_shelf.library import find_law
 from sharing.model.audience import Audience
 from sharing.model.countries import COUNTRIES
 from sharing.model.decision import Reason

@@ -8,7 +8,7 @@ import timeit
 from typing import Any
 
 from sharing.law.filter import DisclosureFilter
-from sharing.law_library import find_law, pack_files, read_law
+from sharing.law_shelf.library import find_law, pack_files, read_law
 from sharing.model.countries import COUNTRIES
 from sharing.model.directory import Directory, DirectoryEntry
 from sharing.model.times import to_milliseconds

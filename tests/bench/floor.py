@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 import time
 
-from processors.batch import Output
-from processors.lane_config import Route
-from processors.transactor import Transactor
+from processors.lane.batch import Output
+from processors.lane.route import Route
+from processors.lane.transactor import Transactor
 from sharing.wire import codec
 
 

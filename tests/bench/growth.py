@@ -7,9 +7,9 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
-from processors.gate import Gate
+from processors.gate.gate import Gate
 from processors.worker import GC_THRESHOLDS
-from sharing.law_library import find_law
+from sharing.law_shelf.library import find_law
 from sharing.model.countries import COUNTRIES
 from sharing.model.directory import Directory, DirectoryEntry
 from sharing.model.times import to_milliseconds

@@ -17,9 +17,9 @@ from typing import Any, NoReturn, cast
 
 from confluent_kafka import TopicPartition
 
-from processors.batch import Batch, Output, Record
-from processors.lane import Lane
-from processors.lane_config import Route, consumer_properties, producer_properties
+from processors.lane.batch import Batch, Output, Record
+from processors.lane.lane import Lane
+from processors.lane.route import Route, consumer_properties, producer_properties
 from processors.worker import create_app, run_worker
 from sharing.kafka.clients import make_consumer, make_producer
 from tests.bench.names import output_topics

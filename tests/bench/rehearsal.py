@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sharing.containers import Recorder
-from sharing.law_library import pack_place, read_text
+from sharing.law_shelf.library import pack_place, read_text
+from sharing.recordings.containers import Recorder
 from sharing.wire import codec
 from tests.bench.workload import make_indicators
 

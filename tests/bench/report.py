@@ -55,6 +55,7 @@ def make_table(figures: Mapping[str, Any]) -> Iterator[str]:
     yield "| --- | ---: | ---: | ---: |"
     yield from _rate_rows(figures)
     yield ""
+    yield from _round_lines(figures)
     yield "| | measured | target |"
     yield "| --- | ---: | ---: |"
     yield from _other_rows(figures)
@@ -71,6 +72,18 @@ def _rate_rows(figures: Mapping[str, Any]) -> Iterator[str]:
     for share, found in figures.get("by_share", {}).items():
         what = f"The gate with {float(share):.0%} disclosed, and its pass-through ({_number(found['pass_through'])})"
         yield f"| {what} | {_number(found['gate'])} | {found['gate'] / found['pass_through']:.2f} {TIMES} | |"
+
+
+def _round_lines(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how far the rounds lie apart, of which the table has the medians."""
+    rounds = figures.get("rounds", {})
+    if rounds.get("gate"):
+        said = "; ".join(
+            f"{what} {', '.join(_number(rate) for rate in rounds[name])}"
+            for name, what in (("gate", "gate"), ("pass_through", "bare"), ("pass_through_lane", "on a lane"))
+        )
+        yield f"Each round, in its order: {said}."
+        yield ""
 
 
 def _other_rows(figures: Mapping[str, Any]) -> Iterator[str]:

@@ -33,8 +33,7 @@ _VALUES: tuple[tuple[int, str, Callable[[random.Random], str]], ...] = (
 
 TYPES = tuple(name for _, name, _ in _VALUES)
 
-_DISCLOSED: dict[str, Any] = {
-    "source": {"authority": "POLICE"},
+OPEN_FACTS: dict[str, Any] = {
     "form": "INFORMATION",
     "collection": "OPEN_SOURCE",
     "secrecy_domain": False,
@@ -47,6 +46,9 @@ _DISCLOSED: dict[str, Any] = {
     "live_case_harm": False,
     "character": [],
 }
+"""Of an item that the shipped packs let out: what they ask, answered so that nothing stands against it."""
+
+_DISCLOSED: dict[str, Any] = {**OPEN_FACTS, "source": {"authority": "POLICE"}}
 _WITHHELD: tuple[dict[str, Any], ...] = (
     {"secrecy_domain": True},
     {"live_case_harm": True},

@@ -12,7 +12,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sharing.broker.kafka import KafkaBroker
-from sharing.cli.broker import app, default_folder
+from sharing.broker.secure import SecureKafka
+from sharing.cli.broker import app, default_folder, read_chosen
+from sharing.cluster.access import principals
 from sharing.errors import InfrastructureError, InputError
 
 
@@ -56,26 +58,41 @@ def test_up_tells_people_on_stderr_and_the_shell_on_stdout(kafka: KafkaBroker) -
 
 
 @pytest.mark.kafka
-def test_a_secure_broker_prints_each_partys_settings(kafka: KafkaBroker, tmp_path: Path) -> None:
-    folder = tmp_path / "secure"
-    try:
-        up = call("up", "--secure", "--folder", folder, "--as", "gate.ch")
-        assert up.exit_code == 0, up.stderr
-        lines = dict(line.removeprefix("export ").split("=", 1) for line in up.stdout.splitlines())
-        assert lines["SHARING_STATE"] == "CH"
-        assert lines["SHARING_TLS_CERTIFICATE"] == str(folder / "certificates" / "gate.ch.pem")
-        assert "agency.ch.zurich-police" in up.stderr
-        again = json.loads(call("up", "--secure", "--folder", folder, "--json").stdout)
-        assert again["already_running"] is True
-        assert set(again["environments"]) >= {"operator", "gate.de", "partner.nl", "agency.de.bka"}
-        assert call("status", "--folder", folder).exit_code == 0
-        refused = call("up", "--folder", folder)
-        assert isinstance(refused.exception, InputError)
-        assert "start it with --secure" in str(refused.exception)
-        assert isinstance(call("up", "--secure", "--folder", folder, "--as", "gate.fr").exception, InputError)
-        assert call("down", "--folder", folder).stdout.startswith("Kafka is stopped")
-    finally:
-        KafkaBroker(folder).stop()
+def test_a_secure_broker_prints_each_partys_settings(wall: SecureKafka, tmp_path: Path) -> None:
+    folder = wall.broker.folder
+    up = call("up", "--secure", "--folder", folder, "--as", "gate.ch")
+    assert up.exit_code == 0, up.stderr
+    lines = dict(line.removeprefix("export ").split("=", 1) for line in up.stdout.splitlines())
+    assert lines["SHARING_STATE"] == "CH"
+    assert lines["SHARING_TLS_CERTIFICATE"] == str(folder / "certificates" / "gate.ch.pem")
+    assert "agency.ch.customs" in up.stderr
+    assert f"sharing broker up --secure --folder {folder} --as gate.ch" in up.stderr
+    # The partners of the last time stay, whatever the sample says.
+    again = json.loads(call("up", "--secure", "--folder", folder, "--json").stdout)
+    assert again["already_running"] is True
+    assert set(again["environments"]) == {principal.name for principal in principals(wall.partners)}
+    (tmp_path / "partners.yaml").write_text("states: {FR: {}}")
+    other = call("up", "--secure", "--folder", folder, "--partners", tmp_path / "partners.yaml")
+    assert "has no certificate for partner.fr" in str(other.exception)
+    assert call("status", "--folder", folder).exit_code == 0
+    refused = call("up", "--folder", folder)
+    assert isinstance(refused.exception, InputError)
+    assert "start it with --secure" in str(refused.exception)
+    assert isinstance(call("up", "--secure", "--folder", folder, "--as", "gate.fr").exception, InputError)
+
+
+def test_whose_broker_it_is_when_nobody_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of what is given, what the settings say, what the last time was, and the sample: the first that there is."""
+    monkeypatch.delenv("SHARING_PARTNERS", raising=False)
+    assert set(read_chosen(None).states) == {"CH", "DE", "NL"}
+    files = {}
+    for state in ("FR", "US", "JP"):
+        files[state] = tmp_path / f"{state}.yaml"
+        files[state].write_text(f"states: {{{state}: {{}}}}")
+    assert set(read_chosen(None, files["FR"]).states) == {"FR"}
+    monkeypatch.setenv("SHARING_PARTNERS", str(files["US"]))
+    assert set(read_chosen(None, files["FR"]).states) == {"US"}
+    assert set(read_chosen(files["JP"], files["FR"]).states) == {"JP"}
 
 
 def test_partners_are_for_a_secure_broker(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sharing.access import (
+from sharing.cluster.access import (
     OPERATOR,
     Operation,
     Pattern,
@@ -16,8 +16,8 @@ from sharing.access import (
     rights,
     rights_of,
 )
+from sharing.cluster.partners import Partners, parse_partners
 from sharing.errors import PackError
-from sharing.partners import Partners, parse_partners
 from sharing.topics import CLOCK, EVERYONE, TABLE, Role, topics_for
 
 PARTNERS = parse_partners("states: {CH: {agencies: [fedpol, customs]}, DE: {}}\n", "partners.yaml")

@@ -13,9 +13,9 @@ import fastavro
 import pytest
 import yaml
 
-from sharing.access import Operation, Principal, operations_on
-from sharing.asyncapi import WITH_HEADERS, document, main, render
 from sharing.cloud_events import EventHeaders
+from sharing.cluster.access import Operation, Principal, operations_on
+from sharing.cluster.asyncapi import WITH_HEADERS, document, main, render
 from sharing.demo.scenario import telling_cases
 from sharing.topics import TABLE, Role, Scope
 from sharing.wire import HEADER_LENGTH, codec

@@ -246,7 +246,9 @@ class Refusing:
         return [Refusal(self._code)]
 
 
-def test_what_the_broker_refuses_ends_the_reading(embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_broker_refuses_ends_the_reading(
+    embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     reader = DirectoryReader(embedded.bootstrap)
     for code in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.UNKNOWN_TOPIC_OR_PART):
         with monkeypatch.context() as patch:
@@ -256,6 +258,10 @@ def test_what_the_broker_refuses_ends_the_reading(embedded: EmbeddedBroker, monk
     with monkeypatch.context() as patch:
         patch.setattr(reader, "_consumer", Refusing(KafkaError._TRANSPORT))
         assert reader.follow(0.1).version == 0  # mends itself
+        assert len(caplog.records) == 1
+        patch.setattr(reader, "_consumer", Refusing(KafkaError.GROUP_AUTHORIZATION_FAILED))
+        assert reader.follow(0.1).version == 0  # of a group that nobody joins: behind the wall that is as it must be
+        assert len(caplog.records) == 1
     reader.close()
 
 

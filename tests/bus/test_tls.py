@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from processors.party import find_party
-from sharing.access import Principal
 from sharing.broker.certificates import client_files, make_certificates, secure_properties
+from sharing.cluster.access import Principal
 from sharing.errors import InfrastructureError, SettingsError
 from sharing.kafka.clients import client_properties, make_producer
 from sharing.kafka.tls import check_identity, read_identity, tls_properties

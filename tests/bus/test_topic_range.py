@@ -8,10 +8,10 @@ import pytest
 from confluent_kafka import Producer
 
 from sharing.errors import InfrastructureError
-from sharing.intake import Intake
 from sharing.kafka.clients import client_properties, make_producer
 from sharing.kafka.topic_range import TopicRange
-from sharing.recorded import admit_each, read_range
+from sharing.recordings.intake import Intake
+from sharing.recordings.recorded import admit_each, read_range
 from sharing.topics import INDICATORS
 from sharing.wire import codec
 from tests.bench.workload import make_indicators

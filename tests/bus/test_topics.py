@@ -16,15 +16,16 @@ from sharing.errors import InfrastructureError
 from sharing.kafka import topic_admin
 from sharing.kafka.clients import look_up_topics, make_admin
 from sharing.kafka.topic_admin import apply_topics, inspect_topics
-from sharing.topics import DAY_MS, DECISIONS, DIRECTORY, FOREVER, INDICATORS, NOTICES, TABLE, topics_for
+from sharing.topics import DAY_MS, DECISIONS, DIRECTORY, FOREVER, INDICATORS, NOTICES, TABLE, Scope, topics_for
 from tests.bus.support import SECONDS, write
 
 
 def test_the_table_names_each_topic_once() -> None:
     found = topics_for(["DE", "CH", "DE"], 8)
-    assert len(found) == 2 * (len(TABLE) - 1) + 1
+    of_states = [kind for kind in TABLE if kind.scope is not Scope.DIRECTORY]
+    assert len(found) == 2 * len(of_states) + len(TABLE) - len(of_states)
     assert found["national.ch.indicators"].kind is INDICATORS
-    assert {topic.partitions for topic in found.values() if topic.kind is not DIRECTORY} == {8}
+    assert {topic.partitions for topic in found.values() if topic.kind in of_states} == {8}
     assert found["exchange.directory"].partitions == 1
     assert found["exchange.directory"].kind.config() == {"cleanup.policy": "compact", "retention.ms": "-1"}
     assert DECISIONS.retention_ms == FOREVER  # the minutes are never thrown away
@@ -33,7 +34,8 @@ def test_the_table_names_each_topic_once() -> None:
 @pytest.mark.kafka
 def test_apply_is_idempotent_and_what_it_made_is_as_the_table_says(kafka: KafkaBroker, state: str) -> None:
     wanted = topics_for([state], 3)
-    own = {name: topic for name, topic in wanted.items() if topic.kind is not DIRECTORY}  # others make the directory
+    # Others make the topics that are everyone's.
+    own = {name: topic for name, topic in wanted.items() if topic.kind.scope is not Scope.DIRECTORY}
     assert {change.kind for change in inspect_topics(kafka.bootstrap, own)} == {"missing"}
     assert {change.kind for change in apply_topics(kafka.bootstrap, own, 1)} == {"created"}
     present = look_up_topics(kafka.bootstrap)  # at once: it has waited

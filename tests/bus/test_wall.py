@@ -1,6 +1,7 @@
 """The wall, on a real Kafka with its authorizer: who may do what is tried by everyone on everything.
 
 What is intended stands here, written by hand from the blueprint and not taken from the code that makes the rights.
+The States and agencies are those of `WALL` in `tests/conftest.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,20 +40,18 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, not
 )
 
 from sharing.broker.certificates import client_files, make_certificates
-from sharing.broker.kafka import KafkaBroker
 from sharing.broker.secure import SecureKafka
+from sharing.cluster.partners import Partner, Partners
 from sharing.errors import InfrastructureError, InputError
 from sharing.kafka.acl_admin import apply_acls, inspect_acls
 from sharing.kafka.clients import client_properties, look_up_topics, make_admin, make_consumer, make_producer
 from sharing.model.indicator import Indicator
-from sharing.partners import Partner, Partners, parse_partners
 from sharing.publisher import Publisher
 from sharing.wire import codec
 
 pytestmark = pytest.mark.kafka
 
 SECONDS = 20.0
-PARTNERS = "partitions: 1\nstates:\n  CH: {agencies: [fedpol, customs]}\n  DE: {}\n"
 
 # Letters: r reads, w writes, d describes only (a topic that one writes or reads is described besides).
 # `operator` describes everything, creates topics, and alters them and their configuration.
@@ -113,16 +112,6 @@ MANAGE = {AclOperation.CREATE, AclOperation.ALTER, AclOperation.DESCRIBE} | {
     AclOperation.ALTER_CONFIGS,
 }
 ADMINS: dict[tuple[str, str], AdminClient] = {}
-
-
-@pytest.fixture(scope="module")
-def wall(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
-    """A broker behind the wall, with a certificate besides that is nobody's. Whether there is one, `kafka` settled."""
-    secure = SecureKafka(tmp_path_factory.mktemp("wall"), parse_partners(PARTNERS, "partners.yaml"))
-    secure.broker = KafkaBroker(secure.broker.folder, principals=INTENDED)
-    secure.start()
-    yield secure
-    secure.broker.stop()
 
 
 def properties(wall: SecureKafka, name: str, **more: Any) -> dict[str, Any]:

@@ -6,18 +6,18 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from processors import composition
-from processors.gate import Gate
+from processors.gate.gate import Gate
 from processors.worker import run_worker
 from sharing.law.constraints import Conjunction
-from sharing.logs import configure_logging
 from sharing.settings import load_settings
+from sharing.telemetry.logs import configure_logging
 from sharing.wire import codec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from processors.batch import Record
-    from processors.gate import Processed
+    from processors.gate.gate import Processed
+    from processors.lane.batch import Record
     from sharing.model.directory import Directory
 
 

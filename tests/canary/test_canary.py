@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Message
+from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry, generate_latest
 
 from sharing.broker import Broker
@@ -26,14 +27,16 @@ from sharing.metrics import PublisherMetrics, SubscriberMetrics
 from sharing.model.indicator import Indicator
 from sharing.publisher import Publisher
 from sharing.subscriber import Subscriber, Unreadable
+from sharing.telemetry.tracing import read_traceparent
 from sharing.topics import DECISIONS, DIRECTORY, DRAFTS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT
-from sharing.tracing import read_traceparent
 from sharing.wire import codec
+from tests.bench.workload import OPEN_FACTS
 from tests.bus.support import read
 from tests.faults.children import plain_environment
 from tests.faults.stage import GateProcess
 from tests.processors.test_gate import PACK
 from tests.processors.worker_support import prepare_state
+from tests.telemetry.collector import Collector, collect
 
 STATE, TO = "CA", "NL"
 WORDS = ("canary-value", "canary-summary", "canary-case", "canary-officer", "canary-reason", "canary-agency")
@@ -51,18 +54,8 @@ ITEM: dict[str, Any] = {
         "case": "canary-case",
         "authority": "POLICE",
     },
-    "form": "INFORMATION",
+    **OPEN_FACTS,
     "offence": {"codes": ["ILLEGAL_ACCESS"], "modus_operandi": ["canary-value"]},
-    "collection": "OPEN_SOURCE",
-    "secrecy_domain": False,
-    "personal_data": False,
-    "special_category": False,
-    "subject_class": "NONE",
-    "assertion": "FACT",
-    "purpose": "DETECTION",
-    "urgency": "ORDINARY",
-    "live_case_harm": False,
-    "character": [],
     "nexus": [{"state": TO, "reason": "canary-reason"}],
 }
 
@@ -132,12 +125,13 @@ def counts(port: int, name: str, value: int) -> Callable[[], bool]:
     return lambda: re.search(rf"^{name} {value}\.0$", metrics_of(port), re.MULTILINE) is not None
 
 
-def gate_of(broker: Broker, folder: Path, port: int) -> GateProcess:
+def gate_of(broker: Broker, folder: Path, port: int, **settings: str) -> GateProcess:
     """Return a gate under a law that lets all information out to the Netherlands."""
     law = PACK.partition("  - {id: ch.tomorrow")[0]
     law = law.replace("state: CH", "state: CA").replace("id: ch.", "id: ca.").replace("IE, US]", "IE, US, NL]")
     (folder / "ca.yaml").write_text(law)
-    return GateProcess(broker.bootstrap, STATE, folder, web_port=str(port), log_level="debug", packs=str(folder))
+    given = {"web_port": str(port), "log_level": "debug", "packs": str(folder), **settings}
+    return GateProcess(broker.bootstrap, STATE, folder, **given)
 
 
 def check_log(path: Path) -> str:
@@ -161,8 +155,12 @@ def test_a_good_run_and_every_kind_of_quarantine(broker: Broker, tmp_path: Path)
     port = free_port()
     mine, theirs = CollectorRegistry(), CollectorRegistry()
     write(broker, DIRECTORY.topic(), [(b"FR", json.dumps(ITEM).encode()), (b"canary-value", b"canary-value")])
-    with gate_of(broker, tmp_path, port) as gate:
-        with Publisher(broker.bootstrap, STATE, "canary-agency", metrics=PublisherMetrics(mine)) as publisher:
+    with collect() as collector, gate_of(broker, tmp_path, port, otlp_endpoint=collector.endpoint) as gate:
+        caller = TracerProvider().get_tracer("an agency's system")
+        with (
+            caller.start_as_current_span("publish") as span,
+            Publisher(broker.bootstrap, STATE, "canary-agency", metrics=PublisherMetrics(mine)) as publisher,
+        ):
             for urgency in ("ORDINARY", "URGENT"):
                 publisher.publish(item(urgency=urgency))
             publisher.publish(item(live_case_harm=True))
@@ -173,6 +171,8 @@ def test_a_good_run_and_every_kind_of_quarantine(broker: Broker, tmp_path: Path)
         pages = "".join(page_of(port, name) for name in ("metrics", "health", "ready"))
         assert gate.stop() == 0, gate.text()
     check_log(gate.log)
+    trace = f"{span.get_span_context().trace_id:032x}"
+    check_spans(collector, trace, f"{span.get_span_context().span_id:016x}")
     assert leaks(pages) == []
     assert f"sharing_indicators_quarantined_total {SPOILT}.0" in pages
     assert leaks(str(refused.value)) == []
@@ -185,15 +185,25 @@ def test_a_good_run_and_every_kind_of_quarantine(broker: Broker, tmp_path: Path)
     assert len(quarantine) == SPOILT
     assert leaks(repr([{**record, "record": None} for record in quarantine])) == []
     assert any(leaks(record["record"] or b"") for record in quarantine)  # there it belongs, and will be sealed
-    _check_receipt(broker, theirs)
+    _check_receipt(broker, theirs, trace)
     assert leaks(generate_latest(mine)) == leaks(generate_latest(theirs)) == []
     assert mine.get_sample_value("sharing_publisher_published_total") == 3
     assert mine.get_sample_value("sharing_publisher_confirmed_total") == 3
     assert mine.get_sample_value("sharing_publisher_refused_total") == 1
 
 
-def _check_receipt(broker: Broker, registry: CollectorRegistry) -> None:
-    """Receive all, with what is no notice among it: what is said of that holds nothing of it."""
+def check_spans(collector: Collector, trace: str, publish: str) -> None:
+    """What a gate exported is of the publisher's trace, and holds nothing that was planted."""
+    decided = collector.spans("gate decide")
+    assert len(decided) == 3
+    assert {(span.trace_id.hex(), span.parent_span_id.hex()) for span in decided} == {(trace, publish)}
+    linked = {link.trace_id.hex() for span in collector.spans("gate batch") for link in span.links}
+    assert linked == {trace}
+    assert leaks(b"".join(collector.bodies)) == []
+
+
+def _check_receipt(broker: Broker, registry: CollectorRegistry, trace: str) -> None:
+    """Receive all in the publisher's trace, with garbage among it: what is said of that holds nothing of it."""
     garbage = json.dumps(ITEM).encode()
     write(broker, NOTICES.topic(TO), [(b"k", garbage), (b"k", codec("indicator").header + garbage), (b"k", None)])
     told: list[Unreadable] = []
@@ -207,7 +217,8 @@ def _check_receipt(broker: Broker, registry: CollectorRegistry) -> None:
     ) as subscriber:
         notices = [notice for notice in subscriber if notice.from_state == STATE]
     assert len(notices) >= 1
-    assert all(read_traceparent((notice.trace or "").encode()) for notice in notices)
+    traces = [(read_traceparent((notice.trace or "").encode()) or "").split("-")[1] for notice in notices]
+    assert trace in traces
     assert len(told) >= 3
     assert leaks(repr(told)) == []
     assert (registry.get_sample_value("sharing_subscriber_received_total") or 0) >= len(notices)
@@ -241,7 +252,7 @@ def test_a_gate_that_crashes(embedded: Broker, tmp_path: Path) -> None:
 
 def test_a_gate_that_forgets_a_record_is_seen_before_it_ends(embedded: Broker, tmp_path: Path) -> None:
     port = free_port()
-    with start_strange(embedded, "DE", tmp_path, port, "forget") as gate:
+    with start_strange(embedded, "US", tmp_path, port, "forget") as gate:
         gate.wait_until(lambda: "a batch does not add up" in page_of(port, "ready"))
         text = metrics_of(port)
         assert gate.process is not None
@@ -250,16 +261,16 @@ def test_a_gate_that_forgets_a_record_is_seen_before_it_ends(embedded: Broker, t
     assert "sharing_indicators_taken_total 0.0" in text
     assert leaks(text) == []
     assert "not each accounted for" in check_log(gate.log)
-    assert read(embedded, DECISIONS.topic("DE"), PARTITIONS) == []
+    assert read(embedded, DECISIONS.topic("US"), PARTITIONS) == []
 
 
 def test_a_rule_that_fails(embedded: Broker, tmp_path: Path) -> None:
     port = free_port()
-    with start_strange(embedded, "JP", tmp_path, port, "rule") as gate:
+    with start_strange(embedded, "AU", tmp_path, port, "rule") as gate:
         gate.wait_until(counts(port, "sharing_indicators_taken_total", 2))
         text = metrics_of(port)
         assert gate.stop() == 0, gate.text()
-    assert re.search(r'^sharing_rule_errors_total{rule="jp\.[a-z0-9.-]+"} [1-9]', text, re.MULTILINE)
+    assert re.search(r'^sharing_rule_errors_total{rule="au\.[a-z0-9.-]+"} [1-9]', text, re.MULTILINE)
     assert 'sharing_indicators_total{outcome="WITHHOLD"} 2.0' in text
     assert leaks(text) == []
     check_log(gate.log)

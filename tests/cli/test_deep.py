@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, not declared
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from sharing.broker import Broker
 from sharing.broker.certificates import client_files
 from sharing.broker.embedded import EmbeddedBroker
-from sharing.broker.kafka import KafkaBroker
 from sharing.broker.secure import SecureKafka
-from sharing.cli.deep import find_client
+from sharing.cluster.access import OPERATOR
+from sharing.cluster.partners import Partner
 from sharing.directory import announce, read_entries
+from sharing.kafka.acl_admin import inspect_acls
+from sharing.kafka.clients import client_properties, make_admin, make_producer
+from sharing.kafka.tls import Identity
 from sharing.kafka.topic_admin import apply_topics
-from sharing.law_library import find_law, read_cases
+from sharing.law_shelf.library import find_law, read_cases
 from sharing.model.vocabulary import Outcome
-from sharing.partners import Partners
 from sharing.samples import smoke_directory, smoke_packs
-from sharing.settings import Settings
 from sharing.smoke_test import PROVIDER, SmokeTest, Stage, start_command
-from sharing.topics import DECISIONS, NOTICES, QUARANTINE, topics_for
+from sharing.topics import DECISIONS, DIRECTORY, NOTICES, QUARANTINE, topics_for
 from sharing.wire import codec
 from tests.bus.support import complete, notice_bytes, write
 from tests.cli.conftest import Call
+from tests.conftest import NEWCOMERS
 from tests.faults.stage import GateProcess
 
 SHORT_S, LONG_S = 0.5, 60.0
@@ -82,8 +93,8 @@ def gate(tmp_path: Path) -> Iterator[Any]:
     """Starts the gate of a test State with a folder of packs."""
     started: list[GateProcess] = []
 
-    def start(broker: Broker, packs: Path, name: str = "gate") -> GateProcess:
-        process = GateProcess(broker.bootstrap, PROVIDER, tmp_path, name=name, packs=str(packs))
+    def start(broker: Broker, packs: Path, name: str = "gate", **settings: str) -> GateProcess:
+        process = GateProcess(broker.bootstrap, PROVIDER, tmp_path, name=name, packs=str(packs), **settings)
         process.start()
         started.append(process)
         return process
@@ -274,57 +285,82 @@ def test_a_folder_of_certificates_must_have_everyones(
     assert "has no certificate for agency.xa" in deep(done.document)["topics"]["detail"]
 
 
+def test_one_partys_certificate_does_not_do(call: Call, bus: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Identity("operator", OPERATOR, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+    monkeypatch.setattr("sharing.cli.doctor_deep.read_identity", lambda _: own)
+    monkeypatch.setattr(sys.modules["sharing.cli.doctor"], "inspect_topics", lambda *_, **__: [])  # it describes none
+    done = call("doctor", "--deep", "--bootstrap", bus.bootstrap, "--json")
+    (found,) = deep(done.document).values()
+    assert found["detail"].endswith("console.xa and partner.xb, and operator is one party")
+    assert found["remedy"].startswith("give --certificates a folder")
+
+
+@pytest.fixture
+def newcomers(wall: SecureKafka, clean: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecureKafka]:
+    """The wall, for the test States to be added; the settings are the operator's, with them in the partners file."""
+    more = {state: Partner.model_validate(partner) for state, partner in NEWCOMERS.items()}
+    partners = wall.partners.model_copy(update={"states": {**wall.partners.states, **more}})
+    for variable, value in wall.environment("operator").items():
+        monkeypatch.setenv(variable, value)
+    (clean / "partners.yaml").write_text(yaml.safe_dump(partners.model_dump(mode="json")))
+    monkeypatch.setenv("SHARING_PARTNERS", str(clean / "partners.yaml"))
+    yield wall
+    producer = make_producer(client_properties(wall.broker.bootstrap, wall.broker.client()))
+    for state in more:
+        producer.produce(DIRECTORY.topic(), None, state.encode(), 0)  # an empty record takes it out
+    assert producer.flush(LONG_S) == 0
+    super_user = make_admin(wall.broker.bootstrap, wall.broker.client())
+    made = set(partners.topics) - set(wall.partners.topics)
+    surplus = [change.entry for change in inspect_acls(wall.broker.bootstrap, wall.partners, wall.broker.client())]
+    names = {entry.principal for entry in surplus if entry.principal.split(".")[1:2] in (["xa"], ["xb"])}
+    anything: Any = None  # the declared type knows of no filter by less than everything
+    filters = [
+        AclBindingFilter(
+            ResourceType.ANY, anything, ResourcePatternType.ANY, name, anything, AclOperation.ANY, AclPermissionType.ANY
+        )
+        for name in names
+    ]
+    for future in [*super_user.delete_topics(sorted(made)).values(), *super_user.delete_acls(filters).values()]:
+        future.result(LONG_S)
+
+
 @pytest.mark.kafka
 @pytest.mark.timeout(300)
-def test_on_the_real_broker(
-    call: Call, fresh_kafka: KafkaBroker, gate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_test_states_are_added_behind_the_wall_and_each_party_comes_with_its_own_certificate(
+    newcomers: SecureKafka, call: Call, gate: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = ("doctor", "--deep", "--states", "XA,XB", "--bootstrap", fresh_kafka.bootstrap, "--json")
-    monkeypatch.setattr("sharing.cli.deep.WAIT_SECONDS_MAX", 1.0)
-    monkeypatch.setenv("SHARING_PARTITIONS", "2")
+    bootstrap, folder = newcomers.broker.bootstrap, newcomers.broker.certificates_folder
+    command = ("doctor", "--deep", "--certificates", folder, "--json")
+    monkeypatch.setattr("sharing.cli.doctor_deep.WAIT_SECONDS_MAX", SHORT_S)
     done = call(*command)
     assert done.code == 1
-    assert "national.xa.indicators" in deep(done.document)["topics"]["detail"]
-    lay_out(fresh_kafka)
+    assert deep(done.document)["topics"]["detail"].startswith("national.xa.indicators: not there, or no permission")
+    assert call("topics", "apply", "--acls").code == 0
+    for entry in read_entries(smoke_directory().read_text(), "directory.yaml"):
+        announce(bootstrap, entry, client_files(folder, f"console.{entry.state.lower()}"))
     done = call(*command)
     assert done.code == 1
-    assert deep(done.document)["decision"]["detail"] == (
-        "none within 1 s; no gate of XA runs: group national.xa.gate has no members"
+    assert {one["check"] for one in done.document if not one["ok"]} == {"deep decision"}
+    assert deep(done.document)["decision"]["detail"].endswith(
+        "no gate of XA runs: group national.xa.gate has no members"
     )
-    first = gate(fresh_kafka, smoke_packs())
-    monkeypatch.setattr("sharing.cli.deep.WAIT_SECONDS_MAX", LONG_S)
+    own = client_files(folder, "gate.xa")
+    gate(
+        newcomers.broker,
+        smoke_packs(),
+        agencies="smoke-test",
+        tls_ca=own["ssl.ca.location"],
+        tls_certificate=own["ssl.certificate.location"],
+        tls_key=own["ssl.key.location"],
+    )
+    monkeypatch.setattr("sharing.cli.doctor_deep.WAIT_SECONDS_MAX", LONG_S)
     done = call(*command)
-    assert done.code == 0, (done.document, first.text())
-    assert all(one["ok"] for one in deep(done.document).values())
+    assert done.code == 0, done
+    assert "DISCLOSE to XB by xa.smoke-1, xa.smoke-2 of pack XA 2026.1" in deep(done.document)["decision"]["detail"]
+    assert "can be read on exchange.xb.notices" in deep(done.document)["notice"]["detail"]
     text = call(*command[:-1])
     assert text.code == 0
     assert "ok   deep notice: notice " in text.out
-    assert first.stop() == 0
-    folder = other_law(tmp_path / "packs", "collection: OPEN_SOURCE", "collection: VOLUNTARY")
-    second = gate(fresh_kafka, folder, "second")
-    done = call(*command)
-    assert done.code == 1, second.text()
-    assert deep(done.document)["decision"]["detail"] == "XB: WITHHOLD under pack XA 2026.1: no rule permits it"
-
-
-@pytest.mark.kafka
-@pytest.mark.usefixtures("kafka")  # it has settled whether one can be had
-@pytest.mark.timeout(300)
-def test_behind_the_wall_each_party_has_the_rights_it_needs(tmp_path: Path) -> None:
-    partners = Partners.model_validate({"partitions": 2, "states": {"XA": {"agencies": ["smoke-test"]}, "XB": {}}})
-    wall = SecureKafka(tmp_path / "wall", partners)
-    wall.start()
-    try:
-        folder = Path(wall.broker.client("operator")["ssl.ca.location"]).parent
-        for entry in read_entries(smoke_directory().read_text(), "directory.yaml"):
-            announce(wall.broker.bootstrap, entry, client_files(folder, f"console.{entry.state.lower()}"))
-        stages = list(SmokeTest(wall.broker.bootstrap, find_client(Settings(), folder), wait_s=SHORT_S).run())
-    finally:
-        wall.broker.stop()
-    assert [(stage.name, stage.ok) for stage in stages] == [
-        ("topics", True), ("directory", True), ("publish", True), ("decision", False),
-    ]  # fmt: skip
-    assert stages[-1].detail.endswith("no gate of XA runs: group national.xa.gate has no members")
 
 
 # --- The law of the test State ---

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from sharing.broker.embedded import EmbeddedBroker
+from sharing.broker.secure import SecureKafka
 from sharing.samples import sample_directory
-from tests.cli.conftest import Call
+from tests.cli.conftest import Call, Done
 
 NL = """\
 entries:
@@ -30,7 +31,11 @@ def test_what_is_announced_is_shown(call: Call, bus: EmbeddedBroker) -> None:
     Path("d.yaml").write_text(NL)
     assert call("directory", "show", "--json").document == {"version": 0, "entries": []}
     done = call("directory", "announce", "d.yaml")
-    assert (done.code, done.out, done.err) == (0, "", "announced: NL, CH\n")
+    assert (done.code, done.out) == (0, "")
+    assert done.err == (
+        "warning: no topics of CH here: a gate stops at its first item for it, until "
+        "`sharing topics apply --states CH`\nannounced: NL, CH\n"
+    )
     document = call("directory", "show", "--json").document
     assert document["version"] == 2
     ch, nl = document["entries"]
@@ -105,3 +110,24 @@ def test_without_a_broker_or_a_directory(call: Call, monkeypatch: pytest.MonkeyP
             assert done.code == 3
             assert "exchange.directory: not there, or no permission to see it" in done.error
             assert "`sharing topics apply`" in done.error
+
+
+@pytest.mark.kafka
+def test_behind_the_wall_officers_speak_for_their_own_state(
+    call: Call, wall: SecureKafka, clean: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (clean / "d.yaml").write_text("entries:\n- state: CH" + NL.partition("- state: CH")[2])
+
+    def announced_by(name: str) -> Done:
+        for variable, value in wall.environment(name).items():
+            monkeypatch.setenv(variable, value)
+        return call("directory", "announce", "d.yaml")
+
+    done = announced_by("console.de")
+    assert done.code == 2
+    assert done.error == "console.de speaks for DE only, not for CH; give --state DE"
+    done = announced_by("operator")
+    assert done.code == 3
+    assert "it takes the certificate of CH's officers, console.ch" in done.error
+    done = announced_by("console.ch")
+    assert (done.code, done.err) == (0, "announced: CH\n")

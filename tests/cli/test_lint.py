@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sharing.law_library import shipped_packs
+from sharing.law_shelf.library import shipped_packs
+from sharing.samples import smoke_packs
 from tests.cli.conftest import Call
 
 PACK = """\
@@ -172,3 +173,14 @@ def test_a_state_without_a_pack_is_not_passed_over(call: Call, packs: Path) -> N
     done = call("law", "lint", "DE", "--packs", packs)
     assert done.code == 2
     assert "there is no pack of DE" in done.error
+
+
+def test_a_table_of_few_states_is_no_fault_of_the_common_rules(call: Call) -> None:
+    """They are shipped, and so judged with what is shipped: the test States' table knows one recipient."""
+    done = call("law", "lint", "XA", "--packs", smoke_packs(), "--json")
+    assert done.code == 0, done
+    assert done.document["errors"] == 0
+    shipped = call("law", "lint", "CH", "--json").document["findings"]
+    common = [one for one in shipped if one["file"] == "common.yaml"]
+    assert [one for one in done.document["findings"] if one["file"] == "common.yaml"] == common
+    assert [one for one in done.document["findings"] if one["file"] == "xa.yaml"] == []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sharing.law_library import find_law, pack_place, read_text
+from sharing.law_shelf.library import find_law, pack_place, read_text
 from sharing.model.indicator import Indicator
 from sharing.publisher import Publisher
 from tests.bench.rehearsal import NARROWED

@@ -12,7 +12,7 @@ import yaml
 import sharing.topics
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.kafka import KafkaBroker
-from sharing.law_library import shipped_states
+from sharing.law_shelf.library import shipped_states
 from sharing.topics import TABLE, Scope, TopicKind
 from tests.cli.conftest import Call
 
@@ -140,7 +140,7 @@ def test_acls_are_shown_in_each_form(call: Call, clean: Path) -> None:
 
 @pytest.mark.kafka
 def test_acls_need_an_authorizer(call: Call, kafka: KafkaBroker, table: tuple[TopicKind, ...]) -> None:
-    done = call("topics", "apply", "--acls", "--states", "ZW", "--partitions", "2", "--bootstrap", kafka.bootstrap)
+    done = call("topics", "apply", "--acls", "--states", "VU", "--partitions", "2", "--bootstrap", kafka.bootstrap)
     assert done.code == 3
     assert "authorizer.class.name" in done.error
 

@@ -1,7 +1,8 @@
 """Carries out the builder stage of `deploy/Containerfile` by hand, where there is no engine that builds images.
 
 COPY and RUN are done as they stand, with the image's folders below a folder of the test's, and with a fresh virtual
-environment in the place of the base image's Python.
+environment in the place of the base image's Python. One thing is shorter: a package that is pinned by the hashes under
+which it was installed here is copied from here, and not asked of an index again.
 """
 
 from __future__ import annotations
@@ -12,12 +13,20 @@ import shutil
 import subprocess
 import sys
 import venv
+from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import NamedTuple
+
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 CONTAINERFILE = ROOT / "deploy" / "Containerfile"
 PLACES = ("/opt/sharing", "/wheel", "/src")
+INSTALL = re.compile(
+    r"python -m pip (?:--python (?P<into>/opt/sharing)/bin/python )?install --no-compile --require-hashes "
+    r"--only-binary :all: -r (?P<pins>\S+)"
+)
+"""The steps that install what is pinned."""
 
 
 class Instruction(NamedTuple):
@@ -40,6 +49,20 @@ def read_containerfile(text: str) -> list[Instruction]:
     return found
 
 
+def read_pins(text: str) -> list[Requirement]:
+    """Return the requirements of a file with hashes."""
+    return [Requirement(line) for line in re.findall(r"^([A-Za-z0-9][^\\\n#]*?)\s*\\?$", text, re.MULTILINE)]
+
+
+def copy_package(name: str, environment: Path) -> None:
+    """Copy an installed package into another virtual environment of this Python, as its list of files has it."""
+    (packages,) = environment.glob("lib/python*/site-packages")
+    for file in distribution(name).files or []:
+        if ".." not in file.parts and file.suffix != ".pyc":  # no programs, and nothing compiled
+            (packages / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file.locate(), packages / file)
+
+
 class Builder:
     """What the builder stage has made.
 
@@ -50,7 +73,8 @@ class Builder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._base = folder / "base"
-        venv.create(self._base, with_pip=True)
+        venv.create(self._base)
+        copy_package("pip", self._base)
         self._arguments: dict[str, str] = {}
         self._environment: dict[str, str] = {}
 
@@ -70,6 +94,8 @@ class Builder:
                 self.place(arguments).mkdir(parents=True)
             elif name == "COPY":
                 self._copy(arguments.split())
+            elif name == "RUN" and (found := INSTALL.fullmatch(arguments)):
+                self._install(ROOT / found["pins"], self.place(found["into"]) if found["into"] else self._base)
             elif name == "RUN":
                 self.run(arguments)
             else:
@@ -97,6 +123,13 @@ class Builder:
             timeout=170,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+    @staticmethod
+    def _install(pins: Path, into: Path) -> None:
+        for requirement in read_pins(pins.read_text()):
+            if requirement.marker is None or requirement.marker.evaluate():
+                assert requirement.specifier.contains(version(requirement.name), prereleases=True), requirement
+                copy_package(requirement.name, into)
 
     def _expand(self, text: str) -> str:
         return re.sub(r"\$\{(\w+)\}", lambda found: self._arguments[found[1]], text)

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
-from sharing.partners import Partners, read_partners
+from sharing.cluster.partners import Partners, read_partners
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -8,23 +8,24 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sharing.access import principals
+from sharing.cluster.access import principals
+from sharing.cluster.partners import Partner, Partners
+from sharing.cluster.strimzi import kafka_topics, kafka_users
 from sharing.deployment import render
 from sharing.deployment.__main__ import main
-from sharing.partners import Partner, Partners
-from sharing.strimzi import kafka_topics, kafka_users
 from tests.deploy.support import COMPOSE, DEPLOY, KUBERNETES, SYSTEMD, composition, of_kind, partners
 
 MADE = render(partners())
 BY_HAND = {
-    "Containerfile", "Containerfile.dockerignore", "certificates.py", "partners.yaml", "compose/.gitignore",
-    "systemd/sharing-gate@.service", "systemd/sharing-subscriber@.service",
+    "Containerfile", "Containerfile.dockerignore", "certificates.py", "exporter.py", "partners.yaml",
+    "compose/.gitignore", "systemd/sharing-gate@.service", "systemd/sharing-subscriber@.service",
 }  # fmt: skip
 
 
 def committed() -> set[str]:
     files = (path for path in DEPLOY.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {path.relative_to(DEPLOY).as_posix() for path in files if COMPOSE / "secrets" not in path.parents}
+    made_there = {COMPOSE / "secrets", COMPOSE / "fetched"}
+    return {path.relative_to(DEPLOY).as_posix() for path in files if made_there.isdisjoint(path.parents)}
 
 
 @pytest.mark.parametrize("path", sorted(MADE))

@@ -15,7 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from sharing.deployment.parts import USER_ID
-from tests.deploy.containerfile import CONTAINERFILE, ROOT, Builder, Instruction, read_containerfile
+from tests.deploy.containerfile import CONTAINERFILE, INSTALL, ROOT, Builder, Instruction, read_containerfile
 
 STEPS = read_containerfile(CONTAINERFILE.read_text())
 
@@ -72,23 +72,41 @@ def test_the_same_sources_give_the_same_wheel(built: Builder) -> None:
     assert all(one.date_time[0] >= 2020 for one in zipfile.ZipFile(first).infolist())
 
 
+def test_the_steps_that_install_are_known_as_such() -> None:
+    steps = [INSTALL.fullmatch(step.arguments) for step in of_stage(0, "RUN") if " -r " in step.arguments]
+    assert [step and (step["into"], step["pins"]) for step in steps] == [
+        ("/opt/sharing", "requirements/image.txt"),
+        (None, "requirements/build.txt"),
+    ]
+
+
 def test_every_package_is_pinned_by_its_hash() -> None:
     for step in of_stage(0, "RUN"):
         if "pip" in step.arguments and " -r " in step.arguments:
             assert "--require-hashes" in step.arguments
         elif "install" in step.arguments:
             assert "--no-index" in step.arguments
+        # As a variable, PIP_NO_COMPILE=1 would ask for what it names.
+        assert "pip" not in step.arguments or "install" not in step.arguments or "--no-compile" in step.arguments
 
 
 def test_the_pins_are_those_of_a_developer() -> None:
+    """With their hashes: what is installed here was checked against the same, and so may stand for it above."""
+
     def pins(name: str) -> dict[str, str]:
         text = (ROOT / "requirements" / name).read_text()
-        return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE))
+        return {
+            name: f"{version}{hashes}"
+            for name, version, hashes in re.findall(
+                r"^([A-Za-z0-9._-]+)==(\S+)[^\\\n]*\\((?:\n +--hash=\S+(?: \\)?)+)", text, re.MULTILINE
+            )
+        }
 
     developer = pins("dev.txt")
     for name in ("image.txt", "build.txt"):
-        assert pins(name)
-        assert {key: version for key, version in pins(name).items() if developer.get(key, version) != version} == {}
+        found = pins(name)
+        assert all("--hash=sha256:" in pin for pin in found.values())
+        assert {key for key, pin in found.items() if developer.get(key) != pin} == set()
 
 
 def test_what_the_project_needs_is_pinned_for_the_image() -> None:

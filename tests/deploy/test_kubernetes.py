@@ -14,7 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from sharing.law_library import find_law
+from sharing.law_shelf.library import find_law
 from sharing.topics import FOREVER
 from tests.deploy.support import KUBERNETES, Manifest, check, custom_schemas, manifests, of_kind, partners
 

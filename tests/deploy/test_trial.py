@@ -16,17 +16,17 @@ from pathlib import Path
 
 import pytest
 
-from sharing.access import principals
 from sharing.broker.jars import fetch_jars, find_java
 from sharing.broker.jvm import PROPERTIES_FILE, JavaCommand, format_storage, spawn_node
 from sharing.broker.kafka import KafkaBroker
 from sharing.broker.process import free_port
+from sharing.cluster.access import principals
+from sharing.cluster.partners import read_partners
 from sharing.deployment import kafka_node
 from sharing.deployment.parts import TLS_PORT
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import require_broker
 from sharing.kafka.tls import tls_files
-from sharing.partners import read_partners
 from tests.deploy.support import COMPOSE, DEPLOY, composition
 
 PARTNERS = COMPOSE / "partners.yaml"

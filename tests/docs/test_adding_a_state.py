@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sharing.law_library import shipped_packs
+from sharing.law_shelf.library import shipped_packs
 from sharing.model.countries import TEST_STATES
 from tests.docs.docs_support import ROOT, blocks, commands
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sharing.capacity import BEGIN, END, SCENARIOS, insert, main, plan, read_figures, render
+from sharing.cluster.capacity import BEGIN, END, SCENARIOS, insert, main, plan, read_figures, render
 from sharing.errors import InputError
 from tests.docs.docs_support import ROOT
 

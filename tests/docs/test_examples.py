@@ -34,7 +34,7 @@ from sharing.demo.scenario import telling_cases
 from sharing.directory import announce, read_entries
 from sharing.model.indicator import Indicator
 from sharing.samples import sample_directory, sample_file, sample_profile
-from sharing.topics import topics_for
+from sharing.topics import NOTICES, topics_for
 from tests.docs.docs_support import ROOT, Block, Command, agrees, blocks, commands, documents, name_of
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 WIDTH = 120
 PATIENCE_S = 60.0
 STATES = ("CH", "DE", "NL", "XA")
+RECEIVERS = ("FR", "JP", "US", "XB")
 NEEDS_BROKER = re.compile(r"Publisher\(|Subscriber\(|sharing (publish|subscribe|directory|gate) ")
 BOOTSTRAP, WEB_PORT = "127.0.0.1:9092", "6066"
 """As the pages write them; what stands for them here is put in their place."""
@@ -62,8 +63,11 @@ class NotRun(NamedTuple):
 
 NOT_RUN = (
     NotRun(
-        r"make (demo|test|lint|mutation|bench)", "installs, and runs the suite itself or what it covers", "Makefile"
+        r"make (demo|test|lint|mutation|faults|fuzz|bench)",
+        "installs, and runs the suite itself or what it covers",
+        "Makefile",
     ),
+    NotRun(r"([A-Z_]+=\S+ )*python -m (pytest|tests\.)", "runs the suite itself, or measures for minutes", "Makefile"),
     NotRun(r"pip install ", "changes this Python", "pyproject.toml"),
     NotRun(r"sharing demo( |$)", "runs for half a minute", "tests/test_demo.py"),
     NotRun(r"sharing broker (up|status|down)", "starts a process that goes on", "tests/broker/test_broker_cli.py"),
@@ -260,6 +264,8 @@ def _set_up_broker(stack: ExitStack, page: Path) -> str:
     broker = stack.enter_context(EmbeddedBroker())
     for topic in topics_for(STATES, partitions=4).values():
         broker.create_topics([topic.name], partitions=topic.partitions)
+    for state in RECEIVERS:
+        broker.create_topics([NOTICES.topic(state)], partitions=1)  # that it has topics is looked up by this one
     if name_of(page) in ANNOUNCED_BEFORE:
         for entry in read_entries(*sample_directory()):
             announce(broker.bootstrap, entry)

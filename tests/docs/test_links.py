@@ -16,7 +16,7 @@ from sharing.cli import app
 from sharing.interop.reading import Cause
 from sharing.law.facts import FACTS
 from sharing.law.redact import CONTENT_FIELDS
-from sharing.law_library import shipped_packs
+from sharing.law_shelf.library import shipped_packs
 from sharing.metrics import REGISTRY, PublisherMetrics, SubscriberMetrics
 from sharing.model.indicator import Indicator
 from sharing.model.values import VALUE_TYPES
@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _CODE = re.compile(r"`(?P<text>[^`\n]+)`")
-_TOP = tuple(entry.name for entry in ROOT.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+_MADE = {"build", "dist"}  # what commands make, where they have run
+_TOP = tuple(
+    entry.name
+    for entry in ROOT.iterdir()
+    if entry.is_dir() and not entry.name.startswith(".") and entry.name not in _MADE
+)
 _REPOSITORY_PATH = re.compile(rf"(?:{'|'.join(_TOP)})/[\w./<>*-]*")
 _FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _MILLISECONDS_A_DAY = 86_400_000

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from processors.gate import Gate, Processed
+from processors.gate.gate import Gate, Processed
 from sharing.demo.scenario import telling_cases
 from sharing.directory import read_entries
-from sharing.law_library import find_law
+from sharing.law_shelf.library import find_law
 from sharing.model.directory import Directory
 from sharing.model.times import to_milliseconds
 from sharing.samples import sample_directory
@@ -87,8 +87,8 @@ def test_every_station_is_quoted() -> None:
     quoted = {block.excerpt_of for block in excerpts()}
     stations = [
         "sharing/publisher.py", "sharing/wire.py", "sharing/topics.py", "processors/composition.py",
-        "processors/outbox.py", "processors/gate.py", "sharing/sitting.py", "sharing/relevance/audience.py",
-        "sharing/law/filter.py", "sharing/law/combine.py", "processors/writer.py", "sharing/subscriber.py",
+        "processors/lane/outbox.py", "processors/gate/gate.py", "sharing/sitting.py", "sharing/relevance/audience.py",
+        "sharing/law/filter.py", "sharing/law/combine.py", "processors/gate/record_writer.py", "sharing/subscriber.py",
     ]  # fmt: skip
     assert quoted >= set(stations)
 

@@ -54,7 +54,7 @@ def _read_arguments() -> argparse.Namespace:
 def _begin(given: argparse.Namespace) -> dict[str, Any]:
     fresh: dict[str, Any] = {"seed": given.seed, "rounds": 0, "accepted": 0, "lost": 0, "doubled": 0, "leaked": 0}
     fresh |= {"unfounded": 0, "disordered": 0, "failed": 0, "chapters": 0, "seconds": 0}
-    fresh |= {"faults": {}, "counts": {}, "found": []}
+    fresh |= {"torn": 0, "faults": {}, "counts": {}, "found": []}
     if not given.resume or not RESULT.exists():
         return fresh
     kept: dict[str, Any] = json.loads(RESULT.read_text())
@@ -76,7 +76,7 @@ def _add_chapter(result: dict[str, Any], rounds: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     try:
         findings = run_chapter(folder / "bus", seed, rounds, tell)
-        if not findings.sound:
+        if not findings.sound or findings.torn:
             _keep_logs(folder, seed)
     except BaseException:
         _keep_logs(folder, seed)
@@ -92,6 +92,8 @@ def _keep_logs(folder: Path, seed: int) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     for file in [*folder.glob("bus/*.log"), *folder.glob("bus/*.journal"), *folder.glob("bus/kafka/kafka.log*")]:
         shutil.copy(file, kept)
+    if (folder / "bus" / "data").exists():
+        shutil.copytree(folder / "bus" / "data", kept / "data", dirs_exist_ok=True)
     print(f"the logs are kept in {kept}", flush=True)
 
 
@@ -123,8 +125,10 @@ def _print(result: dict[str, Any], wanted: int) -> None:
         for name, count in result[title].items():
             print(f"  {name:<48}{count:>10,}")
     print()
-    for name in ("accepted", "lost", "doubled", "leaked", "unfounded", "disordered", "failed"):
+    for name in ("accepted", "lost", "doubled", "leaked", "unfounded", "disordered", "failed", "torn"):
         print(f"  {name:<48}{result[name]:>10,}")
+    if result["torn"]:
+        print("torn: by the broker, which left out transaction markers and says so (docs/guarantees.md)")
     for line in result["found"]:
         print(line)
     print(f"\n{result['rounds']} of {wanted} rounds with seed {result['seed']}, {result['seconds']} s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -35,6 +36,10 @@ LOOK_S = 0.05
 ASK_S = 5.0
 BROKER = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "20000"}
 """More than the default: what the broker aborts while it starts, before it takes connections, gets no markers."""
+COORDINATOR_SPEAKS = tuple(
+    f"-Dorg.slf4j.simpleLogger.log.{package}kafka.coordinator.transaction=info" for package in ("", "org.apache.")
+)
+"""So that the broker's log says what became of each transaction, when one was broken."""
 GATE = {
     "session_timeout_ms": str(int(SESSION_S * 1_000)),
     "transaction_timeout_ms": "4000",
@@ -163,11 +168,28 @@ class Bus:
     def start_broker(self) -> None:
         """Start the broker, or see that it runs. After a crash on a full disk it may take a second time."""
         self.mend("net")  # starting takes its time, and nothing is mended meanwhile
+        self._keep_log()
         try:
             self.broker.start()
         except InfrastructureError:
             self.broker.stop()
             self.broker.start()
+
+    def keep_data(self, folder: Path) -> None:
+        """Copy what lies on the broker's disk, for `kafka-dump-log.sh` and whoever looks into it."""
+        source = self.disk / "logs" if self.disk else self.broker.folder / "data"
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+
+    def said_by_broker(self) -> str:
+        """Return what the broker said in all its lives."""
+        logs = (self._folder / "kafka-lives.log", self.broker.log)
+        return "".join(log.read_text(encoding="utf-8", errors="replace") for log in logs if log.exists())
+
+    def _keep_log(self) -> None:
+        """Keep what the broker has said: it keeps that of two of its lives itself."""
+        if self.broker.log.exists():
+            with (self._folder / "kafka-lives.log").open("ab") as lives:
+                lives.write(self.broker.log.read_bytes())
 
     def broker_pid(self) -> int | None:
         """Return the process id of the broker, if it lives."""
@@ -214,10 +236,10 @@ class Bus:
         place = {"log.dirs": str(self.disk / "logs")} if self.disk else {}
         port = free_port()
         properties = {**BROKER, **_make_listeners(port, self.bootstrap), **place}
-        self.broker = KafkaBroker(self._folder / "kafka", port, properties=properties)
+        self.broker = KafkaBroker(self._folder / "kafka", port, properties=properties, java_options=COORDINATOR_SPEAKS)
         stack.callback(self._end_all)
+        self.proxy.target = port  # before the start: who asks whether it answers is sent to the proxy, too
         self.broker.start()
-        self.proxy.target = port
         prepare(self.bootstrap)
         for state in STATES:
             self.gates[state] = self.make_gate(state, "0")

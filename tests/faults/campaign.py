@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.actions import do
 from tests.faults.agency import read_numbers
 from tests.faults.bus import Bus
 from tests.faults.checker import (
@@ -19,15 +18,19 @@ from tests.faults.checker import (
     Violation,
     count_outcomes,
     find_handling_violations,
+    find_skipped_markers,
     find_violations,
 )
 from tests.faults.children import Child
+from tests.faults.injections import do
 from tests.faults.partner import begins_anew, read_handled
 from tests.faults.records import Records, read_records
 from tests.faults.schedule import STATES, Fault, plan
 from tests.faults.stage import STATES as ALL_STATES
 from tests.faults.workload import item
 
+SKIPPED = "transactions without markers, by the broker"
+"""Of `Findings.counts`."""
 START_S = 180.0
 DRAIN_S = 200.0
 STALL_S = 40.0
@@ -43,12 +46,15 @@ class Findings:
         counts: Of accepted indicators, records, notices and the like.
         violations: Each with the round, counted from 1, in which it shows; 0 where that is not known.
         complaints: What processes did that they must not.
+        torn: Violations of a State of whose transactions the broker says itself that it left out markers; likewise.
+            Content that reached the wrong State is never among them.
     """
 
     faults: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     violations: list[tuple[int, Violation]] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    torn: list[tuple[int, Violation]] = field(default_factory=list)
 
     @property
     def sound(self) -> bool:
@@ -115,12 +121,16 @@ class Chapter:
         findings = Findings(
             faults=Counter(str(fault.kind) for fault in self.faults), complaints=list(self.bus.complaints)
         )
+        skipped = find_skipped_markers(self.bus.said_by_broker())
+        findings.counts[SKIPPED] = skipped.total()
         for state, own in records.items():
             accepted = self._accepted(state)
             found = find_violations(state, own, accepted)
             handled, again = read_handled(self.bus.journal("partner", state)), self._again(state)
             found += find_handling_violations(state, own, handled, again)
-            findings.violations += [(self._round_of(each), each) for each in found]
+            for each in found:
+                torn = state in skipped and each.breach is not Breach.LEAKED
+                (findings.torn if torn else findings.violations).append((self._round_of(each), each))
             findings.counts += _count(state, own, accepted, handled)
         findings.counts += self.bus.ends
         findings.counts += self._count_words()
@@ -209,7 +219,10 @@ def run_chapter(
     with Bus(folder, seed) as bus:
         chapter = Chapter(bus, plan(seed, rounds), on_round)
         chapter.run()
-        return chapter.check(chapter.read())
+        findings = chapter.check(chapter.read())
+        if findings.violations or findings.torn:
+            bus.keep_data(folder / "data")
+        return findings
 
 
 def chapter_seed(seed: int, number: int) -> int:
@@ -218,9 +231,13 @@ def chapter_seed(seed: int, number: int) -> int:
 
 
 def tally(findings: Findings) -> dict[str, int]:
-    """Return how many violations there are of each kind; `failed` counts complaints."""
+    """Return how many violations there are of each kind; `failed` counts complaints, `torn` the broker's."""
     kinds = Counter(violation.breach for _, violation in findings.violations)
-    return {**{str(breach): kinds[breach] for breach in Breach}, "failed": len(findings.complaints)}
+    return {
+        **{str(breach): kinds[breach] for breach in Breach},
+        "failed": len(findings.complaints),
+        "torn": len(findings.torn),
+    }
 
 
 def _count(state: str, records: Records, accepted: set[Item], handled: Counter[str]) -> Counter[str]:

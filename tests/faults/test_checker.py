@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from processors.batch import Output
-from processors.gate import Gate
+from processors.gate.gate import Gate
+from processors.lane.batch import Output
 from sharing.directory import read_entries
-from sharing.law_library import find_law
+from sharing.law_shelf.library import find_law
 from sharing.model.directory import Directory
 from sharing.samples import sample_directory
 from sharing.topics import DECISIONS, DRAFTS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT, TopicKind
@@ -22,6 +22,7 @@ from tests.faults.checker import (
     Violation,
     count_outcomes,
     find_handling_violations,
+    find_skipped_markers,
     find_violations,
 )
 from tests.faults.records import Entry, Records
@@ -226,3 +227,12 @@ def test_items_are_the_same_each_time_and_their_markers_differ() -> None:
         assert sum(each.version == 2 for each in items) == 8
         assert len({each.value for each in items}) == len({each.id for each in items}) == 56
         assert all(MARKER.fullmatch(each.source.case.encode()) for each in items if each.source.case)
+
+
+def test_what_the_broker_says_of_markers_is_read_once_for_each_transaction() -> None:
+    said = (
+        "2026-11-25T21:06:54.944Z [TxnMarkerSenderThread-1] INFO kafka.coordinator - Couldn't find leader endpoint for "
+        "partitions HashSet(national.de.drafts-3) while trying to send transaction markers for national.de.gate.0, so"
+    )
+    log = f"{said}\n2026-11-25T21:06:55Z [main] WARN of something else, national.nl.gate.0\n{said}\n"
+    assert find_skipped_markers(log) == Counter(DE=1)

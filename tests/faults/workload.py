@@ -10,6 +10,7 @@ from typing import Any
 from sharing.ids import content_id
 from sharing.model.indicator import Indicator
 from sharing.wire import RECORD_BYTES_MAX, codec
+from tests.bench.workload import OPEN_FACTS
 from tests.faults.schedule import STATES
 
 MARKER = re.compile(rb"mk[0-9a-f]{20}")
@@ -19,19 +20,9 @@ POISON_HEADER = "poison"
 """Header of a bad record: the cause under which it is to be quarantined. The gate does not look at it."""
 
 _OPEN: dict[str, Any] = {
-    "form": "INFORMATION",
+    **OPEN_FACTS,
     "offence": {"codes": ["ILLEGAL_ACCESS"], "modus_operandi": ["malware"], "max_penalty_years": 3},
-    "collection": "OPEN_SOURCE",
-    "secrecy_domain": False,
-    "personal_data": False,
-    "special_category": False,
-    "subject_class": "NONE",
-    "assertion": "FACT",
-    "purpose": "DETECTION",
-    "urgency": "ORDINARY",
     "enables_request": True,
-    "live_case_harm": False,
-    "character": [],
 }
 _FRAUD = {"codes": ["ICT_FRAUD_THEFT", "LAUNDERING"], "modus_operandi": ["malware"], "max_penalty_years": 3}
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from processors.gate import Gate, conserves
+from processors.gate.gate import Gate, conserves
 from sharing.directory import read_entries
 from sharing.errors import DecodeError, InputError, SharingError
 from sharing.interop import Format, Intake, SourceInfo
@@ -23,7 +23,7 @@ from sharing.interop.profile import parse_profile
 from sharing.law.cases import parse_cases, run_cases
 from sharing.law.pack_reader import parse_pack
 from sharing.law.treaties import parse_treaties
-from sharing.law_library import common_rules, treaties
+from sharing.law_shelf.library import common_rules, treaties
 from sharing.model.values import VALUE_TYPES, normalise
 from sharing.samples import sample_directory, sample_file, sample_files
 from sharing.subscriber import read_notice

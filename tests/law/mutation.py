@@ -29,7 +29,7 @@ from sharing.law.expectation import compare
 from sharing.law.facts import FACTS, FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack, Rule
-from sharing.law_library import Law, find_pack, shipped_packs
+from sharing.law_shelf.library import Law, find_pack, shipped_packs
 from sharing.model.decision import RecipientDecision
 from tests.law.mutants import Mutant, mutants_of
 from tests.law.shipped import case_files

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sharing.law.facts import FACTS, Scope
-from sharing.law_library import common_cases, find_law, pack_files, read_cases, read_text, shipped_states
+from sharing.law_shelf.library import common_cases, find_law, pack_files, read_cases, read_text, shipped_states
 from sharing.model.indicator import Indicator
 from sharing.model.times import to_milliseconds
 

@@ -14,8 +14,8 @@ from sharing.errors import InputError, PackError
 from sharing.law.cases import parse_cases, run_cases
 from sharing.law.pack import pack_code
 from sharing.law.pack_reader import law_digest, parse_pack
-from sharing.law_archive import find_version
-from sharing.law_library import (
+from sharing.law_shelf.archive import find_version
+from sharing.law_shelf.library import (
     Law,
     common_rules,
     find_law,

@@ -11,7 +11,7 @@ from sharing.documents import read_document
 from sharing.law.cases import parse_cases
 from sharing.law.lint import Code, LintFinding, Severity, Subject, described, lint_common, lint_pack
 from sharing.law.pack_reader import parse_pack
-from sharing.law_library import common_cases, common_rules, common_text, pack_files, read_law, treaties
+from sharing.law_shelf.library import common_cases, common_rules, common_text, pack_files, read_law, treaties
 from tests.law.strategies import dump
 
 DAY = dt.date(2026, 11, 25)

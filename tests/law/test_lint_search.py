@@ -20,7 +20,7 @@ from sharing.law.lint.shadow import How, find_shadowed
 from sharing.law.pack import Pack
 from sharing.law.pack_reader import parse_pack
 from sharing.law.treaties import TreatyTable
-from sharing.law_library import common_rules, pack_files, read_cases, read_law, read_text
+from sharing.law_shelf.library import common_rules, pack_files, read_cases, read_law, read_text
 from sharing.model.indicator import Indicator
 from sharing.model.values import VALUE_TYPES
 from tests.law.lint_brute import enumerate_all

@@ -22,7 +22,7 @@ from sharing.law.constraints import Test as Comparison
 from sharing.law.pack import Pack
 from sharing.law.pack_reader import parse_common, parse_pack
 from sharing.law.treaties import parse_treaties
-from sharing.law_library import find_law, pack_files, read_law
+from sharing.law_shelf.library import find_law, pack_files, read_law
 from sharing.model.vocabulary import ConditionModel, Effect
 from tests.law.strategies import COMMONS, SHIPPED_COMMON, SHIPPED_TREATIES, TREATIES, searched
 

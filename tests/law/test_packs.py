@@ -17,7 +17,7 @@ from sharing.law.combine import combine as real_combine
 from sharing.law.constraints import Test as Comparison
 from sharing.law.facts import FACTS
 from sharing.law.pack import Rule
-from sharing.law_library import (
+from sharing.law_shelf.library import (
     common_cases,
     common_rules,
     find_pack,

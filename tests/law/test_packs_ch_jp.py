@@ -15,7 +15,7 @@ import pytest
 
 from sharing.law.cases import CaseFile, decide_one
 from sharing.law.facts import FACTS
-from sharing.law_library import Law, find_law, pack_files, read_cases
+from sharing.law_shelf.library import Law, find_law, pack_files, read_cases
 from sharing.model.decision import RecipientDecision
 from sharing.model.indicator import Indicator
 from sharing.model.times import to_milliseconds

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from sharing.errors import InputError, PackError, SettingsError
-from sharing.law_archive import find_version
-from sharing.law_library import find_law, find_pack, read_law, treaties
-from sharing.law_signature import CONTEXT, is_signed, read_private_key, read_public_keys, sign
+from sharing.law_shelf.archive import find_version
+from sharing.law_shelf.library import find_law, find_pack, read_law, treaties
+from sharing.law_shelf.signature import CONTEXT, is_signed, read_private_key, read_public_keys, sign
 from tests.law.test_library import AMENDED, TEMPLATE
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)

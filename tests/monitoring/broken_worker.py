@@ -6,8 +6,8 @@ import runpy
 from collections.abc import Iterable
 
 from processors import composition
-from processors.batch import Record
-from processors.gate import Gate, Processed
+from processors.gate.gate import Gate, Processed
+from processors.lane.batch import Record
 from sharing.model.directory import Directory
 
 

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from sharing.broker import KafkaUnavailableError
+from sharing.broker.jars import EXPORTER, fetch_jars
 from sharing.broker.kafka import KafkaBroker
-from tests.monitoring.stage import Stage
+from sharing.deployment.kafka_metrics import FILE, agent_option, render_rules
+from tests.monitoring.stage import Stage, free_port
 from tests.monitoring.tools import find_tool
 
 
@@ -17,15 +19,19 @@ from tests.monitoring.tools import find_tool
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A system on a broker of its own, that tests may kill. Where there is none to be had, its tests skip."""
     find_tool("prometheus")
-    broker = KafkaBroker(tmp_path_factory.mktemp("watched-kafka"))
+    folder, exporter = tmp_path_factory.mktemp("watched-kafka"), free_port()
     try:
+        (folder / FILE).write_text(render_rules())
+        (jar,) = fetch_jars(print, (EXPORTER,))
+        options = [agent_option(str(jar), FILE, "127.0.0.1", exporter)]
+        broker = KafkaBroker(folder, java_options=options)
         broker.start()
     except KafkaUnavailableError as error:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(str(error))
     try:
-        with Stage(broker, tmp_path_factory.mktemp("watched")) as stage:
+        with Stage(broker, exporter, tmp_path_factory.mktemp("watched")) as stage:
             yield stage
     finally:
         broker.stop()

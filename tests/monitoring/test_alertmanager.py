@@ -18,6 +18,8 @@ URGENT = {
     "SharingBrokerAway",
     "SharingPackExpired",
     "SharingConservationBroken",
+    "KafkaOfflinePartitions",
+    "KafkaUnderMinIsr",
 }
 """While one of these lasts, urgent information does not flow."""
 

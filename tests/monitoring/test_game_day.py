@@ -42,7 +42,7 @@ def watch(stage: Stage, expected: Firing, meanwhile: Callable[[], None] = lambda
 
 def test_a_broker_that_is_gone(stage: Stage) -> None:
     wait_for(lambda: stage.prometheus.query("sharing_pack_info") != [], "the gate is scraped")
-    assert stage.prometheus.firing() == QUIET
+    wait_for(lambda: stage.prometheus.firing() == QUIET, "all is well")
     stage.broker.kill()
     watch(stage, frozenset({("SharingBrokerAway", "CH")}))
     stage.broker.restart()
@@ -82,3 +82,6 @@ def test_five_faults_at_once(stage: Stage) -> None:
     watch(stage, frozenset(expected), go_on)
     assert "each accounted for once" in broken.worker.log.read_text()
     stage.end(stuck, slow, withholding, broken, flooded)
+    for gate in (stuck, slow, withholding, broken, flooded):
+        stage.prometheus.forget(gate.state)
+    wait_for(lambda: stage.prometheus.firing() == QUIET, "with the gates their alerts are gone")

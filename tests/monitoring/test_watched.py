@@ -12,13 +12,14 @@ from prometheus_client import CollectorRegistry
 from monitoring.alerts import ALERTS
 from monitoring.generate import FOLDER
 from monitoring.watched import UNWATCHED
+from sharing.deployment.kafka_metrics import METRICS as KAFKA
 from sharing.metrics import REGISTRY, PublisherMetrics, SubscriberMetrics
 
 LIBRARY = CollectorRegistry()
 PublisherMetrics(LIBRARY)
 SubscriberMetrics(LIBRARY)
 SUFFIXES = {"counter": ("_total",), "info": ("_info",), "histogram": ("_bucket", "_sum", "_count")}
-NAMED = re.compile(r"\b(?:sharing|process)_[a-z_]+")
+NAMED = re.compile(r"\b(?:sharing|process|kafka|jvm|node|kubelet)_[a-z_]+")
 
 
 def _metrics() -> Iterator[tuple[str, set[str]]]:
@@ -28,8 +29,18 @@ def _metrics() -> Iterator[tuple[str, set[str]]]:
         yield metric.name if metric.type == "histogram" else next(iter(series)), series
 
 
-METRICS = dict(_metrics())
-SERIES = set().union(*METRICS.values())
+METRICS = {**dict(_metrics()), **{metric.name: {metric.name} for metric in KAFKA}}
+OTHERS = {
+    "jvm_memory_used_bytes",
+    "jvm_memory_max_bytes",
+    "jvm_gc_collection_seconds_sum",
+    "node_filesystem_avail_bytes",
+    "node_filesystem_size_bytes",
+    "kubelet_volume_stats_available_bytes",
+    "kubelet_volume_stats_capacity_bytes",
+}
+"""What the exporters show besides; that they do is seen on the running system, but for Kubernetes' own two."""
+SERIES = set().union(OTHERS, *METRICS.values())
 
 
 def queries() -> dict[str, list[str]]:
@@ -71,3 +82,8 @@ def test_a_metric_is_watched_or_there_is_a_reason(metric: str) -> None:
 
 def test_there_are_reasons_for_metrics_only() -> None:
     assert set(UNWATCHED) <= set(METRICS)
+
+
+def test_nothing_else_is_named() -> None:
+    named = {name for expr in WATCHED for name in NAMED.findall(expr)}
+    assert named >= OTHERS

@@ -15,7 +15,7 @@ PATIENCE_S = 60.0
 
 
 def find_tool(name: str) -> str:
-    """Return the path of `prometheus`, `promtool`, `prometheus-alertmanager` or `amtool`.
+    """Return the path of one of the programs, such as `promtool`.
 
     Where there is none the test is skipped; with CI=true it fails.
     """

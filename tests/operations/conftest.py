@@ -23,12 +23,14 @@ from sharing.samples import smoke_directory, smoke_packs
 from sharing.smoke_test import PROVIDER, marked_item
 from sharing.topics import DECISIONS, INDICATORS, NOTICES, QUARANTINE, topics_for
 from sharing.wire import codec
-from tests.bus.support import read, write
+from tests.bus.support import committed, read, write
 from tests.faults.stage import GateProcess
 
 PARTITIONS = 2
 GROUP = "national.xa.gate"
 LIMIT_S = 90.0
+SCRATCH = frozenset({"copy", "again", "moved"})
+"""Topics that tests here make besides."""
 
 
 class Bus:
@@ -44,6 +46,22 @@ class Bus:
         apply_topics(self.broker.bootstrap, topics_for(["XA", "XB"], self.partitions), replication=1)
         for entry in read_entries(smoke_directory().read_text(), "directory.yaml") if announced else []:
             announce(self.broker.bootstrap, entry)
+
+    def clear(self) -> None:
+        """Delete the topics of the test States, and wait until the gate's group has forgotten its place on them."""
+        admin = AdminClient({"bootstrap.servers": self.broker.bootstrap})
+        present = look_up_topics(self.broker.bootstrap)
+        topics = [name for name in present if name.split(".")[1:2] in (["xa"], ["xb"]) or name in SCRATCH]
+        if topics:
+            for future in admin.delete_topics(topics).values():
+                future.result(30)
+        for topic in topics:
+            self.await_gone(topic)
+        deadline = time.monotonic() + LIMIT_S
+        places = [(INDICATORS.topic(PROVIDER), number) for number in range(2 * PARTITIONS)]
+        while any(committed(self.broker, GROUP, *place) >= 0 for place in places):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
     def gate(self, name: str, **more: Any) -> GateProcess:
         """Return a gate that is not started yet."""
@@ -120,11 +138,13 @@ def wire(item: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def bus(fresh_kafka: KafkaBroker, tmp_path: Path) -> Bus:
-    """A bus with nothing published."""
-    found = Bus(fresh_kafka, tmp_path)
+def bus(kafka: KafkaBroker, tmp_path: Path) -> Iterator[Bus]:
+    """A bus with nothing published: the suite's broker, on which nobody else has the test States' topics."""
+    found = Bus(kafka, tmp_path)
+    found.clear()
     found.lay_out()
-    return found
+    yield found
+    found.clear()
 
 
 @pytest.fixture

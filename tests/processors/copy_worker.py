@@ -15,14 +15,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from processors.lane import Lane, Output, Route
+from processors.lane.lane import Lane, Output, Route
 from processors.worker import create_app, run_worker
 from tests.processors.lane_support import SECRET, count
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
 
-    from processors.batch import Batch
+    from processors.lane.batch import Batch
 
 options = json.loads(sys.argv[1] if __name__ == "__main__" else os.environ["COPY_WORKER"])
 out = options.pop("out")

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from processors.lane import Lane, Output
-from processors.lane_config import Route
+from processors.lane.lane import Lane, Output
+from processors.lane.route import Route
 from processors.worker import create_app
 from sharing.broker import admin
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 
-    from processors.batch import Batch, Record
-    from processors.ledger import View
+    from processors.lane.batch import Batch, Record
+    from processors.lane.ledger import View
     from sharing.broker import Broker
 
 ROOT = Path(__file__).parents[2]
@@ -138,7 +138,7 @@ class Course:
     def check(self) -> None:
         """Every record sent was copied exactly once, to its own partition, in its order."""
         copies = self.copies()
-        assert len(copies) == len({place for _, _, place in copies}) == self.sent
+        assert (len(copies), len({place for _, _, place in copies})) == (self.sent, self.sent), "lost, or doubled"
         assert sorted(int(key) for _, key, _ in copies) == list(range(self.sent))
         for partition in range(PARTITIONS):
             places = [place.split(b":") for number, _, place in copies if number == partition]
@@ -149,7 +149,7 @@ class Course:
         """Each key was counted without a gap and without a repetition, and the ledger says how far."""
         assert self.keys is not None
         copies = self.copies()
-        assert len(copies) == len({place for _, _, place in copies}) == self.sent
+        assert (len(copies), len({place for _, _, place in copies})) == (self.sent, self.sent), "lost, or doubled"
         counted: dict[bytes, list[int]] = {}
         for _, key, value, _ in self.committed_records(self.target):
             counted.setdefault(key, []).append(int(value or b"0"))
@@ -252,6 +252,12 @@ def run(
 ) -> BaseException | None:
     """Run a lane in this process until so many records are committed, or it fails; return its failure."""
     return asyncio.run(_run(route, handle, records, clock))
+
+
+def finish(course: Course) -> None:
+    """Do in this process what is left to do."""
+    assert run(course.route(), copying(course), course.sent - course.committed()) is None
+    course.check()
 
 
 async def _run(

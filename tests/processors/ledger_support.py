@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from processors.ledger import Identity
+from processors.lane.ledger import Identity
 
 HOUR_MS = 60 * 60 * 1000
 TOMBSTONES_KEPT_MS = 24 * HOUR_MS

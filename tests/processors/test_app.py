@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sharing.broker import Broker
+from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.process import free_port
 from sharing.directory import announce, read_entries
 from sharing.publisher import Publisher
@@ -29,6 +31,16 @@ ITEM = {
     "form": "INFORMATION",
     "offence": {"codes": ["ILLEGAL_ACCESS"]},
 }
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """Each broker in turn; an embedded one with nothing on it, as a worker's counts are compared."""
+    if request.param == "kafka":
+        yield request.getfixturevalue("kafka")
+    else:
+        with EmbeddedBroker() as fresh:
+            yield fresh
 
 
 def _prepare(broker: Broker, state: str) -> None:

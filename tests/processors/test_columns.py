@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processors.gate import Gate, conserves
-from sharing import bulk_decoding
-from sharing.indicator_columns import OWN, IndicatorReader
+from processors.gate.gate import Gate, Processed, conserves
+from processors.lane.batch import Run
+from sharing.columns import decoding as bulk_decoding
+from sharing.columns.indicators import OWN, IndicatorReader
 from sharing.law.facts import FACTS
-from sharing.law_library import find_law, treaties
+from sharing.law_shelf.library import find_law, treaties
 from sharing.model.indicator import Indicator
 from sharing.wire import codec
 from tests.bench.workload import make_indicators
@@ -41,6 +42,26 @@ def message(record: Any, place: int = 0) -> Message:
 def _swiss(data: dict[str, Any]) -> Message:
     record = Indicator.read({**data, "source": {**data["source"], "state": "CH"}}).to_wire()
     return message(record)
+
+
+def _by_topic(processed: Processed) -> dict[str, list[Any]]:
+    """Return what is written to each topic, in its order, each record by itself."""
+    found: dict[str, list[Any]] = {}
+    for topic, *record in processed.outputs:
+        found.setdefault(topic, []).append(record)
+    return found
+
+
+def _by_topic_together(processed: Processed) -> dict[str, list[Any]]:
+    """Return likewise what a lane is given."""
+    found: dict[str, list[Any]] = {}
+    for output in processed.written.together():
+        if isinstance(output, Run):
+            pairs = zip(output.keys, output.values, strict=True)
+            found.setdefault(output.topic, []).extend([key, value, None] for key, value in pairs)
+        else:
+            found.setdefault(output.topic, []).append(list(output[1:]))
+    return found
 
 
 _CHANGES: list[dict[str, Any]] = [
@@ -75,6 +96,7 @@ def test_by_columns_and_one_by_one_the_same_is_written(pack: Any, batch: list[Me
     for now_ms in (NOW_MS, NOW_MS + 1):  # the second time everything is remembered
         one, other = columns.process(batch, DIRECTORY, now_ms), alone.process(batch, DIRECTORY, now_ms)
         assert one.outputs == other.outputs
+        assert _by_topic(one) == _by_topic(other) == _by_topic_together(one) == _by_topic_together(other)
         assert (one.outcomes, one.deliveries, one.quarantined) == (other.outcomes, other.deliveries, other.quarantined)
         assert conserves(batch, one)
 

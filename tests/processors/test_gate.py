@@ -12,16 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processors import gate as gate_module
-from processors.batch import Output
-from processors.gate import Gate, Processed, conserves
+from processors.gate import gate as gate_module
+from processors.gate.gate import Gate, Processed, conserves
+from processors.lane.batch import Output
 from sharing.errors import InputError
 from sharing.ids import NAMESPACE
 from sharing.law.constraints import Conjunction
 from sharing.law.pack import Pack
 from sharing.law.pack_reader import parse_pack
 from sharing.law.redact import build_content
-from sharing.law_library import common_rules, treaties
+from sharing.law_shelf.library import common_rules, treaties
 from sharing.model.decision import Decision, Verdict
 from sharing.model.directory import Directory, DirectoryEntry
 from sharing.model.indicator import Indicator

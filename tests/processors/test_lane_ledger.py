@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from processors.changelog import KafkaChangelog
-from processors.lane import Output
+from processors.lane.changelog import KafkaChangelog
+from processors.lane.lane import Output
 from sharing.errors import InfrastructureError
 from tests.processors.lane_support import LIMIT_S, PARTITIONS, Course, counting, run, wait_until, working
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from processors.batch import Batch
+    from processors.lane.batch import Batch
     from sharing.broker.kafka import KafkaBroker
 
 pytestmark = pytest.mark.kafka

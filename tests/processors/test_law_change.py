@@ -13,7 +13,7 @@ from processors.composition import compose
 from sharing.broker import Broker
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.errors import PackError, SettingsError
-from sharing.law_library import find_law
+from sharing.law_shelf.library import find_law
 from sharing.publisher import Publisher
 from sharing.settings import Settings
 from sharing.topics import DECISIONS, topics_for
@@ -98,7 +98,9 @@ def test_a_new_law_is_taken_up_and_a_bad_one_ends_the_worker(stage: Stage) -> No
         code, log = stage.ends()
         assert code == 2, log
         assert "the law on the shelf has changed, and is not to be applied; no more is decided" in log
-        assert re.search(r"CRITICAL processors\.lane: xa\.yaml:\d+: rules\.0\.effect: ", log)
+        assert re.search(
+            r'"event": "xa\.yaml:\d+: rules\.0\.effect: .*"level": "critical", "logger": "processors\.lane\.lane"', log
+        )
         stage.publish(4)  # waits
         gate.start()  # as its supervisor does
         code, log = stage.ends()

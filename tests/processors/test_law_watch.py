@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from processors.batch import Output
-from processors.gate import Gate
+from processors.gate.gate import Gate
+from processors.lane.batch import Output
 from processors.law_watch import LawFiles, LawWatch
 from sharing import metrics
 from sharing.errors import InputError, PackError, SettingsError, SharingError
-from sharing.law_library import Law, common_rules, find_law, find_pack, treaties
-from sharing.law_signature import sign
+from sharing.law_shelf.library import Law, common_rules, find_law, find_pack, treaties
+from sharing.law_shelf.signature import sign
 from sharing.model.indicator import Indicator
 from sharing.settings import Settings
 from sharing.wire import codec

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from processors import ledger_store
-from processors.ledger import COPY_AGE_MAX_MS, Ledger
-from processors.ledger_store import RocksStores
+from processors.lane import ledger_store
+from processors.lane.ledger import COPY_AGE_MAX_MS, Ledger
+from processors.lane.ledger_store import RocksStores
 from sharing.errors import InfrastructureError
 from tests.processors.ledger_support import FakeLog
 

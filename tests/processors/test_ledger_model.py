@@ -20,8 +20,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from processors.ledger import Ledger, Stores, View
-from processors.ledger_store import MemoryStores, RocksStores
+from processors.lane.ledger import Ledger, Stores, View
+from processors.lane.ledger_store import MemoryStores, RocksStores
 from sharing.errors import InfrastructureError
 from tests.processors.ledger_support import HOUR_MS, PARTITIONS, FakeLog, ProcessDies
 

@@ -11,15 +11,15 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from processors import composition
-from processors.batch import Batch
-from processors.gate import Gate, Processed
-from processors.observer import Observer, count
-from processors.standing import HEARD_SECONDS_MAX, Standing
+from processors.gate.gate import Gate, Processed
+from processors.lane.batch import Batch
+from processors.watch.observer import Observer, count
+from processors.watch.standing import HEARD_SECONDS_MAX, Standing
 from sharing import metrics
-from sharing.bulk_histogram import BulkHistogram
-from sharing.law_library import treaties
+from sharing.law_shelf.library import treaties
 from sharing.model.vocabulary import Outcome
-from sharing.tracing import BatchTracer
+from sharing.telemetry.bulk_histogram import BulkHistogram
+from sharing.telemetry.tracing import BatchTracer
 from tests.processors.test_gate import DIRECTORY, HELD, LAW, NOW_MS, OFFERED, WITHHELD, Message, sent
 
 TOPIC = "national.ch.indicators"
@@ -167,7 +167,7 @@ def test_a_broker_is_heard_while_a_connection_is_up_and_speaks(monkeypatch: pyte
     assert standing.hears_broker()
     assert standing.heard is not None
     late = standing.heard + HEARD_SECONDS_MAX + 1
-    monkeypatch.setattr("processors.standing.time", SimpleNamespace(monotonic=lambda: late))
+    monkeypatch.setattr("processors.watch.standing.time", SimpleNamespace(monotonic=lambda: late))
     assert not standing.hears_broker()
     monkeypatch.undo()
     standing.take(_said(state="INIT"))

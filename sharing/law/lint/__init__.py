@@ -25,7 +25,7 @@ from sharing.law.lint.space import Combination
 from sharing.law.lint.upkeep import find_ill_dated, find_uncited, find_unproved
 from sharing.law.pack import Assessment, Pack
 from sharing.law.treaties import TreatyTable
-from sharing.model.countries import STATES
+from sharing.model.countries import COUNTRIES
 
 __all__ = ["Code", "Combination", "LintFinding", "Severity", "Subject", "described", "lint_common", "lint_pack"]
 
@@ -94,7 +94,7 @@ def _any_assessments(pack: Pack, treaties: TreatyTable) -> tuple[Assessment, ...
     """Return assessments as some pack may hold them: a State for each combination of answers that rules ask for."""
     asked = {name.removeprefix("recipient.") for rule in pack.rules for name in rule.when.names()}
     names = sorted(asked & ASSESSED)
-    states = [state for state in sorted(STATES - {pack.state}) if treaties.covers(state)]
+    states = [state for state in sorted(COUNTRIES - {pack.state}) if treaties.covers(state)]
     answers = product(("YES", "NO", None), repeat=len(names))
     return tuple(
         Assessment(

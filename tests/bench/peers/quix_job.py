@@ -14,7 +14,7 @@ from typing import Any
 from quixstreams import Application  # type: ignore[import-not-found,unused-ignore]
 from quixstreams.models import Serializer  # type: ignore[import-not-found,unused-ignore]
 
-from processors.batch import Output
+from processors.lane.batch import Output
 from tests.bench.names import output_topics
 from tests.bench.peers.step import Given, Step
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-from processors.batch import Output
-from processors.parts import Parts
-from processors.writer import Writer
+from processors.gate.parts import Parts
+from processors.gate.record_writer import Writer
+from processors.lane.batch import Output
 from sharing.directory import DirectoryReader
 from sharing.errors import InputError
-from sharing.law_library import find_law
+from sharing.law_shelf.library import find_law
 from sharing.model.record import check_record
 from sharing.sitting import Sitting
 from sharing.wire import codec
@@ -18,7 +18,7 @@ from tests.bench.names import STATE
 
 
 class Given(NamedTuple):
-    """A record as an engine hands it over, in the shape of `processors.batch.Record`."""
+    """A record as an engine hands it over, in the shape of `processors.lane.batch.Record`."""
 
     place: tuple[str, int, int]
     own_key: bytes | None

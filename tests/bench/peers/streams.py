@@ -18,7 +18,7 @@ from typing import Any
 
 import fastavro
 
-from processors.batch import Output
+from processors.lane.batch import Output
 from sharing.broker import jars
 from sharing.broker.jars import Jar, fetch_jars, find_java
 from sharing.ids import NAMESPACE

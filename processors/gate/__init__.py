@@ -1,0 +1,1 @@
+"""The disclosure gate: decode, relevance, decide, write; pure functions of a batch."""

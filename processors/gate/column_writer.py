@@ -1,0 +1,235 @@
+"""What the gate writes for many records at once: heads encoded by columns, put before tails that were made once.
+
+The bytes are those of `processors.gate.record_writer`, record by record.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+
+import fastavro
+import pyarrow as pa
+
+from processors.gate.parts import CONTENT_HEAD, OFFER_HEAD, Parts, trace_of
+from processors.gate.plans import NoticePlan, OfferPlan, Plan
+from processors.lane.batch import Output, Record
+from sharing.columns.indicators import Part
+from sharing.columns.splitting import Path, Split, encode, field_of, is_of_head
+from sharing.ids import notice_id, offer_id
+from sharing.law.redact import CONTENT_FIELDS, EMPTIED
+from sharing.telemetry.tracing import Trace
+from sharing.wire import codec, split_codec
+
+# pyruhvro writes no `bytes`: the fields before the content, and after it the tail.
+NOTICE_FRONT = split_codec("notice", "content")[0].text
+DRAFT_FRONT = split_codec("draft", "content")[0].text
+OFFER_FRONT = OFFER_HEAD.text
+
+
+class _ContentPart(NamedTuple):
+    """Fields of a notice's content that follow one another, with their paths in the indicator; and their schema."""
+
+    fields: dict[str, Path]
+    text: str
+
+    @classmethod
+    def of(cls, *, head: bool) -> _ContentPart:
+        """Return those of the indicator's head, which are the first, or those of its tail."""
+        fields = {name: path for name, path in CONTENT_FIELDS.items() if is_of_head(path) is head}
+        schema = json.loads(CONTENT_HEAD.text)
+        own = [field for field in schema["fields"] if field["name"] in fields]
+        return cls({field["name"]: fields[field["name"]] for field in own}, json.dumps({**schema, "fields": own}))
+
+
+CONTENT_FRONT, CONTENT_REST = _ContentPart.of(head=True), _ContentPart.of(head=False)
+
+_TIME = pa.timestamp("ms")
+
+SendingT = TypeVar("SendingT", NoticePlan, OfferPlan)
+
+
+class _Opened(NamedTuple):
+    """An item of which more is written than a decision."""
+
+    id: str
+    key: bytes
+    plan: Plan
+    value: bytes
+    trace: Trace
+
+
+class ColumnWriter:
+    """Writes for one batch.
+
+    Args:
+        parts: What is alike for many items.
+        now_ms: The instant of the batch, in UTC milliseconds.
+    """
+
+    def __init__(self, parts: Parts, now_ms: int) -> None:
+        self._parts = parts
+        self._now_ms = now_ms
+        self._notice_headers = parts.notice_headers.at(now_ms)
+        self._offer_headers = parts.offer_headers.at(now_ms)
+
+    def decisions(self, part: Part, plans: Sequence[Plan | None]) -> list[bytes | None]:
+        """Return the decision on each row of a part; None for one without a plan."""
+        before, ends = self._frame_decisions({plan for plan in plans if plan is not None})
+        return [None if plan is None else before + key + ends[plan] for key, plan in zip(part.keys, plans, strict=True)]
+
+    def sendings(
+        self, part: Part, plans: Sequence[Plan | None], values: Sequence[bytes | None], messages: Sequence[Record]
+    ) -> dict[int, list[Output]]:
+        """Return what follows the decision on each row that is not closed: notices, offers, draft.
+
+        Args:
+            part: Of the batch.
+            plans: Of each row.
+            values: The records of the whole batch.
+            messages: Likewise, as they came.
+        """
+        rows = [row for row, plan in enumerate(plans) if plan is not None and plan.draft_tail is not None]
+        if not rows:
+            return {}
+        columns = part.split.take(rows)
+        items = [
+            _Opened(identity, part.keys[row], plan, values[place] or b"", trace_of(messages[place], identity))
+            for row, identity in zip(rows, columns.field(("id",)).to_pylist(), strict=True)
+            for place, plan in [(part.places[row], plans[row])]
+            if plan is not None
+        ]
+        notices, offers = iter(self._notices(columns, items)), iter(self._offers(columns, items))
+        return {
+            row: [*(next(notices if isinstance(one, NoticePlan) else offers) for one in item.plan.sendings), draft]
+            for row, item, draft in zip(rows, items, self._drafts(columns, items), strict=True)
+        }
+
+    def _frame_decisions(self, plans: set[Plan]) -> tuple[bytes, dict[Plan, bytes]]:
+        """Return what stands before the id in every decision, and what stands after it by plan."""
+        frames = {version: self._parts.decision_frame(version, self._now_ms) for version in {p.version for p in plans}}
+        # The version comes after the id, so what comes before it is always the same.
+        before = next(iter(frames.values()))[0] if frames else b""
+        return before, {plan: frames[plan.version][1] + plan.decision_tail for plan in plans}
+
+    def _notices(self, columns: Split, items: Sequence[_Opened]) -> list[Output]:
+        """Return all notices, in the order of items and recipients."""
+        wanted = _sendings(items, NoticePlan)
+        if not wanted:
+            return []
+        state, make = self._parts.state, self._notice_headers.make
+        identities = [notice_id(state, items[row].id, items[row].plan.version, one.state) for row, one in wanted]
+        taken = columns.take([row for row, _ in wanted])
+        fronts = _encode(
+            NOTICE_FRONT,
+            id=pa.array(identities),
+            indicator_id=taken.field(("id",)),
+            version=taken.field(("version",)),
+            sent_at=self._instant(len(wanted)),
+            review_at=taken.field(("review_at",)),
+            retain_until=taken.field(("retain_until",)),
+        )
+        contents = _contents(columns, [(row, one.redacted) for row, one in wanted])
+        header, inner = self._parts.framing.header("notice"), codec("notice_content").header
+        outputs = []
+        for (row, one), identity, front, (own, alike) in zip(wanted, identities, fronts, contents, strict=True):
+            item, length = items[row], _length(len(inner) + len(own) + len(alike) + len(one.content_tail))
+            value = b"".join((header, front, length, inner, own, alike, one.content_tail, one.tail))
+            headers = make(identity, item.id, item.trace.traceparent(identity))
+            outputs.append(Output(one.topic, item.key, value, headers))
+        return outputs
+
+    def _offers(self, columns: Split, items: Sequence[_Opened]) -> list[Output]:
+        """Return all offers, in the order of items and recipients."""
+        wanted = _sendings(items, OfferPlan)
+        if not wanted:
+            return []
+        state, make = self._parts.state, self._offer_headers.make
+        identities = [offer_id(state, items[row].id, items[row].plan.version, one.state) for row, one in wanted]
+        taken = columns.take([row for row, _ in wanted])
+        fronts = _encode(
+            OFFER_FRONT,
+            id=pa.array(identities),
+            indicator_id=taken.field(("id",)),
+            version=taken.field(("version",)),
+            sent_at=self._instant(len(wanted)),
+            expires_at=pa.nulls(len(wanted), _TIME),
+        )
+        header = self._parts.framing.header("offer")
+        outputs = []
+        for (row, one), identity, front in zip(wanted, identities, fronts, strict=True):
+            item = items[row]
+            headers = make(identity, item.id, item.trace.traceparent(identity))
+            outputs.append(Output(one.topic, item.key, b"".join((header, front, one.tail)), headers))
+        return outputs
+
+    def _drafts(self, columns: Split, items: Sequence[_Opened]) -> list[Output]:
+        """Return all drafts."""
+        fronts = _encode(
+            DRAFT_FRONT,
+            indicator_id=columns.field(("id",)),
+            version=columns.field(("version",)),
+            decided_at=self._instant(len(items)),
+            officer=columns.field(("source", "officer")),
+        )
+        topic, header = self._parts.drafts_topic, self._parts.framing.header("draft")
+        outputs = []
+        for item, front in zip(items, fronts, strict=True):
+            value = b"".join((header, front, _length(len(item.value)), item.value, item.plan.draft_tail or b""))
+            outputs.append(Output(topic, item.key, value))
+        return outputs
+
+    def _instant(self, count: int) -> pa.Array:
+        return pa.repeat(pa.scalar(self._now_ms, _TIME), count)
+
+
+def _sendings(items: Sequence[_Opened], kind: type[SendingT]) -> list[tuple[int, SendingT]]:
+    """Return all notices or all offers, each with the row of its item, in the order of items and recipients."""
+    return [(row, one) for row, item in enumerate(items) for one in item.plan.sendings if isinstance(one, kind)]
+
+
+def _contents(columns: Split, wanted: Sequence[tuple[int, tuple[str, ...]]]) -> list[tuple[bytes, bytes]]:
+    """Return contents without their frame and their reasons: for each row and fields that are taken out.
+
+    Each in two parts: what is of the head, and what is of the tail, made once for each that is distinct.
+    """
+    rows_of: dict[tuple[str, ...], dict[int, int]] = defaultdict(dict)
+    for row, redacted in wanted:
+        rows_of[redacted].setdefault(row, len(rows_of[redacted]))
+    made = {}
+    for redacted, rows in rows_of.items():
+        chosen = columns.take(list(rows))
+        tails = chosen.codes.dictionary_encode()
+        fronts = _encode_content(CONTENT_FRONT, chosen.heads, redacted)
+        rests = _encode_content(CONTENT_REST, chosen.tails.take(tails.dictionary), redacted)
+        made[redacted] = [(front, rests[tail]) for front, tail in zip(fronts, tails.indices.to_pylist(), strict=True)]
+    return [made[redacted][rows_of[redacted][row]] for row, redacted in wanted]
+
+
+def _encode_content(part: _ContentPart, columns: pa.RecordBatch, redacted: tuple[str, ...]) -> list[bytes]:
+    return _encode(part.text, **{name: _field(columns, name, path, redacted) for name, path in part.fields.items()})
+
+
+def _field(columns: pa.RecordBatch, name: str, path: Path, redacted: tuple[str, ...]) -> pa.Array:
+    column = field_of(columns, path)
+    if name not in redacted:
+        return column
+    return pa.array([[]] * len(column), column.type) if name in EMPTIED else pa.nulls(len(column), column.type)
+
+
+def _encode(text: str, **fields: Any) -> list[bytes]:
+    """Return the Avro bytes of each row, under a schema given by its text."""
+    encoded = encode(pa.RecordBatch.from_arrays(list(fields.values()), names=list(fields)), text)
+    return list(encoded.to_pylist())
+
+
+@lru_cache(maxsize=10_000)
+def _length(count: int) -> bytes:
+    """Return what Avro writes before so many bytes, a type that pyruhvro does not write: their number as a long."""
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, "long", count)
+    return out.getvalue()

@@ -1,0 +1,112 @@
+"""What came of a batch: everything to be written in its transaction, and the counts that must add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from processors.lane.batch import Outgoing, Output, Record, Run
+from sharing.model.decision import Verdict
+from sharing.model.vocabulary import Outcome
+
+
+@dataclass(slots=True)
+class Written:
+    """What is written for each record of a batch, by its place in it.
+
+    Attributes:
+        topic: Of the decisions.
+        keys: Of the records, under which their decisions stand.
+        decisions: The value of each; None where there is none.
+        others: What else is written: notices, offers and draft after the decision, or the quarantine.
+    """
+
+    topic: str = ""
+    keys: Sequence[bytes | None] = ()
+    decisions: list[bytes | None] = field(default_factory=list)
+    others: dict[int, Sequence[Output]] = field(default_factory=dict)
+
+    def missing(self) -> list[int]:
+        """Return the places of records for which nothing is written yet."""
+        if None not in self.decisions:
+            return []
+        return [place for place, one in enumerate(self.decisions) if one is None and place not in self.others]
+
+    def together(self) -> Iterator[Outgoing]:
+        """Yield all, in each topic in the order of the records: the decisions in one run, then the others."""
+        keys, values = self.keys, self.decisions
+        if None in values:
+            keys = [key for key, value in zip(keys, values, strict=True) if value is not None]
+            values = [value for value in values if value is not None]
+        if values:
+            yield Run(self.topic, keys, values)
+        for place in sorted(self.others):
+            yield from self.others[place]
+
+    def alone(self) -> Iterator[Output]:
+        """Yield each record by itself, in the order of the records of the batch."""
+        for place, (key, value) in enumerate(zip(self.keys, self.decisions, strict=True)):
+            if value is not None:
+                yield Output(self.topic, key, value)
+            yield from self.others.get(place, ())
+
+
+@dataclass(slots=True)
+class Processed:
+    """What came of a batch.
+
+    Attributes:
+        written: Everything to be written in the batch's transaction.
+        outcomes: Indicators by the outcome under which each counts.
+        deliveries: Indicators and recipients, by outcome.
+        quarantined: Records by cause.
+        effects: Indicators and recipients, by each effect of the rules that made the outcome.
+        drafts: Drafts, by the outcome of their indicator.
+        published: By lane, when indicators with notices were published, in UTC milliseconds.
+    """
+
+    written: Written = field(default_factory=Written)
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    deliveries: Counter[Outcome] = field(default_factory=Counter)
+    quarantined: Counter[str] = field(default_factory=Counter)
+    effects: Counter[str] = field(default_factory=Counter)
+    drafts: Counter[Outcome] = field(default_factory=Counter)
+    published: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> list[Output]:
+        """Everything that is written, each record by itself, in the order of the records of the batch."""
+        return list(self.written.alone())
+
+    def add(self, other: Processed) -> None:
+        """Count what came of another part of the same batch; what is written is not kept."""
+        self.outcomes.update(other.outcomes)
+        self.deliveries.update(other.deliveries)
+        self.quarantined.update(other.quarantined)
+        self.effects.update(other.effects)
+        self.drafts.update(other.drafts)
+        for lane, instants in other.published.items():
+            self.published.setdefault(lane, []).extend(instants)
+
+    def count(self, verdict: Verdict, items: int = 1, *, closed: bool) -> None:
+        """Count items by what the law says of them; `closed` where no draft is written."""
+        self.outcomes[verdict.outcome] += items
+        if not closed:
+            self.drafts[verdict.outcome] += items
+        # States that the law does not tell apart share their terms.
+        terms = {id(recipient.terms): recipient.terms for recipient in verdict.recipients}
+        for alike, recipients in Counter(id(recipient.terms) for recipient in verdict.recipients).items():
+            self.deliveries[terms[alike].outcome] += items * recipients
+            for effect in terms[alike].effects:
+                self.effects[effect] += items * recipients
+
+    def note_published(self, lane: str | None, message: Record) -> None:
+        """Note when an indicator was published of which notices go in a lane; None where there are none."""
+        if lane is not None:
+            self.published.setdefault(lane, []).append(message.timestamp()[1])
+
+
+def conserves(messages: Sequence[object], processed: Processed) -> bool:
+    """Return whether every record of a batch is accounted for, once."""
+    return len(messages) == processed.outcomes.total() + processed.quarantined.total()

@@ -1,0 +1,125 @@
+"""The consumer of a lane: which partitions are its worker's, and what was read of them for the next batch."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from processors.lane.kafka_errors import Witness
+from processors.lane.route import Route, consumer_properties
+from sharing.kafka.clients import make_consumer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from confluent_kafka import Consumer, TopicPartition
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1_000  # records between two looks at the size of a batch
+HEARTBEATS_S = 4.0  # in which a consumer hears that its place is taken: librdkafka asks every 3 s
+_LISTEN_S = 0.1
+
+
+class Inbox:
+    """One consumer, from its opening to its end.
+
+    Args:
+        route: Of the lane.
+        witness: Hears what goes wrong.
+        give_up: Told which partitions are going to be taken away, before they are; may take its time.
+
+    Attributes:
+        member: Under which membership of the group to commit what was read; opaque, None before there is one.
+        fresh: Assigned partitions of which the ledger is not restored yet; who restores it empties this.
+
+    Raises:
+        KafkaException: The broker refuses.
+    """
+
+    def __init__(self, route: Route, witness: Witness, give_up: Callable[[set[int]], None]) -> None:
+        self.member: Any = None
+        self.fresh: set[int] = set()
+        self._records_max = route.batch_records_max
+        self._bytes_max = route.batch_bytes_max
+        self._witness = witness
+        self._give_up = give_up
+        self._revoked = self._assigned = False  # during the current call of `consume`
+        self._messages: list[Any] = []
+        self._bytes = 0
+        self._consumer: Consumer = make_consumer(consumer_properties(route, witness.on_error))
+        hooks = {"on_assign": self._on_assign, "on_revoke": self._on_revoke, "on_lost": self._on_revoke}
+        self._consumer.subscribe(list(route.topics), **hooks)
+
+    @property
+    def full(self) -> bool:
+        """Whether what was read fills a batch."""
+        return len(self._messages) >= self._records_max or self._bytes >= self._bytes_max
+
+    def fill(self, wait_s: float) -> bool:
+        """Wait for a first record, then read all that is there, until it fills a batch.
+
+        Returns:
+            Whether to go on. False when partitions went to another worker and came back on the way: what was read is
+            dropped, and what the consumer has of it must not be read on from here.
+        """
+        consume = self._consumer.consume
+        while not self.full:
+            first = not self._messages
+            self._revoked = self._assigned = False
+            more = consume(1, wait_s) if first else consume(min(CHUNK, self._records_max - len(self._messages)), 0)
+            if self._revoked and not first:
+                # What was read until now may not be ours any more. Its owner begins at the committed offsets.
+                self.take()
+                return not self._assigned
+            if not more:
+                break
+            self._bytes += sum(map(len, more))
+            self._messages += more
+        return True
+
+    def take(self) -> list[Any]:
+        """Return what was read, records and errors, and begin anew."""
+        messages, self._messages, self._bytes = self._messages, [], 0
+        return messages
+
+    def listen(self, stopped: Callable[[], bool]) -> None:
+        """Hear whether another process has taken this one's place; what is read meanwhile is dropped.
+
+        Raises:
+            InfrastructureError: It has.
+        """
+        until = time.monotonic() + HEARTBEATS_S
+        while time.monotonic() < until and not stopped():
+            self._witness.heed(filter(None, (each.error() for each in self._consumer.consume(CHUNK, _LISTEN_S))))
+
+    def ask_offsets(self, partitions: list[TopicPartition], limit_s: float) -> None:
+        """Put the group's committed offsets into the partitions.
+
+        Raises:
+            KafkaException: No answer in time.
+        """
+        self._consumer.committed(partitions, limit_s)
+
+    def close(self) -> None:
+        """Leave; as a static member, so that the partitions wait for this worker until the session's time-out."""
+        self._consumer.close()
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # The membership to commit under is that of this moment: later, librdkafka may have lost it unnoticed.
+        self.member = consumer.consumer_group_metadata()
+        self._assigned = True
+        self.fresh.update(partition.partition for partition in partitions)
+        log.info("assigned: %s", _list(partitions))
+
+    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = {partition.partition for partition in partitions}
+        self._give_up(numbers)
+        self._revoked = True
+        self.fresh -= numbers
+        log.info("given up: %s", _list(partitions))
+
+
+def _list(partitions: list[TopicPartition]) -> str:
+    return ", ".join(f"{partition.topic}[{partition.partition}]" for partition in partitions) or "nothing"

@@ -1,0 +1,135 @@
+"""The transactional producer of a lane: what a batch became, in one transaction with its offsets."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaException, TopicPartition
+
+from processors.lane.batch import Run
+from processors.lane.route import Route, producer_properties
+from processors.lane.time_limits import CALL_S, Patience
+from sharing.kafka.clients import explain, make_producer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from confluent_kafka import KafkaError
+
+    from processors.lane.batch import Batch, Outgoing
+    from processors.lane.kafka_errors import Witness
+    from processors.lane.ledger import View
+
+log = logging.getLogger(__name__)
+
+FULL_S = 0.1  # how long a full queue is given to empty before it is tried again
+
+
+class Outbox:
+    """One producer, from its opening to its end.
+
+    Args:
+        route: Of the lane.
+        witness: Hears what goes wrong.
+        patience: How long to wait.
+
+    Attributes:
+        ends: After the last record of each partition of the ledger, in the last transaction.
+
+    Raises:
+        KafkaException: No broker answers in time, or it refuses.
+    """
+
+    def __init__(self, route: Route, witness: Witness, patience: Patience) -> None:
+        self.ends: dict[int, int] = {}
+        self._ledger = route.ledger or ""
+        self._transaction_s = float(route.transaction_timeout_s)
+        self._witness = witness
+        self._patience = patience
+        self._producer = make_producer(producer_properties(route, witness.on_producer_error, self._on_delivery))
+        self._insist(self._producer.init_transactions)
+
+    def serve(self) -> None:
+        """Let its callbacks be called."""
+        self._producer.poll(0)
+
+    def write(self, outputs: Iterable[Outgoing], view: View | None) -> None:
+        """Begin a transaction, and hand everything of it but the offsets to librdkafka.
+
+        Args:
+            outputs: May be computed on the way; what that raises is passed on.
+            view: What is to change in the ledger, when the outputs are computed.
+
+        Raises:
+            KafkaException: A record cannot be taken.
+        """
+        self._witness.undelivered = ""
+        self.ends = {}
+        produce = self._producer.produce
+        self._producer.begin_transaction()
+        for output in outputs:
+            if isinstance(output, Run):
+                topic = output.topic
+                for key, value in zip(output.keys, output.values, strict=True):
+                    try:
+                        produce(topic, value, key)
+                    except BufferError:
+                        self._produce_later(topic, value, key)
+            else:
+                topic, key, value, headers = output
+                try:
+                    produce(topic, value, key, -1, None, None, 0, headers)  # by place: a quarter faster
+                except BufferError:
+                    self._produce_later(topic, value, key, headers=headers)
+        for partition, changes in (view.seal() if view is not None else {}).items():
+            for key, value in changes.items():
+                try:
+                    produce(self._ledger, value, key, partition)
+                except BufferError:
+                    self._produce_later(self._ledger, value, key, partition=partition)
+
+    def finish(self, batch: Batch) -> None:
+        """Add the offsets, and commit; in a thread of its own, if need be.
+
+        Raises:
+            KafkaException: Nothing is committed, or the time is up.
+        """
+        producer = self._producer
+        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in batch.offsets.items()]
+        # Later there is nothing to commit: the broker has aborted it. A producer that cannot find its coordinator again
+        # (confluentinc/librdkafka#5511) would try for ever; one that is opened anew finds it.
+        limit_s = self._transaction_s
+        self._insist(lambda limit: producer.send_offsets_to_transaction(offsets, batch.member, limit), limit_s)
+        self._insist(producer.commit_transaction, limit_s)
+
+    def abort(self) -> None:
+        """Abort the transaction, if there is an answer in time; else its own time-out does."""
+        try:
+            self._producer.abort_transaction(CALL_S)
+        except KafkaException as failure:
+            log.warning("a transaction is left to its time-out: %s", explain(failure))
+
+    def close(self) -> None:
+        """Forget what is not sent yet: it belongs to no committed transaction."""
+        self._producer.purge()
+
+    def _produce_later(self, *what: Any, **more: Any) -> None:
+        """Hand a record over as soon as the queue, which is full, takes it: it empties, or its messages time out."""
+        while True:
+            self._producer.poll(FULL_S)
+            try:
+                self._producer.produce(*what, **more)
+            except BufferError:
+                continue
+            return
+
+    def _insist(self, call: Any, limit_s: float = float("inf")) -> None:
+        self._patience.insist(call, self._producer.poll, limit_s)
+        self._witness.hear()
+
+    def _on_delivery(self, error: KafkaError | None, message: Any) -> None:
+        if error is not None:
+            self._witness.on_undelivered(error, message)
+        elif message.topic() == self._ledger:
+            self.ends[message.partition()] = message.offset() + 1  # those of a partition come in their order

@@ -1,0 +1,89 @@
+"""How long a lane waits for librdkafka: without end for a broker that goes away, and how that is cut short."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaException
+
+from processors.lane.kafka_errors import is_fatal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CALL_S = 1.0  # how long a call may block before the call to stop is looked at
+PAUSE_S = 0.05
+
+
+class Patience:
+    """Repeats what may be repeated. Any thread may call `stop`.
+
+    Attributes:
+        waiting_since: When the call that librdkafka has not returned from yet began (`time.monotonic`), or None.
+        stopping: Whether the worker is to stop.
+    """
+
+    def __init__(self) -> None:
+        self.waiting_since: float | None = None
+        self.stopping = False
+        self._started = False
+        self._deadline = float("inf")
+
+    def start(self, limit_s: float) -> None:
+        """Give up on a broker that does not answer within so many seconds."""
+        self._deadline = time.monotonic() + limit_s
+
+    def go_on(self) -> None:
+        """A broker has answered: from now on wait without end, but for `stop`."""
+        self._started = True
+        if not self.stopping:
+            self._deadline = float("inf")
+
+    def stop(self, limit_s: float) -> None:
+        """From now on wait for nothing longer than so many seconds; for nothing at all where none has answered."""
+        self.stopping = True
+        self._deadline = time.monotonic() + (limit_s if self._started else 0)
+
+    def late(self) -> bool:
+        """Return whether the time is up."""
+        return time.monotonic() > self._deadline
+
+    def insist(
+        self,
+        call: Callable[[float], object],
+        between: Callable[[float], object] = time.sleep,
+        limit_s: float = float("inf"),
+    ) -> None:
+        """Make a call of a transactional producer until it is done.
+
+        Args:
+            call: Takes the seconds after which it is to return.
+            between: What to do before the next try; likewise.
+            limit_s: After how many seconds not to try again.
+
+        Raises:
+            KafkaException: It cannot be repeated, or the time is up.
+        """
+        until = time.monotonic() + limit_s
+        while True:
+            try:
+                with self.waiting():
+                    call(CALL_S)
+            except KafkaException as failure:
+                error = failure.args[0]
+                if is_fatal(error) or not error.retriable() or self.late() or time.monotonic() > until:
+                    raise
+                between(PAUSE_S)
+            else:
+                return
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Let the watchdog see a call that does not return."""
+        self.waiting_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self.waiting_since = None

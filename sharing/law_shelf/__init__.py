@@ -1,0 +1,1 @@
+"""The law as files: where packs lie, their earlier versions, and who signed them."""

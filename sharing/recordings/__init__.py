@@ -1,0 +1,1 @@
+"""Recorded indicators, read from files and topics, and decided on again."""

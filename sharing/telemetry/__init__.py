@@ -1,0 +1,1 @@
+"""What programs tell about themselves: logs, traces, histograms."""

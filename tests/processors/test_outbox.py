@@ -1,0 +1,55 @@
+"""What a lane writes reaches librdkafka once and in order, also where its queue is full."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from processors.lane import outbox as outbox_module
+from processors.lane.batch import Outgoing, Output, Run
+from processors.lane.kafka_errors import Witness
+from processors.lane.outbox import Outbox
+from processors.lane.route import Route
+from processors.lane.time_limits import Patience
+
+ROUTE = Route(bootstrap="nowhere", topics=["in"], group="g", instance="i", transactional_id="t")
+
+
+class Narrow:
+    """A producer whose queue takes three records, and is emptied by a poll."""
+
+    def __init__(self) -> None:
+        self.taken: list[Output] = []
+        self.room = 0
+
+    def produce(self, topic: str, value: bytes | None, key: bytes | None, *more: Any, headers: Any = None) -> None:
+        if not self.room:
+            raise BufferError
+        self.room -= 1
+        self.taken.append(Output(topic, key, value, more[4] if more else headers))
+
+    def poll(self, _: float) -> None:
+        self.room = 3
+
+    def init_transactions(self, _: float) -> None: ...
+
+    def begin_transaction(self) -> None: ...
+
+
+def test_a_full_queue_loses_doubles_and_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = Narrow()
+    monkeypatch.setattr(outbox_module, "make_producer", lambda _: narrow)
+    alone = [Output("one", b"a", b"1"), Output("one", b"b", None, [("name", b"value")])]
+    run = Run("many", [b"%d" % number for number in range(10)], [b"v%d" % number for number in range(10)])
+    outputs: list[Outgoing] = [*alone, run, *alone]
+    Outbox(ROUTE, Witness(ROUTE), Patience()).write(outputs, None)
+    several = [Output("many", key, value) for key, value in zip(run.keys, run.values, strict=True)]
+    assert narrow.taken == [*alone, *several, *alone]
+
+
+def test_a_run_has_a_value_for_each_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "make_producer", lambda _: Narrow())
+    outbox = Outbox(ROUTE, Witness(ROUTE), Patience())
+    with pytest.raises(ValueError, match="shorter"):
+        outbox.write([Run("many", [b"a", b"b"], [b"1"])], None)

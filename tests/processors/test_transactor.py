@@ -1,0 +1,200 @@
+"""Two batches at most: one is committed while the next is read and computed, and falls with it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from processors.lane import inbox as inbox_module
+from processors.lane import transactor as transactor_module
+from processors.lane.inbox import Inbox
+from processors.lane.kafka_errors import Witness
+from processors.lane.lane import Output
+from processors.lane.outbox import Outbox
+from tests.processors.lane_support import Course, copying
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from processors.lane.batch import Batch
+    from sharing.broker.embedded import EmbeddedBroker
+
+LIMIT_S = 60.0
+FAST = {"topic.metadata.propagation.max.ms": 100}
+
+
+class Stub:
+    """A consumer that gives prepared answers, and moves partitions on the way."""
+
+    def __init__(self, answers: list[Any]) -> None:
+        self.answers = answers
+
+    def consume(self, _: int, __: float) -> list[Any]:
+        answer = self.answers.pop(0) if self.answers else []
+        return answer() if callable(answer) else answer
+
+
+@pytest.mark.parametrize("assigned", [False, True])
+def test_what_was_read_before_partitions_are_given_up_is_dropped(assigned: bool, embedded: EmbeddedBroker) -> None:
+    route = Course(embedded).route()
+    given_up: list[set[int]] = []
+    inbox = Inbox(route, Witness(route), given_up.append)
+
+    def give_up() -> list[str]:
+        inbox._on_revoke(None, [])  # type: ignore[arg-type]  # not looked at
+        inbox._assigned = assigned
+        return ["c"]
+
+    inbox._consumer.close()
+    inbox._consumer = Stub([["a"], ["b"], give_up])  # type: ignore[assignment]  # one method is enough
+    assert inbox.fill(0) is not assigned  # then the clients are opened anew, which is tested above
+    assert given_up == [set()]
+    assert inbox.take() == []
+
+
+class Held:
+    """A transactor with twelve records before it, of which five fill a batch; its commits wait until they may."""
+
+    def __init__(self, embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
+        self.course = Course(embedded)
+        self.course.send(12)
+        self.may = threading.Event()
+        self.settled: list[tuple[str, bool]] = []
+        self.failure: KafkaException | None = None
+        self.transactor = transactor_module.Transactor(self.course.route(batch_records_max=5, **options), lambda: 0)
+        finish = Outbox.finish
+
+        def finish_later(outbox: Outbox, batch: Batch) -> None:
+            assert self.may.wait(LIMIT_S)
+            if self.failure is not None:
+                raise self.failure
+            finish(outbox, batch)
+
+        monkeypatch.setattr(Outbox, "finish", finish_later)
+        self.transactor.open()
+
+    def read(self) -> Batch:
+        """Read a full batch, as one that is not would wait until the one before is committed."""
+        deadline = time.monotonic() + LIMIT_S
+        while not self.transactor._inbox.full:
+            assert time.monotonic() < deadline, "nothing comes"
+            self.transactor._inbox.fill(0.1)
+        batch = self.transactor.read()
+        assert batch is not None
+        return batch
+
+    def commit(self, name: str, batch: Batch, outputs: Iterable[Output]) -> None:
+        self.transactor.commit(batch, outputs, lambda committed: self.settled.append((name, committed)))
+
+
+@pytest.fixture
+def held(embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    held = Held(embedded, monkeypatch)
+    yield held
+    held.may.set()
+    held.transactor.close()
+
+
+def test_the_next_batch_is_computed_while_one_commits_and_written_after_it(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = held.read()
+    held.commit("first", first, copying(held.course)(first))
+    second = held.read()
+    write = Outbox.write
+    settled_when_written: list[list[tuple[str, bool]]] = []
+
+    def see(outbox: Outbox, outputs: Iterable[Output], view: Any) -> None:
+        settled_when_written.append(list(held.settled))
+        write(outbox, outputs, view)
+
+    def compute() -> Iterator[Output]:
+        yield from copying(held.course)(second)
+        held.may.set()  # only when all is computed the first may be committed
+
+    monkeypatch.setattr(Outbox, "write", see)
+    held.commit("second", second, compute())
+    assert settled_when_written == [[("first", True)]]
+    assert held.transactor.settle()
+    assert held.settled == [("first", True), ("second", True)]
+    assert len(held.course.copies()) == len(first.messages) + len(second.messages)
+
+
+def test_the_next_batch_is_discarded_with_an_aborted_one(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = held.read()
+    held.commit("first", first, copying(held.course)(first))
+    second = held.read()
+    held.failure = KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE))
+    held.may.set()
+    anew: list[bool] = []
+    monkeypatch.setattr(held.transactor, "_reopen", lambda: anew.append(True))  # what it does is tested above
+    monkeypatch.setattr(Outbox, "write", lambda *_: pytest.fail("the second batch is written"))
+    held.commit("second", second, copying(held.course)(second))
+    assert held.settled == [("first", False), ("second", False)]
+    assert anew == [True]
+
+
+def test_a_batch_that_is_not_full_waits_until_the_one_before_is_committed(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = held.read()
+    held.commit("first", first, [])
+    settle = held.transactor.settle
+
+    def release() -> bool:
+        held.may.set()
+        return settle()
+
+    monkeypatch.setattr(held.transactor, "settle", release)
+    with monkeypatch.context() as patch:
+        patch.setattr(held.transactor._inbox, "_consumer", Stub([first.messages[:1]]))  # one method is enough
+        batch = held.transactor.read()
+        assert batch is not None
+        assert len(batch.messages) == 1
+    assert held.settled == [("first", True)]
+
+
+class Lost:
+    """A producer that cannot find its coordinator again."""
+
+    def __init__(self, producer: Producer) -> None:
+        self.producer = producer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.producer, name)
+
+    def send_offsets_to_transaction(self, *_: Any) -> None:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "", False, True))  # fatal: no; retriable: yes
+
+
+def test_a_commit_that_never_ends_is_done_again_by_new_clients(
+    embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox_module, "HEARTBEATS_S", 0.1)
+    held = Held(embedded, monkeypatch, transaction_timeout_s=1)
+    held.may.set()
+    batch = held.read()
+    monkeypatch.setattr(held.transactor._outbox, "_producer", Lost(held.transactor._outbox._producer))
+    held.commit("first", batch, copying(held.course)(batch))
+    assert not held.transactor.settle()
+    batch = held.read()
+    held.commit("again", batch, copying(held.course)(batch))
+    assert held.transactor.settle()
+    assert held.settled == [("first", False), ("again", True)]
+    held.transactor.close()
+
+
+def test_partitions_are_given_up_when_nothing_is_being_committed(held: Held) -> None:
+    held.commit("first", held.read(), [])
+    revoke = threading.Thread(target=held.transactor._give_up, args=({0},))
+    revoke.start()
+    revoke.join(0.1)
+    assert revoke.is_alive()
+    held.may.set()
+    revoke.join(LIMIT_S)
+    assert not revoke.is_alive()
+    assert held.transactor.settle()

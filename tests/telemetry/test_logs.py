@@ -1,0 +1,133 @@
+"""How a process logs: one line an event, JSON where nobody reads it, and nothing of what a strange exception says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+SECRET = "SECRET-7f3a"  # noqa: S105 what no line may show
+
+PROGRAM = """
+import asyncio, logging, sys, threading
+from sharing.errors import InfrastructureError
+from sharing.telemetry.logs import configure_logging
+
+configure_logging({level!r}, {form!r})
+log = logging.getLogger("sharing.test")
+
+
+def fail():
+    raise ValueError({secret!r})
+
+{body}
+"""
+
+
+def lines_of(body: str, form: str = "json", level: str = "info") -> list[str]:
+    """Return what a process with this body writes to standard error, which is no terminal."""
+    source = PROGRAM.format(level=level, form=form, secret=SECRET, body=body)
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False)
+    assert SECRET not in done.stdout + done.stderr
+    return done.stderr.splitlines()
+
+
+def records_of(body: str, **options: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines_of(body, **options)]
+
+
+def test_a_line_is_an_object_with_what_an_operator_asks_for() -> None:
+    (record,) = records_of("log.info('assigned: %s[%s]', 'national.ch.indicators', 3)")
+    assert record.pop("timestamp").endswith("Z")
+    assert record == {"level": "info", "logger": "sharing.test", "event": "assigned: national.ch.indicators[3]"}
+
+
+def test_auto_is_json_where_nobody_sits() -> None:
+    assert json.loads(lines_of("log.warning('gone')", form="auto")[0])["event"] == "gone"
+
+
+def test_text_is_for_people() -> None:
+    (line,) = lines_of("log.warning('gone')", form="text")
+    assert line.endswith(" WARNING sharing.test: gone")
+
+
+def test_levels_below_the_asked_for_are_not_written() -> None:
+    assert records_of("log.info('a'); log.warning('b')", level="warning")[0]["event"] == "b"
+
+
+def test_configured_once() -> None:
+    assert len(records_of("configure_logging('debug', 'text'); log.info('a'); log.debug('b')")) == 1
+
+
+TASK = """
+async def main():
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0.01)
+    del task
+
+async def work():
+    fail()
+
+asyncio.run(main())
+"""
+CALLBACK = f"""
+async def main():
+    asyncio.get_running_loop().call_soon(lambda text: fail(), {SECRET!r})
+    await asyncio.sleep(0.01)
+
+asyncio.run(main())
+"""
+CAUGHT = "try: fail()\nexcept ValueError as error:\n    {}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        CAUGHT.format("log.critical('failed', exc_info=error)"),
+        CAUGHT.format("log.exception('failed')"),
+        CAUGHT.format("log.error('failed: %r', error)"),
+        CAUGHT.format("log.error('failed: %s', error)"),
+        CAUGHT.format("log.warning('failed', exc_info=True)"),
+        "fail()",
+        "thread = threading.Thread(target=fail); thread.start(); thread.join()",
+        "class Odd:\n    def __del__(self): fail()\nOdd()",
+        TASK,
+        CALLBACK,
+        "try:\n    fail()\nexcept ValueError as error:\n    raise RuntimeError({'a': error}) from error",
+    ],
+    ids=["given", "exception", "repr", "str", "true", "uncaught", "thread", "del", "task", "callback", "chained"],
+)
+@pytest.mark.parametrize(("form", "level"), [("json", "debug"), ("text", "info")])
+def test_an_exception_tells_its_type_and_lines_and_never_its_text(body: str, form: str, level: str) -> None:
+    lines = lines_of(body, form=form, level=level)
+    assert len(lines) >= 1
+    assert any("Error" in line for line in lines)
+    if form == "json":
+        assert all(isinstance(json.loads(line), dict) for line in lines)
+
+
+def test_an_error_of_ours_tells_what_it_says() -> None:
+    body = "try: raise InfrastructureError('no broker answers')\nexcept InfrastructureError as error:\n    {}"
+    (record,) = records_of(body.format("log.error('ended', exc_info=error)"))
+    assert record["exception"].startswith("InfrastructureError: no broker answers at <string>:")
+    (record,) = records_of(body.format("log.error('ended: %s', error)"))
+    assert record["event"] == "ended: no broker answers"
+
+
+def test_lines_are_counted_by_level() -> None:
+    counted = "from sharing import metrics; log.info(metrics.REGISTRY.get_sample_value('sharing_log_records_total', "
+    (*_, record) = records_of(f"log.warning('a'); log.warning('b'); {counted} {{'level': 'warning'}}))")
+    assert record["event"] == "2.0"
+
+
+@pytest.mark.parametrize(("level", "expected"), [("info", 0), ("debug", 1)])
+def test_librdkafka_speaks_through_logging_when_asked(level: str, expected: int) -> None:
+    body = (
+        "from sharing.kafka.clients import client_properties, make_producer\n"
+        "make_producer(client_properties('127.0.0.1:1')).poll(2)"
+    )
+    found = [record for record in records_of(body, level=level) if record["logger"] == "sharing.librdkafka"]
+    assert (len(found) > 0) == bool(expected)
