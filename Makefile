@@ -52,8 +52,8 @@ bench-bulk: $(VENV)/dev.stamp  ## Work through ten million indicators
 asyncapi: $(VENV)/run.stamp  ## Make docs/asyncapi.yaml from the topics, schemas, headers and principals
 	$(BIN)/python -m sharing.cluster.asyncapi docs/asyncapi.yaml
 
-capacity: $(VENV)/run.stamp  ## Make the tables of docs/operations.md anew; BENCH=build/bench.json takes its figures
-	$(BIN)/python -m sharing.cluster.capacity docs/capacity.json docs/operations.md $(BENCH)
+capacity: $(VENV)/run.stamp  ## Make the tables of docs/maintain.md anew; BENCH=build/bench.json takes its figures
+	$(BIN)/python -m sharing.cluster.capacity docs/capacity.json docs/maintain.md $(BENCH)
 
 lock: $(VENV)/dev.stamp  ## Pin the dependencies anew, with hashes
 	$(BIN)/python -m pip install --quiet uv

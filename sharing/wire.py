@@ -122,14 +122,6 @@ class Codec:
             raise DecodeError(message, cause="MALFORMED")
         return record
 
-    def decode_bare(self, data: bytes) -> dict[str, Any]:
-        """Return a record that has no frame.
-
-        Raises:
-            DecodeError: The bytes do not follow the schema.
-        """
-        return self.decode(self.header + data)
-
     def _unreadable(self, data: bytes) -> DecodeError:
         if data[:2] == SINGLE_OBJECT:
             message = (

@@ -27,6 +27,12 @@ os.environ.pop("COLUMNS", None)
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no broker is there, that is found out in half a second."""
+    monkeypatch.setattr("sharing.kafka.clients.CONNECT_SECONDS_MAX", 0.5)
+
+
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[EmbeddedBroker]:
     """The embedded broker, one for the whole run: tests take topics of their own."""

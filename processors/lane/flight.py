@@ -1,4 +1,4 @@
-"""A transaction that is being committed, in a thread of its own, while the next batch is computed."""
+"""What the broker is waited for in a thread of its own, while outputs are computed: a transaction's begin and end."""
 
 from __future__ import annotations
 
@@ -17,27 +17,23 @@ def ignore(_: bool) -> None:  # noqa: FBT001 the one thing there is to say
     """Do nothing about how a batch was settled."""
 
 
-class Flight:
-    """One transaction, from its last output to its end.
+class Errand:
+    """A call that waits for the broker.
 
     Args:
-        finish: Commits, and returns when all is committed.
-        settled: Is to hear how it ended; called by who waits for it, not here.
-        view: What the transaction changes in the ledger, if there is one.
+        work: What to call.
 
     Attributes:
         done: Whether it has ended, one way or the other.
-        failure: What `finish` raised.
+        failure: What it raised.
     """
 
-    def __init__(self, finish: Callable[[], None], settled: Callable[[bool], None], view: View | None) -> None:
-        self.settled = settled
-        self.view = view
+    def __init__(self, work: Callable[[], None]) -> None:
         self.done = False
         self.failure: BaseException | None = None
-        self._finish = finish
+        self._work = work
         # A thread for each: 0.1 ms of 16. A daemon: a call that never returns shall not keep the process alive.
-        self._thread = threading.Thread(target=self._fly, name="commit", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="errand", daemon=True)
         self._thread.start()
 
     def wait(self) -> None:
@@ -45,7 +41,7 @@ class Flight:
         self._thread.join()
 
     def look_ahead(self, outputs: Iterable[Outgoing]) -> Iterable[Outgoing]:
-        """Compute outputs until this transaction has ended, and leave the rest to be computed as they are taken."""
+        """Compute outputs until the call has ended, and leave the rest to be computed as they are taken."""
         source = iter(outputs)
         ahead: list[Outgoing] = []
         for output in source:
@@ -54,9 +50,34 @@ class Flight:
                 break
         return chain(ahead, source)
 
-    def _fly(self) -> None:
+    def overlap(self, outputs: Iterable[Outgoing]) -> Iterable[Outgoing]:
+        """Look ahead, then wait for the end, and raise what the call raised."""
         try:
-            self._finish()
-        except BaseException as failure:  # noqa: BLE001 it is raised where the flight is waited for
+            ahead = self.look_ahead(outputs)
+        finally:
+            self.wait()
+        if self.failure is not None:
+            raise self.failure
+        return ahead
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as failure:  # noqa: BLE001 it is raised where the call is waited for
             self.failure = failure
         self.done = True
+
+
+class Flight(Errand):
+    """One transaction, from its last output to its end.
+
+    Args:
+        finish: Commits, and returns when all is committed.
+        settled: Is to hear how it ended; called by who waits for it, not here.
+        view: What the transaction changes in the ledger, if there is one.
+    """
+
+    def __init__(self, finish: Callable[[], None], settled: Callable[[bool], None], view: View | None) -> None:
+        self.settled = settled
+        self.view = view
+        super().__init__(finish)

@@ -46,6 +46,7 @@ class Inbox:
         self._witness = witness
         self._give_up = give_up
         self._revoked = self._assigned = False  # during the current call of `consume`
+        self._unassigned_since: float | None = time.monotonic()
         self._messages: list[Any] = []
         self._bytes = 0
         self._consumer: Consumer = make_consumer(consumer_properties(route, witness.on_error))
@@ -56,6 +57,11 @@ class Inbox:
     def full(self) -> bool:
         """Whether what was read fills a batch."""
         return len(self._messages) >= self._records_max or self._bytes >= self._bytes_max
+
+    @property
+    def unassigned_s(self) -> float:
+        """For how long the group has not said which partitions are this worker's; 0 once it has, be it none."""
+        return 0.0 if self._unassigned_since is None else time.monotonic() - self._unassigned_since
 
     def fill(self, wait_s: float) -> bool:
         """Wait for a first record, then read all that is there, until it fills a batch.
@@ -110,6 +116,7 @@ class Inbox:
         # The membership to commit under is that of this moment: later, librdkafka may have lost it unnoticed.
         self.member = consumer.consumer_group_metadata()
         self._assigned = True
+        self._unassigned_since = None
         self.fresh.update(partition.partition for partition in partitions)
         log.info("assigned: %s", _list(partitions))
 
@@ -117,6 +124,7 @@ class Inbox:
         numbers = {partition.partition for partition in partitions}
         self._give_up(numbers)
         self._revoked = True
+        self._unassigned_since = time.monotonic()
         self.fresh -= numbers
         log.info("given up: %s", _list(partitions))
 

@@ -1,4 +1,4 @@
-"""The transactional producer of a lane: what a batch became, in one transaction with its offsets."""
+"""The transactional producer of a lane: the offsets of a batch and what it became, in one transaction."""
 
 from __future__ import annotations
 
@@ -54,8 +54,27 @@ class Outbox:
         """Let its callbacks be called."""
         self._producer.poll(0)
 
+    def begin(self, batch: Batch) -> None:
+        """Begin a transaction with the offsets of a batch; in a thread of its own, if need be.
+
+        The offsets go first. As long as the transaction before is being ended, the broker takes nothing of a new one:
+        for offsets librdkafka asks again after `retry.backoff.ms`, for records only after 20 ms. And who is not of the
+        group any more hears it before anything is written.
+
+        Raises:
+            KafkaException: The group has gone on without this worker, or the time is up.
+        """
+        self._witness.undelivered = ""
+        self.ends = {}
+        producer = self._producer
+        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in batch.offsets.items()]
+        producer.begin_transaction()
+        self._insist(
+            lambda limit: producer.send_offsets_to_transaction(offsets, batch.member, limit), self._transaction_s
+        )
+
     def write(self, outputs: Iterable[Outgoing], view: View | None) -> None:
-        """Begin a transaction, and hand everything of it but the offsets to librdkafka.
+        """Hand outputs and changes to librdkafka.
 
         Args:
             outputs: May be computed on the way; what that raises is passed on.
@@ -64,10 +83,7 @@ class Outbox:
         Raises:
             KafkaException: A record cannot be taken.
         """
-        self._witness.undelivered = ""
-        self.ends = {}
         produce = self._producer.produce
-        self._producer.begin_transaction()
         for output in outputs:
             if isinstance(output, Run):
                 topic = output.topic
@@ -89,19 +105,15 @@ class Outbox:
                 except BufferError:
                     self._produce_later(self._ledger, value, key, partition=partition)
 
-    def finish(self, batch: Batch) -> None:
-        """Add the offsets, and commit; in a thread of its own, if need be.
+    def finish(self) -> None:
+        """Commit; in a thread of its own, if need be.
 
         Raises:
             KafkaException: Nothing is committed, or the time is up.
         """
-        producer = self._producer
-        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in batch.offsets.items()]
         # Later there is nothing to commit: the broker has aborted it. A producer that cannot find its coordinator again
         # (confluentinc/librdkafka#5511) would try for ever; one that is opened anew finds it.
-        limit_s = self._transaction_s
-        self._insist(lambda limit: producer.send_offsets_to_transaction(offsets, batch.member, limit), limit_s)
-        self._insist(producer.commit_transaction, limit_s)
+        self._insist(self._producer.commit_transaction, self._transaction_s)
 
     def abort(self) -> None:
         """Abort the transaction, if there is an answer in time; else its own time-out does."""

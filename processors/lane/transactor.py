@@ -21,7 +21,9 @@ changes of all batches before it, and of none that was aborted (`processors.lane
 
 **How it recovers.** One way for all: both clients are closed and opened anew. That is what a restart does, too:
 the new producer aborts what the old one left, the new consumer starts at the committed offsets, the ledger is read
-from its topic. A broker that goes away is waited for without end, once one has answered.
+from its topic. A broker that goes away is waited for without end, once one has answered. A consumer that
+hears of no assignment, not even of none, for `UNASSIGNED_SESSIONS` of its sessions may have lost its way back to the
+group, which librdkafka does not notice. Both are opened anew then, too; where the group was only slow, no harm is done.
 
 **What ends the process.** Fenced by another process with the same ids, a missing permission, an output that no
 broker will take, `ABORTS_MAX` aborts in a row, no broker within `start_timeout_s` of the start. Each is raised as
@@ -42,7 +44,7 @@ from confluent_kafka import KafkaException
 
 from processors.lane.batch import Batch, Outgoing, Output
 from processors.lane.changelog import open_ledger
-from processors.lane.flight import Flight, ignore
+from processors.lane.flight import Errand, Flight, ignore
 from processors.lane.inbox import Inbox
 from processors.lane.kafka_errors import Witness, is_fatal, is_fenced_producer, is_hopeless
 from processors.lane.outbox import Outbox
@@ -63,6 +65,7 @@ log = logging.getLogger(__name__)
 
 ABORTS_MAX = 5
 POLL_S = 0.1  # how long a read waits for a first record
+UNASSIGNED_SESSIONS = 2  # within one the group notices who is gone, and goes on without it
 
 
 class Transactor:
@@ -217,6 +220,9 @@ class Transactor:
                 return []
         self._outbox.serve()
         self._fill(POLL_S)
+        if self._inbox.unassigned_s > UNASSIGNED_SESSIONS * self._route.session_timeout_s:
+            log.warning("the group has said nothing for %.0f s; clients are opened anew", self._inbox.unassigned_s)
+            self._reopen()
         return self._inbox.take()
 
     def _fill(self, wait_s: float) -> None:
@@ -230,17 +236,18 @@ class Transactor:
             self._ledger.revoke(partitions)
 
     def _launch(self, batch: Batch, outputs: Iterable[Outgoing], settled: Callable[[bool], None]) -> bool:
-        """Write the outputs, and let them be committed; False when the transaction is aborted already."""
+        """Write offsets and outputs, and let them be committed; False when the transaction is aborted already."""
         self._began = time.monotonic()
+        begin = Errand(partial(self._outbox.begin, batch))
         try:
-            self._outbox.write(outputs, batch.view)
+            self._outbox.write(begin.overlap(outputs), batch.view)
         except KafkaException as failure:
             self._recover(failure.args[0])
             return False
         except BaseException:
             self._outbox.abort()
             raise
-        self._flight = Flight(partial(self._outbox.finish, batch), settled, batch.view)
+        self._flight = Flight(self._outbox.finish, settled, batch.view)
         return True
 
     def _recover(self, error: KafkaError) -> None:

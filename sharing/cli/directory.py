@@ -78,7 +78,7 @@ def announce_entries(
         if not entries:
             raise InputError(f"{file} has no entry of {code}")
     _require_own(settings, entries)
-    _warn_of_missing_topics(servers, tls, entries)
+    _require_topics(servers, tls, entries)
     for entry in entries:
         announce(servers, entry, tls, framing=framing)
     if as_json:
@@ -102,15 +102,18 @@ def _require_own(settings: Settings, entries: list[DirectoryEntry]) -> None:
         raise InputError(f"{identity.name} speaks for {own} only, not for {', '.join(strange)}; give --state {own}")
 
 
-def _warn_of_missing_topics(servers: str, tls: Mapping[str, str], entries: list[DirectoryEntry]) -> None:
+def _require_topics(servers: str, tls: Mapping[str, str], entries: list[DirectoryEntry]) -> None:
+    """Return when everyone has topics: a gate stops at its first item for a State that cannot be written to.
+
+    Raises:
+        InputError: Somebody has none.
+    """
     present = look_up_topics(servers, tls)
     lost = [entry.state for entry in entries if NOTICES.topic(entry.state) not in present]
     if lost:
-        err.print(
-            f"warning: no topics of {', '.join(lost)} here: a gate stops at its first item for it, until "
-            f"`sharing topics apply --states {','.join(lost)}`",
-            markup=False,
-            soft_wrap=True,
+        raise InputError(
+            f"no topics of {', '.join(lost)} here, and nothing is announced: each gate would stop at its first item "
+            f"for it; make them first: sharing topics apply --states {','.join(lost)}"
         )
 
 

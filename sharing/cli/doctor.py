@@ -241,7 +241,7 @@ def _topics(partners: Partners, servers: str, identity: Identity | None, tls: Ma
 
 def _mend_with(change: Change, topic: Topic) -> str:
     if "partitions" in change.detail:
-        return "say the topic's number in the partners file or SHARING_PARTITIONS, or make it anew (docs/operations.md)"
+        return "say the topic's number in the partners file or SHARING_PARTITIONS, or make it anew (docs/maintain.md)"
     return configure_with(topic)
 
 

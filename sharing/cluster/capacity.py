@@ -1,6 +1,6 @@
 """How large a cluster must be: from measured rates and stated assumptions to partitions, workers, brokers and disk.
 
-    python -m sharing.cluster.capacity docs/capacity.json docs/operations.md [build/bench.json]
+    python -m sharing.cluster.capacity docs/capacity.json docs/maintain.md [build/bench.json]
 
 writes the tables between the markers of the page; with the figures of a benchmark, those go into the first file before.
 """

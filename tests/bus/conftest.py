@@ -27,12 +27,6 @@ def bus(broker: Broker, state: str) -> Broker:
     return broker
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no broker is there, that is found out in half a second."""
-    monkeypatch.setattr("sharing.kafka.clients.CONNECT_SECONDS_MAX", 0.5)
-
-
 @pytest.fixture(scope="session")
 def mortal(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     """A real Kafka that tests may stop, kill and start again. Whether there is one, `kafka` has settled."""

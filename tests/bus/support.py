@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from sharing.broker import Broker
 
 SECONDS = 30.0
-DELIVERY_MS = 20_000
 
 
 def make_topics(broker: Broker, state: str, partitions: int = 2) -> None:

@@ -79,12 +79,6 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no broker is there, that is found out in half a second."""
-    monkeypatch.setattr("sharing.kafka.clients.CONNECT_SECONDS_MAX", 0.5)
-
-
-@pytest.fixture
 def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedBroker]:
     """A broker of the test's own with the topics that these tests need, named by SHARING_BOOTSTRAP."""
     with EmbeddedBroker() as broker:

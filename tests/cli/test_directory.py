@@ -8,7 +8,9 @@ import pytest
 
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.secure import SecureKafka
+from sharing.directory import read_entries
 from sharing.samples import sample_directory
+from sharing.topics import NOTICES
 from tests.cli.conftest import Call, Done
 
 NL = """\
@@ -30,12 +32,9 @@ entries:
 def test_what_is_announced_is_shown(call: Call, bus: EmbeddedBroker) -> None:
     Path("d.yaml").write_text(NL)
     assert call("directory", "show", "--json").document == {"version": 0, "entries": []}
+    bus.create_topics([NOTICES.topic("CH")], 1)
     done = call("directory", "announce", "d.yaml")
-    assert (done.code, done.out) == (0, "")
-    assert done.err == (
-        "warning: no topics of CH here: a gate stops at its first item for it, until "
-        "`sharing topics apply --states CH`\nannounced: NL, CH\n"
-    )
+    assert (done.code, done.out, done.err) == (0, "", "announced: NL, CH\n")
     document = call("directory", "show", "--json").document
     assert document["version"] == 2
     ch, nl = document["entries"]
@@ -47,6 +46,15 @@ def test_what_is_announced_is_shown(call: Call, bus: EmbeddedBroker) -> None:
     assert "Contact point (24/7)" in done.out
     assert "2027-01-01 00:00Z" in done.out
     assert done.err == "version 2\n"
+
+
+def test_a_state_without_topics_is_not_announced_nor_anyone_with_it(call: Call, bus: EmbeddedBroker) -> None:
+    Path("d.yaml").write_text(NL)
+    done = call("directory", "announce", "d.yaml")
+    assert (done.code, done.out) == (2, "")
+    assert "no topics of CH here, and nothing is announced" in done.error
+    assert done.error.endswith("make them first: sharing topics apply --states CH")
+    assert call("directory", "show", "--json").document["version"] == 0
 
 
 def test_only_one_state_of_a_file(call: Call, bus: EmbeddedBroker) -> None:
@@ -61,6 +69,7 @@ def test_only_one_state_of_a_file(call: Call, bus: EmbeddedBroker) -> None:
 def test_the_sample_can_be_announced(call: Call, bus: EmbeddedBroker) -> None:
     text, name = sample_directory()
     Path(name).write_text(text)
+    bus.create_topics([NOTICES.topic(entry.state) for entry in read_entries(text, name)], 1)
     assert call("directory", "announce", name).code == 0
     assert len(call("directory", "show", "--json").document["entries"]) == 6
 
@@ -105,6 +114,8 @@ def test_without_a_broker_or_a_directory(call: Call, monkeypatch: pytest.MonkeyP
         assert done.code == 3
         assert "no broker answers" in done.error
     with EmbeddedBroker() as broker:
+        assert call("directory", "announce", "d.yaml", "--bootstrap", broker.bootstrap).code == 2  # nor any topics
+        broker.create_topics([NOTICES.topic("NL"), NOTICES.topic("CH")], 1)
         for command in (("show",), ("announce", "d.yaml")):
             done = call("directory", *command, "--bootstrap", broker.bootstrap)
             assert done.code == 3

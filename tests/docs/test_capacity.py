@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FIGURES = ROOT / "docs" / "capacity.json"
-PAGE = ROOT / "docs" / "operations.md"
+PAGE = ROOT / "docs" / "maintain.md"
 
 
 def test_the_page_holds_what_the_figures_make() -> None:

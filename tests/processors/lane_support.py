@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 COPY_WORKER = "tests.processors.copy_worker"
 PARTITIONS = 3
-LIMIT_S = 60.0
+LIMIT_S = 150.0
 SECRET = "+41 79 000 00 00"  # noqa: S105 what no log may show
 
 

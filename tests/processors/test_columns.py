@@ -113,7 +113,7 @@ def test_a_bad_record_is_found_among_good_ones_and_the_rest_stays_by_columns(mon
     batch = [sent(number) for number in range(1, 60)]
     for place, name in {3: "malformed", 20: "left over", 41: "value", 57: "no key"}.items():
         batch[place] = BAD[name][0]
-    gate = Gate(LAW, treaties())
+    gate = Gate(LAW, treaties(), columns_min=1)
     taken: list[bytes | None] = []
 
     def decode_alone(value: bytes | None) -> Any:

@@ -193,7 +193,7 @@ def test_no_broker_at_the_start_is_said_and_ends_the_process(tmp_path: Path) -> 
         def create_topics(self, names: Iterable[str], partitions: int | None = None) -> None: ...
 
     course = Course(Nowhere())
-    with working(course, tmp_path / "log", start_timeout_s=2) as worker:
+    with working(course, tmp_path / "log", start_timeout_s=6) as worker:
         assert worker.end() == 3
     assert f"no broker answers at {Nowhere.bootstrap}; waiting for one" in worker.says()
     with working(course, tmp_path / "again", start_timeout_s=60) as worker:

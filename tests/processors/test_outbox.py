@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from processors.lane import outbox as outbox_module
-from processors.lane.batch import Outgoing, Output, Run
+from processors.lane.batch import Batch, Outgoing, Output, Run
 from processors.lane.kafka_errors import Witness
 from processors.lane.outbox import Outbox
 from processors.lane.route import Route
@@ -21,6 +22,7 @@ class Narrow:
 
     def __init__(self) -> None:
         self.taken: list[Output] = []
+        self.calls: list[str] = []
         self.room = 0
 
     def produce(self, topic: str, value: bytes | None, key: bytes | None, *more: Any, headers: Any = None) -> None:
@@ -34,7 +36,14 @@ class Narrow:
 
     def init_transactions(self, _: float) -> None: ...
 
-    def begin_transaction(self) -> None: ...
+    def begin_transaction(self) -> None:
+        self.calls.append("begin")
+
+    def send_offsets_to_transaction(self, offsets: list[TopicPartition], member: Any, _: float) -> None:
+        self.calls += [f"{each.topic}[{each.partition}] {each.offset} as {member}" for each in offsets]
+
+    def commit_transaction(self, _: float) -> None:
+        self.calls.append(f"commit {len(self.taken)}")
 
 
 def test_a_full_queue_loses_doubles_and_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,6 +55,17 @@ def test_a_full_queue_loses_doubles_and_moves_nothing(monkeypatch: pytest.Monkey
     Outbox(ROUTE, Witness(ROUTE), Patience()).write(outputs, None)
     several = [Output("many", key, value) for key, value in zip(run.keys, run.values, strict=True)]
     assert narrow.taken == [*alone, *several, *alone]
+
+
+def test_a_transaction_begins_with_the_offsets(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = Narrow()
+    monkeypatch.setattr(outbox_module, "make_producer", lambda _: narrow)
+    outbox = Outbox(ROUTE, Witness(ROUTE), Patience())
+    outbox.begin(Batch([], 0, {("in", 0): 7, ("in", 2): 9}, "me"))
+    assert narrow.calls == ["begin", "in[0] 7 as me", "in[2] 9 as me"]
+    outbox.write([Output("one", b"a", b"1")], None)
+    outbox.finish()
+    assert narrow.calls[3:] == ["commit 1"]
 
 
 def test_a_run_has_a_value_for_each_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ def test_ready_goes_and_comes_back_with_the_broker(fresh_kafka: KafkaBroker, tmp
     prepare_state(fresh_kafka, STATE)
     port = free_port()
     pages = Looker(port)
-    with GateProcess(fresh_kafka.bootstrap, STATE, tmp_path, web_port=str(port)) as gate:
+    with GateProcess(fresh_kafka.bootstrap, STATE, tmp_path, web_port=str(port), session_timeout_ms="10000") as gate:
         gate.wait_until(pages.is_ready)
         fresh_kafka.stop()
         gate.wait_until(lambda: not pages.is_ready(), 60)

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from processors.lane import inbox as inbox_module
 from processors.lane import transactor as transactor_module
@@ -15,6 +15,7 @@ from processors.lane.inbox import Inbox
 from processors.lane.kafka_errors import Witness
 from processors.lane.lane import Output
 from processors.lane.outbox import Outbox
+from sharing.kafka.clients import make_consumer
 from tests.processors.lane_support import Course, copying
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from processors.lane.batch import Batch
     from sharing.broker.embedded import EmbeddedBroker
 
-LIMIT_S = 60.0
+LIMIT_S = 150.0
 FAST = {"topic.metadata.propagation.max.ms": 100}
 
 
@@ -68,11 +69,11 @@ class Held:
         self.transactor = transactor_module.Transactor(self.course.route(batch_records_max=5, **options), lambda: 0)
         finish = Outbox.finish
 
-        def finish_later(outbox: Outbox, batch: Batch) -> None:
+        def finish_later(outbox: Outbox) -> None:
             assert self.may.wait(LIMIT_S)
             if self.failure is not None:
                 raise self.failure
-            finish(outbox, batch)
+            finish(outbox)
 
         monkeypatch.setattr(Outbox, "finish", finish_later)
         self.transactor.open()
@@ -124,6 +125,56 @@ def test_the_next_batch_is_computed_while_one_commits_and_written_after_it(
     assert len(held.course.copies()) == len(first.messages) + len(second.messages)
 
 
+def test_outputs_are_computed_while_a_transaction_begins(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = held.read()
+    computed = threading.Event()
+    begin = Outbox.begin
+
+    def begin_later(outbox: Outbox, batch: Batch) -> None:
+        assert computed.wait(LIMIT_S)
+        begin(outbox, batch)
+
+    def compute() -> Iterator[Output]:
+        yield from copying(held.course)(batch)
+        computed.set()
+
+    monkeypatch.setattr(Outbox, "begin", begin_later)
+    held.may.set()
+    held.commit("first", batch, compute())
+    assert held.transactor.settle()
+    assert len(held.course.copies()) == len(batch.messages)
+
+
+def test_what_cannot_be_computed_while_a_transaction_begins_aborts_it(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = held.read()
+    failed = threading.Event()
+    begin, abort = Outbox.begin, Outbox.abort
+    calls: list[str] = []
+
+    def begin_later(outbox: Outbox, batch: Batch) -> None:
+        assert failed.wait(LIMIT_S)
+        begin(outbox, batch)
+        calls.append("begun")
+
+    def note(outbox: Outbox) -> None:
+        calls.append("aborted")
+        abort(outbox)
+
+    def compute() -> Iterator[Output]:
+        yield next(iter(copying(held.course)(batch)))
+        failed.set()
+        raise ValueError
+
+    monkeypatch.setattr(Outbox, "begin", begin_later)
+    monkeypatch.setattr(Outbox, "abort", note)
+    with pytest.raises(ValueError):
+        held.commit("first", batch, compute())
+    assert calls == ["begun", "aborted"]
+    assert held.course.copies() == []
+
+
 def test_the_next_batch_is_discarded_with_an_aborted_one(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     first = held.read()
     held.commit("first", first, copying(held.course)(first))
@@ -159,33 +210,77 @@ def test_a_batch_that_is_not_full_waits_until_the_one_before_is_committed(
 
 
 class Lost:
-    """A producer that cannot find its coordinator again."""
+    """A producer that cannot find its coordinator again, when it makes a call."""
 
-    def __init__(self, producer: Producer) -> None:
+    def __init__(self, producer: Producer, call: str) -> None:
         self.producer = producer
+        self.call = call
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.producer, name)
+        return self.fail if name == self.call else getattr(self.producer, name)
 
-    def send_offsets_to_transaction(self, *_: Any) -> None:
+    def fail(self, *_: Any) -> None:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "", False, True))  # fatal: no; retriable: yes
 
 
-def test_a_commit_that_never_ends_is_done_again_by_new_clients(
-    embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("call", ["send_offsets_to_transaction", "commit_transaction"])
+def test_a_transaction_that_never_begins_or_ends_is_done_again_by_new_clients(
+    call: str, embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inbox_module, "HEARTBEATS_S", 0.1)
     held = Held(embedded, monkeypatch, transaction_timeout_s=1)
     held.may.set()
     batch = held.read()
-    monkeypatch.setattr(held.transactor._outbox, "_producer", Lost(held.transactor._outbox._producer))
+    monkeypatch.setattr(held.transactor._outbox, "_producer", Lost(held.transactor._outbox._producer, call))
     held.commit("first", batch, copying(held.course)(batch))
-    assert not held.transactor.settle()
+    held.transactor.settle()
     batch = held.read()
     held.commit("again", batch, copying(held.course)(batch))
     assert held.transactor.settle()
     assert held.settled == [("first", False), ("again", True)]
     held.transactor.close()
+
+
+class Unheard:
+    """A consumer that never gets to its group."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self.consumer = consumer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.consumer, name)
+
+    def subscribe(self, *_: Any, **__: Any) -> None:
+        """Do nothing."""
+
+
+def test_a_consumer_that_its_group_does_not_hear_is_opened_anew(
+    embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = Course(embedded)
+    course.send(3)
+    route = course.route()
+    transactor = transactor_module.Transactor(route, lambda: 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(inbox_module, "make_consumer", lambda properties: Unheard(make_consumer(properties)))
+        transactor.open()
+    assert transactor.read() is None
+    first = transactor._inbox
+    limit_s = transactor_module.UNASSIGNED_SESSIONS * route.session_timeout_s
+    first._unassigned_since = time.monotonic() - limit_s + 5
+    assert transactor.read() is None
+    assert transactor._inbox is first
+    first._unassigned_since -= 5
+    deadline, read = time.monotonic() + LIMIT_S, 0
+    while read < 3:
+        assert time.monotonic() < deadline, "nothing comes"
+        batch = transactor.read()
+        read += len(batch.messages) if batch is not None else 0
+    assert transactor._inbox is not first
+    assert transactor._inbox.unassigned_s == 0
+    transactor._inbox._on_revoke(None, [])  # type: ignore[arg-type]  # not looked at
+    assert transactor._inbox.unassigned_s > 0
+    transactor.close()
 
 
 def test_partitions_are_given_up_when_nothing_is_being_committed(held: Held) -> None:
