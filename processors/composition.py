@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterable, Iterator
 from dataclasses import replace
 
-from processors.directory import DirectoryFollower
+from processors.directory_follower import DirectoryFollower
 from processors.gate.gate import Gate, Processed, conserves
 from processors.lane.batch import Batch, Outgoing
 from processors.lane.lane import Lane

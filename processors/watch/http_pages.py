@@ -21,7 +21,7 @@ from sharing import metrics
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from processors.directory import DirectoryFollower
+    from processors.directory_follower import DirectoryFollower
     from processors.lane.lane import Lane
     from processors.law_watch import LawWatch
     from processors.watch.observer import Observer
