@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sharing.broker import KafkaUnavailableError
+from sharing.broker import KafkaUnavailableError, jvm
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.kafka import KafkaBroker
 from sharing.broker.secure import SecureKafka
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 # pytest-xdist hands its workers the width of a terminal; the programs under test write to a pipe.
 os.environ.pop("COLUMNS", None)
 
-# For every Java machine of the suite: it would end before its best code is compiled.
-os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+# For every Java machine of the suite: it would end before its best code is compiled, and starts in half the time.
+_QUICK = "-XX:TieredStopAtLevel=1"
+jvm.OPTIONS += (_QUICK,)
+os.environ.setdefault("JDK_JAVA_OPTIONS", _QUICK)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ _FORMAT_TIMEOUT_S = 60.0
 _OUTPUT_LINES = 8
 # None of the caller's: JAVA_TOOL_OPTIONS, CLASSPATH and the like would change the broker.
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
-_OPTIONS = (
+OPTIONS: tuple[str, ...] = (
     "-Xmx512m",
     # Kafka's own start script gives these. Without them a heap that has grown pauses for 25 to 40 ms.
     "-XX:+UseG1GC",
@@ -37,6 +37,7 @@ _OPTIONS = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
 )
+"""Of both programs."""
 
 
 class JavaCommand(NamedTuple):
@@ -47,7 +48,7 @@ class JavaCommand(NamedTuple):
 
     def arguments(self, *options: str) -> list[str]:
         """Return the command line up to the main class."""
-        return [str(self.java), "-cp", os.pathsep.join(map(str, self.jars)), *_OPTIONS, *options]
+        return [str(self.java), "-cp", os.pathsep.join(map(str, self.jars)), *OPTIONS, *options]
 
 
 def format_storage(java: JavaCommand, folder: Path) -> None:
