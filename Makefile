@@ -40,8 +40,8 @@ mutation: $(VENV)/dev.stamp  ## Change each rule of each pack in one place, and 
 fuzz: $(VENV)/dev.stamp  ## Feed spoilt input to every decoder and importer; INPUTS=1000000 SEED=1
 	$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),1000000) --seed $(or $(SEED),1)
 
-faults: $(VENV)/dev.stamp  ## Break everything under load on a real Kafka, and check the topics; ROUNDS=200 SEED=1
-	$(BIN)/python -m tests.faults --rounds $(or $(ROUNDS),200) --seed $(or $(SEED),1) $(ARGS)
+faults: $(VENV)/dev.stamp  ## Break everything under load on a real Kafka, and check the topics; ROUNDS=200 SEED=1 BROKERS=3
+	$(BIN)/python -m tests.faults --rounds $(or $(ROUNDS),200) --seed $(or $(SEED),1) --brokers $(or $(BROKERS),3) $(ARGS)
 
 bench: $(VENV)/dev.stamp  ## Measure on the real broker, against limits and peers, in one run (BENCH_ONLY=rates,latency…)
 	$(BIN)/python -m tests.bench

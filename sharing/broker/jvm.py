@@ -51,16 +51,20 @@ class JavaCommand(NamedTuple):
         return [str(self.java), "-cp", os.pathsep.join(map(str, self.jars)), *OPTIONS, *options]
 
 
-def format_storage(java: JavaCommand, folder: Path) -> None:
-    """Give new data folders a cluster id; Kafka refuses to start on any other.
+def make_cluster_id() -> str:
+    """Return the id of a new cluster: a UUID in the 22 characters in which Kafka writes it."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def format_storage(java: JavaCommand, folder: Path, cluster_id: str = "") -> None:
+    """Give new data folders a cluster id, a new one if none is given; Kafka refuses to start on any other.
 
     Raises:
         InfrastructureError: They cannot be formatted.
     """
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     command = [
         *java.arguments("kafka.tools.StorageTool", "format", "--ignore-formatted"),
-        f"--cluster-id={cluster_id}",
+        f"--cluster-id={cluster_id or make_cluster_id()}",
         f"--config={PROPERTIES_FILE}",
     ]
     try:

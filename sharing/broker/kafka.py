@@ -59,6 +59,7 @@ class KafkaBroker:
         principals: Names for which certificates are made at each start: the broker then asks for a certificate, and
             permits what an ACL permits and nothing else. None for a broker without security.
         java_options: Further options of the Java machine, such as `-javaagent:…`.
+        cluster_id: Given to data folders that are new; without it each broker is a cluster of its own.
         on_progress: Called with a sentence before each step that takes a while.
     """
 
@@ -73,6 +74,7 @@ class KafkaBroker:
         listeners: Mapping[str, int] | None = None,
         principals: Iterable[str] | None = None,
         java_options: Iterable[str] = (),
+        cluster_id: str = "",
         on_progress: Callable[[str], None] | None = None,
     ) -> None:
         self.folder = folder.absolute()
@@ -82,6 +84,7 @@ class KafkaBroker:
         self._listeners = dict(listeners or {})
         self._principals = None if principals is None else tuple(principals)
         self._java_options = tuple(java_options)
+        self._cluster_id = cluster_id
         self._on_progress = on_progress or (lambda _: None)
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -232,7 +235,7 @@ class KafkaBroker:
         self._write_properties(port)
         if not all((self.folder / each / "meta.properties").exists() for each in self._data_folders()):
             self._on_progress(f"Kafka {KAFKA_VERSION} formats its data folder.")
-            format_storage(java, self.folder)
+            format_storage(java, self.folder, self._cluster_id)
         self._on_progress(f"Kafka {KAFKA_VERSION} starts.")
         mark = f"-Dsharing.broker={uuid.uuid4()}"
         self._child = spawn_node(java, self.folder, self.log, mark, *self._java_options)

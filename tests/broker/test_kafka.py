@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined] # public, not declared
 
 from sharing.broker import KafkaUnavailableError, admin, jars
+from sharing.broker.jvm import make_cluster_id
 from sharing.broker.kafka import KafkaBroker, KafkaState
 from sharing.broker.process import find_process, free_port, lock_folder
 from sharing.broker.server_properties import render_properties, server_properties
@@ -224,11 +225,13 @@ def test_only_this_user_can_read_its_configuration(kafka: KafkaBroker) -> None:
 def test_data_and_port_outlive_a_kill_and_a_stop(kafka: KafkaBroker, tmp_path: Path) -> None:
     said: list[str] = []
     properties = {"sasl.oauthbearer.sub.claim.name": ODD_VALUE, "log.retention.hours": "5"}
-    broker = KafkaBroker(tmp_path / "ü, b", properties=properties, on_progress=said.append)
+    cluster_id = make_cluster_id()
+    broker = KafkaBroker(tmp_path / "ü, b", properties=properties, cluster_id=cluster_id, on_progress=said.append)
     try:
         started = broker.start()
         assert said == ["Kafka 4.4.0 formats its data folder.", "Kafka 4.4.0 starts."]
         assert read_config(broker.bootstrap, *properties) == properties
+        assert AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics().cluster_id == cluster_id
         broker.create_topics(["kept"], partitions=1, config={"cleanup.policy": "compact"})
         produce(broker.bootstrap, "kept", "before the kill")
 

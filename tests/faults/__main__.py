@@ -1,4 +1,4 @@
-"""`make faults`: rounds of faults on a real Kafka. `python -m tests.faults --rounds 200 --seed 1`.
+"""`make faults`: rounds of faults on a real Kafka of three brokers. `python -m tests.faults --rounds 200 --seed 1`.
 
 The campaign is run in chapters, each on a fresh bus. With `--minutes` it ends after the chapter that reaches them,
 and `--resume` goes on; the sum is in build/faults.json.
@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tests.faults.bus import BROKERS
 from tests.faults.campaign import Findings, chapter_seed, run_chapter, tally
 from tests.faults.schedule import Fault
 
@@ -45,6 +46,7 @@ def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--brokers", type=int, default=BROKERS, help=f"how many the cluster has; {BROKERS} by default")
     parser.add_argument("--resume", action="store_true", help="go on with what build/faults.json says")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no chapter after so many")
     parser.add_argument("--keep-going", action="store_true", help="go on after a violation")
@@ -52,14 +54,14 @@ def _read_arguments() -> argparse.Namespace:
 
 
 def _begin(given: argparse.Namespace) -> dict[str, Any]:
-    fresh: dict[str, Any] = {"seed": given.seed, "rounds": 0, "accepted": 0, "lost": 0, "doubled": 0, "leaked": 0}
-    fresh |= {"unfounded": 0, "disordered": 0, "failed": 0, "chapters": 0, "seconds": 0}
+    fresh: dict[str, Any] = {"seed": given.seed, "brokers": given.brokers, "rounds": 0, "chapters": 0, "seconds": 0}
+    fresh |= {"accepted": 0, "lost": 0, "doubled": 0, "leaked": 0, "unfounded": 0, "disordered": 0, "failed": 0}
     fresh |= {"torn": 0, "faults": {}, "counts": {}, "found": []}
     if not given.resume or not RESULT.exists():
         return fresh
     kept: dict[str, Any] = json.loads(RESULT.read_text())
-    if kept["seed"] != given.seed:
-        sys.exit(f"{RESULT} is of seed {kept['seed']}: resume with that one")
+    if (kept["seed"], kept["brokers"]) != (given.seed, given.brokers):
+        sys.exit(f"{RESULT} is of seed {kept['seed']} and {kept['brokers']} brokers: resume with these")
     return kept
 
 
@@ -75,7 +77,7 @@ def _add_chapter(result: dict[str, Any], rounds: int) -> None:
     print(f"chapter {chapter}, seed {seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     try:
-        findings = run_chapter(folder / "bus", seed, rounds, tell)
+        findings = run_chapter(folder / "bus", seed, rounds, tell, brokers=result["brokers"])
         if not findings.sound or findings.torn:
             _keep_logs(folder, seed)
     except BaseException:
@@ -90,8 +92,10 @@ def _add_chapter(result: dict[str, Any], rounds: int) -> None:
 def _keep_logs(folder: Path, seed: int) -> None:
     kept = RESULT.parent / f"faults-{seed}"
     kept.mkdir(parents=True, exist_ok=True)
-    for file in [*folder.glob("bus/*.log"), *folder.glob("bus/*.journal"), *folder.glob("bus/kafka/kafka.log*")]:
+    for file in [*folder.glob("bus/*.log"), *folder.glob("bus/*.journal")]:
         shutil.copy(file, kept)
+    for file in folder.glob("bus/kafka-*/kafka.log*"):
+        shutil.copy(file, kept / f"{file.parent.name}-{file.name}")
     if (folder / "bus" / "data").exists():
         shutil.copytree(folder / "bus" / "data", kept / "data", dirs_exist_ok=True)
     print(f"the logs are kept in {kept}", flush=True)
@@ -131,7 +135,8 @@ def _print(result: dict[str, Any], wanted: int) -> None:
         print("torn: by the broker, which left out transaction markers and says so (docs/guarantees.md)")
     for line in result["found"]:
         print(line)
-    print(f"\n{result['rounds']} of {wanted} rounds with seed {result['seed']}, {result['seconds']} s")
+    on = f"seed {result['seed']} on {result['brokers']} broker{'s' * (result['brokers'] > 1)}"
+    print(f"\n{result['rounds']} of {wanted} rounds with {on}, {result['seconds']} s")
     if result["rounds"] < wanted:
         print("go on with --resume")
 

@@ -1,11 +1,8 @@
-"""A whole bus on one machine that faults can be done to: a broker behind a proxy, and the processes of three States."""
+"""A whole bus on one machine that faults can be done to: brokers behind proxies, and the processes of three States."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
 import sys
 import time
 from collections import Counter
@@ -17,29 +14,16 @@ from typing import Any, Self
 
 from confluent_kafka import KafkaException, TopicPartition
 
-from sharing.broker.kafka import KafkaBroker
-from sharing.broker.process import LOOPBACK, free_port
-from sharing.broker.run_state import read_run
-from sharing.broker.server_properties import NODE_ID
-from sharing.errors import InfrastructureError
 from sharing.kafka.clients import client_properties, make_consumer, make_producer
 from sharing.topics import INDICATORS
 from tests.faults.children import Child, plain_environment
-from tests.faults.disk import small_disk
-from tests.faults.proxy import Proxy
+from tests.faults.cluster import ASK_S, Cluster, Node
 from tests.faults.schedule import SESSION_S, STATES
 from tests.faults.stage import GateProcess, prepare
 from tests.faults.workload import POISON_HEADER
 
-DISK_MB = 256
+BROKERS = 3
 LOOK_S = 0.05
-ASK_S = 5.0
-BROKER = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "20000"}
-"""More than the default: what the broker aborts while it starts, before it takes connections, gets no markers."""
-COORDINATOR_SPEAKS = tuple(
-    f"-Dorg.slf4j.simpleLogger.log.{package}kafka.coordinator.transaction=info" for package in ("", "org.apache.")
-)
-"""So that the broker's log says what became of each transaction, when one was broken."""
 GATE = {
     "session_timeout_ms": str(int(SESSION_S * 1_000)),
     "transaction_timeout_ms": "4000",
@@ -57,11 +41,10 @@ class Bus:
         folder: Of everything it writes; made, or empty.
         seed: Of what the agencies publish.
         a_second: Indicators a second, of each State.
+        brokers: How many brokers the cluster has.
 
     Attributes:
-        broker: The broker.
-        proxy: Between it and everyone.
-        disk: Its file system, or None where none can be mounted.
+        cluster: The brokers.
         gates, agencies, partners: By State.
         extras: Second workers of a gate, by State.
         retired: Gates that were replaced under their own names, and are to notice it.
@@ -69,10 +52,9 @@ class Bus:
         complaints: What no process may do: in words.
     """
 
-    def __init__(self, folder: Path, seed: int, a_second: int = 40) -> None:
+    def __init__(self, folder: Path, seed: int, a_second: int = 40, *, brokers: int = BROKERS) -> None:
         self.seed = seed
-        self.proxy = Proxy()
-        self.disk: Path | None = None
+        self.cluster = Cluster(folder, brokers)
         self.gates: dict[str, Child] = {}
         self.extras: dict[str, Child] = {}
         self.retired: list[Child] = []
@@ -88,8 +70,8 @@ class Bus:
 
     @property
     def bootstrap(self) -> str:
-        """Where clients connect: the proxy."""
-        return f"{LOOPBACK}:{self.proxy.port}"
+        """Where clients connect: the proxies."""
+        return self.cluster.bootstrap
 
     def __enter__(self) -> Self:
         try:
@@ -165,43 +147,10 @@ class Bus:
             else:
                 child.start()
 
-    def start_broker(self) -> None:
-        """Start the broker, or see that it runs. After a crash on a full disk it may take a second time."""
+    def start_broker(self, node: Node) -> None:
+        """Start a broker, or see that it runs."""
         self.mend("net")  # starting takes its time, and nothing is mended meanwhile
-        self._keep_log()
-        try:
-            self.broker.start()
-        except InfrastructureError:
-            self.broker.stop()
-            self.broker.start()
-
-    def keep_data(self, folder: Path) -> None:
-        """Copy what lies on the broker's disk, for `kafka-dump-log.sh` and whoever looks into it."""
-        source = self.disk / "logs" if self.disk else self.broker.folder / "data"
-        shutil.copytree(source, folder, dirs_exist_ok=True)
-
-    def said_by_broker(self) -> str:
-        """Return what the broker said in all its lives."""
-        logs = (self._folder / "kafka-lives.log", self.broker.log)
-        return "".join(log.read_text(encoding="utf-8", errors="replace") for log in logs if log.exists())
-
-    def _keep_log(self) -> None:
-        """Keep what the broker has said: it keeps that of two of its lives itself."""
-        if self.broker.log.exists():
-            with (self._folder / "kafka-lives.log").open("ab") as lives:
-                lives.write(self.broker.log.read_bytes())
-
-    def broker_pid(self) -> int | None:
-        """Return the process id of the broker, if it lives."""
-        run = read_run(self.broker.folder)
-        process = run.find() if run else None
-        return process.pid if process else None
-
-    def signal_broker(self, number: signal.Signals) -> None:
-        """Send a signal to the broker, if it lives."""
-        pid = self.broker_pid()
-        if pid is not None:
-            os.kill(pid, number)
+        node.start()
 
     def backlog(self, state: str) -> int:
         """Return how many records a State's gate has not acknowledged; -1 when the broker does not say."""
@@ -229,18 +178,10 @@ class Bus:
         producer.flush(22)
 
     def _start(self) -> None:
-        stack = self._stack
         self._folder.mkdir(parents=True, exist_ok=True)
-        self.disk = stack.enter_context(small_disk(self._folder / "disk", DISK_MB))
-        stack.enter_context(self.proxy)
-        place = {"log.dirs": str(self.disk / "logs")} if self.disk else {}
-        port = free_port()
-        properties = {**BROKER, **_make_listeners(port, self.bootstrap), **place}
-        self.broker = KafkaBroker(self._folder / "kafka", port, properties=properties, java_options=COORDINATOR_SPEAKS)
-        stack.callback(self._end_all)
-        self.proxy.target = port  # before the start: who asks whether it answers is sent to the proxy, too
-        self.broker.start()
-        prepare(self.bootstrap)
+        self._stack.enter_context(self.cluster)
+        self._stack.callback(self._end_children)
+        prepare(self.bootstrap, replication=self.cluster.size)
         for state in STATES:
             self.gates[state] = self.make_gate(state, "0")
             self.agencies[state] = self._make("agency", state, seed=self.seed, a_second=self._a_second)
@@ -255,27 +196,6 @@ class Bus:
         self._children.append(child)
         return child
 
-    def _end_all(self) -> None:
+    def _end_children(self) -> None:
         for child in self._children:
             child.kill()
-        pid = self.broker_pid()
-        if pid is not None:
-            os.kill(pid, signal.SIGKILL)
-        self.broker.stop()
-
-
-def _make_listeners(port: int, advertised: str) -> dict[str, str]:
-    """Return the properties with which clients, and they alone, are sent to the proxy.
-
-    To itself, for the markers that end a transaction, the broker has a listener of its own, as the brokers of a cluster
-    have: a fault between clients and broker is none between broker and broker.
-    """
-    own, controller = free_port(), free_port()
-    ports = {"PLAINTEXT": port, "INTERNAL": own, "CONTROLLER": controller}
-    return {
-        "listeners": ",".join(f"{name}://{LOOPBACK}:{number}" for name, number in ports.items()),
-        "advertised.listeners": f"PLAINTEXT://{advertised},INTERNAL://{LOOPBACK}:{own}",
-        "inter.broker.listener.name": "INTERNAL",
-        "controller.quorum.voters": f"{NODE_ID}@{LOOPBACK}:{controller}",
-        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in ports),
-    }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.agency import read_numbers
-from tests.faults.bus import Bus
+from tests.faults.bus import BROKERS, Bus
 from tests.faults.checker import (
     Breach,
     Item,
@@ -121,7 +121,7 @@ class Chapter:
         findings = Findings(
             faults=Counter(str(fault.kind) for fault in self.faults), complaints=list(self.bus.complaints)
         )
-        skipped = find_skipped_markers(self.bus.said_by_broker())
+        skipped = find_skipped_markers(self.bus.cluster.said())
         findings.counts[SKIPPED] = skipped.total()
         for state, own in records.items():
             accepted = self._accepted(state)
@@ -144,7 +144,7 @@ class Chapter:
         """Mend everything; let gates and subscribers come to the end, then end all in good order."""
         bus = self.bus
         bus.mend()
-        bus.start_broker()
+        bus.cluster.start()
         for child in bus.agencies.values():
             self._end(child.name, child.stop())
         self._work_through([self._gate_at_work(state) for state in STATES])
@@ -206,7 +206,12 @@ class Chapter:
 
 
 def run_chapter(
-    folder: Path, seed: int, rounds: int, on_round: Callable[[int, Fault], None] = lambda *_: None
+    folder: Path,
+    seed: int,
+    rounds: int,
+    on_round: Callable[[int, Fault], None] = lambda *_: None,
+    *,
+    brokers: int = BROKERS,
 ) -> Findings:
     """Run so many rounds on a bus of its own.
 
@@ -215,13 +220,14 @@ def run_chapter(
         seed: Of the schedule, and of what is published. It does not determine when what happens inside of it.
         rounds: How many faults.
         on_round: Told of each round when it begins.
+        brokers: How many the cluster has.
     """
-    with Bus(folder, seed) as bus:
+    with Bus(folder, seed, brokers=brokers) as bus:
         chapter = Chapter(bus, plan(seed, rounds), on_round)
         chapter.run()
         findings = chapter.check(chapter.read())
         if findings.violations or findings.torn:
-            bus.keep_data(folder / "data")
+            bus.cluster.keep_data(folder / "data")
         return findings
 
 

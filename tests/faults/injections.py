@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import time
 from collections.abc import Callable
@@ -9,11 +10,15 @@ from functools import partial
 
 from tests.faults.bus import INFRASTRUCTURE, Bus
 from tests.faults.children import Child
+from tests.faults.cluster import Node
 from tests.faults.disk import fill, forbid_to_write
+from tests.faults.proxy import Proxy
 from tests.faults.schedule import Fault, Kind
 from tests.faults.workload import marker, poison
 
 STOP_S = 5.0
+SYNC_S = 60.0
+ALL_SHARE = 0.5
 
 _BROKER, _NET = "broker", "net"
 
@@ -95,80 +100,97 @@ def _freeze_other(children: str, bus: Bus, fault: Fault) -> None:
     bus.mend_later(fault.lasts_s, child.name, child.thaw)
 
 
-def _broker_killed(bus: Bus, _: Fault) -> None:
+def _draw_broker(bus: Bus, fault: Fault) -> Node:
+    """Return the broker that is to suffer, once the one before is back and every replica in sync: one at a time."""
     bus.mend(_BROKER)
-    bus.signal_broker(signal.SIGKILL)
-    bus.start_broker()
+    bus.wait_until(bus.cluster.in_sync, "all replicas are in sync", SYNC_S)
+    return random.Random(fault.seed).choice(bus.cluster.nodes)
 
 
-def _broker_restarted(bus: Bus, _: Fault) -> None:
+def _broker_killed(bus: Bus, fault: Fault) -> None:
+    _start_anew(bus, _draw_broker(bus, fault))
+
+
+def _broker_restarted(bus: Bus, fault: Fault) -> None:
     """Stop it in good order; it may take long to, and then it is killed."""
-    bus.mend(_BROKER)
-    bus.signal_broker(signal.SIGTERM)
+    node = _draw_broker(bus, fault)
+    node.signal(signal.SIGTERM)
     deadline = time.monotonic() + STOP_S
-    while bus.broker_pid() is not None and time.monotonic() < deadline:
+    while node.pid() is not None and time.monotonic() < deadline:
         time.sleep(0.05)
-    _start_anew(bus)
+    _start_anew(bus, node)
 
 
 def _broker_frozen(bus: Bus, fault: Fault) -> None:
-    bus.mend(_BROKER)
-    bus.signal_broker(signal.SIGSTOP)
-    bus.mend_later(fault.lasts_s, _BROKER, partial(bus.signal_broker, signal.SIGCONT))
+    node = _draw_broker(bus, fault)
+    node.signal(signal.SIGSTOP)
+    bus.mend_later(fault.lasts_s, _BROKER, partial(node.signal, signal.SIGCONT))
 
 
 def _disk_full(bus: Bus, fault: Fault) -> None:
     """Fill the disk: the broker stops itself. There is room again, and it is started again."""
-    if bus.disk is None:
-        _disk_quota(bus, fault)
+    node = _draw_broker(bus, fault)
+    if node.disk is None:
+        _reach_quota(bus, fault, node)
         return
-    bus.mend(_BROKER)
-    ballast = fill(bus.disk)
+    ballast = fill(node.disk)
 
     def mend() -> None:
         ballast.unlink()
-        _start_anew(bus)
+        _start_anew(bus, node)
 
     bus.mend_later(fault.lasts_s, _BROKER, mend)
 
 
 def _disk_quota(bus: Bus, fault: Fault) -> None:
-    bus.mend(_BROKER)
-    pid = bus.broker_pid()
+    _reach_quota(bus, fault, _draw_broker(bus, fault))
+
+
+def _reach_quota(bus: Bus, fault: Fault, node: Node) -> None:
+    pid = node.pid()
     if pid is not None:
         forbid_to_write(pid)
-    bus.mend_later(fault.lasts_s, _BROKER, partial(_start_anew, bus))
+    bus.mend_later(fault.lasts_s, _BROKER, partial(_start_anew, bus, node))
 
 
-def _start_anew(bus: Bus) -> None:
-    bus.signal_broker(signal.SIGKILL)
-    bus.start_broker()
+def _start_anew(bus: Bus, node: Node) -> None:
+    node.signal(signal.SIGKILL)
+    bus.start_broker(node)
 
 
 def _net_reset(bus: Bus, fault: Fault) -> None:
-    bus.proxy.reset(fault.seed, 0.5 if fault.seed % 2 else 1.0)
+    for proxy in _draw_proxies(bus, fault):
+        proxy.reset(fault.seed, 0.5 if fault.seed % 2 else 1.0)
 
 
 def _net_refused(bus: Bus, fault: Fault) -> None:
-    _break_net(bus, fault, bus.proxy.refuse)
+    _break_net(bus, fault, Proxy.refuse)
 
 
 def _net_stalled(bus: Bus, fault: Fault) -> None:
-    _break_net(bus, fault, bus.proxy.stall)
+    _break_net(bus, fault, Proxy.stall)
 
 
 def _net_deaf(bus: Bus, fault: Fault) -> None:
-    _break_net(bus, fault, bus.proxy.deafen)
+    _break_net(bus, fault, Proxy.deafen)
 
 
 def _net_slow(bus: Bus, fault: Fault) -> None:
-    _break_net(bus, fault, partial(bus.proxy.slow, 0.02 + fault.seed % 100 / 1_000))
+    _break_net(bus, fault, lambda proxy: proxy.slow(0.02 + fault.seed % 100 / 1_000))
 
 
-def _break_net(bus: Bus, fault: Fault, breaks: Callable[[], None]) -> None:
+def _draw_proxies(bus: Bus, fault: Fault) -> list[Proxy]:
+    """Return the proxy of one broker or, every other time, those of all."""
+    draw = random.Random(fault.seed)
+    proxies = [node.proxy for node in bus.cluster.nodes]
+    return proxies if draw.random() < ALL_SHARE else [draw.choice(proxies)]
+
+
+def _break_net(bus: Bus, fault: Fault, breaks: Callable[[Proxy], None]) -> None:
     bus.mend(_NET)
-    breaks()
-    bus.mend_later(fault.lasts_s, _NET, bus.proxy.mend)
+    for proxy in _draw_proxies(bus, fault):
+        breaks(proxy)
+        bus.mend_later(fault.lasts_s, _NET, proxy.mend)
 
 
 def _poison(bus: Bus, fault: Fault) -> None:

@@ -17,9 +17,9 @@ from tests.faults.children import Child, plain_environment
 STATES = ("CH", "DE", "NL", "JP", "FR", "US")
 
 
-def prepare(bootstrap: str, partitions: int = 4) -> None:
+def prepare(bootstrap: str, partitions: int = 4, replication: int = 1) -> None:
     """Make the topics of the sample States, and announce the sample directory."""
-    apply_topics(bootstrap, topics_for(STATES, partitions), replication=1)
+    apply_topics(bootstrap, topics_for(STATES, partitions), replication)
     for entry in read_entries(*sample_directory()):
         announce(bootstrap, entry)
 
