@@ -17,9 +17,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.faults.bus import BROKERS
 from tests.faults.campaign import Findings, chapter_seed, run_chapter, tally
-from tests.faults.schedule import Fault
+from tests.faults.schedule import BROKERS, Fault
 
 CHAPTER_ROUNDS = 25
 RESULT = Path("build/faults.json")

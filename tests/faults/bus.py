@@ -18,11 +18,10 @@ from sharing.kafka.clients import client_properties, make_consumer, make_produce
 from sharing.topics import INDICATORS
 from tests.faults.children import Child, plain_environment
 from tests.faults.cluster import ASK_S, Cluster, Node
-from tests.faults.schedule import SESSION_S, STATES
+from tests.faults.schedule import BROKERS, SESSION_S, STATES
 from tests.faults.stage import GateProcess, prepare
 from tests.faults.workload import POISON_HEADER
 
-BROKERS = 3
 LOOK_S = 0.05
 GATE = {
     "session_timeout_ms": str(int(SESSION_S * 1_000)),

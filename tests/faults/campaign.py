@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.agency import read_numbers
-from tests.faults.bus import BROKERS, Bus
+from tests.faults.bus import Bus
 from tests.faults.checker import (
     Breach,
     Item,
@@ -22,10 +22,10 @@ from tests.faults.checker import (
     find_violations,
 )
 from tests.faults.children import Child
-from tests.faults.injections import do
+from tests.faults.injections import IN_SYNC, SYNC_S, do
 from tests.faults.partner import begins_anew, read_handled
 from tests.faults.records import Records, read_records
-from tests.faults.schedule import STATES, Fault, plan
+from tests.faults.schedule import BROKERS, STATES, Fault, plan
 from tests.faults.stage import STATES as ALL_STATES
 from tests.faults.workload import item
 
@@ -145,6 +145,7 @@ class Chapter:
         bus = self.bus
         bus.mend()
         bus.cluster.start()
+        bus.wait_until(bus.cluster.in_sync, IN_SYNC, SYNC_S)
         for child in bus.agencies.values():
             self._end(child.name, child.stop())
         self._work_through([self._gate_at_work(state) for state in STATES])
@@ -223,7 +224,7 @@ def run_chapter(
         brokers: How many the cluster has.
     """
     with Bus(folder, seed, brokers=brokers) as bus:
-        chapter = Chapter(bus, plan(seed, rounds), on_round)
+        chapter = Chapter(bus, plan(seed, rounds, brokers), on_round)
         chapter.run()
         findings = chapter.check(chapter.read())
         if findings.violations or findings.torn:

@@ -22,12 +22,14 @@ from sharing.broker.jvm import make_cluster_id
 from sharing.broker.kafka import KafkaBroker
 from sharing.broker.process import LOOPBACK, check_port
 from sharing.broker.run_state import read_run
+from sharing.broker.server_properties import DATA_FOLDER
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import make_admin
 from tests.faults.disk import small_disk
 from tests.faults.proxy import Proxy
 
 DISK_MB = 256
+DISK_FOLDER = "logs"
 ASK_S = 5.0
 
 _CLIENTS, _BROKERS, _CONTROLLERS = _LISTENERS = ("PLAINTEXT", "INTERNAL", "CONTROLLER")
@@ -58,6 +60,7 @@ class Node:
         self.broker: Final = broker
         self.proxy: Final = proxy
         self.disk: Final = disk
+        self._data = disk / DISK_FOLDER if disk else broker.folder / DATA_FOLDER
         self._lives = broker.folder.with_name(f"{broker.folder.name}-lives.log")
 
     def start(self) -> None:
@@ -93,7 +96,11 @@ class Node:
 
     def keep_data(self, folder: Path) -> None:
         """Copy what lies on its disk, for `kafka-dump-log.sh` and whoever looks into it."""
-        shutil.copytree(self.disk / "logs" if self.disk else self.broker.folder / "data", folder, dirs_exist_ok=True)
+        shutil.copytree(self._data, folder, dirs_exist_ok=True)
+
+    def lose_data(self) -> None:
+        """Remove what lies on its disk; it must have ended."""
+        shutil.rmtree(self._data)
 
     def _keep_log(self) -> None:
         """Keep what it has said: of two of its lives it keeps that itself."""
@@ -177,7 +184,7 @@ class Cluster:
             disk, proxy = disks[number], proxies[number]
             properties = self._properties(number, f"{LOOPBACK}:{proxy.port}")
             if disk:
-                properties["log.dirs"] = str(disk / "logs")
+                properties["log.dirs"] = str(disk / DISK_FOLDER)
             broker = KafkaBroker(
                 self._folder / f"kafka-{number}",
                 ports[_CLIENTS],

@@ -19,6 +19,7 @@ from tests.faults.workload import marker, poison
 STOP_S = 5.0
 SYNC_S = 60.0
 ALL_SHARE = 0.5
+IN_SYNC = "all replicas are in sync"
 
 _BROKER, _NET = "broker", "net"
 
@@ -103,7 +104,7 @@ def _freeze_other(children: str, bus: Bus, fault: Fault) -> None:
 def _draw_broker(bus: Bus, fault: Fault) -> Node:
     """Return the broker that is to suffer, once the one before is back and every replica in sync: one at a time."""
     bus.mend(_BROKER)
-    bus.wait_until(bus.cluster.in_sync, "all replicas are in sync", SYNC_S)
+    bus.wait_until(bus.cluster.in_sync, IN_SYNC, SYNC_S)
     return random.Random(fault.seed).choice(bus.cluster.nodes)
 
 
@@ -153,8 +154,16 @@ def _reach_quota(bus: Bus, fault: Fault, node: Node) -> None:
     bus.mend_later(fault.lasts_s, _BROKER, partial(_start_anew, bus, node))
 
 
+def _disk_lost(bus: Bus, fault: Fault) -> None:
+    """Lose a disk with all that is on it: the broker comes back with an empty one, and has the rest from the others."""
+    node = _draw_broker(bus, fault)
+    node.end()
+    node.lose_data()
+    bus.start_broker(node)
+
+
 def _start_anew(bus: Bus, node: Node) -> None:
-    node.signal(signal.SIGKILL)
+    node.end()
     bus.start_broker(node)
 
 
@@ -221,5 +230,6 @@ _DO: dict[Kind, Callable[[Bus, Fault], None]] = {
     Kind.NET_SLOW: _net_slow,
     Kind.DISK_FULL: _disk_full,
     Kind.DISK_QUOTA: _disk_quota,
+    Kind.DISK_LOST: _disk_lost,
     Kind.POISON: _poison,
 }

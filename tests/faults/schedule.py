@@ -9,6 +9,9 @@ from typing import NamedTuple
 STATES = ("CH", "DE", "NL")
 """Each has a gate, an agency that publishes, and a subscriber."""
 
+BROKERS = 3
+"""As many as it takes that one may be away, and its disk be lost."""
+
 
 class Kind(StrEnum):
     """One way to go wrong."""
@@ -33,11 +36,12 @@ class Kind(StrEnum):
     NET_SLOW = "connections slow"
     DISK_FULL = "disk full"
     DISK_QUOTA = "quota reached"
+    DISK_LOST = "disk lost"
     POISON = "bad records"
 
 
-_DECK = [*Kind, Kind.GATE_KILLED, Kind.GATE_KILLED, Kind.NET_DEAF, Kind.GATE_FROZEN]
-"""What is shuffled and dealt, again and again; what is most telling more than once."""
+_MORE = [Kind.GATE_KILLED, Kind.GATE_KILLED, Kind.NET_DEAF, Kind.GATE_FROZEN]
+"""What is most telling comes more than once, whenever every kind has come."""
 
 SESSION_S = 6.0
 """The session time-out of gates and subscribers in a campaign."""
@@ -78,12 +82,13 @@ class Fault(NamedTuple):
     seed: int
 
 
-def plan(seed: int, rounds: int) -> list[Fault]:
-    """Return the faults of so many rounds: every kind comes before one comes too often."""
+def plan(seed: int, rounds: int, brokers: int = BROKERS) -> list[Fault]:
+    """Return the faults of so many rounds: every kind that so many brokers bear comes before one comes too often."""
     draw = random.Random(seed)
+    borne = [kind for kind in Kind if brokers > 1 or kind is not Kind.DISK_LOST]
     kinds: list[Kind] = []
     while len(kinds) < rounds:
-        first, rest = list(Kind), list(_DECK[len(Kind) :])
+        first, rest = list(borne), list(_MORE)
         draw.shuffle(first)
         draw.shuffle(rest)
         kinds += first + rest

@@ -126,4 +126,6 @@ def test_a_schedule_follows_from_its_seed_and_leaves_no_kind_out() -> None:
     assert plan(1, 60) == plan(1, 60) != plan(2, 60)
     for seed in range(20):
         assert {fault.kind for fault in plan(seed, len(Kind))} == set(Kind)
+        # One broker alone cannot bear the loss of its disk.
+        assert {fault.kind for fault in plan(seed, 60, brokers=1)} == set(Kind) - {Kind.DISK_LOST}
         assert {fault.state for fault in plan(seed, 60)} == set(STATES)
