@@ -123,6 +123,7 @@ class Chapter:
         )
         skipped = find_skipped_markers(self.bus.cluster.said())
         findings.counts[SKIPPED] = skipped.total()
+        findings.counts["elections of leaders"] = self.bus.cluster.elections()
         for state, own in records.items():
             accepted = self._accepted(state)
             found = find_violations(state, own, accepted)

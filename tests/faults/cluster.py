@@ -16,7 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Self
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # re-exported without saying so
 
 from sharing.broker.jvm import make_cluster_id
 from sharing.broker.kafka import KafkaBroker
@@ -153,6 +154,15 @@ class Cluster:
     def in_sync(self) -> bool:
         """Whether each broker says that all replicas of every partition are in sync."""
         return all(self._says_in_sync(node) for node in self.nodes)
+
+    def elections(self) -> int:
+        """Return how often a leader was elected, over all partitions, since there were any."""
+        admin = make_admin(self.bootstrap)
+        topics = admin.list_topics(timeout=ASK_S).topics
+        end = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        ends = {TopicPartition(name, each): end for name in topics for each in topics[name].partitions}
+        found = admin.list_offsets(ends, request_timeout=ASK_S)
+        return sum(each.result().leader_epoch or 0 for each in found.values())
 
     def said(self) -> str:
         """Return what the brokers said in all their lives, one broker after the other."""
