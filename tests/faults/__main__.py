@@ -131,7 +131,7 @@ def _print(result: dict[str, Any], wanted: int) -> None:
     for name in ("accepted", "lost", "doubled", "leaked", "unfounded", "disordered", "failed", "torn"):
         print(f"  {name:<48}{result[name]:>10,}")
     if result["torn"]:
-        print("torn: by the broker, which left out transaction markers and says so (docs/guarantees.md)")
+        print("torn: by the only broker, which left out transaction markers and says so (docs/guarantees.md)")
     for line in result["found"]:
         print(line)
     on = f"seed {result['seed']} on {result['brokers']} broker{'s' * (result['brokers'] > 1)}"

@@ -46,8 +46,8 @@ class Findings:
         counts: Of accepted indicators, records, notices and the like.
         violations: Each with the round, counted from 1, in which it shows; 0 where that is not known.
         complaints: What processes did that they must not.
-        torn: Violations of a State of whose transactions the broker says itself that it left out markers; likewise.
-            Content that reached the wrong State is never among them.
+        torn: Violations of a State of whose transactions the only broker says itself that it left out markers;
+            likewise. Content that reached the wrong State is never among them, and of several brokers nothing is.
     """
 
     faults: Counter[str] = field(default_factory=Counter)
@@ -122,6 +122,7 @@ class Chapter:
             faults=Counter(str(fault.kind) for fault in self.faults), complaints=list(self.bus.complaints)
         )
         skipped = find_skipped_markers(self.bus.cluster.said())
+        alone = self.bus.cluster.size == 1
         findings.counts[SKIPPED] = skipped.total()
         findings.counts["elections of leaders"] = self.bus.cluster.elections()
         for state, own in records.items():
@@ -130,7 +131,7 @@ class Chapter:
             handled, again = read_handled(self.bus.journal("partner", state)), self._again(state)
             found += find_handling_violations(state, own, handled, again)
             for each in found:
-                torn = state in skipped and each.breach is not Breach.LEAKED
+                torn = alone and state in skipped and each.breach is not Breach.LEAKED
                 (findings.torn if torn else findings.violations).append((self._round_of(each), each))
             findings.counts += _count(state, own, accepted, handled)
         findings.counts += self.bus.ends
