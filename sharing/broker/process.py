@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import random
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 
+_PORTS = range(20_000, 32_000)
+"""Of servers. Linux gives those from 32,768 on to outgoing connections."""
 _RETRY_S = 0.05
 _TAIL_BYTES = 65536
 
@@ -61,10 +64,22 @@ def _try_lock(file: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of the loopback that is free at this moment.
+
+    It is not one that the system gives to outgoing connections: while a broker is away, such a connection could take
+    its port, or connect to it and so to itself.
+
+    Raises:
+        InfrastructureError: There is none.
+    """
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with socket.socket() as probe:
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return port
+    raise InfrastructureError(f"every port of {LOOPBACK} from {_PORTS.start} to {_PORTS.stop - 1} is taken")
 
 
 def check_port(port: int) -> None:

@@ -7,7 +7,6 @@ have a listener that no fault of the network touches.
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +20,7 @@ from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # re
 
 from sharing.broker.jvm import make_cluster_id
 from sharing.broker.kafka import KafkaBroker
-from sharing.broker.process import LOOPBACK, check_port
+from sharing.broker.process import LOOPBACK, free_port
 from sharing.broker.run_state import read_run
 from sharing.broker.server_properties import DATA_FOLDER
 from sharing.errors import InfrastructureError
@@ -34,9 +33,6 @@ DISK_FOLDER = "logs"
 ASK_S = 5.0
 
 _CLIENTS, _BROKERS, _CONTROLLERS = _LISTENERS = ("PLAINTEXT", "INTERNAL", "CONTROLLER")
-_PORTS = range(20_000, 32_000)
-"""Below those that the system gives to outgoing connections: one of these could hold the port of a broker that is away,
-or connect to it and so to itself."""
 _JAVA_OPTIONS = (
     "-XX:TieredStopAtLevel=1",  # starts sooner, and a campaign lasts minutes
     # So that the log says what became of each transaction, when one was broken.
@@ -238,14 +234,8 @@ def _do_at_once(work: Iterable[Callable[[], None]]) -> None:
 
 def _draw_ports(size: int) -> Mapping[int, dict[str, int]]:
     """Return a free port for each listener of each broker, by number."""
-    drawn = random.SystemRandom().sample(_PORTS, len(_PORTS))
-    free = (port for port in drawn if _is_free(port))
-    return {number: {name: next(free) for name in _LISTENERS} for number in range(1, size + 1)}
-
-
-def _is_free(port: int) -> bool:
-    try:
-        check_port(port)
-    except InfrastructureError:
-        return False
-    return True
+    drawn: set[int] = set()
+    while len(drawn) < size * len(_LISTENERS):
+        drawn.add(free_port())
+    ports = iter(drawn)
+    return {number: {name: next(ports) for name in _LISTENERS} for number in range(1, size + 1)}
