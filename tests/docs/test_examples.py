@@ -14,7 +14,6 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ import pytest
 import yaml
 
 from sharing.broker.embedded import EmbeddedBroker
+from sharing.broker.process import free_port
 from sharing.cli import console, main
 from sharing.demo.scenario import telling_cases
 from sharing.directory import announce, read_entries
@@ -88,7 +88,7 @@ class Reader:
         self.page = page
         self.folder = folder
         self.bootstrap = bootstrap
-        self.web_port = _free_port()
+        self.web_port = free_port()
         self._patch = monkeypatch
         self._gates: list[subprocess.Popen[bytes]] = []
 
@@ -374,10 +374,3 @@ def _after(seconds: float, act: Callable[[], None]) -> Timer:
     timer.daemon = True
     timer.start()
     return timer
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port

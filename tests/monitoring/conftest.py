@@ -10,8 +10,9 @@ import pytest
 from sharing.broker import KafkaUnavailableError
 from sharing.broker.jars import EXPORTER, fetch_jars
 from sharing.broker.kafka import KafkaBroker
+from sharing.broker.process import free_port
 from sharing.deployment.kafka_metrics import FILE, agent_option, render_rules
-from tests.monitoring.stage import Stage, free_port
+from tests.monitoring.stage import Stage
 from tests.monitoring.tools import find_tool
 
 

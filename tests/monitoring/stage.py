@@ -12,7 +12,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -27,6 +26,7 @@ import yaml
 
 from monitoring.generate import render_alerts
 from sharing.broker.kafka import KafkaBroker
+from sharing.broker.process import free_port
 from sharing.deployment.kafka_metrics import JOB
 from sharing.directory import announce, read_entries
 from sharing.ids import content_id
@@ -45,14 +45,6 @@ PATIENCE_S = 90.0
 LOOK_S = 0.25
 Firing = frozenset[tuple[str, str]]
 """Alerts that fire: name, and the State whose gate it is about."""
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def get(url: str) -> bytes | None:
