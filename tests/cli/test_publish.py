@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sharing.broker.embedded import EmbeddedBroker
+from sharing.directory import announce, read_entries
 from sharing.publisher import Publisher
 from sharing.samples import sample_directory, sample_file, sample_files, sample_profile
 from sharing.topics import INDICATORS
@@ -56,11 +57,10 @@ def adds_up(document: dict[str, Any]) -> bool:
 
 
 @pytest.fixture
-def announced(call: Call, bus: EmbeddedBroker) -> EmbeddedBroker:
+def announced(bus: EmbeddedBroker) -> EmbeddedBroker:
     """A bus whose directory has the sample's entries."""
-    text, name = sample_directory()
-    Path(name).write_text(text)
-    assert call("directory", "announce", name).code == 0
+    for entry in read_entries(*sample_directory()):
+        announce(bus.bootstrap, entry)
     return bus
 
 
