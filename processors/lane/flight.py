@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from processors.lane.batch import Outgoing
     from processors.lane.ledger import View
@@ -50,16 +50,6 @@ class Errand:
                 break
         return chain(ahead, source)
 
-    def overlap(self, outputs: Iterable[Outgoing]) -> Iterable[Outgoing]:
-        """Look ahead, then wait for the end, and raise what the call raised."""
-        try:
-            ahead = self.look_ahead(outputs)
-        finally:
-            self.wait()
-        if self.failure is not None:
-            raise self.failure
-        return ahead
-
     def _run(self) -> None:
         try:
             self._work()
@@ -69,15 +59,26 @@ class Errand:
 
 
 class Flight(Errand):
-    """One transaction, from its last output to its end.
+    """The end of one transaction.
 
     Args:
         finish: Commits, and returns when all is committed.
         settled: Is to hear how it ended; called by who waits for it, not here.
         view: What the transaction changes in the ledger, if there is one.
+        ends: After the last record of each partition of the ledger; complete when it has ended.
+        began: When the transaction began (`time.monotonic`).
     """
 
-    def __init__(self, finish: Callable[[], None], settled: Callable[[bool], None], view: View | None) -> None:
+    def __init__(
+        self,
+        finish: Callable[[], None],
+        settled: Callable[[bool], None],
+        view: View | None,
+        ends: Mapping[int, int],
+        began: float,
+    ) -> None:
         self.settled = settled
         self.view = view
+        self.ends = ends
+        self.began = began
         super().__init__(finish)

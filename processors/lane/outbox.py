@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaException, TopicPartition
@@ -35,13 +36,15 @@ class Outbox:
         patience: How long to wait.
 
     Attributes:
-        ends: After the last record of each partition of the ledger, in the last transaction.
+        began: When the last transaction began (`time.monotonic`).
+        ends: After the last record of each partition of the ledger, in the last transaction; a new one for each.
 
     Raises:
         KafkaException: No broker answers in time, or it refuses.
     """
 
     def __init__(self, route: Route, witness: Witness, patience: Patience) -> None:
+        self.began = 0.0
         self.ends: dict[int, int] = {}
         self._ledger = route.ledger or ""
         self._transaction_s = float(route.transaction_timeout_s)
@@ -64,8 +67,9 @@ class Outbox:
         Raises:
             KafkaException: The group has gone on without this worker, or the time is up.
         """
-        self._witness.undelivered = ""
+        self.began = time.monotonic()
         self.ends = {}
+        self._witness.undelivered = ""
         producer = self._producer
         offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in batch.offsets.items()]
         producer.begin_transaction()

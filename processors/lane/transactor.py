@@ -8,10 +8,10 @@ partitions: after an abort, a crash, SIGKILL, a lost partition. So a function of
 for each record, and what it made is committed exactly once. The records of a partition keep their order; where a
 batch begins and ends may differ each time.
 
-**Two batches are out at most.** While one is being committed, the next is read, and computed if it is full; nothing
-of it is written before the one before is committed. A batch that is not full waits for that, and grows: so under a
-backlog computing and committing overlap, and without one nothing waits longer than it must. If the first is aborted,
-the second is discarded with it, and the records of both come again.
+**Two batches are out at most.** While one is being committed, the next is read, and computed if it is full. Its own
+transaction begins when the one before is committed, and nothing of it is written sooner. A batch that is not full waits
+for that, and grows: so under a backlog computing and committing overlap, and without one nothing waits longer than it
+must. If the first is aborted, the second is discarded with it, and the records of both come again.
 
 **What a caller may assume.** Each batch is settled once, in order: with True when all of it is committed, with False
 when nothing is and its records will come again. Partitions are given up only when nothing is being committed, because
@@ -82,7 +82,6 @@ class Transactor:
         self._clients = ExitStack()
         self._ledger = open_ledger(route, self._ask_offsets, self._is_stopping, clock) if route.ledger else None
         self._flight: Flight | None = None
-        self._began = 0.0
         self._aborts = 0
 
     @property
@@ -135,9 +134,15 @@ class Transactor:
         Raises:
             InfrastructureError: The process must end.
         """
-        if self._flight is not None:
-            outputs = self._flight.look_ahead(outputs)
-        good = self.settle() and self._launch(batch, outputs, settled)
+        begin = Errand(partial(self._begin, self._flight, batch))
+        try:
+            outputs = begin.look_ahead(outputs)
+        except BaseException:
+            begin.wait()
+            self._outbox.abort()
+            raise
+        begin.wait()
+        good = self.settle() and self._launch(batch, begin.failure, outputs, settled)
         if not good:
             settled(good)
 
@@ -156,14 +161,14 @@ class Transactor:
         flight.wait()
         failure = flight.failure
         if isinstance(failure, KafkaException):
-            self._recover(failure.args[0])
+            self._recover(failure.args[0], flight.began)
         elif failure is not None:
             raise failure
         else:
             self._aborts = 0
             self._witness.forget()
             if self._ledger is not None and flight.view is not None:
-                self._ledger.apply(flight.view, self._outbox.ends)
+                self._ledger.apply(flight.view, flight.ends)
         committed = failure is None
         flight.settled(committed)
         return committed
@@ -235,25 +240,39 @@ class Transactor:
         if self._ledger is not None:
             self._ledger.revoke(partitions)
 
-    def _launch(self, batch: Batch, outputs: Iterable[Outgoing], settled: Callable[[bool], None]) -> bool:
-        """Write offsets and outputs, and let them be committed; False when the transaction is aborted already."""
-        self._began = time.monotonic()
-        begin = Errand(partial(self._outbox.begin, batch))
+    def _begin(self, before: Flight | None, batch: Batch) -> None:
+        """Begin the transaction of a batch, unless the one before is aborted: then the batch is read again."""
+        if before is not None:
+            before.wait()
+        if before is None or before.failure is None:
+            self._outbox.begin(batch)
+
+    def _launch(
+        self,
+        batch: Batch,
+        failure: BaseException | None,
+        outputs: Iterable[Outgoing],
+        settled: Callable[[bool], None],
+    ) -> bool:
+        """Write the outputs, and let them be committed; False when the transaction is aborted, or failed to begin."""
+        outbox = self._outbox
         try:
-            self._outbox.write(begin.overlap(outputs), batch.view)
-        except KafkaException as failure:
-            self._recover(failure.args[0])
+            if failure is not None:
+                raise failure
+            outbox.write(outputs, batch.view)
+        except KafkaException as error:
+            self._recover(error.args[0], outbox.began)
             return False
         except BaseException:
-            self._outbox.abort()
+            outbox.abort()
             raise
-        self._flight = Flight(self._outbox.finish, settled, batch.view)
+        self._flight = Flight(outbox.finish, settled, batch.view, outbox.ends, outbox.began)
         return True
 
-    def _recover(self, error: KafkaError) -> None:
-        """Begin anew after a failed transaction, or give up."""
+    def _recover(self, error: KafkaError, began: float) -> None:
+        """Begin anew after a failed transaction that began then (`time.monotonic`), or give up."""
         # A broker that aborts a transaction for its age fences its producer, too: nobody else has to be there.
-        outlived = time.monotonic() - self._began > self._route.transaction_timeout_s
+        outlived = time.monotonic() - began > self._route.transaction_timeout_s
         if is_fatal(error) and not (outlived and is_fenced_producer(error)):
             raise self._witness.name_end(error)
         if outlived:
