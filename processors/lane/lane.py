@@ -89,6 +89,7 @@ class Lane(Service):
         self._transactor = Transactor(route, clock)
         self._thread = _Thread(f"lane {route.group}")
         self._at_hand: Batch | None = None
+        self._reading: Future[Batch | None] | None = None
         self._taken = asyncio.Event()
         self._taken.set()
         super().__init__(**options)
@@ -114,7 +115,10 @@ class Lane(Service):
         if batch is not self._at_hand:
             raise AgentError("a batch is committed once, by the agent that it was given to")
         self._at_hand = None
-        await self._thread.run(self._transactor.commit, batch, outputs, settled)
+        done = self._thread.call(self._transactor.commit, batch, outputs, settled)
+        # At once, to be made right after it: asked for when it is done, it would wait for two changes of threads.
+        self._reading = self._thread.call(self._read_after, done)
+        await asyncio.wrap_future(done)
         self._taken.set()
 
     @asynccontextmanager
@@ -155,7 +159,8 @@ class Lane(Service):
                 raise AgentError(f"{self.channel.subscriber_count} agents are on the channel of a lane; it takes one")
             await self._thread.run(self._transactor.open)
             while not self.should_stop:
-                batch = await self._thread.run(self._transactor.read)
+                reading, self._reading = self._reading, None
+                batch = await asyncio.wrap_future(reading or self._thread.call(self._transactor.read))
                 if batch is not None and not self.should_stop:
                     self._at_hand = batch
                     self._taken.clear()
@@ -167,6 +172,11 @@ class Lane(Service):
             failure = AgentError(_describe(error))
         if failure is not None and not self.should_stop:
             await self.fail(failure)
+
+    def _read_after(self, done: Future[None]) -> Batch | None:
+        """Read the next batch, unless the commit before it ends the process."""
+        good = not done.cancelled() and done.exception() is None
+        return self._transactor.read() if good else None
 
     async def _settle(self) -> None:
         await self._taken.wait()
@@ -189,10 +199,14 @@ class _Thread:
         self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
-    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Have it called when all calls before it are done."""
         future: Future[T] = Future()
         self._calls.put((future, lambda: function(*args, **kwargs)))
-        return await asyncio.wrap_future(future)
+        return future
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.wrap_future(self.call(function, *args, **kwargs))
 
     def end(self) -> None:
         self._calls.put(None)

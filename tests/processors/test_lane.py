@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,15 +13,16 @@ from processors.lane import inbox as inbox_module
 from processors.lane import transactor as transactor_module
 from processors.lane.lane import AgentError, Lane, Output
 from processors.lane.route import consumer_properties, producer_properties
+from processors.lane.transactor import Transactor
 from processors.worker import create_app
 from sharing.errors import InfrastructureError
 from tests.processors.lane_support import SECRET, Course, copying, finish, run, wait_until, working
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable
+    from collections.abc import AsyncIterable, Iterator
     from pathlib import Path
 
-    from processors.lane.batch import Batch
+    from processors.lane.batch import Batch, Outgoing
     from sharing.broker import Broker
     from sharing.broker.embedded import EmbeddedBroker
 
@@ -161,6 +163,50 @@ def test_a_batch_is_committed_once(embedded: EmbeddedBroker) -> None:
         return lane.crash_reason
 
     assert isinstance(asyncio.run(main()), AgentError)
+    course.check()
+
+
+def test_the_next_batch_is_read_without_waiting_for_the_event_loop(
+    embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = Course(embedded)
+    course.send(1)
+    read, again = Transactor.read, threading.Event()
+    committed: list[bool] = []
+
+    def note(transactor: Transactor) -> Batch | None:
+        if committed:
+            again.set()
+        return read(transactor)
+
+    monkeypatch.setattr(Transactor, "read", note)
+
+    async def main() -> None:
+        app = create_app("busy")
+        lane = Lane(app.channel(), course.route(), lambda: 0)
+        app.add_service(lane)
+        done = asyncio.Event()
+
+        async def serve(batches: AsyncIterable[Batch]) -> None:
+            async for batch in batches:
+                async with lane.guard(batch):
+                    commit = asyncio.ensure_future(lane.commit(batch, committing(batch)))
+                    await asyncio.sleep(0)
+                    assert again.wait(LIMIT_S)  # nothing else is done in this thread meanwhile
+                    await commit
+                    done.set()
+
+        def committing(batch: Batch) -> Iterator[Outgoing]:
+            committed.append(True)
+            yield from copying(course)(batch)
+
+        app.agent(lane.channel, name="serve")(serve)
+        await app.start()
+        async with asyncio.timeout(LIMIT_S):
+            await done.wait()
+        await app.stop()
+
+    asyncio.run(main())
     course.check()
 
 

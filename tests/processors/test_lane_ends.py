@@ -41,10 +41,10 @@ def hasty_kafka(tmp_path_factory: pytest.TempPathFactory, kafka: KafkaBroker) ->
 @pytest.mark.kafka
 def test_sigkill_loses_and_doubles_nothing(kafka_course: Course, tmp_path: Path) -> None:
     course = kafka_course
-    course.send(20_000)
     done = 0
     for kill in range(6):
-        with working(course, tmp_path / "log", batch_records_max=200, pause_s=0.02 + 0.005 * kill) as worker:
+        course.send(6_000)  # more than it does until somebody has looked
+        with working(course, tmp_path / "log", batch_records_max=50, pause_s=0.02 + 0.005 * kill) as worker:
             wait_until(lambda done=done: course.committed() > done, "the next commit")  # type: ignore[misc]  # mypy does not see the default
             worker.end(signal.SIGKILL)
         done = course.settle()
@@ -73,7 +73,7 @@ def test_workers_share_the_partitions_and_take_over(kafka_course: Course, tmp_pa
 def test_a_worker_that_was_thought_dead_commits_nothing(kafka_course: Course, tmp_path: Path) -> None:
     course = kafka_course
     options = {"batch_records_max": 50, "pause_s": 0.02, "session_timeout_s": 6, "transaction_timeout_s": 5}
-    course.send(5_000)
+    course.send(10_000)
     with working(course, tmp_path / "first", "1", **options) as first:
         wait_until(lambda: course.committed() > 0, "the first worker commits")
         first.send(signal.SIGSTOP)

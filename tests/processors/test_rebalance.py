@@ -82,12 +82,13 @@ def test_who_is_replaced_while_frozen_is_fenced_and_says_so(kafka: KafkaBroker, 
     """As an orchestrator does it that believes a worker dead: another one under the same names."""
     course = Course(kafka, keys=KEYS)
     course.add_ledger()
-    course.send(3_000)
+    course.send(6_000)
     with working(course, tmp_path / "frozen", "1", **PACE) as frozen:
         wait_until(lambda: course.committed() > 200, "the first worker commits")
         frozen.send(signal.SIGSTOP)
         with working(course, tmp_path / "heir", "1", **PACE) as heir:
             done = course.committed()
+            course.send(1_000)
             wait_until(lambda: course.committed() > done + 200, "the heir commits")
             frozen.send(signal.SIGCONT)
             assert frozen.end() == 3
