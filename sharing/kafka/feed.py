@@ -1,18 +1,21 @@
 """One topic as one consumer group reads it, committed record by record, for as long as broker and group need.
 
 A restart of the broker, a rebalance, or a handler that took so long that the group gave its partitions to others are
-no errors here: the feed goes on, and what was not committed comes again.
+no errors here: the feed goes on, and what was not committed comes again. A consumer that hears of no assignment for two
+of its sessions may have lost its way back to the group after an outage, which librdkafka does not notice: another one
+takes its place.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import client_properties, error_code, explain, make_consumer
@@ -22,6 +25,10 @@ log = logging.getLogger(__name__)
 COMMIT_SECONDS_MAX = 120.0
 """How long a broker that is away is waited for before a position counts as not committed."""
 
+SESSION_MS = 10_000
+"""A process that was killed holds its partitions no longer."""
+
+_UNASSIGNED_SESSIONS = 2
 _RETRY_SECONDS = 0.2
 _ATTEMPT_SECONDS_MAX = 5.0
 _GLANCE_SECONDS = 0.002
@@ -72,22 +79,20 @@ class Feed:
         self._closed = False
         self._ahead: deque[Message] = deque()  # what came while a commit was waited for
         self._committed: list[TopicPartition] | KafkaError | None = None
-        self._consumer = make_consumer(
-            client_properties(
-                bootstrap,
-                {
-                    "session.timeout.ms": 10_000,  # a process that was killed holds its partitions no longer
-                    "fetch.wait.max.ms": 10,
-                    **(properties or {}),
-                    "group.id": group,
-                    "on_commit": self._on_commit,
-                    "isolation.level": "read_committed",
-                    "enable.auto.commit": False,
-                    "enable.partition.eof": True,
-                },
-            )
+        own = {"session.timeout.ms": SESSION_MS, "fetch.wait.max.ms": 10, **(properties or {})}
+        self._patience_s = _UNASSIGNED_SESSIONS * int(own["session.timeout.ms"]) / 1_000
+        self._properties = client_properties(
+            bootstrap,
+            {
+                **own,
+                "group.id": group,
+                "on_commit": self._on_commit,
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+            },
         )
-        self._consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
+        self._consumer = self._join()
 
     def poll(self, timeout_s: float) -> Message | None:
         """Return the next record, or None when none comes in time.
@@ -97,6 +102,7 @@ class Feed:
         """
         message = self._ahead.popleft() if self._ahead else self._consumer.poll(timeout_s)
         if message is None:
+            self._see_that_it_is_heard()
             return None
         error = message.error()
         if error is None:
@@ -142,6 +148,21 @@ class Feed:
             self._closed = True
             self._consumer.close()
 
+    def _join(self) -> Consumer:
+        self._alone_since = time.monotonic()
+        consumer = make_consumer(self._properties)
+        consumer.subscribe([self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
+        return consumer
+
+    def _see_that_it_is_heard(self) -> None:
+        """Let another consumer join, when the group has not said for too long which partitions are this one's."""
+        if self._joined or time.monotonic() - self._alone_since < self._patience_s:
+            return
+        log.warning("%s: group %s has said nothing for %g s; joining anew", self.topic, self._group, self._patience_s)
+        # In a thread of its own: who has lost its way may not come to an end either.
+        threading.Thread(target=self._consumer.close, name=f"leave {self._group}", daemon=True).start()
+        self._consumer = self._join()
+
     def _try_commit(self, position: TopicPartition) -> KafkaError | None:
         """Commit; return what went wrong, or None. librdkafka's own waiting for a coordinator has no end."""
         self._committed = None
@@ -182,8 +203,11 @@ class Feed:
         self._joined = True
         self.heard = time.monotonic()
 
-    def _on_revoke(self, _: Any, partitions: list[TopicPartition]) -> None:
+    def _on_revoke(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        if consumer is not self._consumer:  # one that leaves after another has joined
+            return
         gone = {part.partition for part in partitions}
         self._assigned -= gone
         self._drop_ahead(gone)
         self._joined = False
+        self._alone_since = time.monotonic()

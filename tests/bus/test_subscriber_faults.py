@@ -16,6 +16,7 @@ from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.kafka import KafkaBroker
 from sharing.errors import InfrastructureError
 from sharing.kafka import feed
+from sharing.kafka.clients import make_consumer
 from sharing.model.notice import Notice
 from sharing.subscriber import Subscriber
 from sharing.topics import NOTICES, URGENT
@@ -27,6 +28,7 @@ from tests.bus.support import (
     plain_producer,
     write,
 )
+from tests.unheard import Unheard
 
 
 def values(subscriber: Subscriber) -> list[str]:
@@ -92,6 +94,25 @@ def test_a_position_that_cannot_be_committed_is_an_error(state: str, monkeypatch
             with pytest.raises(InfrastructureError, match="the last notice will come again"):
                 subscriber.run(lambda _: broker.interrupt())
             broker.resume()
+
+
+def test_a_subscriber_that_its_group_does_not_hear_joins_anew(
+    state: str, embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_topics(embedded, state)
+    write(embedded, NOTICES.topic(state), [notice_bytes(state, "a.example")])
+    with monkeypatch.context() as patch:
+        patch.setattr(feed, "make_consumer", lambda properties: Unheard(make_consumer(properties)))
+        subscriber = Subscriber(embedded.bootstrap, state)
+    with subscriber:
+        feeds = subscriber._urgent, subscriber._ordinary
+        deaf = [each._consumer for each in feeds]
+        assert [each.poll(0) for each in feeds] == [None, None]
+        assert [each._consumer for each in feeds] == deaf
+        for each in feeds:
+            each._alone_since -= each._patience_s
+        assert next(iter(subscriber)).content["value"] == "a.example"
+        assert not {id(each._consumer) for each in feeds} & {id(each) for each in deaf}
 
 
 @pytest.mark.kafka

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from processors.lane import inbox as inbox_module
 from processors.lane import transactor as transactor_module
@@ -17,6 +17,7 @@ from processors.lane.lane import Output
 from processors.lane.outbox import Outbox
 from sharing.kafka.clients import make_consumer
 from tests.processors.lane_support import Course, copying
+from tests.unheard import Unheard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -239,19 +240,6 @@ def test_a_transaction_that_never_begins_or_ends_is_done_again_by_new_clients(
     assert held.transactor.settle()
     assert held.settled == [("first", False), ("again", True)]
     held.transactor.close()
-
-
-class Unheard:
-    """A consumer that never gets to its group."""
-
-    def __init__(self, consumer: Consumer) -> None:
-        self.consumer = consumer
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.consumer, name)
-
-    def subscribe(self, *_: Any, **__: Any) -> None:
-        """Do nothing."""
 
 
 def test_a_consumer_that_its_group_does_not_hear_is_opened_anew(
