@@ -28,6 +28,7 @@ from sharing.kafka.clients import (
     make_producer,
     require_topics,
 )
+from sharing.model.countries import STATES
 from sharing.model.directory import Directory, DirectoryEntry
 from sharing.topics import DIRECTORY
 from sharing.wire import codec
@@ -164,7 +165,8 @@ class DirectoryReader:
                 raise InputError("the entry is not of the State that is its key", field="state")
         except (DecodeError, InputError) as error:
             self.ignored += 1
-            log.warning("directory entry at offset %s ignored: %s", message.offset(), error)
+            owner = f"of {key}" if key in STATES else "under no State's key"  # never a key that says something else
+            log.warning("directory entry %s at offset %s ignored: %s", owner, message.offset(), error)
         else:
             changes[key] = entry
 

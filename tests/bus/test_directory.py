@@ -126,6 +126,18 @@ def test_nobody_speaks_for_another_and_junk_harms_nobody(broker: Broker, topic: 
     assert directory.version == 8  # what was ignored was read all the same
 
 
+def test_the_log_says_whose_entry_is_ignored_and_never_another_key(
+    broker: Broker, topic: str, follow: Follow, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(broker, topic, [encoded("DE")], key=b"CH")
+    write(broker, topic, [encoded("DE")], key=b"secret")
+    follow().read_to_end()
+    assert caplog.messages == [
+        "directory entry of CH at offset 0 ignored: the entry is not of the State that is its key",
+        "directory entry under no State's key at offset 1 ignored: the entry is not of the State that is its key",
+    ]
+
+
 def test_an_entry_that_its_schema_allows_and_the_model_does_not_is_ignored(
     broker: Broker, topic: str, follow: Follow
 ) -> None:
