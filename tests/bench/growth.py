@@ -14,7 +14,7 @@ from sharing.model.countries import COUNTRIES
 from sharing.model.directory import Directory, DirectoryEntry
 from sharing.model.times import to_milliseconds
 from tests.bench.engines import Bench
-from tests.bench.names import GATE_GROUP, MINUTES, SOURCE, STATE
+from tests.bench.names import GATE_GROUP, MINUTES, SOURCE, STATE, STATES
 from tests.bench.observe import Filling
 from tests.bench.peers.step import Given
 from tests.bench.stage import GATE, Stage, Worker
@@ -45,7 +45,8 @@ def measure_directory(disclosed_share: float) -> dict[str, Any]:
 
 def make_directory(states: int, interests: int) -> Directory:
     """Return a directory in which so many States declare so many interests in all, none of them met by the workload."""
-    codes = [code for code in sorted(COUNTRIES) if code != STATE][:states]
+    # Whom the workload's items are for comes first: the smallest directory has them, too.
+    codes = [code for code in dict.fromkeys([*STATES, *sorted(COUNTRIES)]) if code != STATE][:states]
     share = interests // states + 1
     entries = {}
     for place, code in enumerate(codes):

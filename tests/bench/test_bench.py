@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from processors.gate.gate import Gate
 from sharing.broker import KafkaUnavailableError
 from sharing.broker.kafka import KafkaBroker
+from sharing.law_shelf.library import find_law
 from sharing.model.record import check_record
+from sharing.topics import NOTICES
 from sharing.wire import codec
 from tests.bench.engines import Bench, Job
-from tests.bench.names import MINUTES, SOURCE
+from tests.bench.growth import STATES_MAX, make_directory
+from tests.bench.names import MINUTES, SOURCE, STATE
 from tests.bench.outputs import Fingerprints, blank_instant
 from tests.bench.peers import quix, streams
+from tests.bench.peers.step import Given
 from tests.bench.sections import DifferentOutputsError, check_equal
 from tests.bench.stage import Stage
 from tests.bench.workload import make_indicators
@@ -34,6 +39,19 @@ def test_records_made_from_parts_are_what_the_model_writes() -> None:
 
 def test_the_first_records_are_the_same_however_many_are_made() -> None:
     assert list(make_indicators(5, SHARE)) == list(make_indicators(50, SHARE))[:5]
+
+
+def test_a_larger_directory_is_given_the_same_work() -> None:
+    """Else its growth would be that of what is written."""
+    given = [Given((SOURCE, 0, offset), *each) for offset, each in enumerate(make_indicators(RECORDS, SHARE))]
+    law = find_law(STATE)
+    sent = []
+    for states in (10, STATES_MAX):
+        gate, directory = Gate(law.pack, law.treaties), make_directory(states, 1_000)
+        outputs = gate.process(given, directory, 1_790_000_000_000).outputs
+        sent.append([(output.topic, output.key) for output in outputs if output.topic != MINUTES])
+    assert sent[0] == sent[1]
+    assert {topic for topic, _ in sent[0]} >= {NOTICES.topic("NL"), NOTICES.topic("DE")}
 
 
 def test_a_doubled_a_lost_and_another_record_are_differences() -> None:
