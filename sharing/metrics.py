@@ -88,7 +88,7 @@ QUARANTINED = Counter(
 )
 RULE_ERRORS = Counter(
     "sharing_rule_errors",
-    "Evaluations of a law pack's rule that failed; such a rule withholds.",
+    "Indicators in whose decision a law pack's rule failed to evaluate; such a rule withholds.",
     ["rule"],
     registry=REGISTRY,
 )

@@ -63,6 +63,7 @@ class Processed:
         quarantined: Records by cause.
         effects: Indicators and recipients, by each effect of the rules that made the outcome.
         drafts: Drafts, by the outcome of their indicator.
+        rule_errors: Indicators, by each rule whose evaluation failed when the law was asked of their like.
         published: By lane, when indicators with notices were published, in UTC milliseconds.
     """
 
@@ -72,6 +73,7 @@ class Processed:
     quarantined: Counter[str] = field(default_factory=Counter)
     effects: Counter[str] = field(default_factory=Counter)
     drafts: Counter[Outcome] = field(default_factory=Counter)
+    rule_errors: Counter[str] = field(default_factory=Counter)
     published: dict[str, list[int]] = field(default_factory=dict)
 
     @property
@@ -86,6 +88,7 @@ class Processed:
         self.quarantined.update(other.quarantined)
         self.effects.update(other.effects)
         self.drafts.update(other.drafts)
+        self.rule_errors.update(other.rule_errors)
         for lane, instants in other.published.items():
             self.published.setdefault(lane, []).extend(instants)
 
@@ -100,6 +103,8 @@ class Processed:
             self.deliveries[terms[alike].outcome] += items * recipients
             for effect in terms[alike].effects:
                 self.effects[effect] += items * recipients
+        for rule in {rule for one in terms.values() for rule in one.failed}:
+            self.rule_errors[rule] += items
 
     def note_published(self, lane: str | None, message: Record) -> None:
         """Note when an indicator was published of which notices go in a lane; None where there are none."""

@@ -76,7 +76,8 @@ class Observer:
         metrics.BATCH_SECONDS.observe(self.committed_at - began)
         metrics.INTAKE.inc(len(batch.messages))
         count(processed, time.time())
-        for rule, errors in gate.take_rule_errors().items():
+        # What is decided is remembered, so one evaluation stands for many; a failed obligation decides nothing.
+        for rule, errors in {**gate.take_rule_errors(), **processed.rule_errors}.items():
             metrics.RULE_ERRORS.labels(rule).inc(errors)
 
 

@@ -14,6 +14,7 @@ from sharing.law.combine import Finding
 from sharing.law.constraints import AnyOf, Operator, Test
 from sharing.law.facts import FACTS, FactValue, Scope
 from sharing.law.pack import Rule
+from sharing.model.decision import FAILED
 from sharing.model.vocabulary import Effect
 
 Facts = Mapping[str, FactValue]
@@ -84,7 +85,7 @@ class RuleBook:
             return Finding(rule, held, tuple(dict.fromkeys(rule.when.missing(facts))) if held is None else ())
         except Exception:  # noqa: BLE001 whatever failed, a rule that failed withholds
             self._errors[rule.id] = self._errors.get(rule.id, 0) + 1
-            return Finding(rule, None, ("error",))
+            return Finding(rule, None, (FAILED,))
 
     def settle(self, item: Facts) -> ItemRules:
         """Return what an item leaves of the rules."""

@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 from sharing.model.times import format_time
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, Outcome, RelevanceKind
 
+FAILED = "error"
+"""Of an undecided rule, in place of a missing fact: its evaluation failed."""
+
 _OPENNESS = tuple(Outcome)  # declared from the most open to the most closed
 
 
@@ -36,7 +39,7 @@ class RuleReference:
 
 @dataclass(frozen=True, slots=True)
 class UndecidedRule:
-    """A rule that could not be decided, and the fact that is missing (or `error`, where evaluation failed)."""
+    """A rule that could not be decided, and the fact that is missing (or `FAILED`)."""
 
     rule: str
     fact: str
@@ -72,6 +75,11 @@ class Terms:
     approver: str | None
     obligation: bool
     redacted: tuple[str, ...]
+
+    @property
+    def failed(self) -> frozenset[str]:
+        """The ids of the rules whose evaluation failed; each is undecided, and withholds."""
+        return frozenset(entry.rule for entry in self.undecided if entry.fact == FAILED)
 
     @property
     def effects(self) -> frozenset[str]:

@@ -477,6 +477,10 @@ def test_a_rule_that_fails_withholds_and_is_counted_once_taken() -> None:
     assert decision["recipients"][0]["undecided"] == [{"rule": "ch.approval", "fact": "error"}]
     assert gate.take_rule_errors() == {"ch.approval": 1}
     assert gate.take_rule_errors() == {}
+    assert processed.rule_errors == {"ch.approval": 1}
+    more = gate.process([sent(number) for number in range(2, 5)], DIRECTORY, NOW_MS)
+    assert gate.take_rule_errors() == {}  # what is alike is not asked of the law again
+    assert more.rule_errors == {"ch.approval": 3}
 
 
 # --- Conservation, whatever comes ---

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -111,6 +112,15 @@ def test_a_batch_is_open_until_it_is_settled() -> None:
     assert observer.aborted_at is not None
     observer.begin(_batch(), gate, Processed())(True)
     assert observer.aborted_at is None
+
+
+def test_each_indicator_that_a_failed_rule_decided_is_counted() -> None:
+    observer, _ = _observer()
+    growth = Growth()
+    for _ in range(2):
+        observer.begin(_batch(), Gate(LAW, treaties()), Processed(rule_errors=Counter({"r.1": 3})))(True)
+    observer.begin(_batch(), Gate(LAW, treaties()), Processed(rule_errors=Counter({"r.1": 3})))(False)
+    assert growth.of("sharing_rule_errors_total", rule="r.1") == 6
 
 
 def _said(*, ls: int = 10, app: int = 4, next_: int = 10, join: str = "steady", state: str = "UP") -> str:
