@@ -108,7 +108,7 @@ def _add_gate(
                 processed = Processed()
                 snapshot = await directory.snapshot()
                 async with watch.batch() as gate:
-                    settled = observer.begin(batch, gate, processed)
+                    settled = observer.begin(batch, processed)
                     # Decided in the lane's thread, as the outputs are taken.
                     try:
                         await lane.commit(batch, _decide(gate, batch, snapshot, processed), settled)

@@ -88,15 +88,6 @@ class Gate:
         self._reader = IndicatorReader()
         self._bench: _Bench | None = None
 
-    def take_rule_errors(self) -> dict[str, int]:
-        """Return how often the evaluation of each rule failed since this was last asked; such a rule withholds."""
-        if self._bench is None:
-            return {}
-        errors = self._bench.sitting.law.rule_errors
-        taken = dict(errors)
-        errors.clear()
-        return taken
-
     def process(self, messages: Iterable[Record], directory: Directory, now_ms: int) -> Processed:
         """Return what comes of a batch.
 
@@ -117,6 +108,7 @@ class Gate:
             for part in self._reader.read(values, keys, now_ms, agencies):
                 _process_part(bench, part, batch, values, now_ms, processed)
         self._process_rest(bench, batch, now_ms, processed)
+        _note_rule_errors(bench, processed)
         return processed
 
     def _sit(self, directory: Directory, now_ms: int) -> _Bench:
@@ -181,6 +173,14 @@ class Gate:
         if message.key() != record["id"].encode():
             raise InputError("id: must be the record's key", field="id")
         return record
+
+
+def _note_rule_errors(bench: _Bench, processed: Processed) -> None:
+    """Count the failed evaluations of rules that no verdict tells of: of an obligation, which decides nothing then."""
+    errors = bench.sitting.law.rule_errors
+    for rule, failed in errors.items():
+        processed.rule_errors.setdefault(rule, failed)
+    errors.clear()
 
 
 def _process_part(

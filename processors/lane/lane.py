@@ -174,8 +174,8 @@ class Lane(Service):
             await self.fail(failure)
 
     def _read_after(self, done: Future[None]) -> Batch | None:
-        """Read the next batch, unless the commit before it ends the process."""
-        good = not done.cancelled() and done.exception() is None
+        """Read the next batch, unless the commit before it ends the process, or it is to end anyway."""
+        good = not self.should_stop and not done.cancelled() and done.exception() is None
         return self._transactor.read() if good else None
 
     async def _settle(self) -> None:

@@ -122,7 +122,8 @@ class Outbox:
     def abort(self) -> None:
         """Abort the transaction, if there is an answer in time; else its own time-out does."""
         try:
-            self._producer.abort_transaction(CALL_S)
+            with self._patience.waiting():
+                self._producer.abort_transaction(CALL_S)
         except KafkaException as failure:
             log.warning("a transaction is left to its time-out: %s", explain(failure))
 

@@ -142,9 +142,13 @@ class Transactor:
             self._outbox.abort()
             raise
         begin.wait()
-        good = self.settle() and self._launch(batch, begin.failure, outputs, settled)
-        if not good:
-            settled(good)
+        try:
+            good = self.settle()
+        except BaseException:
+            self._outbox.abort()  # what has begun
+            raise
+        if not good or not self._launch(batch, begin.failure, outputs, settled):
+            settled(False)  # noqa: FBT003 the one thing there is to say
 
     def settle(self) -> bool:
         """Wait until nothing is being committed.
@@ -225,10 +229,13 @@ class Transactor:
                 return []
         self._outbox.serve()
         self._fill(POLL_S)
-        if self._inbox.unassigned_s > UNASSIGNED_SESSIONS * self._route.session_timeout_s:
-            log.warning("the group has said nothing for %.0f s; clients are opened anew", self._inbox.unassigned_s)
+        messages = self._inbox.take()
+        alone_s = self._inbox.unassigned_s
+        if not messages and alone_s > UNASSIGNED_SESSIONS * self._route.session_timeout_s and not self._is_stopping():
+            log.warning("the group has said nothing for %.0f s; clients are opened anew", alone_s)
+            self._inbox.listen(self._is_stopping)  # for an heir, as after a transaction that outlived its time
             self._reopen()
-        return self._inbox.take()
+        return messages
 
     def _fill(self, wait_s: float) -> None:
         if not self._inbox.fill(wait_s) and self.settle():

@@ -11,7 +11,7 @@ from sharing import metrics
 from sharing.cloud_events import TRACEPARENT, find_header
 
 if TYPE_CHECKING:
-    from processors.gate.gate import Gate, Processed
+    from processors.gate.processed import Processed
     from processors.lane.batch import Batch
     from processors.watch.standing import Standing
     from sharing.telemetry.tracing import BatchTracer
@@ -38,16 +38,15 @@ class Observer:
         self._standing = standing
         self._open: dict[int, float] = {}
 
-    def begin(self, batch: Batch, gate: Gate, processed: Processed) -> Callable[[bool], None]:
+    def begin(self, batch: Batch, processed: Processed) -> Callable[[bool], None]:
         """Note that a batch is being processed; return what is to be told how it ended.
 
         Args:
             batch: As it was read.
-            gate: What decides on it.
             processed: Where what came of it is counted until then.
         """
         self._open[id(batch)] = time.monotonic()
-        return partial(self._settle, batch, gate, processed)
+        return partial(self._settle, batch, processed)
 
     def open_seconds(self) -> float:
         """Return how long the oldest batch that is not settled has been open; 0 when there is none."""
@@ -59,7 +58,7 @@ class Observer:
         self.broken = True
         metrics.CONSERVATION_BROKEN.inc()
 
-    def _settle(self, batch: Batch, gate: Gate, processed: Processed, committed: bool) -> None:  # noqa: FBT001
+    def _settle(self, batch: Batch, processed: Processed, committed: bool) -> None:  # noqa: FBT001
         began = self._open.pop(id(batch))
         if self._tracer.active:
             parents = (find_header(message.headers(), TRACEPARENT) for message in batch.messages)
@@ -76,9 +75,6 @@ class Observer:
         metrics.BATCH_SECONDS.observe(self.committed_at - began)
         metrics.INTAKE.inc(len(batch.messages))
         count(processed, time.time())
-        # What is decided is remembered, so one evaluation stands for many; a failed obligation decides nothing.
-        for rule, errors in {**gate.take_rule_errors(), **processed.rule_errors}.items():
-            metrics.RULE_ERRORS.labels(rule).inc(errors)
 
 
 def count(processed: Processed, committed_at: float) -> None:
@@ -99,6 +95,8 @@ def count(processed: Processed, committed_at: float) -> None:
         metrics.DRAFTS.labels(outcome).inc(items)
     for outcome, decisions in processed.deliveries.items():
         metrics.DELIVERIES.labels(outcome).inc(decisions)
+    for rule, items in processed.rule_errors.items():
+        metrics.RULE_ERRORS.labels(rule).inc(items)
     for effect, decisions in processed.effects.items():
         metrics.RULE_EFFECTS.labels(effect).inc(decisions)
     for lane, published in processed.published.items():

@@ -132,7 +132,7 @@ class Feed:
         position = TopicPartition(self.topic, message.partition() or 0, (message.offset() or 0) + 1)
         deadline = time.monotonic() + COMMIT_SECONDS_MAX
         while (error := self._try_commit(position)) is not None:
-            if error.code() in _LOST:
+            if error.code() in _LOST or not self._joined:
                 log.info("%s: the group moved on before offset %s was committed", self.topic, position.offset)
                 return
             if error.fatal() or error.code() in _REFUSED or time.monotonic() > deadline:
@@ -159,9 +159,9 @@ class Feed:
         if self._joined or time.monotonic() - self._alone_since < self._patience_s:
             return
         log.warning("%s: group %s has said nothing for %g s; joining anew", self.topic, self._group, self._patience_s)
+        deaf, self._consumer = self._consumer, self._join()
         # In a thread of its own: who has lost its way may not come to an end either.
-        threading.Thread(target=self._consumer.close, name=f"leave {self._group}", daemon=True).start()
-        self._consumer = self._join()
+        threading.Thread(target=deaf.close, name=f"leave {self._group}", daemon=True).start()
 
     def _try_commit(self, position: TopicPartition) -> KafkaError | None:
         """Commit; return what went wrong, or None. librdkafka's own waiting for a coordinator has no end."""
@@ -196,7 +196,9 @@ class Feed:
         else:
             log.warning("%s: %s", self.topic, explain(error))
 
-    def _on_assign(self, _: Any, partitions: list[TopicPartition]) -> None:
+    def _on_assign(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        if consumer is not self._consumer:  # one that leaves after another has joined
+            return
         added = {part.partition for part in partitions}
         self._assigned |= added
         self._ended -= added
@@ -204,7 +206,7 @@ class Feed:
         self.heard = time.monotonic()
 
     def _on_revoke(self, consumer: Any, partitions: list[TopicPartition]) -> None:
-        if consumer is not self._consumer:  # one that leaves after another has joined
+        if consumer is not self._consumer:
             return
         gone = {part.partition for part in partitions}
         self._assigned -= gone

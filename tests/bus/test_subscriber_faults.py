@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.kafka import KafkaBroker
@@ -113,6 +114,11 @@ def test_a_subscriber_that_its_group_does_not_hear_joins_anew(
             each._alone_since -= each._patience_s
         assert next(iter(subscriber)).content["value"] == "a.example"
         assert not {id(each._consumer) for each in feeds} & {id(each) for each in deaf}
+        for each, old in zip(feeds, deaf, strict=True):  # what it still says is of no one
+            before = set(each._assigned)
+            each._on_assign(old, [TopicPartition(each.topic, 99)])
+            each._on_revoke(old, [TopicPartition(each.topic, partition) for partition in before])
+            assert each._assigned == before
 
 
 @pytest.mark.kafka

@@ -99,9 +99,8 @@ def _batch(offset: int = 5) -> Batch:
 
 def test_a_batch_is_open_until_it_is_settled() -> None:
     observer, _ = _observer()
-    gate = Gate(LAW, treaties())
     assert observer.open_seconds() == 0
-    first, second = (observer.begin(_batch(), gate, Processed()) for _ in range(2))
+    first, second = (observer.begin(_batch(), Processed()) for _ in range(2))
     first(True)
     assert observer.open_seconds() > 0
     growth = Growth()
@@ -110,7 +109,7 @@ def test_a_batch_is_open_until_it_is_settled() -> None:
     assert growth.of("sharing_transaction_aborts_total") == 1
     assert growth.of("sharing_indicators_taken_total") == 0
     assert observer.aborted_at is not None
-    observer.begin(_batch(), gate, Processed())(True)
+    observer.begin(_batch(), Processed())(True)
     assert observer.aborted_at is None
 
 
@@ -118,8 +117,8 @@ def test_each_indicator_that_a_failed_rule_decided_is_counted() -> None:
     observer, _ = _observer()
     growth = Growth()
     for _ in range(2):
-        observer.begin(_batch(), Gate(LAW, treaties()), Processed(rule_errors=Counter({"r.1": 3})))(True)
-    observer.begin(_batch(), Gate(LAW, treaties()), Processed(rule_errors=Counter({"r.1": 3})))(False)
+        observer.begin(_batch(), Processed(rule_errors=Counter({"r.1": 3})))(True)
+    observer.begin(_batch(), Processed(rule_errors=Counter({"r.1": 3})))(False)
     assert growth.of("sharing_rule_errors_total", rule="r.1") == 6
 
 
@@ -145,7 +144,7 @@ def test_lag_is_what_is_not_committed() -> None:
     assert _lag() == 0  # before the first record nothing is known but where it reads
     standing.take(_said())
     assert _lag() == 6
-    observer.begin(_batch(3), Gate(LAW, treaties()), Processed())(True)
+    observer.begin(_batch(3), Processed())(True)
     standing.take(_said())
     assert _lag() == 7
     standing.take(_said(ls=-1))  # its broker is away

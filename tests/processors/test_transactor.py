@@ -176,6 +176,31 @@ def test_what_cannot_be_computed_while_a_transaction_begins_aborts_it(
     assert held.course.copies() == []
 
 
+def test_what_has_begun_is_aborted_when_the_one_before_cannot_be_settled(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: bool) -> None:
+        raise ValueError("defect")
+
+    first = held.read()
+    held.transactor.commit(first, copying(held.course)(first), refuse)
+    second = held.read()
+    calls: list[str] = []
+    abort = Outbox.abort
+
+    def note(outbox: Outbox) -> None:
+        calls.append("aborted")
+        abort(outbox)
+
+    monkeypatch.setattr(Outbox, "abort", note)
+    held.may.set()
+    with pytest.raises(ValueError, match="defect"):
+        held.commit("second", second, copying(held.course)(second))
+    assert calls == ["aborted"]
+    assert held.settled == []
+    assert len(held.course.copies()) == len(first.messages)
+
+
 def test_the_next_batch_is_discarded_with_an_aborted_one(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     first = held.read()
     held.commit("first", first, copying(held.course)(first))
@@ -245,6 +270,7 @@ def test_a_transaction_that_never_begins_or_ends_is_done_again_by_new_clients(
 def test_a_consumer_that_its_group_does_not_hear_is_opened_anew(
     embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(inbox_module, "HEARTBEATS_S", 0.1)
     course = Course(embedded)
     course.send(3)
     route = course.route()
@@ -259,6 +285,11 @@ def test_a_consumer_that_its_group_does_not_hear_is_opened_anew(
     assert transactor.read() is None
     assert transactor._inbox is first
     first._unassigned_since -= 5
+    with monkeypatch.context() as patch:
+        patch.setattr(first, "listen", lambda _: pytest.fail("an heir is heard first"))
+        with pytest.raises(pytest.fail.Exception, match="an heir"):
+            transactor.read()
+    assert transactor._inbox is first
     deadline, read = time.monotonic() + LIMIT_S, 0
     while read < 3:
         assert time.monotonic() < deadline, "nothing comes"
