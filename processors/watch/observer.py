@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sharing import metrics
 from sharing.cloud_events import TRACEPARENT, find_header
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prometheus_client import Counter
+
     from processors.gate.processed import Processed
     from processors.lane.batch import Batch
     from processors.watch.standing import Standing
@@ -87,18 +91,17 @@ def count(processed: Processed, committed_at: float) -> None:
     quarantined = processed.quarantined.total()
     metrics.ACCOUNTED.inc(processed.outcomes.total() + quarantined)
     metrics.QUARANTINED_ALL.inc(quarantined)
-    for cause, records in processed.quarantined.items():
-        metrics.QUARANTINED.labels(cause).inc(records)
-    for outcome, items in processed.outcomes.items():
-        metrics.INDICATORS.labels(outcome).inc(items)
-    for outcome, items in processed.drafts.items():
-        metrics.DRAFTS.labels(outcome).inc(items)
-    for outcome, decisions in processed.deliveries.items():
-        metrics.DELIVERIES.labels(outcome).inc(decisions)
-    for rule, items in processed.rule_errors.items():
-        metrics.RULE_ERRORS.labels(rule).inc(items)
-    for effect, decisions in processed.effects.items():
-        metrics.RULE_EFFECTS.labels(effect).inc(decisions)
+    by_label: tuple[tuple[Counter, Mapping[Any, int]], ...] = (
+        (metrics.QUARANTINED, processed.quarantined),
+        (metrics.INDICATORS, processed.outcomes),
+        (metrics.DRAFTS, processed.drafts),
+        (metrics.DELIVERIES, processed.deliveries),
+        (metrics.RULE_ERRORS, processed.rule_errors),
+        (metrics.RULE_EFFECTS, processed.effects),
+    )
+    for metric, numbers in by_label:
+        for label, number in numbers.items():
+            metric.labels(label).inc(number)
     for lane, published in processed.published.items():
         waits = [committed_at - instant / 1000 for instant in published if instant > 0]
         metrics.CLOCK_SKEWED.inc(sum(wait < 0 for wait in waits))
