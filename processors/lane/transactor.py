@@ -50,7 +50,7 @@ from processors.lane.kafka_errors import Witness, is_fatal, is_fenced_producer, 
 from processors.lane.outbox import Outbox
 from processors.lane.route import Route
 from processors.lane.time_limits import Patience
-from sharing.kafka.clients import explain
+from sharing.kafka.clients import UNASSIGNED_SESSIONS, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -65,7 +65,6 @@ log = logging.getLogger(__name__)
 
 ABORTS_MAX = 5
 POLL_S = 0.1  # how long a read waits for a first record
-UNASSIGNED_SESSIONS = 2  # within one the group notices who is gone, and goes on without it
 
 
 class Transactor:

@@ -23,6 +23,10 @@ _COMMON: Mapping[str, Any] = {
     "metadata.recovery.strategy": "none",
 }
 
+UNASSIGNED_SESSIONS = 2
+"""For how many of its sessions a consumer may hear of no assignment before another one takes its place: within one the
+group notices who is gone, and goes on without it."""
+
 DENIED = frozenset(
     {
         KafkaError.TOPIC_AUTHORIZATION_FAILED,

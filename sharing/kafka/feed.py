@@ -18,7 +18,7 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.clients import client_properties, error_code, explain, make_consumer
+from sharing.kafka.clients import UNASSIGNED_SESSIONS, client_properties, error_code, explain, make_consumer
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,6 @@ COMMIT_SECONDS_MAX = 120.0
 SESSION_MS = 10_000
 """A process that was killed holds its partitions no longer."""
 
-_UNASSIGNED_SESSIONS = 2
 _RETRY_SECONDS = 0.2
 _ATTEMPT_SECONDS_MAX = 5.0
 _GLANCE_SECONDS = 0.002
@@ -80,7 +79,7 @@ class Feed:
         self._ahead: deque[Message] = deque()  # what came while a commit was waited for
         self._committed: list[TopicPartition] | KafkaError | None = None
         own = {"session.timeout.ms": SESSION_MS, "fetch.wait.max.ms": 10, **(properties or {})}
-        self._patience_s = _UNASSIGNED_SESSIONS * int(own["session.timeout.ms"]) / 1_000
+        self._patience_s = UNASSIGNED_SESSIONS * int(own["session.timeout.ms"]) / 1_000
         self._properties = client_properties(
             bootstrap,
             {

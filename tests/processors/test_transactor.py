@@ -15,7 +15,7 @@ from processors.lane.inbox import Inbox
 from processors.lane.kafka_errors import Witness
 from processors.lane.lane import Output
 from processors.lane.outbox import Outbox
-from sharing.kafka.clients import make_consumer
+from sharing.kafka.clients import UNASSIGNED_SESSIONS, make_consumer
 from tests.processors.lane_support import Course, copying
 from tests.unheard import Unheard
 
@@ -280,7 +280,7 @@ def test_a_consumer_that_its_group_does_not_hear_is_opened_anew(
         transactor.open()
     assert transactor.read() is None
     first = transactor._inbox
-    limit_s = transactor_module.UNASSIGNED_SESSIONS * route.session_timeout_s
+    limit_s = UNASSIGNED_SESSIONS * route.session_timeout_s
     first._unassigned_since = time.monotonic() - limit_s + 5
     assert transactor.read() is None
     assert transactor._inbox is first
