@@ -44,7 +44,7 @@ def test_sigkill_loses_and_doubles_nothing(kafka_course: Course, tmp_path: Path)
     done = 0
     for kill in range(6):
         course.send(6_000)  # more than it does until somebody has looked
-        with working(course, tmp_path / "log", batch_records_max=50, pause_s=0.02 + 0.005 * kill) as worker:
+        with working(course, tmp_path / "log", batch_records_max=50, pause_s=0.05 + 0.005 * kill) as worker:
             wait_until(lambda done=done: course.committed() > done, "the next commit")  # type: ignore[misc]  # mypy does not see the default
             worker.end(signal.SIGKILL)
         done = course.settle()
@@ -95,6 +95,7 @@ def test_a_second_process_with_the_same_transactional_id_ends_the_first(kafka_co
             {"bootstrap.servers": course.broker.bootstrap, "transactional.id": course.route().transactional_id}
         )
         successor.init_transactions(LIMIT_S)
+        course.send(10)  # for its next transaction, if it has done all by now: it learns nothing while it is idle
         assert worker.end() == 3
     assert "fenced: another process" in worker.says()
     assert course.committed() == len(course.copies())
