@@ -6,7 +6,7 @@ import bisect
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from tests.faults.checker import (
     find_skipped_markers,
     find_violations,
 )
-from tests.faults.children import Child
+from tests.faults.drain import AtWork, work_through
 from tests.faults.injections import IN_SYNC, SYNC_S, do
 from tests.faults.partner import begins_anew, read_handled
 from tests.faults.records import Records, read_records
@@ -32,8 +32,6 @@ from tests.faults.workload import item
 SKIPPED = "transactions without markers, by the broker"
 """Of `Findings.counts`."""
 START_S = 180.0
-DRAIN_S = 200.0
-STALL_S = 40.0
 RETIRE_S = 60.0
 
 
@@ -60,24 +58,6 @@ class Findings:
     def sound(self) -> bool:
         """Whether every promise was kept."""
         return not self.violations and not self.complaints
-
-
-@dataclass
-class _AtWork:
-    """Somebody who has work left: how much is asked of the topics; -1 when nobody answers."""
-
-    role: str
-    ask: Callable[[], int]
-    children: Sequence[Child]
-    left: int = -1
-    moved_s: float = field(default_factory=time.monotonic)
-
-    def look(self) -> int:
-        """Return how much is left now."""
-        left = self.ask()
-        if left not in {-1, self.left}:
-            self.left, self.moved_s = left, time.monotonic()
-        return self.left
 
 
 @dataclass
@@ -150,39 +130,23 @@ class Chapter:
         bus.wait_until(bus.cluster.in_sync, IN_SYNC, SYNC_S)
         for child in bus.agencies.values():
             self._end(child.name, child.stop())
-        self._work_through([self._gate_at_work(state) for state in STATES])
+        work_through(bus, [self._gate_at_work(state) for state in STATES])
         bus.wait_until(lambda: not any(one.alive() for one in bus.retired), "who was replaced has ended", RETIRE_S)
         for child in [*bus.gates.values(), *bus.extras.values()]:
             if child.alive():
                 self._end(child.name, child.stop())
         came = self.read()
-        self._work_through([self._partner_at_work(state, came[state]) for state in STATES])
+        work_through(bus, [self._partner_at_work(state, came[state]) for state in STATES])
         for child in bus.partners.values():
             self._end(child.name, child.stop())
 
-    def _gate_at_work(self, state: str) -> _AtWork:
+    def _gate_at_work(self, state: str) -> AtWork:
         workers = [one for one in (self.bus.gates[state], self.bus.extras.get(state)) if one is not None]
-        return _AtWork("gate", lambda: self.bus.backlog(state), [one for one in workers if one.alive()])
+        return AtWork("gate", lambda: self.bus.backlog(state), [one for one in workers if one.alive()])
 
-    def _partner_at_work(self, state: str, came: Records) -> _AtWork:
+    def _partner_at_work(self, state: str, came: Records) -> AtWork:
         ids, journal = {str(entry.data["id"]) for entry in came.received(state)}, self.bus.journal("partner", state)
-        return _AtWork("partner", lambda: len(ids - read_handled(journal).keys()), [self.bus.partners[state]])
-
-    def _work_through(self, everyone: Sequence[_AtWork]) -> None:
-        """Wait until nothing is left. Who stands still is started again, as a supervisor would do it, and counted."""
-        bus, deadline = self.bus, time.monotonic() + DRAIN_S
-        while any(left := [one.look() for one in everyone]):
-            if time.monotonic() > deadline:
-                bus.complaints.append(f"not worked through within {DRAIN_S:g} s; left: {left}")
-                return
-            for one in everyone:
-                if one.left and time.monotonic() - one.moved_s > STALL_S:
-                    bus.ends[f"{one.role} stalled"] += 1
-                    one.moved_s = time.monotonic()
-                    for child in one.children:
-                        child.kill()
-                        child.start()
-            bus.pass_time(0.3)
+        return AtWork("partner", lambda: len(ids - read_handled(journal).keys()), [self.bus.partners[state]])
 
     def _end(self, name: str, code: int) -> None:
         if code:
