@@ -46,6 +46,7 @@ from mode import Service
 from processors.lane.batch import Batch, Outgoing, Output
 from processors.lane.flight import ignore
 from processors.lane.route import Route
+from processors.lane.time_limits import CLOSE_S, STUCK_S
 from processors.lane.transactor import Transactor
 from sharing.errors import InfrastructureError, SharingError
 
@@ -57,9 +58,6 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Lane", "Output", "Route"]
 
 log = logging.getLogger(__name__)
-
-STUCK_S = 60.0
-CLOSE_S = 10.0
 
 P = ParamSpec("P")
 T = TypeVar("T")

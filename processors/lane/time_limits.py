@@ -1,4 +1,4 @@
-"""How long a lane waits for librdkafka: without end for a broker that goes away, and how that is cut short."""
+"""How long a lane waits for librdkafka: without end for a broker that goes away, and what cuts that short."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 CALL_S = 1.0  # how long a call may block before the call to stop is looked at
 PAUSE_S = 0.05
+STUCK_S = 60.0  # a call that has not returned for so long ends the process
+CLOSE_S = 10.0  # how long the group may take to be left
 
 
 class Patience:

@@ -1,4 +1,4 @@
-"""The command line: `sharing`. One module a noun; errors are turned into one sentence and an exit code here."""
+"""The command line: `sharing`. One module a command, or a folder; errors become one sentence and an exit code here."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from tests.bench.workload import make_indicators
 
 DISCLOSED_SHARE = 0.10
 LATENCY_RATES = (100, 1_000, 5_000)
+STREAMS_THREADS = (1, 2)
 LATENCY_S = 20.0
 
 _FEW, _FEWEST, _LONG = "few.indicators", "fewest.indicators", "long.indicators"
@@ -182,7 +183,7 @@ def _measure_kafka_streams(bench: Bench, plan: Plan, figures: Figures, written: 
     bench.stage.load(_LONG, make_indicators(plan.long, DISCLOSED_SHARE))
     job = Job(command, streams.export_law(bench.stage.bootstrap, make_indicators(plan.long, DISCLOSED_SHARE)))
     rates = {}
-    for threads in (1, 2):
+    for threads in STREAMS_THREADS:
         run = bench.kafka_streams(job, _LONG, threads, plan.long)
         rates[str(threads)] = run.rate
         say(f"  kafka_streams, {threads} threads {run.rate:19,.0f} /s   {run.usage.rss_mb:.0f} MB")

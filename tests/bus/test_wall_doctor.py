@@ -21,8 +21,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, not
 )
 
 from sharing.broker.secure import SecureKafka
-from sharing.cli import doctor_wall as examined
-from sharing.cli.finding import Finding
+from sharing.cli.doctor import wall as examined
+from sharing.cli.doctor.finding import Finding
 from sharing.cluster.access import principals
 from sharing.errors import NotDeliveredError
 from sharing.kafka.broker_clock import read_broker_clock

@@ -40,7 +40,6 @@ from tests.telemetry.collector import Collector, collect
 
 STATE, TO = "CA", "NL"
 WORDS = ("canary-value", "canary-summary", "canary-case", "canary-officer", "canary-reason", "canary-agency")
-TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 PARTITIONS = 2
 
 ITEM: dict[str, Any] = {

@@ -22,6 +22,7 @@ from sharing.broker import Broker
 from sharing.broker.certificates import client_files
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.secure import SecureKafka
+from sharing.cli.doctor import deep as examined
 from sharing.cluster.access import OPERATOR
 from sharing.cluster.partners import Partner
 from sharing.directory import announce, read_entries
@@ -287,7 +288,7 @@ def test_a_folder_of_certificates_must_have_everyones(
 
 def test_one_partys_certificate_does_not_do(call: Call, bus: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     own = Identity("operator", OPERATOR, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
-    monkeypatch.setattr("sharing.cli.doctor_deep.read_identity", lambda _: own)
+    monkeypatch.setattr(examined, "read_identity", lambda _: own)
     monkeypatch.setattr(sys.modules["sharing.cli.doctor"], "inspect_topics", lambda *_, **__: [])  # it describes none
     done = call("doctor", "--deep", "--bootstrap", bus.bootstrap, "--json")
     (found,) = deep(done.document).values()
@@ -331,7 +332,7 @@ def test_test_states_are_added_behind_the_wall_and_each_party_comes_with_its_own
 ) -> None:
     bootstrap, folder = newcomers.broker.bootstrap, newcomers.broker.certificates_folder
     command = ("doctor", "--deep", "--certificates", folder, "--json")
-    monkeypatch.setattr("sharing.cli.doctor_deep.WAIT_SECONDS_MAX", SHORT_S)
+    monkeypatch.setattr(examined, "WAIT_SECONDS_MAX", SHORT_S)
     done = call(*command)
     assert done.code == 1
     assert deep(done.document)["topics"]["detail"].startswith("national.xa.indicators: not there, or no permission")
@@ -353,7 +354,7 @@ def test_test_states_are_added_behind_the_wall_and_each_party_comes_with_its_own
         tls_certificate=own["ssl.certificate.location"],
         tls_key=own["ssl.key.location"],
     )
-    monkeypatch.setattr("sharing.cli.doctor_deep.WAIT_SECONDS_MAX", LONG_S)
+    monkeypatch.setattr(examined, "WAIT_SECONDS_MAX", LONG_S)
     done = call(*command)
     assert done.code == 0, done
     assert "DISCLOSE to XB by xa.smoke-1, xa.smoke-2 of pack XA 2026.1" in deep(done.document)["decision"]["detail"]

@@ -13,6 +13,7 @@ import yaml
 
 from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.secure import SecureKafka
+from sharing.cli.doctor import wall as examined
 from sharing.cluster.partners import Partner
 from sharing.directory import announce
 from sharing.errors import InfrastructureError
@@ -350,7 +351,7 @@ def test_what_was_changed_behind_the_tables_back_is_found_by_the_operator(
     del wide.states["DE"]
     (clean / "partners.yaml").write_text(yaml.safe_dump(wide.model_dump(mode="json")))
     monkeypatch.setenv("SHARING_PARTNERS", "partners.yaml")
-    monkeypatch.setattr("sharing.cli.doctor_wall.read_broker_clock", lambda *_: Reading(ahead_s=3600.0, error_s=0.01))
+    monkeypatch.setattr(examined, "read_broker_clock", lambda *_: Reading(ahead_s=3600.0, error_s=0.01))
     done = call("doctor", "--json")
     assert done.code == 1
     assert {"clock", "rights too narrow", "rights too wide", "topic national.nl.drafts", "topics"} <= wrong(done)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sharing.cli.explain import CHANGES_SHOWN
+from sharing.cli.law.explain import CHANGES_SHOWN
 from tests.cli.conftest import Call
 
 ITEM: dict[str, Any] = {
@@ -159,7 +159,7 @@ def test_a_place_that_the_gate_would_look_up_is_looked_up(call: Call, monkeypatc
     file = lay("i.jsonl", item)
     assert call("law", "explain", file, "--state", "CH", *AT, "--json").lines[0]["recipients"] == []
     monkeypatch.setenv("SHARING_GEOIP", "any.mmdb")
-    monkeypatch.setattr("sharing.cli.explain.open_lookup", lambda _: lambda _: "NL")
+    monkeypatch.setattr("sharing.cli.law.explain.open_lookup", lambda _: lambda _: "NL")
     (document,) = call("law", "explain", file, "--state", "CH", *AT, "--json").lines
     assert [one["state"] for one in document["recipients"]] == ["NL"]
 

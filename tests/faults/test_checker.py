@@ -31,7 +31,6 @@ from tests.faults.workload import MARKER, item, poison
 
 SEED = 5
 COUNT = 160
-BAD_FROM = 1_000
 
 
 class _Message:

@@ -16,8 +16,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from sharing.cli import app
-from sharing.cli.worker_figures import Figures, firing_alerts, look
-from sharing.cli.worker_view import draw
+from sharing.cli.top.figures import Figures, firing_alerts, look
+from sharing.cli.top.view import draw
 from tests.bench.workload import make_indicators
 from tests.faults.stage import load
 from tests.monitoring.stage import Stage, make_record, wait_for

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from sharing.cli import app
 from sharing.cli.top import _watch, describe
-from sharing.cli.worker_figures import Figures, firing_alerts, look
-from sharing.cli.worker_view import describe_seconds, draw
+from sharing.cli.top.figures import Figures, firing_alerts, look
+from sharing.cli.top.view import describe_seconds, draw
 from sharing.errors import InfrastructureError, SettingsError
 
 METRICS = """\

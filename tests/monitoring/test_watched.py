@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from monitoring.alerts import ALERTS
 from monitoring.generate import FOLDER
-from monitoring.watched import UNWATCHED
+from monitoring.unwatched import UNWATCHED
 from sharing.deployment.kafka_metrics import METRICS as KAFKA
 from sharing.metrics import REGISTRY, PublisherMetrics, SubscriberMetrics
 
@@ -76,7 +76,7 @@ def test_what_is_watched_exists() -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_metric_is_watched_or_there_is_a_reason(metric: str) -> None:
     watched = any(name in METRICS[metric] for expr in WATCHED for name in NAMED.findall(expr))
-    assert watched is not (metric in UNWATCHED), "watch it, or say in monitoring/watched.py why not"
+    assert watched is not (metric in UNWATCHED), "watch it, or say in monitoring/unwatched.py why not"
     assert UNWATCHED.get(metric, "a reason")
 
 

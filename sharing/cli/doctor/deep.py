@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sharing.broker.certificates import client_files
-from sharing.cli.finding import Finding
+from sharing.cli.doctor.finding import Finding
 from sharing.cluster.access import Principal
 from sharing.errors import InfrastructureError, SharingError
 from sharing.kafka.tls import read_identity, tls_properties

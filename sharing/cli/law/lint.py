@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from sharing.cli.console import AsJson, out, print_json, say
-from sharing.cli.pack_choice import Packs, choose_packs
+from sharing.cli.law.pack_choice import Packs, choose_packs
 from sharing.documents import read_document
 from sharing.errors import InputError
 from sharing.law.lint import Code, LintFinding, Severity, Subject, described, lint_common, lint_pack

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from sharing.cli.console import AsJson, out, print_json, printable, say, say_labelled
 from sharing.cli.forecast import read_directory
-from sharing.cli.reach import show_reach
+from sharing.cli.law.everyone import show_reach
 from sharing.errors import InputError
 from sharing.geoip import open_lookup
 from sharing.ids import content_id

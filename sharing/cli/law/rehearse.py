@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 from sharing.cli.console import AsJson, Bootstrap, bus_settings, err, print_json, printable, progress_bar
-from sharing.cli.explain import read_instant
 from sharing.cli.forecast import read_directory
-from sharing.cli.rehearsal_report import Report, document, show
+from sharing.cli.law.explain import read_instant
+from sharing.cli.law.rehearsal_report import Report, document, show
 from sharing.errors import InputError
 from sharing.geoip import open_lookup
 from sharing.kafka.tls import tls_properties
@@ -35,7 +35,6 @@ from sharing.sitting import Sitting
 from sharing.topics import INDICATORS
 
 EXAMPLES_MAX = 100
-_REPORT_EVERY = 5_000
 
 Batches = Callable[[Callable[[int], object]], Iterator[Batch]]
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from sharing.cli.console import AsJson, add_row, err, make_table, out, print_json, say, say_labelled, whole
-from sharing.cli.explain import explain_file
-from sharing.cli.law_sign import sign_pack
-from sharing.cli.lint import lint_packs
-from sharing.cli.pack_choice import Packs, choose_packs
-from sharing.cli.rehearse import rehearse
+from sharing.cli.law.explain import explain_file
+from sharing.cli.law.lint import lint_packs
+from sharing.cli.law.pack_choice import Packs, choose_packs
+from sharing.cli.law.rehearse import rehearse
+from sharing.cli.law.sign import sign_pack
 from sharing.law.cases import CaseResult, run_cases
 from sharing.law.pack import Pack, Rule
 from sharing.law_shelf.library import common_cases, find_pack, pack_files, read_cases, read_law

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from sharing.cli.console import printable
-from sharing.cli.worker_figures import Figures
+from sharing.cli.top.figures import Figures
 from sharing.metrics import ORDINARY_LANE, URGENT_LANE
 from sharing.model.vocabulary import Outcome
 

@@ -12,8 +12,8 @@ import typer
 from rich.live import Live
 
 from sharing.cli.console import AsJson, out, print_json
-from sharing.cli.worker_figures import Figures, Look, check_url, firing_alerts, look
-from sharing.cli.worker_view import draw
+from sharing.cli.top.figures import Figures, Look, check_url, firing_alerts, look
+from sharing.cli.top.view import draw
 from sharing.errors import InfrastructureError, SettingsError
 from sharing.metrics import ORDINARY_LANE, URGENT_LANE
 from sharing.settings import load_settings

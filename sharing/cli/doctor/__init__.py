@@ -15,9 +15,9 @@ import typer
 from confluent_kafka import libversion
 
 from sharing.cli.console import AsJson, Bootstrap, err, print_json, say
-from sharing.cli.doctor_deep import Certificates, Deep, examine_deep, skipped
-from sharing.cli.doctor_wall import examine_certificate, examine_clock, examine_rights
-from sharing.cli.finding import Finding
+from sharing.cli.doctor.deep import Certificates, Deep, examine_deep, skipped
+from sharing.cli.doctor.finding import Finding
+from sharing.cli.doctor.wall import examine_certificate, examine_clock, examine_rights
 from sharing.cli.topics import States, choose_partners, configure_with
 from sharing.cluster.access import OPERATOR, operations_on
 from sharing.cluster.partners import Partners

@@ -8,7 +8,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException, TopicCollection
 
-from sharing.cli.finding import Finding
+from sharing.cli.doctor.finding import Finding
 from sharing.cli.topics import remove_with
 from sharing.cluster.access import OPERATOR, Principal, operations_on
 from sharing.cluster.partners import Partners
