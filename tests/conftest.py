@@ -31,8 +31,8 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", _QUICK)
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no broker is there, that is found out in half a second."""
-    monkeypatch.setattr("sharing.kafka.clients.CONNECT_SECONDS_MAX", 0.5)
+    """Where no broker is there, that is found out soon; long enough to hear why, too."""
+    monkeypatch.setattr("sharing.kafka.clients.CONNECT_SECONDS_MAX", 1.5)
 
 
 @pytest.fixture(scope="session")

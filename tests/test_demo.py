@@ -35,7 +35,6 @@ def _demo(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("broker", "more"),
     [

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PAGE = ROOT / "docs" / "asyncapi.yaml"
 TOOL = ROOT / "tests" / "asyncapi"
-NPM_SECONDS_MAX = 120
+NPM_SECONDS_MAX = 300
 WRONG = {
     "action": ("action: send", "action: write", "asyncapi-document-resolved"),
     "channel": ("#/channels/decisions'", "#/channels/decision'", "invalid-ref"),

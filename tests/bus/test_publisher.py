@@ -118,7 +118,7 @@ def test_what_is_too_large_for_the_bus_is_refused(embedded: EmbeddedBroker, stat
 def test_what_the_broker_did_not_confirm_is_named_and_can_be_published_again(
     unplugged: EmbeddedBroker, state: str
 ) -> None:
-    publisher = Publisher(unplugged.bootstrap, state, "fedpol", timeout_s=1.5)
+    publisher = Publisher(unplugged.bootstrap, state, "fedpol", timeout_s=4)
     confirmed = [publisher.publish(ITEM) for _ in range(3)]
     publisher.flush()
     unplugged.interrupt()
@@ -182,14 +182,14 @@ def test_an_error_of_the_block_does_not_lose_what_was_published(bus: Broker, sta
 
 def test_a_queue_that_stays_full_is_an_error(unplugged: EmbeddedBroker, state: str) -> None:
     publisher = Publisher(
-        unplugged.bootstrap, state, "fedpol", timeout_s=1, properties={"queue.buffering.max.messages": 2}
+        unplugged.bootstrap, state, "fedpol", timeout_s=4, properties={"queue.buffering.max.messages": 2}
     )
-    publisher._timeout_s = 0.2  # the records in the queue would be given up after a second, and make room
+    publisher._timeout_s = 0.2  # the records in the queue would be given up after four seconds, and make room
     unplugged.interrupt()
     taken = [publisher.publish(ITEM) for _ in range(2)]
     with pytest.raises(InfrastructureError, match="takes no more records"):
         publisher.publish(ITEM)
-    publisher._timeout_s = 1
+    publisher._timeout_s = 4
     with pytest.raises(NotDeliveredError) as raised:
         publisher.flush()
     assert raised.value.ids == tuple(taken)  # the one that was not taken was told at once
@@ -265,10 +265,10 @@ def test_a_broker_that_dies_in_mid_way(mortal: KafkaBroker, state: str) -> None:
     assert {item["id"] for item in items} - there <= set(raised.value.ids)  # nothing is lost in silence
     assert not {item["id"] for item in items[:1000]} & set(raised.value.ids)
     again = set(raised.value.ids)
-    for item in items:
-        if item["id"] in again:
-            publisher.publish(item)
-    publisher.flush()
+    with Publisher(mortal.bootstrap, state, "fedpol", timeout_s=60) as patient:
+        for item in items:
+            if item["id"] in again:
+                patient.publish(item)
     assert {record["id"] for record in published(mortal, state)} == {item["id"] for item in items}
 
 

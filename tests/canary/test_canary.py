@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry, generate_latest
 
 from sharing.broker import Broker
+from sharing.broker.embedded import EmbeddedBroker
 from sharing.broker.kafka import KafkaBroker
 from sharing.broker.process import free_port
 from sharing.errors import SharingError
@@ -148,7 +149,6 @@ def check_outside(messages: list[Message]) -> None:
         assert leaks(repr(message.headers())) == []
 
 
-@pytest.mark.timeout(170)
 def test_a_good_run_and_every_kind_of_quarantine(broker: Broker, tmp_path: Path) -> None:
     prepare_state(broker, STATE)
     port = free_port()
@@ -263,9 +263,10 @@ def test_a_gate_that_forgets_a_record_is_seen_before_it_ends(embedded: Broker, t
     assert read(embedded, DECISIONS.topic("US"), PARTITIONS) == []
 
 
-def test_a_rule_that_fails(embedded: Broker, tmp_path: Path) -> None:
+def test_a_rule_that_fails(tmp_path: Path) -> None:
     port = free_port()
-    with start_strange(embedded, "AU", tmp_path, port, "rule") as gate:
+    # A broker of its own: the embedded one forgets where a gate was, so the next gate of AU would begin with these.
+    with EmbeddedBroker() as fresh, start_strange(fresh, "AU", tmp_path, port, "rule") as gate:
         gate.wait_until(counts(port, "sharing_indicators_taken_total", 2))
         text = metrics_of(port)
         assert gate.stop() == 0, gate.text()
@@ -276,7 +277,6 @@ def test_a_rule_that_fails(embedded: Broker, tmp_path: Path) -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(170)
 def test_the_broker_goes(fresh_kafka: KafkaBroker, tmp_path: Path) -> None:
     prepare_state(fresh_kafka, STATE)
     port = free_port()

@@ -235,7 +235,7 @@ def test_what_is_not_confirmed_is_listed_with_its_id(
         """Confirms two, and then the network is gone."""
 
         def __init__(self, *arguments: Any, **named: Any) -> None:
-            super().__init__(*arguments, timeout_s=1, **named)
+            super().__init__(*arguments, timeout_s=5, **named)
             self.count = 0
 
         def publish(self, indicator: Any) -> str:

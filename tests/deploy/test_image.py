@@ -46,7 +46,6 @@ def run_as_nobody(builder: Builder, *arguments: str) -> subprocess.CompletedProc
     )
 
 
-@pytest.mark.timeout(400)
 def test_the_program_runs_as_a_user_without_rights(built: Builder) -> None:
     done = run_as_nobody(built, "doctor", "--json")
     assert done.returncode == 1, done.stderr  # no broker is named

@@ -115,7 +115,10 @@ def broker(kafka: KafkaBroker, secrets: Path, tmp_path_factory: pytest.TempPathF
         yield bootstrap
     finally:
         node.terminate()
-        node.wait(30)
+        try:
+            node.wait(30)
+        except subprocess.TimeoutExpired:
+            node.kill()
 
 
 def await_broker(node: subprocess.Popen[bytes], log: Path, bootstrap: str, secrets: Path) -> None:

@@ -34,7 +34,7 @@ FAULTS = [
 ]
 """Those that are over soon, some of them at once; all kinds, and many more, are for `make faults`."""
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1200)]
 
 
 class Played(NamedTuple):

@@ -17,8 +17,6 @@ from tests.faults.records import read_records
 from tests.faults.stage import STATES, GateProcess, load, prepare
 from tests.faults.workload import poison as poison_for
 
-pytestmark = pytest.mark.timeout(180)
-
 MARKER = "marker-that-must-not-leak"
 
 

@@ -100,6 +100,16 @@ class Gate:
             self.worker.kill()
 
 
+def _render_rules() -> str:
+    """Return the alerts in the faster time of the rehearsal."""
+    rules = yaml.safe_load(render_alerts(SCALE))
+    for group in rules["groups"]:
+        for rule in group["rules"]:
+            if rule.get("alert") == "KafkaBrokerDown":
+                rule["for"] = "12s"  # its page is asked for every 5 s: one that comes late is no outage
+    return yaml.safe_dump(rules)
+
+
 class Prometheus:
     """A Prometheus of its own, for as long as the block lasts.
 
@@ -156,7 +166,7 @@ class Prometheus:
         return data
 
     def __enter__(self) -> Self:
-        (self._folder / "alerts.yaml").write_text(render_alerts(SCALE))
+        (self._folder / "alerts.yaml").write_text(_render_rules())
         settings = {
             "global": {"scrape_interval": EACH, "scrape_timeout": EACH, "evaluation_interval": EACH},
             "rule_files": ["alerts.yaml"],

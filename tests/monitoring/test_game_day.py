@@ -13,7 +13,7 @@ import pytest
 from tests.faults.stage import load
 from tests.monitoring.stage import LOOK_S, PATIENCE_S, Firing, Stage, expire_pack, make_record, wait_for, write_packs
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.kafka
 
 QUIET: Firing = frozenset()
 

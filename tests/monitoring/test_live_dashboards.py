@@ -25,7 +25,7 @@ from tests.monitoring.stage import PATIENCE_S, Stage, make_record
 from tests.monitoring.test_watched import queries
 from tests.monitoring.tools import find_tool
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.kafka
 
 QUERIES = sorted({query for found in queries().values() for query in found})
 LABEL_VALUES = re.compile(r"label_values\((?P<series>\w+), (?P<label>\w+)\)")

@@ -22,7 +22,7 @@ from tests.bench.workload import make_indicators
 from tests.faults.stage import load
 from tests.monitoring.stage import Stage, make_record, wait_for
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.kafka
 
 
 def run_top(stage: Stage, *options: str) -> subprocess.CompletedProcess[str]:

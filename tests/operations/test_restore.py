@@ -12,7 +12,7 @@ from sharing.topics import INDICATORS, topics_for
 from tests.bus.support import SECONDS, committed, plain_producer
 from tests.operations.conftest import GROUP, PARTITIONS, Bus
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.kafka
 
 INTAKE = INDICATORS.topic("XA")
 

@@ -21,7 +21,7 @@ from tests.docs.docs_support import ROOT
 from tests.operations.conftest import Bus, wire
 from tests.test_wire import incompatibilities, reference
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.kafka
 
 PACE_S = 0.02
 FIELD = {"name": "laboratory", "type": ["null", "string"], "default": None, "doc": "Who examined it."}

@@ -50,7 +50,6 @@ def _prepare(broker: Broker, state: str) -> None:
         announce(broker.bootstrap, entry)
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(("way", "state"), [("faust", "DE"), ("module", "FR"), ("command", "JP")])
 def test_a_worker_decides_serves_metrics_and_stops(way: str, state: str, broker: Broker, tmp_path: Path) -> None:
     _prepare(broker, state)

@@ -34,7 +34,7 @@ def course(kafka: KafkaBroker) -> Course:
 
 def count(course: Course, **options: Any) -> BaseException | None:
     route = course.route(ledger=course.ledger, **options)
-    return run(route, counting(course), course.sent - course.committed())
+    return run(route, counting(course), course.sent - course.committed(settled=True))
 
 
 @pytest.mark.parametrize("lasting", [False, True])

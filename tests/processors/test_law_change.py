@@ -83,7 +83,6 @@ class Stage:
         return self.gate.process.wait(LIMIT_S), self.gate.text()
 
 
-@pytest.mark.timeout(180)
 def test_a_new_law_is_taken_up_and_a_bad_one_ends_the_worker(stage: Stage) -> None:
     before = stage.sha256
     with stage.gate as gate:

@@ -83,10 +83,11 @@ def test_who_is_replaced_while_frozen_is_fenced_and_says_so(kafka: KafkaBroker, 
     course = Course(kafka, keys=KEYS)
     course.add_ledger()
     course.send(6_000)
-    with working(course, tmp_path / "frozen", "1", **PACE) as frozen:
+    pace = {**PACE, "session_timeout_s": 60}  # by which nothing happens here
+    with working(course, tmp_path / "frozen", "1", **pace) as frozen:
         wait_until(lambda: course.committed() > 200, "the first worker commits")
         frozen.send(signal.SIGSTOP)
-        with working(course, tmp_path / "heir", "1", **PACE) as heir:
+        with working(course, tmp_path / "heir", "1", **pace) as heir:
             done = course.committed()
             course.send(1_000)
             wait_until(lambda: course.committed() > done + 200, "the heir commits")

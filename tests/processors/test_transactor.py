@@ -254,7 +254,7 @@ def test_a_transaction_that_never_begins_or_ends_is_done_again_by_new_clients(
     call: str, embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inbox_module, "HEARTBEATS_S", 0.1)
-    held = Held(embedded, monkeypatch, transaction_timeout_s=1, session_timeout_s=6)
+    held = Held(embedded, monkeypatch, transaction_timeout_s=4, session_timeout_s=6)
     held.may.set()
     batch = held.read()
     monkeypatch.setattr(held.transactor._outbox, "_producer", Lost(held.transactor._outbox._producer, call))
