@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,6 +18,7 @@ import pyarrow as pa
 from processors.gate.parts import CONTENT_HEAD, OFFER_HEAD, Parts, trace_of
 from processors.gate.plans import NoticePlan, OfferPlan, Plan
 from processors.lane.batch import Output, Record
+from sharing.columns.cohorts import Found
 from sharing.columns.indicators import Part
 from sharing.columns.splitting import Path, Split, encode, field_of, is_of_head
 from sharing.ids import notice_id, offer_id
@@ -77,44 +78,49 @@ class ColumnWriter:
         self._notice_headers = parts.notice_headers.at(now_ms)
         self._offer_headers = parts.offer_headers.at(now_ms)
 
-    def decisions(self, part: Part, plans: Sequence[Plan | None]) -> list[bytes | None]:
+    def decisions(self, part: Part, found: Found[Plan]) -> list[bytes | None]:
         """Return the decision on each row of a part; None for one without a plan."""
-        before, ends = self._frame_decisions({plan for plan in plans if plan is not None})
-        return [None if plan is None else before + key + ends[plan] for key, plan in zip(part.keys, plans, strict=True)]
+        before, ends = self._frame_decisions(found.made)
+        rows = zip(part.keys, found.codes.to_pylist(), strict=True)
+        if None not in ends:
+            return [before + key + ends[code] for key, code in rows]
+        return [None if (end := ends[code]) is None else before + key + end for key, code in rows]
 
     def sendings(
-        self, part: Part, plans: Sequence[Plan | None], values: Sequence[bytes | None], messages: Sequence[Record]
-    ) -> dict[int, list[Output]]:
-        """Return what follows the decision on each row that is not closed: notices, offers, draft.
+        self, part: Part, found: Found[Plan], values: Sequence[bytes | None], messages: Sequence[Record]
+    ) -> Iterator[tuple[int, Plan, list[Output]]]:
+        """Yield what follows the decision on each row that is not closed, with the row and its plan.
+
+        These are notices and offers, in the order of the recipients, and the draft.
 
         Args:
             part: Of the batch.
-            plans: Of each row.
+            found: The plans of its rows.
             values: The records of the whole batch.
             messages: Likewise, as they came.
         """
-        rows = [row for row, plan in enumerate(plans) if plan is not None and plan.draft_tail is not None]
-        if not rows:
-            return {}
+        opened = list(found.rows_where(lambda plan: plan.draft_tail is not None))
+        if not opened:
+            return
+        rows = [row for row, _ in opened]
         columns = part.split.take(rows)
         items = [
             _Opened(identity, part.keys[row], plan, values[place] or b"", trace_of(messages[place], identity))
-            for row, identity in zip(rows, columns.field(("id",)).to_pylist(), strict=True)
-            for place, plan in [(part.places[row], plans[row])]
-            if plan is not None
+            for (row, plan), identity in zip(opened, columns.field(("id",)).to_pylist(), strict=True)
+            for place in [part.places[row]]
         ]
         notices, offers = iter(self._notices(columns, items)), iter(self._offers(columns, items))
-        return {
-            row: [*(next(notices if isinstance(one, NoticePlan) else offers) for one in item.plan.sendings), draft]
-            for row, item, draft in zip(rows, items, self._drafts(columns, items), strict=True)
-        }
+        for row, item, draft in zip(rows, items, self._drafts(columns, items), strict=True):
+            sent = [next(notices if isinstance(one, NoticePlan) else offers) for one in item.plan.sendings]
+            yield row, item.plan, [*sent, draft]
 
-    def _frame_decisions(self, plans: set[Plan]) -> tuple[bytes, dict[Plan, bytes]]:
-        """Return what stands before the id in every decision, and what stands after it by plan."""
-        frames = {version: self._parts.decision_frame(version, self._now_ms) for version in {p.version for p in plans}}
+    def _frame_decisions(self, plans: Sequence[Plan | None]) -> tuple[bytes, list[bytes | None]]:
+        """Return what stands before the id in every decision, and for each plan what stands after it."""
+        versions = {plan.version for plan in plans if plan is not None}
+        frames = {version: self._parts.decision_frame(version, self._now_ms) for version in versions}
         # The version comes after the id, so what comes before it is always the same.
         before = next(iter(frames.values()))[0] if frames else b""
-        return before, {plan: frames[plan.version][1] + plan.decision_tail for plan in plans}
+        return before, [None if plan is None else frames[plan.version][1] + plan.decision_tail for plan in plans]
 
     def _notices(self, columns: Split, items: Sequence[_Opened]) -> list[Output]:
         """Return all notices, in the order of items and recipients."""

@@ -192,19 +192,18 @@ def _process_part(
     processed: Processed,
 ) -> None:
     """Process by columns those rows of a part that are plainly in order; nothing is written for the others."""
-    plans = bench.cohorts.find(part, now_ms)
+    found = bench.cohorts.find(part, now_ms)
     writer = ColumnWriter(bench.parts, now_ms)
     written = processed.written
-    for place, decision in zip(part.places, writer.decisions(part, plans), strict=True):
-        written.decisions[place] = decision
-    for row, outputs in writer.sendings(part, plans, values, messages).items():
-        place, plan = part.places[row], plans[row]
+    written.put_decisions(part.places, writer.decisions(part, found))
+    for row, plan, outputs in writer.sendings(part, found, values, messages):
+        place = part.places[row]
         written.others[place] = outputs
-        processed.note_published(plan.lane if plan is not None else None, messages[place])
+        processed.note_published(plan.lane, messages[place])
     alike: Counter[tuple[Verdict, bool]] = Counter()
-    for plan, items in Counter(plans).items():
-        if plan is not None:
-            alike[plan.verdict, plan.draft_tail is None] += items
+    for made, items in found.counts():
+        if made is not None:
+            alike[made.verdict, made.draft_tail is None] += items
     for (verdict, closed), items in alike.items():
         processed.count(verdict, items, closed=closed)
 

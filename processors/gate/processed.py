@@ -27,18 +27,23 @@ class Written:
     decisions: list[bytes | None] = field(default_factory=list)
     others: dict[int, Sequence[Output]] = field(default_factory=dict)
 
+    def put_decisions(self, places: Sequence[int], decisions: Sequence[bytes | None]) -> None:
+        """Put decisions to their places."""
+        if isinstance(places, range) and places.step == 1:
+            self.decisions[places.start : places.stop] = decisions
+        else:
+            for place, decision in zip(places, decisions, strict=True):
+                self.decisions[place] = decision
+
     def missing(self) -> list[int]:
         """Return the places of records for which nothing is written yet."""
-        if None not in self.decisions:
-            return []
         return [place for place, one in enumerate(self.decisions) if one is None and place not in self.others]
 
     def together(self) -> Iterator[Outgoing]:
         """Yield all, in each topic in the order of the records: the decisions in one run, then the others."""
-        keys, values = self.keys, self.decisions
-        if None in values:
-            keys = [key for key, value in zip(keys, values, strict=True) if value is not None]
-            values = [value for value in values if value is not None]
+        keys, values = self.keys, [value for value in self.decisions if value is not None]
+        if len(values) < len(keys):
+            keys = [key for key, value in zip(keys, self.decisions, strict=True) if value is not None]
         if values:
             yield Run(self.topic, keys, values)
         for place in sorted(self.others):

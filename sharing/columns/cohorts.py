@@ -7,9 +7,12 @@ it points to. So whatever is decided of an item is made once for a cohort and wh
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from sharing.columns.indicators import IndicatorReader, Part
 from sharing.columns.values import MISSHAPEN, ValueReader
@@ -47,6 +50,35 @@ class Cohort(Generic[T]):
     made: dict[tuple[Evidence, ...], T | None] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Found(Generic[T]):
+    """What was made for the rows of a part.
+
+    Attributes:
+        made: For each kind of row; the same may stand for several. None where rows are to be taken one by one.
+        codes: For each row the index in `made`.
+    """
+
+    made: Sequence[T | None]
+    codes: pa.Array
+
+    def rows(self) -> Iterator[T | None]:
+        """Yield for each row what was made for it."""
+        return map(self.made.__getitem__, self.codes.to_pylist())
+
+    def counts(self) -> Iterator[tuple[T | None, int]]:
+        """Yield what was made, with the number of its rows; the same may come several times."""
+        codes, counts = (column.to_pylist() for column in pc.value_counts(self.codes).flatten())
+        return zip(map(self.made.__getitem__, codes), counts, strict=True)
+
+    def rows_where(self, test: Callable[[T], bool]) -> Iterator[tuple[int, T]]:
+        """Yield the rows of which something was made that passes a test, in their order, with what was made."""
+        chosen = {code: each for code, each in enumerate(self.made) if each is not None and test(each)}
+        rows = pc.indices_nonzero(pc.is_in(self.codes, pa.array(list(chosen), self.codes.type)))
+        codes = self.codes.take(rows).to_pylist()
+        return zip(rows.to_pylist(), map(chosen.__getitem__, codes), strict=True)
+
+
 class Cohorts(Generic[T]):
     """Cohorts of one State's items, seen under one law and directory.
 
@@ -64,17 +96,20 @@ class Cohorts(Generic[T]):
         self._make = make
         self._seen: dict[tuple[bytes, bool], Cohort[T] | None] = {}
 
-    def find(self, part: Part, now_ms: int) -> list[T | None]:
-        """Return for each row what was made for it; None for a row that is to be taken alone, or to be refused.
+    def find(self, part: Part, now_ms: int) -> Found[T]:
+        """Return what was made for the rows; None for those that are to be taken alone, or to be refused.
 
         Args:
             part: Of a batch.
             now_ms: The instant of the batch, in UTC milliseconds.
         """
         cohorts, numbers = self._find(part, now_ms), self._values.read(part.types, part.values)
-        pairs = list(zip(part.codes, numbers, strict=True))
-        made = {(code, number): self._make_once(cohorts[code], number) for code, number in set(pairs)}
-        return [made[pair] for pair in pairs]
+        width = len(self._values.evidence) - MISSHAPEN
+        pairs = pc.add(pc.multiply(part.codes.cast(pa.int64()), width), pc.subtract(numbers, MISSHAPEN))
+        kinds = pairs.dictionary_encode()
+        both = [divmod(pair, width) for pair in kinds.dictionary.to_pylist()]
+        made = [self._make_once(cohorts[code], number + MISSHAPEN) for code, number in both]
+        return Found(made, kinds.indices)
 
     def _make_once(self, cohort: Cohort[T] | None, number: int) -> T | None:
         """Return what all items of a cohort have whose values point to the same States."""
@@ -90,7 +125,8 @@ class Cohorts(Generic[T]):
             self._seen.clear()
         strange = [code for code, key in enumerate(part.alike) if key not in self._seen]
         if strange:
-            first = dict(zip(reversed(part.codes), reversed(range(len(part.codes))), strict=True))
+            codes = part.codes.to_pylist()
+            first = dict(zip(reversed(codes), reversed(range(len(codes))), strict=True))
             records = self._reader.examples(part, [first[code] for code in strange])
             for code, record in zip(strange, records, strict=True):
                 self._seen[part.alike[code]] = self._admit(record, now_ms)

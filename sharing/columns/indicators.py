@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import compress
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -64,7 +64,7 @@ class Part:
     keys: Sequence[bytes]
     split: Split
     alike: Sequence[Key]
-    codes: Sequence[int]
+    codes: pa.Array
 
     @property
     def types(self) -> pa.Array:
@@ -105,7 +105,7 @@ class IndicatorReader:
         bodies = [value[HEADER_LENGTH:] for value in chosen if value is not None]
         for start, split in read_in_halves(bodies, split_bodies):
             places = framed[start : start + len(split.codes)]
-            own_keys = [keys[place] for place in places]
+            own_keys = keys if len(places) == len(keys) else [keys[place] for place in places]
             sound = pc.and_(_sound(split), _stands_under(split, own_keys))
             if agencies is not None:
                 wanted = pa.array([agencies[place] for place in places], pa.string())
@@ -146,9 +146,9 @@ class IndicatorReader:
             places, keys = list(compress(places, chosen)), list(compress(keys, chosen))
             split = split.filter(sound)
         alike, codes = self._group(split, now_ms)
-        return Part(places, [key for key in keys if key is not None], split, alike, codes)
+        return Part(places, cast("Sequence[bytes]", keys), split, alike, codes)  # who is sound has a key
 
-    def _group(self, split: Split, now_ms: int) -> tuple[list[Key], list[int]]:
+    def _group(self, split: Split, now_ms: int) -> tuple[list[Key], pa.Array]:
         """Return the distinct keys, and for each row the index of its own."""
         heads = self._head.encode(split.heads).dictionary_encode()
         tails: dict[Key, int] = {}
@@ -162,7 +162,7 @@ class IndicatorReader:
             head, tail = divmod(pair, len(kinds))
             shared, expired = kinds[tail]
             alike.append((begins[head] + shared, expired))
-        return alike, found.indices.to_pylist()
+        return alike, found.indices
 
 
 class _Shared:

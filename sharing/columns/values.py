@@ -38,18 +38,19 @@ class _Hosts(NamedTuple):
 
     Attributes:
         shape: Regular expression for RE2 of the plain form; it has the shape of the type.
-        ends: Returns the last three characters of each host.
+        host: Returns the host in each value.
     """
 
     shape: str
-    ends: Callable[[Sequence[str]], list[str]]
+    host: Callable[[pa.Array], pa.Array]
 
 
 _HOSTS = {
-    "domain-name": _Hosts(_HOST, lambda texts: [text[-3:] for text in texts]),
-    "email-addr": _Hosts(rf"[A-Za-z0-9_+-]{{1,64}}@{_HOST}", lambda texts: [text[-3:] for text in texts]),
+    "domain-name": _Hosts(_HOST, lambda values: values),
+    "email-addr": _Hosts(rf"[A-Za-z0-9_+-]{{1,64}}@{_HOST}", lambda values: values),  # its end is what is looked at
     "url": _Hosts(
-        rf"[a-z]{{2,16}}://{_HOST}(?:/[!#-;=?-~]*)?", lambda texts: [text.split("/", 3)[2][-3:] for text in texts]
+        rf"[a-z]{{2,16}}://{_HOST}(?:/[!#-;=?-~]*)?",
+        lambda values: pc.list_element(pc.split_pattern(values, "/", max_splits=3), 2),
     ),
 }
 
@@ -70,14 +71,15 @@ class ValueReader:
         self._numbers: dict[tuple[Evidence, ...], int] = {(): NOWHERE}
         self._ends = _Ends(self._number, finder.deriver("domain-name"))
 
-    def read(self, types: pa.Array, values: pa.Array) -> list[int]:
-        """Return for each value the number of what it points to, or `MISSHAPEN`.
+    def read(self, types: pa.Array, values: pa.Array) -> pa.Array:
+        """Return for each value the number of what it points to, or `MISSHAPEN`, as int64.
 
         Args:
             types: Names of the values' types, none of them null.
             values: Likewise.
         """
-        found = [MISSHAPEN] * len(values)
+        places: list[pa.Array] = [pa.array([], pa.uint64())]
+        numbers: list[pa.Array] = [pa.array([], pa.int64())]
         kinds = types.dictionary_encode()
         for code, kind in enumerate(kinds.dictionary.to_pylist()):
             rows = pc.indices_nonzero(pc.equal(kinds.indices, code))
@@ -85,21 +87,24 @@ class ValueReader:
             shape = shape_by_column(kind)
             if shape is not None:
                 fits = pc.match_substring_regex(texts, shape)
-                _put(found, rows.filter(fits), self._read_shapely(kind, texts.filter(fits)))
+                places.append(rows.filter(fits))
+                numbers.append(self._read_shapely(kind, texts.filter(fits)))
                 rest = pc.invert(fits)
                 rows, texts = rows.filter(rest), texts.filter(rest)
             if len(rows):
-                _put(found, rows, self._read_alone(kind, texts.to_pylist()))
-        return found
+                places.append(rows)
+                numbers.append(pa.array(self._read_alone(kind, texts.to_pylist()), pa.int64()))
+        return pa.concat_arrays(numbers).take(pc.sort_indices(pa.concat_arrays(places)))
 
-    def _read_shapely(self, kind: str, values: pa.Array) -> list[int]:
+    def _read_shapely(self, kind: str, values: pa.Array) -> pa.Array:
         """Return the numbers of values that match `shape_by_column`."""
         derive, hosts, ends = self._finder.deriver(kind), _HOSTS.get(kind), self._ends
         if derive is None:
-            return [NOWHERE] * len(values)
+            return pa.repeat(pa.scalar(NOWHERE, pa.int64()), len(values))
         if hosts is not None:
-            return [ends[end] for end in hosts.ends(values.to_pylist())]
-        return [self._number(derive(text)) for text in values.to_pylist()]
+            found = pc.utf8_slice_codeunits(hosts.host(values), -3).dictionary_encode()
+            return pa.array([ends[end] for end in found.dictionary.to_pylist()], pa.int64()).take(found.indices)
+        return pa.array([self._number(derive(text)) for text in values.to_pylist()], pa.int64())
 
     def _read_alone(self, kind: str, texts: Sequence[str]) -> list[int]:
         """Return the numbers of values of which nothing is known but their type."""
@@ -143,8 +148,3 @@ def shape_by_column(kind: str) -> str | None:
     if known is None or known.shape.flags != re.UNICODE or _UNLIKE.search(known.shape.pattern):
         return None
     return rf"\A(?:{known.shape.pattern})\z"
-
-
-def _put(found: list[int], rows: pa.Array, numbers: Sequence[int]) -> None:
-    for row, number in zip(rows.to_pylist(), numbers, strict=True):
-        found[row] = number

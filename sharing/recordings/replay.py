@@ -39,7 +39,7 @@ class Replay:
     def take(self, batch: Batch) -> None:
         """Replay a batch, in its order."""
         parts = list(batch.parts(self._reader, self._now_ms))
-        found = [self._cohorts.find(part, self._now_ms) for part in parts]
+        found = [list(self._cohorts.find(part, self._now_ms).rows()) for part in parts]
         if batch.size and sum(map(len, found)) == batch.size and not any(None in pairs for pairs in found):
             self._count(parts, found)
             return

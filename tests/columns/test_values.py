@@ -44,7 +44,7 @@ def by_column(rows: list[tuple[str, str]], locate: GeoLookup = no_lookup) -> lis
     reader = ValueReader(AudienceFinder(InterestIndex.build({}), locate))
     kinds, values = (pa.array([row[place] for row in rows], pa.string()) for place in (0, 1))
     for _ in range(2):  # the second time everything is remembered
-        numbers = reader.read(kinds, values)
+        numbers = reader.read(kinds, values).to_pylist()
     return [None if number == MISSHAPEN else reader.evidence[number] for number in numbers]
 
 
