@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sharing.cli.law.explain import CHANGES_SHOWN
+from sharing.law.constraints import Conjunction
+from sharing.law_shelf.library import find_law
 from tests.cli.conftest import Call
 
 ITEM: dict[str, Any] = {
@@ -162,6 +165,26 @@ def test_a_place_that_the_gate_would_look_up_is_looked_up(call: Call, monkeypatc
     monkeypatch.setattr("sharing.cli.law.explain.open_lookup", lambda _: lambda _: "NL")
     (document,) = call("law", "explain", file, "--state", "CH", *AT, "--json").lines
     assert [one["state"] for one in document["recipients"]] == ["NL"]
+
+
+def test_a_rule_that_fails_is_told_apart_from_a_fact_that_is_missing(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(Conjunction):
+        def evaluate(self, facts: Any) -> bool | None:
+            raise ZeroDivisionError
+
+    law = find_law("CH")
+    rules = [replace(rule, when=Broken(())) if rule.id == "ch.imac-67a-4" else rule for rule in law.pack.rules]
+    broken = replace(law, pack=replace(law.pack, rules=tuple(rules)))
+    monkeypatch.setattr("sharing.cli.law.explain.find_law", lambda *_, **__: broken)
+    done = call("law", "explain", lay("i.jsonl", ITEM), "--state", "CH", "--to", "NL", *AT)
+    assert done.code == 0
+    assert "NL WITHHOLD" in done.out
+    words = " ".join(done.out.split())
+    assert "[ch.imac-67a-4]: its evaluation failed, so it withholds; tell who keeps the pack" in words
+    assert "missing error" not in words
+    assert "ZeroDivisionError" not in done.out + done.err
 
 
 @pytest.mark.parametrize("width", ["80", "140"])

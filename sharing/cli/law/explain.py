@@ -23,12 +23,12 @@ from sharing.geoip import open_lookup
 from sharing.ids import content_id
 from sharing.interop.files import read_file
 from sharing.interop.reading import Format, Intake, SourceInfo
-from sharing.law.explain import Explanation, explain
+from sharing.law.explain import ExplainedRule, Explanation, explain
 from sharing.law_shelf.archive import find_version
 from sharing.law_shelf.library import Law, find_law
 from sharing.law_shelf.signature import read_public_keys
 from sharing.model.countries import country_name, normalise_country
-from sharing.model.decision import Decision
+from sharing.model.decision import FAILED, Decision
 from sharing.model.indicator import Indicator
 from sharing.model.times import format_time, to_milliseconds
 from sharing.model.vocabulary import Effect, Outcome
@@ -175,7 +175,7 @@ def _print_one(why: Explanation) -> None:
         checked = "" if rule.verified else " (not checked against a text)"
         say_labelled(rule.effect, f"{rule.citation} [{rule.id}]{checked}: {rule.paraphrase}", indent=4)
     for rule in why.undecided:
-        say_labelled("undecided", f"{rule.citation} [{rule.id}]: missing {', '.join(rule.missing)}", indent=4)
+        say_labelled("undecided", f"{rule.citation} [{rule.id}]: {_say_what_is_missing(rule)}", indent=4)
     _print_near(why)
     for change in why.would_change[:CHANGES_SHOWN]:
         facts = " and ".join(f"{name} were {value}" for name, value in change.facts)
@@ -185,6 +185,12 @@ def _print_one(why: Explanation) -> None:
         say(f"and {rest} more ways in which missing facts would change it; --json tells them", indent=4)
     if why.human:
         say_labelled("next", why.human, indent=4)
+
+
+def _say_what_is_missing(rule: ExplainedRule) -> str:
+    facts = ", ".join(fact for fact in rule.missing if fact != FAILED)
+    failed = f"its evaluation failed, so it withholds; tell who keeps the pack that {rule.id} fails on this item"
+    return "; ".join([f"missing {facts}"] * bool(facts) + [failed] * (FAILED in rule.missing))
 
 
 def _print_near(why: Explanation) -> None:
