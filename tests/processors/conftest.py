@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.processors.lane_support import Course
+from tests.processors.course import Course
 
 if TYPE_CHECKING:
     from sharing.broker.kafka import KafkaBroker

@@ -16,7 +16,8 @@ from processors.lane.route import consumer_properties, producer_properties
 from processors.lane.transactor import Transactor
 from processors.worker import create_app
 from sharing.errors import InfrastructureError
-from tests.processors.lane_support import SECRET, Course, copying, finish, run, wait_until, working
+from tests.processors.course import Course
+from tests.processors.lane_support import SECRET, copying, finish, run, wait_until, working
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator

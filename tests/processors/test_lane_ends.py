@@ -18,7 +18,8 @@ from processors.lane.lane import Output
 from sharing.broker.kafka import KafkaBroker
 from sharing.broker.process import free_port
 from sharing.errors import InfrastructureError
-from tests.processors.lane_support import Course, Worker, copying, finish, run, wait_until, working
+from tests.processors.course import Course
+from tests.processors.lane_support import Worker, copying, finish, run, wait_until, working
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

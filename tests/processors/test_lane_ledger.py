@@ -14,7 +14,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from processors.lane.changelog import KafkaChangelog
 from processors.lane.lane import Output
 from sharing.errors import InfrastructureError
-from tests.processors.lane_support import LIMIT_S, PARTITIONS, Course, counting, run, wait_until, working
+from tests.processors.course import LIMIT_S, PARTITIONS, Course
+from tests.processors.lane_support import counting, run, wait_until, working
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

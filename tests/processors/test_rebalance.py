@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.processors.lane_support import Course, Worker, wait_until, working
+from tests.processors.course import Course
+from tests.processors.lane_support import Worker, wait_until, working
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,8 @@ from processors.lane.kafka_errors import Witness
 from processors.lane.lane import Output
 from processors.lane.outbox import Outbox
 from sharing.kafka.clients import UNASSIGNED_SESSIONS, make_consumer
-from tests.processors.lane_support import Course, copying
+from tests.processors.course import Course
+from tests.processors.lane_support import copying
 from tests.unheard import Unheard
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from confluent_kafka.admin import AdminClient
 
 from processors.worker import create_app
 from sharing.broker.process import accepts, free_port
-from tests.processors.lane_support import Course, wait_until, working
+from tests.processors.course import Course
+from tests.processors.lane_support import wait_until, working
 
 if TYPE_CHECKING:
     from pathlib import Path
