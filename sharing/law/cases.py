@@ -10,12 +10,11 @@ treaty table and directory say. Beside a template, `base` says which State has a
 from __future__ import annotations
 
 import copy
-import datetime as dt
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sharing.documents import Document, read_document, validate
 from sharing.errors import InputError
@@ -27,9 +26,9 @@ from sharing.law.pack import Pack
 from sharing.law.recipients import TreatyBasis
 from sharing.law.treaties import TreatyTable, country_code
 from sharing.model.decision import Reason, RecipientDecision
-from sharing.model.indicator import Indicator
+from sharing.model.indicator import Indicator, Instant
 from sharing.model.names import one_of
-from sharing.model.times import to_milliseconds
+from sharing.model.times import to_milliseconds, utc_day
 from sharing.model.validation import nearest
 from sharing.model.vocabulary import Authority, ConditionModel, RelevanceKind
 
@@ -64,7 +63,7 @@ class Case(_Strict):
     kind: Annotated[str, BeforeValidator(_case_kind)]
     given: dict[str, Any] = Field(default_factory=dict)
     recipient: _State | None = None
-    at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    at: Instant | None = None
     expect: Expectation
 
 
@@ -73,7 +72,7 @@ class _Base(_Strict):
     indicator: dict[str, Any]
     recipient: _State
     authority: Annotated[Authority, one_of(Authority)]
-    at: Annotated[AwareDatetime, Field(strict=False)]
+    at: Instant
 
 
 class _CaseFileModel(_Strict):
@@ -151,7 +150,7 @@ def _providing(file: CaseFile, pack: Pack, treaties: TreatyTable) -> Pack:
 
 def _decide(file: CaseFile, index: int, case: Case, pack: Pack, treaties: TreatyTable) -> RecipientDecision:
     base = file.base
-    now_ms = to_milliseconds((case.at or base.at).astimezone(dt.UTC))
+    now_ms = to_milliseconds(case.at or base.at)
     data = copy.deepcopy(base.indicator)
     overrides: dict[str, FactValue] = {}
     instruments = {*treaties.instruments, *pack.bilateral}
@@ -188,8 +187,7 @@ def decide_one(
         now_ms: The instant, in UTC milliseconds.
         overrides: Recipient facts and facts of the moment in place of those looked up.
     """
-    day = dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC).date()
-    law = DisclosureFilter(pack, treaties, day, {state: authority})
+    law = DisclosureFilter(pack, treaties, utc_day(now_ms), {state: authority})
     item = law.item_facts(record, now_ms)
     named = any(nexus["state"] == state for nexus in record["nexus"])
     facts, basis, _ = law.profile(state, item["offence.codes"], named=named)
