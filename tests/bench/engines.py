@@ -15,6 +15,9 @@ from tests.bench.outputs import Fingerprints, read_fingerprints
 from tests.bench.peers import quix
 from tests.bench.stage import GATE, Stage, Usage, Worker
 
+WARM_SHARE_LONG = 0.5
+"""Of a long run, what is left to compilers to warm up on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -48,11 +51,11 @@ class Bench:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
 
-    def gate(self, records: int) -> Run:
+    def gate(self, records: int, warm_share: float = WARM_SHARE) -> Run:
         """Run `python -m processors` on the source topic."""
         filling = Filling(self.stage.bootstrap, MINUTES)
         with self.stage.running(GATE) as worker:
-            return _measure(filling, worker, records)
+            return _measure(filling, worker, records, warm_share)
 
     def pass_through(self, way: str, records: int) -> Run:
         """Copy what the gate has written: `bare`, or by a Faust agent on a `lane`."""
@@ -80,7 +83,7 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="streams-") as folder:
             prefix = f"streams{threads}."
             arguments = [*job.command, self.stage.bootstrap, source, prefix, str(job.law), str(threads), folder]
-            return self._measured(prefix, arguments, records, warm_share=0.5)
+            return self._measured(prefix, arguments, records, warm_share=WARM_SHARE_LONG)
 
     def written_by(self, name: str = "") -> Fingerprints:
         """Return what an engine has written; the gate, when none is named."""

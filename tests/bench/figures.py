@@ -59,11 +59,11 @@ class Figures(dict[str, Any]):
         self["skipped"][name] = reason
         say(f"  {name:34} not measured: {reason}")
 
-    def rate(self, name: str, rate: float) -> None:
-        """Note a rate, and say how it stands to the gate's."""
+    def rate(self, name: str, rate: float, gate: float | None = None) -> None:
+        """Note a rate, and say how it stands to the gate's: on the same records, where these are not those of all."""
         self["rates"][name] = rate
         self["skipped"].pop(name, None)
-        gate = self["rates"]["gate"]
+        gate = gate or self["rates"]["gate"]
         ratio = f"   gate is {gate / rate:.2f} x this" if gate and name != "gate" else ""
         say(f"  {name:34} {rate:10,.0f} /s{ratio}")
 

@@ -66,9 +66,10 @@ def _rate_rows(figures: Mapping[str, Any]) -> Iterator[str]:
     gate = rates["gate"]
     yield f"| **The gate** | **{_number(gate)}** | | |"
     for name, what, target in _ENGINES:
-        rate = rates.get(name)
-        ratio = f"{gate / rate:.2f} {TIMES}" if gate and rate else "not measured"
-        yield f"| {what} | {_number(rate)} | {ratio} | {f'≥ {target:g} {TIMES}' if target else ''} |"
+        rate, beside = rates.get(name), figures.get(f"gate_beside_{name}")
+        own, note = beside or gate, f"; the gate beside it: {_number(beside)}" if beside else ""
+        ratio = f"{own / rate:.2f} {TIMES}" if own and rate else "not measured"
+        yield f"| {what}{note} | {_number(rate)} | {ratio} | {f'≥ {target:g} {TIMES}' if target else ''} |"
     for share, found in figures.get("by_share", {}).items():
         what = f"The gate with {float(share):.0%} disclosed, and its pass-through ({_number(found['pass_through'])})"
         yield f"| {what} | {_number(found['gate'])} | {found['gate'] / found['pass_through']:.2f} {TIMES} | |"
