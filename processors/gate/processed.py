@@ -28,7 +28,13 @@ class Written:
     others: dict[int, Sequence[Output]] = field(default_factory=dict)
 
     def put_decisions(self, places: Sequence[int], decisions: Sequence[bytes | None]) -> None:
-        """Put decisions to their places."""
+        """Put decisions to their places: as many as there are.
+
+        Raises:
+            ValueError: There are not as many.
+        """
+        if len(places) != len(decisions):
+            raise ValueError("not as many decisions as places")
         if isinstance(places, range) and places.step == 1:
             self.decisions[places.start : places.stop] = decisions
         else:

@@ -6,7 +6,7 @@ question «and if this fact were known?».
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sharing.law.changes import Change, find_changes
@@ -16,7 +16,7 @@ from sharing.law.facts import FactValue, Record
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Rule
 from sharing.model.audience import Audience
-from sharing.model.decision import RecipientDecision
+from sharing.model.decision import RecipientDecision, UndecidedRule, describe_undecided
 from sharing.model.vocabulary import Effect, Outcome, RelevanceKind
 
 
@@ -120,10 +120,8 @@ def _sentence(findings: Sequence[Finding], decision: RecipientDecision, *, consi
     state = decision.state
     prefix = "" if considered else f"Nothing points to {state}, so it is not considered. If it were: "
     denied = [finding.rule.id for finding in findings if finding.held and finding.rule.effect is Effect.DENY]
-    blocked = sorted({fact for f in findings if f.held is None and f.rule.effect in RESTRICTIONS for fact in f.missing})
-    open_permits = sorted(
-        {fact for f in findings if f.held is None and f.rule.effect is Effect.PERMIT for fact in f.missing}
-    )
+    blocked = _say_open(findings, RESTRICTIONS)
+    open_permits = _say_open(findings, {Effect.PERMIT})
     match decision.outcome:
         case Outcome.DISCLOSE:
             bound = " under the conditions attached" if decision.conditions else ""
@@ -135,16 +133,20 @@ def _sentence(findings: Sequence[Finding], decision: RecipientDecision, *, consi
         case _ if denied:
             text = f"withheld from {state}: {', '.join(denied)} forbids it."
         case _ if blocked:
-            text = (
-                f"withheld from {state}: it is not known whether a restriction applies (missing: {', '.join(blocked)})."
-            )
+            text = f"withheld from {state}: it is not known whether a restriction applies ({blocked})."
         case _ if open_permits:
-            text = f"withheld from {state}: no rule is known to permit it (missing: {', '.join(open_permits)})."
+            text = f"withheld from {state}: no rule is known to permit it ({open_permits})."
         case _ if decision.condition_model is None:
             text = f"withheld from {state}: its treaties have not been looked up."
         case _:
             text = f"withheld from {state}: no rule permits it."
     return prefix + text
+
+
+def _say_open(findings: Sequence[Finding], effects: Collection[Effect]) -> str:
+    """Return why rules with some effects could not be decided; empty where each was."""
+    open_rules = (finding for finding in findings if finding.held is None and finding.rule.effect in effects)
+    return describe_undecided(UndecidedRule(each.rule.id, fact) for each in open_rules for fact in each.missing)
 
 
 def _human(law: DisclosureFilter, decision: RecipientDecision) -> str:

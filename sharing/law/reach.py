@@ -14,7 +14,7 @@ from sharing.law.combine import RESTRICTIONS
 from sharing.law.facts import Record
 from sharing.law.filter import DisclosureFilter
 from sharing.model.audience import Audience
-from sharing.model.decision import RecipientDecision
+from sharing.model.decision import RecipientDecision, describe_undecided
 from sharing.model.directory import Directory
 from sharing.model.vocabulary import Effect, Outcome
 
@@ -107,12 +107,10 @@ def _ground(one: RecipientDecision, effects: dict[str, Effect]) -> str:
     denying = [rule.id for rule in one.rules if rule.effect is Effect.DENY]
     if denying:
         return f"forbidden by {', '.join(denying)}"
-    blocking = {entry.fact for entry in one.undecided if effects.get(entry.rule) in RESTRICTIONS}
+    blocking = describe_undecided(entry for entry in one.undecided if effects.get(entry.rule) in RESTRICTIONS)
     if blocking:
-        return f"not known whether a restriction applies; missing {', '.join(sorted(blocking))}"
+        return f"not known whether a restriction applies; {blocking}"
     if one.condition_model is None:
         return "treaties not looked up"
-    opening = {entry.fact for entry in one.undecided if effects.get(entry.rule) is Effect.PERMIT}
-    return (
-        f"not known whether it is permitted; missing {', '.join(sorted(opening))}" if opening else "nothing permits it"
-    )
+    opening = describe_undecided(entry for entry in one.undecided if effects.get(entry.rule) is Effect.PERMIT)
+    return f"not known whether it is permitted; {opening}" if opening else "nothing permits it"

@@ -45,6 +45,15 @@ class UndecidedRule:
     fact: str
 
 
+def describe_undecided(undecided: Iterable[UndecidedRule]) -> str:
+    """Return why rules could not be decided: which facts are missing, and which of them failed; empty for none."""
+    entries = list(undecided)
+    facts = sorted({entry.fact for entry in entries} - {FAILED})
+    failed = sorted({entry.rule for entry in entries if entry.fact == FAILED})
+    said = (("missing", facts), ("not to be evaluated", failed))
+    return "; ".join(f"{what}: {', '.join(names)}" for what, names in said if names)
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """What the receiving State is bound to. `code` is the id of the rule that asks for it."""

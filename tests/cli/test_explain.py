@@ -167,24 +167,36 @@ def test_a_place_that_the_gate_would_look_up_is_looked_up(call: Call, monkeypatc
     assert [one["state"] for one in document["recipients"]] == ["NL"]
 
 
+@pytest.mark.parametrize(
+    ("rule", "outcome", "does"),
+    [
+        ("ch.imac-67a-4", "WITHHOLD", "withholds"),
+        ("ch.imac-67a-5", "DISCLOSE", "permits nothing"),
+        ("ch.imac-67a-6", "DISCLOSE", "adds nothing"),
+    ],
+)
 def test_a_rule_that_fails_is_told_apart_from_a_fact_that_is_missing(
-    call: Call, monkeypatch: pytest.MonkeyPatch
+    call: Call, monkeypatch: pytest.MonkeyPatch, rule: str, outcome: str, does: str
 ) -> None:
     class Broken(Conjunction):
         def evaluate(self, facts: Any) -> bool | None:
             raise ZeroDivisionError
 
     law = find_law("CH")
-    rules = [replace(rule, when=Broken(())) if rule.id == "ch.imac-67a-4" else rule for rule in law.pack.rules]
+    rules = [replace(each, when=Broken(())) if each.id == rule else each for each in law.pack.rules]
     broken = replace(law, pack=replace(law.pack, rules=tuple(rules)))
     monkeypatch.setattr("sharing.cli.law.explain.find_law", lambda *_, **__: broken)
     done = call("law", "explain", lay("i.jsonl", ITEM), "--state", "CH", "--to", "NL", *AT)
     assert done.code == 0
-    assert "NL WITHHOLD" in done.out
+    assert f"NL {outcome}" in done.out
     words = " ".join(done.out.split())
-    assert "[ch.imac-67a-4]: its evaluation failed, so it withholds; tell who keeps the pack" in words
-    assert "missing error" not in words
+    assert f"[{rule}]: its evaluation failed, so it {does}; tell who keeps the pack" in words
+    assert ("(not to be evaluated: ch.imac-67a-4)." in words) is (outcome == "WITHHOLD")
+    assert "error" not in words
     assert "ZeroDivisionError" not in done.out + done.err
+    everyone = call("law", "explain", "i.jsonl", "--state", "CH", "--everyone", *AT).out
+    assert "error" not in everyone
+    assert (f"not to be evaluated: {rule}" in " ".join(everyone.split())) is (outcome == "WITHHOLD")
 
 
 @pytest.mark.parametrize("width", ["80", "140"])

@@ -159,16 +159,17 @@ class Bus:
         consumer = make_consumer(client_properties(self.bootstrap, {**names, "isolation.level": "read_uncommitted"}))
         topic = INDICATORS.topic(state)
         try:
-            parts = [
-                TopicPartition(topic, each) for each in consumer.list_topics(topic, ASK_S).topics[topic].partitions
-            ]
+            found = consumer.list_topics(topic, ASK_S).topics[topic]
+            parts = [TopicPartition(topic, each) for each in found.partitions]
             ends = {part.partition: consumer.get_watermark_offsets(part, ASK_S)[1] for part in parts}
-            done = {part.partition: max(part.offset, 0) for part in consumer.committed(parts, ASK_S)}
+            done = consumer.committed(parts, ASK_S)
         except KafkaException:
             return -1
         finally:
             consumer.close()
-        return sum(ends.values()) - sum(done.values())
+        if found.error is not None or not parts or any(part.error for part in done):
+            return -1
+        return sum(max(0, ends[part.partition] - max(part.offset, 0)) for part in done)
 
     def feed(self, state: str, records: Iterable[tuple[str, tuple[bytes, bytes]]]) -> None:
         """Put bad records on a State's topic, each with its cause in a header; it may be that not all arrive."""

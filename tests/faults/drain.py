@@ -39,21 +39,36 @@ class AtWork:
         role: In one word.
         ask: Returns how much is left; -1 when nobody answers.
         children: Their processes.
+
+    Attributes:
+        left: The last answer.
+        least: The least of all answers.
+        since_s: Since when it has been that, or the children were started again; by the clock of who waits.
+        patience_s: How long that may last; twice as long each time, so that who is slow to start comes to it.
     """
 
     role: str
     ask: Callable[[], int]
     children: Sequence[Process]
-    least: int = -1
+    left: int = -1
+    least: int | None = None
     since_s: float = 0.0
+    patience_s: float = STALL_S
 
     def nears(self, now_s: float) -> bool:
-        """Return whether less is left than at any time before."""
-        left = self.ask()
-        if left == -1 or 0 <= self.least <= left:
+        """Ask; return whether less is left than at any time before."""
+        self.left = self.ask()
+        if self.left < 0 or (self.least is not None and self.left >= self.least):
             return False
-        self.least, self.since_s = left, now_s
+        self.least, self.since_s = self.left, now_s
         return True
+
+    def start_again(self) -> None:
+        """End and start the children."""
+        for child in self.children:
+            child.kill()
+            child.start()
+        self.patience_s *= 2
 
 
 def work_through(stage: Stage, everyone: Sequence[AtWork], clock: Callable[[], float] = time.monotonic) -> None:
@@ -68,17 +83,15 @@ def work_through(stage: Stage, everyone: Sequence[AtWork], clock: Callable[[], f
         nearer = [one.nears(clock()) for one in everyone]
         if any(nearer):
             neared_s = clock()
-        left = [one.least for one in everyone]
+        left = [one.left for one in everyone]
         if not any(left):
             return
         if clock() - neared_s > STANDSTILL_S:
             stage.complaints.append(f"not worked through, and for {STANDSTILL_S:g} s no nearer to it; left: {left}")
             return
         for one in everyone:
-            if one.least and clock() - one.since_s > STALL_S:
+            if one.left and clock() - one.since_s > one.patience_s:
                 stage.ends[f"{one.role} stalled"] += 1
+                one.start_again()
                 one.since_s = clock()
-                for child in one.children:
-                    child.kill()
-                    child.start()
         stage.pass_time(LOOK_S)

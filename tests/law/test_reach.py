@@ -53,5 +53,5 @@ def test_the_grounds_are_told_and_the_freest_come_first() -> None:
     assert groups[0].states == ("US",)
     assert told[("GB",)][0] == "OFFER"
     assert "JP" in {state for states, (_, ground) in told.items() if "t.2" in ground for state in states}
-    assert told[("FR",)] == ("WITHHOLD", "not known whether a restriction applies; missing urgency")
+    assert told[("FR",)] == ("WITHHOLD", "not known whether a restriction applies; missing: urgency")
     assert told[("SO",)] == ("WITHHOLD", "treaties not looked up")

@@ -23,6 +23,7 @@ from sharing.geoip import open_lookup
 from sharing.ids import content_id
 from sharing.interop.files import read_file
 from sharing.interop.reading import Format, Intake, SourceInfo
+from sharing.law.combine import RESTRICTIONS
 from sharing.law.explain import ExplainedRule, Explanation, explain
 from sharing.law_shelf.archive import find_version
 from sharing.law_shelf.library import Law, find_law
@@ -189,7 +190,14 @@ def _print_one(why: Explanation) -> None:
 
 def _say_what_is_missing(rule: ExplainedRule) -> str:
     facts = ", ".join(fact for fact in rule.missing if fact != FAILED)
-    failed = f"its evaluation failed, so it withholds; tell who keeps the pack that {rule.id} fails on this item"
+    does = (
+        "withholds"
+        if rule.effect in RESTRICTIONS
+        else "permits nothing"
+        if rule.effect == Effect.PERMIT
+        else "adds nothing"
+    )
+    failed = f"its evaluation failed, so it {does}; tell who keeps the pack that {rule.id} fails on this item"
     return "; ".join([f"missing {facts}"] * bool(facts) + [failed] * (FAILED in rule.missing))
 
 
