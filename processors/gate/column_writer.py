@@ -82,8 +82,6 @@ class ColumnWriter:
         """Return the decision on each row of a part; None for one without a plan."""
         before, ends = self._frame_decisions(found.made)
         rows = zip(part.keys, found.codes.to_pylist(), strict=True)
-        if None not in ends:
-            return [before + key + ends[code] for key, code in rows]
         return [None if (end := ends[code]) is None else before + key + end for key, code in rows]
 
     def sendings(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sharing.broker import Broker
+
+T = TypeVar("T")
 
 PARTITIONS = 3
 LIMIT_S = 150.0
@@ -75,11 +77,11 @@ class Course:
         found = self.committed_records(self.target)
         return [(number, key, dict(headers)["place"]) for number, key, _, headers in found]
 
-    def all_copies(self) -> list[tuple[int, bytes, bytes]]:
-        """Return all committed outputs, once there are as many as records."""
-        deadline = time.monotonic() + SHOWN_S
-        while len(copies := self.copies()) < self.sent and time.monotonic() < deadline:
-            time.sleep(0.05)
+    def copied_once(self) -> list[tuple[int, bytes, bytes]]:
+        """Return all committed outputs: one of every record, none of them twice."""
+        copies = _await_shown(self.copies, lambda shown: len(shown) >= self.sent)
+        distinct = len({place for _, _, place in copies})
+        assert (len(copies), distinct) == (self.sent, self.sent), f"{len(copies)} copies, {distinct} distinct"
         return copies
 
     def committed_records(self, topic: str) -> list[tuple[int, bytes, bytes | None, Any]]:
@@ -136,9 +138,7 @@ class Course:
 
     def check(self) -> None:
         """Every record sent was copied exactly once, to its own partition, in its order."""
-        copies = self.all_copies()
-        distinct = len({place for _, _, place in copies})
-        assert (len(copies), distinct) == (self.sent, self.sent), f"{len(copies)} copies, {distinct} distinct"
+        copies = self.copied_once()
         assert sorted(int(key) for _, key, _ in copies) == list(range(self.sent))
         for partition in range(PARTITIONS):
             places = [place.split(b":") for number, _, place in copies if number == partition]
@@ -148,19 +148,23 @@ class Course:
     def check_counts(self) -> None:
         """Each key was counted without a gap and without a repetition, and the ledger says how far."""
         assert self.keys is not None
-        copies = self.all_copies()
-        distinct = len({place for _, _, place in copies})
-        assert (len(copies), distinct) == (self.sent, self.sent), f"{len(copies)} copies, {distinct} distinct"
+        self.copied_once()
         counted: dict[bytes, list[int]] = {}
         for _, key, value, _ in self.committed_records(self.target):
             counted.setdefault(key, []).append(int(value or b"0"))
         assert sum(map(len, counted.values())) == self.sent
         for counts in counted.values():
             assert counts == list(range(1, len(counts) + 1))
-        totals, deadline = {key: len(counts) for key, counts in counted.items()}, time.monotonic() + SHOWN_S
-        while (kept := self._totals()) != totals and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert kept == totals
+        totals = {key: len(counts) for key, counts in counted.items()}
+        assert _await_shown(self._totals, totals.__eq__) == totals
 
     def _totals(self) -> dict[bytes, int]:
         return {key: int(value or b"0") for _, key, value, _ in self.committed_records(self.ledger)}
+
+
+def _await_shown(look: Callable[[], T], enough: Callable[[T], bool]) -> T:
+    """Look until there is enough, or the time is up; return what was seen last."""
+    deadline = time.monotonic() + SHOWN_S
+    while not enough(seen := look()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return seen
