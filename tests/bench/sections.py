@@ -179,6 +179,7 @@ def _measure_kafka_streams(bench: Bench, plan: Plan, figures: Figures) -> None:
     except (streams.NoJdkError, KafkaUnavailableError) as error:
         figures.skip("kafka_streams", str(error))
         return
+    job = Job(command, streams.export_law(bench.stage.bootstrap, make_indicators(plan.long, DISCLOSED_SHARE)))
     rates: dict[str, float] = {}
     gates: list[float] = []
     for threads in STREAMS_THREADS:
@@ -187,7 +188,6 @@ def _measure_kafka_streams(bench: Bench, plan: Plan, figures: Figures) -> None:
         bench.stage.load(SOURCE, make_indicators(plan.long, DISCLOSED_SHARE))
         gates.append(bench.gate(plan.long, warm_share=WARM_SHARE_LONG).rate)
         written = bench.written_by()
-        job = Job(command, streams.export_law(bench.stage.bootstrap, make_indicators(plan.long, DISCLOSED_SHARE)))
         run = bench.kafka_streams(job, SOURCE, threads, plan.long)
         rates[str(threads)] = run.rate
         say(f"  kafka_streams, {threads} threads {run.rate:19,.0f} /s   {run.usage.rss_mb:.0f} MB")
