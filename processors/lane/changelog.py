@@ -1,9 +1,9 @@
 """The topic of a ledger on Kafka: what it is called, where it ends, and its committed records, read in bulk.
 
 **Where it ends.** An earlier owner may have frozen or died between committing a batch and the last word on it. Its
-records count only if its offsets do. So the offsets of the partition are asked for first, and the group answers only
-when no transaction on them is open any more (KIP-447); then all that is or will be committed is in the topic, and its
-high watermark is the end. Reading `read_committed` up to there waits for what is still open, at most for its time-out.
+records count only if its offsets do. But a worker has its partitions only once no transaction on their offsets is open
+any more (`Inbox`, KIP-447); then all that is or will be committed is in the topic, and its high watermark is the end.
+Reading `read_committed` up to there waits for what is still open, at most for its time-out.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 
-from processors.lane.kafka_errors import is_passing
+from processors.lane.kafka_errors import is_worth_asking_again
 from processors.lane.ledger import Identity, Ledger
 from processors.lane.ledger_store import MemoryStores, RocksStores
 from processors.lane.route import Route, restore_properties
+from processors.lane.time_limits import ask_again
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import explain, make_admin, make_consumer
 
@@ -32,35 +33,17 @@ POLL_S = 0.1
 BULK = 10_000
 SILENT_S = 30.0  # after which it is said that an end is waited for
 
-_PASSING = frozenset(
-    {
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.NOT_COORDINATOR,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.REQUEST_TIMED_OUT,
-        KafkaError.UNSTABLE_OFFSET_COMMIT,
-        KafkaError._TIMED_OUT_QUEUE,  # noqa: SLF001 librdkafka's own codes
-        KafkaError._WAIT_COORD,  # noqa: SLF001
-    }
-)
 T = TypeVar("T")
 
 
-def open_ledger(
-    route: Route,
-    ask_offsets: Callable[[list[TopicPartition], float], object],
-    late: Callable[[], bool],
-    clock: Callable[[], int],
-) -> Ledger:
+def open_ledger(route: Route, late: Callable[[], bool], clock: Callable[[], int]) -> Ledger:
     """Return the ledger of a lane, with nothing restored yet; the arguments are those of what it is made of.
 
     Raises:
         InfrastructureError: Its folder cannot be used.
     """
     folder = route.ledger_folder
-    return Ledger(KafkaChangelog(route, ask_offsets, late), RocksStores(folder) if folder else MemoryStores(), clock)
+    return Ledger(KafkaChangelog(route, late), RocksStores(folder) if folder else MemoryStores(), clock)
 
 
 class KafkaChangelog:
@@ -68,16 +51,12 @@ class KafkaChangelog:
 
     Args:
         route: Of the lane; its `ledger` is the topic.
-        ask_offsets: Returns the group's offsets of these partitions, when they are stable; `Consumer.committed`.
         late: Whether the worker is to stop.
     """
 
-    def __init__(
-        self, route: Route, ask_offsets: Callable[[list[TopicPartition], float], object], late: Callable[[], bool]
-    ) -> None:
+    def __init__(self, route: Route, late: Callable[[], bool]) -> None:
         self._route = route
         self._topic = str(route.ledger)
-        self._ask_offsets = ask_offsets
         self._late = late
         self._admin = make_admin(route.bootstrap, route.client)
 
@@ -101,14 +80,12 @@ class KafkaChangelog:
         }
 
     def spans(self, partitions: Iterable[int]) -> Mapping[int, tuple[int, int]]:
-        """Return for each partition its first offset and its end.
+        """Return for each partition, which must be the worker's by now, its first offset and its end.
 
         Raises:
             InfrastructureError: The broker refuses.
         """
         numbers = list(partitions)
-        own = [TopicPartition(topic, number) for topic in self._route.topics for number in numbers]
-        self._call(lambda: self._ask_offsets(own, CALL_S))
         consumer = make_consumer({**restore_properties(self._route), "isolation.level": "read_uncommitted"})
         try:
             return {number: self._ask_span(consumer, number) for number in numbers}
@@ -166,19 +143,16 @@ class KafkaChangelog:
         return True
 
     def _heed(self, error: KafkaError) -> None:
-        if not is_passing(error) and error.code() not in _PASSING:
+        if not is_worth_asking_again(error):
             raise InfrastructureError(f"ledger {self._topic} cannot be read: {explain(error)}")
 
     def _call(self, ask: Callable[[], T]) -> T:
         """Return the answer of a broker; one that is away is waited for, until the worker is to stop."""
-        while True:
-            try:
-                return ask()
-            except KafkaException as failure:
-                self._heed(failure.args[0])
-                if self._late():
-                    raise InfrastructureError(f"no broker answers for ledger {self._topic}") from None
-                time.sleep(POLL_S)
+        try:
+            return ask_again(ask, self._late)
+        except KafkaException as failure:
+            self._heed(failure.args[0])
+            raise InfrastructureError(f"no broker answers for ledger {self._topic}") from None
 
     def _ask_span(self, consumer: Consumer, number: int) -> tuple[int, int]:
         place = TopicPartition(self._topic, number)

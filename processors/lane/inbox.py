@@ -6,8 +6,11 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from confluent_kafka import OFFSET_BEGINNING, KafkaException
+
 from processors.lane.kafka_errors import Witness
 from processors.lane.route import Route, consumer_properties
+from processors.lane.time_limits import CALL_S, ask_again
 from sharing.kafka.clients import make_consumer
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ class Inbox:
         route: Of the lane.
         witness: Hears what goes wrong.
         give_up: Told which partitions are going to be taken away, before they are; may take its time.
+        stopped: Whether the worker is to stop.
 
     Attributes:
         member: Under which membership of the group to commit what was read; opaque, None before there is one.
@@ -38,13 +42,16 @@ class Inbox:
         KafkaException: The broker refuses.
     """
 
-    def __init__(self, route: Route, witness: Witness, give_up: Callable[[set[int]], None]) -> None:
+    def __init__(
+        self, route: Route, witness: Witness, give_up: Callable[[set[int]], None], stopped: Callable[[], bool]
+    ) -> None:
         self.member: Any = None
         self.fresh: set[int] = set()
         self._records_max = route.batch_records_max
         self._bytes_max = route.batch_bytes_max
         self._witness = witness
         self._give_up = give_up
+        self._stopped = stopped
         self._revoked = self._assigned = False  # during the current call of `consume`
         self._unassigned_since: float | None = time.monotonic()
         self._messages: list[Any] = []
@@ -90,23 +97,15 @@ class Inbox:
         messages, self._messages, self._bytes = self._messages, [], 0
         return messages
 
-    def listen(self, stopped: Callable[[], bool]) -> None:
+    def listen(self) -> None:
         """Hear whether another process has taken this one's place; what is read meanwhile is dropped.
 
         Raises:
             InfrastructureError: It has.
         """
         until = time.monotonic() + HEARTBEATS_S
-        while time.monotonic() < until and not stopped():
+        while time.monotonic() < until and not self._stopped():
             self._witness.heed(filter(None, (each.error() for each in self._consumer.consume(CHUNK, _LISTEN_S))))
-
-    def ask_offsets(self, partitions: list[TopicPartition], limit_s: float) -> None:
-        """Put the group's committed offsets into the partitions.
-
-        Raises:
-            KafkaException: No answer in time.
-        """
-        self._consumer.committed(partitions, limit_s)
 
     def close(self) -> None:
         """Leave; as a static member, so that the partitions wait for this worker until the session's time-out."""
@@ -117,8 +116,35 @@ class Inbox:
         self.member = consumer.consumer_group_metadata()
         self._assigned = True
         self._unassigned_since = None
-        self.fresh.update(partition.partition for partition in partitions)
         log.info("assigned: %s", _list(partitions))
+        places = self._find_places(partitions)
+        consumer.assign(places)
+        self.fresh.update(place.partition for place in places)
+
+    def _find_places(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Return the partitions with the offsets to read on from; none of them when the worker is to stop.
+
+        Waits until no transaction may change the offsets any more (KIP-447). Not left to librdkafka: where partitions
+        move while it waits, it takes an old answer, which is "not yet", for "none", and begins with the first record
+        (seen with 2.16).
+        """
+        try:
+            places = ask_again(lambda: self._ask_offsets(partitions), self._stopped)
+        except KafkaException:
+            if self._stopped():
+                return []
+            raise
+        for place in places:
+            if place.offset < 0:  # none of this group
+                place.offset = OFFSET_BEGINNING
+        return places
+
+    def _ask_offsets(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        places = self._consumer.committed(partitions, CALL_S)
+        for place in places:
+            if place.error is not None:
+                raise KafkaException(place.error)
+        return places
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = {partition.partition for partition in partitions}

@@ -21,6 +21,19 @@ _FATAL = frozenset({KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID})  # noqa: 
 _HOPELESS = DENIED | {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.TOPIC_EXCEPTION}
 _OUTAGE = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 _PASSING = frozenset({_OUTAGE, KafkaError._TRANSPORT, KafkaError._TIMED_OUT})  # noqa: SLF001
+_UNSETTLED = frozenset(
+    {
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.UNSTABLE_OFFSET_COMMIT,
+        KafkaError._TIMED_OUT_QUEUE,  # noqa: SLF001 librdkafka's own codes
+        KafkaError._WAIT_COORD,  # noqa: SLF001
+    }
+)
 
 
 def is_fatal(error: KafkaError) -> bool:
@@ -46,6 +59,11 @@ def is_outage(error: KafkaError) -> bool:
 def is_passing(error: KafkaError) -> bool:
     """Return whether the error is that of one connection, of which librdkafka takes care."""
     return error.code() in _PASSING
+
+
+def is_worth_asking_again(error: KafkaError) -> bool:
+    """Return whether there will be an answer: brokers come back, and find out who coordinates what."""
+    return is_passing(error) or error.code() in _UNSETTLED
 
 
 class Witness:

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from confluent_kafka import KafkaException
 
-from processors.lane.kafka_errors import is_fatal
+from processors.lane.kafka_errors import is_fatal, is_worth_asking_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CALL_S = 1.0  # how long a call may block before the call to stop is looked at
 PAUSE_S = 0.05
+ASK_PAUSE_S = 0.1
 STUCK_S = 60.0  # a call that has not returned for so long ends the process
 CLOSE_S = 10.0  # how long the group may take to be left
+
+T = TypeVar("T")
+
+
+def ask_again(ask: Callable[[], T], late: Callable[[], bool]) -> T:
+    """Return the broker's answer; one that is away or not settled is asked again, until it is too late.
+
+    Raises:
+        KafkaException: It refuses; or it is too late, and the error is one of those that are worth asking again.
+    """
+    while True:
+        try:
+            return ask()
+        except KafkaException as failure:
+            if late() or not is_worth_asking_again(failure.args[0]):
+                raise
+            time.sleep(ASK_PAUSE_S)
 
 
 class Patience:

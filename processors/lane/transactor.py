@@ -55,7 +55,7 @@ from sharing.kafka.clients import UNASSIGNED_SESSIONS, explain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from confluent_kafka import KafkaError, TopicPartition
+    from confluent_kafka import KafkaError
 
     from processors.lane.ledger import Ledger
 
@@ -79,7 +79,7 @@ class Transactor:
         self._witness = Witness(route)
         self._patience = Patience()
         self._clients = ExitStack()
-        self._ledger = open_ledger(route, self._ask_offsets, self._is_stopping, clock) if route.ledger else None
+        self._ledger = open_ledger(route, self._is_stopping, clock) if route.ledger else None
         self._flight: Flight | None = None
         self._aborts = 0
 
@@ -191,7 +191,7 @@ class Transactor:
         try:
             self._outbox = Outbox(self._route, witness, self._patience)
             self._clients.callback(self._outbox.close)
-            self._inbox = Inbox(self._route, witness, self._give_up)
+            self._inbox = Inbox(self._route, witness, self._give_up, self._is_stopping)
             self._clients.callback(self._inbox.close)
         except KafkaException as failure:
             raise witness.name_end(failure.args[0]) from None
@@ -203,9 +203,6 @@ class Transactor:
             self._clients.close()
         if self._ledger is not None:
             self._ledger.revoke()
-
-    def _ask_offsets(self, partitions: list[TopicPartition], limit_s: float) -> None:
-        self._inbox.ask_offsets(partitions, limit_s)
 
     def _is_stopping(self) -> bool:
         return self._patience.stopping
@@ -232,7 +229,7 @@ class Transactor:
         alone_s = self._inbox.unassigned_s
         if not messages and alone_s > UNASSIGNED_SESSIONS * self._route.session_timeout_s and not self._is_stopping():
             log.warning("the group has said nothing for %.0f s; clients are opened anew", alone_s)
-            self._inbox.listen(self._is_stopping)  # for an heir, as after a transaction that outlived its time
+            self._inbox.listen()  # for an heir, as after a transaction that outlived its time
             self._reopen()
         return messages
 
@@ -282,7 +279,7 @@ class Transactor:
         if is_fatal(error) and not (outlived and is_fenced_producer(error)):
             raise self._witness.name_end(error)
         if outlived:
-            self._inbox.listen(self._is_stopping)  # for an heir: to open anew would fence it
+            self._inbox.listen()  # for an heir: to open anew would fence it
         self._aborts += 1
         if is_hopeless(error) or self._patience.late() or self._aborts == ABORTS_MAX:
             self._outbox.abort()

@@ -42,7 +42,7 @@ def _gate_ended(bus: Bus, fault: Fault) -> None:
 
 
 def _gate_frozen(bus: Bus, fault: Fault) -> None:
-    """Freeze the first worker for longer than its session lasts; a second one is there, or comes."""
+    """Freeze the first worker for about as long as its session lasts; a second one is there, or comes."""
     _add_worker(bus, fault, then=_end)
     gate = bus.gates[fault.state]
     gate.freeze()

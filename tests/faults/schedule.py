@@ -47,7 +47,7 @@ SESSION_S = 6.0
 """The session time-out of gates and subscribers in a campaign."""
 
 _LASTS: dict[Kind, tuple[float, float]] = {
-    Kind.GATE_FROZEN: (SESSION_S + 1.5, SESSION_S + 3),
+    Kind.GATE_FROZEN: (SESSION_S - 2, SESSION_S + 3),  # from before another takes over to well after
     Kind.GATE_REPLACED: (4, 7),
     Kind.WORKER_ADDED: (4, 9),
     Kind.WORKER_LOST: (4, 9),

@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from processors.lane.changelog import KafkaChangelog
+from processors.lane.inbox import Inbox
 from processors.lane.lane import Output
 from sharing.errors import InfrastructureError
 from tests.processors.course import LIMIT_S, PARTITIONS, Course
@@ -115,10 +116,13 @@ def test_what_an_earlier_owner_is_still_committing_is_waited_for(
         owner.flush(LIMIT_S)
     seen: list[dict[bytes, bytes]] = []
     asking, told = threading.Event(), threading.Event()
-    spans = KafkaChangelog.spans
+    ask_offsets, spans = Inbox._ask_offsets, KafkaChangelog.spans
 
-    def ask(self: KafkaChangelog, partitions: Any) -> Any:
+    def ask(self: Inbox, partitions: Any) -> Any:
         asking.set()
+        return ask_offsets(self, partitions)
+
+    def tell(self: KafkaChangelog, partitions: Any) -> Any:
         answer = spans(self, partitions)
         told.set()
         return answer
@@ -135,7 +139,8 @@ def test_what_an_earlier_owner_is_still_committing_is_waited_for(
             owner.produce(course.ledger, b"late", b"key", 0)
         owner.commit_transaction(LIMIT_S)
 
-    monkeypatch.setattr(KafkaChangelog, "spans", ask)
+    monkeypatch.setattr(Inbox, "_ask_offsets", ask)
+    monkeypatch.setattr(KafkaChangelog, "spans", tell)
     thread = threading.Thread(target=end_it)
     thread.start()
     assert run(course.route(ledger=course.ledger), handle, 10) is None

@@ -45,7 +45,7 @@ class Stub:
 def test_what_was_read_before_partitions_are_given_up_is_dropped(assigned: bool, embedded: EmbeddedBroker) -> None:
     route = Course(embedded).route()
     given_up: list[set[int]] = []
-    inbox = Inbox(route, Witness(route), given_up.append)
+    inbox = Inbox(route, Witness(route), given_up.append, lambda: False)
 
     def give_up() -> list[str]:
         inbox._on_revoke(None, [])  # type: ignore[arg-type]  # not looked at
@@ -287,7 +287,7 @@ def test_a_consumer_that_its_group_does_not_hear_is_opened_anew(
     assert transactor._inbox is first
     first._unassigned_since -= 5
     with monkeypatch.context() as patch:
-        patch.setattr(first, "listen", lambda _: pytest.fail("an heir is heard first"))
+        patch.setattr(first, "listen", lambda: pytest.fail("an heir is heard first"))
         with pytest.raises(pytest.fail.Exception, match="an heir"):
             transactor.read()
     assert transactor._inbox is first
