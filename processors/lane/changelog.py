@@ -19,7 +19,7 @@ from processors.lane.kafka_errors import is_worth_asking_again
 from processors.lane.ledger import Identity, Ledger
 from processors.lane.ledger_store import MemoryStores, RocksStores
 from processors.lane.route import Route, restore_properties
-from processors.lane.time_limits import ask_again
+from processors.lane.time_limits import SILENT_S, ask_again
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import explain, make_admin, make_consumer
 
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 CALL_S = 5.0
 POLL_S = 0.1
 BULK = 10_000
-SILENT_S = 30.0  # after which it is said that an end is waited for
 
 T = TypeVar("T")
 
@@ -149,7 +148,7 @@ class KafkaChangelog:
     def _call(self, ask: Callable[[], T]) -> T:
         """Return the answer of a broker; one that is away is waited for, until the worker is to stop."""
         try:
-            return ask_again(ask, self._late)
+            return ask_again(ask, f"the broker of ledger {self._topic}", self._late)
         except KafkaException as failure:
             self._heed(failure.args[0])
             raise InfrastructureError(f"no broker answers for ledger {self._topic}") from None

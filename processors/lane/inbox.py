@@ -126,10 +126,11 @@ class Inbox:
 
         Waits until no transaction may change the offsets any more (KIP-447). Not left to librdkafka: where partitions
         move while it waits, it takes an old answer, which is "not yet", for "none", and begins with the first record
-        (seen with 2.16).
+        (`docs/adr/0019`).
         """
         try:
-            places = ask_again(lambda: self._ask_offsets(partitions), self._stopped)
+            what = f"offsets of {_list(partitions)}, which an open transaction may hold back"
+            places = ask_again(lambda: self._ask_offsets(partitions), what, self._stopped)
         except KafkaException:
             if self._stopped():
                 return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -9,31 +10,44 @@ from typing import TYPE_CHECKING, TypeVar
 from confluent_kafka import KafkaException
 
 from processors.lane.kafka_errors import is_fatal, is_worth_asking_again
+from sharing.kafka.clients import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+log = logging.getLogger(__name__)
+
 CALL_S = 1.0  # how long a call may block before the call to stop is looked at
 PAUSE_S = 0.05
 ASK_PAUSE_S = 0.1
+SILENT_S = 30.0  # after which it is said what is waited for
 STUCK_S = 60.0  # a call that has not returned for so long ends the process
 CLOSE_S = 10.0  # how long the group may take to be left
 
 T = TypeVar("T")
 
 
-def ask_again(ask: Callable[[], T], late: Callable[[], bool]) -> T:
+def ask_again(ask: Callable[[], T], what: str, late: Callable[[], bool]) -> T:
     """Return the broker's answer; one that is away or not settled is asked again, until it is too late.
+
+    Args:
+        ask: Asks once.
+        what: Is asked for, in words.
+        late: Whether it is too late.
 
     Raises:
         KafkaException: It refuses; or it is too late, and the error is one of those that are worth asking again.
     """
+    said = time.monotonic()
     while True:
         try:
             return ask()
         except KafkaException as failure:
             if late() or not is_worth_asking_again(failure.args[0]):
                 raise
+            if time.monotonic() - said > SILENT_S:
+                said = time.monotonic()
+                log.warning("still waiting for %s: %s", what, explain(failure))
             time.sleep(ASK_PAUSE_S)
 
 

@@ -15,9 +15,10 @@ must. If the first is aborted, the second is discarded with it, and the records 
 
 **What a caller may assume.** Each batch is settled once, in order: with True when all of it is committed, with False
 when nothing is and its records will come again. Partitions are given up only when nothing is being committed, because
-the callbacks of a rebalance run inside `read` and wait for that. Who was thought dead cannot commit: the
-transactional id is fenced by a successor, the generation of the group by the group. A batch sees the ledger with the
-changes of all batches before it, and of none that was aborted (`processors.lane.ledger`).
+the callbacks of a rebalance run inside `read` and wait for that, and taken only when no transaction holds their
+offsets back (`docs/adr/0019`). Who was thought dead cannot commit: the transactional id is fenced by a successor, the
+generation of the group by the group. A batch sees the ledger with the changes of all batches before it, and of none
+that was aborted (`processors.lane.ledger`).
 
 **How it recovers.** One way for all: both clients are closed and opened anew. That is what a restart does, too:
 the new producer aborts what the old one left, the new consumer starts at the committed offsets, the ledger is read

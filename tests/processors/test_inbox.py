@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from processors.lane import time_limits
 from processors.lane.inbox import Inbox
 from processors.lane.kafka_errors import Witness
 from tests.processors.course import PARTITIONS, Course
@@ -88,8 +89,11 @@ def come_and_go(course: Course) -> None:
 
 @pytest.mark.kafka
 @pytest.mark.parametrize("committed", [True, False])
-def test_who_comes_while_offsets_are_held_begins_where_they_end(kafka_course: Course, committed: bool) -> None:
+def test_who_comes_while_offsets_are_held_begins_where_they_end(
+    kafka_course: Course, committed: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """Other members come and go on the way: librdkafka by itself begins with the first record then."""
+    monkeypatch.setattr(time_limits, "SILENT_S", 1.0)
     course = kafka_course
     course.send(SENT)
     producer = hold(course)
@@ -99,6 +103,7 @@ def test_who_comes_while_offsets_are_held_begins_where_they_end(kafka_course: Co
         for _ in range(2):
             come_and_go(course)
         assert reader.read == []
+        assert f"still waiting for offsets of {course.source}[0]" in caplog.text
         (producer.commit_transaction if committed else producer.abort_transaction)()
         wait_until(lambda: len(set(reader.read)) >= wanted, "the rest is read")
     assert len(set(reader.read)) == wanted
