@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from processors.lane.batch import Run
 from processors.lane.route import Route, producer_properties
@@ -15,8 +15,6 @@ from sharing.kafka.clients import explain, make_producer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from confluent_kafka import KafkaError
 
     from processors.lane.batch import Batch, Outgoing
     from processors.lane.kafka_errors import Witness
@@ -87,6 +85,14 @@ class Outbox:
         Raises:
             KafkaException: A record cannot be taken.
         """
+        try:
+            self._write(outputs, view)
+        except KafkaException as failure:
+            if failure.args[0].code() == KafkaError._FATAL:  # noqa: SLF001 librdkafka's own name
+                self._producer.abort_transaction(CALL_S)  # says what is fatal; `produce` only that something is
+            raise
+
+    def _write(self, outputs: Iterable[Outgoing], view: View | None) -> None:
         produce = self._producer.produce
         for output in outputs:
             if isinstance(output, Run):

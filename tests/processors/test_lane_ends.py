@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import Producer
@@ -129,14 +129,24 @@ def test_a_restarted_broker_costs_nothing(fresh_kafka: KafkaBroker, tmp_path: Pa
 
 
 @pytest.mark.kafka
-def test_a_transaction_that_outlives_its_time_is_done_again(hasty_kafka: KafkaBroker, caplog: Any) -> None:
+@pytest.mark.parametrize("pauses", [["end"], [0, 1]], ids=["at its end", "in its midst"])
+def test_a_transaction_that_outlives_its_time_is_done_again(
+    pauses: list[int | str], hasty_kafka: KafkaBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The commit hears of it; or a record does, and the next is told no more than that all is over."""
     course = Course(hasty_kafka)
     course.send(100)
-    slow = [True]
+    left = list(pauses)
 
     def handle(batch: Batch) -> Iterator[Output]:
-        yield from copying(course)(batch)
-        if slow.pop() if slow else False:
+        for number, output in enumerate(copying(course)(batch)):
+            yield output
+            pause(number)
+        pause("end")
+
+    def pause(place: int | str) -> None:
+        if place in left:
+            left.remove(place)
             time.sleep(2.5)
 
     route = course.route(transaction_timeout_s=1)
