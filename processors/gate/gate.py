@@ -12,7 +12,6 @@ every record that is not plainly in order.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -21,7 +20,7 @@ from typing import Any
 from processors.gate.column_writer import ColumnWriter
 from processors.gate.parts import Parts, is_closed, notice_lane
 from processors.gate.plans import Plan, Planner
-from processors.gate.processed import Processed, Written, conserves
+from processors.gate.processed import Processed, Tally, Written, conserves
 from processors.gate.quarantine import refusal_of
 from processors.gate.record_writer import Writer
 from processors.lane.batch import Output, Record
@@ -32,7 +31,6 @@ from sharing.errors import DecodeError, InputError
 from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.law.pack import Pack
 from sharing.law.treaties import TreatyTable
-from sharing.model.decision import Verdict
 from sharing.model.directory import Directory
 from sharing.model.record import check_record, known_id
 from sharing.relevance.nexus import GeoLookup, no_lookup
@@ -146,7 +144,7 @@ class Gate:
                 processed.quarantined[refusal.cause] += 1
                 written.others[place] = [writer.quarantine(message, refusal)]
             else:
-                processed.count(verdict, closed=is_closed(record, verdict))
+                processed.count(Tally.of(verdict), closed=is_closed(record, verdict))
                 processed.note_published(notice_lane(record, verdict), message)
                 written.decisions[place] = outputs[0].value
                 written.others[place] = outputs[1:]
@@ -200,12 +198,9 @@ def _process_part(
         place = part.places[row]
         written.others[place] = outputs
         processed.note_published(plan.lane, messages[place])
-    alike: Counter[tuple[Verdict, bool]] = Counter()
     for made, items in found.counts():
         if made is not None:
-            alike[made.verdict, made.draft_tail is None] += items
-    for (verdict, closed), items in alike.items():
-        processed.count(verdict, items, closed=closed)
+            processed.count(made.tally, items, closed=made.draft_tail is None)
 
 
 def _refuse_oversized(outputs: Sequence[Output]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from processors.gate.parts import Parts, is_closed, notice_lane
+from processors.gate.processed import Tally
 from sharing.model.decision import Verdict
 from sharing.model.vocabulary import Outcome
 from sharing.relevance.nexus import Evidence
@@ -42,7 +43,7 @@ class Plan:
     """What is written for all items of a cohort whose values point to the same States. Compared by identity.
 
     Attributes:
-        verdict: What the law says of them.
+        tally: As what each counts.
         version: Of the items.
         decision_tail: What follows the head of their decisions.
         sendings: Notices and offers, in the order of the recipients.
@@ -50,7 +51,7 @@ class Plan:
         lane: In which their notices go, `ordinary` or `urgent`; None where there are none.
     """
 
-    verdict: Verdict
+    tally: Tally
     version: int
     decision_tail: bytes
     sendings: tuple[NoticePlan | OfferPlan, ...]
@@ -95,7 +96,7 @@ class Planner:
         parts = self._parts
         tail = parts.decision_tail(verdict)
         if is_closed(record, verdict):
-            return Plan(verdict, record["version"], tail, (), None)
+            return Plan(Tally.of(verdict), record["version"], tail, (), None)
         sendings: list[NoticePlan | OfferPlan] = []
         for index, recipient in enumerate(verdict.recipients):
             if recipient.outcome is Outcome.DISCLOSE:
@@ -113,4 +114,5 @@ class Planner:
                     OfferPlan(parts.offer_topic(recipient), recipient.state, parts.offer_tail(record, verdict, index))
                 )
         draft = parts.draft_tail(record, verdict)
-        return Plan(verdict, record["version"], tail, tuple(sendings), draft, notice_lane(record, verdict))
+        lane = notice_lane(record, verdict)
+        return Plan(Tally.of(verdict), record["version"], tail, tuple(sendings), draft, lane)

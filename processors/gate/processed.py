@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from processors.lane.batch import Outgoing, Output, Record, Run
@@ -63,6 +63,35 @@ class Written:
             yield from self.others.get(place, ())
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """As what an indicator counts.
+
+    Attributes:
+        outcome: Under which it counts.
+        deliveries: Recipients by outcome.
+        effects: Recipients by each effect of the rules that made the outcome.
+        failed: Rules whose evaluation failed.
+    """
+
+    outcome: Outcome
+    deliveries: Mapping[Outcome, int]
+    effects: Mapping[str, int]
+    failed: frozenset[str]
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> Tally:
+        """Return the tally of an indicator of which the law says this."""
+        deliveries, effects = Counter[Outcome](), Counter[str]()
+        # States that the law does not tell apart share their terms.
+        terms = {id(recipient.terms): recipient.terms for recipient in verdict.recipients}
+        for alike, recipients in Counter(id(recipient.terms) for recipient in verdict.recipients).items():
+            deliveries[terms[alike].outcome] += recipients
+            for effect in terms[alike].effects:
+                effects[effect] += recipients
+        return cls(verdict.outcome, deliveries, effects, frozenset().union(*(one.failed for one in terms.values())))
+
+
 @dataclass(slots=True)
 class Processed:
     """What came of a batch.
@@ -103,18 +132,16 @@ class Processed:
         for lane, instants in other.published.items():
             self.published.setdefault(lane, []).extend(instants)
 
-    def count(self, verdict: Verdict, items: int = 1, *, closed: bool) -> None:
-        """Count items by what the law says of them; `closed` where no draft is written."""
-        self.outcomes[verdict.outcome] += items
+    def count(self, tally: Tally, items: int = 1, *, closed: bool) -> None:
+        """Count items that are alike; `closed` where no draft is written."""
+        self.outcomes[tally.outcome] += items
         if not closed:
-            self.drafts[verdict.outcome] += items
-        # States that the law does not tell apart share their terms.
-        terms = {id(recipient.terms): recipient.terms for recipient in verdict.recipients}
-        for alike, recipients in Counter(id(recipient.terms) for recipient in verdict.recipients).items():
-            self.deliveries[terms[alike].outcome] += items * recipients
-            for effect in terms[alike].effects:
-                self.effects[effect] += items * recipients
-        for rule in {rule for one in terms.values() for rule in one.failed}:
+            self.drafts[tally.outcome] += items
+        for outcome, recipients in tally.deliveries.items():
+            self.deliveries[outcome] += items * recipients
+        for effect, recipients in tally.effects.items():
+            self.effects[effect] += items * recipients
+        for rule in tally.failed:
             self.rule_errors[rule] += items
 
     def note_published(self, lane: str | None, message: Record) -> None:

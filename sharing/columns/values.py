@@ -94,7 +94,7 @@ class ValueReader:
             if len(rows):
                 places.append(rows)
                 numbers.append(pa.array(self._read_alone(kind, texts.to_pylist()), pa.int64()))
-        return pa.concat_arrays(numbers).take(pc.sort_indices(pa.concat_arrays(places)))
+        return pc.scatter(pa.concat_arrays(numbers), pa.concat_arrays(places).cast(pa.int64()))
 
     def _read_shapely(self, kind: str, values: pa.Array) -> pa.Array:
         """Return the numbers of values that match `shape_by_column`."""
