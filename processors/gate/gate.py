@@ -12,6 +12,7 @@ every record that is not plainly in order.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -198,9 +199,12 @@ def _process_part(
         place = part.places[row]
         written.others[place] = outputs
         processed.note_published(plan.lane, messages[place])
+    alike: Counter[tuple[Tally, bool]] = Counter()
     for made, items in found.counts():
         if made is not None:
-            processed.count(made.tally, items, closed=made.draft_tail is None)
+            alike[made.tally, made.draft_tail is None] += items
+    for (tally, closed), items in alike.items():
+        processed.count(tally, items, closed=closed)
 
 
 def _refuse_oversized(outputs: Sequence[Output]) -> None:

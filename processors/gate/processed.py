@@ -63,9 +63,9 @@ class Written:
             yield from self.others.get(place, ())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tally:
-    """As what an indicator counts.
+    """As what an indicator counts. Compared by identity.
 
     Attributes:
         outcome: Under which it counts.
