@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Message, Producer, TopicPartition
@@ -112,11 +111,3 @@ def committed(broker: Broker, group: str, topic: str, partition: int = 0) -> int
     finally:
         consumer.close()
     return place.offset
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Look again and again, until it is so."""
-    deadline = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -15,7 +15,8 @@ from sharing.recordings.recorded import admit_each, read_range
 from sharing.topics import INDICATORS
 from sharing.wire import codec
 from tests.bench.workload import make_indicators
-from tests.bus.support import SECONDS, wait_until, write
+from tests.bus.support import SECONDS, write
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from sharing.broker import Broker
@@ -79,7 +80,7 @@ def test_only_what_was_committed_is_read(kafka: KafkaBroker) -> None:
             producer.commit_transaction(SECONDS)
         else:
             producer.abort_transaction(SECONDS)
-    wait_until(lambda: len(read(kafka, state)) >= 2)  # a commit shows a moment after its answer
+    wait_until(lambda: len(read(kafka, state)) >= 2, "both are shown")  # a commit shows a moment after its answer
     assert read(kafka, state) == [b"committed", b"last"]
 
 

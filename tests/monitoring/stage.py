@@ -13,10 +13,9 @@ import os
 import re
 import signal
 import subprocess
-import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +37,7 @@ from sharing.wire import codec
 from tests.bench.workload import OPEN_FACTS
 from tests.faults.stage import STATES, GateProcess
 from tests.monitoring.tools import find_tool
+from tests.waiting import wait_until
 
 SCALE = 1 / 40
 EACH = "500ms"
@@ -55,14 +55,6 @@ def get(url: str) -> bytes | None:
             return body
     except OSError:
         return None
-
-
-def wait_for(reached: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
-    """Wait until something holds, or fail with what was waited for."""
-    deadline = time.monotonic() + timeout_s
-    while not reached():
-        assert time.monotonic() < deadline, f"{what}: not within {timeout_s:g} s"
-        time.sleep(LOOK_S / 5)
 
 
 class Gate:
@@ -225,7 +217,7 @@ class Stage:
         for gate in gates:
             gate.start()
         for gate in gates:
-            wait_for(gate.is_ready, f"the gate of {gate.state} is ready")
+            wait_until(gate.is_ready, f"the gate of {gate.state} is ready")
         self.prometheus.watch(self.gates)
 
     def end(self, *gates: Gate) -> None:
@@ -243,7 +235,7 @@ class Stage:
         for entry in read_entries(re.sub(r'announced_at: "[^"]*"', f'announced_at: "{today}"', text), name):
             announce(self.broker.bootstrap, entry)
         self.start(self.well)
-        wait_for(self.prometheus.answers, "Prometheus is ready")
+        wait_until(self.prometheus.answers, "Prometheus is ready")
         return self
 
     def __exit__(

@@ -11,7 +11,8 @@ from itertools import count
 import pytest
 
 from tests.faults.stage import load
-from tests.monitoring.stage import LOOK_S, PATIENCE_S, Firing, Stage, expire_pack, make_record, wait_for, write_packs
+from tests.monitoring.stage import LOOK_S, PATIENCE_S, Firing, Stage, expire_pack, make_record, write_packs
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -41,13 +42,13 @@ def watch(stage: Stage, expected: Firing, meanwhile: Callable[[], None] = lambda
 
 
 def test_a_broker_that_is_gone(stage: Stage) -> None:
-    wait_for(lambda: stage.prometheus.query("sharing_pack_info") != [], "the gate is scraped")
-    wait_for(lambda: stage.prometheus.firing() == QUIET, "all is well")
+    wait_until(lambda: stage.prometheus.query("sharing_pack_info") != [], "the gate is scraped")
+    wait_until(lambda: stage.prometheus.firing() == QUIET, "all is well")
     stage.broker.kill()
     watch(stage, frozenset({("SharingBrokerAway", "CH")}))
     stage.broker.restart()
-    wait_for(lambda: stage.prometheus.firing() == QUIET, "all is well again")
-    wait_for(stage.well.is_ready, "the gate goes on by itself")
+    wait_until(lambda: stage.prometheus.firing() == QUIET, "all is well again")
+    wait_until(stage.well.is_ready, "the gate goes on by itself")
 
 
 def test_five_faults_at_once(stage: Stage) -> None:
@@ -84,4 +85,4 @@ def test_five_faults_at_once(stage: Stage) -> None:
     stage.end(stuck, slow, withholding, broken, flooded)
     for gate in (stuck, slow, withholding, broken, flooded):
         stage.prometheus.forget(gate.state)
-    wait_for(lambda: stage.prometheus.firing() == QUIET, "with the gates their alerts are gone")
+    wait_until(lambda: stage.prometheus.firing() == QUIET, "with the gates their alerts are gone")

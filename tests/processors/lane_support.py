@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -80,14 +79,6 @@ def working(course: Course, log: Path, worker: str = "0", **options: Any) -> Ite
         if process.process.poll() is None:
             process.process.kill()
             process.process.wait(LIMIT_S)
-
-
-def wait_until(done: Callable[[], bool], what: str, limit_s: float = LIMIT_S) -> None:
-    """Look again and again, until it is so."""
-    deadline = time.monotonic() + limit_s
-    while not done():
-        assert time.monotonic() < deadline, f"it does not come to it: {what}"
-        time.sleep(0.05)
 
 
 def count(view: View, message: Record) -> bytes:

@@ -14,7 +14,7 @@ from processors.lane import time_limits
 from processors.lane.inbox import Inbox
 from processors.lane.kafka_errors import Witness
 from tests.processors.course import PARTITIONS, Course
-from tests.processors.lane_support import wait_until
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

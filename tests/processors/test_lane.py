@@ -17,7 +17,8 @@ from processors.lane.transactor import Transactor
 from processors.worker import create_app
 from sharing.errors import InfrastructureError
 from tests.processors.course import Course
-from tests.processors.lane_support import SECRET, copying, finish, run, wait_until, working
+from tests.processors.lane_support import SECRET, copying, finish, run, working
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator

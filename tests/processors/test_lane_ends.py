@@ -19,7 +19,8 @@ from sharing.broker.kafka import KafkaBroker
 from sharing.broker.process import free_port
 from sharing.errors import InfrastructureError
 from tests.processors.course import Course
-from tests.processors.lane_support import Worker, copying, finish, run, wait_until, working
+from tests.processors.lane_support import Worker, copying, finish, run, working
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

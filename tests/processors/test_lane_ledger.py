@@ -16,7 +16,8 @@ from processors.lane.inbox import Inbox
 from processors.lane.lane import Output
 from sharing.errors import InfrastructureError
 from tests.processors.course import LIMIT_S, PARTITIONS, Course
-from tests.processors.lane_support import counting, run, wait_until, working
+from tests.processors.lane_support import counting, run, working
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

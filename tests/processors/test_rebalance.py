@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.processors.course import Course
-from tests.processors.lane_support import Worker, wait_until, working
+from tests.processors.lane_support import Worker, working
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,8 @@ from confluent_kafka.admin import AdminClient
 from processors.worker import create_app
 from sharing.broker.process import accepts, free_port
 from tests.processors.course import Course
-from tests.processors.lane_support import wait_until, working
+from tests.processors.lane_support import working
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
