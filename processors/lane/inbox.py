@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaException
 
-from processors.lane.kafka_errors import Witness
+from processors.lane.kafka_errors import Witness, is_worth_asking_again
 from processors.lane.route import Route, consumer_properties
 from processors.lane.time_limits import CALL_S, ask_again
 from sharing.kafka.clients import make_consumer
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 CHUNK = 1_000  # records between two looks at the size of a batch
 HEARTBEATS_S = 4.0  # in which a consumer hears that its place is taken: librdkafka asks every 3 s
+SCAN_S = 20.0  # in which a broker ends what has outlived its time: it looks every 10 s by default
 _LISTEN_S = 0.1
 
 
@@ -52,6 +53,8 @@ class Inbox:
         self._witness = witness
         self._give_up = give_up
         self._stopped = stopped
+        self._settled_s = route.transaction_timeout_s + SCAN_S
+        self._closing = False
         self._revoked = self._assigned = False  # during the current call of `consume`
         self._unassigned_since: float | None = time.monotonic()
         self._messages: list[Any] = []
@@ -67,7 +70,10 @@ class Inbox:
 
     @property
     def unassigned_s(self) -> float:
-        """For how long the group has not said which partitions are this worker's; 0 once it has, be it none."""
+        """For how long there was nothing to read from: the group has not said what, or where that begins is not known.
+
+        0 once it is known, be it of no partition.
+        """
         return 0.0 if self._unassigned_since is None else time.monotonic() - self._unassigned_since
 
     def fill(self, wait_s: float) -> bool:
@@ -109,42 +115,49 @@ class Inbox:
 
     def close(self) -> None:
         """Leave; as a static member, so that the partitions wait for this worker until the session's time-out."""
+        self._closing = True
         self._consumer.close()
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._closing:  # an assignment that came too late to be heard of before
+            return
         # The membership to commit under is that of this moment: later, librdkafka may have lost it unnoticed.
         self.member = consumer.consumer_group_metadata()
         self._assigned = True
-        self._unassigned_since = None
+        self._unassigned_since = time.monotonic()
         log.info("assigned: %s", _list(partitions))
-        places = self._find_places(partitions)
+        places = self._find_places(consumer, partitions)
         consumer.assign(places)
         self.fresh.update(place.partition for place in places)
+        if len(places) == len(partitions):
+            self._unassigned_since = None
 
-    def _find_places(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Return the partitions with the offsets to read on from; none of them when the worker is to stop.
+    def _find_places(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Return the partitions with the offsets to read on from; none of them when that is not to be waited for.
 
         Waits until no transaction may change the offsets any more (KIP-447). Not left to librdkafka: where partitions
         move while it waits, it takes an old answer, which is "not yet", for "none", and begins with the first record
         (`docs/adr/0019`).
+
+        Raises:
+            InfrastructureError: The broker refuses.
         """
+        until = time.monotonic() + self._settled_s
+
+        def late() -> bool:
+            return self._stopped() or time.monotonic() > until or consumer.consumer_group_metadata() != self.member
+
+        what = f"offsets of {_list(partitions)}: an open transaction holds them back, or nobody answers"
         try:
-            what = f"offsets of {_list(partitions)}, which an open transaction may hold back"
-            places = ask_again(lambda: self._ask_offsets(partitions), what, self._stopped)
-        except KafkaException:
-            if self._stopped():
+            places = ask_again(lambda: _ask_offsets(consumer, partitions), what, late) if partitions else []
+        except KafkaException as failure:
+            error = failure.args[0]
+            if is_worth_asking_again(error):
                 return []
-            raise
+            raise self._witness.name_end(error) from None
         for place in places:
             if place.offset < 0:  # none of this group
                 place.offset = OFFSET_BEGINNING
-        return places
-
-    def _ask_offsets(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        places = self._consumer.committed(partitions, CALL_S)
-        for place in places:
-            if place.error is not None:
-                raise KafkaException(place.error)
         return places
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
@@ -154,6 +167,14 @@ class Inbox:
         self._unassigned_since = time.monotonic()
         self.fresh -= numbers
         log.info("given up: %s", _list(partitions))
+
+
+def _ask_offsets(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    places = consumer.committed(partitions, CALL_S)
+    for place in places:
+        if place.error is not None:
+            raise KafkaException(place.error)
+    return places
 
 
 def _list(partitions: list[TopicPartition]) -> str:

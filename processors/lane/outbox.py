@@ -89,7 +89,8 @@ class Outbox:
             self._write(outputs, view)
         except KafkaException as failure:
             if failure.args[0].code() == KafkaError._FATAL:  # noqa: SLF001 librdkafka's own name
-                self._producer.abort_transaction(CALL_S)  # says what is fatal; `produce` only that something is
+                with self._patience.waiting():
+                    self._producer.abort_transaction(CALL_S)  # says what is fatal; `produce` only that something is
             raise
 
     def _write(self, outputs: Iterable[Outgoing], view: View | None) -> None:

@@ -229,7 +229,7 @@ class Transactor:
         messages = self._inbox.take()
         alone_s = self._inbox.unassigned_s
         if not messages and alone_s > UNASSIGNED_SESSIONS * self._route.session_timeout_s and not self._is_stopping():
-            log.warning("the group has said nothing for %.0f s; clients are opened anew", alone_s)
+            log.warning("there was nothing to read from for %.0f s; clients are opened anew", alone_s)
             self._inbox.listen()  # for an heir, as after a transaction that outlived its time
             self._reopen()
         return messages

@@ -1,23 +1,30 @@
-"""Where a consumer begins: at the group's offsets once nothing changes them any more, whatever moves meanwhile."""
+"""Where a consumer begins: at the group's offsets once nothing changes them any more, whoever comes meanwhile."""
 
 from __future__ import annotations
 
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from processors.lane import inbox as inbox_module
 from processors.lane import time_limits
 from processors.lane.inbox import Inbox
 from processors.lane.kafka_errors import Witness
+from processors.lane.route import Route
+from sharing.errors import InfrastructureError
 from tests.processors.course import PARTITIONS, Course
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sharing.broker.embedded import EmbeddedBroker
 
 
 SENT, SETTLED, HELD = 300, 20, 30
@@ -77,7 +84,7 @@ def hold(course: Course) -> Producer:
 
 
 def come_and_go(course: Course) -> None:
-    """Be another member for a moment: partitions move twice."""
+    """Be another member for a moment: partitions are to move twice."""
     names = {"bootstrap.servers": course.broker.bootstrap, "group.id": course.group}
     other = Consumer({**names, "session.timeout.ms": 6_000, "partition.assignment.strategy": "range"})
     other.subscribe([course.source])
@@ -120,3 +127,86 @@ def test_who_is_to_stop_does_not_wait_for_offsets_that_are_held(kafka_course: Co
         wait_until(lambda: reader.inbox.member is not None, "partitions are assigned")
     assert reader.read == []
     producer.abort_transaction()
+
+
+class Answers:
+    """A consumer of which the answers are prepared: errors to raise, or places; the last is repeated."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.member = b"this worker"
+        self.assigned: list[TopicPartition] | None = None
+
+    def consumer_group_metadata(self) -> bytes:
+        return self.member
+
+    def committed(self, _: list[TopicPartition], __: float) -> list[TopicPartition]:
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if callable(answer):
+            answer()
+        if isinstance(answer, list):
+            return answer
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT if callable(answer) else answer))
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        self.assigned = places
+
+
+PARTS = [TopicPartition("in", 0), TopicPartition("in", 1)]
+
+
+def place(partition: int, offset: int, error: int | None = None) -> Any:
+    return SimpleNamespace(partition=partition, offset=offset, error=None if error is None else KafkaError(error))
+
+
+@pytest.fixture
+def inbox(monkeypatch: pytest.MonkeyPatch) -> Inbox:
+    """An inbox whose consumer is never asked; a real one that is closed while it joins may not return."""
+    monkeypatch.setattr(inbox_module, "make_consumer", lambda _: Mock())
+    route = Route(bootstrap="nowhere:1", topics=["in"], group="group", instance="0", transactional_id="0")
+    return Inbox(route, Witness(route), lambda _: None, lambda: False)
+
+
+def test_an_error_for_one_partition_is_no_answer_and_no_offset_is_the_beginning(inbox: Inbox) -> None:
+    unsettled = [place(0, 7), place(1, -1001, KafkaError.UNSTABLE_OFFSET_COMMIT)]
+    answers = Answers(KafkaError._TRANSPORT, unsettled, [place(0, 8), place(1, -1001)])
+    inbox._on_assign(answers, PARTS)  # type: ignore[arg-type]  # what is called of it is there
+    assert answers.assigned is not None
+    assert [(one.partition, one.offset) for one in answers.assigned] == [(0, 8), (1, OFFSET_BEGINNING)]
+    assert (inbox.fresh, inbox.unassigned_s) == ({0, 1}, 0.0)
+
+
+def test_a_refusal_ends_the_process(inbox: Inbox) -> None:
+    answers = Answers([place(0, 7), place(1, -1001, KafkaError.GROUP_AUTHORIZATION_FAILED)])
+    with pytest.raises(InfrastructureError, match="GROUP_AUTHORIZATION_FAILED"):
+        inbox._on_assign(answers, PARTS)  # type: ignore[arg-type]
+    assert answers.assigned is None
+
+
+@pytest.mark.parametrize("why", ["expelled", "too long"])
+def test_who_is_expelled_or_waits_too_long_begins_nowhere_and_is_opened_anew_later(inbox: Inbox, why: str) -> None:
+    def expel() -> None:
+        answers.member = b"nobody"
+
+    answers = Answers(expel if why == "expelled" else KafkaError._TIMED_OUT)
+    inbox._settled_s = 60 if why == "expelled" else 0.3
+    inbox._on_assign(answers, PARTS)  # type: ignore[arg-type]
+    assert (answers.assigned, inbox.fresh) == ([], set())
+    assert inbox.unassigned_s > 0
+
+
+def test_nothing_is_asked_for_an_assignment_of_nothing(inbox: Inbox) -> None:
+    answers = Answers(KafkaError.GROUP_AUTHORIZATION_FAILED)
+    inbox._on_assign(answers, [])  # type: ignore[arg-type]
+    assert (answers.assigned, inbox.unassigned_s) == ([], 0.0)
+
+
+def test_an_assignment_that_waits_to_be_heard_of_does_not_hold_up_the_end(embedded: EmbeddedBroker) -> None:
+    course = Course(embedded)
+    inbox = Inbox(course.route(), Witness(course.route()), lambda _: None, lambda: False)
+    consumer = inbox._consumer
+    before = consumer.consumer_group_metadata()
+    wait_until(lambda: consumer.consumer_group_metadata() != before, "it has joined")
+    time.sleep(0.5)  # for the assignment to come, of which nobody hears; a shorter time would prove less, not fail
+    inbox.close()
+    assert inbox.member is None

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from processors.lane import inbox
 from processors.lane.changelog import KafkaChangelog
-from processors.lane.inbox import Inbox
 from processors.lane.lane import Output
 from sharing.errors import InfrastructureError
 from tests.processors.course import LIMIT_S, PARTITIONS, Course
@@ -117,11 +117,11 @@ def test_what_an_earlier_owner_is_still_committing_is_waited_for(
         owner.flush(LIMIT_S)
     seen: list[dict[bytes, bytes]] = []
     asking, told = threading.Event(), threading.Event()
-    ask_offsets, spans = Inbox._ask_offsets, KafkaChangelog.spans
+    ask_offsets, spans = inbox._ask_offsets, KafkaChangelog.spans
 
-    def ask(self: Inbox, partitions: Any) -> Any:
+    def ask(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
         asking.set()
-        return ask_offsets(self, partitions)
+        return ask_offsets(consumer, partitions)
 
     def tell(self: KafkaChangelog, partitions: Any) -> Any:
         answer = spans(self, partitions)
@@ -140,7 +140,7 @@ def test_what_an_earlier_owner_is_still_committing_is_waited_for(
             owner.produce(course.ledger, b"late", b"key", 0)
         owner.commit_transaction(LIMIT_S)
 
-    monkeypatch.setattr(Inbox, "_ask_offsets", ask)
+    monkeypatch.setattr(inbox, "_ask_offsets", ask)
     monkeypatch.setattr(KafkaChangelog, "spans", tell)
     thread = threading.Thread(target=end_it)
     thread.start()

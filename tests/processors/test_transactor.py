@@ -15,13 +15,14 @@ from processors.lane.inbox import Inbox
 from processors.lane.kafka_errors import Witness
 from processors.lane.lane import Output
 from processors.lane.outbox import Outbox
+from processors.lane.route import Route
 from sharing.kafka.clients import UNASSIGNED_SESSIONS, make_consumer
 from tests.processors.course import Course
 from tests.processors.lane_support import copying
 from tests.unheard import Unheard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from processors.lane.batch import Batch
     from sharing.broker.embedded import EmbeddedBroker
@@ -33,8 +34,10 @@ FAST = {"topic.metadata.propagation.max.ms": 100}
 class Stub:
     """A consumer that gives prepared answers, and moves partitions on the way."""
 
-    def __init__(self, answers: list[Any]) -> None:
-        self.answers = answers
+    def __init__(self, answers: Sequence[Any] = ()) -> None:
+        self.answers = list(answers)
+
+    def subscribe(self, *_: Any, **__: Any) -> None: ...
 
     def consume(self, _: int, __: float) -> list[Any]:
         answer = self.answers.pop(0) if self.answers else []
@@ -42,8 +45,12 @@ class Stub:
 
 
 @pytest.mark.parametrize("assigned", [False, True])
-def test_what_was_read_before_partitions_are_given_up_is_dropped(assigned: bool, embedded: EmbeddedBroker) -> None:
-    route = Course(embedded).route()
+def test_what_was_read_before_partitions_are_given_up_is_dropped(
+    assigned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer = Stub()
+    monkeypatch.setattr(inbox_module, "make_consumer", lambda _: consumer)
+    route = Route(bootstrap="nowhere:1", topics=["in"], group="group", instance="0", transactional_id="0")
     given_up: list[set[int]] = []
     inbox = Inbox(route, Witness(route), given_up.append, lambda: False)
 
@@ -52,8 +59,7 @@ def test_what_was_read_before_partitions_are_given_up_is_dropped(assigned: bool,
         inbox._assigned = assigned
         return ["c"]
 
-    inbox._consumer.close()
-    inbox._consumer = Stub([["a"], ["b"], give_up])  # type: ignore[assignment]  # one method is enough
+    consumer.answers = [["a"], ["b"], give_up]
     assert inbox.fill(0) is not assigned  # then the clients are opened anew, which is tested above
     assert given_up == [set()]
     assert inbox.take() == []
