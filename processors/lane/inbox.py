@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaException
@@ -116,6 +117,9 @@ class Inbox:
     def close(self) -> None:
         """Leave; as a static member, so that the partitions wait for this worker until the session's time-out."""
         self._closing = True
+        with suppress(KafkaException):  # it is over anyway
+            # An assignment that nobody has heard of can keep `close` from returning, and Python's lock with it (2.16).
+            self._consumer.consume(1, 0)
         self._consumer.close()
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
