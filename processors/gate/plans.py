@@ -17,9 +17,6 @@ from sharing.relevance.nexus import Evidence
 from sharing.sitting import Sitting
 from sharing.wire import RECORD_BYTES_MAX
 
-TALLIES_MAX = 10_000
-"""A bound against a flood of items of which none is like another; they are then begun anew."""
-
 
 @dataclass(frozen=True, slots=True)
 class NoticePlan:
@@ -81,7 +78,6 @@ class Planner:
         self._sitting = sitting
         self._parts = parts
         self._room = room - RECORD_BYTES_MAX
-        self._tallies: dict[Verdict, Tally] = {}
 
     def plan(self, record: Mapping[str, Any], now_ms: int, evidence: tuple[Evidence, ...]) -> Plan | None:
         """Return the plan of items like this one whose values point to some States; None where it has no room.
@@ -97,7 +93,7 @@ class Planner:
         return plan if plan.longest <= self._room else None
 
     def _write(self, record: Mapping[str, Any], verdict: Verdict) -> Plan:
-        parts, tally = self._parts, self._count_once(verdict)
+        parts, tally = self._parts, Tally.of(verdict)
         tail = parts.decision_tail(verdict)
         if is_closed(record, verdict):
             return Plan(tally, record["version"], tail, (), None)
@@ -120,12 +116,3 @@ class Planner:
         draft = parts.draft_tail(record, verdict)
         lane = notice_lane(record, verdict)
         return Plan(tally, record["version"], tail, tuple(sendings), draft, lane)
-
-    def _count_once(self, verdict: Verdict) -> Tally:
-        """Return the tally of a verdict, the same each time: so what is alike can be summed before it is counted."""
-        tally = self._tallies.get(verdict)
-        if tally is None:
-            if len(self._tallies) >= TALLIES_MAX:
-                self._tallies.clear()
-            tally = self._tallies[verdict] = Tally.of(verdict)
-        return tally

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from processors.lane.batch import Outgoing, Output, Record, Run
@@ -63,9 +63,9 @@ class Written:
             yield from self.others.get(place, ())
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Tally:
-    """As what an indicator counts. Compared by identity.
+    """As what an indicator counts.
 
     Attributes:
         outcome: Under which it counts.
@@ -75,8 +75,8 @@ class Tally:
     """
 
     outcome: Outcome
-    deliveries: Mapping[Outcome, int]
-    effects: Mapping[str, int]
+    deliveries: tuple[tuple[Outcome, int], ...]
+    effects: tuple[tuple[str, int], ...]
     failed: frozenset[str]
 
     @classmethod
@@ -89,7 +89,8 @@ class Tally:
             deliveries[terms[alike].outcome] += recipients
             for effect in terms[alike].effects:
                 effects[effect] += recipients
-        return cls(verdict.outcome, deliveries, effects, frozenset().union(*(one.failed for one in terms.values())))
+        failed = frozenset().union(*(one.failed for one in terms.values()))
+        return cls(verdict.outcome, tuple(deliveries.items()), tuple(effects.items()), failed)
 
 
 @dataclass(slots=True)
@@ -137,9 +138,9 @@ class Processed:
         self.outcomes[tally.outcome] += items
         if not closed:
             self.drafts[tally.outcome] += items
-        for outcome, recipients in tally.deliveries.items():
+        for outcome, recipients in tally.deliveries:
             self.deliveries[outcome] += items * recipients
-        for effect, recipients in tally.effects.items():
+        for effect, recipients in tally.effects:
             self.effects[effect] += items * recipients
         for rule in tally.failed:
             self.rule_errors[rule] += items

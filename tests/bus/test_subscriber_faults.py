@@ -161,7 +161,9 @@ def test_an_open_transaction_is_not_waited_for(kafka: KafkaBroker, state: str) -
     with Subscriber(kafka.bootstrap, state, stop_at_end=True) as subscriber:
         assert values(subscriber) == ["0.example"]
     producer.commit_transaction(SECONDS)
-    wait_until(lambda: len(read(kafka, topic)) == 3, "all are shown")  # a commit shows a moment after its answer
+    wait_until(
+        lambda: len(read(kafka, topic)) == 3, "all are shown", SECONDS
+    )  # a commit shows a moment after its answer
     with Subscriber(kafka.bootstrap, state, stop_at_end=True) as subscriber:
         assert values(subscriber) == ["open.example", "behind.example"]
 
@@ -178,11 +180,11 @@ def test_two_of_one_group_share(kafka: KafkaBroker, state: str) -> None:
     for reader in readers:
         reader.start()
     try:
-        wait_until(lambda: all(len(one._ordinary._assigned) == 1 for one in pair), "each has a partition")
+        wait_until(lambda: all(len(one._ordinary._assigned) == 1 for one in pair), "each has a partition", SECONDS)
         for partition in range(2):
             notices = [notice_bytes(state, f"{partition}-{number}.example") for number in range(50)]
             write(kafka, NOTICES.topic(state), notices, partition=partition)
-        wait_until(lambda: len(found[0]) + len(found[1]) >= 100, "all are found")
+        wait_until(lambda: len(found[0]) + len(found[1]) >= 100, "all are found", SECONDS)
     finally:
         for one in pair:
             one.close()

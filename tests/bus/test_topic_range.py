@@ -80,7 +80,9 @@ def test_only_what_was_committed_is_read(kafka: KafkaBroker) -> None:
             producer.commit_transaction(SECONDS)
         else:
             producer.abort_transaction(SECONDS)
-    wait_until(lambda: len(read(kafka, state)) >= 2, "both are shown")  # a commit shows a moment after its answer
+    wait_until(
+        lambda: len(read(kafka, state)) >= 2, "both are shown", SECONDS
+    )  # a commit shows a moment after its answer
     assert read(kafka, state) == [b"committed", b"last"]
 
 

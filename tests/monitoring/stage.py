@@ -217,7 +217,7 @@ class Stage:
         for gate in gates:
             gate.start()
         for gate in gates:
-            wait_until(gate.is_ready, f"the gate of {gate.state} is ready")
+            wait_until(gate.is_ready, f"the gate of {gate.state} is ready", PATIENCE_S)
         self.prometheus.watch(self.gates)
 
     def end(self, *gates: Gate) -> None:
@@ -235,7 +235,7 @@ class Stage:
         for entry in read_entries(re.sub(r'announced_at: "[^"]*"', f'announced_at: "{today}"', text), name):
             announce(self.broker.bootstrap, entry)
         self.start(self.well)
-        wait_until(self.prometheus.answers, "Prometheus is ready")
+        wait_until(self.prometheus.answers, "Prometheus is ready", PATIENCE_S)
         return self
 
     def __exit__(

@@ -42,13 +42,13 @@ def watch(stage: Stage, expected: Firing, meanwhile: Callable[[], None] = lambda
 
 
 def test_a_broker_that_is_gone(stage: Stage) -> None:
-    wait_until(lambda: stage.prometheus.query("sharing_pack_info") != [], "the gate is scraped")
-    wait_until(lambda: stage.prometheus.firing() == QUIET, "all is well")
+    wait_until(lambda: stage.prometheus.query("sharing_pack_info") != [], "the gate is scraped", PATIENCE_S)
+    wait_until(lambda: stage.prometheus.firing() == QUIET, "all is well", PATIENCE_S)
     stage.broker.kill()
     watch(stage, frozenset({("SharingBrokerAway", "CH")}))
     stage.broker.restart()
-    wait_until(lambda: stage.prometheus.firing() == QUIET, "all is well again")
-    wait_until(stage.well.is_ready, "the gate goes on by itself")
+    wait_until(lambda: stage.prometheus.firing() == QUIET, "all is well again", PATIENCE_S)
+    wait_until(stage.well.is_ready, "the gate goes on by itself", PATIENCE_S)
 
 
 def test_five_faults_at_once(stage: Stage) -> None:
@@ -85,4 +85,4 @@ def test_five_faults_at_once(stage: Stage) -> None:
     stage.end(stuck, slow, withholding, broken, flooded)
     for gate in (stuck, slow, withholding, broken, flooded):
         stage.prometheus.forget(gate.state)
-    wait_until(lambda: stage.prometheus.firing() == QUIET, "with the gates their alerts are gone")
+    wait_until(lambda: stage.prometheus.firing() == QUIET, "with the gates their alerts are gone", PATIENCE_S)

@@ -20,7 +20,7 @@ from sharing.cli.top.figures import Figures, firing_alerts, look
 from sharing.cli.top.view import draw
 from tests.bench.workload import make_indicators
 from tests.faults.stage import load
-from tests.monitoring.stage import Stage, make_record
+from tests.monitoring.stage import PATIENCE_S, Stage, make_record
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -39,7 +39,9 @@ def test_it_shows_a_worker(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Non
     load(stage.broker.bootstrap, "CH", make_indicators(3_000, 0.4))
     load(stage.broker.bootstrap, "CH", [make_record("CH", "urgent now", "URGENT")])
     wanted = before.total("sharing_indicators_taken_total") + 3_001
-    wait_until(lambda: look(stage.well.url, 0.0).total("sharing_indicators_taken_total") >= wanted, "all is taken")
+    wait_until(
+        lambda: look(stage.well.url, 0.0).total("sharing_indicators_taken_total") >= wanted, "all is taken", PATIENCE_S
+    )
     told = run_top(stage, "--once")
     assert told.returncode == 0, told.stderr
     lines = told.stdout.splitlines()

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 COPY_WORKER = "tests.processors.copy_worker"
+NOWHERE = Route(bootstrap="nowhere:1", topics=["in"], group="group", instance="0", transactional_id="0")
+"""For who never asks a broker."""
+
 SECRET = "+41 79 000 00 00"  # noqa: S105 what no log may show
 
 

@@ -18,10 +18,9 @@ from processors.lane import inbox as inbox_module
 from processors.lane import time_limits
 from processors.lane.inbox import Inbox
 from processors.lane.kafka_errors import Witness
-from processors.lane.route import Route
 from sharing.errors import InfrastructureError
 from tests.processors.course import PARTITIONS, Course
-from tests.processors.lane_support import ROOT
+from tests.processors.lane_support import NOWHERE, ROOT
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -166,8 +165,7 @@ def place(partition: int, offset: int, error: int | None = None) -> Any:
 def inbox(monkeypatch: pytest.MonkeyPatch) -> Inbox:
     """An inbox whose consumer is never asked; a real one that is closed while it joins may not return."""
     monkeypatch.setattr(inbox_module, "make_consumer", lambda _: Mock())
-    route = Route(bootstrap="nowhere:1", topics=["in"], group="group", instance="0", transactional_id="0")
-    return Inbox(route, Witness(route), lambda _: None, lambda: False)
+    return Inbox(NOWHERE, Witness(NOWHERE), lambda _: None, lambda: False)
 
 
 def test_an_error_for_one_partition_is_no_answer_and_no_offset_is_the_beginning(inbox: Inbox) -> None:

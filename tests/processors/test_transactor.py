@@ -15,10 +15,9 @@ from processors.lane.inbox import Inbox
 from processors.lane.kafka_errors import Witness
 from processors.lane.lane import Output
 from processors.lane.outbox import Outbox
-from processors.lane.route import Route
 from sharing.kafka.clients import UNASSIGNED_SESSIONS, make_consumer
 from tests.processors.course import Course
-from tests.processors.lane_support import copying
+from tests.processors.lane_support import NOWHERE, copying
 from tests.unheard import Unheard
 
 if TYPE_CHECKING:
@@ -50,9 +49,8 @@ def test_what_was_read_before_partitions_are_given_up_is_dropped(
 ) -> None:
     consumer = Stub()
     monkeypatch.setattr(inbox_module, "make_consumer", lambda _: consumer)
-    route = Route(bootstrap="nowhere:1", topics=["in"], group="group", instance="0", transactional_id="0")
     given_up: list[set[int]] = []
-    inbox = Inbox(route, Witness(route), given_up.append, lambda: False)
+    inbox = Inbox(NOWHERE, Witness(NOWHERE), given_up.append, lambda: False)
 
     def give_up() -> list[str]:
         inbox._on_revoke(None, [])  # type: ignore[arg-type]  # not looked at
