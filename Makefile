@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test system-packages lint mutation fuzz faults bench bench-bulk asyncapi capacity lock deploy wheel clean help
+.PHONY: demo test system-packages lint mutation fuzz faults bench bench-bulk asyncapi api capacity lock deploy wheel clean help
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -50,20 +50,23 @@ bench-bulk: $(VENV)/dev.stamp  ## Work through ten million indicators
 	BENCH_BULK=10000000 BENCH_ONLY=bulk $(BIN)/python -m tests.bench
 
 asyncapi: $(VENV)/run.stamp  ## Make docs/asyncapi.yaml from the topics, schemas, headers and principals
-	$(BIN)/python -m sharing.cluster.asyncapi docs/asyncapi.yaml
+	$(BIN)/python -m sharing.tools.asyncapi docs/asyncapi.yaml
+
+api: $(VENV)/dev.stamp  ## Generate docs/api.md from the docstrings of the public interface
+	$(BIN)/python -m sharing.tools.api_reference docs/api.md
 
 capacity: $(VENV)/run.stamp  ## Make the tables of docs/maintain.md anew; BENCH=build/bench.json takes its figures
-	$(BIN)/python -m sharing.cluster.capacity docs/capacity.json docs/maintain.md $(BENCH)
+	$(BIN)/python -m sharing.tools.capacity docs/capacity.json docs/maintain.md $(BENCH)
 
 lock: $(VENV)/dev.stamp  ## Pin the dependencies anew, with hashes
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml requirements/build.in -o requirements/run.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt pyproject.toml requirements/build.in --extra kafka-local --group dev -o requirements/dev.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt pyproject.toml --extra registry -o requirements/image.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml requirements/build.in --extra gate -o requirements/run.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt pyproject.toml requirements/build.in --extra gate --extra kafka-local --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt pyproject.toml --extra gate --extra registry -o requirements/image.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt requirements/build.in -o requirements/build.txt
 
 deploy: $(VENV)/run.stamp  ## Make the deployment files anew from deploy/partners.yaml
-	$(BIN)/python -m sharing.deployment deploy/partners.yaml deploy
+	$(BIN)/python -m sharing.tools.manifests deploy/partners.yaml deploy
 
 wheel: $(VENV)/dev.stamp  ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

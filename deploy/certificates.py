@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from sharing.cluster.access import principals
-from sharing.cluster.partners import parse_partners
-from sharing.deployment.kafka_node import BROKER, HOST
 from sharing.errors import InputError
-from sharing.programs import run_program
+from sharing.tools.manifests.kafka_node import BROKER, HOST
+from sharing.tools.script import run_program
+from sharing.topology.acls import principals
+from sharing.topology.partners import parse_partners
 
 VALID = timedelta(days=30)
 _CLOCKS_APART = timedelta(minutes=5)

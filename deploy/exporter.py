@@ -11,8 +11,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from sharing.broker.jars import EXPORTER, fetch_jars
-from sharing.programs import run_program
+from sharing.testing.broker.jars import EXPORTER, fetch_jars
+from sharing.tools.script import run_program
 
 
 def main(arguments: list[str]) -> int:

@@ -11,7 +11,7 @@ from monitoring.alerts import GROUPS
 from monitoring.boards import BOARDS
 from monitoring.panels import render_board
 from monitoring.rules import render_rules
-from sharing.yaml_text import to_yaml
+from sharing.yaml_dump import to_yaml
 
 FOLDER = Path(__file__).parent
 HEAD = "# Made from monitoring/alerts/ by `python -m monitoring.generate`: change that, not this.\n"

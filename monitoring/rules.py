@@ -19,7 +19,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 
 
-class Severity(StrEnum):
+class AlertSeverity(StrEnum):
     """Who is told, and how soon."""
 
     CRITICAL = "critical"
@@ -29,7 +29,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class AlertRule:
     """One alert.
 
     Attributes:
@@ -42,7 +42,7 @@ class Alert:
     """
 
     name: str
-    severity: Severity
+    severity: AlertSeverity
     expr: str
     wait: str
     summary: str
@@ -55,7 +55,7 @@ class Alert:
         return f"docs/runbooks/{'-'.join(words).lower()}.md"
 
 
-def render_rule(alert: Alert, scale: float = 1.0) -> dict[str, Any]:
+def render_rule(alert: AlertRule, scale: float = 1.0) -> dict[str, Any]:
     """Return the rule, as it stands in Prometheus' rule files.
 
     Args:
@@ -71,7 +71,7 @@ def render_rule(alert: Alert, scale: float = 1.0) -> dict[str, Any]:
     return rule
 
 
-def render_rules(groups: Iterable[tuple[str, Iterable[Alert]]], scale: float = 1.0) -> dict[str, Any]:
+def render_rules(groups: Iterable[tuple[str, Iterable[AlertRule]]], scale: float = 1.0) -> dict[str, Any]:
     """Return groups of alerts as a document for Prometheus."""
     return {
         "groups": [{"name": name, "rules": [render_rule(alert, scale) for alert in alerts]} for name, alerts in groups]

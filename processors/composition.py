@@ -7,22 +7,22 @@ from collections.abc import AsyncIterable, Iterator
 from dataclasses import replace
 
 from processors.directory_follower import DirectoryFollower
-from processors.gate.gate import Gate, Processed, conserves
-from processors.lane.batch import Batch, Outgoing
-from processors.lane.lane import Lane
-from processors.lane.route import Route
-from processors.law_watch import LawFiles, LawWatch
-from processors.party import Party, find_party
-from processors.watch.http_pages import Pages
-from processors.watch.observer import Observer
-from processors.watch.standing import Standing
+from processors.exactly_once.batch import Batch, Outgoing
+from processors.exactly_once.config import LoopConfig
+from processors.exactly_once.loop import ExactlyOnceLoop
+from processors.gate.gate import BatchResult, Gate, conserves
+from processors.gate_identity import GateIdentity, identify_gate
+from processors.health.batch_observer import BatchObserver
+from processors.health.consumer_status import ConsumerStatus
+from processors.health.http_endpoints import HttpEndpoints
+from processors.pack_reloader import PackFiles, PackReloader
 from processors.worker import App, create_app
-from sharing.directory import DirectoryReader
 from sharing.errors import SettingsError, SharingError
 from sharing.geoip import open_lookup
+from sharing.kafka.directory_topic import DirectoryReader
 from sharing.model.directory import Directory
-from sharing.registry import open_framing
 from sharing.relevance.nexus import no_lookup
+from sharing.serialization.schema_registry import open_framing
 from sharing.settings import Settings
 from sharing.telemetry.tracing import BatchTracer
 
@@ -53,22 +53,22 @@ def compose(settings: Settings) -> App:
     if settings.state is None or settings.bootstrap is None:
         missing = "SHARING_STATE" if settings.state is None else "SHARING_BOOTSTRAP"
         raise SettingsError(f"{missing} is not set; a gate needs its State and the brokers")
-    files = LawFiles(settings.state, settings)
+    files = PackFiles(settings.state, settings)
     law = files.read(read_clock())
     locate = open_lookup(settings.geoip) if settings.geoip else no_lookup
     bootstrap = settings.bootstrap
-    party = find_party(settings)
+    party = identify_gate(settings)
     framing = open_framing(settings, settings.state)
     app = create_app(f"gate-{settings.state.lower()}", web_port=settings.web_port, web_bind=settings.web_bind)
-    standing = Standing()
-    observer = Observer(standing, BatchTracer(settings.otlp_endpoint, party.group))
+    standing = ConsumerStatus()
+    observer = BatchObserver(standing, BatchTracer(settings.otlp_endpoint, party.group))
     route = replace(_route(settings, bootstrap, party), on_statistics=standing.take)
-    lane = Lane(app.channel(), route, read_clock)
+    lane = ExactlyOnceLoop(app.channel(), route, read_clock)
     # Where no broker answers the lane says so, and ends the worker; the directory waits a little longer.
     directory = DirectoryFollower(
         lambda: DirectoryReader(bootstrap, party.client, framing=framing), settings.start_timeout_ms / 1000 + 15
     )
-    watch = LawWatch(
+    watch = PackReloader(
         files,
         law,
         lambda law: Gate(law.pack, law.treaties, locate, agencies=party.agencies, framing=framing),
@@ -78,14 +78,14 @@ def compose(settings: Settings) -> App:
     app.add_service(directory)
     app.add_service(watch)
     app.add_service(lane)
-    pages = Pages(lane, directory, watch, standing, observer)
+    pages = HttpEndpoints(lane, directory, watch, standing, observer)
     pages.add_to(app)
     _add_gate(app, lane, directory, watch, observer, pages)
     return app
 
 
-def _route(settings: Settings, bootstrap: str, party: Party) -> Route:
-    return Route(
+def _route(settings: Settings, bootstrap: str, party: GateIdentity) -> LoopConfig:
+    return LoopConfig(
         bootstrap=bootstrap,
         topics=party.topics,
         group=party.group,
@@ -100,12 +100,17 @@ def _route(settings: Settings, bootstrap: str, party: Party) -> Route:
 
 
 def _add_gate(
-    app: App, lane: Lane, directory: DirectoryFollower, watch: LawWatch, observer: Observer, pages: Pages
+    app: App,
+    lane: ExactlyOnceLoop,
+    directory: DirectoryFollower,
+    watch: PackReloader,
+    observer: BatchObserver,
+    pages: HttpEndpoints,
 ) -> None:
     async def decide(batches: AsyncIterable[Batch]) -> None:
         async for batch in batches:
             async with lane.guard(batch):
-                processed = Processed()
+                processed = BatchResult()
                 snapshot = await directory.snapshot()
                 async with watch.batch() as gate:
                     settled = observer.begin(batch, processed)
@@ -121,7 +126,7 @@ def _add_gate(
     app.agent(lane.channel, name="gate")(decide)
 
 
-def _decide(gate: Gate, batch: Batch, directory: Directory, total: Processed) -> Iterator[Outgoing]:
+def _decide(gate: Gate, batch: Batch, directory: Directory, total: BatchResult) -> Iterator[Outgoing]:
     """Yield the outputs of a batch, and count in `total` what came of it.
 
     Raises:

@@ -10,10 +10,10 @@ from typing import Any
 
 from mode import Service
 
-from sharing import metrics
-from sharing.directory import DirectoryReader
 from sharing.errors import InfrastructureError
+from sharing.kafka.directory_topic import DirectoryReader
 from sharing.model.directory import Directory
+from sharing.telemetry import metrics
 
 log = logging.getLogger(__name__)
 

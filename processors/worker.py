@@ -2,7 +2,8 @@
 
 With a consumer of its own Faust waits up to a minute for dead members of its group, crashes when its agents read
 channels only, and cannot share a group with a lane. So only its sensors, web server and agents are started; Kafka
-is reached by lanes (`processors.lane.lane`), which are services of the app. Faust makes no topics and sends nothing.
+is reached by exactly-once loops (`processors.exactly_once.loop`), which are services of the app. Faust creates no
+topics and sends nothing.
 
 `faust -A MODULE worker` and `run_worker(app)` do the same: logs go to standard error, SIGTERM and SIGINT stop
 cleanly with 0, and a failure ends the process with the `exit_code` of its error (3: infrastructure), else 1.
@@ -35,7 +36,7 @@ __all__ = ["App", "Worker", "create_app", "run_worker"]
 log = logging.getLogger(__name__)
 
 
-class LaneBoot(BootStrategy):
+class ConsumerlessBoot(BootStrategy):
     """Starts everything but Kafka."""
 
     def producer_only(self) -> Iterable[ServiceT]:
@@ -50,7 +51,7 @@ class LaneBoot(BootStrategy):
 class App(faust.App):
     """A Faust app for lanes."""
 
-    BootStrategy = LaneBoot
+    BootStrategy = ConsumerlessBoot
     producer_only = True
     mundane_level = "debug"
     logger = logging.getLogger("mode.app")

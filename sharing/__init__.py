@@ -1,1 +1,89 @@
-"""The bus outside of its stream processors: model, law, relevance, wire, Kafka's clients, deployment, command line."""
+"""The bus for spontaneous information between States, as its clients see it.
+
+```python
+from sharing import Publisher, Subscriber
+```
+
+The names in `__all__` are the public interface: `docs/api.md` is generated from them. Every submodule is internal, and
+may change in any release. A name is imported from its module when it is first used, so that `import sharing` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sharing._publisher import Publisher, new_id
+    from sharing._subscriber import Subscriber, Unreadable
+    from sharing.errors import (
+        DecodeError,
+        InfrastructureError,
+        InputError,
+        NotDeliveredError,
+        PackError,
+        SettingsError,
+        SharingError,
+    )
+    from sharing.model.decision import Condition, PackReference, RuleReference
+    from sharing.model.indicator import Indicator
+    from sharing.model.notice import Notice
+    from sharing.serialization.codec import decode_record
+    from sharing.telemetry.client_metrics import PublisherMetrics, SubscriberMetrics
+
+__all__ = [
+    "Condition",
+    "DecodeError",
+    "Indicator",
+    "InfrastructureError",
+    "InputError",
+    "NotDeliveredError",
+    "Notice",
+    "PackError",
+    "PackReference",
+    "Publisher",
+    "PublisherMetrics",
+    "RuleReference",
+    "SettingsError",
+    "SharingError",
+    "Subscriber",
+    "SubscriberMetrics",
+    "Unreadable",
+    "decode_record",
+    "new_id",
+]
+
+_MODULES = {
+    "Condition": "sharing.model.decision",
+    "DecodeError": "sharing.errors",
+    "Indicator": "sharing.model.indicator",
+    "InfrastructureError": "sharing.errors",
+    "InputError": "sharing.errors",
+    "NotDeliveredError": "sharing.errors",
+    "Notice": "sharing.model.notice",
+    "PackError": "sharing.errors",
+    "PackReference": "sharing.model.decision",
+    "Publisher": "sharing._publisher",
+    "PublisherMetrics": "sharing.telemetry.client_metrics",
+    "RuleReference": "sharing.model.decision",
+    "SettingsError": "sharing.errors",
+    "SharingError": "sharing.errors",
+    "Subscriber": "sharing._subscriber",
+    "SubscriberMetrics": "sharing.telemetry.client_metrics",
+    "Unreadable": "sharing._subscriber",
+    "decode_record": "sharing.serialization.codec",
+    "new_id": "sharing._publisher",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module 'sharing' has no attribute {name!r}")
+    value = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

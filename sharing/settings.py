@@ -20,11 +20,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from sharing.cluster.partners import AGENCY_PATTERN
 from sharing.errors import InputError, SettingsError
-from sharing.law.pack import pack_code
+from sharing.law.pack_code import normalise_pack_code
 from sharing.model.countries import normalise_country
 from sharing.model.validation import describe, nearest
+from sharing.topology.topics import AGENCY_PATTERN
 
 CONFIG_VARIABLE = "SHARING_CONFIG"
 
@@ -42,7 +42,7 @@ def _pack(value: str | None) -> str | None:
     if value is None:
         return None
     try:
-        return pack_code(value)
+        return normalise_pack_code(value)
     except InputError as error:
         raise ValueError(str(error)) from None
 

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sharing.broker import KafkaUnavailableError, jvm
-from sharing.broker.embedded import EmbeddedBroker
-from sharing.broker.kafka import KafkaBroker
-from sharing.broker.secure import SecureKafka
-from sharing.cluster.access import principals
-from sharing.cluster.partners import Partners, parse_partners
+from sharing.model.countries import COUNTRIES
+from sharing.testing.broker import KafkaUnavailableError, jvm
+from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.testing.broker.kafka import KafkaBroker
+from sharing.testing.broker.secure import SecureKafka
+from sharing.topology.acls import principals
+from sharing.topology.partners import Partners, parse_partners
+from tests.kafka.topic_io import make_topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sharing.broker import Broker
+    from sharing.testing.broker import Broker
 
 # pytest-xdist hands its workers the width of a terminal; the programs under test write to a pipe.
 os.environ.pop("COLUMNS", None)
@@ -89,3 +91,26 @@ def broker(request: pytest.FixtureRequest) -> Broker:
     """Each broker in turn, for tests of what both must do."""
     found: Broker = request.getfixturevalue(request.param)
     return found
+
+
+_UNUSED_STATES = iter(sorted(COUNTRIES - {"CH", "DE", "NL", "JP", "FR", "US", "GB", "CA", "AU"}))
+
+
+@pytest.fixture
+def state() -> str:
+    """A State that no other test uses: its topics are this test's own."""
+    return next(_UNUSED_STATES)
+
+
+@pytest.fixture
+def bus(broker: Broker, state: str) -> Broker:
+    """Each broker in turn, with the topics of `state`."""
+    make_topics(broker, state)
+    return broker
+
+
+@pytest.fixture(scope="session")
+def mortal(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A real Kafka that tests may stop, kill and start again. Whether there is one, `kafka` has settled."""
+    with KafkaBroker(tmp_path_factory.mktemp("mortal")) as broker:
+        yield broker

@@ -94,7 +94,7 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel: Path) -> None:
     licences = {Path(name).parent.name + "/" + Path(name).name for name in names if Path(name).name == "LICENSE"}
     assert {"licenses/LICENSE", "misp/LICENSE"} <= licences
     entry = next(name for name in names if name.endswith("entry_points.txt"))
-    assert "sharing = sharing.cli:main" in zipfile.ZipFile(wheel).read(entry).decode()
+    assert "sharing = sharing.__main__:main" in zipfile.ZipFile(wheel).read(entry).decode()
 
 
 def test_it_is_the_installed_package_that_runs(installed: Path, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_it_explains(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_samples_are_found_and_accounted_for(run: Run, installed: Path) -> None:
-    samples = installed / "sharing" / "samples"
+    samples = installed / "sharing" / "testing" / "samples"
     events = sorted(map(str, (samples / "misp").glob("*.json")))
     assert events
     profile = str(samples / "profiles" / "ch.yaml")

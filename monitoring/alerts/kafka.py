@@ -1,13 +1,13 @@
 """Alerts of the brokers themselves: for whoever runs the cluster that all States share.
 
 Brokers and controllers are scraped as job `sharing-kafka`, by the exporter whose rules stand in
-`sharing/deployment/kafka_metrics.py`; the disks of their hosts as job `sharing-kafka-disk`.
+`sharing/tools/manifests/kafka_metrics.py`; the disks of their hosts as job `sharing-kafka-disk`.
 """
 
 from __future__ import annotations
 
-from monitoring.rules import Alert, Severity
-from sharing.deployment.kafka_metrics import DISK_JOB, JOB
+from monitoring.rules import AlertRule, AlertSeverity
+from sharing.tools.manifests.kafka_metrics import DISK_JOB, JOB
 
 BROKER = "job, instance"
 
@@ -34,9 +34,9 @@ SHARE_FREE = f"({' or '.join(FREE)}) / ({' or '.join(SIZE)})"
 FREE_IN_FOUR_DAYS = " or ".join(f"predict_linear({free}[<6h>], <4d:seconds>)" for free in FREE)
 
 KAFKA = (
-    Alert(
+    AlertRule(
         "KafkaBrokerDown",
-        Severity.CRITICAL,
+        AlertSeverity.CRITICAL,
         f"{DOWN} unless on () {NONE_HEARD} unless on (job) {NO_CONTROLLER} unless on (job) {OFFLINE} "
         f"unless on (job) {BELOW_MINIMUM}",
         "2m",
@@ -44,78 +44,78 @@ KAFKA = (
         "Where partitions have replicas on other brokers these go on, and nothing is in reserve; what lies on this "
         "broker alone can be neither written nor read.",
     ),
-    Alert(
+    AlertRule(
         "KafkaNoController",
-        Severity.CRITICAL,
+        AlertSeverity.CRITICAL,
         NO_CONTROLLER,
         "2m",
         "The cluster has no controller, or two",
         "What flows goes on for a while; when a broker ends nobody takes over its partitions, and topics and rights "
         "cannot be changed.",
     ),
-    Alert(
+    AlertRule(
         "KafkaOfflinePartitions",
-        Severity.CRITICAL,
+        AlertSeverity.CRITICAL,
         OFFLINE,
         "1m",
         "Partitions have no leader",
         "Agencies whose indicators belong there cannot publish, and nobody reads what lies there, urgent information "
         "included.",
     ),
-    Alert(
+    AlertRule(
         "KafkaUnderMinIsr",
-        Severity.CRITICAL,
+        AlertSeverity.CRITICAL,
         f"{BELOW_MINIMUM} unless on (job) {OFFLINE}",
         "1m",
         "Partitions have too few replicas to be written",
         "Publishers are refused and gates abort their batches on these partitions; what was confirmed is safe.",
     ),
-    Alert(
+    AlertRule(
         "KafkaUnderReplicated",
-        Severity.WARNING,
+        AlertSeverity.WARNING,
         f"sum by ({BROKER}) (kafka_server_replicamanager_underreplicatedpartitions) > 0 "
         f"unless on (job) {BELOW_MINIMUM} unless on (job) {OFFLINE} unless on (job) {DOWN}",
         "5m",
         "Replicas are out of sync",
         "All flows; should one more broker fail, partitions can stand still.",
     ),
-    Alert(
+    AlertRule(
         "KafkaTransactionsHanging",
-        Severity.WARNING,
+        AlertSeverity.WARNING,
         f"sum by ({BROKER}) (kafka_server_replicamanager_partitionswithlatetransactionscount) > 0",
         "5m",
         "A transaction stays open on a partition",
         "Who reads committed records, gates and partners alike, stands still on that partition.",
     ),
-    Alert(
+    AlertRule(
         "KafkaDiskFull",
-        Severity.CRITICAL,
+        AlertSeverity.CRITICAL,
         f"{SHARE_FREE} < 0.1",
         "1m",
         "Less than a tenth of a broker's disk is free",
         "A broker whose disk is full ends, and the next may follow: agencies could not publish and nothing would be "
         "decided or delivered.",
     ),
-    Alert(
+    AlertRule(
         "KafkaDiskFilling",
-        Severity.WARNING,
+        AlertSeverity.WARNING,
         f"({FREE_IN_FOUR_DAYS}) < 0 and {SHARE_FREE} < 0.4 unless {SHARE_FREE} < 0.1",
         "30m",
         "A broker's disk is full within four days",
         "Nothing yet. Then the broker ends.",
     ),
-    Alert(
+    AlertRule(
         "KafkaAuthenticationFailures",
-        Severity.WARNING,
+        AlertSeverity.WARNING,
         "sum by (job, listener) (increase(kafka_server_socket_server_metrics_failed_authentication_total[<15m>])) > 10",
         "",
         "Connections fail to prove who they are",
         "A party whose certificate has ended, or is another's, can neither publish nor receive; or somebody without "
         "one tries to enter.",
     ),
-    Alert(
+    AlertRule(
         "KafkaAccessDenied",
-        Severity.WARNING,
+        AlertSeverity.WARNING,
         "sum by (job, request) "
         '(increase(kafka_network_requestmetrics_errors_total{error=~".*AUTHORIZATION_FAILED"}[<15m>])) > 10',
         "",

@@ -1,10 +1,10 @@
-"""For whoever runs the brokers: Kafka's own figures, by the exporter in `sharing/deployment/kafka_metrics.py`."""
+"""For whoever runs the brokers: Kafka's own figures, by the exporter in `sharing/tools/manifests/kafka_metrics.py`."""
 
 from __future__ import annotations
 
-from monitoring.boards.parts import RATE
+from monitoring.boards.common import RATE
 from monitoring.panels import Board, Panel
-from sharing.deployment.kafka_metrics import DISK_JOB, JOB
+from sharing.tools.manifests.kafka_metrics import DISK_JOB, JOB
 
 ON = 'instance=~"$instance"'
 DENIED = f'error=~".*AUTHORIZATION_FAILED", {ON}'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.boards.parts import CONSERVATION, LATENCY, OF, OUTCOMES, QUARANTINE, RATE, quantile, since
+from monitoring.boards.common import CONSERVATION, LATENCY, OF, OUTCOMES, QUARANTINE, RATE, quantile, since
 from monitoring.panels import Board, Panel
 
 GATES = f'job="sharing-gate", {OF}'

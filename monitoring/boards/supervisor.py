@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.boards.parts import CONSERVATION, LATENCY, OF, OUTCOMES, PACK, QUARANTINE, RATE, since
+from monitoring.boards.common import CONSERVATION, LATENCY, OF, OUTCOMES, PACK, QUARANTINE, RATE, since
 from monitoring.panels import Board, Panel
 
 SUPERVISOR = Board(

@@ -15,31 +15,31 @@ from typing import Any, NamedTuple, TypeVar
 import fastavro
 import pyarrow as pa
 
-from processors.gate.parts import CONTENT_HEAD, OFFER_HEAD, Parts, trace_of
-from processors.gate.plans import NoticePlan, OfferPlan, Plan
-from processors.lane.batch import Output, Record
-from sharing.columns.cohorts import Found
-from sharing.columns.indicators import Part
-from sharing.columns.splitting import Path, Split, encode, field_of, is_of_head
+from processors.exactly_once.batch import ConsumedRecord, OutputRecord
+from processors.gate.encoded_tails import CONTENT_HEAD, OFFER_HEAD, EncodedTails, trace_of
+from processors.gate.output_plans import NoticePlan, OfferPlan, OutputPlan
+from sharing.columnar.groups import GroupedRows
+from sharing.columnar.indicators import ColumnBatch
+from sharing.columnar.splitting import FieldPath, SplitColumns, encode, field_of, is_of_head
 from sharing.ids import notice_id, offer_id
 from sharing.law.redact import CONTENT_FIELDS, EMPTIED
+from sharing.serialization.codec import codec_of, split_codec_of
 from sharing.telemetry.tracing import Trace
-from sharing.wire import codec, split_codec
 
 # pyruhvro writes no `bytes`: the fields before the content, and after it the tail.
-NOTICE_FRONT = split_codec("notice", "content")[0].text
-DRAFT_FRONT = split_codec("draft", "content")[0].text
+NOTICE_FRONT = split_codec_of("notice", "content")[0].text
+DRAFT_FRONT = split_codec_of("draft", "content")[0].text
 OFFER_FRONT = OFFER_HEAD.text
 
 
-class _ContentPart(NamedTuple):
+class _ContentColumns(NamedTuple):
     """Fields of a notice's content that follow one another, with their paths in the indicator; and their schema."""
 
-    fields: dict[str, Path]
+    fields: dict[str, FieldPath]
     text: str
 
     @classmethod
-    def of(cls, *, head: bool) -> _ContentPart:
+    def of(cls, *, head: bool) -> _ContentColumns:
         """Return those of the indicator's head, which are the first, or those of its tail."""
         fields = {name: path for name, path in CONTENT_FIELDS.items() if is_of_head(path) is head}
         schema = json.loads(CONTENT_HEAD.text)
@@ -47,19 +47,19 @@ class _ContentPart(NamedTuple):
         return cls({field["name"]: fields[field["name"]] for field in own}, json.dumps({**schema, "fields": own}))
 
 
-CONTENT_FRONT, CONTENT_REST = _ContentPart.of(head=True), _ContentPart.of(head=False)
+CONTENT_FRONT, CONTENT_REST = _ContentColumns.of(head=True), _ContentColumns.of(head=False)
 
 _TIME = pa.timestamp("ms")
 
 SendingT = TypeVar("SendingT", NoticePlan, OfferPlan)
 
 
-class _Opened(NamedTuple):
+class _OpenItem(NamedTuple):
     """An item of which more is written than a decision."""
 
     id: str
     key: bytes
-    plan: Plan
+    plan: OutputPlan
     value: bytes
     trace: Trace
 
@@ -72,21 +72,25 @@ class ColumnWriter:
         now_ms: The instant of the batch, in UTC milliseconds.
     """
 
-    def __init__(self, parts: Parts, now_ms: int) -> None:
+    def __init__(self, parts: EncodedTails, now_ms: int) -> None:
         self._parts = parts
         self._now_ms = now_ms
         self._notice_headers = parts.notice_headers.at(now_ms)
         self._offer_headers = parts.offer_headers.at(now_ms)
 
-    def decisions(self, part: Part, found: Found[Plan]) -> list[bytes | None]:
+    def decisions(self, part: ColumnBatch, found: GroupedRows[OutputPlan]) -> list[bytes | None]:
         """Return the decision on each row of a part; None for one without a plan."""
         before, ends = self._frame_decisions(found.made)
         rows = zip(part.keys, found.codes.to_pylist(), strict=True)
         return [None if (end := ends[code]) is None else before + key + end for key, code in rows]
 
     def sendings(
-        self, part: Part, found: Found[Plan], values: Sequence[bytes | None], messages: Sequence[Record]
-    ) -> Iterator[tuple[int, Plan, list[Output]]]:
+        self,
+        part: ColumnBatch,
+        found: GroupedRows[OutputPlan],
+        values: Sequence[bytes | None],
+        messages: Sequence[ConsumedRecord],
+    ) -> Iterator[tuple[int, OutputPlan, list[OutputRecord]]]:
         """Yield what follows the decision on each row that is not closed, with the row and its plan.
 
         These are notices and offers, in the order of the recipients, and the draft.
@@ -103,7 +107,7 @@ class ColumnWriter:
         rows = [row for row, _ in opened]
         columns = part.split.take(rows)
         items = [
-            _Opened(identity, part.keys[row], plan, values[place] or b"", trace_of(messages[place], identity))
+            _OpenItem(identity, part.keys[row], plan, values[place] or b"", trace_of(messages[place], identity))
             for (row, plan), identity in zip(opened, columns.field(("id",)).to_pylist(), strict=True)
             for place in [part.places[row]]
         ]
@@ -112,7 +116,7 @@ class ColumnWriter:
             sent = [next(notices if isinstance(one, NoticePlan) else offers) for one in item.plan.sendings]
             yield row, item.plan, [*sent, draft]
 
-    def _frame_decisions(self, plans: Sequence[Plan | None]) -> tuple[bytes, list[bytes | None]]:
+    def _frame_decisions(self, plans: Sequence[OutputPlan | None]) -> tuple[bytes, list[bytes | None]]:
         """Return what stands before the id in every decision, and for each plan what stands after it."""
         versions = {plan.version for plan in plans if plan is not None}
         frames = {version: self._parts.decision_frame(version, self._now_ms) for version in versions}
@@ -120,7 +124,7 @@ class ColumnWriter:
         before = next(iter(frames.values()))[0] if frames else b""
         return before, [None if plan is None else frames[plan.version][1] + plan.decision_tail for plan in plans]
 
-    def _notices(self, columns: Split, items: Sequence[_Opened]) -> list[Output]:
+    def _notices(self, columns: SplitColumns, items: Sequence[_OpenItem]) -> list[OutputRecord]:
         """Return all notices, in the order of items and recipients."""
         wanted = _sendings(items, NoticePlan)
         if not wanted:
@@ -138,16 +142,16 @@ class ColumnWriter:
             retain_until=taken.field(("retain_until",)),
         )
         contents = _contents(columns, [(row, one.redacted) for row, one in wanted])
-        header, inner = self._parts.framing.header("notice"), codec("notice_content").header
+        header, inner = self._parts.framing.header("notice"), codec_of("notice_content").header
         outputs = []
         for (row, one), identity, front, (own, alike) in zip(wanted, identities, fronts, contents, strict=True):
             item, length = items[row], _length(len(inner) + len(own) + len(alike) + len(one.content_tail))
             value = b"".join((header, front, length, inner, own, alike, one.content_tail, one.tail))
             headers = make(identity, item.id, item.trace.traceparent(identity))
-            outputs.append(Output(one.topic, item.key, value, headers))
+            outputs.append(OutputRecord(one.topic, item.key, value, headers))
         return outputs
 
-    def _offers(self, columns: Split, items: Sequence[_Opened]) -> list[Output]:
+    def _offers(self, columns: SplitColumns, items: Sequence[_OpenItem]) -> list[OutputRecord]:
         """Return all offers, in the order of items and recipients."""
         wanted = _sendings(items, OfferPlan)
         if not wanted:
@@ -168,10 +172,10 @@ class ColumnWriter:
         for (row, one), identity, front in zip(wanted, identities, fronts, strict=True):
             item = items[row]
             headers = make(identity, item.id, item.trace.traceparent(identity))
-            outputs.append(Output(one.topic, item.key, b"".join((header, front, one.tail)), headers))
+            outputs.append(OutputRecord(one.topic, item.key, b"".join((header, front, one.tail)), headers))
         return outputs
 
-    def _drafts(self, columns: Split, items: Sequence[_Opened]) -> list[Output]:
+    def _drafts(self, columns: SplitColumns, items: Sequence[_OpenItem]) -> list[OutputRecord]:
         """Return all drafts."""
         fronts = _encode(
             DRAFT_FRONT,
@@ -184,19 +188,19 @@ class ColumnWriter:
         outputs = []
         for item, front in zip(items, fronts, strict=True):
             value = b"".join((header, front, _length(len(item.value)), item.value, item.plan.draft_tail or b""))
-            outputs.append(Output(topic, item.key, value))
+            outputs.append(OutputRecord(topic, item.key, value))
         return outputs
 
     def _instant(self, count: int) -> pa.Array:
         return pa.repeat(pa.scalar(self._now_ms, _TIME), count)
 
 
-def _sendings(items: Sequence[_Opened], kind: type[SendingT]) -> list[tuple[int, SendingT]]:
+def _sendings(items: Sequence[_OpenItem], kind: type[SendingT]) -> list[tuple[int, SendingT]]:
     """Return all notices or all offers, each with the row of its item, in the order of items and recipients."""
     return [(row, one) for row, item in enumerate(items) for one in item.plan.sendings if isinstance(one, kind)]
 
 
-def _contents(columns: Split, wanted: Sequence[tuple[int, tuple[str, ...]]]) -> list[tuple[bytes, bytes]]:
+def _contents(columns: SplitColumns, wanted: Sequence[tuple[int, tuple[str, ...]]]) -> list[tuple[bytes, bytes]]:
     """Return contents without their frame and their reasons: for each row and fields that are taken out.
 
     Each in two parts: what is of the head, and what is of the tail, made once for each that is distinct.
@@ -214,11 +218,11 @@ def _contents(columns: Split, wanted: Sequence[tuple[int, tuple[str, ...]]]) -> 
     return [made[redacted][rows_of[redacted][row]] for row, redacted in wanted]
 
 
-def _encode_content(part: _ContentPart, columns: pa.RecordBatch, redacted: tuple[str, ...]) -> list[bytes]:
+def _encode_content(part: _ContentColumns, columns: pa.RecordBatch, redacted: tuple[str, ...]) -> list[bytes]:
     return _encode(part.text, **{name: _field(columns, name, path, redacted) for name, path in part.fields.items()})
 
 
-def _field(columns: pa.RecordBatch, name: str, path: Path, redacted: tuple[str, ...]) -> pa.Array:
+def _field(columns: pa.RecordBatch, name: str, path: FieldPath, redacted: tuple[str, ...]) -> pa.Array:
     column = field_of(columns, path)
     if name not in redacted:
         return column

@@ -18,26 +18,26 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from processors.exactly_once.batch import ConsumedRecord, OutputRecord
+from processors.gate.batch_result import BatchOutputs, BatchResult, OutcomeTally, conserves
 from processors.gate.column_writer import ColumnWriter
-from processors.gate.parts import Parts, is_closed, notice_lane
-from processors.gate.plans import Plan, Planner
-from processors.gate.processed import Processed, Tally, Written, conserves
-from processors.gate.quarantine import refusal_of
-from processors.gate.record_writer import Writer
-from processors.lane.batch import Output, Record
-from sharing.columns.cohorts import Cohorts
-from sharing.columns.decoding import Decoded
-from sharing.columns.indicators import IndicatorReader, Part
+from processors.gate.encoded_tails import EncodedTails, is_closed, notice_lane
+from processors.gate.output_plans import OutputPlan, OutputPlanner
+from processors.gate.record_writer import RecordWriter
+from processors.gate.rejection import describe_rejection
+from sharing.columnar.decoding import Decoded
+from sharing.columnar.groups import ItemGroups
+from sharing.columnar.indicators import ColumnBatch, IndicatorReader
 from sharing.errors import DecodeError, InputError
-from sharing.framing import SINGLE_OBJECT_FRAMING, Framing
+from sharing.law.decision_context import DecisionContext
 from sharing.law.pack import Pack
 from sharing.law.treaties import TreatyTable
 from sharing.model.directory import Directory
 from sharing.model.record import check_record, known_id
 from sharing.relevance.nexus import GeoLookup, no_lookup
-from sharing.sitting import Sitting
+from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 
-__all__ = ["OUTPUT_BYTES_MAX", "Gate", "Processed", "conserves"]
+__all__ = ["OUTPUT_BYTES_MAX", "BatchResult", "Gate", "conserves"]
 
 COLUMNS_MIN = 100
 """Below this many, columns cost more than they save: 4.4 ms for a batch of any size, and 0.042 for a record alone."""
@@ -47,12 +47,12 @@ OUTPUT_BYTES_MAX = 950_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Bench:
+class _GateSession:
     """What is at hand during a sitting."""
 
-    sitting: Sitting
-    parts: Parts
-    cohorts: Cohorts[Plan]
+    sitting: DecisionContext
+    parts: EncodedTails
+    cohorts: ItemGroups[OutputPlan]
 
 
 class Gate:
@@ -85,9 +85,9 @@ class Gate:
         self._framing = framing
         self._columns_min = columns_min
         self._reader = IndicatorReader()
-        self._bench: _Bench | None = None
+        self._bench: _GateSession | None = None
 
-    def process(self, messages: Iterable[Record], directory: Directory, now_ms: int) -> Processed:
+    def process(self, messages: Iterable[ConsumedRecord], directory: Directory, now_ms: int) -> BatchResult:
         """Return what comes of a batch.
 
         Args:
@@ -98,7 +98,7 @@ class Gate:
         bench = self._sit(directory, now_ms)
         batch = list(messages)
         keys = [message.key() for message in batch]
-        processed = Processed(Written(bench.parts.decisions_topic, keys, [None] * len(batch)))
+        processed = BatchResult(BatchOutputs(bench.parts.decisions_topic, keys, [None] * len(batch)))
         if len(batch) >= self._columns_min:
             values = [message.value() for message in batch]
             if self._framing.known:
@@ -110,27 +110,27 @@ class Gate:
         _note_rule_errors(bench, processed)
         return processed
 
-    def _sit(self, directory: Directory, now_ms: int) -> _Bench:
+    def _sit(self, directory: Directory, now_ms: int) -> _GateSession:
         """Return what is at hand for this directory and instant: made anew when either has moved on."""
         bench = self._bench
-        if bench is None or not bench.sitting.serves(directory, now_ms):
-            sitting = Sitting.open(self.pack, self._treaties, directory, now_ms, self._locate)
-            parts = Parts(self.pack.reference, self.pack.state, sitting, self._framing)
-            plan = Planner(sitting, parts, OUTPUT_BYTES_MAX).plan
-            cohorts = Cohorts(self.pack.state, sitting.finder, self._reader, plan)
-            bench = self._bench = _Bench(sitting, parts, cohorts)
-        bench.sitting.tidy()
+        if bench is None or not bench.sitting.is_valid_for(directory, now_ms):
+            sitting = DecisionContext.open(self.pack, self._treaties, directory, now_ms, self._locate)
+            parts = EncodedTails(self.pack.reference, self.pack.state, sitting, self._framing)
+            plan = OutputPlanner(sitting, parts, OUTPUT_BYTES_MAX).plan
+            cohorts = ItemGroups(self.pack.state, sitting.finder, self._reader, plan)
+            bench = self._bench = _GateSession(sitting, parts, cohorts)
+        bench.sitting.evict()
         return bench
 
     def _process_rest(
         self,
-        bench: _Bench,
-        batch: Sequence[Record],
+        bench: _GateSession,
+        batch: Sequence[ConsumedRecord],
         now_ms: int,
-        processed: Processed,
+        processed: BatchResult,
     ) -> None:
         """Process record by record what nothing is written for yet."""
-        writer = Writer(bench.parts, now_ms)
+        writer = RecordWriter(bench.parts, now_ms)
         written = processed.written
         for place in written.missing():
             message = batch[place]
@@ -141,16 +141,16 @@ class Gate:
                 outputs = writer.write(message, record, verdict)
                 _refuse_oversized(outputs)
             except Exception as error:  # noqa: BLE001 one bad record never stops or opens the gate
-                refusal = replace(refusal_of(error), indicator_id=known_id(decoded))
+                refusal = replace(describe_rejection(error), indicator_id=known_id(decoded))
                 processed.quarantined[refusal.cause] += 1
                 written.others[place] = [writer.quarantine(message, refusal)]
             else:
-                processed.count(Tally.of(verdict), closed=is_closed(record, verdict))
+                processed.count(OutcomeTally.of(verdict), closed=is_closed(record, verdict))
                 processed.note_published(notice_lane(record, verdict), message)
                 written.decisions[place] = outputs[0].value
                 written.others[place] = outputs[1:]
 
-    def _admit(self, message: Record, record: Decoded) -> dict[str, Any]:
+    def _admit(self, message: ConsumedRecord, record: Decoded) -> dict[str, Any]:
         """Return the record if it may be decided on.
 
         Raises:
@@ -174,7 +174,7 @@ class Gate:
         return record
 
 
-def _note_rule_errors(bench: _Bench, processed: Processed) -> None:
+def _note_rule_errors(bench: _GateSession, processed: BatchResult) -> None:
     """Count the failed evaluations of rules that no verdict tells of: of an obligation, which decides nothing then."""
     errors = bench.sitting.law.rule_errors
     for rule, failed in errors.items():
@@ -183,12 +183,12 @@ def _note_rule_errors(bench: _Bench, processed: Processed) -> None:
 
 
 def _process_part(
-    bench: _Bench,
-    part: Part,
-    messages: Sequence[Record],
+    bench: _GateSession,
+    part: ColumnBatch,
+    messages: Sequence[ConsumedRecord],
     values: Sequence[bytes | None],
     now_ms: int,
-    processed: Processed,
+    processed: BatchResult,
 ) -> None:
     """Process by columns those rows of a part that are plainly in order; nothing is written for the others."""
     found = bench.cohorts.find(part, now_ms)
@@ -199,7 +199,7 @@ def _process_part(
         place = part.places[row]
         written.others[place] = outputs
         processed.note_published(plan.lane, messages[place])
-    alike: Counter[tuple[Tally, bool]] = Counter()
+    alike: Counter[tuple[OutcomeTally, bool]] = Counter()
     for made, items in found.counts():
         if made is not None:
             alike[made.tally, made.draft_tail is None] += items
@@ -207,7 +207,7 @@ def _process_part(
         processed.count(tally, items, closed=closed)
 
 
-def _refuse_oversized(outputs: Sequence[Output]) -> None:
+def _refuse_oversized(outputs: Sequence[OutputRecord]) -> None:
     """Refuse a record of which an output is larger than the broker takes.
 
     Raises:

@@ -8,23 +8,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from processors.gate.parts import CONTENT_HEAD, DRAFT_HEAD, NO_SEAL, NOTICE_HEAD, OFFER_HEAD, Parts, is_closed, trace_of
-from processors.lane.batch import Output, Record
+from processors.exactly_once.batch import ConsumedRecord, OutputRecord
+from processors.gate.encoded_tails import (
+    CONTENT_HEAD,
+    DRAFT_HEAD,
+    NO_SEAL,
+    NOTICE_HEAD,
+    OFFER_HEAD,
+    EncodedTails,
+    is_closed,
+    trace_of,
+)
 from sharing.ids import notice_id, offer_id, quarantine_id
 from sharing.law.redact import build_content
 from sharing.model.decision import Verdict
 from sharing.model.vocabulary import Outcome
+from sharing.serialization.codec import RECORD_BYTES_MAX, codec_of
 from sharing.telemetry.tracing import Trace
-from sharing.topics import QUARANTINE
-from sharing.wire import RECORD_BYTES_MAX, codec
+from sharing.topology.topics import QUARANTINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from processors.gate.quarantine import Refusal
+    from processors.gate.rejection import Rejection
 
 
-class Writer:
+class RecordWriter:
     """Writes for one batch.
 
     Args:
@@ -32,14 +41,14 @@ class Writer:
         now_ms: The instant of the batch, in UTC milliseconds.
     """
 
-    def __init__(self, parts: Parts, now_ms: int) -> None:
+    def __init__(self, parts: EncodedTails, now_ms: int) -> None:
         self._parts = parts
         self._now_ms = now_ms
         self._notice_headers = parts.notice_headers.at(now_ms)
         self._offer_headers = parts.offer_headers.at(now_ms)
         self._frames: dict[int, tuple[bytes, bytes]] = {}
 
-    def write(self, message: Record, record: Mapping[str, Any], verdict: Verdict) -> list[Output]:
+    def write(self, message: ConsumedRecord, record: Mapping[str, Any], verdict: Verdict) -> list[OutputRecord]:
         """Return the outputs for one indicator.
 
         Args:
@@ -48,7 +57,7 @@ class Writer:
             verdict: What the law says of it.
         """
         key = record["id"].encode()
-        outputs = [Output(self._parts.decisions_topic, key, self._decision(record, key, verdict))]
+        outputs = [OutputRecord(self._parts.decisions_topic, key, self._decision(record, key, verdict))]
         if is_closed(record, verdict):
             return outputs
         trace = trace_of(message, record["id"])
@@ -77,13 +86,13 @@ class Writer:
         index: int,
         contents: dict[tuple[str, ...], bytes],
         trace: Trace,
-    ) -> Output:
+    ) -> OutputRecord:
         recipient = verdict.recipients[index]
         identity = notice_id(self._parts.state, record["id"], record["version"], recipient.state)
         # States with the same redaction share all of the content but the reasons.
         content = contents.get(recipient.redacted)
         if content is None:
-            content = contents[recipient.redacted] = codec("notice_content").header + CONTENT_HEAD.encode_bare(
+            content = contents[recipient.redacted] = codec_of("notice_content").header + CONTENT_HEAD.encode_bare(
                 build_content(record, recipient.redacted)
             )
         head = {
@@ -98,9 +107,9 @@ class Writer:
         tail = self._parts.notice_tail(record, verdict, index)
         value = self._parts.framing.header("notice") + NOTICE_HEAD.encode_bare(head) + tail
         headers = self._notice_headers.make(identity, record["id"], trace.traceparent(identity))
-        return Output(self._parts.notice_topic(record, recipient), key, value, headers)
+        return OutputRecord(self._parts.notice_topic(record, recipient), key, value, headers)
 
-    def _offer(self, record: Mapping[str, Any], key: bytes, verdict: Verdict, index: int, trace: Trace) -> Output:
+    def _offer(self, record: Mapping[str, Any], key: bytes, verdict: Verdict, index: int, trace: Trace) -> OutputRecord:
         recipient = verdict.recipients[index]
         identity = offer_id(self._parts.state, record["id"], record["version"], recipient.state)
         head = {
@@ -113,9 +122,9 @@ class Writer:
         tail = self._parts.offer_tail(record, verdict, index)
         value = self._parts.framing.header("offer") + OFFER_HEAD.encode_bare(head) + tail
         headers = self._offer_headers.make(identity, record["id"], trace.traceparent(identity))
-        return Output(self._parts.offer_topic(recipient), key, value, headers)
+        return OutputRecord(self._parts.offer_topic(recipient), key, value, headers)
 
-    def _draft(self, message: Record, record: Mapping[str, Any], key: bytes, verdict: Verdict) -> Output:
+    def _draft(self, message: ConsumedRecord, record: Mapping[str, Any], key: bytes, verdict: Verdict) -> OutputRecord:
         head = {
             "indicator_id": record["id"],
             "version": record["version"],
@@ -125,9 +134,9 @@ class Writer:
         }
         tail = self._parts.draft_tail(record, verdict)
         value = self._parts.framing.header("draft") + DRAFT_HEAD.encode_bare(head) + tail
-        return Output(self._parts.drafts_topic, key, value)
+        return OutputRecord(self._parts.drafts_topic, key, value)
 
-    def quarantine(self, message: Record, refusal: Refusal) -> Output:
+    def quarantine(self, message: ConsumedRecord, refusal: Rejection) -> OutputRecord:
         """Return the quarantine of a record. One that is too large to be copied stays where it is, and is named."""
         value = message.value()
         identity = quarantine_id(message.topic(), message.partition(), message.offset())
@@ -146,8 +155,8 @@ class Writer:
             "record": value if value is not None and len(value) <= RECORD_BYTES_MAX else None,
             "seal": NO_SEAL,
         }
-        return Output(
+        return OutputRecord(
             QUARANTINE.topic(self._parts.state),
             identity.encode(),
-            self._parts.framing.frame("quarantine", codec("quarantine").encode_bare(record)),
+            self._parts.framing.frame("quarantine", codec_of("quarantine").encode_bare(record)),
         )

@@ -7,41 +7,56 @@ import logging
 import os
 import signal
 import sys
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 
-from sharing.cli import broker, directory, law, settings, topics
-from sharing.cli.console import err, printable
-from sharing.cli.demo import demo
-from sharing.cli.doctor import doctor
-from sharing.cli.gate import gate
-from sharing.cli.publish import publish
-from sharing.cli.subscribe import subscribe
-from sharing.cli.top import top
+from sharing.cli.lazy_group import CONTEXT_SETTINGS, CommandSource, add_placeholders, lazy_group
 from sharing.errors import SharingError
-from sharing.telemetry.logs import describe_exception
+
+COMMANDS = {
+    "demo": CommandSource("sharing.cli.demo", "demo", "Run the main job on shipped data, live.", "gate"),
+    "publish": CommandSource(
+        "sharing.cli.publish", "publish", "Publish files of indicators, or see who would get what."
+    ),
+    "subscribe": CommandSource("sharing.cli.subscribe", "subscribe", "Print the notices to a State as they come."),
+    "gate": CommandSource("sharing.cli.gate", "gate", "Run one State's gate.", "gate"),
+    "top": CommandSource("sharing.cli.top", "top", "Watch one worker: rates, lag, latency, alerts."),
+    "law": CommandSource("sharing.cli.law", "app", "Law packs: list, test, lint, explain, rehearse, sign."),
+    "directory": CommandSource("sharing.cli.directory", "app", "The directory of States: show, announce."),
+    "broker": CommandSource("sharing.cli.broker", "app", "A real Kafka for local work.", "kafka-local"),
+    "topics": CommandSource("sharing.cli.topics", "app", "The topic table: list, apply, ACLs."),
+    "settings": CommandSource("sharing.cli.settings", "show", "Show each setting and where it comes from."),
+    "doctor": CommandSource("sharing.cli.doctor", "doctor", "Check installation, law packs, clock and broker."),
+}
 
 app = typer.Typer(
     name="sharing",
+    cls=lazy_group(COMMANDS),
     help="Spontaneous information between States: law-filtered, explained, bound by conditions.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=CONTEXT_SETTINGS,
 )
-# The short ones fit the list of commands on 80 columns; each command's own help says more.
-app.command(short_help="Run the main job on shipped data, live.")(demo)
-app.command(short_help="Publish files of indicators, or see who would get what.")(publish)
-app.command(short_help="Print the notices to a State as they come.")(subscribe)
-app.command(short_help="Run one State's gate.")(gate)
-app.command(short_help="Watch one worker: rates, lag, latency, alerts.")(top)
-app.add_typer(law.app)
-app.add_typer(directory.app)
-app.add_typer(broker.app, short_help="A real Kafka for local work.")
-app.add_typer(topics.app)
-app.command("settings", short_help="Show each setting and where it comes from.")(settings.show)
-app.command(short_help="Check installation, law packs, clock and broker.")(doctor)
+add_placeholders(app, COMMANDS)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"sharing {version('sharing-bus')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    del show_version
+
 
 DEBUG_VARIABLE = "SHARING_LOG_LEVEL"
 
@@ -66,18 +81,25 @@ def main() -> None:
         if ended_by:  # a library in C may make another error of what was raised in its midst
             sys.exit(128 + ended_by[0])
         if os.environ.get(DEBUG_VARIABLE) == "debug":  # its lines of code, and not its text: that may hold content
-            err.print(f"error: {printable(describe_exception(error))}", style="red")
+            from sharing.telemetry.logs import describe_exception  # noqa: PLC0415 only when something failed
+
+            _print_error(describe_exception(error))
             sys.exit(3)
-        err.print(
-            f"error: unexpected {type(error).__name__}; this is a bug. "
-            f"Run again with {DEBUG_VARIABLE}=debug and report what it prints.",
-            style="red",
+        _print_error(
+            f"unexpected {type(error).__name__}; this is a bug. "
+            f"Run again with {DEBUG_VARIABLE}=debug and report what it prints."
         )
         sys.exit(3)
 
 
 def _say_error(error: SharingError) -> None:
-    for text in (f"error: {error}", *getattr(error, "__notes__", ())):
+    _print_error(str(error), *getattr(error, "__notes__", ()))
+
+
+def _print_error(message: str, *notes: str) -> None:
+    from sharing.cli.console import err, printable  # noqa: PLC0415 only when something failed
+
+    for text in (f"error: {message}", *notes):
         for line in text.splitlines():
             err.print(printable(line), style="red")
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sharing.broker.kafka import KafkaBroker, KafkaState, KafkaStatus
-from sharing.broker.secure import PARTNERS_FILE, SecureKafka
 from sharing.cli.console import AsJson, err, print_json
 from sharing.cli.topics import PartnersFile
-from sharing.cluster.access import OPERATOR, principals
-from sharing.cluster.partners import Partners, parse_partners, read_partners
 from sharing.errors import InputError
-from sharing.samples import sample_partners
 from sharing.settings import load_settings
-from sharing.topics import Role
+from sharing.testing.broker.kafka import KafkaBroker, KafkaState, KafkaStatus
+from sharing.testing.broker.secure import PARTNERS_FILE, SecureKafka
+from sharing.testing.samples import sample_partners
+from sharing.topology.acls import OPERATOR, principals
+from sharing.topology.partners import Partners, parse_partners, read_partners
+from sharing.topology.topics import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,16 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 from rich.table import Column, Table
 from rich.text import Text
 
-from sharing.errors import SettingsError
-from sharing.kafka.tls import tls_properties
-from sharing.settings import Settings, load_settings
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, or JSON lines for a stream.")]
-Bootstrap = Annotated[
-    str | None,
-    typer.Option("--bootstrap", help="Kafka bootstrap servers; else SHARING_BOOTSTRAP.", metavar="HOST:PORT"),
-]
-
 _LINE_MAX = 100_000
 
 
@@ -94,31 +85,6 @@ def whole(name: str) -> Column:
 def add_row(table: Table, *cells: object) -> None:
     """Add a row of plain texts: nothing in them is markup."""
     table.add_row(*(Text(printable(cell)) for cell in cells))
-
-
-def bus_settings(bootstrap: str | None, **given: Any) -> tuple[Settings, str, dict[str, str]]:
-    """Return the settings, the bootstrap servers, and the properties by which clients connect.
-
-    Raises:
-        SettingsError: No servers are named, or the certificate of the settings cannot serve.
-    """
-    settings, servers = settings_with_broker(bootstrap, **given)
-    return settings, servers, tls_properties(settings)
-
-
-def settings_with_broker(bootstrap: str | None, **given: Any) -> tuple[Settings, str]:
-    """Return the settings, and the bootstrap servers that the command needs.
-
-    Raises:
-        SettingsError: None are named.
-    """
-    settings = load_settings(bootstrap=bootstrap, **given)
-    if settings.bootstrap is None:
-        raise SettingsError(
-            "no broker is named: give --bootstrap HOST:PORT, or set SHARING_BOOTSTRAP "
-            "(`sharing broker up` starts one and says where it is)"
-        )
-    return settings, settings.bootstrap
 
 
 @contextmanager

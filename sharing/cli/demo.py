@@ -13,18 +13,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from sharing.cli.console import AsJson, err, out, print_json
-from sharing.demo.report import Report
-from sharing.demo.run import run_demo
-from sharing.demo.scenario import Telling
-from sharing.demo.watch import Seen
 from sharing.errors import InputError
-from sharing.topics import DECISIONS, NOTICES, OFFERS, URGENT
-from sharing.wire import codec
+from sharing.serialization.codec import codec_of
+from sharing.testing.demo.outcome_watcher import Seen
+from sharing.testing.demo.report import DemoReport
+from sharing.testing.demo.run import run_demo
+from sharing.testing.demo.scenario import TellingCase
+from sharing.topology.topics import DECISIONS, NOTICES, OFFERS, URGENT
 
 _COLOURS = {"DISCLOSE": "green", "OFFER": "cyan", "HOLD": "yellow", "WITHHOLD": "red"}
 
 
-class Broker(StrEnum):
+class BrokerChoice(StrEnum):
     """On which broker."""
 
     EMBEDDED = "embedded"
@@ -32,20 +32,22 @@ class Broker(StrEnum):
 
 
 def demo(
-    broker: Annotated[Broker, typer.Option("--broker", help="The embedded one, or a real Kafka.")] = Broker.EMBEDDED,
+    broker: Annotated[
+        BrokerChoice, typer.Option("--broker", help="The embedded one, or a real Kafka.")
+    ] = BrokerChoice.EMBEDDED,
     secure: Annotated[
         bool, typer.Option("--secure", help="With kafka: each party with a certificate and its own rights.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the main job: four gates, real MISP data and telling cases; ends with a table that adds up."""
-    if secure and broker is not Broker.KAFKA:
+    if secure and broker is not BrokerChoice.KAFKA:
         raise InputError("--secure needs --broker kafka: the embedded broker knows no certificates")
     # The story goes where the results do not: a program that asks for JSON reads standard output.
     console = Console(stderr=as_json, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        report = run_demo(broker, _Onlooker(progress), secure=secure)
+        report = run_demo(broker, _DemoPrinter(progress), secure=secure)
     if as_json:
         print_json(report.to_json())
     else:
@@ -56,7 +58,7 @@ def demo(
         raise typer.Exit(1)
 
 
-class _Onlooker:
+class _DemoPrinter:
     """Prints the telling cases as they are decided and delivered, and counts the rest."""
 
     def __init__(self, progress: Progress) -> None:
@@ -69,7 +71,7 @@ class _Onlooker:
     def progress(self, done: int, total: int) -> None:
         self._progress.update(self._task, completed=done, total=total)
 
-    def show(self, seen: Seen, case: Telling | None) -> None:
+    def show(self, seen: Seen, case: TellingCase | None) -> None:
         if case is None:
             return
         if seen.kind is DECISIONS:
@@ -82,7 +84,7 @@ class _Onlooker:
             for condition in record["conditions"]:
                 self._line(f"[dim]to accept: {escape(condition['text'])}[/]", 12)
 
-    def _decision(self, seen: Seen, case: Telling) -> None:
+    def _decision(self, seen: Seen, case: TellingCase) -> None:
         self._line(f"\n[bold]{seen.state}: {escape(case.title)}[/] ({case.indicator.type})")
         for recipient in seen.record["recipients"]:
             outcome = recipient["outcome"]
@@ -92,7 +94,7 @@ class _Onlooker:
 
     def _notice(self, seen: Seen) -> None:
         record = seen.record
-        content = codec("notice_content").decode(record["content"])
+        content = codec_of("notice_content").decode(record["content"])
         lane = " [bold red]urgent[/]" if seen.kind is URGENT else ""
         item = escape(f"{content['type']} {content['value']}")
         self._line(f"[green]notice[/]{lane} {record['from_state']} → {seen.state}: {item}", 3)
@@ -119,7 +121,7 @@ def _why(recipient: dict[str, Any]) -> str:
     return f"not known: {missing}" if missing else "no rule permits it"
 
 
-def _show(report: Report) -> None:
+def _show(report: DemoReport) -> None:
     published = ("published", "disclosed", "offered", "held", "withheld", "quarantined")
     out.print()
     out.print(_table("What became of what each State published", published, report))
@@ -132,7 +134,7 @@ def _show(report: Report) -> None:
     out.print(f"{report.broker} broker, {report.seconds:.1f} s")
 
 
-def _table(title: str, names: tuple[str, ...], report: Report) -> Table:
+def _table(title: str, names: tuple[str, ...], report: DemoReport) -> Table:
     table = Table("State", *names, title=title, title_justify="left")
     for state, one in report.states.items():
         figures = [getattr(one, name) for name in names]

@@ -8,27 +8,18 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.console import (
-    AsJson,
-    Bootstrap,
-    add_row,
-    err,
-    make_table,
-    out,
-    print_json,
-    settings_with_broker,
-    whole,
-)
-from sharing.directory import DirectoryReader, announce, read_entries
+from sharing.cli.connection import Bootstrap, settings_with_broker
+from sharing.cli.console import AsJson, add_row, err, make_table, out, print_json, whole
 from sharing.errors import InputError
 from sharing.kafka.clients import look_up_topics
+from sharing.kafka.directory_topic import DirectoryReader, announce, read_entries
 from sharing.kafka.tls import read_identity, tls_properties
-from sharing.law_shelf.library import read_text
 from sharing.model.countries import normalise_country
 from sharing.model.directory import Directory, DirectoryEntry
-from sharing.registry import open_framing
+from sharing.packs.library import read_text
+from sharing.serialization.schema_registry import open_framing
 from sharing.settings import Settings
-from sharing.topics import NOTICES, Role
+from sharing.topology.topics import NOTICES, Role
 
 app = typer.Typer(
     name="directory", help="Who may be told: contact points, authorities, interests.", no_args_is_help=True

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.console import Bootstrap, settings_with_broker
+from sharing.cli.connection import Bootstrap, settings_with_broker
 from sharing.errors import SettingsError
 
 

@@ -9,33 +9,22 @@ from typing import Annotated, Any
 
 import typer
 
-from sharing.cli.console import (
-    AsJson,
-    Bootstrap,
-    add_row,
-    err,
-    make_table,
-    out,
-    print_json,
-    progress_bar,
-    say,
-    settings_with_broker,
-    whole,
-)
-from sharing.cli.forecast import Forecast, forecast, read_directory
+from sharing._publisher import Publisher, new_id
+from sharing.cli.connection import Bootstrap, settings_with_broker
+from sharing.cli.console import AsJson, add_row, err, make_table, out, print_json, progress_bar, say, whole
+from sharing.cli.dry_run import Forecast, forecast, read_directory
 from sharing.errors import InfrastructureError, InputError, NotDeliveredError
-from sharing.framing import Framing
 from sharing.geoip import open_lookup
 from sharing.interop.files import load_profile, read_files
 from sharing.interop.profile import NO_PROFILE
-from sharing.interop.reading import Format, Intake, Placed, Reading, SourceInfo
+from sharing.interop.reading import FileFormat, FileReading, ImportContext, PlacedIndicator, SourceInfo
 from sharing.kafka.tls import tls_properties
-from sharing.law_shelf.library import find_law
-from sharing.law_shelf.signature import read_public_keys
 from sharing.model.vocabulary import Outcome
-from sharing.publisher import Publisher, new_id
-from sharing.registry import open_framing
+from sharing.packs.library import find_law
+from sharing.packs.signature import read_public_keys
 from sharing.relevance.nexus import no_lookup
+from sharing.serialization.framing import Framing
+from sharing.serialization.schema_registry import open_framing
 from sharing.settings import load_settings
 
 
@@ -43,7 +32,7 @@ def publish(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSON lines or MISP events.")],
     state: Annotated[str, typer.Option("--state", help="The publishing State, such as CH.")],
     agency: Annotated[str, typer.Option("--agency", help="Name of the agency.")],
-    file_format: Annotated[Format, typer.Option("--format", help="Format of the files.")] = Format.AUTO,
+    file_format: Annotated[FileFormat, typer.Option("--format", help="Format of the files.")] = FileFormat.AUTO,
     profile: Annotated[Path | None, typer.Option("--profile", help="YAML with the facts that the files lack.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Publish nothing; show who would get what, and why.")
@@ -68,7 +57,7 @@ def publish(
     facts = load_profile(profile) if profile is not None else NO_PROFILE
     servers = settings.bootstrap if dry_run else settings_with_broker(bootstrap)[1]
     tls = tls_properties(settings)
-    reading = _read(files, Intake(source, new_id, facts, file_format), keep_going=keep_going)
+    reading = _read(files, ImportContext(source, new_id, facts, file_format), keep_going=keep_going)
     # Before anything is published: what cannot be told afterwards would look like a failure to publish.
     entries = read_directory(directory, settings, tls)
     lost = (
@@ -89,11 +78,11 @@ def publish(
         raise typer.Exit(2)
 
 
-def _read(files: list[Path], intake: Intake, *, keep_going: bool) -> Reading:
+def _read(files: list[Path], intake: ImportContext, *, keep_going: bool) -> FileReading:
     # Files come one after another; one that cannot be read at all is not reported.
     order = {str(path): number for number, path in enumerate(files)}
     with progress_bar("reading", len(files), share=True) as report:
-        reporting = Intake(
+        reporting = ImportContext(
             intake.source,
             intake.make_id,
             intake.profile,
@@ -104,7 +93,7 @@ def _read(files: list[Path], intake: Intake, *, keep_going: bool) -> Reading:
 
 
 def _publish_all(
-    reading: Reading, source: SourceInfo, servers: str, tls: Mapping[str, str], framing: Framing
+    reading: FileReading, source: SourceInfo, servers: str, tls: Mapping[str, str], framing: Framing
 ) -> NotDeliveredError | None:
     """Publish; return what the broker did not confirm.
 
@@ -131,12 +120,14 @@ def _publish_all(
     return NotDeliveredError(reason, tuple(missing)) if missing else None
 
 
-def _delivered(reading: Reading, lost: NotDeliveredError | None) -> Iterator[Placed]:
+def _delivered(reading: FileReading, lost: NotDeliveredError | None) -> Iterator[PlacedIndicator]:
     missing = frozenset(lost.ids) if lost is not None else frozenset()
     return (placed for placed in reading.indicators if placed.indicator.id not in missing)
 
 
-def _document(reading: Reading, expected: Forecast, lost: NotDeliveredError | None, *, dry_run: bool) -> dict[str, Any]:
+def _document(
+    reading: FileReading, expected: Forecast, lost: NotDeliveredError | None, *, dry_run: bool
+) -> dict[str, Any]:
     delivered = sum(1 for _ in _delivered(reading, lost))
     missing = frozenset(lost.ids) if lost is not None else frozenset()
     unconfirmed = [
@@ -161,7 +152,7 @@ def _document(reading: Reading, expected: Forecast, lost: NotDeliveredError | No
     }
 
 
-def _show(reading: Reading, expected: Forecast, lost: NotDeliveredError | None, *, dry_run: bool) -> None:
+def _show(reading: FileReading, expected: Forecast, lost: NotDeliveredError | None, *, dry_run: bool) -> None:
     verb = "would be published" if dry_run else "published"
     delivered = sum(1 for _ in _delivered(reading, lost))
     say(f"{reading.read} read, {delivered} {verb}, {reading.read - delivered} not")
@@ -180,7 +171,7 @@ def _show(reading: Reading, expected: Forecast, lost: NotDeliveredError | None, 
     err.print("What the gate decides counts; this is what the law pack that is installed here says.")
 
 
-def _show_listed(reading: Reading) -> None:
+def _show_listed(reading: FileReading) -> None:
     table = make_table(whole("not published"), whole("how many"), "for example")
     counts = Counter(entry.cause for entry in reading.not_published)
     for cause, count in counts.most_common():

@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from sharing.cli.console import AsJson, Bootstrap, bus_settings, err, out, print_json, printable, say_labelled
+from sharing._subscriber import Subscriber, Unreadable
+from sharing.cli.connection import Bootstrap, bus_settings
+from sharing.cli.console import AsJson, err, out, print_json, printable, say_labelled
 from sharing.model.countries import normalise_country
 from sharing.model.notice import Notice
-from sharing.registry import open_framing
-from sharing.subscriber import Subscriber, Unreadable
+from sharing.serialization.schema_registry import open_framing
 
 
 def subscribe(

@@ -9,21 +9,19 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.console import (
-    AsJson,
-    Bootstrap,
-    add_row,
-    err,
-    make_table,
-    out,
-    print_json,
-    say,
-    settings_with_broker,
-    whole,
-)
-from sharing.cluster.access import Entry, Pattern, entries, principals, rights
-from sharing.cluster.partners import Partner, Partners, read_partners
-from sharing.cluster.strimzi import (
+from sharing.cli.connection import Bootstrap, settings_with_broker
+from sharing.cli.console import AsJson, add_row, err, make_table, out, print_json, say, whole
+from sharing.errors import InputError
+from sharing.kafka.acl_admin import AclChange, apply_acls
+from sharing.kafka.tls import tls_properties
+from sharing.kafka.topic_admin import TopicChange, apply_topics
+from sharing.model.countries import normalise_country
+from sharing.packs.library import shipped_states
+from sharing.serialization.schema_registry import Registry
+from sharing.settings import Settings, load_settings
+from sharing.topology.acls import AclEntry, AclPattern, acl_entries, acl_rules, principals
+from sharing.topology.partners import Partner, Partners, read_partners
+from sharing.topology.strimzi import (
     acl_commands,
     kafka_topics,
     kafka_users,
@@ -31,19 +29,11 @@ from sharing.cluster.strimzi import (
     removal_command,
     render,
 )
-from sharing.errors import InputError
-from sharing.kafka.acl_admin import AclChange, apply_acls
-from sharing.kafka.tls import tls_properties
-from sharing.kafka.topic_admin import Change, apply_topics
-from sharing.law_shelf.library import shipped_states
-from sharing.model.countries import normalise_country
-from sharing.registry import Registry
-from sharing.settings import Settings, load_settings
-from sharing.topics import HOUR_MS, Topic, TopicKind
+from sharing.topology.topics import HOUR_MS, Topic, TopicKind
 
 app = typer.Typer(name="topics", help="The topics of the bus: shown, and made on a cluster.", no_args_is_help=True)
 
-States = Annotated[
+StatesOption = Annotated[
     str | None,
     typer.Option(
         "--states",
@@ -64,7 +54,7 @@ _GIVEN = '--bootstrap-server "$SHARING_BOOTSTRAP" --command-config operator.prop
 """Of each command for Kafka's own tools; the file has the operator's certificate."""
 
 
-class Format(StrEnum):
+class AclFormat(StrEnum):
     """How rights are printed."""
 
     TABLE = "table"
@@ -118,7 +108,7 @@ def choose_partners(settings: Settings, states: str | None, *, partitions: int |
 
 @app.command("list")
 def list_topics(
-    states: States = None, partitions: Partitions = None, partners: PartnersFile = None, as_json: AsJson = False
+    states: StatesOption = None, partitions: Partitions = None, partners: PartnersFile = None, as_json: AsJson = False
 ) -> None:
     """Show every topic that a cluster with these States has."""
     settings = load_settings(partitions=partitions, partners=partners)
@@ -148,7 +138,7 @@ def list_topics(
 
 @app.command(short_help="Make the missing ones on a cluster; say what differs.")
 def apply(
-    states: States = None,
+    states: StatesOption = None,
     partitions: Partitions = None,
     partners: PartnersFile = None,
     acls: Annotated[bool, typer.Option("--acls", help="Also make the missing access control entries.")] = False,
@@ -178,11 +168,11 @@ def apply(
 
 @app.command("acls", short_help="Show who may do what; as commands, or for Strimzi.")
 def list_acls(
-    states: States = None,
+    states: StatesOption = None,
     partners: PartnersFile = None,
     form: Annotated[
-        Format, typer.Option("--format", help="A table, arguments of Kafka's own tools, or Strimzi's resources.")
-    ] = Format.TABLE,
+        AclFormat, typer.Option("--format", help="A table, arguments of Kafka's own tools, or Strimzi's resources.")
+    ] = AclFormat.TABLE,
     cluster: Annotated[str, typer.Option("--cluster", help="With strimzi: name of the Kafka resource.")] = "sharing",
     as_json: AsJson = False,
 ) -> None:
@@ -199,19 +189,19 @@ def list_acls(
                     "pattern": entry.pattern,
                     "name": entry.name,
                 }
-                for entry in sorted(entries(wanted))
+                for entry in sorted(acl_entries(wanted))
             ]
         )
-    elif form is Format.STRIMZI:
+    elif form is AclFormat.STRIMZI:
         typer.echo(render([*kafka_topics(wanted, cluster), *kafka_users(wanted, cluster)]), nl=False)
-    elif form is Format.KAFKA_ACLS:
+    elif form is AclFormat.KAFKA_ACLS:
         for line in _commands(wanted):
             typer.echo(line)
     else:
         _show_rights(wanted)
 
 
-def remove_with(entry: Entry) -> str:
+def remove_with(entry: AclEntry) -> str:
     """Return the command that takes an entry away."""
     return f"kafka-acls.sh {_GIVEN} {removal_command(entry)}"
 
@@ -229,9 +219,9 @@ def _commands(partners: Partners) -> Iterator[str]:
 
 def _show_rights(partners: Partners) -> None:
     table = make_table(whole("principal"), "operations", whole("resource"), whole("name"))
-    for right in rights(partners):
+    for right in acl_rules(partners):
         operations = ", ".join(right.operations) if right.allow else f"not {', '.join(right.operations)}"
-        name = right.name + ("…" if right.pattern is Pattern.PREFIX else "")
+        name = right.name + ("…" if right.pattern is AclPattern.PREFIX else "")
         add_row(table, right.principal.name, operations, right.resource, name)
     out.print(table)
     err.print(f"{len(principals(partners))} principals; what is not listed is denied")
@@ -258,7 +248,7 @@ def _show_entries(changes: list[AclChange]) -> None:
     err.print("quotas: `sharing topics acls --format kafka-acls` prints the commands: Python's client cannot set them")
 
 
-def _show(changes: list[Change]) -> None:
+def _show(changes: list[TopicChange]) -> None:
     made = [change for change in changes if change.kind == "created"]
     for change in made:
         say(f"created  {change.topic}")

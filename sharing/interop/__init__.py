@@ -4,15 +4,15 @@ Nothing that a file holds is dropped: it is an indicator, or listed with file, p
 """
 
 from sharing.interop.files import load_profile, read_bytes, read_entries, read_file, read_files
-from sharing.interop.profile import NO_PROFILE, Profile, ToIds, parse_profile
+from sharing.interop.profile import NO_PROFILE, PublishingProfile, ToIds, parse_profile
 from sharing.interop.reading import (
     FILE_BYTES_MAX,
     Cause,
-    Format,
-    Intake,
-    Placed,
-    Reading,
-    Register,
+    FileFormat,
+    FileReading,
+    IdRegister,
+    ImportContext,
+    PlacedIndicator,
     SourceInfo,
     Unpublished,
 )
@@ -21,12 +21,12 @@ __all__ = [
     "FILE_BYTES_MAX",
     "NO_PROFILE",
     "Cause",
-    "Format",
-    "Intake",
-    "Placed",
-    "Profile",
-    "Reading",
-    "Register",
+    "FileFormat",
+    "FileReading",
+    "IdRegister",
+    "ImportContext",
+    "PlacedIndicator",
+    "PublishingProfile",
     "SourceInfo",
     "ToIds",
     "Unpublished",

@@ -9,19 +9,19 @@ from sharing.interop.contents import load
 from sharing.interop.formats import check_text, recognise
 from sharing.interop.jsonl import read_lines
 from sharing.interop.misp import read_document
-from sharing.interop.profile import Profile, parse_profile
-from sharing.interop.reading import Format, Intake, Placed, Reading, Register
+from sharing.interop.profile import PublishingProfile, parse_profile
+from sharing.interop.reading import FileFormat, FileReading, IdRegister, ImportContext, PlacedIndicator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from sharing.interop.reading import Entry
+    from sharing.interop.reading import ParsedEntry
 
 _PROFILE_BYTES_MAX = 1024 * 1024
 
 
-def read_entries(data: bytes, file: str, intake: Intake, register: Register) -> Iterator[Entry]:
+def read_entries(data: bytes, file: str, intake: ImportContext, register: IdRegister) -> Iterator[ParsedEntry]:
     """Yield what a file holds, indicator by indicator, each accounted for.
 
     Args:
@@ -35,23 +35,23 @@ def read_entries(data: bytes, file: str, intake: Intake, register: Register) -> 
     """
     check_text(data, file)
     content = recognise(data, file, intake.format)
-    if content.format is Format.JSONL:
+    if content.format is FileFormat.JSONL:
         yield from read_lines(data, file, intake, register)
     else:
         yield from read_document(content.document, file, intake, register)
     intake.report(file, 1.0)
 
 
-def read_bytes(data: bytes, file: str, intake: Intake) -> Reading:
+def read_bytes(data: bytes, file: str, intake: ImportContext) -> FileReading:
     """Read the content of one file, as a run of its own.
 
     Raises:
         InputError: It cannot be read at all.
     """
-    return _reading([file], read_entries(data, file, intake, Register()), ())
+    return _reading([file], read_entries(data, file, intake, IdRegister()), ())
 
 
-def read_file(path: Path, intake: Intake) -> Reading:
+def read_file(path: Path, intake: ImportContext) -> FileReading:
     """Read one file, as a run of its own.
 
     Raises:
@@ -60,7 +60,7 @@ def read_file(path: Path, intake: Intake) -> Reading:
     return read_bytes(load(path, intake.bytes_max), str(path), intake)
 
 
-def read_files(paths: Iterable[Path], intake: Intake, *, keep_going: bool = False) -> Reading:
+def read_files(paths: Iterable[Path], intake: ImportContext, *, keep_going: bool = False) -> FileReading:
     """Read files as one run.
 
     Args:
@@ -71,8 +71,8 @@ def read_files(paths: Iterable[Path], intake: Intake, *, keep_going: bool = Fals
     Raises:
         InputError: Some files cannot be read at all, and `keep_going` is false.
     """
-    register = Register()
-    entries: list[Entry] = []
+    register = IdRegister()
+    entries: list[ParsedEntry] = []
     files: list[str] = []
     unreadable: list[InputError] = []
     for path in paths:
@@ -87,7 +87,7 @@ def read_files(paths: Iterable[Path], intake: Intake, *, keep_going: bool = Fals
     return _reading(files, entries, unreadable)
 
 
-def load_profile(path: Path) -> Profile:
+def load_profile(path: Path) -> PublishingProfile:
     """Return the publishing profile in a file.
 
     Raises:
@@ -100,14 +100,14 @@ def load_profile(path: Path) -> Profile:
     return parse_profile(text, str(path))
 
 
-def _reading(files: Iterable[str], entries: Iterable[Entry], unreadable: Iterable[InputError]) -> Reading:
+def _reading(files: Iterable[str], entries: Iterable[ParsedEntry], unreadable: Iterable[InputError]) -> FileReading:
     placed, listed = [], []
     for entry in entries:
-        if isinstance(entry, Placed):
+        if isinstance(entry, PlacedIndicator):
             placed.append(entry)
         else:
             listed.append(entry)
-    return Reading(tuple(files), tuple(placed), tuple(listed), tuple(unreadable))
+    return FileReading(tuple(files), tuple(placed), tuple(listed), tuple(unreadable))
 
 
 def _all_of(errors: list[InputError]) -> InputError:

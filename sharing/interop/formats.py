@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharing.errors import InputError
 from sharing.interop.json_text import NotJsonError, Parsed, StrictParser
-from sharing.interop.reading import Format
+from sharing.interop.reading import FileFormat
 from sharing.model.values import VALUE_TYPES
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Line(NamedTuple):
 class Content(NamedTuple):
     """What a file turned out to be; `document` is the parsed MISP file, and None for JSON lines."""
 
-    format: Format
+    format: FileFormat
     document: Any = None
 
 
@@ -86,7 +86,7 @@ def _alternates_with_nul(data: bytes) -> bool:
     return any(data[:64:2]) != any(data[1:64:2]) and len(data) > 1
 
 
-def recognise(data: bytes, file: str, wanted: Format) -> Content:
+def recognise(data: bytes, file: str, wanted: FileFormat) -> Content:
     """Return what a checked file holds.
 
     Args:
@@ -97,12 +97,12 @@ def recognise(data: bytes, file: str, wanted: Format) -> Content:
     Raises:
         InputError: It is neither JSON lines nor MISP, or not what the user named.
     """
-    if wanted is Format.STIX:
+    if wanted is FileFormat.STIX:
         raise _stix(file)
-    if wanted is Format.JSONL:
-        return Content(Format.JSONL)
+    if wanted is FileFormat.JSONL:
+        return Content(FileFormat.JSONL)
     parser = StrictParser()
-    if wanted is Format.MISP:
+    if wanted is FileFormat.MISP:
         return _misp(_parse(parser, data, file), file)
     found = lines(data)
     first, single = next(found), next(found, None) is None
@@ -114,12 +114,12 @@ def recognise(data: bytes, file: str, wanted: Format) -> Content:
             raise _stix(file)
         if _is_misp(start.value):
             raise InputError(f"{file}: holds more after its MISP event; put one in a file, or all into a JSON list")
-        return Content(Format.JSONL)
+        return Content(FileFormat.JSONL)
     try:
         return _document(_parse(parser, data, file), file, single_line=False)
     except NotJsonError:
         if _mostly_indicators(parser, data):
-            return Content(Format.JSONL)
+            return Content(FileFormat.JSONL)
         raise
 
 
@@ -158,7 +158,7 @@ def _document(parsed: Parsed, file: str, *, single_line: bool) -> Content:
     value = parsed.value
     if is_candidate(value):
         if single_line:
-            return Content(Format.JSONL)
+            return Content(FileFormat.JSONL)
         raise InputError(f"{file}: is one indicator over several lines; {_INDENTED}")
     if isinstance(value, list) and any(is_candidate(item) for item in value):
         raise InputError(f"{file}: is a JSON list of indicators; write one a line, as in `jq -c '.[]' FILE`")
@@ -172,7 +172,7 @@ def _misp(parsed: Parsed, file: str) -> Content:
         raise InputError(f"{file}: is JSON, but holds neither a MISP event nor indicators; {_READABLE}")
     if parsed.fault:
         raise InputError(f"{file}: {parsed.fault}; correct it, nothing of the file is read")
-    return Content(Format.MISP, parsed.value)
+    return Content(FileFormat.MISP, parsed.value)
 
 
 def _is_misp(value: Any) -> bool:

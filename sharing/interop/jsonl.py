@@ -8,19 +8,19 @@ from sharing.errors import InputError
 from sharing.interop.formats import LINE_BYTES_MAX, is_candidate, lines
 from sharing.interop.json_text import NotJsonError, StrictParser
 from sharing.interop.profile import merge
-from sharing.interop.reading import Cause, Where, build, unpublished
+from sharing.interop.reading import Cause, InputLocation, build, unpublished
 from sharing.model.vocabulary import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sharing.interop.json_text import Parsed
-    from sharing.interop.reading import Entry, Intake, Register
+    from sharing.interop.reading import IdRegister, ImportContext, ParsedEntry
 
 _LINES_A_REPORT = 500
 
 
-def read_lines(data: bytes, file: str, intake: Intake, register: Register) -> Iterator[Entry]:
+def read_lines(data: bytes, file: str, intake: ImportContext, register: IdRegister) -> Iterator[ParsedEntry]:
     """Yield an entry for every line that is not blank; the file is never decoded as a whole.
 
     Args:
@@ -36,7 +36,7 @@ def read_lines(data: bytes, file: str, intake: Intake, register: Register) -> It
     first_reason = ""
     any_candidate = False
     for line in lines(data):
-        where = Where(file, str(line.number))
+        where = InputLocation(file, str(line.number))
         try:
             parsed = _parse(parser, line.text)
             any_candidate = any_candidate or is_candidate(parsed.value)
@@ -76,7 +76,7 @@ def _sound(parsed: Parsed) -> dict[str, Any]:
     return parsed.value
 
 
-def _admit(value: dict[str, Any], where: Where, intake: Intake, register: Register) -> Entry:
+def _admit(value: dict[str, Any], where: InputLocation, intake: ImportContext, register: IdRegister) -> ParsedEntry:
     type_name = value.get("type")
     own_id = value.get("id") is not None
     fields = merge(intake.facts(type_name if isinstance(type_name, str) else ""), value)

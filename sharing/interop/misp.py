@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharing.errors import InputError
 from sharing.ids import part_id
-from sharing.interop.marks import read_marks, stricter, tag_names
+from sharing.interop.markings import read_marks, stricter, tag_names
 from sharing.interop.misp_events import find_attributes, read_events
 from sharing.interop.misp_types import COMPOSITES, NoTarget, target_of
 from sharing.interop.profile import ToIds, merge
-from sharing.interop.reading import Cause, Where, build, unpublished
+from sharing.interop.reading import Cause, InputLocation, build, unpublished
 from sharing.model.values import VALUE_TYPES, normalise
 from sharing.model.vocabulary import Pap, Tlp
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sharing.interop.misp_events import Attribute
     from sharing.interop.misp_types import Target
-    from sharing.interop.reading import Entry, Intake, Register
+    from sharing.interop.reading import IdRegister, ImportContext, ParsedEntry
 
 _ATTRIBUTES_A_REPORT = 100
 _FLAG_ON = (True, 1, "1", "true")
@@ -50,7 +50,7 @@ class _Part(NamedTuple):
     value: str
 
 
-def read_document(document: Any, file: str, intake: Intake, register: Register) -> Iterator[Entry]:
+def read_document(document: Any, file: str, intake: ImportContext, register: IdRegister) -> Iterator[ParsedEntry]:
     """Yield an entry for every value in a parsed MISP file.
 
     Args:
@@ -64,7 +64,7 @@ def read_document(document: Any, file: str, intake: Intake, register: Register) 
     """
     events, others = read_events(document, file)
     for pointer in others:
-        yield unpublished(Where(file, pointer), Cause.MALFORMED, "is not a MISP event")
+        yield unpublished(InputLocation(file, pointer), Cause.MALFORMED, "is not a MISP event")
     for index, event in enumerate(events):
         found = list(find_attributes(event))
         for count, attribute in enumerate(found):
@@ -73,8 +73,8 @@ def read_document(document: Any, file: str, intake: Intake, register: Register) 
             yield from _entries(attribute, file, intake, register)
 
 
-def _entries(attribute: Attribute, file: str, intake: Intake, register: Register) -> Iterator[Entry]:
-    where = Where(file, attribute.pointer)
+def _entries(attribute: Attribute, file: str, intake: ImportContext, register: IdRegister) -> Iterator[ParsedEntry]:
+    where = InputLocation(file, attribute.pointer)
     if attribute.cause is not None:
         yield unpublished(where, attribute.cause, attribute.reason)
         return
@@ -82,10 +82,10 @@ def _entries(attribute: Attribute, file: str, intake: Intake, register: Register
     if not parts:
         yield unpublished(where, Cause.MALFORMED, "its value does not hold the two parts that its type says")
     for part in parts:
-        place = Where(file, f"{attribute.pointer}#{part.suffix}" if part.suffix else attribute.pointer)
+        place = InputLocation(file, f"{attribute.pointer}#{part.suffix}" if part.suffix else attribute.pointer)
         yield _entry(attribute, part, place, intake, register)
     if attribute.data.get("data") and attribute.data["type"] != "attachment":
-        yield unpublished(Where(file, f"{attribute.pointer}#data"), Cause.ATTACHMENT, _ATTACHED)
+        yield unpublished(InputLocation(file, f"{attribute.pointer}#data"), Cause.ATTACHMENT, _ATTACHED)
 
 
 def _split(misp_type: str, value: str) -> list[_Part]:
@@ -101,7 +101,9 @@ def _split(misp_type: str, value: str) -> list[_Part]:
     return [_Part(names[0], types[0], left), _Part(names[1], types[1], right)]
 
 
-def _entry(attribute: Attribute, part: _Part, where: Where, intake: Intake, register: Register) -> Entry:
+def _entry(
+    attribute: Attribute, part: _Part, where: InputLocation, intake: ImportContext, register: IdRegister
+) -> ParsedEntry:
     target = target_of(part.misp_type, object_name=attribute.object_name, relation=attribute.relation)
     if isinstance(target, NoTarget):
         return unpublished(where, target.cause, target.reason)
@@ -168,7 +170,7 @@ def _facts(
     return facts
 
 
-def _id(attribute: Attribute, part: _Part, type_name: str, value: str, intake: Intake) -> str:
+def _id(attribute: Attribute, part: _Part, type_name: str, value: str, intake: ImportContext) -> str:
     """Return the id: MISP's own where it is one, so that a file published twice gives the same items."""
     own = attribute.data.get("uuid")
     if isinstance(own, str) and _UUID.fullmatch(own) and any(digit not in "0-" for digit in own):

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from sharing.documents import Document, read_document, validate
 from sharing.errors import InputError, PackError
-from sharing.model.indicator import Indicator, Part
-from sharing.model.names import one_of
+from sharing.model.indicator import Indicator, IndicatorPart
 from sharing.model.validation import describe, nearest
+from sharing.model.validators import one_of
 from sharing.model.values import VALUE_TYPES
+from sharing.yaml_source import YamlDocument, read_yaml, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sharing.documents import Path
+    from sharing.yaml_source import KeyPath
 
 _FROM_THE_FILE = ("id", "type", "value")
 _FROM_THE_COMMAND = {"state": "--state", "agency": "--agency"}
@@ -39,7 +39,7 @@ class ToIds(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class PublishingProfile:
     """Facts to add to what files say, checked against the indicator's fields.
 
     Attributes:
@@ -71,7 +71,7 @@ class Profile:
         return found
 
 
-NO_PROFILE = Profile()
+NO_PROFILE = PublishingProfile()
 """Adds nothing: every fact that the file does not state is UNKNOWN."""
 
 
@@ -96,7 +96,7 @@ Fields = Annotated[dict[str, Any], BeforeValidator(_none_as_empty)]
 Sections = Annotated[dict[str, Fields], BeforeValidator(_none_as_empty)]
 
 
-class ProfileText(Part):
+class PublishingProfileModel(IndicatorPart):
     """The document as it is written."""
 
     title: str | None = None
@@ -106,7 +106,7 @@ class ProfileText(Part):
     by_tag: Sections = Field(default_factory=dict)
 
 
-def parse_profile(text: str, source: str) -> Profile:
+def parse_profile(text: str, source: str) -> PublishingProfile:
     """Read a publishing profile.
 
     Args:
@@ -118,13 +118,13 @@ def parse_profile(text: str, source: str) -> Profile:
             file, line, key and the nearest known name.
     """
     try:
-        document = read_document(text, source)
-        written = validate(document, ProfileText)
+        document = read_yaml(text, source)
+        written = validate(document, PublishingProfileModel)
         _check(document, written)
     except PackError as error:
         raise InputError(str(error), field=error.key, place=str(error.line or "")) from None
     by_tag = sorted(written.by_tag.items(), key=lambda item: (not item[0].endswith("*"), len(item[0])))
-    return Profile(
+    return PublishingProfile(
         written.to_ids,
         written.defaults,
         written.by_type,
@@ -132,11 +132,11 @@ def parse_profile(text: str, source: str) -> Profile:
     )
 
 
-def _check(document: Document, written: ProfileText) -> None:
+def _check(document: YamlDocument, written: PublishingProfileModel) -> None:
     """Raise a PackError for the first section that no indicator could have."""
     _check_fields(document, ("defaults",), written.defaults)
     for type_name, fields in written.by_type.items():
-        path: Path = ("by_type", type_name)
+        path: KeyPath = ("by_type", type_name)
         if type_name not in VALUE_TYPES:
             raise document.error(f"is not a type of indicator{nearest(type_name, VALUE_TYPES)}", path)
         _check_fields(document, path, fields, written.defaults, type_name)
@@ -148,8 +148,8 @@ def _check(document: Document, written: ProfileText) -> None:
 
 
 def _check_fields(
-    document: Document,
-    path: Path,
+    document: YamlDocument,
+    path: KeyPath,
     fields: Mapping[str, Any],
     defaults: Mapping[str, Any] | None = None,
     type_name: str = _ANY_TYPE,

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharing.errors import InputError
-from sharing.interop.profile import NO_PROFILE, Profile, merge
+from sharing.interop.profile import NO_PROFILE, PublishingProfile, merge
 from sharing.model.countries import normalise_country
 from sharing.model.indicator import Indicator, Source
 
@@ -24,7 +24,7 @@ FILE_BYTES_MAX = 64 * 1024 * 1024
 _REASON_CHARACTERS_MAX = 600
 
 
-class Format(StrEnum):
+class FileFormat(StrEnum):
     """Formats of files, as `--format` names them. AUTO looks at the content."""
 
     AUTO = "auto"
@@ -50,14 +50,14 @@ class Cause(StrEnum):
     OTHER_STATE = "OTHER_STATE"
 
 
-class Where(NamedTuple):
+class InputLocation(NamedTuple):
     """A place in a file: a line number, or a JSON pointer (RFC 6901); `#part` for one part of a composite."""
 
     file: str
     place: str
 
 
-class Placed(NamedTuple):
+class PlacedIndicator(NamedTuple):
     """An indicator, and where it stands."""
 
     file: str
@@ -74,7 +74,7 @@ class Unpublished(NamedTuple):
     reason: str
 
 
-Entry = Placed | Unpublished
+ParsedEntry = PlacedIndicator | Unpublished
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class SourceInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class ImportContext:
     """How files are read.
 
     Attributes:
@@ -111,8 +111,8 @@ class Intake:
 
     source: SourceInfo
     make_id: Callable[[], str]
-    profile: Profile = NO_PROFILE
-    format: Format = Format.AUTO
+    profile: PublishingProfile = NO_PROFILE
+    format: FileFormat = FileFormat.AUTO
     bytes_max: int = FILE_BYTES_MAX
     on_progress: Callable[[str, float], None] | None = None
 
@@ -128,7 +128,7 @@ class Intake:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FileReading:
     """The outcome of reading some files. `read` is always the sum of the two lists.
 
     Attributes:
@@ -139,7 +139,7 @@ class Reading:
     """
 
     files: tuple[str, ...]
-    indicators: tuple[Placed, ...]
+    indicators: tuple[PlacedIndicator, ...]
     not_published: tuple[Unpublished, ...]
     unreadable: tuple[InputError, ...] = ()
 
@@ -149,14 +149,14 @@ class Reading:
         return len(self.indicators) + len(self.not_published)
 
 
-class Register:
+class IdRegister:
     """What a run has read so far, to see what stands twice."""
 
     def __init__(self) -> None:
-        self._contents: dict[bytes, Where] = {}
-        self._versions: dict[tuple[str, int], Where] = {}
+        self._contents: dict[bytes, InputLocation] = {}
+        self._versions: dict[tuple[str, int], InputLocation] = {}
 
-    def admit(self, where: Where, indicator: Indicator, *, by_value: bool) -> Entry:
+    def admit(self, where: InputLocation, indicator: Indicator, *, by_value: bool) -> ParsedEntry:
         """Return the indicator in its place, or that it stands twice.
 
         Args:
@@ -176,7 +176,7 @@ class Register:
             return unpublished(where, Cause.DUPLICATE, f"has the id and version of {first}")
         self._versions[version] = where
         self._contents.setdefault(content, where)
-        return Placed(*where, indicator)
+        return PlacedIndicator(*where, indicator)
 
 
 def _content(indicator: Indicator) -> bytes:
@@ -185,12 +185,12 @@ def _content(indicator: Indicator) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
-def _say(first: Where, where: Where) -> str:
+def _say(first: InputLocation, where: InputLocation) -> str:
     place = f"line {first.place}" if first.place.isdigit() else first.place
     return place if first.file == where.file else f"{place} in {first.file}"
 
 
-def unpublished(where: Where, cause: Cause, reason: str) -> Unpublished:
+def unpublished(where: InputLocation, cause: Cause, reason: str) -> Unpublished:
     """Return an entry of the list of what is not published, its reason made fit to be shown in a line."""
     shown = "".join(character if character.isprintable() else "?" for character in reason)
     if len(shown) > _REASON_CHARACTERS_MAX:

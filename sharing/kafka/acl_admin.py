@@ -21,12 +21,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
     ResourceType,
 )
 
-from sharing.cluster.access import ANY_NAME, Entry, Pattern, Resource, entries, parse_principal
-from sharing.cluster.partners import Partners
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import error_code, explain, make_admin
 from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, wait_for
-from sharing.topics import Scope
+from sharing.topology.acls import ANY_NAME, AclEntry, AclPattern, AclResource, acl_entries, parse_principal
+from sharing.topology.partners import Partners
+from sharing.topology.topics import TopicScope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,21 +34,21 @@ if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
 _RESOURCES: Final = {
-    Resource.TOPIC: ResourceType.TOPIC,
-    Resource.GROUP: ResourceType.GROUP,
-    Resource.TRANSACTIONAL_ID: ResourceType.TRANSACTIONAL_ID,
-    Resource.CLUSTER: ResourceType.BROKER,
+    AclResource.TOPIC: ResourceType.TOPIC,
+    AclResource.GROUP: ResourceType.GROUP,
+    AclResource.TRANSACTIONAL_ID: ResourceType.TRANSACTIONAL_ID,
+    AclResource.CLUSTER: ResourceType.BROKER,
 }
-_PATTERNS: Final = {Pattern.LITERAL: ResourcePatternType.LITERAL, Pattern.PREFIX: ResourcePatternType.PREFIXED}
+_PATTERNS: Final = {AclPattern.LITERAL: ResourcePatternType.LITERAL, AclPattern.PREFIX: ResourcePatternType.PREFIXED}
 _POLL_SECONDS = 0.05
-_OURS: Final = tuple(f"{scope}." for scope in (Scope.NATIONAL, Scope.EXCHANGE))
+_OURS: Final = tuple(f"{scope}." for scope in (TopicScope.NATIONAL, TopicScope.EXCHANGE))
 
 
 @dataclass(frozen=True, slots=True)
 class AclChange:
     """What became of one entry: `created`, `missing`, `same`, or `too wide`."""
 
-    entry: Entry
+    entry: AclEntry
     kind: str
 
 
@@ -61,7 +61,7 @@ def inspect_acls(bootstrap: str, partners: Partners, properties: Mapping[str, An
     Raises:
         InfrastructureError: The cluster does not answer, refuses, or has no authorizer.
     """
-    return compare(entries(partners), _read(make_admin(bootstrap, properties)))
+    return compare(acl_entries(partners), _read(make_admin(bootstrap, properties)))
 
 
 def apply_acls(bootstrap: str, partners: Partners, properties: Mapping[str, Any] | None = None) -> list[AclChange]:
@@ -71,7 +71,7 @@ def apply_acls(bootstrap: str, partners: Partners, properties: Mapping[str, Any]
         InfrastructureError: The cluster does not answer, refuses, or has no authorizer.
     """
     admin = make_admin(bootstrap, properties)
-    changes = compare(entries(partners), _read(admin))
+    changes = compare(acl_entries(partners), _read(admin))
     missing = [change.entry for change in changes if change.kind == "missing"]
     if missing:
         _create(admin, missing)
@@ -79,7 +79,7 @@ def apply_acls(bootstrap: str, partners: Partners, properties: Mapping[str, Any]
     return [AclChange(change.entry, "created") if change.kind == "missing" else change for change in changes]
 
 
-def compare(wanted: frozenset[Entry], present: Iterable[Entry]) -> list[AclChange]:
+def compare(wanted: frozenset[AclEntry], present: Iterable[AclEntry]) -> list[AclChange]:
     """Return each entry that is wanted or that concerns this bus, with what is to be said of it."""
     there = frozenset(present)
     changes = [AclChange(entry, "same" if entry in there else "missing") for entry in wanted]
@@ -88,17 +88,17 @@ def compare(wanted: frozenset[Entry], present: Iterable[Entry]) -> list[AclChang
     return sorted(changes, key=lambda change: change.entry)
 
 
-def _concerns_us(entry: Entry) -> bool:
-    if parse_principal(entry.principal.removeprefix("User:")) is not None or entry.resource is Resource.CLUSTER:
+def _concerns_us(entry: AclEntry) -> bool:
+    if parse_principal(entry.principal.removeprefix("User:")) is not None or entry.resource is AclResource.CLUSTER:
         return True
     if entry.name == ANY_NAME:
         return True
     if entry.name.startswith(_OURS):
         return True
-    return entry.pattern is Pattern.PREFIX and any(ours.startswith(entry.name) for ours in _OURS)
+    return entry.pattern is AclPattern.PREFIX and any(ours.startswith(entry.name) for ours in _OURS)
 
 
-def _read(admin: AdminClient) -> Iterator[Entry]:
+def _read(admin: AdminClient) -> Iterator[AclEntry]:
     _require_describe(admin)
     anything: Any = None  # the declared type knows of no filter by less than everything
     everything = AclBindingFilter(
@@ -113,7 +113,7 @@ def _read(admin: AdminClient) -> Iterator[Entry]:
         if binding.restype in resources and binding.resource_pattern_type in patterns:
             # For one host only, it is not what is wanted; and what it permits besides is told.
             host = "" if binding.host == "*" else f" from {binding.host}"
-            yield Entry(
+            yield AclEntry(
                 binding.principal + host,
                 resources[binding.restype],
                 patterns[binding.resource_pattern_type],
@@ -139,7 +139,7 @@ def _require_describe(admin: AdminClient) -> None:
         )
 
 
-def _create(admin: AdminClient, missing: list[Entry]) -> None:
+def _create(admin: AdminClient, missing: list[AclEntry]) -> None:
     wanted = [
         AclBinding(
             _RESOURCES[entry.resource],
@@ -158,7 +158,7 @@ def _create(admin: AdminClient, missing: list[Entry]) -> None:
         _settle(future, "cannot create the ACLs")
 
 
-def _await(admin: AdminClient, made: frozenset[Entry]) -> None:
+def _await(admin: AdminClient, made: frozenset[AclEntry]) -> None:
     # A controller confirms an entry a moment before each broker knows it.
     deadline = time.monotonic() + ADMIN_SECONDS_MAX
     while not made <= frozenset(_read(admin)):

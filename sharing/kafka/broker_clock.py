@@ -15,7 +15,7 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaExceptio
 
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import client_properties, explain, make_producer
-from sharing.topics import CLOCK
+from sharing.topology.topics import CLOCK
 
 ANSWER_SECONDS_MAX = 10.0
 _TRIES = 3
@@ -23,7 +23,7 @@ _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClockReading:
     """How far this machine's clock is ahead of a broker's (behind, if negative), and how exactly that is known."""
 
     ahead_s: float
@@ -32,7 +32,7 @@ class Reading:
 
 def read_broker_clock(
     bootstrap: str, properties: Mapping[str, Any] | None = None, now: Callable[[], float] = time.time
-) -> Reading:
+) -> ClockReading:
     """Return the difference between this machine's clock and a broker's.
 
     Args:
@@ -66,5 +66,5 @@ def read_broker_clock(
                 f"{CLOCK.topic()} keeps the writer's time; set its message.timestamp.type to LogAppendTime"
             )
         # Stamps are cut to whole milliseconds.
-        readings.append(Reading((began + ended) / 2 - stamp_ms / 1000, (ended - began) / 2 + 0.001))
+        readings.append(ClockReading((began + ended) / 2 - stamp_ms / 1000, (ended - began) / 2 + 0.001))
     return min(readings, key=lambda reading: reading.error_s)

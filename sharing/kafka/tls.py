@@ -15,13 +15,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-from sharing.cluster.access import Principal, parse_principal
 from sharing.errors import SettingsError
 from sharing.settings import Settings
+from sharing.topology.acls import Principal, parse_principal
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class TlsIdentity:
     """Who a certificate says that one is.
 
     Attributes:
@@ -37,7 +37,7 @@ class Identity:
     valid_until: datetime
 
 
-def read_identity(settings: Settings) -> Identity | None:
+def read_identity(settings: Settings) -> TlsIdentity | None:
     """Return who the certificate of the settings is for, or None where none is set.
 
     Raises:
@@ -61,10 +61,10 @@ def read_identity(settings: Settings) -> Identity | None:
     _check_key(settings, certificate)
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     name = str(names[0].value) if names else ""
-    return Identity(name, parse_principal(name), certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    return TlsIdentity(name, parse_principal(name), certificate.not_valid_before_utc, certificate.not_valid_after_utc)
 
 
-def check_identity(identity: Identity, settings: Settings, now: datetime) -> None:
+def check_identity(identity: TlsIdentity, settings: Settings, now: datetime) -> None:
     """Return when this certificate can serve.
 
     Raises:

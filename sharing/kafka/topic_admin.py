@@ -18,7 +18,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
 
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import error_code, explain, look_up_topics, make_admin
-from sharing.topics import Topic
+from sharing.topology.topics import Topic
 
 ADMIN_SECONDS_MAX = 15.0
 
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TopicChange:
     """What became of one topic: `created`, `missing`, `same`, or `differs` with what."""
 
     topic: str
@@ -38,7 +38,7 @@ class Change:
 
 def inspect_topics(
     bootstrap: str, wanted: Mapping[str, Topic], properties: Mapping[str, Any] | None = None, *, configs: bool = True
-) -> list[Change]:
+) -> list[TopicChange]:
     """Return what is `missing`, what `differs`, and what is the `same`; change nothing.
 
     Args:
@@ -57,13 +57,13 @@ def inspect_topics(
     changes = []
     for name in wanted:
         kind = "missing" if name not in there else "differs" if name in differences else "same"
-        changes.append(Change(name, kind, differences.get(name, "")))
+        changes.append(TopicChange(name, kind, differences.get(name, "")))
     return changes
 
 
 def apply_topics(
     bootstrap: str, wanted: Mapping[str, Topic], replication: int, properties: Mapping[str, Any] | None = None
-) -> list[Change]:
+) -> list[TopicChange]:
     """Make what is missing (then `created`), and compare the rest. What was made can be used when this returns.
 
     Raises:
@@ -74,7 +74,7 @@ def apply_topics(
     if missing:
         _create(make_admin(bootstrap, properties), missing, replication)
         _await_topics(bootstrap, {topic.name for topic in missing}, properties)
-    return [Change(change.topic, "created") if change.kind == "missing" else change for change in changes]
+    return [TopicChange(change.topic, "created") if change.kind == "missing" else change for change in changes]
 
 
 def _create(admin: AdminClient, missing: list[Topic], replication: int) -> None:

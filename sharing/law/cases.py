@@ -14,28 +14,24 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-from sharing.documents import Document, read_document, validate
 from sharing.errors import InputError
 from sharing.law.combine import combine
 from sharing.law.expectation import Expectation, compare
-from sharing.law.facts import FACTS, NONE, FactValue, Kind, Scope
+from sharing.law.facts import FACTS, NONE, FactKind, FactScope, FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack
 from sharing.law.recipients import TreatyBasis
 from sharing.law.treaties import TreatyTable, country_code
 from sharing.model.decision import Reason, RecipientDecision
 from sharing.model.indicator import Indicator, Instant
-from sharing.model.names import one_of
+from sharing.model.strict import StrictModel
 from sharing.model.times import to_milliseconds, utc_day
 from sharing.model.validation import nearest
+from sharing.model.validators import one_of
 from sharing.model.vocabulary import Authority, ConditionModel, RelevanceKind
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
+from sharing.yaml_source import YamlDocument, read_yaml, validate
 
 _State = Annotated[str, BeforeValidator(country_code)]
 
@@ -49,7 +45,7 @@ def _case_kind(value: Any) -> Any:
     return value
 
 
-class Case(_Strict):
+class Case(StrictModel):
     """One case.
 
     Attributes:
@@ -67,7 +63,7 @@ class Case(_Strict):
     expect: Expectation
 
 
-class _Base(_Strict):
+class _Base(StrictModel):
     providing: _State | None = None
     indicator: dict[str, Any]
     recipient: _State
@@ -75,7 +71,7 @@ class _Base(_Strict):
     at: Instant
 
 
-class _CaseFileModel(_Strict):
+class _CaseFileModel(StrictModel):
     base: _Base
     cases: list[Case] = Field(min_length=1)
 
@@ -84,7 +80,7 @@ class _CaseFileModel(_Strict):
 class CaseFile:
     """A file of cases."""
 
-    document: Document
+    document: YamlDocument
     base: _Base
     cases: tuple[Case, ...]
 
@@ -105,7 +101,7 @@ def parse_cases(text: str, source: str) -> CaseFile:
     Raises:
         PackError: With file, line and key.
     """
-    document = read_document(text, source)
+    document = read_yaml(text, source)
     model = validate(document, _CaseFileModel)
     for index, case in enumerate(model.cases):
         if case.name in {other.name for other in model.cases[:index]}:
@@ -156,7 +152,7 @@ def _decide(file: CaseFile, index: int, case: Case, pack: Pack, treaties: Treaty
     instruments = {*treaties.instruments, *pack.bilateral}
     for name, value in case.given.items():
         path = ("cases", index, "given", name)
-        if name in FACTS and FACTS[name].scope is not Scope.INDICATOR:
+        if name in FACTS and FACTS[name].scope is not FactScope.INDICATOR:
             overrides[name] = _fact_value(file.document, path, name, value, instruments)
         else:
             _put(file.document, path, data, name, value)
@@ -209,7 +205,7 @@ def _basis(name: str | None, pack: Pack, treaties: TreatyTable) -> TreatyBasis:
 
 
 def _fact_value(
-    document: Document, path: tuple[int | str, ...], name: str, value: Any, instruments: Collection[str]
+    document: YamlDocument, path: tuple[int | str, ...], name: str, value: Any, instruments: Collection[str]
 ) -> FactValue:
     if value is None:
         return None
@@ -219,7 +215,7 @@ def _fact_value(
     for one in given:
         if one not in known:
             raise document.error(f"{one!r} is not a value of {name}{nearest(str(one), known)}", path)
-    if fact.kind is Kind.SEVERAL:
+    if fact.kind is FactKind.SEVERAL:
         return frozenset(given)
     if isinstance(value, list):
         raise document.error(f"{name} has one value", path)
@@ -230,7 +226,7 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _put(document: Document, path: tuple[int | str, ...], data: dict[str, Any], name: str, value: Any) -> None:
+def _put(document: YamlDocument, path: tuple[int | str, ...], data: dict[str, Any], name: str, value: Any) -> None:
     """Set a field by its dotted name; null takes it out."""
     *parents, last = name.split(".")
     for parent in parents:

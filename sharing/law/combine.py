@@ -21,7 +21,7 @@ _MAKERS_OF_A_REFUSAL = frozenset({Effect.DENY, Effect.OBLIGE, Effect.RECORD})
 """A refusal names what forbids and what rides along; any other outcome names every rule that holds."""
 
 
-class Finding(NamedTuple):
+class RuleFinding(NamedTuple):
     """A rule that holds (`held` is True), or that cannot be decided (None) for want of the `missing` facts."""
 
     rule: Rule
@@ -30,7 +30,7 @@ class Finding(NamedTuple):
 
 
 def combine(
-    state: str, findings: Sequence[Finding], basis: TreatyBasis, relevance: tuple[Reason, ...]
+    state: str, findings: Sequence[RuleFinding], basis: TreatyBasis, relevance: tuple[Reason, ...]
 ) -> RecipientDecision:
     """Return what one State gets.
 
@@ -43,7 +43,7 @@ def combine(
     return RecipientDecision(state, relevance, combine_terms(findings, basis))
 
 
-def combine_terms(findings: Sequence[Finding], basis: TreatyBasis) -> Terms:
+def combine_terms(findings: Sequence[RuleFinding], basis: TreatyBasis) -> Terms:
     """Return what any State gets of which these rules hold or are undecided, in the order of their ids."""
     held = [finding.rule for finding in findings if finding.held]
     effects = {rule.effect for rule in held}

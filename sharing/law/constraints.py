@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sharing.law.facts import FACTS, Fact, FactValue, Kind
+from sharing.law.facts import FACTS, Fact, FactKind, Facts
 from sharing.model.countries import COUNTRY_ALIASES
 from sharing.model.validation import nearest
 from sharing.model.vocabulary import UNKNOWN
-
-Facts = Mapping[str, FactValue]
 
 BOUND_MAX = 1_000
 """Years and grades are far below it; a bound beyond holds always or never, and is a slip of the hand."""
@@ -232,7 +230,7 @@ def _read_tests(fact: Fact, constraint: Any, known: frozenset[str], *, negated: 
             case "at_least" | "below":
                 yield Test(fact.name, _BOUNDS[operator], _number(fact, operand), negated)
             case "includes":
-                if fact.kind is not Kind.SEVERAL:
+                if fact.kind is not FactKind.SEVERAL:
                     raise ConstraintError(f"{fact.name} has one value: name it without includes")
                 yield Test(fact.name, Operator.INCLUDES, _members(fact, operand, known), negated)
             case _:
@@ -242,7 +240,7 @@ def _read_tests(fact: Fact, constraint: Any, known: frozenset[str], *, negated: 
 
 
 def _number(fact: Fact, operand: Any) -> float:
-    if fact.kind is not Kind.NUMBER:
+    if fact.kind is not FactKind.NUMBER:
         raise ConstraintError(f"{fact.name} is not a number")
     if isinstance(operand, bool) or not isinstance(operand, int | float):
         raise ConstraintError("must be a number")
@@ -252,7 +250,7 @@ def _number(fact: Fact, operand: Any) -> float:
 
 
 def _members(fact: Fact, operand: Any, known: frozenset[str]) -> frozenset[str]:
-    if fact.kind is Kind.NUMBER:
+    if fact.kind is FactKind.NUMBER:
         raise ConstraintError("is a number: use at_least or below")
     values = operand if isinstance(operand, list) else [operand]
     if not values:

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BeforeValidator
 
 from sharing.model.decision import Condition, RecipientDecision
-from sharing.model.names import one_of
+from sharing.model.strict import StrictModel
+from sharing.model.validators import one_of
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Outcome
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class ExpectedCondition(_Strict):
+class ExpectedCondition(StrictModel):
     """What a condition binds the receiving State to, as the pack says it; what is left out is not compared."""
 
     kind: Annotated[ConditionKind, one_of(ConditionKind)]
@@ -33,7 +30,7 @@ def _by_id(conditions: Any) -> Any:
     return conditions
 
 
-class Expectation(_Strict):
+class Expectation(StrictModel):
     """What a case expects. What is left out is not compared; lists are compared whole, in any order.
 
     `conditions` are the ids of their rules, alone or each with its kind and text. No approver and no obligation are

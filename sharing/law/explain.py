@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sharing.law.changes import Change, find_changes
-from sharing.law.combine import RESTRICTIONS, Finding, combine
+from sharing.law.combine import RESTRICTIONS, RuleFinding, combine
 from sharing.law.constraints import AnyOf, Test
-from sharing.law.facts import FactValue, Record
+from sharing.law.counterfactuals import FactChange, find_fact_changes
+from sharing.law.facts import FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Rule
 from sharing.model.audience import Audience
 from sharing.model.decision import RecipientDecision, UndecidedRule, describe_undecided
+from sharing.model.record import WireRecord
 from sharing.model.vocabulary import Effect, Outcome, RelevanceKind
 
 
@@ -59,12 +60,12 @@ class Explanation:
     applied: tuple[ExplainedRule, ...]
     undecided: tuple[ExplainedRule, ...]
     near: tuple[NearMiss, ...]
-    would_change: tuple[Change, ...]
+    would_change: tuple[FactChange, ...]
     human: str
 
 
 def explain(
-    law: DisclosureFilter, record: Record, audience: Audience, now_ms: int, only: str | None = None
+    law: DisclosureFilter, record: WireRecord, audience: Audience, now_ms: int, only: str | None = None
 ) -> list[Explanation]:
     """Explain what each considered State gets.
 
@@ -93,7 +94,7 @@ def explain(
 def _explain_one(
     law: DisclosureFilter,
     facts: Mapping[str, FactValue],
-    findings: Sequence[Finding],
+    findings: Sequence[RuleFinding],
     decision: RecipientDecision,
     *,
     considered: bool,
@@ -106,17 +107,17 @@ def _explain_one(
         applied=tuple(_explained(finding) for finding in findings if finding.held),
         undecided=tuple(_explained(finding) for finding in findings if finding.held is None),
         near=tuple(_near_misses(law.rules, facts)),
-        would_change=find_changes(law, facts, findings, decision),
+        would_change=find_fact_changes(law, facts, findings, decision),
         human=_human(law, decision),
     )
 
 
-def _explained(finding: Finding) -> ExplainedRule:
+def _explained(finding: RuleFinding) -> ExplainedRule:
     rule = finding.rule
     return ExplainedRule(rule.id, str(rule.effect), rule.citation, rule.paraphrase, rule.verified, finding.missing)
 
 
-def _sentence(findings: Sequence[Finding], decision: RecipientDecision, *, considered: bool) -> str:
+def _sentence(findings: Sequence[RuleFinding], decision: RecipientDecision, *, considered: bool) -> str:
     state = decision.state
     prefix = "" if considered else f"Nothing points to {state}, so it is not considered. If it were: "
     denied = [finding.rule.id for finding in findings if finding.held and finding.rule.effect is Effect.DENY]
@@ -143,7 +144,7 @@ def _sentence(findings: Sequence[Finding], decision: RecipientDecision, *, consi
     return prefix + text
 
 
-def _say_open(findings: Sequence[Finding], effects: Collection[Effect]) -> str:
+def _say_open(findings: Sequence[RuleFinding], effects: Collection[Effect]) -> str:
     """Return why rules with some effects could not be decided; empty where each was."""
     open_rules = (finding for finding in findings if finding.held is None and finding.rule.effect in effects)
     return describe_undecided(UndecidedRule(each.rule.id, fact) for each in open_rules for fact in each.missing)

@@ -16,6 +16,7 @@ from typing import Any
 
 from sharing.model.countries import STATES
 from sharing.model.findings import FINDINGS
+from sharing.model.record import WireRecord
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import (
     UNKNOWN,
@@ -37,13 +38,15 @@ from sharing.model.vocabulary import (
 )
 
 FactValue = str | float | frozenset[str] | None
-Record = Mapping[str, Any]
+
+Facts = Mapping[str, FactValue]
+"""Fact values by name; a missing value is None: unknown."""
 
 NONE = "NONE"
 """A known absence, where absence is an answer: no TLP mark, no other State of origin, no common treaty."""
 
 
-class Kind(StrEnum):
+class FactKind(StrEnum):
     """How a fact is compared."""
 
     ONE = "one of a closed list"
@@ -51,7 +54,7 @@ class Kind(StrEnum):
     NUMBER = "number"
 
 
-class Scope(StrEnum):
+class FactScope(StrEnum):
     """What a fact is about."""
 
     INDICATOR = "indicator"
@@ -74,11 +77,11 @@ class Fact:
     """
 
     name: str
-    kind: Kind
-    scope: Scope
+    kind: FactKind
+    scope: FactScope
     values: frozenset[str]
     doc: str
-    read: Callable[[Record, int], Hashable] | None = None
+    read: Callable[[WireRecord, int], Hashable] | None = None
     direct: bool = False
 
     @property
@@ -90,7 +93,7 @@ class Fact:
         """Return the value that is compared: None for unknown, a frozenset for several."""
         if raw is None or raw == UNKNOWN:
             return None
-        if self.kind is Kind.SEVERAL:
+        if self.kind is FactKind.SEVERAL:
             return frozenset(raw)
         return raw  # type: ignore[no-any-return]  # a str or a number, by the schema
 
@@ -105,50 +108,50 @@ def _known(values: type[StrEnum]) -> frozenset[str]:
 def _indicator(
     name: str,
     values: frozenset[str],
-    read: Callable[[Record, int], Hashable],
+    read: Callable[[WireRecord, int], Hashable],
     doc: str,
-    kind: Kind = Kind.ONE,
+    kind: FactKind = FactKind.ONE,
 ) -> Fact:
-    return Fact(name, kind, Scope.INDICATOR, values, doc, read)
+    return Fact(name, kind, FactScope.INDICATOR, values, doc, read)
 
 
 def _direct(name: str, values: frozenset[str], doc: str) -> Fact:
-    return Fact(name, Kind.ONE, Scope.INDICATOR, values, doc, lambda record, _: record[name], direct=True)
+    return Fact(name, FactKind.ONE, FactScope.INDICATOR, values, doc, lambda record, _: record[name], direct=True)
 
 
-def _recipient(name: str, values: frozenset[str], doc: str, kind: Kind = Kind.ONE) -> Fact:
-    return Fact(f"recipient.{name}", kind, Scope.RECIPIENT, values, doc)
+def _recipient(name: str, values: frozenset[str], doc: str, kind: FactKind = FactKind.ONE) -> Fact:
+    return Fact(f"recipient.{name}", kind, FactScope.RECIPIENT, values, doc)
 
 
 _MAY_BE_FOREIGN = frozenset({"FOREIGN_STATE", UNKNOWN})
 """Where it was obtained so and no State of origin is named, it may be anyone's."""
 
 
-def _origin_foreign(record: Record, _: int) -> str:
+def _origin_foreign(record: WireRecord, _: int) -> str:
     state = record["origin"]["state"]
     if state is not None:
         return "NO" if state == record["source"]["state"] else "YES"
     return UNKNOWN if record["collection"] in _MAY_BE_FOREIGN else "NO"
 
 
-def _origin_state(record: Record, _: int) -> str:
+def _origin_state(record: WireRecord, _: int) -> str:
     state = record["origin"]["state"]
     if state is not None:
         return str(state)
     return UNKNOWN if record["collection"] in _MAY_BE_FOREIGN else NONE
 
 
-def _retention_expired(record: Record, now_ms: int) -> str:
+def _retention_expired(record: WireRecord, now_ms: int) -> str:
     until = record["retain_until"]
     return "YES" if until is not None and until.timestamp() * 1000 <= now_ms else "NO"
 
 
-def _character(record: Record, _: int) -> Hashable:
+def _character(record: WireRecord, _: int) -> Hashable:
     character = record["character"]
     return None if character is None else tuple(character)
 
 
-def _finding(name: str) -> Callable[[Record, int], Hashable]:
+def _finding(name: str) -> Callable[[WireRecord, int], Hashable]:
     return lambda record, _: record["findings"].get(name)
 
 
@@ -162,14 +165,14 @@ _FACTS = (
         _known(OffenceCode),
         lambda r, _: tuple(r["offence"]["codes"]) or None,
         "Legal offence codes; none stated is unknown.",
-        Kind.SEVERAL,
+        FactKind.SEVERAL,
     ),
     _indicator(
         "offence.max_penalty_years",
         frozenset(),
         lambda r, _: r["offence"]["max_penalty_years"],
         "Domestic maximum penalty in years.",
-        Kind.NUMBER,
+        FactKind.NUMBER,
     ),
     _direct("collection", _known(Collection), "How it was obtained."),
     _direct("secrecy_domain", TRISTATE, "Touches the secrecy domain."),
@@ -183,12 +186,12 @@ _FACTS = (
         frozenset(),
         lambda r, _: r["grading"]["information"],
         "Europol information grade, 1 to 4.",
-        Kind.NUMBER,
+        FactKind.NUMBER,
     ),
     _indicator("origin.state", STATES | {NONE}, _origin_state, "Another State whose information it is, or NONE."),
     _indicator("origin.foreign", TRISTATE, _origin_foreign, "It is another State's information."),
     _indicator("origin.consent", TRISTATE, lambda r, _: r["origin"]["consent"], "The State of origin consents."),
-    _indicator("handling", _known(Handling), lambda r, _: tuple(r["handling"]), "Handling codes.", Kind.SEVERAL),
+    _indicator("handling", _known(Handling), lambda r, _: tuple(r["handling"]), "Handling codes.", FactKind.SEVERAL),
     _indicator("tlp", _known(Tlp) | {NONE}, lambda r, _: r["tlp"] or NONE, "TLP 2.0 mark, or NONE."),
     _indicator("pap", _known(Pap) | {NONE}, lambda r, _: r["pap"] or NONE, "PAP mark, or NONE."),
     _direct("purpose", _known(Purpose), "Purpose of the sharing."),
@@ -205,14 +208,14 @@ _FACTS = (
         _known(Character),
         _character,
         "Political, military, religious, racial; null is unknown.",
-        Kind.SEVERAL,
+        FactKind.SEVERAL,
     ),
     _indicator("retention_expired", TRISTATE, _retention_expired, "Its `retain_until` has passed."),
     *(_indicator(f"findings.{name}", TRISTATE, _finding(name), doc) for name, doc in FINDINGS.items()),
     _recipient("state", STATES, "The State considered."),
     _recipient("named", TRISTATE, "The agency named this State as concerned."),
     _recipient("authority", _known(Authority), "Kind of the authority that receives, from the directory."),
-    _recipient("treaties", frozenset(), "Instruments in force between the two States.", Kind.SEVERAL),
+    _recipient("treaties", frozenset(), "Instruments in force between the two States.", FactKind.SEVERAL),
     _recipient("eu", TRISTATE, "Member of the European Union."),
     _recipient("schengen", TRISTATE, "Takes part in the Schengen acquis."),
     _recipient("adequacy", TRISTATE, "Adequate data protection, as this State assesses it."),
@@ -226,15 +229,15 @@ _FACTS = (
     _recipient("persecution_risk", TRISTATE, "Persecution on a protected ground is a real risk."),
     Fact(
         "treaty_basis",
-        Kind.ONE,
-        Scope.MOMENT,
+        FactKind.ONE,
+        FactScope.MOMENT,
         frozenset(),
         "The instrument chosen for this recipient, or NONE.",
     ),
     Fact(
         "condition_model",
-        Kind.ONE,
-        Scope.MOMENT,
+        FactKind.ONE,
+        FactScope.MOMENT,
         _known(ConditionModel),
         "Whether conditions are accepted before content, or attached to it.",
     ),

@@ -12,18 +12,27 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sharing.law.combine import Finding, combine_terms
-from sharing.law.facts import FACTS, FactValue, Record, Scope
+from sharing.law.combine import RuleFinding, combine_terms
+from sharing.law.fact_reader import FactReader, RawFacts
+from sharing.law.facts import FACTS, Facts, FactScope, FactValue
 from sharing.law.pack import Pack, Rule
 from sharing.law.recipients import RecipientBook, TreatyBasis
-from sharing.law.record_reader import Raw, RawReader
-from sharing.law.rulebook import Answers, Facts, ItemRules, RuleBook, named_states
+from sharing.law.rulebook import Answers, ItemRules, RuleBook, named_states
 from sharing.law.treaties import TreatyTable
 from sharing.model.audience import Audience
 from sharing.model.decision import Reason, RecipientDecision, Terms, Verdict, most_open
+from sharing.model.record import WireRecord
 from sharing.model.vocabulary import RelevanceKind
 
-__all__ = ["MEMO_ENTRIES_MAX", "PROFILES_MAX", "DisclosureFilter", "Profile", "Raw", "RawReader", "named_states"]
+__all__ = [
+    "MEMO_ENTRIES_MAX",
+    "PROFILES_MAX",
+    "DisclosureFilter",
+    "FactReader",
+    "RawFacts",
+    "RecipientProfile",
+    "named_states",
+]
 
 MEMO_ENTRIES_MAX = 20_000
 """A bound against a flood of items of which none is like another: some 50 MB. The memo is then begun anew."""
@@ -33,7 +42,7 @@ PROFILES_MAX = 20_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kind:
+class RecipientKind:
     """Recipients of one kind have this basis and answer every test of the pack so: one decision serves them all.
 
     Compared by identity.
@@ -43,7 +52,7 @@ class Kind:
     answers: Answers
 
 
-class Profile(NamedTuple):
+class RecipientProfile(NamedTuple):
     """What is known of one recipient.
 
     Attributes:
@@ -54,7 +63,7 @@ class Profile(NamedTuple):
 
     facts: Facts
     basis: TreatyBasis
-    kind: Kind
+    kind: RecipientKind
 
 
 @dataclass(slots=True)
@@ -75,19 +84,19 @@ class DisclosureFilter:
     day: dt.date
     authorities: Mapping[str, str]
     rule_errors: dict[str, int] = field(default_factory=dict)
-    reader: RawReader = field(init=False)
+    reader: FactReader = field(init=False)
     _book: RuleBook = field(init=False)
     _recipients: RecipientBook = field(init=False)
     _memo: dict[Hashable, Verdict] = field(init=False, default_factory=dict)
-    _profiles: dict[Hashable, Profile] = field(init=False, default_factory=dict)
-    _kinds: dict[Hashable, Kind] = field(init=False, default_factory=dict)
+    _profiles: dict[Hashable, RecipientProfile] = field(init=False, default_factory=dict)
+    _kinds: dict[Hashable, RecipientKind] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._book = RuleBook(self.pack.rules_on(self.day), self.rule_errors)
         self._recipients = RecipientBook(self.pack, self.treaties, self.day, self.authorities)
         # Dual criminality is looked up by the offence codes, so these are always read.
         asked = {"offence.codes", *(test.fact for test in self._book.tests)}
-        self.reader = RawReader(f for f in FACTS.values() if f.scope is Scope.INDICATOR and f.name in asked)
+        self.reader = FactReader(f for f in FACTS.values() if f.scope is FactScope.INDICATOR and f.name in asked)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -99,7 +108,7 @@ class DisclosureFilter:
         """Names of the indicator facts that a decision depends on."""
         return tuple(fact.name for fact in self.reader.facts)
 
-    def decide(self, record: Record, audience: Audience, now_ms: int) -> Verdict:
+    def decide(self, record: WireRecord, audience: Audience, now_ms: int) -> Verdict:
         """Decide for every considered State.
 
         Args:
@@ -112,7 +121,7 @@ class DisclosureFilter:
         """
         return self.decide_read(self.reader.read(record, now_ms), audience)
 
-    def decide_read(self, raw: Raw, audience: Audience) -> Verdict:
+    def decide_read(self, raw: RawFacts, audience: Audience) -> Verdict:
         """Decide, as `decide` does, for what `reader` has read of a record already."""
         key = (raw, audience)
         decided = self._memo.get(key)
@@ -127,15 +136,15 @@ class DisclosureFilter:
         """Forget every verdict. Nothing is decided differently; it only takes longer once."""
         self._memo.clear()
 
-    def item_facts(self, record: Record, now_ms: int) -> dict[str, FactValue]:
+    def item_facts(self, record: WireRecord, now_ms: int) -> dict[str, FactValue]:
         """Return the indicator facts that the pack asks for."""
         return self._interpret(self.reader.read(record, now_ms))
 
-    def findings(self, item: Facts, recipient: Facts) -> list[Finding]:
+    def findings(self, item: Facts, recipient: Facts) -> list[RuleFinding]:
         """Return the rules that hold or cannot be decided for one recipient, in the order of their ids."""
         return self._book.examine({**item, **recipient})
 
-    def profile(self, state: str, codes: FactValue, *, named: bool) -> Profile:
+    def profile(self, state: str, codes: FactValue, *, named: bool) -> RecipientProfile:
         """Return what is known of one recipient, for an item with these offence codes that names it or does not."""
         key = (state, codes, named)
         found = self._profiles.get(key)
@@ -146,15 +155,15 @@ class DisclosureFilter:
                 self._profiles.clear()
                 self._kinds.clear()
             answers = self._book.answer(facts)
-            kind = self._kinds.setdefault((basis, answers), Kind(basis, answers))
-            found = self._profiles[key] = Profile(facts, basis, kind)
+            kind = self._kinds.setdefault((basis, answers), RecipientKind(basis, answers))
+            found = self._profiles[key] = RecipientProfile(facts, basis, kind)
         return found
 
-    def _interpret(self, raw: Raw) -> dict[str, FactValue]:
+    def _interpret(self, raw: RawFacts) -> dict[str, FactValue]:
         values = (value for part in raw for value in part)
         return {fact.name: fact.interpret(value) for fact, value in zip(self.reader.facts, values, strict=True)}
 
-    def _decide(self, raw: Raw, audience: Audience) -> Verdict:
+    def _decide(self, raw: RawFacts, audience: Audience) -> Verdict:
         item = self._interpret(raw)
         codes = item["offence.codes"]
         rules = self._book.settle(item)
@@ -165,7 +174,7 @@ class DisclosureFilter:
             for state, reason in obliged:
                 considered[state] = (*considered.get(state, ()), reason)
             considered = dict(sorted(considered.items()))
-        alike: dict[Kind, Terms] = {}
+        alike: dict[RecipientKind, Terms] = {}
         same: dict[Hashable, Terms] = {}
         terms = []
         known = self._profiles.get

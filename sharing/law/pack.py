@@ -12,13 +12,10 @@ from dataclasses import dataclass, field, replace
 
 from sharing.errors import InputError
 from sharing.law.constraints import Conjunction
+from sharing.law.pack_code import TEMPLATES
 from sharing.law.treaties import Period, TreatyTable
-from sharing.model.countries import normalise_country
 from sharing.model.decision import Condition, PackReference, RuleReference
 from sharing.model.vocabulary import ConditionModel, Effect
-
-TEMPLATES = frozenset({"EU"})
-"""Codes of packs that member States adopt: names of memberships in the treaty table, and no countries' codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +135,6 @@ class Pack:
     def rules_on(self, day: dt.date) -> tuple[Rule, ...]:
         """Return the rules in force on a day, in the order of their ids."""
         return tuple(sorted((rule for rule in self.rules if rule.valid.holds(day)), key=lambda rule: rule.id))
-
-
-def pack_code(text: str) -> str:
-    """Return the code of a pack: a country's as `normalise_country` returns it, or one of `TEMPLATES`.
-
-    Raises:
-        InputError: It is neither.
-    """
-    upper = text.strip().upper()
-    return upper if upper in TEMPLATES else normalise_country(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,30 +12,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-from sharing.documents import Document, read_document, validate
 from sharing.errors import InputError
 from sharing.law.constraints import ConstraintError, read_conjunction
 from sharing.law.facts import ASSESSED
-from sharing.law.pack import TEMPLATES, Assessment, Bilateral, CommonRules, Pack, Rule, pack_code
+from sharing.law.pack import Assessment, Bilateral, CommonRules, Pack, Rule
+from sharing.law.pack_code import TEMPLATES, normalise_pack_code
 from sharing.law.redact import CONTENT_FIELDS
 from sharing.law.treaties import PeriodModel, TreatyTable, country_code
 from sharing.model.decision import Condition
-from sharing.model.names import matching, one_of
+from sharing.model.strict import StrictModel
 from sharing.model.validation import nearest
+from sharing.model.validators import matching, one_of
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, OffenceCode
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+from sharing.yaml_source import YamlDocument, read_yaml, validate
 
 
 def _own_code(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("must be a country code, as text")  # noqa: TRY004 for pydantic
     try:
-        return pack_code(value)
+        return normalise_pack_code(value)
     except InputError as error:
         raise ValueError(f"{error}; or {', '.join(sorted(TEMPLATES))} for a template") from None
 
@@ -52,18 +50,18 @@ _Version = Annotated[
 ]
 
 
-class _NeedsModel(_Strict):
+class _NeedsModel(StrictModel):
     approver: _Line | None = None
     condition: _ConditionModel | None = None
     redact: list[str] | None = Field(default=None, min_length=1)
 
 
-class _ConditionModel(_Strict):
+class _ConditionModel(StrictModel):
     kind: Annotated[ConditionKind, one_of(ConditionKind)]
     text: _Line
 
 
-class _RuleModel(_Strict):
+class _RuleModel(StrictModel):
     id: _RuleId
     citation: _Line
     paraphrase: _Line
@@ -76,7 +74,7 @@ class _RuleModel(_Strict):
     note: str = ""
 
 
-class _AssessmentModel(_Strict):
+class _AssessmentModel(StrictModel):
     states: list[_State] = Field(min_length=1)
     date: dt.date
     source: _Line
@@ -84,7 +82,7 @@ class _AssessmentModel(_Strict):
     dual_criminality: dict[str, bool] = Field(default_factory=dict)
 
 
-class _BilateralModel(_Strict):
+class _BilateralModel(StrictModel):
     state: _State
     valid: PeriodModel
     condition_model: Annotated[ConditionModel, one_of(ConditionModel)]
@@ -92,7 +90,7 @@ class _BilateralModel(_Strict):
     verified: bool
 
 
-class _PackModel(_Strict):
+class _PackModel(StrictModel):
     state: Annotated[str, BeforeValidator(_own_code)]
     version: _Version
     title: _Line
@@ -106,7 +104,7 @@ class _PackModel(_Strict):
     rules: list[_RuleModel] = Field(min_length=1)
 
 
-class _CommonModel(_Strict):
+class _CommonModel(StrictModel):
     title: _Line
     approvers: dict[str, str]
     rules: list[_RuleModel] = Field(min_length=1)
@@ -118,7 +116,7 @@ def parse_common(text: str, source: str, treaties: TreatyTable) -> CommonRules:
     Raises:
         PackError: With file, line and key.
     """
-    document = read_document(text, source)
+    document = read_yaml(text, source)
     model = validate(document, _CommonModel)
     read = _read_rules(document, model.rules, treaties.instruments, model.approvers)
     rules = tuple(replace(rule, is_common=True) for rule in read)
@@ -138,7 +136,7 @@ def parse_pack(text: str, source: str, treaties: TreatyTable, common: CommonRule
     Raises:
         PackError: The first thing that is wrong, with file, line, key and what was expected.
     """
-    document = read_document(text, source)
+    document = read_yaml(text, source)
     model = validate(document, _PackModel)
     if model.state in TEMPLATES and model.bilateral:
         raise document.error(
@@ -176,7 +174,7 @@ def parse_pack(text: str, source: str, treaties: TreatyTable, common: CommonRule
     )
 
 
-def _read_bilateral(document: Document, models: Mapping[str, _BilateralModel]) -> dict[str, Bilateral]:
+def _read_bilateral(document: YamlDocument, models: Mapping[str, _BilateralModel]) -> dict[str, Bilateral]:
     found = {}
     for short, model in models.items():
         name = f"BILATERAL:{short}"
@@ -201,7 +199,7 @@ def law_digest(pack: str, common: str, treaties: str) -> str:
 
 
 def _read_rules(
-    document: Document, models: Sequence[_RuleModel], instruments: Any, approvers: Mapping[str, str]
+    document: YamlDocument, models: Sequence[_RuleModel], instruments: Any, approvers: Mapping[str, str]
 ) -> tuple[Rule, ...]:
     return tuple(
         _read_rule(document, model, ("rules", index), instruments, approvers) for index, model in enumerate(models)
@@ -209,7 +207,7 @@ def _read_rules(
 
 
 def _read_rule(
-    document: Document,
+    document: YamlDocument,
     model: _RuleModel,
     path: tuple[int | str, ...],
     instruments: Any,
@@ -244,7 +242,7 @@ _NEEDED = {Effect.APPROVAL: "approver", Effect.CONDITION: "condition", Effect.RE
 
 
 def _check_needs(
-    document: Document, model: _RuleModel, path: tuple[int | str, ...], approvers: Mapping[str, str]
+    document: YamlDocument, model: _RuleModel, path: tuple[int | str, ...], approvers: Mapping[str, str]
 ) -> None:
     needed = _NEEDED.get(model.effect)
     given = {name for name in _NEEDED.values() if getattr(model.needs, name) is not None}
@@ -263,7 +261,7 @@ def _check_needs(
             raise document.error(f"{name} stands twice; keep one (rule {model.id})", (*path, "needs", "redact", index))
 
 
-def _refuse_overlaps(document: Document, own: Sequence[Rule], rules: Sequence[Rule]) -> None:
+def _refuse_overlaps(document: YamlDocument, own: Sequence[Rule], rules: Sequence[Rule]) -> None:
     for index, rule in enumerate(own):
         for other in rules:
             if other is not rule and other.id == rule.id and other.valid.overlaps(rule.valid):
@@ -271,7 +269,7 @@ def _refuse_overlaps(document: Document, own: Sequence[Rule], rules: Sequence[Ru
                 raise document.error(message, ("rules", index, "id"))
 
 
-def _read_assessments(document: Document, models: Sequence[_AssessmentModel]) -> Any:
+def _read_assessments(document: YamlDocument, models: Sequence[_AssessmentModel]) -> Any:
     offences = frozenset(map(str, OffenceCode))
     seen: set[tuple[str, str, dt.date]] = set()
     for index, model in enumerate(models):

@@ -11,16 +11,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sharing.law.combine import RESTRICTIONS
-from sharing.law.facts import Record
 from sharing.law.filter import DisclosureFilter
 from sharing.model.audience import Audience
 from sharing.model.decision import RecipientDecision, describe_undecided
 from sharing.model.directory import Directory
+from sharing.model.record import WireRecord
 from sharing.model.vocabulary import Effect, Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RecipientGroup:
     """States that get the same.
 
     Attributes:
@@ -49,8 +49,8 @@ def every_state(law: DisclosureFilter, directory: Directory) -> tuple[str, ...]:
 
 
 def find_reach(
-    law: DisclosureFilter, record: Record, audience: Audience, states: Iterable[str], now_ms: int
-) -> list[Group]:
+    law: DisclosureFilter, record: WireRecord, audience: Audience, states: Iterable[str], now_ms: int
+) -> list[RecipientGroup]:
     """Decide on an item for some States, and put together those that get the same.
 
     Args:
@@ -64,7 +64,7 @@ def find_reach(
     everyone = Audience((state, considered.get(state, ())) for state in states)
     effects = {rule.id: rule.effect for rule in law.rules}
     found: dict[tuple[object, ...], list[str]] = {}
-    models: dict[tuple[object, ...], Group] = {}
+    models: dict[tuple[object, ...], RecipientGroup] = {}
     for one in law.decide(record, everyone, now_ms).recipients:
         group = _group(one, effects)
         key = (
@@ -83,8 +83,8 @@ def find_reach(
     )  # fmt: skip
 
 
-def _group(one: RecipientDecision, effects: dict[str, Effect]) -> Group:
-    return Group(
+def _group(one: RecipientDecision, effects: dict[str, Effect]) -> RecipientGroup:
+    return RecipientGroup(
         outcome=str(one.outcome),
         basis=one.basis or "",
         condition_model=str(one.condition_model or ""),
@@ -96,8 +96,8 @@ def _group(one: RecipientDecision, effects: dict[str, Effect]) -> Group:
     )
 
 
-def _with_states(group: Group, states: tuple[str, ...], key: tuple[object, ...]) -> Group:
-    return Group(
+def _with_states(group: RecipientGroup, states: tuple[str, ...], key: tuple[object, ...]) -> RecipientGroup:
+    return RecipientGroup(
         group.outcome, str(key[1]), str(key[6]), group.ground, group.redacted, group.conditions, group.approver, states
     )
 

@@ -10,9 +10,7 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sharing.model.record import read_path
-
-Record = Mapping[str, Any]
+from sharing.model.record import WireRecord, read_path
 
 CONTENT_FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -49,7 +47,7 @@ EMPTIED = frozenset({"offence_codes", "offence_modifiers", "modus_operandi", "ha
 """Fields that are emptied when they are taken out; the others become null."""
 
 
-def build_content(record: Record, redacted: Collection[str]) -> dict[str, Any]:
+def build_content(record: WireRecord, redacted: Collection[str]) -> dict[str, Any]:
     """Return the content that may leave, as the Avro schema `NoticeContent` describes it (but for its reasons).
 
     Args:

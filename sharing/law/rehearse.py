@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import NamedTuple
 
-from sharing.law.facts import Record
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack, Rule
 from sharing.model.audience import Audience
 from sharing.model.decision import RecipientDecision, Verdict
+from sharing.model.record import WireRecord
 from sharing.model.vocabulary import Outcome
 
 PAIRS_MAX = 10_000
@@ -61,7 +61,7 @@ class TermChange(NamedTuple):
 
 
 @dataclass(slots=True)
-class Tally:
+class ShiftTally:
     """How many items, and the ids of a few."""
 
     count: int = 0
@@ -81,8 +81,8 @@ class RuleTally:
 
     before: int = 0
     after: int = 0
-    comes: Tally = field(default_factory=Tally)
-    ceases: Tally = field(default_factory=Tally)
+    comes: ShiftTally = field(default_factory=ShiftTally)
+    ceases: ShiftTally = field(default_factory=ShiftTally)
 
 
 @dataclass(slots=True)
@@ -101,9 +101,9 @@ class Difference:
     items: int = 0
     altered: int = 0
     outcomes: Counter[tuple[Outcome, Outcome]] = field(default_factory=Counter)
-    states: dict[str, dict[Shift, Tally]] = field(default_factory=dict)
+    states: dict[str, dict[Shift, ShiftTally]] = field(default_factory=dict)
     rules: dict[str, RuleTally] = field(default_factory=dict)
-    terms: dict[TermChange, Tally] = field(default_factory=dict)
+    terms: dict[TermChange, ShiftTally] = field(default_factory=dict)
 
 
 class Rehearsal:
@@ -120,14 +120,14 @@ class Rehearsal:
         self._after = after
         self._examples_max = examples_max
         self._reads_alike = before.reader.facts == after.reader.facts
-        self._pairs: dict[Pair, Tally] = {}
+        self._pairs: dict[Pair, ShiftTally] = {}
         self._difference = Difference()
 
-    def replay(self, record: Record, audience: Audience, now_ms: int) -> None:
+    def replay(self, record: WireRecord, audience: Audience, now_ms: int) -> None:
         """Decide on one item under both laws, and count."""
         self.count(self.decide(record, audience, now_ms), record["id"])
 
-    def decide(self, record: Record, audience: Audience, now_ms: int) -> Pair:
+    def decide(self, record: WireRecord, audience: Audience, now_ms: int) -> Pair:
         """Decide on one item under both laws; alike items get the same pair."""
         raw = self._before.reader.read(record, now_ms)
         again = raw if self._reads_alike else self._after.reader.read(record, now_ms)
@@ -139,7 +139,7 @@ class Rehearsal:
         if tally is None:
             if len(self._pairs) >= PAIRS_MAX:
                 self._compare_pairs()
-            tally = self._pairs[pair] = Tally()
+            tally = self._pairs[pair] = ShiftTally()
         tally.count += 1
         if len(tally.examples) < self._examples_max:
             tally.examples.append(identity)
@@ -154,7 +154,7 @@ class Rehearsal:
             self._compare(before, after, tally)
         self._pairs.clear()
 
-    def _compare(self, before: Verdict, after: Verdict, tally: Tally) -> None:
+    def _compare(self, before: Verdict, after: Verdict, tally: ShiftTally) -> None:
         total = self._difference
         total.items += tally.count
         total.outcomes[before.outcome, after.outcome] += tally.count
@@ -166,14 +166,14 @@ class Rehearsal:
             altered = terms_of(old) != terms_of(new)
             any_altered = any_altered or altered
             shift = Shift(_outcome(old), _outcome(new), altered)
-            self._count(total.states.setdefault(state, {}).setdefault(shift, Tally()), tally)
+            self._count(total.states.setdefault(state, {}).setdefault(shift, ShiftTally()), tally)
             self._count_rules(old, new, tally)
             if altered:
                 for change in _term_changes(old, new):
-                    self._count(total.terms.setdefault(change, Tally()), tally)
+                    self._count(total.terms.setdefault(change, ShiftTally()), tally)
         total.altered += tally.count if any_altered else 0
 
-    def _count_rules(self, old: RecipientDecision | None, new: RecipientDecision | None, tally: Tally) -> None:
+    def _count_rules(self, old: RecipientDecision | None, new: RecipientDecision | None, tally: ShiftTally) -> None:
         now, then = _rule_ids(old), _rule_ids(new)
         for rule in sorted(now | then):
             found = self._difference.rules.setdefault(rule, RuleTally())
@@ -184,7 +184,7 @@ class Rehearsal:
             elif rule not in then:
                 self._count(found.ceases, tally)
 
-    def _count(self, total: Tally, tally: Tally) -> None:
+    def _count(self, total: ShiftTally, tally: ShiftTally) -> None:
         total.add(tally.count, tally.examples, self._examples_max)
 
 

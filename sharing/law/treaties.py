@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-from sharing.documents import Document, read_document, validate
 from sharing.errors import InputError
 from sharing.model.countries import COUNTRY_ALIASES, normalise_country
-from sharing.model.names import one_of
+from sharing.model.strict import StrictModel
+from sharing.model.validators import one_of
 from sharing.model.vocabulary import ConditionModel
+from sharing.yaml_source import YamlDocument, read_yaml, validate
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +121,8 @@ def _refuse_twice(states: Any) -> Any:
     return states
 
 
-class PeriodModel(BaseModel):
+class PeriodModel(StrictModel):
     """A period as written in YAML: a day since when, or `{from, to}`, both days included."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     start: dt.date = Field(alias="from")
     end: dt.date | None = Field(alias="to", default=None)
@@ -139,15 +138,13 @@ class PeriodModel(BaseModel):
         return Period(self.start, self.end)
 
 
-States = Annotated[
+StateDates = Annotated[
     dict[Annotated[str, BeforeValidator(country_code)], Annotated[PeriodModel, BeforeValidator(_as_period)]],
     BeforeValidator(_refuse_twice),
 ]
 
 
-class _InstrumentModel(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
+class _InstrumentModel(StrictModel):
     title: str
     article: str
     condition_model: Annotated[ConditionModel, one_of(ConditionModel)]
@@ -155,21 +152,17 @@ class _InstrumentModel(BaseModel):
     source: str
     verified: bool
     note: str = ""
-    parties: States
+    parties: StateDates
 
 
-class _MembershipModel(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
+class _MembershipModel(StrictModel):
     source: str
     verified: bool
     note: str = ""
-    members: States
+    members: StateDates
 
 
-class _TableModel(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
+class _TableModel(StrictModel):
     title: str
     consolidated_at: dt.date
     note: str = ""
@@ -183,7 +176,7 @@ def parse_treaties(text: str, source: str) -> TreatyTable:
     Raises:
         PackError: With file, line and key.
     """
-    document = read_document(text, source)
+    document = read_yaml(text, source)
     model = validate(document, _TableModel)
     for organisation in ("EU", "SCHENGEN"):
         if organisation not in model.memberships:
@@ -209,7 +202,7 @@ def parse_treaties(text: str, source: str) -> TreatyTable:
     )
 
 
-def _periods(document: Document, states: Mapping[str, PeriodModel], path: tuple[str, ...]) -> dict[str, Period]:
+def _periods(document: YamlDocument, states: Mapping[str, PeriodModel], path: tuple[str, ...]) -> dict[str, Period]:
     periods = {}
     for state, model in states.items():
         try:

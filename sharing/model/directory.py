@@ -10,21 +10,21 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError
 
-from sharing.model.indicator import Country, Instant, Lax, Part, ShortText
-from sharing.model.names import one_of
+from sharing.model.indicator import Country, IndicatorPart, Instant, Lax, ShortText
 from sharing.model.validation import input_error, nearest
+from sharing.model.validators import one_of
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import Authority, OffenceCode, Urgency
 
 
-class CompetentAuthority(Part):
+class CompetentAuthority(IndicatorPart):
     """The authority that receives spontaneous information."""
 
     name: ShortText
     kind: Annotated[Authority, one_of(Authority)] = Authority.UNKNOWN
 
 
-class ContactPoint(Part):
+class ContactPoint(IndicatorPart):
     """Whom to call, and when."""
 
     name: ShortText
@@ -41,7 +41,7 @@ def _known_types(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-class Interest(Part):
+class Interest(IndicatorPart):
     """What a State wants to hear of: met by an item that shares a member with each list that is not empty."""
 
     id: ShortText
@@ -71,7 +71,7 @@ def _findable(interests: tuple[Interest, ...]) -> tuple[Interest, ...]:
     return interests
 
 
-class PublicKey(Part):
+class PublicKey(IndicatorPart):
     """A public key with its validity; `use` is SEAL or SIGN."""
 
     id: ShortText
@@ -82,7 +82,7 @@ class PublicKey(Part):
     valid_until: Instant | None = None
 
 
-class StandingAcceptance(Part):
+class StandingAcceptance(IndicatorPart):
     """Kinds of conditions that a State accepts from another once and for all."""
 
     from_state: Country
@@ -90,7 +90,7 @@ class StandingAcceptance(Part):
     valid_until: Instant | None = None
 
 
-class Signature(Part):
+class EntrySignature(IndicatorPart):
     """Who vouches for it."""
 
     algorithm: ShortText = "NONE"
@@ -98,7 +98,7 @@ class Signature(Part):
     value: Annotated[bytes, Lax] = b""
 
 
-class DirectoryEntry(Part):
+class DirectoryEntry(IndicatorPart):
     """What one State announces about itself. Times are UTC."""
 
     state: Country
@@ -109,7 +109,7 @@ class DirectoryEntry(Part):
     interests: Annotated[tuple[Interest, ...], Lax, AfterValidator(_findable)] = ()
     keys: Annotated[tuple[PublicKey, ...], Lax] = ()
     standing_acceptances: Annotated[tuple[StandingAcceptance, ...], Lax] = ()
-    signature: Signature = Signature()
+    signature: EntrySignature = EntrySignature()
 
     @classmethod
     def read(cls, data: Mapping[str, Any], *, place: str = "") -> DirectoryEntry:

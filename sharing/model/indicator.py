@@ -28,9 +28,9 @@ from pydantic import (
 from sharing.errors import InputError
 from sharing.model.countries import normalise_country
 from sharing.model.findings import FINDINGS
-from sharing.model.names import one_of
 from sharing.model.record import LIST_MAX, NEXUS_MAX, SHORT_TEXT_MAX, TEXT_MAX, VERSION_MAX
 from sharing.model.validation import FieldError, input_error, nearest
+from sharing.model.validators import one_of
 from sharing.model.values import VALUE_TYPES, normalise
 from sharing.model.vocabulary import (
     Action,
@@ -104,20 +104,20 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 Lax = Field(strict=False)  # JSON and YAML have no enums or tuples: their strings and lists are meant
 Listed = Field(max_length=LIST_MAX)
-Fact = Annotated[Tristate, one_of(Tristate), BeforeValidator(_as_tristate)]
+TristateFact = Annotated[Tristate, one_of(Tristate), BeforeValidator(_as_tristate)]
 Country = Annotated[str, AfterValidator(_country)]
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_MAX)]
 ShortText = Annotated[str, Field(min_length=1, max_length=SHORT_TEXT_MAX)]
 Instant = Annotated[AwareDatetime, Lax, BeforeValidator(_instant), AfterValidator(_utc_milliseconds)]
 
 
-class Part(BaseModel):
+class IndicatorPart(BaseModel):
     """Base of the parts of an indicator: frozen and strict."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Source(Part):
+class Source(IndicatorPart):
     """Who holds it. `officer` never leaves the State; `case` is content."""
 
     state: Country
@@ -127,7 +127,7 @@ class Source(Part):
     case: ShortText | None = None
 
 
-class Offence(Part):
+class Offence(IndicatorPart):
     """What it is about. `codes` and `max_penalty_years` are law; the tags serve interests only."""
 
     codes: Annotated[
@@ -140,7 +140,7 @@ class Offence(Part):
     max_penalty_years: Annotated[float, Field(ge=0, le=100)] | None = None
 
 
-class Grading(Part):
+class Grading(IndicatorPart):
     """Evaluation of source and information: Europol's 4x4, both or neither, and the Admiralty code beside it."""
 
     source: Annotated[SourceGrade, one_of(SourceGrade)] | None = None
@@ -154,14 +154,14 @@ class Grading(Part):
         return self
 
 
-class Origin(Part):
+class Origin(IndicatorPart):
     """Another State whose information it is, and that State's consent to pass it on."""
 
     state: Country | None = None
-    consent: Fact = Tristate.UNKNOWN
+    consent: TristateFact = Tristate.UNKNOWN
 
 
-class Nexus(Part):
+class Nexus(IndicatorPart):
     """A State concerned, as the agency says, and why."""
 
     state: Country
@@ -175,7 +175,7 @@ def _known_findings(findings: dict[str, Tristate]) -> dict[str, Tristate]:
     return findings
 
 
-class Indicator(Part):
+class Indicator(IndicatorPart):
     """One observable and its facts. All times are UTC, to the millisecond."""
 
     id: Annotated[str, AfterValidator(_uuid)]
@@ -189,9 +189,9 @@ class Indicator(Part):
     form: Annotated[Form, one_of(Form, Form.UNKNOWN)] = Form.UNKNOWN
     offence: Offence = Offence()
     collection: Annotated[Collection, one_of(Collection, Collection.UNKNOWN)] = Collection.UNKNOWN
-    secrecy_domain: Fact = Tristate.UNKNOWN
-    personal_data: Fact = Tristate.UNKNOWN
-    special_category: Fact = Tristate.UNKNOWN
+    secrecy_domain: TristateFact = Tristate.UNKNOWN
+    personal_data: TristateFact = Tristate.UNKNOWN
+    special_category: TristateFact = Tristate.UNKNOWN
     subject_class: Annotated[SubjectClass, one_of(SubjectClass, SubjectClass.UNKNOWN)] = SubjectClass.UNKNOWN
     assertion: Annotated[Assertion, one_of(Assertion, Assertion.UNKNOWN)] = Assertion.UNKNOWN
     grading: Grading = Grading()
@@ -202,12 +202,12 @@ class Indicator(Part):
     pap: Annotated[Pap, one_of(Pap)] | None = None
     purpose: Annotated[Purpose, one_of(Purpose, Purpose.UNKNOWN)] = Purpose.UNKNOWN
     urgency: Annotated[Urgency, one_of(Urgency, Urgency.UNKNOWN)] = Urgency.UNKNOWN
-    enables_request: Fact = Tristate.UNKNOWN
-    live_case_harm: Fact = Tristate.UNKNOWN
+    enables_request: TristateFact = Tristate.UNKNOWN
+    live_case_harm: TristateFact = Tristate.UNKNOWN
     character: (
         Annotated[tuple[Annotated[Character, one_of(Character)], ...], Lax, Listed, AfterValidator(_distinct)] | None
     ) = None
-    findings: Annotated[dict[str, Fact], AfterValidator(_known_findings)] = Field(default_factory=dict)
+    findings: Annotated[dict[str, TristateFact], AfterValidator(_known_findings)] = Field(default_factory=dict)
     nexus: Annotated[tuple[Nexus, ...], Lax, Field(max_length=NEXUS_MAX)] = ()
     observed_at: Instant | None = None
     review_at: Instant | None = None

@@ -17,7 +17,7 @@ from sharing.model.validation import nearest
 from sharing.model.values import VALUE_TYPES, matches_shape
 from sharing.model.vocabulary import OffenceCode, OffenceModifier, Pap, Tlp
 
-Record = Mapping[str, Any]
+WireRecord = Mapping[str, Any]
 
 UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 """As RE2 understands it too."""
@@ -55,7 +55,7 @@ OWN_TEXTS = (
 """Texts that differ from item to item: the path of each, and its longest."""
 
 
-def check_record(record: Record) -> None:
+def check_record(record: WireRecord) -> None:
     """Check what the schema cannot say.
 
     Raises:
@@ -65,7 +65,7 @@ def check_record(record: Record) -> None:
     check_shared(record)
 
 
-def check_own(record: Record) -> None:
+def check_own(record: WireRecord) -> None:
     """Check the fields that differ from item to item: id, value, and the texts that are an item's own.
 
     Raises:
@@ -80,7 +80,7 @@ def check_own(record: Record) -> None:
     _check_texts((".".join(path), read_path(record, path), longest) for path, longest in OWN_TEXTS)
 
 
-def check_shared(record: Record) -> None:
+def check_shared(record: WireRecord) -> None:
     """Check all other fields: those in which many items are alike.
 
     Raises:
@@ -114,7 +114,7 @@ def known_id(record: Any) -> str | None:
     return found if isinstance(found, str) and _UUID.fullmatch(found) else None
 
 
-def read_path(record: Record, path: Iterable[str]) -> Any:
+def read_path(record: WireRecord, path: Iterable[str]) -> Any:
     """Return what stands at a path of field names."""
     found: Any = record
     for name in path:
@@ -128,7 +128,7 @@ def _check_texts(texts: Iterable[tuple[str, str | None, int]]) -> None:
             raise InputError(f"{name}: must have 1 to {longest} characters", field=name)
 
 
-def _check_marks(record: Record) -> None:
+def _check_marks(record: WireRecord) -> None:
     if record["tlp"] not in _TLP or record["pap"] not in _PAP:
         raise InputError("tlp, pap: not a known mark", field="tlp" if record["tlp"] not in _TLP else "pap")
     if "H3" in record["handling"] and not record["handling_text"]:
@@ -145,7 +145,7 @@ def _check_marks(record: Record) -> None:
             raise InputError(f"{name}: more than {LIST_MAX} entries", field=name)
 
 
-def _check_version(record: Record) -> None:
+def _check_version(record: WireRecord) -> None:
     if not 1 <= record["version"] <= VERSION_MAX:
         raise InputError(f"version: must be 1 to {VERSION_MAX}", field="version")
     if record["action"] != "PUBLISH" and record["version"] == 1:
@@ -154,7 +154,7 @@ def _check_version(record: Record) -> None:
         raise InputError("reason: is missing, and a withdrawal needs one", field="reason")
 
 
-def _check_offence(offence: Record) -> None:
+def _check_offence(offence: WireRecord) -> None:
     for name in ("codes", "modifiers", "modus_operandi"):
         if len(offence[name]) > LIST_MAX:
             raise InputError(f"offence.{name}: more than {LIST_MAX} entries", field=f"offence.{name}")

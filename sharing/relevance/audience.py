@@ -5,16 +5,14 @@ No reason, no audience: an item that points nowhere and meets no interest is con
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import Any
+from collections.abc import Hashable
 
 from sharing.model.audience import NOBODY, Audience
 from sharing.model.decision import Reason
+from sharing.model.record import WireRecord
 from sharing.model.vocabulary import RelevanceKind
 from sharing.relevance.interests import InterestIndex, Traits
 from sharing.relevance.nexus import Deriver, Evidence, GeoLookup, derive_nexus, deriver, no_lookup
-
-Record = Mapping[str, Any]
 
 MEMO_ENTRIES_MAX = 20_000
 
@@ -32,7 +30,7 @@ class AudienceFinder:
         self._locate = locate
         self._memo: dict[Hashable, Audience] = {}
 
-    def find(self, record: Record) -> Audience:
+    def find(self, record: WireRecord) -> Audience:
         """Return the States to consider for an indicator's record, each with its reasons."""
         return self.consider(record, derive_nexus(record["type"], record["value"], self._locate))
 
@@ -40,7 +38,7 @@ class AudienceFinder:
         """Return what derives the States that a value of this type points to; None where no value can."""
         return deriver(type_name, self._locate)
 
-    def consider(self, record: Record, derived: tuple[Evidence, ...]) -> Audience:
+    def consider(self, record: WireRecord, derived: tuple[Evidence, ...]) -> Audience:
         """Return the audience of an item whose value points to these States; the value itself is not read."""
         offence = record["offence"]
         stated = tuple([(nexus["state"], nexus["reason"]) for nexus in record["nexus"]])

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from structlog.stdlib import ProcessorFormatter
 
-from sharing import metrics
 from sharing.errors import SharingError
 from sharing.kafka.clients import LOGGER as LIBRDKAFKA
+from sharing.telemetry import metrics
 
 if TYPE_CHECKING:
     from types import TracebackType

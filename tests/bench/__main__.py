@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import sys
 
+from tests.bench.bench_cluster import Stage
 from tests.bench.figures import Figures
 from tests.bench.sections import SECTIONS, Plan
-from tests.bench.stage import Stage
 
 
 def main() -> None:

@@ -7,9 +7,9 @@ import tempfile
 import time
 from typing import Any
 
+from tests.bench.bench_cluster import GATE, Stage
 from tests.bench.names import MINUTES, SOURCE, output_topics
 from tests.bench.observe import Filling
-from tests.bench.stage import GATE, Stage
 from tests.bench.workload import make_indicators
 
 BYTES_A_RECORD = 400

@@ -18,14 +18,15 @@ import cedarpy
 
 from sharing.law.combine import RESTRICTIONS
 from sharing.law.constraints import AnyOf, Conjunction, Operator, Test
-from sharing.law.facts import FACTS, FactValue, Kind, Record, Scope
+from sharing.law.facts import FACTS, FactKind, FactScope, FactValue
 from sharing.law.filter import DisclosureFilter
-from sharing.law_shelf.library import find_law
 from sharing.model.audience import Audience
 from sharing.model.countries import COUNTRIES
 from sharing.model.decision import Reason
+from sharing.model.record import WireRecord
 from sharing.model.times import utc_day
 from sharing.model.vocabulary import Effect, OffenceCode, Outcome, RelevanceKind
+from sharing.packs.library import find_law
 from tests.law.shipped import items
 
 RECIPIENTS = 193
@@ -88,7 +89,7 @@ def _truth_of_test(test: Test) -> tuple[str, str]:
         answers = {"YES": named, "NO": f"!{named}"}
         compared = " || ".join(answers[answer] for answer in sorted(_wanted(test)))
         return compared, compared
-    owner = "resource" if FACTS[test.fact].scope is Scope.INDICATOR else "principal"
+    owner = "resource" if FACTS[test.fact].scope is FactScope.INDICATOR else "principal"
     name = _attribute(test.fact)
     compared = _compared(test, f"{owner}.{name}")
     compared = f"!({compared})" if test.negated else compared
@@ -108,7 +109,7 @@ def _compared(test: Test, place: str) -> str:
         return f"{place} {sign} {round(test.operand * _SCALE)}"
     values = sorted(test.operand)
     written = f"[{', '.join(map(json.dumps, values))}]"
-    if FACTS[test.fact].kind is Kind.SEVERAL:
+    if FACTS[test.fact].kind is FactKind.SEVERAL:
         return f"{place}.{'containsAll' if test.operator is Operator.INCLUDES else 'containsAny'}({written})"
     return f"{place} == {json.dumps(values[0])}" if len(values) == 1 else f"{written}.contains({place})"
 
@@ -195,7 +196,7 @@ def _audience(draw: random.Random, states: tuple[str, ...]) -> Audience:
     return Audience((state, (named if draw.random() < 0.3 else interested,)) for state in states)
 
 
-def make_records(count: int, seed: int = 7) -> Iterator[Record]:
+def make_records(count: int, seed: int = 7) -> Iterator[WireRecord]:
     """Yield records of the cases of the Swiss pack, of which some facts are another case's, or unknown."""
     draw = random.Random(seed)
     records = [item.record() for item in items("CH")]

@@ -7,13 +7,13 @@ import time
 import timeit
 from typing import Any
 
+from sharing.law.decision_context import DecisionContext
 from sharing.law.filter import DisclosureFilter
-from sharing.law_shelf.library import find_law, pack_files, read_law
 from sharing.model.countries import COUNTRIES
 from sharing.model.directory import Directory, DirectoryEntry
 from sharing.model.times import to_milliseconds
-from sharing.sitting import Sitting
-from sharing.wire import codec
+from sharing.packs.library import find_law, pack_files, read_law
+from sharing.serialization.codec import codec_of
 from tests.bench.workload import make_indicators
 
 WARM_ROUNDS = 20_000
@@ -56,12 +56,12 @@ def measure(states: int) -> dict[str, float]:
     law = find_law("CH")
     record: dict[str, Any] = next(
         record
-        for record in (codec("indicator").decode(value) for _, value in make_indicators(500, 1.0))
+        for record in (codec_of("indicator").decode(value) for _, value in make_indicators(500, 1.0))
         if "ILLEGAL_ACCESS" in record["offence"]["codes"]
     )
     directory = _directory(states)
     now_ms = to_milliseconds(directory.entries["AD"].announced_at) + 86_400_000 * 300
-    sitting = Sitting.open(law.pack, law.treaties, directory, now_ms)
+    sitting = DecisionContext.open(law.pack, law.treaties, directory, now_ms)
     started = time.perf_counter()
     considered = len(sitting.decide(record, now_ms).recipients)
     first = time.perf_counter() - started

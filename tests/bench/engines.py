@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.bench.bench_cluster import GATE, Stage, Usage, Worker
 from tests.bench.names import MINUTES, SOURCE, output_topics
 from tests.bench.observe import WARM_SHARE, Filling
 from tests.bench.outputs import Fingerprints, read_fingerprints
 from tests.bench.peers import quix
-from tests.bench.stage import GATE, Stage, Usage, Worker
 
 WARM_SHARE_LONG = 0.5
 """Of a long run, what is left to compilers to warm up on."""

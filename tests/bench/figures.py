@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sharing.broker.jars import KAFKA_VERSION
+from sharing.testing.broker.jars import KAFKA_VERSION
 
 FILE = Path("build/bench.json")
 

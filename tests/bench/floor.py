@@ -8,16 +8,16 @@ from __future__ import annotations
 import sys
 import time
 
-from processors.lane.batch import Output
-from processors.lane.route import Route
-from processors.lane.transactor import Transactor
-from sharing.wire import codec
+from processors.exactly_once.batch import OutputRecord
+from processors.exactly_once.config import LoopConfig
+from processors.exactly_once.transactor import Transactor
+from sharing.serialization.codec import codec_of
 
 
 def run(bootstrap: str, source: str, target: str) -> None:
     """Copy records through fastavro, a transaction for each batch."""
     transactor = Transactor(
-        Route(
+        LoopConfig(
             bootstrap=bootstrap,
             topics=[source],
             group="bench.floor",
@@ -26,7 +26,7 @@ def run(bootstrap: str, source: str, target: str) -> None:
         ),
         lambda: time.time_ns() // 1_000_000,
     )
-    indicator = codec("indicator")
+    indicator = codec_of("indicator")
     transactor.open()
     while True:
         batch = transactor.read()
@@ -34,7 +34,7 @@ def run(bootstrap: str, source: str, target: str) -> None:
             transactor.commit(
                 batch,
                 [
-                    Output(target, record.key(), indicator.encode(indicator.decode(record.value())))
+                    OutputRecord(target, record.key(), indicator.encode(indicator.decode(record.value())))
                     for record in batch.messages
                 ],
             )

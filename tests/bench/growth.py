@@ -9,15 +9,15 @@ from typing import Any
 
 from processors.gate.gate import Gate
 from processors.worker import GC_THRESHOLDS
-from sharing.law_shelf.library import find_law
 from sharing.model.countries import COUNTRIES
 from sharing.model.directory import Directory, DirectoryEntry
 from sharing.model.times import to_milliseconds
+from sharing.packs.library import find_law
+from tests.bench.bench_cluster import GATE, Stage, Worker
 from tests.bench.engines import Bench
 from tests.bench.names import GATE_GROUP, MINUTES, SOURCE, STATE, STATES
 from tests.bench.observe import Filling
 from tests.bench.peers.step import Given
-from tests.bench.stage import GATE, Stage, Worker
 from tests.bench.workload import make_indicators
 
 STATES_MAX = 193

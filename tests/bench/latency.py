@@ -14,10 +14,10 @@ from typing import Any
 from confluent_kafka import TopicPartition
 
 from sharing.kafka.clients import client_properties, make_consumer, make_producer
-from sharing.topics import NOTICES
+from sharing.topology.topics import NOTICES
+from tests.bench.bench_cluster import GATE, Stage
 from tests.bench.names import MINUTES, SOURCE
 from tests.bench.observe import Filling
-from tests.bench.stage import GATE, Stage
 from tests.bench.workload import make_indicators
 
 WARM_S = 3.0
@@ -83,7 +83,7 @@ def _hold(stage: Stage, rate: int, records: list[tuple[bytes, bytes]]) -> list[f
 
 
 def _publish(bootstrap: str, rate: int, records: list[tuple[bytes, bytes]], due: dict[bytes, float]) -> None:
-    producer = make_producer(client_properties(bootstrap, {"linger.ms": 5}))  # as `sharing.publisher` does
+    producer = make_producer(client_properties(bootstrap, {"linger.ms": 5}))  # as `sharing._publisher` does
     began = time.perf_counter()
     for number, (key, value) in enumerate(records):
         instant = began + number / rate

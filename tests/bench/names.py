@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sharing.topics import DECISIONS, INDICATORS, Scope, topics_for
+from sharing.topology.topics import DECISIONS, INDICATORS, TopicScope, topics_for
 
 STATE = "CH"
 STATES = ("CH", "DE", "FR", "JP", "NL", "US")
@@ -19,5 +19,5 @@ def output_topics() -> list[str]:
     return [
         name
         for name, topic in topics_for(STATES, PARTITIONS).items()
-        if name != SOURCE and (topic.state == STATE or topic.kind.scope is Scope.EXCHANGE)
+        if name != SOURCE and (topic.state == STATE or topic.kind.scope is TopicScope.EXCHANGE)
     ]

@@ -17,9 +17,9 @@ from typing import Any, NoReturn, cast
 
 from confluent_kafka import TopicPartition
 
-from processors.lane.batch import Batch, Output, Record
-from processors.lane.lane import Lane
-from processors.lane.route import Route, consumer_properties, producer_properties
+from processors.exactly_once.batch import Batch, ConsumedRecord, OutputRecord
+from processors.exactly_once.config import LoopConfig, consumer_properties, producer_properties
+from processors.exactly_once.loop import ExactlyOnceLoop
 from processors.worker import create_app, run_worker
 from sharing.kafka.clients import make_consumer, make_producer
 from tests.bench.names import output_topics
@@ -27,24 +27,24 @@ from tests.bench.outputs import read_outputs
 
 BATCH_RECORDS = 10_000
 
-Prepared = dict[bytes | None, list[Output]]
+Prepared = dict[bytes | None, list[OutputRecord]]
 
 
 def prepare(bootstrap: str, prefix: str) -> Prepared:
     """Return what a gate has written for each key, addressed to the topics with the prefix."""
     prepared: Prepared = {}
     for message in read_outputs(bootstrap, output_topics()):
-        output = Output(f"{prefix}{message.topic()}", message.key(), message.value())
+        output = OutputRecord(f"{prefix}{message.topic()}", message.key(), message.value())
         prepared.setdefault(output.key, []).append(output)
     gc.collect()
     gc.freeze()
     return prepared
 
 
-def route(bootstrap: str, source: str, prefix: str) -> Route:
+def route(bootstrap: str, source: str, prefix: str) -> LoopConfig:
     """Return the route of a copy."""
     group = f"{prefix}copy"
-    return Route(
+    return LoopConfig(
         bootstrap=bootstrap,
         topics=[source],
         group=group,
@@ -54,7 +54,7 @@ def route(bootstrap: str, source: str, prefix: str) -> Route:
     )
 
 
-def copy_bare(way: Route, prepared: Prepared) -> NoReturn:
+def copy_bare(way: LoopConfig, prepared: Prepared) -> NoReturn:
     """Copy in a plain loop, a transaction for each batch, until the process is ended."""
     producer = make_producer(producer_properties(way, _ignore, _ignore))
     producer.init_transactions()
@@ -67,7 +67,7 @@ def copy_bare(way: Route, prepared: Prepared) -> NoReturn:
             continue
         producer.begin_transaction()
         offsets: dict[tuple[Any, Any], int] = {}
-        for message in cast("list[Record]", messages):
+        for message in cast("list[ConsumedRecord]", messages):
             for topic, key, value, _ in prepared[message.key()]:
                 produce(topic, value, key)
             offsets[message.topic(), message.partition()] = message.offset() + 1
@@ -76,10 +76,10 @@ def copy_bare(way: Route, prepared: Prepared) -> NoReturn:
         producer.commit_transaction()
 
 
-def copy_lane(way: Route, prepared: Prepared) -> NoReturn:
+def copy_lane(way: LoopConfig, prepared: Prepared) -> NoReturn:
     """Copy by a Faust agent on a lane until the process is ended."""
     app = create_app(way.group)
-    lane = Lane(app.channel(), way, lambda: time.time_ns() // 1_000_000)
+    lane = ExactlyOnceLoop(app.channel(), way, lambda: time.time_ns() // 1_000_000)
     app.add_service(lane)
 
     async def copy(batches: AsyncIterable[Batch]) -> None:

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sharing.law_shelf.library import pack_place, read_text
-from sharing.recordings.containers import Recorder
-from sharing.wire import codec
+from sharing.packs.library import pack_place, read_text
+from sharing.replay.containers import Recorder
+from sharing.serialization.codec import codec_of
 from tests.bench.workload import make_indicators
 
 DISCLOSED_SHARE = 0.10
@@ -58,7 +58,7 @@ def _rehearse(candidate: Path, events: Path, count: int) -> float:
 
 
 def _records(count: int) -> Iterator[dict[str, Any]]:
-    return (codec("indicator").decode(value) for _, value in make_indicators(count, DISCLOSED_SHARE))
+    return (codec_of("indicator").decode(value) for _, value in make_indicators(count, DISCLOSED_SHARE))
 
 
 def _container(count: int) -> Path:

@@ -16,8 +16,8 @@ from typing import Any
 
 from confluent_kafka import TopicPartition
 
-from sharing.broker import admin
 from sharing.kafka.clients import client_properties, make_consumer, make_producer
+from sharing.testing.broker import admin
 
 ENTRIES = 1_000_000
 PARTITIONS = 4
@@ -44,10 +44,10 @@ def measure(bootstrap: str, entries: int = ENTRIES) -> dict[str, float]:
         "group": f"restart-{mark}",
         "instance": "0",
         "transactional_id": f"restart-{mark}",
-        "ledger": ledger,
+        "state_topic": ledger,
     }
     with tempfile.TemporaryDirectory() as folder:
-        lasting = {**options, "ledger_folder": folder}
+        lasting = {**options, "state_folder": folder}
         return {
             "restart_s": _start(options),
             "rebuild_rocksdb_s": _start(lasting),
@@ -78,7 +78,7 @@ def _start(options: Mapping[str, Any]) -> float:
     watch = make_consumer(client_properties(bootstrap, {"group.id": "restart.observer"}))
     before = _count(watch, options["out"])
     began = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "tests.processors.copy_worker", json.dumps(options)])
+    process = subprocess.Popen([sys.executable, "-m", "tests.processors.exactly_once.copy_worker", json.dumps(options)])
     try:
         while _count(watch, options["out"]) == before:
             if process.poll() is not None or time.monotonic() - began > LIMIT_S:

@@ -8,14 +8,14 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sharing.broker import KafkaUnavailableError
+from sharing.testing.broker import KafkaUnavailableError
 from tests.bench import bulk, cedar, decision, growth, latency, restart
+from tests.bench.bench_cluster import Stage
 from tests.bench.engines import WARM_SHARE_LONG, Bench, Job, Run
 from tests.bench.figures import Figures, say
 from tests.bench.names import GATE_GROUP, SOURCE
 from tests.bench.outputs import Fingerprints
 from tests.bench.peers import streams
-from tests.bench.stage import Stage
 from tests.bench.workload import make_indicators
 
 DISCLOSED_SHARE = 0.10

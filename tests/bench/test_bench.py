@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from processors.gate.gate import Gate
-from sharing.broker import KafkaUnavailableError
-from sharing.broker.kafka import KafkaBroker
-from sharing.law_shelf.library import find_law
 from sharing.model.record import check_record
-from sharing.topics import NOTICES
-from sharing.wire import codec
+from sharing.packs.library import find_law
+from sharing.serialization.codec import codec_of
+from sharing.testing.broker import KafkaUnavailableError
+from sharing.testing.broker.kafka import KafkaBroker
+from sharing.topology.topics import NOTICES
+from tests.bench.bench_cluster import Stage
 from tests.bench.engines import Bench, Job
 from tests.bench.growth import STATES_MAX, make_directory
 from tests.bench.names import MINUTES, SOURCE, STATE
@@ -21,7 +22,6 @@ from tests.bench.outputs import Fingerprints, blank_instant
 from tests.bench.peers import quix, streams
 from tests.bench.peers.step import Given
 from tests.bench.sections import DifferentOutputsError, check_equal
-from tests.bench.stage import Stage
 from tests.bench.workload import make_indicators
 
 RECORDS = 400
@@ -29,7 +29,7 @@ SHARE = 0.3
 
 
 def test_records_made_from_parts_are_what_the_model_writes() -> None:
-    indicator = codec("indicator")
+    indicator = codec_of("indicator")
     for key, value in make_indicators(RECORDS, SHARE):
         record = indicator.decode(value)
         check_record(record)

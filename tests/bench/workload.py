@@ -9,7 +9,7 @@ from typing import Any
 
 from sharing.ids import content_id
 from sharing.model.indicator import Indicator
-from sharing.wire import codec, split_codec
+from sharing.serialization.codec import codec_of, split_codec_of
 
 
 def _hex(draw: random.Random, length: int) -> str:
@@ -72,7 +72,7 @@ def make_indicators(count: int, disclosed_share: float, seed: int = 7) -> Iterat
     """
     draw = random.Random(seed)
     weights = list(itertools.accumulate(weight for weight, _, _ in _VALUES))
-    header = codec("indicator").header
+    header = codec_of("indicator").header
     tails: dict[tuple[int | None, bool, int, int], bytes] = {}
     for number in range(count):
         _, kind, make = draw.choices(_VALUES, cum_weights=weights)[0]
@@ -101,7 +101,7 @@ def _encode_tail(kind: str, value: str, withheld: int | None, summarised: bool, 
             "source": {"state": "CH", "agency": f"agency-{agency}", "authority": "POLICE"},
         }
     ).to_wire()
-    _, tail = split_codec("indicator", "summary")
+    _, tail = split_codec_of("indicator", "summary")
     return tail.encode_bare({field["name"]: item[field["name"]] for field in tail.schema["fields"]})
 
 

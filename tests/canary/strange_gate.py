@@ -9,28 +9,28 @@ from processors import composition
 from processors.gate.gate import Gate
 from processors.worker import run_worker
 from sharing.law.constraints import Conjunction
+from sharing.serialization.codec import codec_of
 from sharing.settings import load_settings
 from sharing.telemetry.logs import configure_logging
-from sharing.wire import codec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from processors.gate.gate import Processed
-    from processors.lane.batch import Record
+    from processors.exactly_once.batch import ConsumedRecord
+    from processors.gate.gate import BatchResult
     from sharing.model.directory import Directory
 
 
 class StrangeGate(Gate):
     """Fails as its process's one argument says: `crash`, `forget` a record, or fail in each `rule`."""
 
-    def process(self, messages: Iterable[Record], directory: Directory, now_ms: int) -> Processed:
+    def process(self, messages: Iterable[ConsumedRecord], directory: Directory, now_ms: int) -> BatchResult:
         batch: Any = list(messages)
         if sys.argv[1] == "forget":
             return super().process(batch[1:], directory, now_ms)
         if sys.argv[1] == "rule":
             return super().process(batch, directory, now_ms)
-        raise ValueError(codec("indicator").decode(batch[0].value()))
+        raise ValueError(codec_of("indicator").decode(batch[0].value()))
 
 
 def fail(_: Conjunction, facts: Any) -> bool | None:

@@ -18,25 +18,25 @@ from confluent_kafka import Message
 from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry, generate_latest
 
-from sharing.broker import Broker
-from sharing.broker.embedded import EmbeddedBroker
-from sharing.broker.kafka import KafkaBroker
-from sharing.broker.process import free_port
+from sharing._publisher import Publisher
+from sharing._subscriber import Subscriber, Unreadable
 from sharing.errors import SharingError
 from sharing.kafka.clients import client_properties, make_producer
-from sharing.metrics import PublisherMetrics, SubscriberMetrics
 from sharing.model.indicator import Indicator
-from sharing.publisher import Publisher
-from sharing.subscriber import Subscriber, Unreadable
+from sharing.serialization.codec import codec_of
+from sharing.telemetry.client_metrics import PublisherMetrics, SubscriberMetrics
 from sharing.telemetry.tracing import read_traceparent
-from sharing.topics import DECISIONS, DIRECTORY, DRAFTS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT
-from sharing.wire import codec
+from sharing.testing.broker import Broker
+from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.testing.broker.kafka import KafkaBroker
+from sharing.testing.broker.process import free_port
+from sharing.topology.topics import DECISIONS, DIRECTORY, DRAFTS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT
 from tests.bench.workload import OPEN_FACTS
-from tests.bus.support import read
 from tests.faults.children import plain_environment
-from tests.faults.stage import GateProcess
-from tests.processors.test_gate import PACK
-from tests.processors.worker_support import prepare_state
+from tests.faults.gate_process import GateProcess
+from tests.kafka.topic_io import read
+from tests.processors.gate.test_gate import PACK
+from tests.processors.worker_fixtures import prepare_state
 from tests.telemetry.collector import Collector, collect
 
 STATE, TO = "CA", "NL"
@@ -73,7 +73,7 @@ def item(**changes: Any) -> dict[str, Any]:
 def wire(data: dict[str, Any], **changes: Any) -> tuple[bytes, bytes]:
     """Return key and value of a record, spoilt by changes to what the model accepts."""
     record = {**Indicator.read(data).to_wire(), **changes}
-    return record["id"].encode(), codec("indicator").encode(record)
+    return record["id"].encode(), codec_of("indicator").encode(record)
 
 
 def spoilt() -> Iterator[tuple[bytes, bytes | None]]:
@@ -180,7 +180,7 @@ def test_a_good_run_and_every_kind_of_quarantine(broker: Broker, tmp_path: Path)
     found = {topic: read(broker, topic, PARTITIONS) for topic in (*outside, *inside)}
     for messages in found.values():
         check_outside(messages)
-    quarantine = [codec("quarantine").decode(message.value()) for message in found[QUARANTINE.topic(STATE)]]
+    quarantine = [codec_of("quarantine").decode(message.value()) for message in found[QUARANTINE.topic(STATE)]]
     assert len(quarantine) == SPOILT
     assert leaks(repr([{**record, "record": None} for record in quarantine])) == []
     assert any(leaks(record["record"] or b"") for record in quarantine)  # there it belongs, and will be sealed
@@ -204,7 +204,7 @@ def check_spans(collector: Collector, trace: str, publish: str) -> None:
 def _check_receipt(broker: Broker, registry: CollectorRegistry, trace: str) -> None:
     """Receive all in the publisher's trace, with garbage among it: what is said of that holds nothing of it."""
     garbage = json.dumps(ITEM).encode()
-    write(broker, NOTICES.topic(TO), [(b"k", garbage), (b"k", codec("indicator").header + garbage), (b"k", None)])
+    write(broker, NOTICES.topic(TO), [(b"k", garbage), (b"k", codec_of("indicator").header + garbage), (b"k", None)])
     told: list[Unreadable] = []
     with Subscriber(
         broker.bootstrap,

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from sharing.broker.embedded import EmbeddedBroker
 from sharing.cli import main
-from sharing.topics import DIRECTORY, INDICATORS, NOTICES, URGENT
+from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.topology.topics import DIRECTORY, INDICATORS, NOTICES, URGENT
 
 Call = Callable[..., "Done"]
 

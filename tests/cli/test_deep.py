@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +18,28 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, not
     ResourceType,
 )
 
-from sharing.broker import Broker
-from sharing.broker.certificates import client_files
-from sharing.broker.embedded import EmbeddedBroker
-from sharing.broker.secure import SecureKafka
 from sharing.cli.doctor import deep as examined
-from sharing.cluster.access import OPERATOR
-from sharing.cluster.partners import Partner
-from sharing.directory import announce, read_entries
 from sharing.kafka.acl_admin import inspect_acls
 from sharing.kafka.clients import client_properties, make_admin, make_producer
-from sharing.kafka.tls import Identity
+from sharing.kafka.directory_topic import announce, read_entries
+from sharing.kafka.tls import TlsIdentity
 from sharing.kafka.topic_admin import apply_topics
-from sharing.law_shelf.library import find_law, read_cases
 from sharing.model.vocabulary import Outcome
-from sharing.samples import smoke_directory, smoke_packs
-from sharing.smoke_test import PROVIDER, SmokeTest, Stage, start_command
-from sharing.topics import DECISIONS, DIRECTORY, NOTICES, QUARANTINE, topics_for
-from sharing.wire import codec
-from tests.bus.support import complete, notice_bytes, write
+from sharing.packs.library import find_law, read_cases
+from sharing.serialization.codec import codec_of
+from sharing.testing.broker import Broker
+from sharing.testing.broker.certificates import client_files
+from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.testing.broker.secure import SecureKafka
+from sharing.testing.samples import smoke_directory, smoke_packs
+from sharing.testing.smoke_test import PROVIDER, SmokeTest, SmokeTestStage, start_command
+from sharing.topology.acls import OPERATOR
+from sharing.topology.partners import Partner
+from sharing.topology.topics import DECISIONS, DIRECTORY, NOTICES, QUARANTINE, topics_for
 from tests.cli.conftest import Call
 from tests.conftest import NEWCOMERS
-from tests.faults.stage import GateProcess
+from tests.faults.gate_process import GateProcess
+from tests.kafka.topic_io import complete, notice_bytes, write
 
 SHORT_S, LONG_S = 0.5, 60.0
 
@@ -74,14 +74,14 @@ def announce_all(broker: Broker) -> None:
         announce(broker.bootstrap, entry)
 
 
-def last(test: SmokeTest) -> Stage:
+def last(test: SmokeTest) -> SmokeTestStage:
     """Return the last stage of a run; all before it are well."""
     *before, end = test.run()
     assert all(stage.ok for stage in before)
     return end
 
 
-def fails(broker: Broker, wait_s: float = SHORT_S) -> Stage:
+def fails(broker: Broker, wait_s: float = SHORT_S) -> SmokeTestStage:
     """Return the stage at which a run stops."""
     end = last(SmokeTest(broker.bootstrap, wait_s=wait_s))
     assert not end.ok
@@ -202,7 +202,7 @@ def decision_of(test: SmokeTest, outcome: Outcome) -> bytes:
         "pack": {"state": "XA", "version": "2026.1", "sha256": sha256}, "directory_version": 1,
         "recipients": [recipient],
     }  # fmt: skip
-    return codec("decision").encode(record)
+    return codec_of("decision").encode(record)
 
 
 def test_a_notice_that_does_not_come(bus: EmbeddedBroker) -> None:
@@ -255,7 +255,7 @@ def test_a_quarantined_item(bus: EmbeddedBroker) -> None:
         "stage": "CHECK", "cause": "WRONG_AGENCY", "message": "m", "indicator_id": test.item["id"],
         "record": b"", "seal": {"suite": "NONE", "key_id": None, "parameters": b""},
     })  # fmt: skip
-    write(bus, QUARANTINE.topic("XA"), [codec("quarantine").encode(record)])
+    write(bus, QUARANTINE.topic("XA"), [codec_of("quarantine").encode(record)])
     (decision,) = run
     assert (decision.ok, decision.detail) == (False, "the gate quarantined the item at CHECK: WRONG_AGENCY: m")
 
@@ -280,7 +280,7 @@ def test_without_a_broker_it_is_not_begun(call: Call) -> None:
 def test_a_folder_of_certificates_must_have_everyones(
     call: Call, bus: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["sharing.cli.doctor"], "inspect_topics", lambda *_, **__: [])  # it describes none
+    monkeypatch.setattr(import_module("sharing.cli.doctor"), "inspect_topics", lambda *_, **__: [])  # it describes none
     done = call("doctor", "--deep", "--bootstrap", bus.bootstrap, "--certificates", tmp_path / "none", "--json")
     assert "is not a folder of certificates" in deep(done.document)["start"]["detail"]
     (tmp_path / "some").mkdir()
@@ -289,9 +289,9 @@ def test_a_folder_of_certificates_must_have_everyones(
 
 
 def test_one_partys_certificate_does_not_do(call: Call, bus: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = Identity("operator", OPERATOR, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+    own = TlsIdentity("operator", OPERATOR, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
     monkeypatch.setattr(examined, "read_identity", lambda _: own)
-    monkeypatch.setattr(sys.modules["sharing.cli.doctor"], "inspect_topics", lambda *_, **__: [])  # it describes none
+    monkeypatch.setattr(import_module("sharing.cli.doctor"), "inspect_topics", lambda *_, **__: [])  # it describes none
     done = call("doctor", "--deep", "--bootstrap", bus.bootstrap, "--json")
     (found,) = deep(done.document).values()
     assert found["detail"].endswith("console.xa and partner.xb, and operator is one party")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from sharing.broker.embedded import EmbeddedBroker
-from sharing.broker.secure import SecureKafka
-from sharing.directory import read_entries
-from sharing.samples import sample_directory
-from sharing.topics import NOTICES
+from sharing.kafka.directory_topic import read_entries
+from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.testing.broker.secure import SecureKafka
+from sharing.testing.samples import sample_directory
+from sharing.topology.topics import NOTICES
 from tests.cli.conftest import Call, Done
 
 NL = """\

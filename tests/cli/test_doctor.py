@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from sharing.broker.embedded import EmbeddedBroker
-from sharing.broker.secure import SecureKafka
-from sharing.cli.doctor import wall as examined
-from sharing.cluster.partners import Partner
-from sharing.directory import announce
+from sharing.cli.doctor import access as examined
 from sharing.errors import InfrastructureError
-from sharing.kafka.broker_clock import Reading
-from sharing.kafka.topic_admin import Change
-from sharing.law_shelf.library import shipped_packs, shipped_states
+from sharing.kafka.broker_clock import ClockReading
+from sharing.kafka.directory_topic import announce
+from sharing.kafka.topic_admin import TopicChange
 from sharing.model.directory import DirectoryEntry
-from sharing.topics import TABLE
+from sharing.packs.library import shipped_packs, shipped_states
+from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.testing.broker.secure import SecureKafka
+from sharing.topology.partners import Partner
+from sharing.topology.topics import TABLE
 from tests.cli.conftest import Call, Done
 from tests.cli.test_law import PACK
 from tests.cli.test_topics import OF_STATES
 
 ENTRY = {"announced_at": "2026-01-01T00:00:00Z", "authority": {"name": "n", "kind": "POLICE"}}
-COMMAND = sys.modules["sharing.cli.doctor"]  # as an attribute of its package, the name is the command
+COMMAND = import_module("sharing.cli.doctor")  # as an attribute of its package, the name is the command
 
 
 def finding(done: Done, check: str) -> dict[str, Any]:
@@ -41,9 +41,9 @@ def finding(done: Done, check: str) -> dict[str, Any]:
 def described(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Says what a cluster answers about its topics: the embedded broker cannot."""
 
-    def answer(**changes: Change) -> None:
-        def inspect(_: str, wanted: dict[str, object], *_more: object, **_named: object) -> list[Change]:
-            return [changes.get(name.replace(".", "_"), Change(name, "same")) for name in wanted]
+    def answer(**changes: TopicChange) -> None:
+        def inspect(_: str, wanted: dict[str, object], *_more: object, **_named: object) -> list[TopicChange]:
+            return [changes.get(name.replace(".", "_"), TopicChange(name, "same")) for name in wanted]
 
         monkeypatch.setattr(COMMAND, "inspect_topics", inspect)
 
@@ -88,9 +88,11 @@ def test_no_broker_answers(call: Call) -> None:
 
 def test_topics_that_are_missing_or_differ(call: Call, bus: EmbeddedBroker, described: Callable[..., None]) -> None:
     described(
-        national_ch_drafts=Change("national.ch.drafts", "missing"),
-        exchange_ch_notices=Change("exchange.ch.notices", "differs", "has 3 partitions, the table says 4"),
-        exchange_ch_urgent=Change("exchange.ch.urgent", "differs", "cleanup.policy is compact, the table says delete"),
+        national_ch_drafts=TopicChange("national.ch.drafts", "missing"),
+        exchange_ch_notices=TopicChange("exchange.ch.notices", "differs", "has 3 partitions, the table says 4"),
+        exchange_ch_urgent=TopicChange(
+            "exchange.ch.urgent", "differs", "cleanup.policy is compact, the table says delete"
+        ),
     )
     done = call("doctor", "--states", "CH", "--json")
     assert done.code == 1
@@ -263,7 +265,7 @@ def test_a_damaged_installation(call: Call, monkeypatch: pytest.MonkeyPatch) -> 
     def missing(name: str) -> None:
         raise FileNotFoundError(f"schemas/{name}.avsc")
 
-    monkeypatch.setattr(COMMAND, "codec", missing)
+    monkeypatch.setattr(COMMAND, "codec_of", missing)
     one = finding(call("doctor", "--json"), "schemas")
     assert "schemas/indicator.avsc" in one["detail"]
     assert one["remedy"].startswith("install the package again")
@@ -351,7 +353,7 @@ def test_what_was_changed_behind_the_tables_back_is_found_by_the_operator(
     del wide.states["DE"]
     (clean / "partners.yaml").write_text(yaml.safe_dump(wide.model_dump(mode="json")))
     monkeypatch.setenv("SHARING_PARTNERS", "partners.yaml")
-    monkeypatch.setattr(examined, "read_broker_clock", lambda *_: Reading(ahead_s=3600.0, error_s=0.01))
+    monkeypatch.setattr(examined, "read_broker_clock", lambda *_: ClockReading(ahead_s=3600.0, error_s=0.01))
     done = call("doctor", "--json")
     assert done.code == 1
     assert {"clock", "rights too narrow", "rights too wide", "topic national.nl.drafts", "topics"} <= wrong(done)

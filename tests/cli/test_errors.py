@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from sharing.errors import InfrastructureError, InputError
-from tests.bus.support import SECONDS
 from tests.cli.conftest import Call
+from tests.kafka.topic_io import SECONDS
 
 ENTRY = [sys.executable, "-c", "from sharing.cli import main; main()"]
 

@@ -11,7 +11,7 @@ import pytest
 
 from sharing.cli.law.explain import CHANGES_SHOWN
 from sharing.law.constraints import Conjunction
-from sharing.law_shelf.library import find_law
+from sharing.packs.library import find_law
 from tests.cli.conftest import Call
 
 ITEM: dict[str, Any] = {

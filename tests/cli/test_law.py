@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sharing.law_shelf.library import shipped_packs
+from sharing.packs.library import shipped_packs
 from tests.cli.conftest import Call
 
 PACK = """\

@@ -13,8 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from tests.cli.conftest import Call
-from tests.law.test_library import ITEM, TEMPLATE
-from tests.law.test_signature import KEY, OTHER, private_pem, public_pem
+from tests.packs.test_library import ITEM, TEMPLATE
+from tests.packs.test_signature import KEY, OTHER, private_pem, public_pem
 
 EXPLAIN = ("law", "explain", "item.jsonl", "--state", "AT", "--pack", "EU", "--at", "2026-03-01T12:00:00Z", "--json")
 

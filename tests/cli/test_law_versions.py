@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Call
-from tests.law.test_library import AMENDED, CASES, ITEM, TEMPLATE
+from tests.packs.test_library import AMENDED, CASES, ITEM, TEMPLATE
 
 AT = ("--state", "AT", "--at", "2026-03-01T12:00:00Z")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sharing.law_shelf.library import shipped_packs
-from sharing.samples import smoke_packs
+from sharing.packs.library import shipped_packs
+from sharing.testing.samples import smoke_packs
 from tests.cli.conftest import Call
 
 PACK = """\

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
+from importlib import import_module
 from importlib.resources import as_file
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sharing.broker.embedded import EmbeddedBroker
-from sharing.directory import announce, read_entries
-from sharing.publisher import Publisher
-from sharing.samples import sample_directory, sample_file, sample_files, sample_profile
-from sharing.topics import INDICATORS
-from sharing.wire import codec
-from tests.bus.support import read
+from sharing._publisher import Publisher
+from sharing.kafka.directory_topic import announce, read_entries
+from sharing.serialization.codec import codec_of
+from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.testing.samples import sample_directory, sample_file, sample_files, sample_profile
+from sharing.topology.topics import INDICATORS
 from tests.cli.conftest import Call
+from tests.kafka.topic_io import read
 
-COMMAND = sys.modules["sharing.cli.publish"]  # as an attribute of its package, the name is the command
+COMMAND = import_module("sharing.cli.publish")  # as an attribute of its package, the name is the command
 CH = ("--state", "CH", "--agency", "fedpol")
 ITEM: dict[str, Any] = {
     "type": "domain-name",
@@ -48,7 +48,7 @@ def items(count: int) -> list[dict[str, Any]]:
 
 
 def published(bus: EmbeddedBroker) -> list[str]:
-    records = (codec("indicator").decode(message.value()) for message in read(bus, INDICATORS.topic("CH")))
+    records = (codec_of("indicator").decode(message.value()) for message in read(bus, INDICATORS.topic("CH")))
     return sorted(record["value"] for record in records)
 
 

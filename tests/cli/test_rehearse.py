@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sharing.law_shelf.library import find_law, pack_place, read_text
+from sharing._publisher import Publisher
 from sharing.model.indicator import Indicator
-from sharing.publisher import Publisher
+from sharing.packs.library import find_law, pack_place, read_text
 from tests.bench.rehearsal import NARROWED
 from tests.cli.conftest import Call
 from tests.cli.test_explain import AT, ITEM, lay
 
 if TYPE_CHECKING:
-    from sharing.broker.embedded import EmbeddedBroker
+    from sharing.testing.broker.embedded import EmbeddedBroker
 
 CANARY = "canary-7f3a"
 ADDED = """\
@@ -218,7 +218,7 @@ def test_the_candidate_stands_on_the_treaty_table_that_applies(call: Call) -> No
     (folder / "ch.yaml").write_text(read_text(pack_place("CH")))
     place = pack_place("CH")
     assert isinstance(place, Path)
-    table = read_text(place.parent.parent / "treaties.yaml")
+    table = read_text(place.parent / "treaties.yaml")
     (folder / "treaties.yaml").write_text(table + "\n# another hash\n")
     same = Path("same.yaml")
     same.write_text(read_text(pack_place("CH")))

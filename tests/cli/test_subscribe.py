@@ -8,18 +8,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import pytest
 
-from sharing.broker.embedded import EmbeddedBroker
-from sharing.subscriber import Subscriber
-from sharing.topics import NOTICES, URGENT
-from sharing.wire import codec
-from tests.bus.support import SECONDS, complete, notice_bytes, notice_record, write
+from sharing._subscriber import Subscriber
+from sharing.serialization.codec import codec_of
+from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.topology.topics import NOTICES, URGENT
 from tests.cli.conftest import Call
+from tests.kafka.topic_io import SECONDS, complete, notice_bytes, notice_record, write
 
-COMMAND = sys.modules["sharing.cli.subscribe"]  # as an attribute of its package, the name is the command
+COMMAND = import_module("sharing.cli.subscribe")  # as an attribute of its package, the name is the command
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_notice_a_line(call: Call, bus: EmbeddedBroker) -> None:
     record = notice_record("NL", "host.example.org")
-    write(bus, NOTICES.topic("NL"), [codec("notice").encode(record), notice_bytes("NL", "two.example.org")])
+    write(bus, NOTICES.topic("NL"), [codec_of("notice").encode(record), notice_bytes("NL", "two.example.org")])
     write(bus, URGENT.topic("NL"), [notice_bytes("NL", "urgent.example.org", urgency="URGENT")])
     done = call("subscribe", "nl", "--once", "--json")
     assert (done.code, done.err) == (0, "")
@@ -68,7 +69,7 @@ def test_content_is_shown_as_it_is_and_cannot_act_on_the_terminal(call: Call, bu
         "summary": "first\nsecond \x1b]0;title\x07 \u202egnp.exe",
         "relevance": [{"kind": "NEXUS", "detail": "[red]said so[/red]"}],
     }
-    encoded = codec("notice_content").encode(complete("notice_content", content))
+    encoded = codec_of("notice_content").encode(complete("notice_content", content))
     write(bus, NOTICES.topic("NL"), [notice_bytes("NL", content=encoded)])
     out = call("subscribe", "NL", "--once").out
     assert "https://example.org/[bold]x[/bold]?[2J" in out
@@ -78,7 +79,7 @@ def test_content_is_shown_as_it_is_and_cannot_act_on_the_terminal(call: Call, bu
 
 
 def test_what_the_law_took_out_is_said(call: Call, bus: EmbeddedBroker) -> None:
-    nothing = codec("notice_content").encode(complete("notice_content", {}))
+    nothing = codec_of("notice_content").encode(complete("notice_content", {}))
     write(bus, NOTICES.topic("NL"), [notice_bytes("NL", content=nothing, redacted=["type", "value"], basis=None)])
     done = call("subscribe", "NL", "--once")
     assert "CH → NL item: item (the value stays with the providing State)" in done.out

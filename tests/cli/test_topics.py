@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-import sharing.topics
-from sharing.broker.embedded import EmbeddedBroker
-from sharing.broker.kafka import KafkaBroker
-from sharing.law_shelf.library import shipped_states
-from sharing.topics import TABLE, Scope, TopicKind
+import sharing.topology.topics
+from sharing.packs.library import shipped_states
+from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.testing.broker.kafka import KafkaBroker
+from sharing.topology.topics import TABLE, TopicKind, TopicScope
 from tests.cli.conftest import Call
 
-OF_STATES = tuple(kind for kind in TABLE if kind.scope is not Scope.DIRECTORY)
+OF_STATES = tuple(kind for kind in TABLE if kind.scope is not TopicScope.DIRECTORY)
 PARTNERS = """\
 partitions: 3
 replication: 1
@@ -148,7 +148,7 @@ def test_acls_need_an_authorizer(call: Call, kafka: KafkaBroker, table: tuple[To
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> tuple[TopicKind, ...]:
     """The table without what is one for all tests on a broker."""
-    monkeypatch.setattr(sharing.topics, "TABLE", OF_STATES)
+    monkeypatch.setattr(sharing.topology.topics, "TABLE", OF_STATES)
     return OF_STATES
 
 
@@ -170,9 +170,11 @@ def test_what_differs_is_told_and_exits_with_1(
     call: Call, kafka: KafkaBroker, table: tuple[TopicKind, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHARING_BOOTSTRAP", kafka.bootstrap)
-    monkeypatch.setattr(sharing.topics, "TABLE", table[:1])
+    monkeypatch.setattr(sharing.topology.topics, "TABLE", table[:1])
     assert call("topics", "apply", "--states", "ZM", "--partitions", "2").code == 0
-    monkeypatch.setattr(sharing.topics, "TABLE", (dataclasses.replace(table[0], retention_ms=1000), *table[1:2]))
+    monkeypatch.setattr(
+        sharing.topology.topics, "TABLE", (dataclasses.replace(table[0], retention_ms=1000), *table[1:2])
+    )
     done = call("topics", "apply", "--states", "ZM", "--partitions", "3")
     assert done.code == 1
     assert done.err == "1 created, 1 were there already\n"

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.deploy.support import COMPOSE, SCHEMAS, check, composition
+from tests.deploy.deploy_files import COMPOSE, SCHEMAS, check, composition
 from tests.monitoring.tools import find_tool
 
 STACK = composition()

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sharing.cluster.access import principals
-from sharing.cluster.partners import Partner, Partners
-from sharing.cluster.strimzi import kafka_topics, kafka_users
-from sharing.deployment import render
-from sharing.deployment.__main__ import main
-from tests.deploy.support import COMPOSE, DEPLOY, KUBERNETES, SYSTEMD, composition, of_kind, partners
+from sharing.tools.manifests import render
+from sharing.tools.manifests.__main__ import main
+from sharing.topology.acls import principals
+from sharing.topology.partners import Partner, Partners
+from sharing.topology.strimzi import kafka_topics, kafka_users
+from tests.deploy.deploy_files import COMPOSE, DEPLOY, KUBERNETES, SYSTEMD, composition, of_kind, partners
 
 MADE = render(partners())
 BY_HAND = {

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from sharing.deployment.parts import USER_ID
+from sharing.tools.manifests.common import USER_ID
 from tests.deploy.containerfile import CONTAINERFILE, INSTALL, ROOT, Builder, Instruction, read_containerfile
 
 STEPS = read_containerfile(CONTAINERFILE.read_text())

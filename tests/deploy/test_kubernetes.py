@@ -14,9 +14,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from sharing.law_shelf.library import find_law
-from sharing.topics import FOREVER
-from tests.deploy.support import KUBERNETES, Manifest, check, custom_schemas, manifests, of_kind, partners
+from sharing.packs.library import find_law
+from sharing.topology.topics import FOREVER
+from tests.deploy.deploy_files import KUBERNETES, Manifest, check, custom_schemas, manifests, of_kind, partners
 
 KUBERNETES_VERSION = "1.36"
 ALL = manifests()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.deploy.support import ROOT, composition, of_kind
+from tests.deploy.deploy_files import ROOT, composition, of_kind
 
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 COMMANDS = [

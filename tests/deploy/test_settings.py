@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from sharing.cluster.access import Principal, parse_principal
-from sharing.deployment.kafka_metrics import DISK_JOB
-from sharing.deployment.parts import WEB_PORT, gate_settings
 from sharing.settings import Settings, load_settings
-from sharing.topics import INDICATORS, Role
-from tests.deploy.support import COMPOSE, DEPLOY, ROOT, SYSTEMD, composition, of_kind, partners
+from sharing.tools.manifests.common import WEB_PORT, gate_settings
+from sharing.tools.manifests.kafka_metrics import DISK_JOB
+from sharing.topology.acls import Principal, parse_principal
+from sharing.topology.topics import INDICATORS, Role
+from tests.deploy.deploy_files import COMPOSE, DEPLOY, ROOT, SYSTEMD, composition, of_kind, partners
 
 KNOWN = {f"SHARING_{name.upper()}" for name in Settings.model_fields} | {"SHARING_CONFIG"}
 
@@ -86,7 +86,9 @@ def test_a_unit_takes_the_certificate_of_its_state() -> None:
 
 def test_probes_and_scrapes_ask_for_pages_that_a_worker_serves() -> None:
     served = set(
-        re.findall(r'"(/\w+)": show_', (ROOT / "processors" / "watch" / "http_pages.py").read_text(encoding="utf-8"))
+        re.findall(
+            r'"(/\w+)": show_', (ROOT / "processors" / "health" / "http_endpoints.py").read_text(encoding="utf-8")
+        )
     )
     assert served >= {"/metrics", "/health", "/ready"}
     asked: set[str] = set()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.support import SYSTEMD, tool
+from tests.deploy.deploy_files import SYSTEMD, tool
 
 UNITS = ("sharing-gate@.service", "sharing-subscriber@.service")
 EXPOSURE_MAX = 20

@@ -16,18 +16,18 @@ from pathlib import Path
 
 import pytest
 
-from sharing.broker.jars import fetch_jars, find_java
-from sharing.broker.jvm import PROPERTIES_FILE, JavaCommand, format_storage, spawn_node
-from sharing.broker.kafka import KafkaBroker
-from sharing.broker.process import free_port
-from sharing.cluster.access import principals
-from sharing.cluster.partners import read_partners
-from sharing.deployment import kafka_node
-from sharing.deployment.parts import TLS_PORT
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import require_broker
 from sharing.kafka.tls import tls_files
-from tests.deploy.support import COMPOSE, DEPLOY, composition
+from sharing.testing.broker.jars import fetch_jars, find_java
+from sharing.testing.broker.jvm import PROPERTIES_FILE, JavaCommand, format_storage, spawn_node
+from sharing.testing.broker.kafka import KafkaBroker
+from sharing.testing.broker.process import free_port
+from sharing.tools.manifests import kafka_node
+from sharing.tools.manifests.common import TLS_PORT
+from sharing.topology.acls import principals
+from sharing.topology.partners import read_partners
+from tests.deploy.deploy_files import COMPOSE, DEPLOY, composition
 
 PARTNERS = COMPOSE / "partners.yaml"
 READY_S = 60.0
@@ -176,7 +176,7 @@ def test_a_gate_with_the_settings_of_the_composition_gets_ready(prepared: str, s
         "SHARING_WEB_PORT": str(port),
         "SHARING_WEB_BIND": "127.0.0.1",
     }
-    # No Schema Registry here: tests/registry has a real one.
+    # No Schema Registry here: tests/serialization has a real one.
     del environment["SHARING_REGISTRY"]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("SHARING_")}
     command = [sys.executable, "-c", "from sharing.cli import main; main()", *service["command"]]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sharing.law_shelf.library import shipped_packs
 from sharing.model.countries import TEST_STATES
-from tests.docs.docs_support import ROOT, blocks, commands
+from sharing.packs.library import shipped_packs
+from tests.docs.doc_files import ROOT, blocks, commands
 
 GUIDE = list(blocks(ROOT / "docs" / "adding-a-state.md"))
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sharing.cluster.capacity import BEGIN, END, SCENARIOS, insert, main, plan, read_figures, render
 from sharing.errors import InputError
-from tests.docs.docs_support import ROOT
+from sharing.tools.capacity import BEGIN, END, SCENARIOS, insert, main, plan, read_figures, render
+from tests.docs.doc_files import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

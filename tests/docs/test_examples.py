@@ -27,15 +27,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 import yaml
 
-from sharing.broker.embedded import EmbeddedBroker
-from sharing.broker.process import free_port
 from sharing.cli import console, main
-from sharing.demo.scenario import telling_cases
-from sharing.directory import announce, read_entries
+from sharing.kafka.directory_topic import announce, read_entries
 from sharing.model.indicator import Indicator
-from sharing.samples import sample_directory, sample_file, sample_profile
-from sharing.topics import NOTICES, topics_for
-from tests.docs.docs_support import ROOT, Block, Command, agrees, blocks, commands, documents, name_of
+from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.testing.broker.process import free_port
+from sharing.testing.demo.scenario import telling_cases
+from sharing.testing.samples import sample_directory, sample_file, sample_profile
+from sharing.topology.topics import NOTICES, topics_for
+from tests.docs.doc_files import ROOT, Block, Command, agrees, blocks, commands, documents, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,10 +69,14 @@ NOT_RUN = (
     ),
     NotRun(r"([A-Z_]+=\S+ )*python -m (pytest|tests\.)", "runs the suite itself, or measures for minutes", "Makefile"),
     NotRun(r"pip install ", "changes this Python", "pyproject.toml"),
-    NotRun(r"sharing demo( |$)", "runs for half a minute", "tests/test_demo.py"),
-    NotRun(r"sharing broker (up|status|down)", "starts a process that goes on", "tests/broker/test_broker_cli.py"),
+    NotRun(r"sharing demo( |$)", "runs for half a minute", "tests/testing/test_demo.py"),
+    NotRun(
+        r"sharing broker (up|status|down)", "starts a process that goes on", "tests/testing/broker/test_broker_cli.py"
+    ),
     NotRun(r"sharing top ", "needs a worker with its pages", "tests/monitoring/test_live_top.py"),
-    NotRun(r"sharing topics apply", "the embedded broker creates no topics over the wire", "tests/bus/test_topics.py"),
+    NotRun(
+        r"sharing topics apply", "the embedded broker creates no topics over the wire", "tests/topology/test_topics.py"
+    ),
     NotRun(
         r"sharing doctor\b",
         "with a broker it describes topics, which the embedded one cannot; without, it is run",

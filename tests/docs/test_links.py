@@ -9,21 +9,22 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import typer.main
 from prometheus_client import CollectorRegistry
 
-from sharing.cli import app
+from sharing.cli import COMMANDS
+from sharing.cli.lazy_group import load_command
 from sharing.interop.reading import Cause
 from sharing.law.facts import FACTS
 from sharing.law.redact import CONTENT_FIELDS
-from sharing.law_shelf.library import shipped_packs
-from sharing.metrics import REGISTRY, PublisherMetrics, SubscriberMetrics
 from sharing.model.indicator import Indicator
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import Collection, ConditionKind, Effect, OffenceCode, Outcome
+from sharing.packs.library import shipped_packs
 from sharing.settings import CONFIG_VARIABLE, Settings
-from sharing.topics import CLOCK, FOREVER, TABLE, Scope
-from tests.docs.docs_support import ROOT, documents, name_of
+from sharing.telemetry.client_metrics import PublisherMetrics, SubscriberMetrics
+from sharing.telemetry.metrics import REGISTRY
+from sharing.topology.topics import CLOCK, FOREVER, TABLE, TopicScope
+from tests.docs.doc_files import ROOT, documents, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,7 +163,8 @@ def command_tree() -> dict[str, set[str]]:
                 if option.startswith("--")
             }
 
-    walk(typer.main.get_command(app), "sharing")
+    for name, source in COMMANDS.items():
+        walk(load_command(name, source), f"sharing {name}")
     return found
 
 
@@ -180,12 +182,11 @@ def test_every_command_and_option_is_documented_and_no_other() -> None:
 def test_required_options_are_marked_so() -> None:
     """What stands in brackets in the table may be left out; what does not is required."""
     usages = [row[0].strip("`") for row in rows_of("docs/cli.md") if row[0].startswith("`sharing ")]
-    root = typer.main.get_command(app)
     for usage in usages:
-        command: Any = root
-        words = usage.split()
+        _, name, *words = usage.split()
+        command: Any = load_command(name, COMMANDS[name])
         while hasattr(command, "commands"):
-            command = command.commands[words[words.index(command.name or "sharing") + 1]]
+            command = command.commands[words.pop(0)]
         bare = re.sub(r"\[[^\]]*\]", "", usage)
         required = {
             parameter.opts[0]
@@ -227,7 +228,7 @@ def test_topics_are_documented_as_they_are() -> None:
         assert key == kind.key
         if kind is CLOCK:
             assert kept == "1 hour, one partition"
-        elif kind.scope is Scope.DIRECTORY:
+        elif kind.scope is TopicScope.DIRECTORY:
             assert kept.startswith("last of each key, one partition")
         elif kind.retention_ms == FOREVER:
             assert kept.startswith("for ever")
@@ -264,7 +265,7 @@ def test_every_pack_has_its_divergences() -> None:
 
 def test_divergences_name_rules_that_exist() -> None:
     for state in shipped_packs():
-        pack = text_of(f"sharing/law/packs/{state.lower()}.yaml") + text_of("sharing/law/packs/common.yaml")
+        pack = text_of(f"sharing/packs/shipped/{state.lower()}.yaml") + text_of("sharing/packs/shipped/common.yaml")
         ids = set(re.findall(r"^  - id: (\S+)", pack, re.MULTILINE))
         prefixes = tuple(f"{name}." for name in (state.lower(), "common"))
         page = ROOT / "docs" / "divergences" / f"{state.lower()}.md"

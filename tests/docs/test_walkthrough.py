@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from processors.gate.gate import Gate, Processed
-from sharing.demo.scenario import telling_cases
-from sharing.directory import read_entries
-from sharing.law_shelf.library import find_law
+from processors.gate.gate import BatchResult, Gate
+from sharing.kafka.directory_topic import read_entries
 from sharing.model.directory import Directory
 from sharing.model.times import to_milliseconds
-from sharing.samples import sample_directory
-from sharing.topics import INDICATORS, TABLE
-from sharing.wire import codec
-from tests.docs.docs_support import ROOT, Block, blocks
+from sharing.packs.library import find_law
+from sharing.serialization.codec import codec_of
+from sharing.testing.demo.scenario import telling_cases
+from sharing.testing.samples import sample_directory
+from sharing.topology.topics import INDICATORS, TABLE
+from tests.docs.doc_files import ROOT, Block, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,25 +86,34 @@ def pieces(block: Block) -> Iterator[list[str]]:
 def test_every_station_is_quoted() -> None:
     quoted = {block.excerpt_of for block in excerpts()}
     stations = [
-        "sharing/publisher.py", "sharing/wire.py", "sharing/topics.py", "processors/composition.py",
-        "processors/lane/outbox.py", "processors/gate/gate.py", "sharing/sitting.py", "sharing/relevance/audience.py",
-        "sharing/law/filter.py", "sharing/law/combine.py", "processors/gate/record_writer.py", "sharing/subscriber.py",
-    ]  # fmt: skip
+        "sharing/_publisher.py",
+        "sharing/serialization/codec.py",
+        "sharing/topology/topics.py",
+        "processors/composition.py",
+        "processors/exactly_once/producer.py",
+        "processors/gate/gate.py",
+        "sharing/law/decision_context.py",
+        "sharing/relevance/audience.py",
+        "sharing/law/filter.py",
+        "sharing/law/combine.py",
+        "processors/gate/record_writer.py",
+        "sharing/_subscriber.py",
+    ]
     assert quoted >= set(stations)
 
 
 @pytest.fixture(scope="module")
-def processed() -> Processed:
+def processed() -> BatchResult:
     """What the Swiss gate makes of the walkthrough's indicator."""
     case = next(case for case in telling_cases() if "command-and-control" in case.title)
     assert case.title.rstrip(".") in PAGE.read_text(encoding="utf-8")
     entries = {entry.state: entry for entry in read_entries(*sample_directory())}
     law = find_law("CH")
-    message = Message(codec("indicator").encode(case.indicator.to_wire()), case.indicator.id)
+    message = Message(codec_of("indicator").encode(case.indicator.to_wire()), case.indicator.id)
     return Gate(law.pack, law.treaties).process([message], Directory(entries), NOW_MS)
 
 
-def test_the_topics_that_it_names_are_those_written_to(processed: Processed) -> None:
+def test_the_topics_that_it_names_are_those_written_to(processed: BatchResult) -> None:
     text = PAGE.read_text(encoding="utf-8")
     written = {output.topic for output in processed.outputs}
     assert written == {"national.ch.decisions", "exchange.de.urgent", "exchange.nl.urgent", "national.ch.drafts"}
@@ -113,9 +122,9 @@ def test_the_topics_that_it_names_are_those_written_to(processed: Processed) -> 
     assert set(re.findall(r"`((?:national|exchange)\.[a-z.]+)`", text)) <= known
 
 
-def test_the_reasons_and_rules_that_it_names_are_those_of_the_decision(processed: Processed) -> None:
+def test_the_reasons_and_rules_that_it_names_are_those_of_the_decision(processed: BatchResult) -> None:
     text = PAGE.read_text(encoding="utf-8")
-    decision: dict[str, Any] = codec("decision").decode(processed.outputs[0].value)
+    decision: dict[str, Any] = codec_of("decision").decode(processed.outputs[0].value)
     by_state = {recipient["state"]: recipient for recipient in decision["recipients"]}
     assert by_state.keys() == {"DE", "NL"}
     assert [reason["kind"] for reason in by_state["NL"]["relevance"]] == ["NEXUS_STATED", "NEXUS_DERIVED", "INTEREST"]
@@ -128,7 +137,7 @@ def test_the_reasons_and_rules_that_it_names_are_those_of_the_decision(processed
         assert all(f"`{rule}`" in text for rule in rules)
 
 
-def test_the_value_arrives_in_normal_form(processed: Processed) -> None:
+def test_the_value_arrives_in_normal_form(processed: BatchResult) -> None:
     notice = next(output for output in processed.outputs if output.topic == "exchange.nl.urgent")
-    content = codec("notice_content").decode(codec("notice").decode(notice.value)["content"])
+    content = codec_of("notice_content").decode(codec_of("notice").decode(notice.value)["content"])
     assert f"`{content['value']}`" in PAGE.read_text(encoding="utf-8")

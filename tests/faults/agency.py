@@ -15,8 +15,8 @@ import time
 from collections import deque
 from pathlib import Path
 
+from sharing._publisher import Publisher
 from sharing.errors import InfrastructureError, NotDeliveredError
-from sharing.publisher import Publisher
 from tests.faults.workload import item
 
 CHUNK = 20

@@ -15,11 +15,11 @@ from typing import Any, Self
 from confluent_kafka import KafkaException, TopicPartition
 
 from sharing.kafka.clients import client_properties, make_consumer, make_producer
-from sharing.topics import INDICATORS
+from sharing.topology.topics import INDICATORS
 from tests.faults.children import Child, plain_environment
 from tests.faults.cluster import ASK_S, Cluster, Node
+from tests.faults.gate_process import GateProcess, prepare
 from tests.faults.schedule import BROKERS, SESSION_S, STATES
-from tests.faults.stage import GateProcess, prepare
 from tests.faults.workload import POISON_HEADER
 
 LOOK_S = 0.05

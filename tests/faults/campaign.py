@@ -22,11 +22,11 @@ from tests.faults.checker import (
     find_violations,
 )
 from tests.faults.drain import AtWork, work_through
+from tests.faults.gate_process import STATES as ALL_STATES
 from tests.faults.injections import IN_SYNC, SYNC_S, do
 from tests.faults.partner import begins_anew, read_handled
 from tests.faults.records import Records, read_records
 from tests.faults.schedule import BROKERS, STATES, Fault, plan
-from tests.faults.stage import STATES as ALL_STATES
 from tests.faults.workload import item
 
 SKIPPED = "transactions without markers, by the broker"

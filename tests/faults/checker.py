@@ -17,7 +17,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from sharing.ids import notice_id, offer_id, quarantine_id
-from sharing.topics import INDICATORS
+from sharing.topology.topics import INDICATORS
 from tests.faults.records import Entry, Records
 from tests.faults.workload import MARKER
 

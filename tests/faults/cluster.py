@@ -18,13 +18,13 @@ from typing import Final, Self
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # re-exported without saying so
 
-from sharing.broker.jvm import make_cluster_id
-from sharing.broker.kafka import KafkaBroker
-from sharing.broker.process import LOOPBACK, free_port
-from sharing.broker.run_state import read_run
-from sharing.broker.server_properties import DATA_FOLDER
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import make_admin
+from sharing.testing.broker.jvm import make_cluster_id
+from sharing.testing.broker.kafka import KafkaBroker
+from sharing.testing.broker.process import LOOPBACK, free_port
+from sharing.testing.broker.run_state import read_run
+from sharing.testing.broker.server_properties import DATA_FOLDER
 from tests.faults.disk import small_disk
 from tests.faults.proxy import Proxy
 

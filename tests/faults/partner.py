@@ -14,9 +14,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from sharing._subscriber import Subscriber
 from sharing.errors import InfrastructureError
 from sharing.model.notice import Notice
-from sharing.subscriber import Subscriber
 
 RETRY_S = 0.3
 

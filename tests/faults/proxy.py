@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Self
 
-from sharing.broker.process import LOOPBACK
+from sharing.testing.broker.process import LOOPBACK
 
 _BYTES = 256 * 1024
 _LIMIT_S = 10.0

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaError, Message, TopicPartition
 
 from sharing.kafka.clients import client_properties, make_consumer
-from sharing.topics import DECISIONS, DRAFTS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT, TopicKind
-from sharing.wire import codec
+from sharing.serialization.codec import codec_of
+from sharing.topology.topics import DECISIONS, DRAFTS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT, TopicKind
 from tests.faults.workload import POISON_HEADER
 
 READ_S = 60.0
@@ -126,7 +126,7 @@ def _entry(message: Message, schema: str) -> Entry:
     headers = {name: _as_bytes(value) for name, value in dict(message.headers() or ()).items()}
     poison = headers.get(POISON_HEADER, b"").decode()
     raw = message.value() or b""
-    data = codec(schema).decode(raw) if schema and not poison else {}
+    data = codec_of(schema).decode(raw) if schema and not poison else {}
     place = (message.partition() or 0, message.offset() or 0, message.timestamp()[1])
     told = b" ".join(headers.values())
     return Entry(*place, message.key() or b"", raw, data, poison, told)

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import pytest
 
-from sharing.broker.kafka import KafkaBroker
 from sharing.kafka.clients import client_properties, make_producer
 from sharing.model.indicator import Indicator
-from sharing.topics import DECISIONS, INDICATORS, NOTICES, TopicKind
-from sharing.wire import codec
+from sharing.serialization.codec import codec_of
+from sharing.testing.broker.kafka import KafkaBroker
+from sharing.topology.topics import DECISIONS, INDICATORS, NOTICES, TopicKind
 from tests.faults.bus import Bus
 from tests.faults.campaign import SKIPPED, Chapter
 from tests.faults.checker import Breach
@@ -86,7 +86,7 @@ def test_what_is_forged_onto_the_topics_is_found(played: Played) -> None:
         (NOTICES, "NL", notice.key, notice.raw),
         (NOTICES, "DE", notice.key, notice.raw),
         (NOTICES, "NL", withheld.key, _notice_of(withheld, notice)),
-        (DECISIONS, "CH", b"nothing", codec("decision").encode({**withheld.data, "indicator_id": "nothing"})),
+        (DECISIONS, "CH", b"nothing", codec_of("decision").encode({**withheld.data, "indicator_id": "nothing"})),
     ]
     producer = make_producer(client_properties(bus.bootstrap))
     for kind, state, key, value in forged:
@@ -114,12 +114,12 @@ def _decided(records: Records, outcome: str) -> Entry:
 
 
 def _framed(indicator: Indicator) -> tuple[bytes, bytes]:
-    return indicator.id.encode(), codec("indicator").encode(indicator.to_wire())
+    return indicator.id.encode(), codec_of("indicator").encode(indicator.to_wire())
 
 
 def _notice_of(decision: Entry, model: Entry) -> bytes:
     """Return a notice of what was withheld."""
-    return codec("notice").encode({**model.data, "id": "forged", "indicator_id": decision.data["indicator_id"]})
+    return codec_of("notice").encode({**model.data, "id": "forged", "indicator_id": decision.data["indicator_id"]})
 
 
 def test_a_schedule_follows_from_its_seed_and_leaves_no_kind_out() -> None:

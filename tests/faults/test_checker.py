@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from processors.exactly_once.batch import OutputRecord
 from processors.gate.gate import Gate
-from processors.lane.batch import Output
-from sharing.directory import read_entries
-from sharing.law_shelf.library import find_law
+from sharing.kafka.directory_topic import read_entries
 from sharing.model.directory import Directory
-from sharing.samples import sample_directory
-from sharing.topics import DECISIONS, DRAFTS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT, TopicKind
-from sharing.wire import codec
+from sharing.packs.library import find_law
+from sharing.serialization.codec import codec_of
+from sharing.testing.samples import sample_directory
+from sharing.topology.topics import DECISIONS, DRAFTS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT, TopicKind
 from tests.faults.checker import (
     Breach,
     Violation,
@@ -65,13 +65,13 @@ def sound() -> Records:
     law = find_law("CH")
     directory = Directory({entry.state: entry for entry in read_entries(*sample_directory())}, 6)
     items = [item(SEED, "CH", number) for number in range(COUNT)]
-    loaded = [(each.id.encode(), codec("indicator").encode(each.to_wire()), "") for each in items]
+    loaded = [(each.id.encode(), codec_of("indicator").encode(each.to_wire()), "") for each in items]
     loaded += [(*record, cause) for cause, record in poison("CH", "mk" + 20 * "0")]
     messages = [_Message(offset, key, value) for offset, (key, value, _) in enumerate(loaded)]
     now_ms = int(time.time() * 1000)
     outputs = Gate(law.pack, law.treaties).process(messages, directory, now_ms).outputs
     indicators = [
-        Entry(0, offset, now_ms, key, value, {} if cause else codec("indicator").decode(value), cause)
+        Entry(0, offset, now_ms, key, value, {} if cause else codec_of("indicator").decode(value), cause)
         for offset, (key, value, cause) in enumerate(loaded)
     ]
     decisions, drafts, quarantined = (_on(outputs, kind, "CH") for kind in (DECISIONS, DRAFTS, QUARANTINE))
@@ -85,10 +85,10 @@ def records(sound: Records) -> Records:
     return copy.deepcopy(sound)
 
 
-def _on(outputs: Sequence[Output], kind: TopicKind, state: str) -> list[Entry]:
+def _on(outputs: Sequence[OutputRecord], kind: TopicKind, state: str) -> list[Entry]:
     found = [output for output in outputs if output.topic == kind.topic(state)]
     return [
-        Entry(0, offset, 1, output.key or b"", output.value or b"", codec(kind.schema).decode(output.value))
+        Entry(0, offset, 1, output.key or b"", output.value or b"", codec_of(kind.schema).decode(output.value))
         for offset, output in enumerate(found)
     ]
 

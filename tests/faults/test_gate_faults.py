@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from sharing.broker.kafka import KafkaBroker
+from sharing._publisher import Publisher
 from sharing.errors import NotDeliveredError
-from sharing.publisher import Publisher
+from sharing.testing.broker.kafka import KafkaBroker
 from tests.bench.workload import make_indicators
 from tests.faults.checker import find_violations
 from tests.faults.disk import fill, small_disk
+from tests.faults.gate_process import STATES, GateProcess, load, prepare
 from tests.faults.records import read_records
-from tests.faults.stage import STATES, GateProcess, load, prepare
 from tests.faults.workload import poison as poison_for
 
 MARKER = "marker-that-must-not-leak"
@@ -66,7 +66,7 @@ def test_no_broker_at_the_start_ends_the_worker_with_one_sentence(tmp_path: Path
     ],
 )
 def test_a_gate_refuses_an_unsound_pack_with_one_sentence(old: str, new: str, says: str, tmp_path: Path) -> None:
-    with as_file(files("sharing.law") / "packs" / "ch.yaml") as shipped:
+    with as_file(files("sharing.packs") / "shipped" / "ch.yaml") as shipped:
         text = shipped.read_text()
     assert old in text
     (tmp_path / "ch.yaml").write_text(text.replace(old, new, 1))

@@ -9,7 +9,7 @@ from typing import Any
 
 from sharing.ids import content_id
 from sharing.model.indicator import Indicator
-from sharing.wire import RECORD_BYTES_MAX, codec
+from sharing.serialization.codec import RECORD_BYTES_MAX, codec_of
 from tests.bench.workload import OPEN_FACTS
 from tests.faults.schedule import STATES
 
@@ -90,7 +90,7 @@ def poison(state: str, mark: str) -> Iterator[tuple[str, tuple[bytes, bytes]]]:
                 "offence": {"codes": ["ILLEGAL_ACCESS"]},
             }
         )
-        return indicator.id.encode(), codec("indicator").encode({**indicator.to_wire(), **changes})
+        return indicator.id.encode(), codec_of("indicator").encode({**indicator.to_wire(), **changes})
 
     key, good = framed("good")
     source = {"state": other, "agency": mark, "officer": None, "authority": "POLICE", "case": None}

@@ -15,24 +15,24 @@ from typing import Any
 import yaml
 
 from processors.gate.gate import Gate, conserves
-from sharing.directory import read_entries
+from sharing._subscriber import read_notice
 from sharing.errors import DecodeError, InputError, SharingError
-from sharing.interop import Format, Intake, SourceInfo
+from sharing.interop import FileFormat, ImportContext, SourceInfo
 from sharing.interop.files import read_bytes
 from sharing.interop.profile import parse_profile
+from sharing.kafka.directory_topic import read_entries
 from sharing.law.cases import parse_cases, run_cases
 from sharing.law.pack_reader import parse_pack
 from sharing.law.treaties import parse_treaties
-from sharing.law_shelf.library import common_rules, treaties
 from sharing.model.values import VALUE_TYPES, normalise
-from sharing.samples import sample_directory, sample_file, sample_files
-from sharing.subscriber import read_notice
-from sharing.wire import SCHEMA_NAMES, codec
+from sharing.packs.library import common_rules, shipped_treaties
+from sharing.serialization.codec import SCHEMA_NAMES, codec_of
+from sharing.testing.samples import sample_directory, sample_file, sample_files
 from tests.bench.workload import make_indicators
 from tests.fuzz.mutation import spoil_bytes, spoil_tree
 from tests.interop.test_accounting import check, count
 from tests.model.indicator_forms import FULL, LEAST
-from tests.processors.test_gate import DIRECTORY, LAW, NOW_MS, PACK, Message, sent
+from tests.processors.gate.test_gate import DIRECTORY, LAW, NOW_MS, PACK, Message, sent
 
 BATCH = 24
 ALONE = 10**9
@@ -87,13 +87,13 @@ def _records() -> dict[str, list[bytes]]:
     found: dict[str, list[bytes]] = {name: [] for name in SCHEMA_NAMES}
     found["indicator"] = [item.data for item in items if item.data is not None]
     broken = Message(b"no Avro", b"k")
-    for output in Gate(LAW, treaties()).process([*items, broken], DIRECTORY, NOW_MS).outputs:
+    for output in Gate(LAW, shipped_treaties()).process([*items, broken], DIRECTORY, NOW_MS).outputs:
         for name in SCHEMA_NAMES:
-            if output.value is not None and output.value.startswith(codec(name).header):
+            if output.value is not None and output.value.startswith(codec_of(name).header):
                 found[name].append(output.value)
                 if name == "notice":
-                    found["notice_content"].append(codec(name).decode(output.value)["content"])
-    entries = [codec("directory_entry").encode(entry.to_wire()) for entry in read_entries(*sample_directory())]
+                    found["notice_content"].append(codec_of(name).decode(output.value)["content"])
+    entries = [codec_of("directory_entry").encode(entry.to_wire()) for entry in read_entries(*sample_directory())]
     return {**found, "directory_entry": entries}
 
 
@@ -105,12 +105,12 @@ def feed_wire(draw: random.Random) -> int:
         return 0
     data = spoil_bytes(draw, seeds) if draw.random() < 0.9 else draw.randbytes(draw.randrange(200))
     try:
-        record = codec(name).decode(data)
+        record = codec_of(name).decode(data)
     except DecodeError as error:
         _must(error.cause)
         return 1
     try:
-        codec(name).encode(record)
+        codec_of(name).encode(record)
     except ValueError as error:  # a negative index of an enum is another symbol, and encodes otherwise; never a crash
         _must(name in str(error))
     return 1
@@ -124,8 +124,8 @@ def feed_gate(draw: random.Random) -> int:
         data = spoil_bytes(draw, seeds) if draw.random() < 0.5 else draw.choice(seeds)
         key = data[11:47] if draw.random() < 0.9 else draw.randbytes(36)
         batch.append(Message(data, key, place))
-    by_columns = Gate(LAW, treaties()).process(batch, DIRECTORY, NOW_MS)
-    alone = Gate(LAW, treaties(), columns_min=ALONE).process(batch, DIRECTORY, NOW_MS)
+    by_columns = Gate(LAW, shipped_treaties()).process(batch, DIRECTORY, NOW_MS)
+    alone = Gate(LAW, shipped_treaties(), columns_min=ALONE).process(batch, DIRECTORY, NOW_MS)
     assert conserves(batch, by_columns)
     assert by_columns.outputs == alone.outputs
     return BATCH
@@ -146,7 +146,7 @@ def feed_lines(draw: random.Random) -> int:
     data = "\n".join(json.dumps(tree) for tree in trees).encode()
     if draw.random() < 0.5:
         data = spoil_bytes(draw, [data])
-    reading = _read(data, Format.JSONL)
+    reading = _read(data, FileFormat.JSONL)
     if reading is not None:
         check(reading)
         start = 3 if data.startswith(b"\xef\xbb\xbf") else 0
@@ -173,7 +173,7 @@ def feed_misp(draw: random.Random) -> int:
     data = json.dumps(event).encode()
     if draw.random() < 0.3:
         data = spoil_bytes(draw, [data])
-    reading = _read(data, Format.MISP)
+    reading = _read(data, FileFormat.MISP)
     if reading is None:
         return 1
     check(reading)
@@ -185,8 +185,8 @@ def feed_misp(draw: random.Random) -> int:
     return 1
 
 
-def _read(data: bytes, form: Format) -> Any:
-    intake = Intake(SourceInfo("CH", "fuzz"), lambda: ID, format=form)
+def _read(data: bytes, form: FileFormat) -> Any:
+    intake = ImportContext(SourceInfo("CH", "fuzz"), lambda: ID, format=form)
     try:
         return read_bytes(data, "input", intake)
     except InputError as error:
@@ -222,11 +222,11 @@ def feed_law(draw: random.Random) -> int:
 
 
 def _run_cases(text: str) -> None:
-    list(run_cases(parse_cases(text, "cases"), LAW, treaties()))
+    list(run_cases(parse_cases(text, "cases"), LAW, shipped_treaties()))
 
 
 _LAW: Sequence[tuple[str, str, Callable[[str], object]]] = (
-    ("pack", PACK, lambda text: parse_pack(text, "pack", treaties(), common_rules())),
+    ("pack", PACK, lambda text: parse_pack(text, "pack", shipped_treaties(), common_rules())),
     ("cases", CASES, _run_cases),
     ("treaties", TREATIES, lambda text: parse_treaties(text, "treaties")),
     ("profile", PROFILE, lambda text: parse_profile(text, "profile")),

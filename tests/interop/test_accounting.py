@@ -9,11 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sharing.errors import InputError
-from sharing.interop import Format, Reading
+from sharing.interop import FileFormat, FileReading
 from sharing.interop.misp_types import COMPOSITES, NO_TARGETS, TARGETS
 from sharing.model.values import VALUE_TYPES
-from sharing.samples import sample_file
-from tests.interop.interop_support import EVENT_ID, read
+from sharing.testing.samples import sample_file
+from tests.interop.import_fixtures import EVENT_ID, read
 
 HIDDEN = "zqxhiddenzqx"
 
@@ -63,7 +63,7 @@ lines = st.dictionaries(
 )
 
 
-def check(reading: Reading) -> None:
+def check(reading: FileReading) -> None:
     """Check what holds for every reading."""
     places = [entry.place for entry in reading.indicators] + [entry.place for entry in reading.not_published]
     assert len(places) == len(set(places))
@@ -120,14 +120,14 @@ def test_everything_in_an_event_is_published_or_listed_once(event: dict[str, Any
 @example([{"type": "url", "value": "http://a.example/", "\x1b[31m": 1}])
 def test_every_line_is_published_or_listed_once(items: list[Any]) -> None:
     text = "\n".join(json.dumps(item) for item in [*items, {"type": "mutex", "value": "one"}])
-    reading = read(text, format=Format.JSONL)
+    reading = read(text, format=FileFormat.JSONL)
     check(reading)
     assert reading.read == len(items) + 1
 
 
 @settings(max_examples=150, deadline=None)
-@given(json_values, st.sampled_from(Format))
-def test_any_json_is_read_or_refused_in_a_sentence(value: Any, wanted: Format) -> None:
+@given(json_values, st.sampled_from(FileFormat))
+def test_any_json_is_read_or_refused_in_a_sentence(value: Any, wanted: FileFormat) -> None:
     try:
         check(read(json.dumps(value), format=wanted))
     except InputError as error:
@@ -135,8 +135,8 @@ def test_any_json_is_read_or_refused_in_a_sentence(value: Any, wanted: Format) -
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.binary(max_size=200), st.sampled_from(Format))
-def test_any_bytes_are_read_or_refused_in_a_sentence(data: bytes, wanted: Format) -> None:
+@given(st.binary(max_size=200), st.sampled_from(FileFormat))
+def test_any_bytes_are_read_or_refused_in_a_sentence(data: bytes, wanted: FileFormat) -> None:
     try:
         check(read(data, format=wanted))
     except InputError as error:
@@ -177,6 +177,6 @@ def test_no_reason_repeats_what_an_event_says(event: dict[str, Any]) -> None:
 @given(st.lists(lines, min_size=1, max_size=3))
 def test_no_reason_repeats_what_a_line_says(items: list[Any]) -> None:
     text = "\n".join(json.dumps(_hide(item)) for item in [*items, {"type": "mutex", "value": "one"}])
-    reading = read(text, format=Format.JSONL)
+    reading = read(text, format=FileFormat.JSONL)
     for entry in reading.not_published:
         assert HIDDEN not in entry.reason.replace(f"findings: unknown finding '{HIDDEN}", "")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sharing.errors import InputError
-from sharing.interop import Format, SourceInfo, load_profile, read_file, read_files
-from tests.interop.interop_support import attribute, event, intake, published, read
+from sharing.interop import FileFormat, SourceInfo, load_profile, read_file, read_files
+from tests.interop.import_fixtures import attribute, event, intake, published, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ BUNDLE = {"type": "bundle", "id": "bundle--5330e3e3-8f58-4d21-9f4b-793a054c0d33"
 )
 def test_every_container_of_misp_is_recognised(document: Any, pointer: str, indent: int | None) -> None:
     text = json.dumps(document, indent=indent)
-    for wanted in (Format.AUTO, Format.MISP):
+    for wanted in (FileFormat.AUTO, FileFormat.MISP):
         reading = read(text, format=wanted)
         assert published(reading) == FOUND
         assert reading.indicators[0].place == pointer
@@ -119,14 +119,14 @@ def test_a_bad_byte_is_found_across_the_pieces_in_which_a_large_file_is_checked(
 @pytest.mark.parametrize(
     ("wanted", "text", "says"),
     [
-        (Format.MISP, TWO_LINES, "is not valid JSON"),
-        (Format.MISP, json.dumps(LINE), "neither a MISP event"),
-        (Format.JSONL, json.dumps({"Event": EVENT}), "no line of it is an indicator"),
-        (Format.STIX, json.dumps(BUNDLE), "this version reads JSON lines and MISP events"),
-        (Format.STIX, TWO_LINES, "is STIX"),
+        (FileFormat.MISP, TWO_LINES, "is not valid JSON"),
+        (FileFormat.MISP, json.dumps(LINE), "neither a MISP event"),
+        (FileFormat.JSONL, json.dumps({"Event": EVENT}), "no line of it is an indicator"),
+        (FileFormat.STIX, json.dumps(BUNDLE), "this version reads JSON lines and MISP events"),
+        (FileFormat.STIX, TWO_LINES, "is STIX"),
     ],
 )
-def test_a_file_is_not_read_as_what_it_is_not(wanted: Format, text: str, says: str) -> None:
+def test_a_file_is_not_read_as_what_it_is_not(wanted: FileFormat, text: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         read(text, format=wanted)
 

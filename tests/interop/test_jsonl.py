@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from sharing.errors import InputError
-from sharing.interop import Cause, Format, Register, read_entries
+from sharing.interop import Cause, FileFormat, IdRegister, read_entries
 from sharing.model.vocabulary import Form, OffenceCode, Tristate
-from tests.interop.interop_support import FACTS, intake, listed, published, read, read_lines
+from tests.interop.import_fixtures import FACTS, intake, listed, published, read, read_lines
 
 IP = {"type": "ipv4-addr", "value": "198.51.100.7"}
 DOMAIN = {"type": "domain-name", "value": "malware.example.org"}
@@ -136,12 +136,12 @@ def test_only_a_line_feed_ends_a_line_and_a_byte_order_mark_is_taken() -> None:
 
 def test_a_file_without_any_indicator_is_an_error_and_not_a_long_list() -> None:
     with pytest.raises(InputError, match="no line of it is an indicator"):
-        read('{"name": "x"}\n{"name": "y"}\n', format=Format.JSONL)
+        read('{"name": "x"}\n{"name": "y"}\n', format=FileFormat.JSONL)
 
 
 def test_reading_streams_entry_by_entry() -> None:
     lines = "\n".join(json.dumps({**IP, "value": f"198.51.100.{last}"}) for last in range(5))
-    entries = read_entries(lines.encode(), "f", intake(), Register())
+    entries = read_entries(lines.encode(), "f", intake(), IdRegister())
     assert next(entries).place == "1"
     assert [entry.place for entry in entries] == ["2", "3", "4", "5"]
 

@@ -11,7 +11,7 @@ import pytest
 from sharing.interop import Cause
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import Pap, Tlp
-from tests.interop.interop_support import ATTRIBUTE_ID, EVENT_ID, attribute, event, listed, published, read, read_event
+from tests.interop.import_fixtures import ATTRIBUTE_ID, EVENT_ID, attribute, event, listed, published, read, read_event
 
 A = "/response/0/Event/Attribute"
 O = "/response/0/Event/Object"  # noqa: E741  beside A

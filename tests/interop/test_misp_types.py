@@ -9,7 +9,7 @@ import pytest
 from sharing.interop import Cause
 from sharing.interop.misp_types import COMPOSITES, NO_TARGETS, TARGETS, TEXT_TARGETS
 from sharing.model.values import VALUE_TYPES
-from tests.interop.interop_support import attribute, listed, published, read_event
+from tests.interop.import_fixtures import attribute, listed, published, read_event
 
 HEX = "0123456789abcdef"
 MD5, SHA1, SHA256 = HEX * 2, HEX * 2 + HEX[:8], HEX * 4

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sharing.errors import InputError
-from sharing.interop import NO_PROFILE, Profile, ToIds, parse_profile
-from tests.interop.interop_support import attribute, read_event
+from sharing.interop import NO_PROFILE, PublishingProfile, ToIds, parse_profile
+from tests.interop.import_fixtures import attribute, read_event
 
 PROFILE = """
 title: A sample
@@ -77,7 +77,7 @@ def test_tags_of_event_and_attribute_both_choose_facts() -> None:
 
 
 def test_sections_may_be_empty_and_the_empty_profile_adds_nothing() -> None:
-    assert parse_profile("defaults:\nby_type:\nby_tag:\n", "p.yaml") == Profile()
+    assert parse_profile("defaults:\nby_type:\nby_tag:\n", "p.yaml") == PublishingProfile()
     assert parse_profile("title: x", "p.yaml").to_ids is ToIds.ONLY
     assert NO_PROFILE.facts("url", ("tlp:red",)) == {}
 

@@ -9,12 +9,12 @@ from importlib.resources import as_file, files
 
 import pytest
 
-from sharing.directory import read_entries
 from sharing.errors import InputError
-from sharing.interop import Intake, Profile, SourceInfo, load_profile, parse_profile, read_bytes
+from sharing.interop import ImportContext, PublishingProfile, SourceInfo, load_profile, parse_profile, read_bytes
+from sharing.kafka.directory_topic import read_entries
 from sharing.model.vocabulary import Collection, Form, Purpose, Tristate
-from sharing.samples import sample_directory, sample_file, sample_files, sample_profile, sample_profiles
-from tests.interop.interop_support import made_ids
+from sharing.testing.samples import sample_directory, sample_file, sample_files, sample_profile, sample_profiles
+from tests.interop.import_fixtures import made_ids
 
 ZEBROCY, GLUPTEBA, KRYPTOCIBULE = "2018-11-20_Zebrocy.json", "glupteba.misp-event.json", "misp-kryptocibule.json"
 SHA256_AS_PUBLISHED = {
@@ -29,7 +29,7 @@ EXPECTED = {  # file: read; published; listed by cause
 }
 
 
-def shipped_profile(state: str) -> Profile:
+def shipped_profile(state: str) -> PublishingProfile:
     """Return a shipped profile."""
     resource = sample_profile(state)
     return parse_profile(resource.read_text(encoding="utf-8"), resource.name)
@@ -38,7 +38,7 @@ def shipped_profile(state: str) -> Profile:
 def test_the_samples_are_these_and_their_licence_lies_beside_them() -> None:
     assert sample_files() == tuple(EXPECTED)
     assert sample_profiles() == ("ch", "de", "jp", "nl")
-    assert "ESET" in (files("sharing.samples") / "misp" / "LICENSE").read_text(encoding="utf-8")
+    assert "ESET" in (files("sharing.testing.samples") / "misp" / "LICENSE").read_text(encoding="utf-8")
     for name, digest in SHA256_AS_PUBLISHED.items():
         assert hashlib.sha256(sample_file(name).read_bytes()).hexdigest() == digest
 
@@ -50,7 +50,7 @@ def test_each_sample_is_read_with_each_profile(name: str, state: str) -> None:
     reading = read_bytes(
         sample_file(name).read_bytes(),
         name,
-        Intake(SourceInfo(state, "Sample agency"), lambda: next(ids), shipped_profile(state)),
+        ImportContext(SourceInfo(state, "Sample agency"), lambda: next(ids), shipped_profile(state)),
     )
     read, published, causes = EXPECTED[name]
     assert (reading.read, len(reading.indicators)) == (read, published)
@@ -61,7 +61,7 @@ def test_each_sample_is_read_with_each_profile(name: str, state: str) -> None:
 def test_a_profile_states_the_facts_that_the_events_do_not_carry(state: str) -> None:
     profile = shipped_profile(state)
     reading = read_bytes(
-        sample_file(ZEBROCY).read_bytes(), ZEBROCY, Intake(SourceInfo(state, "x"), lambda: "", profile)
+        sample_file(ZEBROCY).read_bytes(), ZEBROCY, ImportContext(SourceInfo(state, "x"), lambda: "", profile)
     )
     for _, _, indicator in reading.indicators:
         assert indicator.source.state == state

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any
 
-from sharing.law.combine import Finding, combine
-from sharing.law.facts import FACTS, FactValue, Kind, Scope
+from sharing.law.combine import RuleFinding, combine
+from sharing.law.facts import FACTS, FactKind, FactScope, FactValue
 from sharing.law.filter import DisclosureFilter, named_states
 from sharing.law.pack import Pack
 from sharing.law.recipients import TreatyBasis
@@ -77,13 +77,13 @@ class Brute:
     def _decide(self, vector: Vector, gone: set[int], *, floor: bool) -> tuple[Any, ...]:
         model, held = vector
         findings = [
-            Finding(rule, held[number], ("x",) if held[number] is None else ())
+            RuleFinding(rule, held[number], ("x",) if held[number] is None else ())
             for number, rule in enumerate(self.pack.rules)
             if number not in gone and held[number] is not False
         ]
         if floor:
             always = replace(self.pack.rules[0], id="~", effect=Effect.PERMIT)
-            findings.append(Finding(always, True))
+            findings.append(RuleFinding(always, True))
         findings.sort(key=lambda finding: finding.rule.id)
         made = combine("FR", findings, TreatyBasis("BUDAPEST" if model else None, model), ())
         conditions = {(condition.kind, condition.text) for condition in made.conditions}
@@ -145,7 +145,7 @@ def _recipients(pack: Pack, treaties: TreatyTable, day: dt.date, asked: Sequence
 
 def _items(asked: Sequence[str], pack: Pack) -> Iterator[Mapping[str, FactValue]]:
     """Yield the facts of every record, as they are read from it."""
-    names = {name for name in asked if FACTS[name].scope is Scope.INDICATOR} | (
+    names = {name for name in asked if FACTS[name].scope is FactScope.INDICATOR} | (
         {"offence.codes"} if "recipient.dual_criminality" in asked else set()
     )
     dims: list[list[dict[str, FactValue]]] = []
@@ -177,9 +177,9 @@ def _values(name: str) -> Iterator[FactValue]:
     fact = FACTS[name]
     if name not in NEVER_UNKNOWN:
         yield None
-    if fact.kind is Kind.NUMBER:
+    if fact.kind is FactKind.NUMBER:
         yield from (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 4.5, 5.0, 50.0, 100.0)
-    elif fact.kind is Kind.SEVERAL:
+    elif fact.kind is FactKind.SEVERAL:
         few = (
             ["ILLEGAL_ACCESS", "LAUNDERING", "COPYRIGHT", "ICT_FORGERY"]
             if name == "offence.codes"

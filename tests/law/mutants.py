@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sharing.law.constraints import AnyOf, Conjunction, Operator, Test
-from sharing.law.facts import FACTS, NONE, Kind
+from sharing.law.facts import FACTS, NONE, FactKind
 from sharing.law.pack import Pack, Rule
 from sharing.law.redact import CONTENT_FIELDS
 from sharing.law.treaties import Period, TreatyTable
@@ -171,6 +171,6 @@ def _tests(name: str, test: Test, known: _Known) -> Iterator[tuple[str, Test]]:
     lets_through = known.permits is not test.negated
     for value in more if lets_through else more[:1]:
         yield f"{name} with {value}", replace(test, operand=test.operand | {value})
-    if FACTS[test.fact].kind is Kind.SEVERAL and len(test.operand) > 1:
+    if FACTS[test.fact].kind is FactKind.SEVERAL and len(test.operand) > 1:
         other = Operator.ANY_OF if test.operator is Operator.INCLUDES else Operator.INCLUDES
         yield f"{name} {other} instead of {test.operator}", replace(test, operator=other)

@@ -24,13 +24,13 @@ import yaml
 
 from sharing.law import cases as cases_module
 from sharing.law.cases import Case, CaseFile, decide_one, run_cases
-from sharing.law.combine import Finding, combine
+from sharing.law.combine import RuleFinding, combine
 from sharing.law.expectation import compare
 from sharing.law.facts import FACTS, FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack, Rule
-from sharing.law_shelf.library import Law, find_pack, shipped_packs
 from sharing.model.decision import RecipientDecision
+from sharing.packs.library import Law, find_pack, shipped_packs
 from tests.law.mutants import Mutant, mutants_of
 from tests.law.shipped import case_files
 
@@ -59,7 +59,7 @@ class Tried(NamedTuple):
     case: Case
     law: DisclosureFilter
     facts: dict[str, Any]
-    found: dict[str, Finding]
+    found: dict[str, RuleFinding]
     rest: tuple[Any, ...]
 
     def notices(self, mutant: Mutant) -> bool:
@@ -76,15 +76,15 @@ class Tried(NamedTuple):
         decision = combine(state, sorted(findings, key=lambda found: found.rule.id), *rest)
         return next(compare(self.case.expect, decision), None) is not None
 
-    def _examine(self, rule: Rule | None) -> Finding | None:
+    def _examine(self, rule: Rule | None) -> RuleFinding | None:
         if rule is None or not rule.valid.holds(self.law.day):
             return None
         held = rule.when.evaluate(self.facts)
         missing = tuple(dict.fromkeys(rule.when.missing(self.facts))) if held is None else ()
-        return None if held is False else Finding(rule, held, missing)
+        return None if held is False else RuleFinding(rule, held, missing)
 
 
-def _essence(found: Finding) -> tuple[Any, ...]:
+def _essence(found: RuleFinding) -> tuple[Any, ...]:
     """Return what of a finding can matter to a decision."""
     rule = found.rule
     return found.held, found.missing, rule.effect, rule.approver, rule.condition, rule.redact
@@ -102,11 +102,11 @@ def try_cases(law: Law, file: CaseFile) -> tuple[Pack, list[Tried]]:
     heard: dict[str, Any] = {}
 
     class Listening(DisclosureFilter):
-        def findings(self, item: Any, recipient: Any) -> list[Finding]:
+        def findings(self, item: Any, recipient: Any) -> list[RuleFinding]:
             heard["law"], heard["recipient"] = self, recipient
             return DisclosureFilter.findings(self, item, recipient)
 
-    def listen(state: str, findings: list[Finding], *rest: Any) -> RecipientDecision:
+    def listen(state: str, findings: list[RuleFinding], *rest: Any) -> RecipientDecision:
         heard["findings"], heard["rest"] = findings, (state, *rest)
         return combine(state, findings, *rest)
 

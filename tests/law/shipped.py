@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sharing.law.facts import FACTS, Scope
-from sharing.law_shelf.library import common_cases, find_law, pack_files, read_cases, read_text, shipped_states
+from sharing.law.facts import FACTS, FactScope
 from sharing.model.indicator import Indicator
 from sharing.model.times import to_milliseconds
+from sharing.packs.library import common_cases, find_law, pack_files, read_cases, read_text, shipped_states
 
 if TYPE_CHECKING:
     from sharing.law.cases import CaseFile
@@ -67,7 +67,7 @@ def items(state: str) -> list[Item]:
         for case in file.cases:
             data = copy.deepcopy(file.base.indicator)
             for name, value in case.given.items():
-                if name not in FACTS or FACTS[name].scope is Scope.INDICATOR:
+                if name not in FACTS or FACTS[name].scope is FactScope.INDICATOR:
                     put(data, name, value)
             at = (case.at or file.base.at).astimezone(dt.UTC)
             item = Item(

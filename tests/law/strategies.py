@@ -12,7 +12,7 @@ import yaml
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
-from sharing.law.facts import ASSESSED, FACTS, Fact, Kind
+from sharing.law.facts import ASSESSED, FACTS, Fact, FactKind
 from sharing.law.pack import CommonRules
 from sharing.law.pack_reader import parse_common
 from sharing.law.redact import CONTENT_FIELDS
@@ -39,9 +39,9 @@ def searched(share: float = 1.0) -> settings:
     )
 
 
-SHELF = files("sharing.law")
-SHIPPED_COMMON = (SHELF / "packs" / "common.yaml").read_text(encoding="utf-8")
-SHIPPED_TREATIES = (SHELF / "treaties.yaml").read_text(encoding="utf-8")
+SHIPPED = files("sharing.packs") / "shipped"
+SHIPPED_COMMON = (SHIPPED / "common.yaml").read_text(encoding="utf-8")
+SHIPPED_TREATIES = (SHIPPED / "treaties.yaml").read_text(encoding="utf-8")
 
 NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 NOW_MS = int(NOON.timestamp() * 1000)
@@ -144,7 +144,7 @@ def _some(values: tuple[str, ...]) -> st.SearchStrategy[Any]:
 def constraints(name: str) -> st.SearchStrategy[Any]:
     """Return constraints on a fact, as YAML gives them."""
     fact = FACTS[name]
-    if fact.kind is Kind.NUMBER:
+    if fact.kind is FactKind.NUMBER:
         edge = st.sampled_from(EDGES)
         bound = st.one_of(st.builds(lambda n: {"at_least": n}, edge), st.builds(lambda n: {"below": n}, edge))
         pairs = st.tuples(edge, edge).map(sorted).filter(lambda pair: pair[0] < pair[1])
@@ -154,7 +154,7 @@ def constraints(name: str) -> st.SearchStrategy[Any]:
         answer = st.sampled_from([True, False, "YES", [True], [False, True]])
         return answer | st.builds(lambda inner: {"not": inner}, answer)
     values = _some(few(fact))
-    if fact.kind is Kind.SEVERAL:
+    if fact.kind is FactKind.SEVERAL:
         values |= st.builds(lambda inner: {"includes": inner}, values)
     return values | st.builds(lambda inner: {"not": inner}, values)
 

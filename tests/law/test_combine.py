@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharing.law.combine import RESTRICTIONS, Finding, combine
+from sharing.law.combine import RESTRICTIONS, RuleFinding, combine
 from sharing.law.constraints import Conjunction
 from sharing.law.pack import Rule
 from sharing.law.recipients import TreatyBasis
@@ -41,17 +41,17 @@ def rule(effect: Effect, number: int = 0, **needs: Any) -> Rule:
     )  # fmt: skip
 
 
-def held(*effects: Effect) -> list[Finding]:
+def held(*effects: Effect) -> list[RuleFinding]:
     """Return findings of rules that hold."""
-    return [Finding(rule(effect, number), held=True) for number, effect in enumerate(effects)]
+    return [RuleFinding(rule(effect, number), held=True) for number, effect in enumerate(effects)]
 
 
-def undecided(effect: Effect, *missing: str) -> Finding:
+def undecided(effect: Effect, *missing: str) -> RuleFinding:
     """Return the finding of a rule that lacks facts."""
-    return Finding(rule(effect, 9), held=None, missing=missing or ("form",))
+    return RuleFinding(rule(effect, 9), held=None, missing=missing or ("form",))
 
 
-def decide(findings: list[Finding], basis: TreatyBasis = PRE_ACCEPT) -> RecipientDecision:
+def decide(findings: list[RuleFinding], basis: TreatyBasis = PRE_ACCEPT) -> RecipientDecision:
     return combine("FR", findings, basis, REASONS)
 
 
@@ -163,7 +163,7 @@ def test_whom_the_states_own_law_asks_comes_before_whom_every_law_asks() -> None
     for approving, approver in (
         ((common,), "OFFICER"), ((common, first, second), "JUDGE_1"), ((common, second), "JUDGE_2"),
     ):  # fmt: skip
-        decision = decide([Finding(one, held=True) for one in (*approving, permit)])
+        decision = decide([RuleFinding(one, held=True) for one in (*approving, permit)])
         assert decision.approver == approver
         assert {one.id for one in decision.rules} == {one.id for one in (*approving, permit)}
 
@@ -171,8 +171,8 @@ def test_whom_the_states_own_law_asks_comes_before_whom_every_law_asks() -> None
 def test_redactions_join() -> None:
     findings = [
         *held(Effect.PERMIT),
-        Finding(rule(Effect.REDACT, 1, redact=("value", "summary")), held=True),
-        Finding(rule(Effect.REDACT, 2, redact=("summary", "purpose")), held=True),
+        RuleFinding(rule(Effect.REDACT, 1, redact=("value", "summary")), held=True),
+        RuleFinding(rule(Effect.REDACT, 2, redact=("summary", "purpose")), held=True),
     ]
     assert decide(findings).redacted == ("purpose", "summary", "value")
 
@@ -181,7 +181,7 @@ def test_redactions_join() -> None:
 
 _FINDINGS = st.lists(st.tuples(st.sampled_from(list(Effect)), st.sampled_from([True, None])), max_size=6).map(
     lambda pairs: [
-        Finding(rule(effect, number), held=value, missing=() if value else ("form",))
+        RuleFinding(rule(effect, number), held=value, missing=() if value else ("form",))
         for number, (effect, value) in enumerate(pairs)
     ]
 )
@@ -195,9 +195,9 @@ def opens(decision: RecipientDecision) -> int:
 @searched(0.1)
 @given(_FINDINGS, _BASES, st.sampled_from(sorted(RESTRICTIONS)), st.sampled_from([True, None]))
 def test_one_more_restriction_never_opens(
-    findings: list[Finding], basis: TreatyBasis, effect: Effect, value: bool | None
+    findings: list[RuleFinding], basis: TreatyBasis, effect: Effect, value: bool | None
 ) -> None:
-    more = [*findings, Finding(rule(effect, 99), held=value, missing=() if value else ("form",))]
+    more = [*findings, RuleFinding(rule(effect, 99), held=value, missing=() if value else ("form",))]
     before, after = decide(findings, basis), decide(more, basis)
     assert opens(after) <= opens(before)
     if after.outcome is not Outcome.WITHHOLD:
@@ -207,9 +207,11 @@ def test_one_more_restriction_never_opens(
 
 @searched(0.1)
 @given(_FINDINGS, _BASES, st.data())
-def test_one_fact_less_never_opens(findings: list[Finding], basis: TreatyBasis, data: st.DataObject) -> None:
+def test_one_fact_less_never_opens(findings: list[RuleFinding], basis: TreatyBasis, data: st.DataObject) -> None:
     """A rule that held, or did not, becomes undecided."""
-    less = [Finding(one.rule, held=None, missing=("form",)) if data.draw(st.booleans()) else one for one in findings]
+    less = [
+        RuleFinding(one.rule, held=None, missing=("form",)) if data.draw(st.booleans()) else one for one in findings
+    ]
     unheld = [one for one in less if one.held is None or data.draw(st.booleans())]
     doubted = [*unheld, undecided(data.draw(st.sampled_from(list(Effect))))]
     assert opens(decide(less, basis)) <= opens(decide(findings, basis))

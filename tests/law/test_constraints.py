@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sharing.law.constraints import AnyOf, Conjunction, ConstraintError, Operator, read_conjunction
 from sharing.law.constraints import Test as Comparison
-from sharing.law.facts import FACTS, Kind
+from sharing.law.facts import FACTS, FactKind
 from sharing.model.vocabulary import OffenceCode
 from tests.law.strategies import conjunctions, searched
 
@@ -75,12 +75,12 @@ def test_knowing_more_never_turns_an_answer_round(when: dict[str, Any], data: st
     known: dict[str, Any] = {}
     for name in set(conjunction.names()):
         fact = FACTS[name]
-        if fact.kind is Kind.NUMBER:
+        if fact.kind is FactKind.NUMBER:
             known[name] = data.draw(st.sampled_from([0.0, 1.0, 4.5, 9.0]))
         else:
             values = sorted(fact.values)[:4] or ["BUDAPEST", "UNCAC", "BILATERAL:one"]
             one = st.sampled_from(values)
-            known[name] = data.draw(st.frozensets(one) if fact.kind is Kind.SEVERAL else one)
+            known[name] = data.draw(st.frozensets(one) if fact.kind is FactKind.SEVERAL else one)
     hidden = data.draw(st.sets(st.sampled_from(sorted(known)))) if known else set()
     partly = {name: None if name in hidden else value for name, value in known.items()}
     before, after = conjunction.evaluate(partly), conjunction.evaluate(known)
@@ -255,13 +255,15 @@ def test_what_cannot_be_read_is_refused_with_its_place(when: Any, path: tuple[An
 
 def test_every_fact_of_the_vocabulary_can_be_asked_for() -> None:
     for name, fact in FACTS.items():
-        if fact.kind is Kind.NUMBER:
+        if fact.kind is FactKind.NUMBER:
             assert read({name: {"at_least": 1}}).parts
             continue
         values = sorted(fact.values) or list(INSTRUMENTS)
         assert read({name: values}).parts, name
         for value in values:
-            assert read({name: value}).evaluate({name: frozenset({value}) if fact.kind is Kind.SEVERAL else value}), (
+            assert read({name: value}).evaluate(
+                {name: frozenset({value}) if fact.kind is FactKind.SEVERAL else value}
+            ), (
                 name,
                 value,
             )

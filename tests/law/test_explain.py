@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sharing.law.combine import combine
 from sharing.law.explain import Explanation, explain
-from sharing.law.facts import FACTS, FactValue, Kind
+from sharing.law.facts import FACTS, FactKind, FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack_reader import parse_pack
 from sharing.model.audience import NOBODY, Audience
@@ -181,9 +181,9 @@ SITUATIONS = st.lists(st.sampled_from(sorted(FACTS)), min_size=2, max_size=4, un
 def values_of(name: str) -> Sequence[FactValue]:
     """Return every value of a fact: numbers around the bounds in use, and all sets up to two."""
     fact = FACTS[name]
-    if fact.kind is Kind.NUMBER:
+    if fact.kind is FactKind.NUMBER:
         return [edge + step for edge in EDGES for step in (0.0, 0.5)]
-    if fact.kind is Kind.SEVERAL:
+    if fact.kind is FactKind.SEVERAL:
         sizes = (combinations(sorted(fact.values), size) for size in range(3))
         return [frozenset(some) for some in chain.from_iterable(sizes)]
     return sorted(fact.values)
@@ -235,9 +235,9 @@ def check_changes(
 
 def parsed(name: str, shown: str) -> FactValue:
     fact = FACTS[name]
-    if fact.kind is Kind.NUMBER:
+    if fact.kind is FactKind.NUMBER:
         return float(shown)
-    if fact.kind is Kind.SEVERAL:
+    if fact.kind is FactKind.SEVERAL:
         return frozenset() if shown == "none" else frozenset(shown.split(", "))
     return shown
 

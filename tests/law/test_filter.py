@@ -30,7 +30,7 @@ from sharing.model.audience import NOBODY, Audience
 from sharing.model.decision import Decision, PackReference, Reason, RecipientDecision, Verdict
 from sharing.model.times import utc_day
 from sharing.model.vocabulary import Effect, Outcome, RelevanceKind
-from sharing.wire import codec
+from sharing.serialization.codec import codec_of
 from tests.law.shipped import STATES, Item, find_law, items, some
 from tests.law.strategies import (
     AUDIENCES,
@@ -444,7 +444,7 @@ def digest_of_cases() -> str:
             record = item.record()
             decision = whole(record, law.decide(record, audience, item.now_ms), item.now_ms)
             digest.update(decision.to_json().encode())
-            digest.update(codec("decision").encode(decision.to_wire()))
+            digest.update(codec_of("decision").encode(decision.to_wire()))
     return digest.hexdigest()
 
 
@@ -472,10 +472,12 @@ def test_a_decision_is_the_same_on_the_wire_and_back(situation: Any) -> None:
     law = law_of(pack, authorities)
     for record, audience in pairs:
         decision = whole(record, law.decide(record, audience, NOW_MS), NOW_MS)
-        data = codec("decision").encode(decision.to_wire())
-        assert codec("decision").encode(whole(record, law.decide(record, audience, NOW_MS), NOW_MS).to_wire()) == data
-        read = codec("decision").decode(data)
-        assert codec("decision").encode(read) == data
+        data = codec_of("decision").encode(decision.to_wire())
+        assert (
+            codec_of("decision").encode(whole(record, law.decide(record, audience, NOW_MS), NOW_MS).to_wire()) == data
+        )
+        read = codec_of("decision").decode(data)
+        assert codec_of("decision").encode(read) == data
         assert [one["state"] for one in read["recipients"]] == [one.state for one in decision.recipients]
 
 

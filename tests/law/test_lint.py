@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from sharing.documents import read_document
 from sharing.law.cases import parse_cases
-from sharing.law.lint import Code, LintFinding, Severity, Subject, described, lint_common, lint_pack
+from sharing.law.lint import LintCode, LintFinding, LintSeverity, Subject, described, lint_common, lint_pack
 from sharing.law.pack_reader import parse_pack
-from sharing.law_shelf.library import common_cases, common_rules, common_text, pack_files, read_law, treaties
+from sharing.packs.library import common_cases, common_rules, common_text, pack_files, read_law, shipped_treaties
+from sharing.yaml_source import read_yaml
 from tests.law.strategies import dump
 
 DAY = dt.date(2026, 11, 25)
@@ -75,16 +75,16 @@ def cases_for(rules: list[dict[str, Any]]) -> dict[str, Any]:
 def lint(*rules: dict[str, Any], cases: dict[str, Any] | None = None, **changed: Any) -> tuple[list[LintFinding], str]:
     """Return what is found in a pack with these rules, and its text."""
     text = dump({**PACK, **changed, "rules": list(rules)})
-    pack = parse_pack(text, "ch.yaml", treaties(), common_rules())
+    pack = parse_pack(text, "ch.yaml", shipped_treaties(), common_rules())
     file = parse_cases(dump(cases or cases_for(list(rules))), "ch.cases.yaml")
-    return lint_pack(Subject(pack, read_document(text, "ch.yaml"), file, COMMON), treaties(), DAY), text
+    return lint_pack(Subject(pack, read_yaml(text, "ch.yaml"), file, COMMON), shipped_treaties(), DAY), text
 
 
 def told(finding: LintFinding) -> tuple[str, str, str]:
     return (str(finding.severity), str(finding.code), finding.rule)
 
 
-def only(code: Code, *rules: dict[str, Any], **other: Any) -> LintFinding:
+def only(code: LintCode, *rules: dict[str, Any], **other: Any) -> LintFinding:
     """Return the only finding, which has this code."""
     found, _ = lint(*rules, **other)
     assert [one.code for one in found] == [code], [(told(one), one.sentence) for one in found]
@@ -145,8 +145,8 @@ NOWHERE: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_permission_that_can_never_hold_is_an_error(name: str) -> None:
     when, why = NOWHERE[name]
     found, text = lint(PERMIT, rule("ch.never", "PERMIT", when))
-    one = next(one for one in found if one.code is Code.UNREACHABLE)
-    assert one.severity is Severity.ERROR
+    one = next(one for one in found if one.code is LintCode.UNREACHABLE)
+    assert one.severity is LintSeverity.ERROR
     assert one.rule == "ch.never"
     assert one.sentence == f"it can never hold: no combination of facts allows for {why}"
     lines = text.splitlines()
@@ -159,8 +159,10 @@ def test_days_count() -> None:
     """Great Britain was a member of the Union, but not on the days of this rule."""
     when = {"recipient.state": "GB", "recipient.eu": True}
     over = rule("ch.never", "PERMIT", when)
-    assert Code.UNREACHABLE in {one.code for one in lint(PERMIT, {**over, "valid": {"from": dt.date(2021, 1, 1)}})[0]}
-    assert Code.UNREACHABLE not in {
+    assert LintCode.UNREACHABLE in {
+        one.code for one in lint(PERMIT, {**over, "valid": {"from": dt.date(2021, 1, 1)}})[0]
+    }
+    assert LintCode.UNREACHABLE not in {
         one.code for one in lint(PERMIT, {**over, "valid": {"from": dt.date(2019, 1, 1)}})[0]
     }
 
@@ -168,9 +170,11 @@ def test_days_count() -> None:
 def test_a_restriction_that_only_ever_is_undecided_is_a_notice() -> None:
     """What is from abroad, of a State that nobody named, is neither."""
     one = only(
-        Code.ONLY_UNDECIDED, PERMIT, rule("ch.deny", "DENY", {"collection": "FOREIGN_STATE", "origin.state": "NONE"})
+        LintCode.ONLY_UNDECIDED,
+        PERMIT,
+        rule("ch.deny", "DENY", {"collection": "FOREIGN_STATE", "origin.state": "NONE"}),
     )
-    assert one.severity is Severity.NOTICE
+    assert one.severity is LintSeverity.NOTICE
     assert one.sentence == (
         "it can never hold: no combination of facts allows for collection is FOREIGN_STATE and origin.state is NONE; "
         "it matters only where it is undecided, and so withholds"
@@ -180,7 +184,7 @@ def test_a_restriction_that_only_ever_is_undecided_is_a_notice() -> None:
 
 
 def test_a_rule_that_lists_every_value_bites_only_where_it_is_unknown() -> None:
-    one = only(Code.ONLY_UNDECIDED, PERMIT, rule("ch.deny", "DENY", {"assertion": {"not": ["FACT", "ASSESSMENT"]}}))
+    one = only(LintCode.ONLY_UNDECIDED, PERMIT, rule("ch.deny", "DENY", {"assertion": {"not": ["FACT", "ASSESSMENT"]}}))
     assert "no combination of facts allows for assertion that is none of its values" in one.sentence
 
 
@@ -208,17 +212,19 @@ def test_an_alternative_within_an_alternative_is_looked_at_too() -> None:
 
 def test_an_alternative_that_another_holds_is_a_warning_and_of_two_alike_one_is_told() -> None:
     narrow = {"form": "EVIDENCE", "tlp": "RED"}
-    one = only(Code.REDUNDANT_ALTERNATIVE, PERMIT, rule("ch.deny", "DENY", {"any_of": [{"form": "EVIDENCE"}, narrow]}))
-    assert one.severity is Severity.WARNING
+    one = only(
+        LintCode.REDUNDANT_ALTERNATIVE, PERMIT, rule("ch.deny", "DENY", {"any_of": [{"form": "EVIDENCE"}, narrow]})
+    )
+    assert one.severity is LintSeverity.WARNING
     assert one.sentence == "the alternative (form is EVIDENCE and tlp is RED) holds only where another alternative does"
     same = {"any_of": [{"form": "EVIDENCE"}, {"form": "EVIDENCE"}]}
-    assert only(Code.REDUNDANT_ALTERNATIVE, PERMIT, rule("ch.deny", "DENY", same)).rule == "ch.deny"
+    assert only(LintCode.REDUNDANT_ALTERNATIVE, PERMIT, rule("ch.deny", "DENY", same)).rule == "ch.deny"
 
 
 def test_an_alternative_that_matters_by_being_undecided_is_a_notice() -> None:
     when = {"origin.foreign": True, "any_of": [{"origin.consent": False}, {"origin.state": "NONE"}]}
-    one = only(Code.ONLY_UNDECIDED, PERMIT, rule("ch.deny", "DENY", when))
-    assert one.severity is Severity.NOTICE
+    one = only(LintCode.ONLY_UNDECIDED, PERMIT, rule("ch.deny", "DENY", when))
+    assert one.severity is LintSeverity.NOTICE
     assert one.sentence.startswith(
         "the alternative (origin.state is NONE) can never hold in this rule; it matters only"
     )
@@ -233,7 +239,7 @@ def test_an_assessment_that_nobody_made_is_an_error() -> None:
     deny = rule("ch.deny", "DENY", {"recipient.sole_purpose": False, "form": "EVIDENCE"})
     one, never = lint(PERMIT, deny)[0]
     assert (told(one), told(never)) == (("error", "never-known", "ch.deny"), ("notice", "only-undecided", "ch.deny"))
-    assert one.severity is Severity.ERROR
+    assert one.severity is LintSeverity.ERROR
     assert one.sentence == (
         "recipient.sole_purpose is never known on its days: the pack holds no assessment of it for any State by then; "
         "the rule stays undecided for ever"
@@ -242,28 +248,28 @@ def test_an_assessment_that_nobody_made_is_an_error() -> None:
 
 def test_common_rules_that_a_pack_leaves_unanswered_are_told_where_it_could_answer() -> None:
     found, text = lint(PERMIT, assessments=[])
-    told_of = {one.rule for one in found if one.code is Code.NEVER_KNOWN}
+    told_of = {one.rule for one in found if one.code is LintCode.NEVER_KNOWN}
     assert told_of == {"common.mistreatment", "common.persecution"}
     assert all(one.source == "ch.yaml" for one in found)
-    line = next(one.line for one in found if one.code is Code.NEVER_KNOWN)
+    line = next(one.line for one in found if one.code is LintCode.NEVER_KNOWN)
     assert text.splitlines()[line - 1].startswith("assessments")
 
 
 def test_an_offence_that_nobody_assessed_is_a_notice() -> None:
     """And so is dual criminality that is assessed for no offence at all an error."""
     asks = rule("ch.deny", "DENY", {"recipient.dual_criminality": False})
-    one = next(one for one in lint(PERMIT, asks)[0] if one.code is Code.NEVER_KNOWN)
-    assert one.severity is Severity.NOTICE
+    one = next(one for one in lint(PERMIT, asks)[0] if one.code is LintCode.NEVER_KNOWN)
+    assert one.severity is LintSeverity.NOTICE
     assert one.sentence.startswith("recipient.dual_criminality is assessed for no State for ILLEGAL_INTERCEPTION, ")
     bare = [{**PACK["assessments"][0], "dual_criminality": {}}]
-    one = next(one for one in lint(PERMIT, asks, assessments=bare)[0] if one.code is Code.NEVER_KNOWN)
-    assert (one.severity, one.rule) == (Severity.ERROR, "ch.deny")
+    one = next(one for one in lint(PERMIT, asks, assessments=bare)[0] if one.code is LintCode.NEVER_KNOWN)
+    assert (one.severity, one.rule) == (LintSeverity.ERROR, "ch.deny")
     assert "the pack holds no assessment of it for any State" in one.sentence
 
 
 def test_one_of_several_treaties_that_never_is_the_basis_is_a_warning() -> None:
-    one = only(Code.NEVER_OCCURS, rule("ch.permit", "PERMIT", {"treaty_basis": ["BUDAPEST", "UNCC", "NAPLES_II"]}))
-    assert one.severity is Severity.WARNING
+    one = only(LintCode.NEVER_OCCURS, rule("ch.permit", "PERMIT", {"treaty_basis": ["BUDAPEST", "UNCC", "NAPLES_II"]}))
+    assert one.severity is LintSeverity.WARNING
     assert one.sentence == "treaty_basis is never NAPLES_II or UNCC on its days, for any State"
 
 
@@ -272,7 +278,9 @@ def test_one_of_several_treaties_that_never_is_the_basis_is_a_warning() -> None:
 
 def test_a_permission_that_is_always_forbidden_is_an_error() -> None:
     deny = rule("ch.deny", "DENY", {"form": "EVIDENCE"})
-    one = only(Code.SHADOWED, PERMIT, rule("ch.evidence", "PERMIT", {"form": "EVIDENCE", "urgency": "URGENT"}), deny)
+    one = only(
+        LintCode.SHADOWED, PERMIT, rule("ch.evidence", "PERMIT", {"form": "EVIDENCE", "urgency": "URGENT"}), deny
+    )
     assert told(one) == ("error", "shadowed", "ch.evidence")
     assert one.sentence == "whenever it holds, nothing leaves: it is forbidden by ch.deny"
     assert one.combination is not None
@@ -289,7 +297,7 @@ def test_a_permission_that_is_always_forbidden_is_an_error() -> None:
 )
 def test_what_would_bind_what_is_always_forbidden_is_an_error(bound: dict[str, Any]) -> None:
     """But for the fact that it is unknown: where a fact is missing both withhold."""
-    one = only(Code.SHADOWED, PERMIT, rule("ch.deny", "DENY", {"form": "EVIDENCE"}), bound)
+    one = only(LintCode.SHADOWED, PERMIT, rule("ch.deny", "DENY", {"form": "EVIDENCE"}), bound)
     assert told(one) == ("error", "shadowed", "ch.bound")
     assert one.sentence == "whenever it holds, nothing leaves: it is forbidden by ch.deny"
 
@@ -305,14 +313,14 @@ def test_several_prohibitions_shadow_together() -> None:
     ordinary = rule("ch.not-ordinary", "DENY", {"urgency": ["ORDINARY", "URGENT"], "form": "EVIDENCE"})
     emergency = rule("ch.not-emergency", "DENY", {"urgency": "EMERGENCY", "form": "EVIDENCE"})
     evidence = rule("ch.evidence", "PERMIT", {"form": "EVIDENCE", "urgency": {"not": "URGENT"}})
-    one = only(Code.SHADOWED, PERMIT, evidence, ordinary, emergency)
+    one = only(LintCode.SHADOWED, PERMIT, evidence, ordinary, emergency)
     assert told(one) == ("error", "shadowed", "ch.evidence")
     assert one.sentence == "whenever it holds, nothing leaves: it is forbidden by ch.not-ordinary and ch.not-emergency"
 
 
 def test_what_withholds_only_for_want_of_an_assessment_is_a_warning() -> None:
     narrow = rule("ch.narrow", "PERMIT", {"recipient.state": "JP"})
-    one = only(Code.SHADOWED, PERMIT, narrow)
+    one = only(LintCode.SHADOWED, PERMIT, narrow)
     assert told(one) == ("warning", "shadowed", "ch.narrow")
     assert one.sentence == (
         "whenever it holds, nothing leaves: of no State to which it applies is known what is asked by "
@@ -322,17 +330,17 @@ def test_what_withholds_only_for_want_of_an_assessment_is_a_warning() -> None:
 
 def test_the_same_effect_under_wider_facts_is_a_warning_and_of_two_alike_the_later_is_told() -> None:
     wide = rule("ch.wide", "PERMIT")
-    one = only(Code.SHADOWED, wide, rule("ch.same", "PERMIT", {"form": "EVIDENCE"}))
+    one = only(LintCode.SHADOWED, wide, rule("ch.same", "PERMIT", {"form": "EVIDENCE"}))
     assert told(one) == ("warning", "shadowed", "ch.same")
     assert one.sentence == "whenever it bears on a decision, the same would come without it of ch.wide"
-    assert only(Code.SHADOWED, wide, rule("ch.again", "PERMIT")).rule == "ch.again"
+    assert only(LintCode.SHADOWED, wide, rule("ch.again", "PERMIT")).rule == "ch.again"
 
 
 def test_several_permissions_that_overlap_are_a_notice() -> None:
     first = rule("ch.first", "PERMIT", {"form": ["EVIDENCE", "INFORMATION"]})
     second = rule("ch.second", "PERMIT", {"form": ["EXISTENCE"]})
     both = rule("ch.both", "PERMIT", {"form": ["INFORMATION", "EXISTENCE"]})
-    one = only(Code.SHADOWED, first, second, both)
+    one = only(LintCode.SHADOWED, first, second, both)
     assert told(one) == ("notice", "shadowed", "ch.both")
 
 
@@ -340,9 +348,9 @@ def test_a_prohibition_matters_where_it_is_undecided() -> None:
     """Where it holds another does, but not where it cannot be decided: there it withholds alone."""
     wide = rule("ch.wide", "DENY", {"form": "EVIDENCE", "any_of": [{"tlp": "RED"}, {"urgency": {"not": "URGENT"}}]})
     narrow = rule("ch.narrow", "DENY", {"form": "EVIDENCE", "tlp": "RED"})
-    assert only(Code.SHADOWED, PERMIT, wide, narrow).rule == "ch.narrow"
+    assert only(LintCode.SHADOWED, PERMIT, wide, narrow).rule == "ch.narrow"
     undecided = rule("ch.undecided", "DENY", {"form": "EVIDENCE", "tlp": "RED", "secrecy_domain": True})
-    assert only(Code.SHADOWED, PERMIT, wide, undecided).rule == "ch.undecided"
+    assert only(LintCode.SHADOWED, PERMIT, wide, undecided).rule == "ch.undecided"
     origin = rule("ch.origin", "DENY", {"origin.foreign": True, "urgency": "URGENT"})
     named = rule(
         "ch.named", "DENY", {"origin.state": {"not": ["NONE", "CH"]}, "urgency": "URGENT", "live_case_harm": False}
@@ -356,7 +364,7 @@ def test_where_others_hold_but_not_where_it_is_undecided() -> None:
     every = [{"assertion": "FACT"}, {"assertion": "ASSESSMENT"}]
     wide = rule("ch.wide", "DENY", {"form": "EVIDENCE"})
     asks = rule("ch.asks", "DENY", {"form": "EVIDENCE", "any_of": every})
-    assert only(Code.SHADOWED, PERMIT, wide, asks).rule == "ch.asks"
+    assert only(LintCode.SHADOWED, PERMIT, wide, asks).rule == "ch.asks"
     fact = rule("ch.fact", "APPROVAL", {"form": "EVIDENCE", "assertion": "FACT"}, needs={"approver": "JUDGE"})
     both = approval("ch.both", "JUDGE", {"form": "EVIDENCE"})
     found = [one for one in lint(PERMIT, both, fact)[0] if "common.h3" not in one.sentence]
@@ -371,7 +379,7 @@ def test_conditions_shadow_only_with_the_same_words() -> None:
     words = condition("ch.a", "PURPOSE", "Used so.", {"personal_data": True})
     same = condition("ch.b", "PURPOSE", "Used so.", {"personal_data": True})
     other = condition("ch.b", "PURPOSE", "Used otherwise.", {"personal_data": True})
-    assert told(only(Code.SHADOWED, PERMIT, words, same)) == ("warning", "shadowed", "ch.b")
+    assert told(only(LintCode.SHADOWED, PERMIT, words, same)) == ("warning", "shadowed", "ch.b")
     assert lint(PERMIT, words, other)[0] == []
 
 
@@ -380,7 +388,11 @@ def test_redactions_shadow_field_by_field() -> None:
         return rule(rule_id, "REDACT", {"personal_data": True}, needs={"redact": list(fields)})
 
     one = only(
-        Code.SHADOWED, PERMIT, redact("ch.a", "summary"), redact("ch.b", "value"), redact("ch.c", "summary", "value")
+        LintCode.SHADOWED,
+        PERMIT,
+        redact("ch.a", "summary"),
+        redact("ch.b", "value"),
+        redact("ch.c", "summary", "value"),
     )
     assert told(one) == ("notice", "shadowed", "ch.c")
     assert lint(PERMIT, redact("ch.a", "summary"), redact("ch.c", "summary", "value"))[0][0].rule == "ch.a"
@@ -388,7 +400,7 @@ def test_redactions_shadow_field_by_field() -> None:
 
 def test_records_are_never_shadowed_and_a_prohibition_of_what_nothing_permits_is_idle() -> None:
     assert lint(PERMIT, rule("ch.log", "RECORD"), rule("ch.minutes", "RECORD"))[0] == []
-    one = only(Code.IDLE, PERMIT, rule("ch.deny", "DENY", {"form": "EXISTENCE"}))
+    one = only(LintCode.IDLE, PERMIT, rule("ch.deny", "DENY", {"form": "EXISTENCE"}))
     assert told(one) == ("notice", "idle", "ch.deny")
     assert one.sentence == "where it holds, no rule permits anything anyway"
 
@@ -407,7 +419,9 @@ def test_a_duty_that_is_always_forbidden_is_an_error() -> None:
 
 
 def test_a_duty_that_nothing_permits_is_an_error() -> None:
-    one = only(Code.UNFULFILLABLE, PERMIT, rule("ch.duty", "OBLIGE", {"form": "EXISTENCE", "recipient.state": "DE"}))
+    one = only(
+        LintCode.UNFULFILLABLE, PERMIT, rule("ch.duty", "OBLIGE", {"form": "EXISTENCE", "recipient.state": "DE"})
+    )
     assert one.sentence == "the duty can never be fulfilled: no rule permits anything where it holds"
     narrow = rule("ch.permit", "PERMIT", {"form": "INFORMATION", "urgency": "URGENT"})
     forbidden = rule("ch.deny", "DENY", {"urgency": "URGENT", "recipient.state": ["DE", "FR"]})
@@ -460,14 +474,14 @@ def test_an_approver_who_is_never_asked_is_shadowed() -> None:
 
 def test_conditions_that_clash_are_a_notice() -> None:
     one = only(
-        Code.CONDITIONS_CLASH, PERMIT, condition("ch.a", "NO_EVIDENCE", "Not evidence.", {"personal_data": True})
+        LintCode.CONDITIONS_CLASH, PERMIT, condition("ch.a", "NO_EVIDENCE", "Not evidence.", {"personal_data": True})
     )
     assert one.sentence == "what leaves in the form of EVIDENCE can be bound not to be used as evidence"
     assert one.combination is not None
     assert described(one.combination).startswith("form EVIDENCE; personal_data YES; to ")
     short = condition("ch.a", "RETENTION", "Deleted after a year.", {"personal_data": True})
     long = condition("ch.b", "RETENTION", "Kept for ten years.", {"form": "EVIDENCE"})
-    one = only(Code.CONDITIONS_CLASH, PERMIT, short, long)
+    one = only(LintCode.CONDITIONS_CLASH, PERMIT, short, long)
     assert told(one) == ("notice", "conditions-clash", "ch.b")
     assert "it and ch.a can bind together" in one.sentence
 
@@ -516,20 +530,20 @@ def test_a_gap_between_versions_is_a_warning() -> None:
     )
     new = {**old, "valid": {"from": dt.date(2023, 3, 1)}}
     cases = cases_for([PERMIT, old])
-    one = only(Code.GAP, PERMIT, old, new, cases=cases)
-    assert one.severity is Severity.WARNING
+    one = only(LintCode.GAP, PERMIT, old, new, cases=cases)
+    assert one.severity is LintSeverity.WARNING
     assert one.sentence == "between its versions it is not in force, from 2023-01-01 to 2023-02-28"
     assert lint(PERMIT, old, {**old, "valid": {"from": dt.date(2023, 1, 1)}}, cases=cases)[0] == []
 
 
 def test_a_rule_without_cases_is_an_error_and_kinds_that_lack_are_a_warning() -> None:
     deny = rule("ch.deny", "DENY", {"form": "EVIDENCE", "tlp": "RED"})
-    one = only(Code.NO_CASES, PERMIT, deny, cases=cases_for([PERMIT]))
+    one = only(LintCode.NO_CASES, PERMIT, deny, cases=cases_for([PERMIT]))
     assert told(one) == ("error", "no-cases", "ch.deny")
     cases = cases_for([PERMIT, deny])
     cases["cases"] = [case for case in cases["cases"] if case["rule"] != "ch.deny" or case["kind"] == "decides"]
-    one = only(Code.CASES_LACKING, PERMIT, deny, cases=cases)
-    assert one.severity is Severity.WARNING
+    one = only(LintCode.CASES_LACKING, PERMIT, deny, cases=cases)
+    assert one.severity is LintSeverity.WARNING
     assert one.sentence == "it has no case of this kind: outside, boundary and missing"
 
 
@@ -545,9 +559,9 @@ def test_what_holds_always_needs_no_case_outside_it() -> None:
 
 def test_the_common_rules_are_sound_by_themselves_whatever_a_pack_assesses() -> None:
     law = read_law(pack_files()[0])
-    subject = Subject(law.pack, read_document(common_text(), "common.yaml"), common_cases(), COMMON)
+    subject = Subject(law.pack, read_yaml(common_text(), "common.yaml"), common_cases(), COMMON)
     found = lint_common(subject, law.treaties, DAY)
-    assert {told(one) for one in found if one.code is not Code.UNVERIFIED} == {
+    assert {told(one) for one in found if one.code is not LintCode.UNVERIFIED} == {
         ("notice", "only-undecided", "common.offence-stated"),
         ("notice", "only-undecided", "common.authority-known"),
     }

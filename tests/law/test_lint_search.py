@@ -9,20 +9,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sharing.documents import read_document
-from sharing.law.facts import FACTS, Scope
+from sharing.law.facts import FACTS, FactScope
 from sharing.law.filter import DisclosureFilter
-from sharing.law.lint import Code, Combination, LintFinding, Severity, Subject, lint_pack
-from sharing.law.lint.examined import examine
-from sharing.law.lint.findings import Place
-from sharing.law.lint.reach import find_unreachable
-from sharing.law.lint.shadow import How, find_shadowed
+from sharing.law.lint import Combination, LintCode, LintFinding, LintSeverity, Subject, lint_pack
+from sharing.law.lint.examination import examine
+from sharing.law.lint.findings import LintLocation
+from sharing.law.lint.shadowed import How, find_shadowed
+from sharing.law.lint.unreachable import find_unreachable
 from sharing.law.pack import Pack
 from sharing.law.pack_reader import parse_pack
 from sharing.law.treaties import TreatyTable
-from sharing.law_shelf.library import common_rules, pack_files, read_cases, read_law, read_text
 from sharing.model.indicator import Indicator
 from sharing.model.values import VALUE_TYPES
+from sharing.packs.library import common_rules, pack_files, read_cases, read_law, read_text
+from sharing.yaml_source import read_yaml
 from tests.law.lint_brute import enumerate_all
 from tests.law.strategies import COMMONS, TREATIES, dump, packs, searched
 
@@ -60,10 +60,10 @@ def test_the_search_agrees_with_brute_force(data: st.DataObject) -> None:
             shown = searched_pack.show(cube, number)
             assert rule.valid.holds(shown.day)
             assert rule.when.evaluate(shown.facts) is held
-    place = Place(read_document(text, "ch.yaml"), COMMON)
+    place = LintLocation(read_yaml(text, "ch.yaml"), COMMON)
     shadowed = {}
     for finding in find_shadowed(searched_pack, place):
-        if finding.code is Code.SHADOWED:
+        if finding.code is LintCode.SHADOWED:
             (how,) = (how for how in How if told_as(how, finding.sentence))
             shadowed[number_of(finding, place, pack)] = how.name
     assert shadowed == brute.shadowed(COMMON)
@@ -80,7 +80,7 @@ def is_whole(finding: LintFinding) -> bool:
     return "alternative" not in finding.sentence
 
 
-def number_of(finding: LintFinding, place: Place, pack: Pack) -> int:
+def number_of(finding: LintFinding, place: LintLocation, pack: Pack) -> int:
     """Return which rule a finding is about: the last that begins at its line or above."""
     lines = [place.document.line(("rules", index)) for index in range(len(pack.rules) - COMMON)]
     return COMMON + max(index for index, line in enumerate(lines) if line <= finding.line)
@@ -91,16 +91,14 @@ def number_of(finding: LintFinding, place: Place, pack: Pack) -> int:
 
 def shipped(place: Any) -> tuple[Pack, TreatyTable, list[LintFinding]]:
     law = read_law(place)
-    subject = Subject(
-        law.pack, read_document(read_text(place), place.name), read_cases(place), len(common_rules().rules)
-    )
+    subject = Subject(law.pack, read_yaml(read_text(place), place.name), read_cases(place), len(common_rules().rules))
     return law.pack, law.treaties, lint_pack(subject, law.treaties, DAY)
 
 
 @pytest.mark.parametrize("place", [pytest.param(place, id=place.name) for place in pack_files()])
 def test_shipped_packs_have_no_errors_and_every_combination_shown_is_real(place: Any) -> None:
     pack, treaties, found = shipped(place)
-    assert [one for one in found if one.severity is Severity.ERROR] == []
+    assert [one for one in found if one.severity is LintSeverity.ERROR] == []
     shown = [one for one in found if one.combination is not None and not pack.is_template]
     for one in shown:
         assert one.combination is not None
@@ -110,7 +108,7 @@ def test_shipped_packs_have_no_errors_and_every_combination_shown_is_real(place:
             for rule in pack.rules_on(one.combination.day)
             if rule.id == one.rule
         }
-        assert held == ({None} if one.code is Code.ONLY_UNDECIDED else {True}), one
+        assert held == ({None} if one.code is LintCode.ONLY_UNDECIDED else {True}), one
 
 
 def is_real(combination: Combination, pack: Pack, treaties: TreatyTable) -> None:
@@ -124,7 +122,7 @@ def is_real(combination: Combination, pack: Pack, treaties: TreatyTable) -> None
     recipient = law.profile(combination.state, codes, named=facts.get("recipient.named") == "YES").facts
     for name, value in facts.items():
         fact = FACTS[name]
-        if fact.scope is Scope.INDICATOR:
+        if fact.scope is FactScope.INDICATOR:
             assert fact.read is not None
             assert fact.interpret(fact.read(record, now_ms)) == value, name
         elif name in combination.told or name == "condition_model":
@@ -138,7 +136,7 @@ def item(facts: Any, state: str) -> dict[str, Any]:
         "source": {"state": state, "agency": "a"}, "offence": {}, "grading": {}, "origin": {}, "findings": {},
     }  # fmt: skip
     for name, value in facts.items():
-        if FACTS[name].scope is not Scope.INDICATOR or name == "origin.foreign" or value is None:
+        if FACTS[name].scope is not FactScope.INDICATOR or name == "origin.foreign" or value is None:
             continue
         plain = (
             sorted(value)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sharing.law.cases import run_cases
-from sharing.law_shelf.library import Law, common_rules, find_pack, shipped_packs
+from sharing.packs.library import Law, common_rules, find_pack, shipped_packs
 from tests.law import mutation
 from tests.law.mutants import mutants_of
 from tests.law.mutation import examine, lines, listed, main, tally

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharing.documents import read_document
 from sharing.errors import InputError, PackError
 from sharing.law.cases import parse_cases
 from sharing.law.constraints import Operator
@@ -22,8 +21,9 @@ from sharing.law.constraints import Test as Comparison
 from sharing.law.pack import Pack
 from sharing.law.pack_reader import parse_common, parse_pack
 from sharing.law.treaties import parse_treaties
-from sharing.law_shelf.library import find_law, pack_files, read_law
 from sharing.model.vocabulary import ConditionModel, Effect
+from sharing.packs.library import find_law, pack_files, read_law
+from sharing.yaml_source import read_yaml
 from tests.law.strategies import COMMONS, SHIPPED_COMMON, SHIPPED_TREATIES, TREATIES, searched
 
 FOLDER = Path(__file__).parent / "broken_packs"
@@ -80,12 +80,12 @@ def test_a_sound_pack_says_what_is_written() -> None:
 
 
 def test_norway_is_a_state_and_no_answer() -> None:
-    assert read_document("a: NO\nb: [NO, no, off, y]\nNO: 1", "f").data == {
+    assert read_yaml("a: NO\nb: [NO, no, off, y]\nNO: 1", "f").data == {
         "a": "NO",
         "b": ["NO", "no", "off", "y"],
         "NO": 1,
     }
-    assert read_document("a: true\nb: false", "f").data == {"a": True, "b": False}
+    assert read_yaml("a: true\nb: false", "f").data == {"a": True, "b": False}
 
 
 @pytest.mark.parametrize("version", ["2026.10", "2026.1", "1", "1.0.0-rc1", "0x10", "2026-01-01", "true", "null"])

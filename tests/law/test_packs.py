@@ -12,12 +12,15 @@ import pytest
 
 from sharing.law import cases as cases_module
 from sharing.law.cases import CaseResult, run_cases
-from sharing.law.combine import Finding
+from sharing.law.combine import RuleFinding
 from sharing.law.combine import combine as real_combine
 from sharing.law.constraints import Test as Comparison
 from sharing.law.facts import FACTS
 from sharing.law.pack import Rule
-from sharing.law_shelf.library import (
+from sharing.model.countries import COUNTRIES
+from sharing.model.decision import RecipientDecision
+from sharing.model.vocabulary import Authority, Character, Effect, Handling, OffenceCode
+from sharing.packs.library import (
     common_cases,
     common_rules,
     find_pack,
@@ -26,11 +29,8 @@ from sharing.law_shelf.library import (
     read_law,
     read_text,
     shipped_packs,
-    treaties,
+    shipped_treaties,
 )
-from sharing.model.countries import COUNTRIES
-from sharing.model.decision import RecipientDecision
-from sharing.model.vocabulary import Authority, Character, Effect, Handling, OffenceCode
 from tests.law.shipped import case_files
 
 STATES = shipped_packs()
@@ -106,7 +106,7 @@ def test_a_packs_assessments_are_of_states_that_were_looked_up(place: Any) -> No
         assert assessment.states <= COUNTRIES
         assert pack.state not in assessment.states
         assert assessment.facts or assessment.dual_criminality
-        assert all(treaties().covers(state) for state in assessment.states), assessment.states
+        assert all(shipped_treaties().covers(state) for state in assessment.states), assessment.states
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -128,11 +128,11 @@ def test_every_member_of_a_closed_list_stands_in_the_common_rules(state: str) ->
 
 
 @cache
-def results(state: str, name: str) -> list[tuple[CaseResult, list[Finding]]]:
+def results(state: str, name: str) -> list[tuple[CaseResult, list[RuleFinding]]]:
     """Return what became of each case, and what it found of every rule."""
-    seen: list[list[Finding]] = []
+    seen: list[list[RuleFinding]] = []
 
-    def combine(to: str, found: list[Finding], *rest: Any) -> RecipientDecision:
+    def combine(to: str, found: list[RuleFinding], *rest: Any) -> RecipientDecision:
         seen.append(found)
         return real_combine(to, found, *rest)
 

@@ -15,11 +15,11 @@ import pytest
 
 from sharing.law.cases import CaseFile, decide_one
 from sharing.law.facts import FACTS
-from sharing.law_shelf.library import Law, find_law, pack_files, read_cases
 from sharing.model.decision import RecipientDecision
 from sharing.model.indicator import Indicator
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import OffenceCode, Outcome
+from sharing.packs.library import Law, find_law, pack_files, read_cases
 
 AUTHORITIES = FACTS["recipient.authority"].values
 JUSTICE = {"PROSECUTOR", "COURT"}

@@ -36,14 +36,17 @@ from tests.law.test_explain import APPROVAL, CONDITION, DERIVED, PERMIT, RECORD,
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sharing.law.facts import Record
+    from sharing.model.record import WireRecord
 
 QUIET = list(HealthCheck)
 Items = list[tuple[dict[str, Any], Audience]]
 
 
 def rehearse(
-    before: DisclosureFilter, after: DisclosureFilter, pairs: Iterable[tuple[Record, Audience]], examples_max: int = 3
+    before: DisclosureFilter,
+    after: DisclosureFilter,
+    pairs: Iterable[tuple[WireRecord, Audience]],
+    examples_max: int = 3,
 ) -> Difference:
     rehearsal = Rehearsal(before, after, examples_max)
     for record, audience in pairs:

@@ -8,13 +8,13 @@ from importlib import resources
 
 import pytest
 
-from sharing.documents import read_document
 from sharing.errors import PackError
 from sharing.law.treaties import Instrument, Period, TreatyTable, parse_treaties
 from sharing.model.countries import COUNTRIES
 from sharing.model.vocabulary import ConditionModel
+from sharing.yaml_source import read_yaml
 
-TEXT = resources.files("sharing.law").joinpath("treaties.yaml").read_text(encoding="utf-8")
+TEXT = resources.files("sharing.packs").joinpath("shipped", "treaties.yaml").read_text(encoding="utf-8")
 TODAY = dt.date(2026, 11, 25)
 DAYS = [dt.date(1900, 1, 1), dt.date(2004, 7, 1), TODAY, dt.date(2100, 1, 1), dt.date.max]
 LOOKED_UP = ("BUDAPEST", "UNCAC", "UNTOC")
@@ -181,7 +181,7 @@ def test_conditions_are_accepted_first_under_budapest_and_attached_elsewhere(tab
 
 def test_every_list_holds_known_countries_in_order(table: TreatyTable) -> None:
     """As written, so that `UK` beside `GB`, which mean the same, cannot hide each other."""
-    data = read_document(TEXT, "treaties.yaml").data
+    data = read_yaml(TEXT, "treaties.yaml").data
     lists = {name: entry["parties"] for name, entry in data["instruments"].items()}
     lists |= {name: entry["members"] for name, entry in data["memberships"].items()}
     assert len(lists) == 9
@@ -198,7 +198,7 @@ def test_nobody_is_bound_before_the_instrument_is_in_force(table: TreatyTable) -
 
 
 def test_no_day_lies_in_the_future_of_the_table(table: TreatyTable) -> None:
-    consolidated = read_document(TEXT, "treaties.yaml").data["consolidated_at"]
+    consolidated = read_yaml(TEXT, "treaties.yaml").data["consolidated_at"]
     for entry in table.instruments.values():
         assert all(period.start <= consolidated for period in entry.parties.values()), entry.name
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from sharing.errors import InputError
 from sharing.model.indicator import Indicator
 from sharing.model.vocabulary import Action, Assertion, Form, Tlp, Tristate, Urgency
-from sharing.wire import codec
+from sharing.serialization.codec import codec_of
 from tests.model.indicator_forms import FULL, ID, LEAST, forms, get, paths, removed, renamed, replaced
 
-CODEC = codec("indicator")
+CODEC = codec_of("indicator")
 FIELDS = [path for path in paths(FULL) if isinstance(path[-1], str) and path[0] != "findings"]
 FREE = {"summary", "reason", "handling_text", "source.agency", "source.officer", "source.case"}
 

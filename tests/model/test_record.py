@@ -14,10 +14,10 @@ from sharing.errors import InputError
 from sharing.model.indicator import Indicator
 from sharing.model.record import LIST_MAX, NEXUS_MAX, SHORT_TEXT_MAX, TEXT_MAX, check_record
 from sharing.model.values import VALUE_TYPES, is_canonical, matches_shape
-from sharing.wire import codec
+from sharing.serialization.codec import codec_of
 from tests.model.indicator_forms import FULL, LEAST, forms, get, paths
 
-CODEC = codec("indicator")
+CODEC = codec_of("indicator")
 SETTINGS = settings(
     max_examples=400, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )

@@ -9,21 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharing.errors import InputError
-from sharing.model.values import VALUE_TYPES, Group, is_canonical, matches_shape, normalise
+from sharing.model.values import VALUE_TYPES, ValueTypeGroup, is_canonical, matches_shape, normalise
 from tests.model.value_cases import CASES
 
 TYPES_OF_LAW = {  # law.md §5, group by group
-    Group.NETWORK: "ipv4-addr ipv6-addr domain-name url autonomous-system mac-addr network-traffic "
+    ValueTypeGroup.NETWORK: "ipv4-addr ipv6-addr domain-name url autonomous-system mac-addr network-traffic "
     "onion-address user-agent",
-    Group.TLS: "x509-certificate ssh-fingerprint ja3-fingerprint-md5 jarm-fingerprint pgp-public-key",
-    Group.FILE: "file-sha256 file-sha1 file-md5 file-ssdeep file-tlsh artifact mutex windows-registry-key "
+    ValueTypeGroup.TLS: "x509-certificate ssh-fingerprint ja3-fingerprint-md5 jarm-fingerprint pgp-public-key",
+    ValueTypeGroup.FILE: "file-sha256 file-sha1 file-md5 file-ssdeep file-tlsh artifact mutex windows-registry-key "
     "software process yara vulnerability",
-    Group.ACCOUNT: "email-addr email-message-id user-account jabber-id",
-    Group.TELECOM: "phone-number imei imsi iccid",
-    Group.FINANCE: "iban bank-account-nr bic cc-number cc-bin btc-address xmr-address coin-address "
+    ValueTypeGroup.ACCOUNT: "email-addr email-message-id user-account jabber-id",
+    ValueTypeGroup.TELECOM: "phone-number imei imsi iccid",
+    ValueTypeGroup.FINANCE: "iban bank-account-nr bic cc-number cc-bin btc-address xmr-address coin-address "
     "transaction-hash prtn",
-    Group.PERSON: "person passport-number identity-card-number company-number vehicle-registration",
-    Group.CONTENT: "photodna-hash pdq-hash",
+    ValueTypeGroup.PERSON: "person passport-number identity-card-number company-number vehicle-registration",
+    ValueTypeGroup.CONTENT: "photodna-hash pdq-hash",
 }
 FREE_TEXT = {"user-agent", "mutex", "software", "process"}  # any line of text is one
 # The only examples of other types that a type accepts: one text can be a valid value of both.

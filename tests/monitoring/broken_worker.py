@@ -6,15 +6,15 @@ import runpy
 from collections.abc import Iterable
 
 from processors import composition
-from processors.gate.gate import Gate, Processed
-from processors.lane.batch import Record
+from processors.exactly_once.batch import ConsumedRecord
+from processors.gate.gate import BatchResult, Gate
 from sharing.model.directory import Directory
 
 
 class ForgetfulGate(Gate):
     """Drops the last record that it is given."""
 
-    def process(self, messages: Iterable[Record], directory: Directory, now_ms: int) -> Processed:
+    def process(self, messages: Iterable[ConsumedRecord], directory: Directory, now_ms: int) -> BatchResult:
         """Process all but the last record."""
         return super().process(list(messages)[:-1], directory, now_ms)
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from sharing.broker import KafkaUnavailableError
-from sharing.broker.jars import EXPORTER, fetch_jars
-from sharing.broker.kafka import KafkaBroker
-from sharing.broker.process import free_port
-from sharing.deployment.kafka_metrics import FILE, agent_option, render_rules
-from tests.monitoring.stage import Stage
+from sharing.testing.broker import KafkaUnavailableError
+from sharing.testing.broker.jars import EXPORTER, fetch_jars
+from sharing.testing.broker.kafka import KafkaBroker
+from sharing.testing.broker.process import free_port
+from sharing.tools.manifests.kafka_metrics import FILE, agent_option, render_rules
+from tests.monitoring.monitored_gate import Stage
 from tests.monitoring.tools import find_tool
 
 

@@ -7,7 +7,7 @@ import yaml
 
 from monitoring.alerts import ALERTS
 from monitoring.generate import FOLDER
-from monitoring.rules import Alert, Severity
+from monitoring.rules import AlertRule, AlertSeverity
 from tests.monitoring.tools import run_tool
 
 FILE = FOLDER / "alertmanager.yaml"
@@ -38,10 +38,10 @@ def test_the_configuration_is_sound() -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
-def test_each_alert_reaches_the_operators_and_a_critical_one_somebody_on_call(alert: Alert) -> None:
+def test_each_alert_reaches_the_operators_and_a_critical_one_somebody_on_call(alert: AlertRule) -> None:
     told = receivers(alert.name, alert.severity)
     assert "operators" in told
-    assert ("on-call" in told) is (alert.severity is Severity.CRITICAL)
+    assert ("on-call" in told) is (alert.severity is AlertSeverity.CRITICAL)
     assert ("contact-point" in told) is (alert.name in URGENT)
 
 

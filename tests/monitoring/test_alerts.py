@@ -14,7 +14,7 @@ import yaml
 
 from monitoring.alerts import ALERTS
 from monitoring.generate import FOLDER, render_files
-from monitoring.rules import Alert, Severity, render_rule
+from monitoring.rules import AlertRule, AlertSeverity, render_rule
 from tests.monitoring.tools import ROOT, run_tool
 
 # All as text: `0x80` is a number for YAML.
@@ -96,7 +96,7 @@ def _write(name: str, labels: tuple[tuple[str, str], ...]) -> str:
     return f"{name}{{{inner}}}"
 
 
-def _expected(alert: Alert, case: dict[str, Any]) -> list[dict[str, Any]]:
+def _expected(alert: AlertRule, case: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what promtool is to find of an alert where it fires."""
     rule = render_rule(alert)
     labels = {"job": "sharing-gate", "state": "CH", **case.get("labels", {})}
@@ -205,8 +205,8 @@ def test_what_is_made_is_what_lies_there(name: str) -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
-def test_an_alert_says_how_bad_it_is_for_whom_and_what_to_do(alert: Alert) -> None:
-    assert alert.severity in Severity
+def test_an_alert_says_how_bad_it_is_for_whom_and_what_to_do(alert: AlertRule) -> None:
+    assert alert.severity in AlertSeverity
     assert alert.summary
     assert alert.meaning.endswith(".")
     page = (ROOT / alert.runbook).read_text()
@@ -223,7 +223,7 @@ def test_there_is_no_page_without_an_alert() -> None:
 
 
 def test_a_rehearsal_is_faster_in_what_is_a_matter_of_the_watch_only() -> None:
-    alert = Alert("SharingX", Severity.WARNING, "rate(a[<10m>]) > 3600 and b > <1m:seconds>", "5m", "", "")
+    alert = AlertRule("SharingX", AlertSeverity.WARNING, "rate(a[<10m>]) > 3600 and b > <1m:seconds>", "5m", "", "")
     assert render_rule(alert)["expr"] == "rate(a[10m]) > 3600\nand b > 60"
     faster = render_rule(alert, 1 / 20)
     assert faster["expr"] == "rate(a[30s]) > 3600\nand b > 3"

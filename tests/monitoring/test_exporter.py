@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sharing.broker.jars import EXPORTER
-from sharing.deployment.kafka_metrics import FILE, JOB, METRICS, PORT, render_rules
-from tests.deploy.support import COMPOSE, DEPLOY, composition, of_kind
+from sharing.testing.broker.jars import EXPORTER
+from sharing.tools.manifests.kafka_metrics import FILE, JOB, METRICS, PORT, render_rules
+from tests.deploy.deploy_files import COMPOSE, DEPLOY, composition, of_kind
 
 
 def test_the_trial_starts_it_with_its_rules_where_prometheus_looks() -> None:

@@ -10,9 +10,9 @@ from itertools import count
 
 import pytest
 
-from tests.faults.stage import load
-from tests.monitoring.stage import LOOK_S, PATIENCE_S, Firing, Stage, expire_pack, make_record, write_packs
-from tests.waiting import wait_until
+from tests.faults.gate_process import load
+from tests.monitoring.monitored_gate import LOOK_S, PATIENCE_S, Firing, Stage, expire_pack, make_record, write_packs
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, start_http_server
 
-from sharing.broker.process import free_port
-from sharing.deployment.kafka_metrics import DISK_JOB
+from sharing._publisher import Publisher
+from sharing._subscriber import Subscriber
 from sharing.errors import InputError
-from sharing.metrics import PublisherMetrics, SubscriberMetrics
-from sharing.publisher import Publisher
-from sharing.subscriber import Subscriber
-from tests.faults.stage import load
-from tests.monitoring.stage import PATIENCE_S, Stage, make_record
+from sharing.telemetry.client_metrics import PublisherMetrics, SubscriberMetrics
+from sharing.testing.broker.process import free_port
+from sharing.tools.manifests.kafka_metrics import DISK_JOB
+from tests.faults.gate_process import load
+from tests.monitoring.monitored_gate import PATIENCE_S, Stage, make_record
 from tests.monitoring.test_watched import queries
 from tests.monitoring.tools import find_tool
 

@@ -16,12 +16,12 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from sharing.cli import app
-from sharing.cli.top.figures import Figures, firing_alerts, look
+from sharing.cli.top.figures import WorkerFigures, firing_alerts, look
 from sharing.cli.top.view import draw
 from tests.bench.workload import make_indicators
-from tests.faults.stage import load
-from tests.monitoring.stage import PATIENCE_S, Stage, make_record
-from tests.waiting import wait_until
+from tests.faults.gate_process import load
+from tests.monitoring.monitored_gate import PATIENCE_S, Stage, make_record
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -68,7 +68,7 @@ def test_it_shows_a_worker(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Non
     if picture:
         now = look(stage.well.url, time.time())
         console = Console(record=True, width=80, file=io.StringIO())
-        console.print(draw(Figures(stage.well.url, now, before, firing_alerts(stage.prometheus.url))))
+        console.print(draw(WorkerFigures(stage.well.url, now, before, firing_alerts(stage.prometheus.url))))
         svg = console.export_svg(title="sharing top")
         # Rich names fonts on a server of others; a reader's page asks nobody.
         Path(picture).write_text(

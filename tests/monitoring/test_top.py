@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from sharing.cli import app
 from sharing.cli.top import _watch, describe
-from sharing.cli.top.figures import Figures, firing_alerts, look
+from sharing.cli.top.figures import WorkerFigures, firing_alerts, look
 from sharing.cli.top.view import describe_seconds, draw
 from sharing.errors import InfrastructureError, SettingsError
 
@@ -94,7 +94,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     thread.join(10)
 
 
-def frame(figures: Figures) -> str:
+def frame(figures: WorkerFigures) -> str:
     """Return what is drawn on 80 columns."""
     stream = io.StringIO()
     Console(file=stream, width=80).print(draw(figures))
@@ -102,7 +102,7 @@ def frame(figures: Figures) -> str:
 
 
 def test_a_worker_that_is_not_ready_says_why(worker: str) -> None:
-    text = frame(Figures(worker, look(worker, 200.0)))
+    text = frame(WorkerFigures(worker, look(worker, 200.0)))
     assert "NOT READY" in text
     assert "broker: no connection; last heard 40 s ago" in text
     assert "law: CH 2026.1" not in text
@@ -113,15 +113,15 @@ def test_a_worker_that_is_not_ready_says_why(worker: str) -> None:
 
 def test_rates_are_between_two_looks(worker: str) -> None:
     before, now = look(worker, 200.0), look(worker, 210.0)
-    figures = Figures(worker, now, before)
+    figures = WorkerFigures(worker, now, before)
     grown = now.total("sharing_indicators_taken_total") - before.total("sharing_indicators_taken_total")
     assert grown > 0
     assert figures.rate("sharing_indicators_taken_total") == grown / 10
     assert figures.quantile(0.99, "sharing_notice_latency_seconds", lane="urgent") == 0.05
-    assert Figures(worker, now).rate("sharing_indicators_taken_total") is None
-    assert Figures(worker, before, now).rate("sharing_indicators_taken_total") is None
+    assert WorkerFigures(worker, now).rate("sharing_indicators_taken_total") is None
+    assert WorkerFigures(worker, before, now).rate("sharing_indicators_taken_total") is None
     assert (
-        Figures(worker, look(worker, 220.0), now).quantile(0.5, "sharing_notice_latency_seconds", lane="ordinary")
+        WorkerFigures(worker, look(worker, 220.0), now).quantile(0.5, "sharing_notice_latency_seconds", lane="ordinary")
         is None
     )
 
@@ -129,10 +129,10 @@ def test_rates_are_between_two_looks(worker: str) -> None:
 def test_alerts_that_fire_are_shown_the_critical_first(worker: str) -> None:
     alerts = firing_alerts(worker)
     assert [alert.name for alert in alerts] == ["A", "B"]
-    text = frame(Figures(worker, look(worker, 200.0), alerts=alerts))
+    text = frame(WorkerFigures(worker, look(worker, 200.0), alerts=alerts))
     assert "critical CH A: bad [bold]" in text
     assert "docs/runbooks/a.md" in text
-    assert "no alert fires" in frame(Figures(worker, look(worker, 200.0), alerts=()))
+    assert "no alert fires" in frame(WorkerFigures(worker, look(worker, 200.0), alerts=()))
 
 
 def test_a_worker_that_goes_away_is_said_under_its_last_figures(worker: str) -> None:

@@ -12,8 +12,9 @@ from prometheus_client import CollectorRegistry
 from monitoring.alerts import ALERTS
 from monitoring.generate import FOLDER
 from monitoring.unwatched import UNWATCHED
-from sharing.deployment.kafka_metrics import METRICS as KAFKA
-from sharing.metrics import REGISTRY, PublisherMetrics, SubscriberMetrics
+from sharing.telemetry.client_metrics import PublisherMetrics, SubscriberMetrics
+from sharing.telemetry.metrics import REGISTRY
+from sharing.tools.manifests.kafka_metrics import METRICS as KAFKA
 
 LIBRARY = CollectorRegistry()
 PublisherMetrics(LIBRARY)

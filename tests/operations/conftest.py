@@ -12,19 +12,19 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from sharing.broker import Broker
-from sharing.broker.kafka import KafkaBroker
-from sharing.directory import announce, read_entries
+from sharing._publisher import Publisher
 from sharing.kafka.clients import error_code, look_up_topics
+from sharing.kafka.directory_topic import announce, read_entries
 from sharing.kafka.topic_admin import apply_topics
 from sharing.model.indicator import Indicator
-from sharing.publisher import Publisher
-from sharing.samples import smoke_directory, smoke_packs
-from sharing.smoke_test import PROVIDER, marked_item
-from sharing.topics import DECISIONS, INDICATORS, NOTICES, QUARANTINE, topics_for
-from sharing.wire import codec
-from tests.bus.support import committed, read, write
-from tests.faults.stage import GateProcess
+from sharing.serialization.codec import codec_of
+from sharing.testing.broker import Broker
+from sharing.testing.broker.kafka import KafkaBroker
+from sharing.testing.samples import smoke_directory, smoke_packs
+from sharing.testing.smoke_test import PROVIDER, marked_item
+from sharing.topology.topics import DECISIONS, INDICATORS, NOTICES, QUARANTINE, topics_for
+from tests.faults.gate_process import GateProcess
+from tests.kafka.topic_io import committed, read, write
 
 PARTITIONS = 2
 GROUP = "national.xa.gate"
@@ -88,17 +88,17 @@ class Bus:
     def decisions(self) -> Counter[str]:
         """Return how often each item was decided."""
         records = read(self.broker, DECISIONS.topic(PROVIDER), self._count(DECISIONS.topic(PROVIDER)))
-        return Counter(str(codec("decision").decode(message.value())["indicator_id"]) for message in records)
+        return Counter(str(codec_of("decision").decode(message.value())["indicator_id"]) for message in records)
 
     def notices(self) -> Counter[str]:
         """Return how often each notice stands on XB's topic, by its id."""
         records = read(self.broker, NOTICES.topic("XB"), self._count(NOTICES.topic("XB")))
-        return Counter(str(codec("notice").decode(message.value())["id"]) for message in records)
+        return Counter(str(codec_of("notice").decode(message.value())["id"]) for message in records)
 
     def quarantined(self) -> Counter[str]:
         """Return how many records were quarantined, by cause."""
         records = read(self.broker, QUARANTINE.topic(PROVIDER), self._count(QUARANTINE.topic(PROVIDER)))
-        return Counter(str(codec("quarantine").decode(message.value())["cause"]) for message in records)
+        return Counter(str(codec_of("quarantine").decode(message.value())["cause"]) for message in records)
 
     def decide(self, name: str, total: int) -> None:
         """Run a gate until so many decisions stand there, and end it as its supervisor would."""

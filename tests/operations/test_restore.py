@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from confluent_kafka.admin import AdminClient
 
+from sharing._subscriber import Subscriber
 from sharing.errors import InputError
-from sharing.kafka.topic_copy import Place, copy_topic, main
-from sharing.subscriber import Subscriber
-from sharing.topics import INDICATORS, topics_for
-from tests.bus.support import SECONDS, committed, plain_producer
+from sharing.tools.topic_copy import LogPosition, copy_topic, main
+from sharing.topology.topics import INDICATORS, topics_for
+from tests.kafka.topic_io import SECONDS, committed, plain_producer
 from tests.operations.conftest import GROUP, PARTITIONS, Bus
 
 pytestmark = pytest.mark.kafka
@@ -59,7 +59,7 @@ def test_a_restored_gate_neither_loses_nor_doubles(bus: Bus, spare: Bus) -> None
 def test_a_copy_goes_into_an_empty_topic_only(bus: Bus, capsys: pytest.CaptureFixture[str]) -> None:
     bus.publish(3)
     bus.broker.create_topics(["copy", "again"], PARTITIONS)
-    here, there = (Place(bus.broker.bootstrap, topic) for topic in (INTAKE, "copy"))
+    here, there = (LogPosition(bus.broker.bootstrap, topic) for topic in (INTAKE, "copy"))
     copied = copy_topic(here, there)
     assert (copied.records, copied.offsets) == (3, {})
     with pytest.raises(InputError, match="is not empty"):
@@ -78,7 +78,7 @@ def test_a_gates_topic_with_more_partitions(bus: Bus) -> None:
     bus.decide("before", 30)
     late = bus.publish(1)
     bus.broker.create_topics(["moved"], 2 * PARTITIONS)
-    here, there = Place(bus.broker.bootstrap, INTAKE), Place(bus.broker.bootstrap, "moved")
+    here, there = LogPosition(bus.broker.bootstrap, INTAKE), LogPosition(bus.broker.bootstrap, "moved")
     with pytest.raises(InputError, match=r"1 records of national\.xa\.indicators before it"):
         copy_topic(here, there, GROUP)
     bus.decide("drained", 31)

@@ -14,12 +14,12 @@ import fastavro
 import pytest
 
 from sharing.kafka.clients import client_properties, make_producer
-from sharing.smoke_test import marked_item
-from sharing.topics import INDICATORS
-from sharing.wire import SINGLE_OBJECT, codec, fingerprint_of, schema_text
-from tests.docs.docs_support import ROOT
+from sharing.serialization.codec import SINGLE_OBJECT, codec_of, fingerprint_of, schema_text
+from sharing.testing.smoke_test import marked_item
+from sharing.topology.topics import INDICATORS
+from tests.docs.doc_files import ROOT
 from tests.operations.conftest import Bus, wire
-from tests.test_wire import incompatibilities, reference
+from tests.serialization.test_codec import incompatibilities, reference
 
 pytestmark = pytest.mark.kafka
 
@@ -56,7 +56,7 @@ def encode_next() -> tuple[str, bytes]:
 def encode_now() -> tuple[str, bytes]:
     """Return an item of a publisher of this release."""
     item = marked_item()
-    return item["id"], codec("indicator").encode(wire(item))
+    return item["id"], codec_of("indicator").encode(wire(item))
 
 
 class Traffic:

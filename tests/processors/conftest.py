@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.processors.course import Course
+from tests.processors.exactly_once.copy_pipeline import CopyPipeline
 
 if TYPE_CHECKING:
-    from sharing.broker.kafka import KafkaBroker
+    from sharing.testing.broker.kafka import KafkaBroker
 
 
 @pytest.fixture
-def kafka_course(kafka: KafkaBroker) -> Course:
+def kafka_course(kafka: KafkaBroker) -> CopyPipeline:
     """Topics of a test's own on the real broker, for workers that go from one to the other."""
-    return Course(kafka)
+    return CopyPipeline(kafka)

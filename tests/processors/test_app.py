@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from sharing.broker import Broker
-from sharing.broker.embedded import EmbeddedBroker
-from sharing.broker.process import free_port
-from sharing.directory import announce, read_entries
-from sharing.publisher import Publisher
-from sharing.samples import sample_directory
-from sharing.topics import topics_for
-from tests.faults.stage import GateProcess
+from sharing._publisher import Publisher
+from sharing.kafka.directory_topic import announce, read_entries
+from sharing.testing.broker import Broker
+from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.testing.broker.process import free_port
+from sharing.testing.samples import sample_directory
+from sharing.topology.topics import topics_for
+from tests.faults.gate_process import GateProcess
 
 BIN = Path(sys.executable).parent
 WAYS = {

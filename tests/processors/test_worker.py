@@ -12,10 +12,10 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from processors.worker import create_app
-from sharing.broker.process import accepts, free_port
-from tests.processors.course import Course
-from tests.processors.lane_support import working
-from tests.waiting import wait_until
+from sharing.testing.broker.process import accepts, free_port
+from tests.processors.exactly_once.copy_pipeline import CopyPipeline
+from tests.processors.exactly_once.loop_fixtures import working
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from faust.types.web import Request, Response
     from faust.web import View
 
-    from sharing.broker import Broker
+    from sharing.testing.broker import Broker
 
 LIMIT_S = 30.0
 
 
 def test_runs_under_the_faust_program_and_leaves_nothing_behind(broker: Broker, tmp_path: Path) -> None:
-    course = Course(broker)
+    course = CopyPipeline(broker)
     course.send(20)
     before = set(AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=LIMIT_S).topics)
     with working(course, tmp_path / "log", cli=True) as worker:
@@ -46,7 +46,7 @@ def test_runs_under_the_faust_program_and_leaves_nothing_behind(broker: Broker, 
 
 
 def test_a_failure_ends_it_with_the_code_of_its_error(tmp_path: Path, broker: Broker) -> None:
-    course = Course(broker)
+    course = CopyPipeline(broker)
     course.send(1)
     with working(course, tmp_path / "log", cli=True, fail="large") as worker:
         assert worker.end() == 3

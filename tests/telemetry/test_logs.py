@@ -118,8 +118,10 @@ def test_an_error_of_ours_tells_what_it_says() -> None:
 
 
 def test_lines_are_counted_by_level() -> None:
-    counted = "from sharing import metrics; log.info(metrics.REGISTRY.get_sample_value('sharing_log_records_total', "
-    (*_, record) = records_of(f"log.warning('a'); log.warning('b'); {counted} {{'level': 'warning'}}))")
+    value = "metrics.REGISTRY.get_sample_value('sharing_log_records_total', {'level': 'warning'})"
+    (*_, record) = records_of(
+        f"from sharing.telemetry import metrics; log.warning('a'); log.warning('b'); log.info({value})"
+    )
     assert record["event"] == "2.0"
 
 

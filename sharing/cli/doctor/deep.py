@@ -8,14 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from sharing.broker.certificates import client_files
-from sharing.cli.doctor.finding import Finding
-from sharing.cluster.access import Principal
+from sharing.cli.doctor.finding import DoctorFinding
 from sharing.errors import InfrastructureError, SharingError
 from sharing.kafka.tls import read_identity, tls_properties
-from sharing.registry import open_framing
+from sharing.serialization.schema_registry import open_framing
 from sharing.settings import Settings
-from sharing.smoke_test import (
+from sharing.testing.broker.certificates import client_files
+from sharing.testing.smoke_test import (
     AGENCY,
     MINUTES,
     PARTNER,
@@ -24,8 +23,9 @@ from sharing.smoke_test import (
     WRITER,
     Client,
     SmokeTest,
-    Stage,
+    SmokeTestStage,
 )
+from sharing.topology.acls import Principal
 
 Deep = Annotated[
     bool,
@@ -43,7 +43,7 @@ Certificates = Annotated[
 ]
 
 
-def examine_deep(settings: Settings, servers: str, certificates: Path | None) -> Iterator[Finding]:
+def examine_deep(settings: Settings, servers: str, certificates: Path | None) -> Iterator[DoctorFinding]:
     """Yield what was found at each stage of the smoke test."""
     try:
         lone = _alone(settings) if certificates is None else None
@@ -53,31 +53,33 @@ def examine_deep(settings: Settings, servers: str, certificates: Path | None) ->
         client = find_client(settings, certificates)
         test = SmokeTest(servers, client, open_framing(settings, PROVIDER), WAIT_SECONDS_MAX)
     except SharingError as error:
-        yield _finding(Stage("start", ok=False, detail=str(error), remedy="see the message"))
+        yield _finding(SmokeTestStage("start", ok=False, detail=str(error), remedy="see the message"))
         return
     for stage in test.run():
         yield _finding(stage)
 
 
-def _alone(settings: Settings) -> Stage | None:
+def _alone(settings: Settings) -> SmokeTestStage | None:
     """Return what is to be said where one party's certificate would have to serve for all; None where none would."""
     identity = read_identity(settings)
     if identity is None or identity.principal is None:
         return None
     parties = f"{WRITER.name}, {MINUTES.name} and {PARTNER.name}"
     detail = f"not begun: it takes the certificates of {parties}, and {identity.name} is one party"
-    return Stage(
+    return SmokeTestStage(
         "start", ok=False, detail=detail, remedy=f"give --certificates a folder with ca.pem and those of {parties}"
     )
 
 
-def skipped() -> Finding:
+def skipped() -> DoctorFinding:
     """Return what is found where no broker answers."""
-    return _finding(Stage("start", ok=False, detail="not begun: no broker answers", remedy="see `broker` above"))
+    return _finding(
+        SmokeTestStage("start", ok=False, detail="not begun: no broker answers", remedy="see `broker` above")
+    )
 
 
-def _finding(stage: Stage) -> Finding:
-    return Finding(f"deep {stage.name}", ok=stage.ok, detail=stage.detail, remedy=stage.remedy)
+def _finding(stage: SmokeTestStage) -> DoctorFinding:
+    return DoctorFinding(f"deep {stage.name}", ok=stage.ok, detail=stage.detail, remedy=stage.remedy)
 
 
 def find_client(settings: Settings, certificates: Path | None) -> Client:

@@ -15,8 +15,8 @@ from sharing.cli.law.rehearse import rehearse
 from sharing.cli.law.sign import sign_pack
 from sharing.law.cases import CaseResult, run_cases
 from sharing.law.pack import Pack, Rule
-from sharing.law_shelf.library import common_cases, find_pack, pack_files, read_cases, read_law
-from sharing.law_shelf.signature import is_signed, read_public_keys, read_signature
+from sharing.packs.library import common_cases, find_pack, pack_files, read_cases, read_law
+from sharing.packs.signature import is_signed, read_public_keys, read_signature
 from sharing.settings import load_settings
 
 app = typer.Typer(

@@ -16,26 +16,26 @@ from rich.padding import Padding
 from rich.text import Text
 
 from sharing.cli.console import AsJson, out, print_json, printable, say, say_labelled
-from sharing.cli.forecast import read_directory
-from sharing.cli.law.everyone import show_reach
+from sharing.cli.dry_run import read_directory
+from sharing.cli.law.reach import show_reach
 from sharing.errors import InputError
 from sharing.geoip import open_lookup
 from sharing.ids import content_id
 from sharing.interop.files import read_file
-from sharing.interop.reading import Format, Intake, SourceInfo
+from sharing.interop.reading import FileFormat, ImportContext, SourceInfo
 from sharing.law.combine import RESTRICTIONS
+from sharing.law.decision_context import DecisionContext
 from sharing.law.explain import ExplainedRule, Explanation, explain
-from sharing.law_shelf.archive import find_version
-from sharing.law_shelf.library import Law, find_law
-from sharing.law_shelf.signature import read_public_keys
 from sharing.model.countries import country_name, normalise_country
 from sharing.model.decision import FAILED, Decision
 from sharing.model.indicator import Indicator
 from sharing.model.times import format_time, to_milliseconds
 from sharing.model.vocabulary import Effect, Outcome
+from sharing.packs.archive import find_version
+from sharing.packs.library import Law, find_law
+from sharing.packs.signature import read_public_keys
 from sharing.relevance.nexus import no_lookup
 from sharing.settings import load_settings
-from sharing.sitting import Sitting
 
 TOLD_MAX = 5
 """Of lines that are no indicators, how many are told."""
@@ -45,7 +45,7 @@ CHANGES_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplainedItem:
     """One item, its decision, and why."""
 
     indicator: Indicator
@@ -97,7 +97,7 @@ def explain_file(
     only = None if to is None else normalise_country(to)
     locate = no_lookup if settings.geoip is None else open_lookup(settings.geoip)
     items = read_items(file, law.pack.state)
-    sitting = Sitting.open(law.pack, law.treaties, read_directory(directory, None), now_ms, locate)
+    sitting = DecisionContext.open(law.pack, law.treaties, read_directory(directory, None), now_ms, locate)
     if everyone:
         show_reach(items, sitting, now_ms, as_json=as_json)
         return
@@ -132,7 +132,7 @@ def read_items(file: Path, state: str) -> list[Indicator]:
         InputError: A line is not an acceptable indicator of that State; the message says which and why.
     """
     ids = (content_id(f"{file.name}/{number}") for number in itertools.count(1))
-    reading = read_file(file, Intake(SourceInfo(state, "unnamed"), lambda: next(ids), format=Format.JSONL))
+    reading = read_file(file, ImportContext(SourceInfo(state, "unnamed"), lambda: next(ids), format=FileFormat.JSONL))
     if reading.not_published:
         told = [f"{entry.file}:{entry.place}: {entry.reason}" for entry in reading.not_published[:TOLD_MAX]]
         rest = len(reading.not_published) - len(told)
@@ -140,15 +140,17 @@ def read_items(file: Path, state: str) -> list[Indicator]:
     return [placed.indicator for placed in reading.indicators]
 
 
-def explain_items(items: Iterable[Indicator], sitting: Sitting, now_ms: int, only: str | None) -> Iterator[Explained]:
+def explain_items(
+    items: Iterable[Indicator], sitting: DecisionContext, now_ms: int, only: str | None
+) -> Iterator[ExplainedItem]:
     """Explain indicators at an instant: what each considered State gets, or `only` one State."""
     for item in items:
         record = item.to_wire()
         why = explain(sitting.law, record, sitting.finder.find(record), now_ms, only)
-        yield Explained(item, sitting.decision(record, now_ms), why)
+        yield ExplainedItem(item, sitting.decision(record, now_ms), why)
 
 
-def _print(explained: Explained, law: Law) -> None:
+def _print(explained: ExplainedItem, law: Law) -> None:
     item = explained.indicator
     codes = ", ".join(item.offence.codes) or "no offence stated"
     instant = format_time(explained.decision.decided_at)

@@ -14,10 +14,9 @@ import typer
 
 from sharing.cli.console import AsJson, out, print_json, say
 from sharing.cli.law.pack_choice import Packs, choose_packs
-from sharing.documents import read_document
 from sharing.errors import InputError
-from sharing.law.lint import Code, LintFinding, Severity, Subject, described, lint_common, lint_pack
-from sharing.law_shelf.library import (
+from sharing.law.lint import LintCode, LintFinding, LintSeverity, Subject, described, lint_common, lint_pack
+from sharing.packs.library import (
     COMMON,
     common_cases,
     common_rules,
@@ -28,8 +27,9 @@ from sharing.law_shelf.library import (
     read_text,
 )
 from sharing.settings import load_settings
+from sharing.yaml_source import read_yaml
 
-_STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTICE: ""}
+_STYLES = {LintSeverity.ERROR: "red", LintSeverity.WARNING: "yellow", LintSeverity.NOTICE: ""}
 
 
 def lint_packs(
@@ -54,12 +54,12 @@ def lint_packs(
     found = list(itertools.chain.from_iterable(_lint_all(places, day)))
     counts = Counter(finding.severity for finding in found)
     if as_json:
-        totals = {f"{severity}s": counts[severity] for severity in Severity}
+        totals = {f"{severity}s": counts[severity] for severity in LintSeverity}
         print_json({"packs": len(places), **totals, "findings": [_document(finding) for finding in found]})
     else:
         _report(found, [COMMON, *(place.name for place in places)])
         say(f"{_count(len(places), 'pack')}: {_counted(counts)}")
-    if counts[Severity.ERROR] or (strict and counts[Severity.WARNING]):
+    if counts[LintSeverity.ERROR] or (strict and counts[LintSeverity.WARNING]):
         raise typer.Exit(1)
 
 
@@ -69,11 +69,11 @@ def _lint_all(places: list[Traversable | Path], day: dt.date) -> Iterable[list[L
     # The common rules are shipped, and so judged with what is shipped: a treaty table of one's own may know few States,
     # which is no fault of theirs.
     shipped = read_law(pack_files()[0])
-    shared = Subject(shipped.pack, read_document(common_text(), COMMON), common_cases(), common)
+    shared = Subject(shipped.pack, read_yaml(common_text(), COMMON), common_cases(), common)
     yield lint_common(shared, shipped.treaties, day)
     for place in places:
         law = read_law(place)
-        own = Subject(law.pack, read_document(read_text(place), place.name), read_cases(place), common)
+        own = Subject(law.pack, read_yaml(read_text(place), place.name), read_cases(place), common)
         yield lint_pack(own, law.treaties, day)
 
 
@@ -89,17 +89,17 @@ def _report(found: list[LintFinding], sources: Iterable[str]) -> None:
         of_file = [finding for finding in found if finding.source == source]
         counts = Counter(finding.severity for finding in of_file)
         say(f"{source}: {_counted(counts)}", style="bold")
-        unverified = [finding.rule for finding in of_file if finding.code is Code.UNVERIFIED]
+        unverified = [finding.rule for finding in of_file if finding.code is LintCode.UNVERIFIED]
         for finding in of_file:
-            if finding.code is not Code.UNVERIFIED:
+            if finding.code is not LintCode.UNVERIFIED:
                 _say(finding)
         if unverified:
             say(f"warning unverified: not checked against a published text: {', '.join(unverified)}", indent=2)
         out.print()
 
 
-def _counted(counts: Counter[Severity]) -> str:
-    return ", ".join(_count(counts[severity], severity) for severity in Severity)
+def _counted(counts: Counter[LintSeverity]) -> str:
+    return ", ".join(_count(counts[severity], severity) for severity in LintSeverity)
 
 
 def _count(number: int, noun: str) -> str:

@@ -12,11 +12,11 @@ from rich.text import Text
 
 from sharing.cli.console import add_row, make_table, out, printable, whole
 from sharing.law.pack import Pack
-from sharing.law.rehearse import Difference, RuleEdit, Shift, Tally
+from sharing.law.rehearse import Difference, RuleEdit, Shift, ShiftTally
 from sharing.model.countries import country_name
 from sharing.model.times import format_time
 from sharing.model.vocabulary import Outcome
-from sharing.recordings.intake import Intake
+from sharing.replay.admission import AdmissionStats
 
 WIDTH = 96
 """Columns of the printed report, whatever the terminal."""
@@ -28,11 +28,11 @@ DISCLAIMER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class RehearsalReport:
     """A rehearsal that is done. `edits` and `besides` tell how the packs differ, whatever was rehearsed."""
 
     sources: tuple[str, ...]
-    intake: Intake
+    intake: AdmissionStats
     at_ms: int
     directory_version: int
     before: Pack
@@ -43,7 +43,7 @@ class Report:
     failed_rules: list[str]
 
 
-def document(report: Report) -> dict[str, Any]:
+def document(report: RehearsalReport) -> dict[str, Any]:
     """Return the report for a program."""
     found = report.difference
     return {
@@ -96,7 +96,7 @@ def document(report: Report) -> dict[str, Any]:
     }
 
 
-def show(report: Report) -> None:
+def show(report: RehearsalReport) -> None:
     """Print the report."""
     _head(report)
     _edits(report)
@@ -111,7 +111,7 @@ def show(report: Report) -> None:
     _put(DISCLAIMER)
 
 
-def _head(report: Report) -> None:
+def _head(report: RehearsalReport) -> None:
     found, intake = report.difference, report.intake
     _put(f"Rehearsal of an amendment: {country_name(report.before.state)}", style="bold")
     out.print()
@@ -137,7 +137,7 @@ def _head(report: Report) -> None:
         _put(f"Could not be evaluated on some, and withheld there: {', '.join(report.failed_rules)}.", style="bold")
 
 
-def _edits(report: Report) -> None:
+def _edits(report: RehearsalReport) -> None:
     if report.before.sha256 == report.after.sha256:
         _put("The candidate is the law that applies now: their hashes are the same.")
     if not report.edits and not report.besides:
@@ -179,7 +179,7 @@ def _print_states(found: Difference) -> None:
         )
 
 
-def _print_rules(report: Report) -> None:
+def _print_rules(report: RehearsalReport) -> None:
     edited = {edit.id for edit in report.edits}
     rows = [
         (name, tally)
@@ -206,7 +206,7 @@ def _print_terms(found: Difference) -> None:
 
 
 def _print_examples(found: Difference) -> None:
-    told: list[tuple[str, Tally]] = [
+    told: list[tuple[str, ShiftTally]] = [
         (f"{state}: {shift.before} to {_then(shift)}", tally)
         for state, shifts in sorted(found.states.items())
         for shift, tally in _sorted_shifts(shifts)
@@ -243,7 +243,7 @@ def _then(shift: Shift) -> str:
     return f"{shift.after}, on other terms" if shift.before == shift.after else shift.after
 
 
-def _sorted_shifts(shifts: dict[Shift, Tally]) -> list[tuple[Shift, Tally]]:
+def _sorted_shifts(shifts: dict[Shift, ShiftTally]) -> list[tuple[Shift, ShiftTally]]:
     return sorted(shifts.items(), key=lambda entry: (_rank(entry[0].before), _rank(entry[0].after), entry[0].altered))
 
 
@@ -257,5 +257,5 @@ def _reference(pack: Pack) -> dict[str, str]:
     return {"code": pack.code, "version": pack.version, "sha256": pack.sha256, "title": pack.title}
 
 
-def _tally(name: str, tally: Tally) -> dict[str, Any]:
+def _tally(name: str, tally: ShiftTally) -> dict[str, Any]:
     return {name: tally.count, "examples": tally.examples}

@@ -11,36 +11,37 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.console import AsJson, Bootstrap, bus_settings, err, print_json, printable, progress_bar
-from sharing.cli.forecast import read_directory
+from sharing.cli.connection import Bootstrap, bus_settings
+from sharing.cli.console import AsJson, err, print_json, printable, progress_bar
+from sharing.cli.dry_run import read_directory
 from sharing.cli.law.explain import read_instant
-from sharing.cli.law.rehearsal_report import Report, document, show
+from sharing.cli.law.rehearsal_report import RehearsalReport, document, show
 from sharing.errors import InputError
 from sharing.geoip import open_lookup
 from sharing.kafka.tls import tls_properties
 from sharing.kafka.topic_range import TopicRange
+from sharing.law.decision_context import DecisionContext
 from sharing.law.rehearse import Rehearsal, compare_rest, compare_rules
-from sharing.law_shelf.library import TREATIES, Law, adopt, find_law, read_law, read_texts
-from sharing.law_shelf.signature import read_public_keys
 from sharing.model.countries import normalise_country
 from sharing.model.directory import Directory
-from sharing.recordings.containers import Recorder
-from sharing.recordings.intake import Intake
-from sharing.recordings.recorded import Batch, admit_each, read_files, read_range, size_of
-from sharing.recordings.replay import Replay
-from sharing.registry import open_framing
+from sharing.packs.library import TREATIES, Law, adopt, find_law, read_law, read_texts
+from sharing.packs.signature import read_public_keys
 from sharing.relevance.nexus import no_lookup
+from sharing.replay.admission import AdmissionStats
+from sharing.replay.batch_rehearsal import BatchRehearsal
+from sharing.replay.containers import Recorder
+from sharing.replay.recorded_batches import RecordedBatch, admit_each, read_files, read_range, size_of
+from sharing.serialization.schema_registry import open_framing
 from sharing.settings import Settings, load_settings
-from sharing.sitting import Sitting
-from sharing.topics import INDICATORS
+from sharing.topology.topics import INDICATORS
 
 EXAMPLES_MAX = 100
 
-Batches = Callable[[Callable[[int], object]], Iterator[Batch]]
+Batches = Callable[[Callable[[int], object]], Iterator[RecordedBatch]]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class EventSource:
     """Where recorded indicators come from: names for the report, how much there is, and how it is read."""
 
     names: tuple[str, ...]
@@ -98,7 +99,7 @@ def rehearse(
         files = [*(events or []), *(more or [])]
         source = stack.enter_context(_source(code, files, bootstrap, (since_ms, until_ms), from_topic))
         recorder = None if record is None else stack.enter_context(Recorder(record))
-        intake = Intake(code)
+        intake = AdmissionStats(code)
         if laws is None:
             report = None
             _drain(source, intake, recorder)
@@ -149,37 +150,43 @@ def _laws(state: str, candidate: Path, baseline: Path | None, settings: Settings
 @contextmanager
 def _source(
     state: str, files: list[Path], bootstrap: str | None, range_ms: tuple[int | None, int | None], from_topic: bool
-) -> Iterator[Source]:
+) -> Iterator[EventSource]:
     if from_topic == bool(files):
         raise InputError("name what was recorded: files with --events, or --from-topic, and not both")
     if not from_topic:
         if any(instant is not None for instant in range_ms):
             raise InputError("--since and --until are for --from-topic; a file is rehearsed whole")
-        yield Source(tuple(map(str, files)), size_of(files), lambda tell: read_files(files, state, tell))
+        yield EventSource(tuple(map(str, files)), size_of(files), lambda tell: read_files(files, state, tell))
         return
     topic = INDICATORS.topic(state)
     settings, servers, tls = bus_settings(bootstrap)
     framing = open_framing(settings, state)
     opened = TopicRange(servers, topic, f"{topic}.rehearsal", *range_ms, properties=tls)
     try:
-        yield Source((topic,), opened.total, lambda tell: read_range(opened, topic, tell, framing))
+        yield EventSource((topic,), opened.total, lambda tell: read_range(opened, topic, tell, framing))
     finally:
         opened.close()
 
 
-def _sittings(laws: tuple[Law, Law], directory: Directory, now_ms: int, settings: Settings) -> tuple[Sitting, Sitting]:
+def _sittings(
+    laws: tuple[Law, Law], directory: Directory, now_ms: int, settings: Settings
+) -> tuple[DecisionContext, DecisionContext]:
     locate = no_lookup if settings.geoip is None else open_lookup(settings.geoip)
-    before, after = (Sitting.open(law.pack, law.treaties, directory, now_ms, locate) for law in laws)
+    before, after = (DecisionContext.open(law.pack, law.treaties, directory, now_ms, locate) for law in laws)
     return before, after
 
 
 def _replay(
-    source: Source, intake: Intake, recorder: Recorder | None, sittings: tuple[Sitting, Sitting], now_ms: int,
+    source: EventSource,
+    intake: AdmissionStats,
+    recorder: Recorder | None,
+    contexts: tuple[DecisionContext, DecisionContext],
+    now_ms: int,
     examples: int,
-) -> Report:  # fmt: skip
-    before, after = sittings
+) -> RehearsalReport:
+    before, after = contexts
     rehearsal = Rehearsal(before.law, after.law, examples)
-    replay = Replay(rehearsal, before.finder, intake, now_ms)
+    replay = BatchRehearsal(rehearsal, before.finder, intake, now_ms)
     with _batches(source, intake) as batches:
         if recorder is None:
             for batch in batches:
@@ -187,7 +194,7 @@ def _replay(
         else:  # whole records are wanted anyway
             for record in recorder.record(admit_each(batches, intake)):
                 replay.take_alone(record)
-    return Report(
+    return RehearsalReport(
         sources=source.names,
         intake=intake,
         at_ms=now_ms,
@@ -201,7 +208,7 @@ def _replay(
     )
 
 
-def _drain(source: Source, intake: Intake, recorder: Recorder | None) -> None:
+def _drain(source: EventSource, intake: AdmissionStats, recorder: Recorder | None) -> None:
     """Read for the sake of the recording only."""
     with _batches(source, intake) as batches:
         records = admit_each(batches, intake)
@@ -210,7 +217,7 @@ def _drain(source: Source, intake: Intake, recorder: Recorder | None) -> None:
 
 
 @contextmanager
-def _batches(source: Source, intake: Intake) -> Iterator[Iterator[Batch]]:
+def _batches(source: EventSource, intake: AdmissionStats) -> Iterator[Iterator[RecordedBatch]]:
     """Give out what is recorded while a bar shows how far it is.
 
     Raises:
@@ -223,7 +230,7 @@ def _batches(source: Source, intake: Intake) -> Iterator[Iterator[Batch]]:
         raise InputError(f"{', '.join(source.names)}: nothing in it is an indicator of {intake.state} that can be read")
 
 
-def _tell_unread(intake: Intake) -> None:
+def _tell_unread(intake: AdmissionStats) -> None:
     for entry in intake.told:
         err.print(printable(f"not read: {entry.source}: {entry.place}: {entry.reason}"))
     if intake.unread > len(intake.told):

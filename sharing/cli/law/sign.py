@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sharing.cli.console import say
 from sharing.errors import InfrastructureError, InputError
-from sharing.law_shelf.library import read_law
-from sharing.law_shelf.signature import SUFFIX, read_private_key, sign
+from sharing.packs.library import read_law
+from sharing.packs.signature import SUFFIX, read_private_key, sign
 
 
 def sign_pack(

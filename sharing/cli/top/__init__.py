@@ -12,11 +12,11 @@ import typer
 from rich.live import Live
 
 from sharing.cli.console import AsJson, out, print_json
-from sharing.cli.top.figures import Figures, Look, check_url, firing_alerts, look
+from sharing.cli.top.figures import MetricsSample, WorkerFigures, check_url, firing_alerts, look
 from sharing.cli.top.view import draw
 from sharing.errors import InfrastructureError, SettingsError
-from sharing.metrics import ORDINARY_LANE, URGENT_LANE
 from sharing.settings import load_settings
+from sharing.telemetry.metrics import ORDINARY_LANE, URGENT_LANE
 
 RATE_SECONDS = 10.0
 """Over how long rates and latencies are taken."""
@@ -54,14 +54,14 @@ def top(
             live.update(draw(figures), refresh=True)
 
 
-def _watch(url: str, prometheus: str | None, interval: float) -> Iterator[Figures]:
+def _watch(url: str, prometheus: str | None, interval: float) -> Iterator[WorkerFigures]:
     """Yield a worker's figures for ever; what does not answer later is said in them.
 
     Raises:
         InfrastructureError: At the first look nothing answers.
     """
-    looks: deque[Look] = deque()
-    figures = _ask_alerts(Figures(url, look(url, time.time())), prometheus)
+    looks: deque[MetricsSample] = deque()
+    figures = _ask_alerts(WorkerFigures(url, look(url, time.time())), prometheus)
     while True:
         looks.append(figures.now)
         while len(looks) > 2 and looks[-1].at - looks[0].at > RATE_SECONDS:  # noqa: PLR2004 now, and one to compare with
@@ -69,14 +69,14 @@ def _watch(url: str, prometheus: str | None, interval: float) -> Iterator[Figure
         yield figures
         time.sleep(interval)
         try:
-            figures = Figures(url, look(url, time.time()), looks[0])
+            figures = WorkerFigures(url, look(url, time.time()), looks[0])
         except InfrastructureError as error:
             figures = dataclasses.replace(figures, trouble=f"{error}; the figures above are of before")
         else:
             figures = _ask_alerts(figures, prometheus)
 
 
-def _ask_alerts(figures: Figures, prometheus: str | None) -> Figures:
+def _ask_alerts(figures: WorkerFigures, prometheus: str | None) -> WorkerFigures:
     if prometheus is None:
         return figures
     try:
@@ -85,14 +85,14 @@ def _ask_alerts(figures: Figures, prometheus: str | None) -> Figures:
         return dataclasses.replace(figures, trouble=str(error))
 
 
-def _print(figures: Figures, as_json: bool) -> None:
+def _print(figures: WorkerFigures, as_json: bool) -> None:
     if as_json:
         print_json(describe(figures))
     else:
         out.print(draw(figures))
 
 
-def describe(figures: Figures) -> dict[str, Any]:
+def describe(figures: WorkerFigures) -> dict[str, Any]:
     """Return the figures as a document."""
     now, metric = figures.now, "sharing_notice_latency_seconds"
     latency = {

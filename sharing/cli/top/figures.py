@@ -20,7 +20,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class MetricsSample:
     """What a worker's pages said at one moment.
 
     Attributes:
@@ -52,7 +52,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class FiringAlert:
     """An alert that fires, as Prometheus says it."""
 
     name: str
@@ -63,7 +63,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class WorkerFigures:
     """What is known of a worker.
 
     Attributes:
@@ -75,9 +75,9 @@ class Figures:
     """
 
     url: str
-    now: Look
-    before: Look | None = None
-    alerts: tuple[Alert, ...] | None = None
+    now: MetricsSample
+    before: MetricsSample | None = None
+    alerts: tuple[FiringAlert, ...] | None = None
     trouble: str = field(default="")
 
     def rate(self, name: str, **labels: str) -> float | None:
@@ -104,7 +104,7 @@ class Figures:
         return None
 
 
-def look(url: str, now: float) -> Look:
+def look(url: str, now: float) -> MetricsSample:
     """Ask a worker's pages.
 
     Args:
@@ -127,10 +127,10 @@ def look(url: str, now: float) -> Look:
         ) from None
     if "sharing_indicators_taken_total" not in samples:
         raise InfrastructureError(f"what answers at {url} is no gate's worker; give its address with --url")
-    return Look(now, samples, ready)
+    return MetricsSample(now, samples, ready)
 
 
-def firing_alerts(url: str) -> tuple[Alert, ...]:
+def firing_alerts(url: str) -> tuple[FiringAlert, ...]:
     """Ask Prometheus which alerts fire, the critical ones first.
 
     Raises:
@@ -155,9 +155,9 @@ def check_url(url: str, option: str) -> str:
     return url.rstrip("/")
 
 
-def _read_alert(found: Any) -> Alert:
+def _read_alert(found: Any) -> FiringAlert:
     labels, notes = found["labels"], found.get("annotations", {})
-    return Alert(
+    return FiringAlert(
         labels["alertname"],
         labels.get("severity", ""),
         labels.get("state", ""),
@@ -181,7 +181,7 @@ def _reason(error: Exception) -> str:
     return str(getattr(reason, "strerror", None) or reason or type(error).__name__)
 
 
-def _buckets(seen: Look, metric: str, labels: Mapping[str, str]) -> Iterator[tuple[float, float]]:
+def _buckets(seen: MetricsSample, metric: str, labels: Mapping[str, str]) -> Iterator[tuple[float, float]]:
     wanted = set(labels.items())
     for found, value in seen.samples.get(f"{metric}_bucket", {}).items():
         if wanted <= set(found):

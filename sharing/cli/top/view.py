@@ -11,9 +11,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from sharing.cli.console import printable
-from sharing.cli.top.figures import Figures
-from sharing.metrics import ORDINARY_LANE, URGENT_LANE
+from sharing.cli.top.figures import WorkerFigures
 from sharing.model.vocabulary import Outcome
+from sharing.telemetry.metrics import ORDINARY_LANE, URGENT_LANE
 
 BAR = 24
 PARTITIONS_SHOWN = 8
@@ -22,7 +22,7 @@ DAY = 86_400
 GOOD, BAD, WARN, DIM = "green", "bold red", "yellow", "dim"
 
 
-def draw(figures: Figures) -> RenderableType:
+def draw(figures: WorkerFigures) -> RenderableType:
     """Return the frame of one moment."""
     return Group(
         _head(figures),
@@ -48,7 +48,7 @@ def describe_seconds(seconds: float) -> str:
     return f"{seconds / DAY:.0f} d"
 
 
-def _head(figures: Figures) -> Text:
+def _head(figures: WorkerFigures) -> Text:
     now = figures.now
     pack = now.labels("sharing_pack_info")
     started = now.total("process_start_time_seconds")
@@ -62,7 +62,7 @@ def _head(figures: Figures) -> Text:
     return Text(printable("   ".join(said)), style="bold", no_wrap=True, overflow="ellipsis")
 
 
-def _readiness(figures: Figures) -> Iterator[Text]:
+def _readiness(figures: WorkerFigures) -> Iterator[Text]:
     bad = {name: check["reason"] for name, check in figures.now.ready.items() if not check["ok"]}
     if not bad:
         yield Text("READY", style=GOOD) + Text(f"   {', '.join(figures.now.ready)}", style=DIM)
@@ -72,7 +72,7 @@ def _readiness(figures: Figures) -> Iterator[Text]:
         yield Text(printable(f"  {name}: {reason}"), style=BAD)
 
 
-def _flow(figures: Figures) -> Table:
+def _flow(figures: WorkerFigures) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style=DIM)
     table.add_column("indicators", no_wrap=True, min_width=19)
     table.add_column("a second", justify="right", no_wrap=True, min_width=8)
@@ -95,7 +95,7 @@ def _flow(figures: Figures) -> Table:
     return table
 
 
-def _state(figures: Figures) -> Table:
+def _state(figures: WorkerFigures) -> Table:
     now = figures.now
     grid = Table.grid(Column(style=DIM, no_wrap=True), Column(overflow="fold"), padding=(0, 1))
     for lane in (URGENT_LANE, ORDINARY_LANE):
@@ -115,7 +115,7 @@ def _state(figures: Figures) -> Table:
     return grid
 
 
-def _latency(figures: Figures, lane: str) -> str:
+def _latency(figures: WorkerFigures, lane: str) -> str:
     metric = "sharing_notice_latency_seconds"
     half, most = (figures.quantile(share, metric, lane=lane) for share in (0.5, 0.99))
     if half is None or most is None:
@@ -123,7 +123,7 @@ def _latency(figures: Figures, lane: str) -> str:
     return f"p50 {describe_seconds(half)}, p99 {describe_seconds(most)}"
 
 
-def _law_age(figures: Figures) -> Text:
+def _law_age(figures: WorkerFigures) -> Text:
     now = figures.now
     age = now.at - now.total("sharing_pack_consolidated_timestamp_seconds")
     left = now.total("sharing_pack_expiry_timestamp_seconds") - now.at
@@ -135,7 +135,7 @@ def _law_age(figures: Figures) -> Text:
     return text
 
 
-def _directory(figures: Figures) -> Text:
+def _directory(figures: WorkerFigures) -> Text:
     now = figures.now
     text = Text(f"{now.total('sharing_directory_entries'):.0f} States, version "
                 f"{now.total('sharing_directory_version'):.0f}")  # fmt: skip
@@ -145,7 +145,7 @@ def _directory(figures: Figures) -> Text:
     return text
 
 
-def _lag(figures: Figures) -> RenderableType:
+def _lag(figures: WorkerFigures) -> RenderableType:
     lags = {
         f"{dict(labels)['topic']}[{dict(labels)['partition']}]": value
         for labels, value in figures.now.samples.get("sharing_consumer_lag_records", {}).items()
@@ -163,7 +163,7 @@ def _lag(figures: Figures) -> RenderableType:
     return grid
 
 
-def _alerts(figures: Figures) -> Iterator[Text]:
+def _alerts(figures: WorkerFigures) -> Iterator[Text]:
     if figures.alerts is None:
         return
     yield Text()

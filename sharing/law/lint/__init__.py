@@ -13,21 +13,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
-from sharing.documents import Document
 from sharing.law.cases import CaseFile
 from sharing.law.facts import ASSESSED
 from sharing.law.lint.conflicts import find_conflicts
-from sharing.law.lint.examined import examine
-from sharing.law.lint.findings import Code, LintFinding, Place, Severity, described
-from sharing.law.lint.reach import find_unanswered, find_unreachable, find_values_that_never_occur
-from sharing.law.lint.shadow import find_shadowed
-from sharing.law.lint.space import Combination
-from sharing.law.lint.upkeep import find_ill_dated, find_uncited, find_unproved
+from sharing.law.lint.examination import examine
+from sharing.law.lint.fact_space import Combination
+from sharing.law.lint.findings import LintCode, LintFinding, LintLocation, LintSeverity, described
+from sharing.law.lint.maintenance import find_ill_dated, find_uncited, find_unproved
+from sharing.law.lint.shadowed import find_shadowed
+from sharing.law.lint.unreachable import find_unanswered, find_unreachable, find_values_that_never_occur
 from sharing.law.pack import Assessment, Pack
 from sharing.law.treaties import TreatyTable
 from sharing.model.countries import COUNTRIES
+from sharing.yaml_source import YamlDocument
 
-__all__ = ["Code", "Combination", "LintFinding", "Severity", "Subject", "described", "lint_common", "lint_pack"]
+__all__ = ["Combination", "LintCode", "LintFinding", "LintSeverity", "Subject", "described", "lint_common", "lint_pack"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Subject:
     """
 
     pack: Pack
-    document: Document
+    document: YamlDocument
     cases: CaseFile | None
     common: int
 
@@ -57,7 +57,7 @@ def lint_pack(subject: Subject, treaties: TreatyTable, day: dt.date) -> list[Lin
         treaties: Who is bound by what.
         day: The day on which one asks; only what has ended by then depends on it.
     """
-    pack, place = subject.pack, Place(subject.document, subject.common)
+    pack, place = subject.pack, LintLocation(subject.document, subject.common)
     own = list(enumerate(pack.rules))[subject.common :]
     found = [
         *find_uncited(own, place),
@@ -76,7 +76,7 @@ def lint_common(subject: Subject, treaties: TreatyTable, day: dt.date) -> list[L
         day: The day on which one asks.
     """
     rules = subject.pack.rules[: subject.common]
-    place = Place(subject.document, 0)
+    place = LintLocation(subject.document, 0)
     numbered = list(enumerate(rules))
     found = [
         *find_uncited(numbered, place),
@@ -87,7 +87,7 @@ def lint_common(subject: Subject, treaties: TreatyTable, day: dt.date) -> list[L
     alone = replace(shared, assessments=_any_assessments(shared, treaties))
     searched = _searched(replace(subject, pack=alone, common=0), treaties, place, day)
     # That nothing is permitted is for each pack to mend.
-    return _sorted([*found, *(one for one in searched if one.code is not Code.IDLE)])
+    return _sorted([*found, *(one for one in searched if one.code is not LintCode.IDLE)])
 
 
 def _any_assessments(pack: Pack, treaties: TreatyTable) -> tuple[Assessment, ...]:
@@ -108,7 +108,7 @@ def _any_assessments(pack: Pack, treaties: TreatyTable) -> tuple[Assessment, ...
     )
 
 
-def _of_all(subject: Subject, treaties: TreatyTable, place: Place, day: dt.date) -> list[LintFinding]:
+def _of_all(subject: Subject, treaties: TreatyTable, place: LintLocation, day: dt.date) -> list[LintFinding]:
     """Return what a search finds; of a template, what is so whichever member State adopts it.
 
     That something can be is shown under one of them; that something can never be must be so under each.
@@ -137,23 +137,23 @@ def _agreed(found: Iterable[LintFinding], again: Iterable[LintFinding]) -> list[
 
 def _is_universal(finding: LintFinding) -> bool:
     """Return whether it says that something can never be, and counts."""
-    return finding.code in _NEVER and finding.severity is not Severity.NOTICE
+    return finding.code in _NEVER and finding.severity is not LintSeverity.NOTICE
 
 
 _NEVER = frozenset(
     {
-        Code.UNREACHABLE,
-        Code.UNREACHABLE_ALTERNATIVE,
-        Code.REDUNDANT_ALTERNATIVE,
-        Code.NEVER_KNOWN,
-        Code.NEVER_OCCURS,
-        Code.SHADOWED,
-        Code.UNFULFILLABLE,
+        LintCode.UNREACHABLE,
+        LintCode.UNREACHABLE_ALTERNATIVE,
+        LintCode.REDUNDANT_ALTERNATIVE,
+        LintCode.NEVER_KNOWN,
+        LintCode.NEVER_OCCURS,
+        LintCode.SHADOWED,
+        LintCode.UNFULFILLABLE,
     }
 )
 
 
-def _searched(subject: Subject, treaties: TreatyTable, place: Place, day: dt.date) -> Iterator[LintFinding]:
+def _searched(subject: Subject, treaties: TreatyTable, place: LintLocation, day: dt.date) -> Iterator[LintFinding]:
     """Yield what a search over the facts finds."""
     pack = examine(subject.pack, treaties, subject.common)
     yield from find_unreachable(pack, place)
@@ -164,5 +164,5 @@ def _searched(subject: Subject, treaties: TreatyTable, place: Place, day: dt.dat
 
 
 def _sorted(found: Iterable[LintFinding]) -> list[LintFinding]:
-    order = list(Severity)
+    order = list(LintSeverity)
     return sorted(found, key=lambda one: (order.index(one.severity), one.line, one.code, one.sentence))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sharing.documents import Document, Path
 from sharing.law.facts import FactValue
-from sharing.law.lint.space import Combination
+from sharing.law.lint.fact_space import Combination
+from sharing.yaml_source import KeyPath, YamlDocument
 
 
-class Severity(StrEnum):
+class LintSeverity(StrEnum):
     """How much it matters: an error is a flaw of the law as encoded, a warning is a debt, a notice is to be known."""
 
     ERROR = "error"
@@ -18,7 +18,7 @@ class Severity(StrEnum):
     NOTICE = "notice"
 
 
-class Code(StrEnum):
+class LintCode(StrEnum):
     """What is found. `docs/law.md` tells each."""
 
     UNREACHABLE = "unreachable"
@@ -55,8 +55,8 @@ class LintFinding:
         combination: The facts under which it is so; None where it is so under all, or facts do not matter.
     """
 
-    severity: Severity
-    code: Code
+    severity: LintSeverity
+    code: LintCode
     source: str
     line: int
     rule: str
@@ -65,7 +65,7 @@ class LintFinding:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LintLocation:
     """Where rules stand in a file.
 
     Attributes:
@@ -73,17 +73,17 @@ class Place:
         first: Number, in the pack, of the rule that stands first in it.
     """
 
-    document: Document
+    document: YamlDocument
     first: int
 
     def find(
         self,
-        severity: Severity,
-        code: Code,
+        severity: LintSeverity,
+        code: LintCode,
         rule: tuple[int, str],
         sentence: str,
         combination: Combination | None = None,
-        within: Path = (),
+        within: KeyPath = (),
     ) -> LintFinding:
         """Return a finding about a rule, given by its number and id; `within` leads to a part of it."""
         number, rule_id = rule

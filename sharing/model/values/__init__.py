@@ -6,6 +6,6 @@
 from __future__ import annotations
 
 from sharing.model.values.table import VALUE_TYPES, is_canonical, matches_shape, normalise, shape_of
-from sharing.model.values.value_type import Group, ValueType
+from sharing.model.values.value_type import ValueType, ValueTypeGroup
 
-__all__ = ["VALUE_TYPES", "Group", "ValueType", "is_canonical", "matches_shape", "normalise", "shape_of"]
+__all__ = ["VALUE_TYPES", "ValueType", "ValueTypeGroup", "is_canonical", "matches_shape", "normalise", "shape_of"]

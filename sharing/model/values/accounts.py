@@ -7,7 +7,7 @@ import unicodedata
 
 from sharing.model.values.hosts import DOMAIN, normalise_domain
 from sharing.model.values.text import Refused, lower, refang_at, refang_dots, require
-from sharing.model.values.value_type import Group, ValueType
+from sharing.model.values.value_type import ValueType, ValueTypeGroup
 
 _LOCAL_MAX = 64  # bytes, RFC 5321 §4.5.3.1.1
 # RFC 5322 atext, and RFC 6532 for what lies outside ASCII.
@@ -57,7 +57,7 @@ def _jabber(text: str) -> str:
 ACCOUNT_TYPES = (
     ValueType(
         "email-addr",
-        Group.ACCOUNT,
+        ValueTypeGroup.ACCOUNT,
         "a mail address without display name, quotes or address literal; the part before @ keeps its case",
         "Someone@example.org",
         re.compile(rf"{_LOCAL_TEXT}@{DOMAIN}"),
@@ -66,7 +66,7 @@ ACCOUNT_TYPES = (
     ),
     ValueType(
         "email-message-id",
-        Group.ACCOUNT,
+        ValueTypeGroup.ACCOUNT,
         "the Message-ID of a mail, with or without angle brackets",
         "<20260301.1200.1@mail.example.org>",
         re.compile(r"<[^\s<>@]{1,512}@[^\s<>@]{1,512}>"),
@@ -74,7 +74,7 @@ ACCOUNT_TYPES = (
     ),
     ValueType(
         "user-account",
-        Group.ACCOUNT,
+        ValueTypeGroup.ACCOUNT,
         "a platform, a colon, and the handle without leading @ and without white space",
         "telegram:example_handle",
         _ACCOUNT,
@@ -83,7 +83,7 @@ ACCOUNT_TYPES = (
     ),
     ValueType(
         "jabber-id",
-        Group.ACCOUNT,
+        ValueTypeGroup.ACCOUNT,
         "a bare JID, without a resource",
         "someone@example.org",
         re.compile(rf"{_JABBER_LOCAL_TEXT}@{DOMAIN}"),

@@ -20,7 +20,7 @@ from base58_bech32.ss58 import ss58_decode
 from Crypto.Hash import keccak
 
 from sharing.model.values.text import Refused, require
-from sharing.model.values.value_type import Group, ValueType
+from sharing.model.values.value_type import ValueType, ValueTypeGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -236,7 +236,7 @@ def _transaction(text: str) -> str:
 COIN_TYPES = (
     ValueType(
         "btc-address",
-        Group.FINANCE,
+        ValueTypeGroup.FINANCE,
         "a Bitcoin address of the main network with its checksum: base58 (1…, 3…), bech32 or bech32m (bc1…)",
         "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
         _BTC,
@@ -244,7 +244,7 @@ COIN_TYPES = (
     ),
     ValueType(
         "xmr-address",
-        Group.FINANCE,
+        ValueTypeGroup.FINANCE,
         "a Monero address of the main network with its checksum, standard, integrated or subaddress",
         "41d7ke5VQnR2BDNSgrTE9j3X8QQ5Bnbbs4s3SMTX7y416CxUJqrTLW97YsWGEBnhxH8tnYDcX85QRAEhaAzrTSrZ89rbBUS",
         _XMR,
@@ -252,7 +252,7 @@ COIN_TYPES = (
     ),
     ValueType(
         "coin-address",
-        Group.FINANCE,
+        ValueTypeGroup.FINANCE,
         "the ticker of a chain other than BTC and XMR, a colon, and an address on it",
         "ETH:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
         _COIN,
@@ -260,7 +260,7 @@ COIN_TYPES = (
     ),
     ValueType(
         "transaction-hash",
-        Group.FINANCE,
+        ValueTypeGroup.FINANCE,
         "the ticker of a chain, a colon, and 64 hexadecimal digits (for SOL, a signature in base58)",
         "BTC:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         _TRANSACTION,

@@ -12,7 +12,7 @@ import binascii
 import re
 
 from sharing.model.values.text import Refused, require, squeeze_hex
-from sharing.model.values.value_type import Group, ValueType
+from sharing.model.values.value_type import ValueType, ValueTypeGroup
 
 _PHOTODNA_BYTES = 144
 _PHOTODNA = re.compile(r"[A-Za-z0-9+/]{192}")
@@ -31,7 +31,7 @@ def _photodna(text: str) -> str:
 CONTENT_TYPES = (
     ValueType(
         "photodna-hash",
-        Group.CONTENT,
+        ValueTypeGroup.CONTENT,
         "the 144 bytes of a PhotoDNA hash in base64 or hexadecimal; never content",
         base64.b64encode(bytes(range(_PHOTODNA_BYTES))).decode(),
         _PHOTODNA,
@@ -40,7 +40,7 @@ CONTENT_TYPES = (
     ),
     ValueType(
         "pdq-hash",
-        Group.CONTENT,
+        ValueTypeGroup.CONTENT,
         "a PDQ hash of 64 hexadecimal digits; never content",
         "f8f8f0cce0f4e84d0e370a22028f67f0b36e2ed596623e1d33e6b39c4e9c9b22",
         _PDQ,

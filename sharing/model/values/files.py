@@ -6,7 +6,7 @@ import base64
 import re
 
 from sharing.model.values.text import LINE, LINES, NOT_IN_A_LINE, Refused, collapse, require
-from sharing.model.values.value_type import Group, ValueType
+from sharing.model.values.value_type import ValueType, ValueTypeGroup
 
 _LARGE = 256 * 1024
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -86,7 +86,7 @@ def _yara(text: str) -> str:
 FILE_TYPES = (
     ValueType(
         "file-sha256",
-        Group.FILE,
+        ValueTypeGroup.FILE,
         "the SHA-256 of a file in 64 hexadecimal digits",
         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         _SHA256,
@@ -94,7 +94,7 @@ FILE_TYPES = (
     ),
     ValueType(
         "file-sha1",
-        Group.FILE,
+        ValueTypeGroup.FILE,
         "the SHA-1 of a file in 40 hexadecimal digits",
         "0123456789abcdef0123456789abcdef01234567",
         _SHA1,
@@ -102,7 +102,7 @@ FILE_TYPES = (
     ),
     ValueType(
         "file-md5",
-        Group.FILE,
+        ValueTypeGroup.FILE,
         "the MD5 of a file in 32 hexadecimal digits",
         "0123456789abcdef0123456789abcdef",
         _MD5,
@@ -110,7 +110,7 @@ FILE_TYPES = (
     ),
     ValueType(
         "file-ssdeep",
-        Group.FILE,
+        ValueTypeGroup.FILE,
         "an ssdeep hash: block size, and two parts of base64, with colons between and no file name",
         "96:U57GjXnLt9co6pZwvLhJluvrszNgMFwO6MkO+aFqm:Hj3Baz7jlUwrEXwjk",
         _SSDEEP,
@@ -118,7 +118,7 @@ FILE_TYPES = (
     ),
     ValueType(
         "file-tlsh",
-        Group.FILE,
+        ValueTypeGroup.FILE,
         "a TLSH hash of 70 hexadecimal digits, with or without T1 before",
         "T10123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF012345",
         _TLSH,
@@ -126,7 +126,7 @@ FILE_TYPES = (
     ),
     ValueType(
         "artifact",
-        Group.FILE,
+        ValueTypeGroup.FILE,
         "the bytes of an artifact in padded base64; never abuse material, whose hash is shared instead",
         "RVhBTVBMRSBBUlRJRkFDVA==",
         _BASE64,
@@ -136,7 +136,7 @@ FILE_TYPES = (
     ),
     ValueType(
         "mutex",
-        Group.FILE,
+        ValueTypeGroup.FILE,
         "the name of a mutex, case kept, at most 260 characters",
         "Global\\ExampleMutex",
         _MUTEX,
@@ -145,7 +145,7 @@ FILE_TYPES = (
     ),
     ValueType(
         "windows-registry-key",
-        Group.FILE,
+        ValueTypeGroup.FILE,
         "a hive (HKEY_LOCAL_MACHINE or HKLM, and so on), a backslash and the path, case kept",
         "HKEY_LOCAL_MACHINE\\Software\\Example",
         _REGISTRY_KEY,
@@ -154,7 +154,7 @@ FILE_TYPES = (
     ),
     ValueType(
         "software",
-        Group.FILE,
+        ValueTypeGroup.FILE,
         "a CPE 2.3 name (NIST IR 7695), or a name with at least one letter",
         "cpe:2.3:a:example:product:1.0:*:*:*:*:*:*:*",
         _TEXT,
@@ -163,7 +163,7 @@ FILE_TYPES = (
     ),
     ValueType(
         "process",
-        Group.FILE,
+        ValueTypeGroup.FILE,
         "the command line or image name of a process, in one line",
         "C:\\Temp\\example.exe --quiet",
         _TEXT,
@@ -172,7 +172,7 @@ FILE_TYPES = (
     ),
     ValueType(
         "yara",
-        Group.FILE,
+        ValueTypeGroup.FILE,
         "one or more YARA rules, each with a condition",
         "rule example { condition: false }",
         re.compile(rf"{LINES}{{1,{_LARGE}}}"),
@@ -183,7 +183,7 @@ FILE_TYPES = (
     ),
     ValueType(
         "vulnerability",
-        Group.FILE,
+        ValueTypeGroup.FILE,
         "a CVE id: CVE, year, and four digits or more",
         "CVE-2014-0160",
         _CVE,

@@ -10,7 +10,7 @@ from stdnum import luhn
 from sharing.model.values.national import split_country
 from sharing.model.values.telecom import E164, normalise_phone
 from sharing.model.values.text import require, squeeze
-from sharing.model.values.value_type import Group, ValueType
+from sharing.model.values.value_type import ValueType, ValueTypeGroup
 
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 _ACCOUNT = re.compile(r"[A-Z]{2}:(?=[A-Z]*[0-9])[A-Z0-9]{3,34}")
@@ -43,7 +43,7 @@ def _card(text: str) -> str:
 FINANCE_TYPES = (
     ValueType(
         "iban",
-        Group.FINANCE,
+        ValueTypeGroup.FINANCE,
         "an IBAN of a country in the IBAN registry, with its check digits",
         "GB82WEST12345698765432",
         _IBAN,
@@ -52,7 +52,7 @@ FINANCE_TYPES = (
     ),
     ValueType(
         "bank-account-nr",
-        Group.FINANCE,
+        ValueTypeGroup.FINANCE,
         "an ISO 3166-1 alpha-2 country code, a colon, and an account number of letters and digits",
         "US:1234567890",
         _ACCOUNT,
@@ -61,7 +61,7 @@ FINANCE_TYPES = (
     ),
     ValueType(
         "bic",
-        Group.FINANCE,
+        ValueTypeGroup.FINANCE,
         "a BIC (ISO 9362) of 8 or 11 characters; XXX as branch is dropped",
         "EXAMGB2L",
         _BIC,
@@ -69,7 +69,7 @@ FINANCE_TYPES = (
     ),
     ValueType(
         "cc-number",
-        Group.FINANCE,
+        ValueTypeGroup.FINANCE,
         "a payment card number of 12 to 19 digits, with its check digit",
         "4111111111111111",
         _CARD,
@@ -78,7 +78,7 @@ FINANCE_TYPES = (
     ),
     ValueType(
         "cc-bin",
-        Group.FINANCE,
+        ValueTypeGroup.FINANCE,
         "the first 6 or 8 digits of payment card numbers (ISO/IEC 7812)",
         "411111",
         _CARD_PREFIX,
@@ -89,7 +89,7 @@ FINANCE_TYPES = (
     # is accepted, and the type says what it was used for.
     ValueType(
         "prtn",
-        Group.FINANCE,
+        ValueTypeGroup.FINANCE,
         "a premium-rate telephone number written internationally, with + and the country calling code",
         "+19005550123",
         E164,

@@ -6,7 +6,7 @@ import base64
 import re
 
 from sharing.model.values.text import Refused, require, squeeze_hex
-from sharing.model.values.value_type import Group, ValueType
+from sharing.model.values.value_type import ValueType, ValueTypeGroup
 
 _CERTIFICATE = re.compile(r"[0-9a-f]{64}|[0-9a-f]{40}")
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -75,7 +75,7 @@ def _packet_tag(header: int) -> int:
 TLS_TYPES = (
     ValueType(
         "x509-certificate",
-        Group.TLS,
+        ValueTypeGroup.TLS,
         "the SHA-256 or SHA-1 fingerprint of a certificate, in hexadecimal",
         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         _CERTIFICATE,
@@ -83,7 +83,7 @@ TLS_TYPES = (
     ),
     ValueType(
         "ssh-fingerprint",
-        Group.TLS,
+        ValueTypeGroup.TLS,
         "the fingerprint of an SSH key: SHA256: and 43 characters of base64, or 16 pairs of digits",
         "SHA256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
         re.compile(rf"SHA256:[A-Za-z0-9+/]{{43}}|{_SSH_MD5}"),
@@ -91,7 +91,7 @@ TLS_TYPES = (
     ),
     ValueType(
         "ja3-fingerprint-md5",
-        Group.TLS,
+        ValueTypeGroup.TLS,
         "a JA3 or JA3S fingerprint of 32 hexadecimal digits",
         "0123456789abcdef0123456789abcdef",
         _MD5,
@@ -99,7 +99,7 @@ TLS_TYPES = (
     ),
     ValueType(
         "jarm-fingerprint",
-        Group.TLS,
+        ValueTypeGroup.TLS,
         "a JARM fingerprint of 62 characters, not all zeros",
         "2ad2ad0002ad2ad00042d42d00042d0123456789abcdef0123456789abcdef",
         _JARM,
@@ -107,7 +107,7 @@ TLS_TYPES = (
     ),
     ValueType(
         "pgp-public-key",
-        Group.TLS,
+        ValueTypeGroup.TLS,
         "the fingerprint of an OpenPGP key in 40 or 64 hexadecimal digits, or one armored public key block",
         "0123456789ABCDEF0123456789ABCDEF01234567",
         _PGP,

@@ -16,7 +16,7 @@ from sharing.model.values.hosts import (
     normalise_onion,
 )
 from sharing.model.values.text import LINE, Refused, refang_dots, require
-from sharing.model.values.value_type import Group, ValueType
+from sharing.model.values.value_type import ValueType, ValueTypeGroup
 
 _HOST = rf"(?:(?:{DOMAIN})|{IPV4}|\[{IPV6}\])"
 _PORT = r"[1-9][0-9]{0,4}"
@@ -121,7 +121,7 @@ def _user_agent(text: str) -> str:
 NETWORK_TYPES = (
     ValueType(
         "ipv4-addr",
-        Group.NETWORK,
+        ValueTypeGroup.NETWORK,
         "an IPv4 address in dotted decimal, no leading zeros; or a network (address/prefix), no host bits",
         "198.51.100.7",
         re.compile(rf"{IPV4}(?:/(?:3[01]|[12][0-9]|[0-9]))?"),
@@ -130,7 +130,7 @@ NETWORK_TYPES = (
     ),
     ValueType(
         "ipv6-addr",
-        Group.NETWORK,
+        ValueTypeGroup.NETWORK,
         "an IPv6 address without a zone, or a network as address/prefix without host bits",
         "2001:db8::7",
         re.compile(rf"{IPV6}(?:/(?:12[0-7]|1[01][0-9]|[1-9]?[0-9]))?"),
@@ -138,7 +138,7 @@ NETWORK_TYPES = (
     ),
     ValueType(
         "domain-name",
-        Group.NETWORK,
+        ValueTypeGroup.NETWORK,
         "a host name of two labels or more",
         "malware.example.org",
         re.compile(rf"(?=.{{4,253}}\Z){DOMAIN}(?<!\.onion)"),
@@ -147,7 +147,7 @@ NETWORK_TYPES = (
     ),
     ValueType(
         "url",
-        Group.NETWORK,
+        ValueTypeGroup.NETWORK,
         "a URL with a known scheme and a host, white space percent-encoded",
         "https://malware.example.org/a?b=c",
         _URL,
@@ -156,7 +156,7 @@ NETWORK_TYPES = (
     ),
     ValueType(
         "autonomous-system",
-        Group.NETWORK,
+        ValueTypeGroup.NETWORK,
         "the number of an autonomous system",
         "AS64496",
         re.compile(r"AS[1-9][0-9]{0,9}"),
@@ -165,7 +165,7 @@ NETWORK_TYPES = (
     ),
     ValueType(
         "mac-addr",
-        Group.NETWORK,
+        ValueTypeGroup.NETWORK,
         "a MAC address (EUI-48) of twelve hexadecimal digits",
         "00:00:5e:00:53:01",
         _MAC,
@@ -174,7 +174,7 @@ NETWORK_TYPES = (
     ),
     ValueType(
         "network-traffic",
-        Group.NETWORK,
+        ValueTypeGroup.NETWORK,
         "tcp, udp or sctp, ://, a host, a colon and a port; or icmp://, and a host",
         "tcp://198.51.100.7:443",
         _TRAFFIC,
@@ -183,7 +183,7 @@ NETWORK_TYPES = (
     ),
     ValueType(
         "onion-address",
-        Group.NETWORK,
+        ValueTypeGroup.NETWORK,
         "an onion service of version 3 (56 characters, checksum) or 2 (16), and .onion, no subdomain",
         "aaaqeayeaudaocajbifqydiob4ibceqtcqkrmfyydenbwha5dyp3kead.onion",
         re.compile(ONION),
@@ -191,7 +191,7 @@ NETWORK_TYPES = (
     ),
     ValueType(
         "user-agent",
-        Group.NETWORK,
+        ValueTypeGroup.NETWORK,
         "the User-Agent header of a request, in one line",
         "ExampleBot/1.0 (+https://example.org/bot)",
         _USER_AGENT,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sharing.model.values.national import split_country
 from sharing.model.values.text import NOT_IN_A_LINE, Refused, collapse, require, squeeze, upper
-from sharing.model.values.value_type import Group, ValueType
+from sharing.model.values.value_type import ValueType, ValueTypeGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ def _person(text: str) -> str:
 PERSON_TYPES = (
     ValueType(
         "person",
-        Group.PERSON,
+        ValueTypeGroup.PERSON,
         "a full name, a vertical bar and the date of birth as YYYY-MM-DD",
         "Erika Mustermann|1964-08-12",
         _PERSON,
@@ -73,7 +73,7 @@ PERSON_TYPES = (
     ),
     ValueType(
         "passport-number",
-        Group.PERSON,
+        ValueTypeGroup.PERSON,
         "the issuing State's ISO 3166-1 alpha-2 code, a colon, and 4 to 20 letters and digits",
         "CH:X1234567",
         _PASSPORT,
@@ -82,7 +82,7 @@ PERSON_TYPES = (
     ),
     ValueType(
         "identity-card-number",
-        Group.PERSON,
+        ValueTypeGroup.PERSON,
         "the issuing State's ISO 3166-1 alpha-2 code, a colon, and 4 to 24 letters and digits",
         "DE:T220001293",
         _IDENTITY_CARD,
@@ -91,7 +91,7 @@ PERSON_TYPES = (
     ),
     ValueType(
         "company-number",
-        Group.PERSON,
+        ValueTypeGroup.PERSON,
         "the ISO 3166-1 alpha-2 code of the register's State, a colon, and 2 to 24 letters and digits",
         "GB:00000000",
         _COMPANY,
@@ -100,7 +100,7 @@ PERSON_TYPES = (
     ),
     ValueType(
         "vehicle-registration",
-        Group.PERSON,
+        ValueTypeGroup.PERSON,
         "the registering State's ISO 3166-1 alpha-2 code, a colon, and 2 to 16 letters and digits",
         "CH:ZH000000",
         _VEHICLE,

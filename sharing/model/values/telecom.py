@@ -8,7 +8,7 @@ import phonenumbers
 from stdnum import imei, imsi, luhn
 
 from sharing.model.values.text import Refused, require, squeeze
-from sharing.model.values.value_type import Group, ValueType
+from sharing.model.values.value_type import ValueType, ValueTypeGroup
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 """Shape of a normalised telephone number."""
@@ -56,7 +56,7 @@ def _iccid(text: str) -> str:
 TELECOM_TYPES = (
     ValueType(
         "phone-number",
-        Group.TELECOM,
+        ValueTypeGroup.TELECOM,
         "a telephone number written internationally, with + and the country calling code",
         "+12025550123",
         E164,
@@ -65,7 +65,7 @@ TELECOM_TYPES = (
     ),
     ValueType(
         "imei",
-        Group.TELECOM,
+        ValueTypeGroup.TELECOM,
         "the 15 digits of an IMEI with its check digit (an IMEISV of 16 is not one)",
         "490154203237518",
         _IMEI,
@@ -74,7 +74,7 @@ TELECOM_TYPES = (
     ),
     ValueType(
         "imsi",
-        Group.TELECOM,
+        ValueTypeGroup.TELECOM,
         "the 14 or 15 digits of an IMSI, with a known mobile country code",
         "001010123456789",
         _IMSI,
@@ -83,7 +83,7 @@ TELECOM_TYPES = (
     ),
     ValueType(
         "iccid",
-        Group.TELECOM,
+        ValueTypeGroup.TELECOM,
         "the 19 or 20 digits of an ICCID, with 89 first and a check digit last",
         "8999900000000000006",
         _ICCID,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _LONGEST_EXAMPLE_SHOWN = 100
 
 
-class Group(StrEnum):
+class ValueTypeGroup(StrEnum):
     """The families of indicator types."""
 
     NETWORK = "NETWORK"
@@ -50,7 +50,7 @@ class ValueType:
     """
 
     name: str
-    group: Group
+    group: ValueTypeGroup
     form: str
     example: str
     shape: re.Pattern[str]

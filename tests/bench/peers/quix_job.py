@@ -14,7 +14,7 @@ from typing import Any
 from quixstreams import Application  # type: ignore[import-not-found,unused-ignore]
 from quixstreams.models import Serializer  # type: ignore[import-not-found,unused-ignore]
 
-from processors.lane.batch import Output
+from processors.exactly_once.batch import OutputRecord
 from tests.bench.names import output_topics
 from tests.bench.peers.step import Given, Step
 
@@ -24,7 +24,7 @@ _GC_THRESHOLDS = (200_000, 50, 100)  # as the gate's worker sets them
 class OutputSerializer(Serializer):  # type: ignore[misc,unused-ignore] # its base is not known here
     """Takes the bytes out of an output."""
 
-    def __call__(self, value: Output, ctx: Any) -> bytes | None:
+    def __call__(self, value: OutputRecord, ctx: Any) -> bytes | None:
         del ctx
         return value.value
 
@@ -57,7 +57,7 @@ def run(bootstrap: str, source: str, prefix: str) -> None:
     value = OutputSerializer()
     targets = {name: app.topic(f"{prefix}{name}", value_serializer=value) for name in output_topics()}
 
-    def decide(value: bytes, key: bytes, timestamp: int, headers: Any) -> list[Output]:
+    def decide(value: bytes, key: bytes, timestamp: int, headers: Any) -> list[OutputRecord]:
         del timestamp, headers
         return step.outputs(Given((source, 0, 0), key, value))
 

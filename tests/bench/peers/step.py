@@ -5,20 +5,20 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-from processors.gate.parts import Parts
-from processors.gate.record_writer import Writer
-from processors.lane.batch import Output
-from sharing.directory import DirectoryReader
+from processors.exactly_once.batch import OutputRecord
+from processors.gate.encoded_tails import EncodedTails
+from processors.gate.record_writer import RecordWriter
 from sharing.errors import InputError
-from sharing.law_shelf.library import find_law
+from sharing.kafka.directory_topic import DirectoryReader
+from sharing.law.decision_context import DecisionContext
 from sharing.model.record import check_record
-from sharing.sitting import Sitting
-from sharing.wire import codec
+from sharing.packs.library import find_law
+from sharing.serialization.codec import codec_of
 from tests.bench.names import STATE
 
 
 class Given(NamedTuple):
-    """A record as an engine hands it over, in the shape of `processors.lane.batch.Record`."""
+    """A record as an engine hands it over, in the shape of `processors.exactly_once.batch.Record`."""
 
     place: tuple[str, int, int]
     own_key: bytes | None
@@ -58,7 +58,7 @@ class Step:
         reader = DirectoryReader(bootstrap)
         self._directory = reader.read_to_end()
         reader.close()
-        self._decode = codec("indicator").decode
+        self._decode = codec_of("indicator").decode
         self._now_ms = time.time_ns() // 1_000_000
         self._sit()
 
@@ -67,7 +67,7 @@ class Step:
         """Names of the facts that a decision depends on."""
         return self._sitting.law.reads
 
-    def outputs(self, given: Given) -> list[Output]:
+    def outputs(self, given: Given) -> list[OutputRecord]:
         """Return what the gate writes for a record.
 
         Raises:
@@ -77,9 +77,9 @@ class Step:
         now_ms = time.time_ns() // 1_000_000
         if now_ms != self._now_ms:
             self._now_ms = now_ms
-            if not self._sitting.serves(self._directory, now_ms):
+            if not self._sitting.is_valid_for(self._directory, now_ms):
                 self._sit()
-            self._writer = Writer(self._parts, now_ms)
+            self._writer = RecordWriter(self._parts, now_ms)
         record = self._decode(given.own_value)
         check_record(record)
         if record["source"]["state"] != STATE or given.own_key != record["id"].encode():
@@ -89,6 +89,6 @@ class Step:
     def _sit(self) -> None:
         """Begin a sitting, as the gate does when the day or the directory moves on."""
         pack = self._law.pack
-        self._sitting = Sitting.open(pack, self._law.treaties, self._directory, self._now_ms)
-        self._parts = Parts(pack.reference, pack.state, self._sitting)
-        self._writer = Writer(self._parts, self._now_ms)
+        self._sitting = DecisionContext.open(pack, self._law.treaties, self._directory, self._now_ms)
+        self._parts = EncodedTails(pack.reference, pack.state, self._sitting)
+        self._writer = RecordWriter(self._parts, self._now_ms)

@@ -18,14 +18,14 @@ from typing import Any
 
 import fastavro
 
-from processors.lane.batch import Output
-from sharing.broker import jars
-from sharing.broker.jars import Jar, fetch_jars, find_java
+from processors.exactly_once.batch import OutputRecord
 from sharing.ids import NAMESPACE
 from sharing.model.countries import COUNTRIES
 from sharing.model.values import VALUE_TYPES
 from sharing.relevance.nexus import derive_nexus
-from sharing.wire import codec, schema_text, split_codec
+from sharing.serialization.codec import codec_of, schema_text, split_codec_of
+from sharing.testing.broker import jars
+from sharing.testing.broker.jars import Jar, fetch_jars, find_java
 from tests.bench.names import STATE
 from tests.bench.peers.step import Given, Step
 from tests.bench.workload import TYPES
@@ -97,7 +97,7 @@ def export_law(bootstrap: str, records: Iterable[tuple[bytes, bytes]], path: Pat
     check_facts(step.reads)
     verdicts: dict[str, bytes] = {}
     for key, value in records:
-        record = codec("indicator").decode(value)
+        record = codec_of("indicator").decode(value)
         facts = _facts_of(record)
         if facts not in verdicts:
             verdicts[facts] = _verdict(step.outputs(Given(("", 0, 0), key, value)))
@@ -148,7 +148,7 @@ def _text(part: Any) -> str:
     return "null" if part is None else str(part)
 
 
-def _verdict(outputs: list[Output]) -> bytes:
+def _verdict(outputs: list[OutputRecord]) -> bytes:
     """Return what follows an item's own bytes in each of its outputs."""
     decision, draft = b"", b""
     deliveries = []
@@ -170,7 +170,7 @@ def _delivery(topic: str, kind: str, value: bytes) -> bytes:
     else:
         head, tail = _split("notice", "kind", value)
         content = _split("notice_content", "relevance", head["content"])[1]
-        redacted = codec("notice").decode(value)["redacted"]
+        redacted = codec_of("notice").decode(value)["redacted"]
     return b"".join(
         (
             struct.pack(">?", kind == "offers"), _utf(topic), _utf(state), _bytes(tail), _bytes(content),
@@ -181,8 +181,8 @@ def _delivery(topic: str, kind: str, value: bytes) -> bytes:
 
 def _split(name: str, first_of_tail: str, value: bytes) -> tuple[dict[str, Any], bytes]:
     """Return the head's record and the tail's bytes."""
-    head, _ = split_codec(name, first_of_tail)
-    stream = io.BytesIO(value[len(codec(name).header) :])
+    head, _ = split_codec_of(name, first_of_tail)
+    stream = io.BytesIO(value[len(codec_of(name).header) :])
     record: Any = fastavro.schemaless_reader(stream, head.schema, None)
     return record, stream.read()
 
@@ -193,7 +193,7 @@ def _constants() -> bytes:
     return b"".join(
         (
             _bytes(schema_text("indicator").encode()),
-            *(_bytes(codec(name).header) for name in _FRAMES),
+            *(_bytes(codec_of(name).header) for name in _FRAMES),
             _bytes(NAMESPACE.bytes),
             _utf(STATE),
             struct.pack(">i", len(countries)), *map(_utf, countries),

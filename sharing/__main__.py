@@ -1,0 +1,22 @@
+"""`python -m sharing`, and the program `sharing`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line, or say what has to be installed for it."""
+    try:
+        from sharing.cli import main as run_command_line  # noqa: PLC0415 the extra `cli` may be missing
+    except ModuleNotFoundError as error:
+        sys.stderr.write(
+            f"error: the command line needs the package {error.name}, which is not installed: "
+            "run pip install 'sharing-bus[cli]'\n"
+        )
+        sys.exit(2)
+    run_command_line()
+
+
+if __name__ == "__main__":
+    main()

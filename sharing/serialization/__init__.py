@@ -1,0 +1,1 @@
+"""Records as bytes: Avro schemas, framing, a Schema Registry, CloudEvents headers."""

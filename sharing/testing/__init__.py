@@ -1,0 +1,1 @@
+"""For trying things out: a local broker, the demo, sample data and the smoke test."""

@@ -1,0 +1,108 @@
+"""The two Java programs of a local Kafka node: the one that formats its data folder, and the node itself."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import uuid
+from typing import TYPE_CHECKING, NamedTuple
+
+from sharing.errors import InfrastructureError
+from sharing.testing.broker.process import drop_frames
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROPERTIES_FILE = "server.properties"
+
+_FORMAT_TIMEOUT_S = 60.0
+_OUTPUT_LINES = 8
+# None of the caller's: JAVA_TOOL_OPTIONS, CLASSPATH and the like would change the broker.
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
+OPTIONS: tuple[str, ...] = (
+    "-Xmx512m",
+    # Kafka's own start script gives these. Without them a heap that has grown pauses for 25 to 40 ms.
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-XX:-UsePerfData",  # would leave a file in the system's temporary folder
+    "-Djava.io.tmpdir=tmp",
+    "-Djava.awt.headless=true",
+    "--enable-native-access=ALL-UNNAMED",
+    "--sun-misc-unsafe-memory-access=allow",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+)
+"""Of both programs."""
+
+
+class JavaCommand(NamedTuple):
+    """A Java without a system Java: the executable, and the JARs of its class path."""
+
+    java: Path
+    jars: tuple[Path, ...]
+
+    def arguments(self, *options: str) -> list[str]:
+        """Return the command line up to the main class."""
+        return [str(self.java), "-cp", os.pathsep.join(map(str, self.jars)), *OPTIONS, *options]
+
+
+def make_cluster_id() -> str:
+    """Return the id of a new cluster: a UUID in the 22 characters in which Kafka writes it."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def format_storage(java: JavaCommand, folder: Path, cluster_id: str = "") -> None:
+    """Give new data folders a cluster id, a new one if none is given; Kafka refuses to start on any other.
+
+    Raises:
+        InfrastructureError: They cannot be formatted.
+    """
+    command = [
+        *java.arguments("kafka.tools.StorageTool", "format", "--ignore-formatted"),
+        f"--cluster-id={cluster_id or make_cluster_id()}",
+        f"--config={PROPERTIES_FILE}",
+    ]
+    try:
+        result = subprocess.run(  # noqa: S603 - our own JRE and arguments
+            command,
+            cwd=folder,
+            env=_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=_FORMAT_TIMEOUT_S,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InfrastructureError(f"Kafka cannot format its data folder in {folder}: {error}") from error
+    if result.returncode:
+        said = "\n".join(drop_frames(result.stdout.decode("utf-8", "replace"))[-_OUTPUT_LINES:])
+        raise InfrastructureError(f"Kafka cannot format its data folder in {folder}:\n{said}")
+
+
+def spawn_node(java: JavaCommand, folder: Path, log: Path, *options: str) -> subprocess.Popen[bytes]:
+    """Start the node as a process that outlives this one; the options go on its command line.
+
+    Raises:
+        InfrastructureError: The log cannot be written, or the process cannot be started.
+    """
+    try:
+        if log.exists():
+            log.replace(log.with_suffix(".log.1"))
+        with log.open("wb") as output:
+            return subprocess.Popen(  # noqa: S603 - our own JRE and arguments
+                java.arguments(*options, "kafka.Kafka", PROPERTIES_FILE),
+                cwd=folder,
+                env=_ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for the command, not for the broker
+            )
+    except OSError as error:
+        raise InfrastructureError(f"Kafka cannot be started in {folder}: {error}") from error

@@ -1,0 +1,1 @@
+"""Programs for maintainers and operators: generated files, and copying a topic."""

@@ -1,0 +1,156 @@
+"""The Kafka cluster of all States, by Strimzi: `deploy/kubernetes/cluster/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sharing.tools.manifests import kafka_metrics
+from sharing.tools.manifests.common import STRIMZI_KAFKA, TLS_PORT, to_yaml
+from sharing.topology.partners import Partners
+from sharing.topology.strimzi import kafka_topics, kafka_users
+
+CLUSTER = "sharing"
+NAMESPACE = "sharing-kafka"
+MONITORING_NAMESPACE = "monitoring"
+"""Where Prometheus runs."""
+
+BOOTSTRAP = f"{CLUSTER}-kafka-bootstrap.{NAMESPACE}.svc:{TLS_PORT}"
+BROKER_LABELS = {"strimzi.io/cluster": CLUSTER, "strimzi.io/name": f"{CLUSTER}-kafka"}
+
+_API = "kafka.strimzi.io/v1"
+_FOLDER = "kubernetes"
+_METRICS = f"{CLUSTER}-kafka-metrics"
+
+
+def state_namespace(state: str) -> str:
+    """Return the namespace in which a State's gate runs."""
+    return f"sharing-{state.lower()}"
+
+
+def namespace(name: str, level: str = "restricted") -> dict[str, Any]:
+    """Return a namespace that takes pods of this level of Kubernetes' pod security standards only."""
+    labels = {"pod-security.kubernetes.io/enforce": level, "pod-security.kubernetes.io/warn": "restricted"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def in_namespace(name: str, **pods: Any) -> dict[str, Any]:
+    """Return a peer of a network policy: pods of another namespace."""
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}, **pods}
+
+
+def render_cluster(partners: Partners) -> Mapping[str, str]:
+    """Return the files of the cluster, by their paths."""
+    parts = {
+        "namespace.yaml": to_yaml(namespace(NAMESPACE, "baseline")),  # as Strimzi makes its pods unless told otherwise
+        "kafka.yaml": to_yaml(
+            _kafka(partners), _pool("controllers", "controller", 3, "10Gi", "2Gi"),
+            _pool("brokers", "broker", max(3, partners.replication), "500Gi", "8Gi"),
+        ),
+        "topics.yaml": to_yaml(*kafka_topics(partners, CLUSTER)),
+        "users.yaml": to_yaml(*kafka_users(partners, CLUSTER)),
+        "monitoring.yaml": to_yaml(_metrics(), _pod_monitor()),
+    }  # fmt: skip
+    states = [state.lower() for state in sorted(partners.states)]
+    return {
+        **{f"{_FOLDER}/cluster/{name}": text for name, text in parts.items()},
+        f"{_FOLDER}/cluster/kustomization.yaml": kustomization(list(parts), namespace=NAMESPACE),
+        f"{_FOLDER}/kustomization.yaml": kustomization(["cluster", *states]),
+    }
+
+
+def kustomization(resources: list[str], **more: Any) -> str:
+    """Return the file by which `kubectl apply -k` finds the others of a folder."""
+    return to_yaml(
+        {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", **more, "resources": resources}
+    )
+
+
+def _kafka(partners: Partners) -> dict[str, Any]:
+    replicas = partners.replication
+    in_sync = max(1, replicas - 1)
+    listener = {
+        "name": "tls",
+        "port": TLS_PORT,
+        "type": "internal",
+        "tls": True,
+        "authentication": {"type": "tls"},
+        "networkPolicyPeers": [in_namespace(state_namespace(state)) for state in sorted(partners.states)],
+    }
+    return {
+        "apiVersion": _API,
+        "kind": "Kafka",
+        "metadata": {"name": CLUSTER},
+        "spec": {
+            "kafka": {
+                "version": STRIMZI_KAFKA,
+                "listeners": [listener],
+                # No super users: Strimzi's operators, which write topics and lists, need none that is named here.
+                "authorization": {"type": "simple"},
+                "config": {
+                    "auto.create.topics.enable": False,
+                    "default.replication.factor": replicas,
+                    "min.insync.replicas": in_sync,
+                    "offsets.topic.replication.factor": replicas,
+                    "transaction.state.log.replication.factor": replicas,
+                    "transaction.state.log.min.isr": in_sync,
+                    "unclean.leader.election.enable": False,
+                },
+                "rack": {"topologyKey": "topology.kubernetes.io/zone"},
+                "metricsConfig": {
+                    "type": "jmxPrometheusExporter",
+                    "valueFrom": {"configMapKeyRef": {"name": _METRICS, "key": kafka_metrics.FILE}},
+                },
+            },
+            "entityOperator": {"topicOperator": {}, "userOperator": {}},
+            "clusterCa": {"validityDays": 365, "renewalDays": 60},
+            "clientsCa": {"validityDays": 365, "renewalDays": 60},
+        },
+    }
+
+
+def _pool(name: str, role: str, replicas: int, disk: str, memory: str) -> dict[str, Any]:
+    return {
+        "apiVersion": _API,
+        "kind": "KafkaNodePool",
+        "metadata": {"name": name, "labels": {"strimzi.io/cluster": CLUSTER}},
+        "spec": {
+            "replicas": replicas,
+            "roles": [role],
+            "storage": {
+                "type": "jbod",
+                "volumes": [
+                    {"id": 0, "type": "persistent-claim", "size": disk, "deleteClaim": False, "kraftMetadata": "shared"}
+                ],
+            },
+            "resources": {"requests": {"cpu": "1", "memory": memory}, "limits": {"memory": memory}},
+        },
+    }
+
+
+def _metrics() -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": _METRICS},
+        "data": {kafka_metrics.FILE: kafka_metrics.render_rules()},
+    }
+
+
+def _pod_monitor() -> dict[str, Any]:
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PodMonitor",
+        "metadata": {"name": f"{CLUSTER}-kafka"},
+        "spec": {
+            "selector": {"matchLabels": {"strimzi.io/cluster": CLUSTER, "strimzi.io/kind": "Kafka"}},
+            "podMetricsEndpoints": [
+                {
+                    "port": "tcp-prometheus",
+                    "path": "/metrics",
+                    "interval": "15s",
+                    "relabelings": [{"targetLabel": "job", "replacement": kafka_metrics.JOB}],
+                }
+            ],
+        },
+    }

@@ -1,0 +1,67 @@
+"""What Prometheus scrapes, and what Grafana is given, in the trial by compose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sharing.tools.manifests import kafka_metrics, kafka_node
+from sharing.tools.manifests.common import to_yaml
+
+PROMETHEUS_PORT = 9090
+JOB = "sharing-gate"
+"""The job under which gates are scraped, here and in Kubernetes."""
+
+
+def render_watching(gates: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
+    """Return the files, by their paths.
+
+    Args:
+        gates: By State, `host:port` of the pages of each worker. Alerts tell States by the label `state`.
+    """
+    targets = [{"targets": list(workers), "labels": {"state": state}} for state, workers in gates.items()]
+    prometheus = {
+        "global": {"scrape_interval": "15s", "evaluation_interval": "15s"},
+        "rule_files": ["/etc/prometheus/rules/*.yaml"],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]},
+        "scrape_configs": [
+            {"job_name": JOB, "metrics_path": "/metrics", "static_configs": targets},
+            {
+                "job_name": kafka_metrics.JOB,
+                "static_configs": [{"targets": [f"{kafka_node.HOST}:{kafka_metrics.PORT}"]}],
+            },
+            {"job_name": "prometheus", "static_configs": [{"targets": [f"127.0.0.1:{PROMETHEUS_PORT}"]}]},
+            {"job_name": "alertmanager", "static_configs": [{"targets": ["alertmanager:9093"]}]},
+        ],
+    }
+    datasource = {
+        "apiVersion": 1,
+        "datasources": [
+            {
+                "name": "Prometheus",
+                "uid": "prometheus",
+                "type": "prometheus",
+                "access": "proxy",
+                "url": f"http://prometheus:{PROMETHEUS_PORT}",
+                "isDefault": True,
+                "editable": False,
+            }
+        ],
+    }
+    dashboards = {
+        "apiVersion": 1,
+        "providers": [
+            {
+                "name": "sharing",
+                "folder": "Sharing",
+                "type": "file",
+                "allowUiUpdates": False,
+                "disableDeletion": True,
+                "options": {"path": "/etc/sharing/dashboards"},
+            }
+        ],
+    }
+    return {
+        "prometheus/prometheus.yml": to_yaml(prometheus),
+        "grafana/datasource.yaml": to_yaml(datasource),
+        "grafana/dashboards.yaml": to_yaml(dashboards),
+    }

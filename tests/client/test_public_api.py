@@ -1,0 +1,164 @@
+"""The front door: which names `sharing` offers, what importing them costs, and the page that describes them."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from importlib.metadata import packages_distributions, requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import sharing
+from sharing.tools.api_reference import render_reference
+
+ROOT = Path(__file__).parents[2]
+DISTRIBUTION = "sharing-bus"
+
+PUBLIC = {
+    "Condition", "DecodeError", "Indicator", "InfrastructureError", "InputError", "NotDeliveredError", "Notice",
+    "PackError", "PackReference", "Publisher", "PublisherMetrics", "RuleReference", "SettingsError", "SharingError",
+    "Subscriber", "SubscriberMetrics", "Unreadable", "decode_record", "new_id",
+}  # fmt: skip
+
+# Refuses to import the packages given as arguments, as if they were not installed.
+BLOCK = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Blocked(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in BLOCKED:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+BLOCKED = frozenset(sys.argv.pop().split(","))
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+def installed_with(*extras: str) -> set[str]:
+    """Return the names of the distributions that are installed with the client and some extras."""
+    found: set[str] = set()
+    waiting = [(DISTRIBUTION, frozenset(extras))]
+    while waiting:
+        name, wanted = waiting.pop()
+        found.add(canonicalize_name(name))
+        for text in requires(name) or ():
+            requirement = Requirement(text)
+            environments = [{"extra": extra} for extra in wanted] or [{"extra": ""}]
+            if requirement.marker is not None and not any(map(requirement.marker.evaluate, environments)):
+                continue
+            child = canonicalize_name(requirement.name)
+            if child not in found or requirement.extras:
+                waiting.append((child, frozenset(requirement.extras)))
+    return found
+
+
+def packages_outside(distributions: set[str]) -> str:
+    """Return the importable packages of all other distributions here, separated by commas."""
+    outside = {
+        package
+        for package, owners in packages_distributions().items()
+        if not {canonicalize_name(owner) for owner in owners} & distributions
+    }
+    return ",".join(sorted(outside - {"sharing", "processors", "schemas", "tests"}))
+
+
+def run_without(blocked: str, code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", BLOCK + code, blocked], capture_output=True, text=True, check=False, timeout=60, cwd=ROOT
+    )
+
+
+def test_the_public_names_are_exactly_these() -> None:
+    assert set(sharing.__all__) == PUBLIC
+    assert len(sharing.__all__) == len(PUBLIC)
+    assert set(dir(sharing)) == PUBLIC
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_a_public_name_is_there_and_documented(name: str) -> None:
+    value = getattr(sharing, name)
+    assert inspect.getdoc(value)
+    assert value.__name__ == name
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Gate'"):
+        _ = sharing.Gate
+
+
+def test_type_checkers_see_the_same_names_from_the_same_modules() -> None:
+    tree = ast.parse(Path(inspect.getfile(sharing)).read_text(encoding="utf-8"))
+    imported = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("sharing.")
+        for alias in node.names
+    }
+    assert imported == sharing._MODULES
+
+
+def test_importing_the_package_imports_nothing_else() -> None:
+    code = "import sharing\nprint(*sorted(name for name in sys.modules if name.startswith('sharing')))"
+    done = run_without(packages_outside(set()), code)
+    assert (done.returncode, done.stdout.split()) == (0, ["sharing"]), done.stderr
+
+
+def test_the_client_needs_its_own_dependencies_only() -> None:
+    code = (
+        "from sharing import Indicator, InputError, Notice, Publisher, Subscriber, decode_record, new_id\n"
+        "item = {'id': new_id(), 'source': {'state': 'CH', 'agency': 'fedpol'}}\n"
+        "for type_name, value in (('iban', 'CH9300762011623852957'), ('phone-number', '+41446681800')):\n"
+        "    print(Indicator.read({**item, 'type': type_name, 'value': value}).value)\n"
+        "print(*sorted(name for name in sys.modules if name.startswith('sharing.law')))\n"
+    )
+    done = run_without(packages_outside(installed_with()), code)
+    assert done.stdout.splitlines() == ["CH9300762011623852957", "+41446681800", ""], done.stderr
+
+
+def test_the_command_line_without_its_extra_says_what_to_install() -> None:
+    code = "sys.argv = ['sharing', '--help']\nfrom sharing.__main__ import main\nmain()"
+    done = run_without(packages_outside(installed_with()), code)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: the command line needs the package typer, which is not installed: run pip install 'sharing-bus[cli]'\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["publish", "subscribe", "law", "directory", "topics", "settings", "doctor", "top"])
+def test_a_command_needs_its_extra_only(command: str) -> None:
+    code = f"sys.argv = ['sharing', '{command}', '--help']\nfrom sharing.__main__ import main\nmain()"
+    done = run_without(packages_outside(installed_with("cli")), code)
+    assert done.returncode == 0, done.stderr
+    assert f"Usage: sharing {command}" in done.stdout
+
+
+def test_a_command_whose_extra_is_missing_says_so() -> None:
+    code = "sys.argv = ['sharing', 'publish', '--help']\nfrom sharing.__main__ import main\nmain()"
+    done = run_without("pydantic_settings", code)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: `sharing publish` needs the package pydantic_settings, which is not installed: "
+        "run pip install 'sharing-bus[cli]'\n"
+    )
+
+
+def test_the_list_of_commands_imports_no_command() -> None:
+    code = (
+        "import atexit\n"
+        "atexit.register(lambda: print('imported', *sorted(n for n in sys.modules if n.startswith('sharing.'))))\n"
+        "sys.argv = ['sharing', '--help']\nfrom sharing.__main__ import main\nmain()"
+    )
+    done = run_without("confluent_kafka,pydantic,pyarrow", code)
+    assert done.returncode == 0, done.stderr
+    imported = done.stdout.splitlines()[-1].split()[1:]
+    assert set(imported) == {"sharing.__main__", "sharing.cli", "sharing.cli.lazy_group", "sharing.errors"}
+
+
+def test_the_reference_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == render_reference(), "run `make api`"

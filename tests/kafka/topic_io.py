@@ -1,0 +1,113 @@
+"""What the tests of the bus share: notices as a gate writes them, topics of their own, and looking at topics."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import Message, Producer, TopicPartition
+
+from sharing.kafka.clients import client_properties, make_consumer, make_producer
+from sharing.serialization.codec import codec_of
+from sharing.topology.topics import INDICATORS, NOTICES, URGENT
+
+if TYPE_CHECKING:
+    from sharing.testing.broker import Broker
+
+SECONDS = 30.0
+
+
+def make_topics(broker: Broker, state: str, partitions: int = 2) -> None:
+    """Make the topics of a State that agencies write and subscribers read."""
+    broker.create_topics([kind.topic(state) for kind in (INDICATORS, NOTICES, URGENT)], partitions)
+
+
+def notice_record(state: str, value: str = "example.org", identity: str | None = None) -> dict[str, Any]:
+    """Return the record of a notice to a State."""
+    content = {
+        "type": "domain-name",
+        "value": value,
+        "source_agency": "Agency",
+        "relevance": [{"kind": "NEXUS", "detail": "hosted there"}],
+    }
+    return {
+        "id": identity or str(uuid.uuid4()),
+        "indicator_id": str(uuid.uuid4()),
+        "version": 1,
+        "sent_at": 1_767_225_600_000,
+        "content": codec_of("notice_content").encode(complete("notice_content", content)),
+        "seal": {"suite": "NONE", "key_id": None, "parameters": b""},
+        "signature": {"algorithm": "NONE", "key_id": None, "value": b""},
+        "kind": "ITEM",
+        "from_state": "CH",
+        "to_state": state,
+        "to_authority": None,
+        "urgency": "ORDINARY",
+        "form": "INFORMATION",
+        "pack": {"state": "CH", "version": "2026.1", "sha256": "0" * 64},
+        "basis": "UNCAC",
+        "condition_model": "ATTACHED_BINDING",
+        "rules": [{"id": "ch.siag-7", "citation": "SIaG art. 7(1)", "effect": "PERMIT"}],
+        "conditions": [{"code": "H2", "kind": "HANDLING", "text": "Ask before you pass it on."}],
+        "obligation": False,
+        "relevance": ["NEXUS"],
+        "redacted": [],
+        "review_at": None,
+        "retain_until": None,
+    }
+
+
+def complete(schema: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record with the defaults of its schema filled in."""
+    fields = codec_of(schema).schema["fields"]
+    return {field["name"]: record.get(field["name"], field.get("default")) for field in fields}
+
+
+def notice_bytes(state: str, value: str = "example.org", identity: str | None = None, **changes: Any) -> bytes:
+    """Return a notice to a State as it stands on a topic."""
+    return codec_of("notice").encode({**notice_record(state, value, identity), **changes})
+
+
+def write(
+    broker: Broker, topic: str, values: Iterable[bytes | None], *, key: bytes = b"key", partition: int = 0
+) -> None:
+    """Write records to a partition, in order, and wait until they are there."""
+    producer = plain_producer(broker)
+    for value in values:
+        producer.produce(topic, value, key, partition)
+    assert producer.flush(SECONDS) == 0
+
+
+def plain_producer(broker: Broker, **properties: Any) -> Producer:
+    """Return a producer without this project's care."""
+    return make_producer(client_properties(broker.bootstrap, {"acks": "all", **properties}))
+
+
+def read(broker: Broker, topic: str, partitions: int = 2) -> list[Message]:
+    """Return every committed record of a topic."""
+    properties = {"group.id": f"look-{uuid.uuid4()}", "enable.partition.eof": True}
+    consumer = make_consumer(client_properties(broker.bootstrap, properties))
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
+    found: list[Message] = []
+    ended = 0
+    while ended < partitions:
+        message = consumer.poll(SECONDS)
+        assert message is not None, f"{topic} was not read to its end"
+        error = message.error()
+        if error is None:
+            found.append(message)
+        else:
+            ended += 1
+    consumer.close()
+    return found
+
+
+def committed(broker: Broker, group: str, topic: str, partition: int = 0) -> int:
+    """Return where a group would go on."""
+    consumer = make_consumer(client_properties(broker.bootstrap, {"group.id": group}))
+    try:
+        (place,) = consumer.committed([TopicPartition(topic, partition)], timeout=SECONDS)
+    finally:
+        consumer.close()
+    return place.offset

@@ -1,0 +1,21 @@
+"""A consumer that never gets to its group, as one that has lost its way there after an outage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer
+
+
+class NeverJoins:
+    """Does all that the consumer does, except to subscribe."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self.consumer = consumer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.consumer, name)
+
+    def subscribe(self, *_: Any, **__: Any) -> None:
+        """Do nothing."""

@@ -1,0 +1,201 @@
+"""What the bus needs of a broker, on both: a test that passes on the embedded one means something."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sharing.testing.broker import Broker
+
+TIMEOUT_S = 30.0
+
+
+@pytest.fixture
+def topic(broker: Broker) -> str:
+    name = f"contract.{uuid.uuid4()}"
+    broker.create_topics([name], partitions=2)
+    return name
+
+
+def expect_gap(request: pytest.FixtureRequest, broker: Broker, reason: str) -> None:
+    """The embedded broker is known not to do this. The day it does, this fails and the note goes."""
+    if broker.kind == "embedded":
+        gap = pytest.mark.xfail(strict=True, reason=reason, raises=(AssertionError, pytest.fail.Exception))
+        request.applymarker(gap)
+
+
+def make_producer(broker: Broker, **config: Any) -> Producer:
+    return Producer({"bootstrap.servers": broker.bootstrap, "partitioner": "murmur2_random"} | config)
+
+
+def make_transactional(broker: Broker, transactional_id: str) -> Producer:
+    producer = make_producer(broker, **{"transactional.id": transactional_id, "retry.backoff.ms": 2})
+    producer.init_transactions(TIMEOUT_S)
+    return producer
+
+
+@contextlib.contextmanager
+def subscribed(broker: Broker, topic: str, group: str, **config: Any) -> Iterator[Consumer]:
+    consumer = Consumer(
+        {
+            "bootstrap.servers": broker.bootstrap,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            # The embedded broker lets a group that lost a member wait for that long, less a second.
+            "session.timeout.ms": 1500 if broker.kind == "embedded" else 6000,
+            "heartbeat.interval.ms": 200,
+        }
+        | config
+    )
+    consumer.subscribe([topic])
+    try:
+        yield consumer
+    finally:
+        consumer.close()
+
+
+def read(consumer: Consumer, count: int) -> list[Message]:
+    """Read exactly so many messages, or fail."""
+    messages: list[Message] = []
+    deadline = time.monotonic() + TIMEOUT_S
+    while len(messages) < count:
+        assert time.monotonic() < deadline, f"{len(messages)} of {count} messages"
+        for message in consumer.consume(count - len(messages), timeout=0.1):
+            assert message.error() is None
+            messages.append(message)
+    return messages
+
+
+def await_assignment(*consumers: Consumer, partitions: int) -> list[set[int]]:
+    """Poll until the consumers hold all the partitions between them; return who holds which."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline:
+        for each in consumers:
+            each.poll(0.05)
+        held = [{one.partition for one in each.assignment()} for each in consumers]
+        if sum(map(len, held)) == partitions and all(held):
+            return held
+    raise AssertionError(f"not assigned: {held}")
+
+
+def test_topics_have_the_partitions_asked_for_and_creating_them_again_changes_nothing(
+    broker: Broker, topic: str
+) -> None:
+    broker.create_topics([topic], partitions=7)
+    broker.create_topics([f"{topic}.default"])
+    topics = AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=TIMEOUT_S).topics
+    assert len(topics[topic].partitions) == 2
+    assert len(topics[f"{topic}.default"].partitions) == 4
+
+
+def test_what_is_produced_is_read_once_in_the_order_of_its_key_with_its_headers(broker: Broker, topic: str) -> None:
+    producer = make_producer(broker, **{"enable.idempotence": True})
+    for number in range(200):
+        producer.produce(topic, str(number), key=f"key-{number % 7}", headers={"n": str(number)})
+    assert producer.flush(TIMEOUT_S) == 0
+    with subscribed(broker, topic, topic) as consumer:
+        messages = read(consumer, 200)
+    by_key: dict[bytes, list[int]] = {}
+    for message in messages:
+        by_key.setdefault(message.key() or b"", []).append(int(message.value() or b""))
+        assert message.headers() == [("n", message.value())]
+    assert by_key == {f"key-{rest}".encode(): list(range(rest, 200, 7)) for rest in range(7)}
+
+
+def test_a_group_resumes_after_what_it_committed(broker: Broker, topic: str) -> None:
+    producer = make_producer(broker)
+    for number in range(10):
+        producer.produce(topic, str(number), partition=0)
+    assert producer.flush(TIMEOUT_S) == 0
+    with subscribed(broker, topic, topic) as consumer:
+        fourth = read(consumer, 4)[-1]
+        consumer.commit(message=fourth, asynchronous=False)
+    with subscribed(broker, topic, topic) as consumer:
+        assert [message.value() for message in read(consumer, 6)] == [b"4", b"5", b"6", b"7", b"8", b"9"]
+
+
+def test_a_committed_transaction_shows_its_outputs(broker: Broker, topic: str) -> None:
+    producer = make_transactional(broker, topic)
+    producer.begin_transaction()
+    for number in range(3):
+        producer.produce(topic, str(number), partition=number % 2)
+    producer.commit_transaction(TIMEOUT_S)
+    with subscribed(broker, topic, topic) as consumer:
+        assert {message.value() for message in read(consumer, 3)} == {b"0", b"1", b"2"}
+
+
+def test_a_committed_transaction_moves_the_offsets_of_the_group(
+    broker: Broker, topic: str, request: pytest.FixtureRequest
+) -> None:
+    expect_gap(request, broker, "librdkafka's mock cluster forgets the offsets of a transaction")
+    feed = make_producer(broker)
+    for number in range(6):
+        feed.produce(topic, str(number), partition=0)
+    assert feed.flush(TIMEOUT_S) == 0
+    lane = make_transactional(broker, topic)
+    with subscribed(broker, topic, topic) as consumer:
+        read(consumer, 3)
+        lane.begin_transaction()
+        lane.send_offsets_to_transaction([TopicPartition(topic, 0, 3)], consumer.consumer_group_metadata(), TIMEOUT_S)
+        lane.commit_transaction(TIMEOUT_S)
+    with subscribed(broker, topic, topic) as consumer:
+        assert [message.value() for message in read(consumer, 3)] == [b"3", b"4", b"5"]
+
+
+def test_an_aborted_transaction_is_not_shown(broker: Broker, topic: str, request: pytest.FixtureRequest) -> None:
+    expect_gap(request, broker, "librdkafka's mock cluster does not isolate aborted messages")
+    producer = make_transactional(broker, topic)
+    producer.begin_transaction()
+    producer.produce(topic, "aborted", partition=0)
+    assert producer.flush(TIMEOUT_S) == 0
+    producer.abort_transaction(TIMEOUT_S)
+    producer.begin_transaction()
+    producer.produce(topic, "committed", partition=0)
+    producer.commit_transaction(TIMEOUT_S)
+    with subscribed(broker, topic, topic) as consumer:
+        assert read(consumer, 1)[0].value() == b"committed"
+
+
+def test_a_newer_producer_of_the_same_transactional_id_fences_the_older(
+    broker: Broker, topic: str, request: pytest.FixtureRequest
+) -> None:
+    expect_gap(request, broker, "librdkafka's mock cluster lets a zombie commit")
+    zombie = make_transactional(broker, topic)
+    zombie.begin_transaction()
+    zombie.produce(topic, "zombie", partition=0)
+    make_transactional(broker, topic)
+    with pytest.raises(KafkaException) as raised:
+        zombie.commit_transaction(TIMEOUT_S)
+    assert raised.value.args[0].fatal()
+
+
+def test_a_static_member_that_returns_takes_its_partitions_back_without_a_rebalance(
+    broker: Broker, topic: str, request: pytest.FixtureRequest
+) -> None:
+    expect_gap(request, broker, "librdkafka's mock cluster rebalances, and waits out session timeouts")
+    # Long, so that a member that is away is not given up meanwhile; there, so that the wait is short.
+    session_ms = 1500 if broker.kind == "embedded" else 30000
+    revoked: list[TopicPartition] = []
+
+    def member(name: str) -> contextlib.AbstractContextManager[Consumer]:
+        return subscribed(broker, topic, topic, **{"group.instance.id": name, "session.timeout.ms": session_ms})
+
+    with member("staying") as staying:
+        staying.subscribe([topic], on_revoke=lambda _, partitions: revoked.extend(partitions))
+        with member("returning") as first:
+            before = await_assignment(first, staying, partitions=2)
+        revoked.clear()
+        with member("returning") as second:
+            assert await_assignment(second, staying, partitions=2) == before
+        assert not revoked
