@@ -1,11 +1,11 @@
-# Two commands to know: `make demo` and `make test`. Each installs what it needs into .venv first.
+# The two main commands are `make demo` and `make test`. Each first installs its requirements into .venv.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
 .PHONY: demo test system-packages lint mutation fuzz faults bench bench-bulk asyncapi api capacity lock deploy wheel clean help
 
-help:  ## Show what there is
+help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
 $(VENV)/run.stamp: requirements/run.txt pyproject.toml
@@ -19,57 +19,57 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-demo: $(VENV)/run.stamp  ## Run the main job on the embedded broker (nothing to install besides Python)
+demo: $(VENV)/run.stamp  ## Run the main job on the embedded broker (needs only Python)
 	$(BIN)/sharing demo
 
-system-packages:  ## Unpack Debian's prometheus, promtool and amtool into build/, where they are not installed
+system-packages:  ## Unpack Debian's prometheus, promtool and amtool into build/ if they are not installed
 	@sh monitoring/system-packages.sh
 
-test: $(VENV)/dev.stamp system-packages  ## Run the whole suite, on the embedded and on the real broker; JOBS=2
+test: $(VENV)/dev.stamp system-packages  ## Run the whole suite, on the embedded broker and on a real Kafka; JOBS=2
 	$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder
 
-lint: $(VENV)/dev.stamp  ## ruff, mypy --strict, import-linter
+lint: $(VENV)/dev.stamp  ## Run ruff, mypy --strict and import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-mutation: $(VENV)/dev.stamp  ## Change each rule of each pack in one place, and see a case fail
+mutation: $(VENV)/dev.stamp  ## Change each rule of each pack in one place; for each change a case must fail
 	$(BIN)/python -m tests.law.mutation
 
-fuzz: $(VENV)/dev.stamp  ## Feed spoilt input to every decoder and importer; INPUTS=1000000 SEED=1
+fuzz: $(VENV)/dev.stamp  ## Feed malformed input to every decoder and importer; INPUTS=1000000 SEED=1
 	$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),1000000) --seed $(or $(SEED),1)
 
-faults: $(VENV)/dev.stamp  ## Break everything under load on a real Kafka, and check the topics; ROUNDS=200 SEED=1 BROKERS=3
+faults: $(VENV)/dev.stamp  ## Inject faults under load on a real Kafka, then check the topics; ROUNDS=200 SEED=1 BROKERS=3
 	$(BIN)/python -m tests.faults --rounds $(or $(ROUNDS),200) --seed $(or $(SEED),1) --brokers $(or $(BROKERS),3) $(ARGS)
 
-bench: $(VENV)/dev.stamp  ## Measure on the real broker, against limits and peers, in one run (BENCH_ONLY=rates,latency…)
+bench: $(VENV)/dev.stamp  ## Measure on a real Kafka and compare with limits and other engines (BENCH_ONLY=rates,latency…)
 	$(BIN)/python -m tests.bench
 
-bench-bulk: $(VENV)/dev.stamp  ## Work through ten million indicators
+bench-bulk: $(VENV)/dev.stamp  ## Measure a bulk load of ten million indicators
 	BENCH_BULK=10000000 BENCH_ONLY=bulk $(BIN)/python -m tests.bench
 
-asyncapi: $(VENV)/run.stamp  ## Make docs/asyncapi.yaml from the topics, schemas, headers and principals
+asyncapi: $(VENV)/run.stamp  ## Generate docs/asyncapi.yaml from the topics, schemas, headers and principals
 	$(BIN)/python -m sharing.tools.asyncapi docs/asyncapi.yaml
 
 api: $(VENV)/dev.stamp  ## Generate docs/api.md from the docstrings of the public interface
 	$(BIN)/python -m sharing.tools.api_reference docs/api.md
 
-capacity: $(VENV)/run.stamp  ## Make the tables of docs/maintain.md anew; BENCH=build/bench.json takes its figures
+capacity: $(VENV)/run.stamp  ## Generate the capacity tables of docs/maintain.md; BENCH=build/bench.json uses its figures
 	$(BIN)/python -m sharing.tools.capacity docs/capacity.json docs/maintain.md $(BENCH)
 
-lock: $(VENV)/dev.stamp  ## Pin the dependencies anew, with hashes
+lock: $(VENV)/dev.stamp  ## Pin the dependencies again, with hashes
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml requirements/build.in --extra gate -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt pyproject.toml requirements/build.in --extra gate --extra kafka-local --group dev -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt pyproject.toml --extra gate --extra registry -o requirements/image.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt requirements/build.in -o requirements/build.txt
 
-deploy: $(VENV)/run.stamp  ## Make the deployment files anew from deploy/partners.yaml
+deploy: $(VENV)/run.stamp  ## Generate the deployment files from deploy/partners.yaml
 	$(BIN)/python -m sharing.tools.manifests deploy/partners.yaml deploy
 
 wheel: $(VENV)/dev.stamp  ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
-clean:  ## Remove what the targets above made
+clean:  ## Remove everything that the targets above created
 	rm -rf $(VENV) build dist

@@ -1,12 +1,12 @@
-"""Makes keys and certificates for the trial in `deploy/compose/`: for trial only.
+"""Generates keys and certificates for the trial in `deploy/compose/`. Do not use them in a deployment.
 
     python deploy/certificates.py deploy/compose/partners.yaml deploy/compose/secrets
 
-One authority, whose key is not kept; a certificate for the broker and for everyone who may connect, valid for 30
-days; and a password for Grafana. A deployment has an authority of its own, and each party makes its own key.
+It generates a CA whose key is not kept, certificates valid for 30 days for the broker and for every client, and a
+password for Grafana. A deployment uses its own CA, and every client generates its own key.
 
-The folder is open to its owner alone. The files in it are readable, since a container's user is another than the one
-who made them, and a file is handed to a container without its folder.
+Only the owner can open the folder. The files in it are world-readable: containers run as other users, and each file is
+mounted into a container without its folder.
 """
 
 from __future__ import annotations
@@ -23,70 +23,68 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sharing.errors import InputError
 from sharing.tools.manifests.kafka_node import BROKER, HOST
-from sharing.tools.script import run_program
-from sharing.topology.acls import principals
+from sharing.tools.script import run_script
+from sharing.topology.acls import list_principals
 from sharing.topology.partners import parse_partners
 
-VALID = timedelta(days=30)
-_CLOCKS_APART = timedelta(minutes=5)
+VALIDITY = timedelta(days=30)
+_CLOCK_TOLERANCE = timedelta(minutes=5)
 _FILE_MODE = 0o444
 
 
-def make_secrets(folder: Path, names: list[str], hosts: list[str]) -> None:
-    """Make the secrets of the trial in a new folder.
+def write_secrets(folder: Path, names: list[str], hosts: list[str]) -> None:
+    """Generate the secrets of the trial in a new folder.
 
     Args:
-        folder: It must not exist: whoever wants new ones stops the trial and removes it.
-        names: The CN of each who may connect.
-        hosts: Names of the broker's host.
+        folder: A folder that does not exist. To generate new secrets, stop the trial and remove the folder.
+        names: CN of each client.
+        hosts: Host names of the broker.
 
     Raises:
         FileExistsError: The folder exists.
     """
     folder.mkdir(mode=0o700)
     now = datetime.now(UTC)
-    authority_key = ec.generate_private_key(ec.SECP256R1())
-    authority_name = _name("sharing: trial only")
-    authority = (
-        _builder(authority_name, authority_name, authority_key.public_key(), now)
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca_name = _build_name("sharing: trial only")
+    ca = (
+        _start_certificate(ca_name, ca_name, ca_key.public_key(), now)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
-        .sign(authority_key, hashes.SHA256())
+        .add_extension(_key_usage(signs_certificates=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
+        .sign(ca_key, hashes.SHA256())
     )
-    _write(folder / "ca.pem", _pem(authority))
+    _write_file(folder / "ca.pem", _to_pem(ca))
     for name in (BROKER, *names):
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_name(name), authority_name, key.public_key(), now)
+        builder = _start_certificate(_build_name(name), ca_name, key.public_key(), now)
         purposes = [ExtendedKeyUsageOID.CLIENT_AUTH]
         if name == BROKER:
             purposes.append(ExtendedKeyUsageOID.SERVER_AUTH)
-            alternatives = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
-            builder = builder.add_extension(alternatives, critical=False)
+            alt_names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
+            builder = builder.add_extension(alt_names, critical=False)
         certificate = (
             builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(_key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
-            )
-            .sign(authority_key, hashes.SHA256())
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
+            .sign(ca_key, hashes.SHA256())
         )
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        _write(folder / f"{name}.pem", _pem(certificate))
-        _write(folder / f"{name}.key", private)
+        _write_file(folder / f"{name}.pem", _to_pem(certificate))
+        _write_file(folder / f"{name}.key", private)
         if name == BROKER:
-            _write(folder / f"{name}.keystore", private + _pem(certificate))
-    _write(folder / "grafana-password", secrets.token_urlsafe(24).encode())
+            _write_file(folder / f"{name}.keystore", private + _to_pem(certificate))
+    _write_file(folder / "grafana-password", secrets.token_urlsafe(24).encode())
 
 
-def _name(common_name: str) -> x509.Name:
+def _build_name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def _builder(
+def _start_certificate(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime
 ) -> x509.CertificateBuilder:
     return (
@@ -95,12 +93,12 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _CLOCKS_APART)
-        .not_valid_after(now + VALID)
+        .not_valid_before(now - _CLOCK_TOLERANCE)
+        .not_valid_after(now + VALIDITY)
     )
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         key_cert_sign=signs_certificates,
@@ -114,31 +112,31 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _pem(certificate: x509.Certificate) -> bytes:
+def _to_pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write_file(path: Path, data: bytes) -> None:
     path.write_bytes(data)
     path.chmod(_FILE_MODE)
 
 
 def main(arguments: list[str]) -> int:
-    """Make the secrets, and return the exit code."""
-    if len(arguments) != 2:  # noqa: PLR2004 the two that the usage names
+    """Generate the secrets, and return the exit code."""
+    if len(arguments) != 2:  # noqa: PLR2004 the two arguments of the usage
         sys.stderr.write("usage: python deploy/certificates.py PARTNERS.yaml FOLDER\n")
         return 2
     source, folder = Path(arguments[0]), Path(arguments[1])
 
-    def work() -> None:
+    def generate_secrets() -> None:
         partners = parse_partners(source.read_text(encoding="utf-8"), source.name)
         try:
-            make_secrets(folder, [principal.name for principal in principals(partners)], [HOST, "localhost"])
+            write_secrets(folder, [principal.name for principal in list_principals(partners)], [HOST, "localhost"])
         except FileExistsError:
-            raise InputError(f"{folder} exists; stop the trial and remove it to make new keys") from None
-        sys.stdout.write(f"keys and certificates for a trial, valid for {VALID.days} days, in {folder}\n")
+            raise InputError(f"{folder} exists: to generate new keys, stop the trial and remove the folder") from None
+        sys.stdout.write(f"keys and certificates for a trial, valid for {VALIDITY.days} days, in {folder}\n")
 
-    return run_program(work)
+    return run_script(generate_secrets)
 
 
 if __name__ == "__main__":

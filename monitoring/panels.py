@@ -1,4 +1,4 @@
-"""How a panel of a dashboard is written, so that what is shown is told apart from how it looks."""
+"""Definitions of dashboards and panels, and their rendering for Grafana: content here, layout in `render_dashboard`."""
 
 from __future__ import annotations
 
@@ -22,56 +22,56 @@ class Panel:
     """One panel.
 
     Attributes:
-        title: What is seen.
-        queries: PromQL, each with the legend of its series.
-        unit: Grafana's name for it, such as `s`, `bytes`, `cps`.
-        means: What it means, and what is well.
-        kind: A graph over time, the figures of now, or a table of labels.
-        width: Of the 24 columns.
+        title: What the panel shows.
+        queries: PromQL queries, each with the legend of its series.
+        unit: Grafana's identifier of the unit, such as `s`, `bytes`, `cps`.
+        description: What the figures mean, and which values are normal.
+        kind: `graph` for a time series, `figure` for current values, `table` for a table of labels.
+        width: Width in Grafana's 24 columns.
     """
 
     title: str
     queries: Sequence[tuple[str, str]]
     unit: str
-    means: str
+    description: str
     kind: Literal["graph", "figure", "table"] = "graph"
     width: int = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """One dashboard: who it is for, and its panels in rows.
+class DashboardSpec:
+    """One dashboard.
 
     Attributes:
-        name: Of the file and in the address.
-        title: What Grafana lists.
-        means: For whom, and what it answers.
-        rows: Titles, each with its panels.
-        variable: Label by which it is narrowed, with the series that has it; None for none.
+        name: Name of the generated file, and Grafana's uid of the dashboard.
+        title: Title in Grafana's list.
+        description: The question that the dashboard answers.
+        rows: Titles of the rows, each with its panels.
+        variable: Label to filter by, and a series that carries it; None for no filter.
     """
 
     name: str
     title: str
-    means: str
+    description: str
     rows: Sequence[tuple[str, Sequence[Panel]]]
     variable: tuple[str, str] | None = None
 
 
-def render_board(board: Board) -> str:
-    """Return a dashboard as the JSON that Grafana is provisioned with; the same text for the same board."""
-    built = (
-        Dashboard(board.title)
-        .uid(board.name)
-        .description(board.means)
+def render_dashboard(spec: DashboardSpec) -> str:
+    """Return the JSON with which Grafana is provisioned; the output is deterministic."""
+    dashboard = (
+        Dashboard(spec.title)
+        .uid(spec.name)
+        .description(spec.description)
         .tags(["sharing"])
         .timezone("utc")
         .time("now-1h", "now")
         .refresh("15s")
         .readonly()
     )
-    if board.variable is not None:
-        label, series = board.variable
-        built.with_variable(
+    if spec.variable is not None:
+        label, series = spec.variable
+        dashboard.with_variable(
             QueryVariable(label)
             .label(label.capitalize())
             .datasource(SOURCE)
@@ -81,33 +81,33 @@ def render_board(board: Board) -> str:
             .multi(multi=True)
         )
     number = 0
-    for title, panels in board.rows:
-        built.with_row(Row(title))
+    for title, panels in spec.rows:
+        dashboard.with_row(Row(title))
         for panel in panels:
             number += 1
-            built.with_panel(_build(panel).id(number))
-    return JSONEncoder(sort_keys=True, indent=2).encode(built.build()) + "\n"
+            dashboard.with_panel(_build_panel(panel).id(number))
+    return JSONEncoder(sort_keys=True, indent=2).encode(dashboard.build()) + "\n"
 
 
-def _build(panel: Panel) -> timeseries.Panel | stat.Panel | table.Panel:
-    shape: timeseries.Panel | stat.Panel | table.Panel
+def _build_panel(panel: Panel) -> timeseries.Panel | stat.Panel | table.Panel:
+    built: timeseries.Panel | stat.Panel | table.Panel
     match panel.kind:
         case "graph":
             legend = VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
-            shape = timeseries.Panel().legend(legend.show_legend(show_legend=True)).fill_opacity(10)
+            built = timeseries.Panel().legend(legend.show_legend(show_legend=True)).fill_opacity(10)
         case "figure":
-            shape = stat.Panel().reduce_options(ReduceDataOptions().calcs(["lastNotNull"]))
+            built = stat.Panel().reduce_options(ReduceDataOptions().calcs(["lastNotNull"]))
         case "table":
-            shape = table.Panel()
-    shape.title(panel.title).description(panel.means).unit(panel.unit).datasource(SOURCE)
-    shape.height(8 if panel.kind == "graph" else 5).span(panel.width)
-    for letter, (expr, name) in zip("ABCDEF", panel.queries, strict=False):
-        query = prometheus.Dataquery().expr(expr).legend_format(name).ref_id(letter)
+            built = table.Panel()
+    built.title(panel.title).description(panel.description).unit(panel.unit).datasource(SOURCE)
+    built.height(8 if panel.kind == "graph" else 5).span(panel.width)
+    for ref_id, (expr, legend_format) in zip("ABCDEF", panel.queries, strict=False):
+        query = prometheus.Dataquery().expr(expr).legend_format(legend_format).ref_id(ref_id)
         if panel.kind == "graph":
             query.range()
         else:
             query.instant()
         if panel.kind == "table":
             query.format(PromQueryFormat.TABLE)
-        shape.with_target(query)
-    return shape
+        built.with_target(query)
+    return built

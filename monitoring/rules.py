@@ -1,8 +1,8 @@
-"""What an alert is, and how its rule is written for Prometheus: as it is, or in a faster time for a rehearsal.
+"""Definition of an alert, and its rendering as a Prometheus rule, on the real or on a compressed time scale.
 
-In an expression a time stands in angle brackets: `<15m>` becomes a duration, `<2m:seconds>` a number of seconds. Both
-are shortened by a rehearsal's scale, as `wait` is. What is no matter of the watch, such as the thirty days before a
-pack expires, is written without.
+In an expression, angle brackets mark the durations of the monitoring itself: `<15m>` becomes a duration, `<2m:seconds>`
+a number of seconds. These and `hold` are multiplied by the time scale. Durations of the domain, such as the thirty days
+before a pack expires, are written without brackets and never scaled.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-_TIME = re.compile(r"<(?P<amount>\d+)(?P<unit>[smhd])(?P<number>:seconds)?>")
+_SCALED_TIME = re.compile(r"<(?P<amount>\d+)(?P<unit>[smhd])(?P<as_number>:seconds)?>")
 _OPERATOR = re.compile(r" (and|or|unless) ")
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
+_SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_MILLISECONDS_PER_UNIT = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 
 
 class AlertSeverity(StrEnum):
-    """Who is told, and how soon."""
+    """How soon an alert requires action."""
 
     CRITICAL = "critical"
-    """Somebody is woken: information does not flow, or what flows may be wrong."""
+    """Page the person on call: information does not flow, or may be wrong."""
     WARNING = "warning"
-    """Somebody looks at it the same working day."""
+    """Handle it within the same working day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,61 +33,63 @@ class AlertRule:
     """One alert.
 
     Attributes:
-        name: In camel case, beginning with `Sharing` or `Kafka`.
-        severity: See there.
-        expr: PromQL with times in angle brackets.
-        wait: How long the expression holds before the alert fires, such as `5m`; "" for at once.
+        name: Name in camel case, beginning with `Sharing` or `Kafka`.
+        severity: How soon somebody must act.
+        expr: PromQL, with scalable durations in angle brackets.
+        hold: How long the expression must hold before the alert fires (`for`), such as `5m`; "" for immediately.
         summary: What is wrong.
-        meaning: What it means for the parties: agencies, the State, the States that receive.
+        description: What it means for agencies, for the State, and for the receiving States.
     """
 
     name: str
     severity: AlertSeverity
     expr: str
-    wait: str
+    hold: str
     summary: str
-    meaning: str
+    description: str
 
     @property
     def runbook(self) -> str:
-        """Path of its page in the repository."""
+        """Path of the runbook in the repository, derived from the alert's name."""
         words = re.findall(r"[A-Z][a-z]*", self.name.removeprefix("Sharing"))
         return f"docs/runbooks/{'-'.join(words).lower()}.md"
 
 
-def render_rule(alert: AlertRule, scale: float = 1.0) -> dict[str, Any]:
-    """Return the rule, as it stands in Prometheus' rule files.
+def render_rule(alert: AlertRule, time_scale: float = 1.0) -> dict[str, Any]:
+    """Return the alert as an entry of a Prometheus rule file.
 
     Args:
-        alert: What it is about.
-        scale: 1 for the watch; less for a rehearsal in which all times of the watch are that much shorter.
+        alert: The alert to render.
+        time_scale: Factor for all durations of the monitoring; 1 in production, less in a test.
     """
-    expr = _TIME.sub(lambda found: _write(found, scale), alert.expr)
+    expr = _SCALED_TIME.sub(lambda match: _render_scaled_time(match, time_scale), alert.expr)
     rule: dict[str, Any] = {"alert": alert.name, "expr": _OPERATOR.sub(r"\n\1 ", expr)}
-    if alert.wait:
-        rule["for"] = _duration(_read(alert.wait) * scale)
+    if alert.hold:
+        rule["for"] = _format_duration(_parse_seconds(alert.hold) * time_scale)
     rule["labels"] = {"severity": str(alert.severity)}
-    rule["annotations"] = {"summary": alert.summary, "description": alert.meaning, "runbook": alert.runbook}
+    rule["annotations"] = {"summary": alert.summary, "description": alert.description, "runbook": alert.runbook}
     return rule
 
 
-def render_rules(groups: Iterable[tuple[str, Iterable[AlertRule]]], scale: float = 1.0) -> dict[str, Any]:
-    """Return groups of alerts as a document for Prometheus."""
+def render_groups(groups: Iterable[tuple[str, Iterable[AlertRule]]], time_scale: float = 1.0) -> dict[str, Any]:
+    """Return named groups of alerts as a Prometheus rule file."""
     return {
-        "groups": [{"name": name, "rules": [render_rule(alert, scale) for alert in alerts]} for name, alerts in groups]
+        "groups": [
+            {"name": name, "rules": [render_rule(alert, time_scale) for alert in alerts]} for name, alerts in groups
+        ]
     }
 
 
-def _read(text: str) -> float:
-    return float(text[:-1]) * _SECONDS[text[-1]]
+def _parse_seconds(duration: str) -> float:
+    return float(duration[:-1]) * _SECONDS_PER_UNIT[duration[-1]]
 
 
-def _write(found: re.Match[str], scale: float) -> str:
-    seconds = float(found["amount"]) * _SECONDS[found["unit"]] * scale
-    return f"{seconds:g}" if found["number"] else _duration(seconds)
+def _render_scaled_time(match: re.Match[str], time_scale: float) -> str:
+    seconds = float(match["amount"]) * _SECONDS_PER_UNIT[match["unit"]] * time_scale
+    return f"{seconds:g}" if match["as_number"] else _format_duration(seconds)
 
 
-def _duration(seconds: float) -> str:
-    """Return a duration in the largest unit in which it is whole."""
+def _format_duration(seconds: float) -> str:
+    """Return a duration in the largest unit that results in a whole number."""
     milliseconds = max(1, round(seconds * 1_000))
-    return next(f"{milliseconds // size}{unit}" for unit, size in _UNITS if milliseconds % size == 0)
+    return next(f"{milliseconds // size}{unit}" for unit, size in _MILLISECONDS_PER_UNIT if milliseconds % size == 0)

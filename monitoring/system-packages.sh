@@ -1,20 +1,19 @@
 #!/bin/sh
-# Puts the programs of Prometheus, its node exporter and Alertmanager into build/system, from Debian's packages, where
-# they are not installed.
-# The packages are unpacked, not installed: no daemon is started, and nothing outside build/ changes.
+# Unpacks Debian's Prometheus, node exporter and Alertmanager into build/system, unless they are installed.
+# Unpacking is not installing: no daemon is started, and nothing outside build/ changes.
 set -eu
 cd "$(dirname "$0")/.."
-place=$PWD/build/system
+target=$PWD/build/system
 
 missing() {
     for tool in prometheus promtool prometheus-node-exporter prometheus-alertmanager amtool; do
-        PATH=$PATH:$place/usr/bin command -v "$tool" >/dev/null || return 0
+        PATH=$PATH:$target/usr/bin command -v "$tool" >/dev/null || return 0
     done
     return 1
 }
 
 give_up() {
-    echo "system-packages: $1; the tests that need them are skipped" >&2
+    echo "system-packages: $1; tests that need these programs are skipped" >&2
     if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ]; then exit 1; fi
     exit 0
 }
@@ -24,13 +23,13 @@ fetch() {
 }
 
 missing || exit 0
-command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || give_up "this is no Debian"
-mkdir -p "$place/packages"
-cd "$place/packages"
+command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || give_up "this system is not Debian"
+mkdir -p "$target/packages"
+cd "$target/packages"
 if ! fetch; then
-    # Without lists of what there is nothing can be fetched; only root may bring them up to date.
-    [ "$(id -u)" = 0 ] || give_up "the packages cannot be fetched (as root: apt-get update)"
-    apt-get update -qq >/dev/null 2>&1 && fetch || give_up "the packages cannot be fetched"
+    # Package lists may be missing; only root can update them.
+    [ "$(id -u)" = 0 ] || give_up "the packages cannot be downloaded (as root, run: apt-get update)"
+    apt-get update -qq >/dev/null 2>&1 && fetch || give_up "the packages cannot be downloaded"
 fi
-for package in *.deb; do dpkg-deb -x "$package" "$place"; done
-! missing || give_up "the packages lack a program"
+for package in *.deb; do dpkg-deb -x "$package" "$target"; done
+! missing || give_up "a program is missing from the packages"

@@ -1,1 +1,1 @@
-"""The stream processors: the only importer of Faust. One worker serves one State."""
+"""The stream processors. Only this package imports Faust. One worker serves one State."""

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from processors.app import app, settings
-from processors.worker import run_worker
+from processors.faust_app import run_worker
 
 run_worker(app, settings.log_level.upper())

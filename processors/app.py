@@ -1,4 +1,4 @@
-"""The app for `faust -A processors.app worker`: made from the settings when this module is imported."""
+"""The app for `faust -A processors.app worker`, composed from the settings when this module is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Follows the directory for a worker: read to its end before the first batch, then for as long as it runs."""
+"""Follows the directory topic for a worker: reads it to its end before the first batch, then keeps reading."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ FOLLOW_SECONDS = 0.5
 
 
 class DirectoryFollower(Service):
-    """Keeps the latest snapshot. When it cannot be followed, the worker ends: it would decide on what is stale."""
+    """Holds the latest snapshot of the directory. The worker stops if reading fails: it must not use stale data.
+
+    Args:
+        connect: Opens a reader of the directory topic.
+        start_timeout_s: How long the first read to the end of the topic may take, in seconds.
+    """
 
     mundane_level = "debug"
     logger = logging.getLogger("mode.directory")
@@ -30,17 +35,21 @@ class DirectoryFollower(Service):
         self._connect = connect
         self._start_timeout_s = start_timeout_s
         self._snapshot: Directory | None = None
-        self._read = asyncio.Event()
+        self._snapshot_ready = asyncio.Event()
         super().__init__(**options)
 
     @property
     def version(self) -> int | None:
-        """How far the directory has been read; None before its end was reached once."""
+        """Version up to which the directory has been read; None until its end was reached once."""
         return None if self._snapshot is None else self._snapshot.version
 
-    async def snapshot(self) -> Directory:
-        """Return what has been read so far; waits until the end was reached once."""
-        await self._read.wait()
+    async def get_snapshot(self) -> Directory:
+        """Return the latest snapshot. Waits until the end of the topic was reached once.
+
+        Raises:
+            InfrastructureError: The directory was not read.
+        """
+        await self._snapshot_ready.wait()
         if self._snapshot is None:
             raise InfrastructureError("the directory was not read")
         return self._snapshot
@@ -52,9 +61,9 @@ class DirectoryFollower(Service):
         deadline = time.monotonic() + self._start_timeout_s
         try:
             while not self.should_stop:
-                snapshot = await asyncio.to_thread(reader.follow, FOLLOW_SECONDS)
-                if reader.ended:
-                    self._take(reader, snapshot)
+                snapshot = await asyncio.to_thread(reader.poll_updates, FOLLOW_SECONDS)
+                if reader.at_end:
+                    self._apply_snapshot(reader, snapshot)
                 elif time.monotonic() > deadline:
                     raise InfrastructureError(
                         f"the directory cannot be read to its end within {self._start_timeout_s:g} s"
@@ -67,13 +76,13 @@ class DirectoryFollower(Service):
             log.critical("%s", failure)
             await self.crash(failure)
 
-    def _take(self, reader: DirectoryReader, snapshot: Directory) -> None:
+    def _apply_snapshot(self, reader: DirectoryReader, snapshot: Directory) -> None:
         if snapshot is self._snapshot:
             return
         self._snapshot = snapshot
-        self._read.set()
+        self._snapshot_ready.set()
         metrics.DIRECTORY_VERSION.set(snapshot.version)
-        metrics.DIRECTORY_IGNORED.set(reader.ignored)
+        metrics.DIRECTORY_IGNORED.set(reader.ignored_count)
         metrics.DIRECTORY_ENTRIES.set(len(snapshot.entries))
         announced = (entry.announced_at.timestamp() for entry in snapshot.entries.values())
         metrics.DIRECTORY_ANNOUNCED.set(max(announced, default=0))

@@ -1,4 +1,4 @@
-"""As whom a gate connects, and which agencies' topics it reads: principal, State and agencies must agree."""
+"""The identity of a gate: its principal and the topics it reads. Principal, State and agencies must match."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GateIdentity:
-    """A State's gate on its cluster.
+    """The identity of a State's gate on its cluster.
 
     Attributes:
-        group: Group of its workers; ids of groups and transactions begin with it, as its ACLs say.
-        topics: What it reads.
-        agencies: Those of the topics that one agency alone may write to, each with that agency.
-        client: Properties by which its clients connect.
+        group: Consumer group of its workers, and prefix of all its group and transactional ids, as its ACLs require.
+        topics: The topics that it reads.
+        agency_by_topic: The agency of each topic that only one agency may write to.
+        client: librdkafka properties with which its clients connect.
     """
 
     group: str
     topics: tuple[str, ...]
-    agencies: Mapping[str, str]
+    agency_by_topic: Mapping[str, str]
     client: Mapping[str, str]
 
 
 def identify_gate(settings: Settings) -> GateIdentity:
-    """Return who the gate of the settings is.
+    """Return the identity of the gate that the settings describe.
 
     Raises:
-        SettingsError: The certificate cannot serve or is not this gate's, or the partners file does not have the State.
-        PackError: The partners file is not sound.
+        SettingsError: The certificate is unusable or not this gate's, or the partners file does not list the State.
+        InputError: The partners file is invalid.
     """
     state = str(settings.state)
     principal = Principal(Role.GATE, state)
@@ -47,18 +47,20 @@ def identify_gate(settings: Settings) -> GateIdentity:
     identity = read_identity(settings)
     if identity is not None and identity.principal != principal:
         raise SettingsError(
-            f"the certificate in {settings.tls_certificate} is of {identity.name or 'nobody'}; "
-            f"a gate of {state} needs that of {principal.name}"
+            f"the certificate in {settings.tls_certificate} belongs to {identity.name or 'nobody'}; "
+            f"a gate of {state} needs the certificate of {principal.name}"
         )
-    agencies = {INDICATORS.topic(state, agency): agency for agency in _agencies(settings, state)}
-    topics = tuple(agencies) or (INDICATORS.topic(state),)
-    return GateIdentity(str(principal.group_prefix), topics, agencies, client)
+    agency_by_topic = {INDICATORS.topic(state, agency): agency for agency in _list_agencies(settings, state)}
+    topics = tuple(agency_by_topic) or (INDICATORS.topic(state),)
+    return GateIdentity(str(principal.group_prefix), topics, agency_by_topic, client)
 
 
-def _agencies(settings: Settings, state: str) -> Iterable[str]:
+def _list_agencies(settings: Settings, state: str) -> Iterable[str]:
     if settings.agency_ids or settings.partners is None:
         return settings.agency_ids
     partner = read_partners(settings.partners).states.get(state)
     if partner is None:
-        raise SettingsError(f"SHARING_PARTNERS names {settings.partners}, which does not have {state}; add it there")
+        raise SettingsError(
+            f"SHARING_PARTNERS names {settings.partners}, which does not list {state}; add it to that file"
+        )
     return partner.agencies

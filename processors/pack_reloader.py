@@ -1,10 +1,10 @@
-"""Watches the law on an operator's shelf, and takes up a new version between two batches, or ends the worker.
+"""Checks a law pack for changes, and either applies the new version between two batches or stops the worker.
 
-What a batch is decided by does not change under it: a new law waits for the border of a batch. Its files are only
-looked at (`stat`), at most once a second, and judged when two looks in a row find them alike: whoever writes them
-slowly, or several of them, is given that time. What is then found is sound, signed where a key asks for it, this
-State's and in force, and is applied from the next batch on; or the worker ends. It never goes on with the law of
-before: what waits in the topic is decided when the law is mended.
+The law never changes within a batch: a new law waits until the current batch is done. Once a second the files are only
+inspected (`stat`). They are read when two consecutive checks find them unchanged, which allows for slow writes and for
+writes of several files. The law must then be valid, signed (if a key is configured), issued for this State, and in
+force. If so, it is applied from the next batch on; otherwise the worker stops. It never continues with the previous
+law: the records that wait in the topic are processed once the law is corrected.
 """
 
 from __future__ import annotations
@@ -23,83 +23,93 @@ from mode import Service
 from processors.gate.gate import Gate
 from sharing.errors import InfrastructureError, SettingsError, SharingError
 from sharing.law.pack import Pack
-from sharing.model.times import utc_day
-from sharing.model.vocabulary import Effect
-from sharing.packs.library import COMMON, TREATIES, Law, find_law, pack_place
-from sharing.packs.signature import SUFFIX, read_public_keys
+from sharing.model.effects import permits
+from sharing.model.times import to_utc_day
+from sharing.packs.library import COMMON_RULES_FILE, TREATIES_FILE, Law, find_law, get_pack_path
+from sharing.packs.signature import SIGNATURE_SUFFIX, read_public_keys
 from sharing.settings import Settings
 from sharing.telemetry import metrics
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0
+CHECK_INTERVAL_S = 1.0
 
-FileStamps = tuple[tuple[int, int, int] | None, ...]
-"""Of each watched file: inode, size and time of its last change; None where there is none."""
+FileFingerprints = tuple[tuple[int, int, int] | None, ...]
+"""Inode, size and modification time of each watched file; None for a missing file.
+
+Equal fingerprints mean that the files have not changed.
+"""
 
 
 class PackFiles:
-    """The files that make a State's law, under some settings.
+    """The files of a State's law.
 
     Args:
-        state: The State whose gate it is.
-        settings: Which folder, pack and key.
+        state: The State of the gate.
+        settings: Name the folder, the pack and the key.
     """
 
     def __init__(self, state: str, settings: Settings) -> None:
         self._state = state
         self._settings = settings
-        self._watched = _watched(state, settings)
-        # Looked at before they are read: a change in between is found by the next look.
-        self._applied = self._seen = self._look()
+        self._paths = _list_watched_files(state, settings)
+        # Taken before the files are read, so that a change in between is found by the next check.
+        self._applied_fingerprints = self._last_fingerprints = self._take_fingerprints()
 
-    def read(self, now_ms: int) -> Law:
-        """Return the law as it lies there.
+    def read_law(self, now_ms: int) -> Law:
+        """Return the law in the files.
+
+        Args:
+            now_ms: The current time, in UTC milliseconds.
 
         Raises:
-            SharingError: It is not to be applied at this instant, in UTC milliseconds.
+            SharingError: The law is invalid, unsigned, another State's, or not in force.
         """
         settings = self._settings
         try:
             law = find_law(self._state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
         except OSError as error:
-            raise InfrastructureError(f"{settings.packs} cannot be read: {error.strerror}") from None
-        check_clock(law.pack, now_ms)
+            raise InfrastructureError(f"{error.filename} cannot be read: {error.strerror}") from None
+        check_pack_dates(law.pack, now_ms)
         return law
 
-    def take(self, now_ms: int) -> Law | None:
-        """Return the law when its files have changed, and are at rest; None otherwise.
+    def read_changed_law(self, now_ms: int) -> Law | None:
+        """Return the law if its files have changed and are stable; None otherwise.
+
+        Args:
+            now_ms: The current time, in UTC milliseconds.
 
         Raises:
-            SharingError: What lies there now is not to be applied.
+            SharingError: The new law is invalid, unsigned, another State's, or not in force.
         """
-        marks = self._look()
-        at_rest, self._seen = marks == self._seen, marks
-        if marks == self._applied or not at_rest:
+        fingerprints = self._take_fingerprints()
+        is_stable = fingerprints == self._last_fingerprints
+        self._last_fingerprints = fingerprints
+        if fingerprints == self._applied_fingerprints or not is_stable:
             return None
         try:
-            law = self.read(now_ms)
+            law = self.read_law(now_ms)
         except SharingError:
-            if self._look() == marks:
+            if self._take_fingerprints() == fingerprints:
                 raise
-            return None  # written meanwhile: looked at again
-        if self._look() != marks:
+            return None  # the files changed while they were read: they are checked again
+        if self._take_fingerprints() != fingerprints:
             return None
-        self._applied = marks
+        self._applied_fingerprints = fingerprints
         return law
 
-    def _look(self) -> FileStamps:
-        return tuple(map(_mark, self._watched))
+    def _take_fingerprints(self) -> FileFingerprints:
+        return tuple(map(_take_fingerprint, self._paths))
 
 
 class PackReloader(Service):
-    """Keeps the gate under the law of the moment.
+    """Holds the gate that applies the current law, and replaces it when the law changes.
 
     Args:
-        files: Where the law comes from.
-        law: What was read there.
-        make_gate: Makes a gate under a law.
-        fail: Ends the process with an error.
+        files: The files of the law.
+        law: The law that was read from them.
+        make_gate: Creates a gate that applies a law.
+        fail: Stops the process with an error.
         clock: Returns the time in UTC milliseconds.
     """
 
@@ -120,65 +130,65 @@ class PackReloader(Service):
         self._fail = fail
         self._clock = clock
         self._gate = make_gate(law)
-        self._border = asyncio.Lock()
+        self._batch_lock = asyncio.Lock()
         self._failure: SharingError | None = None
-        _record(law.pack)
+        _set_pack_metrics(law.pack)
         log.info("law of %s: %s", law.pack.state, _describe(law.pack))
         super().__init__(**options)
 
     @property
     def pack(self) -> Pack:
-        """The law of the moment."""
+        """The current law pack."""
         return self._gate.pack
 
     @property
     def failed(self) -> bool:
-        """Whether the law on the shelf is not to be applied, so that the worker ends."""
+        """Whether a new law cannot be applied, so that the worker stops."""
         return self._failure is not None
 
     @asynccontextmanager
-    async def batch(self) -> AsyncIterator[Gate]:
-        """Hold the law as it is for one batch, and return the gate under it.
+    async def use_gate(self) -> AsyncIterator[Gate]:
+        """Keep the current law for one batch, and provide the gate that applies it.
 
         Raises:
-            SharingError: The law that lies there is not to be applied; nothing is decided any more.
+            SharingError: A new law cannot be applied; no further records are processed.
         """
-        async with self._border:
+        async with self._batch_lock:
             if self._failure is not None:
                 raise self._failure
             yield self._gate
 
-    async def look(self) -> None:
-        """Take up a new law at the border of a batch, or end the process."""
+    async def check_files(self) -> None:
+        """Check the files, and apply a new law between two batches or stop the process."""
         if self._failure is not None:
             return
-        async with self._border:
+        async with self._batch_lock:
             try:
-                law = self._files.take(self._clock())
+                law = self._files.read_changed_law(self._clock())
             except SharingError as error:
                 self._failure = error
             else:
                 if law is not None:
-                    self._take(law)
+                    self._apply_law(law)
         if self._failure is not None:
-            log.critical("the law on the shelf has changed, and is not to be applied; no more is decided")
+            log.critical("the law pack has changed and cannot be applied; no further records are processed")
             await self._fail(self._failure)
 
-    @Service.timer(LOOK_SECONDS)
-    async def _watch(self) -> None:
-        await self.look()
+    @Service.timer(CHECK_INTERVAL_S)
+    async def _check_periodically(self) -> None:
+        await self.check_files()
 
-    def _take(self, law: Law) -> None:
+    def _apply_law(self, law: Law) -> None:
         before, after = self._gate.pack, law.pack
         if (before.code, before.sha256) == (after.code, after.sha256):
-            return  # touched, or signed anew
+            return  # the files were only touched or signed again; the law is the same
         self._gate = self._make_gate(law)
-        _record(after)
+        _set_pack_metrics(after)
         metrics.PACK_CHANGES.inc()
         older = after.consolidated_at < before.consolidated_at
         log.log(
             logging.WARNING if older else logging.INFO,
-            "law of %s changes between two batches: after %s comes %s%s",
+            "law of %s changed between two batches: from %s to %s%s",
             after.state,
             _describe(before),
             _describe(after),
@@ -186,54 +196,69 @@ class PackReloader(Service):
         )
 
 
-def check_clock(pack: Pack, now_ms: int) -> None:
-    """Refuse to apply a law before it was consolidated, or when none of its rules is in force.
+def check_pack_dates(pack: Pack, now_ms: int) -> None:
+    """Check that the consolidation date is not in the future and that at least one rule is in force.
+
+    Args:
+        pack: The law pack.
+        now_ms: The current time, in UTC milliseconds.
 
     Raises:
-        SettingsError: With both days.
+        SettingsError: The date is in the future, or no rule is in force.
     """
-    today = utc_day(now_ms)
-    if today < pack.consolidated_at or not pack.rules_on(today):
+    today = to_utc_day(now_ms)
+    if today < pack.consolidated_at:
         raise SettingsError(
-            f"the clock says {today}, and pack {pack.code} {pack.version} was consolidated on {pack.consolidated_at}; "
-            "set the clock, or use the pack of that day"
+            f"pack {pack.code} {pack.version} was consolidated on {pack.consolidated_at}, which is in the future "
+            f"(the clock says {today}): correct the clock or use an earlier pack"
+        )
+    if not pack.rules_in_force(today):
+        raise SettingsError(
+            f"no rule of pack {pack.code} {pack.version} is in force on {today}: install a current pack"
         )
 
 
-def _watched(state: str, settings: Settings) -> tuple[Path, ...]:
-    """Return what is watched: nothing of what is installed, which changes with a release and a restart only."""
+def _list_watched_files(state: str, settings: Settings) -> tuple[Path, ...]:
+    """Return the files to watch. Shipped packs are not watched: they change only with a release and a restart."""
     if settings.packs is None:
         return ()
-    pack = Path(str(pack_place(settings.pack or state, settings.packs)))
-    beside = (pack, pack.with_name(pack.name + SUFFIX), pack.with_name(TREATIES), pack.with_name(COMMON))
-    return beside if settings.pack_key is None else (*beside, settings.pack_key)
+    pack_path = Path(str(get_pack_path(settings.pack or state, settings.packs)))
+    files = (
+        pack_path,
+        pack_path.with_name(pack_path.name + SIGNATURE_SUFFIX),
+        pack_path.with_name(TREATIES_FILE),
+        pack_path.with_name(COMMON_RULES_FILE),
+    )
+    return files if settings.pack_key is None else (*files, settings.pack_key)
 
 
-def _mark(path: Path) -> tuple[int, int, int] | None:
+def _take_fingerprint(path: Path) -> tuple[int, int, int] | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
-        return None  # why it cannot be read is told by whoever reads it
-    return (found.st_ino, found.st_size, found.st_mtime_ns)
+        return None  # reading the file reports the reason
+    return (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def _describe(pack: Pack) -> str:
     return f"{pack.code} {pack.version} of {pack.consolidated_at}, sha256 {pack.sha256}"
 
 
-def _record(pack: Pack) -> None:
-    metrics.PACK.info({"state": pack.state, "version": pack.version, "sha256": pack.sha256})
-    metrics.PACK_CONSOLIDATED.set(_timestamp(pack.consolidated_at))
-    metrics.PACK_EXPIRY.set(_expiry(pack))
+def _set_pack_metrics(pack: Pack) -> None:
+    metrics.PACK_INFO.info({"state": pack.state, "version": pack.version, "sha256": pack.sha256})
+    metrics.PACK_CONSOLIDATED.set(_to_timestamp(pack.consolidated_at))
+    metrics.PACK_EXPIRY.set(_compute_expiry(pack))
     for rule in pack.rules:
-        metrics.RULE_ERRORS.labels(rule.id)  # a series that is there from the start can be seen to grow
+        metrics.RULE_ERRORS.labels(rule.id)  # an increase is visible only if the series exists from the start
 
 
-def _expiry(pack: Pack) -> float:
-    """Return from when on none of the pack's permissions is in force any more, as Unix time."""
-    last = [rule.valid.end for rule in pack.rules if rule.effect is Effect.PERMIT]
-    return max((math.inf if day is None else _timestamp(day + dt.timedelta(days=1)) for day in last), default=0.0)
+def _compute_expiry(pack: Pack) -> float:
+    """Return when the last of the pack's permissions expires, as Unix time; infinity if one never does."""
+    last_days = [rule.valid.end for rule in pack.rules if permits(rule.effect)]
+    return max(
+        (math.inf if day is None else _to_timestamp(day + dt.timedelta(days=1)) for day in last_days), default=0.0
+    )
 
 
-def _timestamp(day: dt.date) -> float:
+def _to_timestamp(day: dt.date) -> float:
     return dt.datetime.combine(day, dt.time(), dt.UTC).timestamp()

@@ -1,11 +1,11 @@
-"""The bus for spontaneous information between States, as its clients see it.
+"""The public interface of the bus for spontaneous information between States.
 
 ```python
 from sharing import Publisher, Subscriber
 ```
 
-The names in `__all__` are the public interface: `docs/api.md` is generated from them. Every submodule is internal, and
-may change in any release. A name is imported from its module when it is first used, so that `import sharing` is quick.
+The names in `__all__` are the public interface; `docs/api.md` is generated from them. All submodules are internal and
+may change in any release. A name is imported from its module on first use, so `import sharing` is fast.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sharing._publisher import Publisher, new_id
-    from sharing._subscriber import Subscriber, Unreadable
+    from sharing._subscriber import Subscriber, UnreadableNotice
     from sharing.errors import (
         DecodeError,
         InfrastructureError,
@@ -29,11 +29,14 @@ if TYPE_CHECKING:
     from sharing.model.indicator import Indicator
     from sharing.model.notice import Notice
     from sharing.serialization.codec import decode_record
+    from sharing.serialization.framing import Framing
+    from sharing.serialization.schema_registry import registry_framing
     from sharing.telemetry.client_metrics import PublisherMetrics, SubscriberMetrics
 
 __all__ = [
     "Condition",
     "DecodeError",
+    "Framing",
     "Indicator",
     "InfrastructureError",
     "InputError",
@@ -48,14 +51,16 @@ __all__ = [
     "SharingError",
     "Subscriber",
     "SubscriberMetrics",
-    "Unreadable",
+    "UnreadableNotice",
     "decode_record",
     "new_id",
+    "registry_framing",
 ]
 
 _MODULES = {
     "Condition": "sharing.model.decision",
     "DecodeError": "sharing.errors",
+    "Framing": "sharing.serialization.framing",
     "Indicator": "sharing.model.indicator",
     "InfrastructureError": "sharing.errors",
     "InputError": "sharing.errors",
@@ -70,9 +75,10 @@ _MODULES = {
     "SharingError": "sharing.errors",
     "Subscriber": "sharing._subscriber",
     "SubscriberMetrics": "sharing.telemetry.client_metrics",
-    "Unreadable": "sharing._subscriber",
+    "UnreadableNotice": "sharing._subscriber",
     "decode_record": "sharing.serialization.codec",
     "new_id": "sharing._publisher",
+    "registry_framing": "sharing.serialization.schema_registry",
 }
 
 

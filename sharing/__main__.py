@@ -1,4 +1,4 @@
-"""`python -m sharing`, and the program `sharing`."""
+"""Entry point of `python -m sharing` and of the program `sharing`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line, or say what has to be installed for it."""
+    """Run the command line, or print which package to install for it."""
     try:
         from sharing.cli import main as run_command_line  # noqa: PLC0415 the extra `cli` may be missing
     except ModuleNotFoundError as error:

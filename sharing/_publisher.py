@@ -1,12 +1,12 @@
-"""What an agency system imports to publish its indicators.
+"""The client with which an agency's own program publishes indicators.
 
 ```python
 with Publisher("broker:9092", state="CH", agency="fedpol") as publisher:
     publisher.publish({"type": "domain-name", "value": "example.org", "form": "INFORMATION"})
 ```
 
-Leaving the block waits until the broker has confirmed every indicator, or raises `NotDeliveredError` with the ids
-of those that it did not confirm; publishing these again with the same ids is safe.
+Leaving the block waits until the broker has confirmed every indicator. If it does not confirm all of them, it raises
+`NotDeliveredError` with their ids. Publishing these again with the same ids is safe.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ import uuid_utils
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from sharing.errors import InfrastructureError, InputError, NotDeliveredError
-from sharing.kafka.clients import DENIED, ask_topics, client_properties, explain, make_producer, require_topics
+from sharing.kafka.clients import client_properties, fetch_topics, make_producer, require_topics
+from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
 from sharing.model.countries import normalise_country
 from sharing.model.indicator import Indicator, Source
-from sharing.serialization.cloud_events import EventHeaders
-from sharing.serialization.codec import RECORD_BYTES_MAX, codec_of
+from sharing.serialization.cloud_events import EventHeaderBuilder
+from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.telemetry.tracing import new_traceparent
 from sharing.topology.topics import AGENCY_PATTERN, INDICATORS
@@ -38,35 +39,50 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS_MAX = 30.0
 
-_AFTER_ERROR_SECONDS = 5.0
-"""How long an error on its way out of the block is held up to have the rest confirmed."""
+_FLUSH_AFTER_ERROR_SECONDS = 5.0
+"""How long leaving the block with an exception waits for outstanding confirmations."""
 
-_SLACK_SECONDS = 2.0
-"""librdkafka looks once a second for what has been waiting too long."""
+_EXPIRY_SLACK_SECONDS = 2.0
+"""librdkafka checks only once a second for records that have timed out."""
 
 
 def new_id() -> str:
-    """Return a UUIDv7 (RFC 9562) for an indicator that its agency gave none."""
+    """Return a new UUIDv7 (RFC 9562), for an indicator to which its agency gave no id."""
     return str(uuid_utils.uuid7())
 
 
 class Publisher:
-    """Publishes the indicators of one agency of one State: idempotent, strict, confirmed. Not for several threads.
+    """Publishes the indicators of one agency of one State to the topic of that agency or State.
+
+    Each indicator is validated before it is sent; an invalid one is never written. `publish` queues the record and
+    returns immediately. `flush`, or leaving the `with` block, waits until the broker has confirmed every record.
+
+    Delivery: the Kafka producer is idempotent and waits for all in-sync replicas, so every confirmed record is on the
+    topic once. A record that is reported as not confirmed may be on the topic nevertheless. Publish it again with the
+    same id: receivers recognise the repeated notice by its id.
+
+    Thread safety: only one thread at a time may use an object.
 
     Args:
-        bootstrap: Kafka bootstrap servers.
-        state: The State whose agency it is.
-        agency: The agency's name. Where agencies have topics of their own, its id: it writes to its own then, and
-            to no other.
-        properties: Further librdkafka properties, such as those of TLS; those that make it safe cannot be changed.
-        timeout_s: How long the broker may take to confirm a record.
-        framing: How records are framed.
-        metrics: Counts what is published; nothing is counted when None.
+        bootstrap: Kafka bootstrap servers, such as `broker:9092`.
+        state: ISO 3166-1 alpha-2 code of the agency's State.
+        agency: The agency's name, 1 to 512 characters. If the agencies of this State have separate topics, the
+            agency's id: the publisher then writes to the agency's topic only.
+        properties: Further librdkafka properties, such as those of TLS. `enable.idempotence`, `acks` and
+            `delivery.timeout.ms` cannot be changed.
+        timeout_s: How long the broker may take to confirm a record, in seconds.
+        framing: How records are framed: Avro single-object encoding unless given. `registry_framing` returns the
+            framing for a Schema Registry.
+        metrics: Prometheus metrics to update; None for no metrics.
+
+    Attributes:
+        state: ISO 3166-1 alpha-2 code of the publishing State, in upper case.
+        agency: The agency's name or id.
 
     Raises:
-        InfrastructureError: No broker answers, or neither the agency's topic nor the State's is there for it.
+        InfrastructureError: No broker answers, or the topic does not exist or may not be seen.
         InputError: The State is unknown, or the agency's name is empty or too long.
-        SettingsError: A property is unknown or wrong.
+        SettingsError: A librdkafka property is unknown or wrong.
     """
 
     def __init__(
@@ -83,20 +99,20 @@ class Publisher:
         self._metrics = metrics
         self._framing = framing
         self.state = normalise_country(state)
-        self.agency = _check_agency(self.state, agency)
-        self._headers = EventHeaders(INDICATORS, self.state)
+        self.agency = _validate_agency(self.state, agency)
+        self._headers = EventHeaderBuilder(INDICATORS, self.state)
         self._timeout_s = timeout_s
-        self._codec = codec_of("indicator")
+        self._codec = get_codec("indicator")
         self._serials = count()
-        self._waiting: dict[int, str] = {}
+        self._unconfirmed: dict[int, str] = {}  # indicator id by serial number of the record
         self._failures: dict[int, KafkaError] = {}
-        heard: deque[KafkaError] = deque(maxlen=10)
+        errors: deque[KafkaError] = deque(maxlen=10)
         self._producer = make_producer(
             client_properties(
                 bootstrap,
                 {
                     "linger.ms": 5,
-                    "error_cb": heard.append,
+                    "error_cb": errors.append,
                     **(properties or {}),
                     "enable.idempotence": True,
                     "acks": "all",
@@ -104,44 +120,49 @@ class Publisher:
                 },
             )
         )
-        present = ask_topics(self._producer, bootstrap, heard)
-        self._own = _own_topic(self.state, self.agency, present)
-        self._topic = self._own or INDICATORS.topic(self.state)
+        present = fetch_topics(self._producer, bootstrap, errors)
+        self._agency_topic = _find_agency_topic(self.state, self.agency, present)
+        self._topic = self._agency_topic or INDICATORS.topic(self.state)
         if self._topic not in present:
-            _refuse_stranger(self.state, self.agency, present)
+            _require_shared_topic(self.state, self.agency, present)
         require_topics(present, [self._topic], self.state)
 
     def publish(self, indicator: Indicator | Mapping[str, Any]) -> str:
-        """Publish one indicator; it is confirmed by `flush`, or on leaving the block.
+        """Validate one indicator and queue it for sending. `flush` waits for its confirmation.
+
+        Blocks for up to `timeout_s` seconds while librdkafka's queue is full.
 
         Args:
-            indicator: The indicator, or its JSON form; `id` and `source` may be left out of the latter.
+            indicator: The indicator, or its JSON form as a mapping. In the JSON form, `id`, `source.state` and
+                `source.agency` are optional: a new id, and the publisher's State and agency, are filled in.
 
         Returns:
-            Its id.
+            The id of the indicator.
 
         Raises:
-            InputError: It is not acceptable; the message names each wrong field.
-            InfrastructureError: The broker takes nothing more, for too long.
+            InputError: The indicator is invalid, too large, or of another State or agency. The message names each
+                wrong field and contains no value. Nothing was queued.
+            InfrastructureError: The queue stayed full, or Kafka refused the record. Nothing was queued.
         """
         try:
-            item, data = self._prepare(indicator)
+            item, data = self._encode_indicator(indicator)
         except InputError:
             if self._metrics is not None:
                 self._metrics.refused.inc()
             raise
-        self._produce(item, data)
+        self._produce_record(item, data)
         if self._metrics is not None:
             self._metrics.published.inc()
         return item.id
 
     def flush(self) -> None:
-        """Wait until everything published so far is confirmed.
+        """Wait until the broker has confirmed every indicator published so far, for about `timeout_s` seconds at most.
 
         Raises:
-            NotDeliveredError: With the ids that the broker did not confirm.
+            NotDeliveredError: The broker did not confirm some indicators; `ids` holds their ids. They are reported
+                once: a later `flush` does not report them again.
         """
-        self._settle(self._timeout_s + _SLACK_SECONDS)
+        self._await_confirmations(self._timeout_s + _EXPIRY_SLACK_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -153,37 +174,38 @@ class Publisher:
             self.flush()
             return
         try:
-            self._settle(min(self._timeout_s, _AFTER_ERROR_SECONDS))
-        except NotDeliveredError as lost:  # the error that is on its way says what went wrong first
-            error.add_note(f"{lost}: {', '.join(lost.ids)}")
+            self._await_confirmations(min(self._timeout_s, _FLUSH_AFTER_ERROR_SECONDS))
+        except NotDeliveredError as not_delivered:  # the block's own exception came first, and is the one to raise
+            error.add_note(f"{not_delivered}: {', '.join(not_delivered.ids)}")
 
-    def _prepare(self, indicator: Indicator | Mapping[str, Any]) -> tuple[Indicator, bytes]:
-        item = indicator if isinstance(indicator, Indicator) else self._read(indicator)
+    def _encode_indicator(self, indicator: Indicator | Mapping[str, Any]) -> tuple[Indicator, bytes]:
+        item = indicator if isinstance(indicator, Indicator) else self._parse_indicator(indicator)
         if item.source.state != self.state:
-            raise InputError(f"source.state: this publisher speaks for {self.state} only", field="source.state")
-        if self._own is not None and item.source.agency != self.agency:
-            raise InputError(f"source.agency: this publisher speaks for {self.agency} only", field="source.agency")
-        return item, self._encode(item)
+            raise InputError(f"source.state: this publisher publishes for {self.state} only", field="source.state")
+        if self._agency_topic is not None and item.source.agency != self.agency:
+            raise InputError(f"source.agency: this publisher publishes for {self.agency} only", field="source.agency")
+        return item, self._encode_record(item)
 
-    def _read(self, data: Mapping[str, Any]) -> Indicator:
+    def _parse_indicator(self, data: Mapping[str, Any]) -> Indicator:
         source = data.get("source", {})
         if not isinstance(source, Mapping):
             raise InputError("source: must be an object", field="source")
-        return Indicator.read(
+        return Indicator.parse(
             {"id": new_id(), **data, "source": {"state": self.state, "agency": self.agency, **source}}
         )
 
-    def _encode(self, item: Indicator) -> bytes:
-        data = self._framing.frame("indicator", self._codec.encode_bare(item.to_wire()))
+    def _encode_record(self, item: Indicator) -> bytes:
+        data = self._framing.frame("indicator", self._codec.encode_unframed(item.to_record()))
         if len(data) > RECORD_BYTES_MAX:
-            message = f"the indicator has {len(data)} bytes, more than {RECORD_BYTES_MAX}; shorten its texts or value"
+            message = f"the record has {len(data)} bytes, more than {RECORD_BYTES_MAX}; shorten its texts or its value"
             raise InputError(message)
         return data
 
-    def _produce(self, item: Indicator, data: bytes) -> None:
-        identity = item.id
+    def _produce_record(self, item: Indicator, data: bytes) -> None:
         now_ms = time.time_ns() // 1_000_000
-        headers = self._headers.at(now_ms).make(f"{identity}/{item.version}", identity, new_traceparent())
+        headers = self._headers.at_instant(now_ms).build_headers(
+            f"{item.id}/{item.version}", item.id, new_traceparent()
+        )
         serial = next(self._serials)
         deadline = time.monotonic() + self._timeout_s
         while True:
@@ -191,72 +213,72 @@ class Publisher:
                 self._producer.produce(
                     self._topic,
                     data,
-                    identity.encode(),
+                    item.id.encode(),
                     on_delivery=partial(self._on_delivery, serial),
                     headers=headers,
                 )
             except BufferError:
                 if time.monotonic() > deadline:
                     raise InfrastructureError(
-                        "the broker takes no more records; publish this one again when it is back"
+                        "the queue is full and the broker accepts no records; publish this one again when it is back"
                     ) from None
                 self._producer.poll(0.1)
             except KafkaException as error:
-                raise InfrastructureError(f"cannot publish: {explain(error)}") from None
+                raise InfrastructureError(f"cannot publish: {describe_kafka_error(error)}") from None
             else:
-                self._waiting[serial] = identity
+                self._unconfirmed[serial] = item.id
                 self._producer.poll(0)
                 return
 
-    def _settle(self, timeout_s: float) -> None:
-        """Wait for the confirmation of all that waits for one; what comes later counts for nothing."""
+    def _await_confirmations(self, timeout_s: float) -> None:
+        """Wait for all outstanding confirmations. A confirmation that arrives later is ignored."""
         self._producer.flush(timeout_s)
-        missing = tuple(dict.fromkeys(self._waiting.values()))
+        missing = tuple(dict.fromkeys(self._unconfirmed.values()))
         failure = next(iter(self._failures.values()), None)
         if self._metrics is not None:
-            self._metrics.unconfirmed.inc(len(self._waiting))
-        self._waiting.clear()
+            self._metrics.unconfirmed.inc(len(self._unconfirmed))
+        self._unconfirmed.clear()
         self._failures.clear()
         if missing:
-            what = "1 indicator is" if len(missing) == 1 else f"{len(missing)} indicators are"
-            reason = explain(failure) if failure is not None else "no confirmation in time"
-            denied = failure is not None and failure.code() in DENIED
-            when = "when the right is given that `sharing doctor` misses" if denied else "when it is back"
-            message = f"{what} not confirmed by the broker ({reason}); publish again with the same ids {when}"
+            subject = "1 indicator is" if len(missing) == 1 else f"{len(missing)} indicators are"
+            reason = describe_kafka_error(failure) if failure is not None else "no confirmation in time"
+            denied = failure is not None and failure.code() in AUTHORIZATION_ERRORS
+            when = "when the ACL rule exists that `sharing doctor` reports as missing" if denied else "when it is back"
+            message = f"{subject} not confirmed by the broker ({reason}); publish again with the same ids {when}"
             raise NotDeliveredError(message, missing)
 
     def _on_delivery(self, serial: int, error: KafkaError | None, _: Message) -> None:
         if error is None:
-            if self._waiting.pop(serial, None) is not None and self._metrics is not None:
+            if self._unconfirmed.pop(serial, None) is not None and self._metrics is not None:
                 self._metrics.confirmed.inc()
-        elif serial in self._waiting:
+        elif serial in self._unconfirmed:
             self._failures[serial] = error
 
 
-def _own_topic(state: str, agency: str, present: Collection[str]) -> str | None:
-    """Return the topic that is this agency's alone, where there is one."""
+def _find_agency_topic(state: str, agency: str, present: Collection[str]) -> str | None:
+    """Return the topic that only this agency writes to, or None if there is none."""
     if not re.match(AGENCY_PATTERN, agency):
         return None
     topic = INDICATORS.topic(state, agency)
     return topic if topic in present else None
 
 
-def _refuse_stranger(state: str, agency: str, present: Collection[str]) -> None:
-    """Return where the State's agencies have no topics of their own.
+def _require_shared_topic(state: str, agency: str, present: Collection[str]) -> None:
+    """Check that the State's agencies share one topic.
 
     Raises:
-        InfrastructureError: They have, and this one has none that it may write to.
+        InfrastructureError: They have separate topics, and none that is visible here belongs to this agency.
     """
     prefix = f"{INDICATORS.topic(state)}."
     others = sorted(topic.removeprefix(prefix) for topic in present if topic.startswith(prefix))
     if others:
         raise InfrastructureError(
-            f"agency {agency!r} has no topic of its own in {state}, or no permission to see it; the agencies seen here "
-            f"are {', '.join(others)}: give its id, or add it to the partners file and run `sharing topics apply`"
+            f"agency {agency!r} has no topic in {state}, or no permission to see it; the agencies visible here are "
+            f"{', '.join(others)}: give the agency's id, or add it to the partners file and run `sharing topics apply`"
         )
 
 
-def _check_agency(state: str, agency: str) -> str:
+def _validate_agency(state: str, agency: str) -> str:
     try:
         return Source(state=state, agency=agency).agency
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a partner State imports to receive notices.
+"""The client with which a partner State's own program receives notices.
 
 ```python
 with Subscriber("broker:9092", state="DE") as subscriber:
@@ -6,9 +6,8 @@ with Subscriber("broker:9092", state="DE") as subscriber:
         print(notice.from_state, notice.content["value"], notice.conditions)
 ```
 
-Only committed records are seen; a notice that comes twice is handed out once. A notice counts as handled when the
-next one is asked for, and the position is committed then, so that a process that stopped resumes where it was. What
-was not handled to its end (an exception, a crash, a `break`) comes again: its id is the same.
+Only committed records are read. A notice counts as handled when the program asks for the next one; its offset is
+committed then. After an exception, a crash or a `break`, the notice is delivered again, with the same id.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -25,11 +23,12 @@ from confluent_kafka import Message
 
 from sharing.errors import DecodeError, InfrastructureError
 from sharing.kafka.clients import look_up_topics, require_topics
-from sharing.kafka.feed import Feed
+from sharing.kafka.deferred_close import DeferredClose
+from sharing.kafka.group_consumer import GroupConsumer
 from sharing.model.countries import normalise_country
 from sharing.model.notice import Notice
 from sharing.serialization.cloud_events import TRACEPARENT, find_header
-from sharing.serialization.codec import codec_of
+from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.telemetry.tracing import read_traceparent
 from sharing.topology.topics import NOTICES, URGENT
@@ -39,18 +38,25 @@ if TYPE_CHECKING:
 
 REMEMBERED_IDS_MAX = 100_000
 SILENCE_SECONDS_MAX = 60.0
-"""With `stop_at_end`: how long nothing may be heard of the broker before the end."""
+"""With `stop_at_end`: how long the broker may deliver nothing before the iteration fails."""
 
 _POLL_SECONDS = 0.05
 _URGENT_SECONDS_MAX = 5.0
-"""How long ordinary notices wait until the urgent ones have been read to their end: a partition may be away."""
+"""How long ordinary notices wait for the end of the urgent topic: one of its partitions may be unavailable."""
 
 _NOT_SEALED = "NONE"
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A record on the State's topics that is no notice for it. It stays on the topic."""
+class UnreadableNotice:
+    """A record on the State's topics that is not a readable notice for this State. It stays on the topic.
+
+    Attributes:
+        topic: Name of the topic.
+        partition: Number of the partition.
+        offset: Offset of the record in the partition.
+        reason: Why it cannot be read. Contains nothing of the record's content.
+    """
 
     topic: str
     partition: int
@@ -59,24 +65,43 @@ class Unreadable:
 
 
 class Subscriber:
-    """Receives the notices of one State, urgent ones first. Not for several threads; `close` may come from another.
+    """Receives the notices for one State, urgent ones first.
+
+    Iterate over the object, or call `run` with a handler. Both join a consumer group and read committed records only.
+
+    Delivery: at least once across the lives of a process; within one life, a handled notice is not delivered again. A
+    notice is committed after it was handled: when the iteration asks for the next notice, or when the handler of `run`
+    returns. A notice that was delivered and not committed (an exception, a crash, a `break`) is delivered again, with
+    the same id; store the ids that you have processed if processing one twice would do harm. One object recognises
+    the last 100,000 ids. Notices of one partition arrive in order; there is no order across partitions and topics.
+
+    Outages: the subscriber waits for a broker that does not answer, and joins its group again after a rebalance or a
+    handler that took longer than `max.poll.interval.ms`.
+
+    Thread safety: only one thread at a time may iterate or call `run`. Any thread may call `close`.
 
     Args:
-        bootstrap: Kafka bootstrap servers.
-        state: The receiving State.
-        group: Consumer group, `exchange.<st>.subscriber` when not given; subscribers of one group share the notices.
-            Urgent notices have a group of their own, with `.urgent` at its end.
-        properties: Further librdkafka properties, such as those of TLS; those that make it safe cannot be changed.
-        on_unreadable: Told of a record that is no notice for this State. When None, such a record ends the
-            iteration with a DecodeError, and nothing from it on is committed on its partition.
-        stop_at_end: End when everything that was there has been read, instead of waiting for more.
-        framing: How records are framed.
-        metrics: Counts what is received; nothing is counted when None.
+        bootstrap: Kafka bootstrap servers, such as `broker:9092`.
+        state: ISO 3166-1 alpha-2 code of the receiving State.
+        group: Id of the consumer group, `exchange.<st>.subscriber` when not given. Subscribers in the same group share
+            the notices. Urgent notices are read in a second group, whose id has the suffix `.urgent`.
+        properties: Further librdkafka properties, such as those of TLS. `isolation.level`, `enable.auto.commit`,
+            `enable.partition.eof` and `group.id` cannot be changed.
+        on_unreadable: Called with each record that is not a readable notice for this State; then reading continues. If
+            None, such a record ends the iteration with a DecodeError, and neither it nor a later record of its
+            partition is committed.
+        stop_at_end: Stop after reading all records that exist, instead of waiting for new ones.
+        framing: How records are framed: Avro single-object encoding unless given. `registry_framing` returns the
+            framing for a Schema Registry; a subscriber with it reads both.
+        metrics: Prometheus metrics to update; None for no metrics.
+
+    Attributes:
+        state: ISO 3166-1 alpha-2 code of the receiving State, in upper case.
 
     Raises:
-        InfrastructureError: No broker answers, or the State's topics are not there.
+        InfrastructureError: No broker answers, or the State's topics do not exist or may not be seen.
         InputError: The State is unknown.
-        SettingsError: A property is unknown or wrong.
+        SettingsError: A librdkafka property is unknown or wrong.
     """
 
     def __init__(
@@ -86,7 +111,7 @@ class Subscriber:
         *,
         group: str | None = None,
         properties: Mapping[str, Any] | None = None,
-        on_unreadable: Callable[[Unreadable], None] | None = None,
+        on_unreadable: Callable[[UnreadableNotice], None] | None = None,
         stop_at_end: bool = False,
         framing: Framing = SINGLE_OBJECT_FRAMING,
         metrics: SubscriberMetrics | None = None,
@@ -97,52 +122,73 @@ class Subscriber:
         self._on_unreadable = on_unreadable
         self._stop_at_end = stop_at_end
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self._pending: tuple[Feed, Message] | None = None
-        self._busy = False
-        self._closed = False
+        self._pending: tuple[GroupConsumer, Message] | None = None
         urgent, ordinary = URGENT.topic(self.state), NOTICES.topic(self.state)
         require_topics(look_up_topics(bootstrap, properties), [urgent, ordinary], self.state)
-        own = group or f"exchange.{self.state.lower()}.subscriber"
-        self._urgent = Feed(bootstrap, urgent, f"{own}.urgent", properties)
-        self._ordinary = Feed(bootstrap, ordinary, own, properties)
+        group = group or f"exchange.{self.state.lower()}.subscriber"
+        self._urgent = GroupConsumer(bootstrap, urgent, f"{group}.urgent", properties)
+        self._ordinary = GroupConsumer(bootstrap, ordinary, group, properties)
+        # Only the iterating thread uses the two consumers, in `use` sections. Any thread may request the close.
+        self._consumers = DeferredClose(self._close_consumers)
 
     def __iter__(self) -> Iterator[Notice]:
-        """Yield notices; each is committed when the next is asked for, or when the iteration ends.
+        """Yield notices until `close` is called or, with `stop_at_end`, all are read.
+
+        A notice is committed when the next one is requested, or when the iteration ends. A new iteration starts with
+        the notice that the iteration before it left unhandled. A closed subscriber yields nothing.
 
         Raises:
-            DecodeError: A record is no notice for this State, and `on_unreadable` was not given.
-            InfrastructureError: The broker refuses, or, with `stop_at_end`, is silent for a minute.
+            DecodeError: A record is not a readable notice for this State, and `on_unreadable` was not given.
+            InfrastructureError: The broker rejects a request; a commit failed for two minutes; or, with `stop_at_end`,
+                the broker delivered nothing for a minute.
         """
-        self._take_back()
-        while not self._closed:
-            with self._occupied():
-                notice = self._next()
-            if notice is not None and not self._closed:
+        with self._consumers.use() as allowed:
+            if allowed:
+                self._rewind_to_pending()
+        while True:
+            with self._consumers.use() as allowed:
+                if not allowed:
+                    return
+                notice = self._poll_notice()
+            if notice is not None and not self._consumers.is_requested:
                 yield notice
                 self._remember(notice)
-            if self._closed:
-                return
-            with self._occupied():
-                if not self._commit() and self._stop_at_end and self._is_at_end():
+            with self._consumers.use() as allowed:
+                if not allowed:
+                    return
+                if not self._commit_pending() and self._stop_at_end and self._is_at_end():
                     return
 
     def run(self, handler: Callable[[Notice], None]) -> None:
-        """Call a handler for each notice, until `close` is called or, with `stop_at_end`, all is read.
+        """Call a handler for each notice, until `close` is called or, with `stop_at_end`, all are read.
 
-        A notice is committed when its handler has returned, also when the handler called `close`.
+        A notice is committed when its handler has returned, even if `close` was called in the meantime. An exception
+        of the handler ends `run`; the notice is delivered again.
+
+        Args:
+            handler: Called in this thread with one notice at a time. It may call `close`.
+
+        Raises:
+            DecodeError: A record is not a readable notice for this State, and `on_unreadable` was not given.
+            InfrastructureError: The broker rejects a request; a commit failed for two minutes; or, with `stop_at_end`,
+                the broker delivered nothing for a minute.
         """
         for notice in self:
-            with self._occupied():
+            with self._consumers.use() as allowed:
+                if not allowed:
+                    return
                 handler(notice)
                 self._remember(notice)
-                self._commit()
+                self._commit_pending()
 
     def close(self) -> None:
-        """Leave the group. What was not committed comes again. Closing twice is harmless."""
-        self._closed = True
-        if not self._busy:
-            self._urgent.close()
-            self._ordinary.close()
+        """Stop receiving and leave the consumer groups. Notices that were not committed are delivered again.
+
+        Any thread may call it, a handler and a signal handler too, and more than once. If the iterating thread is
+        reading, committing or in a handler, `close` returns immediately, and that thread leaves the groups as soon as
+        it is done with this step. Otherwise the groups have been left when the first call returns.
+        """
+        self._consumers.request()
 
     def __enter__(self) -> Self:
         return self
@@ -152,28 +198,25 @@ class Subscriber:
     ) -> None:
         self.close()
 
-    @contextmanager
-    def _occupied(self) -> Iterator[None]:
-        """Put a `close` that comes meanwhile, from the handler or another thread, off to the end."""
-        self._busy = True
+    def _close_consumers(self) -> None:
         try:
-            yield
+            self._urgent.close()
         finally:
-            self._busy = False
-            if self._closed:
-                self.close()
+            self._ordinary.close()
 
-    def _next(self) -> Notice | None:
-        """Return the next notice, if one comes soon. What was polled is pending until it is committed."""
-        feed = self._urgent
-        message = feed.poll(0 if feed.at_end() else _POLL_SECONDS)
-        if message is None and (feed.at_end() or time.monotonic() > feed.heard + _URGENT_SECONDS_MAX):
-            feed = self._ordinary
-            message = feed.poll(_POLL_SECONDS)
+    def _poll_notice(self) -> Notice | None:
+        """Return the next notice, or None if none arrives soon. The record is pending until it is committed."""
+        consumer = self._urgent
+        message = consumer.poll(0 if consumer.is_at_end() else _POLL_SECONDS)
+        if message is None and (
+            consumer.is_at_end() or time.monotonic() > consumer.last_response + _URGENT_SECONDS_MAX
+        ):
+            consumer = self._ordinary
+            message = consumer.poll(_POLL_SECONDS)
         if message is None:
             return None
-        self._pending = feed, message
-        notice = self._open(message)
+        self._pending = consumer, message
+        notice = self._decode_message(message)
         if notice is not None and notice.id in self._seen:
             if self._metrics is not None:
                 self._metrics.duplicates.inc()
@@ -183,29 +226,29 @@ class Subscriber:
             self._metrics.age.observe(max(0.0, time.time() - notice.sent_at / 1000))
         return notice
 
-    def _take_back(self) -> None:
-        """Have again what an iteration before this one left unhandled."""
+    def _rewind_to_pending(self) -> None:
+        """Make the consumer deliver again the record that the previous iteration left unhandled."""
         if self._pending is not None:
-            feed, message = self._pending
+            consumer, message = self._pending
             self._pending = None
-            feed.take_back(message)
+            consumer.rewind_to(message)
 
-    def _commit(self) -> bool:
-        """Commit what is pending; return whether anything was."""
+    def _commit_pending(self) -> bool:
+        """Commit the pending record. Return whether there was one."""
         if self._pending is None:
             return False
-        feed, message = self._pending
-        feed.commit(message)
+        consumer, message = self._pending
+        consumer.commit(message)
         self._pending = None
         return True
 
     def _is_at_end(self) -> bool:
-        if self._urgent.at_end() and self._ordinary.at_end():
+        if self._urgent.is_at_end() and self._ordinary.is_at_end():
             return True
-        if time.monotonic() > max(self._urgent.heard, self._ordinary.heard) + SILENCE_SECONDS_MAX:
+        if time.monotonic() > max(self._urgent.last_response, self._ordinary.last_response) + SILENCE_SECONDS_MAX:
             raise InfrastructureError(
-                f"the notices of {self.state} could not be read to their end: nothing came from the broker for "
-                f"{SILENCE_SECONDS_MAX:g} s; what was handled is committed, go on when it is back"
+                f"the notices of {self.state} could not be read to their end: the broker delivered nothing for "
+                f"{SILENCE_SECONDS_MAX:g} s; handled notices are committed, so run again when it is back"
             )
         return False
 
@@ -214,39 +257,42 @@ class Subscriber:
         if len(self._seen) > REMEMBERED_IDS_MAX:
             self._seen.popitem(last=False)
 
-    def _open(self, message: Message) -> Notice | None:
+    def _decode_message(self, message: Message) -> Notice | None:
+        """Return the notice in a message, or None after reporting an unreadable one to `on_unreadable`."""
         try:
-            notice = read_notice(self._framing.unframe(message.value()), self.state)
+            notice = decode_notice(self._framing.to_single_object(message.value()), self.state)
             return replace(notice, trace=read_traceparent(find_header(message.headers(), TRACEPARENT)))
         except DecodeError as error:
             if self._metrics is not None:
                 self._metrics.unreadable.inc()
-            place = Unreadable(message.topic() or "", message.partition() or 0, message.offset() or 0, str(error))
+            unreadable = UnreadableNotice(
+                message.topic() or "", message.partition() or 0, message.offset() or 0, str(error)
+            )
             if self._on_unreadable is None:
-                where = f"{place.topic}/{place.partition}@{place.offset}"
-                raise DecodeError(f"{where}: {place.reason}", cause=error.cause) from None
-            self._on_unreadable(place)
+                position = f"{unreadable.topic}/{unreadable.partition}@{unreadable.offset}"
+                raise DecodeError(f"{position}: {unreadable.reason}", cause=error.cause) from None
+            self._on_unreadable(unreadable)
             return None
 
 
-def read_notice(data: bytes | None, state: str) -> Notice:
+def decode_notice(data: bytes | None, state: str) -> Notice:
     """Return the notice in a record.
 
     Args:
         data: The record's bytes.
-        state: To whom it must be addressed.
+        state: The State to which it must be addressed.
 
     Raises:
-        DecodeError: It is no notice, is sealed, or is addressed to another State.
+        DecodeError: The record is not a notice, is sealed, or is addressed to another State.
     """
-    envelope = codec_of("notice").decode(data)
+    envelope = get_codec("notice").decode(data)
     if envelope["to_state"] != state:
         raise DecodeError(f"the notice is addressed to {envelope['to_state']}, not to {state}", cause="WRONG_STATE")
     if envelope["seal"]["suite"] != _NOT_SEALED:
         message = f"the content is sealed with {envelope['seal']['suite']}, which this version cannot open; update it"
         raise DecodeError(message, cause="SEALED")
-    content = codec_of("notice_content").decode(envelope["content"])
+    content = get_codec("notice_content").decode(envelope["content"])
     try:
-        return Notice.from_wire(envelope, content)
+        return Notice.from_records(envelope, content)
     except (ValueError, TypeError) as error:
         raise DecodeError(f"not a notice of this version ({type(error).__name__})", cause="UNREADABLE") from None

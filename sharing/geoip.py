@@ -1,4 +1,4 @@
-"""The country of an IP address, from a MaxMind-format database of the operator's own."""
+"""Looks up the country of an IP address in a MaxMind-format database supplied by the operator."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from sharing.errors import SettingsError
 from sharing.relevance.nexus import GeoLookup
 
 
-def open_lookup(path: Path) -> GeoLookup:
-    """Return a lookup in a database with `country.iso_code`, such as GeoLite2 Country or DB-IP Country.
+def open_geoip_lookup(path: Path) -> GeoLookup:
+    """Return a lookup function for a database with `country.iso_code`, such as GeoLite2 Country or DB-IP Country.
 
     Raises:
-        SettingsError: It is not there, or no such database.
+        SettingsError: The file does not exist, or is not such a database.
     """
     try:
         reader = maxminddb.open_database(str(path))
     except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
         raise SettingsError(
-            f"{path} is no MaxMind-format database ({error}); mend SHARING_GEOIP or leave it out"
+            f"SHARING_GEOIP: {path} must be a MaxMind-format database ({error}); correct the setting or remove it"
         ) from None
 
     def locate(address: str) -> str | None:
         try:
-            found: Any = reader.get(address)
+            entry: Any = reader.get(address)
         except ValueError:
-            return None  # an IPv6 address in a database of IPv4
-        country = found.get("country") if isinstance(found, dict) else None
+            return None  # an IPv6 address, and the database only has IPv4
+        country = entry.get("country") if isinstance(entry, dict) else None
         code = country.get("iso_code") if isinstance(country, dict) else None
         return code if isinstance(code, str) else None
 

@@ -1,4 +1,4 @@
-"""Fixtures that the whole suite shares: the two brokers, and one behind the wall."""
+"""Fixtures of the whole suite: the embedded broker, a real Kafka, and a Kafka with access control."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sharing.model.countries import COUNTRIES
 from sharing.testing.broker import KafkaUnavailableError, jvm
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.kafka import KafkaBroker
-from sharing.testing.broker.secure import SecureKafka
-from sharing.topology.acls import principals
+from sharing.testing.broker.secure_kafka import SecureKafka
+from sharing.topology.acls import list_principals
 from sharing.topology.partners import Partners, parse_partners
 from tests.kafka.topic_io import make_topics
 
@@ -22,38 +22,38 @@ if TYPE_CHECKING:
 
     from sharing.testing.broker import Broker
 
-# pytest-xdist hands its workers the width of a terminal; the programs under test write to a pipe.
+# pytest-xdist sets COLUMNS for its workers; the programs under test write to a pipe.
 os.environ.pop("COLUMNS", None)
 
-# For every Java machine of the suite: it would end before its best code is compiled, and starts in half the time.
+# For every JVM of the suite: full JIT compilation never pays off in its short life, and startup time is halved.
 _QUICK = "-XX:TieredStopAtLevel=1"
 jvm.OPTIONS += (_QUICK,)
 os.environ.setdefault("JDK_JAVA_OPTIONS", _QUICK)
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no broker is there, that is found out soon; long enough to hear why, too."""
+def short_connect_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Detect a missing broker soon, but not before the client knows the reason."""
     monkeypatch.setattr("sharing.kafka.clients.CONNECT_SECONDS_MAX", 1.5)
 
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[EmbeddedBroker]:
-    """The embedded broker, one for the whole run: tests take topics of their own."""
+    """One embedded broker for the whole run; each test uses its own topics."""
     with EmbeddedBroker() as broker:
         yield broker
 
 
 @pytest.fixture
 def fresh_kafka(kafka: KafkaBroker, tmp_path: Path) -> Iterator[KafkaBroker]:
-    """A real Kafka with nothing on it, for one test. `kafka` has settled whether one can be had."""
+    """An empty real Kafka for one test. `kafka` skips the test if this machine cannot run one."""
     with KafkaBroker(tmp_path / "kafka") as broker:
         yield broker
 
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    """A real Kafka for the whole run. Where it cannot be had, its tests skip; with CI=true they fail."""
+    """A real Kafka for the whole run. If this machine cannot run one, its tests are skipped; with CI=true they fail."""
     broker = KafkaBroker(tmp_path_factory.mktemp("kafka"))
     try:
         broker.start()
@@ -65,22 +65,24 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     broker.stop()
 
 
-WALL = parse_partners("partitions: 1\nstates:\n  CH: {agencies: [fedpol, customs]}\n  DE: {}\n", "partners.yaml")
+SECURE_PARTNERS = parse_partners(
+    "partitions: 1\nstates:\n  CH: {agencies: [fedpol, customs]}\n  DE: {}\n", "partners.yaml"
+)
 NEWCOMERS = {"XA": {"agencies": ["smoke-test"]}, "XB": {}}
-"""Test States, with certificates for the wall, and nothing on it until a test adds them."""
+"""Test States with certificates for `secure_kafka`; a test adds their topics and ACLs."""
 
 
 @pytest.fixture(scope="session")
-def wall(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
-    """A broker behind the wall for the whole run; who changes something puts it back. `kafka` settled if there is one.
+def secure_kafka(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
+    """A Kafka with access control for the whole run. A test that changes something restores it.
 
-    Besides everyone's of the partners there is a certificate of each newcomer, and one that is nobody's: `judge.ch`.
+    It has certificates for all principals of the partners and newcomers, and one for an unknown name: `judge.ch`.
     """
-    secure = SecureKafka(tmp_path_factory.mktemp("wall"), WALL)
+    secure = SecureKafka(tmp_path_factory.mktemp("secure_kafka"), SECURE_PARTNERS)
     more = Partners.model_validate({"states": NEWCOMERS})
-    names = [principal.name for one in (secure.partners, more) for principal in principals(one)]
-    everyone = dict.fromkeys([*names, "judge.ch"])
-    secure.broker = KafkaBroker(secure.broker.folder, principals=everyone)
+    names = [principal.name for partners in (secure.partners, more) for principal in list_principals(partners)]
+    all_names = dict.fromkeys([*names, "judge.ch"])
+    secure.broker = KafkaBroker(secure.broker.folder, principals=all_names)
     secure.start()
     yield secure
     secure.broker.stop()
@@ -88,9 +90,9 @@ def wall(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
 def broker(request: pytest.FixtureRequest) -> Broker:
-    """Each broker in turn, for tests of what both must do."""
-    found: Broker = request.getfixturevalue(request.param)
-    return found
+    """Each broker in turn, for tests that both must pass."""
+    chosen: Broker = request.getfixturevalue(request.param)
+    return chosen
 
 
 _UNUSED_STATES = iter(sorted(COUNTRIES - {"CH", "DE", "NL", "JP", "FR", "US", "GB", "CA", "AU"}))
@@ -98,7 +100,7 @@ _UNUSED_STATES = iter(sorted(COUNTRIES - {"CH", "DE", "NL", "JP", "FR", "US", "G
 
 @pytest.fixture
 def state() -> str:
-    """A State that no other test uses: its topics are this test's own."""
+    """A State that no other test uses, so that its topics belong to this test alone."""
     return next(_UNUSED_STATES)
 
 
@@ -110,7 +112,7 @@ def bus(broker: Broker, state: str) -> Broker:
 
 
 @pytest.fixture(scope="session")
-def mortal(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    """A real Kafka that tests may stop, kill and start again. Whether there is one, `kafka` has settled."""
-    with KafkaBroker(tmp_path_factory.mktemp("mortal")) as broker:
+def restartable_kafka(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A real Kafka that tests may stop, kill and restart. `kafka` skips the test if this machine cannot run one."""
+    with KafkaBroker(tmp_path_factory.mktemp("restartable_kafka")) as broker:
         yield broker

@@ -1,4 +1,4 @@
-"""The country of an IP address, from a MaxMind-format database of the operator's own."""
+"""Country lookup of IP addresses in a MaxMind-format database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from netaddr import IPSet
 
 from sharing.errors import SettingsError
-from sharing.geoip import open_lookup
+from sharing.geoip import open_geoip_lookup
 from sharing.relevance.nexus import derive_nexus
 
 
@@ -36,22 +36,22 @@ def database(tmp_path: Path) -> Path:
     ],
 )
 def test_an_address_points_to_its_country(type_name: str, value: str, state: str, database: Path) -> None:
-    assert derive_nexus(type_name, value, open_lookup(database)) == ((state, "IP geolocation"),)
+    assert derive_nexus(type_name, value, open_geoip_lookup(database)) == ((state, "IP geolocation"),)
 
 
 @pytest.mark.parametrize("value", ["203.0.113.5", "192.0.2.1"])
-def test_an_address_without_a_country_points_nowhere(value: str, database: Path) -> None:
-    assert derive_nexus("ipv4-addr", value, open_lookup(database)) == ()
+def test_an_address_without_a_country_has_no_nexus(value: str, database: Path) -> None:
+    assert derive_nexus("ipv4-addr", value, open_geoip_lookup(database)) == ()
 
 
-def test_without_a_database_an_address_points_nowhere() -> None:
+def test_without_a_database_an_address_has_no_nexus() -> None:
     assert derive_nexus("ipv4-addr", "198.51.100.7") == ()
 
 
 @pytest.mark.parametrize("content", [None, b"not a database"])
-def test_what_is_no_database_is_refused_with_its_setting(content: bytes | None, tmp_path: Path) -> None:
+def test_an_invalid_database_is_refused_with_the_name_of_the_setting(content: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "country.mmdb"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(SettingsError, match="SHARING_GEOIP"):
-        open_lookup(path)
+    with pytest.raises(SettingsError, match=r"SHARING_GEOIP: .* must be a MaxMind-format database"):
+        open_geoip_lookup(path)

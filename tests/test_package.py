@@ -1,4 +1,4 @@
-"""The wheel, away from the checkout: it carries all it needs, and works in an empty folder."""
+"""The wheel without the checkout: it contains everything that it needs, and works in an empty folder."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parents[1]
 SECONDS = 120
 
-# The checkout is installed in the same environment, as an editable package: it must not be what is found.
+# The checkout is installed in the same environment as an editable package: remove it from the import path.
 PROGRAM = f"""
 import sys
-sys.path = [place for place in sys.path if place != {str(ROOT)!r}]
+sys.path = [entry for entry in sys.path if entry != {str(ROOT)!r}]
 from sharing.cli import main
 main()
 """
@@ -44,8 +44,8 @@ ITEM = {
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT))
-    (found,) = folder.glob("*.whl")
-    return found
+    (file,) = folder.glob("*.whl")
+    return file
 
 
 @pytest.fixture(scope="module")
@@ -57,19 +57,19 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _pip(*arguments: str) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.fixture
 def run(installed: Path, tmp_path: Path) -> Run:
-    """Runs the installed `sharing` in an empty folder."""
+    """Return a function that runs the installed `sharing` in an empty folder."""
 
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        own = {name: value for name, value in os.environ.items() if not name.startswith("SHARING_")}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHARING_")}
         return subprocess.run(
             [sys.executable, "-c", PROGRAM, *arguments],
-            env={**own, "PYTHONPATH": str(installed), "HOME": str(tmp_path)},
+            env={**inherited, "PYTHONPATH": str(installed), "HOME": str(tmp_path)},
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -80,7 +80,7 @@ def run(installed: Path, tmp_path: Path) -> Run:
     return call
 
 
-def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_all_resources_and_no_other_packages(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"sharing", "processors", "schemas"}
@@ -97,11 +97,11 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel: Path) -> None:
     assert "sharing = sharing.__main__:main" in zipfile.ZipFile(wheel).read(entry).decode()
 
 
-def test_it_is_the_installed_package_that_runs(installed: Path, tmp_path: Path) -> None:
+def test_the_installed_package_is_imported(installed: Path, tmp_path: Path) -> None:
     code = PROGRAM.replace("from sharing.cli import main\nmain()", "import sharing, processors, schemas\n") + (
         "print(*(module.__path__[0] for module in (sharing, processors, schemas)), sep='\\n')"
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": str(installed)},
         cwd=tmp_path,
@@ -110,38 +110,38 @@ def test_it_is_the_installed_package_that_runs(installed: Path, tmp_path: Path) 
         timeout=SECONDS,
         check=True,
     )
-    assert done.stdout.split() == [str(installed / name) for name in ("sharing", "processors", "schemas")]
+    assert result.stdout.split() == [str(installed / name) for name in ("sharing", "processors", "schemas")]
 
 
-def test_packs_treaties_and_cases_are_found(run: Run) -> None:
-    done = run("law", "list", "--json")
-    assert done.returncode == 0, done.stderr
-    assert {"CH", "DE", "JP", "NL"} <= {row["state"] for row in json.loads(done.stdout)}
-    done = run("law", "test", "CH", "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["failed"] == []
+def test_packs_treaties_and_cases_are_in_the_wheel(run: Run) -> None:
+    result = run("law", "list", "--json")
+    assert result.returncode == 0, result.stderr
+    assert {"CH", "DE", "JP", "NL"} <= {row["state"] for row in json.loads(result.stdout)}
+    result = run("law", "test", "CH", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["failed"] == []
 
 
-def test_it_explains(run: Run, tmp_path: Path) -> None:
+def test_law_explain_works(run: Run, tmp_path: Path) -> None:
     (tmp_path / "item.jsonl").write_text(json.dumps(ITEM) + "\n")
-    done = run("law", "explain", "item.jsonl", "--state", "CH", "--to", "NL", "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["why"][0]["outcome"] == "DISCLOSE"
+    result = run("law", "explain", "item.jsonl", "--state", "CH", "--to", "NL", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["why"][0]["outcome"] == "DISCLOSE"
 
 
-def test_the_samples_are_found_and_accounted_for(run: Run, installed: Path) -> None:
+def test_a_dry_run_of_the_samples_adds_up(run: Run, installed: Path) -> None:
     samples = installed / "sharing" / "testing" / "samples"
     events = sorted(map(str, (samples / "misp").glob("*.json")))
     assert events
     profile = str(samples / "profiles" / "ch.yaml")
-    done = run("publish", *events, "--state", "CH", "--agency", "a", "--profile", profile, "--dry-run", "--json")
-    assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
+    result = run("publish", *events, "--state", "CH", "--agency", "a", "--profile", profile, "--dry-run", "--json")
+    assert result.returncode == 0, result.stderr
+    document = json.loads(result.stdout)
     assert document["read"] == document["published"] + len(document["not_published"])
     assert document["published"] > 0
 
 
-def test_schemas_and_the_rest_are_sound(run: Run) -> None:
-    done = run("doctor", "--json")
-    findings = {one["check"]: one["ok"] for one in json.loads(done.stdout)}
-    assert [check for check, ok in findings.items() if not ok] == ["broker"]  # none is named
+def test_doctor_finds_no_problem_but_the_missing_broker(run: Run) -> None:
+    result = run("doctor", "--json")
+    checks = {finding["check"]: finding["ok"] for finding in json.loads(result.stdout)}
+    assert [check for check, ok in checks.items() if not ok] == ["broker"]  # none is configured

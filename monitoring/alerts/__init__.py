@@ -1,14 +1,14 @@
-"""Every alert, in one list."""
+"""Sources of the alert rules, by group. `python -m monitoring.generate` renders them to `monitoring/alerts.yaml`."""
 
 from __future__ import annotations
 
-from monitoring.alerts.gates import AGENCIES_AND_PARTNERS, CORRECT, LAW_AND_DIRECTORY, RUNNING, TIMELY
+from monitoring.alerts.gates import AGENCIES_AND_PARTNERS, CORRECTNESS, LAW_AND_DIRECTORY, LIVENESS, TIMELINESS
 from monitoring.alerts.kafka import KAFKA
 
 GROUPS = (
-    ("sharing-running", RUNNING),
-    ("sharing-correct", CORRECT),
-    ("sharing-timely", TIMELY),
+    ("sharing-running", LIVENESS),
+    ("sharing-correct", CORRECTNESS),
+    ("sharing-timely", TIMELINESS),
     ("sharing-law-and-directory", LAW_AND_DIRECTORY),
     ("sharing-agencies-and-partners", AGENCIES_AND_PARTNERS),
     ("sharing-kafka", KAFKA),

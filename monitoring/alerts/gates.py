@@ -1,8 +1,8 @@
-"""Alerts of the gates, and of who publishes and subscribes.
+"""Alerts about gates, and about the systems of agencies and partners.
 
-A fault has one alert: what follows from it is kept silent by `unless`, so that who is woken reads one cause. Workers
-are scraped as job `sharing-gate`; where their targets carry a label `state` (the State whose gate it is), each gate is
-watched for itself.
+Each fault has one alert. `unless` suppresses the alerts for its consequences, so that the person on call reads one
+cause. Workers are scraped as job `sharing-gate`. If their targets carry a label `state` (the State whose gate it is),
+each gate is monitored separately.
 """
 
 from __future__ import annotations
@@ -13,106 +13,107 @@ JOB = 'job="sharing-gate"'
 GATE = "job, state"
 WORKER = "job, state, instance"
 
-# A process that is there and says nothing lets a scrape run into its time-out; one that is gone refuses at once.
-SILENT = f"(up{{{JOB}}} == 0 and on ({WORKER}) scrape_duration_seconds{{{JOB}}} > <5s:seconds>)"
-BROKER_AWAY = '(sharing_ready_check{check="broker"} == 0)'
-# A worker whose batch does not add up shows it until it was scraped once, and ends.
-BROKEN = f"(max by ({GATE}) (max_over_time(sharing_conservation_broken_total[<10m>])) > 0)"
+# A hung process lets a scrape run into its timeout; a process that has ended refuses the connection immediately.
+HUNG = f"(up{{{JOB}}} == 0 and on ({WORKER}) scrape_duration_seconds{{{JOB}}} > <5s:seconds>)"
+BROKER_UNREACHABLE = '(sharing_ready_check{check="broker"} == 0)'
+# A worker whose batch does not balance exposes this counter until it was scraped once, and then exits.
+UNBALANCED = f"(max by ({GATE}) (max_over_time(sharing_conservation_broken_total[<10m>])) > 0)"
 IDLE = f"(time() - max by ({WORKER}) (sharing_last_commit_timestamp_seconds) > <2m:seconds>)"
-FLOOD = (
+QUARANTINE_FLOOD = (
     f"(sum by ({GATE}) (increase(sharing_indicators_quarantined_total[<10m>])) > 100 "
     f"and sum by ({GATE}) (rate(sharing_indicators_quarantined_total[<10m>])) "
-    f"> 0.05 * sum by ({GATE}) (rate(sharing_indicators_taken_total[<10m>])))"
+    f"> 0.05 * sum by ({GATE}) (rate(sharing_indicators_read_total[<10m>])))"
 )
 
 
-def _late(lane: str, seconds: int) -> str:
+def _latency_above(lane: str, seconds: int) -> str:
     bucket = f'sharing_notice_latency_seconds_bucket{{lane="{lane}"}}'
     return f"histogram_quantile(0.99, sum by ({GATE}, le) (rate({bucket}[<5m>]))) > {seconds}"
 
 
-RUNNING = (
+LIVENESS = (
     AlertRule(
-        "SharingGateAbsent",
+        "SharingGateDown",
         AlertSeverity.CRITICAL,
-        f"sum by ({GATE}) (up{{{JOB}}}) == 0 unless on ({GATE}) {SILENT} unless on ({GATE}) {BROKEN} "
+        f"sum by ({GATE}) (up{{{JOB}}}) == 0 unless on ({GATE}) {HUNG} unless on ({GATE}) {UNBALANCED} "
         f"or absent(up{{{JOB}}}) "
         f"or group by ({GATE}) (last_over_time(sharing_pack_info[1d]) unless on (job, instance) up) "
         f"unless on ({GATE}) sharing_pack_info",
         "2m",
-        "No worker of a State's gate answers",
-        "What the State's agencies publish waits on their topics, and nobody receives it; nothing is lost.",
+        "No worker of a State's gate is reachable",
+        "Indicators from the State's agencies stay in their topics and no State receives them. Nothing is lost.",
     ),
     AlertRule(
         "SharingWorkerStuck",
         AlertSeverity.CRITICAL,
-        f"{SILENT} or sum by ({WORKER}) (sharing_consumer_lag_records) > 0 and on ({WORKER}) {IDLE} "
-        f"unless on ({WORKER}) {BROKER_AWAY} unless on ({GATE}) {BROKEN}",
+        f"{HUNG} or sum by ({WORKER}) (sharing_consumer_lag_records) > 0 and on ({WORKER}) {IDLE} "
+        f"unless on ({WORKER}) {BROKER_UNREACHABLE} unless on ({GATE}) {UNBALANCED}",
         "2m",
-        "A worker lives and does not work",
-        "Indicators on its partitions are not decided, urgent ones included, while those on others go on.",
+        "A worker is running but makes no progress",
+        "Indicators on its partitions are not processed, urgent ones included. Other partitions are not affected.",
     ),
     AlertRule(
         "SharingWorkerNotReady",
         AlertSeverity.CRITICAL,
         f'sharing_ready_check{{check!~"broker|commit"}} == 0 '
-        f"unless on ({WORKER}) {BROKER_AWAY} unless on ({GATE}) {BROKEN}",
+        f"unless on ({WORKER}) {BROKER_UNREACHABLE} unless on ({GATE}) {UNBALANCED}",
         "5m",
-        "A worker runs and is not ready",
-        "It cannot commit: the directory is not read, the law is not to be applied, or its group does not settle. "
-        "Indicators on its partitions wait.",
+        "A worker is running but not ready",
+        "It cannot commit: it has not read the directory, cannot apply the law pack, or its consumer group does not "
+        "stabilise. Indicators on its partitions wait.",
     ),
     AlertRule(
-        "SharingBrokerAway",
+        "SharingBrokerUnreachable",
         AlertSeverity.CRITICAL,
-        BROKER_AWAY,
+        BROKER_UNREACHABLE,
         "1m",
-        "A worker hears no broker",
-        "Agencies cannot publish to it and nothing is decided or delivered; what was confirmed is safe, and the worker "
-        "goes on by itself once the broker is back.",
+        "A worker cannot reach a broker",
+        "Agencies cannot publish, and nothing is processed or delivered. Confirmed records are safe, and the worker "
+        "resumes by itself when the broker is back.",
     ),
     AlertRule(
         "SharingRestartLoop",
         AlertSeverity.CRITICAL,
-        f"max by ({GATE}) (changes(process_start_time_seconds{{{JOB}}}[<15m>])) > 3 unless on ({GATE}) {BROKEN}",
+        f"max by ({GATE}) (changes(process_start_time_seconds{{{JOB}}}[<15m>])) > 3 unless on ({GATE}) {UNBALANCED}",
         "",
-        "A worker is started again and again",
-        "Indicators are decided late or not at all; nothing is lost or decided twice.",
+        "A worker is in a restart loop",
+        "Indicators are processed late or not at all. Nothing is lost or processed twice.",
     ),
     AlertRule(
         "SharingLagGrowing",
         AlertSeverity.WARNING,
         f"sum by ({GATE}) (sharing_consumer_lag_records) > 1000 "
         f"and on ({GATE}) sum by ({GATE}) (deriv(sharing_consumer_lag_records[<10m>])) > 0 "
-        f"unless on ({GATE}) {BROKER_AWAY} unless on ({GATE}) {IDLE}",
+        f"unless on ({GATE}) {BROKER_UNREACHABLE} unless on ({GATE}) {IDLE}",
         "5m",
-        "Agencies publish faster than their gate decides",
-        "Everything is decided, later and later; other States receive old information.",
+        "A gate's consumer lag keeps growing",
+        "Agencies publish faster than the gate processes. Every indicator is processed, but with increasing delay.",
     ),
     AlertRule(
         "SharingTransactionsAborted",
         AlertSeverity.WARNING,
-        f"sum by ({WORKER}) (increase(sharing_transaction_aborts_total[<15m>])) > 5 unless on ({WORKER}) {BROKER_AWAY}",
+        f"sum by ({WORKER}) (increase(sharing_transaction_aborts_total[<15m>])) > 5 "
+        f"unless on ({WORKER}) {BROKER_UNREACHABLE}",
         "",
-        "Batches are aborted and done again",
-        "Nothing is lost or delivered twice, but decisions are late; often brokers lack in-sync replicas.",
+        "Batches are aborted and retried",
+        "Decisions are delayed. Nothing is lost or delivered twice. A common cause is a lack of in-sync replicas.",
     ),
 )
 
-CORRECT = (
+CORRECTNESS = (
     AlertRule(
         "SharingConservationBroken",
         AlertSeverity.CRITICAL,
-        f"{BROKEN} "
-        f"or max by ({GATE}) (min_over_time(abs(sharing_indicators_taken_total - sharing_indicators_accounted_total)"
+        f"{UNBALANCED} "
+        f"or max by ({GATE}) (min_over_time(abs(sharing_indicators_read_total - sharing_indicators_accounted_total)"
         "[<2m>:<15s>])) > 0 "
-        f"or max by ({GATE}) (min_over_time(abs(sum by ({WORKER}) (sharing_indicators_taken_total) "
+        f"or max by ({GATE}) (min_over_time(abs(sum by ({WORKER}) (sharing_indicators_read_total) "
         f"- sum by ({WORKER}) (sharing_indicators_total) - sum by ({WORKER}) (sharing_indicators_quarantined_total))"
         "[<2m>:<15s>])) > 0",
         "",
-        "Records taken are not the records accounted for",
-        "A defect: an indicator would have been lost or decided twice. The batch is not committed and the worker ends, "
-        "so nothing wrong leaves the State; its indicators wait.",
+        "A gate does not account for every record that it read",
+        "This is a software defect: an indicator would have been lost or decided twice. The worker exits without "
+        "committing the batch, so nothing wrong leaves the State. The indicators wait.",
     ),
     AlertRule(
         "SharingRuleErrors",
@@ -120,51 +121,53 @@ CORRECT = (
         f"sum by ({GATE}, rule) (increase(sharing_rule_errors_total[<15m>])) > 0",
         "",
         "A rule of the law pack fails to evaluate",
-        "It withholds from every State to which it was to apply: they miss information that the law may permit.",
+        "Where the rule applies, it counts as undecided. The affected States miss information that the law may permit.",
     ),
     AlertRule(
         "SharingQuarantineFlood",
         AlertSeverity.CRITICAL,
-        FLOOD,
+        QUARANTINE_FLOOD,
         "2m",
-        "More than one record in twenty goes to quarantine",
-        "An agency's system publishes what cannot be processed: other States do not receive what it means to say.",
+        "More than 5% of records are quarantined",
+        "An agency's system publishes records that cannot be processed. Other States do not receive their content.",
     ),
     AlertRule(
         "SharingQuarantine",
         AlertSeverity.WARNING,
-        f"sum by ({GATE}) (increase(sharing_indicators_quarantined_total[<15m>])) > 0 unless on ({GATE}) {FLOOD}",
+        f"sum by ({GATE}) (increase(sharing_indicators_quarantined_total[<15m>])) > 0 "
+        f"unless on ({GATE}) {QUARANTINE_FLOOD}",
         "5m",
-        "Records of an agency cannot be processed",
-        "They wait in the State's quarantine with their cause; their agency must mend them and publish anew.",
+        "Some records of an agency are quarantined",
+        "They are kept in the State's quarantine topic with their cause. Their agency must correct them and publish "
+        "them again.",
     ),
     AlertRule(
         "SharingClockSkewed",
         AlertSeverity.WARNING,
         f"sum by ({GATE}) (increase(sharing_clock_skewed_total[<15m>])) > 0",
         "5m",
-        "Records carry times after that of their commit",
-        "A clock is wrong, an agency's or the gate's: times in the minutes cannot be relied on, and a law may be "
-        "applied a day early or late.",
+        "Records have timestamps later than their commit",
+        "The clock of an agency or of the gate is wrong. Timestamps in the audit log are unreliable, and a law may be "
+        "applied a day too early or too late.",
     ),
 )
 
-TIMELY = (
+TIMELINESS = (
     AlertRule(
-        "SharingUrgentLate",
+        "SharingUrgentNoticesLate",
         AlertSeverity.CRITICAL,
-        _late("urgent", 10),
+        _latency_above("urgent", 10),
         "1m",
-        "Urgent notices take longer than ten seconds",
-        "Other States learn late of what threatens life or limb, or is about to be lost.",
+        "Urgent notices take longer than 10 seconds",
+        "Other States learn too late of a threat to life or limb, or of evidence about to be lost.",
     ),
     AlertRule(
         "SharingNoticesLate",
         AlertSeverity.WARNING,
-        _late("ordinary", 60),
+        _latency_above("ordinary", 60),
         "10m",
-        "Ordinary notices take longer than a minute",
-        "Other States receive information later than they are used to; nothing is lost.",
+        "Ordinary notices take longer than one minute",
+        "Other States receive information later than usual. Nothing is lost.",
     ),
 )
 
@@ -174,8 +177,8 @@ LAW_AND_DIRECTORY = (
         AlertSeverity.CRITICAL,
         f"max by ({GATE}) (sharing_pack_expiry_timestamp_seconds) <= time()",
         "5m",
-        "No permission of the law pack is in force any more",
-        "The gate withholds everything from everyone until the State's law office provides a pack of today.",
+        "The law pack has expired: none of its permissions is in force",
+        "The gate withholds everything from every State until the State's law office provides a current pack.",
     ),
     AlertRule(
         "SharingPackExpiring",
@@ -183,40 +186,40 @@ LAW_AND_DIRECTORY = (
         f"max by ({GATE}) (sharing_pack_expiry_timestamp_seconds) - time() < 30 * 86400 "
         f"and max by ({GATE}) (sharing_pack_expiry_timestamp_seconds) > time()",
         "5m",
-        "The law pack's last permission ends within thirty days",
-        "From that day on the gate would withhold everything from everyone.",
+        "The law pack's last permission expires within 30 days",
+        "From that day on the gate withholds everything from every State.",
     ),
     AlertRule(
         "SharingPackOutOfDate",
         AlertSeverity.WARNING,
         f"time() - min by ({GATE}) (sharing_pack_consolidated_timestamp_seconds) > 365 * 86400",
         "5m",
-        "Nobody has consolidated the law pack for a year",
-        "Decisions may rest on law that was amended since: too much or too little may leave the State.",
+        "The law pack was last consolidated more than a year ago",
+        "The law may have been amended since. The gate may disclose too much or too little.",
     ),
     AlertRule(
         "SharingPacksDiffer",
         AlertSeverity.WARNING,
         f"count by ({GATE}) (count by ({GATE}, sha256) (sharing_pack_info)) > 1",
         "15m",
-        "Workers of one gate apply different law packs",
-        "What is decided about an indicator depends on the partition that it lies on.",
+        "Workers of the same gate apply different law packs",
+        "The decision about an indicator depends on its partition.",
     ),
     AlertRule(
         "SharingDirectoryEmpty",
         AlertSeverity.CRITICAL,
         f'sharing_directory_entries == 0 unless on ({WORKER}) sharing_ready_check{{check="directory"}} == 0',
         "5m",
-        "The directory holds no State",
-        "There is nobody to whom anything could go: everything is withheld.",
+        "The directory has no entries",
+        "The gate knows no receiving State, so it withholds everything.",
     ),
     AlertRule(
         "SharingDirectoryBehind",
         AlertSeverity.WARNING,
         f"sharing_directory_version < on ({GATE}) group_left () max by ({GATE}) (sharing_directory_version)",
         "5m",
-        "A worker has not read the directory as far as another of its gate",
-        "It decides by contact points and interests that have changed.",
+        "A worker's directory is older than that of its gate's other workers",
+        "It decides with outdated contact points and interests.",
     ),
     AlertRule(
         "SharingDirectoryStale",
@@ -224,17 +227,18 @@ LAW_AND_DIRECTORY = (
         f"time() - max by ({GATE}) (sharing_directory_announced_timestamp_seconds) > 365 * 86400 "
         f"and on ({GATE}) max by ({GATE}) (sharing_directory_entries) > 0",
         "5m",
-        "No State has announced itself for a year",
-        "Contact points and interests may be out of date, or the directory is not mirrored any more.",
+        "No State has announced an entry for a year",
+        "Contact points and interests may be out of date, or mirroring of the directory may have stopped.",
     ),
     AlertRule(
-        "SharingDirectoryIgnored",
+        "SharingDirectoryInvalidRecords",
         AlertSeverity.WARNING,
         f"max by ({GATE}) (sharing_directory_ignored_records) "
         f"> max by ({GATE}) (max_over_time(sharing_directory_ignored_records[<1h>] offset <5m>))",
         "",
-        "The directory holds a record that is no valid entry",
-        "It is ignored. Either a State's announcement does not reach the others, or somebody wrote under its key.",
+        "The directory contains a new invalid record",
+        "Workers ignore it. Either a State's announcement does not reach the others, or another client wrote under the "
+        "State's key.",
     ),
 )
 
@@ -244,15 +248,15 @@ AGENCIES_AND_PARTNERS = (
         AlertSeverity.WARNING,
         "sum by (job, instance) (increase(sharing_publisher_unconfirmed_total[<15m>])) > 0",
         "",
-        "An agency's system gave up indicators without a confirmation",
-        "They may not have been published; the agency's system is to publish them again, under the same ids.",
+        "An agency's system gave up on unconfirmed indicators",
+        "They may not have been published. The agency's system must publish them again with the same ids.",
     ),
     AlertRule(
         "SharingNoticesUnreadable",
         AlertSeverity.WARNING,
         "sum by (job, instance) (increase(sharing_subscriber_unreadable_total[<15m>])) > 0",
         "",
-        "A partner's system received records that are no notice",
-        "The State does not learn what they were to say; somebody who is no gate may be writing to its topic.",
+        "A partner's system received unreadable records",
+        "The State does not receive their content. A client that is not a gate may be writing to its topic.",
     ),
 )

@@ -1,1 +1,1 @@
-"""The transactional lane: batches from Kafka in, their outputs, state and offsets out, in one transaction."""
+"""The exactly-once loop: consumes batches from Kafka and commits outputs, state and offsets in one transaction."""

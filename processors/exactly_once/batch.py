@@ -1,4 +1,4 @@
-"""What passes through a lane: a batch of records in, the records to write out."""
+"""What passes through an exactly-once loop: a batch of consumed records, and the records to write."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class ConsumedRecord(Protocol):
-    """A record as it was read: the part of `confluent_kafka.Message` that a gate may use.
+    """A consumed record: the part of `confluent_kafka.Message` that a gate may use.
 
-    Not copied: a tuple of our own costs 0.6 µs for each, a tenth of the way through a lane.
+    Records are not copied: a tuple for each would cost 0.6 µs, a tenth of the time that a record spends in the loop.
     """
 
-    def topic(self) -> str: ...  # noqa: D102 Kafka's own words
+    def topic(self) -> str: ...  # noqa: D102 named and defined by confluent_kafka
     def partition(self) -> int: ...  # noqa: D102
     def offset(self) -> int: ...  # noqa: D102
     def key(self) -> bytes | None: ...  # noqa: D102
@@ -27,7 +27,7 @@ class ConsumedRecord(Protocol):
 
 
 class OutputRecord(NamedTuple):
-    """One record to write. Its partition follows from the key (murmur2, as Java's clients do it)."""
+    """One record to write. Its partition follows from its key (murmur2, as in the Java clients)."""
 
     topic: str
     key: bytes | None
@@ -36,14 +36,14 @@ class OutputRecord(NamedTuple):
 
 
 class OutputRun(NamedTuple):
-    """Records without headers to write to one topic, one after another: what most of a gate's outputs are.
+    """Consecutive records without headers for one topic. Most of a gate's outputs are of this kind.
 
-    One object for thousands of records: an `Output` for each costs as much as handing it to librdkafka.
+    One object holds thousands of records: an `OutputRecord` for each would cost as much as handing it to librdkafka.
 
     Attributes:
-        topic: Of all of them.
-        keys: Of each.
-        values: Of each.
+        topic: Topic of all records.
+        keys: Record keys, one per record.
+        values: Record values, one per key.
     """
 
     topic: str
@@ -51,24 +51,24 @@ class OutputRun(NamedTuple):
     values: Sequence[bytes | None]
 
 
-Outgoing = OutputRecord | OutputRun
-"""What a lane takes."""
+Output = OutputRecord | OutputRun
+"""What an agent hands back to the loop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was read at once.
+    """Records that were read together.
 
     Attributes:
-        messages: At least one; those of a partition in their order.
-        now_ms: The instant that stands for the whole batch: UTC, in milliseconds since 1970.
-        offsets: The next offset to read, for each (topic, partition).
-        member: Under which membership of the group it was read; opaque.
-        view: The ledger as this batch finds it, and the place for its changes; None on a lane without a ledger.
+        messages: The records, at least one; those of a partition are in order.
+        now_ms: The processing time of the whole batch, in UTC milliseconds.
+        offsets: The next offset to read, by (topic, partition).
+        group_metadata: Opaque group metadata to send with the offsets.
+        store_view: This batch's view of the state store, which also collects its changes; None on a loop without state.
     """
 
     messages: Sequence[ConsumedRecord]
     now_ms: int
     offsets: Mapping[tuple[str, int], int]
-    member: Any = None
-    state: Overlay | None = None
+    group_metadata: Any = None
+    store_view: Overlay | None = None

@@ -1,9 +1,10 @@
-"""The topic of a ledger on Kafka: what it is called, where it ends, and its committed records, read in bulk.
+"""The changelog topic of a state store on Kafka: its identity, its end offsets, and its committed records in bulk.
 
-**Where it ends.** An earlier owner may have frozen or died between committing a batch and the last word on it. Its
-records count only if its offsets do. But a worker has its partitions only once no transaction on their offsets is open
-any more (`Inbox`, KIP-447); then all that is or will be committed is in the topic, and its high watermark is the end.
-Reading `read_committed` up to there waits for what is still open, at most for its time-out.
+**Where the changelog ends.** An earlier owner may have frozen or died between committing a batch and receiving the
+answer. Its records count only if its offsets do. But a worker is assigned its partitions only after every transaction
+on their offsets has ended (`BatchConsumer`, KIP-447). By then the topic holds everything that is or will be committed,
+so its high watermark is the end. Reading up to there with `read_committed` waits for transactions that are still open,
+at most until they time out.
 """
 
 from __future__ import annotations
@@ -15,155 +16,164 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 
-from processors.exactly_once.config import LoopConfig, restore_properties
 from processors.exactly_once.kafka_errors import is_retriable_query
-from processors.exactly_once.retry import SILENT_S, query_until_settled
-from processors.exactly_once.state_store import StateStore, StoreIdentity
-from processors.exactly_once.store_backends import MemoryBackend, RocksBackend
+from processors.exactly_once.loop_config import LoopConfig, restore_properties
+from processors.exactly_once.retry import WARN_AFTER_S, retry_query
+from processors.exactly_once.state_store import OffsetRange, StateStore, StoreIdentity
+from processors.exactly_once.state_store_backends import MemoryBackend, RocksBackend
 from sharing.errors import InfrastructureError
-from sharing.kafka.clients import explain, make_admin, make_consumer
+from sharing.kafka.clients import make_admin, make_consumer
+from sharing.kafka.errors import describe_kafka_error
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer
 
 log = logging.getLogger(__name__)
 
-CALL_S = 5.0
+REQUEST_TIMEOUT_S = 5.0
 POLL_S = 0.1
-BULK = 10_000
+BULK_RECORDS = 10_000
 
 T = TypeVar("T")
 
 
-def open_state_store(route: LoopConfig, late: Callable[[], bool], clock: Callable[[], int]) -> StateStore:
-    """Return the ledger of a lane, with nothing restored yet; the arguments are those of what it is made of.
+def open_state_store(config: LoopConfig, is_stopping: Callable[[], bool], clock: Callable[[], int]) -> StateStore:
+    """Return the state store of an exactly-once loop, with nothing restored yet.
+
+    Args:
+        config: Configuration of the loop; it names the changelog topic.
+        is_stopping: Whether the worker is stopping.
+        clock: Returns the time in UTC milliseconds.
 
     Raises:
-        InfrastructureError: Its folder cannot be used.
+        InfrastructureError: The state folder cannot be used.
     """
-    folder = route.state_folder
-    return StateStore(KafkaChangelog(route, late), RocksBackend(folder) if folder else MemoryBackend(), clock)
+    folder = config.state_folder
+    return StateStore(KafkaChangelog(config, is_stopping), RocksBackend(folder) if folder else MemoryBackend(), clock)
 
 
 class KafkaChangelog:
-    """The ledger's topic, as one lane reads it.
+    """The changelog topic, as one exactly-once loop reads it.
 
     Args:
-        route: Of the lane; its `ledger` is the topic.
-        late: Whether the worker is to stop.
+        config: Configuration of the loop; its `changelog_topic` is the changelog topic.
+        is_stopping: Whether the worker is stopping.
     """
 
-    def __init__(self, route: LoopConfig, late: Callable[[], bool]) -> None:
-        self._route = route
-        self._topic = str(route.state_topic)
-        self._late = late
-        self._admin = make_admin(route.bootstrap, route.client)
+    def __init__(self, config: LoopConfig, is_stopping: Callable[[], bool]) -> None:
+        self._config = config
+        self._topic = str(config.changelog_topic)
+        self._is_stopping = is_stopping
+        self._admin = make_admin(config.bootstrap, config.client_properties)
 
-    def identify(self, partitions: Iterable[int]) -> Mapping[int, StoreIdentity]:
-        """Return what the partitions are called.
+    def get_store_identities(self, partitions: Iterable[int]) -> Mapping[int, StoreIdentity]:
+        """Return the identity of each partition.
 
         Raises:
-            InfrastructureError: The topic is not there, or has other partitions than what the lane reads.
+            InfrastructureError: The topic does not exist, or its partition count differs from the input topics'.
         """
-        topics = self._call(lambda: self._admin.list_topics(timeout=CALL_S))
-        there = {name: len(topics.topics[name].partitions) for name in topics.topics}
-        for topic in self._route.topics:
-            if there.get(self._topic) != there.get(topic):
+        topics = self._query(lambda: self._admin.list_topics(timeout=REQUEST_TIMEOUT_S))
+        partition_counts = {name: len(topics.topics[name].partitions) for name in topics.topics}
+        for topic in self._config.topics:
+            if partition_counts.get(self._topic) != partition_counts.get(topic):
                 raise InfrastructureError(
-                    f"{topic} has {there.get(topic, 0)} partitions and its ledger {self._topic} has "
-                    f"{there.get(self._topic, 0)}; they must be there and have the same number"
+                    f"{topic} has {partition_counts.get(topic, 0)} partitions and its changelog topic {self._topic} "
+                    f"has {partition_counts.get(self._topic, 0)}; both must exist with the same number of partitions"
                 )
-        topic_id = self._ask_topic_id() if self._route.state_folder else ""  # for copies that outlive the process
+        topic_id = self._query_topic_id() if self._config.state_folder else ""  # for copies that outlive the process
         return {
             partition: StoreIdentity(str(topics.cluster_id), self._topic, topic_id, partition)
             for partition in partitions
         }
 
-    def spans(self, partitions: Iterable[int]) -> Mapping[int, tuple[int, int]]:
-        """Return for each partition, which must be the worker's by now, its first offset and its end.
+    def query_offset_ranges(self, partitions: Iterable[int]) -> Mapping[int, OffsetRange]:
+        """Return the first offset and the end offset of each partition. They must be assigned to this worker already.
 
         Raises:
-            InfrastructureError: The broker refuses.
+            InfrastructureError: The broker rejects the request.
         """
         numbers = list(partitions)
-        consumer = make_consumer({**restore_properties(self._route), "isolation.level": "read_uncommitted"})
+        consumer = make_consumer({**restore_properties(self._config), "isolation.level": "read_uncommitted"})
         try:
-            return {number: self._ask_span(consumer, number) for number in numbers}
+            return {number: self._query_offset_range(consumer, number) for number in numbers}
         finally:
             consumer.close()
 
-    def read(
+    def read_records(
         self,
-        spans: Mapping[int, tuple[int, int]],
-        take: Callable[[int, list[tuple[bytes, bytes | None]], int], None],
+        ranges: Mapping[int, OffsetRange],
+        on_records: Callable[[int, list[tuple[bytes, bytes | None]], int], None],
     ) -> bool:
-        """Give `take` the records of each span in their order, with the offset after them; return False to stop.
+        """Pass the records of each range to `on_records` in order, with the offset after them.
+
+        Returns:
+            Whether all ranges were read. False if the worker is stopping.
 
         Raises:
-            InfrastructureError: The broker refuses, or the beginning of a span is not there any more.
+            InfrastructureError: The broker rejects the request, or the first records of a range have been deleted.
         """
-        open_ends = {partition: end for partition, (start, end) in spans.items() if start < end}
+        open_ends = {partition: end for partition, (first, end) in ranges.items() if first < end}
         if not open_ends:
             return True
-        consumer = make_consumer(restore_properties(self._route))
+        consumer = make_consumer(restore_properties(self._config))
         try:
-            consumer.assign([TopicPartition(self._topic, number, spans[number][0]) for number in open_ends])
-            return self._read(consumer, open_ends, take)
+            consumer.assign([TopicPartition(self._topic, number, ranges[number].first) for number in open_ends])
+            return self._read_to_ends(consumer, open_ends, on_records)
         finally:
             consumer.close()
 
-    def _read(self, consumer: Consumer, open_ends: dict[int, int], take: Callable[..., None]) -> bool:
-        heard = time.monotonic()
+    def _read_to_ends(self, consumer: Consumer, open_ends: dict[int, int], on_records: Callable[..., None]) -> bool:
+        last_progress = time.monotonic()
         while open_ends:
-            if self._late():
+            if self._is_stopping():
                 return False
-            found: dict[int, list[tuple[bytes, bytes | None]]] = {}
-            after: dict[int, int] = {}
-            for message in consumer.consume(BULK, POLL_S):
+            records: dict[int, list[tuple[bytes, bytes | None]]] = {}
+            next_offsets: dict[int, int] = {}
+            for message in consumer.consume(BULK_RECORDS, POLL_S):
                 error = message.error()
                 number: Any = message.partition()
                 offset: Any = message.offset()
                 if error is None:
-                    found.setdefault(number, []).append((message.key() or b"", message.value()))
-                    after[number] = offset + 1
+                    records.setdefault(number, []).append((message.key() or b"", message.value()))
+                    next_offsets[number] = offset + 1
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
-                    # Where reading goes on, past markers and aborted records. At an open transaction it comes early.
-                    after[number] = offset
+                    # The position of the reader, past markers and aborted records. An open transaction stops it early.
+                    next_offsets[number] = offset
                 else:
-                    self._heed(error)
-            for number, offset in after.items():
-                take(number, found.get(number, []), offset)
+                    self._raise_unless_retriable(error)
+            for number, offset in next_offsets.items():
+                on_records(number, records.get(number, []), offset)
                 if offset >= open_ends.get(number, 0):
                     open_ends.pop(number, None)
-            if after:
-                heard = time.monotonic()
-            elif time.monotonic() - heard > SILENT_S:
-                heard = time.monotonic()
-                log.warning("ledger: still waiting for the end of %s%s", self._topic, sorted(open_ends))
+            if next_offsets:
+                last_progress = time.monotonic()
+            elif time.monotonic() - last_progress > WARN_AFTER_S:
+                last_progress = time.monotonic()
+                log.warning("state store: still waiting for the end of %s%s", self._topic, sorted(open_ends))
         return True
 
-    def _heed(self, error: KafkaError) -> None:
+    def _raise_unless_retriable(self, error: KafkaError) -> None:
         if not is_retriable_query(error):
-            raise InfrastructureError(f"ledger {self._topic} cannot be read: {explain(error)}")
+            raise InfrastructureError(f"changelog topic {self._topic} cannot be read: {describe_kafka_error(error)}")
 
-    def _call(self, ask: Callable[[], T]) -> T:
-        """Return the answer of a broker; one that is away is waited for, until the worker is to stop."""
+    def _query(self, query: Callable[[], T]) -> T:
+        """Return a broker's answer. Wait for a broker that is down until the worker is stopping."""
         try:
-            return query_until_settled(ask, f"the broker of ledger {self._topic}", self._late)
+            return retry_query(query, f"the broker of changelog topic {self._topic}", self._is_stopping)
         except KafkaException as failure:
-            self._heed(failure.args[0])
-            raise InfrastructureError(f"no broker answers for ledger {self._topic}") from None
+            self._raise_unless_retriable(failure.args[0])
+            raise InfrastructureError(f"no broker answers for changelog topic {self._topic}") from None
 
-    def _ask_span(self, consumer: Consumer, number: int) -> tuple[int, int]:
-        place = TopicPartition(self._topic, number)
-        first, end = self._call(lambda: consumer.get_watermark_offsets(place, timeout=CALL_S))
-        return int(first), int(end)
+    def _query_offset_range(self, consumer: Consumer, number: int) -> OffsetRange:
+        partition = TopicPartition(self._topic, number)
+        first, end = self._query(lambda: consumer.get_watermark_offsets(partition, timeout=REQUEST_TIMEOUT_S))
+        return OffsetRange(int(first), int(end))
 
-    def _ask_topic_id(self) -> str:
-        """Return the topic's id, or "" from a broker that knows of none, as the embedded one."""
+    def _query_topic_id(self) -> str:
+        """Return the topic's id, or "" if the broker has none, as the embedded one."""
         try:
-            answer = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=CALL_S)[self._topic]
-            return str(answer.result().topic_id)
+            futures = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=REQUEST_TIMEOUT_S)
+            return str(futures[self._topic].result().topic_id)
         except KafkaException as failure:
-            log.debug("%s: %s", self._topic, explain(failure))
+            log.debug("%s: %s", self._topic, describe_kafka_error(failure))
             return ""

@@ -1,4 +1,7 @@
-"""What an error of librdkafka means for a lane, and what is said about it. Retriable ones are librdkafka's own word."""
+"""Classifies and reports the librdkafka errors of an exactly-once loop.
+
+Whether a call of the transactional producer can be retried is a flag of the error itself (`KafkaError.retriable`).
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.clients import DENIED, explain
+from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from processors.exactly_once.config import LoopConfig
+    from processors.exactly_once.loop_config import LoopConfig
 
 log = logging.getLogger(__name__)
 
 _FATAL = frozenset({KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID})  # noqa: SLF001 Kafka's own name
-_HOPELESS = DENIED | {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.TOPIC_EXCEPTION}
+_PERMANENT = AUTHORIZATION_ERRORS | {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.TOPIC_EXCEPTION}
 _OUTAGE = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
-_PASSING = frozenset({_OUTAGE, KafkaError._TRANSPORT, KafkaError._TIMED_OUT})  # noqa: SLF001
-_UNSETTLED = frozenset(
+_TRANSIENT = frozenset({_OUTAGE, KafkaError._TRANSPORT, KafkaError._TIMED_OUT})  # noqa: SLF001
+_RETRIABLE_QUERY = frozenset(
     {
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -37,18 +40,18 @@ _UNSETTLED = frozenset(
 
 
 def is_fatal(error: KafkaError) -> bool:
-    """Return whether a client is at its end: fenced. A consumer says so by a code, a producer by a flag."""
+    """Return whether the client is fenced and cannot be used any more. Consumers set a code, producers a flag."""
     return error.fatal() or error.code() in _FATAL
 
 
 def is_fenced_producer(error: KafkaError) -> bool:
-    """Return whether the transactional id has a newer owner, or lost its transaction to the broker's time-out."""
+    """Return whether the transactional id has a newer owner, or the broker's timeout ended its transaction."""
     return bool(error.code() == KafkaError._FENCED)  # noqa: SLF001 Kafka's own name
 
 
 def is_permanent(error: KafkaError) -> bool:
-    """Return whether doing it again would end the same."""
-    return error.code() in _HOPELESS
+    """Return whether a retry would fail in the same way."""
+    return error.code() in _PERMANENT
 
 
 def is_outage(error: KafkaError) -> bool:
@@ -57,86 +60,88 @@ def is_outage(error: KafkaError) -> bool:
 
 
 def is_transient(error: KafkaError) -> bool:
-    """Return whether the error is that of one connection, of which librdkafka takes care."""
-    return error.code() in _PASSING
+    """Return whether the error concerns one connection, which librdkafka restores itself."""
+    return error.code() in _TRANSIENT
 
 
 def is_retriable_query(error: KafkaError) -> bool:
-    """Return whether there will be an answer: brokers come back, and find out who coordinates what."""
-    return is_transient(error) or error.code() in _UNSETTLED
+    """Return whether the query will succeed later: brokers return, and elect leaders and coordinators."""
+    return is_transient(error) or error.code() in _RETRIABLE_QUERY
 
 
 class ErrorReporter:
-    """Hears what the two clients of a lane say, repeats each thing once, and knows what to call the end.
+    """Logs the errors of a loop's two clients, each kind once, and makes the error that stops the process.
 
-    No key, value or header is ever part of it.
+    Keys, values and headers are never part of a message.
 
     Args:
-        route: Of the lane, for the names in its sentences.
+        config: Configuration of the loop, for the names in messages.
 
     Attributes:
-        undelivered: The first output of the transaction at hand that no broker took, in words; else "".
+        undelivered: Description of the first output of the current transaction that no broker accepted; "" if none.
     """
 
-    def __init__(self, route: LoopConfig) -> None:
+    def __init__(self, config: LoopConfig) -> None:
         self.undelivered = ""
-        self._route = route
-        self._silent = False
+        self._config = config
+        self._disconnected = False
         self._warned: set[int] = set()
 
-    def fatal_error(self, error: KafkaError, times: int = 1) -> InfrastructureError:
-        """Return the error that ends the process, with what to do about it."""
-        route = self._route
+    def make_fatal_error(self, error: KafkaError, attempts: int = 1) -> InfrastructureError:
+        """Return the error that stops the process, with its remedy."""
+        config = self._config
         if is_fatal(error):
             return InfrastructureError(
-                f"fenced: another process runs as transactional.id {route.transactional_id} or group.instance.id "
-                f"{route.instance}; give each worker its own, or end one ({explain(error)})"
+                f"fenced: another process runs as transactional.id {config.transactional_id} or group.instance.id "
+                f"{config.instance}; give each worker its own, or end one ({describe_kafka_error(error)})"
             )
         if error.retriable():
-            return InfrastructureError(f"no broker answers at {route.bootstrap} ({explain(error)})")
-        cause = self.undelivered or explain(error)
-        return InfrastructureError(f"the broker at {route.bootstrap} refuses, {times} in a row: {cause}")
+            return InfrastructureError(f"no broker answers at {config.bootstrap} ({describe_kafka_error(error)})")
+        cause = self.undelivered or describe_kafka_error(error)
+        return InfrastructureError(
+            f"the broker at {config.bootstrap} rejects the request, {attempts} in a row: {cause}"
+        )
 
     def handle_errors(self, errors: Iterable[KafkaError]) -> None:
-        """Look at errors that came instead of records.
+        """Check errors that were consumed instead of records.
 
         Raises:
-            InfrastructureError: One of them ends the process.
+            InfrastructureError: One of them stops the process.
         """
         for error in errors:
             if is_fatal(error) or is_permanent(error):
-                raise self.fatal_error(error)
-            self.warn(error)
+                raise self.make_fatal_error(error)
+            self.warn_once(error)
 
-    def warn(self, error: KafkaError) -> None:
-        """Log it, if it is new since the last committed transaction."""
+    def warn_once(self, error: KafkaError) -> None:
+        """Log the error unless its kind has been logged since the last committed transaction."""
         if error.code() not in self._warned:
             self._warned.add(error.code())
-            log.warning("%s", explain(error))
+            log.warning("%s", describe_kafka_error(error))
 
     def mark_connected(self) -> None:
-        """Note that a broker answers."""
-        if self._silent:
-            self._silent = False
-            log.info("the broker at %s answers again", self._route.bootstrap)
+        """Record that a broker answers."""
+        if self._disconnected:
+            self._disconnected = False
+            log.info("the broker at %s answers again", self._config.bootstrap)
 
-    def forget(self) -> None:
-        """Note that a transaction is committed: what goes wrong from now on is new."""
+    def reset_warnings(self) -> None:
+        """Record that a transaction is committed: later errors are logged again."""
         self._warned.clear()
 
     def on_producer_error(self, error: KafkaError) -> None:
-        """Take what the producer says."""
-        if is_outage(error) and not self._silent:  # of the two clients only the producer is always heard in time
-            self._silent = True
-            log.warning("no broker answers at %s; waiting for one", self._route.bootstrap)
+        """Handle an error event of the producer."""
+        if is_outage(error) and not self._disconnected:  # only the producer is always polled in time to report this
+            self._disconnected = True
+            log.warning("no broker answers at %s; waiting for one", self._config.bootstrap)
         self.on_error(error)
 
     def on_error(self, error: KafkaError) -> None:
-        """Take what a client says."""
-        if not is_transient(error) and not is_fatal(error):  # what is fatal is raised by the next call
-            self.warn(error)
+        """Handle an error event of either client."""
+        if not is_transient(error) and not is_fatal(error):  # the next call raises a fatal error
+            self.warn_once(error)
 
     def on_undelivered(self, error: KafkaError, message: Any) -> None:
-        """Take what came of an output that was not delivered."""
+        """Record an output that was not delivered."""
         if not self.undelivered:
-            self.undelivered = f"topic {message.topic()}: {explain(error)}"
+            self.undelivered = f"topic {message.topic()}: {describe_kafka_error(error)}"

@@ -1,32 +1,40 @@
-"""The transactional lane: brings batches from Kafka to a Faust agent, and takes back what they became.
+"""The exactly-once loop: feeds batches from Kafka to a Faust agent, and commits the agent's outputs.
 
-    lane = Lane(app.channel(), route, clock)
-    app.add_service(lane)
+    loop = ExactlyOnceLoop(app.channel(), config, clock)
+    app.add_service(loop)
 
-    @app.agent(lane.channel)
+    @app.agent(loop.channel)
     async def gate(batches):
         async for batch in batches:
-            async with lane.guard(batch):
-                await lane.commit(batch, process(batch))
+            async with loop.guard_batch(batch):
+                await loop.commit_batch(batch, process(batch))
 
-`processors.exactly_once.transactor` says what is atomic, what is repeated, and what ends the process. This module adds:
+`processors.exactly_once.transactor` explains what is atomic, what is repeated, and what stops the process. This
+module adds:
 
-**Never waited for.** A batch holds what had come by then, so batches grow with the backlog. `commit` returns when the
-outputs are taken; the agent gets the next batch while this one is being committed, and hears through `settled` how it
-ended. A batch that is not read keeps the consumer's queue full, and a full queue stops fetching: the broker waits.
+**No waiting for full batches.** A batch holds the records that are available when it is read, so batches grow with the
+backlog. `commit_batch` returns when librdkafka has accepted the outputs. A full next batch is handed over while this
+one is being committed; a smaller one waits for the commit and grows meanwhile. `on_settled` reports whether a batch was
+committed (True) or aborted (False). While no batch is read, the consumer's queue fills up, and a full queue stops
+fetching: the records wait at the broker.
 
-**Threads.** The agent is in the event loop. Reading, taking the outputs and `settled` happen in the lane's one thread,
-so outputs that are made on the way, and what `settled` counts of them, need no lock.
+**Threads.** The agent runs in asyncio's event loop. Reading, consuming outputs and `on_settled` run in one separate
+worker thread, so lazily computed outputs, and any counters that `on_settled` updates, need no lock.
 
-**Fail closed.** Whatever is raised under `guard` is a defect or an infrastructure's failure: nothing of the batch
-is committed, and the process ends. A record that cannot be processed is the agent's to quarantine, as an output.
-The text of an exception may hold content, so only its type and its lines of code are logged.
+**Order of events.** `_feed_channel` reads a batch in the worker thread, makes it `_current_batch`, puts it on the
+channel, and waits for `_outputs_accepted`. `commit_batch` takes `_current_batch` and queues two calls for the worker
+thread: the commit, and right after it the next read (`_next_read`). When the first call returns, it sets
+`_outputs_accepted`, and `_feed_channel` awaits `_next_read`.
 
-**A clean stop.** The batch at hand is committed, then the group is left as a static member: nothing moves to other
-workers before the session's time-out.
+**Fail closed.** Any exception inside `guard_batch` is a defect or an infrastructure failure: none of the batch is
+committed, and the process exits. A record that cannot be processed must be quarantined by the agent, as an output.
+The text of an exception may contain content, so only its type and its code locations are logged.
 
-**A call that does not return.** librdkafka may wait for ever (confluentinc/librdkafka#5511). After `STUCK_S` the
-process ends; its restart begins at the committed offsets, as always.
+**A clean stop.** The current batch is committed, then the consumer is closed without leaving the group: as a static
+member, this worker keeps its partitions until its session times out.
+
+**A call that does not return.** librdkafka may block forever (confluentinc/librdkafka#5511). After `STUCK_CALL_S` the
+process exits; its restart resumes at the committed offsets, as always.
 """
 
 from __future__ import annotations
@@ -43,15 +51,15 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from mode import Service
 
-from processors.exactly_once.batch import Batch, Outgoing, OutputRecord
-from processors.exactly_once.config import LoopConfig
-from processors.exactly_once.pending_commit import ignore
-from processors.exactly_once.retry import CLOSE_S, STUCK_S
+from processors.exactly_once.batch import Batch, Output, OutputRecord
+from processors.exactly_once.loop_config import LoopConfig
+from processors.exactly_once.pending_commit import ignore_outcome
+from processors.exactly_once.retry import CLOSE_TIMEOUT_S, STUCK_CALL_S
 from processors.exactly_once.transactor import Transactor
 from sharing.errors import InfrastructureError, SharingError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from faust.types import ChannelT
 
@@ -64,173 +72,198 @@ T = TypeVar("T")
 
 
 class AgentError(SharingError):
-    """The agent on a lane is at fault: a defect of ours. Nothing of the batch at hand was committed."""
+    """The agent of a loop failed: a defect in this code. None of the current batch was committed."""
 
     exit_code = 1
 
 
 class ExactlyOnceLoop(Service):
-    """Feeds a channel with batches and commits what the agent on it makes of them.
+    """Feeds a channel with batches and commits the outputs of the agent on it.
 
     Args:
-        channel: Of the Faust app, for one agent with `concurrency=1`.
-        route: From where, as whom, how much at once.
-        clock: Returns the time in UTC milliseconds; asked once for each batch.
+        channel: Channel of the Faust app, for one agent with `concurrency=1`.
+        config: Topics, group and transactional ids, and batch limits.
+        clock: Returns the time in UTC milliseconds; called once for each batch.
     """
 
     mundane_level = "debug"
-    logger = logging.getLogger("mode.lane")  # of mode's own remarks; ours go to `log`
+    logger = logging.getLogger("mode.exactly_once")  # for mode's own messages; those of this module go to `log`
 
-    def __init__(self, channel: ChannelT[Batch], route: LoopConfig, clock: Callable[[], int], **options: Any) -> None:
+    def __init__(self, channel: ChannelT[Batch], config: LoopConfig, clock: Callable[[], int], **options: Any) -> None:
         self.channel = channel
-        self.route = route
-        self._transactor = Transactor(route, clock)
-        self._thread = _WorkerThread(f"lane {route.group}")
-        self._at_hand: Batch | None = None
-        self._reading: Future[Batch | None] | None = None
-        self._taken = asyncio.Event()
-        self._taken.set()
+        self.config = config
+        self._transactor = Transactor(config, clock)
+        self._thread = _WorkerThread(f"exactly-once {config.group}")
+        self._current_batch: Batch | None = None
+        self._next_read: Future[Batch | None] | None = None
+        self._outputs_accepted = asyncio.Event()
+        self._outputs_accepted.set()
         super().__init__(**options)
 
     @property
-    def waiting_since(self) -> float | None:
-        """When the call that librdkafka has not returned from yet began (`time.monotonic`), or None."""
-        return self._transactor.waiting_since
+    def call_started_at(self) -> float | None:
+        """When the librdkafka call in progress began (`time.monotonic`); None between calls."""
+        return self._transactor.call_started_at
 
-    async def commit(self, batch: Batch, outputs: Iterable[Outgoing], settled: Callable[[bool], None] = ignore) -> None:
-        """Write the outputs of the batch, its changes to the ledger and its offsets in one transaction.
+    async def commit_batch(
+        self, batch: Batch, outputs: Iterable[Output], on_settled: Callable[[bool], None] = ignore_outcome
+    ) -> None:
+        """Write the outputs of the batch, its state changes and its offsets in one transaction.
 
         Args:
-            batch: The one at hand.
-            outputs: Taken in the lane's thread, while the batch before is being committed.
-            settled: Called once in the lane's thread, in the order of the batches: with True when all is committed;
-                with False when nothing is, and the records come again in later batches. Not when the process ends.
+            batch: The current batch.
+            outputs: Consumed in the worker thread, while the previous batch is being committed.
+            on_settled: Called once in the worker thread, in the order of the batches: with True when the whole batch is
+                committed; with False when it is aborted and its records will be read again. Not called if the process
+                exits before the batch is settled.
 
         Raises:
-            InfrastructureError: The process must end; `guard` sees to it. The batch before may be what failed.
-            AgentError: It is not the batch at hand; likewise.
+            InfrastructureError: The process must stop, and `guard_batch` stops it. The cause may be the previous batch.
+            AgentError: This is not the current batch; `guard_batch` stops the process.
         """
-        if batch is not self._at_hand:
-            raise AgentError("a batch is committed once, by the agent that it was given to")
-        self._at_hand = None
-        done = self._thread.call(self._transactor.commit, batch, outputs, settled)
-        # At once, to be made right after it: asked for when it is done, it would wait for two changes of threads.
-        self._reading = self._thread.call(self._read_after, done)
+        if batch is not self._current_batch:
+            raise AgentError("a batch can be committed only once, by the agent that received it")
+        self._current_batch = None
+        done = self._thread.submit(self._transactor.commit_batch, batch, outputs, on_settled)
+        # Queued now, so that it runs right after the commit: queued later, it would cost two more thread switches.
+        self._next_read = self._thread.submit(self._read_next_batch, done)
         await asyncio.wrap_future(done)
-        self._taken.set()
+        self._outputs_accepted.set()
 
     @asynccontextmanager
-    async def guard(self, batch: Batch) -> AsyncIterator[None]:
-        """End the process when what stands under it raises."""
+    async def guard_batch(self, batch: Batch) -> AsyncIterator[None]:
+        """Stop the process if the body raises an exception."""
         failure: SharingError | None = None
         try:
             yield
         except SharingError as error:
             failure = error
-        except Exception as error:  # noqa: BLE001 whatever it is, the batch is not committed and the process ends
-            failure = AgentError(_describe(error, batch))
-        if failure is not None:  # outside of `except`: mode logs the exception at hand, with its text
+        except Exception as error:  # noqa: BLE001 whatever it is, the batch is not committed and the process exits
+            failure = AgentError(_describe_failure(error, batch))
+        # Outside the `except` block, because inside it mode would log the exception's text.
+        if failure is not None:
             await self.fail(failure)
 
     async def fail(self, reason: SharingError) -> None:
-        """Say why, and end the process: nothing more is read or committed."""
+        """Log the reason and stop the process: nothing more is read or committed."""
         log.critical("%s", reason)
         await self.crash(reason)
 
     async def on_start(self) -> None:
-        """Let the channel deliver."""
+        """Resume the app's flow control, so that the channel delivers."""
         self.channel.app.flow_control.resume()
 
     async def on_stop(self) -> None:
-        """Let the batches that are out be settled, then leave the group."""
-        self._transactor.stop()
+        """Wait until the batches in progress are settled, then close the consumer without leaving the group."""
+        self._transactor.begin_stop()
         if not self.crashed:
-            await _within(self._settle(), self.route.transaction_timeout_s, "a batch is not committed")
-        await _within(self._thread.run(self._transactor.close), CLOSE_S, "the group is not left")
-        self._thread.end()
+            limit_s = self.config.transaction_timeout_s
+            await _wait_with_timeout(
+                self._settle_batches(),
+                limit_s,
+                f"a batch was not committed within {limit_s:g} s and will be processed again after the restart",
+            )
+        await _wait_with_timeout(
+            self._thread.run(self._transactor.close),
+            CLOSE_TIMEOUT_S,
+            f"the consumer could not be closed within {CLOSE_TIMEOUT_S:g} s",
+        )
+        self._thread.stop()
 
     @Service.task
-    async def _feed(self) -> None:
+    async def _feed_channel(self) -> None:
         failure: SharingError | None = None
         try:
             if self.channel.subscriber_count != 1:
-                raise AgentError(f"{self.channel.subscriber_count} agents are on the channel of a lane; it takes one")
+                raise AgentError(
+                    f"{self.channel.subscriber_count} agents consume the channel of an exactly-once loop; "
+                    "there must be exactly one"
+                )
             await self._thread.run(self._transactor.open)
             while not self.should_stop:
-                reading, self._reading = self._reading, None
-                batch = await asyncio.wrap_future(reading or self._thread.call(self._transactor.read))
+                next_read, self._next_read = self._next_read, None
+                batch = await asyncio.wrap_future(next_read or self._thread.submit(self._transactor.read_batch))
                 if batch is not None and not self.should_stop:
-                    self._at_hand = batch
-                    self._taken.clear()
-                    await self.channel.put(cast("Any", batch))  # no Faust event: it has nothing to acknowledge
-                    await self._taken.wait()
+                    self._current_batch = batch
+                    self._outputs_accepted.clear()
+                    await self.channel.put(cast("Any", batch))  # not a Faust event: there is nothing to acknowledge
+                    await self._outputs_accepted.wait()
         except SharingError as error:
             failure = error
-        except Exception as error:  # noqa: BLE001 raised by `settled`; it is as bad as under `guard`
-            failure = AgentError(_describe(error))
+        except Exception as error:  # noqa: BLE001 raised by `on_settled`; as fatal as inside `guard_batch`
+            failure = AgentError(_describe_failure(error))
         if failure is not None and not self.should_stop:
             await self.fail(failure)
 
-    def _read_after(self, done: Future[None]) -> Batch | None:
-        """Read the next batch, unless the commit before it ends the process, or it is to end anyway."""
-        good = not self.should_stop and not done.cancelled() and done.exception() is None
-        return self._transactor.read() if good else None
+    def _read_next_batch(self, commit: Future[None]) -> Batch | None:
+        """Read the next batch, unless the commit before it failed or was cancelled, or the loop is stopping."""
+        may_read = not self.should_stop and not commit.cancelled() and commit.exception() is None
+        return self._transactor.read_batch() if may_read else None
 
-    async def _settle(self) -> None:
-        await self._taken.wait()
+    async def _settle_batches(self) -> None:
+        await self._outputs_accepted.wait()
         try:
-            await self._thread.run(self._transactor.settle)
+            await self._thread.run(self._transactor.finish_pending_commit)
         except SharingError as error:
-            log.warning("the last batch is not committed, and done again at the next start: %s", error)
+            log.warning("the last batch was not committed and will be processed again after the restart: %s", error)
 
     @Service.timer(1.0)
-    async def _watch(self) -> None:
-        since = self._transactor.waiting_since
-        if since is not None and time.monotonic() - since > STUCK_S:
-            await self.fail(InfrastructureError(f"librdkafka has not returned for {STUCK_S:g} s; start again"))
+    async def _watch_for_stuck_call(self) -> None:
+        started_at = self._transactor.call_started_at
+        if started_at is not None and time.monotonic() - started_at > STUCK_CALL_S:
+            await self.fail(
+                InfrastructureError(f"a librdkafka call has not returned for {STUCK_CALL_S:g} s; restart the worker")
+            )
 
 
 class _WorkerThread:
-    """One thread for what blocks. A daemon: a call that never returns shall not keep the process alive."""
+    """One thread for blocking calls.
+
+    It is a daemon thread, because a call that never returns must not keep the process alive.
+    """
 
     def __init__(self, name: str) -> None:
         self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
-        threading.Thread(target=self._work, name=name, daemon=True).start()
+        threading.Thread(target=self._run_calls, name=name, daemon=True).start()
 
-    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Have it called when all calls before it are done."""
+    def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Queue a call to run after all calls queued before it."""
         future: Future[T] = Future()
         self._calls.put((future, lambda: function(*args, **kwargs)))
         return future
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.wrap_future(self.call(function, *args, **kwargs))
+        return await asyncio.wrap_future(self.submit(function, *args, **kwargs))
 
-    def end(self) -> None:
+    def stop(self) -> None:
         self._calls.put(None)
 
-    def _work(self) -> None:
+    def _run_calls(self) -> None:
         while (call := self._calls.get()) is not None:
             future, function = call
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(function())
-                except BaseException as error:  # noqa: BLE001 it is raised where `run` is awaited
+                except BaseException as error:  # noqa: BLE001 raised where `run` is awaited
                     future.set_exception(error)
             del call, future, function  # a batch is large
 
 
-async def _within(work: Any, limit_s: float, otherwise: str) -> None:
+async def _wait_with_timeout(awaitable: Awaitable[None], limit_s: float, warning: str) -> None:
     try:
-        await asyncio.wait_for(work, limit_s)
+        await asyncio.wait_for(awaitable, limit_s)
     except TimeoutError:
-        log.warning("%s within %g s; what was not committed is done again at the next start", otherwise, limit_s)
+        log.warning("%s", warning)
 
 
-def _describe(error: Exception, batch: Batch | None = None) -> str:
-    """Return what is known about an unexpected error without its text, which may hold content."""
+def _describe_failure(error: Exception, batch: Batch | None = None) -> str:
+    """Describe an unexpected exception without its text, which may contain content."""
     frames = traceback.extract_tb(error.__traceback__)[1:]
-    way = " > ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames)
-    offsets = batch.offsets.items() if batch else ()
-    spans = ", ".join(f"{topic}[{partition}] before {offset}" for (topic, partition), offset in offsets)
-    return f"a batch failed with {type(error).__name__} at {way}; nothing of it is committed ({spans or 'settled'})"
+    location = " > ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames)
+    if batch is None:
+        return f"reading or settling a batch failed with {type(error).__name__} at {location}"
+    next_offsets = ", ".join(
+        f"{topic}[{partition}] up to offset {offset} (exclusive)"
+        for (topic, partition), offset in batch.offsets.items()
+    )
+    return f"a batch failed with {type(error).__name__} at {location}; none of it is committed ({next_offsets})"

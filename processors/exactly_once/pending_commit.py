@@ -1,4 +1,4 @@
-"""What the broker is waited for in a thread of its own, while outputs are computed: a transaction's begin and end."""
+"""Background threads that wait for the broker while outputs are computed: to begin and to commit a transaction."""
 
 from __future__ import annotations
 
@@ -9,76 +9,78 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from processors.exactly_once.batch import Outgoing
+    from processors.exactly_once.batch import Output
     from processors.exactly_once.state_store import Overlay
 
 
-def ignore(_: bool) -> None:  # noqa: FBT001 the one thing there is to say
-    """Do nothing about how a batch was settled."""
+def ignore_outcome(_: bool) -> None:  # noqa: FBT001 the signature of `on_settled`
+    """Do nothing with the outcome of a batch."""
 
 
 class BackgroundCall:
-    """A call that waits for the broker.
+    """A call that waits for the broker in a separate thread.
 
     Args:
-        work: What to call.
+        call: The function to call.
 
     Attributes:
-        done: Whether it has ended, one way or the other.
-        failure: What it raised.
+        done: Whether the call has returned or raised.
+        failure: The exception that the call raised, or None.
     """
 
-    def __init__(self, work: Callable[[], None]) -> None:
+    def __init__(self, call: Callable[[], None]) -> None:
         self.done = False
         self.failure: BaseException | None = None
-        self._work = work
-        # A thread for each: 0.1 ms of 16. A daemon: a call that never returns shall not keep the process alive.
-        self._thread = threading.Thread(target=self._run, name="errand", daemon=True)
+        self._call = call
+        # A new thread for each call costs 0.1 ms of 16. It is a daemon thread, because a call that never returns must
+        # not keep the process alive.
+        self._thread = threading.Thread(target=self._run, name="background-call", daemon=True)
         self._thread.start()
 
     def wait(self) -> None:
-        """Wait for its end; librdkafka's calls in it are bounded by who makes them."""
+        """Wait until the call has ended. The call itself limits how long librdkafka may take."""
         self._thread.join()
 
-    def look_ahead(self, outputs: Iterable[Outgoing]) -> Iterable[Outgoing]:
-        """Compute outputs until the call has ended, and leave the rest to be computed as they are taken."""
+    def compute_ahead(self, outputs: Iterable[Output]) -> Iterable[Output]:
+        """Compute outputs until the call has ended; the remaining ones are computed when they are consumed."""
         source = iter(outputs)
-        ahead: list[Outgoing] = []
+        computed: list[Output] = []
         for output in source:
-            ahead.append(output)
+            computed.append(output)
             if self.done:
                 break
-        return chain(ahead, source)
+        return chain(computed, source)
 
     def _run(self) -> None:
         try:
-            self._work()
-        except BaseException as failure:  # noqa: BLE001 it is raised where the call is waited for
+            self._call()
+        except BaseException as failure:  # noqa: BLE001 raised by the thread that waits for the call
             self.failure = failure
         self.done = True
 
 
 class PendingCommit(BackgroundCall):
-    """The end of one transaction.
+    """The commit of one transaction.
 
     Args:
-        finish: Commits, and returns when all is committed.
-        settled: Is to hear how it ended; called by who waits for it, not here.
-        view: What the transaction changes in the ledger, if there is one.
-        ends: After the last record of each partition of the ledger; complete when it has ended.
-        began: When the transaction began (`time.monotonic`).
+        commit: Commits, and returns when everything is committed.
+        on_settled: To be called with the outcome, committed (True) or aborted (False), by the thread that waits for
+            the commit; not called here.
+        overlay: The state changes of the transaction; None without a state store.
+        changelog_ends: The offset after the last record of each changelog partition; complete once the commit ends.
+        began_at: When the transaction began (`time.monotonic`).
     """
 
     def __init__(
         self,
-        finish: Callable[[], None],
-        settled: Callable[[bool], None],
-        view: Overlay | None,
-        ends: Mapping[int, int],
-        began: float,
+        commit: Callable[[], None],
+        on_settled: Callable[[bool], None],
+        overlay: Overlay | None,
+        changelog_ends: Mapping[int, int],
+        began_at: float,
     ) -> None:
-        self.settled = settled
-        self.view = view
-        self.ends = ends
-        self.began = began
-        super().__init__(finish)
+        self.on_settled = on_settled
+        self.overlay = overlay
+        self.changelog_ends = changelog_ends
+        self.began_at = began_at
+        super().__init__(commit)

@@ -1,4 +1,4 @@
-"""The transactional producer of a lane: the offsets of a batch and what it became, in one transaction."""
+"""The producer side of an exactly-once loop: a batch's offsets, outputs and state changes in one transaction."""
 
 from __future__ import annotations
 
@@ -9,91 +9,95 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from processors.exactly_once.batch import OutputRun
-from processors.exactly_once.config import LoopConfig, producer_properties
-from processors.exactly_once.retry import CALL_S, RetryPolicy
-from sharing.kafka.clients import explain, make_producer
+from processors.exactly_once.loop_config import LoopConfig, producer_properties
+from processors.exactly_once.retry import CALL_TIMEOUT_S, RetryPolicy
+from sharing.kafka.clients import make_producer
+from sharing.kafka.errors import describe_kafka_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from processors.exactly_once.batch import Batch, Outgoing
+    from processors.exactly_once.batch import Batch, Output
     from processors.exactly_once.kafka_errors import ErrorReporter
     from processors.exactly_once.state_store import Overlay
 
 log = logging.getLogger(__name__)
 
-FULL_S = 0.1  # how long a full queue is given to empty before it is tried again
+QUEUE_POLL_S = 0.1  # how long to let a full queue drain before the next attempt
 
 
 class TransactionalProducer:
-    """One producer, from its opening to its end.
+    """One producer, from opening to closing.
 
     Args:
-        route: Of the lane.
-        witness: Hears what goes wrong.
-        patience: How long to wait.
+        config: Configuration of the loop.
+        reporter: Receives the producer's errors.
+        retry: How long to wait for the broker.
 
     Attributes:
-        began: When the last transaction began (`time.monotonic`).
-        ends: After the last record of each partition of the ledger, in the last transaction; a new one for each.
+        began_at: When the last transaction began (`time.monotonic`).
+        changelog_ends: The offset after the last record of each changelog partition in the last transaction; a new
+            dictionary for each transaction.
 
     Raises:
-        KafkaException: No broker answers in time, or it refuses.
+        KafkaException: No broker answers in time, or it rejects the request.
     """
 
-    def __init__(self, route: LoopConfig, witness: ErrorReporter, patience: RetryPolicy) -> None:
-        self.began = 0.0
-        self.ends: dict[int, int] = {}
-        self._ledger = route.state_topic or ""
-        self._transaction_s = float(route.transaction_timeout_s)
-        self._witness = witness
-        self._patience = patience
-        self._producer = make_producer(producer_properties(route, witness.on_producer_error, self._on_delivery))
-        self._insist(self._producer.init_transactions)
+    def __init__(self, config: LoopConfig, reporter: ErrorReporter, retry: RetryPolicy) -> None:
+        self.began_at = 0.0
+        self.changelog_ends: dict[int, int] = {}
+        self._changelog_topic = config.changelog_topic or ""
+        self._transaction_timeout_s = float(config.transaction_timeout_s)
+        self._reporter = reporter
+        self._retry = retry
+        self._producer = make_producer(producer_properties(config, reporter.on_producer_error, self._on_delivery))
+        self._retry_call(self._producer.init_transactions)
 
-    def serve(self) -> None:
-        """Let its callbacks be called."""
+    def poll_callbacks(self) -> None:
+        """Run the librdkafka callbacks that are due."""
         self._producer.poll(0)
 
-    def begin(self, batch: Batch) -> None:
-        """Begin a transaction with the offsets of a batch; in a thread of its own, if need be.
+    def begin_transaction(self, batch: Batch) -> None:
+        """Begin a transaction with the offsets of a batch; may run in a background thread.
 
-        The offsets go first. As long as the transaction before is being ended, the broker takes nothing of a new one:
-        for offsets librdkafka asks again after `retry.backoff.ms`, for records only after 20 ms. And who is not of the
-        group any more hears it before anything is written.
+        The offsets go first. While the broker is still ending the previous transaction, it rejects the requests of a
+        new one: librdkafka retries offsets after `retry.backoff.ms`, but records only after 20 ms. And a worker that is
+        no longer in the group is rejected before it writes anything.
 
         Raises:
-            KafkaException: The group has gone on without this worker, or the time is up.
+            KafkaException: The group has continued without this worker, or the time is up.
         """
-        self.began = time.monotonic()
-        self.ends = {}
-        self._witness.undelivered = ""
+        self.began_at = time.monotonic()
+        self.changelog_ends = {}
+        self._reporter.undelivered = ""
         producer = self._producer
         offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in batch.offsets.items()]
         producer.begin_transaction()
-        self._insist(
-            lambda limit: producer.send_offsets_to_transaction(offsets, batch.member, limit), self._transaction_s
+        self._retry_call(
+            lambda limit: producer.send_offsets_to_transaction(offsets, batch.group_metadata, limit),
+            self._transaction_timeout_s,
         )
 
-    def write(self, outputs: Iterable[Outgoing], view: Overlay | None) -> None:
-        """Hand outputs and changes to librdkafka.
+    def write_outputs(self, outputs: Iterable[Output], overlay: Overlay | None) -> None:
+        """Hand outputs and state changes to librdkafka.
 
         Args:
-            outputs: May be computed on the way; what that raises is passed on.
-            view: What is to change in the ledger, when the outputs are computed.
+            outputs: May be computed while they are written; exceptions from computing them are passed on.
+            overlay: The state changes of the batch, complete once its outputs are computed.
 
         Raises:
-            KafkaException: A record cannot be taken.
+            KafkaException: A record cannot be accepted.
         """
         try:
-            self._write(outputs, view)
+            self._produce_records(outputs, overlay)
         except KafkaException as failure:
             if failure.args[0].code() == KafkaError._FATAL:  # noqa: SLF001 librdkafka's own name
-                with self._patience.waiting():
-                    self._producer.abort_transaction(CALL_S)  # says what is fatal; `produce` only that something is
+                with self._retry.track_call():
+                    # Raises the fatal error itself; `produce` reports only that there is one.
+                    self._producer.abort_transaction(CALL_TIMEOUT_S)
             raise
 
-    def _write(self, outputs: Iterable[Outgoing], view: Overlay | None) -> None:
+    def _produce_records(self, outputs: Iterable[Output], overlay: Overlay | None) -> None:
         produce = self._producer.produce
         for output in outputs:
             if isinstance(output, OutputRun):
@@ -102,58 +106,58 @@ class TransactionalProducer:
                     try:
                         produce(topic, value, key)
                     except BufferError:
-                        self._produce_later(topic, value, key)
+                        self._produce_when_drained(topic, value, key)
             else:
                 topic, key, value, headers = output
                 try:
-                    produce(topic, value, key, -1, None, None, 0, headers)  # by place: a quarter faster
+                    produce(topic, value, key, -1, None, None, 0, headers)  # positional arguments: a quarter faster
                 except BufferError:
-                    self._produce_later(topic, value, key, headers=headers)
-        for partition, changes in (view.seal() if view is not None else {}).items():
+                    self._produce_when_drained(topic, value, key, headers=headers)
+        for partition, changes in (overlay.freeze() if overlay is not None else {}).items():
             for key, value in changes.items():
                 try:
-                    produce(self._ledger, value, key, partition)
+                    produce(self._changelog_topic, value, key, partition)
                 except BufferError:
-                    self._produce_later(self._ledger, value, key, partition=partition)
+                    self._produce_when_drained(self._changelog_topic, value, key, partition=partition)
 
-    def finish(self) -> None:
-        """Commit; in a thread of its own, if need be.
+    def commit_transaction(self) -> None:
+        """Commit the transaction; may run in a background thread.
 
         Raises:
             KafkaException: Nothing is committed, or the time is up.
         """
-        # Later there is nothing to commit: the broker has aborted it. A producer that cannot find its coordinator again
-        # (confluentinc/librdkafka#5511) would try for ever; one that is opened anew finds it.
-        self._insist(self._producer.commit_transaction, self._transaction_s)
+        # After the timeout there is nothing to commit: the broker has aborted the transaction. A producer that cannot
+        # find its coordinator again (confluentinc/librdkafka#5511) would retry forever; a new producer finds it.
+        self._retry_call(self._producer.commit_transaction, self._transaction_timeout_s)
 
-    def abort(self) -> None:
-        """Abort the transaction, if there is an answer in time; else its own time-out does."""
+    def abort_transaction(self) -> None:
+        """Abort the transaction. If no broker answers in time, the transaction's own timeout aborts it."""
         try:
-            with self._patience.waiting():
-                self._producer.abort_transaction(CALL_S)
+            with self._retry.track_call():
+                self._producer.abort_transaction(CALL_TIMEOUT_S)
         except KafkaException as failure:
-            log.warning("a transaction is left to its time-out: %s", explain(failure))
+            log.warning("a transaction could not be aborted and is left to time out: %s", describe_kafka_error(failure))
 
     def close(self) -> None:
-        """Forget what is not sent yet: it belongs to no committed transaction."""
+        """Drop records that have not been sent: they belong to no committed transaction."""
         self._producer.purge()
 
-    def _produce_later(self, *what: Any, **more: Any) -> None:
-        """Hand a record over as soon as the queue, which is full, takes it: it empties, or its messages time out."""
+    def _produce_when_drained(self, *args: Any, **kwargs: Any) -> None:
+        """Retry a record that a full queue rejected. The queue drains, or its messages time out."""
         while True:
-            self._producer.poll(FULL_S)
+            self._producer.poll(QUEUE_POLL_S)
             try:
-                self._producer.produce(*what, **more)
+                self._producer.produce(*args, **kwargs)
             except BufferError:
                 continue
             return
 
-    def _insist(self, call: Any, limit_s: float = float("inf")) -> None:
-        self._patience.retry(call, self._producer.poll, limit_s)
-        self._witness.mark_connected()
+    def _retry_call(self, call: Any, limit_s: float = float("inf")) -> None:
+        self._retry.retry_call(call, self._producer.poll, limit_s)
+        self._reporter.mark_connected()
 
     def _on_delivery(self, error: KafkaError | None, message: Any) -> None:
         if error is not None:
-            self._witness.on_undelivered(error, message)
-        elif message.topic() == self._ledger:
-            self.ends[message.partition()] = message.offset() + 1  # those of a partition come in their order
+            self._reporter.on_undelivered(error, message)
+        elif message.topic() == self._changelog_topic:
+            self.changelog_ends[message.partition()] = message.offset() + 1  # reports of a partition arrive in order

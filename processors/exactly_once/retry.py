@@ -1,4 +1,4 @@
-"""How long a lane waits for librdkafka: without end for a broker that goes away, and what cuts that short."""
+"""How long an exactly-once loop waits for librdkafka: without limit for a broker that is down, until it stops."""
 
 from __future__ import annotations
 
@@ -10,73 +10,73 @@ from typing import TYPE_CHECKING, TypeVar
 from confluent_kafka import KafkaException
 
 from processors.exactly_once.kafka_errors import is_fatal, is_retriable_query
-from sharing.kafka.clients import explain
+from sharing.kafka.errors import describe_kafka_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 log = logging.getLogger(__name__)
 
-CALL_S = 1.0  # how long a call may block before the call to stop is looked at
-PAUSE_S = 0.05
-ASK_PAUSE_S = 0.1
-SILENT_S = 30.0  # after which it is said what is waited for
-STUCK_S = 60.0  # a call that has not returned for so long ends the process
-CLOSE_S = 10.0  # how long the group may take to be left
+CALL_TIMEOUT_S = 1.0  # how long a call may block before the loop checks whether it is stopping
+RETRY_PAUSE_S = 0.05
+QUERY_PAUSE_S = 0.1
+WARN_AFTER_S = 30.0  # how long to wait before logging what is being waited for
+STUCK_CALL_S = 60.0  # a call that takes longer stops the process
+CLOSE_TIMEOUT_S = 10.0  # how long closing the clients may take
 
 T = TypeVar("T")
 
 
-def query_until_settled(ask: Callable[[], T], what: str, late: Callable[[], bool]) -> T:
-    """Return the broker's answer; one that is away or not settled is asked again, until it is too late.
+def retry_query(query: Callable[[], T], waiting_for: str, should_give_up: Callable[[], bool]) -> T:
+    """Return the broker's answer. Repeat the query while the broker is down or not ready, until `should_give_up`.
 
     Args:
-        ask: Asks once.
-        what: Is asked for, in words.
-        late: Whether it is too late.
+        query: Queries the broker once.
+        waiting_for: What the query waits for, for the log.
+        should_give_up: Whether to stop: the time is up, or the answer is no longer needed.
 
     Raises:
-        KafkaException: It refuses; or it is too late, and the error is one of those that are worth asking again.
+        KafkaException: The broker rejects the request; or the query was given up, and the error is retriable.
     """
-    said = time.monotonic()
+    last_warning = time.monotonic()
     while True:
         try:
-            return ask()
+            return query()
         except KafkaException as failure:
-            if late() or not is_retriable_query(failure.args[0]):
+            if should_give_up() or not is_retriable_query(failure.args[0]):
                 raise
-            if time.monotonic() - said > SILENT_S:
-                said = time.monotonic()
-                log.warning("still waiting for %s: %s", what, explain(failure))
-            time.sleep(ASK_PAUSE_S)
+            if time.monotonic() - last_warning > WARN_AFTER_S:
+                last_warning = time.monotonic()
+                log.warning("still waiting for %s: %s", waiting_for, describe_kafka_error(failure))
+            time.sleep(QUERY_PAUSE_S)
 
 
 class RetryPolicy:
-    """Repeats what may be repeated. Any thread may call `stop`.
+    """Repeats calls of the transactional producer while they are retriable. Any thread may call `begin_stop`.
 
     Attributes:
-        waiting_since: When the call that librdkafka has not returned from yet began (`time.monotonic`), or None.
-        stopping: Whether the worker is to stop.
+        call_started_at: When the librdkafka call in progress began (`time.monotonic`); None between calls.
+        stopping: Whether the worker is stopping.
     """
 
     def __init__(self) -> None:
-        self.waiting_since: float | None = None
+        self.call_started_at: float | None = None
         self.stopping = False
         self._started = False
         self._deadline = float("inf")
 
-    def start(self, limit_s: float) -> None:
-        """Give up on a broker that does not answer within so many seconds."""
+    def begin_start(self, limit_s: float) -> None:
+        """Give up if no broker answers within this many seconds."""
         self._deadline = time.monotonic() + limit_s
 
-    def wait_without_limit(self) -> None:
-        """A broker has answered: from now on wait without end, but for `stop`."""
+    def finish_start(self) -> None:
+        """Record that a broker has answered: from now on wait without limit, until `begin_stop`."""
         self._started = True
         if not self.stopping:
             self._deadline = float("inf")
 
-    def stop(self, limit_s: float) -> None:
-        """From now on wait for nothing longer than so many seconds; for nothing at all where none has answered."""
+    def begin_stop(self, limit_s: float) -> None:
+        """From now on wait at most this many seconds in total; not at all if no broker has answered yet."""
         self.stopping = True
         self._deadline = time.monotonic() + (limit_s if self._started else 0)
 
@@ -84,40 +84,40 @@ class RetryPolicy:
         """Return whether the time is up."""
         return time.monotonic() > self._deadline
 
-    def retry(
+    def retry_call(
         self,
         call: Callable[[float], object],
-        between: Callable[[float], object] = time.sleep,
+        pause: Callable[[float], object] = time.sleep,
         limit_s: float = float("inf"),
     ) -> None:
-        """Make a call of a transactional producer until it is done.
+        """Repeat a call of a transactional producer until it succeeds.
 
         Args:
-            call: Takes the seconds after which it is to return.
-            between: What to do before the next try; likewise.
+            call: The call; its argument is the timeout in seconds.
+            pause: Called between two attempts with the seconds to pause.
             limit_s: After how many seconds not to try again.
 
         Raises:
-            KafkaException: It cannot be repeated, or the time is up.
+            KafkaException: The error is not retriable, or the time is up.
         """
-        until = time.monotonic() + limit_s
+        deadline = time.monotonic() + limit_s
         while True:
             try:
-                with self.waiting():
-                    call(CALL_S)
+                with self.track_call():
+                    call(CALL_TIMEOUT_S)
             except KafkaException as failure:
                 error = failure.args[0]
-                if is_fatal(error) or not error.retriable() or self.is_expired() or time.monotonic() > until:
+                if is_fatal(error) or not error.retriable() or self.is_expired() or time.monotonic() > deadline:
                     raise
-                between(PAUSE_S)
+                pause(RETRY_PAUSE_S)
             else:
                 return
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
+    def track_call(self) -> Iterator[None]:
         """Let the watchdog see a call that does not return."""
-        self.waiting_since = time.monotonic()
+        self.call_started_at = time.monotonic()
         try:
             yield
         finally:
-            self.waiting_since = None
+            self.call_started_at = None

@@ -1,46 +1,48 @@
-"""The ledger: a lane's state, a dictionary for each partition, kept in a compacted topic of Kafka.
+"""The state store of an exactly-once loop: a dictionary for each partition, kept in a compacted Kafka topic.
 
-    batch.view.get(3, key)             as all batches before have left it
-    batch.view.put(3, key, value)      seen by this batch at once, by later ones when this one is not aborted
-    batch.view.delete(3, key)
+    batch.store_view.get(3, key)            the value after all earlier batches
+    batch.store_view.put(3, key, value)     visible to this batch immediately, and to later batches unless this one
+                                            is aborted
+    batch.store_view.delete(3, key)
 
-**The topic is the truth.** A batch's changes are written to it in the transaction of its outputs and offsets, one
-record for each changed key, to the partition of the same number; a deleted key is a tombstone. What is kept here is a
-copy of the committed records, in a store for each partition: it is changed after the transaction is committed, so a
-crash between leaves it behind the topic, never ahead.
+**The changelog topic is the source of truth.** A batch's changes are written to it in the same transaction as the
+batch's outputs and offsets: one record for each changed key, to the partition with the same number; a deleted key is a
+tombstone. A partition copy (`PartitionStore`) is a local copy of the committed records of one partition. It is changed
+after the transaction is committed, so a crash in between leaves it behind the topic, never ahead.
 
-**Restored when assigned.** Before the first batch of a partition its store is read up to the end that the topic then
-has. `Changelog` says why that end holds all that an earlier owner has committed. A store that outlives the process
-knows at which offset it stands, and is read on from there.
+**Restored on assignment.** Before the first batch of a partition, its copy is read up to the topic's end at that time.
+`processors.exactly_once.changelog` explains why that end covers everything that an earlier owner has committed. A copy
+that outlives the process records its offset in the topic as a checkpoint, and reading resumes there.
 
-**Dropped when given up.** Who owns the partition next may change it. A store on disk is closed and stays there.
+**Dropped on revocation.** The next owner of the partition may change its entries. A copy on disk is closed and kept.
 
-**A copy is never trusted.** It is used only if it is of this cluster, topic, partition and form, neither ahead of the
-topic's end nor before its beginning, and young enough that compaction cannot have removed a tombstone that it has not
-seen. Otherwise it is deleted and read anew; so is one that cannot be opened.
+**Copies are checked before use.** A copy is used only if it belongs to this cluster, topic, partition and format, if
+its checkpoint is within the topic's offsets, and if it is young enough that compaction cannot have removed a tombstone
+that the copy has not seen. Otherwise it is deleted and restored from the topic; so is a copy that cannot be opened.
 
-Nothing here is safe for two threads at once: a lane changes stores only when no batch is in its agent's hands.
+Nothing here is thread-safe: a loop changes the state store only while no agent is processing a batch.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 log = logging.getLogger(__name__)
 
 Changes = dict[bytes, bytes | None]
-"""New values by key; None deletes."""
+"""New values by key; None deletes the key."""
 
 COPY_AGE_MAX_MS = 12 * 60 * 60 * 1000
-"""Half of Kafka's default for `delete.retention.ms`, for which a tombstone is kept at least."""
+"""Half of Kafka's default for `delete.retention.ms`, the minimum time for which a tombstone is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreIdentity:
-    """Which partition of which topic a store is a copy of. `topic_id` changes when a topic is made anew."""
+    """The topic partition that a copy mirrors. `topic_id` changes when a topic is deleted and created again."""
 
     cluster: str
     topic: str
@@ -50,23 +52,35 @@ class StoreIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Up to where a store is a copy.
+    """How far into its topic a partition copy has read.
 
     Attributes:
-        offset: The next one to read.
-        at_ms: When it stood there, in UTC milliseconds.
+        offset: The next offset to read.
+        reached_at_ms: When the copy reached this offset, in UTC milliseconds.
     """
 
     offset: int
-    at_ms: int
+    reached_at_ms: int
+
+
+class OffsetRange(NamedTuple):
+    """Consecutive offsets of one partition.
+
+    Attributes:
+        first: The first offset.
+        end: The offset after the last one.
+    """
+
+    first: int
+    end: int
 
 
 class PartitionStore(Protocol):
-    """The copy of one partition."""
+    """The local copy of one partition."""
 
     @property
-    def standing(self) -> Checkpoint | None:
-        """Where it stands; None when it holds nothing yet."""
+    def checkpoint(self) -> Checkpoint | None:
+        """The checkpoint; None while the copy is empty."""
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a key."""
@@ -74,71 +88,71 @@ class PartitionStore(Protocol):
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield all entries, in no particular order."""
 
-    def apply(self, changes: Iterable[tuple[bytes, bytes | None]], standing: Checkpoint) -> None:
-        """Change entries in this order and move on, both or neither."""
+    def apply_changes(self, changes: Iterable[tuple[bytes, bytes | None]], checkpoint: Checkpoint) -> None:
+        """Apply the changes in order and set the checkpoint, atomically."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the copy's resources."""
 
 
 class StoreBackend(Protocol):
-    """Where stores come from."""
+    """Opens partition copies."""
 
-    def open(self, identity: StoreIdentity) -> PartitionStore:
-        """Return the store as it was left, or an empty one where there is none that is sound and of this identity."""
+    def open_store(self, identity: StoreIdentity) -> PartitionStore:
+        """Return the copy as it was closed, or an empty one if there is no intact copy with this identity."""
 
-    def renew(self, identity: StoreIdentity) -> PartitionStore:
-        """Delete what there is, and return an empty store."""
+    def recreate_store(self, identity: StoreIdentity) -> PartitionStore:
+        """Delete the copy, and return an empty one."""
 
     def close(self) -> None:
-        """Let others have the place."""
+        """Release the backend's resources for other processes."""
 
 
 class Changelog(Protocol):
-    """The committed records of the ledger's topic."""
+    """The committed records of the changelog topic."""
 
-    def identify(self, partitions: Iterable[int]) -> Mapping[int, StoreIdentity]:
-        """Return what the partitions are called."""
+    def get_store_identities(self, partitions: Iterable[int]) -> Mapping[int, StoreIdentity]:
+        """Return the identity of each partition."""
 
-    def spans(self, partitions: Iterable[int]) -> Mapping[int, tuple[int, int]]:
-        """Return for each partition its first offset and its end: past all that earlier owners have committed."""
+    def query_offset_ranges(self, partitions: Iterable[int]) -> Mapping[int, OffsetRange]:
+        """Return each partition's offsets. The end is after everything that earlier owners have committed."""
 
-    def read(
+    def read_records(
         self,
-        spans: Mapping[int, tuple[int, int]],
-        take: Callable[[int, list[tuple[bytes, bytes | None]], int], None],
+        ranges: Mapping[int, OffsetRange],
+        on_records: Callable[[int, list[tuple[bytes, bytes | None]], int], None],
     ) -> bool:
-        """Give `take` the records of each span in their order, with the offset after them; return False to stop."""
+        """Pass the records of each range to `on_records` in order, with the offset after them; False if stopped."""
 
 
 class Overlay:
-    """The ledger as one batch sees and changes it.
+    """One batch's view of the state: its own changes on top of the previous batch's changes on top of the stores.
 
     Args:
-        stores: Of the assigned partitions.
-        below: What the batch before changes, while it is being committed.
+        stores: Copies of the assigned partitions.
+        previous: Overlay of the previous batch while it is being committed.
 
     Attributes:
-        changes: What this batch changes, by partition.
+        changes: Changes of this batch, by partition.
     """
 
-    def __init__(self, stores: Mapping[int, PartitionStore], below: Overlay | None = None) -> None:
+    def __init__(self, stores: Mapping[int, PartitionStore], previous: Overlay | None = None) -> None:
         self.changes: dict[int, Changes] = {}
         self._stores = stores
-        self._below = below.changes if below is not None else {}
-        self._sealed = False
+        self._previous = previous.changes if previous is not None else {}
+        self._frozen = False
 
     def get(self, partition: int, key: bytes) -> bytes | None:
         """Return the value of a key, or None."""
-        for changes in (self.changes.get(partition), self._below.get(partition)):
+        for changes in (self.changes.get(partition), self._previous.get(partition)):
             if changes is not None and key in changes:
                 return changes[key]
-        return self._store(partition).get(key)
+        return self._get_store(partition).get(key)
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
-        """Yield all entries of a partition, in no particular order; change none meanwhile."""
-        changed = {**self._below.get(partition, {}), **self.changes.get(partition, {})}
-        yield from ((key, value) for key, value in self._store(partition).items() if key not in changed)
+        """Yield all entries of a partition, in no particular order. Change none while iterating."""
+        changed = {**self._previous.get(partition, {}), **self.changes.get(partition, {})}
+        yield from ((key, value) for key, value in self._get_store(partition).items() if key not in changed)
         yield from ((key, value) for key, value in changed.items() if value is not None)
 
     def put(self, partition: int, key: bytes, value: bytes) -> None:
@@ -146,128 +160,126 @@ class Overlay:
         self._change(partition, key, value)
 
     def delete(self, partition: int, key: bytes) -> None:
-        """Remove a key, if it is there."""
+        """Remove a key if it exists."""
         self._change(partition, key, None)
 
-    def seal(self) -> dict[int, Changes]:
-        """Return what has changed; from now on nothing can."""
-        self._sealed = True
-        self._below = {}  # committed, and in the stores by now; kept, it would hold on to all that came before
+    def freeze(self) -> dict[int, Changes]:
+        """Forbid further changes, and return the changes of this batch."""
+        self._frozen = True
+        self._previous = {}  # committed and applied to the copies by now; a reference would keep all older overlays
         return self.changes
 
     def _change(self, partition: int, key: bytes, value: bytes | None) -> None:
-        if self._sealed:
-            raise RuntimeError("the changes of this batch are being committed already")
-        self._store(partition)
+        if self._frozen:
+            raise RuntimeError("the changes of this batch are already being committed")
+        self._check_assigned(partition)
         self.changes.setdefault(partition, {})[key] = value
 
-    def _store(self, partition: int) -> PartitionStore:
-        try:
-            return self._stores[partition]
-        except KeyError:
-            raise LookupError(f"partition {partition} of the ledger is not assigned to this worker") from None
+    def _get_store(self, partition: int) -> PartitionStore:
+        self._check_assigned(partition)
+        return self._stores[partition]
+
+    def _check_assigned(self, partition: int) -> None:
+        if partition not in self._stores:
+            raise LookupError(f"partition {partition} of the state store is not assigned to this worker")
 
 
 class StateStore:
-    """The stores of the assigned partitions, kept as the topic says.
+    """Copies of the assigned partitions, kept in step with the changelog topic.
 
     Args:
-        changelog: The topic.
-        stores: Where the copies are.
+        changelog: The changelog topic.
+        backend: Opens the partition copies.
         clock: Returns the time in UTC milliseconds.
     """
 
-    def __init__(self, changelog: Changelog, stores: StoreBackend, clock: Callable[[], int]) -> None:
+    def __init__(self, changelog: Changelog, backend: StoreBackend, clock: Callable[[], int]) -> None:
         self._changelog = changelog
-        self._origin = stores
+        self._backend = backend
         self._clock = clock
         self._stores: dict[int, PartitionStore] = {}
 
-    def assign(self, partitions: Iterable[int]) -> bool:
-        """Read the stores of these partitions up to the end of the topic.
+    def restore_partitions(self, partitions: Iterable[int]) -> bool:
+        """Restore the copies of these partitions up to the end of the topic.
 
         Returns:
-            Whether it was done; not if the worker is to stop.
+            Whether they are restored. False if the worker is stopping.
 
         Raises:
-            InfrastructureError: The topic cannot be read, or a copy not be written.
+            InfrastructureError: The topic cannot be read, or a copy cannot be written.
         """
-        wanted = sorted(set(partitions) - self._stores.keys())
-        if not wanted:
+        missing = sorted(set(partitions) - self._stores.keys())
+        if not missing:
             return True
-        names, spans = self._changelog.identify(wanted), self._changelog.spans(wanted)
+        identities = self._changelog.get_store_identities(missing)
+        offset_ranges = self._changelog.query_offset_ranges(missing)
         opened: dict[int, PartitionStore] = {}
-        try:
-            for partition in wanted:
-                opened[partition] = self._open(names[partition], *spans[partition])
-            rest = {
-                partition: (
-                    standing.offset if (standing := store.standing) else spans[partition][0],
-                    spans[partition][1],
-                )
-                for partition, store in opened.items()
-            }
+        ranges_to_read: dict[int, OffsetRange] = {}
+        with ExitStack() as close_on_failure:
+            for partition in missing:
+                first, end = offset_ranges[partition]
+                store = opened[partition] = self._open_store(identities[partition], first, end)
+                close_on_failure.callback(store.close)
+                start = first if store.checkpoint is None else store.checkpoint.offset
+                ranges_to_read[partition] = OffsetRange(start, end)
 
-            def take(partition: int, changes: list[tuple[bytes, bytes | None]], offset: int) -> None:
-                opened[partition].apply(changes, Checkpoint(offset, self._clock()))
+            def apply_records(partition: int, changes: list[tuple[bytes, bytes | None]], offset: int) -> None:
+                opened[partition].apply_changes(changes, Checkpoint(offset, self._clock()))
 
-            if not self._changelog.read(rest, take):
+            if not self._changelog.read_records(ranges_to_read, apply_records):
                 return False
             self._stores.update(opened)
-            opened = {}
-        finally:
-            for store in opened.values():
-                store.close()
-        log.info("ledger: partitions %s restored", ", ".join(map(str, wanted)))
+            close_on_failure.pop_all()
+        log.info("state store: partitions %s restored", ", ".join(map(str, missing)))
         return True
 
-    def revoke(self, partitions: Iterable[int] | None = None) -> None:
-        """Let go of these partitions, or of all."""
+    def close_partitions(self, partitions: Iterable[int] | None = None) -> None:
+        """Close the copies of these partitions, or of all."""
         for partition in list(self._stores) if partitions is None else partitions:
             store = self._stores.pop(partition, None)
             if store is not None:
                 store.close()
 
     def close(self) -> None:
-        """Let go of everything."""
-        self.revoke()
-        self._origin.close()
+        """Close all copies and the backend."""
+        self.close_partitions()
+        self._backend.close()
 
-    def view(self, below: Overlay | None = None) -> Overlay:
-        """Return what the next batch is to see.
+    def create_overlay(self, previous: Overlay | None = None) -> Overlay:
+        """Return the view of the state for the next batch.
 
         Args:
-            below: What the batch that is being committed changes, if one is.
+            previous: The overlay of the batch that is being committed, if there is one.
         """
-        return Overlay(self._stores, below)
+        return Overlay(self._stores, previous)
 
-    def apply(self, view: Overlay, ends: Mapping[int, int]) -> None:
-        """Take over what a committed transaction has changed.
+    def apply_overlay(self, overlay: Overlay, changelog_ends: Mapping[int, int]) -> None:
+        """Apply the changes of a committed transaction to the copies.
 
         Args:
-            view: Its batch's.
-            ends: For each changed partition the offset after the last of its records.
+            overlay: The overlay of its batch.
+            changelog_ends: For each changed partition the offset after the last of its records.
 
         Raises:
             InfrastructureError: A copy cannot be written.
         """
-        for partition, changes in view.changes.items():
-            store = self._stores.get(partition)  # None: given up meanwhile
+        for partition, changes in overlay.changes.items():
+            store = self._stores.get(partition)  # None if the partition has been revoked
             if store is not None:
-                store.apply(changes.items(), Checkpoint(ends[partition], self._clock()))
+                store.apply_changes(changes.items(), Checkpoint(changelog_ends[partition], self._clock()))
 
-    def _open(self, identity: StoreIdentity, first: int, end: int) -> PartitionStore:
-        store = self._origin.open(identity)
-        standing = store.standing
-        if standing is None:
+    def _open_store(self, identity: StoreIdentity, first: int, end: int) -> PartitionStore:
+        store = self._backend.open_store(identity)
+        checkpoint = store.checkpoint
+        if checkpoint is None:
             return store
-        age_ms = self._clock() - standing.at_ms
-        if first <= standing.offset <= end and 0 <= age_ms <= COPY_AGE_MAX_MS:
+        age_ms = self._clock() - checkpoint.reached_at_ms
+        if first <= checkpoint.offset <= end and 0 <= age_ms <= COPY_AGE_MAX_MS:
             return store
         log.warning(
-            "ledger: the copy of %s[%s] is not of this topic's present and is made anew",
+            "state store: the copy of %s[%s] does not match the topic any more or is too old; it is recreated",
             identity.topic,
             identity.partition,
         )
         store.close()
-        return self._origin.renew(identity)
+        return self._backend.recreate_store(identity)

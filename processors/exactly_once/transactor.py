@@ -1,36 +1,39 @@
-"""Read a batch, commit what came of it: the two librdkafka clients behind a lane, driven by one thread.
+"""Reads a batch and commits its results: the two librdkafka clients of an exactly-once loop, driven by one thread.
 
-**What is atomic.** The outputs of a batch, its changes to the ledger and the offsets of its records are committed in
-one Kafka transaction (KIP-98, KIP-447). A reader with `isolation.level=read_committed` sees all of them or none.
+**What is atomic.** The outputs of a batch, its state changes and the offsets of its records are committed in one Kafka
+transaction (KIP-98, KIP-447). A reader with `isolation.level=read_committed` sees all of them or none.
 
-**What is repeated.** What was not committed is read again, by this process or by the next owner of its
-partitions: after an abort, a crash, SIGKILL, a lost partition. So a function of a batch is called at least once
-for each record, and what it made is committed exactly once. The records of a partition keep their order; where a
-batch begins and ends may differ each time.
+**What is repeated.** Records that were not committed are read again, by this process or by the next owner of their
+partitions: after an abort, a crash, SIGKILL, or a lost partition. So a function of a batch is called at least once for
+each record, and its results are committed exactly once. The records of a partition keep their order; batch boundaries
+may differ each time.
 
-**Two batches are out at most.** While one is being committed, the next is read, and computed if it is full. Its own
-transaction begins when the one before is committed, and nothing of it is written sooner. A batch that is not full waits
-for that, and grows: so under a backlog computing and committing overlap, and without one nothing waits longer than it
-must. If the first is aborted, the second is discarded with it, and the records of both come again.
+**At most two batches are in progress.** While one is being committed, the next one is read, and computed if it is full.
+Its own transaction begins when the previous one is committed, and none of its outputs is written before that. A batch
+that is not full waits for that commit, and grows: under a backlog computing and committing overlap, and without one
+nothing waits longer than necessary. If the first batch is aborted, the second is discarded with it, and the records of
+both are read again.
 
-**What a caller may assume.** Each batch is settled once, in order: with True when all of it is committed, with False
-when nothing is and its records will come again. Partitions are given up only when nothing is being committed, because
-the callbacks of a rebalance run inside `read` and wait for that, and taken only when no transaction holds their
-offsets back (`docs/adr/0019`). Who was thought dead cannot commit: the transactional id is fenced by a successor, the
-generation of the group by the group. A batch sees the ledger with the changes of all batches before it, and of none
-that was aborted (`processors.exactly_once.state_store`).
+**What a caller may assume.** Each batch is settled once, in order: `on_settled` is called with True when all of it is
+committed, or with False when it is aborted, none of it is committed, and its records will be read again. Partitions
+are given up only while nothing is being committed, because the rebalance callbacks run inside `read_batch` and wait for
+that; and they are read only after all transactions on their offsets have ended (`docs/adr/0019`). A worker that was
+presumed dead cannot commit: its replacement fences the transactional id, and the group rejects an old generation. A
+batch sees the state with the changes of all batches before it, and none of an aborted batch
+(`processors.exactly_once.state_store`).
 
-**How it recovers.** One way for all: both clients are closed and opened anew. That is what a restart does, too:
-the new producer aborts what the old one left, the new consumer starts at the committed offsets, the ledger is read
-from its topic. A broker that goes away is waited for without end, once one has answered. A consumer that
-hears of no assignment, not even of none, for `UNASSIGNED_SESSIONS` of its sessions may have lost its way back to the
-group, which librdkafka does not notice. Both are opened anew then, too; where the group was only slow, no harm is done.
+**How it recovers.** There is one way for all failures: both clients are closed and opened again. A restart does the
+same: the new producer aborts what the old one left open, the new consumer starts at the committed offsets, and state is
+restored from its topic. Once a broker has answered, a broker that goes away is waited for without limit. A consumer
+that receives no assignment, not even an empty one, for `UNASSIGNED_SESSIONS` of its session timeouts may have lost its
+way back to the group, which librdkafka does not notice. Both clients are opened again then, too; if the group was only
+slow, this does no harm.
 
-**What ends the process.** Fenced by another process with the same ids, a missing permission, an output that no
-broker will take, `ABORTS_MAX` aborts in a row, no broker within `start_timeout_s` of the start. Each is raised as
-`InfrastructureError`, and nothing of the batch at hand is committed.
+**What stops the process.** Being fenced by another process with the same ids, a missing permission, an output that no
+broker accepts, `ABORTS_MAX` aborts in a row, no broker within `start_timeout_s` of the start. Each of these raises
+`InfrastructureError`, and none of the current batch is committed.
 
-No key, value or header is ever logged or part of an error.
+Keys, values and headers are never logged and never part of an error.
 """
 
 from __future__ import annotations
@@ -43,15 +46,16 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaException
 
-from processors.exactly_once.batch import Batch, Outgoing, OutputRecord
+from processors.exactly_once.batch import Batch, Output, OutputRecord
 from processors.exactly_once.changelog import open_state_store
-from processors.exactly_once.config import LoopConfig
 from processors.exactly_once.consumer import BatchConsumer
 from processors.exactly_once.kafka_errors import ErrorReporter, is_fatal, is_fenced_producer, is_permanent
-from processors.exactly_once.pending_commit import BackgroundCall, PendingCommit, ignore
+from processors.exactly_once.loop_config import LoopConfig
+from processors.exactly_once.pending_commit import BackgroundCall, PendingCommit, ignore_outcome
 from processors.exactly_once.producer import TransactionalProducer
 from processors.exactly_once.retry import RetryPolicy
-from sharing.kafka.clients import UNASSIGNED_SESSIONS, explain
+from sharing.kafka.clients import UNASSIGNED_SESSIONS
+from sharing.kafka.errors import describe_kafka_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -69,227 +73,246 @@ POLL_S = 0.1  # how long a read waits for a first record
 
 
 class Transactor:
-    """A consumer and a transactional producer that act as one. One thread calls it; any thread may call `stop`."""
+    """A consumer and a transactional producer that act as one. One thread calls it; any thread may call `begin_stop`.
 
-    _outbox: TransactionalProducer
-    _inbox: BatchConsumer
+    Args:
+        config: Configuration of the loop.
+        clock: Returns the time in UTC milliseconds; called once for each batch.
+    """
 
-    def __init__(self, route: LoopConfig, clock: Callable[[], int]) -> None:
-        self._route = route
+    _producer_side: TransactionalProducer
+    _consumer_side: BatchConsumer
+
+    def __init__(self, config: LoopConfig, clock: Callable[[], int]) -> None:
+        self._config = config
         self._clock = clock
-        self._witness = ErrorReporter(route)
-        self._patience = RetryPolicy()
+        self._reporter = ErrorReporter(config)
+        self._retry = RetryPolicy()
         self._clients = ExitStack()
-        self._ledger = open_state_store(route, self._is_stopping, clock) if route.state_topic else None
-        self._flight: PendingCommit | None = None
+        self._state_store = open_state_store(config, self._is_stopping, clock) if config.changelog_topic else None
+        self._pending: PendingCommit | None = None
         self._aborts = 0
 
     @property
-    def waiting_since(self) -> float | None:
-        """When the call that librdkafka has not returned from yet began (`time.monotonic`), or None."""
-        return self._patience.waiting_since
+    def call_started_at(self) -> float | None:
+        """When the librdkafka call in progress began (`time.monotonic`); None between calls."""
+        return self._retry.call_started_at
 
     def open(self) -> None:
-        """Fence an earlier process with the same ids, abort what it left open, and join the group.
+        """Fence an earlier process with the same ids, abort the transaction it left open, and join the group.
 
         Raises:
-            InfrastructureError: No broker answers within `start_timeout_s`, or it refuses.
+            InfrastructureError: No broker answers within `start_timeout_s`, or it rejects the request.
         """
-        self._patience.start(self._route.start_timeout_s)
-        self._open()
-        self._patience.wait_without_limit()
+        self._retry.begin_start(self._config.start_timeout_s)
+        self._open_clients()
+        self._retry.finish_start()
 
-    def read(self) -> Batch | None:
-        """Wait shortly for a record, then take all that is there, up to the limits; None when there is none.
+    def read_batch(self) -> Batch | None:
+        """Wait briefly for a record, then read all available records up to the limits; None if there are none.
 
         Raises:
             InfrastructureError: Fenced, or not permitted.
         """
         try:
-            messages = self._collect()
-            if self._ledger is not None and not self._restore(self._ledger):
+            messages = self._collect_messages()
+            if self._state_store is not None and not self._restore_state(self._state_store):
                 return None
         except KafkaException as failure:
-            raise self._witness.fatal_error(failure.args[0]) from None
+            raise self._reporter.make_fatal_error(failure.args[0]) from None
         errors = [message.error() for message in messages if message.error()]
         if errors:
-            self._witness.handle_errors(errors)
+            self._reporter.handle_errors(errors)
             messages = [message for message in messages if not message.error()]
         if not messages:
             return None
-        self._witness.mark_connected()
+        self._reporter.mark_connected()
         offsets = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
-        below = self._flight.view if self._flight is not None else None
-        view = self._ledger.view(below) if self._ledger is not None else None
-        return Batch(messages, self._clock(), offsets, self._inbox.member, view)
+        previous = self._pending.overlay if self._pending is not None else None
+        overlay = self._state_store.create_overlay(previous) if self._state_store is not None else None
+        return Batch(messages, self._clock(), offsets, self._consumer_side.group_metadata, overlay)
 
-    def commit(self, batch: Batch, outputs: Iterable[Outgoing], settled: Callable[[bool], None] = ignore) -> None:
+    def commit_batch(
+        self, batch: Batch, outputs: Iterable[Output], on_settled: Callable[[bool], None] = ignore_outcome
+    ) -> None:
         """Write the outputs of the batch, and begin to commit them with its offsets.
 
         Args:
-            batch: The last one that `read` returned.
-            outputs: May be computed on the way; what that raises aborts the transaction and is passed on.
-            settled: Is told whether all is committed: during this call, or a later one of any method.
+            batch: The batch that `read_batch` returned last.
+            outputs: May be computed while they are written; an exception from that aborts the transaction and is
+                passed on.
+            on_settled: Called with True when the batch is committed or False when it is aborted, during this call or a
+                later one of any method.
 
         Raises:
-            InfrastructureError: The process must end.
+            InfrastructureError: The process must stop.
         """
-        begin = BackgroundCall(partial(self._begin, self._flight, batch))
+        begin = BackgroundCall(partial(self._begin_transaction, self._pending, batch))
         try:
-            outputs = begin.look_ahead(outputs)
+            outputs = begin.compute_ahead(outputs)
         except BaseException:
             begin.wait()
-            self._outbox.abort()
+            self._producer_side.abort_transaction()
             raise
         begin.wait()
         try:
-            good = self.settle()
+            is_valid = self.finish_pending_commit()
         except BaseException:
-            self._outbox.abort()  # what has begun
+            self._producer_side.abort_transaction()  # the transaction of this batch has begun
             raise
-        if not good or not self._launch(batch, begin.failure, outputs, settled):
-            settled(False)  # noqa: FBT003 the one thing there is to say
+        if not is_valid or not self._start_commit(batch, begin.failure, outputs, on_settled):
+            on_settled(False)  # noqa: FBT003 the only argument there is
 
-    def settle(self) -> bool:
+    def finish_pending_commit(self) -> bool:
         """Wait until nothing is being committed.
 
         Returns:
-            Whether what was read stays good. If not, the batch before was aborted, and all begins anew.
+            Whether the records read since are still valid. If not, the previous batch was aborted, and both clients
+            have been opened again.
 
         Raises:
-            InfrastructureError: The process must end.
+            InfrastructureError: The process must stop.
         """
-        flight, self._flight = self._flight, None
-        if flight is None:
+        pending, self._pending = self._pending, None
+        if pending is None:
             return True
-        flight.wait()
-        failure = flight.failure
+        pending.wait()
+        failure = pending.failure
         if isinstance(failure, KafkaException):
-            self._recover(failure.args[0], flight.began)
+            self._recover(failure.args[0], pending.began_at)
         elif failure is not None:
             raise failure
         else:
             self._aborts = 0
-            self._witness.forget()
-            if self._ledger is not None and flight.view is not None:
-                self._ledger.apply(flight.view, flight.ends)
+            self._reporter.reset_warnings()
+            if self._state_store is not None and pending.overlay is not None:
+                self._state_store.apply_overlay(pending.overlay, pending.changelog_ends)
         committed = failure is None
-        flight.settled(committed)
+        pending.on_settled(committed)
         return committed
 
-    def stop(self) -> None:
-        """From now on wait for nothing longer than a transaction may take."""
-        self._patience.stop(self._route.transaction_timeout_s)
+    def begin_stop(self) -> None:
+        """From now on wait no longer than a transaction may take."""
+        self._retry.begin_stop(self._config.transaction_timeout_s)
 
     def close(self) -> None:
-        """Leave; as a static member, so that the partitions wait for this worker until the session's time-out."""
-        self._close_clients()
-        if self._ledger is not None:
-            self._ledger.close()
+        """Close both clients without leaving the group.
 
-    def _open(self) -> None:
-        witness = self._witness
+        As a static member, this worker keeps its partitions until its session times out.
+        """
+        self._close_clients()
+        if self._state_store is not None:
+            self._state_store.close()
+
+    def _open_clients(self) -> None:
+        reporter = self._reporter
         try:
-            self._outbox = TransactionalProducer(self._route, witness, self._patience)
-            self._clients.callback(self._outbox.close)
-            self._inbox = BatchConsumer(self._route, witness, self._give_up, self._is_stopping)
-            self._clients.callback(self._inbox.close)
+            self._producer_side = TransactionalProducer(self._config, reporter, self._retry)
+            self._clients.callback(self._producer_side.close)
+            self._consumer_side = BatchConsumer(self._config, reporter, self._before_revoke, self._is_stopping)
+            self._clients.callback(self._consumer_side.close)
         except KafkaException as failure:
-            raise witness.fatal_error(failure.args[0]) from None
+            raise reporter.make_fatal_error(failure.args[0]) from None
 
     def _close_clients(self) -> None:
-        if self._flight is not None:
-            self._flight.wait()
-        with self._patience.waiting():
+        if self._pending is not None:
+            self._pending.wait()
+        with self._retry.track_call():
             self._clients.close()
-        if self._ledger is not None:
-            self._ledger.revoke()
+        if self._state_store is not None:
+            self._state_store.close_partitions()
 
     def _is_stopping(self) -> bool:
-        return self._patience.stopping
+        return self._retry.stopping
 
-    def _restore(self, ledger: StateStore) -> bool:
-        """Read back what the ledger says of partitions that are new here; False when that is not to be waited for."""
-        if self._inbox.fresh:
-            if not self.settle() or not ledger.assign(self._inbox.fresh):
+    def _restore_state(self, state_store: StateStore) -> bool:
+        """Restore the state of newly assigned partitions; False if the batch is aborted or the worker is stopping."""
+        if self._consumer_side.unrestored_partitions:
+            if not self.finish_pending_commit() or not state_store.restore_partitions(
+                self._consumer_side.unrestored_partitions
+            ):
                 return False
-            self._inbox.fresh.clear()
+            self._consumer_side.unrestored_partitions.clear()
         return True
 
-    def _collect(self) -> list[Any]:
-        """Take a full batch at once; with what is less, wait until the batch before is committed, and take more."""
-        if self._flight is not None:
-            self._fill(0)
-            if self._inbox.full:
-                return self._inbox.take()
-            if not self.settle():
+    def _collect_messages(self) -> list[Any]:
+        """Return a full batch immediately, or after the previous commit a smaller one with all records read so far."""
+        if self._pending is not None:
+            self._fill_batch(0)
+            if self._consumer_side.is_full:
+                return self._consumer_side.take_messages()
+            if not self.finish_pending_commit():
                 return []
-        self._outbox.serve()
-        self._fill(POLL_S)
-        messages = self._inbox.take()
-        alone_s = self._inbox.unassigned_s
-        if not messages and alone_s > UNASSIGNED_SESSIONS * self._route.session_timeout_s and not self._is_stopping():
-            log.warning("there was nothing to read from for %.0f s; clients are opened anew", alone_s)
-            self._inbox.listen()  # for an heir, as after a transaction that outlived its time
-            self._reopen()
+        self._producer_side.poll_callbacks()
+        self._fill_batch(POLL_S)
+        messages = self._consumer_side.take_messages()
+        unassigned_s = self._consumer_side.seconds_without_assignment
+        limit_s = UNASSIGNED_SESSIONS * self._config.session_timeout_s
+        if not messages and unassigned_s > limit_s and not self._is_stopping():
+            log.warning("no partition could be read for %.0f s; both clients are opened again", unassigned_s)
+            self._consumer_side.check_for_replacement()  # as after an expired transaction
+            self._reopen_clients()
         return messages
 
-    def _fill(self, wait_s: float) -> None:
-        if not self._inbox.fill(wait_s) and self.settle():
-            self._reopen()
+    def _fill_batch(self, wait_s: float) -> None:
+        if not self._consumer_side.fill_batch(wait_s) and self.finish_pending_commit():
+            self._reopen_clients()
 
-    def _give_up(self, partitions: set[int]) -> None:
-        if self._flight is not None:
-            self._flight.wait()
-        if self._ledger is not None:
-            self._ledger.revoke(partitions)
+    def _before_revoke(self, partitions: set[int]) -> None:
+        if self._pending is not None:
+            self._pending.wait()
+        if self._state_store is not None:
+            self._state_store.close_partitions(partitions)
 
-    def _begin(self, before: PendingCommit | None, batch: Batch) -> None:
-        """Begin the transaction of a batch, unless the one before is aborted: then the batch is read again."""
-        if before is not None:
-            before.wait()
-        if before is None or before.failure is None:
-            self._outbox.begin(batch)
+    def _begin_transaction(self, previous: PendingCommit | None, batch: Batch) -> None:
+        """Begin the transaction of a batch, unless the previous one is aborted: then the batch will be read again."""
+        if previous is not None:
+            previous.wait()
+        if previous is None or previous.failure is None:
+            self._producer_side.begin_transaction(batch)
 
-    def _launch(
+    def _start_commit(
         self,
         batch: Batch,
         failure: BaseException | None,
-        outputs: Iterable[Outgoing],
-        settled: Callable[[bool], None],
+        outputs: Iterable[Output],
+        on_settled: Callable[[bool], None],
     ) -> bool:
-        """Write the outputs, and let them be committed; False when the transaction is aborted, or failed to begin."""
-        outbox = self._outbox
+        """Write the outputs and start to commit; False if the transaction is aborted, or failed to begin."""
+        producer = self._producer_side
         try:
             if failure is not None:
                 raise failure
-            outbox.write(outputs, batch.state)
+            producer.write_outputs(outputs, batch.store_view)
         except KafkaException as error:
-            self._recover(error.args[0], outbox.began)
+            self._recover(error.args[0], producer.began_at)
             return False
         except BaseException:
-            outbox.abort()
+            producer.abort_transaction()
             raise
-        self._flight = PendingCommit(outbox.finish, settled, batch.state, outbox.ends, outbox.began)
+        self._pending = PendingCommit(
+            producer.commit_transaction, on_settled, batch.store_view, producer.changelog_ends, producer.began_at
+        )
         return True
 
-    def _recover(self, error: KafkaError, began: float) -> None:
-        """Begin anew after a failed transaction that began then (`time.monotonic`), or give up."""
-        # A broker that aborts a transaction for its age fences its producer, too: nobody else has to be there.
-        outlived = time.monotonic() - began > self._route.transaction_timeout_s
-        if is_fatal(error) and not (outlived and is_fenced_producer(error)):
-            raise self._witness.fatal_error(error)
-        if outlived:
-            self._inbox.listen()  # for an heir: to open anew would fence it
+    def _recover(self, error: KafkaError, began_at: float) -> None:
+        """Reopen both clients after a failed transaction that began at `began_at` (`time.monotonic`), or give up."""
+        # A broker that aborts an expired transaction also fences its producer, even if no other process exists.
+        expired = time.monotonic() - began_at > self._config.transaction_timeout_s
+        if is_fatal(error) and not (expired and is_fenced_producer(error)):
+            raise self._reporter.make_fatal_error(error)
+        if expired:
+            self._consumer_side.check_for_replacement()  # opening the clients again would fence it
         self._aborts += 1
-        if is_permanent(error) or self._patience.is_expired() or self._aborts == ABORTS_MAX:
-            self._outbox.abort()
-            raise self._witness.fatal_error(error, self._aborts)
+        if is_permanent(error) or self._retry.is_expired() or self._aborts == ABORTS_MAX:
+            self._producer_side.abort_transaction()
+            raise self._reporter.make_fatal_error(error, self._aborts)
         log.warning(
-            "a transaction is aborted and its batch done again: %s", self._witness.undelivered or explain(error)
+            "a transaction is aborted and its batch is processed again: %s",
+            self._reporter.undelivered or describe_kafka_error(error),
         )
-        self._reopen()
+        self._reopen_clients()
 
-    def _reopen(self) -> None:
+    def _reopen_clients(self) -> None:
         self._close_clients()
-        self._open()
+        self._open_clients()

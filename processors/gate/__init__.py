@@ -1,1 +1,1 @@
-"""The disclosure gate: decode, relevance, decide, write; pure functions of a batch."""
+"""The disclosure gate: decode a batch, find the recipients, decide and write; pure functions of the batch."""

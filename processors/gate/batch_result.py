@@ -1,77 +1,96 @@
-"""What came of a batch: everything to be written in its transaction, and the counts that must add up."""
+"""The result of a batch: the records to write in its transaction, and the counts that must be conserved."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import itemgetter
+from typing import assert_never
 
-from processors.exactly_once.batch import ConsumedRecord, Outgoing, OutputRecord, OutputRun
+from processors.exactly_once.batch import ConsumedRecord, Output, OutputRecord, OutputRun
 from sharing.model.decision import Verdict
-from sharing.model.vocabulary import Outcome
+from sharing.model.vocabulary import NoticeLane, Outcome
+from sharing.topology.topics import DECISIONS, DRAFTS, NOTICES, OFFERS, QUARANTINE, URGENT, TopicKind
+
+_get_topic = itemgetter(OutputRecord._fields.index("topic"))
 
 
 @dataclass(slots=True)
 class BatchOutputs:
-    """What is written for each record of a batch, by its place in it.
+    """The outputs for each record of a batch, by the record's position in the batch.
 
     Attributes:
-        topic: Of the decisions.
-        keys: Of the records, under which their decisions stand.
-        decisions: The value of each; None where there is none.
-        others: What else is written: notices, offers and draft after the decision, or the quarantine.
+        decisions_topic: Topic of the decisions.
+        keys: Keys of the records, which are also the keys of their decisions.
+        decisions: Value of each record's decision; None for a record without one.
+        other_outputs: The other outputs of a record: its notices, offers and draft, or its quarantine record.
     """
 
-    topic: str = ""
+    decisions_topic: str = ""
     keys: Sequence[bytes | None] = ()
     decisions: list[bytes | None] = field(default_factory=list)
-    others: dict[int, Sequence[OutputRecord]] = field(default_factory=dict)
+    other_outputs: dict[int, Sequence[OutputRecord]] = field(default_factory=dict)
 
-    def put_decisions(self, places: Sequence[int], decisions: Sequence[bytes | None]) -> None:
-        """Put decisions to their places: as many as there are.
+    def set_decisions(self, positions: Sequence[int], decisions: Sequence[bytes | None]) -> None:
+        """Set the decisions at these positions.
 
         Raises:
-            ValueError: There are not as many.
+            ValueError: The numbers of positions and decisions differ.
         """
-        if len(places) != len(decisions):
-            raise ValueError("not as many decisions as places")
-        if isinstance(places, range) and places.step == 1:
-            self.decisions[places.start : places.stop] = decisions
+        if len(positions) != len(decisions):
+            raise ValueError("the numbers of positions and decisions differ")
+        if isinstance(positions, range) and positions.step == 1:
+            self.decisions[positions.start : positions.stop] = decisions
         else:
-            for place, decision in zip(places, decisions, strict=True):
-                self.decisions[place] = decision
+            for position, decision in zip(positions, decisions, strict=True):
+                self.decisions[position] = decision
 
-    def missing(self) -> list[int]:
-        """Return the places of records for which nothing is written yet."""
-        return [place for place, one in enumerate(self.decisions) if one is None and place not in self.others]
+    def list_positions_without_outputs(self) -> list[int]:
+        """Return the positions of the records that have no outputs yet."""
+        return [
+            position
+            for position, decision in enumerate(self.decisions)
+            if decision is None and position not in self.other_outputs
+        ]
 
-    def together(self) -> Iterator[Outgoing]:
-        """Yield all, in each topic in the order of the records: the decisions in one run, then the others."""
+    def count_by_topic_kind(self) -> Counter[str]:
+        """Return the number of outputs by the last part of their topic's name."""
+        topics = Counter[str](map(_get_topic, chain.from_iterable(self.other_outputs.values())))
+        topics[self.decisions_topic] += len(list(filter(None, self.decisions)))
+        kinds = Counter[str]()
+        for topic, records in topics.items():
+            kinds[topic.rpartition(".")[2]] += records
+        return kinds
+
+    def iter_outgoing(self) -> Iterator[Output]:
+        """Yield all outputs: the decisions as one run, then the others. Each topic keeps the order of the records."""
         keys, values = self.keys, [value for value in self.decisions if value is not None]
         if len(values) < len(keys):
             keys = [key for key, value in zip(keys, self.decisions, strict=True) if value is not None]
         if values:
-            yield OutputRun(self.topic, keys, values)
-        for place in sorted(self.others):
-            yield from self.others[place]
+            yield OutputRun(self.decisions_topic, keys, values)
+        for position in sorted(self.other_outputs):
+            yield from self.other_outputs[position]
 
-    def alone(self) -> Iterator[OutputRecord]:
-        """Yield each record by itself, in the order of the records of the batch."""
-        for place, (key, value) in enumerate(zip(self.keys, self.decisions, strict=True)):
+    def iter_records(self) -> Iterator[OutputRecord]:
+        """Yield each output as a separate record, in the order of the records of the batch."""
+        for position, (key, value) in enumerate(zip(self.keys, self.decisions, strict=True)):
             if value is not None:
-                yield OutputRecord(self.topic, key, value)
-            yield from self.others.get(place, ())
+                yield OutputRecord(self.decisions_topic, key, value)
+            yield from self.other_outputs.get(position, ())
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeTally:
-    """As what an indicator counts.
+    """What one indicator adds to the counts of a batch.
 
     Attributes:
-        outcome: Under which it counts.
-        deliveries: Recipients by outcome.
-        effects: Recipients by each effect of the rules that made the outcome.
-        failed: Rules whose evaluation failed.
+        outcome: The outcome of the indicator.
+        deliveries: Number of recipients by outcome.
+        effects: Number of recipients by each effect of the rules that made the outcome.
+        failed: Ids of the rules whose evaluation failed.
     """
 
     outcome: Outcome
@@ -80,77 +99,123 @@ class OutcomeTally:
     failed: frozenset[str]
 
     @classmethod
-    def of(cls, verdict: Verdict) -> OutcomeTally:
-        """Return the tally of an indicator of which the law says this."""
+    def from_verdict(cls, verdict: Verdict) -> OutcomeTally:
+        """Return the tally of an indicator with this verdict."""
         deliveries, effects = Counter[Outcome](), Counter[str]()
-        # States that the law does not tell apart share their terms.
-        terms = {id(recipient.terms): recipient.terms for recipient in verdict.recipients}
-        for alike, recipients in Counter(id(recipient.terms) for recipient in verdict.recipients).items():
-            deliveries[terms[alike].outcome] += recipients
-            for effect in terms[alike].effects:
+        # Recipients that the law does not distinguish share one `Terms` object.
+        terms_by_id = {id(recipient.terms): recipient.terms for recipient in verdict.recipients}
+        for terms_id, recipients in Counter(id(recipient.terms) for recipient in verdict.recipients).items():
+            terms = terms_by_id[terms_id]
+            deliveries[terms.outcome] += recipients
+            for effect in terms.effects:
                 effects[effect] += recipients
-        failed = frozenset().union(*(one.failed for one in terms.values()))
+        failed = frozenset().union(*(terms.failed_rules for terms in terms_by_id.values()))
         return cls(verdict.outcome, tuple(deliveries.items()), tuple(effects.items()), failed)
 
 
 @dataclass(slots=True)
 class BatchResult:
-    """What came of a batch.
+    """The result of a batch, or of a part of it.
 
     Attributes:
-        written: Everything to be written in the batch's transaction.
-        outcomes: Indicators by the outcome under which each counts.
-        deliveries: Indicators and recipients, by outcome.
-        quarantined: Records by cause.
-        effects: Indicators and recipients, by each effect of the rules that made the outcome.
-        drafts: Drafts, by the outcome of their indicator.
-        rule_errors: Indicators, by each rule whose evaluation failed when the law was asked of their like.
-        published: By lane, when indicators with notices were published, in UTC milliseconds.
+        outputs: The records to write in the batch's transaction.
+        written: Number of those records by the last part of their topic's name.
+        outcomes: Number of indicators by outcome.
+        deliveries: Number of pairs of indicator and recipient, by outcome.
+        quarantined: Number of quarantined records by cause.
+        effects: Number of pairs of indicator and recipient, by each effect of the rules that made the outcome.
+        drafts: Number of drafts by the outcome of their indicator.
+        rule_errors: Number of indicators by each rule whose evaluation failed.
+        published: For each lane, when the indicators with notices in it were published, in UTC milliseconds.
     """
 
-    written: BatchOutputs = field(default_factory=BatchOutputs)
+    outputs: BatchOutputs = field(default_factory=BatchOutputs)
+    written: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     deliveries: Counter[Outcome] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
     effects: Counter[str] = field(default_factory=Counter)
     drafts: Counter[Outcome] = field(default_factory=Counter)
     rule_errors: Counter[str] = field(default_factory=Counter)
-    published: dict[str, list[int]] = field(default_factory=dict)
+    published: dict[NoticeLane, list[int]] = field(default_factory=dict)
 
     @property
-    def outputs(self) -> list[OutputRecord]:
-        """Everything that is written, each record by itself, in the order of the records of the batch."""
-        return list(self.written.alone())
+    def output_records(self) -> list[OutputRecord]:
+        """All outputs, each as a separate record, in the order of the records of the batch."""
+        return list(self.outputs.iter_records())
 
-    def add(self, other: BatchResult) -> None:
-        """Count what came of another part of the same batch; what is written is not kept."""
-        self.outcomes.update(other.outcomes)
-        self.deliveries.update(other.deliveries)
-        self.quarantined.update(other.quarantined)
-        self.effects.update(other.effects)
-        self.drafts.update(other.drafts)
-        self.rule_errors.update(other.rule_errors)
-        for lane, instants in other.published.items():
-            self.published.setdefault(lane, []).extend(instants)
+    def add_counts(self, part: BatchResult) -> None:
+        """Add the counts of a part of the same batch. Its outputs are not kept."""
+        self.written.update(part.written)
+        self.outcomes.update(part.outcomes)
+        self.deliveries.update(part.deliveries)
+        self.quarantined.update(part.quarantined)
+        self.effects.update(part.effects)
+        self.drafts.update(part.drafts)
+        self.rule_errors.update(part.rule_errors)
+        for lane, timestamps in part.published.items():
+            self.published.setdefault(lane, []).extend(timestamps)
 
-    def count(self, tally: OutcomeTally, items: int = 1, *, closed: bool) -> None:
-        """Count items that are alike; `closed` where no draft is written."""
-        self.outcomes[tally.outcome] += items
+    def count_items(self, tally: OutcomeTally, item_count: int = 1, *, closed: bool) -> None:
+        """Count items that share a tally. `closed` items have no draft."""
+        self.outcomes[tally.outcome] += item_count
         if not closed:
-            self.drafts[tally.outcome] += items
+            self.drafts[tally.outcome] += item_count
         for outcome, recipients in tally.deliveries:
-            self.deliveries[outcome] += items * recipients
+            self.deliveries[outcome] += item_count * recipients
         for effect, recipients in tally.effects:
-            self.effects[effect] += items * recipients
+            self.effects[effect] += item_count * recipients
         for rule in tally.failed:
-            self.rule_errors[rule] += items
+            self.rule_errors[rule] += item_count
 
-    def note_published(self, lane: str | None, message: ConsumedRecord) -> None:
-        """Note when an indicator was published of which notices go in a lane; None where there are none."""
+    def record_published(self, lane: NoticeLane | None, message: ConsumedRecord) -> None:
+        """Record when an indicator was published whose notices go to this lane; None when it has no notices."""
         if lane is not None:
             self.published.setdefault(lane, []).append(message.timestamp()[1])
 
 
-def conserves(messages: Sequence[object], processed: BatchResult) -> bool:
-    """Return whether every record of a batch is accounted for, once."""
-    return len(messages) == processed.outcomes.total() + processed.quarantined.total()
+def is_conserved(messages: Sized, result: BatchResult) -> bool:
+    """Return whether every record and every output of a batch is counted exactly once.
+
+    Each record must be counted once: under one outcome, or as quarantined. And exactly those outputs must be written
+    that the counts require: a decision for each decided record, a quarantine record for each quarantined one, a notice
+    or an offer for each recipient whose outcome requires one, and a draft for each indicator that is not closed.
+    """
+    decided, quarantined = result.outcomes.total(), result.quarantined.total()
+    required = Counter({DECISIONS.name: decided, QUARANTINE.name: quarantined, DRAFTS.name: result.drafts.total()})
+    for outcome, recipients in result.deliveries.items():
+        kind = _required_delivery(outcome)
+        if kind is not None:
+            required[kind.name] += recipients
+    written = result.written.copy()
+    written[NOTICES.name] += written.pop(URGENT.name, 0)
+    drafted = all(
+        result.drafts[outcome] == item_count
+        for outcome, item_count in result.outcomes.items()
+        if _requires_draft(outcome)
+    )
+    return len(messages) == decided + quarantined and written == required and drafted
+
+
+def _required_delivery(outcome: Outcome) -> TopicKind | None:
+    """Return the kind of record that a recipient with this outcome must get; None for nothing."""
+    match outcome:
+        case Outcome.DISCLOSE:
+            return NOTICES
+        case Outcome.OFFER:
+            return OFFERS
+        case Outcome.HOLD | Outcome.WITHHOLD:
+            return None
+        case _:
+            assert_never(outcome)
+
+
+def _requires_draft(outcome: Outcome) -> bool:
+    """Return whether every indicator with this outcome must have a draft. A withheld one is closed or a correction."""
+    match outcome:
+        case Outcome.DISCLOSE | Outcome.OFFER | Outcome.HOLD:
+            return True
+        case Outcome.WITHHOLD:
+            return False
+        case _:
+            assert_never(outcome)

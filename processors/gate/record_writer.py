@@ -1,12 +1,12 @@
-"""What the gate writes for one record: decision, notices, offers, draft; or its quarantine.
+"""Builds the outputs for one record: its decision, notices, offers and draft; or its quarantine record.
 
-Record by record: for small batches, and the measure of the writer by columns (`processors.gate.column_writer`), whose
-bytes are the same.
+This is the record path, used for small batches and for records that the columnar path leaves out. The columnar
+writer (`processors.gate.columnar_writer`) must produce the same bytes.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from processors.exactly_once.batch import ConsumedRecord, OutputRecord
 from processors.gate.encoded_tails import (
@@ -16,15 +16,14 @@ from processors.gate.encoded_tails import (
     NOTICE_HEAD,
     OFFER_HEAD,
     EncodedTails,
-    is_closed,
-    trace_of,
+    read_trace,
 )
-from sharing.ids import notice_id, offer_id, quarantine_id
+from processors.gate.output_policy import Delivery, DeliveryKind, RequiredOutputs
+from sharing.ids import make_notice_id, make_offer_id, make_quarantine_id
 from sharing.law.redact import build_content
 from sharing.model.decision import Verdict
-from sharing.model.vocabulary import Outcome
-from sharing.serialization.codec import RECORD_BYTES_MAX, codec_of
-from sharing.telemetry.tracing import Trace
+from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec
+from sharing.telemetry.tracing import TraceContext
 from sharing.topology.topics import QUARANTINE
 
 if TYPE_CHECKING:
@@ -34,129 +33,139 @@ if TYPE_CHECKING:
 
 
 class RecordWriter:
-    """Writes for one batch.
+    """Builds the outputs of one batch, record by record.
 
     Args:
-        parts: What is alike for many items, under the law that was applied.
-        now_ms: The instant of the batch, in UTC milliseconds.
+        tails: Encodes the tails under the current law.
+        now_ms: The processing time of the batch, in UTC milliseconds.
     """
 
-    def __init__(self, parts: EncodedTails, now_ms: int) -> None:
-        self._parts = parts
+    def __init__(self, tails: EncodedTails, now_ms: int) -> None:
+        self._tails = tails
         self._now_ms = now_ms
-        self._notice_headers = parts.notice_headers.at(now_ms)
-        self._offer_headers = parts.offer_headers.at(now_ms)
+        self._notice_headers = tails.notice_headers.at_instant(now_ms)
+        self._offer_headers = tails.offer_headers.at_instant(now_ms)
         self._frames: dict[int, tuple[bytes, bytes]] = {}
 
-    def write(self, message: ConsumedRecord, record: Mapping[str, Any], verdict: Verdict) -> list[OutputRecord]:
+    def build_outputs(
+        self, message: ConsumedRecord, record: Mapping[str, Any], verdict: Verdict, required: RequiredOutputs
+    ) -> list[OutputRecord]:
         """Return the outputs for one indicator.
 
         Args:
-            message: As it came.
-            record: What it says.
-            verdict: What the law says of it.
+            message: The record as consumed.
+            record: The decoded record.
+            verdict: The verdict on it.
+            required: The outputs that this verdict requires.
         """
         key = record["id"].encode()
-        outputs = [OutputRecord(self._parts.decisions_topic, key, self._decision(record, key, verdict))]
-        if is_closed(record, verdict):
+        outputs = [OutputRecord(self._tails.decisions_topic, key, self._encode_decision(record, key, verdict))]
+        if required.is_closed:
             return outputs
-        trace = trace_of(message, record["id"])
+        trace = read_trace(message, record["id"])
         contents: dict[tuple[str, ...], bytes] = {}
-        for index, recipient in enumerate(verdict.recipients):
-            if recipient.outcome is Outcome.DISCLOSE:
-                outputs.append(self._notice(record, key, verdict, index, contents, trace))
-            elif recipient.outcome is Outcome.OFFER:
-                outputs.append(self._offer(record, key, verdict, index, trace))
-        outputs.append(self._draft(message, record, key, verdict))
+        for delivery in required.deliveries:
+            match delivery.kind:
+                case DeliveryKind.NOTICE:
+                    outputs.append(self._build_notice(record, key, verdict, delivery, contents, trace))
+                case DeliveryKind.OFFER:
+                    outputs.append(self._build_offer(record, key, verdict, delivery, trace))
+                case _:
+                    assert_never(delivery.kind)
+        outputs.append(self._build_draft(message, record, key, verdict))
         return outputs
 
-    def _decision(self, record: Mapping[str, Any], key: bytes, verdict: Verdict) -> bytes:
-        """Return the framed decision: every item's differs by its id only, which is the record's key."""
+    def _encode_decision(self, record: Mapping[str, Any], key: bytes, verdict: Verdict) -> bytes:
+        """Return the framed decision. Decisions with one verdict differ only in the id, which is the record's key."""
         version = record["version"]
         frame = self._frames.get(version)
         if frame is None:
-            frame = self._frames[version] = self._parts.decision_frame(version, self._now_ms)
-        return b"".join((frame[0], key, frame[1], self._parts.decision_tail(verdict)))
+            frame = self._frames[version] = self._tails.encode_decision_frame(version, self._now_ms)
+        return b"".join((frame[0], key, frame[1], self._tails.encode_decision_tail(verdict)))
 
-    def _notice(
+    def _build_notice(
         self,
         record: Mapping[str, Any],
         key: bytes,
         verdict: Verdict,
-        index: int,
+        delivery: Delivery,
         contents: dict[tuple[str, ...], bytes],
-        trace: Trace,
+        trace: TraceContext,
     ) -> OutputRecord:
-        recipient = verdict.recipients[index]
-        identity = notice_id(self._parts.state, record["id"], record["version"], recipient.state)
-        # States with the same redaction share all of the content but the reasons.
+        recipient = verdict.recipients[delivery.recipient_index]
+        record_id = make_notice_id(self._tails.state, record["id"], record["version"], recipient.state)
+        # States with the same redactions share all of the content except the reasons.
         content = contents.get(recipient.redacted)
         if content is None:
-            content = contents[recipient.redacted] = codec_of("notice_content").header + CONTENT_HEAD.encode_bare(
+            content = contents[recipient.redacted] = get_codec("notice_content").header + CONTENT_HEAD.encode_unframed(
                 build_content(record, recipient.redacted)
             )
         head = {
-            "id": identity,
+            "id": record_id,
             "indicator_id": record["id"],
             "version": record["version"],
             "sent_at": self._now_ms,
             "review_at": record["review_at"],
             "retain_until": record["retain_until"],
-            "content": content + self._parts.content_tail(verdict, index),
+            "content": content + self._tails.encode_content_tail(verdict, delivery.recipient_index),
         }
-        tail = self._parts.notice_tail(record, verdict, index)
-        value = self._parts.framing.header("notice") + NOTICE_HEAD.encode_bare(head) + tail
-        headers = self._notice_headers.make(identity, record["id"], trace.traceparent(identity))
-        return OutputRecord(self._parts.notice_topic(record, recipient), key, value, headers)
+        tail = self._tails.encode_notice_tail(record, verdict, delivery.recipient_index)
+        value = self._tails.framing.get_header("notice") + NOTICE_HEAD.encode_unframed(head) + tail
+        headers = self._notice_headers.build_headers(record_id, record["id"], trace.traceparent(record_id))
+        return OutputRecord(delivery.topic, key, value, headers)
 
-    def _offer(self, record: Mapping[str, Any], key: bytes, verdict: Verdict, index: int, trace: Trace) -> OutputRecord:
-        recipient = verdict.recipients[index]
-        identity = offer_id(self._parts.state, record["id"], record["version"], recipient.state)
+    def _build_offer(
+        self, record: Mapping[str, Any], key: bytes, verdict: Verdict, delivery: Delivery, trace: TraceContext
+    ) -> OutputRecord:
+        recipient = verdict.recipients[delivery.recipient_index]
+        record_id = make_offer_id(self._tails.state, record["id"], record["version"], recipient.state)
         head = {
-            "id": identity,
+            "id": record_id,
             "indicator_id": record["id"],
             "version": record["version"],
             "sent_at": self._now_ms,
             "expires_at": None,
         }
-        tail = self._parts.offer_tail(record, verdict, index)
-        value = self._parts.framing.header("offer") + OFFER_HEAD.encode_bare(head) + tail
-        headers = self._offer_headers.make(identity, record["id"], trace.traceparent(identity))
-        return OutputRecord(self._parts.offer_topic(recipient), key, value, headers)
+        tail = self._tails.encode_offer_tail(record, verdict, delivery.recipient_index)
+        value = self._tails.framing.get_header("offer") + OFFER_HEAD.encode_unframed(head) + tail
+        headers = self._offer_headers.build_headers(record_id, record["id"], trace.traceparent(record_id))
+        return OutputRecord(delivery.topic, key, value, headers)
 
-    def _draft(self, message: ConsumedRecord, record: Mapping[str, Any], key: bytes, verdict: Verdict) -> OutputRecord:
+    def _build_draft(
+        self, message: ConsumedRecord, record: Mapping[str, Any], key: bytes, verdict: Verdict
+    ) -> OutputRecord:
         head = {
             "indicator_id": record["id"],
             "version": record["version"],
             "decided_at": self._now_ms,
             "officer": record["source"]["officer"],
-            "content": self._parts.framing.unframe(message.value()),
+            "content": self._tails.framing.to_single_object(message.value()),
         }
-        tail = self._parts.draft_tail(record, verdict)
-        value = self._parts.framing.header("draft") + DRAFT_HEAD.encode_bare(head) + tail
-        return OutputRecord(self._parts.drafts_topic, key, value)
+        tail = self._tails.encode_draft_tail(record, verdict)
+        value = self._tails.framing.get_header("draft") + DRAFT_HEAD.encode_unframed(head) + tail
+        return OutputRecord(self._tails.drafts_topic, key, value)
 
-    def quarantine(self, message: ConsumedRecord, refusal: Rejection) -> OutputRecord:
-        """Return the quarantine of a record. One that is too large to be copied stays where it is, and is named."""
+    def build_quarantine_record(self, message: ConsumedRecord, rejection: Rejection) -> OutputRecord:
+        """Return the quarantine record. It names a record that is too large to be copied, without its bytes."""
         value = message.value()
-        identity = quarantine_id(message.topic(), message.partition(), message.offset())
+        record_id = make_quarantine_id(message.topic(), message.partition(), message.offset())
         record = {
-            "id": identity,
-            "state": self._parts.state,
+            "id": record_id,
+            "state": self._tails.state,
             "topic": message.topic(),
             "partition": message.partition(),
             "offset": message.offset(),
             "quarantined_at": self._now_ms,
-            "stage": refusal.stage,
-            "cause": refusal.cause,
-            "message": refusal.message,
-            "indicator_id": refusal.indicator_id,
-            "pack": self._parts.pack_record,
+            "stage": rejection.stage,
+            "cause": rejection.cause,
+            "message": rejection.message,
+            "indicator_id": rejection.indicator_id,
+            "pack": self._tails.pack_record,
             "record": value if value is not None and len(value) <= RECORD_BYTES_MAX else None,
             "seal": NO_SEAL,
         }
         return OutputRecord(
-            QUARANTINE.topic(self._parts.state),
-            identity.encode(),
-            self._parts.framing.frame("quarantine", codec_of("quarantine").encode_bare(record)),
+            QUARANTINE.topic(self._tails.state),
+            record_id.encode(),
+            self._tails.framing.frame("quarantine", get_codec("quarantine").encode_unframed(record)),
         )

@@ -1,1 +1,1 @@
-"""What a worker shows of itself: counts, standing, and the pages that serve them."""
+"""Health of a worker: metrics of its batches, status of its consumer, and the HTTP endpoints that serve them."""

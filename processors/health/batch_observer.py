@@ -1,9 +1,10 @@
-"""Counts what came of a gate's batches, and knows which of them are open."""
+"""Counts the results of a gate's batches, and tracks which batches are open."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,88 +22,107 @@ if TYPE_CHECKING:
     from sharing.telemetry.tracing import BatchTracer
 
 
-class BatchObserver:
-    """Observes one lane. `begin` is called in the event loop, `settled` in the lane's thread.
-
-    Args:
-        standing: Hears of the offsets that are committed.
-        tracer: Makes a span of each batch.
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenBatch:
+    """A batch that is neither committed nor aborted yet. Compared by identity.
 
     Attributes:
-        aborted_at: When a batch was last aborted (`time.monotonic`), or None since another was committed.
-        broken: Whether a batch did not add up; nothing is committed any more.
+        batch: The batch as it was read.
+        result: Its result, complete when the batch is committed.
+        started_at: When its processing started (`time.monotonic`).
+    """
+
+    batch: Batch
+    result: BatchResult
+    started_at: float
+
+
+class BatchObserver:
+    """Counts and traces the batches of one exactly-once loop.
+
+    `start_batch` is called in asyncio's event loop; the callback that it returns is called in the loop's worker thread.
+
+    Args:
+        status: Receives the committed offsets.
+        tracer: Records a span for each batch.
+
+    Attributes:
+        aborted_at: When a batch was last aborted (`time.monotonic`); None if a batch was committed since.
+        broken: Whether a batch was not conserved. Nothing is committed any more.
         committed_at: When a batch was last committed (`time.monotonic`), or None.
     """
 
-    def __init__(self, standing: ConsumerStatus, tracer: BatchTracer) -> None:
+    def __init__(self, status: ConsumerStatus, tracer: BatchTracer) -> None:
         self._tracer = tracer
         self.aborted_at: float | None = None
         self.broken = False
         self.committed_at: float | None = None
-        self._standing = standing
-        self._open: dict[int, float] = {}
+        self._status = status
+        self._open: set[OpenBatch] = set()
 
-    def begin(self, batch: Batch, processed: BatchResult) -> Callable[[bool], None]:
-        """Note that a batch is being processed; return what is to be told how it ended.
+    def start_batch(self, batch: Batch, result: BatchResult) -> Callable[[bool], None]:
+        """Track a batch whose processing starts. Return the callback that settles it: True for committed.
 
         Args:
-            batch: As it was read.
-            processed: Where what came of it is counted until then.
+            batch: The batch as it was read.
+            result: Its result, to be complete before the batch is settled.
         """
-        self._open[id(batch)] = time.monotonic()
-        return partial(self._settle, batch, processed)
+        opened = OpenBatch(batch, result, time.monotonic())
+        self._open.add(opened)
+        return partial(self._settle, opened)
 
     def open_seconds(self) -> float:
-        """Return how long the oldest batch that is not settled has been open; 0 when there is none."""
-        began = list(self._open.values())
-        return time.monotonic() - min(began) if began else 0.0
+        """Return how long the oldest open batch has been open; 0 when there is none."""
+        started = [opened.started_at for opened in list(self._open)]
+        return time.monotonic() - min(started) if started else 0.0
 
-    def break_down(self) -> None:
-        """Note that a batch did not add up."""
+    def mark_broken(self) -> None:
+        """Record that a batch was not conserved."""
         self.broken = True
         metrics.CONSERVATION_BROKEN.inc()
 
-    def _settle(self, batch: Batch, processed: BatchResult, committed: bool) -> None:  # noqa: FBT001
-        began = self._open.pop(id(batch))
-        if self._tracer.active:
+    def _settle(self, opened: OpenBatch, committed: bool) -> None:  # noqa: FBT001
+        self._open.remove(opened)
+        batch = opened.batch
+        if self._tracer.is_enabled:
             parents = (find_header(message.headers(), TRACEPARENT) for message in batch.messages)
-            started = time.time() - (time.monotonic() - began)
-            self._tracer.record(started, len(batch.messages), parents, committed=committed)
+            started_at = time.time() - (time.monotonic() - opened.started_at)
+            self._tracer.record_batch(started_at, len(batch.messages), parents, committed=committed)
         if not committed:
             self.aborted_at = time.monotonic()
-            metrics.ABORTS.inc()
+            metrics.TRANSACTION_ABORTS.inc()
             return
         self.committed_at, self.aborted_at = time.monotonic(), None
-        self._standing.note_committed(dict(batch.offsets))
-        metrics.LAST_COMMIT.set_to_current_time()
+        self._status.record_committed(dict(batch.offsets))
+        metrics.LAST_COMMIT_TIME.set_to_current_time()
         metrics.BATCH_RECORDS.observe(len(batch.messages))
-        metrics.BATCH_SECONDS.observe(self.committed_at - began)
-        metrics.INTAKE.inc(len(batch.messages))
-        count(processed, time.time())
+        metrics.BATCH_SECONDS.observe(self.committed_at - opened.started_at)
+        metrics.INDICATORS_READ.inc(len(batch.messages))
+        count_batch(opened.result, time.time())
 
 
-def count(processed: BatchResult, committed_at: float) -> None:
-    """Count what came of a committed batch.
+def count_batch(result: BatchResult, committed_at: float) -> None:
+    """Count the result of a committed batch in the metrics.
 
     Args:
-        processed: What came of it.
+        result: Its result.
         committed_at: When it was committed, as Unix time in seconds.
     """
-    quarantined = processed.quarantined.total()
-    metrics.ACCOUNTED.inc(processed.outcomes.total() + quarantined)
-    metrics.QUARANTINED_ALL.inc(quarantined)
+    quarantined = result.quarantined.total()
+    metrics.INDICATORS_ACCOUNTED.inc(result.outcomes.total() + quarantined)
+    metrics.INDICATORS_QUARANTINED.inc(quarantined)
     by_label: tuple[tuple[Counter, Mapping[Any, int]], ...] = (
-        (metrics.QUARANTINED, processed.quarantined),
-        (metrics.INDICATORS, processed.outcomes),
-        (metrics.DRAFTS, processed.drafts),
-        (metrics.DELIVERIES, processed.deliveries),
-        (metrics.RULE_ERRORS, processed.rule_errors),
-        (metrics.RULE_EFFECTS, processed.effects),
+        (metrics.QUARANTINED_BY_CAUSE, result.quarantined),
+        (metrics.INDICATORS_BY_OUTCOME, result.outcomes),
+        (metrics.DRAFTS, result.drafts),
+        (metrics.RECIPIENT_DECISIONS, result.deliveries),
+        (metrics.RULE_ERRORS, result.rule_errors),
+        (metrics.RECIPIENT_EFFECTS, result.effects),
     )
     for metric, numbers in by_label:
         for label, number in numbers.items():
             metric.labels(label).inc(number)
-    for lane, published in processed.published.items():
-        waits = [committed_at - instant / 1000 for instant in published if instant > 0]
+    for lane, published in result.published.items():
+        waits = [committed_at - timestamp_ms / 1000 for timestamp_ms in published if timestamp_ms > 0]
         metrics.CLOCK_SKEWED.inc(sum(wait < 0 for wait in waits))
-        metrics.NOTICE_LATENCY.observe(lane, [max(0.0, wait) for wait in waits])
+        metrics.NOTICE_LATENCY.observe_many(lane, [max(0.0, wait) for wait in waits])

@@ -1,21 +1,23 @@
-"""The worker's pages: `/metrics` for Prometheus, `/health` and `/ready` for whoever supervises the process.
+"""The worker's HTTP endpoints: `/metrics` for Prometheus, `/health` and `/ready` for the supervisor of the process.
 
-`/health` fails when the worker is to be restarted, `/ready` when it cannot commit just now. Both answer with JSON
-that says why, and with 200 or 503. That they answer at all shows that the event loop turns.
+`/health` fails when the worker must be restarted, `/ready` when it cannot commit at present. Both respond with 200
+or 503 and JSON that gives the reasons. Any response shows that the event loop is running.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import platform
 import time
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import confluent_kafka
 from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
 
-from processors.health.consumer_status import HEARD_SECONDS_MAX
+from processors.health.consumer_status import RESPONSE_AGE_S_MAX
 from sharing.telemetry import metrics
 
 if TYPE_CHECKING:
@@ -23,104 +25,102 @@ if TYPE_CHECKING:
 
     from processors.directory_follower import DirectoryFollower
     from processors.exactly_once.loop import ExactlyOnceLoop
+    from processors.faust_app import App
     from processors.health.batch_observer import BatchObserver
     from processors.health.consumer_status import ConsumerStatus
     from processors.pack_reloader import PackReloader
-    from processors.worker import App
+
+log = logging.getLogger(__name__)
 
 STUCK_SECONDS_MAX = 30.0
-"""A call to librdkafka takes a second; after twice this long the lane ends the process itself."""
+"""A librdkafka call normally takes a second. After twice this limit the loop stops the process itself."""
 
 OPEN_SECONDS_MAX = 10.0
-"""A batch takes a second at most, when a broker answers."""
+"""A batch takes at most a second while a broker responds."""
 
 ABORTED_SECONDS = 30.0
+"""How long a worker is not ready after an aborted batch, unless another batch is committed."""
+
 SCRAPE_SECONDS_MAX = 60.0
+"""How long a failing worker waits for a last scrape of its metrics."""
 
 
 class HealthCheck(NamedTuple):
-    """One thing that is looked at."""
+    """The result of one check.
+
+    Attributes:
+        healthy: Whether the check passed.
+        reason: Why, in a few words.
+    """
 
     healthy: bool
     reason: str
 
 
 class HttpEndpoints:
-    """What the pages say.
+    """The endpoints of one worker.
 
     Args:
-        lane: Of the gate.
-        directory: Likewise.
-        watch: Likewise.
-        standing: Where the lane stands.
-        observer: What came of the batches.
+        loop: The gate's exactly-once loop.
+        directory: The gate's directory.
+        reloader: The gate's law.
+        status: Status of the loop's consumer.
+        observer: Observer of the batches.
     """
 
     def __init__(
         self,
-        lane: ExactlyOnceLoop,
+        loop: ExactlyOnceLoop,
         directory: DirectoryFollower,
-        watch: PackReloader,
-        standing: ConsumerStatus,
+        reloader: PackReloader,
+        status: ConsumerStatus,
         observer: BatchObserver,
     ) -> None:
-        self._lane = lane
+        self._loop = loop
         self._directory = directory
-        self._watch = watch
-        self._standing = standing
+        self._reloader = reloader
+        self._status = status
         self._observer = observer
         self._scraped = asyncio.Event()
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # as many series again, that nobody asks for
-        metrics.BATCH_OPEN.set_function(observer.open_seconds)
-        metrics.READY.set_function(lambda: all(condition.healthy for condition in self.ready().values()))
-        for check in metrics.CHECKS:
-            metrics.READY_CHECK.labels(check).set_function(lambda check=check: self.ready()[check].healthy)  # type: ignore[misc]  # a default has no type in a lambda
-        metrics.BUILD.info(
-            {
-                "version": version("sharing-bus"),
-                "python": platform.python_version(),
-                "librdkafka": confluent_kafka.libversion()[0],
-            }
-        )
 
-    def add_to(self, app: App) -> None:
-        """Serve the pages."""
+    def register(self, app: App) -> None:
+        """Add the endpoints to the app's web server."""
 
         async def show_metrics(view: Any, _: Any) -> Any:
             text = generate_latest(metrics.REGISTRY)
             self._scraped.set()
-            # As a header: aiohttp takes no `content_type` with parameters.
+            # Set as a header, because aiohttp accepts no `content_type` with parameters.
             return view.bytes(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
         async def show_health(view: Any, _: Any) -> Any:
-            return _show(view, "healthy", self.health())
+            return _respond(view, "healthy", self.check_health())
 
         async def show_ready(view: Any, _: Any) -> Any:
-            return _show(view, "ready", self.ready())
+            return _respond(view, "ready", self.check_readiness())
 
-        for path, page in {"/metrics": show_metrics, "/health": show_health, "/ready": show_ready}.items():
-            app.page(path)(page)
+        for path, endpoint in {"/metrics": show_metrics, "/health": show_health, "/ready": show_ready}.items():
+            app.page(path)(endpoint)
 
     async def await_scrape(self) -> None:
-        """Wait until the metrics have been read once more, for a minute at most: what the process dies of is seen."""
+        """Wait until the metrics are scraped, for a minute at most, so that they show why the process stops."""
         self._scraped.clear()
         try:
             await asyncio.wait_for(self._scraped.wait(), SCRAPE_SECONDS_MAX)
         except TimeoutError:
-            return  # nobody reads them
+            log.warning("the metrics were not scraped within %g s", SCRAPE_SECONDS_MAX)
 
-    def health(self) -> dict[str, HealthCheck]:
-        """Return what must be well for the process to be left alone."""
-        since = self._lane.waiting_since
-        waited = time.monotonic() - since if since is not None else 0.0
+    def check_health(self) -> dict[str, HealthCheck]:
+        """Return the checks that fail when the process must be restarted."""
+        started_at = self._loop.call_started_at
+        waited = time.monotonic() - started_at if started_at is not None else 0.0
         return {
-            "loop": HealthCheck(healthy=True, reason="it turns"),
-            "librdkafka": HealthCheck(waited < STUCK_SECONDS_MAX, f"the call at hand has taken {waited:.0f} s"),
-            "lane": HealthCheck(not self._lane.crashed, "it has failed" if self._lane.crashed else "it runs"),
+            "event_loop": HealthCheck(healthy=True, reason="running"),
+            "librdkafka": HealthCheck(waited < STUCK_SECONDS_MAX, f"the call in progress has taken {waited:.0f} s"),
+            "exactly_once_loop": HealthCheck(not self._loop.crashed, "failed" if self._loop.crashed else "running"),
         }
 
-    def ready(self) -> dict[str, HealthCheck]:
-        """Return what must be well for the worker to commit, by the names in `metrics.CHECKS`."""
+    def check_readiness(self) -> dict[str, HealthCheck]:
+        """Return the checks that must pass for the worker to commit, by the names in `metrics.READY_CHECKS`."""
         return {
             "directory": self._check_directory(),
             "law": self._check_law(),
@@ -130,51 +130,76 @@ class HttpEndpoints:
         }
 
     def _check_directory(self) -> HealthCheck:
-        read = self._directory.version
-        if read is None:
+        version_read = self._directory.version
+        if version_read is None:
             return HealthCheck(healthy=False, reason="not read to its end yet")
-        return HealthCheck(healthy=True, reason=f"read to version {read}")
+        return HealthCheck(healthy=True, reason=f"read to version {version_read}")
 
     def _check_law(self) -> HealthCheck:
-        if self._watch.failed:
-            return HealthCheck(healthy=False, reason="what lies on the shelf is not to be applied; the log says why")
-        pack = self._watch.pack
+        if self._reloader.failed:
+            return HealthCheck(healthy=False, reason="the law pack cannot be applied; see the log")
+        pack = self._reloader.pack
         return HealthCheck(healthy=True, reason=f"{pack.code} {pack.version} of {pack.consolidated_at}")
 
     def _check_broker(self) -> HealthCheck:
-        standing = self._standing
-        if standing.heard is None:
-            return HealthCheck(healthy=False, reason="none has answered yet")
-        ago = time.monotonic() - standing.heard
-        if standing.hears_broker():
-            return HealthCheck(healthy=True, reason=f"heard {ago:.0f} s ago")
-        why = "no connection" if not standing.connected else f"nothing heard within {HEARD_SECONDS_MAX:g} s"
-        return HealthCheck(healthy=False, reason=f"{why}; last heard {ago:.0f} s ago")
+        status = self._status
+        if status.last_response is None:
+            return HealthCheck(healthy=False, reason="no broker has responded yet")
+        age = f"last response {time.monotonic() - status.last_response:.0f} s ago"
+        if status.is_broker_reachable():
+            return HealthCheck(healthy=True, reason=age)
+        cause = "no connection" if not status.connected else f"no response within {RESPONSE_AGE_S_MAX:g} s"
+        return HealthCheck(healthy=False, reason=f"{cause}; {age}")
 
     def _check_partitions(self) -> HealthCheck:
-        assigned = self._standing.assigned
+        assigned = self._status.assigned
         if assigned is None:
-            return HealthCheck(healthy=False, reason="the group has not settled")
+            return HealthCheck(healthy=False, reason="the consumer group has not stabilised")
         if not assigned:
             return HealthCheck(healthy=True, reason="standby: other workers have all partitions")
         return HealthCheck(healthy=True, reason=f"{len(assigned)} assigned")
 
     def _check_commit(self) -> HealthCheck:
         observer = self._observer
-        opened = observer.open_seconds()
+        open_seconds = observer.open_seconds()
         if observer.broken:
-            return HealthCheck(healthy=False, reason="a batch does not add up; nothing is committed any more")
-        if opened > OPEN_SECONDS_MAX:
-            return HealthCheck(healthy=False, reason=f"a batch has been open for {opened:.0f} s")
-        # Its records come again at once, or belong to another worker by now.
+            return HealthCheck(healthy=False, reason="a batch is not conserved; nothing is committed any more")
+        if open_seconds > OPEN_SECONDS_MAX:
+            return HealthCheck(healthy=False, reason=f"a batch has been open for {open_seconds:.0f} s")
+        # Its records are read again immediately, or now belong to another worker.
         if observer.aborted_at is not None and time.monotonic() - observer.aborted_at < ABORTED_SECONDS:
-            return HealthCheck(healthy=False, reason="the last batch was aborted, and is done again")
+            return HealthCheck(healthy=False, reason="the last batch was aborted and will be processed again")
         if observer.committed_at is None:
             return HealthCheck(healthy=True, reason="nothing to commit yet")
         return HealthCheck(healthy=True, reason=f"last committed {time.monotonic() - observer.committed_at:.0f} s ago")
 
 
-def _show(view: Any, word: str, conditions: Mapping[str, HealthCheck]) -> Any:
-    well = all(condition.healthy for condition in conditions.values())
-    checks = {name: {"ok": condition.healthy, "reason": condition.reason} for name, condition in conditions.items()}
-    return view.json({word: well, "checks": checks}, status=200 if well else 503)
+def _respond(view: Any, key: str, checks: Mapping[str, HealthCheck]) -> Any:
+    healthy = all(check.healthy for check in checks.values())
+    details = {name: {"ok": check.healthy, "reason": check.reason} for name, check in checks.items()}
+    return view.json({key: healthy, "checks": details}, status=200 if healthy else 503)
+
+
+def bind_metrics(endpoints: HttpEndpoints, observer: BatchObserver) -> None:
+    """Bind the gauges of the process to the worker whose state they show. Call this once per process.
+
+    Args:
+        endpoints: Provides the readiness checks.
+        observer: Provides the age of the oldest open batch.
+    """
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the number of series
+    metrics.BATCH_OPEN_SECONDS.set_function(observer.open_seconds)
+    metrics.READY.set_function(lambda: all(check.healthy for check in endpoints.check_readiness().values()))
+    for name in metrics.READY_CHECKS:
+        metrics.READY_CHECK.labels(name).set_function(partial(_is_healthy, endpoints, name))
+    metrics.BUILD_INFO.info(
+        {
+            "version": version("sharing-bus"),
+            "python": platform.python_version(),
+            "librdkafka": confluent_kafka.libversion()[0],
+        }
+    )
+
+
+def _is_healthy(endpoints: HttpEndpoints, name: str) -> bool:
+    return endpoints.check_readiness()[name].healthy

@@ -1,4 +1,8 @@
-"""The command line: `sharing`. One module a command, or a folder; errors become one sentence and an exit code here."""
+"""The command line `sharing`; errors become one message and an exit code here.
+
+There is one module or package per command, listed in `COMMANDS`. Commands do not import each other: options and helpers
+that several commands use are in `shared`. `lazy_group` imports a command when it runs.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +20,21 @@ from sharing.cli.lazy_group import CONTEXT_SETTINGS, CommandSource, add_placehol
 from sharing.errors import SharingError
 
 COMMANDS = {
-    "demo": CommandSource("sharing.cli.demo", "demo", "Run the main job on shipped data, live.", "gate"),
+    "demo": CommandSource("sharing.cli.demo", "demo", "Run the whole bus live, on sample data.", "gate"),
     "publish": CommandSource(
-        "sharing.cli.publish", "publish", "Publish files of indicators, or see who would get what."
+        "sharing.cli.publish", "publish", "Publish indicators from files, or preview who would get what."
     ),
-    "subscribe": CommandSource("sharing.cli.subscribe", "subscribe", "Print the notices to a State as they come."),
+    "subscribe": CommandSource("sharing.cli.subscribe", "subscribe", "Print the notices for a State as they arrive."),
     "gate": CommandSource("sharing.cli.gate", "gate", "Run one State's gate.", "gate"),
     "top": CommandSource("sharing.cli.top", "top", "Watch one worker: rates, lag, latency, alerts."),
     "law": CommandSource("sharing.cli.law", "app", "Law packs: list, test, lint, explain, rehearse, sign."),
     "directory": CommandSource("sharing.cli.directory", "app", "The directory of States: show, announce."),
     "broker": CommandSource("sharing.cli.broker", "app", "A real Kafka for local work.", "kafka-local"),
     "topics": CommandSource("sharing.cli.topics", "app", "The topic table: list, apply, ACLs."),
-    "settings": CommandSource("sharing.cli.settings", "show", "Show each setting and where it comes from."),
-    "doctor": CommandSource("sharing.cli.doctor", "doctor", "Check installation, law packs, clock and broker."),
+    "settings": CommandSource(
+        "sharing.cli.settings", "show_settings", "Show each setting and where its value comes from."
+    ),
+    "doctor": CommandSource("sharing.cli.doctor", "doctor", "Check the installation, law packs, clock and broker."),
 }
 
 app = typer.Typer(
@@ -43,8 +49,8 @@ app = typer.Typer(
 add_placeholders(app, COMMANDS)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         sys.stdout.write(f"sharing {version('sharing-bus')}\n")
         raise typer.Exit
 
@@ -62,25 +68,25 @@ DEBUG_VARIABLE = "SHARING_LOG_LEVEL"
 
 
 def main() -> None:
-    """Run the command line; the exit codes are those of `docs/cli.md`."""
+    """Run the command line. `docs/cli.md` lists the exit codes."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # whatever a file is called, and whatever the terminal knows
-    ended_by: list[int] = []
+            stream.reconfigure(errors="backslashreplace")  # for any file name, on a terminal of any encoding
+    received_signals: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: _end(number, ended_by))
+        signal.signal(number, lambda number, _: _exit_on_signal(number, received_signals))
     try:
         app()
     except SharingError as error:
-        _say_error(error)
+        _print_sharing_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
-    except Exception as error:  # noqa: BLE001 no traceback reaches a user
-        if ended_by:  # a library in C may make another error of what was raised in its midst
-            sys.exit(128 + ended_by[0])
-        if os.environ.get(DEBUG_VARIABLE) == "debug":  # its lines of code, and not its text: that may hold content
+    except Exception as error:  # noqa: BLE001 users never see a traceback
+        if received_signals:  # a C library may replace the SystemExit that was raised inside its callback
+            sys.exit(128 + received_signals[0])
+        if os.environ.get(DEBUG_VARIABLE) == "debug":  # code locations only: the message may hold content
             from sharing.telemetry.logs import describe_exception  # noqa: PLC0415 only when something failed
 
             _print_error(describe_exception(error))
@@ -92,19 +98,19 @@ def main() -> None:
         sys.exit(3)
 
 
-def _say_error(error: SharingError) -> None:
+def _print_sharing_error(error: SharingError) -> None:
     _print_error(str(error), *getattr(error, "__notes__", ()))
 
 
 def _print_error(message: str, *notes: str) -> None:
-    from sharing.cli.console import err, printable  # noqa: PLC0415 only when something failed
+    from sharing.cli.shared.console import err, to_printable  # noqa: PLC0415 only when something failed
 
     for text in (f"error: {message}", *notes):
         for line in text.splitlines():
-            err.print(printable(line), style="red")
+            err.print(to_printable(line), style="red")
 
 
-def _end(number: int, ended_by: list[int]) -> NoReturn:
-    """Leave with the code of the signal: groups are left, and what was started is stopped."""
-    ended_by.append(number)
+def _exit_on_signal(number: int, received_signals: list[int]) -> NoReturn:
+    """Exit with the code of the signal; cleanup on the way leaves consumer groups and stops child processes."""
+    received_signals.append(number)
     sys.exit(128 + number)

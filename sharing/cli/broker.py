@@ -1,4 +1,4 @@
-"""`sharing broker`: a real Kafka for local work."""
+"""`sharing broker`: start, inspect and stop a real Kafka for local work."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sharing.cli.console import AsJson, err, print_json
-from sharing.cli.topics import PartnersFile
+from sharing.cli.shared.console import AsJson, err, print_json
+from sharing.cli.shared.partners import PartnersFile
 from sharing.errors import InputError
 from sharing.settings import load_settings
 from sharing.testing.broker.kafka import KafkaBroker, KafkaState, KafkaStatus
-from sharing.testing.broker.secure import PARTNERS_FILE, SecureKafka
+from sharing.testing.broker.secure_kafka import PARTNERS_FILE, SecureKafka
 from sharing.testing.samples import sample_partners
-from sharing.topology.acls import OPERATOR, principals
+from sharing.topology.acls import OPERATOR, list_principals
 from sharing.topology.partners import Partners, parse_partners, read_partners
 from sharing.topology.topics import Role
 
@@ -31,129 +31,141 @@ app = typer.Typer(
 
 Folder = Annotated[
     Path | None,
-    typer.Option(help="Where the broker's files go; `kafka` in the setting SHARING_HOME when not given."),
+    typer.Option(help="Folder for the broker's files. Default: `kafka` under SHARING_HOME."),
 ]
 Port = Annotated[
     int,
-    typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes that of the last run, or a free one."),
+    typer.Option(min=0, max=65535, help="Port on 127.0.0.1. 0 reuses the port of the last run, or picks a free one."),
 ]
 
 
 def default_folder() -> Path:
-    """Return where `sharing broker` keeps its Kafka."""
-    return load_settings().folder / "kafka"
+    """Return the folder in which `sharing broker` keeps its Kafka."""
+    return load_settings().home_folder / "kafka"
 
 
-@app.command()
-def up(
+@app.command("up")
+def start_broker(
     port: Port = 0,
     folder: Folder = None,
     secure: Annotated[
-        bool, typer.Option("--secure", help="With certificates made on the spot, topics, and nothing but their rights.")
+        bool,
+        typer.Option("--secure", help="Use new certificates and ACLs: each principal has only its own permissions."),
     ] = False,
     partners: PartnersFile = None,
     name: Annotated[
-        str | None, typer.Option("--as", help="With --secure: whose settings are printed; the operator's if not given.")
+        str | None, typer.Option("--as", help="With --secure: print the settings of this principal. Default: operator.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Start the broker, and wait until it answers. It runs on when this command has ended."""
-    place = folder or default_folder()
+    """Start the broker and wait until it answers. It keeps running after this command ends."""
+    broker_folder = folder or default_folder()
     if secure:
-        kept = place / PARTNERS_FILE
-        chosen = read_chosen(partners, kept if kept.is_file() else None)
-        _up_secure(place, port, chosen, name, as_json=as_json)
+        saved = broker_folder / PARTNERS_FILE
+        chosen = read_broker_partners(partners, saved if saved.is_file() else None)
+        _start_secure(broker_folder, port, chosen, name, as_json=as_json)
         return
     if partners is not None or name is not None:
-        raise InputError("--partners and --as are for --secure")
+        raise InputError("--partners and --as need --secure")
     with _show_progress() as on_progress:
-        status = KafkaBroker(place, port, on_progress=on_progress).start()
+        status = KafkaBroker(broker_folder, port, on_progress=on_progress).start()
     if as_json:
-        print_json(_as_document(status) | {"already_running": status.already_running})
+        print_json(_to_document(status) | {"already_running": status.already_running})
         return
-    _say_running(status)
-    err.print("Programs find it through this line; stop it with: sharing broker down")
-    # Alone on standard output, for: eval "$(sharing broker up)"
+    _print_running(status)
+    err.print("Run the next line in each shell that uses the broker. Stop it with: sharing broker down")
+    # The only line on standard output, for: eval "$(sharing broker up)"
     typer.echo(f"export SHARING_BOOTSTRAP={status.bootstrap}")
 
 
-def read_chosen(file: Path | None, kept: Path | None = None) -> Partners:
-    """Return the partners of a file, of the settings, those `kept` from the last time, or the sample's.
+def read_broker_partners(file: Path | None, saved: Path | None = None) -> Partners:
+    """Return the partners from the first of these that is given: `file`, SHARING_PARTNERS, `saved`, the sample.
+
+    Args:
+        file: The option `--partners`.
+        saved: The partners file of the last run.
 
     Raises:
-        PackError: The file is not sound.
+        InputError: The file is invalid.
     """
-    chosen = load_settings(partners=file).partners or kept
+    chosen = load_settings(partners=file).partners or saved
     return parse_partners(*sample_partners()) if chosen is None else read_partners(chosen)
 
 
-def _up_secure(folder: Path, port: int, partners: Partners, name: str | None, *, as_json: bool) -> None:
+def _start_secure(folder: Path, port: int, partners: Partners, name: str | None, *, as_json: bool) -> None:
     with _show_progress() as on_progress:
         kafka = SecureKafka(folder, partners, port, on_progress=on_progress)
         status = kafka.start()
-    own = kafka.environment(name or OPERATOR.name)
-    names = [principal.name for principal in principals(partners)]
-    where = kafka.broker.certificates_folder
+    settings = kafka.environment(name or OPERATOR.name)
+    names = [principal.name for principal in list_principals(partners)]
+    certificates = kafka.broker.certificates_folder
     if as_json:
-        environments = {each: kafka.environment(each) for each in names}
-        more = {"already_running": status.already_running, "certificates": str(where), "environments": environments}
-        print_json(_as_document(status) | more)
+        print_json(
+            {
+                **_to_document(status),
+                "already_running": status.already_running,
+                "certificates": str(certificates),
+                "environments": {principal: kafka.environment(principal) for principal in names},
+            }
+        )
         return
-    _say_running(status)
+    _print_running(status)
     err.print(
-        f"Certificates and keys lie in {where}, for 7 days; `sharing broker down` and `up --secure` make new ones."
+        f"Certificates and keys are in {certificates}, valid for 7 days. "
+        "To renew them: `sharing broker down`, then `sharing broker up --secure`."
     )
-    err.print(f"They are of: {', '.join(names)}.")
-    there = "" if folder == default_folder() else f" --folder {shlex.quote(str(folder))}"
-    gate = next((each for each in names if each.startswith(f"{Role.GATE}.")), OPERATOR.name)
-    hint = f'To be one of these in a shell: eval "$(sharing broker up --secure{there} --as {gate})"'
+    err.print(f"They are for: {', '.join(names)}.")
+    option = "" if folder == default_folder() else f" --folder {shlex.quote(str(folder))}"
+    gate = next((principal for principal in names if principal.startswith(f"{Role.GATE}.")), OPERATOR.name)
+    hint = f'To use one of them in a shell: eval "$(sharing broker up --secure{option} --as {gate})"'
     err.print(hint, markup=False, soft_wrap=True)
-    for variable, value in own.items():
+    for variable, value in settings.items():
         typer.echo(f"export {variable}={shlex.quote(value)}")
 
 
-def _say_running(status: KafkaStatus) -> None:
-    verb = "is running already" if status.already_running else "is running"
-    err.print(f"Kafka {status.version} {verb} at {status.bootstrap} (process {status.pid}), in {status.folder}.")
+def _print_running(status: KafkaStatus) -> None:
+    state = "was already running" if status.already_running else "is running"
+    err.print(f"Kafka {status.version} {state} at {status.bootstrap} (process {status.pid}), in {status.folder}.")
 
 
-@app.command()
-def status(folder: Folder = None, as_json: AsJson = False) -> None:
-    """Say whether the broker runs; the exit code is 1 if it does not."""
-    found = KafkaBroker(folder or default_folder()).status()
+@app.command("status")
+def show_status(folder: Folder = None, as_json: AsJson = False) -> None:
+    """Show whether the broker is running. The exit code is 1 if it is not."""
+    status = KafkaBroker(folder or default_folder()).status()
     if as_json:
-        print_json(_as_document(found))
+        print_json(_to_document(status))
     else:
-        _print_lines(found)
-        if found.detail:
-            typer.echo(found.detail, err=True)
-    if not found.running:
+        _print_status(status)
+        if status.detail:
+            typer.echo(status.detail, err=True)
+    if not status.running:
         raise typer.Exit(1)
 
 
-@app.command()
-def down(folder: Folder = None, as_json: AsJson = False) -> None:
-    """Stop the broker. Its topics are kept for the next time."""
+@app.command("down")
+def stop_broker(folder: Folder = None, as_json: AsJson = False) -> None:
+    """Stop the broker. Its topics are kept for the next start."""
     broker = KafkaBroker(folder or default_folder())
-    stopped = broker.stop()
+    was_running = broker.stop()
     if as_json:
-        print_json(_as_document(broker.status()) | {"was_running": stopped})
+        print_json(_to_document(broker.status()) | {"was_running": was_running})
         return
-    say = f"Kafka is stopped; its topics stay in {broker.folder}." if stopped else "No broker was running."
-    typer.echo(say)
+    typer.echo(
+        f"Kafka is stopped. Its topics are kept in {broker.folder}." if was_running else "No broker was running."
+    )
 
 
 @contextlib.contextmanager
 def _show_progress() -> Iterator[Callable[[str], None]]:
-    """On a terminal, the step at work with a spinner; elsewhere, a line for each."""
+    """Yield a function that shows the current step: with a spinner on a terminal, else as a line."""
     if not err.is_terminal:
         yield err.print
         return
-    with err.status("Looking at the broker") as spinner:
+    with err.status("Checking the broker") as spinner:
         yield spinner.update
 
 
-def _as_document(status: KafkaStatus) -> dict[str, Any]:
+def _to_document(status: KafkaStatus) -> dict[str, Any]:
     return {
         "state": status.state.value,
         "running": status.running,
@@ -167,16 +179,16 @@ def _as_document(status: KafkaStatus) -> dict[str, Any]:
     }
 
 
-_SENTENCES = {
+_STATE_TEXTS = {
     KafkaState.RUNNING: "running",
-    KafkaState.SILENT: "its process lives, but does not answer; see the log, then: sharing broker down",
-    KafkaState.DEAD: "it ended without being stopped; start it again with: sharing broker up",
+    KafkaState.SILENT: "the process runs but does not answer; check the log, then run: sharing broker down",
+    KafkaState.DEAD: "the process ended without being stopped; start it again with: sharing broker up",
     KafkaState.STOPPED: "not running; start it with: sharing broker up",
 }
 
 
-def _print_lines(status: KafkaStatus) -> None:
-    typer.echo(f"Kafka {status.version}: {_SENTENCES[status.state]}")
+def _print_status(status: KafkaStatus) -> None:
+    typer.echo(f"Kafka {status.version}: {_STATE_TEXTS[status.state]}")
     if status.running:
         typer.echo(f"  bootstrap  {status.bootstrap}")
     if status.pid:

@@ -1,9 +1,9 @@
-"""`sharing demo`: the main job on shipped data, live."""
+"""`sharing demo`: run the whole bus live, on sample data."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, assert_never
 
 import typer
 from rich.console import Console
@@ -12,20 +12,20 @@ from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from sharing.cli.console import AsJson, err, out, print_json
+from sharing.cli.shared.console import AsJson, err, out, print_json
 from sharing.errors import InputError
-from sharing.serialization.codec import codec_of
-from sharing.testing.demo.outcome_watcher import Seen
+from sharing.model.effects import FORBIDDING_EFFECTS
+from sharing.model.vocabulary import Effect, Outcome
+from sharing.serialization.codec import get_codec
+from sharing.testing.demo.outcome_watcher import ObservedRecord
 from sharing.testing.demo.report import DemoReport
 from sharing.testing.demo.run import run_demo
-from sharing.testing.demo.scenario import TellingCase
+from sharing.testing.demo.scenario import DemoCase
 from sharing.topology.topics import DECISIONS, NOTICES, OFFERS, URGENT
-
-_COLOURS = {"DISCLOSE": "green", "OFFER": "cyan", "HOLD": "yellow", "WITHHOLD": "red"}
 
 
 class BrokerChoice(StrEnum):
-    """On which broker."""
+    """The broker to run the demo on."""
 
     EMBEDDED = "embedded"
     KAFKA = "kafka"
@@ -33,17 +33,17 @@ class BrokerChoice(StrEnum):
 
 def demo(
     broker: Annotated[
-        BrokerChoice, typer.Option("--broker", help="The embedded one, or a real Kafka.")
+        BrokerChoice, typer.Option("--broker", help="The embedded broker, or a real Kafka.")
     ] = BrokerChoice.EMBEDDED,
     secure: Annotated[
-        bool, typer.Option("--secure", help="With kafka: each party with a certificate and its own rights.")
+        bool, typer.Option("--secure", help="With kafka: a certificate and ACLs for each principal.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run the main job: four gates, real MISP data and telling cases; ends with a table that adds up."""
+    """Run four gates on real MISP data and demo cases; end with a table of totals that must add up."""
     if secure and broker is not BrokerChoice.KAFKA:
-        raise InputError("--secure needs --broker kafka: the embedded broker knows no certificates")
-    # The story goes where the results do not: a program that asks for JSON reads standard output.
+        raise InputError("--secure needs --broker kafka: the embedded broker does not support certificates")
+    # With --json, standard output holds the JSON document and nothing else.
     console = Console(stderr=as_json, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -51,95 +51,127 @@ def demo(
     if as_json:
         print_json(report.to_json())
     else:
-        _show(report)
-    if not (report.adds_up and report.minutes_verified):
-        for identity in report.differing:
-            err.print(f"the decision on {identity} is missing, doubled, or not reached again")
+        _print_report(report)
+    if not (report.adds_up and report.decisions_verified):
+        for indicator_id in report.differing_ids:
+            err.print(f"the decision on {indicator_id} is missing, duplicated, or cannot be reproduced")
         raise typer.Exit(1)
 
 
 class _DemoPrinter:
-    """Prints the telling cases as they are decided and delivered, and counts the rest."""
+    """Prints the demo cases as they are decided and delivered, and counts the other indicators."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("decided", total=None)
 
-    def tell(self, what: str) -> None:
-        self._line(f"[dim]· {escape(what)}[/]")
+    def report_step(self, text: str) -> None:
+        self._print_line(f"[dim]· {escape(text)}[/]")
 
-    def progress(self, done: int, total: int) -> None:
+    def report_progress(self, done: int, total: int) -> None:
         self._progress.update(self._task, completed=done, total=total)
 
-    def show(self, seen: Seen, case: TellingCase | None) -> None:
+    def report_record(self, observed: ObservedRecord, case: DemoCase | None) -> None:
         if case is None:
             return
-        if seen.kind is DECISIONS:
-            self._decision(seen, case)
-        elif seen.kind in {NOTICES, URGENT}:
-            self._notice(seen)
-        elif seen.kind is OFFERS:
-            record = seen.record
-            self._line(f"[cyan]offer[/]  {record['from_state']} → {seen.state} ({record['category'].lower()})", 3)
-            for condition in record["conditions"]:
-                self._line(f"[dim]to accept: {escape(condition['text'])}[/]", 12)
+        if observed.kind is DECISIONS:
+            self._print_decision(observed, case)
+        elif observed.kind in {NOTICES, URGENT}:
+            self._print_notice(observed)
+        elif observed.kind is OFFERS:
+            self._print_offer(observed)
 
-    def _decision(self, seen: Seen, case: TellingCase) -> None:
-        self._line(f"\n[bold]{seen.state}: {escape(case.title)}[/] ({case.indicator.type})")
-        for recipient in seen.record["recipients"]:
-            outcome = recipient["outcome"]
-            reason = "; ".join(one["detail"] for one in recipient["relevance"])
-            self._line(f"[{_COLOURS[outcome]}]{outcome}[/] {recipient['state']}: {escape(_why(recipient))}", 3)
-            self._line(f"[dim]considered because: {escape(reason)}[/]", 12)
+    def _print_decision(self, observed: ObservedRecord, case: DemoCase) -> None:
+        self._print_line(f"\n[bold]{observed.state}: {escape(case.title)}[/] ({case.indicator.type})")
+        for recipient in observed.record["recipients"]:
+            outcome = Outcome(recipient["outcome"])
+            why = escape(_explain_outcome(outcome, recipient))
+            reasons = "; ".join(reason["detail"] for reason in recipient["relevance"])
+            self._print_line(f"[{_choose_colour(outcome)}]{outcome}[/] {recipient['state']}: {why}", 3)
+            self._print_line(f"[dim]considered because: {escape(reasons)}[/]", 12)
 
-    def _notice(self, seen: Seen) -> None:
-        record = seen.record
-        content = codec_of("notice_content").decode(record["content"])
-        lane = " [bold red]urgent[/]" if seen.kind is URGENT else ""
-        item = escape(f"{content['type']} {content['value']}")
-        self._line(f"[green]notice[/]{lane} {record['from_state']} → {seen.state}: {item}", 3)
+    def _print_notice(self, observed: ObservedRecord) -> None:
+        record = observed.record
+        content = get_codec("notice_content").decode(record["content"])
+        lane = " [bold red]urgent[/]" if observed.kind is URGENT else ""
+        indicator = escape(f"{content['type']} {content['value']}")
+        self._print_line(f"[green]notice[/]{lane} {record['from_state']} → {observed.state}: {indicator}", 3)
         for condition in record["conditions"]:
-            self._line(f"[dim]bound: {escape(condition['text'])}[/]", 12)
+            self._print_line(f"[dim]condition: {escape(condition['text'])}[/]", 12)
 
-    def _line(self, text: str, indent: int = 0) -> None:
-        self._progress.console.print(Padding(text, (0, 0, 0, indent)))  # the bar stays below
+    def _print_offer(self, observed: ObservedRecord) -> None:
+        record = observed.record
+        category = record["category"].lower()
+        self._print_line(f"[cyan]offer[/]  {record['from_state']} → {observed.state} ({category})", 3)
+        for condition in record["conditions"]:
+            self._print_line(f"[dim]condition to accept: {escape(condition['text'])}[/]", 12)
 
-
-_OPENING = frozenset({"PERMIT", "APPROVAL", "DENY", "OBLIGE"})
-"""Effects that tell why an outcome is what it is; conditions are told with the notice or the offer."""
-
-
-def _why(recipient: dict[str, Any]) -> str:
-    rules = [rule for rule in recipient["rules"] if rule["effect"] in _OPENING]
-    made = "; ".join(f"{rule['citation']} [{rule['id']}]" for rule in rules)
-    if recipient["outcome"] == "HOLD":
-        role = recipient["approver"].replace("_", " ").lower()
-        return f"until the {role} approves; {made}"
-    if recipient["outcome"] != "WITHHOLD" or any(rule["effect"] == "DENY" for rule in rules):
-        return made
-    missing = ", ".join(dict.fromkeys(entry["fact"] for entry in recipient["undecided"]))
-    return f"not known: {missing}" if missing else "no rule permits it"
+    def _print_line(self, text: str, indent: int = 0) -> None:
+        self._progress.console.print(Padding(text, (0, 0, 0, indent)))  # the progress bar stays below it
 
 
-def _show(report: DemoReport) -> None:
+def _choose_colour(outcome: Outcome) -> str:
+    match outcome:
+        case Outcome.DISCLOSE:
+            return "green"
+        case Outcome.OFFER:
+            return "cyan"
+        case Outcome.HOLD:
+            return "yellow"
+        case Outcome.WITHHOLD:
+            return "red"
+        case _:
+            assert_never(outcome)
+
+
+def _is_cited(effect: Effect) -> bool:
+    """Return whether a printed outcome cites the rule. Conditions are printed with the notice or the offer."""
+    match effect:
+        case Effect.DENY | Effect.APPROVAL | Effect.PERMIT | Effect.OBLIGE:
+            return True
+        case Effect.REDACT | Effect.CONDITION | Effect.RECORD:
+            return False
+        case _:
+            assert_never(effect)
+
+
+def _explain_outcome(outcome: Outcome, recipient: dict[str, Any]) -> str:
+    rules = [rule for rule in recipient["rules"] if _is_cited(Effect(rule["effect"]))]
+    citations = "; ".join(f"{rule['citation']} [{rule['id']}]" for rule in rules)
+    match outcome:
+        case Outcome.DISCLOSE | Outcome.OFFER:
+            return citations
+        case Outcome.HOLD:
+            role = recipient["approver"].replace("_", " ").lower()
+            return f"until the {role} approves; {citations}"
+        case Outcome.WITHHOLD:
+            if any(rule["effect"] in FORBIDDING_EFFECTS for rule in rules):
+                return citations
+            missing = ", ".join(dict.fromkeys(entry["fact"] for entry in recipient["undecided"]))
+            return f"not known: {missing}" if missing else "no rule permits it"
+        case _:
+            assert_never(outcome)
+
+
+def _print_report(report: DemoReport) -> None:
     published = ("published", "disclosed", "offered", "held", "withheld", "quarantined")
     out.print()
-    out.print(_table("What became of what each State published", published, report))
-    out.print(_table("What each State received", ("notices", "offers", "delivered"), report))
+    out.print(_make_table("Outcomes of what each State published", published, report))
+    out.print(_make_table("What each State received", ("notices", "offers", "delivered"), report))
     total = " + ".join(f"{report.total(name)} {name}" for name in published[1:])
-    mark = "[green]adds up[/]" if report.adds_up else "[red]DOES NOT ADD UP[/]"
-    out.print(f"{report.total('published')} published = {total}: {mark}")
-    checked = "[green]the same bytes[/]" if report.minutes_verified else "[red]DIFFERENT[/]"
-    out.print(f"Every decision made again from indicator, law pack and directory: {checked}")
+    verdict = "[green]adds up[/]" if report.adds_up else "[red]DOES NOT ADD UP[/]"
+    out.print(f"{report.total('published')} published = {total}: {verdict}")
+    comparison = "[green]same bytes[/]" if report.decisions_verified else "[red]DIFFERENT BYTES[/]"
+    out.print(f"Every decision recomputed from indicator, law pack and directory: {comparison}")
     out.print(f"{report.broker} broker, {report.seconds:.1f} s")
 
 
-def _table(title: str, names: tuple[str, ...], report: DemoReport) -> Table:
+def _make_table(title: str, names: tuple[str, ...], report: DemoReport) -> Table:
     table = Table("State", *names, title=title, title_justify="left")
-    for state, one in report.states.items():
-        figures = [getattr(one, name) for name in names]
-        if any(figures):
-            table.add_row(state, *(str(figure) for figure in figures))
+    for state, state_report in report.states.items():
+        counts = [getattr(state_report, name) for name in names]
+        if any(counts):
+            table.add_row(state, *map(str, counts))
     table.add_section()
     table.add_row("all", *(str(report.total(name)) for name in names), style="bold")
     return table

@@ -1,4 +1,4 @@
-"""`sharing directory`: contact points, receiving authorities and interests of the States."""
+"""`sharing directory`: show and announce receiving authorities, contact points and interests of States."""
 
 from __future__ import annotations
 
@@ -8,34 +8,36 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.connection import Bootstrap, settings_with_broker
-from sharing.cli.console import AsJson, add_row, err, make_table, out, print_json, whole
+from sharing.cli.shared.connection import Bootstrap, load_broker_settings
+from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
 from sharing.errors import InputError
 from sharing.kafka.clients import look_up_topics
-from sharing.kafka.directory_topic import DirectoryReader, announce, read_entries
+from sharing.kafka.directory_topic import DirectoryReader, announce_entry, parse_entries
 from sharing.kafka.tls import read_identity, tls_properties
 from sharing.model.countries import normalise_country
 from sharing.model.directory import Directory, DirectoryEntry
-from sharing.packs.library import read_text
-from sharing.serialization.schema_registry import open_framing
+from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
+from sharing.text_file import read_text_file
 from sharing.topology.topics import NOTICES, Role
 
 app = typer.Typer(
-    name="directory", help="Who may be told: contact points, authorities, interests.", no_args_is_help=True
+    name="directory", help="Receiving authorities, contact points and interests of States.", no_args_is_help=True
 )
 
 
-@app.command()
-def show(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
-    """Show every State's entry, and how far the directory was read."""
-    settings, servers = settings_with_broker(bootstrap)
-    directory = _read(settings, servers)
+@app.command("show")
+def show_directory(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
+    """Show the entry of every State, and the version of the directory."""
+    settings, servers = load_broker_settings(bootstrap)
+    directory = _read_directory(settings, servers)
     if as_json:
         entries = [entry.model_dump(mode="json") for entry in directory.entries.values()]
         print_json({"version": directory.version, "entries": entries})
         return
-    table = make_table(whole("State"), "receiving authority", "contact points", "interests", "announced", "until")
+    table = make_table(
+        unwrapped_column("State"), "receiving authority", "contact points", "interests", "announced", "until"
+    )
     for entry in directory.entries.values():
         contacts = "; ".join(f"{point.name} ({point.hours})" for point in entry.contact_points)
         interests = ", ".join(interest.id for interest in entry.interests)
@@ -54,62 +56,64 @@ def show(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
 
 @app.command("announce")
 def announce_entries(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML with `entries:`, each a State's entry.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML with `entries:`, one per State.")],
     state: Annotated[str | None, typer.Option("--state", help="Announce only this State's entry.")] = None,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Announce the entries of a file, each under its own State."""
-    settings, servers = settings_with_broker(bootstrap)
-    framing, tls = open_framing(settings, None), tls_properties(settings)
-    entries = read_entries(read_text(file), file.name)
+    """Announce the entries of a file, each for its own State."""
+    settings, servers = load_broker_settings(bootstrap)
+    framing, tls = load_framing(settings, None), tls_properties(settings)
+    entries = parse_entries(read_text_file(file), file.name)
     if state is not None:
         code = normalise_country(state)
         entries = [entry for entry in entries if entry.state == code]
         if not entries:
-            raise InputError(f"{file} has no entry of {code}")
-    _require_own(settings, entries)
-    _require_topics(servers, tls, entries)
+            raise InputError(f"{file} has no entry for {code}")
+    _check_own_state(settings, entries)
+    _check_notice_topics(servers, tls, entries)
     for entry in entries:
-        announce(servers, entry, tls, framing=framing)
+        announce_entry(servers, entry, tls, framing=framing)
     if as_json:
         print_json({"announced": [entry.state for entry in entries]})
     else:
         err.print(f"announced: {', '.join(entry.state for entry in entries)}")
 
 
-def _require_own(settings: Settings, entries: list[DirectoryEntry]) -> None:
-    """Return when officers announce their own State: the broker cannot tell one key of the topic from another.
+def _check_own_state(settings: Settings, entries: list[DirectoryEntry]) -> None:
+    """Check that officers announce only their own State. The broker cannot: its ACLs do not cover record keys.
 
     Raises:
-        InputError: They do not.
+        InputError: An entry is for another State.
     """
     identity = read_identity(settings)
     if identity is None or identity.principal is None or identity.principal.role is not Role.CONSOLE:
         return
-    own = identity.principal.state
-    strange = [entry.state for entry in entries if entry.state != own]
-    if strange:
-        raise InputError(f"{identity.name} speaks for {own} only, not for {', '.join(strange)}; give --state {own}")
-
-
-def _require_topics(servers: str, tls: Mapping[str, str], entries: list[DirectoryEntry]) -> None:
-    """Return when everyone has topics: a gate stops at its first item for a State that cannot be written to.
-
-    Raises:
-        InputError: Somebody has none.
-    """
-    present = look_up_topics(servers, tls)
-    lost = [entry.state for entry in entries if NOTICES.topic(entry.state) not in present]
-    if lost:
+    own_state = identity.principal.state
+    foreign = [entry.state for entry in entries if entry.state != own_state]
+    if foreign:
         raise InputError(
-            f"no topics of {', '.join(lost)} here, and nothing is announced: each gate would stop at its first item "
-            f"for it; make them first: sharing topics apply --states {','.join(lost)}"
+            f"{identity.name} may announce {own_state} only, not {', '.join(foreign)}; give --state {own_state}"
         )
 
 
-def _read(settings: Settings, servers: str) -> Directory:
-    reader = DirectoryReader(servers, tls_properties(settings), framing=open_framing(settings, None))
+def _check_notice_topics(servers: str, tls: Mapping[str, str], entries: list[DirectoryEntry]) -> None:
+    """Check that every announced State has topics: without them, a gate stops at its first item for that State.
+
+    Raises:
+        InputError: A State has no topics.
+    """
+    present = look_up_topics(servers, tls)
+    missing = [entry.state for entry in entries if NOTICES.topic(entry.state) not in present]
+    if missing:
+        raise InputError(
+            f"{', '.join(missing)} has no topics on this cluster: every gate would stop at its first item for it. "
+            f"Nothing was announced. Create the topics first: sharing topics apply --states {','.join(missing)}"
+        )
+
+
+def _read_directory(settings: Settings, servers: str) -> Directory:
+    reader = DirectoryReader(servers, tls_properties(settings), framing=load_framing(settings, None))
     try:
         return reader.read_to_end()
     finally:

@@ -1,4 +1,4 @@
-"""`sharing gate`: one State's processors, the same as `faust -A processors.app worker`."""
+"""`sharing gate`: run the gate of one State, as `faust -A processors.app worker` does."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.connection import Bootstrap, settings_with_broker
+from sharing.cli.shared.connection import Bootstrap, load_broker_settings
 from sharing.errors import SettingsError
 
 
 def gate(
-    state: Annotated[str | None, typer.Option("--state", help="The State; else SHARING_STATE.")] = None,
+    state: Annotated[str | None, typer.Option("--state", help="The State, such as CH. Default: SHARING_STATE.")] = None,
     bootstrap: Bootstrap = None,
 ) -> None:
-    """Run one State's gate until it is told to stop (Ctrl-C or SIGTERM)."""
-    settings, _ = settings_with_broker(bootstrap, state=state)
+    """Run one State's gate until Ctrl-C or SIGTERM."""
+    settings, _ = load_broker_settings(bootstrap, state=state)
     if settings.state is None:
-        raise SettingsError("whose gate? give --state CH, or set SHARING_STATE")
-    # The library never imports Faust: the worker is a program of its own, which takes this one's place.
+        raise SettingsError("no State is configured: give --state CH, or set SHARING_STATE")
+    # `sharing` never imports Faust: the worker is a separate program that replaces this process.
     environment = {
         **os.environ,
         "SHARING_STATE": settings.state,

@@ -1,4 +1,4 @@
-"""A group of commands whose modules are imported when one of them runs, so that `sharing --help` stays quick."""
+"""A command group that imports the module of a command only when the command runs, so that `sharing --help` is fast."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class CommandSource(NamedTuple):
 
     Attributes:
         module: Dotted name of the module.
-        attribute: A function, or a `typer.Typer` with commands of its own.
-        summary: Its line in the list of commands; it fits 80 columns.
-        extra: The optional dependencies that it needs (`pip install 'sharing-bus[<extra>]'`).
+        attribute: Name of a function, or of a `typer.Typer` with subcommands.
+        summary: One line for the list of commands; must fit 80 columns.
+        extra: The extra with its optional dependencies (`pip install 'sharing-bus[<extra>]'`).
     """
 
     module: str
@@ -33,29 +33,29 @@ class CommandSource(NamedTuple):
 
 
 def lazy_group(sources: Mapping[str, CommandSource]) -> type[TyperGroup]:
-    """Return a class of group that replaces a listed command by the real one when it is invoked."""
+    """Return a group class that replaces a placeholder with the real command when it is invoked."""
 
     class LazyGroup(TyperGroup):
         def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-            name, command, rest = super().resolve_command(ctx, args)
+            name, command, remaining = super().resolve_command(ctx, args)
             if name is not None and name in sources:
                 command = load_command(name, sources[name])
-            return name, command, rest
+            return name, command, remaining
 
     return LazyGroup
 
 
 def add_placeholders(app: typer.Typer, sources: Mapping[str, CommandSource]) -> None:
-    """Add a command with name and summary for each source, for the list of commands."""
+    """Add a placeholder with name and summary for each source, for the list of commands."""
     for name, source in sources.items():
         app.command(name, short_help=source.summary)(_placeholder)
 
 
 def load_command(name: str, source: CommandSource) -> Any:
-    """Return the command, ready to be invoked.
+    """Import a command and return it.
 
     Raises:
-        SettingsError: A package that it needs is not installed.
+        SettingsError: A required package is not installed.
     """
     try:
         implementation = getattr(import_module(source.module), source.attribute)
@@ -73,4 +73,4 @@ def load_command(name: str, source: CommandSource) -> Any:
 
 
 def _placeholder() -> None:
-    raise AssertionError("a placeholder is replaced before it is invoked")
+    raise AssertionError("placeholders are replaced before they are invoked")

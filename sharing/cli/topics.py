@@ -1,109 +1,44 @@
-"""`sharing topics`: the one table, as a table, onto a cluster, and as its access control list."""
+"""`sharing topics`: print the topic table, apply it to a cluster, and print its access control entries."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sharing.cli.connection import Bootstrap, settings_with_broker
-from sharing.cli.console import AsJson, add_row, err, make_table, out, print_json, say, whole
-from sharing.errors import InputError
+from sharing.cli.shared.connection import Bootstrap, load_broker_settings
+from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, print_line, unwrapped_column
+from sharing.cli.shared.kafka_commands import format_removal_command, format_setup_commands
+from sharing.cli.shared.partners import PartnersFile, StatesOption, choose_partners
 from sharing.kafka.acl_admin import AclChange, apply_acls
 from sharing.kafka.tls import tls_properties
 from sharing.kafka.topic_admin import TopicChange, apply_topics
-from sharing.model.countries import normalise_country
-from sharing.packs.library import shipped_states
-from sharing.serialization.schema_registry import Registry
-from sharing.settings import Settings, load_settings
-from sharing.topology.acls import AclEntry, AclPattern, acl_entries, acl_rules, principals
-from sharing.topology.partners import Partner, Partners, read_partners
-from sharing.topology.strimzi import (
-    acl_commands,
-    kafka_topics,
-    kafka_users,
-    quota_commands,
-    removal_command,
-    render,
+from sharing.serialization.schema_registry import SchemaRegistry
+from sharing.settings import load_settings
+from sharing.topology.acls import AclPattern, list_acl_entries, list_acl_rules, list_principals
+from sharing.topology.partners import Partners
+from sharing.topology.strimzi import make_kafka_topics, make_kafka_users, render_manifests
+from sharing.topology.topics import HOUR_MS, TopicKind
+
+app = typer.Typer(
+    name="topics",
+    help="The topics of the bus: list them, create them on a cluster, list their ACLs.",
+    no_args_is_help=True,
 )
-from sharing.topology.topics import HOUR_MS, Topic, TopicKind
 
-app = typer.Typer(name="topics", help="The topics of the bus: shown, and made on a cluster.", no_args_is_help=True)
-
-StatesOption = Annotated[
-    str | None,
-    typer.Option(
-        "--states",
-        help="Country codes, separated by commas; those of the partners file, or with a shipped pack, if not.",
-    ),
-]
 Partitions = Annotated[
     int | None,
-    typer.Option("--partitions", min=1, max=1000, help="Partitions of each topic but the directory and the clock."),
+    typer.Option("--partitions", min=1, max=1000, help="Partitions of each topic, except the directory and the clock."),
 ]
-PartnersFile = Annotated[
-    Path | None,
-    typer.Option("--partners", help="YAML with the States and agencies on the cluster; else SHARING_PARTNERS."),
-]
-
-
-_GIVEN = '--bootstrap-server "$SHARING_BOOTSTRAP" --command-config operator.properties'
-"""Of each command for Kafka's own tools; the file has the operator's certificate."""
 
 
 class AclFormat(StrEnum):
-    """How rights are printed."""
+    """Output format of the access control entries."""
 
     TABLE = "table"
     KAFKA_ACLS = "kafka-acls"
     STRIMZI = "strimzi"
-
-
-def read_states(text: str | None) -> tuple[str, ...]:
-    """Return country codes from a list with commas.
-
-    Raises:
-        InputError: One is unknown, or the list is empty.
-    """
-    if text is None:
-        return shipped_states()
-    states = tuple(normalise_country(part.strip()) for part in text.split(",") if part.strip())
-    if not states:
-        raise InputError("--states is empty; give country codes, such as --states CH,DE")
-    return states
-
-
-def choose_partners(settings: Settings, states: str | None, *, partitions: int | None = None) -> Partners:
-    """Return the partners of the settings' file, or some that list no agencies but those of the settings.
-
-    Args:
-        settings: The settings.
-        states: Country codes with commas: only these.
-        partitions: Instead of the file's.
-
-    Raises:
-        InputError: A State is unknown, or not in the file.
-        PackError: The file is not sound.
-    """
-    if settings.partners is None:
-        found = Partners.of(read_states(states), settings.partitions, settings.replication)
-        if settings.state in found.states and settings.agency_ids:
-            own = {settings.state: Partner(agencies=list(settings.agency_ids))}
-            found = found.model_copy(update={"states": {**found.states, **own}})
-        return found
-    found = read_partners(settings.partners)
-    if partitions is not None:
-        found = found.model_copy(update={"partitions": partitions})
-    if states is not None:
-        chosen = read_states(states)
-        strange = [state for state in chosen if state not in found.states]
-        if strange:
-            raise InputError(f"--states: {', '.join(strange)} is not in {settings.partners}; add it there")
-        found = found.model_copy(update={"states": {state: found.states[state] for state in chosen}})
-    return found
 
 
 @app.command("list")
@@ -121,62 +56,72 @@ def list_topics(
                     "partitions": topic.partitions,
                     "schema": topic.kind.schema,
                     "key": topic.kind.key,
-                    "writer": topic.kind.writer,
-                    "reader": topic.kind.reader,
+                    "writer": topic.kind.writer_text,
+                    "reader": topic.kind.reader_text,
                     "config": topic.kind.config(),
                 }
                 for topic in wanted.values()
             ]
         )
         return
-    table = make_table(whole("topic"), whole("partitions"), "kept", "key", "writer → reader")
+    table = make_table(unwrapped_column("topic"), unwrapped_column("partitions"), "retention", "key", "writer → reader")
     for topic in wanted.values():
         kind = topic.kind
-        add_row(table, topic.name, topic.partitions, _kept(kind), kind.key, f"{kind.writer} → {kind.reader}")
+        add_row(
+            table,
+            topic.name,
+            topic.partitions,
+            _format_retention(kind),
+            kind.key,
+            f"{kind.writer_text} → {kind.reader_text}",
+        )
     out.print(table)
 
 
-@app.command(short_help="Make the missing ones on a cluster; say what differs.")
-def apply(
+@app.command("apply", short_help="Create missing topics; report differences.")
+def apply_table(
     states: StatesOption = None,
     partitions: Partitions = None,
     partners: PartnersFile = None,
-    acls: Annotated[bool, typer.Option("--acls", help="Also make the missing access control entries.")] = False,
+    acls: Annotated[bool, typer.Option("--acls", help="Also create missing access control entries.")] = False,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the topics that are missing, and say what differs; nothing is ever shrunk or deleted."""
-    settings, servers = settings_with_broker(bootstrap, partitions=partitions, partners=partners)
+    """Create missing topics and report differences. Existing topics are never changed or deleted."""
+    settings, servers = load_broker_settings(bootstrap, partitions=partitions, partners=partners)
     wanted = choose_partners(settings, states, partitions=partitions)
     tls = tls_properties(settings)
     changes = apply_topics(servers, wanted.topics, wanted.replication, tls)
-    entries_changed = apply_acls(servers, wanted, tls) if acls else []
+    acl_changes = apply_acls(servers, wanted, tls) if acls else []
     if settings.registry is not None:
-        registered = Registry(settings.registry).register(wanted.topics.values())
-        err.print(f"schemas: {sum(one.kind == 'registered' for one in registered)} of {len(registered)} registered now")
+        registered = SchemaRegistry(settings.registry).register_schemas(wanted.topics.values())
+        new = sum(schema.kind == "registered" for schema in registered)
+        err.print(f"schemas: {new} of {len(registered)} newly registered")
     if as_json:
         rows = [{"topic": change.topic, "change": change.kind, "detail": change.detail} for change in changes]
-        print_json(rows + [{"acl": str(change.entry), "change": change.kind} for change in entries_changed])
+        print_json(rows + [{"acl": str(change.entry), "change": change.kind} for change in acl_changes])
     else:
-        _show(changes)
+        _print_topic_changes(changes)
         if acls:
-            _show_entries(entries_changed)
-    kinds = {change.kind for change in changes} | {change.kind for change in entries_changed}
+            _print_acl_changes(acl_changes)
+    kinds = {change.kind for change in changes} | {change.kind for change in acl_changes}
     if kinds - {"created", "same"}:
         raise typer.Exit(1)
 
 
-@app.command("acls", short_help="Show who may do what; as commands, or for Strimzi.")
+@app.command("acls", short_help="Show who may do what: as a table, commands, or for Strimzi.")
 def list_acls(
     states: StatesOption = None,
     partners: PartnersFile = None,
-    form: Annotated[
-        AclFormat, typer.Option("--format", help="A table, arguments of Kafka's own tools, or Strimzi's resources.")
+    acl_format: Annotated[
+        AclFormat, typer.Option("--format", help="A table, commands of Kafka's own tools, or Strimzi resources.")
     ] = AclFormat.TABLE,
-    cluster: Annotated[str, typer.Option("--cluster", help="With strimzi: name of the Kafka resource.")] = "sharing",
+    cluster: Annotated[
+        str, typer.Option("--cluster", help="With --format strimzi: name of the Kafka resource.")
+    ] = "sharing",
     as_json: AsJson = False,
 ) -> None:
-    """Show the rights of everyone on a cluster with these States, from the one table; all else is denied."""
+    """Show what each principal may do on a cluster with these States. Everything else is denied."""
     wanted = choose_partners(load_settings(partners=partners), states)
     if as_json:
         print_json(
@@ -189,70 +134,60 @@ def list_acls(
                     "pattern": entry.pattern,
                     "name": entry.name,
                 }
-                for entry in sorted(acl_entries(wanted))
+                for entry in sorted(list_acl_entries(wanted))
             ]
         )
-    elif form is AclFormat.STRIMZI:
-        typer.echo(render([*kafka_topics(wanted, cluster), *kafka_users(wanted, cluster)]), nl=False)
-    elif form is AclFormat.KAFKA_ACLS:
-        for line in _commands(wanted):
+    elif acl_format is AclFormat.STRIMZI:
+        typer.echo(
+            render_manifests([*make_kafka_topics(wanted, cluster), *make_kafka_users(wanted, cluster)]), nl=False
+        )
+    elif acl_format is AclFormat.KAFKA_ACLS:
+        for line in format_setup_commands(wanted):
             typer.echo(line)
     else:
-        _show_rights(wanted)
+        _print_acl_rules(wanted)
 
 
-def remove_with(entry: AclEntry) -> str:
-    """Return the command that takes an entry away."""
-    return f"kafka-acls.sh {_GIVEN} {removal_command(entry)}"
-
-
-def configure_with(topic: Topic) -> str:
-    """Return the command that gives a topic the configuration of the table."""
-    wanted = ",".join(f"{key}={value}" for key, value in topic.kind.config().items())
-    return f"kafka-configs.sh {_GIVEN} --alter --entity-type topics --entity-name {topic.name} --add-config {wanted}"
-
-
-def _commands(partners: Partners) -> Iterator[str]:
-    yield from (f"kafka-acls.sh {_GIVEN} {command}" for command in acl_commands(partners))
-    yield from (f"kafka-configs.sh {_GIVEN} {command}" for command in quota_commands(partners))
-
-
-def _show_rights(partners: Partners) -> None:
-    table = make_table(whole("principal"), "operations", whole("resource"), whole("name"))
-    for right in acl_rules(partners):
-        operations = ", ".join(right.operations) if right.allow else f"not {', '.join(right.operations)}"
-        name = right.name + ("…" if right.pattern is AclPattern.PREFIX else "")
-        add_row(table, right.principal.name, operations, right.resource, name)
+def _print_acl_rules(partners: Partners) -> None:
+    table = make_table(
+        unwrapped_column("principal"), "operations", unwrapped_column("resource"), unwrapped_column("name")
+    )
+    for rule in list_acl_rules(partners):
+        operations = ", ".join(rule.operations) if rule.allow else f"not {', '.join(rule.operations)}"
+        name = rule.name + ("…" if rule.pattern is AclPattern.PREFIX else "")
+        add_row(table, rule.principal.name, operations, rule.resource, name)
     out.print(table)
-    err.print(f"{len(principals(partners))} principals; what is not listed is denied")
+    err.print(f"{len(list_principals(partners))} principals; everything that is not listed is denied")
 
 
-def _kept(kind: TopicKind) -> str:
+def _format_retention(kind: TopicKind) -> str:
     if kind.compacted:
-        return "last of each key"
+        return "last per key"
     if kind.retention_ms < 0:
-        return "for ever"
+        return "forever"
     days, hours = divmod(kind.retention_ms // HOUR_MS, 24)
     return f"{days} days" if days else f"{hours} hour"
 
 
-def _show_entries(changes: list[AclChange]) -> None:
+def _print_acl_changes(changes: list[AclChange]) -> None:
     created = [change for change in changes if change.kind == "created"]
     if created:
-        say(f"created  {len(created)} access control entries; `sharing topics acls` lists them")
+        print_line(f"created  {len(created)} access control entries; list them with `sharing topics acls`")
     for change in changes:
         if change.kind not in {"created", "same"}:
-            say(f"{change.kind}  {change.entry}: not in the table; if nobody needs it: {remove_with(change.entry)}")
-    there = sum(change.kind == "same" for change in changes)
-    err.print(f"{len(created)} access control entries created, {there} were there already")
-    err.print("quotas: `sharing topics acls --format kafka-acls` prints the commands: Python's client cannot set them")
+            print_line(
+                f"{change.kind}  {change.entry}: not in the table; to remove it: {format_removal_command(change.entry)}"
+            )
+    existing = sum(change.kind == "same" for change in changes)
+    err.print(f"{len(created)} access control entries created, {existing} already existed")
+    err.print("quotas are not set; to set them, run the commands of: sharing topics acls --format kafka-acls")
 
 
-def _show(changes: list[TopicChange]) -> None:
-    made = [change for change in changes if change.kind == "created"]
-    for change in made:
-        say(f"created  {change.topic}")
+def _print_topic_changes(changes: list[TopicChange]) -> None:
+    created = [change for change in changes if change.kind == "created"]
+    for change in created:
+        print_line(f"created  {change.topic}")
     for change in changes:
         if change.kind == "differs":
-            say(f"differs  {change.topic}: {change.detail}")
-    err.print(f"{len(made)} created, {len(changes) - len(made)} were there already")
+            print_line(f"differs  {change.topic}: {change.detail}")
+    err.print(f"{len(created)} created, {len(changes) - len(created)} already existed")

@@ -1,1 +1,1 @@
-"""Many records at once: decoded into Arrow, split into columns, alike ones gathered."""
+"""Columnar processing: decodes many records into Arrow columns at once and groups equal items."""

@@ -1,9 +1,9 @@
-"""Many records decoded at once, by columns: pyruhvro (Rust) into Arrow, and from there into records where needed.
+"""Columnar decoding: decodes many records at once with pyruhvro (Rust) into Arrow, and into records where needed.
 
-The result is that of `Codec.decode` on each, errors included; it is only faster (`docs/adr/0012`). Two things make
-that sure. Bytes that the columns do not give back exactly when they are encoded again (left-over bytes, other
-spellings of a number, text that is not UTF-8) are decoded one by one, by the reference path. And so is every record
-that is not framed with the current schema.
+The result equals that of `Codec.decode` for each value, errors included; it is only faster (`docs/adr/0012`). Two rules
+ensure this. Values that do not come back byte for byte when the columns are encoded again (left-over bytes, other
+encodings of a number, text that is not UTF-8) take the record path, which decodes them one at a time. So does every
+record that is not framed with the current schema.
 """
 
 from __future__ import annotations
@@ -24,114 +24,113 @@ from sharing.serialization.codec import HEADER_LENGTH, RECORD_BYTES_MAX, Codec
 
 log = logging.getLogger(__name__)
 
-Decoded = dict[str, Any] | DecodeError
+DecodeResult = dict[str, Any] | DecodeError
 T = TypeVar("T")
 
-UNREADABLE = (ValueError, OverflowError, pa.ArrowException)
-"""What reading by columns raises on bytes that are to be read one by one."""
+BULK_DECODE_ERRORS = (ValueError, OverflowError, pa.ArrowException)
+"""Errors of columnar decoding, after which values take the record path."""
 
-ALONE_MAX = 16
-"""Below this many, columns cost more than they save; it is also where the search for a bad record ends."""
+BULK_MIN = 16
+"""Smallest number of values for columnar decoding. The search for a bad record also ends here."""
 
 
 class BulkDecoder:
     """Decodes batches of one kind of record.
 
     Args:
-        codec: Of the record.
-        text: The current schema, as it stands in its file.
+        codec: Codec of the records.
+        schema: The current schema, as JSON text.
     """
 
-    def __init__(self, codec: Codec, text: str) -> None:
+    def __init__(self, codec: Codec, schema: str) -> None:
         self._codec = codec
-        self._text = text
-        fields = json.loads(text)["fields"]
-        self._maps = tuple(field["name"] for field in fields if _is(field["type"], "map"))
-        self._times = tuple(field["name"] for field in fields if "timestamp-millis" in json.dumps(field["type"]))
+        self._schema = schema
+        fields = json.loads(schema)["fields"]
+        self._map_fields = tuple(field["name"] for field in fields if _is_complex_type(field["type"], "map"))
+        self._time_fields = tuple(field["name"] for field in fields if "timestamp-millis" in json.dumps(field["type"]))
 
-    def decode(self, values: Sequence[bytes | None]) -> list[Decoded]:
-        """Return for each value its record, or why it cannot be read."""
-        decoded: list[Decoded | None] = [None] * len(values)
-        fast = self.framed(values)
-        bodies = [value[HEADER_LENGTH:] for value in (values[index] for index in fast) if value is not None]
-        for start, read in read_in_halves(bodies, self._read_whole):
-            for offset, record in enumerate(self.records(read)):
-                decoded[fast[start + offset]] = record
+    def decode(self, values: Sequence[bytes | None]) -> list[DecodeResult]:
+        """Return for each value its record, or the error that explains why it cannot be decoded."""
+        decoded: list[DecodeResult | None] = [None] * len(values)
+        framed = self.select_framed(values)
+        bodies = [value[HEADER_LENGTH:] for value in (values[index] for index in framed) if value is not None]
+        for start, columns in decode_in_halves(bodies, self._decode_verified):
+            for offset, record in enumerate(self.to_records(columns)):
+                decoded[framed[start + offset]] = record
         return [
-            self.decode_alone(value) if record is None else record
-            for value, record in zip(values, decoded, strict=True)
+            self.decode_one(value) if record is None else record for value, record in zip(values, decoded, strict=True)
         ]
 
-    def framed(self, values: Sequence[bytes | None]) -> Sequence[int]:
-        """Return the places of the values that are framed with the current schema and of an acceptable length."""
+    def select_framed(self, values: Sequence[bytes | None]) -> Sequence[int]:
+        """Return the positions of values that are framed with the current schema and are not too long."""
         column = pa.array(values, pa.binary())
-        begins = pc.starts_with(column, pattern=self._codec.header)
+        has_header = pc.starts_with(column, pattern=self._codec.header)
         fits = pc.fill_null(
-            pc.and_(begins, pc.less_equal(pc.binary_length(column), RECORD_BYTES_MAX)), fill_value=False
+            pc.and_(has_header, pc.less_equal(pc.binary_length(column), RECORD_BYTES_MAX)), fill_value=False
         )
         return range(len(values)) if pc.all(fits).as_py() else list(compress(range(len(values)), fits.to_pylist()))
 
-    def read(self, bodies: Sequence[bytes]) -> pa.RecordBatch:
-        """Return records without their frames as columns. Whether all their bytes were read is not looked at.
+    def decode_columns(self, bodies: Sequence[bytes]) -> pa.RecordBatch:
+        """Return records without frames as columns. This does not check that all their bytes were read.
 
         Raises:
-            ValueError: One of them does not follow the schema, or holds text that is not UTF-8.
+            ValueError: A record does not follow the schema, or holds text that is not UTF-8.
         """
-        columns = pyruhvro.deserialize_array(bodies, self._text)
+        columns = pyruhvro.deserialize_array(bodies, self._schema)
         columns.validate(full=True)
         return columns
 
-    def records(self, columns: pa.RecordBatch) -> list[dict[str, Any]]:
-        """Return columns as records, as `Codec.decode` gives them."""
+    def to_records(self, columns: pa.RecordBatch) -> list[dict[str, Any]]:
+        """Convert columns to records, as `Codec.decode` returns them."""
         names = columns.schema.names
         lists = [columns.column(name).to_pylist() for name in names]
-        for place, name in enumerate(names):
-            if name in self._maps:
-                lists[place] = [dict(pairs) for pairs in lists[place]]
-            elif name in self._times and columns.column(name).null_count < len(columns):
-                lists[place] = [_utc(time) for time in lists[place]]
+        for index, name in enumerate(names):
+            if name in self._map_fields:
+                lists[index] = [dict(pairs) for pairs in lists[index]]
+            elif name in self._time_fields and columns.column(name).null_count < len(columns):
+                lists[index] = [_set_utc(time) for time in lists[index]]
         return [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
 
-    def decode_alone(self, value: bytes | None) -> Decoded:
-        """Return a value's record by the reference path, or why it cannot be read."""
+    def decode_one(self, value: bytes | None) -> DecodeResult:
+        """Return a value's record by the record path, or the error that explains why it cannot be decoded."""
         try:
             return self._codec.decode(value)
         except DecodeError as error:
             return error
 
-    def _read_whole(self, bodies: Sequence[bytes]) -> pa.RecordBatch:
-        columns = self.read(bodies)
-        again = pyruhvro.serialize_record_batch(columns, self._text, 1)[0]
-        if not again.equals(pa.array(bodies, again.type)):
-            raise ValueError("some bytes are not given back")
+    def _decode_verified(self, bodies: Sequence[bytes]) -> pa.RecordBatch:
+        columns = self.decode_columns(bodies)
+        encoded = pyruhvro.serialize_record_batch(columns, self._schema, 1)[0]
+        if not encoded.equals(pa.array(bodies, encoded.type)):
+            raise ValueError("some bytes do not come back when encoded again")
         return columns
 
 
-def read_in_halves(
-    bodies: Sequence[bytes], read: Callable[[Sequence[bytes]], T], start: int = 0
+def decode_in_halves(
+    bodies: Sequence[bytes], decode: Callable[[Sequence[bytes]], T], start: int = 0
 ) -> Iterator[tuple[int, T]]:
-    """Yield what was read of each part of a batch that can be read together, with where the part starts.
+    """Yield the start and the decoded form of each part of a batch that can be decoded at once.
 
-    Which record is at fault, halving finds out; what is wrong with it, the reference path says. Parts of fewer than
-    `ALONE_MAX` are left out.
+    A part that fails is halved to isolate the bad record; the record path then reports what is wrong with it. Parts
+    with fewer than `BULK_MIN` bodies are left out.
     """
-    if len(bodies) < ALONE_MAX:
+    if len(bodies) < BULK_MIN:
         return
     try:
-        part = read(bodies)
-    except UNREADABLE as error:
-        log.debug("%s records are not read by columns: %s", len(bodies), type(error).__name__)
+        decoded = decode(bodies)
+    except BULK_DECODE_ERRORS as error:
+        log.debug("columnar decoding of %s records failed: %s", len(bodies), type(error).__name__)
     else:
-        yield start, part
+        yield start, decoded
         return
     half = len(bodies) // 2
-    yield from read_in_halves(bodies[:half], read, start)
-    yield from read_in_halves(bodies[half:], read, start + half)
+    yield from decode_in_halves(bodies[:half], decode, start)
+    yield from decode_in_halves(bodies[half:], decode, start + half)
 
 
-def _is(kind: Any, name: str) -> bool:
-    return isinstance(kind, dict) and kind.get("type") == name
+def _is_complex_type(schema: Any, name: str) -> bool:
+    return isinstance(schema, dict) and schema.get("type") == name
 
 
-def _utc(time: dt.datetime | None) -> dt.datetime | None:
+def _set_utc(time: dt.datetime | None) -> dt.datetime | None:
     return None if time is None else time.replace(tzinfo=dt.UTC)

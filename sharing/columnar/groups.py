@@ -1,7 +1,10 @@
-"""Items that are alike: what depends on their shared fields, and on what their values point to, is made once for all.
+"""Item groups: results that items with the same shared fields share.
 
-A cohort shares every field but those that are an item's own. Of these only the value matters further: which States
-it points to. So whatever is decided of an item is made once for a cohort and what a value points to.
+A result that depends only on an item's shared fields and its nexus evidence is computed once per group and evidence.
+
+The items of a group share every field except the item fields (`sharing.columnar.indicators.ITEM_FIELDS`). Two item
+fields affect a decision: the value, through the States it points to, and whether the retention has expired (which is
+part of the group key).
 """
 
 from __future__ import annotations
@@ -14,135 +17,146 @@ from typing import Any, Generic, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sharing.columnar.indicators import ColumnBatch, IndicatorReader
-from sharing.columnar.values import MISSHAPEN, ValueReader
+from sharing.columnar.indicators import ColumnBatch, IndicatorReader, encode_pairs
+from sharing.columnar.values import INVALID, ValueReader
 from sharing.errors import InputError
-from sharing.model.record import check_shared
+from sharing.model.indicator_record import check_shared_fields
 from sharing.relevance.audience import AudienceFinder
-from sharing.relevance.nexus import Evidence
+from sharing.relevance.nexus import NexusEvidence
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Make = Callable[[Mapping[str, Any], int, tuple[Evidence, ...]], T | None]
-"""From an item of a cohort, the instant in UTC milliseconds at which its retention counts, and what a value points to.
+ResultFactory = Callable[[Mapping[str, Any], int, tuple[NexusEvidence, ...]], T | None]
+"""Computes the result for an item group and nexus evidence.
 
-None where such items are to be taken one by one. Of the item only shared fields and its retention may be read.
+Args:
+    sample: One item of the group. The factory may read only the item's shared fields and its retention.
+    now_ms: The processing time at which the retention is evaluated, in UTC milliseconds.
+    evidence: The nexus evidence.
+
+Returns None if these items must take the record path.
 """
 
-COHORTS_MAX = 20_000
-"""A bound against a flood of items of which none is like another: some 100 MB. They are then begun anew."""
+ITEM_GROUPS_MAX = 20_000
+"""Maximum number of groups (about 100 MB). When it is exceeded, all groups are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemGroup(Generic[T]):
-    """Items that share all but their own fields.
+    """Items that share every field except the item fields.
 
     Attributes:
-        record: One of them. Its own fields say nothing of the others.
-        seen_ms: When it was seen first, in UTC milliseconds: then its retention had expired as that of all others has.
-        made: By what a value points to; None where such items are to be taken one by one.
+        sample: One of the items. Its item fields say nothing about the other items.
+        first_seen_ms: The processing time of the batch with the first item, in UTC milliseconds. Whether the retention
+            had expired at this time is the same for every item in the group.
+        results: Results by nexus evidence; None where items must take the record path.
     """
 
-    record: Mapping[str, Any]
-    seen_ms: int
-    made: dict[tuple[Evidence, ...], T | None] = field(default_factory=dict)
+    sample: Mapping[str, Any]
+    first_seen_ms: int
+    results: dict[tuple[NexusEvidence, ...], T | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class GroupedRows(Generic[T]):
-    """What was made for the rows of a part.
+class RowResults(Generic[T]):
+    """The results for the rows of a column batch.
 
     Attributes:
-        made: For each kind of row; the same may stand for several. None where rows are to be taken one by one.
-        codes: For each row the index in `made`.
+        results: Result of each kind of row. Several kinds may share one. None where rows must take the record path.
+        result_codes: For each row, the index of its result.
     """
 
-    made: Sequence[T | None]
-    codes: pa.Array
+    results: Sequence[T | None]
+    result_codes: pa.Array
 
-    def rows(self) -> Iterator[T | None]:
-        """Yield for each row what was made for it."""
-        return map(self.made.__getitem__, self.codes.to_pylist())
+    def iter_results(self) -> Iterator[T | None]:
+        """Yield the result of each row."""
+        return map(self.results.__getitem__, self.result_codes.to_pylist())
 
-    def counts(self) -> Iterator[tuple[T | None, int]]:
-        """Yield what was made, with the number of its rows; the same may come several times."""
-        codes, counts = (column.to_pylist() for column in pc.value_counts(self.codes).flatten())
-        return zip(map(self.made.__getitem__, codes), counts, strict=True)
+    def count_by_result(self) -> Iterator[tuple[T | None, int]]:
+        """Yield results with their number of rows. The same result may occur several times."""
+        codes, counts = (column.to_pylist() for column in pc.value_counts(self.result_codes).flatten())
+        return zip(map(self.results.__getitem__, codes), counts, strict=True)
 
-    def rows_where(self, test: Callable[[T], bool]) -> Iterator[tuple[int, T]]:
-        """Yield the rows of which something was made that passes a test, in their order, with what was made."""
-        chosen = {code: each for code, each in enumerate(self.made) if each is not None and test(each)}
-        rows = pc.indices_nonzero(pc.is_in(self.codes, pa.array(list(chosen), self.codes.type)))
-        codes = self.codes.take(rows).to_pylist()
-        return zip(rows.to_pylist(), map(chosen.__getitem__, codes), strict=True)
+    def select_rows(self, predicate: Callable[[T], bool]) -> Iterator[tuple[int, T]]:
+        """Yield, in order, the rows whose result satisfies a predicate, with their results."""
+        selected = {
+            code: result for code, result in enumerate(self.results) if result is not None and predicate(result)
+        }
+        rows = pc.indices_nonzero(pc.is_in(self.result_codes, pa.array(list(selected), self.result_codes.type)))
+        codes = self.result_codes.take(rows).to_pylist()
+        return zip(rows.to_pylist(), map(selected.__getitem__, codes), strict=True)
 
 
 class ItemGroups(Generic[T]):
-    """Cohorts of one State's items, seen under one law and directory.
+    """The item groups of one State, under one law and directory.
 
     Args:
-        state: The State whose items they are.
-        finder: Tells what a value points to.
-        reader: Read the parts.
-        make: Makes what all items of a cohort have whose values point to the same States.
+        state: The State of the items.
+        finder: Derives the nexus evidence from values.
+        reader: The reader that built the column batches.
+        make_result: Computes the result for a group and nexus evidence.
     """
 
-    def __init__(self, state: str, finder: AudienceFinder, reader: IndicatorReader, make: Make[T]) -> None:
+    def __init__(
+        self, state: str, finder: AudienceFinder, reader: IndicatorReader, make_result: ResultFactory[T]
+    ) -> None:
         self._state = state
         self._reader = reader
         self._values = ValueReader(finder)
-        self._make = make
-        self._seen: dict[tuple[bytes, bool], ItemGroup[T] | None] = {}
+        self._make_result = make_result
+        self._groups: dict[tuple[bytes, bool], ItemGroup[T] | None] = {}
 
-    def find(self, part: ColumnBatch, now_ms: int) -> GroupedRows[T]:
-        """Return what was made for the rows; None for those that are to be taken alone, or to be refused.
+    def resolve_rows(self, batch: ColumnBatch, now_ms: int) -> RowResults[T]:
+        """Return the results for the rows; None for rows that must take the record path.
 
         Args:
-            part: Of a batch.
-            now_ms: The instant of the batch, in UTC milliseconds.
+            batch: The rows.
+            now_ms: The processing time of the batch, in UTC milliseconds.
         """
-        cohorts, numbers = self._find(part, now_ms), self._values.read(part.types, part.values)
-        width = len(self._values.evidence) - MISSHAPEN
-        pairs = pc.add(pc.multiply(part.codes.cast(pa.int64()), width), pc.subtract(numbers, MISSHAPEN))
-        kinds = pairs.dictionary_encode()
-        both = [divmod(pair, width) for pair in kinds.dictionary.to_pylist()]
-        made = [self._make_once(cohorts[code], number + MISSHAPEN) for code, number in both]
-        return GroupedRows(made, kinds.indices)
+        groups = self._get_or_create_groups(batch, now_ms)
+        evidence_codes = self._values.resolve_evidence(batch.types, batch.values)
+        shifted_codes = pc.subtract(evidence_codes, INVALID)  # codes start at `INVALID`, which is negative
+        pairs, pair_codes = encode_pairs(batch.group_codes, shifted_codes, len(self._values.evidence) - INVALID)
+        results = [self._get_result(groups[group], evidence + INVALID) for group, evidence in pairs]
+        return RowResults(results, pair_codes)
 
-    def _make_once(self, cohort: ItemGroup[T] | None, number: int) -> T | None:
-        """Return what all items of a cohort have whose values point to the same States."""
-        if cohort is None or number == MISSHAPEN:
+    def _get_result(self, group: ItemGroup[T] | None, evidence_code: int) -> T | None:
+        """Return the result for a group and nexus evidence. It is computed once."""
+        if group is None or evidence_code == INVALID:
             return None
-        evidence = self._values.evidence[number]
-        if evidence not in cohort.made:
-            cohort.made[evidence] = self._try(cohort, evidence)
-        return cohort.made[evidence]
+        evidence = self._values.evidence[evidence_code]
+        if evidence not in group.results:
+            group.results[evidence] = self._compute_result(group, evidence)
+        return group.results[evidence]
 
-    def _find(self, part: ColumnBatch, now_ms: int) -> list[ItemGroup[T] | None]:
-        if len(self._seen) > COHORTS_MAX:
-            self._seen.clear()
-        strange = [code for code, key in enumerate(part.alike) if key not in self._seen]
-        if strange:
-            codes = part.codes.to_pylist()
-            first = dict(zip(reversed(codes), reversed(range(len(codes))), strict=True))
-            records = self._reader.examples(part, [first[code] for code in strange])
-            for code, record in zip(strange, records, strict=True):
-                self._seen[part.alike[code]] = self._admit(record, now_ms)
-        return [self._seen[key] for key in part.alike]
+    def _get_or_create_groups(self, batch: ColumnBatch, now_ms: int) -> list[ItemGroup[T] | None]:
+        """Return the group of each key of the batch; None where the shared fields are rejected."""
+        if len(self._groups) > ITEM_GROUPS_MAX:
+            self._groups.clear()
+        new_codes = [code for code, key in enumerate(batch.group_keys) if key not in self._groups]
+        if new_codes:
+            codes = batch.group_codes.to_pylist()
+            # The last write wins, so each code keeps its first row.
+            first_rows = dict(zip(reversed(codes), reversed(range(len(codes))), strict=True))
+            records = self._reader.to_records(batch, [first_rows[code] for code in new_codes])
+            for code, record in zip(new_codes, records, strict=True):
+                self._groups[batch.group_keys[code]] = self._create_group(record, now_ms)
+        return [self._groups[key] for key in batch.group_keys]
 
-    def _admit(self, record: Mapping[str, Any], now_ms: int) -> ItemGroup[T] | None:
-        """Return the cohort of an item; None where what it shares is refused: the reference path says why."""
+    def _create_group(self, record: Mapping[str, Any], now_ms: int) -> ItemGroup[T] | None:
+        """Return the group of an item; None where its shared fields are rejected. The record path reports why."""
         try:
-            check_shared(record)
+            check_shared_fields(record)
         except (InputError, LookupError, TypeError, ValueError):
             return None
         return ItemGroup(record, now_ms) if record["source"]["state"] == self._state else None
 
-    def _try(self, cohort: ItemGroup[T], evidence: tuple[Evidence, ...]) -> T | None:
+    def _compute_result(self, group: ItemGroup[T], evidence: tuple[NexusEvidence, ...]) -> T | None:
         try:
-            return self._make(cohort.record, cohort.seen_ms, evidence)
-        except Exception as error:  # noqa: BLE001 it fails again on the reference path, which says why
-            log.debug("a cohort is taken one by one: %s", type(error).__name__)
+            return self._make_result(group.sample, group.first_seen_ms, evidence)
+        except Exception as error:  # noqa: BLE001 it fails again on the record path, which reports why
+            log.debug("the items of a group take the record path: %s", type(error).__name__)
             return None

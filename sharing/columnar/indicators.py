@@ -1,8 +1,8 @@
-"""A batch of indicators as columns, split into what is each item's own and what many items share.
+"""Reads a batch of indicators as columns, and groups the rows by the fields that many items share.
 
-Own are id, value, texts and times. What is left repeats: encoded again without them it is the key under which items
-are alike (`sharing.columnar.groups`). A row that is not sound in its own fields is left to the reference path, which
-says what is wrong with it; so this may refuse too much, and never too little.
+Item fields differ from item to item: id, value, texts and times. All other fields are shared. Their encoding is the key
+of an item group (`sharing.columnar.groups`). A row with an invalid item field is left to the record path, which reports
+what is wrong with it. So this module may leave valid rows to the record path, but never accepts an invalid one.
 """
 
 from __future__ import annotations
@@ -18,170 +18,196 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sharing.columnar.decoding import UNREADABLE, BulkDecoder, read_in_halves
+from sharing.columnar.decoding import BULK_DECODE_ERRORS, BulkDecoder, decode_in_halves
 from sharing.columnar.splitting import (
-    HEAD,
-    TAIL,
+    HEAD_SCHEMA,
+    TAIL_SCHEMA,
     FieldPath,
     RecordBlock,
     SplitColumns,
-    encode,
-    field_of,
-    is_of_head,
+    encode_rows,
+    is_head_field,
+    select_column,
     split_blocks,
     split_bodies,
 )
-from sharing.model.record import OWN_TEXTS, UUID_PATTERN
-from sharing.serialization.codec import HEADER_LENGTH, codec_of, schema_text
+from sharing.model.indicator_record import ITEM_TEXTS, UUID_PATTERN
+from sharing.serialization.codec import HEADER_LENGTH, get_codec, read_schema_text
 
-__all__ = ["OWN", "ColumnBatch", "IndicatorReader", "RecordBlock"]
+__all__ = ["ITEM_FIELDS", "ColumnBatch", "IndicatorReader", "RecordBlock"]
 
 log = logging.getLogger(__name__)
 
-Key = tuple[bytes, bool]
+GroupKey = tuple[bytes, bool]
+"""Key of an item group: the bytes of the shared fields, and whether the retention has expired."""
 
-TIMES: tuple[FieldPath, ...] = (("observed_at",), ("review_at",), ("retain_until",))
-OWN: tuple[FieldPath, ...] = (("id",), ("value",), *(path for path, _ in OWN_TEXTS), *TIMES)
-"""Paths of the fields that are an item's own."""
+TIME_FIELDS: tuple[FieldPath, ...] = (("observed_at",), ("review_at",), ("retain_until",))
+ITEM_FIELDS: tuple[FieldPath, ...] = (("id",), ("value",), *(path for path, _ in ITEM_TEXTS), *TIME_FIELDS)
+"""Paths of the fields that differ from item to item."""
 
-_TIMES_MS = (-62_135_596_800_000, 253_402_300_799_999)
-"""The years 1 to 9999: what the reference path can read."""
+_TIME_RANGE_MS = (-62_135_596_800_000, 253_402_300_799_999)
+"""The years 1 to 9999, which the record path can decode."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnBatch:
-    """Rows of a batch that were read together and are sound in their own fields.
+    """Rows of a batch that were decoded together and whose item fields are valid.
 
     Attributes:
-        places: Of the rows in the batch.
-        keys: Of the rows: their ids.
-        split: Their columns.
-        alike: Distinct keys: the shared fields' bytes, and whether retention has expired.
-        codes: For each row the index of its key in `alike`.
+        positions: Positions of the rows in the batch.
+        keys: Record keys, one per row. They equal the ids.
+        columns: The columns of the rows.
+        group_keys: The distinct keys of the rows' item groups.
+        group_codes: For each row, the index of its group key.
     """
 
-    places: Sequence[int]
+    positions: Sequence[int]
     keys: Sequence[bytes]
-    split: SplitColumns
-    alike: Sequence[Key]
-    codes: pa.Array
+    columns: SplitColumns
+    group_keys: Sequence[GroupKey]
+    group_codes: pa.Array
 
     @property
     def types(self) -> pa.Array:
-        """Types of the rows."""
-        return self.split.heads.column("type")
+        """The indicator type of each row."""
+        return self.columns.heads.column("type")
 
     @property
     def values(self) -> pa.Array:
-        """Values of the rows."""
-        return self.split.heads.column("value")
+        """The value of each row."""
+        return self.columns.heads.column("value")
 
 
 class IndicatorReader:
-    """Reads batches of indicators by columns."""
+    """Decodes batches of indicators into columns."""
 
     def __init__(self) -> None:
-        self.decoder = BulkDecoder(codec_of("indicator"), schema_text("indicator"))
-        self._head = _Shared("Head", HEAD)
-        self._tail = _Shared("Tail", TAIL)
+        self.decoder = BulkDecoder(get_codec("indicator"), read_schema_text("indicator"))
+        self._head_encoder = _SharedFieldsEncoder("Head", HEAD_SCHEMA)
+        self._tail_encoder = _SharedFieldsEncoder("Tail", TAIL_SCHEMA)
 
-    def read(
+    def read_batch(
         self,
         values: Sequence[bytes | None],
         keys: Sequence[bytes | None],
         now_ms: int,
         agencies: Sequence[str | None] | None = None,
     ) -> Iterator[ColumnBatch]:
-        """Yield what can be read by columns; rows in no part are to be read one by one.
+        """Yield the rows that can be processed as columns. The other rows must take the record path.
 
         Args:
-            values: Of the records, as they came.
-            keys: Of the records: an indicator stands under its own id.
-            now_ms: The instant of the batch, in UTC milliseconds.
-            agencies: Whose each record has to be, where that is known from where it stands.
+            values: Values of the records, in single-object framing.
+            keys: Keys of the records. The key of an indicator is its id.
+            now_ms: The processing time of the batch, in UTC milliseconds.
+            agencies: The agency that each record must come from, where its topic belongs to one agency.
         """
-        framed = self.decoder.framed(values)
-        chosen = values if len(framed) == len(values) else [values[place] for place in framed]
-        bodies = [value[HEADER_LENGTH:] for value in chosen if value is not None]
-        for start, split in read_in_halves(bodies, split_bodies):
-            places = framed[start : start + len(split.codes)]
-            own_keys = keys if len(places) == len(keys) else [keys[place] for place in places]
-            sound = pc.and_(_sound(split), _stands_under(split, own_keys))
+        framed_positions = self.decoder.select_framed(values)
+        framed_values = values
+        if len(framed_positions) < len(values):
+            framed_values = [values[position] for position in framed_positions]
+        bodies = [value[HEADER_LENGTH:] for value in framed_values if value is not None]
+        for start, columns in decode_in_halves(bodies, split_bodies):
+            positions = framed_positions[start : start + len(columns.tail_codes)]
+            row_keys = keys if len(positions) == len(keys) else [keys[position] for position in positions]
+            valid = pc.and_(_mask_item_fields(columns), _mask_keys(columns, row_keys))
             if agencies is not None:
-                wanted = pa.array([agencies[place] for place in places], pa.string())
-                agency = split.field(("source", "agency"))
-                sound = pc.and_(sound, pc.fill_null(pc.equal(agency, wanted), fill_value=False))
-            yield self._part(places, own_keys, sound, split, now_ms)
+                expected = pa.array([agencies[position] for position in positions], pa.string())
+                agency = columns.get_column(("source", "agency"))
+                valid = pc.and_(valid, pc.fill_null(pc.equal(agency, expected), fill_value=False))
+            yield self._build_batch(positions, row_keys, valid, columns, now_ms)
 
     def read_blocks(self, blocks: Sequence[RecordBlock], now_ms: int, first: int = 0) -> Iterator[ColumnBatch]:
-        """Yield what can be read by columns of blocks that follow one another; the rest is to be read one by one.
+        """Yield the rows of consecutive blocks that can be processed as columns.
+
+        The other rows must take the record path.
 
         Args:
-            blocks: Of records without frames.
-            now_ms: The instant, in UTC milliseconds.
-            first: Place of the first record; the others are numbered on.
+            blocks: Blocks of records without frames.
+            now_ms: The processing time, in UTC milliseconds.
+            first: Position of the first record. The others follow.
         """
         try:
-            split = split_blocks(blocks)
-        except UNREADABLE as error:
-            log.debug("%s blocks are not read by columns: %s", len(blocks), type(error).__name__)
+            columns = split_blocks(blocks)
+        except BULK_DECODE_ERRORS as error:
+            log.debug("columnar decoding of %s blocks failed: %s", len(blocks), type(error).__name__)
             half = len(blocks) // 2
             if half:
                 yield from self.read_blocks(blocks[:half], now_ms, first)
-                yield from self.read_blocks(blocks[half:], now_ms, first + sum(one.count for one in blocks[:half]))
+                yield from self.read_blocks(blocks[half:], now_ms, first + sum(block.count for block in blocks[:half]))
             return
-        keys = split.heads.column("id").cast(pa.binary()).to_pylist()
-        yield self._part(range(first, first + len(keys)), keys, _sound(split), split, now_ms)
+        keys = columns.heads.column("id").cast(pa.binary()).to_pylist()
+        yield self._build_batch(range(first, first + len(keys)), keys, _mask_item_fields(columns), columns, now_ms)
 
-    def examples(self, part: ColumnBatch, rows: Sequence[int]) -> list[dict[str, Any]]:
-        """Return some rows as records."""
-        return self.decoder.records(part.split.take(rows).whole())
+    def to_records(self, batch: ColumnBatch, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """Return these rows as records."""
+        return self.decoder.to_records(batch.columns.take(rows).to_record_batch())
 
-    def _part(
-        self, places: Sequence[int], keys: Sequence[bytes | None], sound: pa.Array, split: SplitColumns, now_ms: int
+    def _build_batch(
+        self,
+        positions: Sequence[int],
+        keys: Sequence[bytes | None],
+        valid: pa.Array,
+        columns: SplitColumns,
+        now_ms: int,
     ) -> ColumnBatch:
-        """Return what is sound of rows that were read together."""
-        if not pc.all(sound).as_py():
-            chosen = sound.to_pylist()
-            places, keys = list(compress(places, chosen)), list(compress(keys, chosen))
-            split = split.filter(sound)
-        alike, codes = self._group(split, now_ms)
-        return ColumnBatch(places, cast("Sequence[bytes]", keys), split, alike, codes)  # who is sound has a key
+        """Return a column batch with the valid rows."""
+        if not pc.all(valid).as_py():
+            mask = valid.to_pylist()
+            positions, keys = list(compress(positions, mask)), list(compress(keys, mask))
+            columns = columns.filter(valid)
+        group_keys, group_codes = self._group_rows(columns, now_ms)
+        # Rows without a key were filtered out.
+        return ColumnBatch(positions, cast("Sequence[bytes]", keys), columns, group_keys, group_codes)
 
-    def _group(self, split: SplitColumns, now_ms: int) -> tuple[list[Key], pa.Array]:
-        """Return the distinct keys, and for each row the index of its own."""
-        heads = self._head.encode(split.heads).dictionary_encode()
-        tails: dict[Key, int] = {}
-        ends = zip(self._tail.encode(split.tails).to_pylist(), _expired(split.tails, now_ms), strict=True)
-        own = pa.array([tails.setdefault(end, len(tails)) for end in ends], pa.int64())
-        pairs = pc.add(pc.multiply(heads.indices.cast(pa.int64()), max(1, len(tails))), own.take(split.codes))
-        found = pairs.dictionary_encode()
-        begins, kinds = heads.dictionary.to_pylist(), list(tails)
-        alike = []
-        for pair in found.dictionary.to_pylist():
-            head, tail = divmod(pair, len(kinds))
-            shared, expired = kinds[tail]
-            alike.append((begins[head] + shared, expired))
-        return alike, found.indices
+    def _group_rows(self, columns: SplitColumns, now_ms: int) -> tuple[list[GroupKey], pa.Array]:
+        """Return the distinct group keys, and for each row the index of its group key."""
+        heads = self._head_encoder.encode(columns.heads).dictionary_encode()
+        code_by_tail: dict[GroupKey, int] = {}
+        tails = zip(
+            self._tail_encoder.encode(columns.tails).to_pylist(), _mask_expired(columns.tails, now_ms), strict=True
+        )
+        tail_codes = pa.array([code_by_tail.setdefault(tail, len(code_by_tail)) for tail in tails], pa.int64())
+        pairs, pair_codes = encode_pairs(heads.indices, tail_codes.take(columns.tail_codes), len(code_by_tail))
+        distinct_heads, distinct_tails = heads.dictionary.to_pylist(), list(code_by_tail)
+        group_keys = []
+        for head, tail in pairs:
+            shared, expired = distinct_tails[tail]
+            group_keys.append((distinct_heads[head] + shared, expired))
+        return group_keys, pair_codes
 
 
-class _Shared:
-    """Encodes the shared fields of a part of the schema: their paths, and a flat schema of them."""
+def encode_pairs(
+    first_codes: pa.Array, second_codes: pa.Array, second_count: int
+) -> tuple[list[tuple[int, int]], pa.Array]:
+    """Return the distinct pairs of two codes, and for each row the index of its pair.
 
-    def __init__(self, name: str, text: str) -> None:
-        types = dict(_paths(json.loads(text)["fields"]))
-        self._paths = tuple(path for path in types if path not in OWN)
+    Args:
+        first_codes: The first code of each row.
+        second_codes: The second code of each row, as int64: from 0 to `second_count - 1`.
+        second_count: Number of possible second codes.
+    """
+    width = max(1, second_count)
+    packed = pc.add(pc.multiply(first_codes.cast(pa.int64()), width), second_codes).dictionary_encode()
+    return [divmod(code, width) for code in packed.dictionary.to_pylist()], packed.indices
+
+
+class _SharedFieldsEncoder:
+    """Encodes the shared fields of one part of the schema, under a flat schema of these fields."""
+
+    def __init__(self, name: str, schema: str) -> None:
+        types = dict(_iter_field_types(json.loads(schema)["fields"]))
+        self._paths = tuple(path for path in types if path not in ITEM_FIELDS)
         self._names = ["_".join(path) for path in self._paths]
         fields = [{"name": "_".join(path), "type": types[path]} for path in self._paths]
-        self._text = json.dumps({"type": "record", "name": name, "fields": fields})
+        self._schema = json.dumps({"type": "record", "name": name, "fields": fields})
 
     def encode(self, columns: pa.RecordBatch) -> pa.Array:
-        arrays = [field_of(columns, path) for path in self._paths]
-        return encode(pa.RecordBatch.from_arrays(arrays, names=self._names), self._text)
+        arrays = [select_column(columns, path) for path in self._paths]
+        return encode_rows(pa.RecordBatch.from_arrays(arrays, names=self._names), self._schema)
 
 
-def _paths(fields: Sequence[dict[str, Any]]) -> Iterator[tuple[FieldPath, Any]]:
-    """Yield the path and type of each field; those of `source` one by one, because some of them are own."""
+def _iter_field_types(fields: Sequence[dict[str, Any]]) -> Iterator[tuple[FieldPath, Any]]:
+    """Yield the path and type of each field. `source` yields its inner fields, because some are item fields."""
     for field in fields:
         if field["name"] == "source":
             yield from ((("source", inner["name"]), inner["type"]) for inner in field["type"]["fields"])
@@ -189,34 +215,39 @@ def _paths(fields: Sequence[dict[str, Any]]) -> Iterator[tuple[FieldPath, Any]]:
             yield (field["name"],), field["type"]
 
 
-def _stands_under(split: SplitColumns, keys: Sequence[bytes | None]) -> pa.Array:
-    """Return for each row whether its id is its record's key."""
-    ids = split.heads.column("id").cast(pa.binary())
+def _mask_keys(columns: SplitColumns, keys: Sequence[bytes | None]) -> pa.Array:
+    """Return a mask of the rows whose id equals the record key."""
+    ids = columns.heads.column("id").cast(pa.binary())
     return pc.fill_null(pc.equal(ids, pa.array(keys, pa.binary())), fill_value=False)
 
 
-def _sound(split: SplitColumns) -> pa.Array:
-    """Return for each row whether its own fields are acceptable; the shape of its value is not looked at."""
-    heads: list[pa.Array] = [pc.match_substring_regex(split.heads.column("id"), f"^{UUID_PATTERN}$")]
-    tails: list[pa.Array] = []
-    for text, longest in OWN_TEXTS:
-        columns, checks = (split.heads, heads) if is_of_head(text) else (split.tails, tails)
-        checks += _between(pc.utf8_length(field_of(columns, text)), 1, longest)
-    for time in TIMES:
-        tails += _between(field_of(split.tails, time).cast(pa.int64()), *_TIMES_MS)
-    return reduce(pc.and_, [*heads, *([reduce(pc.and_, tails).take(split.codes)] if tails else [])])
+def _mask_item_fields(columns: SplitColumns) -> pa.Array:
+    """Return a mask of the rows with valid item fields. The shape of the value is not checked."""
+    head_masks: list[pa.Array] = [pc.match_substring_regex(columns.heads.column("id"), f"^{UUID_PATTERN}$")]
+    tail_masks: list[pa.Array] = []
+    for text, length_max in ITEM_TEXTS:
+        part, masks = (columns.heads, head_masks) if is_head_field(text) else (columns.tails, tail_masks)
+        masks += _mask_range(pc.utf8_length(select_column(part, text)), 1, length_max)
+    for time in TIME_FIELDS:
+        tail_masks += _mask_range(select_column(columns.tails, time).cast(pa.int64()), *_TIME_RANGE_MS)
+    if tail_masks:
+        head_masks.append(reduce(pc.and_, tail_masks).take(columns.tail_codes))
+    return reduce(pc.and_, head_masks)
 
 
-def _between(numbers: pa.Array, least: int, most: int) -> list[pa.Array]:
-    """Return the check that each number lies between two, or is null; nothing where all are null."""
+def _mask_range(numbers: pa.Array, minimum: int, maximum: int) -> list[pa.Array]:
+    """Return a mask of the numbers that are in the range or null.
+
+    The list is empty when all numbers are null: the mask would select every row.
+    """
     if numbers.null_count == len(numbers):
         return []
-    within = pc.and_(pc.greater_equal(numbers, least), pc.less_equal(numbers, most))
+    within = pc.and_(pc.greater_equal(numbers, minimum), pc.less_equal(numbers, maximum))
     return [pc.fill_null(within, fill_value=True)]
 
 
-def _expired(columns: pa.RecordBatch, now_ms: int) -> list[bool]:
-    """Return for each row whether its retention has ended."""
+def _mask_expired(columns: pa.RecordBatch, now_ms: int) -> list[bool]:
+    """Return a mask, as a list, of the rows whose retention has expired."""
     until = columns.column("retain_until")
-    ended = pc.less_equal(until, pa.scalar(now_ms, until.type))
-    return list(pc.fill_null(ended, fill_value=False).to_pylist())
+    expired = pc.less_equal(until, pa.scalar(now_ms, until.type))
+    return list(pc.fill_null(expired, fill_value=False).to_pylist())

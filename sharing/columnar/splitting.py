@@ -1,7 +1,7 @@
-"""Records of indicators split in two: the head, which begins every record and differs, and the tail, which repeats.
+"""Splits indicator records in two: the head, which differs from record to record, and the tail, which repeats.
 
-Heads are decoded for all records, and tails once for each that is distinct. Both are encoded again and compared
-with what was read, so nothing of a record is left over or spelt in another way.
+Every head is decoded, but each distinct tail only once. Both are encoded again and compared with the input, so no bytes
+of a record are left over or encoded in another way.
 """
 
 from __future__ import annotations
@@ -18,30 +18,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyruhvro
 
-from sharing.serialization.codec import schema_text, split_codec_of
+from sharing.serialization.codec import get_split_codecs, read_schema_text
 
 FieldPath = tuple[str, ...]
 
-HEAD, TAIL = (part.text for part in split_codec_of("indicator", "source"))
-"""Schemas of the two parts: up to the summary, and from the source on."""
+HEAD_SCHEMA, TAIL_SCHEMA = (part.schema_json for part in get_split_codecs("indicator", "source"))
+"""Schemas of the two parts: the fields up to the summary, and the fields from the source on."""
 
-_ARRAY = json.dumps(
+_ARRAY_SCHEMA = json.dumps(
     {
         "type": "record",
         "name": "Array",
-        "fields": [{"name": "items", "type": {"type": "array", "items": json.loads(schema_text("indicator"))}}],
+        "fields": [{"name": "items", "type": {"type": "array", "items": json.loads(read_schema_text("indicator"))}}],
     }
 )
-_HEAD_FIELDS, _TAIL_FIELDS = ([field["name"] for field in json.loads(text)["fields"]] for text in (HEAD, TAIL))
+_HEAD_FIELDS, _TAIL_FIELDS = (
+    [field["name"] for field in json.loads(text)["fields"]] for text in (HEAD_SCHEMA, TAIL_SCHEMA)
+)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordBlock:
-    """Records one after another without anything between them, as a container's block or an Avro array has them.
+    """Consecutive records without separators, as in a block of a container file or of an Avro array.
 
     Attributes:
-        count: How many; at least one.
-        body: Their bytes.
+        count: Number of records; at least one.
+        body: Bytes of the records.
     """
 
     count: int
@@ -53,121 +55,120 @@ class SplitColumns:
     """Records as columns.
 
     Attributes:
-        heads: Of each record.
-        tails: Those that are distinct.
-        codes: For each record the index of its tail.
+        heads: The head of each record.
+        tails: The distinct tails.
+        tail_codes: For each record, the index of its tail.
     """
 
     heads: pa.RecordBatch
     tails: pa.RecordBatch
-    codes: pa.Array
+    tail_codes: pa.Array
 
-    def field(self, path: FieldPath) -> pa.Array:
-        """Return the column at a path, for each record."""
-        if is_of_head(path):
-            return field_of(self.heads, path)
-        return field_of(self.tails, path).take(self.codes)
+    def get_column(self, path: FieldPath) -> pa.Array:
+        """Return the column at a path, with a value for each record."""
+        if is_head_field(path):
+            return select_column(self.heads, path)
+        return select_column(self.tails, path).take(self.tail_codes)
 
-    def whole(self) -> pa.RecordBatch:
-        """Return the records, as the schema `Indicator` has them."""
-        tails = self.tails.take(self.codes)
+    def to_record_batch(self) -> pa.RecordBatch:
+        """Return the complete records, in the schema `Indicator`."""
+        tails = self.tails.take(self.tail_codes)
         return pa.RecordBatch.from_arrays([*self.heads.columns, *tails.columns], names=[*_HEAD_FIELDS, *_TAIL_FIELDS])
 
     def take(self, rows: Sequence[int]) -> SplitColumns:
-        """Return some rows."""
-        chosen = pa.array(rows, pa.int64())
-        return SplitColumns(self.heads.take(chosen), self.tails, self.codes.take(chosen))
+        """Return these rows."""
+        indices = pa.array(rows, pa.int64())
+        return SplitColumns(self.heads.take(indices), self.tails, self.tail_codes.take(indices))
 
-    def filter(self, chosen: pa.Array) -> SplitColumns:
-        """Return the rows that are chosen."""
-        return SplitColumns(self.heads.filter(chosen), self.tails, self.codes.filter(chosen))
+    def filter(self, mask: pa.Array) -> SplitColumns:
+        """Return the rows that the mask selects."""
+        return SplitColumns(self.heads.filter(mask), self.tails, self.tail_codes.filter(mask))
 
 
-def is_of_head(path: FieldPath) -> bool:
-    """Return whether a field stands in the head."""
+def is_head_field(path: FieldPath) -> bool:
+    """Return whether a field is in the head."""
     return path[0] in _HEAD_FIELDS
 
 
-def field_of(columns: pa.RecordBatch, path: FieldPath) -> pa.Array:
-    """Return the column at a path. Records within records are never null in this schema."""
+def select_column(columns: pa.RecordBatch, path: FieldPath) -> pa.Array:
+    """Return the column at a path. Nested records are never null in this schema."""
     return reduce(lambda array, name: array.field(name), path[1:], columns.column(path[0]))
 
 
 def split_bodies(bodies: Sequence[bytes]) -> SplitColumns:
-    """Return records, given without their frames.
+    """Split records, given without frames.
 
     Raises:
-        ValueError: Some bytes are no record, or not the whole of one.
+        ValueError: A body is not exactly one record.
     """
-    heads = _decode(bodies, HEAD)
-    rests = _cut(pa.array(bodies, pa.binary()), encode(heads, HEAD))
-    tails = rests.dictionary_encode()
-    return SplitColumns(heads, _decode_whole(tails.dictionary, TAIL), tails.indices)
+    heads = _decode_columns(bodies, HEAD_SCHEMA)
+    tails = _remove_prefixes(pa.array(bodies, pa.binary()), encode_rows(heads, HEAD_SCHEMA)).dictionary_encode()
+    return SplitColumns(heads, _decode_verified(tails.dictionary, TAIL_SCHEMA), tails.indices)
 
 
 def split_blocks(blocks: Sequence[RecordBlock]) -> SplitColumns:
-    """Return records that follow one another in blocks.
+    """Split the records of consecutive blocks.
 
-    Counts and bodies, and a zero at the end, are an Avro array. No record has a shorter encoding than the one
-    that is made again, so if all of a block together are as long as before, each is.
+    The counts and bodies, with a zero at the end, form an Avro array. Encoding a record again gives its shortest
+    encoding, so if the records of a block are together as long as the input, each of them is.
 
     Raises:
-        ValueError: Some bytes are no record, or are left over.
+        ValueError: Some bytes are not a record, or are left over.
     """
-    if any(not 0 < block.count <= len(block.body) for block in blocks):  # a false count makes room for nothing
+    if any(not 0 < block.count <= len(block.body) for block in blocks):  # a false count must not allocate memory
         raise ValueError("a block has more records than bytes")
-    array = b"".join(part for block in blocks for part in (_long(block.count), block.body))
-    columns = pa.RecordBatch.from_struct_array(_decode([array + b"\0"], _ARRAY).column(0).flatten())
-    heads, tails = columns.select(_HEAD_FIELDS), encode(columns.select(_TAIL_FIELDS), TAIL)
-    lengths = pc.add(pc.binary_length(encode(heads, HEAD)), pc.binary_length(tails))
+    array = b"".join(part for block in blocks for part in (_encode_long(block.count), block.body))
+    columns = pa.RecordBatch.from_struct_array(_decode_columns([array + b"\0"], _ARRAY_SCHEMA).column(0).flatten())
+    heads, tails = columns.select(_HEAD_FIELDS), encode_rows(columns.select(_TAIL_FIELDS), TAIL_SCHEMA)
+    lengths = pc.add(pc.binary_length(encode_rows(heads, HEAD_SCHEMA)), pc.binary_length(tails))
     lasts = [count - 1 for count in accumulate(block.count for block in blocks)]
     ends = list(accumulate(len(block.body) for block in blocks))
     if lasts[-1:] != [len(columns) - 1] or pc.cumulative_sum(lengths).take(pa.array(lasts)).to_pylist() != ends:
-        raise ValueError("some bytes are not given back")
+        raise ValueError("some bytes do not come back when encoded again")
     distinct = tails.dictionary_encode()
-    return SplitColumns(heads, _decode_whole(distinct.dictionary, TAIL), distinct.indices)
+    return SplitColumns(heads, _decode_verified(distinct.dictionary, TAIL_SCHEMA), distinct.indices)
 
 
-def encode(columns: pa.RecordBatch, text: str) -> pa.Array:
+def encode_rows(columns: pa.RecordBatch, schema: str) -> pa.Array:
     """Return the Avro bytes of each row."""
-    return pyruhvro.serialize_record_batch(columns, text, 1)[0]
+    return pyruhvro.serialize_record_batch(columns, schema, 1)[0]
 
 
-def _decode(bodies: Sequence[bytes], text: str) -> pa.RecordBatch:
-    columns = pyruhvro.deserialize_array(bodies, text)
+def _decode_columns(bodies: Sequence[bytes], schema: str) -> pa.RecordBatch:
+    columns = pyruhvro.deserialize_array(bodies, schema)
     columns.validate(full=True)
     return columns
 
 
-def _decode_whole(bodies: pa.Array, text: str) -> pa.RecordBatch:
-    columns = _decode(bodies.to_pylist(), text)
-    if not encode(columns, text).equals(bodies):
-        raise ValueError("some bytes are not given back")
+def _decode_verified(bodies: pa.Array, schema: str) -> pa.RecordBatch:
+    columns = _decode_columns(bodies.to_pylist(), schema)
+    if not encode_rows(columns, schema).equals(bodies):
+        raise ValueError("some bytes do not come back when encoded again")
     return columns
 
 
-def _cut(bodies: pa.Array, fronts: pa.Array) -> pa.Array:
-    """Return what follows in each body after its front.
+def _remove_prefixes(bodies: pa.Array, prefixes: pa.Array) -> pa.Array:
+    """Return the rest of each body after its prefix.
 
     Raises:
-        ValueError: A body does not begin with its front.
+        ValueError: A body does not begin with its prefix.
     """
     lengths, count = pc.binary_length(bodies), len(bodies)
     ends = pc.cumulative_sum(lengths)
-    cuts = pc.add(pc.subtract(ends, lengths), pc.binary_length(fronts))
+    cuts = pc.add(pc.subtract(ends, lengths), pc.binary_length(prefixes))
     if not pc.all(pc.less_equal(cuts, ends)).as_py():
-        raise ValueError("some bytes are not given back")
-    # Cuts and ends by turns are the offsets of all pieces: fronts at even places, rests at odd ones.
-    turns = pa.arange(0, 2 * count)
-    places = pc.add(pc.shift_right(turns, 1), pc.multiply(pc.bit_wise_and(turns, 1), count))
-    offsets = pa.concat_arrays([pa.array([0], ends.type), pa.concat_arrays([cuts, ends]).take(places)])
+        raise ValueError("some bytes do not come back when encoded again")
+    # Cuts and ends in alternation are the offsets of all pieces: prefixes at even indices, rests at odd ones.
+    indices = pa.arange(0, 2 * count)
+    alternation = pc.add(pc.shift_right(indices, 1), pc.multiply(pc.bit_wise_and(indices, 1), count))
+    offsets = pa.concat_arrays([pa.array([0], ends.type), pa.concat_arrays([cuts, ends]).take(alternation)])
     pieces = pa.Array.from_buffers(pa.binary(), 2 * count, [None, offsets.buffers()[1], bodies.buffers()[2]])
-    if not pieces.take(pa.arange(0, 2 * count, 2)).equals(fronts):
-        raise ValueError("some bytes are not given back")
+    if not pieces.take(pa.arange(0, 2 * count, 2)).equals(prefixes):
+        raise ValueError("some bytes do not come back when encoded again")
     return pieces.take(pa.arange(1, 2 * count, 2))
 
 
-def _long(number: int) -> bytes:
+def _encode_long(number: int) -> bytes:
     out = io.BytesIO()
     fastavro.schemaless_writer(out, "long", number)
     return out.getvalue()

@@ -1,39 +1,38 @@
-"""Files of agencies and of other systems, read as indicators: JSON lines and MISP events, with a publishing profile.
+"""Imports indicators from files (JSON lines and MISP events), with a publishing profile for facts the files lack.
 
-Nothing that a file holds is dropped: it is an indicator, or listed with file, place and reason.
+Nothing in a file is dropped: each value becomes an indicator, or is listed with file, position and reason.
 """
 
-from sharing.interop.files import load_profile, read_bytes, read_entries, read_file, read_files
-from sharing.interop.profile import NO_PROFILE, PublishingProfile, ToIds, parse_profile
-from sharing.interop.reading import (
-    FILE_BYTES_MAX,
-    Cause,
-    FileFormat,
-    FileReading,
-    IdRegister,
-    ImportContext,
-    PlacedIndicator,
-    SourceInfo,
-    Unpublished,
+from sharing.interop.files import iterate_entries, load_profile, read_bytes, read_file, read_files
+from sharing.interop.import_context import FILE_BYTES_MAX, FileFormat, ImportContext, PublisherIdentity
+from sharing.interop.import_results import (
+    DuplicateFilter,
+    ImportResult,
+    InputLocation,
+    LocatedIndicator,
+    UnpublishedCause,
+    UnpublishedEntry,
 )
+from sharing.interop.publishing_profile import NO_PROFILE, PublishingProfile, ToIds, parse_profile
 
 __all__ = [
     "FILE_BYTES_MAX",
     "NO_PROFILE",
-    "Cause",
+    "DuplicateFilter",
     "FileFormat",
-    "FileReading",
-    "IdRegister",
     "ImportContext",
-    "PlacedIndicator",
+    "ImportResult",
+    "InputLocation",
+    "LocatedIndicator",
+    "PublisherIdentity",
     "PublishingProfile",
-    "SourceInfo",
     "ToIds",
-    "Unpublished",
+    "UnpublishedCause",
+    "UnpublishedEntry",
+    "iterate_entries",
     "load_profile",
     "parse_profile",
     "read_bytes",
-    "read_entries",
     "read_file",
     "read_files",
 ]

@@ -1,116 +1,145 @@
-"""Files as runs: which format each has, what it holds, and which cannot be read at all."""
+"""Reads files, detects their format and imports the indicators in them. Only this module of the package opens files."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import stat
+from typing import TYPE_CHECKING, assert_never
 
 from sharing.errors import InputError
-from sharing.interop.contents import load
-from sharing.interop.formats import check_text, recognise
-from sharing.interop.jsonl import read_lines
-from sharing.interop.misp import read_document
-from sharing.interop.profile import PublishingProfile, parse_profile
-from sharing.interop.reading import FileFormat, FileReading, IdRegister, ImportContext, PlacedIndicator
+from sharing.interop.format_detection import check_is_text, detect_format
+from sharing.interop.import_context import FileFormat, ImportContext
+from sharing.interop.import_results import DuplicateFilter, ImportResult, LocatedIndicator
+from sharing.interop.jsonl import read_jsonl
+from sharing.interop.misp.importer import read_misp
+from sharing.interop.publishing_profile import PublishingProfile, parse_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from sharing.interop.reading import ParsedEntry
+    from sharing.interop.import_results import ParsedEntry
 
 _PROFILE_BYTES_MAX = 1024 * 1024
 
 
-def read_entries(data: bytes, file: str, intake: ImportContext, register: IdRegister) -> Iterator[ParsedEntry]:
-    """Yield what a file holds, indicator by indicator, each accounted for.
+def iterate_entries(
+    data: bytes, file: str, context: ImportContext, duplicates: DuplicateFilter
+) -> Iterator[ParsedEntry]:
+    """Yield an entry for each value in a file.
 
     Args:
         data: Content of the file.
-        file: Its name, as it is shown.
-        intake: How it is read.
-        register: What the run has read before; a duplicate of that is listed.
+        file: Name of the file, for messages.
+        context: How the file is imported.
+        duplicates: The indicators imported so far; their duplicates become unpublished entries.
 
     Raises:
-        InputError: The file cannot be read at all; no indicator was yielded then.
+        InputError: The file cannot be read. No indicator has been yielded in this case.
     """
-    check_text(data, file)
-    content = recognise(data, file, intake.format)
-    if content.format is FileFormat.JSONL:
-        yield from read_lines(data, file, intake, register)
-    else:
-        yield from read_document(content.document, file, intake, register)
-    intake.report(file, 1.0)
+    check_is_text(data, file)
+    detected = detect_format(data, file, context.format)
+    match detected.format:
+        case FileFormat.JSONL:
+            yield from read_jsonl(data, file, context, duplicates)
+        case FileFormat.MISP:
+            yield from read_misp(detected.document, file, context, duplicates)
+        case _ as unreachable:
+            assert_never(unreachable)
+    context.report_progress(file, 1.0)
 
 
-def read_bytes(data: bytes, file: str, intake: ImportContext) -> FileReading:
-    """Read the content of one file, as a run of its own.
+def read_bytes(data: bytes, file: str, context: ImportContext) -> ImportResult:
+    """Import the content of one file.
 
     Raises:
-        InputError: It cannot be read at all.
+        InputError: The content cannot be read.
     """
-    return _reading([file], read_entries(data, file, intake, IdRegister()), ())
+    return _build_result([file], iterate_entries(data, file, context, DuplicateFilter()), ())
 
 
-def read_file(path: Path, intake: ImportContext) -> FileReading:
-    """Read one file, as a run of its own.
+def read_file(path: Path, context: ImportContext) -> ImportResult:
+    """Import one file.
 
     Raises:
-        InputError: It cannot be read at all.
+        InputError: The file cannot be read.
     """
-    return read_bytes(load(path, intake.bytes_max), str(path), intake)
+    return read_bytes(_read_file_bytes(path, context.bytes_max), str(path), context)
 
 
-def read_files(paths: Iterable[Path], intake: ImportContext, *, keep_going: bool = False) -> FileReading:
-    """Read files as one run.
+def read_files(paths: Iterable[Path], context: ImportContext, *, keep_going: bool = False) -> ImportResult:
+    """Import several files; duplicates are detected across all of them.
 
     Args:
         paths: The files.
-        intake: How they are read.
-        keep_going: Whether to read on when a file cannot be read at all; the reading tells which.
+        context: How the files are imported.
+        keep_going: Whether to continue after a file that cannot be read; the result lists those files.
 
     Raises:
-        InputError: Some files cannot be read at all, and `keep_going` is false.
+        InputError: Some files cannot be read, and `keep_going` is false.
     """
-    register = IdRegister()
+    duplicates = DuplicateFilter()
     entries: list[ParsedEntry] = []
     files: list[str] = []
     unreadable: list[InputError] = []
     for path in paths:
         try:
-            data = load(path, intake.bytes_max)
-            entries.extend(list(read_entries(data, str(path), intake, register)))
+            data = _read_file_bytes(path, context.bytes_max)
+            entries.extend(list(iterate_entries(data, str(path), context, duplicates)))
             files.append(str(path))
         except InputError as error:
             unreadable.append(error)
     if unreadable and not keep_going:
-        raise _all_of(unreadable)
-    return _reading(files, entries, unreadable)
+        raise _merge_errors(unreadable)
+    return _build_result(files, entries, unreadable)
 
 
 def load_profile(path: Path) -> PublishingProfile:
     """Return the publishing profile in a file.
 
     Raises:
-        InputError: It cannot be read, or is not a valid profile; the message tells file, line, key and what to do.
+        InputError: The file cannot be read, or is not a valid profile. The message names file, line, key and remedy.
     """
     try:
-        text = load(path, _PROFILE_BYTES_MAX).decode("utf-8-sig")
+        text = _read_file_bytes(path, _PROFILE_BYTES_MAX).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not UTF-8 text; convert it to UTF-8") from None
     return parse_profile(text, str(path))
 
 
-def _reading(files: Iterable[str], entries: Iterable[ParsedEntry], unreadable: Iterable[InputError]) -> FileReading:
-    placed, listed = [], []
+def _read_file_bytes(path: Path, bytes_max: int) -> bytes:
+    """Return the bytes of a file. The size is checked before the file is read.
+
+    Raises:
+        InputError: The file does not exist, is not a regular file, cannot be read, or is larger than `bytes_max`.
+    """
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise InputError(f"{path}: is a directory; name the files in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"{path}: is not a regular file; save its output to a file first")
+        if status.st_size > bytes_max:
+            raise InputError(f"{path}: has {status.st_size} bytes, more than the limit of {bytes_max}; split the file")
+        with path.open("rb") as file:
+            return file.read(bytes_max)
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
+        raise InputError(f"{path}: cannot be read ({reason}); check the path and your permissions") from None
+
+
+def _build_result(
+    files: Iterable[str], entries: Iterable[ParsedEntry], unreadable: Iterable[InputError]
+) -> ImportResult:
+    indicators, unpublished = [], []
     for entry in entries:
-        if isinstance(entry, PlacedIndicator):
-            placed.append(entry)
+        if isinstance(entry, LocatedIndicator):
+            indicators.append(entry)
         else:
-            listed.append(entry)
-    return FileReading(tuple(files), tuple(placed), tuple(listed), tuple(unreadable))
+            unpublished.append(entry)
+    return ImportResult(tuple(files), tuple(indicators), tuple(unpublished), tuple(unreadable))
 
 
-def _all_of(errors: list[InputError]) -> InputError:
+def _merge_errors(errors: list[InputError]) -> InputError:
     if len(errors) == 1:
         return errors[0]
     return InputError("; ".join(str(error) for error in errors))

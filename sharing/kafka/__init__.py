@@ -1,1 +1,1 @@
-"""How programs talk to a Kafka cluster: clients, a feed of one topic, the topics of the one table."""
+"""Access to a Kafka cluster: clients, TLS, consumers, and the administration of topics and ACLs."""

@@ -1,7 +1,7 @@
-"""What time it is at a broker: it stamps an empty record on `exchange.clock`, and its confirmation tells the stamp.
+"""Reads a broker's clock: the broker stamps an empty record on `exchange.clock`, and its confirmation holds the stamp.
 
-The stamp was made between sending and confirmation. So the difference is known to half of that time, some
-milliseconds as a rule; the broker that leads the topic's one partition is the one that is asked.
+The stamp was made between sending and confirmation, so the difference between the clocks is known to half of that time,
+typically a few milliseconds. The broker that leads the topic's one partition answers.
 """
 
 from __future__ import annotations
@@ -14,17 +14,23 @@ from typing import Any
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.clients import client_properties, explain, make_producer
+from sharing.kafka.clients import client_properties, make_producer
+from sharing.kafka.errors import describe_kafka_error
 from sharing.topology.topics import CLOCK
 
 ANSWER_SECONDS_MAX = 10.0
-_TRIES = 3
-"""The first connects; the quickest is the most exact."""
+_ATTEMPTS = 3
+"""The first attempt includes connecting. The fastest attempt is the most exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """How far this machine's clock is ahead of a broker's (behind, if negative), and how exactly that is known."""
+    """The difference between this machine's clock and a broker's.
+
+    Attributes:
+        ahead_s: Seconds by which this machine's clock is ahead of the broker's; negative if it is behind.
+        error_s: Largest possible error of `ahead_s`, in seconds.
+    """
 
     ahead_s: float
     error_s: float
@@ -38,33 +44,35 @@ def read_broker_clock(
     Args:
         bootstrap: Kafka bootstrap servers.
         properties: Further librdkafka properties, such as those of TLS.
-        now: This machine's clock, in seconds since 1970 UTC.
+        now: Returns the time of this machine's clock, in seconds since 1970 UTC.
 
     Raises:
         InfrastructureError: The broker does not confirm, or does not stamp records of that topic with its own clock.
     """
     given = {"linger.ms": 0, **(properties or {}), "acks": "all", "message.timeout.ms": int(ANSWER_SECONDS_MAX * 1000)}
     producer = make_producer(client_properties(bootstrap, given))
-    told: list[tuple[KafkaError | None, tuple[int, int], float]] = []
+    confirmations: list[tuple[KafkaError | None, tuple[int, int], float]] = []
 
     def on_delivery(error: KafkaError | None, message: Message) -> None:
-        told.append((error, message.timestamp(), now()))
+        confirmations.append((error, message.timestamp(), now()))
 
     readings = []
-    for _ in range(_TRIES):
-        began = now()
+    for _ in range(_ATTEMPTS):
+        sent_at = now()
         try:
             producer.produce(CLOCK.topic(), b"", partition=0, on_delivery=on_delivery)
         except KafkaException as error:
-            raise InfrastructureError(f"the broker's clock cannot be asked: {explain(error)}") from None
+            raise InfrastructureError(f"the broker's clock cannot be read: {describe_kafka_error(error)}") from None
         producer.flush(ANSWER_SECONDS_MAX + 1)
-        failure, (kind, stamp_ms), ended = told.pop() if told else (KafkaError(KafkaError._TIMED_OUT), (0, 0), 0.0)  # noqa: SLF001
+        no_answer = (KafkaError(KafkaError._TIMED_OUT), (0, 0), 0.0)  # noqa: SLF001 librdkafka's own code
+        failure, (kind, stamp_ms), confirmed_at = confirmations.pop() if confirmations else no_answer
         if failure is not None:
-            raise InfrastructureError(f"the broker's clock cannot be asked: {explain(failure)}")
+            raise InfrastructureError(f"the broker's clock cannot be read: {describe_kafka_error(failure)}")
         if kind != TIMESTAMP_LOG_APPEND_TIME:
             raise InfrastructureError(
                 f"{CLOCK.topic()} keeps the writer's time; set its message.timestamp.type to LogAppendTime"
             )
-        # Stamps are cut to whole milliseconds.
-        readings.append(ClockReading((began + ended) / 2 - stamp_ms / 1000, (ended - began) / 2 + 0.001))
+        # Stamps are truncated to whole milliseconds, which adds up to 0.001 s to the error.
+        midpoint = (sent_at + confirmed_at) / 2
+        readings.append(ClockReading(midpoint - stamp_ms / 1000, (confirmed_at - sent_at) / 2 + 0.001))
     return min(readings, key=lambda reading: reading.error_s)

@@ -1,4 +1,4 @@
-"""librdkafka clients, made in one way: how they connect, how they log, and what to say when no broker answers."""
+"""librdkafka clients: their common properties, their log, and the error that is raised when no broker answers."""
 
 from __future__ import annotations
 
@@ -10,44 +10,35 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from sharing.errors import InfrastructureError, SettingsError
+from sharing.kafka.errors import describe_kafka_error
 
 CONNECT_SECONDS_MAX = 5.0
 
 _COMMON: Mapping[str, Any] = {
-    # librdkafka's own log goes through `logging`, where it is off unless asked for: errors come as exceptions.
+    # librdkafka logs through `logging`, where its logger is off by default: errors are raised as exceptions.
     "log_level": 3,
     "topic.metadata.refresh.interval.ms": 30_000,
     "reconnect.backoff.max.ms": 1_000,
-    # KIP-1102 forgets all brokers when none answers; then librdkafka 2.16 may wait for a coordinator that it has
-    # forgotten, for ever (confluentinc/librdkafka#5511).
+    # With KIP-1102 a client forgets all brokers when none answers. librdkafka 2.16 may then wait without end for a
+    # coordinator that it has forgotten (confluentinc/librdkafka#5511).
     "metadata.recovery.strategy": "none",
 }
 
 UNASSIGNED_SESSIONS = 2
-"""For how many of its sessions a consumer may hear of no assignment before another one takes its place: within one the
-group notices who is gone, and goes on without it."""
+"""A consumer that has had no assignment for this many session timeouts is replaced by a new one. A group removes a
+consumer that is gone, and rebalances, within one session timeout."""
 
-DENIED = frozenset(
-    {
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-    }
-)
-"""A right is missing: waiting does not help."""
-
-LOGGER = "sharing.librdkafka"
-_log = logging.getLogger(LOGGER)
+LIBRDKAFKA_LOGGER = "sharing.librdkafka"
+_log = logging.getLogger(LIBRDKAFKA_LOGGER)
 _log.addHandler(logging.NullHandler())
 _log.propagate = False
 
 Client = TypeVar("Client", Producer, Consumer, AdminClient)
 
 
-def client_properties(bootstrap: str, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the properties that every client here has; `more` are passed on as they are."""
-    return {**_COMMON, "bootstrap.servers": bootstrap, **(more or {})}
+def client_properties(bootstrap: str, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the properties that every client here has, and `extra` unchanged."""
+    return {**_COMMON, "bootstrap.servers": bootstrap, **(extra or {})}
 
 
 def make_producer(properties: Mapping[str, Any]) -> Producer:
@@ -56,17 +47,17 @@ def make_producer(properties: Mapping[str, Any]) -> Producer:
     Raises:
         SettingsError: A property is unknown or wrong.
     """
-    return _make(Producer, {"partitioner": "murmur2_random", **properties})
+    return _make_client(Producer, {"partitioner": "murmur2_random", **properties})
 
 
 def make_consumer(properties: Mapping[str, Any]) -> Consumer:
-    """Return a consumer that sees committed records only and commits by hand.
+    """Return a consumer that reads committed records only and does not commit offsets automatically.
 
     Raises:
         SettingsError: A property is unknown or wrong.
     """
     defaults = {"isolation.level": "read_committed", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
-    return _make(Consumer, {**defaults, **properties})
+    return _make_client(Consumer, {**defaults, **properties})
 
 
 def make_admin(bootstrap: str, properties: Mapping[str, Any] | None = None) -> AdminClient:
@@ -75,94 +66,83 @@ def make_admin(bootstrap: str, properties: Mapping[str, Any] | None = None) -> A
     Raises:
         SettingsError: A property is unknown or wrong.
     """
-    return _make(AdminClient, client_properties(bootstrap, properties))
+    return _make_client(AdminClient, client_properties(bootstrap, properties))
 
 
 def look_up_topics(bootstrap: str, properties: Mapping[str, Any] | None = None) -> dict[str, int]:
-    """Return each topic that this client may see, with its number of partitions. None comes into being by that.
+    """Return each topic that this client may see, with its number of partitions. The request creates no topic.
 
     Raises:
-        InfrastructureError: No broker answers within a few seconds; the message says why.
+        InfrastructureError: No broker answers within a few seconds; the message gives the reason.
         SettingsError: A property is unknown or wrong.
     """
-    heard: list[KafkaError] = []
-    return ask_topics(make_admin(bootstrap, {**(properties or {}), "error_cb": heard.append}), bootstrap, heard)
+    errors: list[KafkaError] = []
+    return fetch_topics(make_admin(bootstrap, {**(properties or {}), "error_cb": errors.append}), bootstrap, errors)
 
 
-def ask_topics(client: Producer | AdminClient, bootstrap: str, heard: Sequence[KafkaError]) -> dict[str, int]:
-    """Return what `look_up_topics` does, by a client of one's own: it is connected then.
+def fetch_topics(client: Producer | AdminClient, bootstrap: str, errors: Sequence[KafkaError]) -> dict[str, int]:
+    """Return the same as `look_up_topics`, with an existing client, which is connected afterwards.
 
     Args:
         client: The client.
         bootstrap: Its bootstrap servers.
-        heard: What its `error_cb` puts down.
+        errors: The list to which its `error_cb` appends.
 
     Raises:
-        InfrastructureError: No broker answers within a few seconds; the message says why.
+        InfrastructureError: No broker answers within a few seconds; the message gives the reason.
     """
     try:
         topics = client.list_topics(timeout=CONNECT_SECONDS_MAX).topics
     except KafkaException as error:
-        client.poll(0)  # delivers what the connections said
+        client.poll(0)  # delivers the errors of the connections to `error_cb`
         raise InfrastructureError(
-            f"no broker answers at {bootstrap} within {CONNECT_SECONDS_MAX:g} s ({_reason(heard) or explain(error)}); "
+            f"no broker answers at {bootstrap} within {CONNECT_SECONDS_MAX:g} s "
+            f"({_last_connection_error(errors) or describe_kafka_error(error)}); "
             "start one with `sharing broker up`, or name another with --bootstrap or SHARING_BOOTSTRAP"
         ) from None
     return {name: len(topic.partitions) for name, topic in topics.items()}
 
 
 def require_broker(bootstrap: str, properties: Mapping[str, Any] | None = None) -> None:
-    """Return when a broker answers.
+    """Check that a broker answers.
 
     Raises:
-        InfrastructureError: None does, within a few seconds.
+        InfrastructureError: No broker answers within a few seconds.
         SettingsError: A property is unknown or wrong.
     """
     look_up_topics(bootstrap, properties)
 
 
 def require_topics(present: Mapping[str, int], wanted: Collection[str], state: str = "") -> None:
-    """Return when all these topics are there.
+    """Check that all these topics exist.
 
     Args:
-        present: What was looked up.
-        wanted: Names of topics.
-        state: The State whose topics they are, for the remedy.
+        present: The topics that `look_up_topics` returned.
+        wanted: Names of the required topics.
+        state: The State that the topics belong to, for the remedy in the message.
 
     Raises:
-        InfrastructureError: A topic is not there.
+        InfrastructureError: A topic does not exist, or this client may not see it.
     """
     missing = [name for name in wanted if name not in present]
     if missing:
-        of_state = f" --states {state}" if state else ""
+        option = f" --states {state}" if state else ""
         raise InfrastructureError(
-            f"{', '.join(missing)}: not there, or no permission to see it; "
-            f"create it with `sharing topics apply{of_state}`"
+            f"{', '.join(missing)}: does not exist, or no permission to see it; "
+            f"create it with `sharing topics apply{option}`"
         )
 
 
-def explain(error: KafkaException | KafkaError) -> str:
-    """Return Kafka's own name and words for an error."""
-    inner = error.args[0] if isinstance(error, KafkaException) and error.args else error
-    return f"{inner.name()}: {inner.str()}" if isinstance(inner, KafkaError) else str(inner)
-
-
-def error_code(error: KafkaException) -> int | None:
-    """Return Kafka's number for an error, or None where it has none."""
-    inner = error.args[0] if error.args else None
-    return inner.code() if isinstance(inner, KafkaError) else None
-
-
-def _make(kind: type[Client], properties: Mapping[str, Any]) -> Client:
+def _make_client(kind: type[Client], properties: Mapping[str, Any]) -> Client:
     try:
         return kind(dict(properties), logger=_log)
     except (KafkaException, TypeError, ValueError) as error:
         # librdkafka names the property and does not repeat its value, which may be a password.
-        said = explain(error) if isinstance(error, KafkaException) else str(error)
-        raise SettingsError(f"a Kafka client cannot be made with these properties: {said}") from None
+        reason = describe_kafka_error(error) if isinstance(error, KafkaException) else str(error)
+        raise SettingsError(f"a Kafka client cannot be created with these properties: {reason}") from None
 
 
-def _reason(heard: Sequence[KafkaError]) -> str:
-    """Return what a connection said last: more than that there was none."""
-    said = [error for error in heard if error.code() != KafkaError._ALL_BROKERS_DOWN]  # noqa: SLF001 librdkafka's own code
-    return explain(said[-1]).partition(" (after ")[0] if said else ""
+def _last_connection_error(errors: Sequence[KafkaError]) -> str:
+    """Return the last error of a single connection: it says more than "all brokers are down"."""
+    single = [error for error in errors if error.code() != KafkaError._ALL_BROKERS_DOWN]  # noqa: SLF001 librdkafka's own code
+    return describe_kafka_error(single[-1]).partition(" (after ")[0] if single else ""

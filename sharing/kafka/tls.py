@@ -1,7 +1,6 @@
-"""Mutual TLS: from the settings to the properties of librdkafka, with everything looked at that can be wrong before.
+"""Mutual TLS: turns settings into librdkafka properties, after checking everything that can be checked locally.
 
-What is a broker's to judge (is the certificate signed by whom it trusts?) is left to it: the authority of the clients
-may be another than that of the brokers.
+Only the broker can judge whether it trusts the certificate's authority: clients and brokers may have different ones.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from sharing.topology.acls import Principal, parse_principal
 
 @dataclass(frozen=True, slots=True)
 class TlsIdentity:
-    """Who a certificate says that one is.
+    """The identity in a client certificate.
 
     Attributes:
-        name: The CN; the broker calls the client `User:<name>`.
-        principal: Whose name that is in the scheme of this bus; None for nobody's.
-        valid_from: UTC.
-        valid_until: UTC.
+        name: The CN. The broker's name of the client is `User:<name>`.
+        principal: The principal of this bus with that name; None if there is none.
+        valid_from: Start of the validity, UTC.
+        valid_until: End of the validity, UTC.
     """
 
     name: str
@@ -38,10 +37,10 @@ class TlsIdentity:
 
 
 def read_identity(settings: Settings) -> TlsIdentity | None:
-    """Return who the certificate of the settings is for, or None where none is set.
+    """Return the identity in the configured certificate, or None if no certificate is configured.
 
     Raises:
-        SettingsError: Not all of the files are named, one cannot be read, or the key is another certificate's.
+        SettingsError: Only some of the files are set, one cannot be read, or the key belongs to another certificate.
     """
     named = {
         "SHARING_TLS_CA": settings.tls_ca,
@@ -50,7 +49,7 @@ def read_identity(settings: Settings) -> TlsIdentity | None:
     }
     if not any(named.values()):
         if settings.tls_key_password is not None:
-            raise SettingsError("SHARING_TLS_KEY_PASSWORD is set, and SHARING_TLS_KEY is not; set all or none")
+            raise SettingsError("SHARING_TLS_KEY_PASSWORD is set, but SHARING_TLS_KEY is not; set all or none")
         return None
     missing = [name for name, path in named.items() if path is None]
     if missing:
@@ -65,48 +64,49 @@ def read_identity(settings: Settings) -> TlsIdentity | None:
 
 
 def check_identity(identity: TlsIdentity, settings: Settings, now: datetime) -> None:
-    """Return when this certificate can serve.
+    """Check that the certificate is valid now and belongs to the State of the settings.
 
     Raises:
-        SettingsError: It has expired, is not valid yet, or is another State's than the settings' State.
+        SettingsError: It has expired, is not valid yet, or belongs to another State.
     """
-    where = f"the certificate in {settings.tls_certificate} ({identity.name or 'without a CN'})"
+    subject = f"the certificate in {settings.tls_certificate} ({identity.name or 'without a CN'})"
     if now > identity.valid_until:
         raise SettingsError(
-            f"{where} expired on {identity.valid_until:%Y-%m-%d %H:%MZ}; have it renewed, and name the new one in "
+            f"{subject} expired on {identity.valid_until:%Y-%m-%d %H:%MZ}; have it renewed, and name the new one in "
             "SHARING_TLS_CERTIFICATE"
         )
     if now < identity.valid_from:
         raise SettingsError(
-            f"{where} is valid from {identity.valid_from:%Y-%m-%d %H:%MZ} on, and the clock says "
+            f"{subject} is not valid before {identity.valid_from:%Y-%m-%d %H:%MZ}, and the clock says "
             f"{now:%Y-%m-%d %H:%MZ}; set the clock, or wait"
         )
     state = identity.principal.state if identity.principal is not None else ""
     if settings.state is not None and state and state != settings.state:
         raise SettingsError(
-            f"{where} is of {state}, and SHARING_STATE says {settings.state}; name the certificate of {settings.state} "
-            "in SHARING_TLS_CERTIFICATE and its key in SHARING_TLS_KEY"
+            f"{subject} belongs to {state}, but SHARING_STATE is {settings.state}; name the certificate of "
+            f"{settings.state} in SHARING_TLS_CERTIFICATE and its key in SHARING_TLS_KEY"
         )
 
 
 def tls_properties(settings: Settings) -> dict[str, str]:
-    """Return the properties by which every client connects; none where no certificate is set.
+    """Return the librdkafka properties for mutual TLS; none if no certificate is configured.
 
     Raises:
-        SettingsError: The files are not all named, cannot be read, do not belong together, or cannot serve.
+        SettingsError: Only some of the files are set, one cannot be read, the key belongs to another certificate, or
+            the certificate is not valid now or belongs to another State.
     """
     identity = read_identity(settings)
     if identity is None:
         return {}
     check_identity(identity, settings, datetime.now(UTC))
-    properties = tls_files(settings.tls_ca, settings.tls_certificate, settings.tls_key)
+    properties = tls_file_properties(settings.tls_ca, settings.tls_certificate, settings.tls_key)
     if settings.tls_key_password is not None:
         properties["ssl.key.password"] = settings.tls_key_password.get_secret_value()
     return properties
 
 
-def tls_files(authority: Path | None, certificate: Path | None, key: Path | None) -> dict[str, str]:
-    """Return the properties for these files. The broker's name is compared with that in its certificate."""
+def tls_file_properties(authority: Path | None, certificate: Path | None, key: Path | None) -> dict[str, str]:
+    """Return the librdkafka properties for these files. Clients compare the broker's host name with its certificate."""
     return {
         "security.protocol": "ssl",
         "ssl.ca.location": str(authority),
@@ -116,7 +116,7 @@ def tls_files(authority: Path | None, certificate: Path | None, key: Path | None
     }
 
 
-def _read(variable: str, path: Path | None) -> bytes:
+def _read_file(variable: str, path: Path | None) -> bytes:
     try:
         return Path(str(path)).read_bytes()
     except OSError as error:
@@ -125,28 +125,28 @@ def _read(variable: str, path: Path | None) -> bytes:
 
 def _read_certificates(variable: str, path: Path | None) -> list[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(_read(variable, path))
+        return x509.load_pem_x509_certificates(_read_file(variable, path))
     except ValueError:
-        raise SettingsError(f"{variable} names {path}, which holds no certificate in PEM") from None
+        raise SettingsError(f"{variable} names {path}, which contains no PEM certificate") from None
 
 
 def _check_key(settings: Settings, certificate: x509.Certificate) -> None:
-    data = _read("SHARING_TLS_KEY", settings.tls_key)
+    data = _read_file("SHARING_TLS_KEY", settings.tls_key)
     secret = settings.tls_key_password
     password = secret.get_secret_value().encode() if secret is not None else None
     try:
         key = load_pem_private_key(data, password)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        # What the library says is left out: it may quote what it read.
-        said = (
+        # The library's message is left out: it may quote the file.
+        reason = (
             "cannot be opened with SHARING_TLS_KEY_PASSWORD"
             if password
-            else "is no private key in PEM, or needs SHARING_TLS_KEY_PASSWORD"
+            else "is not a PEM private key, or needs SHARING_TLS_KEY_PASSWORD"
         )
-        raise SettingsError(f"SHARING_TLS_KEY names {settings.tls_key}, which {said}") from None
+        raise SettingsError(f"SHARING_TLS_KEY names {settings.tls_key}, which {reason}") from None
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if key.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):
         raise SettingsError(
-            f"the key in {settings.tls_key} is not that of the certificate in {settings.tls_certificate}; "
-            "name the two that were made together"
+            f"the key in {settings.tls_key} does not belong to the certificate in {settings.tls_certificate}; "
+            "name two files that belong together"
         )

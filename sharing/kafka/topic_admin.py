@@ -1,4 +1,4 @@
-"""Makes the topics of the one table on a cluster, and finds what differs. Never shrinks, never deletes."""
+"""Creates the missing topics on a cluster and reports differences from the topic table. Never alters or deletes one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
 )
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.clients import error_code, explain, look_up_topics, make_admin
+from sharing.kafka.clients import look_up_topics, make_admin
+from sharing.kafka.errors import describe_kafka_error, error_code
 from sharing.topology.topics import Topic
 
 ADMIN_SECONDS_MAX = 15.0
@@ -29,7 +30,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class TopicChange:
-    """What became of one topic: `created`, `missing`, `same`, or `differs` with what."""
+    """One topic and its state on the cluster: `created`, `missing`, `same`, or `differs` with the differences."""
 
     topic: str
     kind: str
@@ -39,24 +40,24 @@ class TopicChange:
 def inspect_topics(
     bootstrap: str, wanted: Mapping[str, Topic], properties: Mapping[str, Any] | None = None, *, configs: bool = True
 ) -> list[TopicChange]:
-    """Return what is `missing`, what `differs`, and what is the `same`; change nothing.
+    """Return which topics are `missing`, which one `differs`, and which are the `same`. Changes nothing.
 
     Args:
         bootstrap: Kafka bootstrap servers.
         wanted: The topics, by name.
         properties: Further librdkafka properties, such as those of TLS.
-        configs: Whether configurations are compared too, for which it takes the right to see them.
+        configs: Whether to compare configurations too. This needs the permission DescribeConfigs.
 
     Raises:
         InfrastructureError: The cluster does not answer, or refuses.
     """
     present = look_up_topics(bootstrap, properties)
-    there = {name: topic for name, topic in wanted.items() if name in present}
-    seen = _configurations(make_admin(bootstrap, properties), there) if configs else {}
-    differences = _differences(there, present, seen)
+    existing = {name: topic for name, topic in wanted.items() if name in present}
+    actual_configs = _describe_configs(make_admin(bootstrap, properties), existing) if configs else {}
+    differences = _find_differences(existing, present, actual_configs)
     changes = []
     for name in wanted:
-        kind = "missing" if name not in there else "differs" if name in differences else "same"
+        kind = "missing" if name not in existing else "differs" if name in differences else "same"
         changes.append(TopicChange(name, kind, differences.get(name, "")))
     return changes
 
@@ -64,7 +65,7 @@ def inspect_topics(
 def apply_topics(
     bootstrap: str, wanted: Mapping[str, Topic], replication: int, properties: Mapping[str, Any] | None = None
 ) -> list[TopicChange]:
-    """Make what is missing (then `created`), and compare the rest. What was made can be used when this returns.
+    """Create the missing topics (reported as `created`) and compare the others. Created topics are then usable.
 
     Raises:
         InfrastructureError: The cluster does not answer, or refuses.
@@ -72,12 +73,12 @@ def apply_topics(
     changes = inspect_topics(bootstrap, wanted, properties)
     missing = [wanted[change.topic] for change in changes if change.kind == "missing"]
     if missing:
-        _create(make_admin(bootstrap, properties), missing, replication)
-        _await_topics(bootstrap, {topic.name for topic in missing}, properties)
+        _create_topics(make_admin(bootstrap, properties), missing, replication)
+        _wait_until_visible(bootstrap, {topic.name for topic in missing}, properties)
     return [TopicChange(change.topic, "created") if change.kind == "missing" else change for change in changes]
 
 
-def _create(admin: AdminClient, missing: list[Topic], replication: int) -> None:
+def _create_topics(admin: AdminClient, missing: list[Topic], replication: int) -> None:
     new = [
         NewTopic(
             topic.name,
@@ -93,73 +94,81 @@ def _create(admin: AdminClient, missing: list[Topic], replication: int) -> None:
     refused: dict[str, KafkaException] = {}
     for name, future in futures.items():
         try:
-            wait_for(future, f"cannot create {name}")
+            await_result(future, f"cannot create {name}")
         except KafkaException as error:
-            if error_code(error) != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was quicker
+            if error_code(error) != KafkaError.TOPIC_ALREADY_EXISTS:  # another client was faster
                 refused[name] = error
     if refused:
         name, reason = next(iter(refused.items()))
         others = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
-        raise InfrastructureError(f"cannot create {name}{others}: {explain(reason)}{_hint(reason)}")
+        raise InfrastructureError(
+            f"cannot create {name}{others}: {describe_kafka_error(reason)}{_suggest_remedy(reason)}"
+        )
 
 
-def _await_topics(bootstrap: str, names: set[str], properties: Mapping[str, Any] | None) -> None:
-    # A controller confirms a topic a moment before each broker knows it.
+def _wait_until_visible(bootstrap: str, names: set[str], properties: Mapping[str, Any] | None) -> None:
+    # A controller confirms a topic a moment before every broker knows it.
     deadline = time.monotonic() + ADMIN_SECONDS_MAX
     while not names <= look_up_topics(bootstrap, properties).keys():
         if time.monotonic() > deadline:
-            raise InfrastructureError(f"the topics were created, but {bootstrap} does not show them yet; try again")
+            raise InfrastructureError(f"the topics were created, but {bootstrap} does not list them yet; try again")
         time.sleep(_POLL_SECONDS)
 
 
-def _configurations(admin: AdminClient, there: Iterable[str]) -> dict[str, dict[str, str]]:
-    resources = [ConfigResource(ResourceType.TOPIC, name) for name in there]
+def _describe_configs(admin: AdminClient, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the configuration of each topic, by topic name and configuration key."""
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     if not resources:
         return {}
-    found = {}
+    configs = {}
     for resource, future in admin.describe_configs(resources, request_timeout=ADMIN_SECONDS_MAX).items():
-        what = f"cannot read the configuration of {resource.name}"
+        failure = f"cannot read the configuration of {resource.name}"
         try:
-            entries: Mapping[str, Any] = wait_for(future, what)
+            entries: Mapping[str, Any] = await_result(future, failure)
         except KafkaException as error:
-            raise InfrastructureError(f"{what}: {explain(error)}{_hint(error)}") from None
-        found[resource.name] = {key: entry.value for key, entry in entries.items()}
-    return found
+            raise InfrastructureError(f"{failure}: {describe_kafka_error(error)}{_suggest_remedy(error)}") from None
+        configs[resource.name] = {key: entry.value for key, entry in entries.items()}
+    return configs
 
 
-def _differences(
-    there: Mapping[str, Topic], partitions: Mapping[str, int], configs: Mapping[str, Mapping[str, str]]
+def _find_differences(
+    wanted: Mapping[str, Topic], partitions: Mapping[str, int], configs: Mapping[str, Mapping[str, str]]
 ) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, topic in there.items():
+    """Return a description of the differences, by topic name, for the topics that have any."""
+    differences: dict[str, str] = {}
+    for name, topic in wanted.items():
         details = []
         if partitions[name] != topic.partitions:
             details.append(
-                f"has {partitions[name]} partitions, the table says {topic.partitions} (never changed by itself)"
+                f"has {partitions[name]} partitions, the table says {topic.partitions} (never changed automatically)"
             )
         actual = configs.get(name, {})
         for key, value in topic.kind.config().items():
             if key in actual and actual[key] != value:
                 details.append(f"{key} is {actual[key]}, the table says {value}")
         if details:
-            found[name] = "; ".join(details)
-    return found
+            differences[name] = "; ".join(details)
+    return differences
 
 
-def wait_for(future: Future[Result], what: str) -> Result:
-    """Return what a request comes to.
+def await_result(future: Future[Result], failure: str) -> Result:
+    """Return the result of an admin request.
+
+    Args:
+        future: The future that the admin client returned.
+        failure: What failed if no answer comes, for the error's message.
 
     Raises:
         InfrastructureError: The broker does not answer.
-        KafkaException: It refuses.
+        KafkaException: The broker rejects the request.
     """
     try:
         return future.result(2 * ADMIN_SECONDS_MAX)
     except TimeoutError:
-        raise InfrastructureError(f"{what}: the broker does not answer") from None
+        raise InfrastructureError(f"{failure}: the broker does not answer") from None
 
 
-def _hint(error: KafkaException) -> str:
+def _suggest_remedy(error: KafkaException) -> str:
     match error_code(error):
         case KafkaError.INVALID_REPLICATION_FACTOR:
             return "; set SHARING_REPLICATION, or `replication` in the partners file, to at most the number of brokers"

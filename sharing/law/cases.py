@@ -1,10 +1,11 @@
-"""Cases beside a pack: for each rule an item that it decides, one just outside, its edges, and a fact left out.
+"""Test cases of a pack: for each rule an item that it decides, an item just outside it, its dates, and a missing fact.
 
-Written by lawyers, run like tests.
+Lawyers write the cases, and they run like tests.
 
-`base` is an item and a recipient; each case changes some facts of it by their dotted names (`given`; null leaves
-a fact out) and says what is expected. `recipient.*` and `treaty_basis` may be given too, in place of what pack,
-treaty table and directory say. Beside a template, `base` says which State has adopted it (`providing`).
+`base` is an item and a recipient. Each case changes some facts of the base by their dotted names (`given`; null removes
+a fact) and states the expected decision. `given` may also set `recipient.*` and `treaty_basis`, which override the
+pack, the treaty table and the directory. In the cases of a template, `base` names the State that has adopted it
+(`providing`).
 """
 
 from __future__ import annotations
@@ -16,32 +17,31 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from sharing.errors import InputError
-from sharing.law.combine import combine
-from sharing.law.expectation import Expectation, compare
+from sharing.errors import InputError, PackError
+from sharing.law.combine import combine_results
+from sharing.law.expectation import Expectation, compare_decision
 from sharing.law.facts import FACTS, NONE, FactKind, FactScope, FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack
 from sharing.law.recipients import TreatyBasis
-from sharing.law.treaties import TreatyTable, country_code
+from sharing.law.treaties import TreatyTable
 from sharing.model.decision import Reason, RecipientDecision
+from sharing.model.field_validators import CountryCode, enum_validator
 from sharing.model.indicator import Indicator, Instant
-from sharing.model.strict import StrictModel
-from sharing.model.times import to_milliseconds, utc_day
-from sharing.model.validation import nearest
-from sharing.model.validators import one_of
+from sharing.model.strict_model import StrictModel
+from sharing.model.times import to_milliseconds, to_utc_day
+from sharing.model.validation_errors import suggest_nearest
 from sharing.model.vocabulary import Authority, ConditionModel, RelevanceKind
-from sharing.yaml_source import YamlDocument, read_yaml, validate
-
-_State = Annotated[str, BeforeValidator(country_code)]
-
+from sharing.yaml_source import YamlDocument, read_yaml, validate_document
 
 CASE_KINDS = ("decides", "outside", "boundary", "missing")
 
+_ANSWERS = {True: "YES", False: "NO"}
 
-def _case_kind(value: Any) -> Any:
+
+def _check_case_kind(value: Any) -> Any:
     if value not in CASE_KINDS:
-        raise ValueError(f"must be one of {', '.join(CASE_KINDS)}{nearest(str(value), CASE_KINDS)}")
+        raise ValueError(f"must be one of {', '.join(CASE_KINDS)}{suggest_nearest(str(value), CASE_KINDS)}")
     return value
 
 
@@ -49,30 +49,32 @@ class Case(StrictModel):
     """One case.
 
     Attributes:
-        rule: Id of the rule it is about.
-        kind: What it shows of that rule.
-        at: The instant; the base's when left out.
+        rule: Id of the rule that the case tests.
+        kind: Which aspect of the rule it tests.
+        given: Facts to change in the base, by dotted name; None removes a fact.
+        recipient: The recipient; by default that of the base.
+        at: The time of the decision; by default that of the base.
     """
 
     name: str
     rule: str
-    kind: Annotated[str, BeforeValidator(_case_kind)]
+    kind: Annotated[str, BeforeValidator(_check_case_kind)]
     given: dict[str, Any] = Field(default_factory=dict)
-    recipient: _State | None = None
+    recipient: CountryCode | None = None
     at: Instant | None = None
     expect: Expectation
 
 
-class _Base(StrictModel):
-    providing: _State | None = None
+class _CaseBase(StrictModel):
+    providing: CountryCode | None = None
     indicator: dict[str, Any]
-    recipient: _State
-    authority: Annotated[Authority, one_of(Authority)]
+    recipient: CountryCode
+    authority: Annotated[Authority, enum_validator(Authority)]
     at: Instant
 
 
 class _CaseFileModel(StrictModel):
-    base: _Base
+    base: _CaseBase
     cases: list[Case] = Field(min_length=1)
 
 
@@ -81,13 +83,13 @@ class CaseFile:
     """A file of cases."""
 
     document: YamlDocument
-    base: _Base
+    base: _CaseBase
     cases: tuple[Case, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """What became of a case: `differences` is empty when it holds; each says what was expected and what came."""
+    """The result of a case. `differences` is empty if it passes; each names the expected and the actual value."""
 
     case: Case
     line: int
@@ -96,13 +98,13 @@ class CaseResult:
 
 
 def parse_cases(text: str, source: str) -> CaseFile:
-    """Read a file of cases.
+    """Parse a file of cases.
 
     Raises:
-        PackError: With file, line and key.
+        PackError: The file is invalid; the message names file, line and key.
     """
-    document = read_yaml(text, source)
-    model = validate(document, _CaseFileModel)
+    document = read_yaml(text, source, make_error=PackError)
+    model = validate_document(document, _CaseFileModel)
     for index, case in enumerate(model.cases):
         if case.name in {other.name for other in model.cases[:index]}:
             raise document.error("two cases have this name", ("cases", index, "name"))
@@ -113,38 +115,38 @@ def run_cases(file: CaseFile, pack: Pack, treaties: TreatyTable) -> Iterator[Cas
     """Run each case.
 
     Raises:
-        PackError: A case names no rule of the pack or an unknown fact, its indicator is not acceptable, or the State
-            that provides is missing beside a template, or cannot be that of this pack.
+        PackError: A case names a rule that the pack does not have or an unknown fact, its indicator is invalid,
+            or the providing State is missing for a template, or cannot have this pack.
     """
-    pack = _providing(file, pack, treaties)
+    pack = _adopt_if_template(file, pack, treaties)
     ids = {rule.id for rule in pack.rules}
     for index, case in enumerate(file.cases):
         if case.rule not in ids:
-            message = f"the pack has no rule {case.rule!r}{nearest(case.rule, ids)}"
+            message = f"the pack has no rule {case.rule!r}{suggest_nearest(case.rule, ids)}"
             raise file.document.error(message, ("cases", index, "rule"))
-        decision = _decide(file, index, case, pack, treaties)
+        decision = _decide_case(file, index, case, pack, treaties)
         yield CaseResult(
             case=case,
-            line=file.document.line(("cases", index)),
+            line=file.document.line_of(("cases", index)),
             decision=decision,
-            differences=tuple(compare(case.expect, decision)),
+            differences=tuple(compare_decision(case.expect, decision)),
         )
 
 
-def _providing(file: CaseFile, pack: Pack, treaties: TreatyTable) -> Pack:
-    """Return the pack as the law of the State that the cases are of."""
-    state, place = file.base.providing, ("base", "providing")
+def _adopt_if_template(file: CaseFile, pack: Pack, treaties: TreatyTable) -> Pack:
+    """Return the pack as the law of the providing State of the cases."""
+    state, path = file.base.providing, ("base", "providing")
     if state is None and pack.is_template:
-        raise file.document.error(f"is missing: {pack.code} is a template, so say which State has adopted it", place)
+        raise file.document.error(f"is missing: {pack.code} is a template, so name the State that has adopted it", path)
     if state is None or state == pack.state:
         return pack
     try:
-        return pack.adopt(state, treaties)
+        return pack.adopt_for(state, treaties)
     except InputError as error:
-        raise file.document.error(str(error), place) from None
+        raise file.document.error(str(error), path) from None
 
 
-def _decide(file: CaseFile, index: int, case: Case, pack: Pack, treaties: TreatyTable) -> RecipientDecision:
+def _decide_case(file: CaseFile, index: int, case: Case, pack: Pack, treaties: TreatyTable) -> RecipientDecision:
     base = file.base
     now_ms = to_milliseconds(case.at or base.at)
     data = copy.deepcopy(base.indicator)
@@ -153,17 +155,19 @@ def _decide(file: CaseFile, index: int, case: Case, pack: Pack, treaties: Treaty
     for name, value in case.given.items():
         path = ("cases", index, "given", name)
         if name in FACTS and FACTS[name].scope is not FactScope.INDICATOR:
-            overrides[name] = _fact_value(file.document, path, name, value, instruments)
+            overrides[name] = _read_fact_value(file.document, path, name, value, instruments)
         else:
-            _put(file.document, path, data, name, value)
+            _set_field(file.document, path, data, name, value)
     try:
-        record = Indicator.read({"id": "00000000-0000-4000-8000-000000000000", **data}).to_wire()
+        record = Indicator.parse({"id": "00000000-0000-4000-8000-000000000000", **data}).to_record()
     except InputError as error:
-        raise file.document.error(f"the indicator is not acceptable: {error}", ("cases", index, "given")) from None
-    return decide_one(pack, treaties, record, case.recipient or base.recipient, base.authority, now_ms, overrides)
+        raise file.document.error(f"the indicator is invalid: {error}", ("cases", index, "given")) from None
+    return decide_for_recipient(
+        pack, treaties, record, case.recipient or base.recipient, base.authority, now_ms, overrides
+    )
 
 
-def decide_one(
+def decide_for_recipient(
     pack: Pack,
     treaties: TreatyTable,
     record: Mapping[str, Any],
@@ -172,29 +176,30 @@ def decide_one(
     now_ms: int,
     overrides: Mapping[str, FactValue],
 ) -> RecipientDecision:
-    """Decide for one recipient, with some of its facts put in by hand.
+    """Decide for one recipient, with some facts overridden.
 
     Args:
         pack: The providing State's law.
-        treaties: Who is bound by what.
+        treaties: The treaty table.
         record: The indicator's record.
         state: The recipient.
         authority: Kind of its receiving authority.
-        now_ms: The instant, in UTC milliseconds.
-        overrides: Recipient facts and facts of the moment in place of those looked up.
+        now_ms: The time of the decision, in UTC milliseconds.
+        overrides: Recipient facts and facts of the decision that replace those looked up.
     """
-    law = DisclosureFilter(pack, treaties, utc_day(now_ms), {state: authority})
-    item = law.item_facts(record, now_ms)
+    law = DisclosureFilter(pack, treaties, to_utc_day(now_ms), {state: authority})
+    item = law.read_item_facts(record, now_ms)
     named = any(nexus["state"] == state for nexus in record["nexus"])
-    facts, basis, _ = law.profile(state, item["offence.codes"], named=named)
+    facts, basis, _ = law.profile_recipient(state, item["offence.codes"], named=named)
     if "treaty_basis" in overrides:
-        basis = _basis(str(overrides["treaty_basis"]) if overrides["treaty_basis"] else None, pack, treaties)
-    changed = {**facts, "treaty_basis": basis.name, "condition_model": basis.condition_model, **overrides}
+        name = overrides["treaty_basis"]
+        basis = _find_treaty_basis(str(name) if name else None, pack, treaties)
+    changed_facts = {**facts, "treaty_basis": basis.name, "condition_model": basis.condition_model, **overrides}
     reasons = (Reason(RelevanceKind.NEXUS_STATED if named else RelevanceKind.NEXUS_DERIVED, "case"),)
-    return combine(state, law.findings(item, changed), basis, reasons)
+    return combine_results(state, law.evaluate_rules(item, changed_facts), basis, reasons)
 
 
-def _basis(name: str | None, pack: Pack, treaties: TreatyTable) -> TreatyBasis:
+def _find_treaty_basis(name: str | None, pack: Pack, treaties: TreatyTable) -> TreatyBasis:
     if name is None:
         return TreatyBasis(None, None)
     if name in pack.bilateral:
@@ -204,35 +209,37 @@ def _basis(name: str | None, pack: Pack, treaties: TreatyTable) -> TreatyBasis:
     return TreatyBasis(name, ConditionModel.PRE_ACCEPT)
 
 
-def _fact_value(
+def _read_fact_value(
     document: YamlDocument, path: tuple[int | str, ...], name: str, value: Any, instruments: Collection[str]
 ) -> FactValue:
     if value is None:
         return None
     fact = FACTS[name]
-    known = fact.values or {*instruments, NONE}  # a fact without a list of its own is of treaties
-    given = ["YES" if one is True else "NO" if one is False else one for one in _listed(value)]
-    for one in given:
-        if one not in known:
-            raise document.error(f"{one!r} is not a value of {name}{nearest(str(one), known)}", path)
-    if fact.kind is FactKind.SEVERAL:
-        return frozenset(given)
+    allowed = fact.values or {*instruments, NONE}  # only facts about treaties have no list of values
+    members = [_ANSWERS[member] if isinstance(member, bool) else member for member in _as_list(value)]
+    for member in members:
+        if not isinstance(member, str) or member not in allowed:
+            raise document.error(f"{member!r} is not a value of {name}{suggest_nearest(str(member), allowed)}", path)
+    if fact.kind is FactKind.SET:
+        return frozenset(members)
     if isinstance(value, list):
-        raise document.error(f"{name} has one value", path)
-    return str(given[0])
+        raise document.error(f"{name} has a single value", path)
+    return str(members[0])
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _put(document: YamlDocument, path: tuple[int | str, ...], data: dict[str, Any], name: str, value: Any) -> None:
-    """Set a field by its dotted name; null takes it out."""
+def _set_field(
+    document: YamlDocument, path: tuple[int | str, ...], data: dict[str, Any], name: str, value: Any
+) -> None:
+    """Set a field by its dotted name; None removes it."""
     *parents, last = name.split(".")
     for parent in parents:
         data = data.setdefault(parent, {})
         if not isinstance(data, dict):
-            raise document.error(f"{parent} has no parts", path)
+            raise document.error(f"{parent} has no fields", path)
     if value is None:
         data.pop(last, None)
     else:

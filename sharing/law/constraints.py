@@ -1,7 +1,8 @@
-"""The language of a pack's `when`: tests on facts, joined by and, with `any_of` for alternatives.
+"""The language of a pack's `when`: tests on facts, joined by "and", with `any_of` for alternatives.
 
-Three-valued (Kleene): a test on an unknown fact is neither true nor false, and a conjunction is false as soon as
-one part is, whatever is unknown. That is the whole language; if a law needs more, a fact is missing.
+The logic is three-valued (Kleene): a test on an unknown fact is neither true nor false, and a conjunction is false as
+soon as one part is false, whatever is unknown. The language has nothing else. A law that seems to need more needs
+another fact.
 """
 
 from __future__ import annotations
@@ -12,17 +13,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sharing.law.facts import FACTS, Fact, FactKind, Facts
+from sharing.law.facts import FACTS, NONE, Fact, FactKind, Facts
 from sharing.model.countries import COUNTRY_ALIASES
-from sharing.model.validation import nearest
+from sharing.model.validation_errors import suggest_nearest
 from sharing.model.vocabulary import UNKNOWN
 
 BOUND_MAX = 1_000
-"""Years and grades are far below it; a bound beyond holds always or never, and is a slip of the hand."""
+"""Years and grades are far below it; a higher bound would hold always or never, so it is a typing error."""
+
+
+_LISTED_CHARACTERS_MAX = 400
+"""A message lists the values of a closed list only up to this length."""
 
 
 class ConstraintError(ValueError):
-    """A constraint cannot be read. `path` leads to it inside `when`."""
+    """A constraint is invalid. `path` is its position inside `when`."""
 
     def __init__(self, message: str, path: tuple[int | str, ...] = ()) -> None:
         super().__init__(message)
@@ -30,7 +35,7 @@ class ConstraintError(ValueError):
 
 
 class Operator(StrEnum):
-    """How a test compares."""
+    """How a test compares a fact with its operand."""
 
     ANY_OF = "is"
     INCLUDES = "includes"
@@ -38,9 +43,17 @@ class Operator(StrEnum):
     BELOW = "below"
 
 
+_NEGATIONS = {
+    Operator.ANY_OF: "is not",
+    Operator.INCLUDES: "does not include",
+    Operator.AT_LEAST: "not at least",
+    Operator.BELOW: "not below",
+}
+
+
 @dataclass(frozen=True, slots=True)
-class Test:
-    """One comparison of one fact."""
+class FactTest:
+    """One test of one fact."""
 
     fact: str
     operator: Operator
@@ -48,16 +61,16 @@ class Test:
     negated: bool = False
 
     def evaluate(self, facts: Facts) -> bool | None:
-        """Return whether it holds, or None when the fact is unknown.
+        """Return whether the test holds, or None if the fact is unknown.
 
         Raises:
-            TypeError: The value is of a kind that cannot be so compared; the rule is then undecided.
+            TypeError: The operator cannot compare a value of this kind; the rule is then undecided.
         """
         value = facts[self.fact]
         if value is None:
             return None
         operator, operand = self.operator, self.operand
-        # The commonest first: this is asked for every rule and every kind of recipient.
+        # The most common case first: this runs for every rule and every class of recipients.
         if isinstance(operand, frozenset):
             if operator is Operator.ANY_OF:
                 if isinstance(value, str):
@@ -73,47 +86,47 @@ class Test:
                 return (value < operand) is not self.negated
         raise TypeError(f"{self.fact} cannot be compared")
 
-    def missing(self, facts: Facts) -> Iterator[str]:
-        """Yield the fact when it is unknown."""
+    def missing_facts(self, facts: Facts) -> Iterator[str]:
+        """Yield the fact if it is unknown."""
         if facts[self.fact] is None:
             yield self.fact
 
-    def tests(self) -> Iterator[Test]:
-        """Yield itself."""
+    def iter_tests(self) -> Iterator[FactTest]:
+        """Yield this test."""
         yield self
 
     def __str__(self) -> str:
         operand = " or ".join(sorted(self.operand)) if isinstance(self.operand, frozenset) else f"{self.operand:g}"
-        return f"{self.fact} {'not ' if self.negated else ''}{self.operator} {operand}"
+        return f"{self.fact} {_NEGATIONS[self.operator] if self.negated else self.operator} {operand}"
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Alternatives: holds when one of them does."""
+    """Alternatives: holds if at least one of them holds."""
 
     alternatives: tuple[Conjunction, ...]
 
     def evaluate(self, facts: Facts) -> bool | None:
-        """Return whether one alternative holds; None when none does and one is undecided."""
-        found: bool | None = False
+        """Return whether an alternative holds; None if none holds and one is undecided."""
+        result: bool | None = False
         for alternative in self.alternatives:
-            held = alternative.evaluate(facts)
-            if held:
+            holds = alternative.evaluate(facts)
+            if holds:
                 return True
-            if held is None:
-                found = None
-        return found
+            if holds is None:
+                result = None
+        return result
 
-    def missing(self, facts: Facts) -> Iterator[str]:
+    def missing_facts(self, facts: Facts) -> Iterator[str]:
         """Yield the unknown facts of undecided alternatives."""
         for alternative in self.alternatives:
             if alternative.evaluate(facts) is None:
-                yield from alternative.missing(facts)
+                yield from alternative.missing_facts(facts)
 
-    def tests(self) -> Iterator[Test]:
+    def iter_tests(self) -> Iterator[FactTest]:
         """Yield the tests of every alternative."""
         for alternative in self.alternatives:
-            yield from alternative.tests()
+            yield from alternative.iter_tests()
 
     def __str__(self) -> str:
         return "one of: " + "; or ".join(f"({alternative})" for alternative in self.alternatives)
@@ -121,35 +134,35 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True)
 class Conjunction:
-    """Parts that must all hold. Empty holds always."""
+    """Parts that must all hold. A conjunction without parts always holds."""
 
-    parts: tuple[Test | AnyOf, ...]
+    parts: tuple[FactTest | AnyOf, ...]
 
     def evaluate(self, facts: Facts) -> bool | None:
-        """Return whether all parts hold; False as soon as one does not, else None when one is undecided."""
-        held: bool | None = True
+        """Return whether all parts hold: False if one does not, else None if one is undecided."""
+        result: bool | None = True
         for part in self.parts:
-            one = part.evaluate(facts)
-            if one is False:
+            holds = part.evaluate(facts)
+            if holds is False:
                 return False
-            if one is None:
-                held = None
-        return held
+            if holds is None:
+                result = None
+        return result
 
-    def missing(self, facts: Facts) -> Iterator[str]:
-        """Yield the unknown facts of its undecided parts."""
+    def missing_facts(self, facts: Facts) -> Iterator[str]:
+        """Yield the unknown facts of the undecided parts."""
         for part in self.parts:
             if part.evaluate(facts) is None:
-                yield from part.missing(facts)
+                yield from part.missing_facts(facts)
 
-    def tests(self) -> Iterator[Test]:
+    def iter_tests(self) -> Iterator[FactTest]:
         """Yield the tests of every part."""
         for part in self.parts:
-            yield from part.tests()
+            yield from part.iter_tests()
 
-    def names(self) -> frozenset[str]:
-        """Return the facts it asks for."""
-        return frozenset(test.fact for test in self.tests())
+    def list_fact_names(self) -> frozenset[str]:
+        """Return the names of the facts that it tests."""
+        return frozenset(test.fact for test in self.iter_tests())
 
     def __str__(self) -> str:
         return " and ".join(str(part) for part in self.parts) or "always"
@@ -159,87 +172,88 @@ def read_conjunction(when: Any, instruments: Iterable[str]) -> Conjunction:
     """Read a `when`.
 
     Args:
-        when: A mapping of fact to constraint, as YAML gives it.
-        instruments: Names of treaties that may be asked for, bilateral ones included.
+        when: A mapping of fact to constraint, as parsed from YAML.
+        instruments: Names of the treaties that a test may name, including bilateral agreements.
 
     Raises:
-        ConstraintError: With the path inside `when`, what was expected and the nearest known name.
+        ConstraintError: The `when` is invalid; the error has the path inside `when`, what was expected and the
+            nearest known name.
     """
     if not isinstance(when, dict):
         raise ConstraintError("must map facts to constraints")
-    known = frozenset(instruments)
-    parts: list[Test | AnyOf] = []
+    instrument_names = frozenset(instruments)
+    parts: list[FactTest | AnyOf] = []
     for name, constraint in when.items():
         try:
             if name == "any_of":
-                parts.append(_read_any_of(constraint, known))
+                parts.append(_read_any_of(constraint, instrument_names))
             else:
-                parts.extend(_read_tests(_fact(name), constraint, known, negated=False))
+                parts.extend(_read_tests(_find_fact(name), constraint, instrument_names, negated=False))
         except ConstraintError as error:
             raise ConstraintError(str(error), (name, *error.path)) from None
     return Conjunction(tuple(parts))
 
 
-def _fact(name: str) -> Fact:
+def _find_fact(name: str) -> Fact:
     if name in _OPERATORS:
-        raise ConstraintError(f"stands under a fact, as in {{form: {{{name}: ...}}}}")
+        raise ConstraintError(f"belongs under a fact, as in {{form: {{{name}: ...}}}}")
     if name not in FACTS:
-        raise ConstraintError(f"unknown fact{nearest(name, (*FACTS, 'any_of'))}")
+        raise ConstraintError(f"unknown fact{suggest_nearest(name, (*FACTS, 'any_of'))}")
     return FACTS[name]
 
 
-def _read_any_of(alternatives: Any, known: frozenset[str]) -> AnyOf:
+def _read_any_of(alternatives: Any, instruments: frozenset[str]) -> AnyOf:
     if not isinstance(alternatives, list) or not alternatives:
         raise ConstraintError("must be a list of alternatives, each a mapping of fact to constraint")
-    read = []
+    conjunctions = []
     for index, alternative in enumerate(alternatives):
         try:
-            read.append(read_conjunction(alternative, known))
+            conjunction = read_conjunction(alternative, instruments)
         except ConstraintError as error:
             raise ConstraintError(str(error), (index, *error.path)) from None
-        if not read[-1].parts:
+        if not conjunction.parts:
             raise ConstraintError("an empty alternative always holds; leave the any_of out", (index,))
-    return AnyOf(tuple(read))
+        conjunctions.append(conjunction)
+    return AnyOf(tuple(conjunctions))
 
 
 _BOUNDS = {"at_least": Operator.AT_LEAST, "below": Operator.BELOW}
 _OPERATORS = ("not", "at_least", "below", "includes")
 
 
-def _refuse_void(constraint: Mapping[str, Any]) -> None:
+def _refuse_pointless(constraint: Mapping[str, Any]) -> None:
     if not constraint:
-        raise ConstraintError("an empty constraint asks nothing")
+        raise ConstraintError("an empty constraint tests nothing")
     least, below = constraint.get("at_least"), constraint.get("below")
     if isinstance(least, int | float) and isinstance(below, int | float) and least >= below:
-        raise ConstraintError("no number is at least the one bound and below the other: it holds never")
+        raise ConstraintError("no number is at least the one bound and below the other: the constraint never holds")
 
 
-def _read_tests(fact: Fact, constraint: Any, known: frozenset[str], *, negated: bool) -> Iterator[Test]:
+def _read_tests(fact: Fact, constraint: Any, instruments: frozenset[str], *, negated: bool) -> Iterator[FactTest]:
     if not isinstance(constraint, dict):
-        yield Test(fact.name, Operator.ANY_OF, _members(fact, constraint, known), negated)
+        yield FactTest(fact.name, Operator.ANY_OF, _read_values(fact, constraint, instruments), negated)
         return
-    _refuse_void(constraint)
+    _refuse_pointless(constraint)
     for operator, operand in constraint.items():
         match operator:
             case "not" if not negated:
                 if isinstance(operand, dict) and len(operand) != 1:
                     raise ConstraintError("takes a value, a list, or one constraint", ("not",))
-                yield from _read_tests(fact, operand, known, negated=True)
+                yield from _read_tests(fact, operand, instruments, negated=True)
             case "not":
-                raise ConstraintError("not within not; leave both out", ("not",))
+                raise ConstraintError("not inside not; leave both out", ("not",))
             case "at_least" | "below":
-                yield Test(fact.name, _BOUNDS[operator], _number(fact, operand), negated)
+                yield FactTest(fact.name, _BOUNDS[operator], _read_bound(fact, operand), negated)
             case "includes":
-                if fact.kind is not FactKind.SEVERAL:
-                    raise ConstraintError(f"{fact.name} has one value: name it without includes")
-                yield Test(fact.name, Operator.INCLUDES, _members(fact, operand, known), negated)
+                if fact.kind is not FactKind.SET:
+                    raise ConstraintError(f"{fact.name} has a single value: name it without includes")
+                yield FactTest(fact.name, Operator.INCLUDES, _read_values(fact, operand, instruments), negated)
             case _:
-                raise ConstraintError(
-                    f"unknown constraint {operator!r}{nearest(operator, _OPERATORS)}; known: {', '.join(_OPERATORS)}"
-                )
+                hint = suggest_nearest(operator, _OPERATORS)
+                raise ConstraintError(f"unknown constraint {operator!r}{hint}; known: {', '.join(_OPERATORS)}")
 
 
-def _number(fact: Fact, operand: Any) -> float:
+def _read_bound(fact: Fact, operand: Any) -> float:
     if fact.kind is not FactKind.NUMBER:
         raise ConstraintError(f"{fact.name} is not a number")
     if isinstance(operand, bool) or not isinstance(operand, int | float):
@@ -249,35 +263,35 @@ def _number(fact: Fact, operand: Any) -> float:
     return float(operand)
 
 
-def _members(fact: Fact, operand: Any, known: frozenset[str]) -> frozenset[str]:
+def _read_values(fact: Fact, operand: Any, instruments: frozenset[str]) -> frozenset[str]:
     if fact.kind is FactKind.NUMBER:
         raise ConstraintError("is a number: use at_least or below")
     values = operand if isinstance(operand, list) else [operand]
     if not values:
-        raise ConstraintError("an empty list holds never")
-    return frozenset(_member(fact, value, known) for value in values)
+        raise ConstraintError("an empty list never holds")
+    return frozenset(_read_value(fact, value, instruments) for value in values)
 
 
-def _member(fact: Fact, value: Any, known: frozenset[str]) -> str:
-    if fact.tristate and isinstance(value, bool):
+def _read_value(fact: Fact, value: Any, instruments: frozenset[str]) -> str:
+    if fact.is_tristate and isinstance(value, bool):
         return "YES" if value else "NO"
     if value is None or value == UNKNOWN:
-        raise ConstraintError("a rule cannot ask for UNKNOWN: an unknown fact leaves it undecided")
-    allowed = _allowed(fact, known)
+        raise ConstraintError("a rule cannot test for UNKNOWN: an unknown fact leaves it undecided")
+    allowed = _allowed_values(fact, instruments)
     name = COUNTRY_ALIASES.get(value, value) if isinstance(value, str) and value not in allowed else value
     if not isinstance(name, str) or name not in allowed:
-        expected = "true or false" if fact.tristate else f"one of {', '.join(sorted(allowed))}"
-        expected = expected if len(expected) < 400 else "one of its closed list"  # noqa: PLR2004 a line of text
-        shown = str(value) if isinstance(value, dt.date) else repr(value)
-        raise ConstraintError(f"{shown} is not a value of {fact.name}: {expected}{nearest(str(value), allowed)}")
+        expected = "true or false" if fact.is_tristate else f"one of {', '.join(sorted(allowed))}"
+        expected = expected if len(expected) < _LISTED_CHARACTERS_MAX else "one of its closed list"
+        text = str(value) if isinstance(value, dt.date) else repr(value)
+        raise ConstraintError(f"{text} is not a value of {fact.name}: {expected}{suggest_nearest(str(value), allowed)}")
     return name
 
 
-def _allowed(fact: Fact, known: frozenset[str]) -> frozenset[str]:
+def _allowed_values(fact: Fact, instruments: frozenset[str]) -> frozenset[str]:
     match fact.name:
         case "recipient.treaties":
-            return known
+            return instruments
         case "treaty_basis":
-            return known | {"NONE"}
+            return instruments | {NONE}
         case _:
             return fact.values

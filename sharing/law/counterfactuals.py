@@ -1,271 +1,358 @@
-"""Which missing facts, if they were known, would change an outcome: the smallest sets of them, and to what.
+"""Finds which missing facts would change an outcome if they were known: the smallest sets, and the resulting outcome.
 
-Knowing more decides only rules that were undecided, so only these are looked at again. An outcome changes when every
-undecided restriction is decided and a permission holds; a set of facts that leaves one restriction untouched, or a
-part of every permission, is passed over unseen. Values that no undecided rule tells apart are tried once.
+Knowing more facts can decide only rules that were undecided, so only these rules are evaluated again. An outcome
+changes only if every undecided restriction is decided and a permission holds. The search therefore skips a set of facts
+that cannot decide one of the restrictions, or that cannot complete any permission. Values that no undecided rule
+distinguishes are tried once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from sharing.law.combine import RESTRICTIONS, RuleFinding, combine
-from sharing.law.constraints import Test
+from sharing.law.combine import RuleResult, combine_results
+from sharing.law.constraints import FactTest
 from sharing.law.facts import FACTS, FactKind, FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Rule
 from sharing.law.recipients import TreatyBasis
 from sharing.model.decision import RecipientDecision
-from sharing.model.vocabulary import Effect, Outcome
+from sharing.model.effects import FORBIDDING_EFFECTS, PERMITTING_EFFECTS, RESTRICTING_EFFECTS
+from sharing.model.vocabulary import Outcome
 
-CHANGES_MAX = 500
-"""How many are told."""
+COUNTERFACTUALS_MAX = 500
+"""Maximum number of counterfactuals returned."""
 
 STEPS_MAX = 20_000
-"""After how many sets and values looked at the search ends, with what it has found: about a third of a second."""
+"""The search stops after this many steps (sets and values tried), with the results so far: about 0.3 seconds."""
 
-_CODES, _DUAL = "offence.codes", "recipient.dual_criminality"
+_CODES, _DUAL_CRIMINALITY = "offence.codes", "recipient.dual_criminality"
 
-Names = tuple[str, ...]
-Class = tuple[object, ...]
-"""How the tests on one fact come out: values of one class are alike to every undecided rule."""
+_ANY_FACT = -1
+"""The mask of all facts."""
+
+_IMPOSSIBLE = sys.maxsize
+"""Number of facts still needed if no further fact suffices."""
+
+FactNames = tuple[str, ...]
+ValueClass = tuple[object, ...]
+"""The answers of the tests on one fact: no undecided rule distinguishes values of the same class."""
 
 
 @dataclass(frozen=True, slots=True)
-class FactChange:
-    """What would come of it if some missing facts were known."""
+class Counterfactual:
+    """The outcome if some missing facts had these values."""
 
     facts: tuple[tuple[str, str], ...]
     outcome: str
 
 
-def find_fact_changes(
-    law: DisclosureFilter, facts: Mapping[str, FactValue], findings: Sequence[RuleFinding], decision: RecipientDecision
-) -> tuple[FactChange, ...]:
-    """Return the smallest sets of missing facts that would change a State's outcome, with the values that would.
+def find_counterfactuals(
+    disclosure_filter: DisclosureFilter,
+    facts: Mapping[str, FactValue],
+    results: Sequence[RuleResult],
+    decision: RecipientDecision,
+) -> tuple[Counterfactual, ...]:
+    """Return the smallest sets of missing facts that would change a State's outcome, with the values that change it.
 
     Args:
-        law: The disclosure filter of the day.
-        facts: All facts of the item, the recipient and the moment.
-        findings: The rules that hold or are undecided under them.
-        decision: What the State gets.
+        disclosure_filter: The disclosure filter of the day.
+        facts: All facts of the item, the recipient and the decision.
+        results: The rules that hold or are undecided with these facts.
+        decision: The decision for the State.
     """
-    denied = any(finding.held and finding.rule.effect is Effect.DENY for finding in findings)
-    # What leaves does so whatever else becomes known, and what is forbidden stays so.
-    if decision.outcome is not Outcome.WITHHOLD or denied or decision.condition_model is None:
+    denied = any(result.held and result.rule.effect in FORBIDDING_EFFECTS for result in results)
+    # More facts cannot withhold an item that is not withheld, and cannot release one that a rule forbids.
+    if decision.outcome is not Outcome.WITHHOLD or denied:
         return ()
-    return tuple(islice(_Search(law, facts, findings, decision).run(), CHANGES_MAX))
+    # Without a known treaty basis, no fact of the item helps.
+    if decision.condition_model is None:
+        return ()
+    smallest = _find_smallest_sets(disclosure_filter, facts, results, decision)
+    return tuple(islice(smallest, COUNTERFACTUALS_MAX))
 
 
-class _Search:
-    """Over sets of missing facts, as bits in the order of their names; smallest first."""
+def _find_smallest_sets(
+    disclosure_filter: DisclosureFilter,
+    facts: Mapping[str, FactValue],
+    results: Sequence[RuleResult],
+    decision: RecipientDecision,
+) -> Iterator[Counterfactual]:
+    """Yield the counterfactuals of the smallest size at which there are any."""
+    undecided = [result for result in results if result.held is None]
+    values = _list_possible_values(disclosure_filter, undecided)
+    masks = _FactMasks(tuple(values), undecided)
+    steps = _StepLimit()
+    search = _FactSetSearch(masks, facts, results, steps)
+    trial = _ValueTrial(disclosure_filter, facts, results, decision, values, masks, steps)
+    for size in range(1, len(masks.names) + 1):
+        found = False
+        for names in search.iter_sets(size):
+            for counterfactual in trial.try_set(names):
+                found = True
+                yield counterfactual
+        if found:
+            return
+
+
+class _StepLimit:
+    """Limits the steps of a search: the sets of facts and the values that are tried."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+
+    def take_step(self) -> bool:
+        """Count a step. Return False if the limit is exceeded."""
+        self._steps += 1
+        return self._steps <= STEPS_MAX
+
+
+class _FactMasks:
+    """Represents sets of missing facts as bit masks.
+
+    Attributes:
+        names: The facts that can be tried, sorted; bit `i` of a mask stands for `names[i]`.
+        bits: The mask of each single fact.
+        deciding: For the id of each undecided rule, the facts that could decide it.
+    """
+
+    def __init__(self, names: FactNames, undecided: Sequence[RuleResult]) -> None:
+        self.names = names
+        self.bits = {name: 1 << index for index, name in enumerate(names)}
+        self.deciding = {
+            result.rule.id: _ANY_FACT if _evaluation_failed(result) else self.to_mask(result.missing)
+            for result in undecided
+        }
+
+    def to_mask(self, names: Iterable[str]) -> int:
+        """Return the facts through which these facts become known; facts that cannot be tried are ignored."""
+        mask = 0
+        for name in names:
+            mask |= self.bits.get(name, 0)
+            if name == _DUAL_CRIMINALITY:  # it follows from the offence codes
+                mask |= self.bits.get(_CODES, 0)
+        return mask
+
+    def to_names(self, mask: int) -> FactNames:
+        """Return the names of the facts in a mask, in order."""
+        return tuple([name for name, bit in self.bits.items() if mask & bit])
+
+
+class _FactSetSearch:
+    """Finds the sets of missing facts that could change the outcome; the values of the facts are not considered."""
 
     def __init__(
-        self, law: DisclosureFilter, facts: Mapping[str, FactValue], findings: Sequence[RuleFinding],
-        decision: RecipientDecision,
-    ) -> None:  # fmt: skip
-        self._law = law
+        self, masks: _FactMasks, facts: Mapping[str, FactValue], results: Sequence[RuleResult], steps: _StepLimit
+    ) -> None:
+        self._masks = masks
         self._facts = facts
-        self._state = decision.state
-        self._basis = TreatyBasis(decision.basis, decision.condition_model)
-        self._held = [finding for finding in findings if finding.held]
-        undecided = [finding for finding in findings if finding.held is None]
-        self._undecided = [finding.rule for finding in undecided]
-        self._steps = 0
-        missing = sorted({name for finding in undecided for name in finding.missing if name in FACTS})
-        self._values = {name: values for name in missing if (values := self._possible(name))}
-        self._names = tuple(self._values)
-        self._kinds = {
-            name: [(value, self._class(name, value)) for value in self._values[name]] for name in self._names
-        }
-        self._touches = {finding.rule.id: self._touching(finding) for finding in undecided}
-        self._needs = self._find_needs(undecided)
+        self._steps = steps
+        self._requirements = self._list_requirements(results)
 
-    def run(self) -> Iterator[FactChange]:
-        """Yield the changes of the smallest size at which there are any."""
-        for size in range(1, len(self._names) + 1):
-            found = False
-            for chosen in self._sets(size, 0, 0):
-                for change in self._changes(tuple(self._names[place] for place in _places(chosen))):
-                    found = True
-                    yield change
-            if found:
-                return
+    def iter_sets(self, size: int) -> Iterator[FactNames]:
+        """Yield, in order, the sets of this size that could change the outcome."""
+        for chosen in self._extend_set(size, 0, 0):
+            yield self._masks.to_names(chosen)
 
-    # --- Sets of facts ---
-
-    def _sets(self, size: int, start: int, chosen: int) -> Iterator[int]:
-        """Yield the sets that could change the outcome, with `size` facts more than are chosen, in order."""
+    def _extend_set(self, size: int, start: int, chosen: int) -> Iterator[int]:
+        """Yield, in order, the sets that add `size` facts, from number `start` on, to the chosen ones."""
         if size == 0:
             yield chosen
             return
-        for place in range(start, len(self._names) - size + 1):
-            if self._is_spent():
+        for index in range(start, len(self._masks.names) - size + 1):
+            if not self._steps.take_step():
                 return
-            within = chosen | 1 << place
-            if self._fewest(within, within | (-1 << place + 1)) < size:
-                yield from self._sets(size - 1, place + 1, within)
+            extended = chosen | 1 << index
+            later_facts = -1 << (index + 1)
+            if self._count_needed(extended, extended | later_facts) < size:
+                yield from self._extend_set(size - 1, index + 1, extended)
 
-    def _fewest(self, chosen: int, allowed: int) -> int:
-        """Return how many facts more it takes at least; more than there are when `allowed` ones cannot do it."""
-        return min((self._fewest_for(need, chosen, allowed) for need in self._needs), default=len(self._names) + 1)
+    def _count_needed(self, chosen: int, allowed: int) -> int:
+        """Return a lower bound of the facts still needed, or `_IMPOSSIBLE` if the allowed ones cannot suffice."""
+        return min(
+            (self._count_needed_for(masks, chosen, allowed) for masks in self._requirements), default=_IMPOSSIBLE
+        )
 
-    def _fewest_for(self, need: Sequence[int], chosen: int, allowed: int) -> int:
+    @staticmethod
+    def _count_needed_for(masks: Sequence[int], chosen: int, allowed: int) -> int:
         used, count = 0, 0
-        for mask in need:
+        for mask in masks:
             if mask & chosen:
                 continue
             if not mask & allowed:
-                return len(self._names) + 1
-            if not mask & used:  # those that share no fact each need one of their own
+                return _IMPOSSIBLE
+            if not mask & used:  # masks without a common fact need one fact each
                 used |= mask
                 count += 1
         return count
 
-    def _find_needs(self, undecided: Sequence[RuleFinding]) -> list[list[int]]:
-        """Return the ways in which the outcome could change; in each, of every mask one fact must be known."""
-        blocking = [self._touches[finding.rule.id] for finding in undecided if finding.rule.effect in RESTRICTIONS]
-        if any(finding.rule.effect is Effect.PERMIT for finding in self._held):
-            ways: list[list[int]] = [[]]
+    def _list_requirements(self, results: Sequence[RuleResult]) -> list[list[int]]:
+        """Return alternatives, each a list of masks.
+
+        The outcome can change only if, for at least one alternative, a fact from every mask becomes known.
+        """
+        undecided = [result for result in results if result.held is None]
+        restrictions = [
+            self._masks.deciding[result.rule.id] for result in undecided if result.rule.effect in RESTRICTING_EFFECTS
+        ]
+        if any(result.held and result.rule.effect in PERMITTING_EFFECTS for result in results):
+            permissions: list[list[int]] = [[]]  # no further permission is needed
         else:
-            permits = (finding for finding in undecided if finding.rule.effect is Effect.PERMIT)
-            ways = [self._parts(finding) for finding in permits]
-        return [sorted([*blocking, *way], key=int.bit_count) for way in ways]
+            permits = (result for result in undecided if result.rule.effect in PERMITTING_EFFECTS)
+            permissions = [self._list_part_masks(result) for result in permits]
+        return [sorted([*restrictions, *masks], key=int.bit_count) for masks in permissions]
 
-    def _parts(self, finding: RuleFinding) -> list[int]:
-        """Return for each undecided part of a rule the facts of which one at least must be known if it is to hold."""
-        if not FACTS.keys() >= set(finding.missing):
-            return []  # its evaluation failed; what would mend it is not known
-        parts = (part for part in finding.rule.when.parts if part.evaluate(self._facts) is None)
-        return [self._mask(part.missing(self._facts)) for part in parts]
+    def _list_part_masks(self, result: RuleResult) -> list[int]:
+        """Return one mask for each undecided part of a rule: the part can hold only if a fact of its mask is known."""
+        if _evaluation_failed(result):
+            return []  # it is not known which fact would make the evaluation succeed
+        parts = (part for part in result.rule.when.parts if part.evaluate(self._facts) is None)
+        return [self._masks.to_mask(part.missing_facts(self._facts)) for part in parts]
 
-    def _touching(self, finding: RuleFinding) -> int:
-        """Return the facts that could decide an undecided rule."""
-        if not FACTS.keys() >= set(finding.missing):
-            return -1
-        return self._mask(finding.missing)
 
-    def _mask(self, names: Iterator[str] | Names) -> int:
-        mask = 0
-        for name in names:
-            for known_by in (name, _CODES) if name == _DUAL else (name,):
-                if known_by in self._values:
-                    mask |= 1 << self._names.index(known_by)
-        return mask
+class _ValueTrial:
+    """Tries the values of a set of missing facts, one value of each class."""
 
-    def _is_spent(self) -> bool:
-        self._steps += 1
-        return self._steps > STEPS_MAX
+    def __init__(
+        self, disclosure_filter: DisclosureFilter, facts: Mapping[str, FactValue], results: Sequence[RuleResult],
+        decision: RecipientDecision, values: Mapping[str, Sequence[FactValue]], masks: _FactMasks, steps: _StepLimit,
+    ) -> None:  # fmt: skip
+        self._disclosure_filter = disclosure_filter
+        self._facts = facts
+        self._state = decision.state
+        self._basis = TreatyBasis(decision.basis, decision.condition_model)
+        self._held = [result for result in results if result.held]
+        self._undecided_rules = [result.rule for result in results if result.held is None]
+        self._masks = masks
+        self._steps = steps
+        self._classified_values = {
+            name: [(value, self._classify_value(name, value)) for value in fact_values]
+            for name, fact_values in values.items()
+        }
 
-    # --- Values ---
-
-    def _changes(self, names: Names) -> Iterator[FactChange]:
-        """Yield the values of some facts with which the outcome is another."""
-        outcomes: dict[tuple[Class, ...], Outcome] = {}
-        bits = [1 << self._names.index(name) for name in names]
-        self._try({}, names, (), bits, self._undecided, [], outcomes)
+    def try_set(self, names: FactNames) -> Iterator[Counterfactual]:
+        """Yield the values of a set of facts that change the outcome."""
+        outcomes: dict[tuple[ValueClass, ...], Outcome] = {}
+        self._try_classes({}, names, (), self._undecided_rules, [], outcomes)
         prefixes = {classes[:length] for classes in outcomes for length in range(1, len(names) + 1)}
 
-        def tell(known: tuple[tuple[str, str], ...], classes: tuple[Class, ...]) -> Iterator[FactChange]:
+        def expand(known: tuple[tuple[str, str], ...], classes: tuple[ValueClass, ...]) -> Iterator[Counterfactual]:
             if len(known) == len(names):
-                yield FactChange(known, str(outcomes[classes]))
+                yield Counterfactual(known, str(outcomes[classes]))
                 return
             name = names[len(known)]
-            for value, kind in self._kinds[name]:
-                further = (*classes, kind)
-                if further in prefixes:
-                    yield from tell((*known, (name, shown(value))), further)
+            for value, value_class in self._classified_values[name]:
+                extended = (*classes, value_class)
+                if extended in prefixes:
+                    yield from expand((*known, (name, format_fact_value(value))), extended)
 
-        yield from tell((), ())
+        yield from expand((), ())
 
-    def _try(
-        self, known: dict[str, FactValue], names: Names, classes: tuple[Class, ...], bits: Sequence[int],
-        undecided: Sequence[Rule], held: Sequence[RuleFinding], outcomes: dict[tuple[Class, ...], Outcome],
+    def _try_classes(
+        self, known: dict[str, FactValue], names: FactNames, classes: tuple[ValueClass, ...],
+        undecided: Sequence[Rule], held: Sequence[RuleResult], outcomes: dict[tuple[ValueClass, ...], Outcome],
     ) -> None:  # fmt: skip
-        """Put down what comes of each class of values of the facts that are not known yet."""
-        place = len(known)
-        if place == len(names):
-            outcome = combine(self._state, [*self._held, *held], self._basis, ()).outcome
+        """Record the outcome for each combination of value classes of the facts that are not known yet."""
+        index = len(known)
+        if index == len(names):
+            outcome = combine_results(self._state, [*self._held, *held], self._basis, ()).outcome
             if outcome is not Outcome.WITHHOLD:
                 outcomes[classes] = outcome
             return
-        rest = sum(bits[place + 1 :])
-        for kind, value in self._first_of_each(names[place]).items():
-            if self._is_spent():
+        remaining_facts = sum(self._masks.bits[name] for name in names[index + 1 :])
+        for value_class, value in self._pick_representatives(names[index]).items():
+            if not self._steps.take_step():
                 return
-            trial = {**known, names[place]: value}
-            decided = self._decide(trial, undecided, rest)
-            if decided is not None:
-                open_rules, now_held = decided
-                self._try(trial, names, (*classes, kind), bits, open_rules, [*held, *now_held], outcomes)
+            trial = {**known, names[index]: value}
+            evaluated = self._evaluate_undecided(trial, undecided, remaining_facts)
+            if evaluated is not None:
+                still_undecided, now_held = evaluated
+                self._try_classes(trial, names, (*classes, value_class), still_undecided, [*held, *now_held], outcomes)
 
-    def _decide(
-        self, known: Mapping[str, FactValue], undecided: Sequence[Rule], rest: int
-    ) -> tuple[list[Rule], list[RuleFinding]] | None:
-        """Return the rules that stay undecided and those that hold; None when it comes to nothing."""
+    def _evaluate_undecided(
+        self, known: Mapping[str, FactValue], undecided: Sequence[Rule], remaining_facts: int
+    ) -> tuple[list[Rule], list[RuleResult]] | None:
+        """Return the rules that stay undecided and those that hold; None if the item is certainly withheld."""
         facts = {**self._facts, **known}
-        if _CODES in known and _DUAL not in known:
-            facts[_DUAL] = self._dual(known[_CODES])
-        open_rules, held = [], []
+        if _CODES in known and _DUAL_CRIMINALITY not in known:
+            facts[_DUAL_CRIMINALITY] = self._look_up_dual_criminality(known[_CODES])
+        still_undecided, now_held = [], []
         for rule in undecided:
-            answer = _evaluate(rule, facts)
-            if answer is None:
-                if rule.effect in RESTRICTIONS and not self._touches[rule.id] & rest:
+            holds = _evaluate_rule(rule, facts)
+            if holds is None:
+                if rule.effect in RESTRICTING_EFFECTS and not self._masks.deciding[rule.id] & remaining_facts:
                     return None
-                open_rules.append(rule)
-            elif answer:
-                if rule.effect is Effect.DENY:
+                still_undecided.append(rule)
+            elif holds:
+                if rule.effect in FORBIDDING_EFFECTS:
                     return None
-                held.append(RuleFinding(rule, held=True))
-        return open_rules, held
+                now_held.append(RuleResult(rule, held=True))
+        return still_undecided, now_held
 
-    def _first_of_each(self, name: str) -> dict[Class, FactValue]:
-        """Return each class of a fact's values with one of them."""
-        return {kind: value for value, kind in reversed(self._kinds[name])}
+    def _pick_representatives(self, name: str) -> dict[ValueClass, FactValue]:
+        """Return the first value of each class of a fact's values."""
+        return {value_class: value for value, value_class in reversed(self._classified_values[name])}
 
-    def _class(self, name: str, value: FactValue) -> Class:
-        tests = dict.fromkeys(test for rule in self._undecided for test in rule.when.tests() if test.fact == name)
-        there = (self._dual(value),) if name == _CODES else ()
-        return (*(_compare(test, value) for test in tests), *there)
+    def _classify_value(self, name: str, value: FactValue) -> ValueClass:
+        tests = dict.fromkeys(
+            test for rule in self._undecided_rules for test in rule.when.iter_tests() if test.fact == name
+        )
+        dual_criminality = (self._look_up_dual_criminality(value),) if name == _CODES else ()
+        return (*(_answer_test(test, value) for test in tests), *dual_criminality)
 
-    def _dual(self, codes: FactValue) -> FactValue:
+    def _look_up_dual_criminality(self, codes: FactValue) -> FactValue:
         named = self._facts["recipient.named"] == "YES"
-        return self._law.profile(self._state, codes, named=named).facts[_DUAL]
-
-    def _possible(self, name: str) -> Sequence[FactValue]:
-        """Return the values of a fact that the rules in force can tell apart, and those that they cannot."""
-        fact = FACTS[name]
-        asked = {test.operand for rule in self._law.rules for test in rule.when.tests() if test.fact == name}
-        if fact.kind is FactKind.NUMBER:
-            return sorted({0.0, *(operand for operand in asked if isinstance(operand, float))})
-        if fact.kind is FactKind.SEVERAL:
-            together = (operand for operand in asked if isinstance(operand, frozenset))
-            sets = {frozenset(), *together, *(frozenset({value}) for value in fact.values)}
-            return sorted(sets, key=lambda values: (len(values), sorted(values)))
-        return sorted(fact.values)
+        profile = self._disclosure_filter.profile_recipient(self._state, codes, named=named)
+        return profile.facts[_DUAL_CRIMINALITY]
 
 
-def shown(value: FactValue) -> str:
-    """Return a fact's value as it is told."""
+def _list_possible_values(
+    disclosure_filter: DisclosureFilter, undecided: Sequence[RuleResult]
+) -> dict[str, Sequence[FactValue]]:
+    """Return the missing facts of undecided rules, sorted by name, each with the values to try.
+
+    These are all values of the fact, or those that the rules in force can distinguish.
+    """
+    missing = sorted({name for result in undecided for name in result.missing if name in FACTS})
+    return {name: values for name in missing if (values := _list_values_of(disclosure_filter, name))}
+
+
+def _list_values_of(disclosure_filter: DisclosureFilter, name: str) -> Sequence[FactValue]:
+    fact = FACTS[name]
+    operands = {
+        test.operand for rule in disclosure_filter.rules for test in rule.when.iter_tests() if test.fact == name
+    }
+    if fact.kind is FactKind.NUMBER:
+        return sorted({0.0, *(operand for operand in operands if isinstance(operand, float))})
+    if fact.kind is FactKind.SET:
+        tested_sets = (operand for operand in operands if isinstance(operand, frozenset))
+        sets = {frozenset(), *tested_sets, *(frozenset({value}) for value in fact.values)}
+        return sorted(sets, key=lambda values: (len(values), sorted(values)))
+    return sorted(fact.values)
+
+
+def format_fact_value(value: FactValue) -> str:
+    """Return a fact's value as text."""
     if isinstance(value, frozenset):
         return ", ".join(sorted(value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _places(chosen: int) -> Iterator[int]:
-    return (place for place in range(chosen.bit_length()) if chosen >> place & 1)
+def _evaluation_failed(result: RuleResult) -> bool:
+    return not FACTS.keys() >= set(result.missing)
 
 
-def _evaluate(rule: Rule, facts: Mapping[str, FactValue]) -> bool | None:
+def _evaluate_rule(rule: Rule, facts: Mapping[str, FactValue]) -> bool | None:
     try:
         return rule.when.evaluate(facts)
     except TypeError:
-        return None  # as the filter takes it: undecided
+        return None  # undecided, as in the filter
 
 
-def _compare(test: Test, value: FactValue) -> bool | str | None:
+def _answer_test(test: FactTest, value: FactValue) -> bool | str | None:
     try:
         return test.evaluate({test.fact: value})
     except TypeError:

@@ -1,4 +1,4 @@
-"""What a case expects of a decision, and in what a decision differs from it."""
+"""The decision that a case expects, and its differences from the actual decision."""
 
 from __future__ import annotations
 
@@ -8,78 +8,78 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from sharing.model.decision import Condition, RecipientDecision
-from sharing.model.strict import StrictModel
-from sharing.model.validators import one_of
+from sharing.model.field_validators import enum_validator
+from sharing.model.strict_model import StrictModel
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Outcome
 
 
 class ExpectedCondition(StrictModel):
-    """What a condition binds the receiving State to, as the pack says it; what is left out is not compared."""
+    """The kind and text of a condition, as written in the pack; an omitted text is not compared."""
 
-    kind: Annotated[ConditionKind, one_of(ConditionKind)]
+    kind: Annotated[ConditionKind, enum_validator(ConditionKind)]
     text: str | None = None
 
 
-def _by_id(conditions: Any) -> Any:
-    if isinstance(conditions, list) and all(isinstance(one, str) for one in conditions):
+def _index_conditions(conditions: Any) -> Any:
+    if isinstance(conditions, list) and all(isinstance(condition, str) for condition in conditions):
         if len(set(conditions)) < len(conditions):
-            raise ValueError("the same id stands twice")
+            raise ValueError("the same id is listed twice")
         return dict.fromkeys(conditions)
     if conditions is not None and not isinstance(conditions, dict):
-        raise ValueError("must be a list of ids of rules, or map each to its kind and text")
+        raise ValueError("must be a list of rule ids, or a mapping of each rule id to its kind and text")
     return conditions
 
 
 class Expectation(StrictModel):
-    """What a case expects. What is left out is not compared; lists are compared whole, in any order.
+    """The decision that a case expects. Omitted fields are not compared; lists must be complete, in any order.
 
-    `conditions` are the ids of their rules, alone or each with its kind and text. No approver and no obligation are
-    expected where none is given.
+    `conditions` are rule ids, either alone or each with its kind and text. If `approver` or `obligation` is omitted,
+    the decision must have none.
     """
 
-    outcome: Annotated[Outcome, one_of(Outcome)]
+    outcome: Annotated[Outcome, enum_validator(Outcome)]
     rules: list[str] | None = None
     undecided: dict[str, list[str]] | None = None
-    conditions: Annotated[dict[str, ExpectedCondition | None] | None, BeforeValidator(_by_id)] = None
+    conditions: Annotated[dict[str, ExpectedCondition | None] | None, BeforeValidator(_index_conditions)] = None
     redacted: list[str] | None = None
     approver: str | None = None
     obligation: bool = False
     basis: str | None = None
-    condition_model: Annotated[ConditionModel, one_of(ConditionModel)] | None = None
+    condition_model: Annotated[ConditionModel, enum_validator(ConditionModel)] | None = None
 
 
-def compare(expect: Expectation, decision: RecipientDecision) -> Iterator[str]:
-    """Yield what differs between expectation and decision."""
+def compare_decision(expect: Expectation, decision: RecipientDecision) -> Iterator[str]:
+    """Yield the differences between expectation and decision."""
     undecided: dict[str, list[str]] = {}
     for entry in decision.undecided:
         undecided.setdefault(entry.rule, []).append(entry.fact)
     pairs: tuple[tuple[str, Any, Any], ...] = (
         ("outcome", str(expect.outcome), str(decision.outcome)),
-        ("rules", _sorted(expect.rules), sorted(rule.id for rule in decision.rules)),
-        ("undecided", _sorted_values(expect.undecided), _sorted_values(undecided)),
+        ("rules", _sort_names(expect.rules), sorted(rule.id for rule in decision.rules)),
+        ("undecided", _sort_values(expect.undecided), _sort_values(undecided)),
         (
             "conditions",
             None if expect.conditions is None else sorted(expect.conditions),
             sorted(condition.code for condition in decision.conditions),
         ),
-        ("redacted", _sorted(expect.redacted), sorted(decision.redacted)),
+        ("redacted", _sort_names(expect.redacted), sorted(decision.redacted)),
         ("basis", expect.basis, decision.basis),
         ("condition_model", expect.condition_model, decision.condition_model),
     )
-    for name, expected, came in pairs:
-        if expected is not None and expected != came:
-            yield f"{name}: expected {expected}, got {came}"
+    for name, expected, actual in pairs:
+        if expected is not None and expected != actual:
+            yield f"{name}: expected {expected}, got {actual}"
     if expect.conditions is not None:
         yield from _compare_conditions(expect.conditions, decision.conditions)
     if expect.approver != decision.approver:
         yield f"approver: expected {expect.approver}, got {decision.approver}"
-    if expect.obligation != decision.obligation:
-        yield f"obligation: expected {expect.obligation}, got {decision.obligation}"
+    if expect.obligation != decision.is_obligatory:
+        yield f"obligation: expected {expect.obligation}, got {decision.is_obligatory}"
 
 
-def _compare_conditions(expected: Mapping[str, ExpectedCondition | None], came: Iterable[Condition]) -> Iterator[str]:
-    """Yield what differs in the conditions that were expected and came."""
-    for condition in came:
+def _compare_conditions(expected: Mapping[str, ExpectedCondition | None], actual: Iterable[Condition]) -> Iterator[str]:
+    """Yield the differences in kind and text of the conditions for which both are expected."""
+    for condition in actual:
         wanted = expected.get(condition.code)
         if wanted is None:
             continue
@@ -89,9 +89,9 @@ def _compare_conditions(expected: Mapping[str, ExpectedCondition | None], came: 
             yield f"conditions: {condition.code}: expected text {wanted.text!r}, got {condition.text!r}"
 
 
-def _sorted(names: list[str] | None) -> list[str] | None:
+def _sort_names(names: list[str] | None) -> list[str] | None:
     return None if names is None else sorted(names)
 
 
-def _sorted_values(lists: Mapping[str, list[str]] | None) -> dict[str, list[str]] | None:
+def _sort_values(lists: Mapping[str, list[str]] | None) -> dict[str, list[str]] | None:
     return None if lists is None else {name: sorted(values) for name, values in lists.items()}

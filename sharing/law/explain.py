@@ -1,32 +1,34 @@
-"""Why, why not, and what would change it: an explanation of one State's outcome for a lawyer.
+"""Explains one State's outcome to a lawyer: why, why not, and what would change it.
 
-Everything here is derived from the same rules and facts as the decision; nothing is decided anew except the
-question «and if this fact were known?».
+The explanation uses the same rules and facts as the decision. Only the question "what if this fact were known?" needs
+new decisions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
-from sharing.law.combine import RESTRICTIONS, RuleFinding, combine
-from sharing.law.constraints import AnyOf, Test
-from sharing.law.counterfactuals import FactChange, find_fact_changes
+from sharing.law.combine import RuleResult, combine_results
+from sharing.law.constraints import AnyOf, FactTest
+from sharing.law.counterfactuals import Counterfactual, find_counterfactuals
 from sharing.law.facts import FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Rule
-from sharing.model.audience import Audience
 from sharing.model.decision import RecipientDecision, UndecidedRule, describe_undecided
-from sharing.model.record import WireRecord
+from sharing.model.effects import FORBIDDING_EFFECTS, PERMITTING_EFFECTS, RESTRICTING_EFFECTS
+from sharing.model.indicator_record import WireRecord
 from sharing.model.vocabulary import Effect, Outcome, RelevanceKind
+from sharing.relevance.audience import Audience
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainedRule:
-    """A rule in words. `missing` names the facts for want of which it could not be decided."""
+    """A rule in words. `missing` names the unknown facts because of which it could not be decided."""
 
     id: str
-    effect: str
+    effect: Effect
     citation: str
     paraphrase: str
     verified: bool
@@ -35,22 +37,26 @@ class ExplainedRule:
 
 @dataclass(frozen=True, slots=True)
 class NearMiss:
-    """A rule that did not apply for one reason only."""
+    """A rule that did not apply for a single reason."""
 
     id: str
-    effect: str
+    effect: Effect
     citation: str
     kept_out_by: str
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why one State gets what it gets.
+    """The explanation of one State's outcome.
 
     Attributes:
-        considered: Whether anything points to this State at all; when not, the rest is hypothetical.
+        considered: Whether the item has a reason to consider this State; if not, the explanation is hypothetical.
         sentence: The outcome in one sentence.
-        human: What a person would have to do next, or an empty string.
+        applied: The rules that hold.
+        undecided: The rules that could not be decided.
+        near: The rules that did not apply for a single reason.
+        would_change: The missing facts that would change the outcome.
+        human: What a person must do next, or an empty string.
     """
 
     state: str
@@ -60,41 +66,41 @@ class Explanation:
     applied: tuple[ExplainedRule, ...]
     undecided: tuple[ExplainedRule, ...]
     near: tuple[NearMiss, ...]
-    would_change: tuple[FactChange, ...]
+    would_change: tuple[Counterfactual, ...]
     human: str
 
 
-def explain(
-    law: DisclosureFilter, record: WireRecord, audience: Audience, now_ms: int, only: str | None = None
+def explain_outcomes(
+    disclosure_filter: DisclosureFilter, record: WireRecord, audience: Audience, now_ms: int, only: str | None = None
 ) -> list[Explanation]:
-    """Explain what each considered State gets.
+    """Explain the outcome for each considered State.
 
     Args:
-        law: The disclosure filter of the day.
+        disclosure_filter: The disclosure filter of the day.
         record: The indicator's record.
         audience: The States to consider.
-        now_ms: The instant, in UTC milliseconds.
-        only: One State to explain, considered or not; all considered ones when None.
+        now_ms: The time of the decision, in UTC milliseconds.
+        only: One State to explain, considered or not; None for all considered States.
     """
-    decided = {recipient.state: recipient for recipient in law.decide(record, audience, now_ms).recipients}
-    item = law.item_facts(record, now_ms)
+    decisions = {decision.state: decision for decision in disclosure_filter.decide(record, audience, now_ms).recipients}
+    item = disclosure_filter.read_item_facts(record, now_ms)
     explanations = []
-    for state in [only] if only else sorted(decided):
-        known = decided.get(state)
-        reasons = known.relevance if known else dict(audience.states).get(state, ())
+    for state in [only] if only else sorted(decisions):
+        made = decisions.get(state)
+        reasons = made.relevance if made else dict(audience.reasons_by_state).get(state, ())
         named = any(reason.kind is RelevanceKind.NEXUS_STATED for reason in reasons)
-        recipient, basis, _ = law.profile(state, item["offence.codes"], named=named)
+        recipient, basis, _ = disclosure_filter.profile_recipient(state, item["offence.codes"], named=named)
         facts = {**item, **recipient}
-        findings = law.findings(item, recipient)
-        decision = known or combine(state, findings, basis, ())
-        explanations.append(_explain_one(law, facts, findings, decision, considered=known is not None))
+        results = disclosure_filter.evaluate_rules(item, recipient)
+        decision = made or combine_results(state, results, basis, ())
+        explanations.append(_explain_decision(disclosure_filter, facts, results, decision, considered=made is not None))
     return explanations
 
 
-def _explain_one(
-    law: DisclosureFilter,
+def _explain_decision(
+    disclosure_filter: DisclosureFilter,
     facts: Mapping[str, FactValue],
-    findings: Sequence[RuleFinding],
+    results: Sequence[RuleResult],
     decision: RecipientDecision,
     *,
     considered: bool,
@@ -103,72 +109,84 @@ def _explain_one(
         state=decision.state,
         considered=considered,
         outcome=str(decision.outcome),
-        sentence=_sentence(findings, decision, considered=considered),
-        applied=tuple(_explained(finding) for finding in findings if finding.held),
-        undecided=tuple(_explained(finding) for finding in findings if finding.held is None),
-        near=tuple(_near_misses(law.rules, facts)),
-        would_change=find_fact_changes(law, facts, findings, decision),
-        human=_human(law, decision),
+        sentence=_write_sentence(results, decision, considered=considered),
+        applied=tuple(_explain_rule(result) for result in results if result.held),
+        undecided=tuple(_explain_rule(result) for result in results if result.held is None),
+        near=tuple(_find_near_misses(disclosure_filter.rules, facts)),
+        would_change=find_counterfactuals(disclosure_filter, facts, results, decision),
+        human=_describe_next_step(disclosure_filter, decision),
     )
 
 
-def _explained(finding: RuleFinding) -> ExplainedRule:
-    rule = finding.rule
-    return ExplainedRule(rule.id, str(rule.effect), rule.citation, rule.paraphrase, rule.verified, finding.missing)
+def _explain_rule(result: RuleResult) -> ExplainedRule:
+    rule = result.rule
+    return ExplainedRule(rule.id, rule.effect, rule.citation, rule.paraphrase, rule.verified, result.missing)
 
 
-def _sentence(findings: Sequence[RuleFinding], decision: RecipientDecision, *, considered: bool) -> str:
+def _write_sentence(results: Sequence[RuleResult], decision: RecipientDecision, *, considered: bool) -> str:
     state = decision.state
     prefix = "" if considered else f"Nothing points to {state}, so it is not considered. If it were: "
-    denied = [finding.rule.id for finding in findings if finding.held and finding.rule.effect is Effect.DENY]
-    blocked = _say_open(findings, RESTRICTIONS)
-    open_permits = _say_open(findings, {Effect.PERMIT})
     match decision.outcome:
         case Outcome.DISCLOSE:
-            bound = " under the conditions attached" if decision.conditions else ""
-            text = f"{state} receives the content at once{bound}."
+            conditions = " under the attached conditions" if decision.conditions else ""
+            text = f"{state} receives the content immediately{conditions}."
         case Outcome.OFFER:
-            text = f"{state} is offered it; the content leaves once the conditions are accepted."
+            text = f"{state} receives an offer; the content leaves once the conditions are accepted."
         case Outcome.HOLD:
             text = f"held for {state} until {decision.approver} approves."
-        case _ if denied:
-            text = f"withheld from {state}: {', '.join(denied)} forbids it."
-        case _ if blocked:
-            text = f"withheld from {state}: it is not known whether a restriction applies ({blocked})."
-        case _ if open_permits:
-            text = f"withheld from {state}: no rule is known to permit it ({open_permits})."
-        case _ if decision.condition_model is None:
-            text = f"withheld from {state}: its treaties have not been looked up."
+        case Outcome.WITHHOLD:
+            text = f"withheld from {state}: {_describe_refusal(results, decision)}."
         case _:
-            text = f"withheld from {state}: no rule permits it."
+            assert_never(decision.outcome)
     return prefix + text
 
 
-def _say_open(findings: Sequence[RuleFinding], effects: Collection[Effect]) -> str:
-    """Return why rules with some effects could not be decided; empty where each was."""
-    open_rules = (finding for finding in findings if finding.held is None and finding.rule.effect in effects)
-    return describe_undecided(UndecidedRule(each.rule.id, fact) for each in open_rules for fact in each.missing)
+def _describe_refusal(results: Sequence[RuleResult], decision: RecipientDecision) -> str:
+    denying = [result.rule.id for result in results if result.held and result.rule.effect in FORBIDDING_EFFECTS]
+    if denying:
+        return f"{', '.join(denying)} forbids it"
+    blocking = _describe_undecided_rules(results, RESTRICTING_EFFECTS)
+    if blocking:
+        return f"it is not known whether a restriction applies ({blocking})"
+    undecided_permits = _describe_undecided_rules(results, PERMITTING_EFFECTS)
+    if undecided_permits:
+        return f"no rule is known to permit it ({undecided_permits})"
+    if decision.condition_model is None:
+        return "its treaties have not been looked up"
+    return "no rule permits it"
 
 
-def _human(law: DisclosureFilter, decision: RecipientDecision) -> str:
+def _describe_undecided_rules(results: Sequence[RuleResult], effects: Collection[Effect]) -> str:
+    """Return why rules with some effects could not be decided, or an empty string if each was decided."""
+    undecided = (result for result in results if result.held is None and result.rule.effect in effects)
+    return describe_undecided(UndecidedRule(result.rule.id, fact) for result in undecided for fact in result.missing)
+
+
+def _describe_next_step(disclosure_filter: DisclosureFilter, decision: RecipientDecision) -> str:
     match decision.outcome:
-        case Outcome.HOLD if decision.approver is not None:
-            return f"Approval by {law.pack.approvers[decision.approver]}"
+        case Outcome.HOLD:
+            return (
+                ""
+                if decision.approver is None
+                else f"Approval by {disclosure_filter.pack.approvers[decision.approver]}"
+            )
         case Outcome.OFFER:
             return f"Acceptance of the conditions by {decision.state}"
-        case _:
+        case Outcome.DISCLOSE | Outcome.WITHHOLD:
             return ""
+        case _:
+            assert_never(decision.outcome)
 
 
-def _near_misses(rules: Sequence[Rule], facts: Mapping[str, FactValue]) -> Iterator[NearMiss]:
-    """Yield rules of which all parts hold but one."""
+def _find_near_misses(rules: Sequence[Rule], facts: Mapping[str, FactValue]) -> Iterator[NearMiss]:
+    """Yield the rules whose parts all hold except one."""
     for rule in rules:
-        failed = [part for part in rule.when.parts if _evaluate(part, facts) is False]
-        if len(failed) == 1 and all(_evaluate(part, facts) for part in rule.when.parts if part is not failed[0]):
-            yield NearMiss(rule.id, str(rule.effect), rule.citation, str(failed[0]))
+        failed = [part for part in rule.when.parts if _evaluate_part(part, facts) is False]
+        if len(failed) == 1 and all(_evaluate_part(part, facts) for part in rule.when.parts if part is not failed[0]):
+            yield NearMiss(rule.id, rule.effect, rule.citation, str(failed[0]))
 
 
-def _evaluate(part: Test | AnyOf, facts: Mapping[str, FactValue]) -> bool | None:
+def _evaluate_part(part: FactTest | AnyOf, facts: Mapping[str, FactValue]) -> bool | None:
     try:
         return part.evaluate(facts)
     except TypeError:

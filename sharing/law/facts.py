@@ -1,9 +1,9 @@
-"""The closed vocabulary of facts that a law pack may ask about: names, kinds, values, and where each is read.
+"""The closed vocabulary of facts that a law pack may ask about: names, kinds, values, and the source of each.
 
-A new fact is one line here. Indicator facts are read from the record as the Avro schema `Indicator` describes
-it (enums as strings); recipient facts come from `sharing.law.recipients`; facts of the moment from both.
+A new fact is one line here. Indicator facts are read from the record as the Avro schema `Indicator` describes it (enums
+as strings). Recipient facts and the facts of a decision come from `sharing.law.recipients`.
 
-A value in an evaluation is a `str`, a `float`, a `frozenset[str]`, or None: unknown.
+During evaluation a value is a `str`, a `float`, a `frozenset[str]`, or None for unknown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from sharing.model.countries import STATES
 from sharing.model.findings import FINDINGS
-from sharing.model.record import WireRecord
+from sharing.model.indicator_record import WireRecord
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import (
     UNKNOWN,
@@ -40,17 +40,17 @@ from sharing.model.vocabulary import (
 FactValue = str | float | frozenset[str] | None
 
 Facts = Mapping[str, FactValue]
-"""Fact values by name; a missing value is None: unknown."""
+"""Fact values by name; None means unknown."""
 
 NONE = "NONE"
-"""A known absence, where absence is an answer: no TLP mark, no other State of origin, no common treaty."""
+"""A known absence, for facts where absence is an answer: no TLP mark, no other State of origin, no common treaty."""
 
 
 class FactKind(StrEnum):
     """How a fact is compared."""
 
-    ONE = "one of a closed list"
-    SEVERAL = "several of a closed list"
+    SINGLE = "one value of a closed list"
+    SET = "set of values of a closed list"
     NUMBER = "number"
 
 
@@ -59,7 +59,7 @@ class FactScope(StrEnum):
 
     INDICATOR = "indicator"
     RECIPIENT = "recipient"
-    MOMENT = "moment"
+    DECISION = "decision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,13 @@ class Fact:
     """One entry of the vocabulary.
 
     Attributes:
-        name: As in a pack's `when`.
+        name: Name in a pack's `when`.
         kind: How it is compared.
         scope: What it is about.
-        values: The closed list; empty for numbers, and for treaties, whose list is the treaty table.
-        doc: What it says, for a lawyer.
-        read: For indicator facts: the raw, hashable value in a record, at an instant in UTC milliseconds.
-        direct: It is the record's field of that name, as it stands.
+        values: The closed list of values; empty for numbers, and for treaties, whose list is the treaty table.
+        doc: What it means, for a lawyer.
+        read_raw: For indicator facts: returns the raw, hashable value from a record, at a time in UTC milliseconds.
+        is_direct: Whether the raw value is the record's field of the same name.
     """
 
     name: str
@@ -81,19 +81,19 @@ class Fact:
     scope: FactScope
     values: frozenset[str]
     doc: str
-    read: Callable[[WireRecord, int], Hashable] | None = None
-    direct: bool = False
+    read_raw: Callable[[WireRecord, int], Hashable] | None = None
+    is_direct: bool = False
 
     @property
-    def tristate(self) -> bool:
-        """Whether it is a yes-or-no question, written true or false in a pack."""
+    def is_tristate(self) -> bool:
+        """Whether it is a yes-or-no fact, which a pack writes as true or false."""
         return self.values == TRISTATE
 
-    def interpret(self, raw: Any) -> FactValue:
-        """Return the value that is compared: None for unknown, a frozenset for several."""
+    def interpret_raw(self, raw: Any) -> FactValue:
+        """Return the value to compare: None for unknown, a frozenset for a set."""
         if raw is None or raw == UNKNOWN:
             return None
-        if self.kind is FactKind.SEVERAL:
+        if self.kind is FactKind.SET:
             return frozenset(raw)
         return raw  # type: ignore[no-any-return]  # a str or a number, by the schema
 
@@ -101,151 +101,162 @@ class Fact:
 TRISTATE = frozenset({"YES", "NO"})
 
 
-def _known(values: type[StrEnum]) -> frozenset[str]:
+def _known_values(values: type[StrEnum]) -> frozenset[str]:
     return frozenset(str(value) for value in values) - {UNKNOWN}
 
 
-def _indicator(
+def _indicator_fact(
     name: str,
     values: frozenset[str],
-    read: Callable[[WireRecord, int], Hashable],
+    read_raw: Callable[[WireRecord, int], Hashable],
     doc: str,
-    kind: FactKind = FactKind.ONE,
+    kind: FactKind = FactKind.SINGLE,
 ) -> Fact:
-    return Fact(name, kind, FactScope.INDICATOR, values, doc, read)
+    return Fact(name, kind, FactScope.INDICATOR, values, doc, read_raw)
 
 
-def _direct(name: str, values: frozenset[str], doc: str) -> Fact:
-    return Fact(name, FactKind.ONE, FactScope.INDICATOR, values, doc, lambda record, _: record[name], direct=True)
+def _direct_fact(name: str, values: frozenset[str], doc: str) -> Fact:
+    return Fact(name, FactKind.SINGLE, FactScope.INDICATOR, values, doc, lambda record, _: record[name], is_direct=True)
 
 
-def _recipient(name: str, values: frozenset[str], doc: str, kind: FactKind = FactKind.ONE) -> Fact:
+def _recipient_fact(name: str, values: frozenset[str], doc: str, kind: FactKind = FactKind.SINGLE) -> Fact:
     return Fact(f"recipient.{name}", kind, FactScope.RECIPIENT, values, doc)
 
 
-_MAY_BE_FOREIGN = frozenset({"FOREIGN_STATE", UNKNOWN})
-"""Where it was obtained so and no State of origin is named, it may be anyone's."""
+_POSSIBLY_FOREIGN = frozenset({"FOREIGN_STATE", UNKNOWN})
+"""Ways of collection with which an item may belong to another State if it names no State of origin."""
 
 
-def _origin_foreign(record: WireRecord, _: int) -> str:
+def _read_origin_foreign(record: WireRecord, _: int) -> str:
     state = record["origin"]["state"]
     if state is not None:
         return "NO" if state == record["source"]["state"] else "YES"
-    return UNKNOWN if record["collection"] in _MAY_BE_FOREIGN else "NO"
+    return UNKNOWN if record["collection"] in _POSSIBLY_FOREIGN else "NO"
 
 
-def _origin_state(record: WireRecord, _: int) -> str:
+def _read_origin_state(record: WireRecord, _: int) -> str:
     state = record["origin"]["state"]
     if state is not None:
         return str(state)
-    return UNKNOWN if record["collection"] in _MAY_BE_FOREIGN else NONE
+    return UNKNOWN if record["collection"] in _POSSIBLY_FOREIGN else NONE
 
 
-def _retention_expired(record: WireRecord, now_ms: int) -> str:
+def _read_retention_expired(record: WireRecord, now_ms: int) -> str:
     until = record["retain_until"]
     return "YES" if until is not None and until.timestamp() * 1000 <= now_ms else "NO"
 
 
-def _character(record: WireRecord, _: int) -> Hashable:
+def _read_character(record: WireRecord, _: int) -> Hashable:
     character = record["character"]
     return None if character is None else tuple(character)
 
 
-def _finding(name: str) -> Callable[[WireRecord, int], Hashable]:
+def _finding_reader(name: str) -> Callable[[WireRecord, int], Hashable]:
     return lambda record, _: record["findings"].get(name)
 
 
 _FACTS = (
-    _direct("action", _known(Action), "Publish, supersede or withdraw."),
-    _direct("type", frozenset(VALUE_TYPES), "Type of the observable."),
-    _indicator("source.authority", _known(Authority), lambda r, _: r["source"]["authority"], "Who holds it."),
-    _direct("form", _known(Form), "Information, evidence or mere existence."),
-    _indicator(
-        "offence.codes",
-        _known(OffenceCode),
-        lambda r, _: tuple(r["offence"]["codes"]) or None,
-        "Legal offence codes; none stated is unknown.",
-        FactKind.SEVERAL,
+    _direct_fact("action", _known_values(Action), "Publish, supersede or withdraw."),
+    _direct_fact("type", frozenset(VALUE_TYPES), "Type of the observable."),
+    _indicator_fact(
+        "source.authority",
+        _known_values(Authority),
+        lambda r, _: r["source"]["authority"],
+        "Kind of the authority that holds it.",
     ),
-    _indicator(
+    _direct_fact("form", _known_values(Form), "Information, evidence, or the mere existence of either."),
+    _indicator_fact(
+        "offence.codes",
+        _known_values(OffenceCode),
+        lambda r, _: tuple(r["offence"]["codes"]) or None,
+        "Legal offence codes; unknown if none is stated.",
+        FactKind.SET,
+    ),
+    _indicator_fact(
         "offence.max_penalty_years",
         frozenset(),
         lambda r, _: r["offence"]["max_penalty_years"],
-        "Domestic maximum penalty in years.",
+        "Maximum penalty in years under domestic law.",
         FactKind.NUMBER,
     ),
-    _direct("collection", _known(Collection), "How it was obtained."),
-    _direct("secrecy_domain", TRISTATE, "Touches the secrecy domain."),
-    _direct("personal_data", TRISTATE, "Is personal data."),
-    _direct("special_category", TRISTATE, "Special category of personal data."),
-    _direct("subject_class", _known(SubjectClass), "Class of data subject."),
-    _direct("assertion", _known(Assertion), "Fact or assessment."),
-    _indicator("grading.source", _known(SourceGrade), lambda r, _: r["grading"]["source"], "Europol source grade."),
-    _indicator(
+    _direct_fact("collection", _known_values(Collection), "How it was obtained."),
+    _direct_fact("secrecy_domain", TRISTATE, "It touches the secrecy domain."),
+    _direct_fact("personal_data", TRISTATE, "It is personal data."),
+    _direct_fact("special_category", TRISTATE, "It is a special category of personal data."),
+    _direct_fact("subject_class", _known_values(SubjectClass), "Class of data subject."),
+    _direct_fact("assertion", _known_values(Assertion), "Fact or assessment."),
+    _indicator_fact(
+        "grading.source", _known_values(SourceGrade), lambda r, _: r["grading"]["source"], "Europol source grade."
+    ),
+    _indicator_fact(
         "grading.information",
         frozenset(),
         lambda r, _: r["grading"]["information"],
         "Europol information grade, 1 to 4.",
         FactKind.NUMBER,
     ),
-    _indicator("origin.state", STATES | {NONE}, _origin_state, "Another State whose information it is, or NONE."),
-    _indicator("origin.foreign", TRISTATE, _origin_foreign, "It is another State's information."),
-    _indicator("origin.consent", TRISTATE, lambda r, _: r["origin"]["consent"], "The State of origin consents."),
-    _indicator("handling", _known(Handling), lambda r, _: tuple(r["handling"]), "Handling codes.", FactKind.SEVERAL),
-    _indicator("tlp", _known(Tlp) | {NONE}, lambda r, _: r["tlp"] or NONE, "TLP 2.0 mark, or NONE."),
-    _indicator("pap", _known(Pap) | {NONE}, lambda r, _: r["pap"] or NONE, "PAP mark, or NONE."),
-    _direct("purpose", _known(Purpose), "Purpose of the sharing."),
-    _direct("urgency", _known(Urgency), "EMERGENCY is a risk to life or safety."),
-    _indicator(
+    _indicator_fact(
+        "origin.state", STATES | {NONE}, _read_origin_state, "Another State that the information belongs to, or NONE."
+    ),
+    _indicator_fact("origin.foreign", TRISTATE, _read_origin_foreign, "The information belongs to another State."),
+    _indicator_fact("origin.consent", TRISTATE, lambda r, _: r["origin"]["consent"], "The State of origin consents."),
+    _indicator_fact(
+        "handling", _known_values(Handling), lambda r, _: tuple(r["handling"]), "Handling codes.", FactKind.SET
+    ),
+    _indicator_fact("tlp", _known_values(Tlp) | {NONE}, lambda r, _: r["tlp"] or NONE, "TLP 2.0 mark, or NONE."),
+    _indicator_fact("pap", _known_values(Pap) | {NONE}, lambda r, _: r["pap"] or NONE, "PAP mark, or NONE."),
+    _direct_fact("purpose", _known_values(Purpose), "Purpose of the sharing."),
+    _direct_fact("urgency", _known_values(Urgency), "How urgent it is; EMERGENCY means a risk to life or safety."),
+    _indicator_fact(
         "enables_request",
         TRISTATE,
         lambda r, _: r["enables_request"],
-        "It lets the recipient ask for assistance.",
+        "It enables the recipient to request assistance.",
     ),
-    _direct("live_case_harm", TRISTATE, "Sharing would harm a live case."),
-    _indicator(
+    _direct_fact("live_case_harm", TRISTATE, "Sharing would harm a live case."),
+    _indicator_fact(
         "character",
-        _known(Character),
-        _character,
-        "Political, military, religious, racial; null is unknown.",
-        FactKind.SEVERAL,
+        _known_values(Character),
+        _read_character,
+        "Political, military, religious or racial character; null is unknown.",
+        FactKind.SET,
     ),
-    _indicator("retention_expired", TRISTATE, _retention_expired, "Its `retain_until` has passed."),
-    *(_indicator(f"findings.{name}", TRISTATE, _finding(name), doc) for name, doc in FINDINGS.items()),
-    _recipient("state", STATES, "The State considered."),
-    _recipient("named", TRISTATE, "The agency named this State as concerned."),
-    _recipient("authority", _known(Authority), "Kind of the authority that receives, from the directory."),
-    _recipient("treaties", frozenset(), "Instruments in force between the two States.", FactKind.SEVERAL),
-    _recipient("eu", TRISTATE, "Member of the European Union."),
-    _recipient("schengen", TRISTATE, "Takes part in the Schengen acquis."),
-    _recipient("adequacy", TRISTATE, "Adequate data protection, as this State assesses it."),
-    _recipient("safeguards", TRISTATE, "Appropriate safeguards exist, as this State assesses it."),
-    _recipient("dual_criminality", TRISTATE, "Every stated offence is criminal there too."),
-    _recipient("reciprocity", TRISTATE, "It would do the same."),
-    _recipient("equal_secrecy", TRISTATE, "It keeps the information as secret as the providing State does."),
-    _recipient("sole_purpose", TRISTATE, "It uses the information for the stated purpose only."),
-    _recipient("death_penalty_risk", TRISTATE, "The death penalty may be imposed or carried out."),
-    _recipient("mistreatment_risk", TRISTATE, "Torture or other mistreatment is a real risk."),
-    _recipient("persecution_risk", TRISTATE, "Persecution on a protected ground is a real risk."),
+    _indicator_fact("retention_expired", TRISTATE, _read_retention_expired, "Its `retain_until` has passed."),
+    *(_indicator_fact(f"findings.{name}", TRISTATE, _finding_reader(name), doc) for name, doc in FINDINGS.items()),
+    _recipient_fact("state", STATES, "The receiving State."),
+    _recipient_fact("named", TRISTATE, "The agency named this State as concerned by the item."),
+    _recipient_fact("authority", _known_values(Authority), "Kind of the receiving authority, from the directory."),
+    _recipient_fact("treaties", frozenset(), "Instruments in force between the two States.", FactKind.SET),
+    _recipient_fact("eu", TRISTATE, "Member of the European Union."),
+    _recipient_fact("schengen", TRISTATE, "Takes part in the Schengen acquis."),
+    _recipient_fact("adequacy", TRISTATE, "Adequate data protection, as the providing State assesses it."),
+    _recipient_fact("safeguards", TRISTATE, "Appropriate safeguards exist, as the providing State assesses it."),
+    _recipient_fact("dual_criminality", TRISTATE, "Every stated offence is also an offence under its law."),
+    _recipient_fact("reciprocity", TRISTATE, "It would provide the same information in return."),
+    _recipient_fact("equal_secrecy", TRISTATE, "It keeps the information as secret as the providing State does."),
+    _recipient_fact("sole_purpose", TRISTATE, "It uses the information only for the stated purpose."),
+    _recipient_fact("death_penalty_risk", TRISTATE, "The death penalty may be imposed or carried out."),
+    _recipient_fact("mistreatment_risk", TRISTATE, "Torture or other mistreatment is a real risk."),
+    _recipient_fact("persecution_risk", TRISTATE, "Persecution on a protected ground is a real risk."),
     Fact(
         "treaty_basis",
-        FactKind.ONE,
-        FactScope.MOMENT,
+        FactKind.SINGLE,
+        FactScope.DECISION,
         frozenset(),
         "The instrument chosen for this recipient, or NONE.",
     ),
     Fact(
         "condition_model",
-        FactKind.ONE,
-        FactScope.MOMENT,
-        _known(ConditionModel),
-        "Whether conditions are accepted before content, or attached to it.",
+        FactKind.SINGLE,
+        FactScope.DECISION,
+        _known_values(ConditionModel),
+        "Whether conditions are accepted before the content is sent, or bind on receipt.",
     ),
 )
 
 FACTS: Mapping[str, Fact] = MappingProxyType({fact.name: fact for fact in _FACTS})
 
-ASSESSED = frozenset(
+ASSESSED_FACTS = frozenset(
     {
         "adequacy",
         "safeguards",
@@ -257,4 +268,4 @@ ASSESSED = frozenset(
         "persecution_risk",
     }
 )
-"""Recipient facts that a pack assesses itself, besides `dual_criminality`, which it assesses by offence code."""
+"""Recipient facts that a pack assesses itself. It also assesses `dual_criminality`, by offence code."""

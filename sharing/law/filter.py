@@ -1,49 +1,75 @@
-"""The domestic-law disclosure filter: one pack, on one day, with one version of the directory.
+"""The disclosure filter of domestic law: one pack, on one day, with one version of the directory.
 
-A decision depends only on the facts that the pack asks for, on why each State is considered, and on the
-directory; so it is remembered under exactly those. The memo changes no result: a filter with an empty memo
-decides the same.
+Under one pack, day and directory, a verdict depends only on the facts that the pack tests and on the audience, so
+verdicts are cached under that pair. The caches change no result: a filter with empty caches decides the same.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sharing.law.combine import RuleFinding, combine_terms
-from sharing.law.fact_reader import FactReader, RawFacts
-from sharing.law.facts import FACTS, Facts, FactScope, FactValue
+from sharing.law.combine import RuleResult, combine_terms
+from sharing.law.facts import FACTS, Fact, Facts, FactScope, FactValue
 from sharing.law.pack import Pack, Rule
-from sharing.law.recipients import RecipientBook, TreatyBasis
-from sharing.law.rulebook import Answers, ItemRules, RuleBook, named_states
+from sharing.law.recipients import RecipientFactSource, TreatyBasis
+from sharing.law.rulebook import Answers, ItemRules, RuleBook
 from sharing.law.treaties import TreatyTable
-from sharing.model.audience import Audience
-from sharing.model.decision import Reason, RecipientDecision, Terms, Verdict, most_open
-from sharing.model.record import WireRecord
+from sharing.model.bounded_cache import BoundedCache
+from sharing.model.decision import Reason, RecipientDecision, RecipientTerms, Verdict, find_most_permissive
+from sharing.model.indicator_record import WireRecord
 from sharing.model.vocabulary import RelevanceKind
+from sharing.relevance.audience import Audience
 
-__all__ = [
-    "MEMO_ENTRIES_MAX",
-    "PROFILES_MAX",
-    "DisclosureFilter",
-    "FactReader",
-    "RawFacts",
-    "RecipientProfile",
-    "named_states",
-]
+RawFacts = tuple[tuple[Hashable, ...], ...]
+"""The values as they are in the record, before UNKNOWN becomes None and lists become sets, in the order of the facts.
 
-MEMO_ENTRIES_MAX = 20_000
-"""A bound against a flood of items of which none is like another: some 50 MB. The memo is then begun anew."""
+Together with the audience, they are the key of a cached verdict.
+"""
+
+VERDICTS_MAX = 20_000
+"""Maximum number of cached verdicts: about 50 MB. Reached only if hardly any two items have equal facts."""
 
 PROFILES_MAX = 20_000
-"""A bound against a flood of combinations of offences, each of which is looked up for each State: some 40 MB."""
+"""Maximum number of cached profiles: about 40 MB. There is one for each State and combination of offences."""
+
+
+class FactReader:
+    """Reads some facts from records: first plain fields, then derived values, then the officer's findings.
+
+    Attributes:
+        facts: The facts, in the order in which they are read.
+    """
+
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        wanted = list(facts)
+        direct = [fact for fact in wanted if fact.is_direct]
+        findings = [fact for fact in wanted if fact.name.startswith("findings.")]
+        derived = [fact for fact in wanted if fact not in direct and fact not in findings]
+        self.facts = (*direct, *derived, *findings)
+        # An itemgetter returns a tuple only for two or more names.
+        names = [fact.name for fact in direct]
+        self._direct = itemgetter(*names) if len(names) > 1 else lambda record: tuple(record[name] for name in names)
+        self._derived = [fact.read_raw for fact in derived if fact.read_raw is not None]
+        self._findings = [fact.name.removeprefix("findings.") for fact in findings]
+        self._no_findings = (None,) * len(findings)
+
+    def read_raw_facts(self, record: WireRecord, now_ms: int) -> RawFacts:
+        """Return the raw values of a record, at a time in UTC milliseconds."""
+        findings = record["findings"]
+        return (
+            self._direct(record),
+            tuple([read(record, now_ms) for read in self._derived]),
+            tuple([findings.get(name) for name in self._findings]) if findings else self._no_findings,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RecipientKind:
-    """Recipients of one kind have this basis and answer every test of the pack so: one decision serves them all.
+class RecipientClass:
+    """Recipients with the same treaty basis and equal answers to every test of the pack: they all get the same terms.
 
     Compared by identity.
     """
@@ -53,30 +79,30 @@ class RecipientKind:
 
 
 class RecipientProfile(NamedTuple):
-    """What is known of one recipient.
+    """The facts about one recipient.
 
     Attributes:
-        facts: Recipient facts and facts of the moment.
+        facts: Recipient facts and facts of the decision.
         basis: The treaty basis.
-        kind: Shared with all recipients that the pack does not tell apart.
+        recipient_class: Shared with all recipients that the pack does not distinguish.
     """
 
     facts: Facts
     basis: TreatyBasis
-    kind: RecipientKind
+    recipient_class: RecipientClass
 
 
 @dataclass(slots=True)
 class DisclosureFilter:
-    """Decides under one pack on one day.
+    """Decides on indicators under one pack, for one day.
 
     Attributes:
         pack: The providing State's law.
-        treaties: Who is bound by what.
+        treaties: The treaty table.
         day: The UTC day whose law applies.
-        authorities: State to the kind of its receiving authority, from the directory.
-        rule_errors: How often the evaluation of each rule failed; such a rule withholds.
-        reader: Reads of a record what a decision depends on.
+        authorities: For each State, the kind of its receiving authority, from the directory.
+        rule_errors: For each rule, how often its evaluation failed. A failed rule counts as undecided.
+        reader: Reads the facts that the pack tests from a record.
     """
 
     pack: Pack
@@ -85,26 +111,31 @@ class DisclosureFilter:
     authorities: Mapping[str, str]
     rule_errors: dict[str, int] = field(default_factory=dict)
     reader: FactReader = field(init=False)
-    _book: RuleBook = field(init=False)
-    _recipients: RecipientBook = field(init=False)
-    _memo: dict[Hashable, Verdict] = field(init=False, default_factory=dict)
-    _profiles: dict[Hashable, RecipientProfile] = field(init=False, default_factory=dict)
-    _kinds: dict[Hashable, RecipientKind] = field(init=False, default_factory=dict)
+    _rule_book: RuleBook = field(init=False)
+    _recipients: RecipientFactSource = field(init=False)
+    _verdicts: BoundedCache[Hashable, Verdict] = field(init=False)
+    _profiles: BoundedCache[Hashable, RecipientProfile] = field(init=False)
+    _recipient_classes: BoundedCache[Hashable, RecipientClass] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._book = RuleBook(self.pack.rules_on(self.day), self.rule_errors)
-        self._recipients = RecipientBook(self.pack, self.treaties, self.day, self.authorities)
+        self._rule_book = RuleBook(self.pack.rules_in_force(self.day), self.rule_errors)
+        self._recipients = RecipientFactSource(self.pack, self.treaties, self.day, self.authorities)
         # Dual criminality is looked up by the offence codes, so these are always read.
-        asked = {"offence.codes", *(test.fact for test in self._book.tests)}
-        self.reader = FactReader(f for f in FACTS.values() if f.scope is FactScope.INDICATOR and f.name in asked)
+        tested = {"offence.codes", *(test.fact for test in self._rule_book.tests)}
+        self.reader = FactReader(
+            fact for fact in FACTS.values() if fact.scope is FactScope.INDICATOR and fact.name in tested
+        )
+        self._verdicts = BoundedCache(VERDICTS_MAX)
+        self._profiles = BoundedCache(PROFILES_MAX)
+        self._recipient_classes = BoundedCache(PROFILES_MAX)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The rules in force, in the order of their ids."""
-        return self._book.rules
+        """The rules in force, sorted by id."""
+        return self._rule_book.rules
 
     @property
-    def reads(self) -> tuple[str, ...]:
+    def fact_names(self) -> tuple[str, ...]:
         """Names of the indicator facts that a decision depends on."""
         return tuple(fact.name for fact in self.reader.facts)
 
@@ -113,94 +144,114 @@ class DisclosureFilter:
 
         Args:
             record: The indicator's record.
-            audience: The States to consider, and why; the agency's named ones are those with a stated nexus.
-            now_ms: The instant, in UTC milliseconds; its day must be the filter's.
+            audience: The States to consider, with reasons.
+            now_ms: The time of the decision, in UTC milliseconds; its day must be the filter's.
 
         Returns:
-            What each considered State gets, obliged ones included. Alike items share one verdict.
+            The verdict on each considered State, and on each State that a rule names as a mandatory recipient. Items
+            with equal facts and audiences share one verdict.
         """
-        return self.decide_read(self.reader.read(record, now_ms), audience)
+        return self.decide_raw(self.reader.read_raw_facts(record, now_ms), audience)
 
-    def decide_read(self, raw: RawFacts, audience: Audience) -> Verdict:
-        """Decide, as `decide` does, for what `reader` has read of a record already."""
+    def decide_raw(self, raw: RawFacts, audience: Audience) -> Verdict:
+        """Decide, as `decide` does, on facts that `reader` has already read from a record."""
         key = (raw, audience)
-        decided = self._memo.get(key)
-        if decided is None:
-            decided = self._decide(raw, audience)
-            if len(self._memo) >= MEMO_ENTRIES_MAX:
-                self._memo.clear()
-            self._memo[key] = decided
-        return decided
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            verdict = self._verdicts.put(key, self._decide_uncached(raw, audience))
+        return verdict
 
-    def forget(self) -> None:
-        """Forget every verdict. Nothing is decided differently; it only takes longer once."""
-        self._memo.clear()
+    def clear_verdicts(self) -> None:
+        """Clear the verdict cache. Verdicts are computed again with the same result."""
+        self._verdicts.clear()
 
-    def item_facts(self, record: WireRecord, now_ms: int) -> dict[str, FactValue]:
-        """Return the indicator facts that the pack asks for."""
-        return self._interpret(self.reader.read(record, now_ms))
+    def read_item_facts(self, record: WireRecord, now_ms: int) -> dict[str, FactValue]:
+        """Return the indicator facts that the pack tests."""
+        return self._interpret_facts(self.reader.read_raw_facts(record, now_ms))
 
-    def findings(self, item: Facts, recipient: Facts) -> list[RuleFinding]:
-        """Return the rules that hold or cannot be decided for one recipient, in the order of their ids."""
-        return self._book.examine({**item, **recipient})
+    def evaluate_rules(self, item: Facts, recipient: Facts) -> list[RuleResult]:
+        """Return the rules that hold or cannot be decided for one recipient, sorted by id."""
+        return self._rule_book.evaluate_rules({**item, **recipient})
 
-    def profile(self, state: str, codes: FactValue, *, named: bool) -> RecipientProfile:
-        """Return what is known of one recipient, for an item with these offence codes that names it or does not."""
+    def profile_recipient(self, state: str, codes: FactValue, *, named: bool) -> RecipientProfile:
+        """Return the facts about one recipient, for an item with these offence codes.
+
+        Args:
+            state: The recipient.
+            codes: The item's offence codes; None if none is stated.
+            named: Whether the agency named the recipient as concerned.
+        """
         key = (state, codes, named)
-        found = self._profiles.get(key)
-        if found is None:
-            stated = codes if isinstance(codes, frozenset) else None
-            facts, basis = self._recipients.look_up(state, named=named, codes=stated)
-            if len(self._profiles) >= PROFILES_MAX:
-                self._profiles.clear()
-                self._kinds.clear()
-            answers = self._book.answer(facts)
-            kind = self._kinds.setdefault((basis, answers), RecipientKind(basis, answers))
-            found = self._profiles[key] = RecipientProfile(facts, basis, kind)
-        return found
+        profile = self._profiles.get(key)
+        if profile is None:
+            known_codes = codes if isinstance(codes, frozenset) else None
+            facts, basis = self._recipients.look_up_facts(state, named=named, codes=known_codes)
+            profile = self._profiles.put(key, RecipientProfile(facts, basis, self._classify_recipient(facts, basis)))
+        return profile
 
-    def _interpret(self, raw: RawFacts) -> dict[str, FactValue]:
+    def _classify_recipient(self, facts: Facts, basis: TreatyBasis) -> RecipientClass:
+        key = (basis, self._rule_book.answer_recipient_tests(facts))
+        recipient_class = self._recipient_classes.get(key)
+        if recipient_class is None:
+            recipient_class = self._recipient_classes.put(key, RecipientClass(*key))
+        return recipient_class
+
+    def _interpret_facts(self, raw: RawFacts) -> dict[str, FactValue]:
         values = (value for part in raw for value in part)
-        return {fact.name: fact.interpret(value) for fact, value in zip(self.reader.facts, values, strict=True)}
+        return {fact.name: fact.interpret_raw(value) for fact, value in zip(self.reader.facts, values, strict=True)}
 
-    def _decide(self, raw: RawFacts, audience: Audience) -> Verdict:
-        item = self._interpret(raw)
+    def _decide_uncached(self, raw: RawFacts, audience: Audience) -> Verdict:
+        item = self._interpret_facts(raw)
         codes = item["offence.codes"]
-        rules = self._book.settle(item)
-        considered = dict(audience.states)
+        rules = self._rule_book.narrow_to_item(item)
+        considered = dict(audience.reasons_by_state)
         considered.pop(self.pack.state, None)
-        obliged = self._obliged(rules, item, considered)
-        if obliged:
-            for state, reason in obliged:
+        mandatory = self._list_mandatory_recipients(rules, item, considered)
+        if mandatory:
+            for state, reason in mandatory:
                 considered[state] = (*considered.get(state, ()), reason)
             considered = dict(sorted(considered.items()))
-        alike: dict[RecipientKind, Terms] = {}
-        same: dict[Hashable, Terms] = {}
-        terms = []
-        known = self._profiles.get
+        terms_by_class: dict[RecipientClass, RecipientTerms] = {}
+        terms_by_results: dict[Hashable, RecipientTerms] = {}
+        terms_by_state = []
+        get_profile = self._profiles.get  # a cached profile costs no Python call
         for state in considered:
-            named = state in audience.named
-            profile = known((state, codes, named)) or self.profile(state, codes, named=named)
-            found = alike.get(profile.kind)
-            if found is None:
-                findings = rules.find(profile.kind.answers, profile.facts)
-                follows = (profile.basis, *map(id, findings))
-                found = same.get(follows)
-                if found is None:
-                    found = same[follows] = combine_terms(findings, profile.basis)
-                alike[profile.kind] = found
-            terms.append(found)
-        decisions = map(RecipientDecision, considered, considered.values(), terms)
-        return Verdict(tuple(decisions), most_open(found.outcome for found in same.values()))
+            named = state in audience.named_by_agency
+            profile = get_profile((state, codes, named)) or self.profile_recipient(state, codes, named=named)
+            terms = terms_by_class.get(profile.recipient_class)
+            if terms is None:
+                terms = terms_by_class[profile.recipient_class] = _get_or_combine_terms(
+                    rules, profile, terms_by_results
+                )
+            terms_by_state.append(terms)
+        decisions = map(RecipientDecision, considered, considered.values(), terms_by_state)
+        return Verdict(tuple(decisions), find_most_permissive(terms.outcome for terms in terms_by_results.values()))
 
-    def _obliged(self, rules: ItemRules, item: Facts, considered: Mapping[str, Any]) -> list[tuple[str, Reason]]:
-        """Return the States that a rule obliges to send to by name, where nothing else made them relevant."""
-        found = []
-        for rule, state in rules.obligations():
+    def _list_mandatory_recipients(
+        self, rules: ItemRules, item: Facts, considered: Mapping[str, Any]
+    ) -> list[tuple[str, Reason]]:
+        """Return the States that a rule names as mandatory recipients, if nothing else made them relevant."""
+        mandatory = []
+        for rule, state in rules.list_obligations():
             if state in considered or state == self.pack.state:
                 continue
-            facts = self.profile(state, item["offence.codes"], named=False).facts
-            finding = self._book.examine_rule(rule, {**item, **facts})
-            if finding is not None and finding.held:
-                found.append((state, Reason(RelevanceKind.OBLIGATION, rule.id)))
-        return found
+            facts = self.profile_recipient(state, item["offence.codes"], named=False).facts
+            result = self._rule_book.evaluate_rule(rule, {**item, **facts})
+            if result is not None and result.held:
+                mandatory.append((state, Reason(RelevanceKind.OBLIGATION, rule.id)))
+        return mandatory
+
+
+def _get_or_combine_terms(
+    rules: ItemRules, profile: RecipientProfile, terms_by_results: dict[Hashable, RecipientTerms]
+) -> RecipientTerms:
+    """Return the terms for a recipient. They are cached by the identity of the results on the rules.
+
+    `ItemRules` returns the same object for equal results, and keeps it as long as the decision takes.
+    """
+    results = rules.evaluate_recipient(profile.recipient_class.answers, profile.facts)
+    key = (profile.basis, *map(id, results))
+    terms = terms_by_results.get(key)
+    if terms is None:
+        terms = terms_by_results[key] = combine_terms(results, profile.basis)
+    return terms

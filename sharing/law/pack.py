@@ -1,7 +1,7 @@
-"""A law pack: one State's domestic law on information without request, as values.
+"""A law pack: one State's domestic law on spontaneous information, as values.
 
-`sharing.law.pack_reader` makes them from YAML. A pack with the code of an organisation is a *template*: law that its
-member States share. It is nobody's own and never a fallback; a member State that wants it adopts it by name.
+`sharing.law.pack_reader` parses packs from YAML. A pack with the code of an organisation is a *template*: law that its
+member States share. A template belongs to no State and is never a fallback; a member State adopts it by name.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 
 from sharing.errors import InputError
 from sharing.law.constraints import Conjunction
-from sharing.law.pack_code import TEMPLATES
 from sharing.law.treaties import Period, TreatyTable
 from sharing.model.decision import Condition, PackReference, RuleReference
+from sharing.model.pack_code import TEMPLATES
 from sharing.model.vocabulary import ConditionModel, Effect
 
 
@@ -25,11 +25,11 @@ class Rule:
     Attributes:
         valid: Days on which it is in force.
         verified: Whether the encoding was checked against a published text.
-        when: What must hold for it to apply.
+        when: Constraints that must hold for it to apply.
         approver: Role that must approve, for APPROVAL.
-        condition: What it binds the receiving State to, for CONDITION.
-        redact: Fields of the notice's content that it takes out, for REDACT.
-        is_common: Whether it stands under every pack, and is none of the State's own.
+        condition: Condition that binds the receiving State, for CONDITION.
+        redact: Fields of the notice's content that it removes, for REDACT.
+        is_common: Whether it is one of the common rules, which are part of every pack.
     """
 
     id: str
@@ -48,18 +48,18 @@ class Rule:
 
     @property
     def reference(self) -> RuleReference:
-        """What a decision says of it."""
+        """How a decision refers to the rule."""
         return RuleReference(self.id, self.citation, self.effect)
 
     @property
-    def rank(self) -> tuple[bool, str]:
-        """Where it stands among approvals that hold together: the State's own law first, then by id."""
+    def approval_rank(self) -> tuple[bool, str]:
+        """Its order among approval rules that apply together: the State's own rules before common rules, then by id."""
         return self.is_common, self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """The providing State's own view of some recipients, from a date on."""
+    """The providing State's own assessment of some recipients, valid from its date on."""
 
     states: frozenset[str]
     date: dt.date
@@ -69,8 +69,8 @@ class Assessment:
 
 
 @dataclass(frozen=True, slots=True)
-class Bilateral:
-    """An agreement with one State, part of the pack that relies on it."""
+class BilateralAgreement:
+    """An agreement with one State; it is part of the pack that relies on it."""
 
     name: str
     state: str
@@ -80,12 +80,12 @@ class Bilateral:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A State's law, whole. Times are days in UTC.
+    """A State's complete law. Days are in UTC.
 
     Attributes:
-        code: The pack's own code: its State, or one of `TEMPLATES`.
-        state: The providing State. That of a template which nobody has adopted is no State: its own code.
-        sha256: Of the pack, the common rules and the treaty table. Adopting changes none of them.
+        code: Code of the pack: a State, or one of `TEMPLATES`.
+        state: The providing State; for a template that no State has adopted, the code of the template.
+        sha256: Hash of the pack, the common rules and the treaty table. Adoption does not change it.
     """
 
     code: str
@@ -96,7 +96,7 @@ class Pack:
     consolidated_at: dt.date
     sha256: str
     treaty_preference: tuple[str, ...]
-    bilateral: Mapping[str, Bilateral]
+    bilateral: Mapping[str, BilateralAgreement]
     approvers: Mapping[str, str]
     assessments: tuple[Assessment, ...]
     rules: tuple[Rule, ...]
@@ -104,42 +104,42 @@ class Pack:
 
     @property
     def reference(self) -> PackReference:
-        """What a decision says of it."""
+        """How a decision refers to the pack."""
         return PackReference(self.code, self.version, self.sha256)
 
     @property
     def is_template(self) -> bool:
-        """Whether a State must adopt it before anything is decided by it."""
+        """Whether a State must adopt the pack before it can decide anything."""
         return self.state in TEMPLATES
 
-    def adopt(self, state: str, treaties: TreatyTable) -> Pack:
+    def adopt_for(self, state: str, treaties: TreatyTable) -> Pack:
         """Return this template as the law of a State.
 
-        Membership counts on the day to which the template was consolidated: then it was written as that State's law.
-        What a day of decision changes, a decision's facts tell.
+        The State must be a member on the day to which the template was consolidated, because the template was written
+        as the law of those members. Later changes of membership are facts of each decision.
 
         Raises:
-            InputError: It is no template, or the State was not a member on that day.
+            InputError: The pack is not a template, or the State was not a member on that day.
         """
         if self.code not in TEMPLATES:
             raise InputError(
-                f"pack {self.code} is that State's own law; another can adopt only {', '.join(sorted(TEMPLATES))}"
+                f"pack {self.code} is the law of one State; another State can adopt only {', '.join(sorted(TEMPLATES))}"
             )
-        if not treaties.member(self.code, state, self.consolidated_at):
+        if not treaties.is_member(self.code, state, self.consolidated_at):
             raise InputError(
-                f"pack {self.code} {self.version} is for member States of the {self.code}, and by the treaty table "
-                f"{state} was none on {self.consolidated_at}; give that State a pack of its own"
+                f"pack {self.code} {self.version} is for member States of the {self.code}, and according to the treaty "
+                f"table {state} was not a member on {self.consolidated_at}; write a separate pack for that State"
             )
         return replace(self, state=state)
 
-    def rules_on(self, day: dt.date) -> tuple[Rule, ...]:
-        """Return the rules in force on a day, in the order of their ids."""
-        return tuple(sorted((rule for rule in self.rules if rule.valid.holds(day)), key=lambda rule: rule.id))
+    def rules_in_force(self, day: dt.date) -> tuple[Rule, ...]:
+        """Return the rules in force on a day, sorted by id."""
+        return tuple(sorted((rule for rule in self.rules if rule.valid.contains(day)), key=lambda rule: rule.id))
 
 
 @dataclass(frozen=True, slots=True)
 class CommonRules:
-    """What holds under every pack: originator control, the human-rights gate, what an item must say of itself."""
+    """The rules in every pack: originator control, human-rights safeguards, and facts that every item must state."""
 
     rules: tuple[Rule, ...]
     approvers: Mapping[str, str]

@@ -1,32 +1,33 @@
-"""Which States could receive an item, on which terms: every State decided on at once, relevance apart.
+"""Which States could receive an item, and on which terms, if relevance did not matter.
 
-States that get the same for the same reason stand together, from the most open outcome to the least, and among
-these from the fewest fields taken out and the fewest conditions: what the law lets out with the least redacted or
-conditioned comes first.
+States with the same terms form a group. The groups are sorted from the most permissive outcome to the least, then by
+the number of redacted fields and of conditions, so that the least restricted disclosure comes first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sharing.law.combine import RESTRICTIONS
 from sharing.law.filter import DisclosureFilter
-from sharing.model.audience import Audience
 from sharing.model.decision import RecipientDecision, describe_undecided
 from sharing.model.directory import Directory
-from sharing.model.record import WireRecord
+from sharing.model.effects import FORBIDDING_EFFECTS, PERMITTING_EFFECTS, RESTRICTING_EFFECTS
+from sharing.model.indicator_record import WireRecord
 from sharing.model.vocabulary import Effect, Outcome
+from sharing.relevance.audience import Audience
 
 
 @dataclass(frozen=True, slots=True)
-class RecipientGroup:
-    """States that get the same.
+class GroupTerms:
+    """The terms that every State of a group gets.
 
     Attributes:
-        ground: For those withheld, why; else "".
-        redacted: Fields that are taken out.
-        conditions: Each as (rule, text).
+        basis: The treaty basis, or "" if there is none or the item is withheld.
+        condition_model: When conditions bind, or "" if the item is withheld.
+        ground: Why the item is withheld, or "" if it is not.
+        redacted: Fields that are redacted.
+        conditions: Each condition as (rule, text).
         approver: The role that must approve, or "".
     """
 
@@ -37,80 +38,78 @@ class RecipientGroup:
     redacted: tuple[str, ...]
     conditions: tuple[tuple[str, str], ...]
     approver: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientGroup:
+    """States that get the same terms, sorted."""
+
+    terms: GroupTerms
     states: tuple[str, ...]
 
 
-def every_state(law: DisclosureFilter, directory: Directory) -> tuple[str, ...]:
-    """Return the States of the directory and of the treaty table, but the providing one."""
-    known = set(directory.entries)
-    for instrument in law.treaties.instruments.values():
-        known |= instrument.parties.keys()
-    return tuple(sorted(known - {law.pack.state}))
+def list_candidate_states(disclosure_filter: DisclosureFilter, directory: Directory) -> tuple[str, ...]:
+    """Return the States in the directory and in the treaty table, except the providing State."""
+    states = set(directory.entries)
+    for instrument in disclosure_filter.treaties.instruments.values():
+        states |= instrument.parties.keys()
+    return tuple(sorted(states - {disclosure_filter.pack.state}))
 
 
-def find_reach(
-    law: DisclosureFilter, record: WireRecord, audience: Audience, states: Iterable[str], now_ms: int
+def group_recipients(
+    disclosure_filter: DisclosureFilter, record: WireRecord, audience: Audience, states: Iterable[str], now_ms: int
 ) -> list[RecipientGroup]:
-    """Decide on an item for some States, and put together those that get the same.
+    """Decide on an item for some States, and group the States that get the same terms.
 
     Args:
-        law: The disclosure filter of the day.
+        disclosure_filter: The disclosure filter of the day.
         record: The indicator's record.
-        audience: The States that are considered: a State that the agency named stays named.
+        audience: The considered States; a State that the agency named stays named.
         states: The States to decide for.
-        now_ms: The instant, in UTC milliseconds.
+        now_ms: The time of the decision, in UTC milliseconds.
     """
-    considered = dict(audience.states)
-    everyone = Audience((state, considered.get(state, ())) for state in states)
-    effects = {rule.id: rule.effect for rule in law.rules}
-    found: dict[tuple[object, ...], list[str]] = {}
-    models: dict[tuple[object, ...], RecipientGroup] = {}
-    for one in law.decide(record, everyone, now_ms).recipients:
-        group = _group(one, effects)
-        key = (
-            group.outcome, group.basis if not group.ground else "", group.ground, group.redacted, group.conditions,
-            group.approver, group.condition_model if not group.ground else "",
-        )  # fmt: skip
-        models.setdefault(key, group)
-        found.setdefault(key, []).append(one.state)
-    groups = [_with_states(models[key], tuple(members), key) for key, members in found.items()]
-    order = list(map(str, Outcome))
-    return sorted(
-        groups,
-        key=lambda group: (
-            order.index(group.outcome), len(group.redacted), len(group.conditions), -len(group.states), group.states,
-        ),
-    )  # fmt: skip
+    reasons = dict(audience.reasons_by_state)
+    extended_audience = Audience((state, reasons.get(state, ())) for state in states)
+    effects = {rule.id: rule.effect for rule in disclosure_filter.rules}
+    states_by_terms: dict[GroupTerms, list[str]] = {}
+    for decision in disclosure_filter.decide(record, extended_audience, now_ms).recipients:
+        states_by_terms.setdefault(_summarise_terms(decision, effects), []).append(decision.state)
+    groups = [RecipientGroup(terms, tuple(members)) for terms, members in states_by_terms.items()]
+    return sorted(groups, key=_sort_key)
 
 
-def _group(one: RecipientDecision, effects: dict[str, Effect]) -> RecipientGroup:
-    return RecipientGroup(
-        outcome=str(one.outcome),
-        basis=one.basis or "",
-        condition_model=str(one.condition_model or ""),
-        ground=_ground(one, effects) if one.outcome is Outcome.WITHHOLD else "",
-        redacted=one.redacted,
-        conditions=tuple((condition.code, condition.text) for condition in one.conditions),
-        approver=one.approver or "",
-        states=(),
+def _sort_key(group: RecipientGroup) -> tuple[object, ...]:
+    terms = group.terms
+    openness = list(Outcome).index(Outcome(terms.outcome))
+    return openness, len(terms.redacted), len(terms.conditions), -len(group.states), group.states
+
+
+def _summarise_terms(decision: RecipientDecision, effects: Mapping[str, Effect]) -> GroupTerms:
+    is_withheld = decision.outcome is Outcome.WITHHOLD
+    return GroupTerms(
+        outcome=str(decision.outcome),
+        basis="" if is_withheld else decision.basis or "",
+        condition_model="" if is_withheld else str(decision.condition_model or ""),
+        ground=_describe_ground(decision, effects) if is_withheld else "",
+        redacted=decision.redacted,
+        conditions=tuple((condition.code, condition.text) for condition in decision.conditions),
+        approver=decision.approver or "",
     )
 
 
-def _with_states(group: RecipientGroup, states: tuple[str, ...], key: tuple[object, ...]) -> RecipientGroup:
-    return RecipientGroup(
-        group.outcome, str(key[1]), str(key[6]), group.ground, group.redacted, group.conditions, group.approver, states
-    )
-
-
-def _ground(one: RecipientDecision, effects: dict[str, Effect]) -> str:
-    """Return why nothing leaves: what forbids it, else what is missing, else that nothing permits it."""
-    denying = [rule.id for rule in one.rules if rule.effect is Effect.DENY]
+def _describe_ground(decision: RecipientDecision, effects: Mapping[str, Effect]) -> str:
+    """Return why the item is withheld: rules that forbid it, else missing facts, else that no rule permits it."""
+    denying = [rule.id for rule in decision.rules if rule.effect in FORBIDDING_EFFECTS]
     if denying:
         return f"forbidden by {', '.join(denying)}"
-    blocking = describe_undecided(entry for entry in one.undecided if effects.get(entry.rule) in RESTRICTIONS)
+    blocking = describe_undecided(
+        undecided for undecided in decision.undecided if effects.get(undecided.rule) in RESTRICTING_EFFECTS
+    )
     if blocking:
         return f"not known whether a restriction applies; {blocking}"
-    if one.condition_model is None:
+    if decision.condition_model is None:
         return "treaties not looked up"
-    opening = describe_undecided(entry for entry in one.undecided if effects.get(entry.rule) is Effect.PERMIT)
+    opening = describe_undecided(
+        undecided for undecided in decision.undecided if effects.get(undecided.rule) in PERMITTING_EFFECTS
+    )
     return f"not known whether it is permitted; {opening}" if opening else "nothing permits it"

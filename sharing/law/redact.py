@@ -1,7 +1,7 @@
-"""What a notice's content may carry: an allow-list, from which a law can take more away.
+"""The fields that a notice's content may have: an allow-list, from which a law can redact more.
 
-The content is built field by field from this list; a field that is not on it does not exist for a notice, so a
-new field of the indicator stays at home until someone adds it here.
+The content is built field by field from this list. A notice never has a field that is not on the list, so a new field
+of the indicator stays in the providing State until someone adds it here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sharing.model.record import WireRecord, read_path
+from sharing.model.indicator_record import WireRecord, read_path
 
 CONTENT_FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -41,20 +41,20 @@ CONTENT_FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "observed_at": ("observed_at",),
     }
 )
-"""Field of the notice's content to its path in the record. `source.officer` and the findings are not on the list."""
+"""Maps each field of the notice's content to its path in the record. `source.officer` and the findings are absent."""
 
-EMPTIED = frozenset({"offence_codes", "offence_modifiers", "modus_operandi", "handling"})
-"""Fields that are emptied when they are taken out; the others become null."""
+EMPTIED_FIELDS = frozenset({"offence_codes", "offence_modifiers", "modus_operandi", "handling"})
+"""Fields that become an empty list when they are redacted; the others become null."""
 
 
 def build_content(record: WireRecord, redacted: Collection[str]) -> dict[str, Any]:
-    """Return the content that may leave, as the Avro schema `NoticeContent` describes it (but for its reasons).
+    """Return the content that may leave, as the Avro schema `NoticeContent` describes it, but without `relevance`.
 
     Args:
         record: The indicator's record.
-        redacted: Fields that the law takes out.
+        redacted: Fields that the law redacts.
     """
     return {
-        name: ([] if name in EMPTIED else None) if name in redacted else read_path(record, path)
+        name: ([] if name in EMPTIED_FIELDS else None) if name in redacted else read_path(record, path)
         for name, path in CONTENT_FIELDS.items()
     }

@@ -1,7 +1,8 @@
-"""Rehearsing an amendment: what recorded items would get under another pack, tallied State by State, rule by rule.
+"""Rehearses an amendment: decides recorded items under two packs, and counts the differences by State and by rule.
 
-Both laws decide at one instant, with one directory and for the same audiences. Alike items share a verdict under
-each law, so they are counted by pairs of verdicts, and each pair is compared once. What is kept of an item is its id.
+Both laws decide as of the same time, with the same directory and for the same audiences. Items with equal facts share a
+verdict under each law, so they are counted by pairs of verdicts, and each pair is compared once. Only the id of an item
+is retained.
 """
 
 from __future__ import annotations
@@ -14,37 +15,37 @@ from typing import NamedTuple
 
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack, Rule
-from sharing.model.audience import Audience
 from sharing.model.decision import RecipientDecision, Verdict
-from sharing.model.record import WireRecord
+from sharing.model.indicator_record import WireRecord
 from sharing.model.vocabulary import Outcome
+from sharing.relevance.audience import Audience
 
 PAIRS_MAX = 10_000
-"""A bound against a flood of items of which none is like another; what was counted is then compared, and let go."""
+"""Distinct pairs of verdicts that are counted before they are compared and released."""
 
-Pair = tuple[Verdict, Verdict]
-"""Under the current law, and under the candidate."""
+VerdictPair = tuple[Verdict, Verdict]
+"""The verdicts under the current law and under the candidate."""
 
 NOT_CONSIDERED = "NOT CONSIDERED"
-"""In the place of an outcome: only a rule that obliges to send brings a State into consideration, or no longer."""
+"""Replaces the outcome where one law does not consider a State, because only the other law obliges to send to it."""
 
 
-class Aspect(StrEnum):
-    """What, besides the outcome, may change for a State."""
+class TermAspect(StrEnum):
+    """A term of a decision that may change for a State, in addition to the outcome."""
 
     CONDITION = "condition"
     APPROVER = "approver"
     REDACTION = "field"
     BASIS = "treaty basis"
-    MODEL = "conditions bind"
+    CONDITION_MODEL = "conditions bind"
     OBLIGATION = "duty to send"
     FACT = "fact"
     EFFECT = "effect of"
     CITATION = "citation of"
 
 
-class Shift(NamedTuple):
-    """A State's outcome before and after; `altered` tells whether anything changes for it at all."""
+class OutcomeChange(NamedTuple):
+    """A State's outcome before and after. `altered` is true if anything changes for the State."""
 
     before: str
     after: str
@@ -52,58 +53,58 @@ class Shift(NamedTuple):
 
 
 class TermChange(NamedTuple):
-    """One aspect that changes: of which condition, field, fact or rule, and from what to what ("": nothing)."""
+    """The change of one term. `name` is the condition, field, fact or rule; an empty `before` or `after` means none."""
 
-    aspect: Aspect
+    aspect: TermAspect
     name: str
     before: str
     after: str
 
 
 @dataclass(slots=True)
-class ShiftTally:
-    """How many items, and the ids of a few."""
+class ChangeTally:
+    """A number of items, and the ids of a few of them."""
 
     count: int = 0
     examples: list[str] = field(default_factory=list)
 
     def add(self, count: int, ids: list[str], examples_max: int) -> None:
-        """Count items alike, of which some ids are known."""
+        """Count equal items, some of whose ids are known."""
         self.count += count
-        for identity in ids:  # an item may come again, for another State
-            if len(self.examples) < examples_max and identity not in self.examples:
-                self.examples.append(identity)
+        for item_id in ids:  # an item may have been counted before, for another State
+            if len(self.examples) < examples_max and item_id not in self.examples:
+                self.examples.append(item_id)
 
 
 @dataclass(slots=True)
 class RuleTally:
-    """How often a rule makes an outcome for a State, before and after; where it comes to, and where it ceases to."""
+    """How often a rule determines an outcome, before and after; `added` and `removed` count where that changes."""
 
     before: int = 0
     after: int = 0
-    comes: ShiftTally = field(default_factory=ShiftTally)
-    ceases: ShiftTally = field(default_factory=ShiftTally)
+    added: ChangeTally = field(default_factory=ChangeTally)
+    removed: ChangeTally = field(default_factory=ChangeTally)
 
 
 @dataclass(slots=True)
-class Difference:
-    """What an amendment would change.
+class RehearsalSummary:
+    """The changes that an amendment would make.
 
     Attributes:
-        items: How many were rehearsed.
-        altered: For how many of them anything changes for any State.
-        outcomes: Items by the outcome under which each counts, before and after.
-        states: For each State, items by what becomes of them.
-        rules: For each rule that makes an outcome, how often: once for an item and a State.
-        terms: What else changes, once for an item and a State.
+        items: Number of rehearsed items.
+        altered: Number of items for which anything changes for any State.
+        outcomes: Items by the outcome of their verdict, before and after.
+        states: For each State, items by the change of its outcome.
+        rules: For each rule, how often it determines an outcome, counted for each item and State.
+        terms: Changes of other terms, counted for each item and State.
     """
 
     items: int = 0
     altered: int = 0
     outcomes: Counter[tuple[Outcome, Outcome]] = field(default_factory=Counter)
-    states: dict[str, dict[Shift, ShiftTally]] = field(default_factory=dict)
+    states: dict[str, dict[OutcomeChange, ChangeTally]] = field(default_factory=dict)
     rules: dict[str, RuleTally] = field(default_factory=dict)
-    terms: dict[TermChange, ShiftTally] = field(default_factory=dict)
+    terms: dict[TermChange, ChangeTally] = field(default_factory=dict)
 
 
 class Rehearsal:
@@ -112,154 +113,158 @@ class Rehearsal:
     Args:
         before: The current law, on the day of the rehearsal.
         after: The candidate, on the same day and with the same directory.
-        examples_max: How many ids are kept for each change.
+        examples_max: How many ids of items are recorded for each change.
     """
 
     def __init__(self, before: DisclosureFilter, after: DisclosureFilter, examples_max: int = 3) -> None:
         self._before = before
         self._after = after
         self._examples_max = examples_max
-        self._reads_alike = before.reader.facts == after.reader.facts
-        self._pairs: dict[Pair, ShiftTally] = {}
-        self._difference = Difference()
+        self._uses_same_facts = before.reader.facts == after.reader.facts
+        self._pairs: dict[VerdictPair, ChangeTally] = {}
+        self._summary = RehearsalSummary()
 
-    def replay(self, record: WireRecord, audience: Audience, now_ms: int) -> None:
-        """Decide on one item under both laws, and count."""
-        self.count(self.decide(record, audience, now_ms), record["id"])
+    def replay_item(self, record: WireRecord, audience: Audience, now_ms: int) -> None:
+        """Decide on one item under both laws, and count the result."""
+        self.count_pair(self.decide_pair(record, audience, now_ms), record["id"])
 
-    def decide(self, record: WireRecord, audience: Audience, now_ms: int) -> Pair:
-        """Decide on one item under both laws; alike items get the same pair."""
-        raw = self._before.reader.read(record, now_ms)
-        again = raw if self._reads_alike else self._after.reader.read(record, now_ms)
-        return self._before.decide_read(raw, audience), self._after.decide_read(again, audience)
+    def decide_pair(self, record: WireRecord, audience: Audience, now_ms: int) -> VerdictPair:
+        """Decide on one item under both laws; items with equal facts get the same pair."""
+        raw_before = self._before.reader.read_raw_facts(record, now_ms)
+        raw_after = raw_before if self._uses_same_facts else self._after.reader.read_raw_facts(record, now_ms)
+        return self._before.decide_raw(raw_before, audience), self._after.decide_raw(raw_after, audience)
 
-    def count(self, pair: Pair, identity: str) -> None:
-        """Count an item by what was decided on it."""
+    def count_pair(self, pair: VerdictPair, item_id: str) -> None:
+        """Count an item by the verdicts on it."""
         tally = self._pairs.get(pair)
         if tally is None:
             if len(self._pairs) >= PAIRS_MAX:
                 self._compare_pairs()
-            tally = self._pairs[pair] = ShiftTally()
+            tally = self._pairs[pair] = ChangeTally()
         tally.count += 1
         if len(tally.examples) < self._examples_max:
-            tally.examples.append(identity)
+            tally.examples.append(item_id)
 
-    def difference(self) -> Difference:
-        """Return what the items replayed so far tell."""
+    def summarise(self) -> RehearsalSummary:
+        """Return the summary of the items replayed so far."""
         self._compare_pairs()
-        return self._difference
+        return self._summary
 
     def _compare_pairs(self) -> None:
         for (before, after), tally in self._pairs.items():
-            self._compare(before, after, tally)
+            self._compare_verdicts(before, after, tally)
         self._pairs.clear()
 
-    def _compare(self, before: Verdict, after: Verdict, tally: ShiftTally) -> None:
-        total = self._difference
-        total.items += tally.count
-        total.outcomes[before.outcome, after.outcome] += tally.count
-        now = {one.state: one for one in before.recipients}
-        then = {one.state: one for one in after.recipients}
+    def _compare_verdicts(self, before: Verdict, after: Verdict, tally: ChangeTally) -> None:
+        summary = self._summary
+        summary.items += tally.count
+        summary.outcomes[before.outcome, after.outcome] += tally.count
+        decisions_before = {decision.state: decision for decision in before.recipients}
+        decisions_after = {decision.state: decision for decision in after.recipients}
         any_altered = False
-        for state in sorted(now.keys() | then.keys()):
-            old, new = now.get(state), then.get(state)
-            altered = terms_of(old) != terms_of(new)
+        for state in sorted(decisions_before.keys() | decisions_after.keys()):
+            old, new = decisions_before.get(state), decisions_after.get(state)
+            altered = list_terms(old) != list_terms(new)
             any_altered = any_altered or altered
-            shift = Shift(_outcome(old), _outcome(new), altered)
-            self._count(total.states.setdefault(state, {}).setdefault(shift, ShiftTally()), tally)
+            change = OutcomeChange(_describe_outcome(old), _describe_outcome(new), altered)
+            self._add_tally(summary.states.setdefault(state, {}).setdefault(change, ChangeTally()), tally)
             self._count_rules(old, new, tally)
             if altered:
-                for change in _term_changes(old, new):
-                    self._count(total.terms.setdefault(change, ShiftTally()), tally)
-        total.altered += tally.count if any_altered else 0
+                for term_change in _find_term_changes(old, new):
+                    self._add_tally(summary.terms.setdefault(term_change, ChangeTally()), tally)
+        summary.altered += tally.count if any_altered else 0
 
-    def _count_rules(self, old: RecipientDecision | None, new: RecipientDecision | None, tally: ShiftTally) -> None:
-        now, then = _rule_ids(old), _rule_ids(new)
-        for rule in sorted(now | then):
-            found = self._difference.rules.setdefault(rule, RuleTally())
-            found.before += tally.count if rule in now else 0
-            found.after += tally.count if rule in then else 0
-            if rule not in now:
-                self._count(found.comes, tally)
-            elif rule not in then:
-                self._count(found.ceases, tally)
+    def _count_rules(self, old: RecipientDecision | None, new: RecipientDecision | None, tally: ChangeTally) -> None:
+        rules_before, rules_after = _list_rule_ids(old), _list_rule_ids(new)
+        for rule in sorted(rules_before | rules_after):
+            rule_tally = self._summary.rules.setdefault(rule, RuleTally())
+            rule_tally.before += tally.count if rule in rules_before else 0
+            rule_tally.after += tally.count if rule in rules_after else 0
+            if rule not in rules_before:
+                self._add_tally(rule_tally.added, tally)
+            elif rule not in rules_after:
+                self._add_tally(rule_tally.removed, tally)
 
-    def _count(self, total: ShiftTally, tally: ShiftTally) -> None:
+    def _add_tally(self, total: ChangeTally, tally: ChangeTally) -> None:
         total.add(tally.count, tally.examples, self._examples_max)
 
 
-def terms_of(decision: RecipientDecision | None) -> tuple[object, ...]:
-    """Return all that a decision gives a State, whichever State it is and why ever it was considered."""
+def list_terms(decision: RecipientDecision | None) -> tuple[object, ...]:
+    """Return the terms of a decision, without the State and the reasons why it was considered."""
     if decision is None:
         return ()
     return (
         decision.outcome, decision.basis, decision.condition_model, decision.rules, decision.undecided,
-        decision.conditions, decision.approver, decision.obligation, decision.redacted,
+        decision.conditions, decision.approver, decision.is_obligatory, decision.redacted,
     )  # fmt: skip
 
 
 class RuleEdit(NamedTuple):
-    """A rule in force that two packs have differently: `new`, `gone`, or the names of what was altered."""
+    """A rule in force that differs between two packs. `changes` is `new`, `gone`, or names of changed attributes."""
 
     id: str
-    what: tuple[str, ...]
+    changes: tuple[str, ...]
 
 
 def compare_rules(before: DisclosureFilter, after: DisclosureFilter) -> list[RuleEdit]:
-    """Return how the rules in force differ, in the order of their ids. What applies is not asked."""
-    now = {rule.id: rule for rule in before.rules}
-    then = {rule.id: rule for rule in after.rules}
+    """Return how the rules in force differ, sorted by id, whether or not they apply to any item."""
+    rules_before = {rule.id: rule for rule in before.rules}
+    rules_after = {rule.id: rule for rule in after.rules}
     edits = []
-    for name in sorted(now.keys() | then.keys()):
-        if name not in now or name not in then:
-            edits.append(RuleEdit(name, ("new" if name in then else "gone",)))
-        elif now[name] != then[name]:
-            old, new = now[name], then[name]
-            names = (part.name for part in fields(Rule))
-            edits.append(RuleEdit(name, tuple(part for part in names if getattr(old, part) != getattr(new, part))))
+    for rule_id in sorted(rules_before.keys() | rules_after.keys()):
+        old, new = rules_before.get(rule_id), rules_after.get(rule_id)
+        if old is None or new is None:
+            edits.append(RuleEdit(rule_id, ("new" if old is None else "gone",)))
+        elif old != new:
+            names = (attribute.name for attribute in fields(Rule))
+            changes = tuple(name for name in names if getattr(old, name) != getattr(new, name))
+            edits.append(RuleEdit(rule_id, changes))
     return edits
 
 
-def compare_rest(before: DisclosureFilter, after: DisclosureFilter) -> list[str]:
-    """Return what else of two laws can decide and differs, by the names that a pack gives it."""
+def compare_supporting_data(before: DisclosureFilter, after: DisclosureFilter) -> list[str]:
+    """Return the other parts of two laws that differ and can change decisions, by their names in a pack."""
     names = ("treaty_preference", "bilateral", "approvers", "assessments")
-    differing = [name for name in names if _of(before.pack, name) != _of(after.pack, name)]
+    differing = [name for name in names if _read_attribute(before.pack, name) != _read_attribute(after.pack, name)]
     return [*differing, *(["treaty table"] if before.treaties != after.treaties else [])]
 
 
-def _of(pack: Pack, name: str) -> object:
+def _read_attribute(pack: Pack, name: str) -> object:
     value = getattr(pack, name)
     return dict(value) if isinstance(value, dict) else value
 
 
-def _outcome(decision: RecipientDecision | None) -> str:
+def _describe_outcome(decision: RecipientDecision | None) -> str:
     return NOT_CONSIDERED if decision is None else str(decision.outcome)
 
 
-def _rule_ids(decision: RecipientDecision | None) -> set[str]:
+def _list_rule_ids(decision: RecipientDecision | None) -> set[str]:
     return set() if decision is None else {rule.id for rule in decision.rules}
 
 
-def _term_changes(old: RecipientDecision | None, new: RecipientDecision | None) -> Iterator[TermChange]:
-    """Yield each aspect that differs; a State that is not considered has none."""
-    now, then = _terms(old), _terms(new)
-    for key in sorted(now.keys() | then.keys()):
-        before, after = now.get(key, ""), then.get(key, "")
-        # A rule that comes or ceases is counted among the rules.
-        if before != after and (key[0] not in {Aspect.EFFECT, Aspect.CITATION} or (before and after)):
+def _find_term_changes(old: RecipientDecision | None, new: RecipientDecision | None) -> Iterator[TermChange]:
+    """Yield each aspect that differs; a State that is not considered has no terms."""
+    terms_before, terms_after = _index_terms(old), _index_terms(new)
+    for key in sorted(terms_before.keys() | terms_after.keys()):
+        before, after = terms_before.get(key, ""), terms_after.get(key, "")
+        # A rule that is added or removed is counted among the rules.
+        if before != after and (key[0] not in {TermAspect.EFFECT, TermAspect.CITATION} or (before and after)):
             yield TermChange(*key, before, after)
 
 
-def _terms(decision: RecipientDecision | None) -> dict[tuple[Aspect, str], str]:
+def _index_terms(decision: RecipientDecision | None) -> dict[tuple[TermAspect, str], str]:
     if decision is None:
         return {}
-    terms = {(Aspect.CONDITION, one.code): f"({one.kind}) {one.text}" for one in decision.conditions}
-    terms |= {(Aspect.REDACTION, name): "taken out" for name in decision.redacted}
-    terms |= {(Aspect.FACT, entry.fact): "missing" for entry in decision.undecided}
-    terms |= {(Aspect.EFFECT, rule.id): str(rule.effect) for rule in decision.rules}
-    terms |= {(Aspect.CITATION, rule.id): rule.citation for rule in decision.rules}
-    terms[Aspect.APPROVER, ""] = decision.approver or ""
-    terms[Aspect.BASIS, ""] = decision.basis or ""
-    terms[Aspect.MODEL, ""] = str(decision.condition_model or "")
-    terms[Aspect.OBLIGATION, ""] = "yes" if decision.obligation else ""
+    terms = {
+        (TermAspect.CONDITION, condition.code): f"({condition.kind}) {condition.text}"
+        for condition in decision.conditions
+    }
+    terms |= {(TermAspect.REDACTION, name): "redacted" for name in decision.redacted}
+    terms |= {(TermAspect.FACT, undecided.fact): "missing" for undecided in decision.undecided}
+    terms |= {(TermAspect.EFFECT, rule.id): str(rule.effect) for rule in decision.rules}
+    terms |= {(TermAspect.CITATION, rule.id): rule.citation for rule in decision.rules}
+    terms[TermAspect.APPROVER, ""] = decision.approver or ""
+    terms[TermAspect.BASIS, ""] = decision.basis or ""
+    terms[TermAspect.CONDITION_MODEL, ""] = str(decision.condition_model or "")
+    terms[TermAspect.OBLIGATION, ""] = "yes" if decision.is_obligatory else ""
     return terms

@@ -1,7 +1,7 @@
-"""The rules in force on a day, examined: for one item and one recipient, or for one item and many.
+"""Evaluates the rules in force on a day: for one item and one recipient, or for one item and many recipients.
 
-What a rule says depends on a recipient only through its own few tests. So for an item each rule is examined once for
-each combination of their answers, and a rule that asks about the item alone only once.
+A rule depends on a recipient only through its few tests on recipients. For one item, each rule is therefore evaluated
+once for each combination of answers to these tests, and a rule that tests only the item is evaluated once.
 """
 
 from __future__ import annotations
@@ -10,162 +10,174 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sharing.law.combine import RuleFinding
-from sharing.law.constraints import AnyOf, Operator, Test
+from sharing.law.combine import RuleResult
+from sharing.law.constraints import AnyOf, FactTest, Operator
 from sharing.law.facts import FACTS, Facts, FactScope
 from sharing.law.pack import Rule
-from sharing.model.decision import FAILED
-from sharing.model.vocabulary import Effect
+from sharing.model.decision import EVALUATION_FAILED
+from sharing.model.effects import obliges
 
 Answers = tuple[Hashable, ...]
+"""A recipient's answers to every test on recipients, in the order of the rule book."""
 
 
 class IndexedRule(NamedTuple):
-    """A rule, with what is known of it before any item comes.
+    """A rule, with what can be prepared before an item is known.
 
     Attributes:
-        item_parts: Those of its parts that ask about the item alone.
-        pick: Picks the answers to its tests on recipients; None where it has none.
-        names: The States that it obliges to send to.
+        item_parts: The parts that test only the item.
+        pick_answers: Picks the answers to the rule's own tests on recipients; None if it has none.
+        mandatory_recipients: The States that it names as mandatory recipients.
     """
 
     rule: Rule
-    item_parts: tuple[Test | AnyOf, ...]
-    pick: Callable[[Answers], Any] | None
-    names: tuple[str, ...]
+    item_parts: tuple[FactTest | AnyOf, ...]
+    pick_answers: Callable[[Answers], Any] | None
+    mandatory_recipients: tuple[str, ...]
 
-    def excluded(self, item: Facts) -> bool:
-        """Return whether the item alone rules the rule out; a part that fails to evaluate does not."""
+    def is_excluded_by(self, item: Facts) -> bool:
+        """Return whether the item alone rules the rule out; a part whose evaluation fails does not."""
         try:
             return any(part.evaluate(item) is False for part in self.item_parts)
-        except Exception:  # noqa: BLE001 examined again, and counted, with what is known of the recipient
+        except Exception:  # noqa: BLE001 evaluated again, and counted, with the facts of the recipient
             return False
 
 
 class RuleBook:
-    """Rules, ready to be examined.
+    """Rules, indexed for evaluation.
 
     Args:
-        rules: In the order of their ids.
-        errors: Counts how often the evaluation of each rule failed; such a rule is undecided.
+        rules: The rules, sorted by id.
+        errors: Counts, for each rule, how often its evaluation failed; such a rule is undecided.
 
     Attributes:
-        rules: The same.
-        tests: All that is asked, each once.
+        rules: The rules, sorted by id.
+        tests: The distinct tests of all rules.
     """
 
     def __init__(self, rules: Sequence[Rule], errors: dict[str, int]) -> None:
         self.rules = tuple(rules)
-        self.tests = tuple(dict.fromkeys(test for rule in rules for test in rule.when.tests()))
+        self.tests = tuple(dict.fromkeys(test for rule in rules for test in rule.when.iter_tests()))
         self._errors = errors
-        self._asked = tuple(test for test in self.tests if not _about_item(test))
-        self._entries = tuple(self._enter(rule) for rule in rules)
+        self._recipient_tests = tuple(test for test in self.tests if not _tests_item(test))
+        self._indexed_rules = tuple(self._index_rule(rule) for rule in rules)
 
-    def _enter(self, rule: Rule) -> IndexedRule:
-        asked = sorted({self._asked.index(test) for test in rule.when.tests() if not _about_item(test)})
-        parts = tuple(part for part in rule.when.parts if all(_about_item(test) for test in part.tests()))
-        return IndexedRule(rule, parts, itemgetter(*asked) if asked else None, named_states(rule))
+    def _index_rule(self, rule: Rule) -> IndexedRule:
+        indexes = sorted(
+            {self._recipient_tests.index(test) for test in rule.when.iter_tests() if not _tests_item(test)}
+        )
+        item_parts = tuple(part for part in rule.when.parts if all(_tests_item(test) for test in part.iter_tests()))
+        return IndexedRule(rule, item_parts, itemgetter(*indexes) if indexes else None, list_mandatory_recipients(rule))
 
-    def answer(self, facts: Facts) -> Answers:
-        """Return the answers to all tests on recipients; one that fails answers by the value that it failed for."""
-        return tuple([_answer(test, facts) for test in self._asked])
+    def answer_recipient_tests(self, facts: Facts) -> Answers:
+        """Return the answers to all tests on recipients; the answer of a failed test includes the offending value."""
+        return tuple([_answer_test(test, facts) for test in self._recipient_tests])
 
-    def examine(self, facts: Facts) -> list[RuleFinding]:
-        """Return the rules that hold or cannot be decided, in the order of their ids."""
-        found = (self.examine_rule(rule, facts) for rule in self.rules)
-        return [finding for finding in found if finding is not None]
+    def evaluate_rules(self, facts: Facts) -> list[RuleResult]:
+        """Return the rules that hold or cannot be decided, sorted by id."""
+        results = (self.evaluate_rule(rule, facts) for rule in self.rules)
+        return [result for result in results if result is not None]
 
-    def examine_rule(self, rule: Rule, facts: Facts) -> RuleFinding | None:
-        """Return what comes of a rule, or None where it does not hold. One that fails is counted, and undecided."""
+    def evaluate_rule(self, rule: Rule, facts: Facts) -> RuleResult | None:
+        """Return the result of a rule, or None if it does not hold. A failed evaluation is counted, and undecided."""
         try:
             held = rule.when.evaluate(facts)
             if held is False:
                 return None
-            return RuleFinding(rule, held, tuple(dict.fromkeys(rule.when.missing(facts))) if held is None else ())
-        except Exception:  # noqa: BLE001 whatever failed, a rule that failed withholds
+            return RuleResult(rule, held, tuple(dict.fromkeys(rule.when.missing_facts(facts))) if held is None else ())
+        except Exception:  # noqa: BLE001 a rule whose evaluation fails for any reason counts as undecided
             self._errors[rule.id] = self._errors.get(rule.id, 0) + 1
-            return RuleFinding(rule, None, (FAILED,))
+            return RuleResult(rule, None, (EVALUATION_FAILED,))
 
-    def settle(self, item: Facts) -> ItemRules:
-        """Return what an item leaves of the rules."""
-        left: list[RuleFinding | _OpenRule] = []
-        for entry in self._entries:
-            if entry.pick is None:
-                found = self.examine_rule(entry.rule, item)
-                if found is not None:
-                    left.append(found)
-            elif not entry.excluded(item):
-                left.append(_OpenRule(entry.rule, entry.pick, entry.names, {}, {}))
-        return ItemRules(self, item, left)
+    def narrow_to_item(self, item: Facts) -> ItemRules:
+        """Return the rules as far as an item leaves them open."""
+        remaining: list[RuleResult | _RecipientDependentRule] = []
+        for indexed in self._indexed_rules:
+            if indexed.pick_answers is None:
+                result = self.evaluate_rule(indexed.rule, item)
+                if result is not None:
+                    remaining.append(result)
+            elif not indexed.is_excluded_by(item):
+                remaining.append(
+                    _RecipientDependentRule(indexed.rule, indexed.pick_answers, indexed.mandatory_recipients, {}, {})
+                )
+        return ItemRules(self, item, remaining)
 
 
-class _OpenRule(NamedTuple):
-    """A rule that the item does not settle, and what came of it for recipients so far."""
+class _RecipientDependentRule(NamedTuple):
+    """A rule that the item does not decide alone, with its results so far. It lives as long as one decision.
+
+    Attributes:
+        pick_answers: Picks the answers to the rule's own tests on recipients.
+        mandatory_recipients: The States that it names as mandatory recipients.
+        results: By the picked answers; None if the rule does not hold.
+        distinct: The same results by their content, so that equal ones are one object.
+    """
 
     rule: Rule
-    pick: Callable[[Answers], Any]
-    names: tuple[str, ...]
-    found: dict[Any, RuleFinding | None]
-    made: dict[tuple[bool | None, tuple[str, ...]] | None, RuleFinding | None]
+    pick_answers: Callable[[Answers], Any]
+    mandatory_recipients: tuple[str, ...]
+    results: dict[Any, RuleResult | None]
+    distinct: dict[tuple[bool | None, tuple[str, ...]] | None, RuleResult | None]
 
 
 class ItemRules:
-    """What an item leaves of the rules: findings that are every recipient's, and rules that depend on it."""
+    """The rules for one item: results that are the same for every recipient, and rules that depend on the recipient."""
 
-    def __init__(self, book: RuleBook, item: Facts, left: list[RuleFinding | _OpenRule]) -> None:
+    def __init__(self, book: RuleBook, item: Facts, remaining: list[RuleResult | _RecipientDependentRule]) -> None:
         self._book = book
         self._item = item
-        self._left = left
+        self._remaining = remaining
 
-    def find(self, answers: Answers, recipient: Facts) -> list[RuleFinding]:
-        """Return the rules that hold or cannot be decided for a recipient, in the order of their ids.
+    def evaluate_recipient(self, answers: Answers, recipient: Facts) -> list[RuleResult]:
+        """Return the rules that hold or cannot be decided for a recipient, sorted by id.
 
-        Equal findings are one and the same object, so that what follows from them can be kept by their identity.
+        Equal results are the same object, so that terms can be cached by the identity of the results.
         """
-        findings = []
-        for entry in self._left:
-            if isinstance(entry, RuleFinding):
-                findings.append(entry)
+        results = []
+        for remaining in self._remaining:
+            if isinstance(remaining, RuleResult):
+                results.append(remaining)
                 continue
-            key = entry.pick(answers)
+            key = remaining.pick_answers(answers)
             try:
-                found = entry.found[key]
+                result = remaining.results[key]
             except KeyError:
-                found = entry.found[key] = self._examine(entry, recipient)
-            if found is not None:
-                findings.append(found)
-        return findings
+                result = remaining.results[key] = self._evaluate_dependent_rule(remaining, recipient)
+            if result is not None:
+                results.append(result)
+        return results
 
-    def _examine(self, entry: _OpenRule, recipient: Facts) -> RuleFinding | None:
-        found = self._book.examine_rule(entry.rule, {**self._item, **recipient})
-        return entry.made.setdefault(None if found is None else (found.held, found.missing), found)
+    def _evaluate_dependent_rule(self, rule: _RecipientDependentRule, recipient: Facts) -> RuleResult | None:
+        result = self._book.evaluate_rule(rule.rule, {**self._item, **recipient})
+        return rule.distinct.setdefault(None if result is None else (result.held, result.missing), result)
 
-    def obligations(self) -> Iterator[tuple[Rule, str]]:
-        """Yield the rules that may oblige to send, each with a State that it names."""
-        for entry in self._left:
-            if isinstance(entry, _OpenRule):
-                for state in entry.names:
-                    yield entry.rule, state
+    def list_obligations(self) -> Iterator[tuple[Rule, str]]:
+        """Yield the rules that may oblige the State to send, each with a State that it names as recipient."""
+        for remaining in self._remaining:
+            if isinstance(remaining, _RecipientDependentRule):
+                for state in remaining.mandatory_recipients:
+                    yield remaining.rule, state
 
 
-def _about_item(test: Test) -> bool:
+def _tests_item(test: FactTest) -> bool:
     return FACTS[test.fact].scope is FactScope.INDICATOR
 
 
-def _answer(test: Test, facts: Facts) -> Hashable:
+def _answer_test(test: FactTest, facts: Facts) -> Hashable:
     try:
         return test.evaluate(facts)
-    except Exception:  # noqa: BLE001 the rule that it belongs to is examined, and counted
+    except Exception:  # noqa: BLE001 the failure is counted when the rule of the test is evaluated
         return ("error", facts.get(test.fact))
 
 
-def named_states(rule: Rule) -> tuple[str, ...]:
-    """Return the States that an OBLIGE rule names: only such a rule brings a State into consideration by itself."""
-    if rule.effect is not Effect.OBLIGE:
+def list_mandatory_recipients(rule: Rule) -> tuple[str, ...]:
+    """Return the States that an OBLIGE rule names: only such a rule makes a State a considered one by itself."""
+    if not obliges(rule.effect):
         return ()
     for part in rule.when.parts:
         if (
-            isinstance(part, Test)
+            isinstance(part, FactTest)
             and part.fact == "recipient.state"
             and part.operator is Operator.ANY_OF
             and not part.negated

@@ -1,6 +1,6 @@
 """The dated treaty table: which State is bound by which instrument since when, and how that instrument binds.
 
-A State that stands in no instrument has not been looked up: what treaties it has is unknown, which is not none.
+A State that no instrument lists has not been looked up: its treaties are unknown, which is not the same as none.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from sharing.errors import InputError
-from sharing.model.countries import COUNTRY_ALIASES, normalise_country
-from sharing.model.strict import StrictModel
-from sharing.model.validators import one_of
+from sharing.errors import PackError
+from sharing.model.countries import COUNTRY_ALIASES
+from sharing.model.field_validators import CountryCode, enum_validator
+from sharing.model.strict_model import StrictModel
 from sharing.model.vocabulary import ConditionModel
-from sharing.yaml_source import YamlDocument, read_yaml, validate
+from sharing.yaml_source import YamlDocument, read_yaml, validate_document
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Days from `start` to `end`, both included; no end is open."""
+    """Days from `start` to `end`, both included; without an end the period is open."""
 
     start: dt.date
     end: dt.date | None = None
 
-    def holds(self, day: dt.date) -> bool:
-        """Return whether the day lies within."""
+    def contains(self, day: dt.date) -> bool:
+        """Return whether the day is in the period."""
         return self.start <= day and (self.end is None or day <= self.end)
 
     def overlaps(self, other: Period) -> bool:
-        """Return whether they share a day."""
+        """Return whether the two periods share a day."""
         return (self.end is None or other.start <= self.end) and (other.end is None or self.start <= other.end)
 
 
@@ -44,9 +44,9 @@ class Instrument:
         name: As in `treaty_preference`.
         article: Its provision on information without request.
         condition_model: Whether conditions are accepted before content, or bind on receipt.
-        in_force: Since when it binds anyone; None: not yet.
-        parties: State to the period in which it is bound.
-        verified: Whether status was checked against the depositary's list.
+        in_force: First day on which it is in force; None if it is not in force yet.
+        parties: For each State, the period in which it is bound.
+        verified: Whether the status was checked against the depositary's list.
     """
 
     name: str
@@ -58,14 +58,14 @@ class Instrument:
     verified: bool
 
     def binds(self, state: str, day: dt.date) -> bool:
-        """Return whether the State is bound on that day."""
+        """Return whether the instrument binds the State on that day."""
         period = self.parties.get(state)
-        return self.in_force is not None and self.in_force <= day and period is not None and period.holds(day)
+        return self.in_force is not None and self.in_force <= day and period is not None and period.contains(day)
 
 
 @dataclass(frozen=True, slots=True)
 class TreatyTable:
-    """All instruments and memberships. `text` is the document itself: it is part of a pack's hash."""
+    """All instruments and memberships. `text` is the YAML document itself, which a pack's hash covers."""
 
     instruments: Mapping[str, Instrument]
     memberships: Mapping[str, Mapping[str, Period]]
@@ -75,34 +75,24 @@ class TreatyTable:
         """Return whether the State's treaties have been looked up."""
         return any(state in instrument.parties for instrument in self.instruments.values())
 
-    def bound(self, state: str, day: dt.date) -> frozenset[str] | None:
-        """Return the instruments that bind a State on a day; None when it was not looked up."""
+    def instruments_binding(self, state: str, day: dt.date) -> frozenset[str] | None:
+        """Return the instruments that bind a State on a day; None if the State was not looked up."""
         if not self.covers(state):
             return None
         return frozenset(name for name, instrument in self.instruments.items() if instrument.binds(state, day))
 
-    def common(self, one: str, other: str, day: dt.date) -> frozenset[str] | None:
-        """Return the instruments in force between two States on a day; None when one was not looked up."""
-        ours, theirs = self.bound(one, day), self.bound(other, day)
-        return None if ours is None or theirs is None else ours & theirs
+    def common_instruments(self, first: str, second: str, day: dt.date) -> frozenset[str] | None:
+        """Return the instruments that bind both States on a day; None if one of them was not looked up."""
+        instruments = self.instruments_binding(first, day), self.instruments_binding(second, day)
+        return None if instruments[0] is None or instruments[1] is None else instruments[0] & instruments[1]
 
-    def member(self, organisation: str, state: str, day: dt.date) -> bool:
-        """Return whether the State is a member on that day."""
+    def is_member(self, organisation: str, state: str, day: dt.date) -> bool:
+        """Return whether the State is a member of the organisation on that day."""
         period = self.memberships[organisation].get(state)
-        return period is not None and period.holds(day)
+        return period is not None and period.contains(day)
 
 
-def country_code(value: Any) -> str:
-    """Return a normal country code, for pydantic."""
-    if not isinstance(value, str):
-        raise ValueError("must be a country code, as text")  # noqa: TRY004 for pydantic
-    try:
-        return normalise_country(value)
-    except InputError as error:
-        raise ValueError(str(error)) from None
-
-
-def _as_period(value: Any) -> Any:
+def _normalise_period(value: Any) -> Any:
     if isinstance(value, dt.date):
         return {"from": value}
     if not isinstance(value, dict):
@@ -110,25 +100,25 @@ def _as_period(value: Any) -> Any:
     return value
 
 
-def _refuse_twice(states: Any) -> Any:
+def _refuse_duplicate_states(states: Any) -> Any:
     if isinstance(states, dict):
         spellings: dict[str, str] = {}
         for name in states:
             code = COUNTRY_ALIASES.get(name.upper(), name.upper())
             if code in spellings:
-                raise ValueError(f"{code} stands twice, as {spellings[code]} and {name}; keep one")
+                raise ValueError(f"{code} is listed twice, as {spellings[code]} and {name}; keep one")
             spellings[code] = name
     return states
 
 
 class PeriodModel(StrictModel):
-    """A period as written in YAML: a day since when, or `{from, to}`, both days included."""
+    """A period as written in YAML: its first day, or `{from, to}` with both days included."""
 
     start: dt.date = Field(alias="from")
     end: dt.date | None = Field(alias="to", default=None)
 
-    def period(self) -> Period:
-        """Return the value.
+    def to_period(self) -> Period:
+        """Return the period.
 
         Raises:
             ValueError: It ends before it starts.
@@ -138,31 +128,31 @@ class PeriodModel(StrictModel):
         return Period(self.start, self.end)
 
 
-StateDates = Annotated[
-    dict[Annotated[str, BeforeValidator(country_code)], Annotated[PeriodModel, BeforeValidator(_as_period)]],
-    BeforeValidator(_refuse_twice),
+_PeriodsByState = Annotated[
+    dict[CountryCode, Annotated[PeriodModel, BeforeValidator(_normalise_period)]],
+    BeforeValidator(_refuse_duplicate_states),
 ]
 
 
 class _InstrumentModel(StrictModel):
     title: str
     article: str
-    condition_model: Annotated[ConditionModel, one_of(ConditionModel)]
+    condition_model: Annotated[ConditionModel, enum_validator(ConditionModel)]
     in_force: dt.date | None
     source: str
     verified: bool
     note: str = ""
-    parties: StateDates
+    parties: _PeriodsByState
 
 
 class _MembershipModel(StrictModel):
     source: str
     verified: bool
     note: str = ""
-    members: StateDates
+    members: _PeriodsByState
 
 
-class _TableModel(StrictModel):
+class _TreatyTableModel(StrictModel):
     title: str
     consolidated_at: dt.date
     note: str = ""
@@ -171,13 +161,13 @@ class _TableModel(StrictModel):
 
 
 def parse_treaties(text: str, source: str) -> TreatyTable:
-    """Read the treaty table.
+    """Parse the treaty table.
 
     Raises:
-        PackError: With file, line and key.
+        PackError: The table is invalid; the message names file, line and key.
     """
-    document = read_yaml(text, source)
-    model = validate(document, _TableModel)
+    document = read_yaml(text, source, make_error=PackError)
+    model = validate_document(document, _TreatyTableModel)
     for organisation in ("EU", "SCHENGEN"):
         if organisation not in model.memberships:
             raise document.error(f"is missing {organisation}", ("memberships",))
@@ -189,24 +179,26 @@ def parse_treaties(text: str, source: str) -> TreatyTable:
                 article=entry.article,
                 condition_model=entry.condition_model,
                 in_force=entry.in_force,
-                parties=_periods(document, entry.parties, ("instruments", name, "parties")),
+                parties=_read_periods(document, entry.parties, ("instruments", name, "parties")),
                 verified=entry.verified,
             )
             for name, entry in model.instruments.items()
         },
         memberships={
-            name: _periods(document, entry.members, ("memberships", name, "members"))
+            name: _read_periods(document, entry.members, ("memberships", name, "members"))
             for name, entry in model.memberships.items()
         },
         text=text,
     )
 
 
-def _periods(document: YamlDocument, states: Mapping[str, PeriodModel], path: tuple[str, ...]) -> dict[str, Period]:
+def _read_periods(
+    document: YamlDocument, states: Mapping[str, PeriodModel], path: tuple[str, ...]
+) -> dict[str, Period]:
     periods = {}
     for state, model in states.items():
         try:
-            periods[state] = model.period()
+            periods[state] = model.to_period()
         except ValueError as error:
             raise document.error(str(error), (*path, state)) from None
     return periods

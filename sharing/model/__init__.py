@@ -1,1 +1,1 @@
-"""What the bus is about: indicators, decisions, notices, the directory, and the vocabulary they are told in."""
+"""The domain model: indicators, decisions, notices, the directory, and their vocabulary."""

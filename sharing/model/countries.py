@@ -1,14 +1,14 @@
 """Countries as ISO 3166-1 alpha-2 codes, from pycountry's copy of the standard.
 
-`UK` and `EL`, in common use for the United Kingdom and Greece, are accepted as input for `GB` and `GR`;
-nothing else is converted. Codes that ISO 3166-1 does not assign to a country are refused: `EU` is
-reserved, and `XK` (in use for Kosovo) is user-assigned. What a library for telephone numbers or IBANs
-answers has to be checked against `COUNTRIES`, since those know more codes than the standard.
+`UK` and `EL`, commonly used for the United Kingdom and Greece, are accepted as input for `GB` and `GR`; no other code
+is converted. Codes that ISO 3166-1 does not assign to a country are refused: `EU` is reserved, and `XK` (for Kosovo)
+is user-assigned. Country codes returned by libraries for telephone numbers or IBANs must be checked against
+`COUNTRIES`, since those libraries know more codes than the standard.
 
-Two codes that the standard leaves to its users, `XA` and `XB`, stand for *test States*: an operator's smoke test
-and a State that a guide makes up. They may publish, receive and have a pack like any State; but no value points to
-them, since no plan of numbers knows them, and no treaty table that is shipped does, so everything is withheld from
-them until a table of a user's own says otherwise.
+Two user-assigned codes, `XA` and `XB`, denote *test States*, used by the smoke test and as fictitious States in guides.
+Test States may publish, receive and have a pack like any State. No value points to them, since no numbering plan
+contains them, and the shipped treaty table does not list them. Everything is therefore withheld from them unless a
+user's own treaty table lists them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pycountry
 from sharing.errors import InputError
 
 TEST_STATES: dict[str, str] = {"XA": "Test State A", "XB": "Test State B"}
-"""User-assigned codes (ISO 3166-1, 8.1.3) of States that do not exist, with their names."""
+"""Test States: user-assigned codes (ISO 3166-1, 8.1.3) and their names."""
 
 _COUNTRY_NAMES: dict[str, str] = {country.alpha_2: country.name for country in pycountry.countries}
 _NAMES: dict[str, str] = {**_COUNTRY_NAMES, **TEST_STATES}
@@ -32,26 +32,26 @@ _BY_OTHER_NAME: dict[str, str] = {
 _USER_ASSIGNED = {"XK"}
 
 COUNTRIES: frozenset[str] = frozenset(_COUNTRY_NAMES)
-"""Every code that ISO 3166-1 assigns, upper-case: what a value can point to."""
+"""Every code that ISO 3166-1 assigns, in upper case: the countries to which a value can point."""
 
 STATES: frozenset[str] = COUNTRIES | TEST_STATES.keys()
-"""Every code that an actor may have, upper-case."""
+"""Every code that a participating State may have, in upper case: countries and test States."""
 
 COUNTRY_ALIASES: dict[str, str] = {"UK": "GB", "EL": "GR"}
-"""Reserved codes that are accepted as input, with the code that is stored."""
+"""Reserved codes that are accepted as input, and the code that is stored instead."""
 
 
 def normalise_country(code: str) -> str:
-    """Return the ISO 3166-1 alpha-2 code, or a test State's, upper-case; `UK` becomes `GB` and `EL` becomes `GR`.
+    """Return the upper-case ISO 3166-1 alpha-2 code or test State code; `UK` becomes `GB` and `EL` becomes `GR`.
 
     Raises:
-        InputError: It is not such a code. The message names the nearest country, never the input.
+        InputError: The code is not known. The message suggests the nearest country, and never repeats the input.
     """
     text = code.strip()
     upper = COUNTRY_ALIASES.get(text.upper(), text.upper())
-    if text.isascii() and upper in STATES:  # upper() makes ASCII letters of some others
+    if text.isascii() and upper in STATES:  # upper() turns some non-ASCII letters into ASCII
         return upper
-    raise InputError(f"must be an ISO 3166-1 alpha-2 country code such as CH or GB{_hint(upper)}")
+    raise InputError(f"must be an ISO 3166-1 alpha-2 country code such as CH or GB{_suggest_country(upper)}")
 
 
 def country_name(code: str) -> str:
@@ -63,14 +63,14 @@ def country_name(code: str) -> str:
     return _NAMES[normalise_country(code)]
 
 
-def _hint(upper: str) -> str:
-    """Return the nearest known country as the end of a sentence, or why the code is not one."""
+def _suggest_country(upper: str) -> str:
+    """Return a suggestion of the nearest country, or why the code is not valid; empty if there is neither."""
     if upper in _USER_ASSIGNED:
         return "; that code is user-assigned and not part of the standard"
-    # The standard's alpha-3 codes and names first: they are what people write instead.
-    known = _BY_OTHER_NAME if len(upper) > len("GB") else COUNTRIES
-    found = difflib.get_close_matches(upper[:80], known, n=1)
-    if not found:
+    # Longer input is likely to be an alpha-3 code or a name.
+    candidates = _BY_OTHER_NAME if len(upper) > len("GB") else COUNTRIES
+    matches = difflib.get_close_matches(upper[:80], candidates, n=1)
+    if not matches:
         return ""
-    nearest = _BY_OTHER_NAME.get(found[0], found[0])
+    nearest = _BY_OTHER_NAME.get(matches[0], matches[0])
     return f"; did you mean {nearest} ({_NAMES[nearest]})?"

@@ -1,6 +1,6 @@
-"""A decision as a value: what each considered State gets, by which rules, and why it was considered.
+"""The decision on an indicator: the outcome for each considered State, the rules, and why the State was considered.
 
-Same indicator, same pack, same directory, same instant: the same value and the same bytes.
+The same indicator, pack, directory and time always give an equal decision and the same bytes.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from sharing.model.effects import EXPLAINING_EFFECTS, FORBIDDING_EFFECTS
 from sharing.model.times import format_time
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, Outcome, RelevanceKind
 
-FAILED = "error"
-"""Of an undecided rule, in place of a missing fact: its evaluation failed."""
+EVALUATION_FAILED = "error"
+"""Value of `UndecidedRule.fact` when the evaluation of the rule failed."""
 
-_OPENNESS = tuple(Outcome)  # declared from the most open to the most closed
+_FROM_PERMISSIVE_TO_RESTRICTIVE = tuple(Outcome)
 
 
 @dataclass(frozen=True, slots=True)
 class PackReference:
-    """The law that was applied: a pack's State, version and SHA-256."""
+    """The law pack that was applied: its State, version and SHA-256."""
 
     state: str
     version: str
@@ -30,7 +31,7 @@ class PackReference:
 
 @dataclass(frozen=True, slots=True)
 class RuleReference:
-    """A rule that made an outcome."""
+    """A rule that contributed to an outcome."""
 
     id: str
     citation: str
@@ -39,24 +40,24 @@ class RuleReference:
 
 @dataclass(frozen=True, slots=True)
 class UndecidedRule:
-    """A rule that could not be decided, and the fact that is missing (or `FAILED`)."""
+    """A rule that could not be decided, and the missing fact (or `EVALUATION_FAILED`)."""
 
     rule: str
     fact: str
 
 
 def describe_undecided(undecided: Iterable[UndecidedRule]) -> str:
-    """Return why rules could not be decided: which facts are missing, and which of them failed; empty for none."""
+    """Return why rules could not be decided: the missing facts, and the rules that failed; empty if there are none."""
     entries = list(undecided)
-    facts = sorted({entry.fact for entry in entries} - {FAILED})
-    failed = sorted({entry.rule for entry in entries if entry.fact == FAILED})
-    said = (("missing", facts), ("not to be evaluated", failed))
-    return "; ".join(f"{what}: {', '.join(names)}" for what, names in said if names)
+    facts = sorted({entry.fact for entry in entries} - {EVALUATION_FAILED})
+    failed = sorted({entry.rule for entry in entries if entry.fact == EVALUATION_FAILED})
+    parts = (("missing", facts), ("evaluation failed", failed))
+    return "; ".join(f"{label}: {', '.join(names)}" for label, names in parts if names)
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What the receiving State is bound to. `code` is the id of the rule that asks for it."""
+    """A condition that binds the receiving State. `code` is the id of the rule that imposes it."""
 
     code: str
     kind: ConditionKind
@@ -65,15 +66,23 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a State is considered. `detail` may be content; it stays in the providing State or is sealed."""
+    """Why a State is considered.
+
+    Attributes:
+        detail: May be content: it appears only in the decision, the draft and the content of a notice, never in an
+            envelope, key or header.
+    """
 
     kind: RelevanceKind
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What a State gets, whichever it is: recipients that the law does not tell apart share theirs."""
+class RecipientTerms:
+    """Everything in a decision for a recipient except the recipient and the relevance.
+
+    States with the same legal facts share one instance.
+    """
 
     outcome: Outcome
     basis: str | None
@@ -82,91 +91,96 @@ class Terms:
     undecided: tuple[UndecidedRule, ...]
     conditions: tuple[Condition, ...]
     approver: str | None
-    obligation: bool
+    is_obligatory: bool
     redacted: tuple[str, ...]
 
     @property
-    def failed(self) -> frozenset[str]:
-        """The ids of the rules whose evaluation failed; each is undecided, and withholds."""
-        return frozenset(entry.rule for entry in self.undecided if entry.fact == FAILED)
+    def failed_rules(self) -> frozenset[str]:
+        """Ids of the rules whose evaluation failed.
+
+        A failed rule counts as undecided: a restriction then withholds the item, and a permission does not permit.
+        """
+        return frozenset(entry.rule for entry in self.undecided if entry.fact == EVALUATION_FAILED)
 
     @property
     def effects(self) -> frozenset[str]:
-        """The effects of its rules; UNDECIDED where one lacked a fact, NONE where there are neither."""
-        found = {str(rule.effect) for rule in self.rules} | ({"UNDECIDED"} if self.undecided else set())
-        return frozenset(found) or frozenset({"NONE"})
+        """The effects of the rules, plus UNDECIDED if a rule is undecided; NONE if there are no rules."""
+        names = {str(rule.effect) for rule in self.rules} | ({"UNDECIDED"} if self.undecided else set())
+        return frozenset(names) or frozenset({"NONE"})
 
 
 class RecipientDecision(NamedTuple):
-    """What one State gets, and why it was considered.
+    """The decision for one State, and why the State was considered.
 
-    A tuple, because a cold decision makes one for each of two hundred States.
+    A tuple for speed: an uncached decision creates one for each of up to two hundred States.
     """
 
     state: str
     relevance: tuple[Reason, ...]
-    terms: Terms
+    terms: RecipientTerms
 
     @property
     def outcome(self) -> Outcome:
-        """What becomes of it."""
+        """The outcome for the State."""
         return self.terms.outcome
 
     @property
     def basis(self) -> str | None:
-        """The treaty basis, or None where no common treaty is known."""
+        """Treaty basis, or None if no common treaty is known."""
         return self.terms.basis
 
     @property
     def condition_model(self) -> ConditionModel | None:
-        """When conditions bind, or None where the basis is not known."""
+        """When conditions bind, or None if there is no basis."""
         return self.terms.condition_model
 
     @property
     def rules(self) -> tuple[RuleReference, ...]:
-        """The rules that made the outcome."""
+        """Rules that contributed to the outcome."""
         return self.terms.rules
 
     @property
     def undecided(self) -> tuple[UndecidedRule, ...]:
-        """The rules that could not be decided."""
+        """Rules that could not be decided."""
         return self.terms.undecided
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        """What the State is bound to."""
+        """Conditions that bind the State."""
         return self.terms.conditions
 
     @property
     def approver(self) -> str | None:
-        """Role of the human who must approve, for HOLD."""
+        """Role of the person who must approve, for HOLD."""
         return self.terms.approver
 
     @property
-    def obligation(self) -> bool:
-        """Whether a rule obliges to send; it does not open what another rule closes."""
-        return self.terms.obligation
+    def is_obligatory(self) -> bool:
+        """Whether a rule obliges the State to send. An obligation does not override a rule that withholds."""
+        return self.terms.is_obligatory
 
     @property
     def redacted(self) -> tuple[str, ...]:
-        """Fields of the notice's content that the law takes out."""
+        """Fields of the notice's content that the law redacts."""
         return self.terms.redacted
 
     @property
-    def why(self) -> str:
-        """The rules that made the outcome, or what is missing, in one line."""
-        made = ", ".join(f"{rule.citation} [{rule.id}]" for rule in self.rules if rule.effect is not Effect.RECORD)
-        if self.outcome is not Outcome.WITHHOLD or any(rule.effect is Effect.DENY for rule in self.rules):
-            return made
-        missing = ", ".join(dict.fromkeys(entry.fact for entry in self.undecided))
-        return f"not known: {missing}" if missing else "no rule permits it"
+    def explanation(self) -> str:
+        """The rules that led to the outcome, or the missing facts and the rules that failed, on one line."""
+        rules = ", ".join(f"{rule.citation} [{rule.id}]" for rule in self.rules if rule.effect in EXPLAINING_EFFECTS)
+        if self.outcome is not Outcome.WITHHOLD or any(rule.effect in FORBIDDING_EFFECTS for rule in self.rules):
+            return rules
+        missing = list(dict.fromkeys(entry.fact for entry in self.undecided if entry.fact != EVALUATION_FAILED))
+        parts = (("not known", missing), ("evaluation failed", sorted(self.terms.failed_rules)))
+        causes = [f"{label}: {', '.join(names)}" for label, names in parts if names]
+        return "; ".join(causes) or "no rule permits it"
 
-    def to_wire(self) -> dict[str, Any]:
-        """Return the record that the Avro schema describes, with keys in the order of the contract."""
-        return _recipient_record(self, asdict(self.terms))
+    def to_record(self) -> dict[str, Any]:
+        """Return the record described by the Avro schema, with keys in schema order."""
+        return _build_recipient_record(self, asdict(self.terms))
 
 
-def _recipient_record(recipient: RecipientDecision, terms: Mapping[str, Any]) -> dict[str, Any]:
+def _build_recipient_record(recipient: RecipientDecision, terms: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "state": recipient.state,
         "outcome": terms["outcome"],
@@ -176,7 +190,7 @@ def _recipient_record(recipient: RecipientDecision, terms: Mapping[str, Any]) ->
         "undecided": terms["undecided"],
         "conditions": terms["conditions"],
         "approver": terms["approver"],
-        "obligation": terms["obligation"],
+        "obligation": terms["is_obligatory"],
         "relevance": tuple([{"kind": reason.kind, "detail": reason.detail} for reason in recipient.relevance]),
         "redacted": terms["redacted"],
     }
@@ -184,25 +198,25 @@ def _recipient_record(recipient: RecipientDecision, terms: Mapping[str, Any]) ->
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
-    """What the law says of all items that are alike in every fact it asks for. Compared by identity.
+    """The result for all items with the same legal facts and audience. Compared by identity.
 
     Attributes:
-        recipients: In the order of the States' codes.
-        outcome: Under what such an item counts: the most open of its recipients' outcomes.
+        recipients: Decisions per recipient, ordered by State code.
+        outcome: Outcome under which such an item is counted: the most permissive outcome of its recipients.
     """
 
     recipients: tuple[RecipientDecision, ...]
     outcome: Outcome
 
     @classmethod
-    def of(cls, recipients: tuple[RecipientDecision, ...]) -> Verdict:
-        """Return the verdict with these recipients."""
-        return cls(recipients, most_open({recipient.terms.outcome for recipient in recipients}))
+    def from_recipients(cls, recipients: tuple[RecipientDecision, ...]) -> Verdict:
+        """Return the verdict on these recipients."""
+        return cls(recipients, find_most_permissive({recipient.terms.outcome for recipient in recipients}))
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The minutes of the filter for one indicator. `decided_at` is in UTC milliseconds."""
+    """The audit record of the filter for one indicator. `decided_at` is in UTC milliseconds."""
 
     indicator_id: str
     version: int
@@ -212,10 +226,10 @@ class Decision:
     directory_version: int
     recipients: tuple[RecipientDecision, ...]
 
-    def to_wire(self) -> dict[str, Any]:
-        """Return the record that the Avro schema `Decision` describes. Alike recipients share the parts of theirs."""
-        shared = {id(recipient.terms): recipient.terms for recipient in self.recipients}
-        terms = {identity: asdict(one) for identity, one in shared.items()}
+    def to_record(self) -> dict[str, Any]:
+        """Return the record described by the Avro schema `Decision`. Recipients with the same terms share objects."""
+        distinct_terms = {id(recipient.terms): recipient.terms for recipient in self.recipients}
+        term_records = {identity: asdict(terms) for identity, terms in distinct_terms.items()}
         return {
             "indicator_id": self.indicator_id,
             "version": self.version,
@@ -223,12 +237,14 @@ class Decision:
             "state": self.state,
             "pack": asdict(self.pack),
             "directory_version": self.directory_version,
-            "recipients": tuple(_recipient_record(one, terms[id(one.terms)]) for one in self.recipients),
+            "recipients": tuple(
+                _build_recipient_record(recipient, term_records[id(recipient.terms)]) for recipient in self.recipients
+            ),
         }
 
     def to_json(self) -> str:
-        """Return the JSON form, one line, with keys in the order of the contract."""
-        data = self.to_wire()
+        """Return the JSON form on one line, with the keys in the order shown in `docs/cli.md`."""
+        data = self.to_record()
         ordered = {
             "indicator_id": data["indicator_id"],
             "version": data["version"],
@@ -241,6 +257,6 @@ class Decision:
         return json.dumps(ordered, ensure_ascii=False, separators=(",", ":"))
 
 
-def most_open(outcomes: Iterable[Outcome]) -> Outcome:
-    """Return the most open of some outcomes; nobody considered is WITHHOLD."""
-    return min(outcomes, key=_OPENNESS.index, default=Outcome.WITHHOLD)
+def find_most_permissive(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return the most permissive of the outcomes, or WITHHOLD if there are none."""
+    return min(outcomes, key=_FROM_PERMISSIVE_TO_RESTRICTIVE.index, default=Outcome.WITHHOLD)

@@ -1,8 +1,8 @@
-"""What an agency publishes: one observable of its own investigation, with the facts that a law can ask about.
+"""The indicator: one observable from an agency's own investigation, with the facts that laws evaluate.
 
-The contract of the JSON form, the Avro record and the law packs. Strict: an unknown, misspelt or wrongly typed
-field is an `InputError` that names it. A missing fact is UNKNOWN, and UNKNOWN is never NO; only what says which
-item it is (`id`, `type`, `value`, `source.state`, `source.agency`) must be there.
+This model is the contract of the JSON form, the Avro record and the law packs. It is strict: an unknown, misspelt or
+wrongly typed field is an `InputError` that names the field. A missing fact is UNKNOWN, and UNKNOWN is never NO. Only
+the identifying fields (`id`, `type`, `value`, `source.state`, `source.agency`) are required.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -26,12 +26,11 @@ from pydantic import (
 )
 
 from sharing.errors import InputError
-from sharing.model.countries import normalise_country
+from sharing.model.field_validators import CountryCode, enum_validator, pattern_validator
 from sharing.model.findings import FINDINGS
-from sharing.model.record import LIST_MAX, NEXUS_MAX, SHORT_TEXT_MAX, TEXT_MAX, VERSION_MAX
-from sharing.model.validation import FieldError, input_error, nearest
-from sharing.model.validators import one_of
-from sharing.model.values import VALUE_TYPES, normalise
+from sharing.model.indicator_record import LIST_MAX, NEXUS_MAX, SHORT_TEXT_MAX, TEXT_MAX, VERSION_MAX
+from sharing.model.validation_errors import FieldError, suggest_nearest, to_input_error
+from sharing.model.values import VALUE_TYPES, normalise_value
 from sharing.model.vocabulary import (
     Action,
     Assertion,
@@ -56,206 +55,198 @@ _TRISTATE = {True: Tristate.YES, False: Tristate.NO, None: Tristate.UNKNOWN}
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)?")
 
 
-def _as_tristate(value: Any) -> Any:
+def _to_tristate(value: Any) -> Any:
     return _TRISTATE[value] if value is None or isinstance(value, bool) else value
 
 
-def _country(value: str) -> str:
-    try:
-        return normalise_country(value)
-    except InputError as error:
-        raise ValueError(str(error)) from None
-
-
-def _instant(value: Any) -> Any:
-    # pydantic would read a bare number, written as text too, as seconds since 1970.
+def _check_rfc_3339(value: Any) -> Any:
+    # pydantic would read a bare number, even as text, as seconds since 1970.
     if isinstance(value, datetime) or (isinstance(value, str) and _RFC_3339.fullmatch(value)):
         return value
-    raise ValueError("must be a time as in RFC 3339, with a zone, such as 2026-03-01T12:00:00Z")
+    raise ValueError("must be an RFC 3339 time with a time zone, such as 2026-03-01T12:00:00Z")
 
 
-def _utc_milliseconds(value: datetime) -> datetime:
+def _truncate_to_utc_milliseconds(value: datetime) -> datetime:
     try:
         utc = value.astimezone(UTC)
     except OverflowError:
-        raise ValueError("must lie in the years 1 to 9999 in UTC") from None
+        raise ValueError("must be in the years 1 to 9999 in UTC") from None
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
-def _uuid(value: str) -> str:
+def _normalise_uuid(value: str) -> str:
     try:
         return str(uuid.UUID(value))
     except ValueError:
         raise ValueError("must be a UUID, such as 018f3c1e-7b1a-7c3d-8e2f-0123456789ab") from None
 
 
-def _known_type(name: str) -> str:
+def _check_known_type(name: str) -> str:
     if name not in VALUE_TYPES:
         try:
-            normalise(name, "")
+            normalise_value(name, "")
         except InputError as error:
             raise ValueError(str(error)) from None
     return name
 
 
-def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _drop_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(values))
 
 
-Lax = Field(strict=False)  # JSON and YAML have no enums or tuples: their strings and lists are meant
-Listed = Field(max_length=LIST_MAX)
-TristateFact = Annotated[Tristate, one_of(Tristate), BeforeValidator(_as_tristate)]
-Country = Annotated[str, AfterValidator(_country)]
+T = TypeVar("T")
+
+Coerced = Field(strict=False)  # converts strings and lists: JSON and YAML have neither enums nor tuples
+UniqueTuple = Annotated[tuple[T, ...], Coerced, Field(max_length=LIST_MAX), AfterValidator(_drop_repeats)]
+TristateFact = Annotated[Tristate, enum_validator(Tristate), BeforeValidator(_to_tristate)]
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_MAX)]
 ShortText = Annotated[str, Field(min_length=1, max_length=SHORT_TEXT_MAX)]
-Instant = Annotated[AwareDatetime, Lax, BeforeValidator(_instant), AfterValidator(_utc_milliseconds)]
+Instant = Annotated[
+    AwareDatetime, Coerced, BeforeValidator(_check_rfc_3339), AfterValidator(_truncate_to_utc_milliseconds)
+]
 
 
-class IndicatorPart(BaseModel):
-    """Base of the parts of an indicator: frozen and strict."""
+class RecordModel(BaseModel):
+    """Base of the models of records: frozen and strict."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Source(IndicatorPart):
-    """Who holds it. `officer` never leaves the State; `case` is content."""
+class Source(RecordModel):
+    """Who holds the information. `officer` never leaves the State; `case` is content."""
 
-    state: Country
+    state: CountryCode
     agency: ShortText
     officer: ShortText | None = None
-    authority: Annotated[Authority, one_of(Authority, Authority.UNKNOWN)] = Authority.UNKNOWN
+    authority: Annotated[Authority, enum_validator(Authority, Authority.UNKNOWN)] = Authority.UNKNOWN
     case: ShortText | None = None
 
 
-class Offence(IndicatorPart):
-    """What it is about. `codes` and `max_penalty_years` are law; the tags serve interests only."""
+class Offence(RecordModel):
+    """The offence. Laws evaluate `codes` and `max_penalty_years`; `modus_operandi` tags serve interests only."""
 
-    codes: Annotated[
-        tuple[Annotated[OffenceCode, one_of(OffenceCode)], ...], Lax, Listed, AfterValidator(_distinct)
-    ] = ()
-    modifiers: Annotated[
-        tuple[Annotated[OffenceModifier, one_of(OffenceModifier)], ...], Lax, Listed, AfterValidator(_distinct)
-    ] = ()
-    modus_operandi: Annotated[tuple[ShortText, ...], Lax, Listed, AfterValidator(_distinct)] = ()
+    codes: UniqueTuple[Annotated[OffenceCode, enum_validator(OffenceCode)]] = ()
+    modifiers: UniqueTuple[Annotated[OffenceModifier, enum_validator(OffenceModifier)]] = ()
+    modus_operandi: UniqueTuple[ShortText] = ()
     max_penalty_years: Annotated[float, Field(ge=0, le=100)] | None = None
 
 
-class Grading(IndicatorPart):
-    """Evaluation of source and information: Europol's 4x4, both or neither, and the Admiralty code beside it."""
+class Grading(RecordModel):
+    """Evaluation of source and information: Europol's 4x4 (both or neither), and separately the Admiralty code."""
 
-    source: Annotated[SourceGrade, one_of(SourceGrade)] | None = None
+    source: Annotated[SourceGrade, enum_validator(SourceGrade)] | None = None
     information: Annotated[int, Field(ge=1, le=4)] | None = None
-    admiralty: Annotated[str, Field(pattern=r"^[A-F][1-6]$")] | None = None
+    admiralty: (
+        Annotated[str, pattern_validator("[A-F][1-6]", "must be a letter A to F and a digit 1 to 6, such as B2")] | None
+    ) = None
 
     @model_validator(mode="after")
-    def _both_or_neither(self) -> Self:
+    def _check_both_or_neither(self) -> Self:
         if (self.source is None) != (self.information is None):
-            raise ValueError("source and information are graded together, or neither is")
+            raise ValueError("source and information must be graded together, or not at all")
         return self
 
 
-class Origin(IndicatorPart):
-    """Another State whose information it is, and that State's consent to pass it on."""
+class Origin(RecordModel):
+    """Another State to which the information belongs, and that State's consent to forward it."""
 
-    state: Country | None = None
+    state: CountryCode | None = None
     consent: TristateFact = Tristate.UNKNOWN
 
 
-class Nexus(IndicatorPart):
-    """A State concerned, as the agency says, and why."""
+class Nexus(RecordModel):
+    """A State that the agency states is concerned, and why."""
 
-    state: Country
+    state: CountryCode
     reason: ShortText
 
 
-def _known_findings(findings: dict[str, Tristate]) -> dict[str, Tristate]:
+def _check_known_findings(findings: dict[str, Tristate]) -> dict[str, Tristate]:
     for name in findings:
         if name not in FINDINGS:
-            raise ValueError(f"unknown finding {name!r}{nearest(name, FINDINGS)}")
+            raise ValueError(f"unknown finding {name!r}{suggest_nearest(name, FINDINGS)}")
     return findings
 
 
-class Indicator(IndicatorPart):
-    """One observable and its facts. All times are UTC, to the millisecond."""
+class Indicator(RecordModel):
+    """One observable and its facts. Times are in UTC with millisecond precision."""
 
-    id: Annotated[str, AfterValidator(_uuid)]
+    id: Annotated[str, AfterValidator(_normalise_uuid)]
     version: Annotated[int, Field(ge=1, le=VERSION_MAX)] = 1
-    action: Annotated[Action, one_of(Action)] = Action.PUBLISH
+    action: Annotated[Action, enum_validator(Action)] = Action.PUBLISH
     reason: ShortText | None = None
-    type: Annotated[ShortText, AfterValidator(_known_type)]
+    type: Annotated[ShortText, AfterValidator(_check_known_type)]
     value: Annotated[str, Field(min_length=1)]
     summary: Text | None = None
     source: Source
-    form: Annotated[Form, one_of(Form, Form.UNKNOWN)] = Form.UNKNOWN
+    form: Annotated[Form, enum_validator(Form, Form.UNKNOWN)] = Form.UNKNOWN
     offence: Offence = Offence()
-    collection: Annotated[Collection, one_of(Collection, Collection.UNKNOWN)] = Collection.UNKNOWN
+    collection: Annotated[Collection, enum_validator(Collection, Collection.UNKNOWN)] = Collection.UNKNOWN
     secrecy_domain: TristateFact = Tristate.UNKNOWN
     personal_data: TristateFact = Tristate.UNKNOWN
     special_category: TristateFact = Tristate.UNKNOWN
-    subject_class: Annotated[SubjectClass, one_of(SubjectClass, SubjectClass.UNKNOWN)] = SubjectClass.UNKNOWN
-    assertion: Annotated[Assertion, one_of(Assertion, Assertion.UNKNOWN)] = Assertion.UNKNOWN
+    subject_class: Annotated[SubjectClass, enum_validator(SubjectClass, SubjectClass.UNKNOWN)] = SubjectClass.UNKNOWN
+    assertion: Annotated[Assertion, enum_validator(Assertion, Assertion.UNKNOWN)] = Assertion.UNKNOWN
     grading: Grading = Grading()
     origin: Origin = Origin()
-    handling: Annotated[tuple[Annotated[Handling, one_of(Handling)], ...], Lax, Listed, AfterValidator(_distinct)] = ()
+    handling: UniqueTuple[Annotated[Handling, enum_validator(Handling)]] = ()
     handling_text: Text | None = None
-    tlp: Annotated[Tlp, one_of(Tlp)] | None = None
-    pap: Annotated[Pap, one_of(Pap)] | None = None
-    purpose: Annotated[Purpose, one_of(Purpose, Purpose.UNKNOWN)] = Purpose.UNKNOWN
-    urgency: Annotated[Urgency, one_of(Urgency, Urgency.UNKNOWN)] = Urgency.UNKNOWN
+    tlp: Annotated[Tlp, enum_validator(Tlp)] | None = None
+    pap: Annotated[Pap, enum_validator(Pap)] | None = None
+    purpose: Annotated[Purpose, enum_validator(Purpose, Purpose.UNKNOWN)] = Purpose.UNKNOWN
+    urgency: Annotated[Urgency, enum_validator(Urgency, Urgency.UNKNOWN)] = Urgency.UNKNOWN
     enables_request: TristateFact = Tristate.UNKNOWN
     live_case_harm: TristateFact = Tristate.UNKNOWN
-    character: (
-        Annotated[tuple[Annotated[Character, one_of(Character)], ...], Lax, Listed, AfterValidator(_distinct)] | None
-    ) = None
-    findings: Annotated[dict[str, TristateFact], AfterValidator(_known_findings)] = Field(default_factory=dict)
-    nexus: Annotated[tuple[Nexus, ...], Lax, Field(max_length=NEXUS_MAX)] = ()
+    character: UniqueTuple[Annotated[Character, enum_validator(Character)]] | None = None
+    findings: Annotated[dict[str, TristateFact], AfterValidator(_check_known_findings)] = Field(default_factory=dict)
+    nexus: Annotated[tuple[Nexus, ...], Coerced, Field(max_length=NEXUS_MAX)] = ()
     observed_at: Instant | None = None
     review_at: Instant | None = None
     retain_until: Instant | None = None
 
     @field_validator("value")
     @classmethod
-    def _normal_value(cls, value: str, info: ValidationInfo) -> str:
+    def _normalise_value(cls, value: str, info: ValidationInfo) -> str:
         if "type" not in info.data:
-            return value  # the type's own check says what is wrong
+            return value  # the validator of the type has already reported the error
         try:
-            return normalise(info.data["type"], value)
+            return normalise_value(info.data["type"], value)
         except InputError as error:
             raise ValueError(str(error)) from None
 
     @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def _check_dependent_fields(self) -> Self:
         if self.action is Action.WITHDRAW and self.reason is None:
-            raise FieldError("reason", "is missing, and a withdrawal needs one")
+            raise FieldError("reason", "is missing, and is required for a withdrawal")
         if Handling.H3 in self.handling and self.handling_text is None:
-            raise FieldError("handling_text", "is missing, and handling H3 needs it")
+            raise FieldError("handling_text", "is missing, and is required with handling code H3")
         if self.action is not Action.PUBLISH and self.version == 1:
-            raise FieldError("version", "a supersede or withdraw raises it above 1")
+            raise FieldError("version", "must be above 1 for a supersede or withdraw")
         return self
 
     @classmethod
-    def read(cls, data: dict[str, Any], *, place: str = "") -> Indicator:
-        """Build from the JSON form (already parsed).
+    def parse(cls, data: dict[str, Any], *, location: str = "") -> Indicator:
+        """Build an indicator from the decoded JSON form.
 
         Args:
             data: The fields; times as RFC 3339 strings or aware datetimes.
-            place: Where it stands in its file, for the error.
+            location: Location in the input file, for the error.
 
         Raises:
-            InputError: All that is wrong, in one message without any value.
+            InputError: The data is not valid. One message lists all problems, without any value.
         """
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise input_error(error, cls, place=place) from None
+            raise to_input_error(error, cls, location=location) from None
 
-    def to_wire(self) -> dict[str, Any]:
+    def to_record(self) -> dict[str, Any]:
         """Return the record that the Avro schema `Indicator` describes."""
         record = self.model_dump(mode="python")
         if self.character is not None:
-            record["character"] = list(self.character)  # a tuple in a union would name its branch
+            record["character"] = list(self.character)  # fastavro reads a tuple in a union as (branch name, value)
         return record
 
     def to_json(self) -> str:
-        """Return the JSON form, one line."""
+        """Return the JSON form on one line."""
         return self.model_dump_json()

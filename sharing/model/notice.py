@@ -1,4 +1,4 @@
-"""A notice as the receiving State sees it: the envelope that routes and binds, and the content once opened."""
+"""A notice as the receiving State sees it: the envelope, with routing and conditions, and the decoded content."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Notice:
     """Spontaneous information from one State to another. Times are in UTC milliseconds.
 
     Attributes:
-        id: The same for the same version of the same item to the same State.
-        rules: The providing State's rules that let it out, with their citations.
-        conditions: They bind the receiving State.
-        relevance: Why it was sent here: kind and detail.
-        redacted: Fields that the providing State's law took out.
-        content: The fields of `NoticeContent`; a field that did not leave is None or empty.
-        trace: Its W3C trace context, as `traceparent` writes it: for the receiver's own spans; None where it has none.
+        id: Notice id; the same version of the same item to the same State always has the same id.
+        rules: Rules of the providing State that permitted disclosure, with their citations.
+        conditions: Conditions that bind the receiving State.
+        relevance: Why the receiving State was chosen: kind and detail.
+        redacted: Fields that the providing State's law redacted.
+        content: Fields of `NoticeContent`; a field that was not disclosed is None or empty.
+        trace: W3C `traceparent` of the notice, to continue the trace; None if it has none.
     """
 
     id: str
@@ -48,8 +48,8 @@ class Notice:
     trace: str | None = None
 
     @classmethod
-    def from_wire(cls, envelope: Mapping[str, Any], content: Mapping[str, Any]) -> Notice:
-        """Build from the records of the schemas `Notice` and `NoticeContent`."""
+    def from_records(cls, envelope: Mapping[str, Any], content: Mapping[str, Any]) -> Notice:
+        """Build a notice from records of the schemas `Notice` and `NoticeContent`."""
         return cls(
             id=envelope["id"],
             kind=NoticeKind(envelope["kind"]),
@@ -58,8 +58,8 @@ class Notice:
             from_state=envelope["from_state"],
             to_state=envelope["to_state"],
             sent_at=to_milliseconds(envelope["sent_at"]),
-            review_at=_optional_time(envelope["review_at"]),
-            retain_until=_optional_time(envelope["retain_until"]),
+            review_at=_to_optional_milliseconds(envelope["review_at"]),
+            retain_until=_to_optional_milliseconds(envelope["retain_until"]),
             urgency=envelope["urgency"],
             form=envelope["form"],
             pack=PackReference(**envelope["pack"]),
@@ -76,7 +76,7 @@ class Notice:
             redacted=tuple(envelope["redacted"]),
             relevance=tuple((reason["kind"], reason["detail"]) for reason in content["relevance"]),
             content={
-                name: _optional_time(value) if name == "observed_at" else value
+                name: _to_optional_milliseconds(value) if name == "observed_at" else value
                 for name, value in content.items()
                 if name != "relevance"
             },
@@ -105,5 +105,5 @@ class Notice:
         }
 
 
-def _optional_time(value: Any) -> int | None:
+def _to_optional_milliseconds(value: Any) -> int | None:
     return None if value is None else to_milliseconds(value)

@@ -1,4 +1,4 @@
-"""Instants as UTC milliseconds, and their RFC 3339 form."""
+"""Conversions of instants in UTC milliseconds to `datetime`, day and RFC 3339 text."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def from_milliseconds(milliseconds: int) -> datetime:
-    """Return the aware UTC time of an instant in milliseconds."""
+    """Return an instant in UTC milliseconds as an aware UTC `datetime`."""
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def to_milliseconds(time: datetime) -> int:
-    """Return the instant in UTC milliseconds; the time must be aware."""
+    """Return an aware `datetime` as an instant in UTC milliseconds."""
     return (time - _EPOCH) // timedelta(milliseconds=1)
 
 
 def format_time(milliseconds: int) -> str:
-    """Return RFC 3339 with milliseconds, such as 2026-03-01T12:00:00.000Z."""
+    """Return an instant in RFC 3339 form with milliseconds, such as 2026-03-01T12:00:00.000Z."""
     return from_milliseconds(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def utc_day(milliseconds: int) -> date:
-    """Return the UTC day of an instant: the granularity at which law changes."""
+def to_utc_day(milliseconds: int) -> date:
+    """Return the UTC day of an instant: law changes by the day."""
     return from_milliseconds(milliseconds).date()

@@ -1,9 +1,8 @@
-"""The closed lists of the field: what an indicator, a recipient or a decision may say.
+"""The vocabulary: closed lists of values for indicators, recipients and decisions.
 
-Names are those of the JSON form, of the Avro enums and of the law packs alike. Sources: STIX 2.1 and MISP for
-marks and types, Europol's handling and evaluation codes, the Admiralty system, the UN and Budapest cybercrime
-conventions for offences. `UNKNOWN` is a value, distinct from every other; where a list has it, a missing fact
-is `UNKNOWN`.
+The JSON form, the Avro enums and the law packs use the same names. Sources: STIX 2.1 and MISP for markings and types,
+Europol's handling and evaluation codes, the Admiralty system, and the UN and Budapest cybercrime conventions for
+offences. `UNKNOWN` is a distinct value; in a list that has it, a missing fact is `UNKNOWN`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ UNKNOWN = "UNKNOWN"
 
 
 class Tristate(StrEnum):
-    """An answer. UNKNOWN is never NO."""
+    """The answer to a yes-or-no question. UNKNOWN is never NO."""
 
     YES = "YES"
     NO = "NO"
@@ -30,7 +29,7 @@ class Action(StrEnum):
 
 
 class Form(StrEnum):
-    """Information, evidence, and the mere existence of a holding are three different things."""
+    """What is shared: information, evidence, or the mere existence of a holding."""
 
     INFORMATION = "INFORMATION"
     EVIDENCE = "EVIDENCE"
@@ -131,7 +130,7 @@ class Purpose(StrEnum):
 
 
 class Urgency(StrEnum):
-    """EMERGENCY is a significant and imminent risk to life or safety."""
+    """Urgency. EMERGENCY means a significant and imminent risk to life or safety."""
 
     ORDINARY = "ORDINARY"
     URGENT = "URGENT"
@@ -167,7 +166,7 @@ class OffenceCode(StrEnum):
 
 
 class OffenceModifier(StrEnum):
-    """Forms of participation: article of the UN convention / of the Budapest Convention."""
+    """Forms of participation and liability: article of the UN convention / of the Budapest Convention."""
 
     ATTEMPT_OR_PARTICIPATION = "ATTEMPT_OR_PARTICIPATION"  # 19 / 11
     LEGAL_PERSON = "LEGAL_PERSON"  # 18 / 12
@@ -204,7 +203,7 @@ class ConditionKind(StrEnum):
 
 
 class Effect(StrEnum):
-    """What a rule does when it applies. The first five are in order of precedence; the last two ride along."""
+    """The effect of a rule. The first five are in order of precedence; the last two do not change the outcome."""
 
     DENY = "DENY"
     APPROVAL = "APPROVAL"
@@ -216,7 +215,7 @@ class Effect(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What one State gets, from the most open to the most closed."""
+    """The outcome for a State, from the most permissive to the most restrictive."""
 
     DISCLOSE = "DISCLOSE"
     OFFER = "OFFER"
@@ -240,3 +239,10 @@ class NoticeKind(StrEnum):
     ITEM = "ITEM"
     CORRECTION = "CORRECTION"
     RECALL = "RECALL"
+
+
+class NoticeLane(StrEnum):
+    """Which topic carries a notice: `urgent` has its own, so that urgent notices never wait behind ordinary ones."""
+
+    ORDINARY = "ordinary"
+    URGENT = "urgent"

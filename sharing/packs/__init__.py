@@ -1,1 +1,1 @@
-"""The law as files: where packs lie, their earlier versions, and who signed them."""
+"""Loads law packs from files: their folders, their earlier versions and their signatures."""

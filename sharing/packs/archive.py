@@ -1,8 +1,8 @@
-"""Earlier versions of the law, found by their hash: for replaying a decision under exactly the law that made it.
+"""Finds earlier versions of the law by their hash, to replay a decision under exactly the law that made it.
 
-Beside the packs of a folder, `archive/` keeps what was once in force, under any names: packs, treaty tables
-(`treaties*.yaml`) and the common rules of earlier releases (`common*.yaml`). A hash covers one of each, so what
-belongs together is found, never guessed. Nothing but a replay takes a law from here; a gate does not.
+In a folder of packs, `archive/` has the files that were once in force, under any names: packs, treaty tables
+(`treaties*.yaml`) and the common rules of earlier releases (`common*.yaml`). A hash covers one file of each kind, so
+the files that belong together are found, never guessed. Only a replay uses the archive; a gate does not.
 """
 
 from __future__ import annotations
@@ -14,76 +14,87 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from sharing.errors import InputError
-from sharing.law.pack_code import normalise_pack_code
-from sharing.law.pack_reader import law_digest
+from sharing.law.pack_reader import compute_law_digest
 from sharing.model.countries import normalise_country
-from sharing.packs.library import Law, LawTexts, adopt, common_text, expect_code, pack_place, read_text, treaties_text
-from sharing.packs.signature import Keys, check_signature
+from sharing.model.pack_code import normalise_pack_code
+from sharing.packs.library import (
+    TREATIES_FILE,
+    Law,
+    LawTexts,
+    adopt_law,
+    check_pack_code,
+    get_pack_path,
+    read_common_rules_text,
+    read_law_file,
+    read_shipped_treaties_text,
+)
+from sharing.packs.signature import PublicKeys, check_signature
 
-ARCHIVE = "archive"
+ARCHIVE_FOLDER = "archive"
 _HASH = re.compile(r"[0-9a-f]{16,64}")
 
 
-def find_version(
+def find_law_version(
     state: str,
     sha256: str,
     folder: Path | None = None,
-    pack: str | None = None,
+    pack_code: str | None = None,
     *,
-    keys: Keys = (),
+    keys: PublicKeys = (),
 ) -> Law:
     """Return the version of a State's law that has a hash.
 
     Args:
         state: Country code of the providing State.
-        sha256: As a decision names it, or at least its first 16 digits.
-        folder: A folder of packs with its `archive/`; the shipped packs when not given.
-        pack: Code of the pack; the State's own when not given.
-        keys: Of the State: what is found must be signed with one of them. None: signatures are not looked at.
+        sha256: The hash that a decision names, or at least its first 16 digits.
+        folder: A folder of packs with its `archive/`; by default the shipped packs.
+        pack_code: Code of the pack; by default that of the State.
+        keys: Public keys of the State, one of which must have signed the version. Without keys, signatures are ignored.
 
     Raises:
-        InputError: There is no such version, or it cannot be that State's.
-        PackError: A file cannot be read, or what has that hash is another's law, or not signed.
+        InputError: There is no such version, or the State cannot adopt it.
+        PackError: A file cannot be read, or the version with this hash has another code or no valid signature.
     """
     state = normalise_country(state)
-    code = normalise_pack_code(pack or state)
+    code = normalise_pack_code(pack_code or state)
     wanted = sha256.strip().lower()
     if not _HASH.fullmatch(wanted):
-        raise InputError("a SHA-256 has 64 hexadecimal digits; the first 16 will do")
-    there = []
-    for source, place in _versions(code, folder):
-        text = read_text(place)
-        for number, (table, common) in enumerate(_foundations(folder)):
-            digest = law_digest(text, common, table)
+        raise InputError("must be a SHA-256: 64 hexadecimal digits, or at least the first 16 of them")
+    available = []
+    for source, path in _list_candidates(code, folder):
+        text = read_law_file(path)
+        for number, (table, common) in enumerate(_list_table_and_rules_pairs(folder)):
+            digest = compute_law_digest(text, common, table)
             if digest.startswith(wanted):
-                check_signature(digest, place, keys)
-                law = expect_code(LawTexts(source, text, table, common).read(), code, source)
-                return adopt(law, state)
+                check_signature(digest, path, keys)
+                law = check_pack_code(LawTexts(source, text, table, common).parse_law(), code, source)
+                return adopt_law(law, state)
             if number == 0:
-                there.append(f"{source} ({digest[:16]})")
+                available.append(f"{source} ({digest[:16]})")
     raise InputError(
-        f"no version of pack {code} has SHA-256 {wanted}; there are {', '.join(there) or 'none'}; "
-        "put the version that decided, and the treaties.yaml of its day, into archive/"
+        f"no version of pack {code} has SHA-256 {wanted}; available versions: {', '.join(available) or 'none'}; "
+        "put the version that made the decision, and the treaties.yaml of that day, into archive/"
     )
 
 
-def _versions(code: str, folder: Path | None) -> Iterator[tuple[str, Traversable | Path]]:
-    """Yield the names and places of the files that may hold the pack: the current one first."""
-    current = pack_place(code, folder)
+def _list_candidates(code: str, folder: Path | None) -> Iterator[tuple[str, Traversable | Path]]:
+    """Yield the names and paths of the files that may be the pack, the current pack first."""
+    current = get_pack_path(code, folder)
     if current.is_file():
         yield current.name, current
-    for path in _archive(folder, "*.yaml"):
+    for path in _list_archived(folder, "*.yaml"):
         if not path.name.startswith(("treaties", "common")) and not path.name.endswith(".cases.yaml"):
-            yield f"{ARCHIVE}/{path.name}", path
+            yield f"{ARCHIVE_FOLDER}/{path.name}", path
 
 
-def _foundations(folder: Path | None) -> Iterator[tuple[str, str]]:
-    """Yield treaty tables and common rules that may belong to it: those of today first."""
-    own = [] if folder is None else [path for path in (folder / "treaties.yaml",) if path.is_file()]
-    tables = [*map(read_text, own), treaties_text(), *map(read_text, _archive(folder, "treaties*.yaml"))]
-    commons = [common_text(), *map(read_text, _archive(folder, "common*.yaml"))]
-    yield from itertools.product(dict.fromkeys(tables), dict.fromkeys(commons))
+def _list_table_and_rules_pairs(folder: Path | None) -> Iterator[tuple[str, str]]:
+    """Yield the treaty tables and common rules that may belong to the version, in pairs, the current pair first."""
+    current_tables = [] if folder is None else [path for path in (folder / TREATIES_FILE,) if path.is_file()]
+    archived_tables = _list_archived(folder, "treaties*.yaml")
+    tables = [*map(read_law_file, current_tables), read_shipped_treaties_text(), *map(read_law_file, archived_tables)]
+    common_texts = [read_common_rules_text(), *map(read_law_file, _list_archived(folder, "common*.yaml"))]
+    yield from itertools.product(dict.fromkeys(tables), dict.fromkeys(common_texts))
 
 
-def _archive(folder: Path | None, pattern: str) -> list[Path]:
-    return [] if folder is None else sorted((folder / ARCHIVE).glob(pattern))
+def _list_archived(folder: Path | None, pattern: str) -> list[Path]:
+    return [] if folder is None else sorted((folder / ARCHIVE_FOLDER).glob(pattern))

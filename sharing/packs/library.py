@@ -1,8 +1,8 @@
-"""The law on the shelf: packs, the treaty table and the common rules, shipped or in a folder of a user's own.
+"""Loads packs and treaty tables, shipped or from a user's folder, and the shipped common rules.
 
-The only place that reads law from files; `sharing.law` is given texts. A user's folder holds `<code>.yaml`, cases
-beside them, and, where the shipped one will not do, a `treaties.yaml` that takes its place for every pack in it.
-The common rules cannot be replaced: they carry the human-rights gate. Earlier versions lie in `archive/`, and are
+Only this package reads law from files; `sharing.law` gets their texts. A user's folder has packs (`<code>.yaml`), their
+cases, and optionally a `treaties.yaml` that replaces the shipped treaty table for every pack in the folder. The common
+rules cannot be replaced, because they contain the human-rights safeguards. Earlier versions are in `archive/`, and are
 found by their hash (`sharing.packs.archive`).
 """
 
@@ -17,22 +17,23 @@ from pathlib import Path
 from sharing.errors import InputError, PackError
 from sharing.law.cases import CaseFile, parse_cases
 from sharing.law.pack import CommonRules, Pack
-from sharing.law.pack_code import TEMPLATES, normalise_pack_code
-from sharing.law.pack_reader import parse_common, parse_pack
+from sharing.law.pack_reader import parse_common_rules, parse_pack
 from sharing.law.treaties import TreatyTable, parse_treaties
 from sharing.model.countries import normalise_country
-from sharing.model.validation import nearest
-from sharing.packs.signature import Keys, check_signature
+from sharing.model.pack_code import TEMPLATES, normalise_pack_code
+from sharing.model.validation_errors import suggest_nearest
+from sharing.packs.signature import PublicKeys, check_signature
+from sharing.text_file import read_text_file
 
 _SHIPPED = files("sharing.packs") / "shipped"
-TREATIES = "treaties.yaml"
-COMMON = "common.yaml"
+TREATIES_FILE = "treaties.yaml"
+COMMON_RULES_FILE = "common.yaml"
 _NOT_PACKS = ("common", "treaties")
 
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """A pack with what it stands on."""
+    """A pack with the treaty table that it uses."""
 
     pack: Pack
     treaties: TreatyTable
@@ -40,67 +41,62 @@ class Law:
 
 @dataclass(frozen=True, slots=True)
 class LawTexts:
-    """The three texts that decide, and that a pack's hash covers. `source` names the pack's file."""
+    """The three texts that determine decisions, and that a pack's hash covers. `source` names the pack's file."""
 
     source: str
-    pack: str
-    treaties: str
-    common: str
+    pack_text: str
+    treaties_text: str
+    common_rules_text: str
 
-    def read(self) -> Law:
-        """Return the law that they are.
+    def parse_law(self) -> Law:
+        """Parse the texts.
 
         Raises:
-            PackError: One of them is unsound.
+            PackError: One of the texts is invalid.
         """
-        table, common = _foundation(self.treaties, self.common)
-        return Law(parse_pack(self.pack, self.source, table, common), table)
+        table, common = _parse_treaties_and_common_rules(self.treaties_text, self.common_rules_text)
+        return Law(parse_pack(self.pack_text, self.source, table, common), table)
 
 
 @lru_cache(maxsize=8)
-def _foundation(table_text: str, common_text: str) -> tuple[TreatyTable, CommonRules]:
-    table = parse_treaties(table_text, TREATIES)
-    return table, parse_common(common_text, COMMON, table)
+def _parse_treaties_and_common_rules(table_text: str, common_text: str) -> tuple[TreatyTable, CommonRules]:
+    table = parse_treaties(table_text, TREATIES_FILE)
+    return table, parse_common_rules(common_text, COMMON_RULES_FILE, table)
 
 
-def read_text(place: Traversable | Path) -> str:
-    """Return a file's text.
+def read_law_file(path: Traversable | Path) -> str:
+    """Return the text of a pack, of its cases, of a treaty table or of common rules.
 
     Raises:
-        PackError: It does not exist, cannot be read, or is not UTF-8.
+        PackError: The file does not exist, cannot be read, or is not UTF-8.
     """
-    try:
-        return place.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise PackError("is not UTF-8 text", source=place.name) from None
-    except OSError as error:
-        raise PackError(f"cannot be read: {error.strerror}", source=place.name) from None
+    return read_text_file(path, PackError)
 
 
 @cache
-def treaties_text() -> str:
+def read_shipped_treaties_text() -> str:
     """Return the text of the shipped treaty table."""
-    return read_text(_SHIPPED / TREATIES)
+    return read_law_file(_SHIPPED / TREATIES_FILE)
 
 
 @cache
-def common_text() -> str:
+def read_common_rules_text() -> str:
     """Return the text of the common rules."""
-    return read_text(_SHIPPED / COMMON)
+    return read_law_file(_SHIPPED / COMMON_RULES_FILE)
 
 
-def shipped_treaties() -> TreatyTable:
+def load_shipped_treaties() -> TreatyTable:
     """Return the shipped treaty table."""
-    return _foundation(treaties_text(), common_text())[0]
+    return _parse_treaties_and_common_rules(read_shipped_treaties_text(), read_common_rules_text())[0]
 
 
-def common_rules() -> CommonRules:
-    """Return the rules that stand under every pack, read with the shipped treaty table."""
-    return _foundation(treaties_text(), common_text())[1]
+def load_common_rules() -> CommonRules:
+    """Return the rules that are part of every pack, parsed with the shipped treaty table."""
+    return _parse_treaties_and_common_rules(read_shipped_treaties_text(), read_common_rules_text())[1]
 
 
-def shipped_packs() -> tuple[str, ...]:
-    """Return the codes of the packs that are shipped: States' and templates'."""
+def list_shipped_pack_codes() -> tuple[str, ...]:
+    """Return the codes of the shipped packs: States and templates."""
     names = (
         entry.name.removesuffix(".yaml")
         for entry in _SHIPPED.iterdir()
@@ -109,132 +105,133 @@ def shipped_packs() -> tuple[str, ...]:
     return tuple(sorted(name.upper() for name in names if name not in _NOT_PACKS))
 
 
-def shipped_states() -> tuple[str, ...]:
-    """Return the States of whose own a pack is shipped."""
-    return tuple(code for code in shipped_packs() if code not in TEMPLATES)
+def list_shipped_states() -> tuple[str, ...]:
+    """Return the States for which a pack is shipped, without templates."""
+    return tuple(code for code in list_shipped_pack_codes() if code not in TEMPLATES)
 
 
-def find_law(state: str, folder: Path | None = None, pack: str | None = None, *, keys: Keys = ()) -> Law:
-    """Return the law of a State: from a folder of packs, else from those shipped.
+def find_law(state: str, folder: Path | None = None, pack_code: str | None = None, *, keys: PublicKeys = ()) -> Law:
+    """Return the law of a State: from a folder of packs, or from the shipped packs.
 
     Args:
         state: Country code of the providing State.
-        folder: A folder with `<code>.yaml`; when given, the shipped packs are not looked at.
-        pack: Code of the pack; the State's own when not given. A template becomes that State's law only so.
-        keys: Of the State: the pack must be signed with one of them. None: signatures are not looked at.
+        folder: A folder with `<code>.yaml`; if given, the shipped packs are ignored.
+        pack_code: Code of the pack; by default that of the State. A State adopts a template only through this argument.
+        keys: Public keys of the State, one of which must have signed the pack. Without keys, signatures are ignored.
 
     Raises:
-        InputError: No such pack is there, or it cannot be that State's.
-        PackError: The pack is unsound, another State's, or not signed as it is.
+        InputError: There is no such pack, or the State cannot adopt it.
+        PackError: The pack is invalid, belongs to another State, or has no valid signature.
     """
     state = normalise_country(state)
-    return adopt(find_pack(pack or state, folder, keys=keys), state)
+    return adopt_law(find_law_by_code(pack_code or state, folder, keys=keys), state)
 
 
-def adopt(law: Law, state: str) -> Law:
-    """Return a pack as the law of a State: its own, or a template that it adopts.
+def adopt_law(law: Law, state: str) -> Law:
+    """Return a pack as the law of a State: the pack of that State, or a template that the State adopts.
 
     Raises:
-        InputError: It cannot be that State's.
+        InputError: The State cannot adopt it.
     """
-    return law if law.pack.state == state else Law(law.pack.adopt(state, law.treaties), law.treaties)
+    return law if law.pack.state == state else Law(law.pack.adopt_for(state, law.treaties), law.treaties)
 
 
-def find_pack(code: str, folder: Path | None = None, *, keys: Keys = ()) -> Law:
-    """Return a pack as it is written: a template is nobody's law yet, and nothing is to be decided by it.
+def find_law_by_code(code: str, folder: Path | None = None, *, keys: PublicKeys = ()) -> Law:
+    """Return a pack as written. A template cannot decide anything before a State adopts it.
 
     Args:
-        code: Of a State or a template.
+        code: Code of a State or a template.
         folder: As for `find_law`.
         keys: As for `find_law`.
 
     Raises:
-        InputError: No such pack is there.
-        PackError: The pack is unsound, another's, or not signed as it is.
+        InputError: There is no such pack.
+        PackError: The pack is invalid, has another code, or has no valid signature.
     """
     code = normalise_pack_code(code)
-    place = pack_place(code, folder)
-    if not place.is_file():
-        known = shipped_packs() if folder is None else tuple(sorted(p.stem.upper() for p in _packs_in(folder)))
-        raise InputError(
-            f"there is no law pack for {code}; there are {', '.join(known) or 'none'}{nearest(code, known)}"
+    path = get_pack_path(code, folder)
+    if not path.is_file():
+        available = (
+            list_shipped_pack_codes() if folder is None else [file.stem.upper() for file in _list_packs_in(folder)]
         )
-    return expect_code(read_law(place, keys=keys), code, place.name)
+        hint = suggest_nearest(code, available)
+        raise InputError(f"there is no law pack for {code}; available packs: {', '.join(available) or 'none'}{hint}")
+    return check_pack_code(load_law(path, keys=keys), code, path.name)
 
 
-def expect_code(law: Law, code: str, source: str) -> Law:
-    """Return the law in a file if it is that of this code.
+def check_pack_code(law: Law, code: str, source: str) -> Law:
+    """Return the law in a file if its pack has this code.
 
     Raises:
-        PackError: It is another's.
+        PackError: It has another code.
     """
     if law.pack.code != code:
-        raise PackError(f"is the law of {law.pack.code}, in the place of that of {code}", source=source, key="state")
+        raise PackError(f"is the law of {law.pack.code}, but must be the law of {code}", source=source, key="state")
     return law
 
 
-def pack_place(code: str, folder: Path | None = None) -> Traversable | Path:
-    """Return where the pack with a code lies, or would lie."""
+def get_pack_path(code: str, folder: Path | None = None) -> Traversable | Path:
+    """Return the path of the pack with a code, whether or not the file exists."""
     return (folder if folder is not None else _SHIPPED) / f"{code.lower()}.yaml"
 
 
-def read_law(place: Traversable | Path, *, keys: Keys = ()) -> Law:
-    """Return the law in a pack file, with the treaty table beside it where there is one.
+def load_law(path: Traversable | Path, *, keys: PublicKeys = ()) -> Law:
+    """Return the law in a pack file, with the treaty table of the same folder if there is one.
 
     Args:
-        place: The file.
+        path: The file.
         keys: As for `find_law`.
 
     Raises:
-        PackError: The pack is unsound, not signed as it is, or common rules of somebody's own lie beside it.
+        PackError: The pack is invalid, has no valid signature, or its folder has different common rules.
     """
-    law = read_texts(place).read()
-    check_signature(law.pack.sha256, place, keys)
+    law = read_law_texts(path).parse_law()
+    check_signature(law.pack.sha256, path, keys)
     return law
 
 
-def read_texts(place: Traversable | Path) -> LawTexts:
-    """Return the texts of a pack file and of what it stands on.
+def read_law_texts(path: Traversable | Path) -> LawTexts:
+    """Return the texts of a pack file, its treaty table and the common rules.
 
     Raises:
-        PackError: One cannot be read, or common rules of somebody's own lie beside the pack.
+        PackError: A file cannot be read, or the folder of the pack has different common rules.
     """
-    table = place.with_name(TREATIES) if isinstance(place, Path) else None
-    common = place.with_name(COMMON) if isinstance(place, Path) else None
-    if common is not None and common.is_file() and read_text(common) != common_text():
+    table = path.with_name(TREATIES_FILE) if isinstance(path, Path) else None
+    common = path.with_name(COMMON_RULES_FILE) if isinstance(path, Path) else None
+    if common is not None and common.is_file() and read_law_file(common) != read_common_rules_text():
         raise PackError(
-            "differs from the common rules that are installed, which stand under every pack and cannot be replaced; "
-            "take it out of the folder",
+            "differs from the shipped common rules, which are part of every pack and cannot be replaced; "
+            "remove this file",
             source=common.name,
         )
     return LawTexts(
-        source=place.name,
-        pack=read_text(place),
-        treaties=read_text(table) if table is not None and table.is_file() else treaties_text(),
-        common=common_text(),
+        source=path.name,
+        pack_text=read_law_file(path),
+        treaties_text=read_law_file(table) if table is not None and table.is_file() else read_shipped_treaties_text(),
+        common_rules_text=read_common_rules_text(),
     )
 
 
-def read_cases(place: Traversable | Path) -> CaseFile | None:
-    """Return the cases beside a pack file, or None when there are none."""
-    name = place.name.removesuffix(".yaml") + ".cases.yaml"
-    beside = place.with_name(name) if isinstance(place, Path) else _SHIPPED / name
-    return parse_cases(read_text(beside), name) if beside.is_file() else None
+def load_cases(path: Traversable | Path) -> CaseFile | None:
+    """Return the cases of a pack file, from the same folder, or None if there are none."""
+    name = path.name.removesuffix(".yaml") + ".cases.yaml"
+    cases_path = path.with_name(name) if isinstance(path, Path) else _SHIPPED / name
+    return parse_cases(read_law_file(cases_path), name) if cases_path.is_file() else None
 
 
-def common_cases() -> CaseFile | None:
-    """Return the cases of the common rules; they run under the pack of Switzerland."""
-    return read_cases(_SHIPPED / COMMON)
+def load_common_cases() -> CaseFile | None:
+    """Return the cases of the common rules; they run with the pack of Switzerland."""
+    return load_cases(_SHIPPED / COMMON_RULES_FILE)
 
 
-def pack_files(folder: Path | None = None) -> tuple[Traversable | Path, ...]:
-    """Return the pack files of a folder, or those shipped, in the order of their names."""
+def list_pack_files(folder: Path | None = None) -> tuple[Traversable | Path, ...]:
+    """Return the pack files of a folder, or the shipped ones, sorted by name."""
     if folder is not None:
-        return tuple(_packs_in(folder))
-    return tuple(_SHIPPED / f"{code.lower()}.yaml" for code in shipped_packs())
+        return tuple(_list_packs_in(folder))
+    return tuple(_SHIPPED / f"{code.lower()}.yaml" for code in list_shipped_pack_codes())
 
 
-def _packs_in(folder: Path) -> list[Path]:
+def _list_packs_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder of packs")
     return sorted(

@@ -1,79 +1,124 @@
-"""Who may be helped by an item, and why: stated nexus, derived nexus, declared interests.
+"""The audience of an item: the States that it may help, with reasons (named by the agency, derived nexus, interests).
 
-No reason, no audience: an item that points nowhere and meets no interest is considered for nobody.
+A State is considered only for a reason: an item that points to no State and matches no interest has an empty audience.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
-from sharing.model.audience import NOBODY, Audience
+from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import Reason
-from sharing.model.record import WireRecord
+from sharing.model.indicator_record import WireRecord
 from sharing.model.vocabulary import RelevanceKind
-from sharing.relevance.interests import InterestIndex, Traits
-from sharing.relevance.nexus import Deriver, Evidence, GeoLookup, derive_nexus, deriver, no_lookup
+from sharing.relevance.interests import IndicatorTraits, InterestIndex
+from sharing.relevance.nexus import (
+    GeoLookup,
+    NexusEvidence,
+    NexusFunction,
+    derive_nexus,
+    find_nexus_function,
+    no_geo_lookup,
+)
 
-MEMO_ENTRIES_MAX = 20_000
+AUDIENCES_MAX = 20_000
+"""Maximum number of cached audiences. Reached only if hardly any two items have equal reasons."""
+
+
+class Audience:
+    """The considered States, ordered by code. An empty audience means that no State is considered.
+
+    The hash is computed once, because an audience is part of the key of every cached decision.
+
+    Attributes:
+        reasons_by_state: Each State with its reasons.
+        named_by_agency: The States that the agency named as concerned.
+    """
+
+    __slots__ = ("_hash", "named_by_agency", "reasons_by_state")
+
+    reasons_by_state: tuple[tuple[str, tuple[Reason, ...]], ...]
+    named_by_agency: frozenset[str]
+
+    def __init__(self, states: Iterable[tuple[str, tuple[Reason, ...]]] = ()) -> None:
+        self.reasons_by_state = tuple(sorted(states, key=lambda entry: entry[0]))
+        self.named_by_agency = frozenset(
+            state
+            for state, reasons in self.reasons_by_state
+            if any(reason.kind is RelevanceKind.NEXUS_STATED for reason in reasons)
+        )
+        self._hash = hash(self.reasons_by_state)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Audience) and self.reasons_by_state == other.reasons_by_state)
+
+    def __repr__(self) -> str:
+        return f"Audience({', '.join(state for state, _ in self.reasons_by_state)})"
+
+
+EMPTY_AUDIENCE = Audience()
 
 
 class AudienceFinder:
-    """Finds the audience of items; items alike in all that matters share one audience.
+    """Finds the audience of items; items with equal nexus, type, offence and urgency share one audience.
 
     Args:
-        interests: What States declared.
-        locate: Country of an IP address.
+        interests: The interests that States declared.
+        locate: Returns the country of an IP address.
     """
 
-    def __init__(self, interests: InterestIndex, locate: GeoLookup = no_lookup) -> None:
+    def __init__(self, interests: InterestIndex, locate: GeoLookup = no_geo_lookup) -> None:
         self._interests = interests
         self._locate = locate
-        self._memo: dict[Hashable, Audience] = {}
+        self._audiences: BoundedCache[Hashable, Audience] = BoundedCache(AUDIENCES_MAX)
 
-    def find(self, record: WireRecord) -> Audience:
+    def find_audience(self, record: WireRecord) -> Audience:
         """Return the States to consider for an indicator's record, each with its reasons."""
-        return self.consider(record, derive_nexus(record["type"], record["value"], self._locate))
+        return self.find_audience_with(record, derive_nexus(record["type"], record["value"], self._locate))
 
-    def deriver(self, type_name: str) -> Deriver | None:
-        """Return what derives the States that a value of this type points to; None where no value can."""
-        return deriver(type_name, self._locate)
+    def find_nexus_function(self, type_name: str) -> NexusFunction | None:
+        """Return the function that derives States from values of this type; None if none points to a State."""
+        return find_nexus_function(type_name, self._locate)
 
-    def consider(self, record: WireRecord, derived: tuple[Evidence, ...]) -> Audience:
-        """Return the audience of an item whose value points to these States; the value itself is not read."""
+    def find_audience_with(self, record: WireRecord, derived: tuple[NexusEvidence, ...]) -> Audience:
+        """Return the audience of an item whose value points to these States, without reading the value."""
         offence = record["offence"]
-        stated = tuple([(nexus["state"], nexus["reason"]) for nexus in record["nexus"]])
+        named = tuple([(nexus["state"], nexus["reason"]) for nexus in record["nexus"]])
         key = (
-            record["type"], derived, stated, record["urgency"],
+            record["type"], derived, named, record["urgency"],
             tuple(offence["codes"]), tuple(offence["modus_operandi"]),
         )  # fmt: skip
-        audience = self._memo.get(key)
+        audience = self._audiences.get(key)
         if audience is None:
-            if len(self._memo) >= MEMO_ENTRIES_MAX:
-                self._memo.clear()
-            audience = self._memo[key] = self._gather(*key)
+            audience = self._audiences.put(key, self._build_audience(*key))
         return audience
 
-    def _gather(
+    def _build_audience(
         self,
         type_name: str,
-        derived: tuple[Evidence, ...],
-        stated: tuple[Evidence, ...],
+        derived: tuple[NexusEvidence, ...],
+        named: tuple[tuple[str, str], ...],
         urgency: str,
         codes: tuple[str, ...],
         modus_operandi: tuple[str, ...],
     ) -> Audience:
         reasons: dict[str, list[Reason]] = {}
-        for state, reason in stated:
+        for state, reason in named:
             reasons.setdefault(state, []).append(Reason(RelevanceKind.NEXUS_STATED, reason))
-        for state, detail in derived:
-            reasons.setdefault(state, []).append(Reason(RelevanceKind.NEXUS_DERIVED, detail))
-        traits = Traits(
+        for state, evidence_kind in derived:
+            reasons.setdefault(state, []).append(Reason(RelevanceKind.NEXUS_DERIVED, evidence_kind))
+        traits = IndicatorTraits(
             offences=tuple(dict.fromkeys(codes)),
             types=(type_name,),
             nexus=tuple(reasons),
             modus_operandi=tuple(dict.fromkeys(modus_operandi)),
             urgency=(urgency,),
         )
-        for state, interest_id in self._interests.meet(traits).items():
+        for state, interest_id in self._interests.find_matches(traits).items():
             reasons.setdefault(state, []).append(Reason(RelevanceKind.INTEREST, f"declared interest {interest_id}"))
-        return Audience((state, tuple(found)) for state, found in reasons.items()) if reasons else NOBODY
+        if not reasons:
+            return EMPTY_AUDIENCE
+        return Audience((state, tuple(state_reasons)) for state, state_reasons in reasons.items())

@@ -1,1 +1,1 @@
-"""Recorded indicators, read from files and topics, and decided on again."""
+"""Replay: reads recorded indicators from files and topics, and decides on them again."""

@@ -1,4 +1,4 @@
-"""What of recorded indicators is taken in, and what is not: counted, and told with its place and reason."""
+"""Admission of recorded indicators: counts admitted and rejected records, and why the first ones were rejected."""
 
 from __future__ import annotations
 
@@ -6,60 +6,70 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sharing.errors import InputError
-from sharing.model.record import WireRecord, check_record
+from sharing.model.indicator_record import WireRecord, check_indicator_record
 
-TOLD_MAX = 20
-"""Of what is unreadable, how much is kept with its place and reason; the rest is counted."""
+REJECTED_DETAILS_MAX = 20
+"""Maximum number of rejected records whose location and reason are kept; further ones are only counted."""
 
 
-class UnreadableRecord(NamedTuple):
-    """Something that was not read: the file or topic, a line, record or offset in it, and why."""
+class RejectedRecord(NamedTuple):
+    """A rejected record: the file or topic, its location there (line, record number or offset), and the reason."""
 
     source: str
-    place: str
+    location: str
     reason: str
 
 
 @dataclass(slots=True)
 class AdmissionStats:
-    """What is taken in, and what is not.
+    """Admits or rejects records, and counts both.
 
     Attributes:
-        state: The State whose indicators are read.
-        read: How many were.
-        unread: How many were not.
-        told: The first of these.
+        state: The State whose indicators are admitted.
+        admitted: Number of admitted records.
+        rejected: Number of rejected records.
+        first_rejected: Details of the first rejected records.
     """
 
     state: str
-    read: int = 0
-    unread: int = 0
-    told: list[UnreadableRecord] = field(default_factory=list)
+    admitted: int = 0
+    rejected: int = 0
+    first_rejected: list[RejectedRecord] = field(default_factory=list)
 
-    def refuse(self, source: str, place: str, reason: str) -> None:
-        """Count something that is not read."""
-        self.unread += 1
-        if len(self.told) < TOLD_MAX:
-            self.told.append(UnreadableRecord(source, place, reason))
+    def count_admitted(self, count: int) -> None:
+        """Count records that were checked elsewhere."""
+        self.admitted += count
+
+    def count_rejected(self, source: str, location: str, reason: str) -> None:
+        """Count a rejected record, and keep its details if it is among the first."""
+        self.rejected += 1
+        if len(self.first_rejected) < REJECTED_DETAILS_MAX:
+            self.first_rejected.append(RejectedRecord(source, location, reason))
 
     def admit(self, record: WireRecord) -> WireRecord:
-        """Return a record that may be decided on.
+        """Count a record as admitted and return it.
 
         Raises:
-            InputError: It is not sound, or another State's.
+            InputError: The record is invalid, or belongs to another State.
         """
-        check_record(record)
+        check_indicator_record(record)
         if record["source"]["state"] != self.state:
-            raise InputError(f"source.state: is not {self.state}; rehearse it under its own State's law")
-        self.read += 1
+            raise InputError(f"source.state: is not {self.state}; rehearse it under the law of its own State")
+        self.count_admitted(1)
         return record
 
-    def consider(self, source: str, place: str, read: WireRecord | InputError) -> WireRecord | None:
-        """Return a record that may be decided on; else count and tell why not, and return None."""
+    def admit_or_count(self, source: str, location: str, result: WireRecord | InputError) -> WireRecord | None:
+        """Return a record if it is admitted; otherwise count it as rejected and return None.
+
+        Args:
+            source: The file or topic.
+            location: The line, record or offset in it.
+            result: The record, or why it could not be read.
+        """
         try:
-            if isinstance(read, InputError):
-                raise read
-            return self.admit(read)
+            if isinstance(result, InputError):
+                raise result
+            return self.admit(result)
         except InputError as error:
-            self.refuse(source, place, str(error))
+            self.count_rejected(source, location, str(error))
             return None

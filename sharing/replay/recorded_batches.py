@@ -1,8 +1,8 @@
-"""Recorded indicators, to be decided on again: of Avro object container files, of JSON lines, of a topic's range.
+"""Reads recorded indicators for replay: from Avro object container files, JSON lines, or a range of a topic.
 
-What cannot be read, or is not that State's, is counted and told with its place and reason; the rest is read on.
-Containers and topics are checked as the gate checks them, and can be read by columns; only a line of JSON is validated
-field by field, which costs many times as much.
+Records that cannot be read or belong to another State are counted and reported with their location and reason; reading
+continues with the next record. Records of containers and topics are checked as the gate checks them, and can be read in
+columnar form. Lines of JSON are validated field by field, which is many times slower.
 """
 
 from __future__ import annotations
@@ -19,87 +19,90 @@ from confluent_kafka import Message
 from sharing.columnar.decoding import BulkDecoder
 from sharing.columnar.indicators import ColumnBatch, IndicatorReader
 from sharing.errors import DecodeError, InputError
-from sharing.ids import content_id
-from sharing.interop.formats import LINE_BYTES_MAX
-from sharing.interop.json_text import StrictParser
-from sharing.interop.profile import merge
-from sharing.interop.reading import build
+from sharing.ids import make_content_id
+from sharing.interop.format_detection import LINE_BYTES_MAX
+from sharing.interop.import_results import build_indicator
+from sharing.interop.publishing_profile import merge_fields
+from sharing.interop.strict_json import StrictJsonParser
 from sharing.kafka.topic_range import TopicRange
-from sharing.model.record import WireRecord
+from sharing.model.indicator_record import WireRecord
 from sharing.replay.admission import AdmissionStats
-from sharing.replay.containers import MAGIC, ContainerBlock, DamagedError, read_blocks
-from sharing.serialization.codec import codec_of, schema_text
+from sharing.replay.avro_containers import CONTAINER_MAGIC, ContainerBlock, DamagedContainerError, read_blocks
+from sharing.serialization.codec import get_codec, read_schema_text
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 
 ProgressCallback = Callable[[int], object]
-"""Told how far it is: bytes of the files, or offsets of the topic."""
+"""Called with the progress: bytes of the files, or offsets of the topic."""
 
-_RECORDS_A_BATCH = 5_000
-_LINES_A_REPORT = 1_000
+_BATCH_RECORDS = 5_000
+_PROGRESS_LINES = 1_000
 _BOM = b"\xef\xbb\xbf"
 
 
-PlacedRecord = tuple[str, WireRecord | InputError]
-"""A record, or why it cannot be read, with its place."""
+LocatedRecord = tuple[str, WireRecord | InputError]
+"""The location of a record, and the record or why it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedBatch:
-    """Recorded indicators in their order, to be read in one way or the other.
+    """Recorded indicators in order. They can be read in columnar form or record by record.
 
     Attributes:
         source: The file or topic.
-        size: How many there are; 0 where they are read one by one only.
-        parts: By columns: of what is plainly in order, and with places from 0 on. The instant is in UTC milliseconds.
-        records: One by one. What is asked of an indicator by itself is not yet looked at (`Intake.admit`).
+        size: Number of records; 0 if they can only be read record by record.
+        read_columns: Reads the clearly valid records in columnar form, as of a time in UTC milliseconds.
+        iter_records: Yields the records in order, before admission (`AdmissionStats.admit`).
     """
 
     source: str
     size: int
-    parts: Callable[[IndicatorReader, int], Iterable[ColumnBatch]]
-    records: Callable[[], Iterator[PlacedRecord]]
+    read_columns: Callable[[IndicatorReader, int], Iterable[ColumnBatch]]
+    iter_records: Callable[[], Iterator[LocatedRecord]]
 
 
-def read_files(paths: Iterable[Path], state: str, report: ProgressCallback) -> Iterator[RecordedBatch]:
-    """Yield the indicators in files; which format each has, its first bytes tell.
+def read_recorded_files(
+    paths: Iterable[Path], state: str, report_progress: ProgressCallback
+) -> Iterator[RecordedBatch]:
+    """Yield the indicators in files. The format of each file is detected from its first bytes.
 
     Args:
-        paths: Of the files.
-        state: Whose indicators they are where a line of JSON does not say it.
-        report: Told how many bytes of all files are done.
+        paths: The files.
+        state: The providing State of indicators in JSON lines that name none.
+        report_progress: Called with the number of bytes read from all files.
 
     Raises:
-        InputError: A file cannot be opened, or holds records of something else.
+        InputError: A file cannot be opened, or contains other records than indicators.
     """
     done = 0
     for path in paths:
         before = done
 
-        def tell(position: int, before: int = before) -> None:
-            report(before + position)
+        def report_position(position: int, before: int = before) -> None:
+            report_progress(before + position)
 
         with _open(path) as file:
             done += os.fstat(file.fileno()).st_size
-            read = _read_container if file.read(len(MAGIC)) == MAGIC else _read_lines
+            is_container = file.read(len(CONTAINER_MAGIC)) == CONTAINER_MAGIC
             file.seek(0)
-            yield from read(file, str(path), state, tell)
-        report(done)
+            read_batches = _read_container if is_container else _read_lines
+            yield from read_batches(file, str(path), state, report_position)
+        report_progress(done)
 
 
-def admit_each(batches: Iterable[RecordedBatch], intake: AdmissionStats) -> Iterator[WireRecord]:
-    """Yield the records that may be decided on; the others are counted and told."""
+def admit_records(batches: Iterable[RecordedBatch], admission: AdmissionStats) -> Iterator[WireRecord]:
+    """Yield the records that are admitted; the others are counted as rejected."""
     for batch in batches:
-        for place, read in batch.records():
-            record = intake.consider(batch.source, place, read)
+        for location, result in batch.iter_records():
+            record = admission.admit_or_count(batch.source, location, result)
             if record is not None:
                 yield record
 
 
-def size_of(paths: Iterable[Path]) -> int:
-    """Return how many bytes some files have together.
+def measure_files(paths: Iterable[Path]) -> int:
+    """Return the total size of some files in bytes.
 
     Raises:
-        InputError: One cannot be opened.
+        InputError: A file cannot be opened.
     """
     total = 0
     for path in paths:
@@ -108,126 +111,140 @@ def size_of(paths: Iterable[Path]) -> int:
     return total
 
 
-def read_range(
-    topic: TopicRange, name: str, report: ProgressCallback, framing: Framing = SINGLE_OBJECT_FRAMING
+def read_topic_range(
+    topic: TopicRange, name: str, report_progress: ProgressCallback, framing: Framing = SINGLE_OBJECT_FRAMING
 ) -> Iterator[RecordedBatch]:
     """Yield the indicators in a range of a topic.
 
     Args:
         topic: The range.
         name: The topic's name.
-        report: Told how many offsets are done.
-        framing: How its records are framed.
+        report_progress: Called with the number of offsets read.
+        framing: The framing of its records.
 
     Raises:
-        InfrastructureError: The broker refuses, or is silent for a minute.
+        InfrastructureError: The broker denies access or does not respond for a minute.
     """
-    decoder = BulkDecoder(codec_of("indicator"), schema_text("indicator"))
+    decoder = BulkDecoder(get_codec("indicator"), read_schema_text("indicator"))
     done = 0
-    for messages in topic.batches():
-        values = [framing.unframe(message.value()) for message in messages]
-        yield _batch_of_messages(messages, values, name, decoder)
+    for messages in topic.read_batches():
+        values = [framing.to_single_object(message.value()) for message in messages]
+        yield _make_message_batch(messages, values, name, decoder)
         done += len(messages)
-        report(done)
+        report_progress(done)
 
 
-def _batch_of_messages(
+def _make_message_batch(
     messages: Sequence[Message], values: Sequence[bytes | None], name: str, decoder: BulkDecoder
 ) -> RecordedBatch:
     keys = [message.key() for message in messages]
 
-    def parts(reader: IndicatorReader, now_ms: int) -> Iterable[ColumnBatch]:
-        return reader.read(values, keys, now_ms)
+    def read_columns(reader: IndicatorReader, now_ms: int) -> Iterable[ColumnBatch]:
+        return reader.read_batch(values, keys, now_ms)
 
-    def records() -> Iterator[PlacedRecord]:
+    def iter_records() -> Iterator[LocatedRecord]:
         for message, key, record in zip(messages, keys, decoder.decode(values), strict=True):
-            place = f"{message.partition()}@{message.offset()}"
+            location = f"{message.partition()}@{message.offset()}"
             if not isinstance(record, DecodeError) and key != record["id"].encode():
-                yield place, InputError("id: must be the record's key")
+                yield location, InputError("id: must equal the record key")
             else:
-                yield place, record
+                yield location, record
 
-    return RecordedBatch(name, len(messages), parts, records)
+    return RecordedBatch(name, len(messages), read_columns, iter_records)
 
 
 def _open(path: Path) -> IO[bytes]:
     try:
         if path.exists() and not path.is_file():
-            raise InputError(f"{path}: is no regular file; name files of recorded indicators")
+            raise InputError(f"{path}: is not a regular file; name files of recorded indicators")
         return path.open("rb")
-    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+    except (OSError, ValueError) as error:  # ValueError: the path contains a NUL character
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
-        raise InputError(f"{path}: cannot be read ({reason}); check the path and your permission") from None
+        raise InputError(f"{path}: cannot be read ({reason}); check the path and your permissions") from None
 
 
-def _read_container(file: IO[bytes], name: str, _: str, report: ProgressCallback) -> Iterator[RecordedBatch]:
-    """Yield batches of some thousands of records; damage ends them, and is told after what stands before it."""
-    reading = _Container(name)
+def _read_container(file: IO[bytes], name: str, _: str, report_progress: ProgressCallback) -> Iterator[RecordedBatch]:
+    """Yield batches of some thousands of records. Damage is reported after the records before it, and ends reading."""
+    progress = _ContainerProgress(name)
     blocks: list[ContainerBlock] = []
     try:
         for block in read_blocks(file, name):
             blocks.append(block)
-            if sum(one.size for one in blocks) >= _RECORDS_A_BATCH:
-                yield reading.batch(blocks)
-                if reading.is_damaged:
+            if sum(read.record_count for read in blocks) >= _BATCH_RECORDS:
+                yield progress.make_batch(blocks)
+                if progress.is_damaged:
                     return
-                report(file.tell())
+                report_progress(file.tell())
                 blocks = []
-    except DamagedError as error:
-        yield reading.batch(blocks)
-        if not reading.is_damaged:
-            yield reading.batch([], error)
+    except DamagedContainerError as error:
+        yield progress.make_batch(blocks)
+        if not progress.is_damaged:
+            yield progress.make_batch([], error)
     else:
-        yield reading.batch(blocks)
+        yield progress.make_batch(blocks)
 
 
 @dataclass(slots=True)
-class _Container:
-    """How far a container was read, in records, and whether it goes on."""
+class _ContainerProgress:
+    """The progress of reading a container.
+
+    Attributes:
+        done: Number of records in the batches made so far.
+        is_damaged: Whether damage was found, so that reading ends.
+    """
 
     name: str
     done: int = 0
     is_damaged: bool = False
 
-    def batch(self, blocks: Sequence[ContainerBlock], damage: DamagedError | None = None) -> RecordedBatch:
-        """Return some blocks that follow on what was read, and perhaps what ends them."""
-        first, self.done = self.done, self.done + sum(block.size for block in blocks)
-        current = [block.current for block in blocks if block.current is not None]
+    def make_batch(
+        self, blocks: Sequence[ContainerBlock], damage: DamagedContainerError | None = None
+    ) -> RecordedBatch:
+        """Return the next blocks as a batch.
 
-        def parts(reader: IndicatorReader, now_ms: int) -> Iterable[ColumnBatch]:
+        Args:
+            blocks: The next blocks.
+            damage: The damage that follows them, if any.
+        """
+        first, self.done = self.done, self.done + sum(block.record_count for block in blocks)
+        current = [block.current_schema_block for block in blocks if block.current_schema_block is not None]
+
+        def read_columns(reader: IndicatorReader, now_ms: int) -> Iterable[ColumnBatch]:
             return reader.read_blocks(current, now_ms) if current else ()
 
-        return RecordedBatch(self.name, self.done - first, parts, lambda: self._records(blocks, first, damage))
+        return RecordedBatch(
+            self.name, self.done - first, read_columns, lambda: self._iter_records(blocks, first, damage)
+        )
 
-    def _records(
-        self, blocks: Sequence[ContainerBlock], first: int, damage: DamagedError | None
-    ) -> Iterator[PlacedRecord]:
+    def _iter_records(
+        self, blocks: Sequence[ContainerBlock], first: int, damage: DamagedContainerError | None
+    ) -> Iterator[LocatedRecord]:
         number = first
         try:
             for block in blocks:
-                for record in block.records():
+                for record in block.iter_records():
                     number += 1
                     yield f"record {number}", record
             if damage is not None:
                 raise damage
-        except DamagedError as error:
+        except DamagedContainerError as error:
             self.is_damaged = True
-            reason = f"the rest of the file is damaged ({error}); record it anew"
+            reason = f"the rest of the file is damaged ({error}); record it again"
             yield f"after record {number}", InputError(reason)
 
 
-def _read_lines(file: IO[bytes], name: str, state: str, report: ProgressCallback) -> Iterator[RecordedBatch]:
-    """Yield one batch, that is read as it is taken."""
-    yield RecordedBatch(name, 0, _no_parts, lambda: _lines(file, name, state, report))
+def _read_lines(file: IO[bytes], name: str, state: str, report_progress: ProgressCallback) -> Iterator[RecordedBatch]:
+    """Yield a single batch. The file is read while its records are iterated."""
+    yield RecordedBatch(name, 0, _read_no_columns, lambda: _iter_lines(file, name, state, report_progress))
 
 
-def _no_parts(_: IndicatorReader, __: int) -> Iterable[ColumnBatch]:
+def _read_no_columns(_: IndicatorReader, __: int) -> Iterable[ColumnBatch]:
     return ()
 
 
-def _lines(file: IO[bytes], name: str, state: str, report: ProgressCallback) -> Iterator[PlacedRecord]:
-    parser = StrictParser()
-    unnamed = {"source": {"state": state, "agency": "unnamed"}}
+def _iter_lines(file: IO[bytes], name: str, state: str, report_progress: ProgressCallback) -> Iterator[LocatedRecord]:
+    parser = StrictJsonParser()
+    defaults = {"source": {"state": state, "agency": "unnamed"}}
     for number in itertools.count(1):
         line = file.readline(LINE_BYTES_MAX + 1)
         if not line:
@@ -235,29 +252,29 @@ def _lines(file: IO[bytes], name: str, state: str, report: ProgressCallback) -> 
         text = line.removeprefix(_BOM if number == 1 else b"").strip()
         try:
             if len(line) > LINE_BYTES_MAX:
-                _skip_line(file, line)
-                raise InputError(f"is longer than {LINE_BYTES_MAX} bytes; an indicator needs a few hundred")
-            read: WireRecord | InputError | None = None
+                _skip_rest_of_line(file, line)
+                raise InputError(f"is longer than {LINE_BYTES_MAX} bytes; an indicator takes a few hundred")
+            result: WireRecord | InputError | None = None
             if text:
-                read = _read_line(parser, text, unnamed, f"{Path(name).name}/{number}")
+                result = _read_line(parser, text, defaults, f"{Path(name).name}/{number}")
         except InputError as error:
-            read = error
-        if read is not None:
-            yield f"line {number}", read
-        if number % _LINES_A_REPORT == 0:
-            report(file.tell())
+            result = error
+        if result is not None:
+            yield f"line {number}", result
+        if number % _PROGRESS_LINES == 0:
+            report_progress(file.tell())
 
 
-def _skip_line(file: IO[bytes], line: bytes) -> None:
+def _skip_rest_of_line(file: IO[bytes], line: bytes) -> None:
     while line and not line.endswith(b"\n"):
         line = file.readline(LINE_BYTES_MAX)
 
 
-def _read_line(parser: StrictParser, text: bytes, unnamed: WireRecord, identity: str) -> WireRecord:
-    """Return the record of a line; one without an id gets the same one each time, as when it is explained.
+def _read_line(parser: StrictJsonParser, text: bytes, defaults: WireRecord, identity: str) -> WireRecord:
+    """Return the record of a line. If it has no id, it gets the id that `law explain` derives, the same each time.
 
     Raises:
-        InputError: It is not an acceptable indicator.
+        InputError: The line is not a valid indicator.
     """
     try:
         parsed = parser.parse(text.decode())
@@ -266,8 +283,8 @@ def _read_line(parser: StrictParser, text: bytes, unnamed: WireRecord, identity:
     if parsed.fault:
         raise InputError(f"{parsed.fault}; correct the line")
     if not isinstance(parsed.value, dict):
-        raise InputError("is not a JSON object; write one indicator a line")
-    value = merge(unnamed, parsed.value)
+        raise InputError("is not a JSON object; write one indicator per line")
+    value = merge_fields(defaults, parsed.value)
     if value.get("id") is None:
-        value["id"] = content_id(identity)
-    return build(value).to_wire()
+        value["id"] = make_content_id(identity)
+    return build_indicator(value).to_record()

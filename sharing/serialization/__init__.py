@@ -1,1 +1,1 @@
-"""Records as bytes: Avro schemas, framing, a Schema Registry, CloudEvents headers."""
+"""Serialization of records: Avro codecs, framing, the Schema Registry, and event headers."""

@@ -1,7 +1,7 @@
-"""CloudEvents 1.0 headers in the binary mode of its Kafka protocol binding, and W3C trace context beside them.
+"""CloudEvents 1.0 headers (Kafka protocol binding, binary mode) and the W3C trace context.
 
-On what publishers write, and on what leaves a State: notices, urgent notices, offers. They hold ids, times and
-names of schemas; never a value, an agency, an officer or a case.
+Publishers add them to their records, and gates to records that leave a State: notices, urgent notices, offers. They
+contain ids, times and schema names; never a value, an agency, an officer or a case.
 """
 
 from __future__ import annotations
@@ -9,61 +9,61 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from sharing.model.times import format_time
-from sharing.serialization.codec import codec_of
+from sharing.serialization.codec import get_codec
 from sharing.topology.topics import TopicKind, TopicScope
 
 Header = tuple[str, str | bytes | None]
 Headers = Mapping[str, str | bytes | None] | Iterable[Header] | None
-"""As confluent-kafka may give them."""
+"""Headers in the forms that confluent-kafka returns and accepts."""
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/avro"
 TRACEPARENT = "traceparent"
 
 
-class EventHeaders:
-    """Makes the headers of one kind of event of one State; what is alike for all is made once.
+class EventHeaderBuilder:
+    """Builds the headers of one kind of event of one State. Headers that all its events share are built once.
 
     Args:
-        kind: Of the topic that it is written to.
-        state: Whose agencies or gate it comes from.
+        kind: Kind of the topic to which the events are written.
+        state: State whose agencies or gate write the events.
     """
 
     def __init__(self, kind: TopicKind, state: str) -> None:
-        by = "agencies" if kind.scope is TopicScope.NATIONAL else "gate"
-        self._alike: tuple[Header, ...] = (
+        writer = "agencies" if kind.scope is TopicScope.NATIONAL else "gate"
+        self._shared: tuple[Header, ...] = (
             ("content-type", CONTENT_TYPE),
             ("ce_specversion", SPEC_VERSION),
-            ("ce_type", codec_of(kind.schema).schema["name"]),
-            ("ce_source", f"/national/{state.lower()}/{by}"),
+            ("ce_type", get_codec(kind.schema).schema["name"]),
+            ("ce_source", f"/national/{state.lower()}/{writer}"),
         )
 
-    def at(self, instant_ms: int) -> InstantHeaders:
-        """Return what makes the headers of events of one instant, in UTC milliseconds."""
-        return InstantHeaders((*self._alike, ("ce_time", format_time(instant_ms))))
+    def at_instant(self, instant_ms: int) -> InstantHeaderBuilder:
+        """Return a builder for the headers of events at an instant in UTC milliseconds."""
+        return InstantHeaderBuilder((*self._shared, ("ce_time", format_time(instant_ms))))
 
 
-class InstantHeaders:
-    """Makes the headers of events of one instant."""
+class InstantHeaderBuilder:
+    """Builds the headers of events at one instant."""
 
-    def __init__(self, alike: tuple[Header, ...]) -> None:
-        self._alike = alike
+    def __init__(self, shared: tuple[Header, ...]) -> None:
+        self._shared = shared
 
-    def make(self, identity: str, subject: str, traceparent: str) -> list[Header]:
+    def build_headers(self, event_id: str, subject: str, traceparent: str) -> list[Header]:
         """Return the headers of one event.
 
         Args:
-            identity: Of the event, unique for its source.
-            subject: Id of the indicator that it is about.
-            traceparent: As W3C Trace Context writes it.
+            event_id: Id of the event, unique for its source.
+            subject: Id of the indicator that the event is about.
+            traceparent: The `traceparent` of W3C Trace Context.
         """
-        return [*self._alike, ("ce_id", identity), ("ce_subject", subject), (TRACEPARENT, traceparent)]
+        return [*self._shared, ("ce_id", event_id), ("ce_subject", subject), (TRACEPARENT, traceparent)]
 
 
 def find_header(headers: Headers, name: str) -> bytes | None:
     """Return the last value of a header, or None."""
-    found = None
+    last_value = None
     for key, value in headers.items() if isinstance(headers, Mapping) else headers or ():
         if key == name:
-            found = value.encode() if isinstance(value, str) else value
-    return found
+            last_value = value.encode() if isinstance(value, str) else value
+    return last_value

@@ -1,8 +1,8 @@
-"""Records on the wire: Avro single-object encoding, strict both ways.
+"""Serialization of records: Avro single-object encoding, strict for both writing and reading.
 
-`C3 01`, the CRC-64-AVRO fingerprint of the writer's schema (little-endian), the record (Avro 1.12, «Single-object
-encoding»). A reader knows every schema that was ever released, and resolves it to the current one. An unknown or
-misspelt field is an error when writing; bytes left over are an error when reading.
+An encoded record is `C3 01`, the CRC-64-AVRO fingerprint of the writer's schema (little-endian), and the record (Avro
+1.12, "Single-object encoding"). A reader can decode records of every released schema, and converts them to the current
+one. An unknown or misspelt field is an error when writing; surplus bytes are an error when reading.
 """
 
 from __future__ import annotations
@@ -19,71 +19,71 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from sharing.errors import DecodeError
 
-SINGLE_OBJECT = b"\xc3\x01"
-CONFLUENT = b"\x00"
-HEADER_LENGTH = len(SINGLE_OBJECT) + 8
+SINGLE_OBJECT_MARKER = b"\xc3\x01"
+CONFLUENT_MAGIC_BYTE = b"\x00"
+HEADER_LENGTH = len(SINGLE_OBJECT_MARKER) + 8
 
 RECORD_BYTES_MAX = 400_000
-"""Larger records are refused before they are read: an indicator is a few hundred bytes."""
+"""Larger records are refused before they are decoded: an indicator is a few hundred bytes."""
 
 SCHEMA_NAMES = (
     "indicator", "decision", "notice", "notice_content", "offer", "draft", "quarantine", "directory_entry",
 )  # fmt: skip
 
 
-def schema_text(name: str) -> str:
-    """Return the current schema as it stands in `schemas/<name>.avsc`."""
+def read_schema_text(name: str) -> str:
+    """Return the text of the current schema, `schemas/<name>.avsc`."""
     return (files("schemas") / f"{name}.avsc").read_text(encoding="utf-8")
 
 
-def released_texts(name: str) -> dict[str, str]:
-    """Return every released version of a schema, by its file name `<name>.v<n>.avsc`, in order."""
+def read_released_schemas(name: str) -> dict[str, str]:
+    """Return the text of every released version of a schema, by file name `<name>.v<n>.avsc`, in version order."""
     folder = files("schemas") / "released"
-    found = {
+    texts = {
         entry.name: entry.read_text(encoding="utf-8")
         for entry in folder.iterdir()
         if entry.name.startswith(f"{name}.v") and entry.name.endswith(".avsc")
     }
-    return dict(sorted(found.items(), key=lambda item: int(item[0].split(".v")[1].split(".")[0])))
+    return dict(sorted(texts.items(), key=lambda item: int(item[0].split(".v")[1].split(".")[0])))
 
 
-def fingerprint_of(schema: Any) -> bytes:
-    """Return the eight bytes that name a schema on the wire."""
+def compute_fingerprint(schema: Any) -> bytes:
+    """Return the eight bytes that identify a schema on the wire."""
     digest = fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO")
     return bytes.fromhex(digest)
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """Encodes and decodes one kind of record.
+    """Encodes and decodes records of one schema.
 
     Attributes:
-        name: Such as `indicator`.
+        name: Name of the schema, such as `indicator`.
         schema: The current schema, parsed.
-        header: What precedes each record.
-        writers: Every schema that can be read, by its eight bytes.
+        header: Bytes that precede each record.
+        writers: Every schema that can be read, by fingerprint.
     """
 
     name: str
     schema: Any
     header: bytes
-    writers: dict[bytes, Any]
+    writer_schemas: dict[bytes, Any]
 
     @property
-    def text(self) -> str:
-        """The schema as JSON."""
+    def schema_json(self) -> str:
+        """The current schema as JSON, without fastavro's private keys."""
         return json.dumps({name: value for name, value in self.schema.items() if not name.startswith("__")})
 
     def encode(self, record: dict[str, Any]) -> bytes:
-        """Return the framed record.
+        """Return the record with its header.
 
         Raises:
             ValueError: A field is unknown, missing or of the wrong type.
         """
-        return self.header + self.encode_bare(record)
+        return self.header + self.encode_unframed(record)
 
-    def encode_bare(self, record: dict[str, Any]) -> bytes:
-        """Return the record without its frame.
+    def encode_unframed(self, record: dict[str, Any]) -> bytes:
+        """Return the record without a header.
 
         Raises:
             ValueError: A field is unknown, missing or of the wrong type.
@@ -92,100 +92,100 @@ class Codec:
         try:
             fastavro.schemaless_writer(out, self.schema, record, strict=True)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            # fastavro's own words repeat the value.
+            # fastavro's message contains the value.
             raise ValueError(f"not a record of schema {self.name} ({type(error).__name__})") from None
         return out.getvalue()
 
     def decode(self, data: bytes | None) -> dict[str, Any]:
-        """Return the record in a frame, as the current schema describes it.
+        """Decode a record with its header, and convert it to the current schema.
 
         Raises:
-            DecodeError: With its `cause`: EMPTY, OVERSIZED, NOT_AVRO, REGISTRY_FRAMING, UNKNOWN_SCHEMA or MALFORMED.
+            DecodeError: Its `cause` is EMPTY, OVERSIZED, NOT_AVRO, REGISTRY_FRAMING, UNKNOWN_SCHEMA or MALFORMED.
         """
         if not data:
             raise DecodeError("the record is empty; publish an Avro record", cause="EMPTY")
         if len(data) > RECORD_BYTES_MAX:
             message = f"the record has {len(data)} bytes, more than {RECORD_BYTES_MAX}; publish smaller records"
             raise DecodeError(message, cause="OVERSIZED")
-        writer = self.writers.get(data[2:HEADER_LENGTH]) if data[:2] == SINGLE_OBJECT else None
+        writer = self.writer_schemas.get(data[2:HEADER_LENGTH]) if data[:2] == SINGLE_OBJECT_MARKER else None
         if writer is None:
-            raise self._unreadable(data)
+            raise self._make_header_error(data)
         stream = io.BytesIO(data)
         stream.seek(HEADER_LENGTH)
         try:
             record = fastavro.schemaless_reader(stream, writer, None if writer is self.schema else self.schema)
         except Exception as error:  # noqa: BLE001 fastavro raises many kinds on malformed bytes
-            message = f"the bytes do not follow schema {self.name} ({type(error).__name__}); encode with that schema"
+            message = f"the bytes do not match schema {self.name} ({type(error).__name__}); encode with that schema"
             raise DecodeError(message, cause="MALFORMED") from None
         if stream.tell() != len(data) or not isinstance(record, dict):
-            message = f"bytes are left over after the record of schema {self.name}; send one record a message"
+            message = f"there are surplus bytes after the record of schema {self.name}; send one record per message"
             raise DecodeError(message, cause="MALFORMED")
         return record
 
-    def _unreadable(self, data: bytes) -> DecodeError:
-        if data[:2] == SINGLE_OBJECT:
+    def _make_header_error(self, data: bytes) -> DecodeError:
+        if data[:2] == SINGLE_OBJECT_MARKER:
             message = (
                 f"the record names a schema that this reader does not know (fingerprint "
                 f"{data[2:HEADER_LENGTH].hex()}); write with a released version of {self.name}, or update this reader"
             )
             return DecodeError(message, cause="UNKNOWN_SCHEMA")
-        if data[:1] == CONFLUENT:
+        if data[:1] == CONFLUENT_MAGIC_BYTE:
             message = (
-                "the record is framed with a Schema Registry's id that is not known here; set SHARING_REGISTRY and "
+                "the record carries a Schema Registry id that is not known here; set SHARING_REGISTRY and "
                 "register the schema with `sharing topics apply`, or use single-object encoding"
             )
             return DecodeError(message, cause="REGISTRY_FRAMING")
-        return DecodeError("the record is not Avro single-object encoding (C3 01 …)", cause="NOT_AVRO")
+        return DecodeError("the record is not in Avro single-object encoding (C3 01 …)", cause="NOT_AVRO")
 
 
 @cache
-def split_codec_of(name: str, first_of_tail: str) -> tuple[Codec, Codec]:
-    """Return two codecs whose bare bytes, joined, are the whole record's.
+def get_split_codecs(name: str, first_tail_field: str) -> tuple[Codec, Codec]:
+    """Return codecs for the head and the tail of a record; their unframed bytes, concatenated, are the whole record.
 
-    An Avro record is the concatenation of its fields, so what is alike in many records can be encoded once. Schemas
-    on the hot path therefore begin with the fields that differ from item to item.
+    An Avro record is the concatenation of its fields, so a tail that many records share needs to be encoded only once.
+    Schemas on the hot path therefore begin with the fields that differ from item to item.
 
     Args:
-        name: Of the schema.
-        first_of_tail: Name of the field where the tail begins.
+        name: Name of the schema.
+        first_tail_field: Name of the field at which the tail begins.
     """
-    fields = codec_of(name).schema["fields"]
-    cut = next(index for index, field in enumerate(fields) if field["name"] == first_of_tail)
-    parts = []
-    for part, chosen in (("Head", fields[:cut]), ("Tail", fields[cut:])):
-        schema = {"type": "record", "name": f"sharing.parts.{name}.{part}", "fields": chosen}
-        parts.append(Codec(f"{name} ({part.lower()})", fastavro.parse_schema(schema, {}), b"", {}))
-    return parts[0], parts[1]
+    fields = get_codec(name).schema["fields"]
+    cut = next(index for index, field in enumerate(fields) if field["name"] == first_tail_field)
+    codecs = []
+    for part, part_fields in (("Head", fields[:cut]), ("Tail", fields[cut:])):
+        schema = {"type": "record", "name": f"sharing.parts.{name}.{part}", "fields": part_fields}
+        codecs.append(Codec(f"{name} ({part.lower()})", fastavro.parse_schema(schema, {}), b"", {}))
+    return codecs[0], codecs[1]
 
 
 @cache
-def codec_of(name: str) -> Codec:
+def get_codec(name: str) -> Codec:
     """Return the codec of a schema, such as `indicator`."""
-    schema = fastavro.parse_schema(json.loads(schema_text(name)))
-    writers = {}
-    for text in released_texts(name).values():
+    schema = fastavro.parse_schema(json.loads(read_schema_text(name)))
+    writer_schemas = {}
+    for text in read_released_schemas(name).values():
         released = fastavro.parse_schema(json.loads(text), {})
-        writers[fingerprint_of(released)] = released
-    own = fingerprint_of(schema)
-    writers[own] = schema
-    return Codec(name, schema, SINGLE_OBJECT + own, writers)
+        writer_schemas[compute_fingerprint(released)] = released
+    current = compute_fingerprint(schema)
+    writer_schemas[current] = schema
+    return Codec(name, schema, SINGLE_OBJECT_MARKER + current, writer_schemas)
 
 
 def decode_record(name: str, data: bytes | None) -> dict[str, Any]:
-    """Return the record in a Kafka message's value that is framed with Avro single-object encoding.
+    """Decode the value of a Kafka message in Avro single-object encoding.
 
     Args:
-        name: Name of its schema: `indicator`, `decision`, `notice`, `notice_content`, `offer`, `draft`, `quarantine` or
+        name: Name of the schema: `indicator`, `decision`, `notice`, `notice_content`, `offer`, `draft`, `quarantine` or
             `directory_entry`.
-        data: The message's value.
+        data: Value of the message.
 
     Returns:
-        The record as the current schema describes it; times are aware UTC `datetime` values.
+        The record, converted to the current schema; times are timezone-aware UTC `datetime` values.
 
     Raises:
         DecodeError: The bytes are not a record of that schema.
-        ValueError: There is no schema of that name.
+        ValueError: There is no schema with that name.
     """
     if name not in SCHEMA_NAMES:
         raise ValueError(f"there is no schema {name!r}; the schemas are {', '.join(SCHEMA_NAMES)}")
-    return codec_of(name).decode(data)
+    return get_codec(name).decode(data)

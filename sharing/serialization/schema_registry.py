@@ -1,7 +1,7 @@
-"""The Schema Registry, where one is configured: schemas are registered ahead, and never by who writes records.
+"""The optional Schema Registry. Schemas are registered in advance, never by the programs that write records.
 
-Any registry with Confluent's API will do; the subjects are those of Confluent's TopicNameStrategy
-(`<topic>-value`), each with FULL_TRANSITIVE compatibility. Needs the extra `registry`.
+Any registry with Confluent's API is supported. Subjects follow Confluent's TopicNameStrategy (`<topic>-value`), each
+with FULL_TRANSITIVE compatibility. Requires the extra `registry`.
 """
 
 from __future__ import annotations
@@ -14,155 +14,201 @@ from typing import TYPE_CHECKING, Any
 import fastavro
 
 from sharing.errors import InfrastructureError, SettingsError
-from sharing.serialization.codec import SINGLE_OBJECT, fingerprint_of, released_texts, schema_text
-from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing, registry_frame
-from sharing.settings import Settings
-from sharing.topology.topics import DIRECTORY, TABLE, Topic
+from sharing.model.countries import normalise_country
+from sharing.serialization.codec import (
+    SINGLE_OBJECT_MARKER,
+    compute_fingerprint,
+    read_released_schemas,
+    read_schema_text,
+)
+from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing, make_registry_header
+from sharing.topology.topics import DIRECTORY, TOPIC_KINDS, Topic
 
 if TYPE_CHECKING:
     from confluent_kafka.schema_registry import SchemaRegistryClient
 
+    from sharing.settings import Settings
+
 COMPATIBILITY = "FULL_TRANSITIVE"
-ASK_SECONDS_MAX = 10
+REQUEST_TIMEOUT_S = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
-    """What became of one subject: `registered`, or `same`."""
+class RegistrationResult:
+    """The result of registering one subject.
+
+    Attributes:
+        subject: Name of the subject.
+        kind: `registered`, or `same` if the registry had the schema already.
+        schema_id: Id of the current schema.
+    """
 
     subject: str
     kind: str
     schema_id: int
 
 
-class Registry:
-    """A Schema Registry.
+class SchemaRegistry:
+    """Client of a Schema Registry.
 
     Args:
-        url: Of its API with Confluent's paths.
+        url: URL of the registry's API with Confluent's paths.
 
     Raises:
-        SettingsError: The extra is not installed, or the URL is none.
+        SettingsError: The extra is not installed, or the URL is not valid.
     """
 
     def __init__(self, url: str) -> None:
         try:
-            from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415 of an optional extra
+            from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415 from an optional extra
         except ImportError as error:
             raise SettingsError(
-                f"a Schema Registry is configured, and {error.name} is missing: pip install 'sharing-bus[registry]'"
+                f"the Schema Registry needs {error.name}, which is not installed: pip install 'sharing-bus[registry]'"
             ) from None
         self._url = url
         try:
-            properties = {"url": url, "timeout": ASK_SECONDS_MAX, "max.retries": 1}
+            properties = {"url": url, "timeout": REQUEST_TIMEOUT_S, "max.retries": 1}
             self._client: SchemaRegistryClient = SchemaRegistryClient(properties)
         except (ValueError, TypeError):
-            raise SettingsError("SHARING_REGISTRY: must be the http or https URL of a Schema Registry") from None
+            raise SettingsError(
+                "the address of the Schema Registry (SHARING_REGISTRY) must be an http or https URL"
+            ) from None
 
-    def register(self, topics: Iterable[Topic]) -> list[Registered]:
-        """Register the schema of each topic, every released version and the current one, in order.
+    def register_schemas(self, topics: Iterable[Topic]) -> list[RegistrationResult]:
+        """Register the schemas of each topic: every released version and the current one, in order.
+
+        The schema of an agency's separate topic is also registered under the subject of the State's common topic, where
+        `fetch_framing` looks it up.
 
         Raises:
-            InfrastructureError: The registry does not answer, or refuses: a schema is not compatible with one there.
+            InfrastructureError: The registry does not respond, or refuses a schema because it is incompatible.
         """
-        return [self._register(_subject(topic.name), topic.kind.schema) for topic in topics if topic.kind.schema]
+        schemas = {
+            _make_subject(name): topic.kind.schema
+            for topic in topics
+            if topic.kind.schema
+            for name in (topic.kind.topic(topic.state), topic.name)
+        }
+        return [self._register(subject, schema) for subject, schema in schemas.items()]
 
-    def framing(self, state: str | None) -> Framing:
-        """Return the framing with the ids that the registry gave: what is written, and all that can be read.
+    def fetch_framing(self, state: str | None) -> Framing:
+        """Return the framing with the registry's schema ids: the headers to write, and all that can be read.
 
         Args:
-            state: One that has its topics on the cluster: a schema has one id, whatever its subjects. None for the
-                directory alone.
+            state: A State with topics on the cluster; any will do, since a schema has the same id under every subject.
+                None for the directory only.
 
         Raises:
-            InfrastructureError: The registry does not answer, or a schema is not registered.
+            InfrastructureError: The registry does not respond, or a schema is not registered.
         """
-        kinds = TABLE if state is not None else (DIRECTORY,)
-        subjects = {kind.schema: _subject(kind.topic(state or "")) for kind in kinds if kind.schema}
-        written: dict[str, bytes] = {}
-        known: dict[bytes, bytes] = {}
+        kinds = TOPIC_KINDS if state is not None else (DIRECTORY,)
+        subjects = {kind.schema: _make_subject(kind.topic(state or "")) for kind in kinds if kind.schema}
+        written_headers: dict[str, bytes] = {}
+        known_headers: dict[bytes, bytes] = {}
         for schema, subject in subjects.items():
-            for text in _texts(schema):
-                frame = registry_frame(self._ask(lambda s=subject, t=text: self._look_up(s, t), subject))
-                known[frame] = SINGLE_OBJECT + fingerprint_of(fastavro.parse_schema(json.loads(text), {}))
-                written[schema] = frame  # the current one comes last
-        return Framing(written, known)
+            for text in _read_versions(schema):
+                header = make_registry_header(self._request(lambda s=subject, t=text: self._look_up(s, t), subject))
+                fingerprint = compute_fingerprint(fastavro.parse_schema(json.loads(text), {}))
+                known_headers[header] = SINGLE_OBJECT_MARKER + fingerprint
+                written_headers[schema] = header  # the current version is the last one
+        return Framing(written_headers, known_headers)
 
-    def _register(self, subject: str, schema: str) -> Registered:
-        present = set(self._ask(lambda: self._versions(subject), subject))
-        found = 0
-        for text in _texts(schema):
-            found = self._ask(lambda t=text: self._client.register_schema(subject, _schema(t)), subject)
-        if self._ask(lambda: self._compatibility(subject), subject) != COMPATIBILITY:
-            self._ask(lambda: self._client.set_compatibility(subject, COMPATIBILITY), subject)
-        same = len(self._ask(lambda: self._versions(subject), subject)) == len(present)
-        return Registered(subject, "same" if same else "registered", found)
+    def _register(self, subject: str, schema: str) -> RegistrationResult:
+        version_count = len(self._request(lambda: self._get_versions(subject), subject))
+        schema_id = 0
+        for text in _read_versions(schema):
+            schema_id = self._request(lambda t=text: self._client.register_schema(subject, _make_schema(t)), subject)
+        if self._request(lambda: self._get_compatibility(subject), subject) != COMPATIBILITY:
+            self._request(lambda: self._client.set_compatibility(subject, COMPATIBILITY), subject)
+        is_same = len(self._request(lambda: self._get_versions(subject), subject)) == version_count
+        return RegistrationResult(subject, "same" if is_same else "registered", schema_id)
 
-    def _versions(self, subject: str) -> list[int]:
+    def _get_versions(self, subject: str) -> list[int]:
         from confluent_kafka.schema_registry.error import SchemaRegistryError  # noqa: PLC0415
 
         try:
             return list(self._client.get_versions(subject))
         except SchemaRegistryError as error:
-            if error.http_status_code == 404:  # noqa: PLR2004 not there
+            if error.http_status_code == 404:  # noqa: PLR2004 not found
                 return []
             raise
 
-    def _compatibility(self, subject: str) -> str | None:
+    def _get_compatibility(self, subject: str) -> str | None:
         from confluent_kafka.schema_registry.error import SchemaRegistryError  # noqa: PLC0415
 
         try:
             return str(self._client.get_compatibility(subject))
         except SchemaRegistryError:
-            return None  # nothing of its own is set
+            return None  # not set for this subject
 
     def _look_up(self, subject: str, text: str) -> int:
-        return int(self._client.lookup_schema(subject, _schema(text)).schema_id or 0)
+        return int(self._client.lookup_schema(subject, _make_schema(text)).schema_id or 0)
 
-    def _ask(self, call: Any, subject: str) -> Any:
+    def _request(self, call: Any, subject: str) -> Any:
         from confluent_kafka.schema_registry.error import SchemaRegistryError  # noqa: PLC0415
 
         try:
             return call()
         except SchemaRegistryError as error:
             raise InfrastructureError(
-                f"the Schema Registry refuses {subject} ({error.http_status_code}: {error.error_message}); "
+                f"the Schema Registry refused {subject} ({error.http_status_code}: {error.error_message}); "
                 "`sharing topics apply` registers schemas"
             ) from None
-        except Exception as error:  # noqa: BLE001 the HTTP library below is not fixed, nor are its errors
+        except Exception as error:  # noqa: BLE001 the client may use any HTTP library, with its own errors
             raise InfrastructureError(
-                f"the Schema Registry does not answer at {self._url} ({type(error).__name__}); start it, or unset "
+                f"the Schema Registry at {self._url} does not respond ({type(error).__name__}); start it, or unset "
                 "SHARING_REGISTRY"
             ) from None
 
 
-def open_framing(settings: Settings, state: str | None) -> Framing:
-    """Return the framing that the settings ask for.
+def registry_framing(url: str, state: str | None) -> Framing:
+    """Return the framing of a cluster with a Schema Registry, for `Publisher` and `Subscriber`.
+
+    The registry is contacted once, for the schema ids of a State's topics. Requires the extra `registry`.
 
     Args:
-        settings: `registry` names the Schema Registry; without it, single-object encoding.
-        state: One that has its topics on the cluster; None for the directory alone.
+        url: URL of the registry's Confluent API, such as `https://registry.example.org`.
+        state: ISO 3166-1 alpha-2 code of a State with topics on the cluster, such as the client's. None for the
+            directory only.
+
+    Returns:
+        The framing to pass as the argument `framing`.
 
     Raises:
-        InfrastructureError: The registry does not answer, or a schema is not registered.
+        InfrastructureError: The registry does not respond, or a schema is not registered.
+        InputError: The State is unknown.
+        SettingsError: The extra is not installed, or the URL is not an http or https URL.
+    """
+    return SchemaRegistry(url).fetch_framing(normalise_country(state) if state is not None else None)
+
+
+def load_framing(settings: Settings, state: str | None) -> Framing:
+    """Return the framing that the settings select.
+
+    Args:
+        settings: `registry` is the URL of the Schema Registry; without it, records use single-object encoding.
+        state: A State with topics on the cluster; None for the directory only.
+
+    Raises:
+        InfrastructureError: The registry does not respond, or a schema is not registered.
         SettingsError: The extra is not installed.
     """
-    return SINGLE_OBJECT_FRAMING if settings.registry is None else Registry(settings.registry).framing(state)
+    return SINGLE_OBJECT_FRAMING if settings.registry is None else registry_framing(settings.registry, state)
 
 
-def _subject(topic: str) -> str:
+def _make_subject(topic: str) -> str:
     return f"{topic}-value"
 
 
-def _texts(schema: str) -> list[str]:
-    """Return every version of a schema, the current one last; one text where two say the same."""
-    by_print = {fingerprint_of(fastavro.parse_schema(json.loads(text), {})): text for text in (
-        *released_texts(schema).values(), schema_text(schema),
+def _read_versions(schema: str) -> list[str]:
+    """Return every distinct version of a schema, the current one last."""
+    text_by_fingerprint = {compute_fingerprint(fastavro.parse_schema(json.loads(text), {})): text for text in (
+        *read_released_schemas(schema).values(), read_schema_text(schema),
     )}  # fmt: skip
-    return list(by_print.values())
+    return list(text_by_fingerprint.values())
 
 
-def _schema(text: str) -> Any:
+def _make_schema(text: str) -> Any:
     from confluent_kafka.schema_registry import Schema  # noqa: PLC0415
 
     return Schema(text, "AVRO")

@@ -1,1 +1,1 @@
-"""What programs tell about themselves: logs, traces, histograms."""
+"""Metrics, logs and traces."""

@@ -1,6 +1,6 @@
-"""A histogram for Prometheus that takes the observations of a whole batch at once.
+"""A Prometheus histogram that records the observations of a whole batch in one call.
 
-`prometheus_client.Histogram` takes them one by one, for about a microsecond each.
+`prometheus_client.Histogram` records one observation per call, which takes about a microsecond.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from prometheus_client.utils import floatToGoString
 
 
 class BulkHistogram:
-    """A histogram that takes many observations at once: sorted, and looked up bucket by bucket.
+    """A histogram that records many observations per call: it sorts them and counts them bucket by bucket.
 
     Args:
-        name: Of the metric, with its unit.
-        documentation: What is observed.
-        label: Name of its one label.
-        values: What the label may be.
-        buckets: Upper bounds, ascending; infinity is added.
-        registry: Where it is registered.
+        name: Name of the metric, including its unit.
+        documentation: Help text of the metric.
+        label: Name of the metric's only label.
+        values: Possible values of the label.
+        buckets: Upper bounds, ascending. The bucket for infinity is added.
+        registry: Registry to which the metric is added.
     """
 
     def __init__(
@@ -42,8 +42,8 @@ class BulkHistogram:
         self._lock = threading.Lock()
         registry.register(self)
 
-    def observe(self, value: str, seconds: Iterable[float]) -> None:
-        """Take observations under one value of the label."""
+    def observe_many(self, value: str, seconds: Iterable[float]) -> None:
+        """Record observations for one value of the label."""
         ordered = sorted(seconds)
         counts, start = self._counts[value], 0
         with self._lock:
@@ -55,7 +55,7 @@ class BulkHistogram:
             self._sums[value] += sum(ordered)
 
     def collect(self) -> Iterable[Metric]:
-        """Yield the metric, as a collector does."""
+        """Yield the metric, as `CollectorRegistry` requires."""
         family = HistogramMetricFamily(self._name, self._documentation, labels=self._labelnames)
         bounds = [*map(floatToGoString, self._bounds), "+Inf"]
         with self._lock:

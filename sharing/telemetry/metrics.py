@@ -1,10 +1,10 @@
-"""Every metric, in one list: what an operator watches. Nothing about persons, items or cases.
+"""The metrics of a gate. They contain nothing about persons, indicators or cases.
 
-Names follow Prometheus' conventions: base units, `_total` for counters, bounded labels. Which State informs which
-can be read from the labels of nobody: outcomes are counted without the recipient. Topics, rules, causes and fields
-are named; values never are.
+Names follow Prometheus' conventions: base units, `_total` for counters, bounded labels. No label names the recipient of
+a decision, so metrics do not show which State informs which. Labels contain topics, rules, causes and fields, and never
+values.
 
-A gate's metrics are created when this module is imported, in `REGISTRY`. Those of `Publisher` and `Subscriber` are in
+The metrics are created in `REGISTRY` when this module is imported. Those of `Publisher` and `Subscriber` are in
 `sharing.telemetry.client_metrics`.
 """
 
@@ -12,70 +12,67 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
-from sharing.model.vocabulary import Effect, Outcome
+from sharing.model.vocabulary import Effect, NoticeLane, Outcome
 from sharing.telemetry.bulk_histogram import BulkHistogram
 from sharing.telemetry.latency_buckets import LATENCY_BUCKETS
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
-URGENT_LANE = "urgent"
-ORDINARY_LANE = "ordinary"
-
-CHECKS = ("directory", "law", "broker", "partitions", "commit")
-"""What must be well for a gate to be ready."""
+READY_CHECKS = ("directory", "law", "broker", "partitions", "commit")
+"""The checks that must all pass for a gate to be ready."""
 
 EFFECTS = (*Effect, "UNDECIDED", "NONE")
 
 
-# What came in, and what became of it: counted when its transaction is committed.
-INTAKE = Counter(
-    "sharing_indicators_taken",
-    "Records taken from the topics of indicators, in committed transactions.",
+# Records read, and their outcomes. All are counted when the transaction is committed.
+INDICATORS_READ = Counter(
+    "sharing_indicators_read",
+    "Records read from indicator topics, in committed transactions.",
     registry=REGISTRY,
 )
-ACCOUNTED = Counter(
+INDICATORS_ACCOUNTED = Counter(
     "sharing_indicators_accounted",
-    "Records that were decided or quarantined, in committed transactions: as many as were taken.",
+    "Records decided or quarantined, in committed transactions; equals the number of records read.",
     registry=REGISTRY,
 )
 CONSERVATION_BROKEN = Counter(
     "sharing_conservation_broken",
-    "Batches whose records were not each accounted for once. Such a batch is never committed, and the worker ends.",
+    "Batches that did not account for every record exactly once. They are not committed, and the worker exits.",
     registry=REGISTRY,
 )
-INDICATORS = Counter(
+INDICATORS_BY_OUTCOME = Counter(
     "sharing_indicators",
-    "Indicators by the outcome under which each counts, in committed transactions.",
+    "Indicators by their outcome, in committed transactions.",
     ["outcome"],
     registry=REGISTRY,
 )
-DELIVERIES = Counter(
+RECIPIENT_DECISIONS = Counter(
     "sharing_recipient_decisions",
-    "Decisions by outcome, one for each indicator and considered State.",
+    "Decisions by outcome; one per indicator and State considered.",
     ["outcome"],
     registry=REGISTRY,
 )
-RULE_EFFECTS = Counter(
+RECIPIENT_EFFECTS = Counter(
     "sharing_recipient_effects",
-    "Decisions, one for each indicator and considered State, by each effect of the rules that made them, once each; "
-    "UNDECIDED where a rule lacked a fact, NONE where no rule made it.",
+    "Decisions, one per indicator and State considered, by effect of the rules applied; a decision counts once under "
+    "each of its effects. UNDECIDED: a rule lacked a fact. NONE: no rule applied.",
     ["effect"],
     registry=REGISTRY,
 )
 DRAFTS = Counter(
     "sharing_drafts",
-    "Drafts written, by the outcome of their indicator: those of HOLD wait for an approver, those of OFFER for a "
-    "State's acceptance.",
+    "Drafts written, by the outcome of their indicator. HOLD drafts wait for an approver, OFFER drafts for a State's "
+    "acceptance.",
     ["outcome"],
     registry=REGISTRY,
 )
-QUARANTINED_ALL = Counter(
+INDICATORS_QUARANTINED = Counter(
     "sharing_indicators_quarantined",
     "Records that could not be processed, in committed transactions.",
     registry=REGISTRY,
 )
-QUARANTINED = Counter(
+QUARANTINED_BY_CAUSE = Counter(
     "sharing_quarantined",
     "Records that could not be processed, by cause.",
     ["cause"],
@@ -83,23 +80,23 @@ QUARANTINED = Counter(
 )
 RULE_ERRORS = Counter(
     "sharing_rule_errors",
-    "Indicators in whose decision a law pack's rule failed to evaluate; such a rule withholds.",
+    "Indicators for which a rule of the law pack failed to evaluate; a failed rule counts as undecided.",
     ["rule"],
     registry=REGISTRY,
 )
 
-# How fast, and how far behind.
+# Latency and lag.
 NOTICE_LATENCY = BulkHistogram(
     "sharing_notice_latency_seconds",
-    "From the time of an indicator's record to the commit of its notices: one for each indicator with notices.",
+    "Seconds from the timestamp of an indicator's record to the commit of its notices; one per indicator with notices.",
     "lane",
-    (ORDINARY_LANE, URGENT_LANE),
+    tuple(NoticeLane),
     LATENCY_BUCKETS,
     REGISTRY,
 )
 CLOCK_SKEWED = Counter(
     "sharing_clock_skewed",
-    "Indicators with notices whose record carries a time after that of their commit: a clock is wrong.",
+    "Indicators with notices whose record has a timestamp later than the commit: a clock is wrong.",
     registry=REGISTRY,
 )
 BATCH_RECORDS = Histogram(
@@ -110,83 +107,87 @@ BATCH_RECORDS = Histogram(
 )
 BATCH_SECONDS = Histogram(
     "sharing_batch_seconds",
-    "Time from reading a batch to its commit.",
+    "Seconds from reading a batch to its commit.",
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
     registry=REGISTRY,
 )
-BATCH_OPEN = Gauge(
+BATCH_OPEN_SECONDS = Gauge(
     "sharing_batch_open_seconds",
-    "How long the oldest batch that is not settled has been open; 0 when there is none.",
+    "Age of the oldest batch that is neither committed nor aborted, in seconds; 0 if there is none.",
     registry=REGISTRY,
 )
-LAST_COMMIT = Gauge(
+LAST_COMMIT_TIME = Gauge(
     "sharing_last_commit_timestamp_seconds",
-    "When a batch was last committed, as Unix time; 0 before the first.",
+    "Unix time of the last committed batch; 0 before the first.",
     registry=REGISTRY,
 )
-ABORTS = Counter("sharing_transaction_aborts", "Batches that were aborted and done again.", registry=REGISTRY)
-LAG = Gauge(
+TRANSACTION_ABORTS = Counter(
+    "sharing_transaction_aborts", "Batches that were aborted and processed again.", registry=REGISTRY
+)
+CONSUMER_LAG = Gauge(
     "sharing_consumer_lag_records",
-    "Records of a partition of this worker's that are not processed and committed yet.",
+    "Records of a partition assigned to this worker that are not yet processed and committed.",
     ["topic", "partition"],
     registry=REGISTRY,
 )
-PARTITIONS = Gauge(
+PARTITIONS_ASSIGNED = Gauge(
     "sharing_partitions_assigned",
-    "Partitions that this worker reads; 0 on a standby.",
+    "Partitions assigned to this worker; 0 on a standby.",
     registry=REGISTRY,
 )
-BROKER_HEARD = Gauge(
-    "sharing_broker_heard_timestamp_seconds",
-    "When a broker was last heard by the consumer, as Unix time; 0 before the first answer.",
+BROKER_LAST_RESPONSE = Gauge(
+    "sharing_broker_last_response_timestamp_seconds",
+    "Unix time of the last response of a broker to the consumer; 0 before the first.",
     registry=REGISTRY,
 )
 
-# The worker.
-READY = Gauge("sharing_ready", "Whether the worker is ready to commit, as /ready says.", registry=REGISTRY)
-READY_CHECK = Gauge(
-    "sharing_ready_check", "Whether each thing that readiness asks for is well.", ["check"], registry=REGISTRY
+# State of the worker.
+READY = Gauge(
+    "sharing_ready", "1 if the worker is ready to commit (as /ready reports), otherwise 0.", registry=REGISTRY
 )
-LOG_RECORDS = Counter("sharing_log_records", "Lines logged, from warnings on, by level.", ["level"], registry=REGISTRY)
-BUILD = Info("sharing_build", "Versions of this software, of Python and of librdkafka.", registry=REGISTRY)
+READY_CHECK = Gauge("sharing_ready_check", "1 if a readiness check passes, otherwise 0.", ["check"], registry=REGISTRY)
+LOG_RECORDS = Counter(
+    "sharing_log_records", "Log lines of level warning or above, by level.", ["level"], registry=REGISTRY
+)
+BUILD_INFO = Info("sharing_build", "Versions of this software, of Python and of librdkafka.", registry=REGISTRY)
 
-# What it decides by.
-DIRECTORY_VERSION = Gauge("sharing_directory_version", "How far the directory has been read.", registry=REGISTRY)
+# The directory and the law pack.
+DIRECTORY_VERSION = Gauge("sharing_directory_version", "Offset up to which the directory was read.", registry=REGISTRY)
 DIRECTORY_ENTRIES = Gauge("sharing_directory_entries", "States with an entry in the directory.", registry=REGISTRY)
 DIRECTORY_ANNOUNCED = Gauge(
     "sharing_directory_announced_timestamp_seconds",
-    "When the newest entry of the directory was announced, as Unix time; 0 while it is empty.",
+    "Unix time of the newest announcement in the directory; 0 while it is empty.",
     registry=REGISTRY,
 )
 DIRECTORY_IGNORED = Gauge(
     "sharing_directory_ignored_records",
-    "Records of the directory that were no valid entry.",
+    "Records of the directory that are not a valid entry.",
     registry=REGISTRY,
 )
-PACK = Info("sharing_pack", "The law pack that this gate applies.", registry=REGISTRY)
+PACK_INFO = Info("sharing_pack", "The law pack that this gate applies.", registry=REGISTRY)
 PACK_CONSOLIDATED = Gauge(
     "sharing_pack_consolidated_timestamp_seconds",
-    "The day to which the pack that this gate applies was consolidated, as Unix time.",
+    "Unix time of the day up to which the pack that this gate applies was consolidated.",
     registry=REGISTRY,
 )
 PACK_EXPIRY = Gauge(
     "sharing_pack_expiry_timestamp_seconds",
-    "From when on no permission of the pack is in force any more, so that everything is withheld, as Unix time; "
-    "+Inf when there is no such day.",
+    "Unix time from which no permission of the pack is in force, so that everything is withheld; +Inf if there is no "
+    "such day.",
     registry=REGISTRY,
 )
 PACK_CHANGES = Counter(
-    "sharing_pack_changes", "New versions of the law that were taken up between two batches.", registry=REGISTRY
+    "sharing_pack_changes", "New versions of the law pack applied between two batches.", registry=REGISTRY
 )
 
-# A series that is there from the start, at 0, can be seen to grow.
+# Prometheus sees the first increase of a series only if the series existed before, at 0.
 for _outcome in Outcome:
-    INDICATORS.labels(_outcome)
-    DELIVERIES.labels(_outcome)
+    INDICATORS_BY_OUTCOME.labels(_outcome)
+    RECIPIENT_DECISIONS.labels(_outcome)
     DRAFTS.labels(_outcome)
 for _effect in EFFECTS:
-    RULE_EFFECTS.labels(_effect)
-for _check in CHECKS:
+    RECIPIENT_EFFECTS.labels(_effect)
+for _check in READY_CHECKS:
     READY_CHECK.labels(_check)
 for _level in ("warning", "error", "critical"):
     LOG_RECORDS.labels(_level)

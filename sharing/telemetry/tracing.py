@@ -1,9 +1,8 @@
-"""W3C Trace Context from publisher to notice, and OpenTelemetry's spans where they are configured.
+"""W3C Trace Context from publisher to notice, and OpenTelemetry spans if they are configured.
 
-A publisher gives each indicator a trace: the one that its caller is in, or a new one. The gate hands its id on to
-notices and offers, with span ids that follow from theirs, so that the same input gives the same headers. What a
-trace id says of an item is no more than that the records belong together. `tracestate` is not handed on: it is free
-text, and this is a border.
+A publisher gives each indicator a trace: that of the calling program's current span, or a new one. The gate copies the
+trace id to notices and offers, with span ids derived from their ids, so the same input gives the same headers. A trace
+id says only which records belong together. `tracestate` is not copied: it is free text, and notices cross a border.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Link, SpanContext, Tracer
 
 LINKS_MAX = 128
-"""As many as OpenTelemetry keeps of a span by default."""
+"""OpenTelemetry's default limit of links per span."""
 
 EXPORT_SECONDS_MAX = 5
 
@@ -28,7 +27,7 @@ _TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-
 
 
 def new_traceparent() -> str:
-    """Return the trace context for something new: of the caller's span where OpenTelemetry has one, else random."""
+    """Return the trace context for a new record: that of the current OpenTelemetry span, or a random one."""
     try:
         from opentelemetry import trace  # noqa: PLC0415 an extra
     except ImportError:
@@ -41,70 +40,75 @@ def new_traceparent() -> str:
 
 
 def read_traceparent(header: bytes | None) -> str | None:
-    """Return a trace context, or None where there is none that a version 00 reader may take."""
+    """Return the trace context in a header, or None if it is missing or not valid in version 00."""
     if header is None or _TRACEPARENT.fullmatch(header) is None:
         return None
     return header.decode()
 
 
-class Trace(NamedTuple):
-    """The trace of one indicator, for what a gate makes of it."""
+class TraceContext(NamedTuple):
+    """The trace of one indicator, from which the headers of its notices and offers are made.
 
-    before: str
-    after: str
+    Attributes:
+        prefix: The part of `traceparent` before the span id: version and trace id.
+        suffix: The part after the span id: the flags.
+    """
+
+    prefix: str
+    suffix: str
 
     @classmethod
-    def of(cls, parent: bytes | None, indicator_id: str) -> Trace:
-        """Return the trace that an indicator is in.
+    def from_parent(cls, parent: bytes | None, indicator_id: str) -> TraceContext:
+        """Return the trace of an indicator.
 
         Args:
-            parent: Its header; where it has none, its id gives the trace.
-            indicator_id: A UUID.
+            parent: The indicator's `traceparent` header. Without a valid one, the trace id is derived from its id.
+            indicator_id: The indicator's id, a UUID.
         """
-        found = _TRACEPARENT.fullmatch(parent) if parent is not None else None
-        if found is None:
+        match = _TRACEPARENT.fullmatch(parent) if parent is not None else None
+        if match is None:
             return cls(f"00-{indicator_id.replace('-', '')}-", "-00")
-        return cls(f"00-{found[1].decode()}-", f"-{found[3].decode()}")
+        return cls(f"00-{match[1].decode()}-", f"-{match[3].decode()}")
 
     def traceparent(self, event_id: str) -> str:
-        """Return the trace context of a notice or an offer: its span is the end of its id, a UUID."""
-        return f"{self.before}{event_id[19:23]}{event_id[24:]}{self.after}"
+        """Return the trace context of a notice or an offer. Its span id is the last 16 hex digits of its id, a UUID."""
+        return f"{self.prefix}{event_id[19:23]}{event_id[24:]}{self.suffix}"
 
 
 class BatchTracer:
-    """Makes spans for each batch of a gate, where OpenTelemetry is configured. Nothing of a record stands in them.
+    """Exports spans for each batch of a gate, if OpenTelemetry is configured. They contain nothing of any record.
 
     Args:
-        endpoint: Where spans go; None for no spans.
-        service: Name of the worker.
+        endpoint: OTLP/HTTP endpoint; None for no spans.
+        service: Service name of the worker.
 
     Raises:
-        SettingsError: An endpoint is named, and the extra `tracing` is not installed.
+        SettingsError: An endpoint is given, but the extra `tracing` is not installed.
     """
 
     def __init__(self, endpoint: str | None, service: str) -> None:
         self._tracer = _make_tracer(endpoint, service) if endpoint else None
 
     @property
-    def active(self) -> bool:
-        """Whether spans are made."""
+    def is_enabled(self) -> bool:
+        """Whether spans are exported."""
         return self._tracer is not None
 
-    def record(self, began_s: float, records: int, parents: Iterable[bytes | None], *, committed: bool) -> None:
-        """Make the span of a batch that has just been settled.
+    def record_batch(self, began_s: float, records: int, parents: Iterable[bytes | None], *, committed: bool) -> None:
+        """Export the span of a batch that was just committed or aborted.
 
         Args:
-            began_s: When it began, as Unix time.
-            records: How many it had.
-            parents: Trace contexts of records, to which the span is linked: the first `LINKS_MAX`. Of these, each that
-                is sampled gets a span in its own trace.
-            committed: Whether it was committed; else it was aborted.
+            began_s: Unix time at which the batch began.
+            records: Number of its records.
+            parents: `traceparent` headers of its records. The span is linked to the first `LINKS_MAX` of them; each
+                sampled one among these also gets a span in its own trace.
+            committed: Whether the batch was committed; otherwise it was aborted.
         """
         if self._tracer is None:
             return
         from opentelemetry.trace import Link  # noqa: PLC0415 an extra
 
-        contexts = [_context(trace) for trace in islice(filter(None, map(read_traceparent, parents)), LINKS_MAX)]
+        contexts = [_parse_context(trace) for trace in islice(filter(None, map(read_traceparent, parents)), LINKS_MAX)]
         start = int(began_s * 1_000_000_000)
         span = self._tracer.start_span(
             "gate batch",
@@ -119,12 +123,12 @@ class BatchTracer:
         batch = Link(span.get_span_context())
         for parent in contexts:
             if parent.trace_flags.sampled:
-                self._decide(self._tracer, parent, batch, start, committed=committed)
+                self._record_decision(self._tracer, parent, batch, start, committed=committed)
         span.end()
 
     @staticmethod
-    def _decide(tracer: Tracer, parent: SpanContext, batch: Link, start: int, *, committed: bool) -> None:
-        """Make the span of one record of a batch, in the trace that its publisher wants to be seen."""
+    def _record_decision(tracer: Tracer, parent: SpanContext, batch: Link, start: int, *, committed: bool) -> None:
+        """Export the span of one record of a batch, in the trace that its publisher sampled."""
         from opentelemetry.trace import NonRecordingSpan, set_span_in_context  # noqa: PLC0415 an extra
 
         tracer.start_span(
@@ -144,14 +148,14 @@ def _make_tracer(endpoint: str, service: str) -> Tracer:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ImportError:
         raise SettingsError(
-            "SHARING_OTLP_ENDPOINT is set, and OpenTelemetry is not installed: add the extra `tracing`, or unset it"
+            "SHARING_OTLP_ENDPOINT is set, but OpenTelemetry is not installed: add the extra `tracing`, or unset it"
         ) from None
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint, timeout=EXPORT_SECONDS_MAX)))
     return provider.get_tracer("sharing.gate")
 
 
-def _context(trace: str) -> SpanContext:
+def _parse_context(trace: str) -> SpanContext:
     from opentelemetry.trace import SpanContext, TraceFlags  # noqa: PLC0415 an extra
 
     _, trace_id, span_id, flags = trace.split("-")

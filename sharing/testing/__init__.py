@@ -1,1 +1,1 @@
-"""For trying things out: a local broker, the demo, sample data and the smoke test."""
+"""Tools for trying out and testing the bus: local brokers, the demo, sample data and the smoke test."""

@@ -1,1 +1,1 @@
-"""Programs for maintainers and operators: generated files, and copying a topic."""
+"""Scripts for maintainers and operators: they generate files, and copy topics."""

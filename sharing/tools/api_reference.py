@@ -1,4 +1,4 @@
-"""Writes `docs/api.md`: the public interface of `sharing`, from its docstrings.
+"""Generates `docs/api.md`, the reference of the public interface of `sharing`, from its docstrings.
 
 `python -m sharing.tools.api_reference docs/api.md`. Griffe reads the sources and parses the docstrings; it is a
 development dependency.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import griffe
 
-from sharing.tools.script import run_program
+from sharing.tools.script import run_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,13 +27,15 @@ imports. All other modules are internal and may change in any release.
 from sharing import Publisher, Subscriber
 ```
 
-This page is generated from the docstrings by `make api`; change those.
+This page is generated from the docstrings by `make api`. Edit the docstrings, not this page.
 """
 
 _GROUPS = {
-    "Clients": ("Publisher", "Subscriber", "Unreadable", "PublisherMetrics", "SubscriberMetrics"),
-    "Data": ("Indicator", "Notice", "Condition", "RuleReference", "PackReference"),
-    "Functions": ("new_id", "decode_record"),
+    "Clients": ("Publisher", "Subscriber", "PublisherMetrics", "SubscriberMetrics"),
+    "Data": (
+        "Indicator", "Notice", "UnreadableNotice", "Condition", "RuleReference", "PackReference", "Framing",
+    ),
+    "Functions": ("new_id", "decode_record", "registry_framing"),
     "Errors": (
         "SharingError", "InputError", "DecodeError", "PackError", "SettingsError", "InfrastructureError",
         "NotDeliveredError",
@@ -49,7 +51,7 @@ def render_reference() -> str:
     """Return the reference as Markdown.
 
     Raises:
-        ValueError: A public name belongs to no section of the page, or a section names something that is not public.
+        ValueError: A public name is in no section of the page, or a section contains a name that is not public.
     """
     package = cast("griffe.Module", griffe.load("sharing", resolve_aliases=True, docstring_parser="google"))
     grouped = {name for names in _GROUPS.values() for name in names}
@@ -59,21 +61,21 @@ def render_reference() -> str:
     parts = [INTRODUCTION]
     for title, names in _GROUPS.items():
         parts.append(f"## {title}\n")
-        parts += [_render_object(name, _final_target(package[name])) for name in names]
+        parts += [_render_object(name, _resolve_alias(package[name])) for name in names]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _final_target(found: Any) -> Any:
-    return found.final_target if found.is_alias else found
+def _resolve_alias(member: Any) -> Any:
+    return member.final_target if member.is_alias else member
 
 
 def _render_object(name: str, target: Any, level: int = 3) -> str:
     lines = [f"{'#' * level} `{name}`\n"]
     if not target.is_attribute:
-        lines.append(f"```\n{_signature(name, target)}\n```\n")
+        lines.append(f"```\n{_render_signature(name, target)}\n```\n")
     lines += _render_docstring(target)
     if target.is_class:
-        members = [_final_target(member) for member in target.all_members.values()]
+        members = [_resolve_alias(member) for member in target.all_members.values()]
         public = [member for member in members if member.is_function and _is_documented_member(member)]
         lines += [_render_object(f"{name}.{member.name}", member, level + 1) for member in public]
     return "\n".join(lines)
@@ -84,7 +86,7 @@ def _is_documented_member(member: Any) -> bool:
     return is_own and not member.name.startswith("_") and member.has_docstring and "property" not in member.labels
 
 
-def _signature(name: str, target: Any) -> str:
+def _render_signature(name: str, target: Any) -> str:
     if target.is_class:
         bases = ", ".join(str(base) for base in target.bases)
         if "__init__" not in target.members:
@@ -93,16 +95,16 @@ def _signature(name: str, target: Any) -> str:
     else:
         function = target
     parameters = [parameter for parameter in function.parameters if parameter.name not in {"self", "cls"}]
-    single = ", ".join(_parameters(parameters))
+    one_line = ", ".join(_format_parameters(parameters))
     returned = f" -> {function.returns}" if function.returns and not target.is_class else ""
     prefix = "class " if target.is_class else ""
-    if len(prefix + name + single + returned) <= _WIDTH:
-        return f"{prefix}{name}({single}){returned}"
-    inner = "".join(f"    {parameter},\n" for parameter in _parameters(parameters))
+    if len(prefix + name + one_line + returned) <= _WIDTH:
+        return f"{prefix}{name}({one_line}){returned}"
+    inner = "".join(f"    {parameter},\n" for parameter in _format_parameters(parameters))
     return f"{prefix}{name}(\n{inner}){returned}"
 
 
-def _parameters(parameters: list[Any]) -> Iterator[str]:
+def _format_parameters(parameters: list[Any]) -> Iterator[str]:
     is_keyword_only = False
     for parameter in parameters:
         if parameter.kind is griffe.ParameterKind.keyword_only and not is_keyword_only:
@@ -122,7 +124,7 @@ def _render_docstring(target: Any) -> Iterator[str]:
             continue
         title = _TITLES.get(section.kind.value)
         if title is None:
-            raise ValueError(f"{target.path}: the page has no form for a section {section.kind.value!r}")
+            raise ValueError(f"{target.path}: the page cannot render a docstring section {section.kind.value!r}")
         yield f"{title}:\n"
         for entry in section.value:
             label = getattr(entry, "name", "") or str(entry.annotation or "")
@@ -132,11 +134,11 @@ def _render_docstring(target: Any) -> Iterator[str]:
 
 
 def main() -> int:
-    """Write the page to the path that is the only argument."""
-    return run_program(lambda: _write(Path(sys.argv[1])) if len(sys.argv) == 2 else sys.exit(__doc__))  # noqa: PLR2004
+    """Write the page to the path given as the only argument. Return the exit code."""
+    return run_script(lambda: _write_page(Path(sys.argv[1])) if len(sys.argv) == 2 else sys.exit(__doc__))  # noqa: PLR2004
 
 
-def _write(path: Path) -> None:
+def _write_page(path: Path) -> None:
     path.write_text(render_reference(), encoding="utf-8")
 
 

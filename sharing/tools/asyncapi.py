@@ -1,8 +1,8 @@
-"""The bus as an AsyncAPI 3 document: channels, messages and operations, for those who connect with code of their own.
+"""Generates an AsyncAPI 3 document of the bus: channels, messages and operations, for clients without this library.
 
     python -m sharing.tools.asyncapi docs/asyncapi.yaml
 
-Made from the one table of topics, the Avro schemas, the headers and the principals; nothing of it is written by hand.
+The document is derived from the topic table, the Avro schemas, the headers and the principals.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from sharing.model.countries import STATES
-from sharing.serialization.cloud_events import CONTENT_TYPE, TRACEPARENT, EventHeaders
-from sharing.serialization.codec import RECORD_BYTES_MAX, SCHEMA_NAMES, schema_text
-from sharing.tools.script import run_program
+from sharing.serialization.cloud_events import CONTENT_TYPE, TRACEPARENT, EventHeaderBuilder
+from sharing.serialization.codec import RECORD_BYTES_MAX, SCHEMA_NAMES, read_schema_text
+from sharing.tools.script import run_script
 from sharing.topology.acls import Principal
 from sharing.topology.partners import Partners
 from sharing.topology.topics import (
@@ -25,7 +25,7 @@ from sharing.topology.topics import (
     INDICATORS,
     NOTICES,
     OFFERS,
-    TABLE,
+    TOPIC_KINDS,
     URGENT,
     Role,
     TopicKind,
@@ -35,17 +35,17 @@ from sharing.yaml_dump import to_yaml
 
 SPECIFICATION = "3.1.0"
 AVRO = "application/vnd.apache.avro+json;version=1.9.0"
-"""The schemas' format, as AsyncAPI names it; the version is that of Avro's schema language."""
+"""AsyncAPI's name of the schema format. The version is that of Avro's specification."""
 
 BINDING = "0.5.0"
-WITH_HEADERS = (INDICATORS, OFFERS, NOTICES, URGENT)
-"""What carries CloudEvents headers: what publishers write, and what leaves a State."""
+KINDS_WITH_HEADERS = (INDICATORS, OFFERS, NOTICES, URGENT)
+"""Kinds whose records have CloudEvents headers: those that publishers write, and those that leave a State."""
 
 _HEADERS: Mapping[str, Mapping[str, str]] = {
     "ce_source": {"format": "uri-reference"},
-    "ce_time": {"format": "date-time", "description": "When it was written, UTC."},
-    "ce_id": {"description": "Of the event, unique for its source."},
-    "ce_subject": {"format": "uuid", "description": "Id of the indicator that it is about."},
+    "ce_time": {"format": "date-time", "description": "When the record was written, UTC."},
+    "ce_id": {"description": "Id of the event, unique within its source."},
+    "ce_subject": {"format": "uuid", "description": "Id of the indicator that the event is about."},
     TRACEPARENT: {"description": "W3C Trace Context, from the publisher to the notice."},
 }
 
@@ -57,112 +57,110 @@ _CERTIFICATES: Mapping[Role, Principal] = {
     **{role: Principal(role, "<st>") for role in (Role.GATE, Role.CONSOLE, Role.PARTNER)},
     Role.OPERATOR: Principal(Role.OPERATOR),
 }
-_WHO: Mapping[Role, str] = {
-    Role.AGENCY: "an agency, which writes as itself only; `agency.<st>` where a State lists none",
+_ROLE_DESCRIPTIONS: Mapping[Role, str] = {
+    Role.AGENCY: "an agency, which may write in its own name only; `agency.<st>` if the State lists no agencies",
     Role.GATE: "a State's gate",
     Role.CONSOLE: "a State's officers",
     Role.PARTNER: "a State's subscribers",
-    Role.OPERATOR: "who runs the cluster, and reads no record but the directory's",
+    Role.OPERATOR: "the operator of the cluster, who may read records of the directory only",
 }
-_ABOUT = f"""\
-Spontaneous information between States over Kafka. Agencies publish indicators, the gate of their State decides by its
-law who gets what, and the receiving States read notices and offers.
+_DESCRIPTION = f"""\
+Spontaneous information between States over Kafka. Agencies publish indicators, the gate of their State decides under
+its law which State receives what, and the receiving States read notices and offers.
 
 Records are Avro in single-object encoding (`C3 01`, the CRC-64-AVRO fingerprint of the writer's schema in
-little-endian order, the record), or in Confluent's wire format where the cluster has a Schema Registry; readers take
-both. A record has at most {RECORD_BYTES_MAX} bytes. Read with `isolation.level=read_committed`; partitions follow from
-keys by murmur2. Keys and headers hold ids only.
+little-endian order, the record), or in Confluent's wire format if the cluster has a Schema Registry; readers accept
+both. A record has at most {RECORD_BYTES_MAX} bytes. Read with `isolation.level=read_committed`. The partition of a
+record is derived from its key by murmur2. Keys and headers contain ids only.
 
-Operations are seen from the party that acts. How many partitions and replicas there are, and which States and agencies,
-is said by a cluster's partners file; the figures here are its defaults.
+Operations are described from the view of the client. The partners file of a cluster defines the numbers of partitions
+and replicas, and the States and agencies; the numbers given here are its defaults.
 """
 
 
-def document() -> dict[str, Any]:
-    """Return the document."""
+def make_document() -> dict[str, Any]:
+    """Return the AsyncAPI document."""
     return {
         "asyncapi": SPECIFICATION,
         "info": {
             "title": "Sharing bus",
             "version": version("sharing-bus"),
-            "description": _ABOUT,
+            "description": _DESCRIPTION,
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": CONTENT_TYPE,
-        "servers": {"cluster": _server()},
-        "channels": {name: _channel(kind, name) for name, kind in _channels().items()},
-        "operations": dict(_operations()),
+        "servers": {"cluster": _make_server()},
+        "channels": {name: _make_channel(kind, name) for name, kind in _list_channels().items()},
+        "operations": dict(_list_operations()),
         "components": {
-            "messages": {_name(kind): _message(kind) for kind in TABLE},
-            "schemas": {_title(name): _avro(name) for name in SCHEMA_NAMES},
-            "parameters": _parameters(),
-            "securitySchemes": {f"{role}Certificate": _scheme(role) for role in Role},
+            "messages": {kind.name: _make_message(kind) for kind in TOPIC_KINDS},
+            "schemas": {_to_pascal_case(name): _make_schema(name) for name in SCHEMA_NAMES},
+            "parameters": _make_parameters(),
+            "securitySchemes": {f"{role}Certificate": _make_security_scheme(role) for role in Role},
         },
     }
 
 
-def render() -> str:
-    """Return the document as YAML; the same text for the same sources."""
-    head = "# Made by `make asyncapi` from the table of topics, the schemas and the headers: change those, not this.\n"
-    return head + to_yaml(document(), width=120)
+def render_document() -> str:
+    """Return the document as YAML. The same sources always give the same text."""
+    header = (
+        "# Generated by `make asyncapi` from the topic table, the schemas and the headers: edit those, not this file.\n"
+    )
+    return header + to_yaml(make_document(), width=120)
 
 
-def _server() -> dict[str, Any]:
+def _make_server() -> dict[str, Any]:
     return {
         "host": "{bootstrap}",
         "protocol": "kafka-secure",
-        "description": "Mutual TLS; the CN of a client's certificate says who it is, and an ACL what it may do.",
+        "description": "Mutual TLS. The CN of the certificate is the client's identity; ACLs define its permissions.",
         "variables": {"bootstrap": {"description": "Brokers of the cluster.", "default": "kafka.example:9093"}},
         "security": [{"$ref": f"#/components/securitySchemes/{role}Certificate"} for role in Role],
     }
 
 
-def _scheme(role: Role) -> dict[str, str]:
-    return {"type": "X509", "description": f"CN `{_CERTIFICATES[role].name}`: {_WHO[role]}."}
+def _make_security_scheme(role: Role) -> dict[str, str]:
+    return {"type": "X509", "description": f"CN `{_CERTIFICATES[role].name}`: {_ROLE_DESCRIPTIONS[role]}."}
 
 
-def _channels() -> dict[str, TopicKind]:
-    found = {}
-    for kind in TABLE:
-        found[_name(kind)] = kind
+def _list_channels() -> dict[str, TopicKind]:
+    channels = {}
+    for kind in TOPIC_KINDS:
+        channels[kind.name] = kind
         if kind.by_agency:
-            found[f"{_name(kind)}ByAgency"] = kind
-    return found
+            channels[f"{kind.name}ByAgency"] = kind
+    return channels
 
 
-def _name(kind: TopicKind) -> str:
-    return kind.name
-
-
-def _title(schema: str) -> str:
+def _to_pascal_case(schema: str) -> str:
     return "".join(part.capitalize() for part in schema.split("_"))
 
 
-def _channel(kind: TopicKind, name: str) -> dict[str, Any]:
-    by_agency = name != _name(kind)
-    parameters = [] if kind.scope is TopicScope.DIRECTORY else ["state", *(["agency"] if by_agency else [])]
-    alone = kind.by_agency and not by_agency
-    which = " One topic for each agency, where the State lists its agencies." if by_agency else ""
+def _make_channel(kind: TopicKind, name: str) -> dict[str, Any]:
+    by_agency = name != kind.name
+    parameters = [] if kind.scope is TopicScope.SHARED else ["state", *(["agency"] if by_agency else [])]
+    is_common = kind.by_agency and not by_agency
+    scope = " One topic for each agency, if the State lists its agencies." if by_agency else ""
     return {
         "address": kind.topic(_STATE, _AGENCY if by_agency else ""),
-        "description": f"{kind.writer} → {kind.reader}.{which}"
-        + (" Where it lists none, one for all." if alone else ""),
-        "messages": {_name(kind): {"$ref": f"#/components/messages/{_name(kind)}"}},
+        "description": f"{kind.writer_text} → {kind.reader_text}.{scope}"
+        + (" One topic for all agencies, if the State lists none." if is_common else ""),
+        "messages": {kind.name: {"$ref": f"#/components/messages/{kind.name}"}},
         "servers": [{"$ref": "#/servers/cluster"}],
         **(
-            {"parameters": {each: {"$ref": f"#/components/parameters/{each}"} for each in parameters}}
+            {"parameters": {parameter: {"$ref": f"#/components/parameters/{parameter}"} for parameter in parameters}}
             if parameters
             else {}
         ),
-        "bindings": {"kafka": _topic_binding(kind)},
+        "bindings": {"kafka": _make_topic_binding(kind)},
     }
 
 
-def _topic_binding(kind: TopicKind) -> dict[str, Any]:
-    defaults = Partners.of(["CH"], replication=Partners.model_fields["replication"].default)
+def _make_topic_binding(kind: TopicKind) -> dict[str, Any]:
+    defaults = Partners.from_states(["CH"], replication=Partners.model_fields["replication"].default)
     config = kind.config()
     return {
-        "partitions": 1 if kind.single else defaults.partitions,
+        "partitions": 1 if kind.single_partition else defaults.partitions,
         "replicas": defaults.replication,
         "topicConfiguration": {
             **config,
@@ -173,19 +171,21 @@ def _topic_binding(kind: TopicKind) -> dict[str, Any]:
     }
 
 
-def _operations() -> list[tuple[str, dict[str, Any]]]:
-    found = []
-    for name, kind in _channels().items():
+def _list_operations() -> list[tuple[str, dict[str, Any]]]:
+    operations = []
+    for name, kind in _list_channels().items():
         for action, roles in (("send", kind.writers), ("receive", kind.readers)):
             for role in Role:
                 if role in roles:
                     title = name[0].upper() + name[1:]
-                    found.append((f"{role}{action.capitalize()}s{title}", _operation(name, kind, action, role)))
-    return found
+                    operations.append(
+                        (f"{role}{action.capitalize()}s{title}", _make_operation(name, kind, action, role))
+                    )
+    return operations
 
 
-def _operation(name: str, kind: TopicKind, action: str, role: Role) -> dict[str, Any]:
-    whose = "Those of the other States." if kind.scope is TopicScope.EXCHANGE and action == "send" else ""
+def _make_operation(name: str, kind: TopicKind, action: str, role: Role) -> dict[str, Any]:
+    description = "Topics of the other States." if kind.scope is TopicScope.EXCHANGE and action == "send" else ""
     prefix = _CERTIFICATES[role].group_prefix if action == "receive" else None
     group = {
         "groupId": {"type": "string", "description": f"Begins with `{prefix}`."},
@@ -194,31 +194,31 @@ def _operation(name: str, kind: TopicKind, action: str, role: Role) -> dict[str,
     return {
         "action": action,
         "channel": {"$ref": f"#/channels/{name}"},
-        **({"description": whose} if whose else {}),
-        "messages": [{"$ref": f"#/channels/{name}/messages/{_name(kind)}"}],
+        **({"description": description} if description else {}),
+        "messages": [{"$ref": f"#/channels/{name}/messages/{kind.name}"}],
         "security": [{"$ref": f"#/components/securitySchemes/{role}Certificate"}],
         **({"bindings": {"kafka": group}} if prefix else {}),
     }
 
 
-def _message(kind: TopicKind) -> dict[str, Any]:
+def _make_message(kind: TopicKind) -> dict[str, Any]:
     if not kind.schema:
         return {
             "name": kind.name,
             "title": kind.name.capitalize(),
-            "summary": "Empty: the broker's confirmation tells its time.",
+            "summary": "Empty; the broker's confirmation contains the broker's time.",
         }
     key = {"type": "string", "description": f"The {kind.key}."}
     if kind.key.endswith(" id"):
         key["format"] = "uuid"
-    schema = json.loads(schema_text(kind.schema))
+    schema = json.loads(read_schema_text(kind.schema))
     return {
         "name": f"{schema['namespace']}.{schema['name']}",
         "title": schema["name"],
         "summary": schema["doc"],
         "contentType": CONTENT_TYPE,
-        **({"headers": _headers(kind)} if kind in WITH_HEADERS else {}),
-        "payload": {"$ref": f"#/components/schemas/{_title(kind.schema)}"},
+        **({"headers": _make_headers(kind)} if kind in KINDS_WITH_HEADERS else {}),
+        "payload": {"$ref": f"#/components/schemas/{_to_pascal_case(kind.schema)}"},
         "bindings": {
             "kafka": {
                 "key": key,
@@ -230,28 +230,30 @@ def _message(kind: TopicKind) -> dict[str, Any]:
     }
 
 
-def _avro(name: str) -> dict[str, Any]:
-    return {"schemaFormat": AVRO, "schema": json.loads(schema_text(name))}
+def _make_schema(name: str) -> dict[str, Any]:
+    return {"schemaFormat": AVRO, "schema": json.loads(read_schema_text(name))}
 
 
-def _headers(kind: TopicKind) -> dict[str, Any]:
-    """Return CloudEvents 1.0 in Kafka's binary mode and the W3C's trace context, as they are made for a kind."""
-    made = dict(EventHeaders(kind, "<st>").at(0).make("", "", ""))
+def _make_headers(kind: TopicKind) -> dict[str, Any]:
+    """Return the schema of the headers of a kind: CloudEvents 1.0 in binary mode, and W3C Trace Context."""
+    headers = dict(EventHeaderBuilder(kind, "<st>").at_instant(0).build_headers("", "", ""))
     fixed = {"content-type", "ce_specversion", "ce_type"}
     properties: dict[str, Any] = {
         name: {"type": "string", **({"const": value} if name in fixed else _HEADERS[name])}
-        for name, value in made.items()
+        for name, value in headers.items()
     }
-    properties["ce_source"]["description"] = f"`{made['ce_source']!s}`: whose agencies or gate wrote it."
+    properties["ce_source"]["description"] = (
+        f"`{headers['ce_source']!s}`: the State whose agency or gate wrote the record."
+    )
     return {
         "type": "object",
         "description": "CloudEvents 1.0, Kafka protocol binding, binary mode; UTF-8. Ids only.",
-        "required": [name for name in made if name != TRACEPARENT],
+        "required": [name for name in headers if name != TRACEPARENT],
         "properties": properties,
     }
 
 
-def _parameters() -> dict[str, Any]:
+def _make_parameters() -> dict[str, Any]:
     return {
         "state": {
             "description": "ISO 3166-1 alpha-2 code, lower case; XA and XB are test States.",
@@ -268,9 +270,9 @@ def main(arguments: list[str]) -> int:
         return 2
 
     def work() -> None:
-        Path(arguments[0]).write_text(render(), encoding="utf-8")
+        Path(arguments[0]).write_text(render_document(), encoding="utf-8")
 
-    return run_program(work)
+    return run_script(work)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""How large a cluster must be: from measured rates and stated assumptions to partitions, workers, brokers and disk.
+"""Plans the size of a cluster: computes partitions, workers, brokers and disk from measured rates and assumptions.
 
     python -m sharing.tools.capacity docs/capacity.json docs/maintain.md [build/bench.json]
 
-writes the tables between the markers of the page; with the figures of a benchmark, those go into the first file before.
+The script writes the tables between the markers of the page. If a benchmark file is given, the script first copies its
+figures into the first file.
 """
 
 from __future__ import annotations
@@ -18,41 +19,48 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from sharing.errors import InputError
-from sharing.model.strict import StrictModel
-from sharing.tools.script import run_program
-from sharing.topology.topics import DAY_MS, FOREVER, TABLE, TopicScope
+from sharing.model.strict_model import StrictModel
+from sharing.tools.script import run_script
+from sharing.topology.topics import DAY_MS, FOREVER, TOPIC_KINDS, TopicScope
 
 BEGIN, END = "<!-- begin: made by `make capacity` -->", "<!-- end -->"
-SECONDS_A_DAY = 86_400
+SECONDS_PER_DAY = 86_400
 DAYS_KEPT = 365
-"""Of what is kept for ever, so much is shown."""
+"""Period for which the plan shows the disk for records that are kept forever."""
 
 SCENARIOS = ((6, 10**5), (30, 10**6), (60, 10**7), (193, 10**8), (193, 10**9))
-"""States, and indicators a day of all together."""
+"""Number of States, and indicators per day of all States together."""
 
 USAGE = "usage: python -m sharing.tools.capacity FIGURES.json PAGE.md [BENCH.json]\n"
 
 
 class RecordSize(StrictModel):
-    """How many records of a topic one indicator makes, and the bytes of each with key and headers."""
+    """The records of a topic that result from one indicator.
+
+    Attributes:
+        per_indicator: Mean number of records per indicator.
+        bytes: Mean size of a record with key and headers.
+    """
 
     per_indicator: float = Field(ge=0)
     bytes: int = Field(gt=0)
 
 
 class CapacityFigures(StrictModel):
-    """What was measured, and what is assumed.
+    """Measured figures and assumptions.
 
     Attributes:
-        gate_per_second: Indicators a second of one worker.
-        pass_through_per_second: Indicators a second whose records in and out one broker takes.
+        gate_per_second: Indicators per second that one worker processes.
+        pass_through_per_second: Indicators per second whose incoming and outgoing records one broker can handle.
         gate_megabytes: Memory of one worker.
-        measured: When and on what.
-        records: By topic; those not named count for nothing.
-        peak: The busiest second, in terms of the day's mean.
-        utilisation: To which part of what was measured workers and brokers are loaded at the peak.
-        largest_share: Of all indicators, those of the largest State.
-        broker_replicas_max: Replicas of partitions on one broker.
+        measured: Date and machine of the measurement.
+        records: Records per indicator, by topic. Topics that are not listed are ignored.
+        peak: Rate of the busiest second, as a multiple of the day's mean.
+        utilisation: Share of the measured rates at which workers and brokers run at the peak.
+        largest_share: Share of all indicators that the largest State publishes.
+        replication: Replicas of each partition.
+        partitions_min: Smallest number of partitions of a topic.
+        broker_replicas_max: Largest number of partition replicas on one broker.
         broker_terabytes: Disk of one broker.
     """
 
@@ -72,7 +80,20 @@ class CapacityFigures(StrictModel):
 
 @dataclass(frozen=True, slots=True)
 class CapacityPlan:
-    """What one scenario needs. Bytes count every replica."""
+    """The cluster that one scenario needs. Byte counts include every replica.
+
+    Attributes:
+        states: Number of States.
+        daily: Indicators per day of all States.
+        peak_per_second: Indicators per second at the peak.
+        workers: Workers of all gates.
+        partitions: Partitions of each topic.
+        replicas: Partition replicas on the cluster.
+        bytes_per_day: Bytes written per day.
+        bytes_kept: Bytes on disk after a year.
+        brokers: Brokers needed.
+        brokers_without_disk: Brokers that would be needed if disk were not a limit.
+    """
 
     states: int
     daily: int
@@ -80,50 +101,50 @@ class CapacityPlan:
     workers: int
     partitions: int
     replicas: int
-    bytes_a_day: float
+    bytes_per_day: float
     bytes_kept: float
     brokers: int
     brokers_without_disk: int
 
 
-def plan(states: int, daily: int, figures: CapacityFigures) -> CapacityPlan:
-    """Return what so many States with so many indicators a day need."""
-    peak = daily / SECONDS_A_DAY * figures.peak
-    worker = figures.gate_per_second * figures.utilisation
-    share = max(figures.largest_share, 1 / states)
-    largest = ceil(peak * share / worker)
-    other = ceil(peak * (1 - share) / max(states - 1, 1) / worker) or 1
-    partitions = max(figures.partitions_min, 2 * largest)
-    national = sum(1 for kind in TABLE if kind.scope is not TopicScope.DIRECTORY)
-    replicas = (states * national * partitions + len(TABLE) - national) * figures.replication
-    flows = list(_bytes_by_topic(daily, figures))
-    kept = sum(amount * days for amount, days in flows)
-    by_rate = peak * figures.replication / (figures.pass_through_per_second * figures.utilisation)
-    busy = max(ceil(by_rate), ceil(replicas / figures.broker_replicas_max), figures.replication)
+def plan_capacity(states: int, daily: int, figures: CapacityFigures) -> CapacityPlan:
+    """Return the plan for a number of States and their indicators per day."""
+    peak = daily / SECONDS_PER_DAY * figures.peak
+    rate_per_worker = figures.gate_per_second * figures.utilisation
+    largest_share = max(figures.largest_share, 1 / states)
+    workers_of_largest = ceil(peak * largest_share / rate_per_worker)
+    workers_of_other = ceil(peak * (1 - largest_share) / max(states - 1, 1) / rate_per_worker) or 1
+    partitions = max(figures.partitions_min, 2 * workers_of_largest)
+    topics_per_state = sum(1 for kind in TOPIC_KINDS if kind.scope is not TopicScope.SHARED)
+    replicas = (states * topics_per_state * partitions + len(TOPIC_KINDS) - topics_per_state) * figures.replication
+    volumes = list(_daily_bytes_by_topic(daily, figures))
+    kept = sum(amount * days for amount, days in volumes)
+    brokers_by_rate = peak * figures.replication / (figures.pass_through_per_second * figures.utilisation)
+    brokers_without_disk = max(ceil(brokers_by_rate), ceil(replicas / figures.broker_replicas_max), figures.replication)
     return CapacityPlan(
         states=states,
         daily=daily,
         peak_per_second=peak,
-        workers=largest + other * (states - 1),
+        workers=workers_of_largest + workers_of_other * (states - 1),
         partitions=partitions,
         replicas=replicas,
-        bytes_a_day=sum(amount for amount, _ in flows),
+        bytes_per_day=sum(amount for amount, _ in volumes),
         bytes_kept=kept,
-        brokers=max(busy, ceil(kept / (figures.broker_terabytes * 1e12))),
-        brokers_without_disk=busy,
+        brokers=max(brokers_without_disk, ceil(kept / (figures.broker_terabytes * 1e12))),
+        brokers_without_disk=brokers_without_disk,
     )
 
 
-def render(figures: CapacityFigures) -> str:
+def render_tables(figures: CapacityFigures) -> str:
     """Return both tables as Markdown."""
-    return "\n".join((*_plans(figures), "", *_assumptions(figures)))
+    return "\n".join((*_render_plans(figures), "", *_render_assumptions(figures)))
 
 
 def read_figures(path: Path) -> CapacityFigures:
     """Read the figures.
 
     Raises:
-        InputError: The file cannot be read, or is not sound.
+        InputError: The file cannot be read, or is not valid.
     """
     try:
         return CapacityFigures.model_validate_json(path.read_text(encoding="utf-8"))
@@ -131,18 +152,18 @@ def read_figures(path: Path) -> CapacityFigures:
         raise InputError(f"{path} cannot be read ({type(error).__name__})") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the whole"
+        where = ".".join(map(str, first["loc"])) or "the document"
         raise InputError(f"{path}: {where}: {first['msg']}", field=where) from None
 
 
-def update(figures: Path, bench: Path) -> None:
-    """Put the measured figures of a benchmark in place of those before.
+def update_figures(figures: Path, benchmark: Path) -> None:
+    """Replace the measured figures by those of a benchmark.
 
     Raises:
         InputError: One of the files cannot be read, or the benchmark lacks the rates.
     """
     try:
-        measured: Any = json.loads(bench.read_text(encoding="utf-8"))
+        measured: Any = json.loads(benchmark.read_text(encoding="utf-8"))
         document = json.loads(figures.read_text(encoding="utf-8"))
         document["gate_per_second"] = round(measured["rates"]["gate"])
         document["pass_through_per_second"] = round(measured["rates"]["pass_through"])
@@ -150,16 +171,16 @@ def update(figures: Path, bench: Path) -> None:
         document["measured"] = f"{measured['measured_at']['rates'][:10]}, {measured['machine']}, broker included"
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{bench} lacks the rates of a benchmark, or is none ({type(error).__name__}: {error})"
+            f"{benchmark} is not a benchmark result, or lacks the rates ({type(error).__name__}: {error})"
         ) from None
     figures.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def insert(page: str, text: str) -> str:
-    """Return a page with a text between the markers.
+def insert_tables(page: str, text: str) -> str:
+    """Return the page with `text` between the markers.
 
     Raises:
-        InputError: The page has not one pair of them.
+        InputError: The page does not contain both markers.
     """
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -168,68 +189,68 @@ def insert(page: str, text: str) -> str:
     return f"{before}{begin}\n\n{text}\n\n{end}{after}"
 
 
-def _bytes_by_topic(daily: int, figures: CapacityFigures) -> Iterator[tuple[float, float]]:
-    """Yield the bytes a day of each topic, and for how many days they are kept."""
-    for kind in TABLE:
+def _daily_bytes_by_topic(daily: int, figures: CapacityFigures) -> Iterator[tuple[float, float]]:
+    """Yield, for each topic, the bytes per day and the number of days for which they are kept."""
+    for kind in TOPIC_KINDS:
         record = figures.records.get(kind.name)
         if record is not None:
             days = DAYS_KEPT if kind.retention_ms == FOREVER else min(DAYS_KEPT, kind.retention_ms / DAY_MS)
             yield daily * record.per_indicator * record.bytes * figures.replication, days
 
 
-def _plans(figures: CapacityFigures) -> Iterator[str]:
+def _render_plans(figures: CapacityFigures) -> Iterator[str]:
     yield (
-        "| States | indicators a day | at the peak | workers | partitions of a topic | replicas | brokers "
-        "| of them for disk alone | disk a day | disk after a year |"
+        "| States | indicators per day | at the peak | workers | partitions per topic | replicas | brokers "
+        "| of which for disk only | disk per day | disk after a year |"
     )
     yield "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for states, daily in SCENARIOS:
-        found = plan(states, daily, figures)
+        needed = plan_capacity(states, daily, figures)
         cells = (
-            found.states, f"{found.daily:,}", f"{found.peak_per_second:,.0f}/s", found.workers, found.partitions,
-            f"{found.replicas:,}", found.brokers, found.brokers - found.brokers_without_disk,
-            _size(found.bytes_a_day), _size(found.bytes_kept),
+            needed.states, f"{needed.daily:,}", f"{needed.peak_per_second:,.0f}/s", needed.workers, needed.partitions,
+            f"{needed.replicas:,}", needed.brokers, needed.brokers - needed.brokers_without_disk,
+            _format_size(needed.bytes_per_day), _format_size(needed.bytes_kept),
         )  # fmt: skip
         yield f"| {' | '.join(map(str, cells))} |"
 
 
-def _assumptions(figures: CapacityFigures) -> Iterator[str]:
+def _render_assumptions(figures: CapacityFigures) -> Iterator[str]:
     sizes = ", ".join(
         f"{record.per_indicator:g} {name} of {record.bytes} bytes" for name, record in figures.records.items()
     )
     rows: Mapping[str, str] = {
-        f"A worker decides {figures.gate_per_second:,.0f} indicators a second, with {figures.gate_megabytes:,.0f} MB": (
-            f"measured ({figures.measured}; [performance](performance.md)); a worker with a core of its own does better"
+        f"A worker handles {figures.gate_per_second:,.0f} indicators per second, in {figures.gate_megabytes:,.0f} MB": (
+            f"measured ({figures.measured}; [performance](performance.md)); a worker with a dedicated core is faster"
         ),
-        f"A broker takes the records of {figures.pass_through_per_second:,.0f} indicators a second": (
-            "measured as the pass-through, with its clients on the same cores; each replica counts as much"
+        f"A broker handles the records of {figures.pass_through_per_second:,.0f} indicators per second": (
+            "measured as the pass-through, with its clients on the same cores; each replica costs the same"
         ),
-        f"Workers and brokers are loaded to {figures.utilisation:.0%} of that at the peak": (
-            "so that one may be away for a while, and its backlog be worked off"
+        f"Workers and brokers run at {figures.utilisation:.0%} of these rates at the peak": (
+            "so that one can fail for a while, and its backlog can be processed"
         ),
-        f"The busiest second has {figures.peak:g} times the mean": "assumed: office hours, and bulk imports by night",
-        f"The largest State publishes {figures.largest_share:.0%} of all": (
-            "assumed; its gate sets the partitions, which are the same for all: twice its workers, and "
-            f"{figures.partitions_min} at least, as they cannot be changed in place"
+        f"The busiest second has {figures.peak:g} times the mean rate": "assumed: office hours, bulk imports at night",
+        f"The largest State publishes {figures.largest_share:.0%} of all indicators": (
+            "assumed; its gate determines the number of partitions, which is the same for all: twice its workers, and "
+            f"at least {figures.partitions_min}, because it cannot be changed in place"
         ),
-        f"One indicator makes {sizes}": (
-            "the workload of the benchmark, where 10 % are disclosed; with keys and headers, before compression"
+        f"One indicator results in {sizes}": (
+            "the workload of the benchmark, in which 10 % are disclosed; with keys and headers, before compression"
         ),
-        f"{figures.replication} replicas, and at most {figures.broker_replicas_max:,} on a broker": (
-            "assumed: what Kafka's operators commonly go by"
+        f"{figures.replication} replicas of each partition, and at most {figures.broker_replicas_max:,} on a broker": (
+            "assumed: a common rule of Kafka operators"
         ),
-        f"{figures.broker_terabytes:g} TB of disk on a broker": (
-            "assumed; tiered storage (KIP-405) takes the place of the brokers that are there for disk alone"
+        f"{figures.broker_terabytes:g} TB of disk per broker": (
+            "assumed; tiered storage (KIP-405) replaces the brokers that are needed for disk only"
         ),
-        f"Decisions are kept for ever, of which {DAYS_KEPT} days are shown": "the table of topics, as all retention",
+        f"Decisions are kept forever; disk for {DAYS_KEPT} days is shown": "the topic table, as all retention times",
     }
     yield "| assumed or measured | basis |"
     yield "| --- | --- |"
-    for what, basis in rows.items():
-        yield f"| {what} | {basis} |"
+    for statement, basis in rows.items():
+        yield f"| {statement} | {basis} |"
 
 
-def _size(amount: float) -> str:
+def _format_size(amount: float) -> str:
     for unit, power in (("PB", 1e15), ("TB", 1e12), ("GB", 1e9)):
         if amount >= power:
             return f"{amount / power:,.1f} {unit}"
@@ -237,18 +258,20 @@ def _size(amount: float) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the tables; return the exit code."""
+    """Write the tables. Return the exit code."""
     if len(arguments) not in {2, 3}:
         sys.stderr.write(USAGE)
         return 2
-    figures, page, *bench = map(Path, arguments)
+    figures, page, *benchmarks = map(Path, arguments)
 
     def work() -> None:
-        for each in bench:
-            update(figures, each)
-        page.write_text(insert(page.read_text(encoding="utf-8"), render(read_figures(figures))), encoding="utf-8")
+        for benchmark in benchmarks:
+            update_figures(figures, benchmark)
+        page.write_text(
+            insert_tables(page.read_text(encoding="utf-8"), render_tables(read_figures(figures))), encoding="utf-8"
+        )
 
-    return run_program(work)
+    return run_script(work)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How the small programs end that make files: with an exit code, and one line about what went wrong."""
+"""Runs the work of a script, and turns errors into an exit code and one line on standard error."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def run_program(work: Callable[[], None]) -> int:
-    """Do the work, and return the exit code: that of the error that it raises, or 2 for a file that is no good."""
+def run_script(work: Callable[[], None]) -> int:
+    """Call `work` and return the exit code: 0, that of a `SharingError`, or 2 if a file cannot be read or written."""
     try:
         work()
     except SharingError as error:
-        code, said = error.exit_code, str(error)
+        code, message = error.exit_code, str(error)
     except (OSError, UnicodeDecodeError) as error:
-        code, said = 2, str(error)
+        code, message = 2, str(error)
     else:
         return 0
-    sys.stderr.write(f"error: {said}\n")
+    sys.stderr.write(f"error: {message}\n")
     return code

@@ -1,1 +1,1 @@
-"""Who shares a cluster, what each may do on it, how large it must be; in the forms that others read."""
+"""The topics, partners and ACL rules of a cluster, and their representation for Strimzi and Kafka's own tools."""

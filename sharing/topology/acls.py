@@ -1,8 +1,9 @@
-"""Who may do what on a cluster: principals, and their rights, from the one table of topics. All else is denied.
+"""The principals of a cluster and their ACL rules, derived from the topic table. Everything else is denied.
 
-A principal is the CN of a client certificate. Rights are those of Kafka's ACLs; describing a topic, a group or a
-transactional id comes with reading and writing it, as in Kafka itself. One prefix lets a gate write to the topics of
-every State, so that a new State changes nobody's rights; what that prefix covers besides is denied by name.
+A principal is the CN of a client certificate. The rules are Kafka ACLs: permission to read or write a topic, a group or
+a transactional id includes permission to describe it, as in Kafka itself. One prefix rule lets a gate write to the
+topics of every State, so a new State does not change the rules of the others. Topics that the prefix covers and that a
+gate must not write to are denied by name.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from enum import StrEnum
 
 from sharing.model.countries import STATES
 from sharing.topology.partners import Partners
-from sharing.topology.topics import CLOCK, DIRECTORY, OFFERS, TABLE, Role, TopicKind, TopicScope
+from sharing.topology.topics import CLOCK, DIRECTORY, OFFERS, TOPIC_KINDS, Role, TopicKind, TopicScope
 
 
 class AclResource(StrEnum):
-    """What a right is about, in Kafka's words."""
+    """The types of resource that an ACL rule can apply to, by Kafka's names."""
 
     TOPIC = "topic"
     GROUP = "group"
@@ -26,14 +27,14 @@ class AclResource(StrEnum):
 
 
 class AclPattern(StrEnum):
-    """How a right names its resources."""
+    """How an ACL rule matches resource names."""
 
     LITERAL = "literal"
     PREFIX = "prefix"
 
 
 class Operation(StrEnum):
-    """What a right permits, in Kafka's words."""
+    """The operations that an ACL rule can permit or deny, by Kafka's names."""
 
     READ = "Read"
     WRITE = "Write"
@@ -51,7 +52,13 @@ ANY_NAME = "*"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Principal:
-    """Someone who connects: a role, for a State, and for an agency its id."""
+    """The identity of a client.
+
+    Attributes:
+        role: What the client is.
+        state: Country code of its State; "" for the operator.
+        agency: Id of its agency, if the State lists agencies; otherwise "".
+    """
 
     role: Role
     state: str = ""
@@ -64,7 +71,7 @@ class Principal:
 
     @property
     def group_prefix(self) -> str | None:
-        """What the ids of its consumer groups begin with; None where it has none."""
+        """The prefix of the ids of its consumer groups; None if it may not use any."""
         match self.role:
             case Role.GATE:
                 return f"national.{self.state.lower()}.gate"
@@ -78,7 +85,16 @@ class Principal:
 
 @dataclass(frozen=True, slots=True, order=True)
 class AclRule:
-    """What one principal may do with one resource, or with all whose names begin so; or may not, if not `allow`."""
+    """Permits, or denies, one principal some operations on a resource or on all resources with a prefix.
+
+    Attributes:
+        principal: The principal.
+        resource: Type of the resource.
+        pattern: Whether `name` is the whole name or a prefix.
+        name: Name or prefix of the resource.
+        operations: The operations.
+        allow: Whether the operations are permitted; otherwise they are denied.
+    """
 
     principal: Principal
     resource: AclResource
@@ -89,7 +105,7 @@ class AclRule:
 
     @property
     def entries(self) -> Iterator[AclEntry]:
-        """Its entries in an access control list."""
+        """The entries in a cluster's access control list, one for each operation."""
         for operation in self.operations:
             yield AclEntry(
                 f"User:{self.principal.name}", self.resource, self.pattern, self.name, operation, allow=self.allow
@@ -98,11 +114,15 @@ class AclRule:
 
 @dataclass(frozen=True, slots=True, order=True)
 class AclEntry:
-    """One line of a cluster's access control list, for every host.
+    """One entry of a cluster's access control list, for clients on all hosts.
 
     Attributes:
-        principal: As Kafka writes it: `User:gate.ch`.
-        operation: In Kafka's words; a cluster may have some that no right of ours has.
+        principal: The principal in Kafka's notation: `User:gate.ch`.
+        resource: Type of the resource.
+        pattern: Whether `name` is the whole name or a prefix.
+        name: Name or prefix of the resource.
+        operation: Kafka's name of the operation; a cluster may contain operations that no rule of this bus uses.
+        allow: Whether the operation is permitted; otherwise it is denied.
     """
 
     principal: str
@@ -114,74 +134,74 @@ class AclEntry:
 
     def __str__(self) -> str:
         """Return it as a sentence: `User:gate.ch may Read topic national.ch.indicators…`."""
-        rest = "…" if self.pattern is AclPattern.PREFIX else ""
+        ellipsis = "…" if self.pattern is AclPattern.PREFIX else ""
         may = "may" if self.allow else "may not"
-        return f"{self.principal} {may} {self.operation} {self.resource} {self.name}{rest}"
+        return f"{self.principal} {may} {self.operation} {self.resource} {self.name}{ellipsis}"
 
 
 OPERATOR = Principal(Role.OPERATOR)
 
 
-def principals(partners: Partners) -> tuple[Principal, ...]:
-    """Return everyone who may connect."""
-    found = [OPERATOR]
+def list_principals(partners: Partners) -> tuple[Principal, ...]:
+    """Return every principal that may connect."""
+    principals = [OPERATOR]
     for state, partner in sorted(partners.states.items()):
-        found += [Principal(Role.AGENCY, state, agency) for agency in partner.agencies]
+        principals += [Principal(Role.AGENCY, state, agency) for agency in partner.agencies]
         if not partner.agencies:
-            found.append(Principal(Role.AGENCY, state))
-        found += [Principal(role, state) for role in (Role.GATE, Role.CONSOLE, Role.PARTNER)]
-    return tuple(found)
+            principals.append(Principal(Role.AGENCY, state))
+        principals += [Principal(role, state) for role in (Role.GATE, Role.CONSOLE, Role.PARTNER)]
+    return tuple(principals)
 
 
-def acl_rules(partners: Partners) -> tuple[AclRule, ...]:
-    """Return every right of everyone, in order."""
-    return tuple(sorted(right for principal in principals(partners) for right in acl_rules_of(principal)))
+def list_acl_rules(partners: Partners) -> tuple[AclRule, ...]:
+    """Return the ACL rules of all principals, sorted."""
+    return tuple(sorted(rule for principal in list_principals(partners) for rule in acl_rules_for(principal)))
 
 
-def acl_entries(partners: Partners) -> frozenset[AclEntry]:
-    """Return the access control list that a cluster of these partners has, and nothing besides."""
-    return frozenset(entry for right in acl_rules(partners) for entry in right.entries)
+def list_acl_entries(partners: Partners) -> frozenset[AclEntry]:
+    """Return the complete access control list of a cluster with these partners."""
+    return frozenset(entry for rule in list_acl_rules(partners) for entry in rule.entries)
 
 
-def covers(right: AclRule, name: str) -> bool:
-    """Return whether a right is about the resource of this name."""
-    return name.startswith(right.name) if right.pattern is AclPattern.PREFIX else right.name in {name, ANY_NAME}
+def covers_resource(rule: AclRule, name: str) -> bool:
+    """Return whether an ACL rule applies to the resource of this name."""
+    return name.startswith(rule.name) if rule.pattern is AclPattern.PREFIX else rule.name in {name, ANY_NAME}
 
 
-def operations_on(principal: Principal, topic: str) -> frozenset[Operation]:
-    """Return what a principal may do with a topic, as a broker works it out: what is denied wins."""
+def allowed_operations(principal: Principal, topic: str) -> frozenset[Operation]:
+    """Return the operations that a principal may perform on a topic. As on a broker, a denial wins."""
     allowed: set[Operation] = set()
     denied: set[Operation] = set()
-    for right in acl_rules_of(principal):
-        if right.resource is AclResource.TOPIC and covers(right, topic):
-            (allowed if right.allow else denied).update(right.operations)
+    for rule in acl_rules_for(principal):
+        if rule.resource is AclResource.TOPIC and covers_resource(rule, topic):
+            (allowed if rule.allow else denied).update(rule.operations)
     return frozenset(allowed - denied)
 
 
 def parse_principal(name: str) -> Principal | None:
-    """Return who has this name (the CN of a certificate), or None when it is nobody's."""
-    role, *rest = name.split(".")
-    if role not in set(Role) or (len(rest) != 1 and role not in {Role.OPERATOR, Role.AGENCY}):
+    """Return the principal with this name (the CN of a certificate), or None if there is none."""
+    role, *parts = name.split(".")
+    if role not in set(Role) or (len(parts) != 1 and role not in {Role.OPERATOR, Role.AGENCY}):
         return None
-    principal = Principal(Role(role), rest[0].upper() if rest else "", ".".join(rest[1:]))
-    known = principal.state in STATES if role != Role.OPERATOR else not rest
-    return principal if known and principal.name == name else None
+    principal = Principal(Role(role), parts[0].upper() if parts else "", ".".join(parts[1:]))
+    is_known = principal.state in STATES if role != Role.OPERATOR else not parts
+    return principal if is_known and principal.name == name else None
 
 
-def acl_rules_of(principal: Principal) -> tuple[AclRule, ...]:
-    """Return the rights of one principal."""
+def acl_rules_for(principal: Principal) -> tuple[AclRule, ...]:
+    """Return the ACL rules of one principal."""
     if principal.role is Role.OPERATOR:
-        return tuple(_operator())
-    return (*_topics(principal), *_groups(principal))
+        return tuple(_operator_rules())
+    return (*_topic_rules(principal), *_group_rules(principal))
 
 
-def _topics(principal: Principal) -> Iterator[AclRule]:
+def _topic_rules(principal: Principal) -> Iterator[AclRule]:
     granted: dict[tuple[AclPattern, str], list[Operation]] = {}
-    for kind in TABLE:
+    for kind in TOPIC_KINDS:
         for operation, roles in ((Operation.READ, kind.readers), (Operation.WRITE, kind.writers)):
             if principal.role in roles:
-                place = _place(kind, principal, operation)
-                granted.setdefault(place, []).append(operation)
+                resource = _match_topics(kind, principal, operation)
+                granted.setdefault(resource, []).append(operation)
     for (pattern, name), operations in sorted(granted.items()):
         yield AclRule(principal, AclResource.TOPIC, pattern, name, (*sorted(set(operations)), Operation.DESCRIBE))
     if principal.role in OFFERS.writers and principal.role not in DIRECTORY.writers:
@@ -190,9 +210,9 @@ def _topics(principal: Principal) -> Iterator[AclRule]:
         )
 
 
-def _place(kind: TopicKind, principal: Principal, operation: Operation) -> tuple[AclPattern, str]:
-    """Return which topics of a kind: a State's own, save that a gate writes to those of every other State."""
-    if kind.scope is TopicScope.DIRECTORY:
+def _match_topics(kind: TopicKind, principal: Principal, operation: Operation) -> tuple[AclPattern, str]:
+    """Return pattern and name of a kind's topics: those of the State, or of all States for a gate's writes."""
+    if kind.scope is TopicScope.SHARED:
         return AclPattern.LITERAL, kind.topic()
     if kind.scope is TopicScope.EXCHANGE and operation is Operation.WRITE:
         return AclPattern.PREFIX, f"{TopicScope.EXCHANGE}."
@@ -203,7 +223,7 @@ def _place(kind: TopicKind, principal: Principal, operation: Operation) -> tuple
     return AclPattern.LITERAL, kind.topic(principal.state)
 
 
-def _groups(principal: Principal) -> Iterator[AclRule]:
+def _group_rules(principal: Principal) -> Iterator[AclRule]:
     prefix = principal.group_prefix
     if prefix is not None:
         yield AclRule(principal, AclResource.GROUP, AclPattern.PREFIX, prefix, (Operation.READ, Operation.DESCRIBE))
@@ -212,8 +232,8 @@ def _groups(principal: Principal) -> Iterator[AclRule]:
         yield AclRule(principal, AclResource.TRANSACTIONAL_ID, AclPattern.PREFIX, prefix, operations)
 
 
-def _operator() -> Iterator[AclRule]:
-    """Yield what keeps the bus running and lets nobody read it: no record of any topic but the directory."""
+def _operator_rules() -> Iterator[AclRule]:
+    """Yield the rules for administration. They permit reading records of the directory only."""
     config = (Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS)
     manage = (Operation.CREATE, Operation.ALTER, Operation.DESCRIBE, *config)
     yield AclRule(OPERATOR, AclResource.CLUSTER, AclPattern.LITERAL, CLUSTER_NAME, manage)

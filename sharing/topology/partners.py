@@ -1,4 +1,4 @@
-"""Who shares a cluster: its States and their agencies, as one file from which topics, rights and deployment follow.
+"""The partners file: the States on a cluster and their agencies. Topics, ACL rules and manifests are derived from it.
 
     partitions: 4
     replication: 3
@@ -6,7 +6,7 @@
       CH: {agencies: [fedpol, zurich-police]}
       DE: {}
 
-Where a State lists agencies, each has a topic of its own that nobody else may write to.
+If a State lists agencies, each agency has a separate topic, to which only that agency may write.
 """
 
 from __future__ import annotations
@@ -15,31 +15,36 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from sharing.law.treaties import country_code
-from sharing.model.strict import StrictModel
-from sharing.packs.library import read_text
-from sharing.topology.topics import AGENCY_PATTERN, Topic, topics_for
-from sharing.yaml_source import read_yaml, validate
+from sharing.model.field_validators import CountryCode
+from sharing.model.strict_model import StrictModel
+from sharing.text_file import read_text_file
+from sharing.topology.topics import AGENCY_PATTERN, Topic, list_topics
+from sharing.yaml_source import read_yaml, validate_document
 
 DEFAULT_PRODUCE_BYTES = 20_000_000
 DEFAULT_FETCH_BYTES = 50_000_000
 
 
 class Quotas(StrictModel):
-    """Bytes a second that one principal may write to and read from each broker."""
+    """Bytes per second that one principal may write to and read from each broker.
+
+    Attributes:
+        produce_bytes: Bytes per second to write.
+        fetch_bytes: Bytes per second to read.
+    """
 
     produce_bytes: int = Field(default=DEFAULT_PRODUCE_BYTES, ge=1)
     fetch_bytes: int = Field(default=DEFAULT_FETCH_BYTES, ge=1)
 
 
 class Partner(StrictModel):
-    """One State.
+    """One State on the cluster.
 
     Attributes:
-        agencies: Ids of the agencies that publish each to a topic of its own; empty where they share one.
-        workers: Workers of its gate.
+        agencies: Ids of the agencies that have separate topics; empty if the State's agencies share one topic.
+        workers: Number of workers of its gate.
     """
 
     agencies: list[Annotated[str, Field(pattern=AGENCY_PATTERN)]] = Field(default_factory=list)
@@ -50,44 +55,48 @@ class Partners(StrictModel):
     """The States on one cluster.
 
     Attributes:
-        partitions: Of each topic but the directory.
+        partitions: Partitions of each topic, except of the directory and the clock, which have one.
         replication: Replicas of each partition.
-        quotas: Of each principal that is not an operator.
-        states: By country code.
+        quotas: Quotas of each principal except the operator.
+        states: The States, by country code.
     """
 
     partitions: int = Field(default=4, ge=1, le=1000)
     replication: int = Field(default=3, ge=1, le=9)
     quotas: Quotas = Quotas()
-    states: dict[Annotated[str, BeforeValidator(country_code)], Partner] = Field(min_length=1)
+    states: dict[CountryCode, Partner] = Field(min_length=1)
 
     @classmethod
-    def of(cls, states: Iterable[str], partitions: int = 4, replication: int = 1) -> Partners:
-        """Return partners that list no agencies."""
+    def from_states(cls, states: Iterable[str], partitions: int = 4, replication: int = 1) -> Partners:
+        """Return partners with these States, without agencies."""
         return cls(partitions=partitions, replication=replication, states={state: Partner() for state in states})
 
     @property
     def agencies(self) -> dict[str, list[str]]:
-        """By State, the agencies that have a topic of their own."""
+        """The agencies that have separate topics, by State."""
         return {state: partner.agencies for state, partner in self.states.items() if partner.agencies}
 
     @property
     def topics(self) -> Mapping[str, Topic]:
-        """Every topic of their cluster, by name."""
-        return topics_for(self.states, self.partitions, self.agencies)
+        """All topics of the cluster, by name."""
+        return list_topics(self.states, self.partitions, self.agencies)
 
 
 def parse_partners(text: str, source: str) -> Partners:
-    """Read a partners file.
+    """Parse the text of a partners file.
+
+    Args:
+        text: The text.
+        source: Name of the file, for messages.
 
     Raises:
-        PackError: It is not sound; the message tells file, line, key and what was expected.
+        InputError: The text is not a valid partners file; the message names file, line, key and what was expected.
     """
     document = read_yaml(text, source)
-    partners = validate(document, Partners)
+    partners = validate_document(document, Partners)
     for state, partner in partners.states.items():
         if len(set(partner.agencies)) < len(partner.agencies):
-            raise document.error("an agency stands twice", ("states", state, "agencies"))
+            raise document.error("an agency is listed twice", ("states", state, "agencies"))
     return partners
 
 
@@ -95,7 +104,6 @@ def read_partners(path: Path) -> Partners:
     """Read a partners file.
 
     Raises:
-        PackError: It is not sound; the message tells file, line, key and what was expected.
-        InputError: It cannot be read.
+        InputError: The file cannot be read, or is not valid; the message names file, line, key and what was expected.
     """
-    return parse_partners(read_text(path), path.name)
+    return parse_partners(read_text_file(path), path.name)

@@ -1,7 +1,8 @@
-"""Topics and rights as Strimzi's custom resources: what `topics acls --format strimzi` prints and `deploy/` is made of.
+"""Topics and ACL rules as Strimzi's custom resources and as arguments of Kafka's command-line tools.
 
-API version and fields are those of `kafka.strimzi.io/v1`: KafkaTopic, and KafkaUser with TLS authentication, simple
-authorization and quotas. Strimzi makes each certificate with the user's name as its CN.
+`sharing topics acls` prints them, and `deploy/` contains them. API version and fields are those of
+`kafka.strimzi.io/v1`: KafkaTopic, and KafkaUser with TLS authentication, simple authorization and quotas. Strimzi
+issues each certificate with the user's name as its CN.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from sharing.topology.acls import AclEntry, AclPattern, AclResource, AclRule, Principal, acl_rules_of, principals
+from sharing.topology.acls import AclEntry, AclPattern, AclResource, AclRule, Principal, acl_rules_for, list_principals
 from sharing.topology.partners import Partners
 from sharing.topology.topics import Role
 
@@ -21,7 +22,7 @@ CLUSTER_LABEL = "strimzi.io/cluster"
 Manifest = dict[str, Any]
 
 
-def kafka_topics(partners: Partners, cluster: str) -> Iterator[Manifest]:
+def make_kafka_topics(partners: Partners, cluster: str) -> Iterator[Manifest]:
     """Yield a KafkaTopic for each topic.
 
     Args:
@@ -42,17 +43,17 @@ def kafka_topics(partners: Partners, cluster: str) -> Iterator[Manifest]:
         }
 
 
-def kafka_users(partners: Partners, cluster: str) -> Iterator[Manifest]:
+def make_kafka_users(partners: Partners, cluster: str) -> Iterator[Manifest]:
     """Yield a KafkaUser for each principal, with its certificate, ACLs and quotas.
 
     Args:
         partners: The partners file.
         cluster: Name of the Kafka resource.
     """
-    for principal in principals(partners):
+    for principal in list_principals(partners):
         spec: Manifest = {
             "authentication": {"type": "tls"},
-            "authorization": {"type": "simple", "acls": [_rule(right) for right in acl_rules_of(principal)]},
+            "authorization": {"type": "simple", "acls": [_make_acl(rule) for rule in acl_rules_for(principal)]},
         }
         if principal.role is not Role.OPERATOR:
             spec["quotas"] = {
@@ -67,43 +68,43 @@ def kafka_users(partners: Partners, cluster: str) -> Iterator[Manifest]:
         }
 
 
-def render(manifests: Iterable[Mapping[str, Any]]) -> str:
+def render_manifests(manifests: Iterable[Mapping[str, Any]]) -> str:
     """Return manifests as one YAML stream."""
     return yaml.safe_dump_all(manifests, sort_keys=False, explicit_start=True, width=120)
 
 
-def quota_commands(partners: Partners) -> Iterator[str]:
-    """Yield the arguments of `kafka-configs.sh` that set each principal's quotas: confluent-kafka cannot."""
+def format_quota_commands(partners: Partners) -> Iterator[str]:
+    """Yield the arguments of `kafka-configs.sh` that set each principal's quotas, which confluent-kafka cannot set."""
     quotas = f"producer_byte_rate={partners.quotas.produce_bytes},consumer_byte_rate={partners.quotas.fetch_bytes}"
-    for principal in principals(partners):
+    for principal in list_principals(partners):
         if principal.role is not Role.OPERATOR:
             yield f"--alter --add-config {quotas} --entity-type users --entity-name {principal.name}"
 
 
-def acl_commands(partners: Partners) -> Iterator[str]:
-    """Yield the arguments of `kafka-acls.sh` that give each principal its rights."""
-    for principal in principals(partners):
-        for right in acl_rules_of(principal):
-            yield _command(principal, right)
+def format_acl_commands(partners: Partners) -> Iterator[str]:
+    """Yield the arguments of `kafka-acls.sh` that create the ACL rules of each principal."""
+    for principal in list_principals(partners):
+        for rule in acl_rules_for(principal):
+            yield _format_add_command(principal, rule)
 
 
 def removal_command(entry: AclEntry) -> str:
-    """Return the arguments of `kafka-acls.sh` that take one entry away."""
+    """Return the arguments of `kafka-acls.sh` that remove one ACL entry."""
     principal, _, host = entry.principal.partition(" from ")
-    who = "allow" if entry.allow else "deny"
-    of_host = f" --{who}-host {host}" if host else ""
-    resource = _resource(entry.resource, entry.pattern, entry.name)
-    return f"--remove --{who}-principal {principal}{of_host} --operation {entry.operation} {resource}"
+    permission = "allow" if entry.allow else "deny"
+    host_option = f" --{permission}-host {host}" if host else ""
+    resource = _format_resource(entry.resource, entry.pattern, entry.name)
+    return f"--remove --{permission}-principal {principal}{host_option} --operation {entry.operation} {resource}"
 
 
-def _command(principal: Principal, right: AclRule) -> str:
-    who = "--allow-principal" if right.allow else "--deny-principal"
-    operations = " ".join(f"--operation {operation}" for operation in right.operations)
-    resource = _resource(right.resource, right.pattern, right.name)
-    return f"--add {who} User:{principal.name} {operations} {resource}"
+def _format_add_command(principal: Principal, rule: AclRule) -> str:
+    principal_option = "--allow-principal" if rule.allow else "--deny-principal"
+    operations = " ".join(f"--operation {operation}" for operation in rule.operations)
+    resource = _format_resource(rule.resource, rule.pattern, rule.name)
+    return f"--add {principal_option} User:{principal.name} {operations} {resource}"
 
 
-def _resource(resource: AclResource, pattern: AclPattern, name: str) -> str:
+def _format_resource(resource: AclResource, pattern: AclPattern, name: str) -> str:
     flag = {
         AclResource.TOPIC: f"--topic '{name}'",
         AclResource.GROUP: f"--group '{name}'",
@@ -113,14 +114,14 @@ def _resource(resource: AclResource, pattern: AclPattern, name: str) -> str:
     return f"{flag} --resource-pattern-type prefixed" if pattern is AclPattern.PREFIX else flag
 
 
-def _rule(right: AclRule) -> Manifest:
-    resource: Manifest = {"type": str(right.resource)}
-    if right.resource is not AclResource.CLUSTER:
-        resource |= {"name": right.name, "patternType": str(right.pattern)}
+def _make_acl(rule: AclRule) -> Manifest:
+    resource: Manifest = {"type": str(rule.resource)}
+    if rule.resource is not AclResource.CLUSTER:
+        resource |= {"name": rule.name, "patternType": str(rule.pattern)}
     return {
-        "type": "allow" if right.allow else "deny",
+        "type": "allow" if rule.allow else "deny",
         "resource": resource,
-        "operations": [str(operation) for operation in right.operations],
+        "operations": [str(operation) for operation in rule.operations],
         "host": "*",
     }
 

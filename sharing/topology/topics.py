@@ -1,7 +1,7 @@
-"""The one table of topics: names, keys, schemas, partitions, retention. Everything else about topics is made from it.
+"""The topic table: names, keys, schemas, partitions, retention. Everything else about topics is derived from it.
 
-Keys and headers are never encrypted: no value, name or case reference in them. A State's topics carry its code in
-lower case, so that one prefix ACL covers them.
+Keys and headers are never encrypted, so they contain no value, name or case reference. The names of a State's topics
+contain its code in lower case, so that one prefix ACL covers them.
 """
 
 from __future__ import annotations
@@ -16,19 +16,25 @@ DAY_MS = 24 * HOUR_MS
 FOREVER = -1
 
 AGENCY_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
-"""An agency's id: a part of topic names, of principals and of the CN of certificates."""
+"""Pattern of an agency's id, which is part of topic names, principals and CNs of certificates."""
 
 
 class TopicScope(StrEnum):
-    """Whose topic it is."""
+    """To whom the topics of a kind belong.
+
+    Attributes:
+        NATIONAL: One topic for each State, used inside that State.
+        EXCHANGE: One topic for each State, to which the gates of the other States write.
+        SHARED: One topic for all States.
+    """
 
     NATIONAL = "national"
     EXCHANGE = "exchange"
-    DIRECTORY = "directory"  # one for all
+    SHARED = "shared"
 
 
 class Role(StrEnum):
-    """As what somebody connects (`sharing.topology.acls`)."""
+    """The role of a client that connects (see `sharing.topology.acls`)."""
 
     AGENCY = "agency"
     GATE = "gate"
@@ -37,7 +43,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
-EVERYONE = frozenset(Role)
+ALL_ROLES = frozenset(Role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,41 +52,42 @@ class TopicKind:
 
     Attributes:
         name: Last part of the topic's name.
-        schema: Name of the Avro schema of its records; "" where they are empty.
-        key: What a record's key is.
-        writer: Who writes, in words.
-        reader: Who reads, in words.
-        writers: The roles that may write: of the State itself, for exchange topics of the others.
-        readers: The roles that may read.
-        compacted: Whether only the last record of a key is kept.
-        retention_ms: How long records are kept; FOREVER for minutes.
-        single: Whether it has one partition whatever the rest has.
-        by_agency: Whether each agency has one of its own, where agencies are listed.
-        broker_time: Whether the broker stamps records with its own clock, whatever their writer says.
+        scope: To whom the topics belong.
+        schema: Name of the Avro schema of its records; "" if they are empty.
+        key: What the record key contains, in words.
+        writer_text: The writers, in words.
+        reader_text: The readers, in words.
+        writers: Roles that may write: those of the State itself, and for exchange topics those of every State.
+        readers: Roles that may read.
+        retention_ms: How long records are kept, in milliseconds; FOREVER for the audit log.
+        compacted: Whether only the last record of each key is kept.
+        single_partition: Whether the topic has one partition, whatever the number of the other topics.
+        by_agency: Whether each agency has a separate topic, in States that list agencies.
+        broker_time: Whether the broker replaces the writer's timestamp by its own.
     """
 
     name: str
     scope: TopicScope
     schema: str
     key: str
-    writer: str
-    reader: str
+    writer_text: str
+    reader_text: str
     writers: frozenset[Role]
     readers: frozenset[Role]
     retention_ms: int
     compacted: bool = False
-    single: bool = False
+    single_partition: bool = False
     by_agency: bool = False
     broker_time: bool = False
 
     def topic(self, state: str = "", agency: str = "") -> str:
-        """Return the topic's name for a State, or one of its agencies: `national.ch.indicators.fedpol`."""
-        if self.scope is TopicScope.DIRECTORY:
+        """Return the name of the topic of a State or of one of its agencies: `national.ch.indicators.fedpol`."""
+        if self.scope is TopicScope.SHARED:
             return f"exchange.{self.name}"
         return ".".join((self.scope, state.lower(), self.name, *([agency] if agency else [])))
 
     def config(self) -> dict[str, str]:
-        """Return the topic's configuration as Kafka names it."""
+        """Return the topic's configuration, by Kafka's configuration keys."""
         return {
             "cleanup.policy": "compact" if self.compacted else "delete",
             "retention.ms": str(self.retention_ms),
@@ -110,7 +117,7 @@ DECISIONS = TopicKind(
 DRAFTS = TopicKind(
     "drafts", TopicScope.NATIONAL, "draft", "indicator id", "gate", "conversation", _GATE, _GATE, 365 * DAY_MS
 )
-# It holds records as they came. Until they are sealed, the State's officers read it, and no operator.
+# It contains records unchanged. Until records are sealed, the State's officers may read it, and the operator may not.
 QUARANTINE = TopicKind(
     "quarantine", TopicScope.NATIONAL, "quarantine", "quarantine id", "gate", "officers", _GATE, _OFFICERS, 365 * DAY_MS
 )
@@ -140,21 +147,28 @@ URGENT = TopicKind(
     365 * DAY_MS,
 )
 DIRECTORY = TopicKind(
-    "directory", TopicScope.DIRECTORY, "directory_entry", "State code", "each State, for itself", "everyone",
-    frozenset({Role.CONSOLE}), EVERYONE, FOREVER, compacted=True, single=True,
+    "directory", TopicScope.SHARED, "directory_entry", "State code", "each State, for itself", "everyone",
+    frozenset({Role.CONSOLE}), ALL_ROLES, FOREVER, compacted=True, single_partition=True,
 )  # fmt: skip
-# The broker's confirmation of an empty record tells its time; nobody has to read it.
+# The broker's confirmation of an empty record contains the broker's time, so nobody needs to read the topic.
 CLOCK = TopicKind(
-    "clock", TopicScope.DIRECTORY, "", "none", "`sharing doctor`", "nobody", EVERYONE, frozenset(), HOUR_MS,
-    single=True, broker_time=True,
+    "clock", TopicScope.SHARED, "", "none", "`sharing doctor`", "nobody", ALL_ROLES, frozenset(), HOUR_MS,
+    single_partition=True, broker_time=True,
 )  # fmt: skip
 
-TABLE = (INDICATORS, DECISIONS, DRAFTS, QUARANTINE, OFFERS, NOTICES, URGENT, DIRECTORY, CLOCK)
+TOPIC_KINDS = (INDICATORS, DECISIONS, DRAFTS, QUARANTINE, OFFERS, NOTICES, URGENT, DIRECTORY, CLOCK)
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic of a cluster."""
+    """One topic of a cluster.
+
+    Attributes:
+        name: Its name.
+        kind: Its line of the table.
+        state: Country code of its State; "" for a shared topic.
+        partitions: Number of its partitions.
+    """
 
     name: str
     kind: TopicKind
@@ -162,22 +176,23 @@ class Topic:
     partitions: int
 
 
-def topics_for(
+def list_topics(
     states: Iterable[str], partitions: int, agencies: Mapping[str, Iterable[str]] = MappingProxyType({})
 ) -> Mapping[str, Topic]:
-    """Return every topic that a cluster with these States has, by name.
+    """Return all topics of a cluster with these States, by name.
 
     Args:
         states: Country codes.
-        partitions: Partitions of each topic but the single ones. All that a gate joins have the same number.
-        agencies: By State, those that have a topic of their own.
+        partitions: Partitions of each topic, except of kinds with a single one. All topics that a gate reads and
+            writes have the same number.
+        agencies: Ids of the agencies that have separate topics, by State.
     """
-    found = {}
+    topics = {}
     codes = sorted(set(states))
-    for kind in TABLE:
-        for state in codes if kind.scope is not TopicScope.DIRECTORY else [""]:
-            own = sorted(agencies.get(state, ())) if kind.by_agency else []
-            for agency in own or [""]:
+    for kind in TOPIC_KINDS:
+        for state in codes if kind.scope is not TopicScope.SHARED else [""]:
+            listed = sorted(agencies.get(state, ())) if kind.by_agency else []
+            for agency in listed or [""]:
                 name = kind.topic(state, agency)
-                found[name] = Topic(name, kind, state, 1 if kind.single else partitions)
-    return found
+                topics[name] = Topic(name, kind, state, 1 if kind.single_partition else partitions)
+    return topics

@@ -1,1 +1,1 @@
-"""Measurements, each in one run against a floor and a peer: `make bench`."""
+"""Benchmarks: the gate and other engines, measured in one run (`make bench`)."""

@@ -1,4 +1,4 @@
-"""Where everything is measured: one real broker, its topics, the sample directory, and processes that work on it."""
+"""The system under measurement: one real broker, its topics, the sample directory, and processes that use them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import psutil
 from confluent_kafka import ConsumerGroupState, KafkaException
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported without saying so
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported without `__all__`
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -22,31 +22,31 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
 )
 
 from sharing.kafka.clients import client_properties, make_admin, make_producer
-from sharing.kafka.directory_topic import announce, read_entries
+from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.kafka.topic_admin import apply_topics
 from sharing.testing.broker import admin
 from sharing.testing.broker.kafka import KafkaBroker
 from sharing.testing.samples import sample_directory
-from sharing.topology.topics import topics_for
+from sharing.topology.topics import list_topics
 from tests.bench.names import PARTITIONS, STATE, STATES
 
 SESSION_S = 6
 
-# A worker that was stopped is forgotten soon; the log is not kept for ever when much passes through.
-_BROKER = {"group.min.session.timeout.ms": "1000", "log.retention.check.interval.ms": "5000"}
+# The group drops a stopped worker soon, and old log segments are deleted while much data passes through.
+_BROKER_PROPERTIES = {"group.min.session.timeout.ms": "1000", "log.retention.check.interval.ms": "5000"}
 _WAIT_S = 60.0
 
-GATE = ("-m", "processors")
+GATE_ARGUMENTS = ("-m", "processors")
 
 
-class Usage(NamedTuple):
-    """What a process took: peak resident memory in MB, and its processor time in seconds."""
+class ResourceUsage(NamedTuple):
+    """Resources that a process has used: peak resident memory in MB, and CPU time in seconds."""
 
     rss_mb: float
     cpu_s: float
 
 
-class Stage:
+class BenchCluster:
     """A broker with the topics of six States."""
 
     def __init__(self, bootstrap: str) -> None:
@@ -55,45 +55,45 @@ class Stage:
 
     @classmethod
     @contextmanager
-    def opened(cls) -> Iterator[Stage]:
-        """Start a broker for as long as the block lasts; its files go with it."""
+    def start(cls) -> Iterator[BenchCluster]:
+        """Run a broker for the duration of the block; its files are deleted afterwards."""
         with (
             tempfile.TemporaryDirectory(prefix="bench-") as folder,
-            KafkaBroker(Path(folder) / "kafka", properties=_BROKER) as broker,
+            KafkaBroker(Path(folder) / "kafka", properties=_BROKER_PROPERTIES) as broker,
         ):
             yield cls(broker.bootstrap)
 
-    def reset(self, partitions: int = PARTITIONS) -> None:
-        """Begin anew: the topics of the six States, empty, with the sample directory announced."""
-        self.drop(name for name in self._present() if not name.startswith("__"))
-        apply_topics(self.bootstrap, topics_for(STATES, partitions), replication=1)
-        for entry in read_entries(*sample_directory()):
-            announce(self.bootstrap, entry)
+    def reset_topics(self, partitions: int = PARTITIONS) -> None:
+        """Recreate the topics of the six States, empty, and announce the sample directory."""
+        self.delete_topics(name for name in self._list_topics() if not name.startswith("__"))
+        apply_topics(self.bootstrap, list_topics(STATES, partitions), replication=1)
+        for entry in parse_entries(*sample_directory()):
+            announce_entry(self.bootstrap, entry)
 
-    def create(self, names: Iterable[str], partitions: int = PARTITIONS) -> None:
-        """Make topics."""
+    def create_topics(self, names: Iterable[str], partitions: int = PARTITIONS) -> None:
+        """Create topics."""
         admin.create_topics(self.bootstrap, names, partitions, {})
 
-    def drop(self, names: Iterable[str]) -> None:
+    def delete_topics(self, names: Iterable[str]) -> None:
         """Delete topics, and wait until they are gone."""
-        gone = set(names)
-        if not gone:
+        unwanted = set(names)
+        if not unwanted:
             return
-        for deleted in self._admin.delete_topics(list(gone)).values():
+        for deleted in self._admin.delete_topics(list(unwanted)).values():
             deleted.result(_WAIT_S)
-        _await(lambda: not gone & self._present(), f"{len(gone)} topics are still there")
+        _wait_until(lambda: not unwanted & self._list_topics(), f"{len(unwanted)} topics still exist")
 
-    def configure(self, names: Iterable[str], config: Mapping[str, str]) -> None:
-        """Set properties of topics."""
-        put = AlterConfigOpType.SET
-        entries = [ConfigEntry(name, value, incremental_operation=put) for name, value in config.items()]
+    def configure_topics(self, names: Iterable[str], config: Mapping[str, str]) -> None:
+        """Set configuration properties of topics."""
+        operation = AlterConfigOpType.SET
+        entries = [ConfigEntry(name, value, incremental_operation=operation) for name, value in config.items()]
         resources = [ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries) for name in names]
-        for done in self._admin.incremental_alter_configs(resources).values():
-            done.result(_WAIT_S)
+        for altered in self._admin.incremental_alter_configs(resources).values():
+            altered.result(_WAIT_S)
 
-    def load(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> int:
-        """Write keys and values, and return how many."""
-        # Not compressed: aiokafka, on which Faust stands, reads lz4 only with a library of its own.
+    def write_records(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> int:
+        """Write keys and values; return their number."""
+        # Not compressed: aiokafka, which Faust uses, needs an additional library to read lz4.
         properties = {"linger.ms": 50, "batch.size": 1_000_000}
         producer = make_producer(client_properties(self.bootstrap, properties))
         count = 0
@@ -106,26 +106,26 @@ class Stage:
                     producer.poll(0.1)
             count += 1
         if producer.flush(_WAIT_S):
-            raise TimeoutError(f"{topic} was not filled within {_WAIT_S:g} s")
+            raise TimeoutError(f"the records were not written to {topic} within {_WAIT_S:g} s")
         return count
 
-    def rewind(self, group: str) -> None:
-        """Let a group begin at the beginning again; waits until its members are forgotten."""
-        _await(lambda: self._is_empty(group), f"group {group} still has members")
+    def reset_group(self, group: str) -> None:
+        """Delete a group, so that it starts at the first records again; first wait until it has no members."""
+        _wait_until(lambda: self._is_empty(group), f"group {group} still has members")
         for deleted in self._admin.delete_consumer_groups([group]).values():
             deleted.result(_WAIT_S)
 
     @contextmanager
-    def running(self, arguments: Sequence[str], instance: str = "0") -> Iterator[Worker]:
-        """Run a Python process for as long as the block lasts."""
-        with self.running_command([sys.executable, *arguments], instance) as worker:
+    def run_python(self, arguments: Sequence[str], instance: str = "0") -> Iterator[MeasuredProcess]:
+        """Run a Python process for the duration of the block."""
+        with self.run_command([sys.executable, *arguments], instance) as worker:
             yield worker
 
     @contextmanager
-    def running_command(
+    def run_command(
         self, command: Sequence[str], instance: str = "0", environment: Mapping[str, str] | None = None
-    ) -> Iterator[Worker]:
-        """Run a process for as long as the block lasts."""
+    ) -> Iterator[MeasuredProcess]:
+        """Run a process for the duration of the block."""
         settings = {
             "SHARING_BOOTSTRAP": self.bootstrap,
             "SHARING_STATE": STATE,
@@ -133,11 +133,11 @@ class Stage:
             "SHARING_SESSION_TIMEOUT_MS": str(SESSION_S * 1000),
             "SHARING_LOG_LEVEL": "warning",
         }
-        # Standard output is dropped: Faust draws there.
+        # Faust draws on standard output, so it is discarded.
         process = subprocess.Popen(
             list(command), env={**os.environ, **settings, **(environment or {})}, stdout=subprocess.DEVNULL
         )
-        worker = Worker(process)
+        worker = MeasuredProcess(process)
         try:
             yield worker
         finally:
@@ -148,7 +148,7 @@ class Stage:
                 process.kill()
                 process.wait(10)
 
-    def _present(self) -> set[str]:
+    def _list_topics(self) -> set[str]:
         return set(self._admin.list_topics(timeout=_WAIT_S).topics)
 
     def _is_empty(self, group: str) -> bool:
@@ -159,40 +159,40 @@ class Stage:
         return bool(described.state is ConsumerGroupState.EMPTY)
 
 
-class Worker:
+class MeasuredProcess:
     """A process that is measured."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
-        self._seen = psutil.Process(process.pid)
+        self._measured = psutil.Process(process.pid)
 
-    def check(self, _: int = 0) -> None:
-        """Return while it runs; takes the count that a look brings.
+    def check_running(self, _: int = 0) -> None:
+        """Check that the process is running. The argument is a record count, so that an observer can call this.
 
         Raises:
-            RuntimeError: It has ended.
+            RuntimeError: The process has ended.
         """
         if self.process.poll() is not None:
             raise RuntimeError(f"the process ended with {self.process.returncode}: {self.process.args!r}")
 
-    def rss_mb(self) -> float:
-        """Return its resident memory now, in MB."""
-        return float(self._seen.memory_info().rss / 1e6)
+    def measure_rss_mb(self) -> float:
+        """Return the current resident memory in MB."""
+        return float(self._measured.memory_info().rss / 1e6)
 
-    def usage(self) -> Usage:
-        """Return what it took until now."""
-        times = self._seen.cpu_times()
+    def measure_usage(self) -> ResourceUsage:
+        """Return the resources used so far."""
+        times = self._measured.cpu_times()
         peak_kb = next(
             int(line.split()[1])
             for line in Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines()
             if line.startswith("VmHWM:")
         )
-        return Usage(peak_kb / 1000, float(times.user + times.system))
+        return ResourceUsage(peak_kb / 1000, float(times.user + times.system))
 
 
-def _await(done: Callable[[], bool], otherwise: str) -> None:
+def _wait_until(is_done: Callable[[], bool], failure: str) -> None:
     deadline = time.monotonic() + _WAIT_S
-    while not done():
+    while not is_done():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{otherwise} after {_WAIT_S:g} s")
+            raise TimeoutError(f"{failure} after {_WAIT_S:g} s")
         time.sleep(0.1)

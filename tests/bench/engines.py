@@ -1,4 +1,4 @@
-"""Every engine that does the gate's job, or a part of it, on one broker: how it is started, and how fast it was."""
+"""Runs every engine that does the gate's job, or a part of it, on one broker, and measures its rate."""
 
 from __future__ import annotations
 
@@ -9,123 +9,127 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench.bench_cluster import GATE, Stage, Usage, Worker
-from tests.bench.names import MINUTES, SOURCE, output_topics
-from tests.bench.observe import WARM_SHARE, Filling
+from tests.bench.bench_cluster import GATE_ARGUMENTS, BenchCluster, MeasuredProcess, ResourceUsage
+from tests.bench.names import DECISIONS_TOPIC, SOURCE_TOPIC, list_output_topics
+from tests.bench.observe import WARM_SHARE, TopicObserver
 from tests.bench.outputs import Fingerprints, read_fingerprints
 from tests.bench.peers import quix
 
 WARM_SHARE_LONG = 0.5
-"""Of a long run, what is left to compilers to warm up on."""
+"""Share of a long run that is warm-up for JIT compilers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """What an engine did.
+class EngineRun:
+    """The measurements of one run of an engine.
 
     Attributes:
-        rate: Records a second, once it was warm.
-        usage: Of its process, to the last record.
-        cpu_us: Processor time for each record, once it was warm.
+        rate: Records per second after warm-up.
+        usage: Resources that its process used until the last record.
+        cpu_us: CPU time per record after warm-up.
     """
 
     rate: float
-    usage: Usage
+    usage: ResourceUsage
     cpu_us: float
 
 
-class Job(NamedTuple):
-    """The Kafka Streams application: its command but for the arguments, and the table of the law."""
+class StreamsJob(NamedTuple):
+    """The Kafka Streams application: its command without the arguments, and the exported table of the law."""
 
     command: list[str]
     law: Path
 
 
-class Bench:
-    """Engines on one stage.
+class Engines:
+    """The engines on one cluster.
 
     Args:
-        stage: With the source topic filled.
+        cluster: The cluster; its source topic contains the records.
     """
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self, cluster: BenchCluster) -> None:
+        self.cluster = cluster
 
-    def gate(self, records: int, warm_share: float = WARM_SHARE) -> Run:
+    def run_gate(self, records: int, warm_share: float = WARM_SHARE) -> EngineRun:
         """Run `python -m processors` on the source topic."""
-        filling = Filling(self.stage.bootstrap, MINUTES)
-        with self.stage.running(GATE) as worker:
-            return _measure(filling, worker, records, warm_share)
+        observer = TopicObserver(self.cluster.bootstrap, DECISIONS_TOPIC)
+        with self.cluster.run_python(GATE_ARGUMENTS) as worker:
+            return _measure_run(observer, worker, records, warm_share)
 
-    def pass_through(self, way: str, records: int) -> Run:
-        """Copy what the gate has written: `bare`, or by a Faust agent on a `lane`."""
-        return self._peer(way, ["-m", "tests.bench.pass_through", way], records)
+    def run_pass_through(self, variant: str, records: int) -> EngineRun:
+        """Copy the gate's outputs: in a `plain` loop, or in a Faust agent on the exactly-once `loop`."""
+        return self._run_peer(variant, ["-m", "tests.bench.pass_through", variant], records)
 
-    def floor(self, records: int) -> Run:
-        """Decode and encode each record, and nothing else."""
+    def run_codec_floor(self, records: int) -> EngineRun:
+        """Only decode and encode each record."""
         target = "floor.copies"
-        self.stage.create([target])
-        filling = Filling(self.stage.bootstrap, target)
-        with self.stage.running(["-m", "tests.bench.floor", self.stage.bootstrap, SOURCE, target]) as worker:
-            return _measure(filling, worker, records)
+        self.cluster.create_topics([target])
+        observer = TopicObserver(self.cluster.bootstrap, target)
+        with self.cluster.run_python(
+            ["-m", "tests.bench.floor", self.cluster.bootstrap, SOURCE_TOPIC, target]
+        ) as worker:
+            return _measure_run(observer, worker, records)
 
-    def faust(self, source: str, records: int) -> Run:
+    def run_faust(self, source: str, records: int) -> EngineRun:
         """Run the plain Faust agent."""
-        return self._peer("faust", ["-m", "tests.bench.peers.faust_job"], records, source)
+        return self._run_peer("faust", ["-m", "tests.bench.peers.faust_job"], records, source)
 
-    def quixstreams(self, source: str, records: int) -> Run:
-        """Run the quixstreams application, in an environment of its own."""
+    def run_quixstreams(self, source: str, records: int) -> EngineRun:
+        """Run the quixstreams application in its separate environment."""
         command = [str(quix.make_environment()), "-m", "tests.bench.peers.quix_job"]
-        return self._peer("quix", command, records, source, quix.environment())
+        return self._run_peer("quix", command, records, source, quix.get_variables())
 
-    def kafka_streams(self, job: Job, source: str, threads: int, records: int) -> Run:
-        """Run the Kafka Streams application; half of the records are left to its compiler to warm up on."""
+    def run_kafka_streams(self, job: StreamsJob, source: str, threads: int, records: int) -> EngineRun:
+        """Run the Kafka Streams application; the first half of the records is warm-up for its JIT compiler."""
         with tempfile.TemporaryDirectory(prefix="streams-") as folder:
             prefix = f"streams{threads}."
-            arguments = [*job.command, self.stage.bootstrap, source, prefix, str(job.law), str(threads), folder]
-            return self._measured(prefix, arguments, records, warm_share=WARM_SHARE_LONG)
+            arguments = [*job.command, self.cluster.bootstrap, source, prefix, str(job.law), str(threads), folder]
+            return self._run_on_new_topics(prefix, arguments, records, warm_share=WARM_SHARE_LONG)
 
-    def written_by(self, name: str = "") -> Fingerprints:
-        """Return what an engine has written; the gate, when none is named."""
+    def read_outputs_of(self, name: str = "") -> Fingerprints:
+        """Return the outputs of an engine; those of the gate if no name is given."""
         prefix = f"{name}." if name else ""
-        return read_fingerprints(self.stage.bootstrap, {f"{prefix}{topic}": topic for topic in output_topics()})
+        return read_fingerprints(self.cluster.bootstrap, {f"{prefix}{topic}": topic for topic in list_output_topics()})
 
-    def _peer(
+    def _run_peer(
         self,
         name: str,
         command: Sequence[str],
         records: int,
-        source: str = SOURCE,
+        source: str = SOURCE_TOPIC,
         environment: dict[str, str] | None = None,
-    ) -> Run:
+    ) -> EngineRun:
         prefix = f"{name}."
         program = command if command[0] != "-m" else [sys.executable, *command]
-        return self._measured(prefix, [*program, self.stage.bootstrap, source, prefix], records, environment)
+        return self._run_on_new_topics(prefix, [*program, self.cluster.bootstrap, source, prefix], records, environment)
 
-    def _measured(
+    def _run_on_new_topics(
         self,
         prefix: str,
         command: Sequence[str],
         records: int,
         environment: dict[str, str] | None = None,
         warm_share: float = WARM_SHARE,
-    ) -> Run:
-        self.stage.create([f"{prefix}{topic}" for topic in output_topics()])
-        filling = Filling(self.stage.bootstrap, f"{prefix}{MINUTES}")
-        with self.stage.running_command(command, environment=environment) as worker:
-            return _measure(filling, worker, records, warm_share)
+    ) -> EngineRun:
+        self.cluster.create_topics([f"{prefix}{topic}" for topic in list_output_topics()])
+        observer = TopicObserver(self.cluster.bootstrap, f"{prefix}{DECISIONS_TOPIC}")
+        with self.cluster.run_command(command, environment=environment) as worker:
+            return _measure_run(observer, worker, records, warm_share)
 
 
-def _measure(filling: Filling, worker: Worker, records: int, warm_share: float = WARM_SHARE) -> Run:
+def _measure_run(
+    observer: TopicObserver, worker: MeasuredProcess, records: int, warm_share: float = WARM_SHARE
+) -> EngineRun:
     warm: list[tuple[int, float]] = []
 
-    def look(count: int) -> None:
-        worker.check()
+    def sample(count: int) -> None:
+        worker.check_running()
         if not warm and count >= records * warm_share:
-            warm.append((count, worker.usage().cpu_s))
+            warm.append((count, worker.measure_usage().cpu_s))
 
-    rate = filling.rate(records, look, warm_share)
-    usage, count = worker.usage(), filling.count()
-    filling.close()
-    began, cpu_s = warm[0] if warm else (0, 0.0)
-    return Run(rate, usage, (usage.cpu_s - cpu_s) / max(1, count - began) * 1e6)
+    rate = observer.measure_rate(records, sample, warm_share)
+    usage, count = worker.measure_usage(), observer.count_records()
+    observer.close()
+    warm_count, warm_cpu_s = warm[0] if warm else (0, 0.0)
+    return EngineRun(rate, usage, (usage.cpu_s - warm_cpu_s) / max(1, count - warm_count) * 1e6)

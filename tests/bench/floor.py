@@ -1,6 +1,6 @@
-"""The codec floor: what decoding and encoding each record costs on the lane's own path, and nothing else.
+"""The codec floor: only decodes and encodes each record, on the path of the exactly-once loop.
 
-`python -m tests.bench.floor BOOTSTRAP INPUT OUTPUT`: copies until it is told to stop.
+`python -m tests.bench.floor BOOTSTRAP INPUT OUTPUT` copies until it is terminated.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import sys
 import time
 
 from processors.exactly_once.batch import OutputRecord
-from processors.exactly_once.config import LoopConfig
 from processors.exactly_once.transactor import Transactor
-from sharing.serialization.codec import codec_of
+from sharing.serialization.codec import get_codec
+from tests.processors.exactly_once.copy_pipeline import make_loop_config
 
 
-def run(bootstrap: str, source: str, target: str) -> None:
-    """Copy records through fastavro, a transaction for each batch."""
+def copy_records(bootstrap: str, source: str, target: str) -> None:
+    """Decode and encode records with fastavro, in one transaction per batch."""
     transactor = Transactor(
-        LoopConfig(
+        make_loop_config(
             bootstrap=bootstrap,
             topics=[source],
             group="bench.floor",
@@ -26,12 +26,12 @@ def run(bootstrap: str, source: str, target: str) -> None:
         ),
         lambda: time.time_ns() // 1_000_000,
     )
-    indicator = codec_of("indicator")
+    indicator = get_codec("indicator")
     transactor.open()
     while True:
-        batch = transactor.read()
+        batch = transactor.read_batch()
         if batch is not None:
-            transactor.commit(
+            transactor.commit_batch(
                 batch,
                 [
                     OutputRecord(target, record.key(), indicator.encode(indicator.decode(record.value())))
@@ -41,4 +41,4 @@ def run(bootstrap: str, source: str, target: str) -> None:
 
 
 if __name__ == "__main__":
-    run(*sys.argv[1:])
+    copy_records(*sys.argv[1:])

@@ -1,23 +1,23 @@
-"""Names that all measurements share."""
+"""Names that all benchmarks share."""
 
 from __future__ import annotations
 
-from sharing.topology.topics import DECISIONS, INDICATORS, TopicScope, topics_for
+from sharing.topology.topics import DECISIONS, INDICATORS, TopicScope, list_topics
 
 STATE = "CH"
 STATES = ("CH", "DE", "FR", "JP", "NL", "US")
 PARTITIONS = 4
-SOURCE = INDICATORS.topic(STATE)
-MINUTES = DECISIONS.topic(STATE)
-"""One record for each indicator, so this topic is watched."""
+SOURCE_TOPIC = INDICATORS.topic(STATE)
+DECISIONS_TOPIC = DECISIONS.topic(STATE)
+"""The topic with one record for each indicator, so progress is measured on it."""
 
 GATE_GROUP = "national.ch.gate"
 
 
-def output_topics() -> list[str]:
-    """Return the topics that a gate of CH writes to, with these States."""
+def list_output_topics() -> list[str]:
+    """Return the topics to which the gate of CH writes, with the States of the benchmark."""
     return [
         name
-        for name, topic in topics_for(STATES, PARTITIONS).items()
-        if name != SOURCE and (topic.state == STATE or topic.kind.scope is TopicScope.EXCHANGE)
+        for name, topic in list_topics(STATES, PARTITIONS).items()
+        if name != SOURCE_TOPIC and (topic.state == STATE or topic.kind.scope is TopicScope.EXCHANGE)
     ]

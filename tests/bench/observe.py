@@ -1,4 +1,4 @@
-"""Watches a topic fill from outside: how fast a process writes, without asking that process."""
+"""Measures from outside how fast a process writes to a topic."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sharing.kafka.clients import client_properties, make_consumer
 POLL_S = 0.02
 LEADERS_S = 10.0
 WARM_SHARE = 0.2
-"""Of the records that pass before the clock starts: processes start, join, compile, and fill their memos."""
+"""Share of the records before the clock starts: processes start, join, compile, and fill their caches."""
 
 
-class Filling:
-    """Counts committed records of a topic by the ends of its partitions (transaction markers included: one a batch).
+class TopicObserver:
+    """Counts the records that are committed to a topic, by the end offsets of its partitions.
 
-    What is there when it is made does not count.
+    Transaction markers are included (one per batch). Records from before the observer was created do not count.
     """
 
     def __init__(self, bootstrap: str, topic: str) -> None:
@@ -26,51 +26,51 @@ class Filling:
         partitions = self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
         self._partitions = [TopicPartition(topic, number) for number in partitions]
         self._base = 0
-        self._base = self._count_first()
+        self._base = self._count_when_ready()
 
-    def count(self) -> int:
-        """Return how many offsets were taken since it was made."""
-        ends = (self._consumer.get_watermark_offsets(one, timeout=10)[1] for one in self._partitions)
+    def count_records(self) -> int:
+        """Return by how much the end offsets have grown since the observer was created."""
+        ends = (self._consumer.get_watermark_offsets(partition, timeout=10)[1] for partition in self._partitions)
         return sum(ends) - self._base
 
-    def _count_first(self) -> int:
-        """Count as soon as the partitions of a new topic have their leaders."""
+    def _count_when_ready(self) -> int:
+        """Count records once the partitions of a new topic have leaders."""
         deadline = time.monotonic() + LEADERS_S
         while True:
             try:
-                return self.count()
+                return self.count_records()
             except KafkaException:
                 if time.monotonic() > deadline:
                     raise
             time.sleep(POLL_S)
 
-    def rate(
-        self, total: int, look: Callable[[int], None], warm_share: float = WARM_SHARE, timeout_s: float = 900.0
+    def measure_rate(
+        self, total: int, on_count: Callable[[int], None], warm_share: float = WARM_SHARE, timeout_s: float = 900.0
     ) -> float:
-        """Return records a second, from the first count beyond the warm-up to the last.
+        """Return records per second, from the first count after the warm-up to the last.
 
         Args:
-            total: Records to wait for.
-            look: Called with the count at each look; raises when there is nothing more to wait for.
-            warm_share: Of the records that pass before the clock starts.
-            timeout_s: The longest wait.
+            total: Number of records to wait for.
+            on_count: Called with each count; raises an exception to end the wait.
+            warm_share: Share of the records before the clock starts.
+            timeout_s: Longest wait.
 
         Raises:
-            TimeoutError: The topic did not fill in time.
+            TimeoutError: The records were not committed in time.
         """
         deadline = time.monotonic() + timeout_s
         warm = total * warm_share
         first: tuple[int, float] | None = None
         while time.monotonic() < deadline:
-            count, now = self.count(), time.monotonic()
-            look(count)
+            count, now = self.count_records(), time.monotonic()
+            on_count(count)
             if first is None and count >= max(1, warm):
                 first = (count, now)
             elif first is not None and count >= total:
                 return (count - first[0]) / (now - first[1])
             time.sleep(POLL_S)
-        raise TimeoutError(f"{self.count()} of {total} after {timeout_s:g} s")
+        raise TimeoutError(f"{self.count_records()} of {total} records were committed within {timeout_s:g} s")
 
     def close(self) -> None:
-        """Stop watching."""
+        """Close the consumer."""
         self._consumer.close()

@@ -1,4 +1,4 @@
-"""What was written for each indicator, read back and made comparable: its instants are blanked, nothing else is."""
+"""Reads back what was written for each indicator and makes it comparable: only the instants are removed."""
 
 from __future__ import annotations
 
@@ -13,90 +13,90 @@ from confluent_kafka import Message, TopicPartition
 from sharing.kafka.clients import client_properties, make_consumer
 
 _IDS_BEFORE_INSTANT = {"notices": 2, "urgent": 2, "offers": 2, "decisions": 1, "drafts": 1}
-"""Ids that precede the version and the instant, by the last part of a topic's name (`schemas/`)."""
+"""Number of ids before the version and the instant, by the last part of a topic's name (`schemas/`)."""
 
 _FRAME, _ID, _VERSION, _INSTANT = 10, 37, 1, 6
-"""Bytes of a frame, an id, a version below 64, and an instant of these decades in milliseconds."""
+"""Bytes of a frame, an id, a version below 64, and a present-day instant in milliseconds."""
 
 _QUIET_S = 60.0
 
 
 def blank_instant(topic: str, value: bytes) -> bytes:
-    """Return a record of the gate without `decided_at` or `sent_at`, which depend on when it was made.
+    """Return a record of the gate without `decided_at` or `sent_at`, which depend on when it was written.
 
     Raises:
-        ValueError: There is no instant of these years where it should be.
+        ValueError: The bytes at that position are not a present-day instant.
     """
     ids = _IDS_BEFORE_INSTANT[topic.rpartition(".")[2]]
     start = _FRAME + ids * _ID + _VERSION
     end = start + _INSTANT
-    number = sum((byte & 127) << 7 * place for place, byte in enumerate(value[start:end])) // 2
+    number = sum((byte & 127) << 7 * index for index, byte in enumerate(value[start:end])) // 2
     if abs(number / 1000 - time.time()) > 10 * 365 * 86_400:
-        raise ValueError(f"{topic}: no instant at byte {start}")
+        raise ValueError(f"{topic}: there is no instant at byte {start}")
     return value[:start] + value[end:]
 
 
 @dataclass(slots=True)
 class Fingerprints:
-    """What was written for each indicator: a sum of digests for each key, whatever the order, doubles included.
+    """What was written for each indicator: for each key a sum of digests, independent of order, duplicates included.
 
     Attributes:
-        sums: By key.
-        counts: Records by topic.
+        sums: Sums of digests by key.
+        counts: Number of records by topic.
     """
 
     sums: dict[bytes, int] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, topic: str, key: bytes, value: bytes) -> None:
-        """Take up one record."""
+    def add_record(self, topic: str, key: bytes, value: bytes) -> None:
+        """Add one record."""
         head = f"{topic}\n".encode() + key + b"\n"
         digest = hashlib.blake2b(head + blank_instant(topic, value), digest_size=12).digest()
         self.sums[key] = self.sums.get(key, 0) + int.from_bytes(digest, "big")
         self.counts[topic] += 1
 
-    def differences(self, other: Fingerprints) -> int:
-        """Return for how many indicators the other's records are not the same as these."""
+    def count_differences(self, other: Fingerprints) -> int:
+        """Return the number of indicators whose records differ between the two."""
         keys = self.sums.keys() | other.sums.keys()
         return sum(self.sums.get(key) != other.sums.get(key) for key in keys)
 
-    def among(self, keys: Iterable[bytes]) -> Fingerprints:
-        """Return those of some keys; topics are not counted."""
+    def select_keys(self, keys: Iterable[bytes]) -> Fingerprints:
+        """Return the fingerprints of some keys, without counts."""
         return Fingerprints({key: self.sums[key] for key in keys if key in self.sums})
 
 
 def read_outputs(bootstrap: str, topics: Iterable[str]) -> Iterator[Message]:
-    """Yield every committed record of some topics up to their present ends.
+    """Yield every committed record of some topics up to their current ends.
 
     Raises:
-        TimeoutError: An end is not reached.
+        TimeoutError: An end was not reached in time.
     """
     properties = {"group.id": "bench.reader", "enable.partition.eof": True, "queued.max.messages.kbytes": 65_536}
     consumer = make_consumer(client_properties(bootstrap, properties))
     known = consumer.list_topics(timeout=10).topics
-    wanted = {(topic, partition) for topic in topics for partition in known[topic].partitions}
-    consumer.assign([TopicPartition(topic, partition, 0) for topic, partition in wanted])
+    unread = {(topic, partition) for topic in topics for partition in known[topic].partitions}
+    consumer.assign([TopicPartition(topic, partition, 0) for topic, partition in unread])
     deadline = time.monotonic() + _QUIET_S
-    while wanted:
+    while unread:
         for message in consumer.consume(10_000, 0.1):
             deadline = time.monotonic() + _QUIET_S
             if message.error() is None:
                 yield message
             else:
-                wanted.discard((str(message.topic()), int(message.partition() or 0)))
+                unread.discard((str(message.topic()), int(message.partition() or 0)))
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{len(wanted)} partitions were not read to their end")
+            raise TimeoutError(f"{len(unread)} partitions were not read to their end")
     consumer.close()
 
 
 def read_fingerprints(bootstrap: str, topics: Mapping[str, str]) -> Fingerprints:
-    """Return what stands in topics.
+    """Return the fingerprints of the records in some topics.
 
     Args:
-        bootstrap: The broker.
-        topics: Name of each topic to the name of the gate's own that it stands for.
+        bootstrap: Kafka bootstrap servers.
+        topics: Maps each topic to the corresponding topic of the gate.
     """
-    found = Fingerprints()
+    fingerprints = Fingerprints()
     for message in read_outputs(bootstrap, topics):
-        found.add(topics[str(message.topic())], message.key() or b"", message.value() or b"")
-    return found
+        fingerprints.add_record(topics[str(message.topic())], message.key() or b"", message.value() or b"")
+    return fingerprints

@@ -1,10 +1,10 @@
-"""How fast the gate's own outputs could be written if nobody had to make them: the ceiling of everything on Kafka.
+"""Writes the gate's outputs without computing them: the ceiling of every engine on Kafka.
 
-    python -m tests.bench.pass_through bare|lane BOOTSTRAP SOURCE PREFIX
+    python -m tests.bench.pass_through plain|loop BOOTSTRAP SOURCE PREFIX
 
-Reads what a gate has written before, and for each indicator that comes writes just that, byte for byte, to topics
-whose names begin with a prefix. `bare` is a plain transactional loop with the gate's own client properties; `lane` is
-a Faust agent on a lane.
+First reads the outputs of a gate. Then writes, for each indicator in the source topic, these outputs byte for byte to
+topics whose names begin with a prefix. `plain` is a plain transactional loop with the gate's client properties; `loop`
+is a Faust agent on the exactly-once loop.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ from typing import Any, NoReturn, cast
 from confluent_kafka import TopicPartition
 
 from processors.exactly_once.batch import Batch, ConsumedRecord, OutputRecord
-from processors.exactly_once.config import LoopConfig, consumer_properties, producer_properties
 from processors.exactly_once.loop import ExactlyOnceLoop
-from processors.worker import create_app, run_worker
+from processors.exactly_once.loop_config import LoopConfig, consumer_properties, producer_properties
+from processors.faust_app import create_app, run_worker
 from sharing.kafka.clients import make_consumer, make_producer
-from tests.bench.names import output_topics
+from tests.bench.names import list_output_topics
 from tests.bench.outputs import read_outputs
+from tests.processors.exactly_once.copy_pipeline import make_loop_config
 
 BATCH_RECORDS = 10_000
 
-Prepared = dict[bytes | None, list[OutputRecord]]
+PreparedOutputs = dict[bytes | None, list[OutputRecord]]
 
 
-def prepare(bootstrap: str, prefix: str) -> Prepared:
-    """Return what a gate has written for each key, addressed to the topics with the prefix."""
-    prepared: Prepared = {}
-    for message in read_outputs(bootstrap, output_topics()):
+def read_prepared_outputs(bootstrap: str, prefix: str) -> PreparedOutputs:
+    """Return the outputs of a gate by key, addressed to the topics with the prefix."""
+    prepared: PreparedOutputs = {}
+    for message in read_outputs(bootstrap, list_output_topics()):
         output = OutputRecord(f"{prefix}{message.topic()}", message.key(), message.value())
         prepared.setdefault(output.key, []).append(output)
     gc.collect()
@@ -41,10 +42,10 @@ def prepare(bootstrap: str, prefix: str) -> Prepared:
     return prepared
 
 
-def route(bootstrap: str, source: str, prefix: str) -> LoopConfig:
-    """Return the route of a copy."""
+def make_config(bootstrap: str, source: str, prefix: str) -> LoopConfig:
+    """Return the loop config of a pass-through."""
     group = f"{prefix}copy"
-    return LoopConfig(
+    return make_loop_config(
         bootstrap=bootstrap,
         topics=[source],
         group=group,
@@ -54,15 +55,15 @@ def route(bootstrap: str, source: str, prefix: str) -> LoopConfig:
     )
 
 
-def copy_bare(way: LoopConfig, prepared: Prepared) -> NoReturn:
-    """Copy in a plain loop, a transaction for each batch, until the process is ended."""
-    producer = make_producer(producer_properties(way, _ignore, _ignore))
+def copy_in_plain_loop(config: LoopConfig, prepared: PreparedOutputs) -> NoReturn:
+    """Copy in a plain loop, in one transaction per batch, until the process is terminated."""
+    producer = make_producer(producer_properties(config, _ignore, _ignore))
     producer.init_transactions()
-    consumer = make_consumer(consumer_properties(way, _ignore))
-    consumer.subscribe(list(way.topics))
+    consumer = make_consumer(consumer_properties(config, _ignore))
+    consumer.subscribe(list(config.topics))
     produce = producer.produce
     while True:
-        messages = consumer.consume(way.batch_records_max, 0.1)
+        messages = consumer.consume(config.batch_records_max, 0.1)
         if not messages:
             continue
         producer.begin_transaction()
@@ -76,19 +77,19 @@ def copy_bare(way: LoopConfig, prepared: Prepared) -> NoReturn:
         producer.commit_transaction()
 
 
-def copy_lane(way: LoopConfig, prepared: Prepared) -> NoReturn:
-    """Copy by a Faust agent on a lane until the process is ended."""
-    app = create_app(way.group)
-    lane = ExactlyOnceLoop(app.channel(), way, lambda: time.time_ns() // 1_000_000)
-    app.add_service(lane)
+def copy_in_exactly_once_loop(config: LoopConfig, prepared: PreparedOutputs) -> NoReturn:
+    """Copy in a Faust agent on the exactly-once loop until the process is terminated."""
+    app = create_app(config.group)
+    loop = ExactlyOnceLoop(app.channel(), config, lambda: time.time_ns() // 1_000_000)
+    app.add_service(loop)
 
     async def copy(batches: AsyncIterable[Batch]) -> None:
         async for batch in batches:
-            async with lane.guard(batch):
+            async with loop.guard_batch(batch):
                 outputs = (output for message in batch.messages for output in prepared[message.key()])
-                await lane.commit(batch, outputs)
+                await loop.commit_batch(batch, outputs)
 
-    app.agent(lane.channel, name="copy")(copy)
+    app.agent(loop.channel, name="copy")(copy)
     run_worker(app, "WARNING")
 
 
@@ -96,10 +97,11 @@ def _ignore(*_: object) -> None: ...
 
 
 def main() -> None:
-    """Copy in the way that the command line says."""
-    way, bootstrap, source, prefix = sys.argv[1:]
-    prepared = prepare(bootstrap, prefix)
-    {"bare": copy_bare, "lane": copy_lane}[way](route(bootstrap, source, prefix), prepared)
+    """Run the variant that the command line names."""
+    variant, bootstrap, source, prefix = sys.argv[1:]
+    prepared = read_prepared_outputs(bootstrap, prefix)
+    copy = {"plain": copy_in_plain_loop, "loop": copy_in_exactly_once_loop}[variant]
+    copy(make_config(bootstrap, source, prefix), prepared)
 
 
 if __name__ == "__main__":

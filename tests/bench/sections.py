@@ -1,4 +1,4 @@
-"""What is measured, section by section."""
+"""The sections of the benchmark."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from sharing.testing.broker import KafkaUnavailableError
 from tests.bench import bulk, cedar, decision, growth, latency, restart
-from tests.bench.bench_cluster import Stage
-from tests.bench.engines import WARM_SHARE_LONG, Bench, Job, Run
-from tests.bench.figures import Figures, say
-from tests.bench.names import GATE_GROUP, SOURCE
+from tests.bench.bench_cluster import BenchCluster
+from tests.bench.engines import WARM_SHARE_LONG, EngineRun, Engines, StreamsJob
+from tests.bench.figures import Figures, print_line
+from tests.bench.names import GATE_GROUP, SOURCE_TOPIC
 from tests.bench.outputs import Fingerprints
 from tests.bench.peers import streams
 from tests.bench.workload import make_indicators
@@ -23,18 +23,18 @@ LATENCY_RATES = (100, 1_000, 5_000)
 STREAMS_THREADS = (1, 2)
 LATENCY_S = 20.0
 
-_FEW, _FEWEST = "few.indicators", "fewest.indicators"
+_QUIXSTREAMS_TOPIC, _FAUST_TOPIC = "quixstreams.indicators", "faust.indicators"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How much is measured.
+class BenchPlan:
+    """What is measured.
 
     Attributes:
-        records: For the gate and what is as fast.
-        rounds: How often gate and pass-through take turns.
-        bulk: Records of the bulk load.
-        only: Names of the sections.
+        records: Number of records for the gate and for engines of similar speed.
+        rounds: Number of rounds in which gate and pass-throughs alternate.
+        bulk: Number of records of the bulk load.
+        only: Names of the sections to measure.
     """
 
     records: int
@@ -43,220 +43,237 @@ class Plan:
     only: tuple[str, ...]
 
     @classmethod
-    def read(cls) -> Plan:
-        """Return what the environment asks for.
+    def from_environment(cls) -> BenchPlan:
+        """Return the plan that the environment variables describe.
 
         Raises:
-            SystemExit: It names a section that there is not.
+            SystemExit: A section is unknown.
         """
         only = tuple(name for name in os.environ.get("BENCH_ONLY", "").split(",") if name) or tuple(SECTIONS)
         if unknown := set(only) - set(SECTIONS):
-            raise SystemExit(f"BENCH_ONLY: no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
-        number = {
+            raise SystemExit(
+                f"BENCH_ONLY: unknown section {', '.join(sorted(unknown))}; sections: {', '.join(SECTIONS)}"
+            )
+        numbers = {
             name: int(os.environ.get(f"BENCH_{name.upper()}", default))
             for name, default in (("records", "300000"), ("rounds", "3"), ("bulk", "1000000"))
         }
-        return cls(only=only, **number)
+        return cls(only=only, **numbers)
 
     @property
     def command(self) -> str:
-        """The command that asks for this plan."""
+        """The command that runs this plan."""
         only = "" if self.only == tuple(SECTIONS) else f"BENCH_ONLY={','.join(self.only)} "
         numbers = f"BENCH_RECORDS={self.records} BENCH_ROUNDS={self.rounds} BENCH_BULK={self.bulk}"
         return f"{only}{numbers} make bench"
 
     @property
-    def few(self) -> int:
-        """Records for quixstreams, which takes them one by one."""
+    def quixstreams_records(self) -> int:
+        """Number of records for quixstreams, which processes them one by one."""
         return max(1, self.records // 3)
 
     @property
-    def fewest(self) -> int:
-        """Records for Faust."""
+    def faust_records(self) -> int:
+        """Number of records for plain Faust."""
         return max(1, self.records // 12)
 
     @property
-    def long(self) -> int:
-        """Records for Kafka Streams and the gate beside it; the first half is for compilers to warm up on."""
+    def kafka_streams_records(self) -> int:
+        """Number of records for Kafka Streams and the gate in its run; the first half is warm-up for JIT compilers."""
         return 4 * self.records
 
 
-def measure_decision(stage: Stage, plan: Plan, figures: Figures) -> None:
-    """The decision alone, in process, beside cedarpy on an equivalent policy."""
-    del stage, plan
-    found = {str(states): decision.measure(states) for states in (10, 193)}
-    compared = cedar.measure()
-    figures["decision"] = {**found, "beside_cedar": compared}
+def measure_decision(cluster: BenchCluster, plan: BenchPlan, figures: Figures) -> None:
+    """Measure the decision alone, in process, and cedarpy on an equivalent policy."""
+    del cluster, plan
+    by_states = {str(states): decision.measure_decision(states) for states in (10, 193)}
+    comparison = cedar.measure_cedar()
+    figures["decision"] = {**by_states, "cedar": comparison}
     figures["packs_ms"] = decision.measure_packs()
-    figures["decision_us"], figures["cedarpy_us"] = compared["decision_us"], compared["cedarpy_us"]
-    for states, us in found.items():
-        say(f"  decision for {states:>3} recipients        {us['warm_us']:9.2f} us warm {us['cold_us']:8.1f} us cold")
-    ratio = compared["cedarpy_us"] / compared["decision_us"]
-    say(f"  cedarpy for 193 recipients         {compared['cedarpy_us']:9.2f} us   {ratio:.0f} x the decision")
+    figures["decision_us"], figures["cedarpy_us"] = comparison["decision_us"], comparison["cedarpy_us"]
+    for states, us in by_states.items():
+        print_line(
+            f"  decision for {states:>3} recipients        {us['warm_us']:9.2f} us warm {us['cold_us']:8.1f} us cold"
+        )
+    ratio = comparison["cedarpy_us"] / comparison["decision_us"]
+    print_line(f"  cedarpy for 193 recipients         {comparison['cedarpy_us']:9.2f} us   {ratio:.0f} x the decision")
 
 
-def measure_shares(stage: Stage, plan: Plan, figures: Figures) -> None:
-    """The gate, and the pass-through of the same outputs, when almost nothing leaves and when all does."""
+def measure_shares(cluster: BenchCluster, plan: BenchPlan, figures: Figures) -> None:
+    """Measure the gate and the pass-through of its outputs, with almost nothing and with everything disclosed."""
     figures["by_share"] = {}
     for share, records in ((0.01, plan.records), (1.0, plan.records // 3)):
-        stage.reset()
-        stage.load(SOURCE, make_indicators(records, share))
-        bench = Bench(stage)
-        gate, bare = bench.gate(records).rate, bench.pass_through("bare", records).rate
-        figures["by_share"][str(share)] = {"gate": gate, "pass_through": bare}
-        say(f"  gate, {share:4.0%} disclosed              {gate:10,.0f} /s   {gate / bare:.2f} of the pass-through")
-        stage.rewind(GATE_GROUP)
+        cluster.reset_topics()
+        cluster.write_records(SOURCE_TOPIC, make_indicators(records, share))
+        engines = Engines(cluster)
+        gate = engines.run_gate(records).rate
+        pass_through = engines.run_pass_through("plain", records).rate
+        ratio = gate / pass_through
+        figures["by_share"][str(share)] = {"gate": gate, "pass_through": pass_through}
+        print_line(f"  gate, {share:4.0%} disclosed              {gate:10,.0f} /s   {ratio:.2f} of the pass-through")
+        cluster.reset_group(GATE_GROUP)
 
 
-def measure_rates(stage: Stage, plan: Plan, figures: Figures) -> None:
-    """The gate against its limits and its peers, with a tenth disclosed; what each writes is checked to be equal."""
-    bench = Bench(stage)
-    written = _measure_gate(bench, plan, figures)
-    figures.rate("codec_floor", bench.floor(plan.records).rate)
-    stage.create([_FEW])
-    stage.load(_FEW, make_indicators(plan.few, DISCLOSED_SHARE))
-    _measure_python_peers(bench, plan, figures, written)
-    _measure_kafka_streams(bench, plan, figures)
+def measure_rates(cluster: BenchCluster, plan: BenchPlan, figures: Figures) -> None:
+    """Measure the gate, its limits and other engines, with a tenth disclosed; check that their outputs are equal."""
+    engines = Engines(cluster)
+    gate_outputs = _measure_gate(engines, plan, figures)
+    figures.record_rate("codec_floor", engines.run_codec_floor(plan.records).rate)
+    cluster.create_topics([_QUIXSTREAMS_TOPIC])
+    cluster.write_records(_QUIXSTREAMS_TOPIC, make_indicators(plan.quixstreams_records, DISCLOSED_SHARE))
+    _measure_python_peers(engines, plan, figures, gate_outputs)
+    _measure_kafka_streams(engines, plan, figures)
 
 
-def _measure_gate(bench: Bench, plan: Plan, figures: Figures) -> Fingerprints:
-    """Let the gate and the pass-through of what it wrote take turns; return what it wrote in the last one.
+def _measure_gate(engines: Engines, plan: BenchPlan, figures: Figures) -> Fingerprints:
+    """Measure the gate and the pass-throughs of its outputs in turn; return the gate's outputs of the last round.
 
-    A first round does not count: the broker's compilers take nearly as much of it as all its other work.
+    The first round does not count: in it, the broker's JIT compilers take nearly as much time as its other work.
     """
-    gates: list[Run] = []
-    bares: list[Run] = []
-    lanes: list[Run] = []
+    gates: list[EngineRun] = []
+    plain_loops: list[EngineRun] = []
+    loops: list[EngineRun] = []
     for number in range(1 + plan.rounds):
         if number:
-            bench.stage.rewind(GATE_GROUP)
-        bench.stage.reset()
-        bench.stage.load(SOURCE, make_indicators(plan.records, DISCLOSED_SHARE))
+            engines.cluster.reset_group(GATE_GROUP)
+        engines.cluster.reset_topics()
+        engines.cluster.write_records(SOURCE_TOPIC, make_indicators(plan.records, DISCLOSED_SHARE))
         runs = (
-            bench.gate(plan.records),
-            bench.pass_through("bare", plan.records),
-            bench.pass_through("lane", plan.records),
+            engines.run_gate(plan.records),
+            engines.run_pass_through("plain", plan.records),
+            engines.run_pass_through("loop", plan.records),
         )
         if number:
-            for kept, run in zip((gates, bares, lanes), runs, strict=True):
-                kept.append(run)
-    figures.rate("gate", statistics.median(run.rate for run in gates))
-    figures.rate("pass_through", statistics.median(run.rate for run in bares))
-    figures.rate("pass_through_lane", statistics.median(run.rate for run in lanes))
+            for counted_runs, run in zip((gates, plain_loops, loops), runs, strict=True):
+                counted_runs.append(run)
+    figures.record_rate("gate", statistics.median(run.rate for run in gates))
+    figures.record_rate("pass_through", statistics.median(run.rate for run in plain_loops))
+    figures.record_rate("pass_through_loop", statistics.median(run.rate for run in loops))
     figures["rounds"] = {
         name: [run.rate for run in runs]
-        for name, runs in (("gate", gates), ("pass_through", bares), ("pass_through_lane", lanes))
+        for name, runs in (("gate", gates), ("pass_through", plain_loops), ("pass_through_loop", loops))
     }
     figures["rss_mb"] = max(run.usage.rss_mb for run in gates)
     figures["gate_cpu_us"] = statistics.median(run.cpu_us for run in gates)
     figures["records"] = plan.records
-    say(f"  gate: {figures['rss_mb']:.0f} MB at most, {figures['gate_cpu_us']:.1f} us of processor time a record")
-    written = bench.written_by()
-    for way in ("bare", "lane"):
-        check_equal(way, written, bench.written_by(way))
-    return written
+    print_line(
+        f"  gate: {figures['rss_mb']:.0f} MB at the peak, {figures['gate_cpu_us']:.1f} us of CPU time per record"
+    )
+    gate_outputs = engines.read_outputs_of()
+    for variant in ("plain", "loop"):
+        check_equal_outputs(variant, gate_outputs, engines.read_outputs_of(variant))
+    return gate_outputs
 
 
-def _measure_python_peers(bench: Bench, plan: Plan, figures: Figures, written: Fingerprints) -> None:
-    keys = [key for key, _ in make_indicators(plan.few, DISCLOSED_SHARE)]
+def _measure_python_peers(engines: Engines, plan: BenchPlan, figures: Figures, gate_outputs: Fingerprints) -> None:
+    keys = [key for key, _ in make_indicators(plan.quixstreams_records, DISCLOSED_SHARE)]
     try:
-        figures.rate("quixstreams", bench.quixstreams(_FEW, plan.few).rate)
+        figures.record_rate("quixstreams", engines.run_quixstreams(_QUIXSTREAMS_TOPIC, plan.quixstreams_records).rate)
     except subprocess.CalledProcessError as error:
-        figures.skip("quixstreams", f"its environment cannot be made (pip ended with {error.returncode})")
+        figures.record_skipped(
+            "quixstreams", f"its environment could not be installed (pip exited with {error.returncode})"
+        )
     else:
-        check_equal("quixstreams", written.among(keys), bench.written_by("quix"))
-    few = keys[: plan.fewest]
-    bench.stage.create([_FEWEST])
-    bench.stage.load(_FEWEST, make_indicators(plan.fewest, DISCLOSED_SHARE))
-    figures.rate("faust", bench.faust(_FEWEST, plan.fewest).rate)
-    check_equal("faust", written.among(few), bench.written_by("faust"))
+        check_equal_outputs("quixstreams", gate_outputs.select_keys(keys), engines.read_outputs_of("quix"))
+    faust_keys = keys[: plan.faust_records]
+    engines.cluster.create_topics([_FAUST_TOPIC])
+    engines.cluster.write_records(_FAUST_TOPIC, make_indicators(plan.faust_records, DISCLOSED_SHARE))
+    figures.record_rate("faust", engines.run_faust(_FAUST_TOPIC, plan.faust_records).rate)
+    check_equal_outputs("faust", gate_outputs.select_keys(faust_keys), engines.read_outputs_of("faust"))
 
 
-def _measure_kafka_streams(bench: Bench, plan: Plan, figures: Figures) -> None:
-    """Let the gate and it take turns, it with one and with two threads: its better rate and the gate's worse count."""
+def _measure_kafka_streams(engines: Engines, plan: BenchPlan, figures: Figures) -> None:
+    """Measure the gate and Kafka Streams in turn, with one and two threads.
+
+    Its higher rate and the gate's lower rate count.
+    """
     try:
         command = streams.compile_job()
     except (streams.NoJdkError, KafkaUnavailableError) as error:
-        figures.skip("kafka_streams", str(error))
+        figures.record_skipped("kafka_streams", str(error))
         return
-    job = Job(command, streams.export_law(bench.stage.bootstrap, make_indicators(plan.long, DISCLOSED_SHARE)))
+    job = StreamsJob(
+        command,
+        streams.export_law(engines.cluster.bootstrap, make_indicators(plan.kafka_streams_records, DISCLOSED_SHARE)),
+    )
     rates: dict[str, float] = {}
     gates: list[float] = []
     for threads in STREAMS_THREADS:
-        bench.stage.rewind(GATE_GROUP)
-        bench.stage.reset()
-        bench.stage.load(SOURCE, make_indicators(plan.long, DISCLOSED_SHARE))
-        gates.append(bench.gate(plan.long, warm_share=WARM_SHARE_LONG).rate)
-        written = bench.written_by()
-        run = bench.kafka_streams(job, SOURCE, threads, plan.long)
+        engines.cluster.reset_group(GATE_GROUP)
+        engines.cluster.reset_topics()
+        engines.cluster.write_records(SOURCE_TOPIC, make_indicators(plan.kafka_streams_records, DISCLOSED_SHARE))
+        gates.append(engines.run_gate(plan.kafka_streams_records, warm_share=WARM_SHARE_LONG).rate)
+        gate_outputs = engines.read_outputs_of()
+        run = engines.run_kafka_streams(job, SOURCE_TOPIC, threads, plan.kafka_streams_records)
         rates[str(threads)] = run.rate
-        say(f"  kafka_streams, {threads} threads {run.rate:19,.0f} /s   {run.usage.rss_mb:.0f} MB")
-        say(f"  the gate beside it {gates[-1]:25,.0f} /s")
-        check_equal("kafka_streams", written, bench.written_by(f"streams{threads}"))
-    figures["kafka_streams_threads"], figures["gate_beside_kafka_streams"] = rates, min(gates)
-    figures.rate("kafka_streams", max(rates.values()), min(gates))
+        print_line(f"  kafka_streams, {threads} threads {run.rate:19,.0f} /s   {run.usage.rss_mb:.0f} MB")
+        print_line(f"  the gate in the same run {gates[-1]:19,.0f} /s")
+        check_equal_outputs("kafka_streams", gate_outputs, engines.read_outputs_of(f"streams{threads}"))
+    figures["kafka_streams_threads"], figures["gate_with_kafka_streams"] = rates, min(gates)
+    figures.record_rate("kafka_streams", max(rates.values()), min(gates))
 
 
-def check_equal(name: str, written: Fingerprints, found: Fingerprints) -> None:
-    """Return when an engine wrote for each indicator what the gate wrote.
+def check_equal_outputs(name: str, gate_outputs: Fingerprints, outputs: Fingerprints) -> None:
+    """Check that an engine wrote the same outputs as the gate for each indicator.
 
     Raises:
-        DifferentOutputsError: It did not, so its rate would say nothing.
+        DifferentOutputsError: The outputs differ, so the rate would be meaningless.
     """
-    different = written.differences(found)
-    if different or not written.sums:
-        raise DifferentOutputsError(f"{name} wrote something else than the gate for {different} indicators")
+    different = gate_outputs.count_differences(outputs)
+    if different or not gate_outputs.sums:
+        raise DifferentOutputsError(f"the outputs of {name} differ from the gate's for {different} indicators")
 
 
 class DifferentOutputsError(Exception):
-    """An engine did another job than the gate."""
+    """An engine did not do the same job as the gate."""
 
 
-def measure_latency(stage: Stage, plan: Plan, figures: Figures) -> None:
-    """From publishing to the committed notice, at steady loads."""
+def measure_latency(cluster: BenchCluster, plan: BenchPlan, figures: Figures) -> None:
+    """Measure the time from publication to the committed notice, at constant rates."""
     del plan
-    figures["latency_ms"] = latency.measure(stage, LATENCY_RATES, LATENCY_S, DISCLOSED_SHARE)
-    for rate, found in figures["latency_ms"].items():
-        text = "  ".join(f"{name} {found[name]:6.1f}" for name in ("p50", "p99", "p999", "max"))
-        say(f"  latency at {rate:>5}/s in ms              {text}   ({found['notices']} notices)")
+    figures["latency_ms"] = latency.measure_latency(cluster, LATENCY_RATES, LATENCY_S, DISCLOSED_SHARE)
+    for rate, percentiles in figures["latency_ms"].items():
+        text = "  ".join(f"{name} {percentiles[name]:6.1f}" for name in ("p50", "p99", "p999", "max"))
+        print_line(f"  latency at {rate:>5}/s in ms              {text}   ({percentiles['notices']} notices)")
 
 
-def measure_restart(stage: Stage, plan: Plan, figures: Figures) -> None:
-    """From the start of a worker to its first commit, with a million entries in its ledger."""
+def measure_restart(cluster: BenchCluster, plan: BenchPlan, figures: Figures) -> None:
+    """Measure the time from a worker's start to its first commit, with a million entries in its state store."""
     del plan
-    found = restart.measure(stage.bootstrap)
-    figures["restart_s"] = found["restart_s"]
-    figures["restart"] = found
-    for name, seconds in found.items():
-        say(f"  {name:34} {seconds:10.2f} s")
+    seconds_by_store = restart.measure_restart(cluster.bootstrap)
+    figures["restart_s"] = seconds_by_store["restart_s"]
+    figures["restart"] = seconds_by_store
+    for name, seconds in seconds_by_store.items():
+        print_line(f"  {name:34} {seconds:10.2f} s")
 
 
-def measure_growth(stage: Stage, plan: Plan, figures: Figures) -> None:
-    """What more States, interests, partitions and workers cost."""
-    found = growth.measure_directory(DISCLOSED_SHARE)
-    found |= growth.measure_partitions(stage, plan.records, DISCLOSED_SHARE)
-    found |= growth.measure_workers(stage, plan.records, DISCLOSED_SHARE)
-    figures["growth"] = found
-    for name, value in found.items():
+def measure_growth(cluster: BenchCluster, plan: BenchPlan, figures: Figures) -> None:
+    """Measure the cost of more States, interests, partitions and workers."""
+    measured = growth.measure_directory(DISCLOSED_SHARE)
+    measured |= growth.measure_partitions(cluster, plan.records, DISCLOSED_SHARE)
+    measured |= growth.measure_workers(cluster, plan.records, DISCLOSED_SHARE)
+    figures["growth"] = measured
+    for name, value in measured.items():
         if "_to_" in name:
-            say(f"  {name:34} {value:10.2f} x")
+            print_line(f"  {name:34} {value:10.2f} x")
 
 
-def measure_bulk(stage: Stage, plan: Plan, figures: Figures) -> None:
-    """Millions at once."""
+def measure_bulk(cluster: BenchCluster, plan: BenchPlan, figures: Figures) -> None:
+    """Measure a bulk load of millions of indicators."""
     try:
-        found = bulk.measure(stage, plan.bulk, DISCLOSED_SHARE)
-    except bulk.NoRoomError as error:
-        figures.skip("bulk", str(error))
+        measured = bulk.measure_bulk_load(cluster, plan.bulk, DISCLOSED_SHARE)
+    except bulk.DiskSpaceError as error:
+        figures.record_skipped("bulk", str(error))
         return
-    figures["bulk"] = found
-    say(
-        f"  {found['records']:,} records at {found['rate']:,.0f} /s; memory {found['rss_mb_after_a_tenth']:.0f} MB "
-        f"after a tenth, {found['rss_mb_at_the_end']:.0f} at the end, {found['rss_mb']:.0f} at most"
+    figures["bulk"] = measured
+    print_line(
+        f"  {measured['records']:,} records at {measured['rate']:,.0f} /s; "
+        f"memory {measured['rss_mb_after_a_tenth']:.0f} MB after a tenth, "
+        f"{measured['rss_mb_at_the_end']:.0f} at the end, {measured['rss_mb']:.0f} at the peak"
     )
 
 
-SECTIONS: Mapping[str, Callable[[Stage, Plan, Figures], None]] = {
+SECTIONS: Mapping[str, Callable[[BenchCluster, BenchPlan, Figures], None]] = {
     "decision": measure_decision,
     "rates": measure_rates,
     "shares": measure_shares,
@@ -265,4 +282,4 @@ SECTIONS: Mapping[str, Callable[[Stage, Plan, Figures], None]] = {
     "growth": measure_growth,
     "bulk": measure_bulk,
 }
-"""In this order."""
+"""Sections in the order in which they run."""

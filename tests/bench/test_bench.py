@@ -1,4 +1,4 @@
-"""The engines that `make bench` compares do the same job: a few records through each, and what they wrote is equal."""
+"""Tests that the engines in `make bench` do the same job: each processes a few records, and the outputs are equal."""
 
 from __future__ import annotations
 
@@ -8,122 +8,125 @@ from pathlib import Path
 import pytest
 
 from processors.gate.gate import Gate
-from sharing.model.record import check_record
+from sharing.model.indicator_record import check_indicator_record
 from sharing.packs.library import find_law
-from sharing.serialization.codec import codec_of
+from sharing.serialization.codec import get_codec
 from sharing.testing.broker import KafkaUnavailableError
 from sharing.testing.broker.kafka import KafkaBroker
 from sharing.topology.topics import NOTICES
-from tests.bench.bench_cluster import Stage
-from tests.bench.engines import Bench, Job
+from tests.bench.bench_cluster import BenchCluster
+from tests.bench.engines import Engines, StreamsJob
 from tests.bench.growth import STATES_MAX, make_directory
-from tests.bench.names import MINUTES, SOURCE, STATE
+from tests.bench.names import DECISIONS_TOPIC, SOURCE_TOPIC, STATE
 from tests.bench.outputs import Fingerprints, blank_instant
 from tests.bench.peers import quix, streams
-from tests.bench.peers.step import Given
-from tests.bench.sections import DifferentOutputsError, check_equal
+from tests.bench.peers.record_gate import InputRecord
+from tests.bench.sections import DifferentOutputsError, check_equal_outputs
 from tests.bench.workload import make_indicators
 
 RECORDS = 400
 SHARE = 0.3
 
 
-def test_records_made_from_parts_are_what_the_model_writes() -> None:
-    indicator = codec_of("indicator")
+def test_workload_records_equal_the_encoded_model() -> None:
+    indicator = get_codec("indicator")
     for key, value in make_indicators(RECORDS, SHARE):
         record = indicator.decode(value)
-        check_record(record)
+        check_indicator_record(record)
         assert key == record["id"].encode()
         assert indicator.encode(record) == value
 
 
-def test_the_first_records_are_the_same_however_many_are_made() -> None:
+def test_the_first_records_do_not_depend_on_the_total_number() -> None:
     assert list(make_indicators(5, SHARE)) == list(make_indicators(50, SHARE))[:5]
 
 
-def test_a_larger_directory_is_given_the_same_work() -> None:
-    """Else its growth would be that of what is written."""
-    given = [Given((SOURCE, 0, offset), *each) for offset, each in enumerate(make_indicators(RECORDS, SHARE))]
+def test_a_larger_directory_does_not_change_the_outputs() -> None:
+    """Otherwise the measured growth would include the cost of additional outputs."""
+    inputs = [
+        InputRecord((SOURCE_TOPIC, 0, offset), *record) for offset, record in enumerate(make_indicators(RECORDS, SHARE))
+    ]
     law = find_law(STATE)
-    sent = []
+    outputs_by_size = []
     for states in (10, STATES_MAX):
         gate, directory = Gate(law.pack, law.treaties), make_directory(states, 1_000)
-        outputs = gate.process(given, directory, 1_790_000_000_000).outputs
-        sent.append([(output.topic, output.key) for output in outputs if output.topic != MINUTES])
-    assert sent[0] == sent[1]
-    assert {topic for topic, _ in sent[0]} >= {NOTICES.topic("NL"), NOTICES.topic("DE")}
+        outputs = gate.process_batch(inputs, directory, 1_790_000_000_000).output_records
+        outputs_by_size.append([(output.topic, output.key) for output in outputs if output.topic != DECISIONS_TOPIC])
+    assert outputs_by_size[0] == outputs_by_size[1]
+    assert {topic for topic, _ in outputs_by_size[0]} >= {NOTICES.topic("NL"), NOTICES.topic("DE")}
 
 
-def test_a_doubled_a_lost_and_another_record_are_differences() -> None:
+def test_a_duplicated_a_lost_and_a_changed_record_are_differences() -> None:
     records = [(b"a", b"1"), (b"b", b"2"), (b"c", b"3")]
 
-    def fingerprints(*found: tuple[bytes, bytes]) -> Fingerprints:
-        made = Fingerprints()
-        for key, value in found:
-            made.add(MINUTES, key, bytes(10 + 37 + 1) + _INSTANT + value)
-        return made
+    def make_fingerprints(*pairs: tuple[bytes, bytes]) -> Fingerprints:
+        fingerprints = Fingerprints()
+        for key, value in pairs:
+            fingerprints.add_record(DECISIONS_TOPIC, key, bytes(10 + 37 + 1) + _INSTANT + value)
+        return fingerprints
 
-    whole = fingerprints(*records)
-    assert whole.differences(fingerprints(*reversed(records))) == 0
-    assert whole.differences(fingerprints(*records, records[0])) == 1
-    assert whole.differences(fingerprints(*records[1:])) == 1
-    assert whole.differences(fingerprints(*records[1:], (b"a", b"2"))) == 1
+    complete = make_fingerprints(*records)
+    assert complete.count_differences(make_fingerprints(*reversed(records))) == 0
+    assert complete.count_differences(make_fingerprints(*records, records[0])) == 1
+    assert complete.count_differences(make_fingerprints(*records[1:])) == 1
+    assert complete.count_differences(make_fingerprints(*records[1:], (b"a", b"2"))) == 1
     with pytest.raises(DifferentOutputsError, match="for 1 indicators"):
-        check_equal("one", whole, fingerprints(*records[1:]))
+        check_equal_outputs("engine", complete, make_fingerprints(*records[1:]))
 
 
-def test_an_instant_is_blanked_and_nothing_else_is_taken_for_one() -> None:
-    with pytest.raises(ValueError, match="no instant"):
-        blank_instant(MINUTES, bytes(100))
+def test_bytes_that_are_not_an_instant_are_refused() -> None:
+    with pytest.raises(ValueError, match="there is no instant at byte 48"):
+        blank_instant(DECISIONS_TOPIC, bytes(100))
 
 
 _INSTANT = bytes((0x80, 0x80, 0xB0, 0xB6, 0xA6, 0x68))
-"""Some day of 2026 in milliseconds, in Avro's zigzag."""
+"""A day of 2026 in milliseconds, in Avro's zigzag encoding."""
 
 
 @pytest.fixture(scope="module")
-def bench(kafka: KafkaBroker) -> Iterator[tuple[Bench, Fingerprints]]:
-    """A gate that has done its job on a broker of its own topics."""
-    del kafka  # it settles whether one can be had
-    with Stage.opened() as stage:
-        stage.reset()
-        stage.load(SOURCE, make_indicators(RECORDS, SHARE))
-        found = Bench(stage)
-        found.gate(RECORDS)
-        yield found, found.written_by()
+def bench(kafka: KafkaBroker) -> Iterator[tuple[Engines, Fingerprints]]:
+    """The engines on a new cluster whose records the gate has processed, and the gate's outputs."""
+    del kafka  # skips the test if this machine cannot run a broker
+    with BenchCluster.start() as cluster:
+        cluster.reset_topics()
+        cluster.write_records(SOURCE_TOPIC, make_indicators(RECORDS, SHARE))
+        engines = Engines(cluster)
+        engines.run_gate(RECORDS)
+        yield engines, engines.read_outputs_of()
 
 
 @pytest.mark.kafka
-def test_pass_through_writes_what_the_gate_wrote(bench: tuple[Bench, Fingerprints]) -> None:
-    engines, written = bench
-    assert len(written.sums) == RECORDS
-    engines.pass_through("bare", RECORDS)
-    check_equal("bare", written, engines.written_by("bare"))
+@pytest.mark.parametrize("variant", ["plain", "loop"])
+def test_pass_through_writes_the_same_outputs_as_the_gate(bench: tuple[Engines, Fingerprints], variant: str) -> None:
+    engines, gate_outputs = bench
+    assert len(gate_outputs.sums) == RECORDS
+    engines.run_pass_through(variant, RECORDS)
+    check_equal_outputs(variant, gate_outputs, engines.read_outputs_of(variant))
 
 
 @pytest.mark.kafka
-def test_faust_writes_what_the_gate_wrote(bench: tuple[Bench, Fingerprints]) -> None:
-    engines, written = bench
-    engines.faust(SOURCE, RECORDS)
-    check_equal("faust", written, engines.written_by("faust"))
+def test_faust_writes_the_same_outputs_as_the_gate(bench: tuple[Engines, Fingerprints]) -> None:
+    engines, gate_outputs = bench
+    engines.run_faust(SOURCE_TOPIC, RECORDS)
+    check_equal_outputs("faust", gate_outputs, engines.read_outputs_of("faust"))
 
 
 @pytest.mark.kafka
-def test_quixstreams_writes_what_the_gate_wrote(bench: tuple[Bench, Fingerprints]) -> None:
-    engines, written = bench
-    if not quix.is_made():
-        pytest.skip("no environment for quixstreams; `make bench` makes it")
-    engines.quixstreams(SOURCE, RECORDS)
-    check_equal("quixstreams", written, engines.written_by("quix"))
+def test_quixstreams_writes_the_same_outputs_as_the_gate(bench: tuple[Engines, Fingerprints]) -> None:
+    engines, gate_outputs = bench
+    if not quix.is_installed():
+        pytest.skip("the environment of quixstreams is not installed; `make bench` installs it")
+    engines.run_quixstreams(SOURCE_TOPIC, RECORDS)
+    check_equal_outputs("quixstreams", gate_outputs, engines.read_outputs_of("quix"))
 
 
 @pytest.mark.kafka
-def test_kafka_streams_writes_what_the_gate_wrote(bench: tuple[Bench, Fingerprints], tmp_path: Path) -> None:
-    engines, written = bench
+def test_kafka_streams_writes_the_same_outputs_as_the_gate(bench: tuple[Engines, Fingerprints], tmp_path: Path) -> None:
+    engines, gate_outputs = bench
     try:
         command = streams.compile_job(tmp_path)
     except (streams.NoJdkError, KafkaUnavailableError) as error:
         pytest.skip(str(error))
-    law = streams.export_law(engines.stage.bootstrap, make_indicators(RECORDS, SHARE), tmp_path / "law.bin")
-    engines.kafka_streams(Job(command, law), SOURCE, 1, RECORDS)
-    check_equal("kafka_streams", written, engines.written_by("streams1"))
+    law = streams.export_law(engines.cluster.bootstrap, make_indicators(RECORDS, SHARE), tmp_path / "law.bin")
+    engines.run_kafka_streams(StreamsJob(command, law), SOURCE_TOPIC, 1, RECORDS)
+    check_equal_outputs("kafka_streams", gate_outputs, engines.read_outputs_of("streams1"))

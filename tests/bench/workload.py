@@ -1,4 +1,4 @@
-"""Indicators as they come: realistic in types, sizes and facts, and with a known share that the law lets out."""
+"""The workload: indicators with realistic types, sizes and facts, of which a known share is disclosed."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sharing.ids import content_id
+from sharing.ids import make_content_id
 from sharing.model.indicator import Indicator
-from sharing.serialization.codec import codec_of, split_codec_of
+from sharing.serialization.codec import get_codec, get_split_codecs
 
 
-def _hex(draw: random.Random, length: int) -> str:
-    return f"{draw.getrandbits(4 * length):0{length}x}"
+def _draw_hex(rng: random.Random, length: int) -> str:
+    return f"{rng.getrandbits(4 * length):0{length}x}"
 
 
-def _domain(draw: random.Random) -> str:
-    return f"{_hex(draw, 8)}.example.{draw.choice(('nl', 'de', 'com', 'net', 'org', 'fr'))}"
+def _draw_domain(rng: random.Random) -> str:
+    return f"{_draw_hex(rng, 8)}.example.{rng.choice(('nl', 'de', 'com', 'net', 'org', 'fr'))}"
 
 
 _VALUES: tuple[tuple[int, str, Callable[[random.Random], str]], ...] = (
-    (30, "domain-name", _domain),
-    (20, "file-sha256", lambda draw: _hex(draw, 64)),
-    (15, "ipv4-addr", lambda draw: f"198.51.{draw.randrange(256)}.{draw.randrange(256)}"),
-    (15, "url", lambda draw: f"https://{_domain(draw)}/{_hex(draw, 12)}"),
-    (10, "file-sha1", lambda draw: _hex(draw, 40)),
-    (6, "email-addr", lambda draw: f"{_hex(draw, 7)}@{_domain(draw)}"),
-    (4, "phone-number", lambda draw: f"+49309018{draw.randrange(10**5):05}"),
+    (30, "domain-name", _draw_domain),
+    (20, "file-sha256", lambda rng: _draw_hex(rng, 64)),
+    (15, "ipv4-addr", lambda rng: f"198.51.{rng.randrange(256)}.{rng.randrange(256)}"),
+    (15, "url", lambda rng: f"https://{_draw_domain(rng)}/{_draw_hex(rng, 12)}"),
+    (10, "file-sha1", lambda rng: _draw_hex(rng, 40)),
+    (6, "email-addr", lambda rng: f"{_draw_hex(rng, 7)}@{_draw_domain(rng)}"),
+    (4, "phone-number", lambda rng: f"+49309018{rng.randrange(10**5):05}"),
 )
-"""Weight, type, and how a value is drawn; about the mix of published MISP events."""
+"""Weight, type, and function that draws a value; approximately the mix of published MISP events."""
 
 TYPES = tuple(name for _, name, _ in _VALUES)
 
@@ -46,7 +46,7 @@ OPEN_FACTS: dict[str, Any] = {
     "live_case_harm": False,
     "character": [],
 }
-"""Of an item that the shipped packs let out: what they ask, answered so that nothing stands against it."""
+"""Facts of an item that the shipped packs disclose: every fact that they test, with a value that restricts nothing."""
 
 _DISCLOSED: dict[str, Any] = {**OPEN_FACTS, "source": {"authority": "POLICE"}}
 _WITHHELD: tuple[dict[str, Any], ...] = (
@@ -57,7 +57,7 @@ _WITHHELD: tuple[dict[str, Any], ...] = (
     {"purpose": None},
     {"tlp": "RED", "nexus": []},
 )
-"""What keeps an item at home: a prohibition, or a fact that nobody stated."""
+"""Facts that cause an item to be withheld: a prohibition, or an unknown fact."""
 
 _OFFENCES = (["ILLEGAL_ACCESS"], ["ILLEGAL_ACCESS", "DATA_INTERFERENCE"], ["SYSTEM_INTERFERENCE"], ["ICT_FRAUD_THEFT"])
 _SUMMARY = "Seen in an investigation; see the report."
@@ -65,33 +65,36 @@ _AGENCIES = 5
 
 
 def make_indicators(count: int, disclosed_share: float, seed: int = 7) -> Iterator[tuple[bytes, bytes]]:
-    """Yield keys and framed records of Swiss indicators; `disclosed_share` of them go to the Netherlands at once.
+    """Yield keys and framed records of Swiss indicators; `disclosed_share` of them go to the Netherlands immediately.
 
-    The first are the same, however many are asked for. What follows the value in a record repeats, so each such part
-    is made by the model once: a million records take seconds.
+    The first records do not depend on `count`. The part of a record after the value repeats, so the model encodes each
+    distinct part once: a million records take seconds.
     """
-    draw = random.Random(seed)
+    rng = random.Random(seed)
     weights = list(itertools.accumulate(weight for weight, _, _ in _VALUES))
-    header = codec_of("indicator").header
+    header = get_codec("indicator").header
     tails: dict[tuple[int | None, bool, int, int], bytes] = {}
     for number in range(count):
-        _, kind, make = draw.choices(_VALUES, cum_weights=weights)[0]
-        withheld = None if draw.random() < disclosed_share else draw.randrange(len(_WITHHELD))
-        alike = (withheld, draw.random() < 0.3, draw.randrange(len(_OFFENCES)), draw.randrange(_AGENCIES))
-        identity, value = content_id(f"bench/{seed}/{number}").encode(), make(draw)
-        tail = tails.get(alike)
+        _, kind, draw_value = rng.choices(_VALUES, cum_weights=weights)[0]
+        withheld = None if rng.random() < disclosed_share else rng.randrange(len(_WITHHELD))
+        variant = (withheld, rng.random() < 0.3, rng.randrange(len(_OFFENCES)), rng.randrange(_AGENCIES))
+        identity, value = make_content_id(f"bench/{seed}/{number}").encode(), draw_value(rng)
+        tail = tails.get(variant)
         if tail is None:
-            tail = tails[alike] = _encode_tail(kind, value, *alike)
-        # Version 1, PUBLISH, no reason: two, nought and nought in Avro's zigzag.
-        yield identity, b"".join((header, b"\x48", identity, b"\x02\x00\x00", _text(kind), _text(value), tail))
+            tail = tails[variant] = _encode_tail(kind, value, *variant)
+        # Version 1, PUBLISH, no reason: 2, 0 and 0 in Avro's zigzag encoding.
+        yield (
+            identity,
+            b"".join((header, b"\x48", identity, b"\x02\x00\x00", _encode_text(kind), _encode_text(value), tail)),
+        )
 
 
 def _encode_tail(kind: str, value: str, withheld: int | None, summarised: bool, offence: int, agency: int) -> bytes:
     """Return the bytes of all fields after the value."""
     facts = {**_DISCLOSED, **({} if withheld is None else _WITHHELD[withheld])}
-    item = Indicator.read(
+    item = Indicator.parse(
         {
-            "id": content_id("bench"),
+            "id": make_content_id("bench"),
             "type": kind,
             "value": value,
             "summary": _SUMMARY if summarised else None,
@@ -100,12 +103,12 @@ def _encode_tail(kind: str, value: str, withheld: int | None, summarised: bool, 
             **facts,
             "source": {"state": "CH", "agency": f"agency-{agency}", "authority": "POLICE"},
         }
-    ).to_wire()
-    _, tail = split_codec_of("indicator", "summary")
-    return tail.encode_bare({field["name"]: item[field["name"]] for field in tail.schema["fields"]})
+    ).to_record()
+    _, tail = get_split_codecs("indicator", "summary")
+    return tail.encode_unframed({field["name"]: item[field["name"]] for field in tail.schema["fields"]})
 
 
-def _text(text: str) -> bytes:
-    """Return a short ASCII string as Avro writes it."""
+def _encode_text(text: str) -> bytes:
+    """Return the Avro encoding of a short ASCII string."""
     data, length = text.encode("ascii"), 2 * len(text)
     return (bytes((length,)) if length < 128 else bytes((length & 127 | 128, length >> 7))) + data

@@ -1,4 +1,4 @@
-"""`sharing directory`: announced, shown, and what goes wrong."""
+"""`sharing directory`: announcing and showing entries, and errors."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sharing.kafka.directory_topic import read_entries
+from sharing.kafka.directory_topic import parse_entries
 from sharing.testing.broker.embedded import EmbeddedBroker
-from sharing.testing.broker.secure import SecureKafka
+from sharing.testing.broker.secure_kafka import SecureKafka
 from sharing.testing.samples import sample_directory
 from sharing.topology.topics import NOTICES
-from tests.cli.conftest import Call, Done
+from tests.cli.conftest import Call, CommandResult
 
 NL = """\
 entries:
@@ -29,49 +29,49 @@ entries:
 """
 
 
-def test_what_is_announced_is_shown(call: Call, bus: EmbeddedBroker) -> None:
+def test_announced_entries_are_shown(call: Call, bus: EmbeddedBroker) -> None:
     Path("d.yaml").write_text(NL)
-    assert call("directory", "show", "--json").document == {"version": 0, "entries": []}
+    assert call("directory", "show", "--json").json_document == {"version": 0, "entries": []}
     bus.create_topics([NOTICES.topic("CH")], 1)
-    done = call("directory", "announce", "d.yaml")
-    assert (done.code, done.out, done.err) == (0, "", "announced: NL, CH\n")
-    document = call("directory", "show", "--json").document
+    result = call("directory", "announce", "d.yaml")
+    assert (result.code, result.out, result.err) == (0, "", "announced: NL, CH\n")
+    document = call("directory", "show", "--json").json_document
     assert document["version"] == 2
     ch, nl = document["entries"]
     assert (ch["state"], ch["authority"]["kind"]) == ("CH", "PROSECUTOR")
     assert nl["contact_points"][0]["email"] == "spoc@nl.example"
     assert nl["interests"][0]["types"] == ["ipv4-addr", "domain-name"]
-    done = call("directory", "show")
-    assert "National unit [sample] (POLICE)" in done.out
-    assert "Contact point (24/7)" in done.out
-    assert "2027-01-01 00:00Z" in done.out
-    assert done.err == "version 2\n"
+    result = call("directory", "show")
+    assert "National unit [sample] (POLICE)" in result.out
+    assert "Contact point (24/7)" in result.out
+    assert "2027-01-01 00:00Z" in result.out
+    assert result.err == "version 2\n"
 
 
-def test_a_state_without_topics_is_not_announced_nor_anyone_with_it(call: Call, bus: EmbeddedBroker) -> None:
+def test_if_one_state_has_no_topics_nothing_is_announced(call: Call, bus: EmbeddedBroker) -> None:
     Path("d.yaml").write_text(NL)
-    done = call("directory", "announce", "d.yaml")
-    assert (done.code, done.out) == (2, "")
-    assert "no topics of CH here, and nothing is announced" in done.error
-    assert done.error.endswith("make them first: sharing topics apply --states CH")
-    assert call("directory", "show", "--json").document["version"] == 0
+    result = call("directory", "announce", "d.yaml")
+    assert (result.code, result.out) == (2, "")
+    assert "CH has no topics on this cluster" in result.error
+    assert result.error.endswith("Nothing was announced. Create the topics first: sharing topics apply --states CH")
+    assert call("directory", "show", "--json").json_document["version"] == 0
 
 
-def test_only_one_state_of_a_file(call: Call, bus: EmbeddedBroker) -> None:
+def test_option_state_announces_only_that_state(call: Call, bus: EmbeddedBroker) -> None:
     Path("d.yaml").write_text(NL)
-    assert call("directory", "announce", "d.yaml", "--state", "nl", "--json").document == {"announced": ["NL"]}
-    assert [entry["state"] for entry in call("directory", "show", "--json").document["entries"]] == ["NL"]
-    done = call("directory", "announce", "d.yaml", "--state", "DE")
-    assert done.code == 2
-    assert "d.yaml has no entry of DE" in done.error
+    assert call("directory", "announce", "d.yaml", "--state", "nl", "--json").json_document == {"announced": ["NL"]}
+    assert [entry["state"] for entry in call("directory", "show", "--json").json_document["entries"]] == ["NL"]
+    result = call("directory", "announce", "d.yaml", "--state", "DE")
+    assert result.code == 2
+    assert "d.yaml has no entry for DE" in result.error
 
 
-def test_the_sample_can_be_announced(call: Call, bus: EmbeddedBroker) -> None:
+def test_the_sample_directory_can_be_announced(call: Call, bus: EmbeddedBroker) -> None:
     text, name = sample_directory()
     Path(name).write_text(text)
-    bus.create_topics([NOTICES.topic(entry.state) for entry in read_entries(text, name)], 1)
+    bus.create_topics([NOTICES.topic(entry.state) for entry in parse_entries(text, name)], 1)
     assert call("directory", "announce", name).code == 0
-    assert len(call("directory", "show", "--json").document["entries"]) == 6
+    assert len(call("directory", "show", "--json").json_document["entries"]) == 6
 
 
 @pytest.mark.parametrize(
@@ -85,60 +85,58 @@ def test_the_sample_can_be_announced(call: Call, bus: EmbeddedBroker) -> None:
         ("just text", "must have one key, `entries`, with a list"),
     ],
 )
-def test_an_entry_that_is_not_acceptable_announces_nothing(
-    call: Call, bus: EmbeddedBroker, text: str, message: str
-) -> None:
+def test_an_invalid_entry_announces_nothing(call: Call, bus: EmbeddedBroker, text: str, message: str) -> None:
     Path("d.yaml").write_text(text)
-    done = call("directory", "announce", "d.yaml", "--json")
-    assert done.code == 2
-    assert message in done.error
-    assert done.out == ""
-    assert call("directory", "show", "--json").document["version"] == 0
+    result = call("directory", "announce", "d.yaml", "--json")
+    assert result.code == 2
+    assert message in result.error
+    assert result.out == ""
+    assert call("directory", "show", "--json").json_document["version"] == 0
 
 
-def test_files_that_cannot_be_read(call: Call, bus: EmbeddedBroker, clean: Path) -> None:
+def test_unreadable_files_are_reported(call: Call, bus: EmbeddedBroker, empty_folder: Path) -> None:
     assert (
         "nowhere.yaml: cannot be read: No such file or directory" in call("directory", "announce", "nowhere.yaml").error
     )
-    assert call("directory", "announce", clean).code == 2
+    assert call("directory", "announce", empty_folder).code == 2
     Path("b.yaml").write_bytes(b"\xff\xfe\x00")
     assert "b.yaml: is not UTF-8 text" in call("directory", "announce", "b.yaml").error
 
 
-@pytest.mark.usefixtures("impatient")
-def test_without_a_broker_or_a_directory(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("short_connect_timeout")
+def test_a_missing_broker_or_directory_topic_is_reported(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("d.yaml").write_text(NL)
     for command in (("show",), ("announce", "d.yaml")):
-        assert call("directory", *command).code == 2  # none is named
-        done = call("directory", *command, "--bootstrap", "127.0.0.1:1")
-        assert done.code == 3
-        assert "no broker answers" in done.error
+        assert call("directory", *command).code == 2  # none is configured
+        result = call("directory", *command, "--bootstrap", "127.0.0.1:1")
+        assert result.code == 3
+        assert "no broker answers" in result.error
     with EmbeddedBroker() as broker:
-        assert call("directory", "announce", "d.yaml", "--bootstrap", broker.bootstrap).code == 2  # nor any topics
+        assert call("directory", "announce", "d.yaml", "--bootstrap", broker.bootstrap).code == 2  # no topics either
         broker.create_topics([NOTICES.topic("NL"), NOTICES.topic("CH")], 1)
         for command in (("show",), ("announce", "d.yaml")):
-            done = call("directory", *command, "--bootstrap", broker.bootstrap)
-            assert done.code == 3
-            assert "exchange.directory: not there, or no permission to see it" in done.error
-            assert "`sharing topics apply`" in done.error
+            result = call("directory", *command, "--bootstrap", broker.bootstrap)
+            assert result.code == 3
+            assert "exchange.directory: does not exist, or no permission to see it" in result.error
+            assert "`sharing topics apply`" in result.error
 
 
 @pytest.mark.kafka
-def test_behind_the_wall_officers_speak_for_their_own_state(
-    call: Call, wall: SecureKafka, clean: Path, monkeypatch: pytest.MonkeyPatch
+def test_with_access_control_officers_may_announce_only_their_own_state(
+    call: Call, secure_kafka: SecureKafka, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (clean / "d.yaml").write_text("entries:\n- state: CH" + NL.partition("- state: CH")[2])
+    (empty_folder / "d.yaml").write_text("entries:\n- state: CH" + NL.partition("- state: CH")[2])
 
-    def announced_by(name: str) -> Done:
-        for variable, value in wall.environment(name).items():
+    def announce_as(name: str) -> CommandResult:
+        for variable, value in secure_kafka.environment(name).items():
             monkeypatch.setenv(variable, value)
         return call("directory", "announce", "d.yaml")
 
-    done = announced_by("console.de")
-    assert done.code == 2
-    assert done.error == "console.de speaks for DE only, not for CH; give --state DE"
-    done = announced_by("operator")
-    assert done.code == 3
-    assert "it takes the certificate of CH's officers, console.ch" in done.error
-    done = announced_by("console.ch")
-    assert (done.code, done.err) == (0, "announced: CH\n")
+    result = announce_as("console.de")
+    assert result.code == 2
+    assert result.error == "console.de may announce DE only, not CH; give --state DE"
+    result = announce_as("operator")
+    assert result.code == 3
+    assert "use the certificate of CH's officers, console.ch" in result.error
+    result = announce_as("console.ch")
+    assert (result.code, result.err) == (0, "announced: CH\n")

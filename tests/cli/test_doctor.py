@@ -1,219 +1,227 @@
-"""`sharing doctor`: each finding with its remedy, whatever is broken."""
+"""`sharing doctor`: for each problem, the finding and its remedy."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from sharing.cli.doctor import access as examined
+from sharing.cli.doctor import clock, installation, topics
 from sharing.errors import InfrastructureError
 from sharing.kafka.broker_clock import ClockReading
-from sharing.kafka.directory_topic import announce
+from sharing.kafka.directory_topic import announce_entry
 from sharing.kafka.topic_admin import TopicChange
 from sharing.model.directory import DirectoryEntry
-from sharing.packs.library import shipped_packs, shipped_states
+from sharing.packs.library import list_shipped_pack_codes, list_shipped_states
 from sharing.testing.broker.embedded import EmbeddedBroker
-from sharing.testing.broker.secure import SecureKafka
+from sharing.testing.broker.secure_kafka import SecureKafka
 from sharing.topology.partners import Partner
-from sharing.topology.topics import TABLE
-from tests.cli.conftest import Call, Done
+from sharing.topology.topics import TOPIC_KINDS
+from tests.cli.conftest import Call, CommandResult
 from tests.cli.test_law import PACK
 from tests.cli.test_topics import OF_STATES
 
 ENTRY = {"announced_at": "2026-01-01T00:00:00Z", "authority": {"name": "n", "kind": "POLICE"}}
-COMMAND = import_module("sharing.cli.doctor")  # as an attribute of its package, the name is the command
 
 
-def finding(done: Done, check: str) -> dict[str, Any]:
-    found = [one for one in done.document if one["check"] == check]
-    assert len(found) == 1, done
-    result: dict[str, Any] = found[0]
-    return result
+def get_finding(result: CommandResult, check: str) -> dict[str, Any]:
+    findings = [finding for finding in result.json_document if finding["check"] == check]
+    assert len(findings) == 1, result
+    only: dict[str, Any] = findings[0]
+    return only
 
 
 @pytest.fixture
-def described(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Says what a cluster answers about its topics: the embedded broker cannot."""
+def fake_topics(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that fakes the state of the topics: the embedded broker cannot report it."""
 
-    def answer(**changes: TopicChange) -> None:
+    def fake_changes(**changes: TopicChange) -> None:
         def inspect(_: str, wanted: dict[str, object], *_more: object, **_named: object) -> list[TopicChange]:
             return [changes.get(name.replace(".", "_"), TopicChange(name, "same")) for name in wanted]
 
-        monkeypatch.setattr(COMMAND, "inspect_topics", inspect)
+        monkeypatch.setattr(topics, "inspect_topics", inspect)
 
-    return answer
+    return fake_changes
 
 
-def test_a_sound_installation_and_bus(call: Call, bus: EmbeddedBroker, described: Callable[..., None]) -> None:
-    described()
-    done = call("doctor", "--states", "CH")
-    assert (done.code, done.err) == (0, "")
-    assert "BAD " not in done.out
-    assert [line for line in done.out.splitlines() if line.startswith("warn pack nl.yaml: NL ")]
-    findings = call("doctor", "--states", "CH", "--json").document
-    assert all(set(one) == {"check", "ok", "detail", "remedy", "warning"} for one in findings)
-    names = {one["check"] for one in findings}
+def test_a_healthy_installation_and_bus(call: Call, bus: EmbeddedBroker, fake_topics: Callable[..., None]) -> None:
+    fake_topics()
+    result = call("doctor", "--states", "CH")
+    assert (result.code, result.err) == (0, "")
+    assert "BAD " not in result.out
+    assert [line for line in result.out.splitlines() if line.startswith("warn pack nl.yaml: NL ")]
+    findings = call("doctor", "--states", "CH", "--json").json_document
+    assert all(set(finding) == {"check", "ok", "detail", "remedy", "warning"} for finding in findings)
+    names = {finding["check"] for finding in findings}
     assert {"python", "packages", "settings", "schemas", "broker", "topics", "directory"} <= names
-    assert {f"pack {code.lower()}.yaml" for code in shipped_packs()} <= names
+    assert {f"pack {code.lower()}.yaml" for code in list_shipped_pack_codes()} <= names
 
 
-def test_no_broker_is_named(call: Call) -> None:
-    done = call("doctor", "--json")
-    assert done.code == 1
-    assert done.err.endswith("checks failed\n")
-    one = finding(done, "broker")
-    assert (one["ok"], one["detail"]) == (False, "none is named")
-    assert "SHARING_BOOTSTRAP" in one["remedy"]
+def test_no_broker_is_configured(call: Call) -> None:
+    result = call("doctor", "--json")
+    assert result.code == 1
+    assert result.err.endswith("checks failed\n")
+    finding = get_finding(result, "broker")
+    assert (finding["ok"], finding["detail"]) == (False, "none is configured")
+    assert "SHARING_BOOTSTRAP" in finding["remedy"]
     text = call("doctor")
     assert text.code == 1
-    assert "BAD  broker: none is named\n     remedy: give --bootstrap" in text.out
+    assert "BAD  broker: none is configured\n     remedy: give --bootstrap" in text.out
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_connect_timeout")
 def test_no_broker_answers(call: Call) -> None:
-    done = call("doctor", "--bootstrap", "127.0.0.1:1", "--json")
-    assert done.code == 1
-    one = finding(done, "broker")
-    assert not one["ok"]
-    assert "no broker answers at 127.0.0.1:1" in one["detail"]
-    assert one["remedy"]
-    assert "topics" not in {each["check"] for each in done.document}  # nobody could tell
+    result = call("doctor", "--bootstrap", "127.0.0.1:1", "--json")
+    assert result.code == 1
+    finding = get_finding(result, "broker")
+    assert not finding["ok"]
+    assert "no broker answers at 127.0.0.1:1" in finding["detail"]
+    assert finding["remedy"]
+    assert "topics" not in {finding["check"] for finding in result.json_document}  # cannot be checked
 
 
-def test_topics_that_are_missing_or_differ(call: Call, bus: EmbeddedBroker, described: Callable[..., None]) -> None:
-    described(
+def test_missing_and_differing_topics(call: Call, bus: EmbeddedBroker, fake_topics: Callable[..., None]) -> None:
+    fake_topics(
         national_ch_drafts=TopicChange("national.ch.drafts", "missing"),
         exchange_ch_notices=TopicChange("exchange.ch.notices", "differs", "has 3 partitions, the table says 4"),
         exchange_ch_urgent=TopicChange(
-            "exchange.ch.urgent", "differs", "cleanup.policy is compact, the table says delete"
+            "exchange.ch.urgent", "differs", "cleanup.policy is compact, the table detail delete"
         ),
     )
-    done = call("doctor", "--states", "CH", "--json")
-    assert done.code == 1
-    missing = finding(done, "topic national.ch.drafts")
-    assert (missing["ok"], missing["detail"]) == (False, "is missing")
+    result = call("doctor", "--states", "CH", "--json")
+    assert result.code == 1
+    missing = get_finding(result, "topic national.ch.drafts")
+    assert (missing["ok"], missing["detail"]) == (False, "missing")
     assert missing["remedy"] == "sharing topics apply --states CH"
-    differs = finding(done, "topic exchange.ch.notices")
+    differs = get_finding(result, "topic exchange.ch.notices")
     assert (differs["ok"], differs["detail"]) == (False, "has 3 partitions, the table says 4")
-    assert differs["remedy"].startswith("nothing is changed by itself; say the topic's number in the partners file")
-    policy = finding(done, "topic exchange.ch.urgent")
+    assert differs["remedy"].startswith(
+        "set the actual number in the partners file or SHARING_PARTITIONS, or recreate the topic"
+    )
+    policy = get_finding(result, "topic exchange.ch.urgent")
     assert policy["remedy"].endswith(
         "--alter --entity-type topics --entity-name exchange.ch.urgent "
         "--add-config cleanup.policy=delete,retention.ms=31536000000"
     )
-    topics = finding(done, "topics")
-    assert (topics["ok"], topics["detail"]) == (False, f"{len(TABLE) - 3} of {len(TABLE)} as the table says")
+    topics = get_finding(result, "topics")
+    assert (topics["ok"], topics["detail"]) == (False, f"{len(TOPIC_KINDS) - 3} of {len(TOPIC_KINDS)} match the table")
 
 
-def test_whose_topics_are_looked_at(
-    call: Call, bus: EmbeddedBroker, described: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def test_which_topics_are_checked(
+    call: Call, bus: EmbeddedBroker, fake_topics: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    described()
-    every = len(shipped_states()) * len(OF_STATES) + len(TABLE) - len(OF_STATES)
-    assert finding(call("doctor", "--json"), "topics")["detail"].startswith(f"{every} of {every}")
-    monkeypatch.setenv("SHARING_STATE", "CH")  # a gate's machine: its own
-    assert finding(call("doctor", "--json"), "topics")["detail"].startswith(f"{len(TABLE)} of {len(TABLE)}")
+    fake_topics()
+    every = len(list_shipped_states()) * len(OF_STATES) + len(TOPIC_KINDS) - len(OF_STATES)
+    assert get_finding(call("doctor", "--json"), "topics")["detail"].startswith(f"{every} of {every}")
+    monkeypatch.setenv("SHARING_STATE", "CH")  # on the machine of a gate: only its State's
+    assert get_finding(call("doctor", "--json"), "topics")["detail"].startswith(
+        f"{len(TOPIC_KINDS)} of {len(TOPIC_KINDS)}"
+    )
 
 
-def test_a_cluster_that_does_not_say(call: Call, bus: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_refuses_to_describe_topics(
+    call: Call, bus: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object, **_named: object) -> None:
         raise InfrastructureError("cannot read the configuration of x: TOPIC_AUTHORIZATION_FAILED")
 
-    monkeypatch.setattr(COMMAND, "inspect_topics", refuse)
-    one = finding(call("doctor", "--states", "CH", "--json"), "topics")
-    assert "TOPIC_AUTHORIZATION_FAILED" in one["detail"]
-    assert "describe topics" in one["remedy"]
+    monkeypatch.setattr(topics, "inspect_topics", refuse)
+    finding = get_finding(call("doctor", "--states", "CH", "--json"), "topics")
+    assert "TOPIC_AUTHORIZATION_FAILED" in finding["detail"]
+    assert "describe topics" in finding["remedy"]
 
 
-def test_a_directory_that_is_missing(call: Call, described: Callable[..., None]) -> None:
-    described()
+def test_a_missing_directory_topic(call: Call, fake_topics: Callable[..., None]) -> None:
+    fake_topics()
     with EmbeddedBroker() as broker:
-        one = finding(call("doctor", "--bootstrap", broker.bootstrap, "--json"), "directory")
-    assert "exchange.directory: not there" in one["detail"]
-    assert "sharing directory announce" in one["remedy"]
+        finding = get_finding(call("doctor", "--bootstrap", broker.bootstrap, "--json"), "directory")
+    assert "exchange.directory: does not exist" in finding["detail"]
+    assert "sharing directory announce" in finding["remedy"]
 
 
-def test_who_is_announced_and_has_no_topics_would_stop_a_gate(
-    call: Call, bus: EmbeddedBroker, described: Callable[..., None]
+def test_an_announced_state_without_topics_fails(
+    call: Call, bus: EmbeddedBroker, fake_topics: Callable[..., None]
 ) -> None:
-    described()
+    fake_topics()
     for state in ("NL", "JP"):
-        announce(bus.bootstrap, DirectoryEntry.read({**ENTRY, "state": state}))
-    done = call("doctor", "--states", "CH", "--json")
-    assert done.code == 1
-    one = finding(done, "directory")
-    assert (one["ok"], one["remedy"]) == (
-        False, "sharing topics apply --states JP, or let the State take its entry out",
+        announce_entry(bus.bootstrap, DirectoryEntry.parse({**ENTRY, "state": state}))
+    result = call("doctor", "--states", "CH", "--json")
+    assert result.code == 1
+    finding = get_finding(result, "directory")
+    assert (finding["ok"], finding["remedy"]) == (
+        False, "sharing topics apply --states JP, or have the State remove its entry",
     )  # fmt: skip
-    assert one["detail"].endswith("; no topics here of JP: a gate stops at its first item for it")
+    assert finding["detail"].endswith("; JP has no topics on this cluster: a gate stops at its first item for it")
 
 
-def test_a_broken_pack(call: Call, clean: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = clean / "packs"
+def test_a_broken_pack(call: Call, empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = empty_folder / "packs"
     folder.mkdir()
     (folder / "ch.yaml").write_text(PACK.replace("effect:", "efect:"))
     (folder / "de.yaml").write_text(PACK.replace("state: CH", "state: DE"))
     monkeypatch.setenv("SHARING_PACKS", str(folder))
-    done = call("doctor", "--json")
-    broken = finding(done, "pack ch.yaml")
+    result = call("doctor", "--json")
+    broken = get_finding(result, "pack ch.yaml")
     assert "did you mean 'effect'?" in broken["detail"]
-    assert broken["remedy"] == "mend the pack; a gate refuses it"
-    assert finding(done, "pack de.yaml")["ok"]
-    monkeypatch.setenv("SHARING_PACKS", str(clean / "nowhere"))
-    one = finding(call("doctor", "--json"), "packs")
-    assert "is not a folder of packs" in one["detail"]
-    assert "SHARING_PACKS" in one["remedy"]
-    (clean / "empty").mkdir()
-    monkeypatch.setenv("SHARING_PACKS", str(clean / "empty"))
-    assert not finding(call("doctor", "--json"), "packs")["ok"]
+    assert broken["remedy"] == "fix the pack; a gate does not load it"
+    assert get_finding(result, "pack de.yaml")["ok"]
+    monkeypatch.setenv("SHARING_PACKS", str(empty_folder / "nowhere"))
+    finding = get_finding(call("doctor", "--json"), "packs")
+    assert "is not a folder of packs" in finding["detail"]
+    assert "SHARING_PACKS" in finding["remedy"]
+    (empty_folder / "empty").mkdir()
+    monkeypatch.setenv("SHARING_PACKS", str(empty_folder / "empty"))
+    assert not get_finding(call("doctor", "--json"), "packs")["ok"]
 
 
-def test_a_clock_before_the_law(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(COMMAND.time, "time", lambda: datetime(1999, 12, 31, tzinfo=UTC).timestamp())
-    one = finding(call("doctor", "--json"), "pack ch.yaml")
-    assert not one["ok"]
-    assert one["detail"].endswith("today is 1999-12-31")
-    assert "set the clock" in one["remedy"]
+def test_a_clock_before_the_date_of_the_pack(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: datetime(1999, 12, 31, tzinfo=UTC).timestamp())
+    finding = get_finding(call("doctor", "--json"), "pack ch.yaml")
+    assert not finding["ok"]
+    assert finding["detail"].endswith("today is 1999-12-31")
+    assert "set the clock" in finding["remedy"]
 
 
 @pytest.mark.parametrize(
-    ("valid", "consolidated", "mark", "says", "remedy"),
+    ("valid", "consolidated", "status", "detail", "remedy"),
     [
         ("{from: 2020-01-01}", "2026-01-01", "ok", "today is 2026-03-02", ""),
-        ("{from: 2020-01-01}", "2025-01-01", "warn", "consolidated 2025-01-01", "have the law office consolidate it"),
+        (
+            "{from: 2020-01-01}", "2025-01-01", "warn", "consolidated 2025-01-01",
+            "ask the law office to check the pack against current law",
+        ),
         ("{from: 2020-01-01, to: 2026-03-02}", "2026-01-01", "ok", "today is 2026-03-02", ""),
         (
             "{from: 2020-01-01, to: 2026-03-01}", "2026-01-01", "BAD",
-            "none of its permissions is in force any more", "have the law office adopt a version",
+            "all its permissions have expired", "ask the law office for a version of the law in force today",
         ),
     ],
-    ids=["of today", "old", "on its last day", "spent"],
+    ids=["current", "old", "on its last day", "expired"],
 )  # fmt: skip
 def test_a_pack_out_of_date(
-    call: Call, clean: Path, monkeypatch: pytest.MonkeyPatch, valid: str, consolidated: str, mark: str, says: str,
-    remedy: str,
+    call: Call, empty_folder: Path, monkeypatch: pytest.MonkeyPatch, valid: str, consolidated: str, status: str,
+    detail: str, remedy: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(COMMAND.time, "time", lambda: datetime(2026, 3, 2, tzinfo=UTC).timestamp())
+    monkeypatch.setattr(time, "time", lambda: datetime(2026, 3, 2, tzinfo=UTC).timestamp())
     text = PACK.replace("{from: 2020-01-01}", valid).replace(
         "consolidated_at: 2026-01-01", f"consolidated_at: {consolidated}"
     )
-    (clean / "packs").mkdir()
-    (clean / "packs" / "ch.yaml").write_text(text)
+    (empty_folder / "packs").mkdir()
+    (empty_folder / "packs" / "ch.yaml").write_text(text)
     monkeypatch.setenv("SHARING_PACKS", "packs")
-    one = finding(call("doctor", "--json"), "pack ch.yaml")
-    assert ("BAD" if not one["ok"] else "warn" if one["warning"] else "ok") == mark
-    assert says in one["detail"]
-    assert one["remedy"].startswith(remedy)
+    finding = get_finding(call("doctor", "--json"), "pack ch.yaml")
+    assert ("BAD" if not finding["ok"] else "warn" if finding["warning"] else "ok") == status
+    assert detail in finding["detail"]
+    assert finding["remedy"].startswith(remedy)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "detail"),
     [
         ('state = "CH', "the settings file sharing.toml cannot be read"),
         ('stat = "CH"', "(or `stat` in the settings file): unknown field; did you mean 'state'?"),
@@ -223,139 +231,150 @@ def test_a_pack_out_of_date(
     ids=["no TOML", "misspelt", "wrong value", "missing"],
 )
 def test_a_wrong_settings_file(
-    call: Call, clean: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, says: str
+    call: Call, empty_folder: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, detail: str
 ) -> None:
     if text is not None:
-        (clean / "sharing.toml").write_text(text)
+        (empty_folder / "sharing.toml").write_text(text)
     monkeypatch.setenv("SHARING_CONFIG", "sharing.toml")
-    done = call("doctor", "--json")
-    assert done.code == 1
-    one = finding(done, "settings")
-    assert says in one["detail"]
-    assert one["remedy"] == "mend the setting named"
+    result = call("doctor", "--json")
+    assert result.code == 1
+    finding = get_finding(result, "settings")
+    assert detail in finding["detail"]
+    assert finding["remedy"] == "correct that setting"
 
 
 def test_a_wrong_setting(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHARING_PARTITIONS", "0")
-    one = finding(call("doctor", "--json"), "settings")
-    assert "SHARING_PARTITIONS" in one["detail"]
-    assert one["remedy"] == "mend the setting named"
+    finding = get_finding(call("doctor", "--json"), "settings")
+    assert "SHARING_PARTITIONS" in finding["detail"]
+    assert finding["remedy"] == "correct that setting"
 
 
-def test_a_geolocation_database_that_is_none(call: Call, clean: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHARING_GEOIP", str(clean / "nowhere.mmdb"))
-    one = finding(call("doctor", "--json"), "geoip")
-    assert not one["ok"]
-    assert "SHARING_GEOIP" in one["detail"]
+def test_a_missing_geolocation_database(call: Call, empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARING_GEOIP", str(empty_folder / "nowhere.mmdb"))
+    finding = get_finding(call("doctor", "--json"), "geoip")
+    assert not finding["ok"]
+    assert "SHARING_GEOIP" in finding["detail"]
 
 
-def test_a_certificate_that_is_missing_stops_the_rest(
+def test_without_a_usable_certificate_the_broker_is_not_contacted(
     call: Call, bus: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHARING_TLS_CA", "nowhere.pem")
-    done = call("doctor", "--states", "CH", "--json")
-    assert done.code == 1
-    one = finding(done, "certificate")
-    assert not one["ok"]
-    assert "SHARING_TLS_CERTIFICATE and SHARING_TLS_KEY: not set" in one["detail"]
-    assert finding(done, "broker")["detail"].startswith("not asked: ")
+    result = call("doctor", "--states", "CH", "--json")
+    assert result.code == 1
+    finding = get_finding(result, "certificate")
+    assert not finding["ok"]
+    assert "SHARING_TLS_CERTIFICATE and SHARING_TLS_KEY: not set" in finding["detail"]
+    assert get_finding(result, "broker")["detail"].startswith("not contacted: ")
 
 
 def test_a_damaged_installation(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise FileNotFoundError(f"schemas/{name}.avsc")
 
-    monkeypatch.setattr(COMMAND, "codec_of", missing)
-    one = finding(call("doctor", "--json"), "schemas")
-    assert "schemas/indicator.avsc" in one["detail"]
-    assert one["remedy"].startswith("install the package again")
-    monkeypatch.setattr(COMMAND, "libversion", lambda: ("1.9.0", 0))
-    assert "upgrade confluent-kafka" in finding(call("doctor", "--json"), "packages")["remedy"]
+    monkeypatch.setattr(installation, "get_codec", missing)
+    finding = get_finding(call("doctor", "--json"), "schemas")
+    assert "schemas/indicator.avsc" in finding["detail"]
+    assert finding["remedy"].startswith("reinstall sharing-bus")
+    monkeypatch.setattr(installation, "libversion", lambda: ("1.9.0", 0))
+    assert "upgrade confluent-kafka" in get_finding(call("doctor", "--json"), "packages")["remedy"]
 
 
 def test_wrong_states(call: Call, bus: EmbeddedBroker) -> None:
-    done = call("doctor", "--states", "Germny")
-    assert done.code == 2
-    assert "did you mean DE" in done.error
+    result = call("doctor", "--states", "Germny")
+    assert result.code == 2
+    assert "did you mean DE" in result.error
 
 
 @pytest.mark.kafka
 def test_on_a_real_cluster(call: Call, kafka: Any) -> None:
-    """Right topics, one that is missing, one with too many partitions."""
+    """Correct topics, a missing topic, and one with too many partitions."""
     assert call("topics", "apply", "--states", "ZA", "--bootstrap", kafka.bootstrap).code in {0, 1}
-    done = call("doctor", "--states", "ZA", "--bootstrap", kafka.bootstrap, "--json")
-    assert {one["check"]: one["ok"] for one in done.document}["broker"]
+    result = call("doctor", "--states", "ZA", "--bootstrap", kafka.bootstrap, "--json")
+    assert {finding["check"]: finding["ok"] for finding in result.json_document}["broker"]
     kafka.create_topics(["national.ye.indicators"], 9)
-    done = call("doctor", "--states", "YE", "--bootstrap", kafka.bootstrap, "--json")
-    assert "has 9 partitions, the table says 4" in finding(done, "topic national.ye.indicators")["detail"]
-    assert finding(done, "topic exchange.ye.notices")["detail"] == "is missing"
+    result = call("doctor", "--states", "YE", "--bootstrap", kafka.bootstrap, "--json")
+    assert "has 9 partitions, the table says 4" in get_finding(result, "topic national.ye.indicators")["detail"]
+    assert get_finding(result, "topic exchange.ye.notices")["detail"] == "missing"
 
 
-# --- Behind the wall: what each party is told, and the exit code ---
+# --- With access control: findings for each principal, and the exit code ---
 
 
 @pytest.fixture
-def become(wall: SecureKafka, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Gives this process the settings of a principal, and others on top."""
+def use_settings_of(secure_kafka: SecureKafka, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that sets the settings of a principal, and further ones."""
 
-    def be(name: str, **more: str) -> None:
-        for variable, value in {**wall.environment(name), **more}.items():
+    def set_settings(name: str, **overrides: str) -> None:
+        for variable, value in {**secure_kafka.environment(name), **overrides}.items():
             monkeypatch.setenv(variable, value)
 
-    return be
+    return set_settings
 
 
-def wrong(done: Done) -> set[str]:
-    """Return the checks that failed, each of which has a remedy."""
-    assert all(one["remedy"] for one in done.document if not one["ok"])
-    return {one["check"] for one in done.document if not one["ok"]}
-
-
-@pytest.mark.kafka
-def test_everyone_behind_the_wall_finds_it_well(call: Call, become: Callable[..., None]) -> None:
-    for name in ("operator", "agency.ch.customs", "gate.ch"):
-        become(name)
-        done = call("doctor", "--json")
-        assert (done.code, wrong(done)) == (0, set()), name
-        assert done.err == ""
+def failed_checks(result: CommandResult) -> set[str]:
+    """Return the names of the failed checks; each must have a remedy."""
+    failed = [finding for finding in result.json_document if not finding["ok"]]
+    assert all(finding["remedy"] for finding in failed)
+    return {finding["check"] for finding in failed}
 
 
 @pytest.mark.kafka
-@pytest.mark.usefixtures("impatient")
-def test_a_certificate_that_is_missing_anothers_or_another_states(
-    call: Call, wall: SecureKafka, become: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def test_with_access_control_all_checks_pass_for_each_principal(
+    call: Call, use_settings_of: Callable[..., None]
 ) -> None:
-    gates = wall.broker.certificates_folder / "gate.de.pem"
-    for name, more, says in (
-        ("gate.ch", {"SHARING_STATE": "DE"}, "is of CH, and SHARING_STATE says DE"),
+    for name in ("operator", "agency.ch.customs", "gate.ch"):
+        use_settings_of(name)
+        result = call("doctor", "--json")
+        assert (result.code, failed_checks(result)) == (0, set()), name
+        assert result.err == ""
+
+
+@pytest.mark.kafka
+@pytest.mark.usefixtures("short_connect_timeout")
+def test_a_missing_or_wrong_certificate(
+    call: Call, secure_kafka: SecureKafka, use_settings_of: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gates = secure_kafka.broker.certificates_folder / "gate.de.pem"
+    for name, overrides, detail in (
+        ("gate.ch", {"SHARING_STATE": "DE"}, "belongs to CH, but SHARING_STATE is DE"),
         ("gate.ch", {"SHARING_TLS_CERTIFICATE": "nowhere.pem"}, "nowhere.pem, which cannot be read"),
-        ("gate.ch", {"SHARING_TLS_CERTIFICATE": str(gates)}, "is not that of the certificate in"),
+        ("gate.ch", {"SHARING_TLS_CERTIFICATE": str(gates)}, "does not belong to the certificate in"),
     ):
-        become(name, **more)
-        done = call("doctor", "--json")
-        assert (done.code, wrong(done)) == (1, {"certificate", "broker"})
-        assert says in finding(done, "certificate")["detail"]
-    become("gate.ch")
+        use_settings_of(name, **overrides)
+        result = call("doctor", "--json")
+        assert (result.code, failed_checks(result)) == (1, {"certificate", "broker"})
+        assert detail in get_finding(result, "certificate")["detail"]
+    use_settings_of("gate.ch")
     for variable in ("SHARING_TLS_CA", "SHARING_TLS_CERTIFICATE", "SHARING_TLS_KEY"):
         monkeypatch.delenv(variable)
-    done = call("doctor", "--json")
-    assert (done.code, wrong(done)) == (1, {"broker"})
-    assert "one that asks for a certificate needs SHARING_TLS_" in finding(done, "broker")["remedy"]
+    result = call("doctor", "--json")
+    assert (result.code, failed_checks(result)) == (1, {"broker"})
+    assert "if it requires a certificate, set SHARING_TLS_" in get_finding(result, "broker")["remedy"]
 
 
 @pytest.mark.kafka
-def test_what_was_changed_behind_the_tables_back_is_found_by_the_operator(
-    call: Call, wall: SecureKafka, become: Callable[..., None], clean: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_operator_finds_all_differences_from_the_table(
+    call: Call,
+    secure_kafka: SecureKafka,
+    use_settings_of: Callable[..., None],
+    empty_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Another number of partitions than the file says, an entry too few and one too many, a skewed clock."""
-    become("operator")
-    wide = wall.partners.model_copy(update={"partitions": 2, "states": {**wall.partners.states, "NL": Partner()}})
+    """A wrong number of partitions, a missing and an excess ACL entry, a skewed clock."""
+    use_settings_of("operator")
+    wide = secure_kafka.partners.model_copy(
+        update={"partitions": 2, "states": {**secure_kafka.partners.states, "NL": Partner()}}
+    )
     del wide.states["DE"]
-    (clean / "partners.yaml").write_text(yaml.safe_dump(wide.model_dump(mode="json")))
+    (empty_folder / "partners.yaml").write_text(yaml.safe_dump(wide.model_dump(mode="json")))
     monkeypatch.setenv("SHARING_PARTNERS", "partners.yaml")
-    monkeypatch.setattr(examined, "read_broker_clock", lambda *_: ClockReading(ahead_s=3600.0, error_s=0.01))
-    done = call("doctor", "--json")
-    assert done.code == 1
-    assert {"clock", "rights too narrow", "rights too wide", "topic national.nl.drafts", "topics"} <= wrong(done)
-    assert "has 1 partitions, the table says 2" in finding(done, "topic national.ch.drafts")["detail"]
-    assert "time service" in finding(done, "clock")["remedy"]
+    monkeypatch.setattr(clock, "read_broker_clock", lambda *_: ClockReading(ahead_s=3600.0, error_s=0.01))
+    result = call("doctor", "--json")
+    assert result.code == 1
+    assert {"clock", "rights too narrow", "rights too wide", "topic national.nl.drafts", "topics"} <= failed_checks(
+        result
+    )
+    assert "has 1 partitions, the table says 2" in get_finding(result, "topic national.ch.drafts")["detail"]
+    assert "time service" in get_finding(result, "clock")["remedy"]

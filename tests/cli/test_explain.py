@@ -1,4 +1,4 @@
-"""`sharing law explain`: why an item goes where it goes, why not elsewhere, and what would change it."""
+"""`sharing law explain`: why a State receives an item or not, and what would change the outcome."""
 
 from __future__ import annotations
 
@@ -32,78 +32,80 @@ ITEM: dict[str, Any] = {
 AT = ("--at", "2026-03-01T12:00:00Z")
 
 
-def lay(name: str, *items: dict[str, Any]) -> Path:
+def write_items(name: str, *items: dict[str, Any]) -> Path:
     path = Path(name)
     path.write_text("".join(json.dumps(item) + "\n" for item in items))
     return path
 
 
-def test_explain_twice_gives_the_same_bytes(call: Call) -> None:
-    file = lay("item.jsonl", ITEM, {**ITEM, "id": None, "value": "other.example.de", "secrecy_domain": None})
-    for more in ((), ("--json",), ("--json", "--to", "JP")):
-        first = call("law", "explain", file, "--state", "CH", *AT, *more)
+def test_explain_is_deterministic(call: Call) -> None:
+    file = write_items("item.jsonl", ITEM, {**ITEM, "id": None, "value": "other.example.de", "secrecy_domain": None})
+    for options in ((), ("--json",), ("--json", "--to", "JP")):
+        first = call("law", "explain", file, "--state", "CH", *AT, *options)
         assert first.code == 0
         assert first.out
-        assert call("law", "explain", file, "--state", "CH", *AT, *more) == first
+        assert call("law", "explain", file, "--state", "CH", *AT, *options) == first
 
 
-def test_explain_says_why_and_why_not(call: Call) -> None:
-    (document,) = call("law", "explain", lay("i.jsonl", ITEM), "--state", "CH", *AT, "--json").lines
+def test_explain_shows_the_rules_behind_each_outcome(call: Call) -> None:
+    (document,) = call("law", "explain", write_items("i.jsonl", ITEM), "--state", "CH", *AT, "--json").json_lines
     assert document["decided_at"] == "2026-03-01T12:00:00.000Z"
-    assert [one["state"] for one in document["recipients"]] == [why["state"] for why in document["why"]]
+    assert [recipient["state"] for recipient in document["recipients"]] == [why["state"] for why in document["why"]]
     why = next(why for why in document["why"] if why["state"] == "NL")
     assert (why["considered"], why["outcome"]) == (True, "DISCLOSE")
     assert "ch.siag-7" in {rule["id"] for rule in why["applied"]}
-    text = call("law", "explain", lay("i.jsonl", ITEM), "--state", "CH", *AT)
-    assert "NL DISCLOSE: NL receives the content at once" in text.out
+    text = call("law", "explain", write_items("i.jsonl", ITEM), "--state", "CH", *AT)
+    assert "NL DISCLOSE: NL receives the content immediately" in text.out
     assert "[ch.siag-7]" in text.out
 
 
-def test_explain_tells_the_fact_that_would_change_it(call: Call) -> None:
+def test_explain_names_the_missing_fact_that_would_change_the_outcome(call: Call) -> None:
     item = {**ITEM, "live_case_harm": None}
-    text = call("law", "explain", lay("i.jsonl", item), "--state", "CH", "--to", "NL", *AT).out
+    text = call("law", "explain", write_items("i.jsonl", item), "--state", "CH", "--to", "NL", *AT).out
     assert "missing: live_case_harm" in text
     assert "if live_case_harm were NO: DISCLOSE" in text
 
 
-def test_of_many_ways_to_change_it_a_person_is_shown_a_few(call: Call) -> None:
+def test_only_the_first_changes_are_printed(call: Call) -> None:
     item = {"id": ITEM["id"], "type": "domain-name", "value": "a.example.nl", "source": {"authority": "POLICE"}}
-    file = lay("i.jsonl", item)
-    (document,) = call("law", "explain", file, "--state", "US", "--to", "NL", *AT, "--json").lines
+    file = write_items("i.jsonl", item)
+    (document,) = call("law", "explain", file, "--state", "US", "--to", "NL", *AT, "--json").json_lines
     (why,) = document["why"]
-    ways = len(why["would_change"])
-    assert ways > CHANGES_SHOWN
+    count = len(why["would_change"])
+    assert count > CHANGES_SHOWN
     lines = call("law", "explain", file, "--state", "US", "--to", "NL", *AT).out.splitlines()
     starts = [place for place, line in enumerate(lines) if line.startswith("    if ")]
     assert len(starts) == CHANGES_SHOWN
     assert (
-        f"    and {ways - CHANGES_SHOWN} more ways in which missing facts would change it; --json tells them" in lines
+        f"    and {count - CHANGES_SHOWN} more combinations of missing facts that would change it; see --json" in lines
     )
 
 
-def test_explain_of_a_state_that_nothing_points_to(call: Call) -> None:
-    (document,) = call("law", "explain", lay("i.jsonl", ITEM), "--state", "CH", "--to", "JP", *AT, "--json").lines
+def test_a_state_that_nothing_points_to_is_explained_hypothetically(call: Call) -> None:
+    (document,) = call(
+        "law", "explain", write_items("i.jsonl", ITEM), "--state", "CH", "--to", "JP", *AT, "--json"
+    ).json_lines
     (why,) = document["why"]
     assert (why["state"], why["considered"]) == ("JP", False)
     assert why["sentence"].startswith("Nothing points to JP, so it is not considered. If it were: ")
-    assert "JP" not in {one["state"] for one in document["recipients"]}
+    assert "JP" not in {recipient["state"] for recipient in document["recipients"]}
 
 
-def test_explain_of_an_item_that_goes_to_nobody(call: Call) -> None:
+def test_an_item_without_recipients_is_explained(call: Call) -> None:
     item = {**ITEM, "nexus": [], "value": "nobody.example.org", "offence": {"codes": ["COPYRIGHT"]}}
-    done = call("law", "explain", lay("i.jsonl", item), "--state", "CH", *AT)
-    assert done.code == 0
-    assert "goes to nobody" in done.out
+    result = call("law", "explain", write_items("i.jsonl", item), "--state", "CH", *AT)
+    assert result.code == 0
+    assert "no State receives it: nothing in it points to a State" in result.out
 
 
 @pytest.mark.parametrize(
     "instant",
     ["2026-03-01T12:00:00", "2026-03-01", "yesterday", "", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00+14:00"],
 )
-def test_an_instant_needs_its_zone(call: Call, instant: str) -> None:
-    done = call("law", "explain", lay("i.jsonl", ITEM), "--state", "CH", "--at", instant)
-    assert done.code == 2
-    assert "--at must be a time with a zone, such as 2026-03-01T12:00:00Z" in done.error
+def test_a_time_needs_a_zone(call: Call, instant: str) -> None:
+    result = call("law", "explain", write_items("i.jsonl", ITEM), "--state", "CH", "--at", instant)
+    assert result.code == 2
+    assert "--at must be a time with a zone, such as 2026-03-01T12:00:00Z" in result.error
 
 
 @pytest.mark.parametrize(
@@ -116,23 +118,23 @@ def test_an_instant_needs_its_zone(call: Call, instant: str) -> None:
         ("\0\1\2", "is binary"),
     ],
 )
-def test_what_cannot_be_explained_says_where(call: Call, text: str, message: str) -> None:
+def test_invalid_input_is_reported_with_its_line(call: Call, text: str, message: str) -> None:
     Path("broken.jsonl").write_text(text)
-    done = call("law", "explain", "broken.jsonl", "--state", "CH")
-    assert done.code == 2
-    assert message in done.error
-    assert done.out == ""
+    result = call("law", "explain", "broken.jsonl", "--state", "CH")
+    assert result.code == 2
+    assert message in result.error
+    assert result.out == ""
 
 
-def test_of_many_wrong_lines_a_few_are_told(call: Call) -> None:
-    done = call("law", "explain", lay("i.jsonl", *[{**ITEM, "frm": "X"}] * 12), "--state", "CH")
-    assert done.code == 2
-    assert done.error.count("i.jsonl:") == 5
-    assert done.error.endswith("; and 7 more lines")
+def test_only_the_first_invalid_lines_are_reported(call: Call) -> None:
+    result = call("law", "explain", write_items("i.jsonl", *[{**ITEM, "frm": "X"}] * 12), "--state", "CH")
+    assert result.code == 2
+    assert result.error.count("i.jsonl:") == 5
+    assert result.error.endswith("; and 7 more lines")
 
 
-def test_explain_names_what_is_missing(call: Call) -> None:
-    file = lay("i.jsonl", ITEM)
+def test_invalid_options_are_reported(call: Call) -> None:
+    file = write_items("i.jsonl", ITEM)
     for arguments, message in (
         (("nowhere.jsonl", "--state", "CH"), "nowhere.jsonl: cannot be read (No such file or directory)"),
         ((file, "--state", "XX"), "ISO 3166-1"),
@@ -141,82 +143,83 @@ def test_explain_names_what_is_missing(call: Call) -> None:
         ((file, "--state", "CH", "--to", ""), "ISO 3166-1"),
         ((file, "--state", "CH", "--directory", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
     ):
-        done = call("law", "explain", *arguments)
-        assert done.code == 2
-        assert message in done.error
+        result = call("law", "explain", *arguments)
+        assert result.code == 2
+        assert message in result.error
 
 
-def test_a_directory_of_ones_own_counts(call: Call) -> None:
+def test_a_custom_directory_is_used(call: Call) -> None:
     Path("d.yaml").write_text(
         "entries:\n- {state: NL, announced_at: '2026-01-01T00:00:00Z', authority: {name: x, kind: POLICE}}\n"
     )
-    file = lay("i.jsonl", ITEM)
-    done = call("law", "explain", file, "--state", "CH", "--directory", "d.yaml", *AT, "--json")
-    assert done.err == ""  # the sample directory is not used, so nothing is said of it
-    (document,) = done.lines
-    assert {one["state"]: one["outcome"] for one in document["recipients"]} == {"NL": "DISCLOSE"}
+    file = write_items("i.jsonl", ITEM)
+    result = call("law", "explain", file, "--state", "CH", "--directory", "d.yaml", *AT, "--json")
+    assert result.err == ""  # the note about the sample directory is not printed
+    (document,) = result.json_lines
+    assert {recipient["state"]: recipient["outcome"] for recipient in document["recipients"]} == {"NL": "DISCLOSE"}
 
 
-def test_a_place_that_the_gate_would_look_up_is_looked_up(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_configured_geoip_database_is_used(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     item = {**ITEM, "type": "ipv4-addr", "value": "198.51.100.23", "nexus": [], "offence": {"codes": ["COPYRIGHT"]}}
-    file = lay("i.jsonl", item)
-    assert call("law", "explain", file, "--state", "CH", *AT, "--json").lines[0]["recipients"] == []
+    file = write_items("i.jsonl", item)
+    assert call("law", "explain", file, "--state", "CH", *AT, "--json").json_lines[0]["recipients"] == []
     monkeypatch.setenv("SHARING_GEOIP", "any.mmdb")
-    monkeypatch.setattr("sharing.cli.law.explain.open_lookup", lambda _: lambda _: "NL")
-    (document,) = call("law", "explain", file, "--state", "CH", *AT, "--json").lines
-    assert [one["state"] for one in document["recipients"]] == ["NL"]
+    monkeypatch.setattr("sharing.cli.law.explain.open_geoip_lookup", lambda _: lambda _: "NL")
+    (document,) = call("law", "explain", file, "--state", "CH", *AT, "--json").json_lines
+    assert [recipient["state"] for recipient in document["recipients"]] == ["NL"]
 
 
 @pytest.mark.parametrize(
-    ("rule", "outcome", "does"),
+    ("rule", "outcome", "consequence"),
     [
         ("ch.imac-67a-4", "WITHHOLD", "withholds"),
         ("ch.imac-67a-5", "DISCLOSE", "permits nothing"),
         ("ch.imac-67a-6", "DISCLOSE", "adds nothing"),
     ],
 )
-def test_a_rule_that_fails_is_told_apart_from_a_fact_that_is_missing(
-    call: Call, monkeypatch: pytest.MonkeyPatch, rule: str, outcome: str, does: str
+def test_a_failed_evaluation_is_distinguished_from_a_missing_fact(
+    call: Call, monkeypatch: pytest.MonkeyPatch, rule: str, outcome: str, consequence: str
 ) -> None:
-    class Broken(Conjunction):
+    class FailingConjunction(Conjunction):
         def evaluate(self, facts: Any) -> bool | None:
             raise ZeroDivisionError
 
     law = find_law("CH")
-    rules = [replace(each, when=Broken(())) if each.id == rule else each for each in law.pack.rules]
+    rules = [replace(each, when=FailingConjunction(())) if each.id == rule else each for each in law.pack.rules]
     broken = replace(law, pack=replace(law.pack, rules=tuple(rules)))
     monkeypatch.setattr("sharing.cli.law.explain.find_law", lambda *_, **__: broken)
-    done = call("law", "explain", lay("i.jsonl", ITEM), "--state", "CH", "--to", "NL", *AT)
-    assert done.code == 0
-    assert f"NL {outcome}" in done.out
-    words = " ".join(done.out.split())
-    assert f"[{rule}]: its evaluation failed, so it {does}; tell who keeps the pack" in words
-    assert ("(not to be evaluated: ch.imac-67a-4)." in words) is (outcome == "WITHHOLD")
+    result = call("law", "explain", write_items("i.jsonl", ITEM), "--state", "CH", "--to", "NL", *AT)
+    assert result.code == 0
+    assert f"NL {outcome}" in result.out
+    words = " ".join(result.out.split())
+    request = f"tell the maintainers of the pack that {rule} fails on it"
+    assert f"[{rule}]: its evaluation failed, so it {consequence}; {request}" in words
+    assert ("(evaluation failed: ch.imac-67a-4)." in words) is (outcome == "WITHHOLD")
     assert "error" not in words
-    assert "ZeroDivisionError" not in done.out + done.err
+    assert "ZeroDivisionError" not in result.out + result.err
     everyone = call("law", "explain", "i.jsonl", "--state", "CH", "--everyone", *AT).out
     assert "error" not in everyone
-    assert (f"not to be evaluated: {rule}" in " ".join(everyone.split())) is (outcome == "WITHHOLD")
+    assert (f"evaluation failed: {rule}" in " ".join(everyone.split())) is (outcome == "WITHHOLD")
 
 
 @pytest.mark.parametrize("width", ["80", "140"])
-def test_ids_are_whole_in_a_terminal(call: Call, monkeypatch: pytest.MonkeyPatch, width: str) -> None:
+def test_ids_are_never_wrapped(call: Call, monkeypatch: pytest.MonkeyPatch, width: str) -> None:
     monkeypatch.setenv("COLUMNS", width)
     item = {**ITEM, "secrecy_domain": None, "personal_data": None}
-    (document,) = call("law", "explain", lay("i.jsonl", item), "--state", "CH", *AT, "--json").lines
-    done = call("law", "explain", "i.jsonl", "--state", "CH", *AT)
-    assert max(map(len, done.out.splitlines())) <= int(width)
+    (document,) = call("law", "explain", write_items("i.jsonl", item), "--state", "CH", *AT, "--json").json_lines
+    result = call("law", "explain", "i.jsonl", "--state", "CH", *AT)
+    assert max(map(len, result.out.splitlines())) <= int(width)
     for rule in document["why"][0]["undecided"]:
-        assert f"[{rule['id']}]" in done.out
+        assert f"[{rule['id']}]" in result.out
 
 
-def test_everyone_is_told_in_groups(call: Call) -> None:
-    file = lay("i.jsonl", ITEM)
-    (document,) = call("law", "explain", file, "--state", "CH", "--everyone", *AT, "--json").lines
+def test_everyone_prints_groups_of_states(call: Call) -> None:
+    file = write_items("i.jsonl", ITEM)
+    (document,) = call("law", "explain", file, "--state", "CH", "--everyone", *AT, "--json").json_lines
     assert sum(len(group["states"]) for group in document["groups"]) > 150
     assert "NL" in document["groups"][0]["states"]
     text = call("law", "explain", file, "--state", "CH", "--everyone", *AT).out
     assert "DISCLOSE" in text
-    assert "taken out nothing" in text
+    assert "redacted  nothing" in text
     assert ITEM["value"].replace("[.]", ".") not in text
     assert call("law", "explain", file, "--state", "CH", "--everyone", "--to", "DE").code == 2

@@ -1,4 +1,4 @@
-"""`sharing law lint`: what it prints, how it exits, and packs of a user's own."""
+"""`sharing law lint`: output, exit codes and custom packs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sharing.packs.library import shipped_packs
-from sharing.testing.samples import smoke_packs
+from sharing.packs.library import list_shipped_pack_codes
+from sharing.testing.samples import smoke_test_packs
 from tests.cli.conftest import Call
 
 PACK = """\
@@ -35,7 +35,7 @@ rules:
     effect: PERMIT
 """
 
-NEVER = """\
+UNREACHABLE = """\
   - id: ch.test-2
     citation: Test Act art. 2
     paraphrase: Evidence that is information stays.
@@ -68,119 +68,126 @@ def cases(*rules: str) -> str:
 
 
 @pytest.fixture
-def packs(clean: Path) -> Path:
-    folder = clean / "packs"
+def packs(empty_folder: Path) -> Path:
+    folder = empty_folder / "packs"
     folder.mkdir()
     (folder / "ch.yaml").write_text(PACK)
     (folder / "ch.cases.yaml").write_text(cases("ch.test-1"))
     return folder
 
 
-def spoil(packs: Path) -> None:
-    (packs / "ch.yaml").write_text(PACK + NEVER)
+def add_unreachable_rule(packs: Path) -> None:
+    (packs / "ch.yaml").write_text(PACK + UNREACHABLE)
     (packs / "ch.cases.yaml").write_text(cases("ch.test-1", "ch.test-2"))
 
 
-def of_pack(document: dict[str, Any]) -> list[dict[str, Any]]:
+def findings_in_pack(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [finding for finding in document["findings"] if finding["file"] != "common.yaml"]
 
 
 def test_the_shipped_packs_have_no_errors(call: Call) -> None:
-    done = call("law", "lint", "--at", "2026-11-25", "--json")
-    assert done.code == 0
-    assert done.document["packs"] == len(shipped_packs())
-    assert done.document["errors"] == 0
-    assert done.document["warnings"] > 0
-    files = {finding["file"] for finding in done.document["findings"]}
-    assert files == {"common.yaml", *(f"{code.lower()}.yaml" for code in shipped_packs())}
-    # Of the common rules each finding is told once.
-    common = [tuple(map(str, one.values())) for one in done.document["findings"] if one["file"] == "common.yaml"]
+    result = call("law", "lint", "--at", "2026-11-25", "--json")
+    assert result.code == 0
+    assert result.json_document["packs"] == len(list_shipped_pack_codes())
+    assert result.json_document["errors"] == 0
+    assert result.json_document["warnings"] > 0
+    files = {finding["file"] for finding in result.json_document["findings"]}
+    assert files == {"common.yaml", *(f"{code.lower()}.yaml" for code in list_shipped_pack_codes())}
+    # Each finding in the common rules is reported once, not once per pack.
+    common = [
+        tuple(map(str, finding.values()))
+        for finding in result.json_document["findings"]
+        if finding["file"] == "common.yaml"
+    ]
     assert len(common) == len(set(common))
 
 
-def test_a_pack_of_ones_own_is_linted_with_the_common_rules(call: Call, packs: Path) -> None:
-    done = call("law", "lint", "--packs", packs, "--json")
-    assert done.code == 0
-    assert of_pack(done.document) == []
-    done = call("law", "lint", "--packs", packs)
-    assert "ch.yaml: 0 errors, 0 warnings, 0 notices" in done.out
-    assert done.out.splitlines()[-1].startswith("1 pack: 0 errors, ")
+def test_a_custom_pack_is_checked_with_the_common_rules(call: Call, packs: Path) -> None:
+    result = call("law", "lint", "--packs", packs, "--json")
+    assert result.code == 0
+    assert findings_in_pack(result.json_document) == []
+    result = call("law", "lint", "--packs", packs)
+    assert "ch.yaml: 0 errors, 0 warnings, 0 notices" in result.out
+    assert result.out.splitlines()[-1].startswith("1 pack: 0 errors, ")
 
 
-def test_an_error_exits_with_1_and_says_where_and_why(call: Call, packs: Path) -> None:
-    spoil(packs)
-    line = next(number for number, text in enumerate((PACK + NEVER).splitlines(), 1) if text == "    when:")
-    done = call("law", "lint", "ch", "--packs", packs)
-    assert done.code == 1
+def test_an_error_is_reported_with_its_line_and_exits_with_1(call: Call, packs: Path) -> None:
+    add_unreachable_rule(packs)
+    line = next(number for number, text in enumerate((PACK + UNREACHABLE).splitlines(), 1) if text == "    when:")
+    result = call("law", "lint", "ch", "--packs", packs)
+    assert result.code == 1
     assert (
-        f"error unreachable, ch.yaml:{line} [ch.test-2]: it can never hold: no combination of facts allows for "
-        "form is EVIDENCE and form is INFORMATION"
-    ) in done.out
-    done = call("law", "lint", "--packs", packs, "--json")
-    assert done.code == 1
-    assert done.document["errors"] == 1
-    (finding,) = of_pack(done.document)
+        f"error unreachable, ch.yaml:{line} [ch.test-2]: the rule can never apply: no combination of facts meets "
+        "these requirements: form is EVIDENCE and form is INFORMATION"
+    ) in result.out
+    result = call("law", "lint", "--packs", packs, "--json")
+    assert result.code == 1
+    assert result.json_document["errors"] == 1
+    (finding,) = findings_in_pack(result.json_document)
     assert finding == {
         "file": "ch.yaml",
         "line": line,
         "rule": "ch.test-2",
         "severity": "error",
         "code": "unreachable",
-        "sentence": "it can never hold: no combination of facts allows for form is EVIDENCE and form is INFORMATION",
+        "sentence": (
+            "the rule can never apply: no combination of facts meets these requirements: "
+            "form is EVIDENCE and form is INFORMATION"
+        ),
         "combination": None,
     }
 
 
-def test_a_combination_is_shown_with_the_facts_that_matter(call: Call, packs: Path) -> None:
-    duty = NEVER.replace("DENY", "OBLIGE").replace("      any_of: [{form: INFORMATION}]\n", "")
+def test_a_counterexample_is_printed_with_the_relevant_facts(call: Call, packs: Path) -> None:
+    duty = UNREACHABLE.replace("DENY", "OBLIGE").replace("      any_of: [{form: INFORMATION}]\n", "")
     (packs / "ch.yaml").write_text(PACK + duty)
     (packs / "ch.cases.yaml").write_text(cases("ch.test-1", "ch.test-2"))
-    done = call("law", "lint", "--packs", packs, "--json")
-    (finding,) = of_pack(done.document)
+    result = call("law", "lint", "--packs", packs, "--json")
+    (finding,) = findings_in_pack(result.json_document)
     assert finding["code"] == "unfulfillable"
     assert finding["combination"]["facts"] == {"form": "EVIDENCE"}
-    done = call("law", "lint", "--packs", packs)
-    assert f"with form EVIDENCE; to {finding['combination']['recipient']} on " in done.out
+    result = call("law", "lint", "--packs", packs)
+    assert f"for example: form EVIDENCE; to {finding['combination']['recipient']} on " in result.out
 
 
-def test_strict_counts_warnings(call: Call, packs: Path) -> None:
+def test_warnings_fail_in_strict_mode(call: Call, packs: Path) -> None:
     (packs / "ch.yaml").write_text(PACK.replace("verified: true", "verified: false"))
-    done = call("law", "lint", "--packs", packs)
-    assert done.code == 0
-    assert "warning unverified: not checked against a published text: ch.test-1" in done.out
+    result = call("law", "lint", "--packs", packs)
+    assert result.code == 0
+    assert "warning unverified: not checked against a published text: ch.test-1" in result.out
     assert call("law", "lint", "--packs", packs, "--strict").code == 1
 
 
 def test_a_pack_without_cases_is_an_error(call: Call, packs: Path) -> None:
     (packs / "ch.cases.yaml").unlink()
-    done = call("law", "lint", "--packs", packs, "--json")
-    assert done.code == 1
-    assert [(one["code"], one["sentence"]) for one in of_pack(done.document)] == [
-        ("no-cases", "no case proves what it does")
+    result = call("law", "lint", "--packs", packs, "--json")
+    assert result.code == 1
+    assert [(finding["code"], finding["sentence"]) for finding in findings_in_pack(result.json_document)] == [
+        ("no-cases", "no case tests this rule")
     ]
 
 
-def test_the_day_may_be_given(call: Call, packs: Path) -> None:
+def test_the_day_of_expiry_can_be_given(call: Call, packs: Path) -> None:
     (packs / "ch.yaml").write_text(PACK.replace("{from: 2020-01-01}", "{from: 2020-01-01, to: 2026-06-30}"))
     for day, codes in (("2026-06-30", []), ("2026-07-01", ["expired"])):
-        document = call("law", "lint", "--packs", packs, "--at", day, "--json").document
-        assert [one["code"] for one in of_pack(document)] == codes
-    done = call("law", "lint", "--packs", packs, "--at", "July")
-    assert (done.code, "--at must be a day, such as 2026-03-01" in done.error) == (2, True)
+        document = call("law", "lint", "--packs", packs, "--at", day, "--json").json_document
+        assert [finding["code"] for finding in findings_in_pack(document)] == codes
+    result = call("law", "lint", "--packs", packs, "--at", "July")
+    assert (result.code, "--at must be a day, such as 2026-03-01" in result.error) == (2, True)
 
 
-def test_a_state_without_a_pack_is_not_passed_over(call: Call, packs: Path) -> None:
-    done = call("law", "lint", "DE", "--packs", packs)
-    assert done.code == 2
-    assert "there is no pack of DE" in done.error
+def test_a_state_without_a_pack_is_an_error(call: Call, packs: Path) -> None:
+    result = call("law", "lint", "DE", "--packs", packs)
+    assert result.code == 2
+    assert "there is no pack for DE" in result.error
 
 
-def test_a_table_of_few_states_is_no_fault_of_the_common_rules(call: Call) -> None:
-    """They are shipped, and so judged with what is shipped: the test States' table knows one recipient."""
-    done = call("law", "lint", "XA", "--packs", smoke_packs(), "--json")
-    assert done.code == 0, done
-    assert done.document["errors"] == 0
-    shipped = call("law", "lint", "CH", "--json").document["findings"]
-    common = [one for one in shipped if one["file"] == "common.yaml"]
-    assert [one for one in done.document["findings"] if one["file"] == "common.yaml"] == common
-    assert [one for one in done.document["findings"] if one["file"] == "xa.yaml"] == []
+def test_the_common_rules_are_checked_with_the_shipped_treaty_table(call: Call) -> None:
+    """A custom table may list few States, as the table of the test States does. That is not an error."""
+    result = call("law", "lint", "XA", "--packs", smoke_test_packs(), "--json")
+    assert result.code == 0, result
+    assert result.json_document["errors"] == 0
+    shipped = call("law", "lint", "CH", "--json").json_document["findings"]
+    common = [finding for finding in shipped if finding["file"] == "common.yaml"]
+    assert [finding for finding in result.json_document["findings"] if finding["file"] == "common.yaml"] == common
+    assert [finding for finding in result.json_document["findings"] if finding["file"] == "xa.yaml"] == []

@@ -1,4 +1,4 @@
-"""`sharing publish`: every part of every file accounted for, or nothing published."""
+"""`sharing publish`: every part of every file is published or listed, or nothing is published."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from sharing._publisher import Publisher
-from sharing.kafka.directory_topic import announce, read_entries
-from sharing.serialization.codec import codec_of
+from sharing.kafka.directory_topic import announce_entry, parse_entries
+from sharing.serialization.codec import get_codec
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.samples import sample_directory, sample_file, sample_files, sample_profile
 from sharing.topology.topics import INDICATORS
 from tests.cli.conftest import Call
-from tests.kafka.topic_io import read
+from tests.kafka.topic_io import read_records
 
-COMMAND = import_module("sharing.cli.publish")  # as an attribute of its package, the name is the command
+COMMAND = import_module("sharing.cli.publish")  # the attribute of the package is the command, not the module
 CH = ("--state", "CH", "--agency", "fedpol")
 ITEM: dict[str, Any] = {
     "type": "domain-name",
@@ -37,40 +37,40 @@ ITEM: dict[str, Any] = {
 }
 
 
-def lay(name: str, *lines: dict[str, Any] | str) -> Path:
+def write_lines(name: str, *lines: dict[str, Any] | str) -> Path:
     path = Path(name)
     path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
     return path
 
 
-def items(count: int) -> list[dict[str, Any]]:
+def make_items(count: int) -> list[dict[str, Any]]:
     return [{**ITEM, "value": f"host{number}.example.nl"} for number in range(count)]
 
 
-def published(bus: EmbeddedBroker) -> list[str]:
-    records = (codec_of("indicator").decode(message.value()) for message in read(bus, INDICATORS.topic("CH")))
+def read_published_values(bus: EmbeddedBroker) -> list[str]:
+    records = (get_codec("indicator").decode(message.value()) for message in read_records(bus, INDICATORS.topic("CH")))
     return sorted(record["value"] for record in records)
 
 
-def adds_up(document: dict[str, Any]) -> bool:
+def is_accounted_for(document: dict[str, Any]) -> bool:
     return bool(document["read"] == document["published"] + len(document["not_published"]))
 
 
 @pytest.fixture
 def announced(bus: EmbeddedBroker) -> EmbeddedBroker:
-    """A bus whose directory has the sample's entries."""
-    for entry in read_entries(*sample_directory()):
-        announce(bus.bootstrap, entry)
+    """A bus whose directory has the entries of the sample."""
+    for entry in parse_entries(*sample_directory()):
+        announce_entry(bus.bootstrap, entry)
     return bus
 
 
 @pytest.mark.parametrize("name", sample_files())
 def test_a_dry_run_of_each_sample_accounts_for_everything(call: Call, name: str) -> None:
     with as_file(sample_file(name)) as event, as_file(sample_profile("CH")) as profile:
-        done = call("publish", event, *CH, "--profile", profile, "--dry-run", "--json")
-    assert done.code == 0
-    document = done.document
-    assert adds_up(document)
+        result = call("publish", event, *CH, "--profile", profile, "--dry-run", "--json")
+    assert result.code == 0
+    document = result.json_document
+    assert is_accounted_for(document)
     assert document["published"] > 0
     assert document["files"] == [str(event)]
     for entry in document["not_published"]:
@@ -82,55 +82,55 @@ def test_a_dry_run_of_each_sample_accounts_for_everything(call: Call, name: str)
         assert sum(counts.values()) <= document["published"]
 
 
-def test_a_dry_run_says_who_would_get_what_and_why(call: Call) -> None:
-    file = lay("items.jsonl", ITEM, {**ITEM, "value": "a.example.de", "secrecy_domain": None})
-    done = call("publish", file, *CH, "--dry-run")
-    assert done.code == 0
-    assert "2 read, 2 would be published, 0 not" in done.out
-    rows = [line.split() for line in done.out.splitlines()]
+def test_a_dry_run_prints_who_would_get_what_and_why(call: Call) -> None:
+    file = write_lines("items.jsonl", ITEM, {**ITEM, "value": "a.example.de", "secrecy_domain": None})
+    result = call("publish", file, *CH, "--dry-run")
+    assert result.code == 0
+    assert "2 read, 2 would be published, 0 not published" in result.out
+    rows = [line.split() for line in result.out.splitlines()]
     assert ["NL", "DISCLOSE", "1"] in [row[:3] for row in rows]
-    assert "sample directory" in done.err
+    assert "sample directory" in result.err
 
 
-def test_what_is_published_is_on_the_bus(call: Call, announced: EmbeddedBroker) -> None:
-    file = lay("items.jsonl", *items(3), {**ITEM, "source": {"state": "DE"}}, "", '{"type": "domain-name"')
-    done = call("publish", file, *CH, "--json")
-    assert done.code == 0
-    document = done.document
-    assert adds_up(document)
+def test_published_indicators_are_on_the_bus(call: Call, announced: EmbeddedBroker) -> None:
+    file = write_lines("items.jsonl", *make_items(3), {**ITEM, "source": {"state": "DE"}}, "", '{"type": "domain-name"')
+    result = call("publish", file, *CH, "--json")
+    assert result.code == 0
+    document = result.json_document
+    assert is_accounted_for(document)
     assert (document["read"], document["published"]) == (5, 3)
     assert {entry["place"] for entry in document["not_published"]} == {"4", "6"}
     assert document["recipients"]["NL"] == 3
-    assert published(announced) == [f"host{number}.example.nl" for number in range(3)]
+    assert read_published_values(announced) == [f"host{number}.example.nl" for number in range(3)]
     text = call("publish", file, *CH)
-    assert "5 read, 3 published, 2 not" in text.out
+    assert "5 read, 3 published, 2 not published" in text.out
     assert "OTHER_STATE" in text.out
 
 
-def test_the_directory_of_the_bus_is_used_where_a_broker_is_named(
+def test_the_directory_of_the_bus_is_used_if_a_broker_is_configured(
     call: Call, bus: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("d.yaml").write_text(
         "entries:\n- {state: NL, announced_at: '2026-01-01T00:00:00Z', authority: {name: x, kind: POLICE}}\n"
     )
     assert call("directory", "announce", "d.yaml").code == 0
-    file = lay("items.jsonl", ITEM)
-    done = call("publish", file, *CH, "--dry-run", "--json")
-    assert done.document["recipients"] == {"NL": {"DISCLOSE": 1}}
-    assert done.err == ""
+    file = write_lines("items.jsonl", ITEM)
+    result = call("publish", file, *CH, "--dry-run", "--json")
+    assert result.json_document["recipients"] == {"NL": {"DISCLOSE": 1}}
+    assert result.err == ""
     monkeypatch.delenv("SHARING_BOOTSTRAP")
     assert "sample directory" in call("publish", file, *CH, "--dry-run").err
-    done = call("publish", file, *CH, "--dry-run", "--directory", "d.yaml", "--json")
-    assert (done.document["recipients"], done.err) == ({"NL": {"DISCLOSE": 1}}, "")
-    assert published(bus) == []
+    result = call("publish", file, *CH, "--dry-run", "--directory", "d.yaml", "--json")
+    assert (result.json_document["recipients"], result.err) == ({"NL": {"DISCLOSE": 1}}, "")
+    assert read_published_values(bus) == []
 
 
-def test_a_place_that_the_gate_would_look_up_is_looked_up(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ip_addresses_are_located_as_in_the_gate(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     item = {**ITEM, "type": "ipv4-addr", "value": "198.51.100.23", "nexus": [], "offence": {"codes": ["COPYRIGHT"]}}
-    assert call("publish", lay("i.jsonl", item), *CH, "--dry-run", "--json").document["recipients"] == {}
+    assert call("publish", write_lines("i.jsonl", item), *CH, "--dry-run", "--json").json_document["recipients"] == {}
     monkeypatch.setenv("SHARING_GEOIP", "any.mmdb")
-    monkeypatch.setattr(COMMAND, "open_lookup", lambda _: lambda _: "NL")
-    assert set(call("publish", "i.jsonl", *CH, "--dry-run", "--json").document["recipients"]) == {"NL"}
+    monkeypatch.setattr(COMMAND, "open_geoip_lookup", lambda _: lambda _: "NL")
+    assert set(call("publish", "i.jsonl", *CH, "--dry-run", "--json").json_document["recipients"]) == {"NL"}
 
 
 BAD_FILES = {
@@ -145,25 +145,28 @@ BAD_FILES = {
 
 @pytest.mark.parametrize("name", BAD_FILES)
 def test_a_file_that_cannot_be_read_publishes_nothing(call: Call, announced: EmbeddedBroker, name: str) -> None:
-    good = lay("good.jsonl", *items(2))
+    good = write_lines("good.jsonl", *make_items(2))
     Path(name).write_bytes(BAD_FILES[name])
-    done = call("publish", good, name, *CH, "--json")
-    assert (done.code, done.out) == (2, "")
-    assert done.error.startswith(f"{name}: ")
-    assert published(announced) == []
+    result = call("publish", good, name, *CH, "--json")
+    assert (result.code, result.out) == (2, "")
+    assert result.error.startswith(f"{name}: ")
+    assert read_published_values(announced) == []
 
 
-def test_unless_it_is_told_to_keep_going(call: Call, announced: EmbeddedBroker, clean: Path) -> None:
-    good, last = lay("good.jsonl", *items(2)), lay("last.jsonl", {**ITEM, "value": "last.example.nl"})
+def test_keep_going_publishes_the_other_files(call: Call, announced: EmbeddedBroker, empty_folder: Path) -> None:
+    good, last = (
+        write_lines("good.jsonl", *make_items(2)),
+        write_lines("last.jsonl", {**ITEM, "value": "last.example.nl"}),
+    )
     Path("binary.bin").write_bytes(b"PNG\x00\x01\x02")
-    done = call("publish", good, "binary.bin", "nowhere.jsonl", clean, last, *CH, "--keep-going", "--json")
-    assert done.code == 2
-    document = done.document
-    assert adds_up(document)
+    result = call("publish", good, "binary.bin", "nowhere.jsonl", empty_folder, last, *CH, "--keep-going", "--json")
+    assert result.code == 2
+    document = result.json_document
+    assert is_accounted_for(document)
     assert (document["published"], document["files"]) == (3, ["good.jsonl", "last.jsonl"])
-    for name in ("binary.bin: is binary", "nowhere.jsonl: cannot be read", f"{clean}: is a directory"):
-        assert f"not read: {name}" in done.err
-    assert published(announced) == ["host0.example.nl", "host1.example.nl", "last.example.nl"]
+    for name in ("binary.bin: is binary", "nowhere.jsonl: cannot be read", f"{empty_folder}: is a directory"):
+        assert f"not read: {name}" in result.err
+    assert read_published_values(announced) == ["host0.example.nl", "host1.example.nl", "last.example.nl"]
 
 
 @pytest.mark.parametrize(
@@ -177,19 +180,19 @@ def test_unless_it_is_told_to_keep_going(call: Call, announced: EmbeddedBroker, 
         (("items.jsonl", *CH, "--format", "misp", "--dry-run"), 2, "items.jsonl: "),
         (("items.jsonl", *CH, "--profile", "nowhere.yaml"), 2, "nowhere.yaml: cannot be read"),
         (("items.jsonl", *CH, "--profile", "items.jsonl"), 2, "items.jsonl"),
-        (("items.jsonl", *CH, "--directory", "d.yaml"), 2, "--directory is for --dry-run"),
+        (("items.jsonl", *CH, "--directory", "d.yaml"), 2, "--directory needs --dry-run"),
         (("items.jsonl", *CH, "--dry-run", "--directory", "nowhere.yaml"), 2, "nowhere.yaml: cannot be read"),
-        (("items.jsonl", *CH), 2, "no broker is named"),
+        (("items.jsonl", *CH), 2, "no broker is configured"),
         (("items.jsonl", *CH, "--bootstrap", "127.0.0.1:1"), 3, "no broker answers at 127.0.0.1:1"),
         (("items.jsonl", *CH, "--dry-run", "--bootstrap", "127.0.0.1:1"), 3, "no broker answers at 127.0.0.1:1"),
     ],
 )
-@pytest.mark.usefixtures("impatient")
-def test_what_is_wrong_is_one_sentence(call: Call, arguments: tuple[str, ...], code: int, message: str) -> None:
-    lay("items.jsonl", ITEM)
-    done = call("publish", *arguments, "--json")
-    assert (done.code, done.out) == (code, "")
-    assert message in done.error
+@pytest.mark.usefixtures("short_connect_timeout")
+def test_an_error_is_one_message(call: Call, arguments: tuple[str, ...], code: int, message: str) -> None:
+    write_lines("items.jsonl", ITEM)
+    result = call("publish", *arguments, "--json")
+    assert (result.code, result.out) == (code, "")
+    assert message in result.error
 
 
 @pytest.mark.parametrize(
@@ -201,38 +204,38 @@ def test_what_is_wrong_is_one_sentence(call: Call, arguments: tuple[str, ...], c
         (CH, "FILE"),
     ],
 )
-def test_wrong_usage_names_what_is_wrong(call: Call, arguments: tuple[str, ...], message: str) -> None:
-    lay("items.jsonl", ITEM)
-    done = call("publish", *arguments)
-    assert (done.code, done.out) == (2, "")
-    assert message in done.err
-    assert "Traceback" not in done.err
+def test_wrong_usage_names_the_argument(call: Call, arguments: tuple[str, ...], message: str) -> None:
+    write_lines("items.jsonl", ITEM)
+    result = call("publish", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert "Traceback" not in result.err
 
 
-def test_a_topic_that_is_missing(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_topic_is_reported(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     with EmbeddedBroker() as broker:
         broker.create_topics(["exchange.directory"], 1)
-        done = call("publish", lay("items.jsonl", ITEM), *CH, "--bootstrap", broker.bootstrap, "--json")
-    assert (done.code, done.out) == (3, "")
-    assert "national.ch.indicators: not there" in done.error
-    assert "`sharing topics apply --states CH`" in done.error
+        result = call("publish", write_lines("items.jsonl", ITEM), *CH, "--bootstrap", broker.bootstrap, "--json")
+    assert (result.code, result.out) == (3, "")
+    assert "national.ch.indicators: does not exist" in result.error
+    assert "`sharing topics apply --states CH`" in result.error
 
 
-def test_a_directory_that_is_missing_is_told_before_anything_is_published(call: Call) -> None:
-    """Afterwards it would look as if publishing had failed, and would be done again."""
+def test_a_missing_directory_topic_is_reported_before_anything_is_published(call: Call) -> None:
+    """Reported afterwards, it would look as if publishing had failed, and people would publish again."""
     with EmbeddedBroker() as broker:
         broker.create_topics([INDICATORS.topic("CH")], 2)
-        done = call("publish", lay("items.jsonl", ITEM), *CH, "--bootstrap", broker.bootstrap, "--json")
-        assert (done.code, done.out) == (3, "")
-        assert "exchange.directory: not there" in done.error
-        assert published(broker) == []
+        result = call("publish", write_lines("items.jsonl", ITEM), *CH, "--bootstrap", broker.bootstrap, "--json")
+        assert (result.code, result.out) == (3, "")
+        assert "exchange.directory: does not exist" in result.error
+        assert read_published_values(broker) == []
 
 
-def test_what_is_not_confirmed_is_listed_with_its_id(
+def test_unconfirmed_indicators_are_listed_with_their_ids(
     call: Call, announced: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Unplugged(Publisher):
-        """Confirms two, and then the network is gone."""
+        """Confirms two indicators; then the network fails."""
 
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, timeout_s=5, **named)
@@ -246,38 +249,38 @@ def test_what_is_not_confirmed_is_listed_with_its_id(
             return super().publish(indicator)
 
     monkeypatch.setattr(COMMAND, "Publisher", Unplugged)
-    file = lay("items.jsonl", *items(4), "not JSON")
-    done = call("publish", file, *CH, "--json")
-    assert done.code == 3
-    document = done.document
-    assert adds_up(document)
+    file = write_lines("items.jsonl", *make_items(4), "not JSON")
+    result = call("publish", file, *CH, "--json")
+    assert result.code == 3
+    document = result.json_document
+    assert is_accounted_for(document)
     assert (document["read"], document["published"], document["recipients"]["NL"]) == (5, 2, 2)
     assert [entry["place"] for entry in document["not_published"]] == ["5", "3", "4"]
     assert "publish it again with the id " in document["not_published"][-1]["reason"]
-    assert "2 indicators are not confirmed by the broker" in done.error
+    assert "2 indicators are not confirmed by the broker" in result.error
     announced.resume()
-    assert published(announced)[:2] == ["host0.example.nl", "host1.example.nl"]
+    assert read_published_values(announced)[:2] == ["host0.example.nl", "host1.example.nl"]
 
 
-def test_names_and_reasons_are_shown_as_they_are(call: Call) -> None:
-    file = lay("a [b] :key:.jsonl", ITEM, {**ITEM, "nexus": [{"state": "NL"}], "value": "b.example.nl"})
-    done = call("publish", file, *CH, "--dry-run")
-    assert "a [b] :key:.jsonl 2: nexus[0].reason: is missing" in done.out
-    assert "\x1b" not in done.out
+def test_file_names_and_reasons_are_printed_verbatim(call: Call) -> None:
+    file = write_lines("a [b] :key:.jsonl", ITEM, {**ITEM, "nexus": [{"state": "NL"}], "value": "b.example.nl"})
+    result = call("publish", file, *CH, "--dry-run")
+    assert "a [b] :key:.jsonl 2: nexus[0].reason: is missing" in result.out
+    assert "\x1b" not in result.out
 
 
 @pytest.mark.parametrize("width", ["80", "140"])
-def test_it_fits_a_terminal(call: Call, monkeypatch: pytest.MonkeyPatch, width: str) -> None:
+def test_output_fits_the_terminal(call: Call, monkeypatch: pytest.MonkeyPatch, width: str) -> None:
     monkeypatch.setenv("COLUMNS", width)
     with as_file(sample_file(sample_files()[0])) as event, as_file(sample_profile("CH")) as profile:
-        done = call("publish", event, *CH, "--profile", profile, "--dry-run")
-    assert max(map(len, done.out.splitlines())) <= int(width)
-    assert "…" not in done.out  # nothing is cut
+        result = call("publish", event, *CH, "--profile", profile, "--dry-run")
+    assert max(map(len, result.out.splitlines())) <= int(width)
+    assert "…" not in result.out  # nothing is truncated
 
 
-def test_in_a_pipe_a_line_stays_a_line(call: Call) -> None:
+def test_lines_are_not_wrapped_in_a_pipe(call: Call) -> None:
     item = {**ITEM, "secrecy_domain": None, "personal_data": None, "live_case_harm": None, "purpose": None}
-    done = call("publish", lay("items.jsonl", item), *CH, "--dry-run")
-    row = next(line for line in done.out.splitlines() if line.startswith("NL"))
+    result = call("publish", write_lines("items.jsonl", item), *CH, "--dry-run")
+    row = next(line for line in result.out.splitlines() if line.startswith("NL"))
     assert "secrecy_domain" in row
     assert "live_case_harm" in row

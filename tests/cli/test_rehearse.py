@@ -1,4 +1,4 @@
-"""`sharing law rehearse`: what an amendment would change, told without any content."""
+"""`sharing law rehearse`: shows what an amendment would change, without any content."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 from sharing._publisher import Publisher
 from sharing.model.indicator import Indicator
-from sharing.packs.library import find_law, pack_place, read_text
-from tests.bench.rehearsal import NARROWED
+from sharing.packs.library import find_law, get_pack_path, read_law_file
+from tests.bench.rehearsal import NARROWED_RULE
 from tests.cli.conftest import Call
-from tests.cli.test_explain import AT, ITEM, lay
+from tests.cli.test_explain import AT, ITEM, write_items
 
 if TYPE_CHECKING:
     from sharing.testing.broker.embedded import EmbeddedBroker
@@ -33,7 +33,7 @@ ADDED = """\
 
 
 def item(number: int, **changes: Any) -> dict[str, Any]:
-    """Return an item of which every text is told apart from all that a report says."""
+    """Return an item whose texts contain a canary, so that leaked content is detected."""
     return {
         **ITEM,
         "id": f"018f3c1e-7b1a-7c3d-8e2f-{number:012}",
@@ -61,8 +61,8 @@ ITEMS = [
 
 
 def amend(*replaced: tuple[str, str], added: str = "", name: str = "amended.yaml") -> Path:
-    """Lay down the pack of Switzerland with some words replaced and some rules added."""
-    text = read_text(pack_place("CH")).replace("version: 2026.1", "version: 2026.2", 1)
+    """Write the pack of Switzerland with some text replaced and some rules added."""
+    text = read_law_file(get_pack_path("CH")).replace("version: 2026.1", "version: 2026.2", 1)
     for old, new in replaced:
         assert text.count(old) == 1, old
         text = text.replace(old, new)
@@ -71,118 +71,123 @@ def amend(*replaced: tuple[str, str], added: str = "", name: str = "amended.yaml
     return path
 
 
-def hidden(text: str) -> str:
-    """Return a report with what changes whenever a pack is mended hidden, and without spaces at the ends of lines."""
+def normalise_report(text: str) -> str:
+    """Return a report without hashes, which change with every edit of a pack, and without trailing spaces."""
     lines = [line.rstrip() for line in text.splitlines()]
-    return "\n".join("           sha256 (its hash)" if "sha256" in line else line for line in lines) + "\n"
+    return "\n".join("             sha256 (hash)" if "sha256" in line else line for line in lines) + "\n"
 
 
-def test_the_report_of_an_amendment(call: Call) -> None:
-    candidate = amend(NARROWED, added=ADDED)
-    done = call("law", "rehearse", "--candidate", candidate, "--events", lay("items.jsonl", *ITEMS), *AT)
-    assert done.code == 0
+def test_the_printed_report(call: Call) -> None:
+    candidate = amend(NARROWED_RULE, added=ADDED)
+    result = call("law", "rehearse", "--candidate", candidate, "--events", write_items("items.jsonl", *ITEMS), *AT)
+    assert result.code == 0
     golden = Path(__file__).with_name("golden") / "rehearsal.txt"
-    assert hidden(done.out) == golden.read_text()
-    assert max(map(len, done.out.splitlines())) <= 96
-    assert find_law("CH").pack.sha256 in done.out
+    assert normalise_report(result.out) == golden.read_text()
+    assert max(map(len, result.out.splitlines())) <= 96
+    assert find_law("CH").pack.sha256 in result.out
 
 
-def test_no_content_is_shown(call: Call) -> None:
-    lay("items.jsonl", *ITEMS, {**item(7), "frm": CANARY}, item(8, type="ipv4-addr"))
-    candidate = amend(NARROWED, added=ADDED)
-    for more in ((), ("--json",), ("--record", "recording.avro", "--examples", "100")):
-        done = call("law", "rehearse", "--candidate", candidate, "--events", "items.jsonl", *AT, *more)
-        assert done.code == 0
-        assert CANARY not in done.out + done.err
-        assert ITEMS[0]["id"] in done.out
-        assert "items.jsonl: line 7: frm: unknown field" in done.err
-        assert "items.jsonl: line 8: value" in done.err
+def test_content_is_never_printed(call: Call) -> None:
+    write_items("items.jsonl", *ITEMS, {**item(7), "frm": CANARY}, item(8, type="ipv4-addr"))
+    candidate = amend(NARROWED_RULE, added=ADDED)
+    for options in ((), ("--json",), ("--record", "recording.avro", "--examples", "100")):
+        result = call("law", "rehearse", "--candidate", candidate, "--events", "items.jsonl", *AT, *options)
+        assert result.code == 0
+        assert CANARY not in result.out + result.err
+        assert ITEMS[0]["id"] in result.out
+        assert "items.jsonl: line 7: frm: unknown field" in result.err
+        assert "items.jsonl: line 8: value" in result.err
 
 
-def test_the_document_of_an_amendment(call: Call) -> None:
-    candidate = amend(NARROWED, added=ADDED)
-    file = lay("items.jsonl", *ITEMS)
-    found = call("law", "rehearse", "--candidate", candidate, "--events", file, *AT, "--json").document
-    assert (found["state"], found["at"], found["read"], found["not_read"]) == ("CH", "2026-03-01T12:00:00.000Z", 6, 0)
-    assert (found["now"]["version"], found["candidate"]["version"]) == ("2026.1", "2026.2")
-    assert found["now"]["sha256"] == find_law("CH").pack.sha256 != found["candidate"]["sha256"]
-    assert found["packs"]["rules"] == [
+def test_the_json_report_agrees_with_explain(call: Call) -> None:
+    candidate = amend(NARROWED_RULE, added=ADDED)
+    file = write_items("items.jsonl", *ITEMS)
+    report = call("law", "rehearse", "--candidate", candidate, "--events", file, *AT, "--json").json_document
+    assert (report["state"], report["at"], report["read"], report["not_read"]) == (
+        "CH",
+        "2026-03-01T12:00:00.000Z",
+        6,
+        0,
+    )
+    assert (report["now"]["version"], report["candidate"]["version"]) == ("2026.1", "2026.2")
+    assert report["now"]["sha256"] == find_law("CH").pack.sha256 != report["candidate"]["sha256"]
+    assert report["packs"]["rules"] == [
         {"id": "ch.siag-7", "what": ["when"]},
         {"id": "ch.zz-1", "what": ["new"]},
     ]
-    for state, shifts in found["states"].items():
+    for state, shifts in report["states"].items():
         for shift in shifts:
             assert len(shift["examples"]) <= min(3, shift["indicators"]), state
     decided = {
-        name: {one["state"]: one["outcome"] for one in line["recipients"]}
+        name: {recipient["state"]: recipient["outcome"] for recipient in line["recipients"]}
         for name in ("now", "then")
-        for line in explain_all(call, name, candidate, file)[:1]
+        for line in explain_under(call, name, candidate, file)[:1]
     }
     first = ITEMS[0]["id"]
     for state, outcome in decided["now"].items():
-        (shift,) = (shift for shift in found["states"][state] if first in shift["examples"])
+        (shift,) = (shift for shift in report["states"][state] if first in shift["examples"])
         assert (shift["now"], shift["then"]) == (outcome, decided["then"][state])
 
 
-def explain_all(call: Call, which: str, candidate: Path, file: Path) -> list[Any]:
-    """Explain a file under the law now, or the candidate."""
-    folder = Path(which)
+def explain_under(call: Call, law: str, candidate: Path, file: Path) -> list[Any]:
+    """Explain a file under the current law («now») or the candidate («then»)."""
+    folder = Path(law)
     folder.mkdir(exist_ok=True)
-    text = read_text(pack_place("CH")) if which == "now" else candidate.read_text()
+    text = read_law_file(get_pack_path("CH")) if law == "now" else candidate.read_text()
     (folder / "ch.yaml").write_text(text)
-    return call("law", "explain", file, "--state", "CH", "--packs", folder, *AT, "--json").lines
+    return call("law", "explain", file, "--state", "CH", "--packs", folder, *AT, "--json").json_lines
 
 
-def test_of_the_same_pack_nothing_changes(call: Call) -> None:
+def test_an_identical_pack_changes_nothing(call: Call) -> None:
     same = Path("same.yaml")
-    same.write_text(read_text(pack_place("CH")))
-    file = lay("items.jsonl", *ITEMS)
-    done = call("law", "rehearse", "--candidate", same, "--events", file, *AT)
-    assert done.code == 0
-    assert "Nothing would change: of 6 indicators, each State gets the same, on the same terms." in done.out
-    assert "their hashes are the same" in done.out
-    found = call("law", "rehearse", "--candidate", same, "--events", file, *AT, "--json").document
-    assert (found["altered"], found["terms"]) == (0, [])
-    assert not any(shift["altered"] for shifts in found["states"].values() for shift in shifts)
+    same.write_text(read_law_file(get_pack_path("CH")))
+    file = write_items("items.jsonl", *ITEMS)
+    result = call("law", "rehearse", "--candidate", same, "--events", file, *AT)
+    assert result.code == 0
+    assert "Nothing would change: the results of all 6 indicators are the same for every State." in result.out
+    assert "their hashes are the same" in result.out
+    report = call("law", "rehearse", "--candidate", same, "--events", file, *AT, "--json").json_document
+    assert (report["altered"], report["terms"]) == (0, [])
+    assert not any(shift["altered"] for shifts in report["states"].values() for shift in shifts)
 
 
-def test_what_is_recorded_rehearses_alike(call: Call) -> None:
-    candidate = amend(NARROWED)
+def test_a_recording_gives_the_same_report(call: Call) -> None:
+    candidate = amend(NARROWED_RULE)
     arguments = ("law", "rehearse", "--candidate", candidate, "--state", "CH", *AT, "--json")
-    file = lay("items.jsonl", *ITEMS)
+    file = write_items("items.jsonl", *ITEMS)
     first = call(*arguments, "--events", file, "--record", "items.avro")
-    assert "items.avro: 6 indicators recorded, with their content; keep it as safe as the topic" in first.err
-    second = call(*arguments, "--events", "items.avro").document
-    assert {**first.document, "sources": None} == {**second, "sources": None}
-    both = call(*arguments, "--events", "items.avro", file).document
+    assert "items.avro: 6 indicators recorded with their content; protect the file like the topic" in first.err
+    second = call(*arguments, "--events", "items.avro").json_document
+    assert {**first.json_document, "sources": None} == {**second, "sources": None}
+    both = call(*arguments, "--events", "items.avro", file).json_document
     assert (both["read"], both["altered"]) == (12, 2 * second["altered"])
     again = call(*arguments, "--events", file, "--record", "items.avro")
-    assert (again.code, again.error) == (2, "items.avro: is there already; name a new file for the recording")
+    assert (again.code, again.error) == (2, "items.avro: already exists; name a new file for the recording")
 
 
-def test_a_recording_needs_no_candidate(call: Call) -> None:
-    file = lay("items.jsonl", *ITEMS)
-    done = call("law", "rehearse", "--events", file, "--state", "CH", "--record", "items.avro")
-    assert (done.code, done.out) == (0, "")
+def test_recording_works_without_a_candidate(call: Call) -> None:
+    file = write_items("items.jsonl", *ITEMS)
+    result = call("law", "rehearse", "--events", file, "--state", "CH", "--record", "items.avro")
+    assert (result.code, result.out) == (0, "")
     assert Path("items.avro").exists()
 
 
-def test_a_range_of_the_topic(call: Call, bus: EmbeddedBroker) -> None:
+def test_the_topic_gives_the_same_report_as_a_recording(call: Call, bus: EmbeddedBroker) -> None:
     publisher = Publisher(bus.bootstrap, "CH", "fedpol")
-    for one in ITEMS:
-        source = {**one["source"], "state": "CH", "agency": "fedpol"}
-        publisher.publish(Indicator.read({**one, "source": source}))
+    for data in ITEMS:
+        source = {**data["source"], "state": "CH", "agency": "fedpol"}
+        publisher.publish(Indicator.parse({**data, "source": source}))
     publisher.flush()
-    candidate = amend(NARROWED)
+    candidate = amend(NARROWED_RULE)
     common = ("law", "rehearse", "--candidate", candidate, *AT, "--json")
     Path("directory.yaml").write_text(DIRECTORY)
-    done = call(*common, "--from-topic", "--directory", "directory.yaml", "--record", "range.avro")
-    assert done.code == 0, done
-    assert done.document["sources"] == ["national.ch.indicators"]
-    from_file = call(*common, "--events", "range.avro", "--directory", "directory.yaml").document
+    result = call(*common, "--from-topic", "--directory", "directory.yaml", "--record", "range.avro")
+    assert result.code == 0, result
+    assert result.json_document["sources"] == ["national.ch.indicators"]
+    from_file = call(*common, "--events", "range.avro", "--directory", "directory.yaml").json_document
     assert from_file["read"] == len(ITEMS)
-    assert done.document["outcomes"] == from_file["outcomes"]
-    assert done.document["altered"] == from_file["altered"] > 0
+    assert result.json_document["outcomes"] == from_file["outcomes"]
+    assert result.json_document["altered"] == from_file["altered"] > 0
 
 
 DIRECTORY = """\
@@ -194,71 +199,84 @@ entries:
 
 def test_a_template_is_rehearsed_for_a_state_that_adopts_it(call: Call) -> None:
     candidate = Path("eu.yaml")
-    candidate.write_text(read_text(pack_place("EU")).replace("version: ", "version: 9", 1))
+    candidate.write_text(read_law_file(get_pack_path("EU")).replace("version: ", "version: 9", 1))
     source = {"authority": "POLICE", "state": "AT"}
-    file = lay("items.jsonl", *({**one, "source": source} for one in ITEMS))
-    done = call(
+    file = write_items("items.jsonl", *({**data, "source": source} for data in ITEMS))
+    result = call(
         "law", "rehearse", "--candidate", candidate, "--events", file, "--state", "AT", "--pack", "EU", *AT, "--json"
     )
-    assert done.code == 0, done
-    assert (done.document["state"], done.document["candidate"]["code"]) == ("AT", "EU")
+    assert result.code == 0, result
+    assert (result.json_document["state"], result.json_document["candidate"]["code"]) == ("AT", "EU")
     assert "--state is missing" in call("law", "rehearse", "--candidate", candidate, "--events", file).error
 
 
-def test_a_baseline_of_ones_own(call: Call) -> None:
-    first, second = amend(NARROWED, name="one.yaml"), amend(NARROWED, added=ADDED, name="two.yaml")
-    file = lay("items.jsonl", *ITEMS)
-    done = call("law", "rehearse", "--baseline", first, "--candidate", second, "--events", file, *AT, "--json").document
-    assert done["packs"]["rules"] == [{"id": "ch.zz-1", "what": ["new"]}]
+def test_a_custom_baseline_is_used(call: Call) -> None:
+    first, second = amend(NARROWED_RULE, name="first.yaml"), amend(NARROWED_RULE, added=ADDED, name="second.yaml")
+    file = write_items("items.jsonl", *ITEMS)
+    result = call(
+        "law", "rehearse", "--baseline", first, "--candidate", second, "--events", file, *AT, "--json"
+    ).json_document
+    assert result["packs"]["rules"] == [{"id": "ch.zz-1", "what": ["new"]}]
 
 
-def test_the_candidate_stands_on_the_treaty_table_that_applies(call: Call) -> None:
+def test_the_candidate_uses_the_current_treaty_table(call: Call) -> None:
     folder = Path("packs")
     folder.mkdir()
-    (folder / "ch.yaml").write_text(read_text(pack_place("CH")))
-    place = pack_place("CH")
+    (folder / "ch.yaml").write_text(read_law_file(get_pack_path("CH")))
+    place = get_pack_path("CH")
     assert isinstance(place, Path)
-    table = read_text(place.parent / "treaties.yaml")
+    table = read_law_file(place.parent / "treaties.yaml")
     (folder / "treaties.yaml").write_text(table + "\n# another hash\n")
     same = Path("same.yaml")
-    same.write_text(read_text(pack_place("CH")))
-    done = call("law", "rehearse", "--candidate", same, "--events", lay("i.jsonl", *ITEMS), "--packs", folder, *AT)
-    assert "their hashes are the same" in done.out
+    same.write_text(read_law_file(get_pack_path("CH")))
+    result = call(
+        "law", "rehearse", "--candidate", same, "--events", write_items("i.jsonl", *ITEMS), "--packs", folder, *AT
+    )
+    assert "their hashes are the same" in result.out
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--events", "items.jsonl"), "nothing to do: name the amended pack with --candidate"),
-        (("--candidate", "amended.yaml"), "name what was recorded: files with --events, or --from-topic"),
-        (("--candidate", "amended.yaml", "--events", "items.jsonl", "--from-topic"), "and not both"),
-        (("--candidate", "amended.yaml", "--events", "items.jsonl", "--since", AT[1]), "are for --from-topic"),
-        (("--candidate", "amended.yaml", "--from-topic"), "no broker is named"),
+        (("--events", "items.jsonl"), "nothing to do: give the amended pack with --candidate"),
+        (
+            ("--candidate", "amended.yaml"),
+            "give the recorded indicators: either files with --events, or --from-topic",
+        ),
+        (("--candidate", "amended.yaml", "--events", "items.jsonl", "--from-topic"), "either files with --events"),
+        (("--candidate", "amended.yaml", "--events", "items.jsonl", "--since", AT[1]), "require --from-topic"),
+        (("--candidate", "amended.yaml", "--from-topic"), "no broker is configured"),
         (("--candidate", "amended.yaml", "--from-topic", "--until", "noon"), "--until must be a time with a zone"),
         (("--candidate", "nowhere.yaml", "--events", "items.jsonl"), "nowhere.yaml: cannot be read"),
         (("--candidate", "items.jsonl", "--events", "items.jsonl"), "items.jsonl"),
         (("--candidate", "amended.yaml", "--events", "nowhere.avro"), "nowhere.avro: cannot be read"),
         (("--candidate", "amended.yaml", "--events", "items.jsonl", "--state", "DE"), "CH"),
-        (("--candidate", "amended.yaml", "--events", "broken.jsonl"), "nothing in it is an indicator of CH"),
+        (("--candidate", "amended.yaml", "--events", "broken.jsonl"), "contains no readable indicator of CH"),
         (("--record", "r.avro", "--events", "items.jsonl"), "--state is missing"),
     ],
 )
-def test_what_cannot_be_rehearsed_says_why(call: Call, arguments: tuple[str, ...], message: str) -> None:
-    lay("items.jsonl", *ITEMS)
+def test_invalid_options_and_files_are_reported(call: Call, arguments: tuple[str, ...], message: str) -> None:
+    write_items("items.jsonl", *ITEMS)
     Path("broken.jsonl").write_text("{\n{\n")
-    amend(NARROWED)
-    done = call("law", "rehearse", *arguments)
-    assert done.code == 2
-    assert message in done.error
-    assert done.out == ""
+    amend(NARROWED_RULE)
+    result = call("law", "rehearse", *arguments)
+    assert result.code == 2
+    assert message in result.error
+    assert result.out == ""
     assert not Path("r.avro").exists()
 
 
-def test_some_lines_may_be_unreadable(call: Call) -> None:
-    file = lay("items.jsonl", *ITEMS)
+def test_unreadable_lines_are_reported_and_skipped(call: Call) -> None:
+    file = write_items("items.jsonl", *ITEMS)
     file.write_text("{\n" * 30 + file.read_text() + json.dumps({**ITEM, "source": {"state": "DE"}}) + "\n")
-    done = call("law", "rehearse", "--candidate", amend(NARROWED), "--events", file, *AT)
-    assert done.code == 0
-    assert "6 indicators of items.jsonl; 31 not read" in done.out
-    assert done.err.count("not read: items.jsonl: line") == 20
-    assert "not read: and 11 more" in done.err
+    result = call("law", "rehearse", "--candidate", amend(NARROWED_RULE), "--events", file, *AT)
+    assert result.code == 0
+    assert "6 indicators from items.jsonl; 31 not read" in result.out
+    assert result.err.count("not read: items.jsonl: line") == 20
+    assert "not read: and 11 more" in result.err
+    report = json.loads(
+        call("law", "rehearse", "--candidate", amend(NARROWED_RULE), "--events", file, *AT, "--json").out
+    )
+    assert (report["read"], report["not_read"], len(report["told"])) == (6, 31, 20)
+    assert report["told"][0].keys() == {"source", "place", "reason"}
+    assert report["told"][0]["place"] == "line 1"

@@ -1,4 +1,4 @@
-"""`sharing settings`: every setting, its value and where it comes from; and what a wrong one says."""
+"""`sharing settings`: every setting, its value and origin; and the errors for wrong settings."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from sharing.settings import Settings, load_settings
 from tests.cli.conftest import Call
 
 
-def test_each_setting_has_its_origin(call: Call, monkeypatch: pytest.MonkeyPatch, clean: Path) -> None:
-    file = clean / "sharing.toml"
+def test_every_setting_is_shown_with_its_origin(
+    call: Call, monkeypatch: pytest.MonkeyPatch, empty_folder: Path
+) -> None:
+    file = empty_folder / "sharing.toml"
     file.write_text('partitions = 7\nstate = "ch"\nbootstrap = "from-the-file:1"\n')
     monkeypatch.setenv("SHARING_CONFIG", str(file))
     monkeypatch.setenv("SHARING_BOOTSTRAP", "from-the-environment:2")
-    rows = {row["variable"]: row for row in call("settings", "--json").document}
+    rows = {row["variable"]: row for row in call("settings", "--json").json_document}
     assert set(rows) == {f"SHARING_{name.upper()}" for name in Settings.model_fields}
     shown = {name: (rows[f"SHARING_{name}"]["value"], rows[f"SHARING_{name}"]["origin"]) for name in (
         "BOOTSTRAP", "PARTITIONS", "STATE", "REPLICATION", "PACKS")}  # fmt: skip
@@ -32,49 +34,51 @@ def test_each_setting_has_its_origin(call: Call, monkeypatch: pytest.MonkeyPatch
     assert all(row["description"] for row in rows.values())
 
 
-def test_a_person_sees_a_table(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_json_a_table_is_printed(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHARING_STATE", "NL")
-    done = call("settings")
-    assert done.code == 0
-    assert ["SHARING_STATE", "NL", "environment"] in [line.split()[:3] for line in done.out.splitlines()]
-    assert "SHARING_CONFIG" in done.err
+    result = call("settings")
+    assert result.code == 0
+    assert ["SHARING_STATE", "NL", "environment"] in [line.split()[:3] for line in result.out.splitlines()]
+    assert "SHARING_CONFIG" in result.err
 
 
 @pytest.mark.parametrize("width", ["80", "140"])
-def test_no_name_is_broken_in_a_terminal(call: Call, monkeypatch: pytest.MonkeyPatch, width: str) -> None:
+def test_names_are_not_wrapped_in_a_terminal(call: Call, monkeypatch: pytest.MonkeyPatch, width: str) -> None:
     monkeypatch.setenv("COLUMNS", width)
-    done = call("settings")
-    assert {f"SHARING_{name.upper()}" for name in Settings.model_fields} <= set(done.out.split())
-    assert max(map(len, done.out.splitlines())) <= int(width)
+    result = call("settings")
+    assert {f"SHARING_{name.upper()}" for name in Settings.model_fields} <= set(result.out.split())
+    assert max(map(len, result.out.splitlines())) <= int(width)
 
 
-def test_a_secret_is_not_shown(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_masked(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     class WithSecret(Settings):
         password: SecretStr = Field(default=SecretStr("hunter2"), description="A secret.")
 
     for module in (sharing.settings, sharing.cli.settings):
         monkeypatch.setattr(module, "Settings", WithSecret)
-    done = call("settings", "--json")
-    assert "hunter2" not in done.out
-    assert {row["value"] for row in done.document if row["name"] == "password"} == {"********"}
+    result = call("settings", "--json")
+    assert "hunter2" not in result.out
+    assert {row["value"] for row in result.json_document if row["name"] == "password"} == {"********"}
     assert "hunter2" not in call("settings").out
 
 
 @pytest.mark.parametrize("variable", ["SHARING_BOOTSTRP", "SHARING_bootstrp", "sharing_bootstrp"])
-def test_a_misspelt_variable_names_the_nearest(call: Call, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+def test_a_misspelt_variable_suggests_the_nearest_name(
+    call: Call, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
     monkeypatch.setenv(variable, "broker:9092")
     for command in (("settings",), ("topics", "list"), ("publish", "x", "--state", "CH", "--agency", "a")):
-        done = call(*command)
-        assert done.code == 2
-        assert done.error.startswith(f"unknown setting {variable}; did you mean 'SHARING_BOOTSTRAP'?")
-        assert done.out == ""
+        result = call(*command)
+        assert result.code == 2
+        assert result.error.startswith(f"unknown setting {variable}; did you mean 'SHARING_BOOTSTRAP'?")
+        assert result.out == ""
 
 
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
         ("SHARING_PARTITIONS", "many", "SHARING_PARTITIONS (or `partitions` in the settings file): "),
-        ("SHARING_PARTITIONS", "0", "greater than or equal to 1"),
+        ("SHARING_PARTITIONS", "0", "must be at least 1"),
         ("SHARING_STATE", "Germny", "did you mean DE (Germany)?"),
         ("SHARING_LOG_LEVEL", "loud", "SHARING_LOG_LEVEL"),
         ("SHARING_INSTANCE", "a b", "SHARING_INSTANCE"),
@@ -82,13 +86,13 @@ def test_a_misspelt_variable_names_the_nearest(call: Call, monkeypatch: pytest.M
         ("SHARING_CONFIG", ".", "which is not a file"),
     ],
 )
-def test_a_wrong_value_says_which(
+def test_a_wrong_value_names_the_setting(
     call: Call, monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    done = call("settings")
-    assert done.code == 2
-    assert message in done.error
+    result = call("settings")
+    assert result.code == 2
+    assert message in result.error
 
 
 @pytest.mark.parametrize(
@@ -102,24 +106,24 @@ def test_a_wrong_value_says_which(
         (b"[section]\na = 1", "section"),
     ],
 )
-def test_a_wrong_file_says_what(
-    call: Call, monkeypatch: pytest.MonkeyPatch, clean: Path, text: bytes, message: str
+def test_a_wrong_settings_file_names_the_problem(
+    call: Call, monkeypatch: pytest.MonkeyPatch, empty_folder: Path, text: bytes, message: str
 ) -> None:
-    (clean / "s.toml").write_bytes(text)
+    (empty_folder / "s.toml").write_bytes(text)
     monkeypatch.setenv("SHARING_CONFIG", "s.toml")
-    done = call("settings")
-    assert done.code == 2
-    assert message in done.error
+    result = call("settings")
+    assert result.code == 2
+    assert message in result.error
 
 
-def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SHARING_BOOTSTRAP", "SHARING_WEB_PORT", "SHARING_PACKS", "SHARING_PARTITIONS"):
         monkeypatch.setenv(name, "")
     settings = load_settings()
     assert (settings.bootstrap, settings.web_port, settings.packs, settings.partitions) == (None, None, None, 4)
 
 
-def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_overrides_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHARING_PARTITIONS", "3")
     assert load_settings(partitions=9).partitions == 9
     assert load_settings(partitions=None).partitions == 3

@@ -1,4 +1,4 @@
-"""The front door: which names `sharing` offers, what importing them costs, and the page that describes them."""
+"""The public interface: the names that `sharing` exports, the dependencies of importing them, and the API reference."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ ROOT = Path(__file__).parents[2]
 DISTRIBUTION = "sharing-bus"
 
 PUBLIC = {
-    "Condition", "DecodeError", "Indicator", "InfrastructureError", "InputError", "NotDeliveredError", "Notice",
-    "PackError", "PackReference", "Publisher", "PublisherMetrics", "RuleReference", "SettingsError", "SharingError",
-    "Subscriber", "SubscriberMetrics", "Unreadable", "decode_record", "new_id",
+    "Condition", "DecodeError", "Framing", "Indicator", "InfrastructureError", "InputError", "NotDeliveredError",
+    "Notice", "PackError", "PackReference", "Publisher", "PublisherMetrics", "RuleReference", "SettingsError",
+    "SharingError", "Subscriber", "SubscriberMetrics", "UnreadableNotice", "decode_record", "new_id",
+    "registry_framing",
 }  # fmt: skip
 
-# Refuses to import the packages given as arguments, as if they were not installed.
+# Makes the packages given as the last argument unimportable, as if they were not installed.
 BLOCK = """
 import sys
 from importlib.abc import MetaPathFinder
@@ -40,26 +41,26 @@ sys.meta_path.insert(0, Blocked())
 """
 
 
-def installed_with(*extras: str) -> set[str]:
-    """Return the names of the distributions that are installed with the client and some extras."""
-    found: set[str] = set()
-    waiting = [(DISTRIBUTION, frozenset(extras))]
-    while waiting:
-        name, wanted = waiting.pop()
-        found.add(canonicalize_name(name))
+def distributions_with_extras(*extras: str) -> set[str]:
+    """Return the distributions that are installed with `sharing-bus` and some of its extras."""
+    installed: set[str] = set()
+    queue = [(DISTRIBUTION, frozenset(extras))]
+    while queue:
+        name, wanted_extras = queue.pop()
+        installed.add(canonicalize_name(name))
         for text in requires(name) or ():
             requirement = Requirement(text)
-            environments = [{"extra": extra} for extra in wanted] or [{"extra": ""}]
+            environments = [{"extra": extra} for extra in wanted_extras] or [{"extra": ""}]
             if requirement.marker is not None and not any(map(requirement.marker.evaluate, environments)):
                 continue
             child = canonicalize_name(requirement.name)
-            if child not in found or requirement.extras:
-                waiting.append((child, frozenset(requirement.extras)))
-    return found
+            if child not in installed or requirement.extras:
+                queue.append((child, frozenset(requirement.extras)))
+    return installed
 
 
-def packages_outside(distributions: set[str]) -> str:
-    """Return the importable packages of all other distributions here, separated by commas."""
+def list_other_packages(distributions: set[str]) -> str:
+    """Return the importable packages of all other installed distributions, separated by commas."""
     outside = {
         package
         for package, owners in packages_distributions().items()
@@ -68,31 +69,31 @@ def packages_outside(distributions: set[str]) -> str:
     return ",".join(sorted(outside - {"sharing", "processors", "schemas", "tests"}))
 
 
-def run_without(blocked: str, code: str) -> subprocess.CompletedProcess[str]:
+def run_with_blocked(blocked: str, code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", BLOCK + code, blocked], capture_output=True, text=True, check=False, timeout=60, cwd=ROOT
     )
 
 
-def test_the_public_names_are_exactly_these() -> None:
+def test_the_public_names_match_the_list() -> None:
     assert set(sharing.__all__) == PUBLIC
     assert len(sharing.__all__) == len(PUBLIC)
     assert set(dir(sharing)) == PUBLIC
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))
-def test_a_public_name_is_there_and_documented(name: str) -> None:
+def test_every_public_name_can_be_imported_and_is_documented(name: str) -> None:
     value = getattr(sharing, name)
     assert inspect.getdoc(value)
     assert value.__name__ == name
 
 
-def test_another_name_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Gate'"):
         _ = sharing.Gate
 
 
-def test_type_checkers_see_the_same_names_from_the_same_modules() -> None:
+def test_the_imports_for_type_checkers_match_the_lazy_imports() -> None:
     tree = ast.parse(Path(inspect.getfile(sharing)).read_text(encoding="utf-8"))
     imported = {
         alias.name: node.module
@@ -103,27 +104,27 @@ def test_type_checkers_see_the_same_names_from_the_same_modules() -> None:
     assert imported == sharing._MODULES
 
 
-def test_importing_the_package_imports_nothing_else() -> None:
+def test_importing_the_package_imports_no_submodule() -> None:
     code = "import sharing\nprint(*sorted(name for name in sys.modules if name.startswith('sharing')))"
-    done = run_without(packages_outside(set()), code)
+    done = run_with_blocked(list_other_packages(set()), code)
     assert (done.returncode, done.stdout.split()) == (0, ["sharing"]), done.stderr
 
 
-def test_the_client_needs_its_own_dependencies_only() -> None:
+def test_the_client_needs_only_its_own_dependencies() -> None:
     code = (
         "from sharing import Indicator, InputError, Notice, Publisher, Subscriber, decode_record, new_id\n"
         "item = {'id': new_id(), 'source': {'state': 'CH', 'agency': 'fedpol'}}\n"
         "for type_name, value in (('iban', 'CH9300762011623852957'), ('phone-number', '+41446681800')):\n"
-        "    print(Indicator.read({**item, 'type': type_name, 'value': value}).value)\n"
+        "    print(Indicator.parse({**item, 'type': type_name, 'value': value}).value)\n"
         "print(*sorted(name for name in sys.modules if name.startswith('sharing.law')))\n"
     )
-    done = run_without(packages_outside(installed_with()), code)
+    done = run_with_blocked(list_other_packages(distributions_with_extras()), code)
     assert done.stdout.splitlines() == ["CH9300762011623852957", "+41446681800", ""], done.stderr
 
 
-def test_the_command_line_without_its_extra_says_what_to_install() -> None:
+def test_without_the_cli_extra_the_command_line_says_what_to_install() -> None:
     code = "sys.argv = ['sharing', '--help']\nfrom sharing.__main__ import main\nmain()"
-    done = run_without(packages_outside(installed_with()), code)
+    done = run_with_blocked(list_other_packages(distributions_with_extras()), code)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "error: the command line needs the package typer, which is not installed: run pip install 'sharing-bus[cli]'\n"
@@ -131,16 +132,16 @@ def test_the_command_line_without_its_extra_says_what_to_install() -> None:
 
 
 @pytest.mark.parametrize("command", ["publish", "subscribe", "law", "directory", "topics", "settings", "doctor", "top"])
-def test_a_command_needs_its_extra_only(command: str) -> None:
+def test_a_command_needs_only_its_extra(command: str) -> None:
     code = f"sys.argv = ['sharing', '{command}', '--help']\nfrom sharing.__main__ import main\nmain()"
-    done = run_without(packages_outside(installed_with("cli")), code)
+    done = run_with_blocked(list_other_packages(distributions_with_extras("cli")), code)
     assert done.returncode == 0, done.stderr
     assert f"Usage: sharing {command}" in done.stdout
 
 
-def test_a_command_whose_extra_is_missing_says_so() -> None:
+def test_without_its_extra_a_command_says_what_to_install() -> None:
     code = "sys.argv = ['sharing', 'publish', '--help']\nfrom sharing.__main__ import main\nmain()"
-    done = run_without("pydantic_settings", code)
+    done = run_with_blocked("pydantic_settings", code)
     assert done.returncode == 2
     assert done.stderr == (
         "error: `sharing publish` needs the package pydantic_settings, which is not installed: "
@@ -148,13 +149,13 @@ def test_a_command_whose_extra_is_missing_says_so() -> None:
     )
 
 
-def test_the_list_of_commands_imports_no_command() -> None:
+def test_listing_the_commands_imports_no_command() -> None:
     code = (
         "import atexit\n"
         "atexit.register(lambda: print('imported', *sorted(n for n in sys.modules if n.startswith('sharing.'))))\n"
         "sys.argv = ['sharing', '--help']\nfrom sharing.__main__ import main\nmain()"
     )
-    done = run_without("confluent_kafka,pydantic,pyarrow", code)
+    done = run_with_blocked("confluent_kafka,pydantic,pyarrow", code)
     assert done.returncode == 0, done.stderr
     imported = done.stdout.splitlines()[-1].split()[1:]
     assert set(imported) == {"sharing.__main__", "sharing.cli", "sharing.cli.lazy_group", "sharing.errors"}

@@ -1,4 +1,4 @@
-"""What a partner State can rely on when something fails: a slow handler, a network, a broker, a process."""
+"""The guarantees of `Subscriber` when a handler is slow, or the network, the broker or the process fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from confluent_kafka import TopicPartition
 
 from sharing._subscriber import Subscriber
 from sharing.errors import InfrastructureError
-from sharing.kafka import feed
+from sharing.kafka import group_consumer
 from sharing.kafka.clients import make_consumer
 from sharing.model.notice import Notice
 from sharing.testing.broker.embedded import EmbeddedBroker
@@ -22,32 +22,32 @@ from sharing.testing.broker.kafka import KafkaBroker
 from sharing.topology.topics import NOTICES, URGENT
 from tests.kafka.topic_io import (
     SECONDS,
-    committed,
+    committed_offset,
     make_topics,
     notice_bytes,
     plain_producer,
-    read,
-    write,
+    read_records,
+    write_records,
 )
 from tests.support.never_joins import NeverJoins
 from tests.support.waiting import wait_until
 
 
-def values(subscriber: Subscriber) -> list[str]:
+def read_values(subscriber: Subscriber) -> list[str]:
     return [notice.content["value"] for notice in subscriber]
 
 
-def test_a_slow_handler_is_no_failure(state: str, embedded: EmbeddedBroker) -> None:
-    """The group gives the partitions to others; the subscriber joins again, and hands nothing out twice."""
+def test_a_slow_handler_is_not_an_error(state: str, embedded: EmbeddedBroker) -> None:
+    """The group revokes its partitions. The subscriber joins again, and delivers no notice twice."""
     make_topics(embedded, state)
-    write(embedded, NOTICES.topic(state), [notice_bytes(state, f"{number}.example") for number in range(3)])
+    write_records(embedded, NOTICES.topic(state), [notice_bytes(state, f"{number}.example") for number in range(3)])
     properties = {"session.timeout.ms": 1000, "heartbeat.interval.ms": 200, "max.poll.interval.ms": 1000}
     handled = []
 
     def handle(notice: Notice) -> None:
         handled.append(notice.content["value"])
         if len(handled) == 1:
-            time.sleep(2.5)  # longer than max.poll.interval.ms: that is what is tested
+            time.sleep(2.5)  # the test is about a handler that exceeds max.poll.interval.ms
 
     with Subscriber(embedded.bootstrap, state, stop_at_end=True, properties=properties) as subscriber:
         subscriber.run(handle)
@@ -55,10 +55,10 @@ def test_a_slow_handler_is_no_failure(state: str, embedded: EmbeddedBroker) -> N
 
 
 @pytest.mark.parametrize("fails_at", [2, 5])
-def test_the_network_may_fail_in_the_middle(state: str, fails_at: int) -> None:
+def test_a_network_failure_loses_and_repeats_no_notice(state: str, fails_at: int) -> None:
     with EmbeddedBroker() as broker:
         make_topics(broker, state)
-        write(broker, NOTICES.topic(state), [notice_bytes(state, f"{number}.example") for number in range(5)])
+        write_records(broker, NOTICES.topic(state), [notice_bytes(state, f"{number}.example") for number in range(5)])
         handled = []
 
         def handle(notice: Notice) -> None:
@@ -71,58 +71,58 @@ def test_the_network_may_fail_in_the_middle(state: str, fails_at: int) -> None:
         with Subscriber(broker.bootstrap, state, stop_at_end=True, properties=properties) as subscriber:
             subscriber.run(handle)
         assert handled == [f"{number}.example" for number in range(5)]
-        # Also the last one's position was committed: it was tried until the network was back.
-        assert committed(broker, f"exchange.{state.lower()}.subscriber", NOTICES.topic(state)) == 5
+        # The last offset was committed too: the commit was retried until the network was back.
+        assert committed_offset(broker, f"exchange.{state.lower()}.subscriber", NOTICES.topic(state)) == 5
 
 
-def test_silence_ends_a_read_to_the_end(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_at_end_fails_if_the_broker_delivers_nothing(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sharing._subscriber.SILENCE_SECONDS_MAX", 0.5)
     with EmbeddedBroker() as broker:
         make_topics(broker, state)
         subscriber = Subscriber(broker.bootstrap, state, stop_at_end=True)
         broker.interrupt()
         with pytest.raises(InfrastructureError, match="could not be read to their end"):
-            values(subscriber)
+            read_values(subscriber)
         subscriber.close()
 
 
-def test_a_position_that_cannot_be_committed_is_an_error(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "COMMIT_SECONDS_MAX", 0.5)
+def test_an_offset_that_cannot_be_committed_is_an_error(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_consumer, "COMMIT_SECONDS_MAX", 0.5)
     with EmbeddedBroker() as broker:
         make_topics(broker, state)
-        write(broker, NOTICES.topic(state), [notice_bytes(state)])
+        write_records(broker, NOTICES.topic(state), [notice_bytes(state)])
         with Subscriber(broker.bootstrap, state, stop_at_end=True) as subscriber:
-            with pytest.raises(InfrastructureError, match="the last notice will come again"):
+            with pytest.raises(InfrastructureError, match="the last notice will be delivered again"):
                 subscriber.run(lambda _: broker.interrupt())
             broker.resume()
 
 
-def test_a_subscriber_that_its_group_does_not_hear_joins_anew(
+def test_a_subscriber_without_an_assignment_joins_with_a_new_consumer(
     state: str, embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_topics(embedded, state)
-    write(embedded, NOTICES.topic(state), [notice_bytes(state, "a.example")])
+    write_records(embedded, NOTICES.topic(state), [notice_bytes(state, "a.example")])
     with monkeypatch.context() as patch:
-        patch.setattr(feed, "make_consumer", lambda properties: NeverJoins(make_consumer(properties)))
+        patch.setattr(group_consumer, "make_consumer", lambda properties: NeverJoins(make_consumer(properties)))
         subscriber = Subscriber(embedded.bootstrap, state)
     with subscriber:
-        feeds = subscriber._urgent, subscriber._ordinary
-        deaf = [each._consumer for each in feeds]
-        assert [each.poll(0) for each in feeds] == [None, None]
-        assert [each._consumer for each in feeds] == deaf
-        for each in feeds:
-            each._alone_since -= each._patience_s
+        consumers = subscriber._urgent, subscriber._ordinary
+        stale = [consumer._consumer for consumer in consumers]
+        assert [consumer.poll(0) for consumer in consumers] == [None, None]
+        assert [consumer._consumer for consumer in consumers] == stale
+        for consumer in consumers:
+            consumer._unassigned_since -= consumer._rejoin_after_s
         assert next(iter(subscriber)).content["value"] == "a.example"
-        assert not {id(each._consumer) for each in feeds} & {id(each) for each in deaf}
-        for each, old in zip(feeds, deaf, strict=True):  # what it still says is of no one
-            before = set(each._assigned)
-            each._on_assign(old, [TopicPartition(each.topic, 99)])
-            each._on_revoke(old, [TopicPartition(each.topic, partition) for partition in before])
-            assert each._assigned == before
+        assert not {id(consumer._consumer) for consumer in consumers} & {id(old) for old in stale}
+        for consumer, old in zip(consumers, stale, strict=True):  # callbacks of a replaced consumer are ignored
+            before = set(consumer._assigned)
+            consumer._on_assign(old, [TopicPartition(consumer.topic, 99)])
+            consumer._on_revoke(old, [TopicPartition(consumer.topic, partition) for partition in before])
+            assert consumer._assigned == before
 
 
 @pytest.mark.kafka
-def test_an_aborted_transaction_is_invisible(kafka: KafkaBroker, state: str) -> None:
+def test_notices_of_an_aborted_transaction_are_not_delivered(kafka: KafkaBroker, state: str) -> None:
     make_topics(kafka, state)
     topic = NOTICES.topic(state)
     producer = plain_producer(kafka, **{"transactional.id": f"test-{state}"})
@@ -140,58 +140,64 @@ def test_an_aborted_transaction_is_invisible(kafka: KafkaBroker, state: str) -> 
             producer.commit_transaction(SECONDS)
         else:
             producer.abort_transaction(SECONDS)
-    # The last records of the partition are an aborted notice and markers: the end is found all the same.
+    # The partition ends with an aborted notice and markers. Its end is detected nevertheless.
     with Subscriber(kafka.bootstrap, state, stop_at_end=True) as subscriber:
-        assert values(subscriber) == ["0.example", "1.example"]
+        assert read_values(subscriber) == ["0.example", "1.example"]
     with Subscriber(kafka.bootstrap, state, stop_at_end=True) as subscriber:
-        assert values(subscriber) == []
+        assert read_values(subscriber) == []
 
 
 @pytest.mark.kafka
-def test_an_open_transaction_is_not_waited_for(kafka: KafkaBroker, state: str) -> None:
+def test_stop_at_end_does_not_wait_for_an_open_transaction(kafka: KafkaBroker, state: str) -> None:
     make_topics(kafka, state)
     topic = NOTICES.topic(state)
-    write(kafka, topic, [notice_bytes(state, "0.example")])
+    write_records(kafka, topic, [notice_bytes(state, "0.example")])
     producer = plain_producer(kafka, **{"transactional.id": f"open-{state}"})
     producer.init_transactions(SECONDS)
     producer.begin_transaction()
     producer.produce(topic, notice_bytes(state, "open.example"), b"key", 0)
     producer.flush(SECONDS)
-    write(kafka, topic, [notice_bytes(state, "behind.example")])
+    write_records(kafka, topic, [notice_bytes(state, "behind.example")])
     with Subscriber(kafka.bootstrap, state, stop_at_end=True) as subscriber:
-        assert values(subscriber) == ["0.example"]
+        assert read_values(subscriber) == ["0.example"]
     producer.commit_transaction(SECONDS)
     wait_until(
-        lambda: len(read(kafka, topic)) == 3, "all are shown", SECONDS
-    )  # a commit shows a moment after its answer
+        lambda: len(read_records(kafka, topic)) == 3, "all records are visible", SECONDS
+    )  # a commit is visible a moment after its confirmation
     with Subscriber(kafka.bootstrap, state, stop_at_end=True) as subscriber:
-        assert values(subscriber) == ["open.example", "behind.example"]
+        assert read_values(subscriber) == ["open.example", "behind.example"]
 
 
 @pytest.mark.kafka
-def test_two_of_one_group_share(kafka: KafkaBroker, state: str) -> None:
+def test_two_subscribers_of_one_group_share_the_notices(kafka: KafkaBroker, state: str) -> None:
     make_topics(kafka, state, partitions=2)
-    found: list[list[str]] = [[], []]
-    pair = [Subscriber(kafka.bootstrap, state) for _ in found]
+    received: list[list[str]] = [[], []]
+    pair = [Subscriber(kafka.bootstrap, state) for _ in received]
     readers = [
-        threading.Thread(target=one.run, args=(lambda notice, own=own: own.append(notice.content["value"]),))
-        for one, own in zip(pair, found, strict=True)
+        threading.Thread(
+            target=subscriber.run, args=(lambda notice, values=values: values.append(notice.content["value"]),)
+        )
+        for subscriber, values in zip(pair, received, strict=True)
     ]
     for reader in readers:
         reader.start()
     try:
-        wait_until(lambda: all(len(one._ordinary._assigned) == 1 for one in pair), "each has a partition", SECONDS)
+        wait_until(
+            lambda: all(len(subscriber._ordinary._assigned) == 1 for subscriber in pair),
+            "each subscriber has a partition",
+            SECONDS,
+        )
         for partition in range(2):
             notices = [notice_bytes(state, f"{partition}-{number}.example") for number in range(50)]
-            write(kafka, NOTICES.topic(state), notices, partition=partition)
-        wait_until(lambda: len(found[0]) + len(found[1]) >= 100, "all are found", SECONDS)
+            write_records(kafka, NOTICES.topic(state), notices, partition=partition)
+        wait_until(lambda: len(received[0]) + len(received[1]) >= 100, "all notices were received", SECONDS)
     finally:
-        for one in pair:
-            one.close()
+        for subscriber in pair:
+            subscriber.close()
         for reader in readers:
             reader.join(SECONDS)
-    assert len(set(found[0]) | set(found[1])) == 100
-    assert [len(own) for own in found] == [50, 50]
+    assert len(set(received[0]) | set(received[1])) == 100
+    assert [len(values) for values in received] == [50, 50]
 
 
 CHILD = """
@@ -202,14 +208,14 @@ with Subscriber(bootstrap, state, properties={"session.timeout.ms": 6000}) as su
     for count, notice in enumerate(subscriber):
         print(notice.content["value"], flush=True)
         if count == limit:
-            os.read(0, 1)  # in the handler, for ever
+            os.read(0, 1)  # blocks in the handler
 """
 
 
 @pytest.mark.kafka
-def test_a_process_killed_in_its_handler_skips_nothing(kafka: KafkaBroker, state: str) -> None:
+def test_a_process_killed_in_its_handler_skips_no_notice(kafka: KafkaBroker, state: str) -> None:
     make_topics(kafka, state, partitions=1)
-    write(kafka, NOTICES.topic(state), [notice_bytes(state, f"{number}.example") for number in range(6)])
+    write_records(kafka, NOTICES.topic(state), [notice_bytes(state, f"{number}.example") for number in range(6)])
     arguments = [sys.executable, "-c", CHILD, kafka.bootstrap, state, "3"]
     child = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
@@ -220,27 +226,29 @@ def test_a_process_killed_in_its_handler_skips_nothing(kafka: KafkaBroker, state
         child.communicate(timeout=SECONDS)
     assert seen == [f"{number}.example" for number in range(4)]
     with Subscriber(kafka.bootstrap, state, stop_at_end=True) as subscriber:
-        assert values(subscriber) == ["3.example", "4.example", "5.example"]
+        assert read_values(subscriber) == ["3.example", "4.example", "5.example"]
 
 
 @pytest.mark.kafka
-def test_a_broker_that_dies_and_comes_back_is_waited_for(mortal: KafkaBroker, state: str) -> None:
-    make_topics(mortal, state)
-    write(mortal, NOTICES.topic(state), [notice_bytes(state, f"{number}.example") for number in range(4)])
+def test_a_subscriber_waits_for_a_broker_that_restarts(restartable_kafka: KafkaBroker, state: str) -> None:
+    make_topics(restartable_kafka, state)
+    write_records(
+        restartable_kafka, NOTICES.topic(state), [notice_bytes(state, f"{number}.example") for number in range(4)]
+    )
     handled = []
 
     def handle(notice: Notice) -> None:
         handled.append(notice.content["value"])
         if len(handled) == 2:
-            mortal.kill()
-            threading.Thread(target=mortal.start).start()
+            restartable_kafka.kill()
+            threading.Thread(target=restartable_kafka.start).start()
         if len(handled) == 4:
-            write(mortal, URGENT.topic(state), [notice_bytes(state, "after.example")])
+            write_records(restartable_kafka, URGENT.topic(state), [notice_bytes(state, "after.example")])
         if len(handled) == 5:
             subscriber.close()
 
-    subscriber = Subscriber(mortal.bootstrap, state)
+    subscriber = Subscriber(restartable_kafka.bootstrap, state)
     subscriber.run(handle)
     assert handled == [*(f"{number}.example" for number in range(4)), "after.example"]
-    with Subscriber(mortal.bootstrap, state, stop_at_end=True) as again:
-        assert values(again) == []
+    with Subscriber(restartable_kafka.bootstrap, state, stop_at_end=True) as again:
+        assert read_values(again) == []

@@ -1,4 +1,4 @@
-"""Decoding by columns gives what decoding one by one gives, whatever the bytes."""
+"""Columnar decoding gives the same results as the record path, for any bytes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sharing.columnar.decoding import ALONE_MAX, BulkDecoder
+from sharing.columnar.decoding import BULK_MIN, BulkDecoder
 from sharing.errors import DecodeError
 from sharing.model.indicator import Indicator
-from sharing.serialization.codec import RECORD_BYTES_MAX, codec_of, schema_text
+from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec, read_schema_text
 from tests.bench.workload import make_indicators
 
-DECODER = BulkDecoder(codec_of("indicator"), schema_text("indicator"))
-GOOD = [value for _, value in make_indicators(64, 0.5)]
-FULL = codec_of("indicator").encode(
-    Indicator.read(
+DECODER = BulkDecoder(get_codec("indicator"), read_schema_text("indicator"))
+VALID = [value for _, value in make_indicators(64, 0.5)]
+FULL = get_codec("indicator").encode(
+    Indicator.parse(
         {
             "id": "018f3c1e-7b1a-7c3d-8e2f-0123456789ab",
             "version": 2,
@@ -40,75 +40,77 @@ FULL = codec_of("indicator").encode(
             "review_at": "9999-12-31T23:59:59.999Z",
             "retain_until": "2026-01-01T00:00:00+14:00",
         }
-    ).to_wire()
+    ).to_record()
 )
 
 
-def alone(value: bytes | None) -> Any:
-    """Return what the reference path makes of a value."""
+def decode_singly(value: bytes | None) -> Any:
+    """Return the result of the record path for a value."""
     try:
-        return codec_of("indicator").decode(value)
+        return get_codec("indicator").decode(value)
     except DecodeError as error:
         return (error.cause, str(error))
 
 
-def together(values: Sequence[bytes | None]) -> list[Any]:
-    """Return what decoding by columns makes of values."""
-    return [(one.cause, str(one)) if isinstance(one, DecodeError) else one for one in DECODER.decode(values)]
+def decode_together(values: Sequence[bytes | None]) -> list[Any]:
+    """Return the results of columnar decoding for values."""
+    return [
+        (result.cause, str(result)) if isinstance(result, DecodeError) else result for result in DECODER.decode(values)
+    ]
 
 
-def test_a_full_record_has_every_field_alike() -> None:
-    values = [FULL] * ALONE_MAX
-    assert together(values) == [alone(FULL)] * ALONE_MAX
+def test_every_field_of_a_full_record_is_equal() -> None:
+    values = [FULL] * BULK_MIN
+    assert decode_together(values) == [decode_singly(FULL)] * BULK_MIN
 
 
-@pytest.mark.parametrize("count", [0, 1, ALONE_MAX - 1, ALONE_MAX, 64])
+@pytest.mark.parametrize("count", [0, 1, BULK_MIN - 1, BULK_MIN, 64])
 def test_batches_of_any_size(count: int) -> None:
-    assert together(GOOD[:count]) == [alone(value) for value in GOOD[:count]]
+    assert decode_together(VALID[:count]) == [decode_singly(value) for value in VALID[:count]]
 
 
-def test_one_bad_record_among_many_is_found_and_the_others_are_read() -> None:
-    bad: list[bytes | None] = [
+def test_one_invalid_record_does_not_affect_the_others() -> None:
+    invalid: list[bytes | None] = [
         None,
         b"",
         b"\x00abc",
-        GOOD[0][:-1],
-        GOOD[0] + b"\x00",
-        b"\xc3\x01" + bytes(8) + GOOD[0][10:],
+        VALID[0][:-1],
+        VALID[0] + b"\x00",
+        b"\xc3\x01" + bytes(8) + VALID[0][10:],
     ]
-    for place, value in enumerate(bad):
-        values = [*GOOD[: 20 + place], value, *GOOD[20 + place :]]
-        assert together(values) == [alone(one) for one in values]
-    assert together([*GOOD, bytes(RECORD_BYTES_MAX + 1)])[-1][0] == "OVERSIZED"
+    for position, invalid_value in enumerate(invalid, start=20):
+        values = [*VALID[:position], invalid_value, *VALID[position:]]
+        assert decode_together(values) == [decode_singly(value) for value in values]
+    assert decode_together([*VALID, bytes(RECORD_BYTES_MAX + 1)])[-1][0] == "OVERSIZED"
 
 
-def _mutate(draw: random.Random, value: bytes) -> bytes:
+def mutate(draw: random.Random, value: bytes) -> bytes:
     data = bytearray(value)
     for _ in range(draw.randrange(1, 4)):
-        place = draw.randrange(10, len(data))
+        index = draw.randrange(10, len(data))
         match draw.randrange(3):
             case 0:
-                data[place] = draw.randrange(256)
+                data[index] = draw.randrange(256)
             case 1:
-                del data[place]
+                del data[index]
             case _:
-                data.insert(place, draw.randrange(256))
+                data.insert(index, draw.randrange(256))
     return bytes(data)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32))
 @example(0)
-def test_mutated_records_are_read_or_refused_alike(seed: int) -> None:
+def test_mutated_records_have_equal_results(seed: int) -> None:
     draw = random.Random(seed)
-    values = [draw.choice([*GOOD, FULL]) for _ in range(ALONE_MAX * 2)]
-    for place in draw.sample(range(len(values)), draw.randrange(1, 6)):
-        values[place] = _mutate(draw, values[place])
-    assert together(values) == [alone(one) for one in values]
+    values = [draw.choice([*VALID, FULL]) for _ in range(BULK_MIN * 2)]
+    for position in draw.sample(range(len(values)), draw.randrange(1, 6)):
+        values[position] = mutate(draw, values[position])
+    assert decode_together(values) == [decode_singly(value) for value in values]
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.binary(max_size=200), min_size=ALONE_MAX, max_size=ALONE_MAX * 2))
-def test_arbitrary_bytes_behind_the_header_are_read_or_refused_alike(bodies: list[bytes]) -> None:
-    values = [codec_of("indicator").header + body for body in bodies]
-    assert together(values) == [alone(one) for one in values]
+@given(st.lists(st.binary(max_size=200), min_size=BULK_MIN, max_size=BULK_MIN * 2))
+def test_arbitrary_bytes_after_the_header_have_equal_results(bodies: list[bytes]) -> None:
+    values = [get_codec("indicator").header + body for body in bodies]
+    assert decode_together(values) == [decode_singly(value) for value in values]

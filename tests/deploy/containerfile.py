@@ -1,8 +1,8 @@
-"""Carries out the builder stage of `deploy/Containerfile` by hand, where there is no engine that builds images.
+"""Executes the builder stage of `deploy/Containerfile` without a container engine.
 
-COPY and RUN are done as they stand, with the image's folders below a folder of the test's, and with a fresh virtual
-environment in the place of the base image's Python. One thing is shorter: a package that is pinned by the hashes under
-which it was installed here is copied from here, and not asked of an index again.
+COPY and RUN are executed unchanged, with the image's folders below a test folder, and with a new virtual environment
+instead of the base image's Python. There is one shortcut: pinned packages are copied from the development environment,
+where they were installed with the same hashes, instead of being downloaded again.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 CONTAINERFILE = ROOT / "deploy" / "Containerfile"
-PLACES = ("/opt/sharing", "/wheel", "/src")
+IMAGE_FOLDERS = ("/opt/sharing", "/wheel", "/src")
 INSTALL = re.compile(
     r"python -m pip (?:--python (?P<into>/opt/sharing)/bin/python )?install --no-compile --require-hashes "
     r"--only-binary :all: -r (?P<pins>\S+)"
 )
-"""The steps that install what is pinned."""
+"""Matches the steps that install pinned packages."""
 
 
-class Instruction(NamedTuple):
+class ContainerfileInstruction(NamedTuple):
     """One instruction of a Containerfile."""
 
     stage: int
@@ -37,37 +37,37 @@ class Instruction(NamedTuple):
     arguments: str
 
 
-def read_containerfile(text: str) -> list[Instruction]:
-    """Return the instructions, with continued lines joined, and the number of the stage that each is of."""
+def read_containerfile(text: str) -> list[ContainerfileInstruction]:
+    """Return the instructions, with continued lines joined, each with the number of its stage."""
     lines = re.sub(r"\\\n\s*", "", "\n".join(line for line in text.splitlines() if not line.startswith("#")))
-    found: list[Instruction] = []
+    instructions: list[ContainerfileInstruction] = []
     stage = -1
     for line in filter(None, lines.splitlines()):
         name, _, arguments = line.partition(" ")
         stage += name == "FROM"
-        found.append(Instruction(stage, name, arguments))
-    return found
+        instructions.append(ContainerfileInstruction(stage, name, arguments))
+    return instructions
 
 
 def read_pins(text: str) -> list[Requirement]:
-    """Return the requirements of a file with hashes."""
+    """Return the requirements of a requirements file with hashes."""
     return [Requirement(line) for line in re.findall(r"^([A-Za-z0-9][^\\\n#]*?)\s*\\?$", text, re.MULTILINE)]
 
 
 def copy_package(name: str, environment: Path) -> None:
-    """Copy an installed package into another virtual environment of this Python, as its list of files has it."""
+    """Copy the files of an installed package, as listed in its metadata, into another virtual environment."""
     (packages,) = environment.glob("lib/python*/site-packages")
     for file in distribution(name).files or []:
-        if ".." not in file.parts and file.suffix != ".pyc":  # no programs, and nothing compiled
+        if ".." not in file.parts and file.suffix != ".pyc":  # no scripts and no compiled files
             (packages / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file.locate(), packages / file)
 
 
-class Builder:
-    """What the builder stage has made.
+class ImageBuilder:
+    """Executes the builder stage.
 
     Args:
-        folder: Where everything goes; it must not exist.
+        folder: Folder for all output; it must not exist.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -78,24 +78,26 @@ class Builder:
         self._arguments: dict[str, str] = {}
         self._environment: dict[str, str] = {}
 
-    def place(self, path: str) -> Path:
-        """Return where a path of the image is here."""
+    def local_path(self, path: str) -> Path:
+        """Return the local path for a path in the image."""
         return self.folder / path.lstrip("/")
 
     def build(self) -> None:
-        """Carry out the builder stage."""
-        for _, name, arguments in (one for one in read_containerfile(CONTAINERFILE.read_text()) if one.stage == 0):
+        """Execute all instructions of the builder stage."""
+        for stage, name, arguments in read_containerfile(CONTAINERFILE.read_text()):
+            if stage != 0:
+                continue
             if name == "ARG":
                 key, _, value = arguments.partition("=")
                 self._arguments[key] = value
             elif name == "ENV":
                 self._environment |= dict(pair.split("=", 1) for pair in self._expand(arguments).split())
             elif name == "WORKDIR":
-                self.place(arguments).mkdir(parents=True)
+                self.local_path(arguments).mkdir(parents=True)
             elif name == "COPY":
                 self._copy(arguments.split())
-            elif name == "RUN" and (found := INSTALL.fullmatch(arguments)):
-                self._install(ROOT / found["pins"], self.place(found["into"]) if found["into"] else self._base)
+            elif name == "RUN" and (match := INSTALL.fullmatch(arguments)):
+                self._install(ROOT / match["pins"], self.local_path(match["into"]) if match["into"] else self._base)
             elif name == "RUN":
                 self.run(arguments)
             else:
@@ -105,24 +107,24 @@ class Builder:
         """Run a command of the image in its working folder.
 
         Raises:
-            AssertionError: It failed; the message has what it said.
+            AssertionError: The command failed; the message contains its output.
         """
-        for place in PLACES:
-            command = re.sub(rf"(?<![\w.]){place}\b", str(self.place(place)), command)
-        # The cache of pip is that of the machine: what is installed is checked against the hashes all the same.
-        settings = {key: value for key, value in self._environment.items() if key != "PIP_NO_CACHE_DIR"}
+        for folder in IMAGE_FOLDERS:
+            command = re.sub(rf"(?<![\w.]){folder}\b", str(self.local_path(folder)), command)
+        # Use the machine's pip cache: installed packages are verified against their hashes anyway.
+        environment = {key: value for key, value in self._environment.items() if key != "PIP_NO_CACHE_DIR"}
         path = f"{self._base / 'bin'}:{os.environ['PATH']}"
-        done = subprocess.run(  # noqa: S602 as an engine runs it
+        completed = subprocess.run(  # noqa: S602 as a container engine runs it
             command,
             shell=True,
             check=False,
-            cwd=self.place("/src"),
-            env={**os.environ, **settings, "PATH": path},
+            cwd=self.local_path("/src"),
+            env={**os.environ, **environment, "PATH": path},
             capture_output=True,
             text=True,
             timeout=170,
         )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        assert completed.returncode == 0, f"{command}\n{completed.stdout}\n{completed.stderr}"
 
     @staticmethod
     def _install(pins: Path, into: Path) -> None:
@@ -132,11 +134,11 @@ class Builder:
                 copy_package(requirement.name, into)
 
     def _expand(self, text: str) -> str:
-        return re.sub(r"\$\{(\w+)\}", lambda found: self._arguments[found[1]], text)
+        return re.sub(r"\$\{(\w+)\}", lambda match: self._arguments[match[1]], text)
 
     def _copy(self, names: list[str]) -> None:
         *sources, target = names
-        into = self.place("/src") / target
+        into = self.local_path("/src") / target
         for source in sources:
             if (ROOT / source).is_dir():
                 shutil.copytree(ROOT / source, into, ignore=shutil.ignore_patterns("__pycache__"))
@@ -146,4 +148,4 @@ class Builder:
 
 
 if __name__ == "__main__":
-    Builder(Path(sys.argv[1])).build()
+    ImageBuilder(Path(sys.argv[1])).build()

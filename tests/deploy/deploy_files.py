@@ -1,4 +1,4 @@
-"""What the tests of the deployment share: its files, its schemas, and tools that may be missing."""
+"""Shared by the deployment tests: the deployment files, their schemas, and external tools that may be missing."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ SCHEMAS = Path(__file__).parent / "schemas"
 Manifest = dict[str, Any]
 
 
-def partners() -> Partners:
+def load_partners() -> Partners:
     """Return the partners of the committed deployment."""
     return read_partners(DEPLOY / "partners.yaml")
 
 
-def composition() -> dict[str, Any]:
-    """Return the composition of the trial."""
-    found: dict[str, Any] = yaml.safe_load((COMPOSE / "compose.yaml").read_text(encoding="utf-8"))
-    return found
+def load_compose() -> dict[str, Any]:
+    """Return the Compose file of the trial."""
+    document: dict[str, Any] = yaml.safe_load((COMPOSE / "compose.yaml").read_text(encoding="utf-8"))
+    return document
 
 
-def manifests(*below: str) -> list[Manifest]:
-    """Return every resource for Kubernetes, or those in one folder; not the lists that kustomize reads."""
+def load_manifests(*below: str) -> list[Manifest]:
+    """Return all Kubernetes resources, or those in one folder, without kustomization files."""
     folder = KUBERNETES.joinpath(*below)
     files = sorted(path for path in folder.rglob("*.yaml") if path.name != "kustomization.yaml")
     files = [path for path in files if path.parent.name != "packs"]
@@ -46,51 +46,51 @@ def manifests(*below: str) -> list[Manifest]:
 
 def of_kind(kind: str, *below: str) -> list[Manifest]:
     """Return the resources of one kind."""
-    return [manifest for manifest in manifests(*below) if manifest["kind"] == kind]
+    return [manifest for manifest in load_manifests(*below) if manifest["kind"] == kind]
 
 
 @cache
 def custom_schemas() -> dict[tuple[str, str], dict[str, Any]]:
     """Return the schemas of custom resources by API version and kind."""
-    found = {}
+    schemas = {}
     for path in SCHEMAS.glob("*.json"):
         definition = json.loads(path.read_text(encoding="utf-8"))
         for version, schema in definition.get("versions", {}).items():
-            found[version, definition["kind"]] = close(schema)
-    return found
+            schemas[version, definition["kind"]] = forbid_unknown_fields(schema)
+    return schemas
 
 
-def close(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema that refuses fields it does not know, as an API server that validates strictly does."""
-    closed = dict(schema)
-    if "properties" in closed:
-        closed["properties"] = {
-            name: part if name == "metadata" and part == {"type": "object"} else close(part)
-            for name, part in closed["properties"].items()
+def forbid_unknown_fields(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema that rejects unknown fields, as an API server with strict validation does."""
+    strict = dict(schema)
+    if "properties" in strict:
+        strict["properties"] = {
+            name: part if name == "metadata" and part == {"type": "object"} else forbid_unknown_fields(part)
+            for name, part in strict["properties"].items()
         }
-        if not closed.get("x-kubernetes-preserve-unknown-fields"):
-            closed.setdefault("additionalProperties", False)
+        if not strict.get("x-kubernetes-preserve-unknown-fields"):
+            strict.setdefault("additionalProperties", False)
     for key in ("items", "additionalProperties"):
-        if isinstance(closed.get(key), dict):
-            closed[key] = close(closed[key])
-    return closed
+        if isinstance(strict.get(key), dict):
+            strict[key] = forbid_unknown_fields(strict[key])
+    return strict
 
 
-def check(document: Any, schema: dict[str, Any]) -> None:
-    """Check a document against a schema.
+def validate_document(document: Any, schema: dict[str, Any]) -> None:
+    """Validate a document against a schema.
 
     Raises:
-        jsonschema.ValidationError: It does not fit.
+        jsonschema.ValidationError: The document does not match the schema.
     """
     jsonschema.validators.validator_for(schema)(schema).validate(document)
 
 
-def tool(name: str, package: str) -> str:
-    """Return where a program is; without it the test skips, and with CI=true fails."""
-    found = shutil.which(name)
-    if found is None:
+def require_tool(name: str, package: str) -> str:
+    """Return the path of a program. If it is missing, the test is skipped; with CI=true it fails."""
+    path = shutil.which(name)
+    if path is None:
         reason = f"{name} is not installed (Debian: {package})"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    return found
+    return path

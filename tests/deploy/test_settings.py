@@ -1,4 +1,4 @@
-"""Every setting in the deployment exists, has an acceptable value, and every page and port is one that is served."""
+"""Every setting in the deployment files exists and has a valid value; every endpoint and port is one that is served."""
 
 from __future__ import annotations
 
@@ -14,56 +14,62 @@ from sharing.tools.manifests.common import WEB_PORT, gate_settings
 from sharing.tools.manifests.kafka_metrics import DISK_JOB
 from sharing.topology.acls import Principal, parse_principal
 from sharing.topology.topics import INDICATORS, Role
-from tests.deploy.deploy_files import COMPOSE, DEPLOY, ROOT, SYSTEMD, composition, of_kind, partners
+from tests.deploy.deploy_files import COMPOSE, DEPLOY, ROOT, SYSTEMD, load_compose, load_partners, of_kind
 
 KNOWN = {f"SHARING_{name.upper()}" for name in Settings.model_fields} | {"SHARING_CONFIG"}
 
 
-def environment_of(path: Path) -> dict[str, str]:
+def read_env_file(path: Path) -> dict[str, str]:
     lines = (line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#"))
     return dict(line.split("=", 1) for line in lines)
 
 
 GATES: dict[str, dict[str, str]] = {
-    **{name: service["environment"] for name, service in composition()["services"].items() if name.startswith("gate-")},
     **{
-        f"configmap {one['data']['SHARING_STATE']}": one["data"]
-        for one in of_kind("ConfigMap")
-        if "SHARING_STATE" in one["data"]
+        name: service["environment"] for name, service in load_compose()["services"].items() if name.startswith("gate-")
     },
-    **{path.name: environment_of(path) for path in SYSTEMD.glob("gate-*.env")},
+    **{
+        f"configmap {manifest['data']['SHARING_STATE']}": manifest["data"]
+        for manifest in of_kind("ConfigMap")
+        if "SHARING_STATE" in manifest["data"]
+    },
+    **{path.name: read_env_file(path) for path in SYSTEMD.glob("gate-*.env")},
 }
 
 
 @pytest.mark.parametrize("path", [path for path in sorted(DEPLOY.rglob("*")) if path.is_file()], ids=str)
-def test_every_setting_that_a_file_names_exists(path: Path) -> None:
+def test_every_setting_in_a_file_exists(path: Path) -> None:
     if COMPOSE / "secrets" not in path.parents and path.suffix != ".pyc":
         assert set(re.findall(r"SHARING_[A-Z_]+", path.read_text(encoding="utf-8"))) <= KNOWN
 
 
 @pytest.mark.parametrize("settings", GATES.values(), ids=GATES)
-def test_a_gate_starts_with_its_settings(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_of_a_gate_load(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     loaded = load_settings()
     assert loaded.state is not None
-    assert list(loaded.agency_ids) == partners().states[loaded.state].agencies
-    assert loaded.partitions == partners().partitions
+    assert list(loaded.agency_ids) == load_partners().states[loaded.state].agencies
+    assert loaded.partitions == load_partners().partitions
     assert loaded.web_port == WEB_PORT
 
 
-def test_every_topic_that_agencies_write_to_is_one_that_a_gate_reads() -> None:
-    written = {name for name, topic in partners().topics.items() if topic.kind is INDICATORS}
+def test_gates_read_every_topic_that_agencies_write() -> None:
+    written = {name for name, topic in load_partners().topics.items() if topic.kind is INDICATORS}
     read = set()
-    for state in partners().states:
-        agencies = gate_settings(partners(), state, "x").get("SHARING_AGENCIES", "").split(",")
+    for state in load_partners().states:
+        agencies = gate_settings(load_partners(), state, "x").get("SHARING_AGENCIES", "").split(",")
         read |= {INDICATORS.topic(state, agency) for agency in agencies}
     assert read == written
 
 
-def test_every_certificate_is_somebodys() -> None:
-    for name, service in composition()["services"].items():
-        keys = [one["source"].removesuffix(".key") for one in service.get("secrets", ()) if one["target"] == "tls.key"]
+def test_every_certificate_belongs_to_a_client() -> None:
+    for name, service in load_compose()["services"].items():
+        keys = [
+            secret["source"].removesuffix(".key")
+            for secret in service.get("secrets", ())
+            if secret["target"] == "tls.key"
+        ]
         for key in keys:
             principal = parse_principal(key)
             if name == "topics":
@@ -75,40 +81,41 @@ def test_every_certificate_is_somebodys() -> None:
             assert (principal.role is Role.GATE) == name.startswith("gate-")
 
 
-def test_a_unit_takes_the_certificate_of_its_state() -> None:
+def test_a_unit_loads_the_certificate_of_its_state() -> None:
     unit = (SYSTEMD / "sharing-gate@.service").read_text(encoding="utf-8")
     subscriber = (SYSTEMD / "sharing-subscriber@.service").read_text(encoding="utf-8")
-    for state in partners().states:
+    for state in load_partners().states:
         for text, role in ((unit, Role.GATE), (subscriber, Role.PARTNER)):
             names = re.findall(r"^LoadCredential=tls\.(?:pem|key):.*/(.*)\.(?:pem|key)$", text, re.MULTILINE)
             assert [name.replace("%i", state.lower()) for name in names] == [Principal(role, state).name] * 2
 
 
-def test_probes_and_scrapes_ask_for_pages_that_a_worker_serves() -> None:
+def test_probes_and_scrapes_use_endpoints_that_a_worker_serves() -> None:
     served = set(
         re.findall(
             r'"(/\w+)": show_', (ROOT / "processors" / "health" / "http_endpoints.py").read_text(encoding="utf-8")
         )
     )
     assert served >= {"/metrics", "/health", "/ready"}
-    asked: set[str] = set()
+    used: set[str] = set()
     for stateful in of_kind("StatefulSet"):
         container = stateful["spec"]["template"]["spec"]["containers"][0]
         probes = [container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")]
         assert {probe["port"] for probe in probes} == {"web"}
         assert container["ports"] == [{"name": "web", "containerPort": WEB_PORT}]
-        asked |= {probe["path"] for probe in probes}
-    for name in partners().states:
+        used |= {probe["path"] for probe in probes}
+    for name in load_partners().states:
         for monitor in of_kind("PodMonitor", name.lower()):
-            asked |= {endpoint["path"] for endpoint in monitor["spec"]["podMetricsEndpoints"]}
+            used |= {endpoint["path"] for endpoint in monitor["spec"]["podMetricsEndpoints"]}
     for text in ((DEPLOY / "Containerfile").read_text(), (COMPOSE / "compose.yaml").read_text()):
-        asked |= set(re.findall(r"SHARING_WEB_PORT'\]\}(/\w+)", text))
-    assert asked == {"/metrics", "/health", "/ready"}
+        used |= set(re.findall(r"SHARING_WEB_PORT'\]\}(/\w+)", text))
+    assert used == {"/metrics", "/health", "/ready"}
 
 
-def test_the_monitoring_files_that_are_mounted_exist() -> None:
-    stack: dict[str, Any] = composition()
-    files = [one["file"] for one in stack["configs"].values() if "/fetched/" not in one["file"]]  # deploy/exporter.py
+def test_the_mounted_monitoring_files_exist() -> None:
+    stack: dict[str, Any] = load_compose()
+    files = [config["file"] for config in stack["configs"].values()]
+    files = [file for file in files if "/fetched/" not in file]  # downloaded by deploy/exporter.py
     folders = [
         volume["source"]
         for service in stack["services"].values()
@@ -119,9 +126,10 @@ def test_the_monitoring_files_that_are_mounted_exist() -> None:
     assert [folder for folder in folders if not list((COMPOSE / folder).glob("*.json"))] == []
 
 
-def test_the_alerts_are_about_the_job_that_is_scraped() -> None:
+def test_alerts_use_jobs_that_are_scraped() -> None:
     scraped = {
-        one["job_name"] for one in yaml.safe_load((COMPOSE / "prometheus/prometheus.yml").read_text())["scrape_configs"]
+        scrape["job_name"]
+        for scrape in yaml.safe_load((COMPOSE / "prometheus/prometheus.yml").read_text())["scrape_configs"]
     }
     alerts = (ROOT / "monitoring" / "alerts.yaml").read_text(encoding="utf-8")
-    assert set(re.findall(r'job="([^"]+)"', alerts)) <= scraped | {DISK_JOB}  # of the machine: not in the trial
+    assert set(re.findall(r'job="([^"]+)"', alerts)) <= scraped | {DISK_JOB}  # the disk job is not part of the trial

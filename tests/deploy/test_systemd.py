@@ -1,4 +1,4 @@
-"""systemd reads the units without complaint, and gives them little."""
+"""systemd accepts the units without warnings, and they are hardened."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.deploy_files import SYSTEMD, tool
+from tests.deploy.deploy_files import SYSTEMD, require_tool
 
 UNITS = ("sharing-gate@.service", "sharing-subscriber@.service")
 EXPOSURE_MAX = 20
-"""In tenths, of systemd's own measure, where 100 is a service that is shut in by nothing."""
+"""Maximum exposure level, in tenths of systemd's scale, where 100 is a service without any hardening."""
 
 NAMED = pytest.mark.parametrize("name", UNITS)
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Path:
-    """A server's file system, as far as systemd looks at it."""
+    """The part of a server's file system that systemd-analyze reads."""
     for program in ("opt/sharing/bin/sharing", "bin/sh"):
         path = tmp_path / program
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,20 +34,20 @@ def server(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def analyze(server: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [tool("systemd-analyze", "systemd"), f"--root={server}", "--man=no", *arguments]
+def run_systemd_analyze(server: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [require_tool("systemd-analyze", "systemd"), f"--root={server}", "--man=no", *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
 
 
-def instance(name: str) -> str:
+def to_instance_name(name: str) -> str:
     return name.replace("@", "@ch")
 
 
 @NAMED
-def test_systemd_reads_the_unit_without_complaint(server: Path, name: str) -> None:
-    done = analyze(server, "verify", str(server / "etc/systemd/system" / instance(name)))
-    assert done.returncode == 0, done.stderr
-    assert name.split("@", maxsplit=1)[0] not in done.stderr
+def test_systemd_accepts_the_unit(server: Path, name: str) -> None:
+    completed = run_systemd_analyze(server, "verify", str(server / "etc/systemd/system" / to_instance_name(name)))
+    assert completed.returncode == 0, completed.stderr
+    assert name.split("@", maxsplit=1)[0] not in completed.stderr
 
 
 @pytest.mark.parametrize(
@@ -58,22 +58,24 @@ def test_systemd_reads_the_unit_without_complaint(server: Path, name: str) -> No
         ("/opt/sharing/bin", "/opt/missing"),
     ],
 )
-def test_systemd_would_find_what_is_wrong(server: Path, right: str, wrong: str) -> None:
+def test_systemd_reports_errors(server: Path, right: str, wrong: str) -> None:
     path = server / "etc/systemd/system" / UNITS[0]
     path.write_text(path.read_text().replace(right, wrong))
-    done = analyze(server, "verify", str(path.with_name(instance(path.name))))
-    assert wrong.partition("=")[2] in done.stderr
-    assert "sharing-gate" in done.stderr
+    completed = run_systemd_analyze(server, "verify", str(path.with_name(to_instance_name(path.name))))
+    assert wrong.partition("=")[2] in completed.stderr
+    assert "sharing-gate" in completed.stderr
 
 
 @NAMED
-def test_the_unit_is_shut_in(server: Path, name: str) -> None:
-    done = analyze(server, "security", "--offline=true", f"--threshold={EXPOSURE_MAX}", instance(name))
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+def test_the_unit_is_hardened(server: Path, name: str) -> None:
+    completed = run_systemd_analyze(
+        server, "security", "--offline=true", f"--threshold={EXPOSURE_MAX}", to_instance_name(name)
+    )
+    assert completed.returncode == 0, completed.stdout[-2000:] + completed.stderr
 
 
 @NAMED
-def test_the_unit_comes_back_within_limits_and_claims_no_watchdog(name: str) -> None:
+def test_the_unit_restarts_within_limits_and_has_no_watchdog(name: str) -> None:
     text = (SYSTEMD / name).read_text()
     assert "Restart=always" in text
     assert re.search(r"^StartLimitBurst=\d+$", text, re.MULTILINE)
@@ -81,13 +83,13 @@ def test_the_unit_comes_back_within_limits_and_claims_no_watchdog(name: str) -> 
 
 
 @NAMED
-def test_nothing_secret_stands_in_the_unit_or_the_settings(name: str) -> None:
+def test_units_and_settings_contain_no_secrets(name: str) -> None:
     texts = [(SYSTEMD / name).read_text(), *(path.read_text() for path in SYSTEMD.glob("*.env"))]
     assert not [text for text in texts if "PRIVATE" in text or "PASSWORD" in text]
     assert "LoadCredential=tls.key:/etc/sharing/tls/" in texts[0]
 
 
-def test_what_content_there_is_stays_out_of_the_journal() -> None:
+def test_notices_are_not_written_to_the_journal() -> None:
     text = (SYSTEMD / "sharing-subscriber@.service").read_text()
     (command,) = re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)
     assert '>> "$STATE_DIRECTORY/' in command

@@ -1,4 +1,4 @@
-"""The walkthrough quotes the code word for word, and what it says of its indicator is what happens to it."""
+"""Tests that the walkthrough quotes the code word for word and describes correctly how its indicator is processed."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from processors.gate.gate import BatchResult, Gate
-from sharing.kafka.directory_topic import read_entries
+from sharing.kafka.directory_topic import parse_entries
 from sharing.model.directory import Directory
 from sharing.model.times import to_milliseconds
 from sharing.packs.library import find_law
-from sharing.serialization.codec import codec_of
-from sharing.testing.demo.scenario import telling_cases
+from sharing.serialization.codec import get_codec
+from sharing.testing.demo.scenario import read_demo_cases
 from sharing.testing.samples import sample_directory
-from sharing.topology.topics import INDICATORS, TABLE
-from tests.docs.doc_files import ROOT, Block, blocks
+from sharing.topology.topics import INDICATORS, TOPIC_KINDS
+from tests.docs.doc_files import ROOT, Block, read_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PAGE = ROOT / "docs" / "walkthrough.md"
-LEFT_OUT = "# …"
+OMISSION = "# …"
 NOW_MS = to_milliseconds(dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC))
 
 
 class Message(NamedTuple):
-    """A record as a lane would read it."""
+    """A record as the exactly-once loop reads it."""
 
     data: bytes
     id: str
@@ -55,41 +55,40 @@ class Message(NamedTuple):
         return (1, NOW_MS)
 
 
-def excerpts() -> list[Block]:
-    return [block for block in blocks(PAGE) if block.excerpt_of]
+def list_excerpts() -> list[Block]:
+    return [block for block in read_blocks(PAGE) if block.excerpt_of]
 
 
-@pytest.mark.parametrize("block", excerpts(), ids=lambda block: f"{block.excerpt_of}@{block.line}")
-def test_snippets_stand_in_their_files_word_for_word(block: Block) -> None:
+@pytest.mark.parametrize("block", list_excerpts(), ids=lambda block: f"{block.excerpt_of}@{block.line}")
+def test_snippets_are_quoted_word_for_word(block: Block) -> None:
     source = [line.rstrip() for line in (ROOT / block.excerpt_of).read_text(encoding="utf-8").splitlines()]
-    after = 0
-    for piece in pieces(block):
-        found = next((at for at in range(after, len(source)) if source[at : at + len(piece)] == piece), None)
-        assert found is not None, f"{block.place}: not in {block.excerpt_of}, or not in this order:\n" + "\n".join(
-            piece
-        )
-        after = found + len(piece)
+    start = 0
+    for lines in split_excerpt(block):
+        found = next((at for at in range(start, len(source)) if source[at : at + len(lines)] == lines), None)
+        excerpt = "\n".join(lines)
+        assert found is not None, f"{block.location}: not in {block.excerpt_of}, or not in this order:\n{excerpt}"
+        start = found + len(lines)
 
 
-def pieces(block: Block) -> Iterator[list[str]]:
-    """Yield the runs of lines between what is left out."""
+def split_excerpt(block: Block) -> Iterator[list[str]]:
+    """Yield the runs of consecutive lines, without the marks of omitted lines."""
     lines = block.text.splitlines()[1:]
-    piece: list[str] = []
-    for line in [*lines, LEFT_OUT]:
-        if line.strip() != LEFT_OUT:
-            piece.append(line.rstrip())
-        elif piece:
-            yield piece
-            piece = []
+    run: list[str] = []
+    for line in [*lines, OMISSION]:
+        if line.strip() != OMISSION:
+            run.append(line.rstrip())
+        elif run:
+            yield run
+            run = []
 
 
-def test_every_station_is_quoted() -> None:
-    quoted = {block.excerpt_of for block in excerpts()}
-    stations = [
+def test_every_step_is_quoted() -> None:
+    quoted = {block.excerpt_of for block in list_excerpts()}
+    steps = [
         "sharing/_publisher.py",
         "sharing/serialization/codec.py",
         "sharing/topology/topics.py",
-        "processors/composition.py",
+        "processors/gate_agent.py",
         "processors/exactly_once/producer.py",
         "processors/gate/gate.py",
         "sharing/law/decision_context.py",
@@ -99,32 +98,32 @@ def test_every_station_is_quoted() -> None:
         "processors/gate/record_writer.py",
         "sharing/_subscriber.py",
     ]
-    assert quoted >= set(stations)
+    assert quoted >= set(steps)
 
 
 @pytest.fixture(scope="module")
 def processed() -> BatchResult:
-    """What the Swiss gate makes of the walkthrough's indicator."""
-    case = next(case for case in telling_cases() if "command-and-control" in case.title)
+    """The result of the Swiss gate for the walkthrough's indicator."""
+    case = next(case for case in read_demo_cases() if "command-and-control" in case.title)
     assert case.title.rstrip(".") in PAGE.read_text(encoding="utf-8")
-    entries = {entry.state: entry for entry in read_entries(*sample_directory())}
+    entries = {entry.state: entry for entry in parse_entries(*sample_directory())}
     law = find_law("CH")
-    message = Message(codec_of("indicator").encode(case.indicator.to_wire()), case.indicator.id)
-    return Gate(law.pack, law.treaties).process([message], Directory(entries), NOW_MS)
+    message = Message(get_codec("indicator").encode(case.indicator.to_record()), case.indicator.id)
+    return Gate(law.pack, law.treaties).process_batch([message], Directory(entries), NOW_MS)
 
 
-def test_the_topics_that_it_names_are_those_written_to(processed: BatchResult) -> None:
+def test_the_named_topics_are_those_written_to(processed: BatchResult) -> None:
     text = PAGE.read_text(encoding="utf-8")
-    written = {output.topic for output in processed.outputs}
+    written = {output.topic for output in processed.output_records}
     assert written == {"national.ch.decisions", "exchange.de.urgent", "exchange.nl.urgent", "national.ch.drafts"}
     assert all(f"`{topic}`" in text for topic in written)
-    known = {kind.topic(state) for kind in TABLE for state in ("CH", "DE", "NL")}
+    known = {kind.topic(state) for kind in TOPIC_KINDS for state in ("CH", "DE", "NL")}
     assert set(re.findall(r"`((?:national|exchange)\.[a-z.]+)`", text)) <= known
 
 
-def test_the_reasons_and_rules_that_it_names_are_those_of_the_decision(processed: BatchResult) -> None:
+def test_the_named_reasons_and_rules_are_those_of_the_decision(processed: BatchResult) -> None:
     text = PAGE.read_text(encoding="utf-8")
-    decision: dict[str, Any] = codec_of("decision").decode(processed.outputs[0].value)
+    decision: dict[str, Any] = get_codec("decision").decode(processed.output_records[0].value)
     by_state = {recipient["state"]: recipient for recipient in decision["recipients"]}
     assert by_state.keys() == {"DE", "NL"}
     assert [reason["kind"] for reason in by_state["NL"]["relevance"]] == ["NEXUS_STATED", "NEXUS_DERIVED", "INTEREST"]
@@ -138,6 +137,6 @@ def test_the_reasons_and_rules_that_it_names_are_those_of_the_decision(processed
 
 
 def test_the_value_arrives_in_normal_form(processed: BatchResult) -> None:
-    notice = next(output for output in processed.outputs if output.topic == "exchange.nl.urgent")
-    content = codec_of("notice_content").decode(codec_of("notice").decode(notice.value)["content"])
+    notice = next(output for output in processed.output_records if output.topic == "exchange.nl.urgent")
+    content = get_codec("notice_content").decode(get_codec("notice").decode(notice.value)["content"])
     assert f"`{content['value']}`" in PAGE.read_text(encoding="utf-8")

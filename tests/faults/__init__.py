@@ -1,1 +1,1 @@
-"""Processes and brokers that die, records that are bad."""
+"""Fault injection: processes, brokers, disks and networks that fail, and invalid records."""

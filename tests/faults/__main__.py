@@ -1,7 +1,7 @@
 """`make faults`: rounds of faults on a real Kafka of three brokers. `python -m tests.faults --rounds 200 --seed 1`.
 
-The campaign is run in chapters, each on a fresh bus. With `--minutes` it ends after the chapter that reaches them,
-and `--resume` goes on; the sum is in build/faults.json.
+The campaign runs in chapters, each on a new bus. With `--minutes` it ends after the chapter in which that time is
+reached, and `--resume` continues it. The result is in build/faults.json.
 """
 
 from __future__ import annotations
@@ -17,127 +17,133 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.faults.campaign import Findings, chapter_seed, run_chapter, tally
+from tests.faults.campaign import Findings, count_violations, derive_chapter_seed, run_chapter
 from tests.faults.schedule import BROKERS, Fault
 
 CHAPTER_ROUNDS = 25
-RESULT = Path("build/faults.json")
-SHOWN = 50
+RESULT_FILE = Path("build/faults.json")
+REPORTED_MAX = 50
 
 
 def main() -> None:
-    """Run the campaign, or go on with it."""
-    given = _read_arguments()
-    # However it is ended, the processes that it started are ended too.
+    """Run or continue the campaign."""
+    arguments = _read_arguments()
+    # SIGTERM raises SystemExit, so that the processes that were started are ended too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    began = time.monotonic()
-    result = _begin(given)
-    while result["rounds"] < given.rounds and (time.monotonic() - began) < given.minutes * 60:
-        _add_chapter(result, min(CHAPTER_ROUNDS, given.rounds - result["rounds"]))
-        _write(result)
-        if _broken(result) and not given.keep_going:
+    started_at = time.monotonic()
+    result = _load_result(arguments)
+    while result["rounds"] < arguments.rounds and (time.monotonic() - started_at) < arguments.minutes * 60:
+        _add_chapter(result, min(CHAPTER_ROUNDS, arguments.rounds - result["rounds"]))
+        _write_result(result)
+        if _has_violations(result) and not arguments.keep_going:
             break
-    _print(result, given.rounds)
-    sys.exit(1 if _broken(result) else 0)
+    _print_result(result, arguments.rounds)
+    sys.exit(1 if _has_violations(result) else 0)
 
 
 def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
-    parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--brokers", type=int, default=BROKERS, help=f"how many the cluster has; {BROKERS} by default")
-    parser.add_argument("--resume", action="store_true", help="go on with what build/faults.json says")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no chapter after so many")
-    parser.add_argument("--keep-going", action="store_true", help="go on after a violation")
+    parser.add_argument("--rounds", type=int, default=200, help="number of faults; 200 by default")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the campaign; 1 by default")
+    parser.add_argument("--brokers", type=int, default=BROKERS, help=f"size of the cluster; {BROKERS} by default")
+    parser.add_argument("--resume", action="store_true", help="continue the campaign in build/faults.json")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="start no chapter after that time")
+    parser.add_argument("--keep-going", action="store_true", help="continue after a violation")
     return parser.parse_args()
 
 
-def _begin(given: argparse.Namespace) -> dict[str, Any]:
-    fresh: dict[str, Any] = {"seed": given.seed, "brokers": given.brokers, "rounds": 0, "chapters": 0, "seconds": 0}
-    fresh |= {"accepted": 0, "lost": 0, "doubled": 0, "leaked": 0, "unfounded": 0, "disordered": 0, "failed": 0}
-    fresh |= {"torn": 0, "faults": {}, "counts": {}, "found": []}
-    if not given.resume or not RESULT.exists():
+def _load_result(arguments: argparse.Namespace) -> dict[str, Any]:
+    fresh: dict[str, Any] = {
+        "seed": arguments.seed,
+        "brokers": arguments.brokers,
+        "rounds": 0,
+        "chapters": 0,
+        "seconds": 0,
+    }
+    fresh |= {"accepted": 0, "lost": 0, "duplicated": 0, "leaked": 0, "unfounded": 0, "reordered": 0, "failed": 0}
+    fresh |= {"torn": 0, "faults": {}, "counts": {}, "violations": []}
+    if not arguments.resume or not RESULT_FILE.exists():
         return fresh
-    kept: dict[str, Any] = json.loads(RESULT.read_text())
-    if (kept["seed"], kept["brokers"]) != (given.seed, given.brokers):
-        sys.exit(f"{RESULT} is of seed {kept['seed']} and {kept['brokers']} brokers: resume with these")
-    return kept
+    previous: dict[str, Any] = json.loads(RESULT_FILE.read_text())
+    if (previous["seed"], previous["brokers"]) != (arguments.seed, arguments.brokers):
+        sys.exit(f"{RESULT_FILE} has seed {previous['seed']} and {previous['brokers']} brokers: resume with these")
+    return previous
 
 
 def _add_chapter(result: dict[str, Any], rounds: int) -> None:
     chapter = result["chapters"]
-    seed = chapter_seed(result["seed"], chapter)
-    began = time.monotonic()
+    seed = derive_chapter_seed(result["seed"], chapter)
+    started_at = time.monotonic()
 
-    def tell(number: int, fault: Fault) -> None:
-        at_s, total = time.monotonic() - began, result["rounds"] + number
-        print(f"{at_s:>7.1f} s {total:>5}  {fault.kind} {fault.state} ({fault.lasts_s:.1f} s)", flush=True)
+    def print_round(number: int, fault: Fault) -> None:
+        at_s, total = time.monotonic() - started_at, result["rounds"] + number
+        print(f"{at_s:>7.1f} s {total:>5}  {fault.kind} {fault.state} ({fault.duration_s:.1f} s)", flush=True)
 
     print(f"chapter {chapter}, seed {seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     try:
-        findings = run_chapter(folder / "bus", seed, rounds, tell, brokers=result["brokers"])
-        if not findings.sound or findings.torn:
+        findings = run_chapter(folder / "bus", seed, rounds, print_round, brokers=result["brokers"])
+        if not findings.is_clean or findings.torn:
             _keep_logs(folder, seed)
     except BaseException:
         _keep_logs(folder, seed)
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    _add(result, findings, seed, rounds)
-    result["seconds"] += round(time.monotonic() - began)
+    _add_findings(result, findings, seed, rounds)
+    result["seconds"] += round(time.monotonic() - started_at)
 
 
 def _keep_logs(folder: Path, seed: int) -> None:
-    kept = RESULT.parent / f"faults-{seed}"
-    kept.mkdir(parents=True, exist_ok=True)
+    target = RESULT_FILE.parent / f"faults-{seed}"
+    target.mkdir(parents=True, exist_ok=True)
     for file in [*folder.glob("bus/*.log"), *folder.glob("bus/*.journal")]:
-        shutil.copy(file, kept)
+        shutil.copy(file, target)
     for file in folder.glob("bus/kafka-*/kafka.log*"):
-        shutil.copy(file, kept / f"{file.parent.name}-{file.name}")
+        shutil.copy(file, target / f"{file.parent.name}-{file.name}")
     if (folder / "bus" / "data").exists():
-        shutil.copytree(folder / "bus" / "data", kept / "data", dirs_exist_ok=True)
-    print(f"the logs are kept in {kept}", flush=True)
+        shutil.copytree(folder / "bus" / "data", target / "data", dirs_exist_ok=True)
+    print(f"the logs were copied to {target}", flush=True)
 
 
-def _add(result: dict[str, Any], findings: Findings, seed: int, rounds: int) -> None:
-    found = [f"chapter seed {seed}: {each}" for each in findings.complaints]
-    found += [f"chapter seed {seed}, round {number}: {each}" for number, each in findings.violations]
-    for name, count in tally(findings).items():
+def _add_findings(result: dict[str, Any], findings: Findings, seed: int, rounds: int) -> None:
+    violations = [f"chapter seed {seed}: {failure}" for failure in findings.failures]
+    violations += [f"chapter seed {seed}, round {number}: {violation}" for number, violation in findings.violations]
+    for name, count in count_violations(findings).items():
         result[name] += count
     for name, counts in (("faults", findings.faults), ("counts", findings.counts)):
         result[name] = dict(sorted((Counter(result[name]) + counts).items()))
     result["accepted"] = result["counts"].get("accepted", 0)
-    result["found"] = (result["found"] + found)[:SHOWN]
+    result["violations"] = (result["violations"] + violations)[:REPORTED_MAX]
     result["chapters"] += 1
     result["rounds"] += rounds
 
 
-def _broken(result: dict[str, Any]) -> bool:
-    return bool(result["found"])
+def _has_violations(result: dict[str, Any]) -> bool:
+    return bool(result["violations"])
 
 
-def _write(result: dict[str, Any]) -> None:
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+def _write_result(result: dict[str, Any]) -> None:
+    RESULT_FILE.parent.mkdir(exist_ok=True)
+    RESULT_FILE.write_text(json.dumps(result, indent=2) + "\n")
 
 
-def _print(result: dict[str, Any], wanted: int) -> None:
+def _print_result(result: dict[str, Any], requested: int) -> None:
     for title in ("faults", "counts"):
         print(f"\n{title}")
         for name, count in result[title].items():
             print(f"  {name:<48}{count:>10,}")
     print()
-    for name in ("accepted", "lost", "doubled", "leaked", "unfounded", "disordered", "failed", "torn"):
+    for name in ("accepted", "lost", "duplicated", "leaked", "unfounded", "reordered", "failed", "torn"):
         print(f"  {name:<48}{result[name]:>10,}")
     if result["torn"]:
-        print("torn: by the only broker, which left out transaction markers and says so (docs/guarantees.md)")
-    for line in result["found"]:
+        print("torn: the only broker left out transaction markers, according to its own log (docs/guarantees.md)")
+    for line in result["violations"]:
         print(line)
-    on = f"seed {result['seed']} on {result['brokers']} broker{'s' * (result['brokers'] > 1)}"
-    print(f"\n{result['rounds']} of {wanted} rounds with {on}, {result['seconds']} s")
-    if result["rounds"] < wanted:
-        print("go on with --resume")
+    setup = f"seed {result['seed']} on {result['brokers']} broker{'s' * (result['brokers'] > 1)}"
+    print(f"\n{result['rounds']} of {requested} rounds with {setup}, {result['seconds']} s")
+    if result["rounds"] < requested:
+        print("continue with --resume")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A whole bus on one machine that faults can be done to: brokers behind proxies, and the processes of three States."""
+"""A complete bus on one machine for fault injection: brokers behind proxies, and the processes of three States."""
 
 from __future__ import annotations
 
@@ -16,60 +16,60 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from sharing.kafka.clients import client_properties, make_consumer, make_producer
 from sharing.topology.topics import INDICATORS
-from tests.faults.children import Child, plain_environment
-from tests.faults.cluster import ASK_S, Cluster, Node
-from tests.faults.gate_process import GateProcess, prepare
+from tests.faults.children import ChildProcess, make_child_environment
+from tests.faults.cluster import REQUEST_TIMEOUT_S, BrokerCluster, BrokerNode
+from tests.faults.gate_process import GateProcess, prepare_topics
 from tests.faults.schedule import BROKERS, SESSION_S, STATES
 from tests.faults.workload import POISON_HEADER
 
-LOOK_S = 0.05
-GATE = {
+POLL_S = 0.05
+GATE_SETTINGS = {
     "session_timeout_ms": str(int(SESSION_S * 1_000)),
     "transaction_timeout_ms": "4000",
-    # Small batches: at nearly any moment a transaction is under way.
+    # Small batches, so that a transaction is in progress nearly all the time.
     "batch_records_max": "10",
 }
-INFRASTRUCTURE = 3
-"""What a gate exits with when it is fenced or the broker refuses: its supervisor starts it again."""
+INFRASTRUCTURE_EXIT_CODE = 3
+"""Exit code of a gate that is fenced or refused by the broker: its supervisor starts it again."""
 
 
 class Bus:
-    """Started on entry; on exit every process is ended, whatever happened.
+    """A running bus: started on entry; on exit every process is ended, even after an exception.
 
     Args:
-        folder: Of everything it writes; made, or empty.
-        seed: Of what the agencies publish.
-        a_second: Indicators a second, of each State.
-        brokers: How many brokers the cluster has.
+        folder: Folder for all files; created, or empty.
+        seed: Seed of the indicators that the agencies publish.
+        per_second: Indicators per second and State.
+        brokers: Number of brokers.
 
     Attributes:
         cluster: The brokers.
-        gates, agencies, partners: By State.
-        extras: Second workers of a gate, by State.
-        retired: Gates that were replaced under their own names, and are to notice it.
-        ends: How often a process ended by itself, by role and code.
-        complaints: What no process may do: in words.
+        gates, agencies, partners: The processes, by State.
+        extra_workers: Second workers of gates, by State.
+        replaced_gates: Gates that were replaced under the same ids, and must notice that.
+        exits: Number of processes that ended by themselves, by role and exit code.
+        failures: Descriptions of what no process may do.
     """
 
-    def __init__(self, folder: Path, seed: int, a_second: int = 40, *, brokers: int = BROKERS) -> None:
+    def __init__(self, folder: Path, seed: int, per_second: int = 40, *, brokers: int = BROKERS) -> None:
         self.seed = seed
-        self.cluster = Cluster(folder, brokers)
-        self.gates: dict[str, Child] = {}
-        self.extras: dict[str, Child] = {}
-        self.retired: list[Child] = []
-        self.agencies: dict[str, Child] = {}
-        self.partners: dict[str, Child] = {}
-        self.ends: Counter[str] = Counter()
-        self.complaints: list[str] = []
+        self.cluster = BrokerCluster(folder, brokers)
+        self.gates: dict[str, ChildProcess] = {}
+        self.extra_workers: dict[str, ChildProcess] = {}
+        self.replaced_gates: list[ChildProcess] = []
+        self.agencies: dict[str, ChildProcess] = {}
+        self.partners: dict[str, ChildProcess] = {}
+        self.exits: Counter[str] = Counter()
+        self.failures: list[str] = []
         self._folder = folder
-        self._a_second = a_second
+        self._per_second = per_second
         self._stack = ExitStack()
-        self._children: list[Child] = []
-        self._mends: list[tuple[float, str, Callable[[], None]]] = []
+        self._children: list[ChildProcess] = []
+        self._repairs: list[tuple[float, str, Callable[[], None]]] = []
 
     @property
     def bootstrap(self) -> str:
-        """Where clients connect: the proxies."""
+        """Bootstrap servers for clients: the proxies."""
         return self.cluster.bootstrap
 
     def __enter__(self) -> Self:
@@ -85,94 +85,96 @@ class Bus:
     ) -> None:
         self._stack.close()
 
-    def journal(self, role: str, state: str) -> Path:
-        """Return the file in which a publisher or a subscriber writes down what is done."""
+    def get_journal(self, role: str, state: str) -> Path:
+        """Return the file in which a publisher or a subscriber records finished items."""
         return self._folder / f"{role}-{state.lower()}.journal"
 
-    def make_gate(self, state: str, instance: str, suffix: str = "") -> Child:
-        """Return a worker of a State's gate, not started."""
+    def make_gate(self, state: str, instance: str, suffix: str = "") -> ChildProcess:
+        """Return a worker of a State's gate, not yet started."""
         name = f"gate-{state.lower()}-{instance}{suffix}"
-        gate = GateProcess(self.bootstrap, state, self._folder, name=name, instance=instance, **GATE)
+        gate = GateProcess(self.bootstrap, state, self._folder, name=name, instance=instance, **GATE_SETTINGS)
         self._children.append(gate)
         return gate
 
-    def mend_later(self, after_s: float, what: str, mend: Callable[[], None]) -> None:
-        """Have a fault mended after so many seconds, or when the next one does something to the same."""
-        self._mends.append((time.monotonic() + after_s, what, mend))
+    def repair_later(self, after_s: float, target: str, repair: Callable[[], None]) -> None:
+        """Schedule the repair of a fault; the next fault on the same target repairs it earlier."""
+        self._repairs.append((time.monotonic() + after_s, target, repair))
 
-    def mend(self, what: str = "") -> None:
-        """Mend at once what was done to something; to everything if it is not named."""
-        due = [entry for entry in self._mends if not what or entry[1] == what]
-        self._mends = [entry for entry in self._mends if entry not in due]
-        for _, _, mend in due:
-            mend()
+    def repair(self, target: str = "") -> None:
+        """Repair all faults of a target now; those of all targets if none is named."""
+        due = [entry for entry in self._repairs if not target or entry[1] == target]
+        self._repairs = [entry for entry in self._repairs if entry not in due]
+        for _, _, repair in due:
+            repair()
 
-    def pass_time(self, seconds: float) -> None:
-        """Let so much time pass: faults are mended when they are due, and who ended is started again."""
+    def supervise_for(self, seconds: float) -> None:
+        """Wait; during that time, repair faults that are due and restart processes that ended."""
         until = time.monotonic() + seconds
         while True:
             now = time.monotonic()
-            due = [entry for entry in self._mends if entry[0] <= now]
-            self._mends = [entry for entry in self._mends if entry[0] > now]
-            for _, _, mend in due:
-                mend()
+            due = [entry for entry in self._repairs if entry[0] <= now]
+            self._repairs = [entry for entry in self._repairs if entry[0] > now]
+            for _, _, repair in due:
+                repair()
             self.supervise()
             if time.monotonic() >= until:
                 return
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
 
-    def wait_until(self, reached: Callable[[], bool], what: str, limit_s: float) -> bool:
-        """Wait, as supervisor, until something is reached; else complain."""
+    def wait_until(self, condition: Callable[[], bool], description: str, limit_s: float) -> bool:
+        """Supervise until a condition holds; record a failure if it does not hold in time."""
         deadline = time.monotonic() + limit_s
-        while not reached():
+        while not condition():
             if time.monotonic() > deadline:
-                self.complaints.append(f"not within {limit_s:g} s: {what}")
+                self.failures.append(f"not within {limit_s:g} s: {description}")
                 return False
-            self.pass_time(4 * LOOK_S)
+            self.supervise_for(4 * POLL_S)
         return True
 
     def supervise(self) -> None:
-        """Start again who ended by itself; note how it ended."""
+        """Restart processes that ended by themselves; record their exit codes."""
         for child in self._children:
-            code = child.code()
-            if not child.wanted or code is None:
+            code = child.exit_code()
+            if not child.should_run or code is None:
                 continue
             role = child.name.partition("-")[0]
-            self.ends[f"{role} {code}"] += 1
-            if role != "gate" or code != INFRASTRUCTURE:
-                self.complaints.append(f"{child.name} ended by itself with {code}: {child.text()[-800:]}")
-            if child in self.retired:
-                child.wanted = False
+            self.exits[f"{role} {code}"] += 1
+            if role != "gate" or code != INFRASTRUCTURE_EXIT_CODE:
+                self.failures.append(f"{child.name} ended by itself with code {code}: {child.read_log_tail()[-800:]}")
+            if child in self.replaced_gates:
+                child.should_run = False
             else:
                 child.start()
 
-    def start_broker(self, node: Node) -> None:
-        """Start a broker, or see that it runs."""
-        self.mend("net")  # starting takes its time, and nothing is mended meanwhile
+    def start_broker(self, node: BrokerNode) -> None:
+        """Start a broker if it is not running."""
+        self.repair("net")  # starting takes a while, during which nothing is repaired
         node.start()
 
-    def backlog(self, state: str) -> int:
-        """Return how many records a State's gate has not acknowledged; -1 when the broker does not say."""
-        names = {"group.id": f"national.{state.lower()}.gate", "log_level": 0}
-        # Who reads committed records only is told no offsets while a transaction holds new ones (KIP-447), and here
-        # one nearly always does.
-        consumer = make_consumer(client_properties(self.bootstrap, {**names, "isolation.level": "read_uncommitted"}))
+    def count_backlog(self, state: str) -> int:
+        """Return the number of records that a State's gate has not committed; -1 if the broker does not answer."""
+        properties = {"group.id": f"national.{state.lower()}.gate", "log_level": 0}
+        # With read_committed, the broker returns no offsets while a transaction holds new ones back (KIP-447). Here one
+        # nearly always does.
+        consumer = make_consumer(
+            client_properties(self.bootstrap, {**properties, "isolation.level": "read_uncommitted"})
+        )
         topic = INDICATORS.topic(state)
         try:
-            found = consumer.list_topics(topic, ASK_S).topics[topic]
-            parts = [TopicPartition(topic, each) for each in found.partitions]
-            ends = {part.partition: consumer.get_watermark_offsets(part, ASK_S)[1] for part in parts}
-            done = consumer.committed(parts, ASK_S)
+            metadata = consumer.list_topics(topic, REQUEST_TIMEOUT_S).topics[topic]
+            partitions = [TopicPartition(topic, number) for number in metadata.partitions]
+            ends = {each.partition: consumer.get_watermark_offsets(each, REQUEST_TIMEOUT_S)[1] for each in partitions}
+            committed = consumer.committed(partitions, REQUEST_TIMEOUT_S)
         except KafkaException:
             return -1
         finally:
             consumer.close()
-        if found.error is not None or not parts or any(part.error for part in done):
+        if metadata.error is not None or not partitions or any(each.error for each in committed):
             return -1
-        return sum(max(0, ends[part.partition] - max(part.offset, 0)) for part in done)
+        return sum(max(0, ends[each.partition] - max(each.offset, 0)) for each in committed)
 
-    def feed(self, state: str, records: Iterable[tuple[str, tuple[bytes, bytes]]]) -> None:
-        """Put bad records on a State's topic, each with its cause in a header; it may be that not all arrive."""
+    def publish_poison(self, state: str, records: Iterable[tuple[str, tuple[bytes, bytes]]]) -> None:
+        """Publish invalid records to a State's topic, each with its cause in a header; some may fail to arrive."""
         producer = make_producer(client_properties(self.bootstrap, {"delivery.timeout.ms": 20_000}))
         for cause, (key, value) in records:
             producer.produce(INDICATORS.topic(state), value, key, headers={POISON_HEADER: cause.encode()})
@@ -182,18 +184,23 @@ class Bus:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._stack.enter_context(self.cluster)
         self._stack.callback(self._end_children)
-        prepare(self.bootstrap, replication=self.cluster.size)
+        prepare_topics(self.bootstrap, replication=self.cluster.size)
         for state in STATES:
             self.gates[state] = self.make_gate(state, "0")
-            self.agencies[state] = self._make("agency", state, seed=self.seed, a_second=self._a_second)
-            self.partners[state] = self._make("partner", state, session_ms=int(SESSION_S * 1_000))
+            self.agencies[state] = self._make_child("agency", state, seed=self.seed, per_second=self._per_second)
+            self.partners[state] = self._make_child("partner", state, session_ms=int(SESSION_S * 1_000))
         for child in self._children:
             child.start()
 
-    def _make(self, role: str, state: str, **more: Any) -> Child:
-        given = {"bootstrap": self.bootstrap, "state": state, "journal": str(self.journal(role, state)), **more}
-        program = [sys.executable, "-m", f"tests.faults.{role}", json.dumps(given)]
-        child = Child(f"{role}-{state.lower()}", program, plain_environment(), self._folder)
+    def _make_child(self, role: str, state: str, **extra: Any) -> ChildProcess:
+        arguments = {
+            "bootstrap": self.bootstrap,
+            "state": state,
+            "journal": str(self.get_journal(role, state)),
+            **extra,
+        }
+        command = [sys.executable, "-m", f"tests.faults.{role}", json.dumps(arguments)]
+        child = ChildProcess(f"{role}-{state.lower()}", command, make_child_environment(), self._folder)
         self._children.append(child)
         return child
 

@@ -1,4 +1,4 @@
-"""Rounds of faults on a bus under load, then the checks; in chapters, each on a bus of its own."""
+"""Runs rounds of faults on a bus under load and then checks its topics; in chapters, each on a new bus."""
 
 from __future__ import annotations
 
@@ -14,162 +14,173 @@ from tests.faults.agency import read_numbers
 from tests.faults.bus import Bus
 from tests.faults.checker import (
     Breach,
-    Item,
+    ItemVersion,
     Violation,
     count_outcomes,
     find_handling_violations,
     find_skipped_markers,
     find_violations,
 )
-from tests.faults.drain import AtWork, work_through
+from tests.faults.drain import RemainingWork, drain_work
 from tests.faults.gate_process import STATES as ALL_STATES
-from tests.faults.injections import IN_SYNC, SYNC_S, do
-from tests.faults.partner import begins_anew, read_handled
-from tests.faults.records import Records, read_records
-from tests.faults.schedule import BROKERS, STATES, Fault, plan
-from tests.faults.workload import item
+from tests.faults.injections import IN_SYNC, SYNC_S, inject_fault
+from tests.faults.partner import count_new_subscribers, read_handled
+from tests.faults.records import TopicContents, read_records
+from tests.faults.schedule import BROKERS, STATES, Fault, plan_faults
+from tests.faults.workload import make_item
 
-SKIPPED = "transactions without markers, by the broker"
-"""Of `Findings.counts`."""
+SKIPPED_MARKERS = "transactions without markers, by the broker"
+"""Key in `Findings.counts`."""
 START_S = 180.0
 RETIRE_S = 60.0
 
 
 @dataclass
 class Findings:
-    """What a chapter came to.
+    """The result of a chapter.
 
     Attributes:
-        faults: How many of each kind.
-        counts: Of accepted indicators, records, notices and the like.
-        violations: Each with the round, counted from 1, in which it shows; 0 where that is not known.
-        complaints: What processes did that they must not.
-        torn: Violations of a State of whose transactions the only broker says itself that it left out markers;
-            likewise. Content that reached the wrong State is never among them, and of several brokers nothing is.
+        faults: Number of faults of each kind.
+        counts: Numbers of accepted indicators, records, notices and so on.
+        violations: Each with the round, counted from 1, in which it shows; 0 if that is not known.
+        failures: What processes did although they must not.
+        torn: Violations, as above, of a State for whose transactions the only broker logged that it left out markers.
+            Content that reached the wrong State is never included, nor is any violation with several brokers.
     """
 
     faults: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     violations: list[tuple[int, Violation]] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
     torn: list[tuple[int, Violation]] = field(default_factory=list)
 
     @property
-    def sound(self) -> bool:
-        """Whether every promise was kept."""
-        return not self.violations and not self.complaints
+    def is_clean(self) -> bool:
+        """Whether every guarantee held."""
+        return not self.violations and not self.failures
 
 
 @dataclass
 class Chapter:
-    """Faults done to one bus.
+    """Rounds of faults on one bus.
 
     Args:
-        bus: Started.
-        faults: One a round.
-        on_round: Told of each round when it begins.
+        bus: The running bus.
+        faults: The faults, one per round.
+        on_round: Called with number and fault when a round begins.
     """
 
     bus: Bus
     faults: list[Fault]
     on_round: Callable[[int, Fault], None] = lambda *_: None
-    _began_ms: list[int] = field(default_factory=list)
+    _round_started_ms: list[int] = field(default_factory=list)
 
     def wait_for_gates(self) -> None:
-        """Wait until every gate works."""
+        """Wait until every gate processes records."""
         bus = self.bus
         for state in STATES:
-            bus.wait_until(lambda state=state: self._works(state), f"the gate of {state} works", START_S)  # type: ignore[misc]  # bound at once
+            bus.wait_until(lambda state=state: self._is_working(state), f"the gate of {state} works", START_S)  # type: ignore[misc]  # bound immediately
 
     def run(self) -> None:
-        """Wait until all gates work, do the faults, mend them, and let everything be worked through."""
+        """Wait until all gates work, inject the faults, repair them, and wait until all records are processed."""
         bus = self.bus
         self.wait_for_gates()
         for number, fault in enumerate(self.faults, 1):
-            self._began_ms.append(time.time_ns() // 1_000_000)
+            self._round_started_ms.append(time.time_ns() // 1_000_000)
             self.on_round(number, fault)
-            do(bus, fault)
-            bus.pass_time(fault.then_s)
+            inject_fault(bus, fault)
+            bus.supervise_for(fault.pause_s)
         self._drain()
 
-    def read(self) -> dict[str, Records]:
-        """Return what stands on the topics, by providing State."""
+    def read_records(self) -> dict[str, TopicContents]:
+        """Return the content of the topics, by providing State."""
         return read_records(self.bus.bootstrap, STATES, ALL_STATES)
 
-    def check(self, records: Mapping[str, Records]) -> Findings:
-        """Return what is not as promised, and how much there was of everything."""
-        findings = Findings(
-            faults=Counter(str(fault.kind) for fault in self.faults), complaints=list(self.bus.complaints)
-        )
-        skipped = find_skipped_markers(self.bus.cluster.said())
-        alone = self.bus.cluster.size == 1
-        findings.counts[SKIPPED] = skipped.total()
-        findings.counts["elections of leaders"] = self.bus.cluster.elections()
-        for state, own in records.items():
-            accepted = self._accepted(state)
-            found = find_violations(state, own, accepted)
-            handled, again = read_handled(self.bus.journal("partner", state)), self._again(state)
-            found += find_handling_violations(state, own, handled, again)
-            for each in found:
-                torn = alone and state in skipped and each.breach is not Breach.LEAKED
-                (findings.torn if torn else findings.violations).append((self._round_of(each), each))
-            findings.counts += _count(state, own, accepted, handled)
-        findings.counts += self.bus.ends
-        findings.counts += self._count_words()
+    def check_records(self, records: Mapping[str, TopicContents]) -> Findings:
+        """Return the violations and the counts."""
+        findings = Findings(faults=Counter(str(fault.kind) for fault in self.faults), failures=list(self.bus.failures))
+        skipped = find_skipped_markers(self.bus.cluster.read_logs())
+        is_single_broker = self.bus.cluster.size == 1
+        findings.counts[SKIPPED_MARKERS] = skipped.total()
+        findings.counts["elections of leaders"] = self.bus.cluster.count_elections()
+        for state, contents in records.items():
+            accepted = self._find_accepted(state)
+            violations = find_violations(state, contents, accepted)
+            handled = read_handled(self.bus.get_journal("partner", state))
+            restarts = self._count_new_subscribers(state)
+            violations += find_handling_violations(state, contents, handled, restarts)
+            for violation in violations:
+                is_torn = is_single_broker and state in skipped and violation.breach is not Breach.LEAKED
+                (findings.torn if is_torn else findings.violations).append((self._find_round(violation), violation))
+            findings.counts += _count_records(state, contents, accepted, handled)
+        findings.counts += self.bus.exits
+        findings.counts += self._count_log_messages()
         return findings
 
-    def _works(self, state: str) -> bool:
-        decided = self.bus.journal("agency", state).exists()
-        return decided and 0 <= self.bus.backlog(state) < len(read_numbers(self.bus.journal("agency", state)))
+    def _is_working(self, state: str) -> bool:
+        journal = self.bus.get_journal("agency", state)
+        return journal.exists() and 0 <= self.bus.count_backlog(state) < len(read_numbers(journal))
 
     def _drain(self) -> None:
-        """Mend everything; let gates and subscribers come to the end, then end all in good order."""
+        """Repair all faults; wait until gates and subscribers have processed everything, then stop all processes."""
         bus = self.bus
-        bus.mend()
+        bus.repair()
         bus.cluster.start()
-        bus.wait_until(bus.cluster.in_sync, IN_SYNC, SYNC_S)
+        bus.wait_until(bus.cluster.is_in_sync, IN_SYNC, SYNC_S)
         for child in bus.agencies.values():
-            self._end(child.name, child.stop())
-        work_through(bus, [self._gate_at_work(state) for state in STATES])
-        bus.wait_until(lambda: not any(one.alive() for one in bus.retired), "who was replaced has ended", RETIRE_S)
-        for child in [*bus.gates.values(), *bus.extras.values()]:
-            if child.alive():
-                self._end(child.name, child.stop())
-        came = self.read()
-        work_through(bus, [self._partner_at_work(state, came[state]) for state in STATES])
+            self._check_exit_code(child.name, child.stop())
+        drain_work(bus, [self._make_gate_work(state) for state in STATES])
+        bus.wait_until(
+            lambda: not any(gate.is_alive() for gate in bus.replaced_gates), "replaced gates have ended", RETIRE_S
+        )
+        for child in [*bus.gates.values(), *bus.extra_workers.values()]:
+            if child.is_alive():
+                self._check_exit_code(child.name, child.stop())
+        contents = self.read_records()
+        drain_work(bus, [self._make_partner_work(state, contents[state]) for state in STATES])
         for child in bus.partners.values():
-            self._end(child.name, child.stop())
+            self._check_exit_code(child.name, child.stop())
 
-    def _gate_at_work(self, state: str) -> AtWork:
-        workers = [one for one in (self.bus.gates[state], self.bus.extras.get(state)) if one is not None]
-        return AtWork("gate", lambda: self.bus.backlog(state), [one for one in workers if one.alive()])
+    def _make_gate_work(self, state: str) -> RemainingWork:
+        workers = [
+            worker for worker in (self.bus.gates[state], self.bus.extra_workers.get(state)) if worker is not None
+        ]
+        return RemainingWork(
+            "gate", lambda: self.bus.count_backlog(state), [worker for worker in workers if worker.is_alive()]
+        )
 
-    def _partner_at_work(self, state: str, came: Records) -> AtWork:
-        ids, journal = {str(entry.data["id"]) for entry in came.received(state)}, self.bus.journal("partner", state)
-        return AtWork("partner", lambda: len(ids - read_handled(journal).keys()), [self.bus.partners[state]])
+    def _make_partner_work(self, state: str, contents: TopicContents) -> RemainingWork:
+        ids = {str(record.data["id"]) for record in contents.list_notices(state)}
+        journal = self.bus.get_journal("partner", state)
+        return RemainingWork("partner", lambda: len(ids - read_handled(journal).keys()), [self.bus.partners[state]])
 
-    def _end(self, name: str, code: int) -> None:
+    def _check_exit_code(self, name: str, code: int) -> None:
         if code:
-            self.bus.complaints.append(f"{name} ended on SIGTERM with {code}")
+            self.bus.failures.append(f"{name} ended on SIGTERM with code {code}")
 
-    def _accepted(self, state: str) -> set[Item]:
-        items = (item(self.bus.seed, state, number) for number in read_numbers(self.bus.journal("agency", state)))
-        return {(each.id, each.version) for each in items}
+    def _find_accepted(self, state: str) -> set[ItemVersion]:
+        items = (
+            make_item(self.bus.seed, state, number) for number in read_numbers(self.bus.get_journal("agency", state))
+        )
+        return {(indicator.id, indicator.version) for indicator in items}
 
-    def _again(self, state: str) -> int:
+    def _count_new_subscribers(self, state: str) -> int:
         child = self.bus.partners[state]
-        return child.starts - 1 + begins_anew(child.log)
+        return child.start_count - 1 + count_new_subscribers(child.log)
 
-    def _round_of(self, violation: Violation) -> int:
-        return bisect.bisect_right(self._began_ms, violation.at_ms) if violation.at_ms else 0
+    def _find_round(self, violation: Violation) -> int:
+        return bisect.bisect_right(self._round_started_ms, violation.at_ms) if violation.at_ms else 0
 
-    def _count_words(self) -> Counter[str]:
-        """Return how often the gates' logs tell of what is to be told: that the faults were felt."""
-        gates = [*self.bus.gates.values(), *self.bus.extras.values(), *self.bus.retired]
+    def _count_log_messages(self) -> Counter[str]:
+        """Count messages in the gates' logs which show that faults had an effect."""
+        gates = [*self.bus.gates.values(), *self.bus.extra_workers.values(), *self.bus.replaced_gates]
         logs = "".join(gate.log.read_text(errors="replace") for gate in gates if gate.log.exists())
-        words = {"transactions aborted": "a transaction is aborted", "gates fenced": "fenced: another process"}
-        stuck = {"gates stuck in librdkafka": "librdkafka has not returned"}
-        return Counter({name: logs.count(text) for name, text in {**words, **stuck}.items()})
+        messages = {
+            "transactions aborted": "a transaction is aborted",
+            "gates fenced": "fenced: another process",
+            "gates stuck in librdkafka": "librdkafka has not returned",
+        }
+        return Counter({name: logs.count(text) for name, text in messages.items()})
 
 
 def run_chapter(
@@ -180,48 +191,50 @@ def run_chapter(
     *,
     brokers: int = BROKERS,
 ) -> Findings:
-    """Run so many rounds on a bus of its own.
+    """Run rounds of faults on a new bus.
 
     Args:
-        folder: Empty; for everything that is written.
-        seed: Of the schedule, and of what is published. It does not determine when what happens inside of it.
-        rounds: How many faults.
-        on_round: Told of each round when it begins.
-        brokers: How many the cluster has.
+        folder: Empty folder for all files.
+        seed: Seed of the schedule and of the published items. The timing within a process does not depend on it.
+        rounds: Number of faults.
+        on_round: Called with number and fault when a round begins.
+        brokers: Number of brokers.
     """
     with Bus(folder, seed, brokers=brokers) as bus:
-        chapter = Chapter(bus, plan(seed, rounds, brokers), on_round)
+        chapter = Chapter(bus, plan_faults(seed, rounds, brokers), on_round)
         chapter.run()
-        findings = chapter.check(chapter.read())
+        findings = chapter.check_records(chapter.read_records())
         if findings.violations or findings.torn:
-            bus.cluster.keep_data(folder / "data")
+            bus.cluster.copy_data(folder / "data")
         return findings
 
 
-def chapter_seed(seed: int, number: int) -> int:
+def derive_chapter_seed(seed: int, number: int) -> int:
     """Return the seed of a chapter of a campaign."""
     return random.Random(f"{seed}/{number}").getrandbits(32)
 
 
-def tally(findings: Findings) -> dict[str, int]:
-    """Return how many violations there are of each kind; `failed` counts complaints, `torn` the broker's."""
+def count_violations(findings: Findings) -> dict[str, int]:
+    """Return the number of violations of each kind; `failed` counts failures, `torn` those caused by the broker."""
     kinds = Counter(violation.breach for _, violation in findings.violations)
     return {
         **{str(breach): kinds[breach] for breach in Breach},
-        "failed": len(findings.complaints),
+        "failed": len(findings.failures),
         "torn": len(findings.torn),
     }
 
 
-def _count(state: str, records: Records, accepted: set[Item], handled: Counter[str]) -> Counter[str]:
-    received = records.received(state)
-    distinct = {(entry.data["id"], entry.data["version"]) for entry in records.indicators if not entry.poison}
-    sound = sum(not entry.poison for entry in records.indicators)
+def _count_records(
+    state: str, records: TopicContents, accepted: set[ItemVersion], handled: Counter[str]
+) -> Counter[str]:
+    received = records.list_notices(state)
+    distinct = {(record.data["id"], record.data["version"]) for record in records.indicators if not record.poison}
+    valid = sum(not record.poison for record in records.indicators)
     return Counter(
         {
             "accepted": len(accepted),
             "records": len(records.indicators),
-            "published again": sound - len(distinct),
+            "published again": valid - len(distinct),
             "notices": len(received),
             "handled": len(handled),
             "handled again": handled.total() - len(handled),

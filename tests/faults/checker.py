@@ -1,7 +1,7 @@
-"""Checks, from the topics alone, that nothing was lost, doubled, leaked, unfounded or out of order.
+"""Checks from the topics alone that nothing was lost, duplicated, leaked, unfounded or reordered.
 
-A record on the topic of indicators is what counts: each is decided once or quarantined once. An indicator that its
-publisher sent again is another record with the same id; it has another decision, and its notice another record with
+The unit is a record on the topic of indicators: each has one decision or one quarantine record. An indicator that its
+publisher sent again is another record with the same id. It has another decision, and its notice is another record with
 the same notice id, which the subscriber drops.
 """
 
@@ -16,9 +16,9 @@ from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
-from sharing.ids import notice_id, offer_id, quarantine_id
+from sharing.ids import make_notice_id, make_offer_id, make_quarantine_id
 from sharing.topology.topics import INDICATORS
-from tests.faults.records import Entry, Records
+from tests.faults.records import CommittedRecord, TopicContents
 from tests.faults.workload import MARKER
 
 _SKIPPED = re.compile(
@@ -28,161 +28,178 @@ _SKIPPED = re.compile(
 
 
 class Breach(StrEnum):
-    """What kind of promise is broken."""
+    """A kind of violation."""
 
     LOST = "lost"
-    DOUBLED = "doubled"
+    DUPLICATED = "duplicated"
     LEAKED = "leaked"
     UNFOUNDED = "unfounded"
-    DISORDERED = "disordered"
+    REORDERED = "reordered"
 
 
 class Violation(NamedTuple):
-    """One broken promise; `at_ms` is the time stamp of a record that shows it, 0 where there is none."""
+    """A violated guarantee; `at_ms` is the timestamp of a record that shows it, or 0."""
 
     breach: Breach
-    what: str
+    description: str
     at_ms: int = 0
 
     def __str__(self) -> str:
-        return f"{self.breach}: {self.what}"
+        return f"{self.breach}: {self.description}"
 
 
-Item = tuple[str, int]
+ItemVersion = tuple[str, int]
 """An indicator's id and version."""
 
 OUTCOMES = ("DISCLOSE", "OFFER", "HOLD", "WITHHOLD")
 
 
-def find_violations(provider: str, records: Records, accepted: AbstractSet[Item] = frozenset()) -> list[Violation]:
-    """Return one violation for each thing that is not as promised.
+def find_violations(
+    provider: str, contents: TopicContents, accepted: AbstractSet[ItemVersion] = frozenset()
+) -> list[Violation]:
+    """Return the violations of all guarantees.
 
     Args:
         provider: The providing State.
-        records: What stands on its topics, and what came to the others.
-        accepted: What the broker confirmed to the publisher.
+        contents: The records on its topics, and those that other States received.
+        accepted: The indicators that the broker confirmed to the publisher.
     """
     return [
-        *_check_accepted(accepted, records),
-        *_check_decisions(records),
-        *_check_quarantine(provider, records),
-        *_check_outputs(provider, records),
-        *_check_envelopes(provider, records),
-        *_check_content(provider, records),
-        *_check_conservation(records),
+        *_check_accepted(accepted, contents),
+        *_check_decisions(contents),
+        *_check_quarantine(provider, contents),
+        *_check_outputs(provider, contents),
+        *_check_envelopes(provider, contents),
+        *_check_content(provider, contents),
+        *_check_conservation(contents),
     ]
 
 
-def find_handling_violations(state: str, records: Records, handled: Counter[str], again: int) -> list[Violation]:
-    """Return what a subscriber did not handle once.
+def find_handling_violations(
+    state: str, contents: TopicContents, handled: Counter[str], restarts: int
+) -> list[Violation]:
+    """Return the notices that a subscriber did not handle exactly once.
 
     Args:
-        state: Whose subscriber it is.
-        records: With what came to the State, from every provider.
-        handled: How often it handled each notice id.
-        again: How often its process began anew. What it handled last may then come again, as may a notice of which
-            there is another record with the same id.
+        state: State of the subscriber.
+        contents: The records that the State received, from every provider.
+        handled: How often the subscriber handled each notice id.
+        restarts: How often the subscriber was restarted. After that, the last handled notice may come again, as may a
+            notice whose id occurs in another record.
     """
-    came = Counter(str(entry.data["id"]) for entry in records.received(state))
-    spare = handled - Counter(dict.fromkeys(came, 1))
-    twice = sum(count for identity, count in spare.items() if identity in came)
-    allowed = 2 * again + sum(count - 1 for count in came.values())  # a notice of each of the two topics
-    found = [Violation(Breach.LOST, f"{identity} not handled by {state}") for identity in came if not handled[identity]]
-    found += [
-        Violation(Breach.UNFOUNDED, f"{state} handled {identity}, which is not there")
-        for identity in handled
-        if identity not in came
+    received = Counter(str(record.data["id"]) for record in contents.list_notices(state))
+    repeated = handled - Counter(dict.fromkeys(received, 1))
+    repeated_count = sum(count for identity, count in repeated.items() if identity in received)
+    # Each restart may repeat one notice of each of the two topics.
+    allowed = 2 * restarts + sum(count - 1 for count in received.values())
+    violations = [
+        Violation(Breach.LOST, f"{identity} was not handled by {state}")
+        for identity in received
+        if not handled[identity]
     ]
-    if twice > allowed:
-        found.append(
-            Violation(Breach.DOUBLED, f"{state} handled {twice} notices again, having begun anew {again} times")
+    violations += [
+        Violation(Breach.UNFOUNDED, f"{state} handled {identity}, which it did not receive")
+        for identity in handled
+        if identity not in received
+    ]
+    if repeated_count > allowed:
+        violations.append(
+            Violation(Breach.DUPLICATED, f"{state} handled {repeated_count} notices again, with {restarts} restarts")
         )
-    return found
+    return violations
 
 
 def find_skipped_markers(log: str) -> Counter[str]:
-    """Return of how many transactions of each State's gate a broker's log says that markers were left out.
+    """Return for each State's gate the number of transactions whose markers a broker left out, according to its log.
 
-    Kafka 4.4.0 does so where a partition has no leader at the moment, as while its only broker starts: it takes the
-    partition for deleted. What was to be aborted there is shown with the producer's next commit; what was to be
-    committed is not shown, or is done again.
+    Kafka 4.4.0 does this if a partition has no leader at the moment, for example while its only broker starts: it
+    treats the partition as deleted. Records that were to be aborted there become visible with the producer's next
+    commit; records that were to be committed stay invisible, or are processed again.
     """
     return Counter(state.upper() for _, state in {(match["at"], match["state"]) for match in _SKIPPED.finditer(log)})
 
 
-def count_outcomes(records: Records) -> Counter[str]:
-    """Return how many records became what: each outcome, and quarantined."""
-    counts = Counter(outcome_of(entry) for entry in records.decisions)
-    counts["QUARANTINED"] = len(records.quarantined)
+def count_outcomes(contents: TopicContents) -> Counter[str]:
+    """Return the number of records with each outcome, and of quarantined records."""
+    counts = Counter(find_widest_outcome(record) for record in contents.decisions)
+    counts["QUARANTINED"] = len(contents.quarantined)
     return counts
 
 
-def outcome_of(decision: Entry) -> str:
-    """Return the most open outcome that a decision has for any State."""
-    outcomes = {one["outcome"] for one in decision.data["recipients"]}
+def find_widest_outcome(decision: CommittedRecord) -> str:
+    """Return the least restrictive outcome of a decision for any State."""
+    outcomes = {recipient["outcome"] for recipient in decision.data["recipients"]}
     return next((outcome for outcome in OUTCOMES if outcome in outcomes), "WITHHOLD")
 
 
-def _item(entry: Entry) -> Item:
-    data = entry.data
+def _get_item(record: CommittedRecord) -> ItemVersion:
+    data = record.data
     return str(data.get("indicator_id") or data["id"]), int(data["version"])
 
 
-def _check_accepted(accepted: AbstractSet[Item], records: Records) -> Iterator[Violation]:
-    there = {_item(entry) for entry in records.indicators if not entry.poison}
-    for item in accepted - there:
-        yield Violation(Breach.LOST, f"{item} was confirmed to its publisher and is not there")
+def _check_accepted(accepted: AbstractSet[ItemVersion], contents: TopicContents) -> Iterator[Violation]:
+    present = {_get_item(record) for record in contents.indicators if not record.poison}
+    for item in accepted - present:
+        yield Violation(Breach.LOST, f"{item} was confirmed to its publisher and is missing")
 
 
-def _check_decisions(records: Records) -> Iterator[Violation]:
-    """Each partition has the decisions on its records, in their order."""
-    sound = [entry for entry in records.indicators if not entry.poison]
-    known = {_item(entry) for entry in sound}
+def _check_decisions(contents: TopicContents) -> Iterator[Violation]:
+    """Check that each partition has the decisions on its records, in the same order."""
+    valid = [record for record in contents.indicators if not record.poison]
+    known = {_get_item(record) for record in valid}
 
-    def blame(entry: Entry) -> Breach:
-        return Breach.DOUBLED if _item(entry) in known else Breach.UNFOUNDED
+    def classify_surplus(record: CommittedRecord) -> Breach:
+        return Breach.DUPLICATED if _get_item(record) in known else Breach.UNFOUNDED
 
-    yield from _compare("decision", sound, records.decisions, _item, blame)
-    yield from _compare_order("decision", sound, records.decisions, _item)
+    yield from _compare("decision", valid, contents.decisions, _get_item, classify_surplus)
+    yield from _compare_order("decision", valid, contents.decisions, _get_item)
 
 
-def _check_quarantine(provider: str, records: Records) -> Iterator[Violation]:
+def _check_quarantine(provider: str, contents: TopicContents) -> Iterator[Violation]:
     topic = INDICATORS.topic(provider)
     expected = {
-        quarantine_id(topic, entry.partition, entry.offset): entry for entry in records.indicators if entry.poison
+        make_quarantine_id(topic, record.partition, record.offset): record
+        for record in contents.indicators
+        if record.poison
     }
-    found = Counter(str(entry.data["id"]) for entry in records.quarantined)
-    for identity, entry in expected.items():
-        if identity not in found:
-            yield Violation(Breach.LOST, f"bad record {entry.partition}@{entry.offset} not quarantined", entry.at_ms)
-    for entry in records.quarantined:
-        identity, cause = str(entry.data["id"]), entry.data["cause"]
-        where = f"{entry.data['partition']}@{entry.data['offset']}"
+    counts = Counter(str(record.data["id"]) for record in contents.quarantined)
+    for identity, record in expected.items():
+        if identity not in counts:
+            yield Violation(
+                Breach.LOST, f"invalid record {record.partition}@{record.offset} was not quarantined", record.at_ms
+            )
+    for record in contents.quarantined:
+        identity, cause = str(record.data["id"]), record.data["cause"]
+        position = f"{record.data['partition']}@{record.data['offset']}"
         if identity not in expected:
-            yield Violation(Breach.UNFOUNDED, f"{where} quarantined, a sound record ({cause})", entry.at_ms)
+            yield Violation(Breach.UNFOUNDED, f"valid record {position} was quarantined ({cause})", record.at_ms)
         elif cause != expected[identity].poison:
-            yield Violation(Breach.UNFOUNDED, f"{where} quarantined for {cause}, wrongly", entry.at_ms)
-        elif found[identity] > 1:
-            yield Violation(Breach.DOUBLED, f"{where} quarantined more than once", entry.at_ms)
-        if MARKER.search(str(entry.data["message"]).encode() + entry.open):
-            yield Violation(Breach.LEAKED, f"the quarantine of {where} tells content", entry.at_ms)
+            yield Violation(Breach.UNFOUNDED, f"{position} was quarantined with the wrong cause {cause}", record.at_ms)
+        elif counts[identity] > 1:
+            yield Violation(Breach.DUPLICATED, f"{position} was quarantined more than once", record.at_ms)
+        if MARKER.search(str(record.data["message"]).encode() + record.unsealed):
+            yield Violation(Breach.LEAKED, f"the quarantine of {position} contains content", record.at_ms)
 
 
-def _check_outputs(provider: str, records: Records) -> Iterator[Violation]:
-    """What the decisions announce is there: as many, in their order; and nothing else."""
-    # Of a later version there is a draft whatever the outcome: what was sent before has to be set right.
-    opened = [entry for entry in records.decisions if outcome_of(entry) != "WITHHOLD" or entry.data["version"] > 1]
-    yield from _compare("draft", opened, records.drafts, _item, lambda _: Breach.UNFOUNDED)
-    yield from _compare_order("draft", opened, records.drafts, _item)
-    for state in records.notices:
-        name = partial(_name, notice_id, provider, state)
+def _check_outputs(provider: str, contents: TopicContents) -> Iterator[Violation]:
+    """Check that the outputs are those that the decisions require: in number and in order."""
+    # A later version has a draft whatever the outcome, because an earlier notice has to be corrected.
+    with_draft = [
+        record
+        for record in contents.decisions
+        if find_widest_outcome(record) != "WITHHOLD" or record.data["version"] > 1
+    ]
+    yield from _compare("draft", with_draft, contents.drafts, _get_item, lambda _: Breach.UNFOUNDED)
+    yield from _compare_order("draft", with_draft, contents.drafts, _get_item)
+    for state in contents.notices:
+        get_id = partial(_get_output_id, make_notice_id, provider, state)
         yield from _check_sent(
-            f"notice to {state}", provider, state, "DISCLOSE", records.decisions,
-            [records.notices[state], records.urgent[state]], name,
+            f"notice to {state}", provider, state, "DISCLOSE", contents.decisions,
+            [contents.notices[state], contents.urgent[state]], get_id,
         )  # fmt: skip
-    for state, offers in records.offers.items():
-        name = partial(_name, offer_id, provider, state)
-        yield from _check_sent(f"offer to {state}", provider, state, "OFFER", records.decisions, [offers], name)
+    for state, offers in contents.offers.items():
+        get_id = partial(_get_output_id, make_offer_id, provider, state)
+        yield from _check_sent(f"offer to {state}", provider, state, "OFFER", contents.decisions, [offers], get_id)
 
 
 def _check_sent(
@@ -190,115 +207,131 @@ def _check_sent(
     provider: str,
     state: str,
     outcome: str,
-    decisions: Sequence[Entry],
-    topics: Sequence[Sequence[Entry]],
-    name: Callable[[Entry], object],
+    decisions: Sequence[CommittedRecord],
+    topics: Sequence[Sequence[CommittedRecord]],
+    get_id: Callable[[CommittedRecord], object],
 ) -> Iterator[Violation]:
-    """Compare what was sent to a State, over all topics, with what the decisions announce."""
-    announced = [entry for entry in decisions if _outcome_for(entry, state) == outcome]
-    known = {name(entry) for entry in announced}
-    own = [[entry for entry in topic if entry.data["from_state"] == provider] for topic in topics]
+    """Compare the records sent to a State, over all topics, with those that the decisions require."""
+    required = [record for record in decisions if _get_outcome(record, state) == outcome]
+    known = {get_id(record) for record in required}
+    sent = [[record for record in topic if record.data["from_state"] == provider] for topic in topics]
 
-    def blame(entry: Entry) -> Breach:
-        return Breach.DOUBLED if name(entry) in known else Breach.LEAKED
+    def classify_surplus(record: CommittedRecord) -> Breach:
+        return Breach.DUPLICATED if get_id(record) in known else Breach.LEAKED
 
-    yield from _compare(what, announced, chain(*own), name, blame)
-    for topic in own:
-        there = {name(entry) for entry in topic}
-        yield from _compare_order(what, [entry for entry in announced if name(entry) in there], topic, name)
-
-
-def _name(make: Callable[[str, str, int, str], str], provider: str, state: str, entry: Entry) -> str:
-    """Return the id that something sent bears, or that a decision announces."""
-    return str(entry.data.get("id") or make(provider, *_item(entry), state))
+    yield from _compare(what, required, chain(*sent), get_id, classify_surplus)
+    for topic in sent:
+        present = {get_id(record) for record in topic}
+        yield from _compare_order(what, [record for record in required if get_id(record) in present], topic, get_id)
 
 
-def _outcome_for(decision: Entry, state: str) -> str:
-    return next((one["outcome"] for one in decision.data["recipients"] if one["state"] == state), "WITHHOLD")
+def _get_output_id(
+    make: Callable[[str, str, int, str], str], provider: str, state: str, record: CommittedRecord
+) -> str:
+    """Return the id of an output, or the id that a decision requires for its output."""
+    return str(record.data.get("id") or make(provider, *_get_item(record), state))
 
 
-def _check_envelopes(provider: str, records: Records) -> Iterator[Violation]:
-    """What came to a State is addressed to it, and its id is that of its cause."""
-    notices = {state: records.received(state) for state in records.notices}
-    for make, came in ((notice_id, notices), (offer_id, records.offers)):
-        for state, entries in came.items():
-            for entry in entries:
-                data = entry.data
+def _get_outcome(decision: CommittedRecord, state: str) -> str:
+    return next((each["outcome"] for each in decision.data["recipients"] if each["state"] == state), "WITHHOLD")
+
+
+def _check_envelopes(provider: str, contents: TopicContents) -> Iterator[Violation]:
+    """Check that every record is addressed to the State that received it, and that its id follows from its cause."""
+    notices = {state: contents.list_notices(state) for state in contents.notices}
+    for make_id, received in ((make_notice_id, notices), (make_offer_id, contents.offers)):
+        for state, records in received.items():
+            for record in records:
+                data = record.data
                 if data["to_state"] != state:
-                    yield Violation(Breach.LEAKED, f"{data['id']} for {data['to_state']} came to {state}", entry.at_ms)
-                elif data["from_state"] == provider and data["id"] != make(provider, *_item(entry), state):
                     yield Violation(
-                        Breach.UNFOUNDED, f"{data['id']} to {state} is not the id of its cause", entry.at_ms
+                        Breach.LEAKED, f"{data['id']} for {data['to_state']} was sent to {state}", record.at_ms
+                    )
+                elif data["from_state"] == provider and data["id"] != make_id(provider, *_get_item(record), state):
+                    yield Violation(
+                        Breach.UNFOUNDED,
+                        f"{data['id']} to {state} has an id that does not follow from its cause",
+                        record.at_ms,
                     )
 
 
-def _check_content(provider: str, records: Records) -> Iterator[Violation]:
-    """No marker comes to a State to which its item was not disclosed, and none stands in the minutes or in an offer."""
+def _check_content(provider: str, contents: TopicContents) -> Iterator[Violation]:
+    """Check that markers reach only States to which their item was disclosed, and no decision, offer or header."""
     owners = {
-        mark: entry.data["id"] for entry in records.indicators if not entry.poison for mark in MARKER.findall(entry.raw)
+        marker: record.data["id"]
+        for record in contents.indicators
+        if not record.poison
+        for marker in MARKER.findall(record.raw)
     }
-    poisoned = {mark for entry in records.indicators if entry.poison for mark in MARKER.findall(entry.raw)}
+    poisoned = {marker for record in contents.indicators if record.poison for marker in MARKER.findall(record.raw)}
     disclosed = {
-        (str(entry.data["indicator_id"]), one["state"])
-        for entry in records.decisions
-        for one in entry.data["recipients"]
-        if one["outcome"] == "DISCLOSE"
+        (str(record.data["indicator_id"]), recipient["state"])
+        for record in contents.decisions
+        for recipient in record.data["recipients"]
+        if recipient["outcome"] == "DISCLOSE"
     }
-    for state in records.notices:
-        for entry in records.received(state):
-            for mark in set(MARKER.findall(entry.raw + entry.open)):
-                if mark in poisoned or (mark in owners and (owners[mark], state) not in disclosed):
-                    yield Violation(Breach.LEAKED, f"content of {owners.get(mark)} came to {state}", entry.at_ms)
-    sent = [entry for entries in records.offers.values() for entry in entries]
-    sent += [entry._replace(raw=b"") for state in records.notices for entry in records.received(state)]
-    own = [entry for entry in sent if entry.data["from_state"] == provider]
-    for entry in own + records.decisions:
-        if MARKER.search(entry.raw + entry.open):
-            yield Violation(Breach.LEAKED, f"content of {_item(entry)[0]} stands where anyone reads it", entry.at_ms)
+    for state in contents.notices:
+        for record in contents.list_notices(state):
+            for marker in set(MARKER.findall(record.raw + record.unsealed)):
+                if marker in poisoned or (marker in owners and (owners[marker], state) not in disclosed):
+                    yield Violation(Breach.LEAKED, f"content of {owners.get(marker)} was sent to {state}", record.at_ms)
+    sent = [record for records in contents.offers.values() for record in records]
+    sent += [record._replace(raw=b"") for state in contents.notices for record in contents.list_notices(state)]
+    sent_by_provider = [record for record in sent if record.data["from_state"] == provider]
+    for record in sent_by_provider + contents.decisions:
+        if MARKER.search(record.raw + record.unsealed):
+            yield Violation(Breach.LEAKED, f"content of {_get_item(record)[0]} is readable by anyone", record.at_ms)
 
 
-def _check_conservation(records: Records) -> Iterator[Violation]:
-    taken, given = len(records.indicators), count_outcomes(records).total()
-    if taken != given:
-        breach = Breach.LOST if taken > given else Breach.DOUBLED
-        yield Violation(breach, f"conservation: {taken} came in, {given} are accounted for")
+def _check_conservation(contents: TopicContents) -> Iterator[Violation]:
+    received, accounted = len(contents.indicators), count_outcomes(contents).total()
+    if received != accounted:
+        breach = Breach.LOST if received > accounted else Breach.DUPLICATED
+        yield Violation(breach, f"conservation: {received} records were received, {accounted} are accounted for")
 
 
 def _compare(
     what: str,
-    causes: Sequence[Entry],
-    effects: Iterable[Entry],
-    name: Callable[[Entry], object],
-    blame: Callable[[Entry], Breach],
+    causes: Sequence[CommittedRecord],
+    effects: Iterable[CommittedRecord],
+    get_id: Callable[[CommittedRecord], object],
+    classify_surplus: Callable[[CommittedRecord], Breach],
 ) -> Iterator[Violation]:
-    """Compare how often something was to come with how often it came."""
-    came = list(effects)
-    wanted, found = Counter(map(name, causes)), Counter(map(name, came))
-    for cause in {name(entry): entry for entry in causes if wanted[name(entry)] > found[name(entry)]}.values():
-        yield Violation(Breach.LOST, f"no {what} on {_item(cause)}", cause.at_ms)
-    for effect in {name(entry): entry for entry in came if found[name(entry)] > wanted[name(entry)]}.values():
-        yield Violation(blame(effect), f"{what} on {_item(effect)}", effect.at_ms)
+    """Compare the required number of outputs with the actual number, for each id."""
+    present = list(effects)
+    required, actual = Counter(map(get_id, causes)), Counter(map(get_id, present))
+    for cause in {
+        get_id(record): record for record in causes if required[get_id(record)] > actual[get_id(record)]
+    }.values():
+        yield Violation(Breach.LOST, f"no {what} on {_get_item(cause)}", cause.at_ms)
+    for effect in {
+        get_id(record): record for record in present if actual[get_id(record)] > required[get_id(record)]
+    }.values():
+        yield Violation(classify_surplus(effect), f"{what} on {_get_item(effect)}", effect.at_ms)
 
 
 def _compare_order(
-    what: str, causes: Sequence[Entry], effects: Sequence[Entry], name: Callable[[Entry], object]
+    what: str,
+    causes: Sequence[CommittedRecord],
+    effects: Sequence[CommittedRecord],
+    get_id: Callable[[CommittedRecord], object],
 ) -> Iterator[Violation]:
-    """Compare the order in each partition, where the same came at all: what did not is told already."""
-    wanted, came = _by_partition(causes), _by_partition(effects)
-    for partition in wanted.keys() | came.keys():
-        first, second = wanted.get(partition, []), came.get(partition, [])
-        if Counter(map(name, first)) != Counter(map(name, second)):
-            if Counter(map(name, causes)) == Counter(map(name, effects)):
-                yield Violation(Breach.DISORDERED, f"{what}: partition {partition} has what belongs to another")
+    """Compare the order in each partition with the same outputs; `_compare` reports other differences."""
+    required, actual = _group_by_partition(causes), _group_by_partition(effects)
+    for partition in required.keys() | actual.keys():
+        expected, found = required.get(partition, []), actual.get(partition, [])
+        if Counter(map(get_id, expected)) != Counter(map(get_id, found)):
+            if Counter(map(get_id, causes)) == Counter(map(get_id, effects)):
+                yield Violation(Breach.REORDERED, f"{what}: partition {partition} has records of another partition")
             continue
-        for cause, effect in zip(first, second, strict=True):
-            if name(cause) != name(effect):
-                yield Violation(Breach.DISORDERED, f"{what} on {_item(effect)}: another order", effect.at_ms)
+        for cause, effect in zip(expected, found, strict=True):
+            if get_id(cause) != get_id(effect):
+                yield Violation(Breach.REORDERED, f"{what} on {_get_item(effect)}: wrong order", effect.at_ms)
                 break
 
 
-def _by_partition(entries: Iterable[Entry]) -> dict[int, list[Entry]]:
-    found: dict[int, list[Entry]] = {}
-    for entry in entries:
-        found.setdefault(entry.partition, []).append(entry)
-    return found
+def _group_by_partition(records: Iterable[CommittedRecord]) -> dict[int, list[CommittedRecord]]:
+    groups: dict[int, list[CommittedRecord]] = {}
+    for record in records:
+        groups.setdefault(record.partition, []).append(record)
+    return groups

@@ -1,4 +1,4 @@
-"""Processes that can be killed, frozen and thawed, each with its log in a file, and surely gone at the end."""
+"""Child processes that can be killed, frozen and resumed. Each has a log file and is killed on exit."""
 
 from __future__ import annotations
 
@@ -15,97 +15,97 @@ ROOT = Path(__file__).parents[2]
 END_S = 60.0
 
 
-def plain_environment(**more: str) -> dict[str, str]:
-    """Return this process's environment without settings of the bus; the checkout's modules can be imported."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SHARING_")}
-    return {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]), **more}
+def make_child_environment(**extra: str) -> dict[str, str]:
+    """Return this process's environment without the settings of the bus, and with the checkout on PYTHONPATH."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHARING_")}
+    return {**inherited, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]), **extra}
 
 
-class Child:
-    """One process, started again as often as needed; the log is continued.
+class ChildProcess:
+    """A process that can be restarted; its log is appended.
 
     Args:
-        name: In messages, and of the log.
-        program: The command line.
-        environment: All of its environment.
-        folder: Of the log.
+        name: Name in messages and of the log file.
+        command: The command line.
+        environment: The complete environment.
+        folder: Folder of the log.
 
     Attributes:
         log: File with its standard output and error.
-        process: The last one started.
-        starts: How many were.
-        frozen: Whether it is stopped by a signal.
-        wanted: Whether it is to run: who ends it does not want it to.
+        process: The process that was started last.
+        start_count: Number of starts.
+        frozen: Whether it is stopped by SIGSTOP.
+        should_run: Whether it should run; False after it was ended on purpose.
     """
 
-    def __init__(self, name: str, program: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self.starts = 0
+        self.start_count = 0
         self.frozen = False
-        self.wanted = False
-        self._program = list(program)
+        self.should_run = False
+        self._command = list(command)
         self._environment = dict(environment)
 
     def start(self) -> None:
-        """Start it, again if need be."""
+        """Start or restart the process."""
         with self.log.open("ab") as stream:
             self.process = subprocess.Popen(
-                self._program,
+                self._command,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
             )
-        self.starts += 1
+        self.start_count += 1
         self.frozen = False
-        self.wanted = True
+        self.should_run = True
 
-    def code(self) -> int | None:
-        """Return the code that it exited with, or None while it lives."""
+    def exit_code(self) -> int | None:
+        """Return its exit code, or None while it runs."""
         return None if self.process is None else self.process.poll()
 
-    def alive(self) -> bool:
-        """Return whether there is a process, frozen or not."""
+    def is_alive(self) -> bool:
+        """Return whether the process exists, frozen or not."""
         return self.process is not None and self.process.poll() is None
 
     def kill(self) -> None:
-        """End it as a power cut would, if it lives."""
-        self.wanted = False
+        """Send SIGKILL if it runs, and wait."""
+        self.should_run = False
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait(END_S)
 
-    def ask_to_end(self) -> None:
-        """Send SIGTERM, and do not wait."""
-        self.wanted = False
+    def terminate(self) -> None:
+        """Send SIGTERM without waiting."""
+        self.should_run = False
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
 
     def stop(self) -> int:
-        """Ask it to end; return its exit code."""
+        """Send SIGTERM, wait, and return the exit code."""
         assert self.process is not None
-        self.thaw()
-        self.ask_to_end()
+        self.resume()
+        self.terminate()
         return self.process.wait(END_S)
 
     def freeze(self) -> None:
-        """Stop it where it is, if it lives."""
-        if self.alive():
+        """Send SIGSTOP if it runs."""
+        if self.is_alive():
             assert self.process is not None
             self.process.send_signal(signal.SIGSTOP)
             self.frozen = True
 
-    def thaw(self) -> None:
-        """Let it go on, if it was frozen."""
-        if self.frozen and self.alive():
+    def resume(self) -> None:
+        """Resume it if it was frozen."""
+        if self.frozen and self.is_alive():
             assert self.process is not None
             self.process.send_signal(signal.SIGCONT)
         self.frozen = False
 
-    def text(self) -> str:
-        """Return the end of its log."""
+    def read_log_tail(self) -> str:
+        """Return the last part of its log."""
         return self.log.read_text(errors="replace")[-4_000:] if self.log.exists() else ""
 
     def __enter__(self) -> Self:

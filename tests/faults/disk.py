@@ -1,4 +1,4 @@
-"""A small disk for a broker, and how it gets full: with ballast, or, where mounting is not permitted, by a quota."""
+"""A small disk for a broker, and ways to fill it: a ballast file, or a quota if mounting is not permitted."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_LEFT = 64 * 1024
+_BLOCK_BYTES = 64 * 1024
 
 
 @contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[Path | None]:
-    """A file system of so many megabytes in memory, or None where mounting one is not permitted."""
+def mount_small_disk(folder: Path, megabytes: int) -> Iterator[Path | None]:
+    """Mount a file system of the given size in memory; yield None if mounting is not permitted."""
     folder.mkdir()
     mount = shutil.which("mount")
     mounted = (
@@ -34,17 +34,17 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path | None]:
             subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def fill(disk: Path) -> Path:
-    """Leave next to nothing free; return the ballast, to be unlinked."""
+def fill_disk(disk: Path) -> Path:
+    """Fill the disk almost completely; return the ballast file, which the caller deletes."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        # The broker may take the rest meanwhile, and the last piece not fit: full is what it shall be.
-        for _ in range((shutil.disk_usage(disk).free - _LEFT) // _LEFT):
-            file.write(b"\0" * _LEFT)
+        # The broker may use the remaining space in the meantime. Then the last write fails, and the disk is full, too.
+        for _ in range((shutil.disk_usage(disk).free - _BLOCK_BYTES) // _BLOCK_BYTES):
+            file.write(b"\0" * _BLOCK_BYTES)
     return ballast
 
 
-def forbid_to_write(pid: int) -> None:
-    """Let every file write of a process fail from now on (EFBIG), as one does beyond a quota; its sockets work."""
-    _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, most))
+def forbid_writes(pid: int) -> None:
+    """Make every file write of a process fail from now on (EFBIG), as beyond a quota; its sockets still work."""
+    _, hard_limit = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard_limit))

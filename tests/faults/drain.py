@@ -1,4 +1,4 @@
-"""The end of a chapter: everybody comes to the end of their work, however slowly; who stands still is started again."""
+"""The end of a chapter: waits until all work is finished, however slowly, and restarts processes that stall."""
 
 from __future__ import annotations
 
@@ -9,89 +9,91 @@ from dataclasses import dataclass
 from typing import Protocol
 
 STALL_S = 40.0
-"""How long anybody may come no nearer to the end before they are started again, as a supervisor would do it."""
+"""Time without progress after which the processes of a role are restarted, as a supervisor would do."""
 STANDSTILL_S = 200.0
-"""How long nobody may come nearer to it before what is left counts as lost. Slow is not lost."""
-LOOK_S = 0.3
+"""Time without any progress after which the remaining work counts as lost. Slow work is not lost."""
+POLL_S = 0.3
 
 
-class Process(Protocol):
-    """What is started again: a `Child`."""
+class RestartableProcess(Protocol):
+    """A process that can be restarted, such as a `ChildProcess`."""
 
     def kill(self) -> object: ...
     def start(self) -> object: ...
 
 
-class Stage(Protocol):
-    """What is told of it: a `Bus`."""
+class DrainSupervisor(Protocol):
+    """Records stalls and failures, such as a `Bus`."""
 
-    ends: Counter[str]
-    complaints: list[str]
+    exits: Counter[str]
+    failures: list[str]
 
-    def pass_time(self, seconds: float) -> None: ...
+    def supervise_for(self, seconds: float) -> None: ...
 
 
 @dataclass
-class AtWork:
-    """Somebody who has work left.
+class RemainingWork:
+    """The remaining work of some processes.
 
     Args:
-        role: In one word.
-        ask: Returns how much is left; -1 when nobody answers.
-        children: Their processes.
+        role: The role of the processes, in one word.
+        count_left: Returns the amount of remaining work; -1 if it is unknown.
+        children: The processes.
 
     Attributes:
-        left: The last answer.
-        least: The least of all answers.
-        since_s: Since when it has been that, or the children were started again; by the clock of who waits.
-        patience_s: How long that may last; twice as long each time, so that who is slow to start comes to it.
+        left: The last amount.
+        lowest: The lowest amount so far.
+        lowest_since_s: When the lowest amount was reached, or the processes were restarted; by the caller's clock.
+        stall_limit_s: Time without progress before a restart; doubled by each restart, to allow for a slow start.
     """
 
     role: str
-    ask: Callable[[], int]
-    children: Sequence[Process]
+    count_left: Callable[[], int]
+    children: Sequence[RestartableProcess]
     left: int = -1
-    least: int | None = None
-    since_s: float = 0.0
-    patience_s: float = STALL_S
+    lowest: int | None = None
+    lowest_since_s: float = 0.0
+    stall_limit_s: float = STALL_S
 
-    def nears(self, now_s: float) -> bool:
-        """Ask; return whether less is left than at any time before."""
-        self.left = self.ask()
-        if self.left < 0 or (self.least is not None and self.left >= self.least):
+    def update_progress(self, now_s: float) -> bool:
+        """Update the amount; return whether it is lower than ever before."""
+        self.left = self.count_left()
+        if self.left < 0 or (self.lowest is not None and self.left >= self.lowest):
             return False
-        self.least, self.since_s = self.left, now_s
+        self.lowest, self.lowest_since_s = self.left, now_s
         return True
 
-    def start_again(self) -> None:
-        """End and start the children."""
+    def restart(self) -> None:
+        """Restart the processes."""
         for child in self.children:
             child.kill()
             child.start()
-        self.patience_s *= 2
+        self.stall_limit_s *= 2
 
 
-def work_through(stage: Stage, everyone: Sequence[AtWork], clock: Callable[[], float] = time.monotonic) -> None:
-    """Wait until nothing is left. Who stands still is started again, and counted in `stage.ends`.
+def drain_work(
+    supervisor: DrainSupervisor, roles: Sequence[RemainingWork], clock: Callable[[], float] = time.monotonic
+) -> None:
+    """Wait until no work is left. Processes that stall are restarted and counted in `supervisor.exits`.
 
-    When nobody comes nearer to the end any more, `stage.complaints` says so.
+    If there is no progress at all any more, a failure is added to `supervisor.failures`.
     """
-    neared_s = clock()
-    for one in everyone:
-        one.since_s = neared_s
+    progress_at_s = clock()
+    for work in roles:
+        work.lowest_since_s = progress_at_s
     while True:
-        nearer = [one.nears(clock()) for one in everyone]
-        if any(nearer):
-            neared_s = clock()
-        left = [one.left for one in everyone]
+        progressed = [work.update_progress(clock()) for work in roles]
+        if any(progressed):
+            progress_at_s = clock()
+        left = [work.left for work in roles]
         if not any(left):
             return
-        if clock() - neared_s > STANDSTILL_S:
-            stage.complaints.append(f"not worked through, and for {STANDSTILL_S:g} s no nearer to it; left: {left}")
+        if clock() - progress_at_s > STANDSTILL_S:
+            supervisor.failures.append(f"work is not finished, without progress for {STANDSTILL_S:g} s; left: {left}")
             return
-        for one in everyone:
-            if one.left and clock() - one.since_s > one.patience_s:
-                stage.ends[f"{one.role} stalled"] += 1
-                one.start_again()
-                one.since_s = clock()
-        stage.pass_time(LOOK_S)
+        for work in roles:
+            if work.left and clock() - work.lowest_since_s > work.stall_limit_s:
+                supervisor.exits[f"{work.role} stalled"] += 1
+                work.restart()
+                work.lowest_since_s = clock()
+        supervisor.supervise_for(POLL_S)

@@ -1,4 +1,4 @@
-"""A State's gate as a process that can be killed, and the cluster that it runs on."""
+"""A State's gate as a process that can be killed, and the preparation of its broker."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from sharing.kafka.clients import client_properties, make_producer
-from sharing.kafka.directory_topic import announce, read_entries
+from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.kafka.topic_admin import apply_topics
 from sharing.testing.samples import sample_directory
-from sharing.topology.topics import INDICATORS, topics_for
-from tests.faults.children import Child, plain_environment
+from sharing.topology.topics import INDICATORS, list_topics
+from tests.faults.children import ChildProcess, make_child_environment
 
 STATES = ("CH", "DE", "NL", "JP", "FR", "US")
 
 
-def prepare(bootstrap: str, partitions: int = 4, replication: int = 1) -> None:
-    """Make the topics of the sample States, and announce the sample directory."""
-    apply_topics(bootstrap, topics_for(STATES, partitions), replication)
-    for entry in read_entries(*sample_directory()):
-        announce(bootstrap, entry)
+def prepare_topics(bootstrap: str, partitions: int = 4, replication: int = 1) -> None:
+    """Create the topics of the sample States, and announce the sample directory."""
+    apply_topics(bootstrap, list_topics(STATES, partitions), replication)
+    for entry in parse_entries(*sample_directory()):
+        announce_entry(bootstrap, entry)
 
 
-def load(bootstrap: str, state: str, records: Iterable[tuple[bytes, bytes]]) -> int:
-    """Put framed records on a State's topic of indicators; return how many."""
+def load_records(bootstrap: str, state: str, records: Iterable[tuple[bytes, bytes]]) -> int:
+    """Publish framed records to a State's topic of indicators; return their number."""
     producer = make_producer(client_properties(bootstrap, {"linger.ms": 20, "acks": "all"}))
     count = 0
     for key, value in records:
@@ -37,8 +37,8 @@ def load(bootstrap: str, state: str, records: Iterable[tuple[bytes, bytes]]) -> 
     return count
 
 
-class GateProcess(Child):
-    """A State's gate; `python -m processors` unless another program is named."""
+class GateProcess(ChildProcess):
+    """A State's gate: `python -m processors`, or another program."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class GateProcess(Child):
         program: Sequence[str] = (),
         **settings: str,
     ) -> None:
-        environment = plain_environment(
+        environment = make_child_environment(
             SHARING_BOOTSTRAP=bootstrap,
             SHARING_STATE=state,
             **{f"SHARING_{setting.upper()}": value for setting, value in settings.items()},
@@ -58,10 +58,10 @@ class GateProcess(Child):
         command = list(program) or [sys.executable, "-m", "processors"]
         super().__init__(name or f"gate-{state.lower()}", command, environment, folder)
 
-    def wait_until(self, reached: Callable[[], bool], timeout_s: float = 120.0, every_s: float = 0.01) -> None:
-        """Wait until a predicate holds, and the process is alive meanwhile."""
+    def wait_until(self, condition: Callable[[], bool], timeout_s: float = 120.0, poll_s: float = 0.01) -> None:
+        """Wait until a condition holds; fail if the process ends or the condition does not hold in time."""
         deadline = time.monotonic() + timeout_s
-        while not reached():
-            assert self.alive(), self.text()
-            assert time.monotonic() < deadline, self.text()
-            time.sleep(every_s)
+        while not condition():
+            assert self.is_alive(), self.read_log_tail()
+            assert time.monotonic() < deadline, self.read_log_tail()
+            time.sleep(poll_s)

@@ -1,4 +1,4 @@
-"""A partner State's subscriber as a process: writes the id of each notice down, which is all its handling.
+"""A partner State's subscriber as a process: its handler only records the id of each notice in a journal.
 
 `python -m tests.faults.partner '{"bootstrap": …, "state": …, "journal": …, "session_ms": …}'`.
 """
@@ -24,31 +24,31 @@ log = logging.getLogger("partner")
 
 
 def main() -> None:
-    """Receive until SIGTERM; begin anew when the broker is away for too long."""
+    """Receive until SIGTERM; create a new subscriber when the broker is unavailable for too long."""
     logging.basicConfig(level="INFO", format="%(asctime)s %(message)s")
-    given = json.loads(sys.argv[1])
-    journal = os.open(given["journal"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    properties = {"session.timeout.ms": given["session_ms"], "heartbeat.interval.ms": 1_000}
+    arguments = json.loads(sys.argv[1])
+    journal = os.open(arguments["journal"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    properties = {"session.timeout.ms": arguments["session_ms"], "heartbeat.interval.ms": 1_000}
     subscribers: list[Subscriber] = []
-    ended: list[int] = []
+    signals: list[int] = []
 
-    def end(number: int, _: object) -> None:
-        ended.append(number)
-        for one in subscribers:
-            one.close()
+    def close_subscribers(number: int, _: object) -> None:
+        signals.append(number)
+        for subscriber in subscribers:
+            subscriber.close()
 
     def handle(notice: Notice) -> None:
         os.write(journal, f"{notice.id}\n".encode())
 
-    signal.signal(signal.SIGTERM, end)
-    while not ended:
+    signal.signal(signal.SIGTERM, close_subscribers)
+    while not signals:
         try:
-            with Subscriber(given["bootstrap"], given["state"], properties=properties) as subscriber:
+            with Subscriber(arguments["bootstrap"], arguments["state"], properties=properties) as subscriber:
                 subscribers[:] = [subscriber]
-                if not ended:
+                if not signals:
                     subscriber.run(handle)
         except InfrastructureError as error:
-            log.warning("begins anew: %s", error)
+            log.warning("creates a new subscriber: %s", error)
             time.sleep(RETRY_S)
 
 
@@ -57,9 +57,9 @@ def read_handled(journal: Path) -> Counter[str]:
     return Counter(journal.read_text().split()) if journal.exists() else Counter()
 
 
-def begins_anew(log_file: Path) -> int:
-    """Return how often a process that lived on made itself a new subscriber, which remembers nothing."""
-    return log_file.read_text(errors="replace").count("begins anew") if log_file.exists() else 0
+def count_new_subscribers(log_file: Path) -> int:
+    """Return how often a running process created a new subscriber, which does not know the handled ids."""
+    return log_file.read_text(errors="replace").count("creates a new subscriber") if log_file.exists() else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What stands on the topics of a bus, read with `read_committed` to the end, with the place of each record."""
+"""Reads the topics of a bus with `read_committed` to the end, with the position of each record."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaError, Message, TopicPartition
 
 from sharing.kafka.clients import client_properties, make_consumer
-from sharing.serialization.codec import codec_of
+from sharing.serialization.codec import get_codec
 from sharing.topology.topics import DECISIONS, DRAFTS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT, TopicKind
 from tests.faults.workload import POISON_HEADER
 
 READ_S = 60.0
 
 
-class Entry(NamedTuple):
+class CommittedRecord(NamedTuple):
     """One committed record.
 
     Attributes:
-        partition, offset: Where it stands.
-        at_ms: Its time stamp, in UTC milliseconds.
-        key: As it is.
-        raw: Its value as it is.
-        data: Its value decoded; empty for bad records, of which `poison` says so.
-        poison: For a bad record, the cause under which it is to be quarantined; else "".
-        headers: The values of its headers, one after the other.
+        partition, offset: Its position.
+        at_ms: Its timestamp, in UTC milliseconds.
+        key: The key in bytes.
+        raw: The value in bytes.
+        data: The decoded value; empty for invalid records (see `poison`).
+        poison: For an invalid record, the cause with which it must be quarantined; else "".
+        headers: The values of its headers, joined.
     """
 
     partition: int
@@ -40,96 +40,95 @@ class Entry(NamedTuple):
     headers: bytes = b""
 
     @property
-    def open(self) -> bytes:
-        """What is never sealed."""
+    def unsealed(self) -> bytes:
+        """The bytes that are never sealed."""
         return self.key + b" " + self.headers
 
 
 @dataclass(slots=True)
-class Records:
-    """What stands on one providing State's topics, and what came to the States that receive.
+class TopicContents:
+    """The records on a providing State's topics, and those on the topics of the receiving States.
 
     Attributes:
-        indicators, decisions, drafts, quarantined: Of the provider.
-        notices, urgent, offers: By receiving State; of every provider.
+        indicators, decisions, drafts, quarantined: Records of the provider.
+        notices, urgent, offers: Records of every provider, by receiving State.
     """
 
-    indicators: list[Entry] = field(default_factory=list)
-    decisions: list[Entry] = field(default_factory=list)
-    drafts: list[Entry] = field(default_factory=list)
-    quarantined: list[Entry] = field(default_factory=list)
-    notices: dict[str, list[Entry]] = field(default_factory=dict)
-    urgent: dict[str, list[Entry]] = field(default_factory=dict)
-    offers: dict[str, list[Entry]] = field(default_factory=dict)
+    indicators: list[CommittedRecord] = field(default_factory=list)
+    decisions: list[CommittedRecord] = field(default_factory=list)
+    drafts: list[CommittedRecord] = field(default_factory=list)
+    quarantined: list[CommittedRecord] = field(default_factory=list)
+    notices: dict[str, list[CommittedRecord]] = field(default_factory=dict)
+    urgent: dict[str, list[CommittedRecord]] = field(default_factory=dict)
+    offers: dict[str, list[CommittedRecord]] = field(default_factory=dict)
 
-    def received(self, state: str) -> list[Entry]:
-        """Return all notices that came to a State."""
+    def list_notices(self, state: str) -> list[CommittedRecord]:
+        """Return all notices that a State received."""
         return self.notices[state] + self.urgent[state]
 
 
-def read_topic(bootstrap: str, kind: TopicKind, state: str, *, decode: bool = True) -> list[Entry]:
-    """Return every committed record of a topic, to the end that it has now, in the order of each partition."""
+def read_topic(bootstrap: str, kind: TopicKind, state: str, *, decode: bool = True) -> list[CommittedRecord]:
+    """Return every committed record of a topic up to its current end, in order of partition and offset."""
     topic = kind.topic(state)
-    # The end of a partition is told by a fetch that comes back empty, and the broker holds that up for half a second.
-    own = {"group.id": "checker", "enable.partition.eof": True, "fetch.wait.max.ms": 20}
-    consumer = make_consumer(client_properties(bootstrap, own))
+    # An empty fetch reports the end of a partition, and by default the broker delays it for half a second.
+    properties = {"group.id": "checker", "enable.partition.eof": True, "fetch.wait.max.ms": 20}
+    consumer = make_consumer(client_properties(bootstrap, properties))
     try:
         partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-        entries, open_partitions = [], set(partitions)
+        records, open_partitions = [], set(partitions)
         deadline = time.monotonic() + READ_S
         while open_partitions:
             assert time.monotonic() < deadline, f"{topic} could not be read to its end"
             for message in consumer.consume(2_000, 0.1):
                 error = message.error()
                 if error is None:
-                    entries.append(_entry(message, kind.schema if decode else ""))
+                    records.append(_decode_message(message, kind.schema if decode else ""))
                 elif error.code() == KafkaError._PARTITION_EOF:
                     open_partitions.discard(message.partition() or 0)
                 elif error.fatal():
                     raise AssertionError(str(error))
-        return sorted(entries, key=lambda entry: (entry.partition, entry.offset))
+        return sorted(records, key=lambda record: (record.partition, record.offset))
     finally:
         consumer.close()
 
 
 def read_records(
     bootstrap: str, providers: Iterable[str], recipients: Iterable[str], *, indicators: bool = True
-) -> dict[str, Records]:
-    """Return what stands on the topics of each providing State, and what came to all that receive.
+) -> dict[str, TopicContents]:
+    """Return the records on the topics of each providing State, and those of the receiving States.
 
     Args:
-        bootstrap: Where.
+        bootstrap: Kafka bootstrap servers.
         providers: The providing States.
         recipients: The States whose notices and offers are read.
-        indicators: Whether to read the topics of indicators too; not where they hold bad records without a header.
+        indicators: Whether to read the topics of indicators; False if these have invalid records without a header.
     """
     states = list(recipients)
-    came: dict[str, Any] = {
+    received: dict[str, Any] = {
         "notices": {state: read_topic(bootstrap, NOTICES, state) for state in states},
         "urgent": {state: read_topic(bootstrap, URGENT, state) for state in states},
         "offers": {state: read_topic(bootstrap, OFFERS, state) for state in states},
     }
     return {
-        provider: Records(
+        provider: TopicContents(
             indicators=read_topic(bootstrap, INDICATORS, provider) if indicators else [],
             decisions=read_topic(bootstrap, DECISIONS, provider),
             drafts=read_topic(bootstrap, DRAFTS, provider),
             quarantined=read_topic(bootstrap, QUARANTINE, provider),
-            **came,
+            **received,
         )
         for provider in providers
     }
 
 
-def _entry(message: Message, schema: str) -> Entry:
+def _decode_message(message: Message, schema: str) -> CommittedRecord:
     headers = {name: _as_bytes(value) for name, value in dict(message.headers() or ()).items()}
     poison = headers.get(POISON_HEADER, b"").decode()
     raw = message.value() or b""
-    data = codec_of(schema).decode(raw) if schema and not poison else {}
-    place = (message.partition() or 0, message.offset() or 0, message.timestamp()[1])
-    told = b" ".join(headers.values())
-    return Entry(*place, message.key() or b"", raw, data, poison, told)
+    data = get_codec(schema).decode(raw) if schema and not poison else {}
+    position = (message.partition() or 0, message.offset() or 0, message.timestamp()[1])
+    return CommittedRecord(*position, message.key() or b"", raw, data, poison, b" ".join(headers.values()))
 
 
 def _as_bytes(value: str | bytes | None) -> bytes:

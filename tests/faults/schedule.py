@@ -1,4 +1,4 @@
-"""What goes wrong, and when: a schedule that follows from a seed alone."""
+"""The schedule of faults, which depends only on a seed."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from enum import StrEnum
 from typing import NamedTuple
 
 STATES = ("CH", "DE", "NL")
-"""Each has a gate, an agency that publishes, and a subscriber."""
+"""The States of a campaign; each has a gate, an agency that publishes, and a subscriber."""
 
 BROKERS = 3
-"""As many as it takes that one may be away, and its disk be lost."""
+"""The smallest number of brokers with which one may fail and lose its disk."""
 
 
-class Kind(StrEnum):
-    """One way to go wrong."""
+class FaultKind(StrEnum):
+    """A kind of fault."""
 
     GATE_KILLED = "gate killed"
     GATE_ENDED = "gate ended by SIGTERM"
     GATE_FROZEN = "gate frozen, another worker takes over"
-    GATE_REPLACED = "gate frozen and replaced under its own names"
+    GATE_REPLACED = "gate frozen and replaced with the same ids"
     WORKER_ADDED = "worker added, ended later"
     WORKER_LOST = "worker added, killed later"
     AGENCY_KILLED = "publisher killed"
@@ -40,61 +40,61 @@ class Kind(StrEnum):
     POISON = "bad records"
 
 
-_MORE = [Kind.GATE_KILLED, Kind.GATE_KILLED, Kind.NET_DEAF, Kind.GATE_FROZEN]
-"""What is most telling comes more than once, whenever every kind has come."""
+_REPEATED = [FaultKind.GATE_KILLED, FaultKind.GATE_KILLED, FaultKind.NET_DEAF, FaultKind.GATE_FROZEN]
+"""The most revealing kinds, which are added to each pass over all kinds."""
 
 SESSION_S = 6.0
-"""The session time-out of gates and subscribers in a campaign."""
+"""The session timeout of gates and subscribers in a campaign."""
 
-_LASTS: dict[Kind, tuple[float, float]] = {
-    Kind.GATE_FROZEN: (SESSION_S - 2, SESSION_S + 3),  # from before another takes over to well after
-    Kind.GATE_REPLACED: (4, 7),
-    Kind.WORKER_ADDED: (4, 9),
-    Kind.WORKER_LOST: (4, 9),
-    Kind.AGENCY_FROZEN: (1, 9),
-    Kind.PARTNER_FROZEN: (1, SESSION_S + 3),
-    Kind.BROKER_FROZEN: (0.5, 5),
-    Kind.NET_REFUSED: (0.5, 3),
-    Kind.NET_STALLED: (0.5, 6),
-    Kind.NET_DEAF: (0.02, 1.5),
-    Kind.NET_SLOW: (1, 4),
-    Kind.DISK_FULL: (2, 4),
-    Kind.DISK_QUOTA: (1, 3),
+_DURATIONS_S: dict[FaultKind, tuple[float, float]] = {
+    FaultKind.GATE_FROZEN: (SESSION_S - 2, SESSION_S + 3),  # from before another worker takes over to well after
+    FaultKind.GATE_REPLACED: (4, 7),
+    FaultKind.WORKER_ADDED: (4, 9),
+    FaultKind.WORKER_LOST: (4, 9),
+    FaultKind.AGENCY_FROZEN: (1, 9),
+    FaultKind.PARTNER_FROZEN: (1, SESSION_S + 3),
+    FaultKind.BROKER_FROZEN: (0.5, 5),
+    FaultKind.NET_REFUSED: (0.5, 3),
+    FaultKind.NET_STALLED: (0.5, 6),
+    FaultKind.NET_DEAF: (0.02, 1.5),
+    FaultKind.NET_SLOW: (1, 4),
+    FaultKind.DISK_FULL: (2, 4),
+    FaultKind.DISK_QUOTA: (1, 3),
 }
-"""Seconds that a fault lasts; those that are not listed are over at once."""
+"""Shortest and longest duration of a fault in seconds; kinds that are not listed have no duration."""
 
 
 class Fault(NamedTuple):
     """One fault.
 
     Attributes:
-        kind: What happens.
-        state: To whose process, where it is a process of a State.
-        lasts_s: After which it is mended.
-        then_s: After which the next one comes, whether this one is mended or not.
-        seed: For what else is drawn.
+        kind: Kind of the fault.
+        state: State of the affected process, for faults of a State's process.
+        duration_s: Time after which it is repaired.
+        pause_s: Time after which the next fault is injected, even if this one is not repaired yet.
+        seed: Seed for other random choices.
     """
 
-    kind: Kind
+    kind: FaultKind
     state: str
-    lasts_s: float
-    then_s: float
+    duration_s: float
+    pause_s: float
     seed: int
 
 
-def plan(seed: int, rounds: int, brokers: int = BROKERS) -> list[Fault]:
-    """Return the faults of so many rounds: every kind that so many brokers bear comes before one comes too often."""
-    draw = random.Random(seed)
-    borne = [kind for kind in Kind if brokers > 1 or kind is not Kind.DISK_LOST]
-    kinds: list[Kind] = []
+def plan_faults(seed: int, rounds: int, brokers: int = BROKERS) -> list[Fault]:
+    """Return the faults of the rounds, in passes over all kinds that a cluster of that size can survive."""
+    rng = random.Random(seed)
+    possible = [kind for kind in FaultKind if brokers > 1 or kind is not FaultKind.DISK_LOST]
+    kinds: list[FaultKind] = []
     while len(kinds) < rounds:
-        first, rest = list(borne), list(_MORE)
-        draw.shuffle(first)
-        draw.shuffle(rest)
-        kinds += first + rest
-    return [_draw_fault(draw, kind) for kind in kinds[:rounds]]
+        all_kinds, repeated = list(possible), list(_REPEATED)
+        rng.shuffle(all_kinds)
+        rng.shuffle(repeated)
+        kinds += all_kinds + repeated
+    return [_draw_fault(rng, kind) for kind in kinds[:rounds]]
 
 
-def _draw_fault(draw: random.Random, kind: Kind) -> Fault:
-    least, most = _LASTS.get(kind, (0.0, 0.0))
-    return Fault(kind, draw.choice(STATES), draw.uniform(least, most), draw.uniform(1.0, 3.0), draw.getrandbits(32))
+def _draw_fault(rng: random.Random, kind: FaultKind) -> Fault:
+    shortest, longest = _DURATIONS_S.get(kind, (0.0, 0.0))
+    return Fault(kind, rng.choice(STATES), rng.uniform(shortest, longest), rng.uniform(1.0, 3.0), rng.getrandbits(32))

@@ -1,4 +1,4 @@
-"""Feeds the targets: seeded, bounded in number, and each input in time."""
+"""Runs the fuzz targets with a seed, for a given number of inputs, and with a time limit for each."""
 
 from __future__ import annotations
 
@@ -10,55 +10,55 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from tests.fuzz.targets import TARGETS, Target
+from tests.fuzz.targets import TARGETS, FuzzTarget
 
-HANG_S = 10.0
-"""The longest that one feeding may take: some milliseconds are usual."""
+INPUT_TIMEOUT_S = 10.0
+"""Time limit of one run of a target; some milliseconds are usual."""
 
 
 class FuzzError(AssertionError):
-    """A target did what it must not. The message says how to see it again."""
+    """A target failed. The message has the command that reproduces the failure."""
 
 
-def run(inputs: int, seed: int, on_progress: Callable[[int], None] = lambda _: None) -> Counter[str]:
-    """Feed so many inputs to all targets, by weight; return how many each took.
+def run_campaign(inputs: int, seed: int, on_progress: Callable[[int], None] = lambda _: None) -> Counter[str]:
+    """Run all targets, chosen by weight, for this number of inputs; return the number of inputs per target.
 
     Raises:
-        FuzzError: A target crashed, hung, or lost something.
+        FuzzError: A target crashed, hung, or lost data.
     """
-    fed: Counter[str] = Counter()
-    chance = random.Random(seed)
+    counts: Counter[str] = Counter()
+    generator = random.Random(seed)
     weights = [target.weight for target in TARGETS]
-    while fed.total() < inputs:
-        target = chance.choices(TARGETS, weights)[0]
-        own = chance.getrandbits(64)
-        fed[target.name] += feed(target, own)
-        on_progress(fed.total())
-    return fed
+    while counts.total() < inputs:
+        target = generator.choices(TARGETS, weights)[0]
+        target_seed = generator.getrandbits(64)
+        counts[target.name] += run_target(target, target_seed)
+        on_progress(counts.total())
+    return counts
 
 
-def feed(target: Target, seed: int) -> int:
-    """Feed one target once.
+def run_target(target: FuzzTarget, seed: int) -> int:
+    """Run one target once.
 
     Raises:
-        FuzzError: It crashed, hung, or lost something.
+        FuzzError: The target crashed, hung, or lost data.
     """
     try:
-        with _limited(HANG_S):
-            return target.feed(random.Random(seed))
+        with _time_limit(INPUT_TIMEOUT_S):
+            return target.run(random.Random(seed))
     except Exception as error:
         raise FuzzError(f"{target.name}: python -m tests.fuzz --target '{target.name}' --only {seed}") from error
 
 
 @contextmanager
-def _limited(seconds: float) -> Iterator[None]:
+def _time_limit(seconds: float) -> Iterator[None]:
     def stop(_: int, __: FrameType | None) -> Any:
         raise TimeoutError(f"an input took more than {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, stop)
+    previous = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, previous)

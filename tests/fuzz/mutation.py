@@ -1,4 +1,4 @@
-"""Spoils inputs: bytes anywhere, JSON and YAML trees where it hurts."""
+"""Corrupts inputs: bytes at random positions, and JSON and YAML trees with problematic values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-_BYTES = (
+_ODD_BYTES = (
     b"\x00",
     b"\xff",
     b"\x80\x80\x80\x80\x80\x01",
@@ -17,86 +17,86 @@ _BYTES = (
     b"\r\n",
     b"\xef\xbb\xbf",
 )
-"""NUL, long and negative varints, half a surrogate, line ends, a byte order mark."""
+"""NUL, long and negative varints, a lone surrogate, line endings, a byte order mark."""
 
-_ODD: tuple[Any, ...] = (
+_ODD_VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 2**31, 2**63, -(2**63) - 1, 1e308, "", " ", "\x00", "\x1b[31m", "NO", "1", "\ud800",
     "9999-12-31T23:59:59-23:59", "0000-00-00", [], {}, [[]], [None], {"": None}, "a" * 3_000, "é" * 300, "|", "a|b|c",
 )  # fmt: skip
 
 
-def _odd(draw: random.Random) -> Any:
-    return copy.deepcopy(draw.choice(_ODD))  # else what is put in twice would be spoilt twice
+def _choose_odd_value(generator: random.Random) -> Any:
+    return copy.deepcopy(generator.choice(_ODD_VALUES))  # a copy, so that each occurrence is corrupted independently
 
 
-def spoil_bytes(draw: random.Random, seeds: Sequence[bytes]) -> bytes:
-    """Return a seed with one to four places spoilt: flipped, cut, doubled, spliced with another, or put in."""
-    data = bytearray(draw.choice(seeds))
-    for _ in range(draw.randint(1, 4)):
-        at = draw.randint(0, len(data))
-        match draw.randrange(7):
+def corrupt_bytes(generator: random.Random, seeds: Sequence[bytes]) -> bytes:
+    """Return a seed with one to four changes: bits flipped, bytes removed, repeated or inserted, or seeds spliced."""
+    data = bytearray(generator.choice(seeds))
+    for _ in range(generator.randint(1, 4)):
+        position = generator.randint(0, len(data))
+        match generator.randrange(7):
             case 0 if data:
-                data[at % len(data)] ^= 1 << draw.randrange(8)
+                data[position % len(data)] ^= 1 << generator.randrange(8)
             case 1 if data:
-                data[at % len(data)] = draw.randrange(256)
+                data[position % len(data)] = generator.randrange(256)
             case 2:
-                del data[at:]
+                del data[position:]
             case 3:
-                del data[at : at + draw.randint(1, 9)]
+                del data[position : position + generator.randint(1, 9)]
             case 4:
-                data[at:at] = data[at : at + draw.randint(1, 40)]
+                data[position:position] = data[position : position + generator.randint(1, 40)]
             case 5:
-                other = draw.choice(seeds)
-                data[at:] = other[draw.randint(0, len(other)) :]
+                other = generator.choice(seeds)
+                data[position:] = other[generator.randint(0, len(other)) :]
             case _:
-                data[at:at] = draw.choice(_BYTES)
+                data[position:position] = generator.choice(_ODD_BYTES)
     return bytes(data)
 
 
-def spoil_tree(draw: random.Random, tree: Any) -> Any:
-    """Return a copy of a tree with some of its parts replaced, removed, renamed, doubled or put elsewhere."""
+def corrupt_tree(generator: random.Random, tree: Any) -> Any:
+    """Return a copy of a tree with some parts replaced, removed, renamed, repeated or moved."""
     whole = copy.deepcopy(tree)
-    for _ in range(draw.randint(1, 3)):
-        holders = list(_holders(whole))
-        if not holders:
-            return _odd(draw)
-        holder = draw.choice(holders)
-        if isinstance(holder, dict):
-            _spoil_mapping(draw, holder, whole)
+    for _ in range(generator.randint(1, 3)):
+        containers = list(_iterate_containers(whole))
+        if not containers:
+            return _choose_odd_value(generator)
+        container = generator.choice(containers)
+        if isinstance(container, dict):
+            _corrupt_mapping(generator, container, whole)
         else:
-            _spoil_list(draw, holder)
+            _corrupt_list(generator, container)
     return whole
 
 
-def _spoil_mapping(draw: random.Random, holder: dict[str, Any], whole: Any) -> None:
-    key = draw.choice(list(holder)) if holder else "x"
-    match draw.randrange(5):
+def _corrupt_mapping(generator: random.Random, container: dict[str, Any], whole: Any) -> None:
+    key = generator.choice(list(container)) if container else "x"
+    match generator.randrange(5):
         case 0:
-            holder[key] = _odd(draw)
+            container[key] = _choose_odd_value(generator)
         case 1:
-            holder.pop(key, None)
+            container.pop(key, None)
         case 2:
-            holder[f"{key}{draw.choice('sx_')}"] = holder.pop(key, None)
+            container[f"{key}{generator.choice('sx_')}"] = container.pop(key, None)
         case 3:
-            holder[key] = [holder.get(key)]
+            container[key] = [container.get(key)]
         case _:
-            holder[key] = copy.deepcopy(draw.choice(list(_holders(whole))))
+            container[key] = copy.deepcopy(generator.choice(list(_iterate_containers(whole))))
 
 
-def _spoil_list(draw: random.Random, holder: list[Any]) -> None:
-    at = draw.randint(0, len(holder))
-    match draw.randrange(3):
+def _corrupt_list(generator: random.Random, container: list[Any]) -> None:
+    position = generator.randint(0, len(container))
+    match generator.randrange(3):
         case 0:
-            holder.insert(at, _odd(draw))
+            container.insert(position, _choose_odd_value(generator))
         case 1:
-            del holder[at : at + 1]
+            del container[position : position + 1]
         case _:
-            holder[at:at] = copy.deepcopy(holder[at : at + 1])
+            container[position:position] = copy.deepcopy(container[position : position + 1])
 
 
-def _holders(tree: Any) -> Any:
-    """Yield every mapping and list."""
+def _iterate_containers(tree: Any) -> Any:
+    """Yield every mapping and list in a tree."""
     if isinstance(tree, dict | list):
         yield tree
         for part in tree.values() if isinstance(tree, dict) else tree:
-            yield from _holders(part)
+            yield from _iterate_containers(part)

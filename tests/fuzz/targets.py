@@ -1,6 +1,6 @@
-"""What is fuzzed: each decoder and importer, its seeds, and what must hold of it whatever comes.
+"""The fuzz targets: each decoder and importer, its seeds, and the invariants that must hold for any input.
 
-A target takes the source of chance, makes inputs, feeds them, and raises what it should not have met.
+A target takes a random generator, generates inputs, runs the code on them, and raises an unexpected error.
 """
 
 from __future__ import annotations
@@ -14,28 +14,27 @@ from typing import Any
 
 import yaml
 
-from processors.gate.gate import Gate, conserves
-from sharing._subscriber import read_notice
+from processors.gate.gate import Gate, is_conserved
+from sharing._subscriber import decode_notice
 from sharing.errors import DecodeError, InputError, SharingError
-from sharing.interop import FileFormat, ImportContext, SourceInfo
+from sharing.interop import FileFormat, ImportContext, PublisherIdentity
 from sharing.interop.files import read_bytes
-from sharing.interop.profile import parse_profile
-from sharing.kafka.directory_topic import read_entries
+from sharing.interop.publishing_profile import parse_profile
+from sharing.kafka.directory_topic import parse_entries
 from sharing.law.cases import parse_cases, run_cases
 from sharing.law.pack_reader import parse_pack
 from sharing.law.treaties import parse_treaties
-from sharing.model.values import VALUE_TYPES, normalise
-from sharing.packs.library import common_rules, shipped_treaties
-from sharing.serialization.codec import SCHEMA_NAMES, codec_of
+from sharing.model.values import VALUE_TYPES, normalise_value
+from sharing.packs.library import load_common_rules, load_shipped_treaties
+from sharing.serialization.codec import SCHEMA_NAMES, get_codec
 from sharing.testing.samples import sample_directory, sample_file, sample_files
 from tests.bench.workload import make_indicators
-from tests.fuzz.mutation import spoil_bytes, spoil_tree
-from tests.interop.test_accounting import check, count
-from tests.model.indicator_forms import FULL, LEAST
-from tests.processors.gate.test_gate import DIRECTORY, LAW, NOW_MS, PACK, Message, sent
+from tests.fuzz.mutation import corrupt_bytes, corrupt_tree
+from tests.interop.test_accounting import check_result, count_values
+from tests.model.indicator_forms import FULL, MINIMAL
+from tests.processors.gate.gate_fixtures import DIRECTORY, LAW, NEVER_COLUMNAR, NOW_MS, PACK, Message, make_message
 
 BATCH = 24
-ALONE = 10**9
 ID = "018f3c1e-7b1a-7c3d-8e2f-0123456789ab"
 
 PROFILE = """\
@@ -62,101 +61,106 @@ instruments:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Something that reads what others wrote.
+class FuzzTarget:
+    """Code that reads external input.
 
     Attributes:
-        weight: Share of the inputs that it gets: cheap ones get most.
-        feed: Feeds some inputs, and returns how many.
+        name: Name of the target.
+        weight: Relative share of inputs; cheap targets get more.
+        run: Runs the code on some inputs, and returns their number.
     """
 
     name: str
     weight: int
-    feed: Callable[[random.Random], int]
+    run: Callable[[random.Random], int]
 
 
-def _must(held: object) -> None:
-    """Assert of an error that was to be expected what it has to say."""
-    assert held
+def _require(condition: object) -> None:
+    """Assert that an expected error has the required content."""
+    assert condition
 
 
 @cache
-def _records() -> dict[str, list[bytes]]:
-    """Return sound records of each schema: those that the gate makes of a batch, and what went into it."""
-    items = [Message(value, key) for key, value in make_indicators(40, 0.5)] + [sent(number) for number in range(1, 9)]
-    found: dict[str, list[bytes]] = {name: [] for name in SCHEMA_NAMES}
-    found["indicator"] = [item.data for item in items if item.data is not None]
+def _make_seed_records() -> dict[str, list[bytes]]:
+    """Return valid records of each schema: the input and output records of a batch."""
+    items = [Message(value, key) for key, value in make_indicators(40, 0.5)] + [
+        make_message(number) for number in range(1, 9)
+    ]
+    records: dict[str, list[bytes]] = {name: [] for name in SCHEMA_NAMES}
+    records["indicator"] = [item.data for item in items if item.data is not None]
     broken = Message(b"no Avro", b"k")
-    for output in Gate(LAW, shipped_treaties()).process([*items, broken], DIRECTORY, NOW_MS).outputs:
+    for output in Gate(LAW, load_shipped_treaties()).process_batch([*items, broken], DIRECTORY, NOW_MS).output_records:
         for name in SCHEMA_NAMES:
-            if output.value is not None and output.value.startswith(codec_of(name).header):
-                found[name].append(output.value)
+            if output.value is not None and output.value.startswith(get_codec(name).header):
+                records[name].append(output.value)
                 if name == "notice":
-                    found["notice_content"].append(codec_of(name).decode(output.value)["content"])
-    entries = [codec_of("directory_entry").encode(entry.to_wire()) for entry in read_entries(*sample_directory())]
-    return {**found, "directory_entry": entries}
+                    records["notice_content"].append(get_codec(name).decode(output.value)["content"])
+    entries = [get_codec("directory_entry").encode(entry.to_record()) for entry in parse_entries(*sample_directory())]
+    return {**records, "directory_entry": entries}
 
 
-def feed_wire(draw: random.Random) -> int:
-    """Avro on the wire: a record that encodes again, or a DecodeError."""
-    name = draw.choice(SCHEMA_NAMES)
-    seeds = _records()[name]
+def fuzz_codec(generator: random.Random) -> int:
+    """Avro on the wire: decodes to a record that can be encoded again, or raises a DecodeError."""
+    name = generator.choice(SCHEMA_NAMES)
+    seeds = _make_seed_records()[name]
     if not seeds:
         return 0
-    data = spoil_bytes(draw, seeds) if draw.random() < 0.9 else draw.randbytes(draw.randrange(200))
+    data = (
+        corrupt_bytes(generator, seeds) if generator.random() < 0.9 else generator.randbytes(generator.randrange(200))
+    )
     try:
-        record = codec_of(name).decode(data)
+        record = get_codec(name).decode(data)
     except DecodeError as error:
-        _must(error.cause)
+        _require(error.cause)
         return 1
     try:
-        codec_of(name).encode(record)
-    except ValueError as error:  # a negative index of an enum is another symbol, and encodes otherwise; never a crash
-        _must(name in str(error))
+        get_codec(name).encode(record)
+    except ValueError as error:  # a negative enum index decodes to another symbol; this must not crash
+        _require(name in str(error))
     return 1
 
 
-def feed_gate(draw: random.Random) -> int:
-    """A batch at the gate: every record accounted for, by columns and one by one the same."""
-    seeds = _records()["indicator"]
+def fuzz_gate(generator: random.Random) -> int:
+    """A batch at the gate: every record is accounted for, and columnar and single processing give the same output."""
+    seeds = _make_seed_records()["indicator"]
     batch = []
-    for place in range(BATCH):
-        data = spoil_bytes(draw, seeds) if draw.random() < 0.5 else draw.choice(seeds)
-        key = data[11:47] if draw.random() < 0.9 else draw.randbytes(36)
-        batch.append(Message(data, key, place))
-    by_columns = Gate(LAW, shipped_treaties()).process(batch, DIRECTORY, NOW_MS)
-    alone = Gate(LAW, shipped_treaties(), columns_min=ALONE).process(batch, DIRECTORY, NOW_MS)
-    assert conserves(batch, by_columns)
-    assert by_columns.outputs == alone.outputs
+    for offset in range(BATCH):
+        data = corrupt_bytes(generator, seeds) if generator.random() < 0.5 else generator.choice(seeds)
+        key = data[11:47] if generator.random() < 0.9 else generator.randbytes(36)
+        batch.append(Message(data, key, offset))
+    columnar = Gate(LAW, load_shipped_treaties()).process_batch(batch, DIRECTORY, NOW_MS)
+    single = Gate(LAW, load_shipped_treaties(), columnar_min=NEVER_COLUMNAR).process_batch(batch, DIRECTORY, NOW_MS)
+    assert is_conserved(batch, columnar)
+    assert columnar.output_records == single.output_records
     return BATCH
 
 
-def feed_notice(draw: random.Random) -> int:
-    """A notice at a subscriber: it, or a DecodeError."""
+def fuzz_notice(generator: random.Random) -> int:
+    """A record at a subscriber: results in a notice, or raises a DecodeError."""
     try:
-        read_notice(spoil_bytes(draw, _records()["notice"]), "US")
+        decode_notice(corrupt_bytes(generator, _make_seed_records()["notice"]), "US")
     except DecodeError as error:
-        _must(error.cause)
+        _require(error.cause)
     return 1
 
 
-def feed_lines(draw: random.Random) -> int:
+def fuzz_jsonl(generator: random.Random) -> int:
     """JSON lines: each line that is not blank is published or listed."""
-    trees = [spoil_tree(draw, draw.choice([LEAST, FULL])) for _ in range(draw.randint(1, 4))]
+    trees = [corrupt_tree(generator, generator.choice([MINIMAL, FULL])) for _ in range(generator.randint(1, 4))]
     data = "\n".join(json.dumps(tree) for tree in trees).encode()
-    if draw.random() < 0.5:
-        data = spoil_bytes(draw, [data])
-    reading = _read(data, FileFormat.JSONL)
-    if reading is not None:
-        check(reading)
+    if generator.random() < 0.5:
+        data = corrupt_bytes(generator, [data])
+    result = _import_or_none(data, FileFormat.JSONL)
+    if result is not None:
+        check_result(result)
         start = 3 if data.startswith(b"\xef\xbb\xbf") else 0
-        assert reading.read == sum(bool(line.strip(b" \t\r")) for line in data[start:].split(b"\n"))
+        assert result.total == sum(bool(line.strip(b" \t\r")) for line in data[start:].split(b"\n"))
     return 1
 
 
 @cache
-def _events() -> list[Any]:
-    """Return events cut to a few attributes and objects each."""
+def _load_seed_events() -> list[Any]:
+    """Return sample events reduced to a few attributes and objects each."""
     events = []
     for name in sample_files():
         event = json.loads(sample_file(name).read_bytes())
@@ -167,78 +171,78 @@ def _events() -> list[Any]:
     return events
 
 
-def feed_misp(draw: random.Random) -> int:
-    """A MISP event: everything in it is published or listed, once."""
-    event = spoil_tree(draw, draw.choice(_events()))
+def fuzz_misp(generator: random.Random) -> int:
+    """A MISP event: each value in it is published or listed once."""
+    event = corrupt_tree(generator, generator.choice(_load_seed_events()))
     data = json.dumps(event).encode()
-    if draw.random() < 0.3:
-        data = spoil_bytes(draw, [data])
-    reading = _read(data, FileFormat.MISP)
-    if reading is None:
+    if generator.random() < 0.3:
+        data = corrupt_bytes(generator, [data])
+    result = _import_or_none(data, FileFormat.MISP)
+    if result is None:
         return 1
-    check(reading)
+    check_result(result)
     body = json.loads(data.decode("utf-8-sig")).get("Event") if isinstance(event, dict) else None
     if isinstance(body, dict) and all(
         isinstance(body.get(part, []), list) for part in ("Attribute", "Object", "ShadowAttribute", "EventReport")
     ):
-        assert reading.read == count(body)
+        assert result.total == count_values(body)
     return 1
 
 
-def _read(data: bytes, form: FileFormat) -> Any:
-    intake = ImportContext(SourceInfo("CH", "fuzz"), lambda: ID, format=form)
+def _import_or_none(data: bytes, file_format: FileFormat) -> Any:
+    context = ImportContext(PublisherIdentity("CH", "fuzz"), lambda: ID, format=file_format)
     try:
-        return read_bytes(data, "input", intake)
+        return read_bytes(data, "input", context)
     except InputError as error:
-        _must(str(error))
+        _require(str(error))
         return None
 
 
-def feed_value(draw: random.Random) -> int:
-    """A value of any type: its normal form, of which the normal form is itself, or an InputError without it."""
-    name = draw.choice(list(VALUE_TYPES))
+def fuzz_value(generator: random.Random) -> int:
+    """A value of any type: has a stable normal form, or raises an InputError."""
+    name = generator.choice(list(VALUE_TYPES))
     seed = VALUE_TYPES[name].example.encode()
-    text = spoil_bytes(draw, [seed, seed, draw.choice(list(VALUE_TYPES.values())).example.encode()])
+    text = corrupt_bytes(generator, [seed, seed, generator.choice(list(VALUE_TYPES.values())).example.encode()])
     try:
-        found = normalise(name, text.decode("utf-8", "surrogateescape"))
+        normal = normalise_value(name, text.decode("utf-8", "surrogateescape"))
     except InputError:
         return 1
-    assert normalise(name, found) == found
+    assert normalise_value(name, normal) == normal
     return 1
 
 
-def feed_law(draw: random.Random) -> int:
-    """A law file: read, or an error of the family that its author must mend, with the file's name."""
-    kind, text, read = draw.choice(_LAW)
-    if draw.random() < 0.5:
-        spoilt = spoil_bytes(draw, [text.encode()]).decode("utf-8", "replace")
+def fuzz_yaml_files(generator: random.Random) -> int:
+    """A YAML file: is read, or raises a SharingError with the name of the file."""
+    kind, text, read = generator.choice(_YAML_READERS)
+    if generator.random() < 0.5:
+        corrupt = corrupt_bytes(generator, [text.encode()]).decode("utf-8", "replace")
     else:
-        spoilt = yaml.safe_dump(spoil_tree(draw, json.loads(json.dumps(yaml.safe_load(text), default=str))))
+        corrupt = yaml.safe_dump(corrupt_tree(generator, json.loads(json.dumps(yaml.safe_load(text), default=str))))
     try:
-        read(spoilt)
+        read(corrupt)
     except SharingError as error:
-        _must(kind in str(error))
+        _require(kind in str(error))
     return 1
 
 
 def _run_cases(text: str) -> None:
-    list(run_cases(parse_cases(text, "cases"), LAW, shipped_treaties()))
+    list(run_cases(parse_cases(text, "cases"), LAW, load_shipped_treaties()))
 
 
-_LAW: Sequence[tuple[str, str, Callable[[str], object]]] = (
-    ("pack", PACK, lambda text: parse_pack(text, "pack", shipped_treaties(), common_rules())),
+_YAML_READERS: Sequence[tuple[str, str, Callable[[str], object]]] = (
+    ("pack", PACK, lambda text: parse_pack(text, "pack", load_shipped_treaties(), load_common_rules())),
     ("cases", CASES, _run_cases),
     ("treaties", TREATIES, lambda text: parse_treaties(text, "treaties")),
     ("profile", PROFILE, lambda text: parse_profile(text, "profile")),
-    ("directory", sample_directory()[0], lambda text: read_entries(text, "directory")),
+    ("directory", sample_directory()[0], lambda text: parse_entries(text, "directory")),
 )
 
 TARGETS = (
-    Target("Avro on the wire", 120, feed_wire),
-    Target("batches at the gate", 8, feed_gate),
-    Target("notices", 20, feed_notice),
-    Target("values", 60, feed_value),
-    Target("JSON lines", 24, feed_lines),
-    Target("MISP events", 12, feed_misp),
-    Target("packs, cases, treaties, profiles, directory", 4, feed_law),
+    FuzzTarget("Avro on the wire", 120, fuzz_codec),
+    FuzzTarget("batches at the gate", 8, fuzz_gate),
+    FuzzTarget("notices", 20, fuzz_notice),
+    FuzzTarget("values", 60, fuzz_value),
+    FuzzTarget("JSON lines", 24, fuzz_jsonl),
+    FuzzTarget("MISP events", 12, fuzz_misp),
+    FuzzTarget("packs, cases, treaties, profiles, directory", 4, fuzz_yaml_files),
 )

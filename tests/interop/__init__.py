@@ -1,1 +1,1 @@
-"""Tests of interop."""
+"""Tests of `sharing.interop`."""

@@ -1,11 +1,19 @@
-"""What the tests of this folder share: an intake, files made of values, and a look at what came out."""
+"""Helpers for import tests: an import context, builders of files, and views of the result."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from sharing.interop import Cause, FileFormat, FileReading, ImportContext, SourceInfo, parse_profile, read_bytes
+from sharing.interop import (
+    FileFormat,
+    ImportContext,
+    ImportResult,
+    PublisherIdentity,
+    UnpublishedCause,
+    parse_profile,
+    read_bytes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,53 +28,53 @@ defaults:
 """
 
 
-def made_ids() -> Iterator[str]:
-    """Yield ids that say which they are."""
+def generate_ids() -> Iterator[str]:
+    """Yield numbered ids."""
     number = 0
     while True:
         number += 1
         yield f"00000000-0000-7000-8000-{number:012d}"
 
 
-def intake(profile: str = FACTS, **options: Any) -> ImportContext:
-    """Return an intake of an agency in Switzerland."""
-    ids = made_ids()
+def make_context(profile: str = FACTS, **options: Any) -> ImportContext:
+    """Return the import context of an agency in Switzerland."""
+    ids = generate_ids()
     return ImportContext(
-        SourceInfo("CH", "Sample agency"), lambda: next(ids), parse_profile(profile, "p.yaml"), **options
+        PublisherIdentity("CH", "Sample agency"), lambda: next(ids), parse_profile(profile, "p.yaml"), **options
     )
 
 
-def read(data: bytes | str, profile: str = FACTS, *, file: str = "f", **options: Any) -> FileReading:
-    """Read the content of a file."""
-    return read_bytes(data.encode() if isinstance(data, str) else data, file, intake(profile, **options))
+def import_data(data: bytes | str, profile: str = FACTS, *, file: str = "f", **options: Any) -> ImportResult:
+    """Import the content of a file."""
+    return read_bytes(data.encode() if isinstance(data, str) else data, file, make_context(profile, **options))
 
 
-def read_lines(*items: Any, profile: str = FACTS) -> FileReading:
-    """Read items as JSON lines; text is taken as it is."""
+def import_lines(*items: Any, profile: str = FACTS) -> ImportResult:
+    """Import items as JSON lines; a text item is used unchanged."""
     lines = [item if isinstance(item, str) else json.dumps(item) for item in items]
-    return read("\n".join(lines), profile, format=FileFormat.JSONL)
+    return import_data("\n".join(lines), profile, format=FileFormat.JSONL)
 
 
-def attribute(misp_type: str, value: Any, **more: Any) -> dict[str, Any]:
-    """Return a MISP attribute that is marked for detection."""
+def make_attribute(misp_type: str, value: Any, **more: Any) -> dict[str, Any]:
+    """Return a MISP attribute with `to_ids` set."""
     return {"type": misp_type, "value": value, "to_ids": True, **more}
 
 
-def event(*attributes: Any, **more: Any) -> dict[str, Any]:
+def make_event(*attributes: Any, **more: Any) -> dict[str, Any]:
     """Return a MISP event."""
     return {"uuid": EVENT_ID, "info": "A title", "Attribute": list(attributes), **more}
 
 
-def read_event(*attributes: Any, profile: str = FACTS, **more: Any) -> FileReading:
-    """Read an event as MISP exports it."""
-    return read(json.dumps({"response": [{"Event": event(*attributes, **more)}]}), profile)
+def import_event(*attributes: Any, profile: str = FACTS, **more: Any) -> ImportResult:
+    """Import an event in the form that MISP exports."""
+    return import_data(json.dumps({"response": [{"Event": make_event(*attributes, **more)}]}), profile)
 
 
-def published(reading: FileReading) -> list[tuple[str, str]]:
-    """Return type and value of each indicator."""
-    return [(placed.indicator.type, placed.indicator.value) for placed in reading.indicators]
+def list_published(result: ImportResult) -> list[tuple[str, str]]:
+    """Return the type and value of each indicator."""
+    return [(located.indicator.type, located.indicator.value) for located in result.indicators]
 
 
-def listed(reading: FileReading) -> list[tuple[str, Cause]]:
-    """Return place and cause of all that is not published."""
-    return [(entry.place, entry.cause) for entry in reading.not_published]
+def list_unpublished(result: ImportResult) -> list[tuple[str, UnpublishedCause]]:
+    """Return the position and cause of each unpublished entry."""
+    return [(entry.position, entry.cause) for entry in result.unpublished]

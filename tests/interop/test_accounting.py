@@ -1,4 +1,4 @@
-"""Whatever a file holds: no crash, every piece accounted for once, and no value in a reason."""
+"""For any file: no crash, every value is accounted for once, and no reason contains a value."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sharing.errors import InputError
-from sharing.interop import FileFormat, FileReading
-from sharing.interop.misp_types import COMPOSITES, NO_TARGETS, TARGETS
+from sharing.interop import FileFormat, ImportResult
+from sharing.interop.misp.type_mappings import COMPOSITE_TYPES, TYPE_MAPPINGS, UNMAPPED_TYPES
 from sharing.model.values import VALUE_TYPES
 from sharing.testing.samples import sample_file
-from tests.interop.import_fixtures import EVENT_ID, read
+from tests.interop.import_fixtures import EVENT_ID, import_data
 
-HIDDEN = "zqxhiddenzqx"
+MARKER = "zqxhiddenzqx"
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
@@ -31,7 +31,7 @@ tags = st.lists(
     st.fixed_dictionaries({"name": st.sampled_from(["tlp:red", "tlp:nosuch", "pap:white", "x"])}), max_size=3
 )
 attributes: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
-    {"type": st.sampled_from([*TARGETS, *NO_TARGETS, *COMPOSITES]), "value": values},
+    {"type": st.sampled_from([*TYPE_MAPPINGS, *UNMAPPED_TYPES, *COMPOSITE_TYPES]), "value": values},
     optional={
         "to_ids": st.booleans() | json_values,
         "uuid": st.uuids().map(str) | json_values,
@@ -63,42 +63,42 @@ lines = st.dictionaries(
 )
 
 
-def check(reading: FileReading) -> None:
-    """Check what holds for every reading."""
-    places = [entry.place for entry in reading.indicators] + [entry.place for entry in reading.not_published]
-    assert len(places) == len(set(places))
-    assert reading.read == len(reading.indicators) + len(reading.not_published)
-    for entry in reading.not_published:
+def check_result(result: ImportResult) -> None:
+    """Check the invariants of every result."""
+    positions = [entry.position for entry in result.indicators] + [entry.position for entry in result.unpublished]
+    assert len(positions) == len(set(positions))
+    assert result.total == len(result.indicators) + len(result.unpublished)
+    for entry in result.unpublished:
         assert entry.reason
         assert entry.reason.isprintable()
         entry.reason.encode()
-    for placed in reading.indicators:
-        placed.indicator.to_json()
+    for located in result.indicators:
+        located.indicator.to_json()
 
 
-def count(event: dict[str, Any]) -> int:
-    """Count what an event holds, the naive way."""
+def count_values(event: dict[str, Any]) -> int:
+    """Count the values in an event with a naive implementation."""
     total = len(event.get("ShadowAttribute") or []) + len(event.get("EventReport") or [])
     for holder in (event, *(event.get("Object") or [])):
-        held = holder.get("Attribute", []) if isinstance(holder, dict) else None
-        if isinstance(held, list):
-            total += sum(_count_attribute(item) if isinstance(item, dict) else 1 for item in held)
-        elif not isinstance(holder, dict) or (held is not None and held != {}):
+        attributes = holder.get("Attribute", []) if isinstance(holder, dict) else None
+        if isinstance(attributes, list):
+            total += sum(_count_attribute(item) if isinstance(item, dict) else 1 for item in attributes)
+        elif not isinstance(holder, dict) or (attributes is not None and attributes != {}):
             total += 1
     return total
 
 
 def _count_attribute(item: dict[str, Any]) -> int:
     shadow = item.get("ShadowAttribute")
-    extra = len(shadow) if isinstance(shadow, list) else shadow is not None and shadow != {}
+    proposals = len(shadow) if isinstance(shadow, list) else shadow is not None and shadow != {}
     kind, value = item.get("type"), item.get("value")
-    kept = item.get("deleted") in (None, False, 0, "0", "false", "")
-    if not kept or not isinstance(kind, str) or not isinstance(value, str):
-        return 1 + extra
+    is_current = item.get("deleted") in (None, False, 0, "0", "false", "")
+    if not is_current or not isinstance(kind, str) or not isinstance(value, str):
+        return 1 + proposals
     bars = value.count("|")
-    halves = kind in COMPOSITES and (bars == 1 or (bars > 1 and COMPOSITES[kind][0] == "filename"))
-    file = bool(item.get("data")) and kind != "attachment"
-    return 1 + halves + file + extra
+    has_second_value = kind in COMPOSITE_TYPES and (bars == 1 or (bars > 1 and COMPOSITE_TYPES[kind][0] == "filename"))
+    has_file = bool(item.get("data")) and kind != "attachment"
+    return 1 + has_second_value + has_file + proposals
 
 
 @settings(max_examples=150, deadline=None)
@@ -106,12 +106,12 @@ def _count_attribute(item: dict[str, Any]) -> int:
 def test_everything_in_an_event_is_published_or_listed_once(event: dict[str, Any]) -> None:
     text = json.dumps({"Event": event})
     try:
-        reading = read(text)
-    except InputError as error:  # numbers that are not JSON, halves of surrogates
-        assert "correct it" in str(error)  # noqa: PT017  it may come, and then says this
+        result = import_data(text)
+    except InputError as error:  # numbers that are not JSON, lone surrogates
+        assert "correct it" in str(error)  # noqa: PT017  may be raised; checked if so
         return
-    check(reading)
-    assert reading.read == count(json.loads(text)["Event"])
+    check_result(result)
+    assert result.total == count_values(json.loads(text)["Event"])
 
 
 @settings(max_examples=150, deadline=None)
@@ -120,63 +120,63 @@ def test_everything_in_an_event_is_published_or_listed_once(event: dict[str, Any
 @example([{"type": "url", "value": "http://a.example/", "\x1b[31m": 1}])
 def test_every_line_is_published_or_listed_once(items: list[Any]) -> None:
     text = "\n".join(json.dumps(item) for item in [*items, {"type": "mutex", "value": "one"}])
-    reading = read(text, format=FileFormat.JSONL)
-    check(reading)
-    assert reading.read == len(items) + 1
+    result = import_data(text, format=FileFormat.JSONL)
+    check_result(result)
+    assert result.total == len(items) + 1
 
 
 @settings(max_examples=150, deadline=None)
 @given(json_values, st.sampled_from(FileFormat))
-def test_any_json_is_read_or_refused_in_a_sentence(value: Any, wanted: FileFormat) -> None:
+def test_any_json_is_imported_or_refused_with_a_message(value: Any, requested: FileFormat) -> None:
     try:
-        check(read(json.dumps(value), format=wanted))
+        check_result(import_data(json.dumps(value), format=requested))
     except InputError as error:
-        assert str(error).startswith("f: ")  # noqa: PT017  it may come, and then names the file
+        assert str(error).startswith("f: ")  # noqa: PT017  may be raised; checked if so
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(FileFormat))
-def test_any_bytes_are_read_or_refused_in_a_sentence(data: bytes, wanted: FileFormat) -> None:
+def test_any_bytes_are_imported_or_refused_with_a_message(data: bytes, requested: FileFormat) -> None:
     try:
-        check(read(data, format=wanted))
+        check_result(import_data(data, format=requested))
     except InputError as error:
-        assert str(error).startswith("f: ")  # noqa: PT017  it may come, and then names the file
+        assert str(error).startswith("f: ")  # noqa: PT017  may be raised; checked if so
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 15_855), st.integers(0, 40), st.binary(max_size=4))
-def test_a_damaged_event_is_read_or_refused_in_a_sentence(at: int, length: int, put: bytes) -> None:
+def test_a_damaged_event_is_imported_or_refused_with_a_message(start: int, length: int, inserted: bytes) -> None:
     data = sample_file("2018-11-20_Zebrocy.json").read_bytes()
     try:
-        check(read(data[:at] + put + data[at + length :]))
+        check_result(import_data(data[:start] + inserted + data[start + length :]))
     except InputError as error:
-        assert str(error).startswith("f: ")  # noqa: PT017  it may come, and then names the file
+        assert str(error).startswith("f: ")  # noqa: PT017  may be raised; checked if so
 
 
-def _hide(value: Any) -> Any:
-    """Put the hidden word into every text of a value that is no vocabulary of MISP or of the contract."""
+def _plant_marker(value: Any) -> Any:
+    """Add the marker to every text in a value, except vocabulary of MISP or of the JSON form."""
     if isinstance(value, dict):
-        return {key: item if key in {"type", "uuid", "id"} else _hide(item) for key, item in value.items()}
+        return {key: item if key in {"type", "uuid", "id"} else _plant_marker(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_hide(item) for item in value]
-    return f"{value}{HIDDEN}" if isinstance(value, str) else value
+        return [_plant_marker(item) for item in value]
+    return f"{value}{MARKER}" if isinstance(value, str) else value
 
 
 @settings(max_examples=100, deadline=None)
 @given(events)
-def test_no_reason_repeats_what_an_event_says(event: dict[str, Any]) -> None:
+def test_no_reason_repeats_a_text_of_an_event(event: dict[str, Any]) -> None:
     try:
-        reading = read(json.dumps({"Event": _hide(event)}))
+        result = import_data(json.dumps({"Event": _plant_marker(event)}))
     except InputError as error:
-        assert HIDDEN not in str(error)  # noqa: PT017  it may come, and then hides it
+        assert MARKER not in str(error)  # noqa: PT017  may be raised; checked if so
         return
-    assert not any(HIDDEN in entry.reason for entry in reading.not_published)
+    assert not any(MARKER in entry.reason for entry in result.unpublished)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(lines, min_size=1, max_size=3))
-def test_no_reason_repeats_what_a_line_says(items: list[Any]) -> None:
-    text = "\n".join(json.dumps(_hide(item)) for item in [*items, {"type": "mutex", "value": "one"}])
-    reading = read(text, format=FileFormat.JSONL)
-    for entry in reading.not_published:
-        assert HIDDEN not in entry.reason.replace(f"findings: unknown finding '{HIDDEN}", "")
+def test_no_reason_repeats_a_text_of_a_line(items: list[Any]) -> None:
+    text = "\n".join(json.dumps(_plant_marker(item)) for item in [*items, {"type": "mutex", "value": "one"}])
+    result = import_data(text, format=FileFormat.JSONL)
+    for entry in result.unpublished:
+        assert MARKER not in entry.reason.replace(f"findings: unknown finding '{MARKER}", "")

@@ -1,4 +1,4 @@
-"""Files that can be read, and those that cannot: one clear sentence, and nothing of them is published."""
+"""Files that can be read, and files that cannot: one clear message, and nothing in them is published."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sharing.errors import InputError
-from sharing.interop import FileFormat, SourceInfo, load_profile, read_file, read_files
-from tests.interop.import_fixtures import attribute, event, intake, published, read
+from sharing.interop import FileFormat, PublisherIdentity, load_profile, read_file, read_files
+from tests.interop.import_fixtures import import_data, list_published, make_attribute, make_context, make_event
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LINE = {"type": "ipv4-addr", "value": "198.51.100.7"}
 TWO_LINES = f"{json.dumps(LINE)}\n{json.dumps({**LINE, 'value': '198.51.100.8'})}\n"
-EVENT = event(attribute("ip-dst", "198.51.100.7"))
-FOUND = [("ipv4-addr", "198.51.100.7")]
+EVENT = make_event(make_attribute("ip-dst", "198.51.100.7"))
+EXPECTED = [("ipv4-addr", "198.51.100.7")]
 BUNDLE = {"type": "bundle", "id": "bundle--5330e3e3-8f58-4d21-9f4b-793a054c0d33", "objects": []}
 
 
@@ -38,11 +38,11 @@ BUNDLE = {"type": "bundle", "id": "bundle--5330e3e3-8f58-4d21-9f4b-793a054c0d33"
 )
 def test_every_container_of_misp_is_recognised(document: Any, pointer: str, indent: int | None) -> None:
     text = json.dumps(document, indent=indent)
-    for wanted in (FileFormat.AUTO, FileFormat.MISP):
-        reading = read(text, format=wanted)
-        assert published(reading) == FOUND
-        assert reading.indicators[0].place == pointer
-    assert published(read(b"\xef\xbb\xbf" + text.encode())) == FOUND
+    for requested in (FileFormat.AUTO, FileFormat.MISP):
+        result = import_data(text, format=requested)
+        assert list_published(result) == EXPECTED
+        assert result.indicators[0].position == pointer
+    assert list_published(import_data(b"\xef\xbb\xbf" + text.encode())) == EXPECTED
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ def test_every_container_of_misp_is_recognised(document: Any, pointer: str, inde
     ],
 )
 def test_json_lines_are_recognised_even_with_broken_lines(text: str) -> None:
-    assert published(read(text)) == FOUND
+    assert list_published(import_data(text)) == EXPECTED
 
 
-BAD: list[tuple[bytes, str]] = [
+UNREADABLE: list[tuple[bytes, str]] = [
     (b"", "is empty"),
     (b" \n\r\n", "is empty"),
     (b"\xef\xbb\xbf", "is empty"),
@@ -77,104 +77,107 @@ BAD: list[tuple[bytes, str]] = [
     (b"a,b\n1,2", "is not valid JSON"),
     (json.dumps({"Event": EVENT}).encode()[:-5], "is not valid JSON"),
     (json.dumps({"Event": EVENT}, indent=1).encode()[:-5], "is not valid JSON"),
-    (b"[" * 100_000, "nests too deep"),
-    (b'{"Event":' * 100_000 + b"1" + b"}" * 100_000, "nests too deep"),
-    (b"17", "neither a MISP event nor indicators"),
-    (b'"text"', "neither a MISP event nor indicators"),
-    (b"{}", "neither a MISP event nor indicators"),
-    (b"[]", "neither a MISP event nor indicators"),
-    (b'{"name": "x", "list": [1, 2]}', "neither a MISP event nor indicators"),
-    (b'{"type": "FeatureCollection", "features": []}', "neither a MISP event nor indicators"),
-    (b'{"response": []}', "holds no MISP event"),
-    (b'{"response": [{"errors": "x"}]}', "holds no MISP event"),
+    (b"[" * 100_000, "is nested too deeply"),
+    (b'{"Event":' * 100_000 + b"1" + b"}" * 100_000, "is nested too deeply"),
+    (b"17", "contains neither a MISP event nor indicators"),
+    (b'"text"', "contains neither a MISP event nor indicators"),
+    (b"{}", "contains neither a MISP event nor indicators"),
+    (b"[]", "contains neither a MISP event nor indicators"),
+    (b'{"name": "x", "list": [1, 2]}', "contains neither a MISP event nor indicators"),
+    (b'{"type": "FeatureCollection", "features": []}', "contains neither a MISP event nor indicators"),
+    (b'{"response": []}', "contains no MISP event"),
+    (b'{"response": [{"errors": "x"}]}', "contains no MISP event"),
     (json.dumps(LINE, indent=1).encode(), "one indicator over several lines"),
     (json.dumps([LINE]).encode(), "is a JSON list of indicators"),
     (json.dumps(BUNDLE).encode(), "is STIX"),
     (json.dumps(BUNDLE, indent=1).encode(), "is STIX"),
     (b'{"type": "indicator", "spec_version": "2.1"}\n{"type": "malware", "spec_version": "2.1"}', "is STIX"),
-    ((json.dumps({"Event": EVENT}) + "\n").encode() * 2, "holds more after its MISP event"),
-    (json.dumps({"Event": EVENT}).encode().replace(b'"info"', b'"Attribute": [], "info"'), "'Attribute' twice"),
-    (json.dumps({"Event": EVENT}).encode().replace(b'"A title"', b"NaN"), "holds NaN"),
+    ((json.dumps({"Event": EVENT}) + "\n").encode() * 2, "has more content after its MISP event"),
+    (
+        json.dumps({"Event": EVENT}).encode().replace(b'"info"', b'"Attribute": [], "info"'),
+        "contains the key 'Attribute' twice",
+    ),
+    (json.dumps({"Event": EVENT}).encode().replace(b'"A title"', b"NaN"), "contains NaN"),
 ]
 
 
-@pytest.mark.parametrize(("data", "says"), BAD)
-def test_a_file_that_cannot_be_read_gives_one_sentence_with_its_name(data: bytes, says: str) -> None:
+@pytest.mark.parametrize(("data", "expected"), UNREADABLE)
+def test_a_file_that_cannot_be_read_gives_one_message_with_its_name(data: bytes, expected: str) -> None:
     with pytest.raises(InputError) as caught:
-        read(data, file="cases/a.json")
+        import_data(data, file="cases/a.json")
     message = str(caught.value)
     assert message.startswith("cases/a.json: ")
-    assert says in message
+    assert expected in message
     assert "\n" not in message
 
 
-def test_a_bad_byte_is_found_across_the_pieces_in_which_a_large_file_is_checked() -> None:
+def test_the_line_of_an_invalid_byte_is_right_in_a_file_of_several_chunks() -> None:
     line = json.dumps({**LINE, "summary": "é" * 4000}, ensure_ascii=False).encode() + b"\n"
     good = line * (3 * 1024 * 1024 // len(line))
     count = good.count(b"\n")
     with pytest.raises(InputError, match=rf"\(line {count + 1}\)"):
-        read(good + b'"\xff"\n')
+        import_data(good + b'"\xff"\n')
 
 
 @pytest.mark.parametrize(
-    ("wanted", "text", "says"),
+    ("requested", "text", "message"),
     [
         (FileFormat.MISP, TWO_LINES, "is not valid JSON"),
-        (FileFormat.MISP, json.dumps(LINE), "neither a MISP event"),
-        (FileFormat.JSONL, json.dumps({"Event": EVENT}), "no line of it is an indicator"),
+        (FileFormat.MISP, json.dumps(LINE), "contains neither a MISP event"),
+        (FileFormat.JSONL, json.dumps({"Event": EVENT}), "no line is an indicator"),
         (FileFormat.STIX, json.dumps(BUNDLE), "this version reads JSON lines and MISP events"),
         (FileFormat.STIX, TWO_LINES, "is STIX"),
     ],
 )
-def test_a_file_is_not_read_as_what_it_is_not(wanted: FileFormat, text: str, says: str) -> None:
-    with pytest.raises(InputError, match=says):
-        read(text, format=wanted)
+def test_a_file_in_another_format_than_requested_is_refused(requested: FileFormat, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        import_data(text, format=requested)
 
 
-def test_files_are_opened_with_care(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_read_safely_is_refused(tmp_path: Path) -> None:
     large, fifo = tmp_path / "large.jsonl", tmp_path / "pipe"
     large.write_text(TWO_LINES)
     os.mkfifo(fifo)
-    for path, bytes_max, says in (
+    for path, bytes_max, message in (
         (tmp_path / "none.json", 50, "cannot be read .*No such file"),
         (tmp_path, 50, "is a directory"),
-        (fifo, 50, "is no regular file"),
-        (large, 50, "has .* bytes, more than the 50"),
+        (fifo, 50, "is not a regular file"),
+        (large, 50, "has .* bytes, more than the limit of 50"),
     ):
-        with pytest.raises(InputError, match=says):
-            read_file(path, intake(bytes_max=bytes_max))
-    assert read_file(large, intake(bytes_max=len(TWO_LINES))).read == 2
+        with pytest.raises(InputError, match=message):
+            read_file(path, make_context(bytes_max=bytes_max))
+    assert read_file(large, make_context(bytes_max=len(TWO_LINES))).total == 2
 
 
-def test_one_unreadable_file_stops_all_unless_told_to_keep_going(tmp_path: Path) -> None:
+def test_one_unreadable_file_stops_the_import_unless_keep_going_is_set(tmp_path: Path) -> None:
     good, bad, other = tmp_path / "good.jsonl", tmp_path / "bad.json", tmp_path / "other.json"
     good.write_text(TWO_LINES)
     bad.write_text("{")
     other.write_text("")
     with pytest.raises(InputError, match=r"bad\.json: is not valid JSON.*; .*other\.json: is empty"):
-        read_files([bad, good, other], intake())
-    reading = read_files([bad, good, other], intake(), keep_going=True)
-    assert reading.files == (str(good),)
-    assert reading.read == 2
-    assert [str(error).split(":")[0] for error in reading.unreadable] == [str(bad), str(other)]
+        read_files([bad, good, other], make_context())
+    result = read_files([bad, good, other], make_context(), keep_going=True)
+    assert result.files == (str(good),)
+    assert result.total == 2
+    assert [str(error).split(":")[0] for error in result.unreadable] == [str(bad), str(other)]
 
 
-def test_duplicates_are_seen_across_the_files_of_a_run(tmp_path: Path) -> None:
+def test_duplicates_are_detected_across_the_files_of_an_import(tmp_path: Path) -> None:
     lines, misp = tmp_path / "a.jsonl", tmp_path / "b.json"
     lines.write_text(TWO_LINES)
     misp.write_text(json.dumps({"Event": EVENT}))
-    reading = read_files([lines, misp], intake())
-    assert published(reading) == [("ipv4-addr", "198.51.100.7"), ("ipv4-addr", "198.51.100.8")]
-    (entry,) = reading.not_published
+    result = read_files([lines, misp], make_context())
+    assert list_published(result) == [("ipv4-addr", "198.51.100.7"), ("ipv4-addr", "198.51.100.8")]
+    (entry,) = result.unpublished
     assert entry.reason == f"has the type, value and facts of line 1 in {lines}"
 
 
-def test_state_and_agency_are_checked_before_any_file() -> None:
-    assert SourceInfo("uk", "x").state == "GB"
+def test_state_and_agency_are_checked_before_any_file_is_read() -> None:
+    assert PublisherIdentity("uk", "x").state == "GB"
     with pytest.raises(InputError, match="country code"):
-        SourceInfo("Switzerland", "x")
+        PublisherIdentity("Switzerland", "x")
     with pytest.raises(InputError, match="agency"):
-        SourceInfo("CH", "")
+        PublisherIdentity("CH", "")
 
 
 def test_a_profile_in_a_file_is_named_in_its_errors(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""JSON lines: one entry a line, the line wins over the profile, and a bad line stops nothing."""
+"""JSON lines: one entry per line, lines take precedence over the profile, and an invalid line stops nothing."""
 
 from __future__ import annotations
 
@@ -8,29 +8,36 @@ from typing import Any
 import pytest
 
 from sharing.errors import InputError
-from sharing.interop import Cause, FileFormat, IdRegister, read_entries
+from sharing.interop import DuplicateFilter, FileFormat, UnpublishedCause, iterate_entries
 from sharing.model.vocabulary import Form, OffenceCode, Tristate
-from tests.interop.import_fixtures import FACTS, intake, listed, published, read, read_lines
+from tests.interop.import_fixtures import (
+    FACTS,
+    import_data,
+    import_lines,
+    list_published,
+    list_unpublished,
+    make_context,
+)
 
 IP = {"type": "ipv4-addr", "value": "198.51.100.7"}
 DOMAIN = {"type": "domain-name", "value": "malware.example.org"}
 ID = "018f3c1e-7b1a-7c3d-8e2f-0123456789ab"
 
 
-def reason(line: Any) -> str:
-    """Return the reason for which a line is listed; a good line beside it is published."""
-    found = read_lines(DOMAIN, line)
-    assert published(found) == [("domain-name", "malware.example.org")]
-    (entry,) = found.not_published
-    assert (entry.file, entry.place) == ("f", "2")
+def find_reason(line: Any) -> str:
+    """Return the reason why a line is not published; a valid line next to it is published."""
+    result = import_lines(DOMAIN, line)
+    assert list_published(result) == [("domain-name", "malware.example.org")]
+    (entry,) = result.unpublished
+    assert (entry.file, entry.position) == ("f", "2")
     return entry.reason
 
 
 def test_each_line_is_an_indicator_of_the_agency_with_an_id_and_the_facts_of_the_profile() -> None:
-    reading = read_lines(IP, "", "   ", {**DOMAIN, "id": ID})
-    first, second = (placed.indicator for placed in reading.indicators)
-    assert reading.read == 2
-    assert [placed.place for placed in reading.indicators] == ["1", "4"]
+    result = import_lines(IP, "", "   ", {**DOMAIN, "id": ID})
+    first, second = (located.indicator for located in result.indicators)
+    assert result.total == 2
+    assert [located.position for located in result.indicators] == ["1", "4"]
     assert (first.source.state, first.source.agency) == ("CH", "Sample agency")
     assert first.id == "00000000-0000-7000-8000-000000000001"
     assert second.id == ID
@@ -38,11 +45,11 @@ def test_each_line_is_an_indicator_of_the_agency_with_an_id_and_the_facts_of_the
     assert first.offence.codes == (OffenceCode.ILLEGAL_ACCESS,)
 
 
-def test_what_the_line_says_wins_field_by_field_and_null_is_said() -> None:
+def test_a_line_takes_precedence_over_the_profile_field_by_field_even_with_null() -> None:
     profile = "defaults: {personal_data: NO, offence: {codes: [LAUNDERING], modus_operandi: [malware]}, form: EVIDENCE}"
     line = {**IP, "personal_data": None, "offence": {"codes": ["COPYRIGHT"]}, "source": {"officer": "o-7"}}
-    (placed,) = read_lines(line, profile=profile).indicators
-    indicator = placed.indicator
+    (located,) = import_lines(line, profile=profile).indicators
+    indicator = located.indicator
     assert indicator.personal_data is Tristate.UNKNOWN
     assert indicator.offence.codes == (OffenceCode.COPYRIGHT,)
     assert indicator.offence.modus_operandi == ("malware",)
@@ -50,15 +57,15 @@ def test_what_the_line_says_wins_field_by_field_and_null_is_said() -> None:
     assert (indicator.source.officer, indicator.source.agency) == ("o-7", "Sample agency")
 
 
-def test_what_nobody_says_stays_unknown() -> None:
-    (placed,) = read_lines(IP, profile="to_ids: any").indicators
-    assert placed.indicator.form is Form.UNKNOWN
-    assert placed.indicator.secrecy_domain is Tristate.UNKNOWN
-    assert placed.indicator.offence.codes == ()
+def test_a_fact_that_is_not_stated_stays_unknown() -> None:
+    (located,) = import_lines(IP, profile="to_ids: any").indicators
+    assert located.indicator.form is Form.UNKNOWN
+    assert located.indicator.secrecy_domain is Tristate.UNKNOWN
+    assert located.indicator.offence.codes == ()
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "expected"),
     [
         ("{", "is not valid JSON"),
         ('{"type": "url" "value": "x"}', "is not valid JSON"),
@@ -66,15 +73,21 @@ def test_what_nobody_says_stays_unknown() -> None:
         ("[]", "is not a JSON object"),
         ("null", "is not a JSON object"),
         ("17", "is not a JSON object"),
-        ('{"type": "ipv4-addr", "value": "198.51.100.7", "value": "198.51.100.8"}', "holds the key 'value' twice"),
-        ('{"type": "ipv4-addr", "value": "198.51.100.7", "offence": {"<b>": 1, "<b>": 2}}', "holds a key twice"),
-        ('{"type": "ipv4-addr", "value": "198.51.100.7", "version": NaN}', "holds NaN"),
-        ('{"type": "ipv4-addr", "value": "198.51.100.7", "version": -Infinity}', "holds -Infinity"),
-        ('{"type": "ipv4-addr", "value": "198.51.100.7", "version": 9223372036854775808}', "more than 64 bits"),
-        ('{"type": "ipv4-addr", "value": "198.51.100.7", "version": ' + "9" * 5000 + "}", "more than 64 bits"),
-        ('{"type": "ipv4-addr", "value": "198.51.100.7", "version": 1e999}', "too large"),
-        ('{"type": "ipv4-addr", "value": "198.51.100.7", "summary": "\\ud800"}', "surrogate"),
-        ("[" * 100_000 + "]" * 100_000, "nests too deep"),
+        ('{"type": "ipv4-addr", "value": "198.51.100.7", "value": "198.51.100.8"}', "contains the key 'value' twice"),
+        ('{"type": "ipv4-addr", "value": "198.51.100.7", "offence": {"<b>": 1, "<b>": 2}}', "contains a key twice"),
+        ('{"type": "ipv4-addr", "value": "198.51.100.7", "version": NaN}', "contains NaN"),
+        ('{"type": "ipv4-addr", "value": "198.51.100.7", "version": -Infinity}', "contains -Infinity"),
+        (
+            '{"type": "ipv4-addr", "value": "198.51.100.7", "version": 9223372036854775808}',
+            "contains an integer of more than 64 bits",
+        ),
+        (
+            '{"type": "ipv4-addr", "value": "198.51.100.7", "version": ' + "9" * 5000 + "}",
+            "contains an integer of more than 64 bits",
+        ),
+        ('{"type": "ipv4-addr", "value": "198.51.100.7", "version": 1e999}', "contains a number that is too large"),
+        ('{"type": "ipv4-addr", "value": "198.51.100.7", "summary": "\\ud800"}', "contains a lone surrogate"),
+        ("[" * 100_000 + "]" * 100_000, "is nested too deeply"),
         ('{"type": "mutex", "value": "' + "x" * 2_000_000 + '"}', "is longer than"),
         ({**IP, "from": "DE"}, "from: unknown field"),
         ({**IP, "sumary": "x"}, "did you mean 'summary'"),
@@ -87,70 +100,74 @@ def test_what_nobody_says_stays_unknown() -> None:
         ({**IP, "form": "EVIDENC"}, "did you mean 'EVIDENCE'"),
         ({**IP, "id": "7"}, "id: must be a UUID"),
         ({**IP, "observed_at": "0001-01-01T00:00:00+14:00"}, "years 1 to 9999"),
-        ({**IP, "source": {"state": "DE"}}, "source.state is not the State that publishes"),
+        ({**IP, "source": {"state": "DE"}}, "source.state is not the publishing State"),
         ({**IP, "version": 2}, "id: is missing"),
         ({**IP, "version": 2, "action": "WITHDRAW", "reason": "wrong"}, "id: is missing"),
     ],
 )
-def test_a_bad_line_is_listed_with_its_line_and_reason_and_the_rest_goes_on(line: Any, says: str) -> None:
-    assert says in reason(line)
+def test_an_invalid_line_is_listed_with_its_reason_and_the_other_lines_are_imported(line: Any, expected: str) -> None:
+    assert expected in find_reason(line)
 
 
-def test_causes_tell_apart_what_is_no_json_and_what_is_no_indicator() -> None:
-    found = read_lines(IP, "{", {**IP, "form": "X"}, {**DOMAIN, "source": {"state": "UK"}})
-    assert listed(found) == [("2", Cause.MALFORMED), ("3", Cause.INVALID), ("4", Cause.OTHER_STATE)]
+def test_invalid_json_and_an_invalid_indicator_have_different_causes() -> None:
+    result = import_lines(IP, "{", {**IP, "form": "X"}, {**DOMAIN, "source": {"state": "UK"}})
+    assert list_unpublished(result) == [
+        ("2", UnpublishedCause.MALFORMED),
+        ("3", UnpublishedCause.INVALID),
+        ("4", UnpublishedCause.OTHER_STATE),
+    ]
 
 
 def test_another_agency_of_the_state_may_be_named_in_a_line() -> None:
-    (placed,) = read_lines({**IP, "source": {"agency": "Another office"}}).indicators
-    assert placed.indicator.source.agency == "Another office"
+    (located,) = import_lines({**IP, "source": {"agency": "Another office"}}).indicators
+    assert located.indicator.source.agency == "Another office"
 
 
 def test_a_line_without_an_id_that_repeats_another_is_a_duplicate() -> None:
-    found = read_lines(IP, DOMAIN, {**IP, "value": "198.51.100[.]7", "summary": "seen again"})
-    assert listed(found) == [("3", Cause.DUPLICATE)]
-    assert "line 1" in found.not_published[0].reason
+    result = import_lines(IP, DOMAIN, {**IP, "value": "198.51.100[.]7", "summary": "seen again"})
+    assert list_unpublished(result) == [("3", UnpublishedCause.DUPLICATE)]
+    assert "line 1" in result.unpublished[0].reason
 
 
 @pytest.mark.parametrize(
     "more", [{"offence": {"codes": ["LAUNDERING"]}}, {"tlp": "RED"}, {"source": {"case": "c-2"}}, {"id": ID}]
 )
-def test_the_same_value_in_another_matter_or_under_its_own_id_is_another_item(more: dict[str, Any]) -> None:
-    assert len(read_lines(IP, {**IP, **more}).indicators) == 2
+def test_the_same_value_with_other_facts_or_its_own_id_is_another_item(more: dict[str, Any]) -> None:
+    assert len(import_lines(IP, {**IP, **more}).indicators) == 2
 
 
-def test_an_id_stands_once_in_each_version() -> None:
+def test_an_id_occurs_once_in_each_version() -> None:
     first, later = {**IP, "id": ID}, {**IP, "id": ID, "version": 2, "action": "SUPERSEDE"}
-    found = read_lines(first, later, {**DOMAIN, "id": ID.upper()})
-    assert [placed.indicator.version for placed in found.indicators] == [1, 2]
-    assert listed(found) == [("3", Cause.DUPLICATE)]
-    assert "id and version of line 1" in found.not_published[0].reason
+    result = import_lines(first, later, {**DOMAIN, "id": ID.upper()})
+    assert [located.indicator.version for located in result.indicators] == [1, 2]
+    assert list_unpublished(result) == [("3", UnpublishedCause.DUPLICATE)]
+    assert "id and version of line 1" in result.unpublished[0].reason
 
 
-def test_only_a_line_feed_ends_a_line_and_a_byte_order_mark_is_taken() -> None:
+def test_only_a_line_feed_ends_a_line_and_a_byte_order_mark_is_accepted() -> None:
     lines = [json.dumps({**IP, "summary": "one\u2028two"}, ensure_ascii=False), json.dumps(DOMAIN)]
-    reading = read(b"\xef\xbb\xbf" + "\r\n".join(lines).encode() + b"\r\n")
-    assert [placed.place for placed in reading.indicators] == ["1", "2"]
-    assert reading.indicators[0].indicator.summary == "one\u2028two"
+    result = import_data(b"\xef\xbb\xbf" + "\r\n".join(lines).encode() + b"\r\n")
+    assert [located.position for located in result.indicators] == ["1", "2"]
+    assert result.indicators[0].indicator.summary == "one\u2028two"
 
 
-def test_a_file_without_any_indicator_is_an_error_and_not_a_long_list() -> None:
-    with pytest.raises(InputError, match="no line of it is an indicator"):
-        read('{"name": "x"}\n{"name": "y"}\n', format=FileFormat.JSONL)
+def test_a_file_without_any_indicator_is_one_error() -> None:
+    with pytest.raises(InputError, match="no line is an indicator"):
+        import_data('{"name": "x"}\n{"name": "y"}\n', format=FileFormat.JSONL)
 
 
-def test_reading_streams_entry_by_entry() -> None:
+def test_entries_are_yielded_one_by_one() -> None:
     lines = "\n".join(json.dumps({**IP, "value": f"198.51.100.{last}"}) for last in range(5))
-    entries = read_entries(lines.encode(), "f", intake(), IdRegister())
-    assert next(entries).place == "1"
-    assert [entry.place for entry in entries] == ["2", "3", "4", "5"]
+    entries = iterate_entries(lines.encode(), "f", make_context(), DuplicateFilter())
+    assert next(entries).position == "1"
+    assert [entry.position for entry in entries] == ["2", "3", "4", "5"]
 
 
-def test_progress_runs_to_the_end() -> None:
+def test_progress_is_reported_up_to_the_end() -> None:
     lines = "\n".join(json.dumps({**IP, "value": f"198.51.{i // 250}.{i % 250}"}) for i in range(1200))
-    seen: list[tuple[str, float]] = []
-    read(lines, FACTS, on_progress=lambda file, done: seen.append((file, done)))
-    shares = [done for _, done in seen]
-    assert {file for file, _ in seen} == {"f"}
-    assert shares == sorted(shares)
-    assert 0 < shares[0] < shares[-1] == 1.0
+    reports: list[tuple[str, float]] = []
+    import_data(lines, FACTS, on_progress=lambda file, done: reports.append((file, done)))
+    fractions = [done for _, done in reports]
+    assert {file for file, _ in reports} == {"f"}
+    assert fractions == sorted(fractions)
+    assert 0 < fractions[0] < fractions[-1] == 1.0

@@ -1,4 +1,4 @@
-"""MISP events: everything in them is published or listed, and nothing is claimed that MISP does not say."""
+"""MISP events: everything in them is published or listed, and nothing is added that MISP does not state."""
 
 from __future__ import annotations
 
@@ -8,66 +8,79 @@ from typing import Any
 
 import pytest
 
-from sharing.interop import Cause
+from sharing.interop import ImportResult, UnpublishedCause
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import Pap, Tlp
-from tests.interop.import_fixtures import ATTRIBUTE_ID, EVENT_ID, attribute, event, listed, published, read, read_event
+from tests.interop.import_fixtures import (
+    ATTRIBUTE_ID,
+    EVENT_ID,
+    import_data,
+    import_event,
+    list_published,
+    list_unpublished,
+    make_attribute,
+    make_event,
+)
 
 A = "/response/0/Event/Attribute"
-O = "/response/0/Event/Object"  # noqa: E741  beside A
-IP = attribute("ip-dst", "198.51.100.7", uuid=ATTRIBUTE_ID)
+O = "/response/0/Event/Object"  # noqa: E741  named like A
+IP = make_attribute("ip-dst", "198.51.100.7", uuid=ATTRIBUTE_ID)
 ONLY = "to_ids: only"
 
 
-def only(reading: Any) -> Any:
-    """Return the one indicator of a reading."""
-    ((_, _, indicator),) = reading.indicators
+def get_only_indicator(result: ImportResult) -> Any:
+    """Return the only indicator of a result."""
+    ((_, _, indicator),) = result.indicators
     return indicator
 
 
 @pytest.mark.parametrize("mark", [True, "1", 1, "true"])
-def test_what_is_marked_for_detection_is_published(mark: Any) -> None:
-    assert published(read_event({**IP, "to_ids": mark}, profile=ONLY)) == [("ipv4-addr", "198.51.100.7")]
+def test_an_attribute_marked_for_detection_is_published(mark: Any) -> None:
+    assert list_published(import_event({**IP, "to_ids": mark}, profile=ONLY)) == [("ipv4-addr", "198.51.100.7")]
 
 
 @pytest.mark.parametrize("mark", [False, "0", 0, None, "", "false", [], "yes"])
-def test_context_is_listed_with_the_way_to_change_it(mark: Any) -> None:
-    reading = read_event({**IP, "to_ids": mark}, profile=ONLY)
-    assert listed(reading) == [(f"{A}/0", Cause.NOT_FOR_DETECTION)]
-    assert "to_ids: any" in reading.not_published[0].reason
-    assert len(read_event({**IP, "to_ids": mark}).indicators) == 1
+def test_a_context_attribute_is_listed_with_how_to_publish_it(mark: Any) -> None:
+    result = import_event({**IP, "to_ids": mark}, profile=ONLY)
+    assert list_unpublished(result) == [(f"{A}/0", UnpublishedCause.NOT_FOR_DETECTION)]
+    assert "to_ids: any" in result.unpublished[0].reason
+    assert len(import_event({**IP, "to_ids": mark}).indicators) == 1
 
 
-def test_the_count_is_the_same_whatever_the_profile_takes() -> None:
-    attributes = [attribute("domain|ip", "a.example.org|198.51.100.7", to_ids=False), attribute("text", "x"), IP]
-    assert read_event(*attributes, profile=ONLY).read == read_event(*attributes).read == 4
+def test_the_total_does_not_depend_on_to_ids_of_the_profile() -> None:
+    attributes = [
+        make_attribute("domain|ip", "a.example.org|198.51.100.7", to_ids=False),
+        make_attribute("text", "x"),
+        IP,
+    ]
+    assert import_event(*attributes, profile=ONLY).total == import_event(*attributes).total == 4
 
 
 def test_a_file_published_twice_gives_the_same_items() -> None:
     attributes = [
-        attribute("ip-dst", "198.51.100.7", uuid=ATTRIBUTE_ID.upper()),
-        attribute("domain|ip", "a.example.org|198.51.100.8", uuid=ATTRIBUTE_ID),
-        attribute("ip-dst", "198.51.100.9", uuid="not a uuid"),
-        attribute("ip-dst", "198.51.100.10", uuid="00000000-0000-0000-0000-000000000000"),
-        attribute("ip-dst", "198.51.100.11"),
+        make_attribute("ip-dst", "198.51.100.7", uuid=ATTRIBUTE_ID.upper()),
+        make_attribute("domain|ip", "a.example.org|198.51.100.8", uuid=ATTRIBUTE_ID),
+        make_attribute("ip-dst", "198.51.100.9", uuid="not a uuid"),
+        make_attribute("ip-dst", "198.51.100.10", uuid="00000000-0000-0000-0000-000000000000"),
+        make_attribute("ip-dst", "198.51.100.11"),
     ]
-    first, second = ([placed.indicator.id for placed in read_event(*attributes).indicators] for _ in range(2))
+    first, second = ([located.indicator.id for located in import_event(*attributes).indicators] for _ in range(2))
     assert first == second
     assert len(set(first)) == 6
     assert first[0] == ATTRIBUTE_ID
     assert first[1:3] == [str(uuid.uuid5(uuid.UUID(ATTRIBUTE_ID), part)) for part in ("domain", "ip")]
-    assert {placed.indicator.version for placed in read_event(*attributes).indicators} == {1}
+    assert {located.indicator.version for located in import_event(*attributes).indicators} == {1}
 
 
-def test_an_uuid_that_stands_twice_is_listed() -> None:
-    reading = read_event(IP, attribute("ip-dst", "198.51.100.8", uuid=ATTRIBUTE_ID))
-    assert listed(reading) == [(f"{A}/1", Cause.DUPLICATE)]
-    assert f"id and version of {A}/0" in reading.not_published[0].reason
+def test_a_repeated_uuid_is_listed() -> None:
+    result = import_event(IP, make_attribute("ip-dst", "198.51.100.8", uuid=ATTRIBUTE_ID))
+    assert list_unpublished(result) == [(f"{A}/1", UnpublishedCause.DUPLICATE)]
+    assert f"id and version of {A}/0" in result.unpublished[0].reason
 
 
-def test_only_what_misp_says_of_the_attribute_is_taken_over() -> None:
-    indicator = only(
-        read_event(
+def test_only_facts_that_misp_states_about_the_attribute_are_used() -> None:
+    indicator = get_only_indicator(
+        import_event(
             {
                 **IP,
                 "comment": " C2 server ",
@@ -87,33 +100,33 @@ def test_only_what_misp_says_of_the_attribute_is_taken_over() -> None:
     assert not any(word in text for word in ("A title", "Some organisation", "someone@example.org", "2018", EVENT_ID))
 
 
-def test_an_edit_is_no_observation_and_an_empty_comment_no_summary() -> None:
-    indicator = only(read_event({**IP, "timestamp": "1541533312", "first_seen": None, "comment": "  "}))
+def test_the_edit_time_is_not_an_observation_and_an_empty_comment_is_not_a_summary() -> None:
+    indicator = get_only_indicator(import_event({**IP, "timestamp": "1541533312", "first_seen": None, "comment": "  "}))
     assert indicator.observed_at is None
     assert indicator.summary is None
 
 
 @pytest.mark.parametrize(
-    ("more", "says"),
+    ("more", "expected"),
     [
-        ({"first_seen": "1541533312"}, "first_seen: must be a time"),
-        ({"first_seen": 1541533312}, "first_seen: must be a time"),
+        ({"first_seen": "1541533312"}, "first_seen: must be an RFC 3339 time"),
+        ({"first_seen": 1541533312}, "first_seen: must be an RFC 3339 time"),
         ({"first_seen": "2026-13-01T12:00:00Z"}, "observed_at:"),
         ({"comment": 7}, "comment: must be text"),
         ({"comment": "x" * 9000}, "summary:"),
         ({"Tag": "tlp:red"}, "its tags cannot be read"),
         ({"Tag": ["tlp:red"]}, "its tags cannot be read"),
         ({"Tag": [{"name": 7}]}, "its tags cannot be read"),
-        ({"Tag": [{"name": "tlp:purple"}]}, "a TLP tag is none of CLEAR"),
-        ({"Tag": [{"name": "tlp:ex:chr"}]}, "a TLP tag is none of CLEAR"),
-        ({"Tag": [{"name": "PAP:AMBER+STRICT"}]}, "a PAP tag is none of CLEAR"),
+        ({"Tag": [{"name": "tlp:purple"}]}, "a TLP tag must be one of CLEAR"),
+        ({"Tag": [{"name": "tlp:ex:chr"}]}, "a TLP tag must be one of CLEAR"),
+        ({"Tag": [{"name": "PAP:AMBER+STRICT"}]}, "a PAP tag must be one of CLEAR"),
     ],
 )
-def test_what_cannot_be_taken_over_faithfully_is_listed(more: dict[str, Any], says: str) -> None:
-    reading = read_event({**IP, **more}, attribute("ip-dst", "198.51.100.8"))
-    assert published(reading) == [("ipv4-addr", "198.51.100.8")]
-    assert listed(reading) == [(f"{A}/0", Cause.INVALID)]
-    assert says in reading.not_published[0].reason
+def test_an_attribute_with_an_unreadable_field_is_listed(more: dict[str, Any], expected: str) -> None:
+    result = import_event({**IP, **more}, make_attribute("ip-dst", "198.51.100.8"))
+    assert list_published(result) == [("ipv4-addr", "198.51.100.8")]
+    assert list_unpublished(result) == [(f"{A}/0", UnpublishedCause.INVALID)]
+    assert expected in result.unpublished[0].reason
 
 
 @pytest.mark.parametrize(
@@ -130,11 +143,13 @@ def test_what_cannot_be_taken_over_faithfully_is_listed(more: dict[str, Any], sa
         ([], [], "defaults: {tlp: GREEN}", Tlp.GREEN, None),
     ],
 )
-def test_the_strictest_marking_counts(
+def test_the_strictest_marking_is_used(
     on_event: list[str], on_attribute: list[str], profile: str, tlp: Tlp | None, pap: Pap | None
 ) -> None:
     tagged = {**IP, "Tag": [{"name": name} for name in on_attribute]}
-    indicator = only(read_event(tagged, Tag=[{"name": name} for name in on_event], profile=profile or ONLY))
+    indicator = get_only_indicator(
+        import_event(tagged, Tag=[{"name": name} for name in on_event], profile=profile or ONLY)
+    )
     assert (indicator.tlp, indicator.pap) == (tlp, pap)
 
 
@@ -152,17 +167,17 @@ RELIABLE, CREDIBLE = "admiralty-scale:source-reliability", "admiralty-scale:info
         ([f'{RELIABLE}="2"', f'{CREDIBLE}="b"'], [], None),
     ],
 )
-def test_the_admiralty_code_is_taken_where_it_is_whole_and_single(
+def test_the_admiralty_code_is_used_if_it_is_complete_and_unambiguous(
     on_event: list[str], on_attribute: list[str], code: str | None
 ) -> None:
     tagged = {**IP, "Tag": [{"name": name} for name in on_attribute]}
-    indicator = only(read_event(tagged, Tag=[{"name": name} for name in on_event]))
+    indicator = get_only_indicator(import_event(tagged, Tag=[{"name": name} for name in on_event]))
     assert indicator.grading.admiralty == code
 
 
-def test_what_is_no_indicator_whatever_its_type_is_listed_in_its_place() -> None:
-    inner = event(IP, IP, Object=[{"name": "o", "Attribute": [IP]}])
-    reading = read_event(
+def test_attributes_that_are_never_published_are_listed_with_their_position() -> None:
+    inner = make_event(IP, IP, Object=[{"name": "o", "Attribute": [IP]}])
+    result = import_event(
         {**IP, "ShadowAttribute": [IP], "deleted": False},
         {**IP, "deleted": True, "ShadowAttribute": [{"type": "text"}]},
         {**IP, "deleted": "1"},
@@ -176,38 +191,38 @@ def test_what_is_no_indicator_whatever_its_type_is_listed_in_its_place() -> None
         RelatedEvent=[{"Event": inner}, {"Event": {"info": "x"}}],
         Object=[{"name": "o", "deleted": True, "Attribute": [IP]}, 7, {"name": "o", "Attribute": {"0": IP}}],
     )
-    assert [placed.place for placed in reading.indicators] == [f"{A}/0"]
+    assert [located.position for located in result.indicators] == [f"{A}/0"]
     related = "/response/0/Event/RelatedEvent/0/Event"
-    assert listed(reading) == [
-        (f"{A}/0/ShadowAttribute/0", Cause.PROPOSAL),
-        (f"{A}/1", Cause.DELETED),
-        (f"{A}/1/ShadowAttribute/0", Cause.PROPOSAL),
-        (f"{A}/2", Cause.DELETED),
-        *((f"{A}/{index}", Cause.MALFORMED) for index in range(3, 8)),
-        (f"{O}/0/Attribute/0", Cause.DELETED),
-        (f"{O}/1", Cause.MALFORMED),
-        (f"{O}/2/Attribute", Cause.MALFORMED),
-        ("/response/0/Event/ShadowAttribute/0", Cause.PROPOSAL),
-        ("/response/0/Event/EventReport/0", Cause.REPORT),
-        (f"{related}/Attribute/0", Cause.OTHER_EVENT),
-        (f"{related}/Attribute/1", Cause.OTHER_EVENT),
-        (f"{related}/Object/0/Attribute/0", Cause.OTHER_EVENT),
+    assert list_unpublished(result) == [
+        (f"{A}/0/ShadowAttribute/0", UnpublishedCause.PROPOSAL),
+        (f"{A}/1", UnpublishedCause.DELETED),
+        (f"{A}/1/ShadowAttribute/0", UnpublishedCause.PROPOSAL),
+        (f"{A}/2", UnpublishedCause.DELETED),
+        *((f"{A}/{index}", UnpublishedCause.MALFORMED) for index in range(3, 8)),
+        (f"{O}/0/Attribute/0", UnpublishedCause.DELETED),
+        (f"{O}/1", UnpublishedCause.MALFORMED),
+        (f"{O}/2/Attribute", UnpublishedCause.MALFORMED),
+        ("/response/0/Event/ShadowAttribute/0", UnpublishedCause.PROPOSAL),
+        ("/response/0/Event/EventReport/0", UnpublishedCause.REPORT),
+        (f"{related}/Attribute/0", UnpublishedCause.OTHER_EVENT),
+        (f"{related}/Attribute/1", UnpublishedCause.OTHER_EVENT),
+        (f"{related}/Object/0/Attribute/0", UnpublishedCause.OTHER_EVENT),
     ]
 
 
-def test_files_that_hang_on_an_attribute_are_listed() -> None:
+def test_files_attached_to_an_attribute_are_listed() -> None:
     md5 = "0123456789abcdef" * 2
-    reading = read_event(
-        attribute("attachment", "report.pdf", data="QUJD"),
-        attribute("malware-sample", f"a.exe|{md5}", data="QUJD"),
-        attribute("malware-sample", f"b.exe|{md5[::-1]}"),
+    result = import_event(
+        make_attribute("attachment", "report.pdf", data="QUJD"),
+        make_attribute("malware-sample", f"a.exe|{md5}", data="QUJD"),
+        make_attribute("malware-sample", f"b.exe|{md5[::-1]}"),
     )
-    assert published(reading) == [("file-md5", md5), ("file-md5", md5[::-1])]
-    assert listed(reading) == [
-        (f"{A}/0", Cause.ATTACHMENT),
-        (f"{A}/1#filename", Cause.UNSUPPORTED_TYPE),
-        (f"{A}/1#data", Cause.ATTACHMENT),
-        (f"{A}/2#filename", Cause.UNSUPPORTED_TYPE),
+    assert list_published(result) == [("file-md5", md5), ("file-md5", md5[::-1])]
+    assert list_unpublished(result) == [
+        (f"{A}/0", UnpublishedCause.ATTACHMENT),
+        (f"{A}/1#filename", UnpublishedCause.UNSUPPORTED_TYPE),
+        (f"{A}/1#data", UnpublishedCause.ATTACHMENT),
+        (f"{A}/2#filename", UnpublishedCause.UNSUPPORTED_TYPE),
     ]
 
 
@@ -228,58 +243,64 @@ def test_files_that_hang_on_an_attribute_are_listed() -> None:
     ],
 )
 def test_an_invalid_value_is_listed_and_never_guessed(misp_type: str, value: str) -> None:
-    reading = read_event(attribute(misp_type, value))
-    assert listed(reading) == [(f"{A}/0", Cause.INVALID)]
-    reason = reading.not_published[0].reason
+    result = import_event(make_attribute(misp_type, value))
+    assert list_unpublished(result) == [(f"{A}/0", UnpublishedCause.INVALID)]
+    reason = result.unpublished[0].reason
     assert "expected" in reason
     assert not value or value not in reason
 
 
-def test_an_invalid_host_is_told_of_both_forms() -> None:
-    (entry,) = read_event(attribute("domain", "no such host")).not_published
+def test_the_reason_for_an_invalid_host_has_both_forms() -> None:
+    (entry,) = import_event(make_attribute("domain", "no such host")).unpublished
     assert entry.reason.startswith("is not a valid domain-name or onion-address; expected a host name")
 
 
-def test_duplicates_are_listed_with_the_first_place_unless_their_facts_differ() -> None:
-    reading = read_event(
+def test_duplicates_are_listed_with_the_first_position_unless_their_facts_differ() -> None:
+    result = import_event(
         IP,
-        attribute("ip-src", "198.51.100[.]7", comment="the same"),
-        attribute("domain|ip", "a.example.org|198.51.100.7"),
-        attribute("ip-dst", "198.51.100.7", Tag=[{"name": "tlp:red"}]),
+        make_attribute("ip-src", "198.51.100[.]7", comment="the same"),
+        make_attribute("domain|ip", "a.example.org|198.51.100.7"),
+        make_attribute("ip-dst", "198.51.100.7", Tag=[{"name": "tlp:red"}]),
     )
-    assert listed(reading) == [(f"{A}/1", Cause.DUPLICATE), (f"{A}/2#ip", Cause.DUPLICATE)]
-    assert reading.not_published[0].reason == f"has the type, value and facts of {A}/0"
-    assert [placed.indicator.tlp for placed in reading.indicators] == [None, None, Tlp.RED]
+    assert list_unpublished(result) == [
+        (f"{A}/1", UnpublishedCause.DUPLICATE),
+        (f"{A}/2#ip", UnpublishedCause.DUPLICATE),
+    ]
+    assert result.unpublished[0].reason == f"has the type, value and facts of {A}/0"
+    assert [located.indicator.tlp for located in result.indicators] == [None, None, Tlp.RED]
 
 
-def test_every_event_of_a_file_is_read_and_what_stands_between_is_listed() -> None:
+def test_every_event_of_a_file_is_imported_and_values_between_them_are_listed() -> None:
     document = {
         "response": [
-            {"Event": event(IP)},
+            {"Event": make_event(IP)},
             {"errors": 1},
             7,
-            {"Event": event(attribute("ip-dst", "198.51.100.8"))},
-            [event(attribute("ip-dst", "198.51.100.9"))],
+            {"Event": make_event(make_attribute("ip-dst", "198.51.100.8"))},
+            [make_event(make_attribute("ip-dst", "198.51.100.9"))],
         ]
     }
-    reading = read(json.dumps(document))
-    assert [placed.place for placed in reading.indicators] == [
+    result = import_data(json.dumps(document))
+    assert [located.position for located in result.indicators] == [
         f"{A}/0",
         "/response/3/Event/Attribute/0",
         "/response/4/0/Attribute/0",
     ]
-    assert listed(reading) == [("/response/1", Cause.MALFORMED), ("/response/2", Cause.MALFORMED)]
+    assert list_unpublished(result) == [
+        ("/response/1", UnpublishedCause.MALFORMED),
+        ("/response/2", UnpublishedCause.MALFORMED),
+    ]
 
 
-def test_an_event_without_attributes_is_read_and_holds_nothing() -> None:
-    assert read_event().read == 0
+def test_an_event_without_attributes_is_imported_as_empty() -> None:
+    assert import_event().total == 0
 
 
 def test_progress_covers_all_events() -> None:
-    seen: list[float] = []
-    attributes = [attribute("ip-dst", f"198.51.100.{last}") for last in range(250)]
-    document = [{"Event": event(*attributes)}, {"Event": event()}, {"Event": event(IP)}]
-    read(json.dumps(document), on_progress=lambda _, done: seen.append(done))
-    assert seen == sorted(seen)
-    assert len(seen) >= 4
-    assert seen[-1] == 1.0
+    reports: list[float] = []
+    attributes = [make_attribute("ip-dst", f"198.51.100.{last}") for last in range(250)]
+    document = [{"Event": make_event(*attributes)}, {"Event": make_event()}, {"Event": make_event(IP)}]
+    import_data(json.dumps(document), on_progress=lambda _, done: reports.append(done))
+    assert reports == sorted(reports)
+    assert len(reports) >= 4
+    assert reports[-1] == 1.0

@@ -1,15 +1,13 @@
-"""The table of MISP's types: what each becomes, and that none is forgotten."""
+"""The table of MISP types: what each becomes, and that the table is complete."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from sharing.interop import Cause
-from sharing.interop.misp_types import COMPOSITES, NO_TARGETS, TARGETS, TEXT_TARGETS
+from sharing.interop import ImportResult, UnpublishedCause
+from sharing.interop.misp.type_mappings import COMPOSITE_TYPES, TEXT_MAPPINGS, TYPE_MAPPINGS, UNMAPPED_TYPES
 from sharing.model.values import VALUE_TYPES
-from tests.interop.import_fixtures import attribute, listed, published, read_event
+from tests.interop.import_fixtures import import_event, list_published, list_unpublished, make_attribute
 
 HEX = "0123456789abcdef"
 MD5, SHA1, SHA256 = HEX * 2, HEX * 2 + HEX[:8], HEX * 4
@@ -20,7 +18,7 @@ SSH = VALUE_TYPES["ssh-fingerprint"].example
 JARM = VALUE_TYPES["jarm-fingerprint"].example
 XMR = VALUE_TYPES["xmr-address"].example
 
-# MISP's own list (describeTypes of 2026), as one text.
+# MISP's list of types (describeTypes of 2026).
 ALL_TYPES = """
 md5;sha1;sha256;filename;pdb;filename|md5;filename|sha1;filename|sha256;ip-src;ip-dst;hostname;domain;domain|ip;email;
 email-src;eppn;email-dst;email-subject;email-attachment;email-body;float;git-commit-id;url;http-method;user-agent;
@@ -47,7 +45,7 @@ passenger-name-record-locator-number;mobile-application-id;azure-application-id;
 cortex;boolean;uuid;anonymised;onion-address
 """
 
-# MISP type: a value, and the indicator that it becomes.
+# MISP type: a value, and the type and value of the indicator that it becomes.
 CASES: dict[str, tuple[str, str, str]] = {
     "ip-src": ("2001:DB8::7", "ipv6-addr", "2001:db8::7"),
     "ip-dst": ("198.51.100[.]7", "ipv4-addr", "198.51.100.7"),
@@ -104,30 +102,30 @@ CASES: dict[str, tuple[str, str, str]] = {
 def test_every_type_that_misp_defines_is_in_the_table_once() -> None:
     names = [name.strip() for name in ALL_TYPES.replace("\n", "").split(";")]
     assert len(names) == 194
-    tables = (TARGETS, NO_TARGETS, COMPOSITES)
+    tables = (TYPE_MAPPINGS, UNMAPPED_TYPES, COMPOSITE_TYPES)
     assert {name: sum(name in table for table in tables) for name in names} == dict.fromkeys(names, 1)
 
 
-def test_every_target_is_a_type_of_indicator_and_every_part_of_a_composite_is_known() -> None:
-    for target in (*TARGETS.values(), *TEXT_TARGETS.values()):
-        assert set(target.types) <= set(VALUE_TYPES)
-    for parts in COMPOSITES.values():
-        assert all((part in TARGETS) + (part in NO_TARGETS) == 1 for part in parts)
-    assert set(CASES) == set(TARGETS)
+def test_every_mapping_has_an_indicator_type_and_every_part_of_a_composite_is_known() -> None:
+    for mapping in (*TYPE_MAPPINGS.values(), *TEXT_MAPPINGS.values()):
+        assert set(mapping.indicator_types) <= set(VALUE_TYPES)
+    for parts in COMPOSITE_TYPES.values():
+        assert all((part in TYPE_MAPPINGS) + (part in UNMAPPED_TYPES) == 1 for part in parts)
+    assert set(CASES) == set(TYPE_MAPPINGS)
 
 
 @pytest.mark.parametrize("misp_type", CASES)
 def test_each_type_becomes_its_indicator(misp_type: str) -> None:
-    written, type_name, value = CASES[misp_type]
-    assert published(read_event(attribute(misp_type, written))) == [(type_name, value)]
+    misp_value, type_name, value = CASES[misp_type]
+    assert list_published(import_event(make_attribute(misp_type, misp_value))) == [(type_name, value)]
 
 
-@pytest.mark.parametrize("misp_type", NO_TARGETS)
+@pytest.mark.parametrize("misp_type", UNMAPPED_TYPES)
 def test_a_type_without_an_indicator_is_listed_with_a_reason(misp_type: str) -> None:
-    reading = read_event(attribute(misp_type, "198.51.100.7"))
-    assert published(reading) == []
-    (entry,) = reading.not_published
-    assert entry.cause in {Cause.FREE_TEXT, Cause.UNSUPPORTED_TYPE, Cause.ATTACHMENT}
+    result = import_event(make_attribute(misp_type, "198.51.100.7"))
+    assert list_published(result) == []
+    (entry,) = result.unpublished
+    assert entry.cause in {UnpublishedCause.FREE_TEXT, UnpublishedCause.UNSUPPORTED_TYPE, UnpublishedCause.ATTACHMENT}
     assert entry.reason
 
 
@@ -136,62 +134,72 @@ def test_a_type_without_an_indicator_is_listed_with_a_reason(misp_type: str) -> 
     [
         ("ip_dst", "did you mean 'ip-dst'"),
         ("Domain", "did you mean 'domain'"),
-        ("x" * 5000, "no type that MISP defines"),
+        ("x" * 5000, "MISP does not define its type"),
     ],
 )
-def test_a_type_that_misp_does_not_define_is_listed_with_the_nearest(misp_type: str, hint: str) -> None:
-    (entry,) = read_event(attribute(misp_type, "198.51.100.7")).not_published
-    assert entry.cause is Cause.UNSUPPORTED_TYPE
+def test_a_type_that_misp_does_not_define_is_listed_with_a_suggestion(misp_type: str, hint: str) -> None:
+    (entry,) = import_event(make_attribute(misp_type, "198.51.100.7")).unpublished
+    assert entry.cause is UnpublishedCause.UNSUPPORTED_TYPE
     assert hint in entry.reason
 
 
 @pytest.mark.parametrize(
-    ("misp_type", "value", "found", "rest"),
+    ("misp_type", "value", "published", "unpublished"),
     [
         ("domain|ip", "a.example.org|2001:db8::7", {"#domain": "domain-name", "#ip": "ipv6-addr"}, {}),
-        ("ip-dst|port", "198.51.100.7|443", {"#ip-dst": "ipv4-addr"}, {"#port": Cause.UNSUPPORTED_TYPE}),
-        ("ip-src|port", "198.51.100.7|443", {"#ip-src": "ipv4-addr"}, {"#port": Cause.UNSUPPORTED_TYPE}),
-        ("hostname|port", "a.example.org|443", {"#hostname": "domain-name"}, {"#port": Cause.UNSUPPORTED_TYPE}),
+        ("ip-dst|port", "198.51.100.7|443", {"#ip-dst": "ipv4-addr"}, {"#port": UnpublishedCause.UNSUPPORTED_TYPE}),
+        ("ip-src|port", "198.51.100.7|443", {"#ip-src": "ipv4-addr"}, {"#port": UnpublishedCause.UNSUPPORTED_TYPE}),
+        (
+            "hostname|port",
+            "a.example.org|443",
+            {"#hostname": "domain-name"},
+            {"#port": UnpublishedCause.UNSUPPORTED_TYPE},
+        ),
         (
             "regkey|value",
             "HKLM\\Software\\A|1",
             {"#regkey": "windows-registry-key"},
-            {"#value": Cause.UNSUPPORTED_TYPE},
+            {"#value": UnpublishedCause.UNSUPPORTED_TYPE},
         ),
-        ("filename|md5", f"a.exe|{MD5}", {"#md5": "file-md5"}, {"#filename": Cause.UNSUPPORTED_TYPE}),
-        ("filename|sha1", f"a|b.exe|{SHA1}", {"#sha1": "file-sha1"}, {"#filename": Cause.UNSUPPORTED_TYPE}),
-        ("filename|sha256", f"a.exe|{SHA256}", {"#sha256": "file-sha256"}, {"#filename": Cause.UNSUPPORTED_TYPE}),
+        ("filename|md5", f"a.exe|{MD5}", {"#md5": "file-md5"}, {"#filename": UnpublishedCause.UNSUPPORTED_TYPE}),
+        ("filename|sha1", f"a|b.exe|{SHA1}", {"#sha1": "file-sha1"}, {"#filename": UnpublishedCause.UNSUPPORTED_TYPE}),
+        (
+            "filename|sha256",
+            f"a.exe|{SHA256}",
+            {"#sha256": "file-sha256"},
+            {"#filename": UnpublishedCause.UNSUPPORTED_TYPE},
+        ),
         (
             "filename|sha512",
             f"a.exe|{SHA256 * 2}",
             {},
-            {"#filename": Cause.UNSUPPORTED_TYPE, "#sha512": Cause.UNSUPPORTED_TYPE},
+            {"#filename": UnpublishedCause.UNSUPPORTED_TYPE, "#sha512": UnpublishedCause.UNSUPPORTED_TYPE},
         ),
-        ("domain|ip", "a.example.org|300.1.1.1", {"#domain": "domain-name"}, {"#ip": Cause.INVALID}),
-        ("domain|ip", "a.example.org", {}, {"": Cause.MALFORMED}),
-        ("domain|ip", "a.example.org|198.51.100.7|198.51.100.8", {}, {"": Cause.MALFORMED}),
-        ("filename|sha1", SHA1, {}, {"": Cause.MALFORMED}),
+        ("domain|ip", "a.example.org|300.1.1.1", {"#domain": "domain-name"}, {"#ip": UnpublishedCause.INVALID}),
+        ("domain|ip", "a.example.org", {}, {"": UnpublishedCause.MALFORMED}),
+        ("domain|ip", "a.example.org|198.51.100.7|198.51.100.8", {}, {"": UnpublishedCause.MALFORMED}),
+        ("filename|sha1", SHA1, {}, {"": UnpublishedCause.MALFORMED}),
     ],
 )
-def test_a_composite_is_read_value_by_value(
-    misp_type: str, value: str, found: dict[str, str], rest: dict[str, Cause]
+def test_each_value_of_a_composite_is_imported_separately(
+    misp_type: str, value: str, published: dict[str, str], unpublished: dict[str, UnpublishedCause]
 ) -> None:
-    reading = read_event(attribute(misp_type, value))
-    place = "/response/0/Event/Attribute/0"
-    assert {entry.place: entry.indicator.type for entry in reading.indicators} == {
-        f"{place}{suffix}": type_name for suffix, type_name in found.items()
+    result = import_event(make_attribute(misp_type, value))
+    pointer = "/response/0/Event/Attribute/0"
+    assert {entry.position: entry.indicator.type for entry in result.indicators} == {
+        f"{pointer}{suffix}": type_name for suffix, type_name in published.items()
     }
-    assert dict(listed(reading)) == {f"{place}{suffix}": cause for suffix, cause in rest.items()}
+    assert dict(list_unpublished(result)) == {f"{pointer}{suffix}": cause for suffix, cause in unpublished.items()}
 
 
-def read_object(name: str, *members: tuple[str, str, str]) -> Any:
-    """Read a MISP object of (type, relation, value)."""
-    attributes = [attribute(kind, value, object_relation=relation) for kind, relation, value in members]
-    return read_event(Object=[{"name": name, "Attribute": attributes}])
+def import_object(name: str, *members: tuple[str, str, str]) -> ImportResult:
+    """Import a MISP object with attributes (type, relation, value)."""
+    attributes = [make_attribute(kind, value, object_relation=relation) for kind, relation, value in members]
+    return import_event(Object=[{"name": name, "Attribute": attributes}])
 
 
 @pytest.mark.parametrize(
-    ("name", "members", "found"),
+    ("name", "members", "expected"),
     [
         ("phone", [("text", "imei", "490154203237518")], ("imei", "490154203237518")),
         ("phone", [("text", "imsi", "001010123456789")], ("imsi", "001010123456789")),
@@ -222,12 +230,12 @@ def read_object(name: str, *members: tuple[str, str, str]) -> Any:
         ),
     ],
 )
-def test_an_object_gives_what_its_attributes_mean_together(
-    name: str, members: list[tuple[str, str, str]], found: tuple[str, str]
+def test_attributes_of_an_object_are_combined_into_an_indicator(
+    name: str, members: list[tuple[str, str, str]], expected: tuple[str, str]
 ) -> None:
-    reading = read_object(name, *members)
-    assert published(reading) == [found]
-    assert reading.read == len(members)
+    result = import_object(name, *members)
+    assert list_published(result) == [expected]
+    assert result.total == len(members)
 
 
 @pytest.mark.parametrize(
@@ -245,12 +253,12 @@ def test_an_object_gives_what_its_attributes_mean_together(
         ("phone", [("hex", "imei", "490154203237518")]),
     ],
 )
-def test_what_an_object_leaves_open_is_never_guessed(name: str, members: list[tuple[str, str, str]]) -> None:
-    reading = read_object(name, *members)
-    assert published(reading) == []
-    assert reading.read == len(members)
+def test_an_ambiguous_or_incomplete_object_is_not_published(name: str, members: list[tuple[str, str, str]]) -> None:
+    result = import_object(name, *members)
+    assert list_published(result) == []
+    assert result.total == len(members)
 
 
-def test_a_relation_means_nothing_outside_its_object() -> None:
-    reading = read_event(attribute("text", "490154203237518", object_relation="imei"))
-    assert listed(reading) == [("/response/0/Event/Attribute/0", Cause.FREE_TEXT)]
+def test_an_object_relation_outside_an_object_is_ignored() -> None:
+    result = import_event(make_attribute("text", "490154203237518", object_relation="imei"))
+    assert list_unpublished(result) == [("/response/0/Event/Attribute/0", UnpublishedCause.FREE_TEXT)]

@@ -1,4 +1,4 @@
-"""The publishing profile: merged most specific last, checked before any file is read."""
+"""The publishing profile: the most specific section takes precedence, and all are checked before any file is read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from sharing.errors import InputError
 from sharing.interop import NO_PROFILE, PublishingProfile, ToIds, parse_profile
-from tests.interop.import_fixtures import attribute, read_event
+from tests.interop.import_fixtures import import_event, make_attribute
 
 PROFILE = """
 title: A sample
@@ -24,13 +24,13 @@ by_tag:
 """
 
 
-def facts(type_name: str, *tags: str) -> dict[str, object]:
-    return parse_profile(PROFILE, "p.yaml").facts(type_name, tags)
+def get_facts(type_name: str, *tags: str) -> dict[str, object]:
+    return parse_profile(PROFILE, "p.yaml").get_facts(type_name, tags)
 
 
 def test_a_type_overrides_the_defaults_field_by_field() -> None:
-    assert facts("url")["personal_data"] == "NO"
-    assert facts("email-addr") == {
+    assert get_facts("url")["personal_data"] == "NO"
+    assert get_facts("email-addr") == {
         "form": "INFORMATION",
         "offence": {"codes": ["ILLEGAL_ACCESS"], "modus_operandi": ["phishing"]},
         "personal_data": "YES",
@@ -38,12 +38,12 @@ def test_a_type_overrides_the_defaults_field_by_field() -> None:
 
 
 def test_a_tag_overrides_the_type_and_the_most_specific_tag_comes_last() -> None:
-    assert facts("email-addr", "other", "Group:Beta") == {
-        **facts("email-addr"),
+    assert get_facts("email-addr", "other", "Group:Beta") == {
+        **get_facts("email-addr"),
         "urgency": "ORDINARY",
         "subject_class": "SUSPECT",
     }
-    exact = facts("email-addr", "GROUP:ALPHA-ONE")
+    exact = get_facts("email-addr", "GROUP:ALPHA-ONE")
     assert (exact["urgency"], exact["subject_class"], exact["form"]) == ("URGENT", "CONVICTED", "EVIDENCE")
     assert exact["offence"] == {"codes": ["LAUNDERING"], "modus_operandi": ["phishing"]}
 
@@ -51,39 +51,39 @@ def test_a_tag_overrides_the_type_and_the_most_specific_tag_comes_last() -> None
 def test_an_exact_tag_comes_after_every_prefix_whatever_its_characters() -> None:
     text = "by_tag: {'actor=\"Alpha\"': {urgency: URGENT}, 'actor=*': {urgency: ORDINARY}, '*': {urgency: EMERGENCY}}"
     profile = parse_profile(text, "p.yaml")
-    assert [profile.facts("url", (tag,))["urgency"] for tag in ('actor="alpha"', 'actor="beta"', "x")] == [
+    assert [profile.get_facts("url", (tag,))["urgency"] for tag in ('actor="alpha"', 'actor="beta"', "x")] == [
         "URGENT",
         "ORDINARY",
         "EMERGENCY",
     ]
 
 
-def test_merging_leaves_the_profile_as_it_is() -> None:
+def test_merging_does_not_change_the_profile() -> None:
     profile = parse_profile(PROFILE, "p.yaml")
     before = repr(profile)
-    profile.facts("email-addr", ("group:alpha-one",))["offence"]["codes"] = []
+    profile.get_facts("email-addr", ("group:alpha-one",))["offence"]["codes"] = []
     assert repr(profile) == before
 
 
-def test_tags_of_event_and_attribute_both_choose_facts() -> None:
-    reading = read_event(
-        attribute("ip-dst", "198.51.100.7", Tag=[{"name": "group:alpha-one"}]),
-        attribute("ip-dst", "198.51.100.8"),
+def test_tags_of_event_and_attribute_both_select_facts() -> None:
+    result = import_event(
+        make_attribute("ip-dst", "198.51.100.7", Tag=[{"name": "group:alpha-one"}]),
+        make_attribute("ip-dst", "198.51.100.8"),
         Tag=[{"name": "group:beta"}],
         profile=PROFILE,
     )
-    assert [str(placed.indicator.urgency) for placed in reading.indicators] == ["URGENT", "ORDINARY"]
-    assert [str(placed.indicator.subject_class) for placed in reading.indicators] == ["CONVICTED", "SUSPECT"]
+    assert [str(located.indicator.urgency) for located in result.indicators] == ["URGENT", "ORDINARY"]
+    assert [str(located.indicator.subject_class) for located in result.indicators] == ["CONVICTED", "SUSPECT"]
 
 
 def test_sections_may_be_empty_and_the_empty_profile_adds_nothing() -> None:
     assert parse_profile("defaults:\nby_type:\nby_tag:\n", "p.yaml") == PublishingProfile()
     assert parse_profile("title: x", "p.yaml").to_ids is ToIds.ONLY
-    assert NO_PROFILE.facts("url", ("tlp:red",)) == {}
+    assert NO_PROFILE.get_facts("url", ("tlp:red",)) == {}
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         ("", "p.yaml: is empty"),
         ("- a", "p.yaml:1:"),
@@ -94,7 +94,7 @@ def test_sections_may_be_empty_and_the_empty_profile_adds_nothing() -> None:
         ("defaults:\n  form: EVIDENC", "p.yaml:2: defaults.form: must be one of"),
         ("defaults:\n  form: EVIDENC", "did you mean 'EVIDENCE'"),
         ("defaults:\n  fom: EVIDENCE", "p.yaml:2: defaults.fom: unknown field; did you mean 'form'"),
-        ("defaults:\n  form: EVIDENCE\n  form: EVIDENCE", "p.yaml:3: defaults.form: stands twice"),
+        ("defaults:\n  form: EVIDENCE\n  form: EVIDENCE", "p.yaml:3: defaults.form: is a duplicate key; keep one"),
         ("defaults:\n  offence:\n    codes: [ILEGAL_ACCESS]", "p.yaml:3: defaults.offence.codes.0:"),
         ("defaults:\n  offence:\n    code: []", "did you mean 'codes'"),
         ("defaults:\n  findings: {serious_ofence: YES}", "did you mean 'serious_offence'"),
@@ -108,32 +108,34 @@ def test_sections_may_be_empty_and_the_empty_profile_adds_nothing() -> None:
         ("by_tag:\n  'a*b': {}", "by_tag.a*b: has a * before its end"),
         ("defaults: {handling: [H3]}", "handling_text: is missing"),
         ("by_type: {url: {grading: {source: A}}}", "by_type.url.grading: source and information"),
-        ("defaults: {review_at: 2027-01-01}", "defaults.review_at: must be a time"),
+        ("defaults: {review_at: 2027-01-01}", "defaults.review_at: must be an RFC 3339 time"),
         ("defaults: {review_at: '0001-01-01T00:00:00+14:00'}", "p.yaml:1: defaults"),
         ("defaults: &a {form: EVIDENCE}\nby_type: {url: *a}", "an alias"),
     ],
 )
-def test_a_mistake_is_told_with_file_line_key_and_the_nearest_name(text: str, says: str) -> None:
+def test_an_error_has_file_line_key_and_the_nearest_name(text: str, expected: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_profile(text, "p.yaml")
-    assert says in str(caught.value)
+    assert expected in str(caught.value)
 
 
-def test_a_section_is_judged_on_top_of_the_defaults() -> None:
+def test_a_section_is_checked_together_with_the_defaults() -> None:
     text = "defaults: {handling_text: Ask first.}\nby_type: {url: {handling: [H3]}}"
-    assert parse_profile(text, "p.yaml").facts("url") == {"handling_text": "Ask first.", "handling": ["H3"]}
+    assert parse_profile(text, "p.yaml").get_facts("url") == {"handling_text": "Ask first.", "handling": ["H3"]}
     with pytest.raises(InputError, match=r"by_type\.url\.handling_text: is missing"):
         parse_profile("defaults: {form: EVIDENCE}\nby_type: {url: {handling: [H3]}}", "p.yaml")
 
 
-def test_sections_that_only_clash_together_are_listed_and_not_published() -> None:
+def test_an_attribute_whose_sections_conflict_is_not_published() -> None:
     text = (
         "defaults: {handling_text: Ask first.}\n"
         "by_type: {ipv4-addr: {handling: [H3]}}\n"
         "by_tag: {loose: {handling_text: null}}"
     )
-    reading = read_event(
-        attribute("ip-dst", "198.51.100.7", Tag=[{"name": "loose"}]), attribute("ip-dst", "198.51.100.8"), profile=text
+    result = import_event(
+        make_attribute("ip-dst", "198.51.100.7", Tag=[{"name": "loose"}]),
+        make_attribute("ip-dst", "198.51.100.8"),
+        profile=text,
     )
-    assert [placed.place[-1] for placed in reading.indicators] == ["1"]
-    assert "handling_text: is missing" in reading.not_published[0].reason
+    assert [located.position[-1] for located in result.indicators] == ["1"]
+    assert "handling_text: is missing" in result.unpublished[0].reason

@@ -1,4 +1,4 @@
-"""The shipped samples: unchanged, licensed, and read to the last attribute with the shipped profiles."""
+"""The shipped samples: unchanged, licensed, and completely imported with the shipped profiles."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from importlib.resources import as_file, files
 import pytest
 
 from sharing.errors import InputError
-from sharing.interop import ImportContext, PublishingProfile, SourceInfo, load_profile, parse_profile, read_bytes
-from sharing.kafka.directory_topic import read_entries
+from sharing.interop import ImportContext, PublisherIdentity, PublishingProfile, load_profile, parse_profile, read_bytes
+from sharing.kafka.directory_topic import parse_entries
 from sharing.model.vocabulary import Collection, Form, Purpose, Tristate
 from sharing.testing.samples import sample_directory, sample_file, sample_files, sample_profile, sample_profiles
-from tests.interop.import_fixtures import made_ids
+from tests.interop.import_fixtures import generate_ids
 
 ZEBROCY, GLUPTEBA, KRYPTOCIBULE = "2018-11-20_Zebrocy.json", "glupteba.misp-event.json", "misp-kryptocibule.json"
 SHA256_AS_PUBLISHED = {
@@ -22,7 +22,7 @@ SHA256_AS_PUBLISHED = {
     GLUPTEBA: "1ee771e29f5f8eb0edda90712e6e83b14ac1533e8cd51f210695b321b97d9032",
     KRYPTOCIBULE: "98ba1f30fcf86652ca350722bc1b311e044f43627129476753a40d4c3ab5b20c",
 }
-EXPECTED = {  # file: read; published; listed by cause
+EXPECTED = {  # file: total, published, unpublished by cause
     ZEBROCY: (47, 28, {"FREE_TEXT": 4, "UNSUPPORTED_TYPE": 15}),
     GLUPTEBA: (331, 323, {"DUPLICATE": 2, "UNSUPPORTED_TYPE": 6}),
     KRYPTOCIBULE: (191, 111, {"FREE_TEXT": 55, "INVALID": 1, "UNSUPPORTED_TYPE": 24}),
@@ -35,7 +35,7 @@ def shipped_profile(state: str) -> PublishingProfile:
     return parse_profile(resource.read_text(encoding="utf-8"), resource.name)
 
 
-def test_the_samples_are_these_and_their_licence_lies_beside_them() -> None:
+def test_the_samples_are_unchanged_and_have_their_licence() -> None:
     assert sample_files() == tuple(EXPECTED)
     assert sample_profiles() == ("ch", "de", "jp", "nl")
     assert "ESET" in (files("sharing.testing.samples") / "misp" / "LICENSE").read_text(encoding="utf-8")
@@ -45,25 +45,25 @@ def test_the_samples_are_these_and_their_licence_lies_beside_them() -> None:
 
 @pytest.mark.parametrize("state", ["CH", "DE", "JP", "NL"])
 @pytest.mark.parametrize("name", EXPECTED)
-def test_each_sample_is_read_with_each_profile(name: str, state: str) -> None:
-    ids = made_ids()
-    reading = read_bytes(
+def test_each_sample_is_imported_with_each_profile(name: str, state: str) -> None:
+    ids = generate_ids()
+    result = read_bytes(
         sample_file(name).read_bytes(),
         name,
-        ImportContext(SourceInfo(state, "Sample agency"), lambda: next(ids), shipped_profile(state)),
+        ImportContext(PublisherIdentity(state, "Sample agency"), lambda: next(ids), shipped_profile(state)),
     )
-    read, published, causes = EXPECTED[name]
-    assert (reading.read, len(reading.indicators)) == (read, published)
-    assert Counter(str(entry.cause) for entry in reading.not_published) == causes
+    total, published, causes = EXPECTED[name]
+    assert (result.total, len(result.indicators)) == (total, published)
+    assert Counter(str(entry.cause) for entry in result.unpublished) == causes
 
 
 @pytest.mark.parametrize("state", ["CH", "DE", "JP", "NL"])
 def test_a_profile_states_the_facts_that_the_events_do_not_carry(state: str) -> None:
     profile = shipped_profile(state)
-    reading = read_bytes(
-        sample_file(ZEBROCY).read_bytes(), ZEBROCY, ImportContext(SourceInfo(state, "x"), lambda: "", profile)
+    result = read_bytes(
+        sample_file(ZEBROCY).read_bytes(), ZEBROCY, ImportContext(PublisherIdentity(state, "x"), lambda: "", profile)
     )
-    for _, _, indicator in reading.indicators:
+    for _, _, indicator in result.indicators:
         assert indicator.source.state == state
         assert indicator.form is Form.INFORMATION
         assert indicator.collection is Collection.OPEN_SOURCE
@@ -73,7 +73,7 @@ def test_a_profile_states_the_facts_that_the_events_do_not_carry(state: str) -> 
         mail = indicator.type == "email-addr"
         assert indicator.personal_data is (Tristate.YES if mail else Tristate.NO)
         assert indicator.purpose in {Purpose.DETECTION, Purpose.INVESTIGATION}
-        assert "spear-phishing" in indicator.offence.modus_operandi  # by the tag of the event
+        assert "spear-phishing" in indicator.offence.modus_operandi  # from the tag of the event
 
 
 def test_a_profile_can_be_used_as_a_file() -> None:
@@ -81,18 +81,18 @@ def test_a_profile_can_be_used_as_a_file() -> None:
         assert load_profile(path) == shipped_profile("NL")
 
 
-def test_the_sample_directory_is_one() -> None:
-    assert {"CH", "DE", "NL", "JP"} <= {entry.state for entry in read_entries(*sample_directory())}
+def test_the_sample_directory_is_valid() -> None:
+    assert {"CH", "DE", "NL", "JP"} <= {entry.state for entry in parse_entries(*sample_directory())}
 
 
-@pytest.mark.parametrize("ask", [lambda: sample_file("../__init__.py"), lambda: sample_profile("xx")])
-def test_what_is_not_shipped_is_refused(ask: object) -> None:
-    assert callable(ask)
-    with pytest.raises(InputError, match="no such sample"):
-        ask()
+@pytest.mark.parametrize("request_sample", [lambda: sample_file("../__init__.py"), lambda: sample_profile("xx")])
+def test_an_unknown_sample_is_refused(request_sample: object) -> None:
+    assert callable(request_sample)
+    with pytest.raises(InputError, match="there is no sample"):
+        request_sample()
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_read_is_the_number_of_values_that_an_event_holds(name: str) -> None:
+def test_the_total_is_the_number_of_values_in_the_event(name: str) -> None:
     event = json.loads(sample_file(name).read_bytes())["response"][0]["Event"]
     assert EXPECTED[name][0] == sum(1 + item["type"].count("|") for item in event["Attribute"])

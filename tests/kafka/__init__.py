@@ -1,1 +1,1 @@
-"""Tests of the bus: publishing, subscribing, the directory, the topics."""
+"""Tests of `sharing.kafka`: the directory, TLS, topic ranges."""

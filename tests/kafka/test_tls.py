@@ -1,4 +1,4 @@
-"""Certificates: what can be wrong with them is told before anybody connects, and nothing secret is."""
+"""Certificates: problems are reported before a client connects, and no secret is printed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sharing.errors import InfrastructureError, SettingsError
 from sharing.kafka.clients import client_properties, make_producer
 from sharing.kafka.tls import check_identity, read_identity, tls_properties
 from sharing.settings import Settings
-from sharing.testing.broker.certificates import client_files, make_certificates, secure_properties
+from sharing.testing.broker.certificates import client_tls_properties, make_certificates, secure_server_properties
 from sharing.topology.acls import Principal
 from sharing.topology.topics import Role
 
@@ -24,9 +24,9 @@ NAMES = ("gate.ch", "gate.de", "agency.ch.fedpol", "judge.ch")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("trustme")
-    found = tmp_path_factory.mktemp("tls") / "certificates"
-    make_certificates(found, NAMES)
-    return found
+    certificates = tmp_path_factory.mktemp("tls") / "certificates"
+    make_certificates(certificates, NAMES)
+    return certificates
 
 
 def settings(folder: Path, name: str = "gate.ch", **changes: Any) -> Settings:
@@ -34,24 +34,24 @@ def settings(folder: Path, name: str = "gate.ch", **changes: Any) -> Settings:
     return Settings.model_validate({"state": "CH", "bootstrap": "127.0.0.1:1", **files, **changes})
 
 
-def test_only_this_user_reads_keys_and_nobody_keeps_the_authoritys(folder: Path) -> None:
+def test_only_this_user_can_read_the_keys_and_the_key_of_the_ca_is_not_kept(folder: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
     assert {path.name for path in folder.glob("*.key")} == {f"{name}.key" for name in (*NAMES, "broker")}
 
 
-def test_a_broker_denies_what_no_entry_permits(folder: Path) -> None:
-    properties = secure_properties(folder)
+def test_a_broker_denies_everything_without_an_acl(folder: Path) -> None:
+    properties = secure_server_properties(folder)
     assert properties["ssl.client.auth"] == "required"
     assert properties["allow.everyone.if.no.acl.found"] == "false"
     assert properties["super.users"] == "User:broker"
     with pytest.raises(
-        InfrastructureError, match=r"no certificate for gate\.nl; it has some for agency\.ch\.fedpol, gate"
+        InfrastructureError, match=r"no certificate for gate\.nl; it has certificates for agency\.ch\.fedpol, gate"
     ):
-        client_files(folder, "gate.nl")
+        client_tls_properties(folder, "gate.nl")
 
 
-def test_librdkafka_takes_them_and_looks_at_the_brokers_name(folder: Path) -> None:
+def test_librdkafka_accepts_the_properties_and_checks_the_host_name_of_the_broker(folder: Path) -> None:
     properties = tls_properties(settings(folder))
     assert properties["security.protocol"] == "ssl"
     assert properties["ssl.endpoint.identification.algorithm"] == "https"
@@ -72,14 +72,14 @@ def test_librdkafka_takes_them_and_looks_at_the_brokers_name(folder: Path) -> No
             {"tls_certificate": "nowhere.pem"},
             "SHARING_TLS_CERTIFICATE names nowhere.pem, which cannot be read: No such",
         ),
-        ({"tls_certificate": "gate.ch.key"}, "which holds no certificate in PEM"),
-        ({"tls_ca": "gate.ch.key"}, "SHARING_TLS_CA names .*holds no certificate"),
-        ({"tls_key": "gate.ch.pem"}, "SHARING_TLS_KEY names .*is no private key in PEM"),
-        ({"tls_key": "gate.de.key"}, "is not that of the certificate .*made together"),
-        ({"state": "DE"}, r"\(gate\.ch\) is of CH, and SHARING_STATE says DE; name the certificate of DE"),
+        ({"tls_certificate": "gate.ch.key"}, "which contains no PEM certificate"),
+        ({"tls_ca": "gate.ch.key"}, "SHARING_TLS_CA names .*contains no PEM certificate"),
+        ({"tls_key": "gate.ch.pem"}, "SHARING_TLS_KEY names .*is not a PEM private key"),
+        ({"tls_key": "gate.de.key"}, "does not belong to the certificate .*belong together"),
+        ({"state": "DE"}, r"\(gate\.ch\) belongs to CH, but SHARING_STATE is DE; name the certificate of DE"),
     ],
 )
-def test_what_is_missing_or_does_not_belong_together_is_told(
+def test_missing_files_and_files_that_do_not_belong_together_are_reported(
     folder: Path, changes: dict[str, Any], message: str
 ) -> None:
     given = {
@@ -90,7 +90,7 @@ def test_what_is_missing_or_does_not_belong_together_is_told(
         tls_properties(settings(folder, "gate.ch", **given))
 
 
-def test_an_expired_certificate_and_a_clock_before_it(folder: Path, tmp_path: Path) -> None:
+def test_a_certificate_that_is_expired_or_not_yet_valid_is_refused(folder: Path, tmp_path: Path) -> None:
     make_certificates(tmp_path / "old", ["gate.ch"], timedelta(seconds=-1))
     with pytest.raises(SettingsError, match=r"\(gate\.ch\) expired on .*have it renewed"):
         tls_properties(settings(tmp_path / "old"))
@@ -100,14 +100,14 @@ def test_an_expired_certificate_and_a_clock_before_it(folder: Path, tmp_path: Pa
         check_identity(identity, settings(folder), datetime(1999, 12, 31, tzinfo=UTC))
 
 
-def test_a_key_with_a_password(folder: Path, tmp_path: Path) -> None:
+def test_a_key_with_a_password_can_be_used(folder: Path, tmp_path: Path) -> None:
     key = serialization.load_pem_private_key((folder / "gate.ch.key").read_bytes(), None)
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
     path = tmp_path / "gate.key"
     path.write_bytes(key.private_bytes(*form, serialization.BestAvailableEncryption(b"correct horse")))
-    found = tls_properties(settings(folder, tls_key=path, tls_key_password="correct horse"))  # noqa: S106 a test's
-    assert found["ssl.key.password"] == "correct horse"
-    make_producer(client_properties("127.0.0.1:1", found))
+    properties = tls_properties(settings(folder, tls_key=path, tls_key_password="correct horse"))  # noqa: S106 a test's
+    assert properties["ssl.key.password"] == "correct horse"
+    make_producer(client_properties("127.0.0.1:1", properties))
     wrong = settings(folder, tls_key=path, tls_key_password="battery staple")  # noqa: S106 a test's
     assert "battery" not in repr(wrong)
     with pytest.raises(SettingsError, match="cannot be opened with SHARING_TLS_KEY_PASSWORD") as raised:
@@ -115,19 +115,21 @@ def test_a_key_with_a_password(folder: Path, tmp_path: Path) -> None:
     assert "battery" not in str(raised.value)
 
 
-def test_a_gate_connects_as_the_gate_of_its_state_and_reads_its_agencies_topics(folder: Path, tmp_path: Path) -> None:
-    party = identify_gate(settings(folder, agencies="fedpol, customs"))
-    assert party.topics == ("national.ch.indicators.fedpol", "national.ch.indicators.customs")
-    assert party.agencies == {f"national.ch.indicators.{agency}": agency for agency in ("fedpol", "customs")}
-    assert party.group == "national.ch.gate"
-    assert party.client["ssl.certificate.location"] == str(folder / "gate.ch.pem")
+def test_a_gate_connects_with_its_own_certificate_and_reads_the_topics_of_its_agencies(
+    folder: Path, tmp_path: Path
+) -> None:
+    identity = identify_gate(settings(folder, agencies="fedpol, customs"))
+    assert identity.topics == ("national.ch.indicators.fedpol", "national.ch.indicators.customs")
+    assert identity.agency_by_topic == {f"national.ch.indicators.{agency}": agency for agency in ("fedpol", "customs")}
+    assert identity.group == "national.ch.gate"
+    assert identity.client["ssl.certificate.location"] == str(folder / "gate.ch.pem")
     file = tmp_path / "partners.yaml"
     file.write_text("states: {CH: {agencies: [fedpol]}, DE: {}}\n")
     assert identify_gate(settings(folder, partners=file)).topics == ("national.ch.indicators.fedpol",)
     assert identify_gate(settings(folder)).topics == ("national.ch.indicators",)
     for name in ("agency.ch.fedpol", "judge.ch"):
-        with pytest.raises(SettingsError, match=rf"is of {name}; a gate of CH needs that of gate\.ch"):
+        with pytest.raises(SettingsError, match=rf"belongs to {name}; a gate of CH needs the certificate of gate\.ch"):
             identify_gate(settings(folder, name))
     file.write_text("states: {DE: {}}\n")
-    with pytest.raises(SettingsError, match="does not have CH; add it there"):
+    with pytest.raises(SettingsError, match="does not list CH; add it to that file"):
         identify_gate(settings(folder, partners=file))

@@ -1,4 +1,4 @@
-"""Ranges of a topic: what was committed between two instants, however much is written meanwhile."""
+"""Ranges of a topic: the records committed between two instants, even while others are written."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sharing.errors import InfrastructureError
 from sharing.kafka.clients import client_properties, make_producer
 from sharing.kafka.topic_range import TopicRange
 from sharing.replay.admission import AdmissionStats
-from sharing.replay.recorded_batches import admit_each, read_range
-from sharing.serialization.codec import codec_of
+from sharing.replay.recorded_batches import admit_records, read_topic_range
+from sharing.serialization.codec import get_codec
 from sharing.topology.topics import INDICATORS
 from tests.bench.workload import make_indicators
-from tests.kafka.topic_io import SECONDS, write
+from tests.kafka.topic_io import SECONDS, write_records
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -25,32 +25,32 @@ if TYPE_CHECKING:
 FIRST_MS = 1_772_000_000_000
 
 
-def read(broker: Broker, state: str, since_ms: int | None = None, until_ms: int | None = None) -> list[bytes]:
+def read_values(broker: Broker, state: str, since_ms: int | None = None, until_ms: int | None = None) -> list[bytes]:
     topic = TopicRange(broker.bootstrap, INDICATORS.topic(state), "rehearsal", since_ms, until_ms)
     try:
-        found = [message.value() for batch in topic.batches() for message in batch]
-        assert len(found) <= topic.total
-        return sorted(value for value in found if value is not None)
+        values = [message.value() for batch in topic.read_batches() for message in batch]
+        assert len(values) <= topic.total
+        return sorted(value for value in values if value is not None)
     finally:
         topic.close()
 
 
-def test_all_that_is_there_is_read_and_no_more(bus: Broker, state: str) -> None:
+def test_all_records_that_exist_when_it_is_opened_are_read(bus: Broker, state: str) -> None:
     topic = INDICATORS.topic(state)
-    assert read(bus, state) == []
+    assert read_values(bus, state) == []
     for partition in (0, 1):
-        write(bus, topic, [b"%d-%d" % (partition, number) for number in range(40)], partition=partition)
+        write_records(bus, topic, [b"%d-%d" % (partition, number) for number in range(40)], partition=partition)
     opened = TopicRange(bus.bootstrap, topic, "rehearsal")
-    write(bus, topic, [b"later"])
-    found = [message.value() for batch in opened.batches() for message in batch]
+    write_records(bus, topic, [b"later"])
+    values = [message.value() for batch in opened.read_batches() for message in batch]
     opened.close()
-    assert len(found) == len(set(found)) == opened.total == 80
-    assert b"later" not in found
-    assert len(read(bus, state)) == 81
+    assert len(values) == len(set(values)) == opened.total == 80
+    assert b"later" not in values
+    assert len(read_values(bus, state)) == 81
 
 
 @pytest.mark.kafka
-def test_instants_bound_it(kafka: KafkaBroker) -> None:
+def test_a_range_is_limited_by_its_instants(kafka: KafkaBroker) -> None:
     state = "LI"
     topic = INDICATORS.topic(state)
     kafka.create_topics([topic], 2)
@@ -58,15 +58,15 @@ def test_instants_bound_it(kafka: KafkaBroker) -> None:
     for number in range(10):
         producer.produce(topic, b"%d" % number, b"k", number % 2, timestamp=FIRST_MS + number * 1_000)
     assert producer.flush(SECONDS) == 0
-    assert read(kafka, state, FIRST_MS + 3_000, FIRST_MS + 7_000) == [b"3", b"4", b"5", b"6"]
-    assert read(kafka, state, FIRST_MS + 8_000) == [b"8", b"9"]
-    assert read(kafka, state, until_ms=FIRST_MS + 1) == [b"0"]
-    assert read(kafka, state, FIRST_MS + 60_000) == []
-    assert read(kafka, state, until_ms=FIRST_MS) == []
+    assert read_values(kafka, state, FIRST_MS + 3_000, FIRST_MS + 7_000) == [b"3", b"4", b"5", b"6"]
+    assert read_values(kafka, state, FIRST_MS + 8_000) == [b"8", b"9"]
+    assert read_values(kafka, state, until_ms=FIRST_MS + 1) == [b"0"]
+    assert read_values(kafka, state, FIRST_MS + 60_000) == []
+    assert read_values(kafka, state, until_ms=FIRST_MS) == []
 
 
 @pytest.mark.kafka
-def test_only_what_was_committed_is_read(kafka: KafkaBroker) -> None:
+def test_only_committed_records_are_read(kafka: KafkaBroker) -> None:
     state = "MC"
     topic = INDICATORS.topic(state)
     kafka.create_topics([topic], 1)
@@ -81,33 +81,33 @@ def test_only_what_was_committed_is_read(kafka: KafkaBroker) -> None:
         else:
             producer.abort_transaction(SECONDS)
     wait_until(
-        lambda: len(read(kafka, state)) >= 2, "both are shown", SECONDS
-    )  # a commit shows a moment after its answer
-    assert read(kafka, state) == [b"committed", b"last"]
+        lambda: len(read_values(kafka, state)) >= 2, "both records are visible", SECONDS
+    )  # a commit is visible a moment after its confirmation
+    assert read_values(kafka, state) == [b"committed", b"last"]
 
 
-def test_records_that_the_gate_would_quarantine_are_told(bus: Broker, state: str) -> None:
+def test_records_that_the_gate_would_quarantine_are_reported(bus: Broker, state: str) -> None:
     topic = INDICATORS.topic(state)
     records = []
     for key, value in make_indicators(30, 0.5):
-        record = codec_of("indicator").decode(value)
+        record = get_codec("indicator").decode(value)
         record["source"]["state"] = state
         records.append(record)
-        write(bus, topic, [codec_of("indicator").encode(record)], key=key)
-    write(bus, topic, [b"junk"], key=b"junk")
-    write(bus, topic, [codec_of("indicator").encode(records[0])], key=b"another key")
+        write_records(bus, topic, [get_codec("indicator").encode(record)], key=key)
+    write_records(bus, topic, [b"junk"], key=b"junk")
+    write_records(bus, topic, [get_codec("indicator").encode(records[0])], key=b"another key")
     opened = TopicRange(bus.bootstrap, topic, "rehearsal")
-    intake = AdmissionStats(state)
-    told: list[int] = []
-    found = list(admit_each(read_range(opened, topic, told.append), intake))
+    stats = AdmissionStats(state)
+    progress: list[int] = []
+    admitted = list(admit_records(read_topic_range(opened, topic, progress.append), stats))
     opened.close()
-    assert found == records
-    assert told[-1] == 32
-    assert (intake.read, intake.unread) == (30, 2)
-    assert [(entry.source, entry.place) for entry in intake.told] == [(topic, "0@30"), (topic, "0@31")]
-    assert "id: must be the record's key" in intake.told[1].reason
+    assert admitted == records
+    assert progress[-1] == 32
+    assert (stats.admitted, stats.rejected) == (30, 2)
+    assert [(entry.source, entry.location) for entry in stats.first_rejected] == [(topic, "0@30"), (topic, "0@31")]
+    assert "id: must equal the record key" in stats.first_rejected[1].reason
 
 
-def test_a_topic_that_is_not_there_is_told(bus: Broker) -> None:
-    with pytest.raises(InfrastructureError, match=r"national\.va\.indicators: not there"):
+def test_a_missing_topic_is_reported(bus: Broker) -> None:
+    with pytest.raises(InfrastructureError, match=r"national\.va\.indicators: does not exist"):
         TopicRange(bus.bootstrap, INDICATORS.topic("VA"), "rehearsal")

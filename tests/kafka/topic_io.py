@@ -1,4 +1,4 @@
-"""What the tests of the bus share: notices as a gate writes them, topics of their own, and looking at topics."""
+"""Helpers for tests with a broker: notices as a gate writes them, topics, and reading and writing records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import Message, Producer, TopicPartition
 
 from sharing.kafka.clients import client_properties, make_consumer, make_producer
-from sharing.serialization.codec import codec_of
+from sharing.serialization.codec import get_codec
 from sharing.topology.topics import INDICATORS, NOTICES, URGENT
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ SECONDS = 30.0
 
 
 def make_topics(broker: Broker, state: str, partitions: int = 2) -> None:
-    """Make the topics of a State that agencies write and subscribers read."""
+    """Create the topics of a State that agencies write and subscribers read."""
     broker.create_topics([kind.topic(state) for kind in (INDICATORS, NOTICES, URGENT)], partitions)
 
 
 def notice_record(state: str, value: str = "example.org", identity: str | None = None) -> dict[str, Any]:
-    """Return the record of a notice to a State."""
+    """Return the Avro record of a notice to a State."""
     content = {
         "type": "domain-name",
         "value": value,
@@ -36,7 +36,7 @@ def notice_record(state: str, value: str = "example.org", identity: str | None =
         "indicator_id": str(uuid.uuid4()),
         "version": 1,
         "sent_at": 1_767_225_600_000,
-        "content": codec_of("notice_content").encode(complete("notice_content", content)),
+        "content": get_codec("notice_content").encode(fill_defaults("notice_content", content)),
         "seal": {"suite": "NONE", "key_id": None, "parameters": b""},
         "signature": {"algorithm": "NONE", "key_id": None, "value": b""},
         "kind": "ITEM",
@@ -58,21 +58,21 @@ def notice_record(state: str, value: str = "example.org", identity: str | None =
     }
 
 
-def complete(schema: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record with the defaults of its schema filled in."""
-    fields = codec_of(schema).schema["fields"]
+def fill_defaults(schema: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record with the schema's defaults for missing fields."""
+    fields = get_codec(schema).schema["fields"]
     return {field["name"]: record.get(field["name"], field.get("default")) for field in fields}
 
 
 def notice_bytes(state: str, value: str = "example.org", identity: str | None = None, **changes: Any) -> bytes:
-    """Return a notice to a State as it stands on a topic."""
-    return codec_of("notice").encode({**notice_record(state, value, identity), **changes})
+    """Return an encoded notice to a State."""
+    return get_codec("notice").encode({**notice_record(state, value, identity), **changes})
 
 
-def write(
+def write_records(
     broker: Broker, topic: str, values: Iterable[bytes | None], *, key: bytes = b"key", partition: int = 0
 ) -> None:
-    """Write records to a partition, in order, and wait until they are there."""
+    """Write records to a partition, in order, and wait for their confirmation."""
     producer = plain_producer(broker)
     for value in values:
         producer.produce(topic, value, key, partition)
@@ -80,34 +80,34 @@ def write(
 
 
 def plain_producer(broker: Broker, **properties: Any) -> Producer:
-    """Return a producer without this project's care."""
+    """Return a producer without the checks of `Publisher`."""
     return make_producer(client_properties(broker.bootstrap, {"acks": "all", **properties}))
 
 
-def read(broker: Broker, topic: str, partitions: int = 2) -> list[Message]:
-    """Return every committed record of a topic."""
+def read_records(broker: Broker, topic: str, partitions: int = 2) -> list[Message]:
+    """Return all committed records of a topic."""
     properties = {"group.id": f"look-{uuid.uuid4()}", "enable.partition.eof": True}
     consumer = make_consumer(client_properties(broker.bootstrap, properties))
     consumer.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
-    found: list[Message] = []
+    records: list[Message] = []
     ended = 0
     while ended < partitions:
         message = consumer.poll(SECONDS)
-        assert message is not None, f"{topic} was not read to its end"
+        assert message is not None, f"{topic} could not be read to its end"
         error = message.error()
         if error is None:
-            found.append(message)
+            records.append(message)
         else:
             ended += 1
     consumer.close()
-    return found
+    return records
 
 
-def committed(broker: Broker, group: str, topic: str, partition: int = 0) -> int:
-    """Return where a group would go on."""
+def committed_offset(broker: Broker, group: str, topic: str, partition: int = 0) -> int:
+    """Return the committed offset of a group; negative if it has none."""
     consumer = make_consumer(client_properties(broker.bootstrap, {"group.id": group}))
     try:
-        (place,) = consumer.committed([TopicPartition(topic, partition)], timeout=SECONDS)
+        (position,) = consumer.committed([TopicPartition(topic, partition)], timeout=SECONDS)
     finally:
         consumer.close()
-    return place.offset
+    return position.offset

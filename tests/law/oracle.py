@@ -1,9 +1,9 @@
-"""A second, slow and naive reading of the law: what a decision must be, written from the contract alone.
+"""A second, slow and naive implementation of the law, written from the contract alone: the test oracle.
 
-It shares nothing with the engine. It imports nothing of the project, reads packs and the treaty table with a YAML
-loader that leaves every scalar as the text that stands there, and finds each answer anew for each item and State:
-nothing is compiled, looked up beforehand or skipped, and no answer is remembered. Truth is a number: 1 holds, 0
-does not, and a half is undecided; a conjunction is the least of its parts, an alternative the greatest.
+It shares no code with the engine and imports nothing from the project. It reads packs and the treaty table with a YAML
+loader that keeps every scalar as text, and computes each answer from scratch for each item and State: nothing is
+compiled, looked up in advance, skipped or cached. Truth values are numbers: 1 is true, 0 is false, 0.5 is undecided. A
+conjunction is the minimum of its parts, an `any_of` the maximum of its alternatives.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 UNDECIDED = 0.5
-RESTRICTING = ("DENY", "APPROVAL", "REDACT", "CONDITION")
+RESTRICTING_EFFECTS = ("DENY", "APPROVAL", "REDACT", "CONDITION")
 ALIASES = {"UK": "GB", "EL": "GR"}
 TRUTHS = {"true": "YES", "false": "NO"}
 
@@ -24,38 +24,38 @@ Reasons = list[tuple[str, str]]
 
 
 @lru_cache(maxsize=16)
-def read(text: str) -> Any:
+def read_yaml_as_text(text: str) -> Any:
     """Return a YAML document in which every scalar is text."""
-    return yaml.load(text, Loader=yaml.CBaseLoader)  # noqa: S506 makes nothing but texts, lists and mappings
+    return yaml.load(text, Loader=yaml.CBaseLoader)  # noqa: S506 it creates only texts, lists and mappings
 
 
 class Oracle:
-    """One State's law on one day, as texts.
+    """The law of one State on one day.
 
     Args:
         pack: The pack's text.
-        common: The text of the rules that stand under every pack.
+        common: The text of the common rules.
         treaties: The treaty table's text.
         authorities: State to the kind of its receiving authority.
-        now_ms: The instant, in UTC milliseconds.
+        now_ms: The time of the decision, in UTC milliseconds.
     """
 
     def __init__(self, pack: str, common: str, treaties: str, authorities: dict[str, str], now_ms: int) -> None:
-        self.pack: Pack = read(pack)
-        self.treaties = read(treaties)
+        self.pack: Pack = read_yaml_as_text(pack)
+        self.treaties = read_yaml_as_text(treaties)
         self.state = country(self.pack["state"])
         self.authorities = authorities
         self.now_ms = now_ms
         self.day = (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=now_ms)).date()
-        rules = [*read(common)["rules"], *self.pack["rules"]]
+        rules = [*read_yaml_as_text(common)["rules"], *self.pack["rules"]]
         self.rules = sorted((rule for rule in rules if self.within(rule["valid"])), key=lambda rule: rule["id"])
 
     def decide(self, record: dict[str, Any], audience: dict[str, Reasons]) -> list[dict[str, Any]]:
-        """Return what each State gets: those of the audience but one's own, and those a rule obliges to send to."""
+        """Return the decision for each other State of the audience, and for each State named by an obligation."""
         considered = {state: list(reasons) for state, reasons in audience.items() if state != self.state}
         relevant = set(considered)
         for rule in self.rules:
-            for state in obliged(rule):
+            for state in find_obliged_states(rule):
                 if state in relevant or state == self.state:
                     continue
                 if truth(rule["when"], self.facts(record, state, named=False))[0] == 1:
@@ -63,23 +63,23 @@ class Oracle:
         return [self.outcome(record, state, considered[state]) for state in sorted(considered)]
 
     def outcome(self, record: dict[str, Any], state: str, reasons: Reasons) -> dict[str, Any]:
-        """Return what one State gets."""
+        """Return the decision for one State."""
         facts = self.facts(record, state, named=any(kind == "NEXUS_STATED" for kind, _ in reasons))
-        held, undecided, doubtful = [], [], False
+        held, undecided, is_restriction_undecided = [], [], False
         for rule in self.rules:
             value, missing = truth(rule["when"], facts)
             if value == 1:
                 held.append(rule)
             elif value == UNDECIDED:
                 undecided += [(rule["id"], fact) for fact in dict.fromkeys(missing)]
-                doubtful = doubtful or rule["effect"] in RESTRICTING
+                is_restriction_undecided = is_restriction_undecided or rule["effect"] in RESTRICTING_EFFECTS
         effects = [rule["effect"] for rule in held]
         conditions = [
             (rule["id"], rule["needs"]["condition"]["kind"], rule["needs"]["condition"]["text"])
             for rule in held
             if rule["effect"] == "CONDITION"
         ]
-        if doubtful or "DENY" in effects or "PERMIT" not in effects or facts["condition_model"] is None:
+        if is_restriction_undecided or "DENY" in effects or "PERMIT" not in effects or facts["condition_model"] is None:
             outcome = "WITHHOLD"
         elif "APPROVAL" in effects:
             outcome = "HOLD"
@@ -87,28 +87,28 @@ class Oracle:
             outcome = "OFFER"
         else:
             outcome = "DISCLOSE"
-        closed = outcome == "WITHHOLD"
-        makers = [rule for rule in held if not closed or rule["effect"] in ("DENY", "OBLIGE", "RECORD")]
+        is_withheld = outcome == "WITHHOLD"
+        named_rules = [rule for rule in held if not is_withheld or rule["effect"] in ("DENY", "OBLIGE", "RECORD")]
         fields = {name for rule in held if rule["effect"] == "REDACT" for name in rule["needs"]["redact"]}
-        approving = [rule for rule in held if rule["effect"] == "APPROVAL"]
-        own = [rule for rule in approving if rule in self.pack["rules"]]
-        approvers = [rule["needs"]["approver"] for rule in [*own, *approving]]
+        approvals = [rule for rule in held if rule["effect"] == "APPROVAL"]
+        own_approvals = [rule for rule in approvals if rule in self.pack["rules"]]
+        approvers = [rule["needs"]["approver"] for rule in [*own_approvals, *approvals]]
         return {
             "state": state,
             "outcome": outcome,
             "basis": None if facts["treaty_basis"] == "NONE" else facts["treaty_basis"],
             "condition_model": facts["condition_model"],
-            "rules": [(rule["id"], rule["citation"], rule["effect"]) for rule in makers],
+            "rules": [(rule["id"], rule["citation"], rule["effect"]) for rule in named_rules],
             "undecided": undecided,
-            "conditions": [] if closed else conditions,
+            "conditions": [] if is_withheld else conditions,
             "approver": approvers[0] if outcome == "HOLD" else None,
             "obligation": "OBLIGE" in effects,
             "relevance": reasons,
-            "redacted": [] if closed else sorted(fields),
+            "redacted": [] if is_withheld else sorted(fields),
         }
 
     def facts(self, record: dict[str, Any], state: str, *, named: bool) -> dict[str, Any]:
-        """Return every fact: None where it is unknown."""
+        """Return every fact; an unknown fact is None."""
         basis, model, instruments = self.basis(state)
         facts: dict[str, Any] = {
             "action": record["action"],
@@ -123,18 +123,18 @@ class Oracle:
             "tlp": record["tlp"] or "NONE",
             "pap": record["pap"] or "NONE",
             "character": None if record["character"] is None else set(record["character"]),
-            "retention_expired": yes(
+            "retention_expired": yes_or_no(
                 record["retain_until"] is not None
                 and record["retain_until"] - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
                 <= dt.timedelta(milliseconds=self.now_ms)
             ),
             **origin(record),
             "recipient.state": state,
-            "recipient.named": yes(named),
+            "recipient.named": yes_or_no(named),
             "recipient.authority": self.authorities.get(state),
             "recipient.treaties": instruments,
-            "recipient.eu": yes(self.member("EU", state)),
-            "recipient.schengen": yes(self.member("SCHENGEN", state)),
+            "recipient.eu": yes_or_no(self.member("EU", state)),
+            "recipient.schengen": yes_or_no(self.member("SCHENGEN", state)),
             "recipient.dual_criminality": self.dual_criminality(state, record["offence"]["codes"]),
             "treaty_basis": basis,
             "condition_model": model,
@@ -154,7 +154,7 @@ class Oracle:
         return {name: None if value == "UNKNOWN" else value for name, value in facts.items()}
 
     def within(self, period: str | dict[str, str]) -> bool:
-        """Return whether the day lies in a period, of which both days are part."""
+        """Return whether the day is in a period, including its first and last day."""
         if isinstance(period, str):
             period = {"from": period}
         end = period.get("to")
@@ -171,20 +171,20 @@ class Oracle:
         return state in members and self.within(members[state])
 
     def instruments(self, state: str) -> set[str] | None:
-        """Return the instruments that bind a State; None when it stands in no list at all."""
-        known, bound = False, set()
+        """Return the instruments that bind a State; None when no instrument lists it."""
+        is_listed, binding = False, set()
         for name, entry in self.treaties["instruments"].items():
             parties = {country(party): period for party, period in entry["parties"].items()}
-            known = known or state in parties
+            is_listed = is_listed or state in parties
             in_force = entry["in_force"] != "null" and dt.date.fromisoformat(entry["in_force"]) <= self.day
             if in_force and state in parties and self.within(parties[state]):
-                bound.add(name)
-        return bound if known else None
+                binding.add(name)
+        return binding if is_listed else None
 
     def basis(self, state: str) -> tuple[str | None, str | None, set[str] | None]:
         """Return the treaty basis, its condition model, and all instruments between the two States."""
-        ours, theirs = self.instruments(self.state), self.instruments(state)
-        common = None if ours is None or theirs is None else ours & theirs
+        own, other = self.instruments(self.state), self.instruments(state)
+        common = None if own is None or other is None else own & other
         agreements = {
             f"BILATERAL:{name}": entry["condition_model"]
             for name, entry in self.pack.get("bilateral", {}).items()
@@ -198,22 +198,23 @@ class Oracle:
         instruments = None if common is None else set(usable)
         if chosen:
             return chosen[0], usable[chosen[0]], instruments
-        # Without a common treaty nothing binds on receipt, so conditions come first; not looked up is neither.
+        # Without a common treaty no condition binds on receipt, so conditions must be accepted first. If the treaties
+        # of a State have not been looked up, there is neither a basis nor a model.
         return (None, None, None) if common is None else ("NONE", "PRE_ACCEPT", instruments)
 
     def latest(self, state: str, part: str, name: str) -> str | None:
-        """Return the last assessment that was made by that day."""
-        best, answer = dt.date.min, None
+        """Return the latest assessment made by the day of the decision."""
+        latest_date, answer = dt.date.min, None
         for assessment in self.pack.get("assessments", []):
             made = dt.date.fromisoformat(assessment["date"])
             if made > self.day or state not in map(country, assessment["states"]):
                 continue
-            if name in assessment.get(part, {}) and made >= best:
-                best, answer = made, TRUTHS[assessment[part][name]]
+            if name in assessment.get(part, {}) and made >= latest_date:
+                latest_date, answer = made, TRUTHS[assessment[part][name]]
         return answer
 
     def dual_criminality(self, state: str, codes: list[str]) -> str | None:
-        """Return NO when one offence is no offence there, YES when all are, else None."""
+        """Return NO if one offence is not criminal there, YES if all are, otherwise None."""
         answers = [self.latest(state, "dual_criminality", code) for code in codes]
         if "NO" in answers:
             return "NO"
@@ -221,76 +222,76 @@ class Oracle:
 
 
 def country(code: str) -> str:
-    """Return the code in its normal form."""
+    """Return a country code in its normal form."""
     return ALIASES.get(code.strip().upper(), code.strip().upper())
 
 
-def yes(answer: bool) -> str:
+def yes_or_no(answer: bool) -> str:
     """Return YES or NO."""
     return "YES" if answer else "NO"
 
 
 def origin(record: dict[str, Any]) -> dict[str, Any]:
-    """Return whose information it is. Nobody said, and it may come from abroad: unknown."""
+    """Return the origin facts. They are unknown if no origin is stated and the information may be foreign."""
     state = record["origin"]["state"]
     if state is None:
         if record["collection"] in ("FOREIGN_STATE", "UNKNOWN"):
             return {"origin.state": None, "origin.foreign": None}
         return {"origin.state": "NONE", "origin.foreign": "NO"}
-    return {"origin.state": state, "origin.foreign": yes(state != record["source"]["state"])}
+    return {"origin.state": state, "origin.foreign": yes_or_no(state != record["source"]["state"])}
 
 
-def obliged(rule: dict[str, Any]) -> list[str]:
-    """Return the States that an obligation names outright."""
-    named = rule["when"].get("recipient.state")
-    if rule["effect"] != "OBLIGE" or named is None or isinstance(named, dict):
+def find_obliged_states(rule: dict[str, Any]) -> list[str]:
+    """Return the States that an obligation lists in its `recipient.state`."""
+    states = rule["when"].get("recipient.state")
+    if rule["effect"] != "OBLIGE" or states is None or isinstance(states, dict):
         return []
-    return sorted({country(name) for name in listed(named)})
+    return sorted({country(name) for name in as_list(states)})
 
 
-def listed(value: Any) -> list[str]:
-    """Return a list of one, or the list."""
+def as_list(value: Any) -> list[str]:
+    """Return a list as it is, and a single value as a list."""
     return value if isinstance(value, list) else [value]
 
 
 def truth(when: dict[str, Any], facts: dict[str, Any]) -> tuple[float, list[str]]:
-    """Return how true a conjunction is, and the facts that its undecided parts lack."""
+    """Return the truth value of a conjunction, and the unknown facts of its undecided parts."""
     parts: list[tuple[float, list[str]]] = []
     for name, constraint in when.items():
         if name == "any_of":
             alternatives = [truth(alternative, facts) for alternative in constraint]
-            missing = [fact for value, lacking in alternatives if value == UNDECIDED for fact in lacking]
+            missing = [fact for value, facts_missing in alternatives if value == UNDECIDED for fact in facts_missing]
             parts.append((max(value for value, _ in alternatives), missing))
         else:
             parts += [(value, [name]) for value in compare(name, facts.get(name), constraint)]
     return (
         min([1.0, *(value for value, _ in parts)]),
-        [fact for value, lacking in parts if value == UNDECIDED for fact in lacking],
+        [fact for value, facts_missing in parts if value == UNDECIDED for fact in facts_missing],
     )
 
 
 def compare(name: str, value: Any, constraint: Any) -> list[float]:
-    """Return how true each part of a constraint on one fact is."""
+    """Return the truth value of each part of a constraint on one fact."""
     if not isinstance(constraint, dict):
         return [UNDECIDED if value is None else float(meets(name, value, constraint))]
-    found = []
+    results = []
     for operator, operand in constraint.items():
         if operator == "not":
-            found += [1 - part for part in compare(name, value, operand)]
+            results += [1 - part for part in compare(name, value, operand)]
         elif value is None:
-            found.append(UNDECIDED)
+            results.append(UNDECIDED)
         elif operator == "at_least":
-            found.append(float(value >= float(operand)))
+            results.append(float(value >= float(operand)))
         elif operator == "below":
-            found.append(float(value < float(operand)))
+            results.append(float(value < float(operand)))
         else:
-            found.append(float(set(listed(operand)) <= value))
-    return found
+            results.append(float(set(as_list(operand)) <= value))
+    return results
 
 
 def meets(name: str, value: Any, operand: Any) -> bool:
-    """Return whether a value is one of those listed, or shares one with them."""
-    wanted = {TRUTHS.get(text, text) for text in listed(operand)}
+    """Return whether a value is listed, or a set of values contains a listed one."""
+    wanted = {TRUTHS.get(text, text) for text in as_list(operand)}
     if name in ("origin.state", "recipient.state"):
         wanted = {ALIASES.get(text, text) for text in wanted}
     return bool(wanted & (value if isinstance(value, set) else {value}))

@@ -1,4 +1,4 @@
-"""The shipped packs, and the items of their cases: what lawyers thought worth telling apart."""
+"""The shipped packs, and the items of their cases: the distinctions that lawyers considered relevant."""
 
 from __future__ import annotations
 
@@ -11,18 +11,25 @@ from typing import TYPE_CHECKING, Any
 from sharing.law.facts import FACTS, FactScope
 from sharing.model.indicator import Indicator
 from sharing.model.times import to_milliseconds
-from sharing.packs.library import common_cases, find_law, pack_files, read_cases, read_text, shipped_states
+from sharing.packs.library import (
+    find_law,
+    list_pack_files,
+    list_shipped_states,
+    load_cases,
+    load_common_cases,
+    read_law_file,
+)
 
 if TYPE_CHECKING:
     from sharing.law.cases import CaseFile
 
-STATES = shipped_states()
-TEXTS = {place.name.split(".")[0].upper(): read_text(place) for place in pack_files()}
+STATES = list_shipped_states()
+TEXTS = {file.name.split(".")[0].upper(): read_law_file(file) for file in list_pack_files()}
 
 
 @dataclass(frozen=True)
 class Item:
-    """An indicator of a case, for a recipient, at an instant."""
+    """An indicator of a case, for a recipient, at a time."""
 
     name: str
     data: dict[str, Any]
@@ -31,15 +38,15 @@ class Item:
     now_ms: int
 
     def record(self, **changes: Any) -> dict[str, Any]:
-        """Return the record, with some facts changed by their dotted names; None leaves a fact out."""
+        """Return the record, with some facts changed by their dotted names; None removes a fact."""
         data = copy.deepcopy(self.data)
         for name, value in changes.items():
-            put(data, name, value)
-        return Indicator.read({"id": "00000000-0000-4000-8000-000000000000", **data}).to_wire()
+            set_fact(data, name, value)
+        return Indicator.parse({"id": "00000000-0000-4000-8000-000000000000", **data}).to_record()
 
 
-def put(data: dict[str, Any], name: str, value: Any) -> None:
-    """Set a fact by its dotted name; None takes it out."""
+def set_fact(data: dict[str, Any], name: str, value: Any) -> None:
+    """Set a fact by its dotted name; None removes it."""
     *parents, last = name.split(".")
     for parent in parents:
         data = data.setdefault(parent, {})
@@ -50,37 +57,37 @@ def put(data: dict[str, Any], name: str, value: Any) -> None:
 
 
 @cache
-def case_files(state: str) -> dict[str, CaseFile]:
-    """Return the files of cases that run under a State's pack, by name."""
-    own = next(place for place in pack_files() if place.name == f"{state.lower()}.yaml")
-    files = {own.name: read_cases(own)}
+def load_case_files(state: str) -> dict[str, CaseFile]:
+    """Return the case files that run with a State's pack, by name."""
+    pack_file = next(file for file in list_pack_files() if file.name == f"{state.lower()}.yaml")
+    files = {pack_file.name: load_cases(pack_file)}
     if state == "CH":
-        files["common.yaml"] = common_cases()
+        files["common.yaml"] = load_common_cases()
     return {name: file for name, file in files.items() if file is not None}
 
 
 @cache
-def items(state: str) -> list[Item]:
-    """Return the items of a pack's cases. What a case puts into the recipient's facts by hand is left out."""
-    found: dict[str, Item] = {}
-    for file in case_files(state).values():
+def load_items(state: str) -> list[Item]:
+    """Return the distinct items of a pack's cases, without the recipient facts that a case overrides."""
+    distinct: dict[str, Item] = {}
+    for file in load_case_files(state).values():
         for case in file.cases:
             data = copy.deepcopy(file.base.indicator)
             for name, value in case.given.items():
                 if name not in FACTS or FACTS[name].scope is FactScope.INDICATOR:
-                    put(data, name, value)
+                    set_fact(data, name, value)
             at = (case.at or file.base.at).astimezone(dt.UTC)
             item = Item(
                 case.name, data, case.recipient or file.base.recipient, file.base.authority, to_milliseconds(at)
             )
-            found.setdefault(repr((item.data, item.recipient, item.now_ms)), item)
-    return list(found.values())
+            distinct.setdefault(repr((item.data, item.recipient, item.now_ms)), item)
+    return list(distinct.values())
 
 
-def some(state: str, count: int) -> list[Item]:
-    """Return at most so many items, from all over a pack's cases."""
-    every = items(state)
-    return every[:: max(1, -(-len(every) // count))]
+def sample_items(state: str, count: int) -> list[Item]:
+    """Return at most `count` items, spread evenly over a pack's cases."""
+    all_items = load_items(state)
+    return all_items[:: max(1, -(-len(all_items) // count))]
 
 
-__all__ = ["STATES", "TEXTS", "Item", "case_files", "find_law", "items", "put", "some"]
+__all__ = ["STATES", "TEXTS", "Item", "find_law", "load_case_files", "load_items", "sample_items", "set_fact"]

@@ -1,4 +1,4 @@
-"""Packs, treaty tables, items and recipients for Hypothesis. Small vocabularies, so that rules meet items often."""
+"""Hypothesis strategies for packs, items and recipients. Small vocabularies, so that rules often match items."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ import yaml
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
-from sharing.law.facts import ASSESSED, FACTS, Fact, FactKind
+from sharing.law.facts import ASSESSED_FACTS, FACTS, Fact, FactKind
 from sharing.law.pack import CommonRules
-from sharing.law.pack_reader import parse_common
+from sharing.law.pack_reader import parse_common_rules
 from sharing.law.redact import CONTENT_FIELDS
 from sharing.law.treaties import TreatyTable, parse_treaties
-from sharing.model.audience import Audience
 from sharing.model.decision import Reason
 from sharing.model.findings import FINDINGS
 from sharing.model.vocabulary import ConditionKind, Effect, RelevanceKind
+from sharing.relevance.audience import Audience
 
-# The ordinary run decides about 2,000 generated items and is the same every time. For a longer, random search:
+# The default run decides about 2,000 generated items and is the same each time. For a longer, random search:
 #   SHARING_EXAMPLES=200000 python -m pytest tests/law/test_oracle.py
 EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "2000"))
-SEARCHING = "SHARING_EXAMPLES" in os.environ
+IS_LONG_SEARCH = "SHARING_EXAMPLES" in os.environ
 
 
-def searched(share: float = 1.0) -> settings:
+def search_settings(share: float = 1.0) -> settings:
     """Return Hypothesis settings for a share of the examples."""
     return settings(
         max_examples=max(20, int(EXAMPLES * share)),
         deadline=None,
-        derandomize=not SEARCHING,
+        derandomize=not IS_LONG_SEARCH,
         database=None,
         phases=(Phase.explicit, Phase.generate, Phase.shrink),
     )
@@ -49,7 +49,7 @@ DAY = NOON.date()
 DAYS = tuple(DAY + dt.timedelta(days=shift) for shift in (-400, -1, 0, 1, 400))
 
 STATES = ("CH", "FR", "GB", "JP", "SO", "US")
-"""SO stands in no treaty list."""
+"""SO is in no treaty list."""
 
 SMALL_TREATIES = f"""\
 title: A small table
@@ -85,29 +85,29 @@ memberships:
 """
 
 SMALL_COMMON = """\
-title: Hardly anything in common
+title: Almost no common rules
 approvers: {OFFICER: An officer}
 rules:
-  - {id: common.minutes, citation: c, paraphrase: p, source: s, verified: true, valid: {from: 1970-01-01},
+  - {id: common.audit, citation: c, paraphrase: p, source: s, verified: true, valid: {from: 1970-01-01},
      when: {}, effect: RECORD}
 """
 
-ASKING_COMMON = f"""{SMALL_COMMON}\
-  - {{id: common.asks, citation: c, paraphrase: p, source: s, verified: true, valid: {{from: 1970-01-01}},
+APPROVAL_COMMON = f"""{SMALL_COMMON}\
+  - {{id: common.approval, citation: c, paraphrase: p, source: s, verified: true, valid: {{from: 1970-01-01}},
      when: {{}}, effect: APPROVAL, needs: {{approver: OFFICER}}}}
 """
 
 APPROVERS = ("JUDGE", "OFFICER")
 
 TREATY_TEXTS = {"shipped": SHIPPED_TREATIES, "small": SMALL_TREATIES}
-COMMON_TEXTS = {"shipped": SHIPPED_COMMON, "small": SMALL_COMMON, "asking": ASKING_COMMON}
+COMMON_TEXTS = {"shipped": SHIPPED_COMMON, "small": SMALL_COMMON, "approval": APPROVAL_COMMON}
 TREATIES: dict[str, TreatyTable] = {name: parse_treaties(text, "treaties.yaml") for name, text in TREATY_TEXTS.items()}
-COMMONS: dict[str, CommonRules] = {
-    name: parse_common(text, "common.yaml", TREATIES["small"]) for name, text in COMMON_TEXTS.items()
+COMMON_RULES: dict[str, CommonRules] = {
+    name: parse_common_rules(text, "common.yaml", TREATIES["small"]) for name, text in COMMON_TEXTS.items()
 }
-COMMON_FACTS = sorted({name for rule in COMMONS["shipped"].rules for name in rule.when.names()})
+COMMON_FACTS = sorted({name for rule in COMMON_RULES["shipped"].rules for name in rule.when.list_fact_names()})
 
-_FEW = {
+_SAMPLE_VALUES = {
     "type": ("ipv4-addr", "domain-name", "iban"),
     "offence.codes": ("ILLEGAL_ACCESS", "LAUNDERING", "COPYRIGHT"),
     "origin.state": ("FR", "US", "NONE", "CH"),
@@ -123,26 +123,26 @@ EDGES = (0.0, 1.0, 2.0, 4.0, 5.0)
 
 class _Dumper(yaml.CSafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
-        return True  # packs take none
+        return True  # packs must not use aliases
 
 
-def dump(pack: dict[str, Any]) -> str:
+def dump_yaml(pack: dict[str, Any]) -> str:
     """Return the YAML text of a pack."""
     return str(yaml.dump(pack, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
-def few(fact: Fact) -> tuple[str, ...]:
-    """Return some values of a fact."""
-    return _FEW.get(fact.name) or tuple(sorted(fact.values)[:3])
+def sample_values(fact: Fact) -> tuple[str, ...]:
+    """Return a few values of a fact."""
+    return _SAMPLE_VALUES.get(fact.name) or tuple(sorted(fact.values)[:3])
 
 
-def _some(values: tuple[str, ...]) -> st.SearchStrategy[Any]:
+def _one_or_several(values: tuple[str, ...]) -> st.SearchStrategy[Any]:
     return st.sampled_from(values) | st.lists(st.sampled_from(values), min_size=1, max_size=3)
 
 
 @cache
 def constraints(name: str) -> st.SearchStrategy[Any]:
-    """Return constraints on a fact, as YAML gives them."""
+    """Return constraints on a fact, as parsed from YAML."""
     fact = FACTS[name]
     if fact.kind is FactKind.NUMBER:
         edge = st.sampled_from(EDGES)
@@ -150,18 +150,18 @@ def constraints(name: str) -> st.SearchStrategy[Any]:
         pairs = st.tuples(edge, edge).map(sorted).filter(lambda pair: pair[0] < pair[1])
         both = pairs.map(lambda pair: {"at_least": pair[0], "below": pair[1]})
         return bound | both | st.builds(lambda inner: {"not": inner}, bound)
-    if fact.tristate:
+    if fact.is_tristate:
         answer = st.sampled_from([True, False, "YES", [True], [False, True]])
         return answer | st.builds(lambda inner: {"not": inner}, answer)
-    values = _some(few(fact))
-    if fact.kind is FactKind.SEVERAL:
+    values = _one_or_several(sample_values(fact))
+    if fact.kind is FactKind.SET:
         values |= st.builds(lambda inner: {"includes": inner}, values)
     return values | st.builds(lambda inner: {"not": inner}, values)
 
 
 @st.composite
 def conjunctions(draw: st.DrawFn, names: tuple[str, ...], depth: int = 1, least: int = 0) -> dict[str, Any]:
-    """Return a `when` on some facts, with alternatives nested to a depth."""
+    """Return a `when` on some facts, with alternatives up to a nesting depth."""
     chosen = {draw(st.sampled_from(names)) for _ in range(draw(st.integers(least, 2)))}
     when = {name: draw(constraints(name)) for name in sorted(chosen)}
     if depth and draw(st.integers(0, 3)) == 0:
@@ -169,7 +169,7 @@ def conjunctions(draw: st.DrawFn, names: tuple[str, ...], depth: int = 1, least:
     return when
 
 
-_NEEDS: dict[Effect, st.SearchStrategy[dict[str, Any]]] = {
+_EFFECT_PARAMETERS: dict[Effect, st.SearchStrategy[dict[str, Any]]] = {
     Effect.APPROVAL: st.builds(lambda role: {"approver": role}, st.sampled_from(APPROVERS)),
     Effect.CONDITION: st.builds(
         lambda kind: {"condition": {"kind": kind, "text": f"Text of {kind}."}},
@@ -180,7 +180,7 @@ _NEEDS: dict[Effect, st.SearchStrategy[dict[str, Any]]] = {
         st.lists(st.sampled_from(sorted(CONTENT_FIELDS)), min_size=1, max_size=3, unique=True),
     ),
 }
-# Permissions are common, so that something is let out.
+# Permissions are frequent, so that some items are shared.
 _EFFECTS = (*Effect, *[Effect.PERMIT] * 7, Effect.CONDITION, Effect.CONDITION, Effect.REDACT, Effect.APPROVAL)
 _PERIODS = st.sampled_from(
     [
@@ -195,7 +195,7 @@ _PERIODS = st.sampled_from(
 )
 
 
-_FLOORS = st.sampled_from(
+_BASE_EFFECTS = st.sampled_from(
     [
         (),
         (Effect.PERMIT,),
@@ -204,12 +204,12 @@ _FLOORS = st.sampled_from(
         (Effect.PERMIT, Effect.CONDITION, Effect.REDACT),
     ]
 )
-_WORDS = {"citation": "art. 0", "paraphrase": "p", "source": "K", "verified": False}
+_RULE_TEXTS = {"citation": "art. 0", "paraphrase": "p", "source": "K", "verified": False}
 
 
 @st.composite
 def rules(draw: st.DrawFn, names: tuple[str, ...], index: int) -> dict[str, Any]:
-    """Return a rule; two on days apart may have the same id."""
+    """Return a rule. Two rules that are in force at different times may have the same id."""
     effect = draw(st.sampled_from(_EFFECTS))
     when = draw(st.just({}) | conjunctions(names))
     if effect is Effect.OBLIGE and draw(st.booleans()):
@@ -224,8 +224,8 @@ def rules(draw: st.DrawFn, names: tuple[str, ...], index: int) -> dict[str, Any]
         "when": when,
         "effect": str(effect),
     }
-    if effect in _NEEDS:
-        rule["needs"] = draw(_NEEDS[effect])
+    if effect in _EFFECT_PARAMETERS:
+        rule["needs"] = draw(_EFFECT_PARAMETERS[effect])
     return rule
 
 
@@ -233,8 +233,10 @@ _ASSESSMENTS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
     st.fixed_dictionaries(
         {
             "states": st.sampled_from([["FR"], ["UK", "US"], ["JP"]]),
-            "facts": st.dictionaries(st.sampled_from(sorted(ASSESSED)), st.booleans(), max_size=4),
-            "dual_criminality": st.dictionaries(st.sampled_from(_FEW["offence.codes"]), st.booleans(), max_size=3),
+            "facts": st.dictionaries(st.sampled_from(sorted(ASSESSED_FACTS)), st.booleans(), max_size=4),
+            "dual_criminality": st.dictionaries(
+                st.sampled_from(_SAMPLE_VALUES["offence.codes"]), st.booleans(), max_size=3
+            ),
         }
     ),
     max_size=3,
@@ -252,18 +254,18 @@ _BILATERAL = st.fixed_dictionaries(
 
 @st.composite
 def packs(draw: st.DrawFn, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return a pack of Switzerland as plain data, sound in every way that `parse_pack` asks for."""
+    """Return a valid pack of Switzerland as plain data."""
     count = draw(st.integers(1, 6))
     assessments = draw(_ASSESSMENTS)
-    for index, assessment in enumerate(assessments):  # a State is assessed once a day
+    for index, assessment in enumerate(assessments):  # one assessment per State and day
         assessment |= {"date": DAYS[draw(st.integers(0, 1)) if index == 0 else index + 1], "source": "K"}
     instruments = ["BUDAPEST", "UNCAC", "UNCC", "BILATERAL:one"]
     preference = draw(st.lists(st.sampled_from(instruments), min_size=1, unique=True))
     rule_list = [draw(rules(names, index)) for index in range(count)]
-    for index, effect in enumerate(draw(_FLOORS)):  # so that other things than a missing permission decide
-        needs = {"needs": draw(_NEEDS[effect])} if effect in _NEEDS else {}
-        floor = {"id": f"t.floor-{index}", "valid": {"from": DAYS[0]}, "when": {}, "effect": str(effect), **needs}
-        rule_list.append({**_WORDS, **floor})
+    for index, effect in enumerate(draw(_BASE_EFFECTS)):  # so that not only missing permissions decide
+        needs = {"needs": draw(_EFFECT_PARAMETERS[effect])} if effect in _EFFECT_PARAMETERS else {}
+        rule = {"id": f"t.base-{index}", "valid": {"from": DAYS[0]}, "when": {}, "effect": str(effect), **needs}
+        rule_list.append({**_RULE_TEXTS, **rule})
     pack: dict[str, Any] = {
         "state": "ch",
         "version": "2026.10",
@@ -277,7 +279,7 @@ def packs(draw: st.DrawFn, names: tuple[str, ...]) -> dict[str, Any]:
         "assessments": assessments,
         "rules": rule_list,
     }
-    if draw(st.booleans()):  # the same rule anew, after its end
+    if draw(st.booleans()):  # a new version of a rule, after its end
         old = next((rule for rule in rule_list if "to" in rule["valid"] and rule["valid"]["to"] < DAY), None)
         if old:
             rule_list.append({**old, "valid": {"from": DAY}, "effect": "PERMIT", "needs": {}, "when": {}})
@@ -287,85 +289,91 @@ def packs(draw: st.DrawFn, names: tuple[str, ...]) -> dict[str, Any]:
 _TRISTATE = st.sampled_from(["YES", "NO", "UNKNOWN"])
 
 
-def _fact(name: str) -> st.SearchStrategy[str]:
-    return st.sampled_from([*few(FACTS[name]), "UNKNOWN"])
+def _value_or_unknown(name: str) -> st.SearchStrategy[str]:
+    return st.sampled_from([*sample_values(FACTS[name]), "UNKNOWN"])
 
 
-def _maybe(values: Any) -> st.SearchStrategy[Any]:
+def _none_or_one_of(values: Any) -> st.SearchStrategy[Any]:
     return st.none() | st.sampled_from(values)
 
 
-_TIMES = _maybe([NOON - dt.timedelta(days=9), NOON, NOON + dt.timedelta(milliseconds=1)])
-_NOTHING = st.just(None)
+_TIMES = _none_or_one_of([NOON - dt.timedelta(days=9), NOON, NOON + dt.timedelta(milliseconds=1)])
+_NONE = st.just(None)
 
 
 def records(names: tuple[str, ...] | None = None) -> st.SearchStrategy[dict[str, Any]]:
-    """Return indicators as the Avro schema describes them. Facts that are not named are unknown, or empty."""
+    """Return indicators as records of the Avro schema. Facts that are not named are unknown or empty.
 
-    def asked(name: str) -> bool:
+    Args:
+        names: The facts that may be known; None for all.
+    """
+
+    def is_used(name: str) -> bool:
         return names is None or name in names
 
-    def one(name: str, unknown: Any = "UNKNOWN") -> st.SearchStrategy[Any]:
-        return _fact(name) if asked(name) else st.just(unknown)
+    def single(name: str, unknown: Any = "UNKNOWN") -> st.SearchStrategy[Any]:
+        return _value_or_unknown(name) if is_used(name) else st.just(unknown)
 
     def answer(name: str) -> st.SearchStrategy[str]:
-        return _TRISTATE if asked(name) else st.just("UNKNOWN")
+        return _TRISTATE if is_used(name) else st.just("UNKNOWN")
 
     def several(name: str, empty: Any) -> st.SearchStrategy[Any]:
-        values = [*few(FACTS[name])]
+        values = [*sample_values(FACTS[name])]
         lists = st.lists(st.sampled_from(values), max_size=3, unique=True)
-        return (st.none() | lists if empty is None else lists) if asked(name) else st.just(empty)
+        return (st.none() | lists if empty is None else lists) if is_used(name) else st.just(empty)
 
     findings = [name.removeprefix("findings.") for name in names or () if name.startswith("findings.")]
-    foreign = asked("origin.state") or asked("origin.foreign")
+    foreign = is_used("origin.state") or is_used("origin.foreign")
+    origins = _none_or_one_of(["FR", "CH", "US"]) if foreign else _NONE
+    penalties = _none_or_one_of([*EDGES, 3.5]) if is_used("offence.max_penalty_years") else _NONE
     return st.fixed_dictionaries(
         {
             "id": st.just("018f3c1e-7b1a-7c3d-8e2f-0123456789ab"),
             "version": st.just(2),
             "action": st.sampled_from(["PUBLISH", "PUBLISH", "PUBLISH", "SUPERSEDE", "WITHDRAW"]),
             "reason": st.just("r"),
-            "type": st.sampled_from(_FEW["type"]),
+            "type": st.sampled_from(_SAMPLE_VALUES["type"]),
             "value": st.just("198.51.100.7"),
             "summary": st.none(),
             "source": st.fixed_dictionaries(
-                {"state": st.just("CH"), "agency": st.just("a"), "officer": _NOTHING, "case": _NOTHING,
-                 "authority": one("source.authority")}
+                {"state": st.just("CH"), "agency": st.just("a"), "officer": _NONE, "case": _NONE,
+                 "authority": single("source.authority")}
             ),
-            "form": one("form"),
+            "form": single("form"),
             "offence": st.fixed_dictionaries(
                 {
-                    "codes": st.lists(st.sampled_from(_FEW["offence.codes"]), max_size=2),
+                    "codes": st.lists(st.sampled_from(_SAMPLE_VALUES["offence.codes"]), max_size=2),
                     "modifiers": st.just([]),
                     "modus_operandi": st.just([]),
-                    "max_penalty_years": _maybe([*EDGES, 3.5]) if asked("offence.max_penalty_years") else _NOTHING,
+                    "max_penalty_years": penalties,
                 }
             ),
-            "collection": one("collection") | st.just("FOREIGN_STATE") if foreign else one("collection"),
+            "collection": single("collection") | st.just("FOREIGN_STATE") if foreign else single("collection"),
             "secrecy_domain": answer("secrecy_domain"),
             "personal_data": answer("personal_data"),
             "special_category": answer("special_category"),
-            "subject_class": one("subject_class"),
-            "assertion": one("assertion"),
+            "subject_class": single("subject_class"),
+            "assertion": single("assertion"),
             "grading": st.sampled_from([(None, None), ("A", 1), ("B", 4), ("C", 2)]).map(
                 lambda pair: {"source": pair[0], "information": pair[1], "admiralty": None}
             ),
             "origin": st.fixed_dictionaries(
-                {"state": _maybe(["FR", "CH", "US"]) if foreign else _NOTHING, "consent": answer("origin.consent")}
+                {"state": origins, "consent": answer("origin.consent")}
             ),
             "handling": several("handling", []),
             "handling_text": st.just("text"),
-            "tlp": _maybe(["AMBER", "AMBER+STRICT", "CLEAR", "RED"]) if asked("tlp") else _NOTHING,
-            "pap": _maybe(["AMBER", "CLEAR"]) if asked("pap") else _NOTHING,
-            "purpose": one("purpose"),
-            "urgency": one("urgency"),
+            "tlp": _none_or_one_of(["AMBER", "AMBER+STRICT", "CLEAR", "RED"]) if is_used("tlp") else _NONE,
+            "pap": _none_or_one_of(["AMBER", "CLEAR"]) if is_used("pap") else _NONE,
+            "purpose": single("purpose"),
+            "urgency": single("urgency"),
             "enables_request": answer("enables_request"),
             "live_case_harm": answer("live_case_harm"),
             "character": several("character", None),
             "findings": st.dictionaries(st.sampled_from(findings or sorted(FINDINGS)[:2]), _TRISTATE, max_size=3),
             "nexus": st.just([]),
-            "observed_at": _NOTHING,
-            "review_at": _NOTHING,
-            "retain_until": _TIMES if asked("retention_expired") else _NOTHING,
+            "observed_at": _NONE,
+            "review_at": _NONE,
+            "retain_until": _TIMES if is_used("retention_expired") else _NONE,
         }
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Cases beside a pack: what they check, and how a broken file of cases is refused."""
+"""Case files: what they check, and how a broken file is refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from sharing.errors import PackError
 from sharing.law.cases import CaseResult, parse_cases, run_cases
 from sharing.law.pack_reader import parse_pack
-from tests.law.strategies import COMMONS, TREATIES
+from tests.law.strategies import COMMON_RULES, TREATIES
 
 PACK = """\
 state: CH
@@ -54,27 +54,27 @@ cases:
     kind: decides
 """
 
-LAW = parse_pack(PACK, "ch.yaml", TREATIES["shipped"], COMMONS["small"])
+LAW = parse_pack(PACK, "ch.yaml", TREATIES["shipped"], COMMON_RULES["small"])
 
 
-def run(given: str = "{recipient.adequacy: true}", expect: str = "{outcome: OFFER}", more: str = "") -> CaseResult:
-    """Return the result of one case."""
+def run_case(given: str = "{recipient.adequacy: true}", expect: str = "{outcome: OFFER}", more: str = "") -> CaseResult:
+    """Run one case and return its result."""
     text = f"{BASE}    given: {given}\n    expect: {expect}\n" + (f"    {more}\n" if more else "")
     (result,) = run_cases(parse_cases(text, "ch.cases.yaml"), LAW, TREATIES["shipped"])
     return result
 
 
-def error(text: str) -> PackError:
+def run_and_fail(text: str) -> PackError:
     with pytest.raises(PackError) as caught:
         list(run_cases(parse_cases(text, "ch.cases.yaml"), LAW, TREATIES["shipped"]))
     return caught.value
 
 
-# --- What a case checks ---
+# --- The checks of a case ---
 
 
-def test_a_case_that_holds_has_no_differences_and_knows_its_line() -> None:
-    result = run()
+def test_a_passing_case_has_no_differences_and_its_line() -> None:
+    result = run_case()
     assert result.differences == ()
     assert result.line == 15
     assert result.decision.state == "DE"
@@ -84,7 +84,7 @@ def test_a_case_that_holds_has_no_differences_and_knows_its_line() -> None:
     ("expect", "difference"),
     [
         ("{outcome: DISCLOSE}", "outcome: expected DISCLOSE, got OFFER"),
-        ("{outcome: OFFER, rules: [ch.1]}", "rules: expected ['ch.1'], got ['ch.1', 'ch.2', 'ch.4', 'common.minutes']"),
+        ("{outcome: OFFER, rules: [ch.1]}", "rules: expected ['ch.1'], got ['ch.1', 'ch.2', 'ch.4', 'common.audit']"),
         ("{outcome: OFFER, rules: []}", "rules: expected []"),
         ("{outcome: OFFER, undecided: {ch.1: [form]}}", "undecided: expected {'ch.1': ['form']}, got {}"),
         ("{outcome: OFFER, conditions: []}", "conditions: expected [], got ['ch.2']"),
@@ -101,18 +101,18 @@ def test_a_case_that_holds_has_no_differences_and_knows_its_line() -> None:
         ("{outcome: OFFER, condition_model: ATTACHED_BINDING}", "condition_model: expected ATTACHED_BINDING"),
     ],
 )
-def test_each_difference_is_told(expect: str, difference: str) -> None:
-    (told,) = run(expect=expect).differences
-    assert told.startswith(difference)
+def test_each_difference_is_reported(expect: str, difference: str) -> None:
+    (reported,) = run_case(expect=expect).differences
+    assert reported.startswith(difference)
 
 
 def test_lists_are_compared_in_any_order() -> None:
-    assert not run(expect="{outcome: OFFER, rules: [common.minutes, ch.4, ch.2, ch.1]}").differences
+    assert not run_case(expect="{outcome: OFFER, rules: [common.audit, ch.4, ch.2, ch.1]}").differences
 
 
 @pytest.mark.parametrize("condition", ["{kind: PURPOSE}", "{kind: PURPOSE, text: Only so.}"])
-def test_a_condition_may_be_expected_word_for_word(condition: str) -> None:
-    assert not run(expect=f"{{outcome: OFFER, conditions: {{ch.2: {condition}}}}}").differences
+def test_a_condition_may_be_expected_with_its_text(condition: str) -> None:
+    assert not run_case(expect=f"{{outcome: OFFER, conditions: {{ch.2: {condition}}}}}").differences
 
 
 @pytest.mark.parametrize(
@@ -121,34 +121,34 @@ def test_a_condition_may_be_expected_word_for_word(condition: str) -> None:
         ("{ch.2: {text: Only so.}}", "conditions.ch.2.kind: is missing"),
         ("{ch.2: {kind: PURPOSES}}", "did you mean 'PURPOSE'"),
         ("{ch.2: PURPOSE}", "conditions.ch.2: must be"),
-        ("ch.2", "must be a list of ids of rules"),
-        ("[1]", "must be a list of ids of rules"),
-        ("[ch.2, ch.2]", "the same id stands twice"),
+        ("ch.2", "must be a list of rule ids"),
+        ("[1]", "must be a list of rule ids"),
+        ("[ch.2, ch.2]", "the same id is listed twice"),
     ],
 )
-def test_what_is_no_expectation_of_conditions_is_refused_where_it_stands(conditions: str, message: str) -> None:
-    caught = error(f"{BASE}    given: {{}}\n    expect: {{outcome: OFFER, conditions: {conditions}}}\n")
+def test_an_invalid_expectation_of_conditions_is_refused_with_its_line(conditions: str, message: str) -> None:
+    caught = run_and_fail(f"{BASE}    given: {{}}\n    expect: {{outcome: OFFER, conditions: {conditions}}}\n")
     assert message in str(caught)
     assert caught.line == BASE.count("\n") + 2
 
 
-def test_an_approver_and_an_obligation_that_nobody_expects_are_differences() -> None:
+def test_an_unexpected_approver_or_obligation_is_a_difference() -> None:
     given = "{recipient.adequacy: true, urgency: URGENT}"
-    result = run(given, "{outcome: HOLD}", "at: 2026-03-01T00:00:00Z")
+    result = run_case(given, "{outcome: HOLD}", "at: 2026-03-01T00:00:00Z")
     assert result.differences == ("approver: expected None, got JUDGE",)
     named = "{recipient.adequacy: true, nexus: [{state: DE, reason: r}]}"
-    assert run(named).differences == ("obligation: expected False, got True",)
+    assert run_case(named).differences == ("obligation: expected False, got True",)
 
 
 @pytest.mark.parametrize(("at", "outcome"), [("2026-02-28T23:59:59.999Z", "OFFER"), ("2026-03-01T00:00:00Z", "HOLD"),
                                              ("2026-03-01T00:30:00+01:00", "OFFER")])  # fmt: skip
-def test_the_day_is_that_of_utc(at: str, outcome: str) -> None:
+def test_the_day_of_a_case_is_in_utc(at: str, outcome: str) -> None:
     given = "{recipient.adequacy: true, urgency: URGENT}"
-    assert run(given, f"{{outcome: {outcome}}}", f"at: {at}").decision.outcome == outcome
+    assert run_case(given, f"{{outcome: {outcome}}}", f"at: {at}").decision.outcome == outcome
 
 
-def test_null_leaves_a_fact_out() -> None:
-    result = run(
+def test_null_removes_a_fact() -> None:
+    result = run_case(
         "{recipient.adequacy: null, form: null}", "{outcome: WITHHOLD, undecided: {ch.1: [form, recipient.adequacy]}}"
     )
     assert result.differences == ()
@@ -166,12 +166,12 @@ def test_null_leaves_a_fact_out() -> None:
         ("recipient.treaties: null", "{outcome: WITHHOLD, undecided: {ch.4: [recipient.treaties]}}"),
     ],
 )
-def test_treaties_may_be_put_in_by_hand(given: str, expect: str) -> None:
-    assert run(f"{{recipient.adequacy: true, {given}}}", expect).differences == ()
+def test_treaty_facts_may_be_overridden(given: str, expect: str) -> None:
+    assert run_case(f"{{recipient.adequacy: true, {given}}}", expect).differences == ()
 
 
-def test_another_recipient_may_be_named() -> None:
-    result = run(expect="{outcome: WITHHOLD}", more="recipient: so")
+def test_a_case_may_have_another_recipient() -> None:
+    result = run_case(expect="{outcome: WITHHOLD}", more="recipient: so")
     assert result.decision.state == "SO"
     assert not result.differences
 
@@ -179,14 +179,14 @@ def test_another_recipient_may_be_named() -> None:
 # --- Refusals ---
 
 
-def spoilt(old: str, new: str) -> str:
+def make_broken(old: str, new: str) -> str:
     text = f"{BASE}    given: {{recipient.adequacy: true}}\n    expect: {{outcome: OFFER}}\n"
     assert old in text
     return text.replace(old, new)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "key", "says"),
+    ("old", "new", "line", "key", "message"),
     [
         ("rule: ch.1", "rule: ch.9", 16, "cases.0.rule", "the pack has no rule 'ch.9'; did you mean 'ch."),
         ("kind: decides", "kind: decide", 17, "cases.0.kind", "did you mean 'decides'?"),
@@ -196,40 +196,40 @@ def spoilt(old: str, new: str) -> str:
         ("outcome: OFFER", "rules: [ch.1]", 19, "cases.0.expect.outcome", "is missing"),
         ("recipient: DE", "recipient: Germany", 11, "base.recipient", "did you mean DE (Germany)?"),
         ("authority: POLICE\n  at", "authority: POLISE\n  at", 12, "base.authority", "did you mean 'POLICE'?"),
-        ("at: 2026-02-28T23:59:59Z", "at: 2026-02-28T23:59:59", 13, "base.at", "timezone"),
-        ("at: 2026-02-28T23:59:59Z", "at: 2026-02-28", 13, "base.at", "a time as in RFC 3339, with a zone"),
+        ("at: 2026-02-28T23:59:59Z", "at: 2026-02-28T23:59:59", 13, "base.at", "must have a time zone"),
+        ("at: 2026-02-28T23:59:59Z", "at: 2026-02-28", 13, "base.at", "must be an RFC 3339 time with a time zone"),
         ("at: 2026-02-28T23:59:59Z", "at: 0001-01-01T00:00:00+01:00", 13, "base.at", "in the years 1 to 9999 in UTC"),
         ("recipient.adequacy: true", "recipient.adequate: true", 18, "cases.0.given", "recipient: unknown field"),
         ("adequacy: true", "adequacy: maybe", 18, "cases.0.given.recipient.adequacy", "'maybe' is"),
-        ("adequacy: true", "adequacy: [true]", 18, "cases.0.given.recipient.adequacy", "has one value"),
+        ("adequacy: true", "adequacy: [true]", 18, "cases.0.given.recipient.adequacy", "has a single value"),
         ("adequacy: true", "treaties: [BUDAPST]", 18, "cases.0.given.recipient.treaties", "did you mean 'BUDAPEST'?"),
         ("recipient.adequacy: true", "treaty_basis: UNKAC", 18, "cases.0.given.treaty_basis", "did you mean 'UNCAC'?"),
         ("recipient.adequacy: true", "urgency: URGNT", 18, "cases.0.given", "did you mean 'URGENT'?"),
         ("recipient.adequacy: true", "origin.foreign: true", 18, "cases.0.given", "origin.foreign: unknown field"),
-        ("recipient.adequacy: true", "value.part: x", 18, "cases.0.given.value.part", "value has no parts"),
+        ("recipient.adequacy: true", "value.part: x", 18, "cases.0.given.value.part", "value has no fields"),
         ("value: example.org", "value: example", 18, "cases.0.given", "not a valid domain-name"),
     ],
 )  # fmt: skip
-def test_a_broken_file_of_cases_is_refused(old: str, new: str, line: int, key: str, says: str) -> None:
-    caught = error(spoilt(old, new))
-    assert says in str(caught)
+def test_a_broken_case_file_is_refused(old: str, new: str, line: int, key: str, message: str) -> None:
+    caught = run_and_fail(make_broken(old, new))
+    assert message in str(caught)
     assert (caught.source, caught.line, caught.key) == ("ch.cases.yaml", line, key)
 
 
-def test_two_cases_of_one_name_are_refused() -> None:
+def test_two_cases_with_the_same_name_are_refused() -> None:
     case = "  - {name: one, rule: ch.1, kind: outside, expect: {outcome: WITHHOLD}}\n"
-    caught = error(spoilt("given:", "given:") + case)
+    caught = run_and_fail(make_broken("given:", "given:") + case)
     assert "two cases have this name" in str(caught)
     assert caught.key == "cases.1.name"
 
 
-def test_a_file_without_cases_is_refused() -> None:
-    caught = error(BASE[: BASE.index("cases:")] + "cases: []\n")
+def test_a_case_file_without_cases_is_refused() -> None:
+    caught = run_and_fail(BASE[: BASE.index("cases:")] + "cases: []\n")
     assert caught.key == "cases"
 
 
-def test_the_files_own_base_is_not_changed_by_a_case() -> None:
-    text = spoilt(
+def test_a_case_does_not_change_the_base() -> None:
+    text = make_broken(
         "recipient.adequacy: true", "recipient.adequacy: true, source.authority: COURT, offence.codes: [LAUNDERING]"
     )
     file = parse_cases(text, "ch.cases.yaml")

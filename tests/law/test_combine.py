@@ -1,4 +1,4 @@
-"""How rules that hold, and rules that nobody can decide, make an outcome."""
+"""How rules that hold, and rules that cannot be decided, determine an outcome."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharing.law.combine import RESTRICTIONS, RuleFinding, combine
+from sharing.law.combine import RuleResult, combine_results
 from sharing.law.constraints import Conjunction
 from sharing.law.pack import Rule
 from sharing.law.recipients import TreatyBasis
 from sharing.law.treaties import Period
 from sharing.model.decision import Condition, Reason, RecipientDecision, UndecidedRule
+from sharing.model.effects import RESTRICTING_EFFECTS
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, Outcome, RelevanceKind
-from tests.law.strategies import searched
+from tests.law.strategies import search_settings
 
 PRE_ACCEPT = TreatyBasis("BUDAPEST", ConditionModel.PRE_ACCEPT)
 ATTACHED = TreatyBasis("UNCAC", ConditionModel.ATTACHED_BINDING)
 UNKNOWN_TREATY = TreatyBasis(None, None)
 OPENNESS = [Outcome.WITHHOLD, Outcome.HOLD, Outcome.OFFER, Outcome.DISCLOSE]
-REASONS = (Reason(RelevanceKind.NEXUS_STATED, "there"),)
+REASONS = (Reason(RelevanceKind.NEXUS_STATED, "hosted there"),)
 
 
-def rule(effect: Effect, number: int = 0, **needs: Any) -> Rule:
-    """Return a rule; its needs are those of its effect."""
+def make_rule(effect: Effect, number: int = 0, **needs: Any) -> Rule:
+    """Return a rule with the needs of its effect."""
     rule_id = f"t.{number}-{effect.lower()}"
     if effect is Effect.APPROVAL:
         needs = {"approver": f"JUDGE_{number}", **needs}
@@ -41,27 +42,27 @@ def rule(effect: Effect, number: int = 0, **needs: Any) -> Rule:
     )  # fmt: skip
 
 
-def held(*effects: Effect) -> list[RuleFinding]:
-    """Return findings of rules that hold."""
-    return [RuleFinding(rule(effect, number), held=True) for number, effect in enumerate(effects)]
+def make_held(*effects: Effect) -> list[RuleResult]:
+    """Return the results of rules that hold."""
+    return [RuleResult(make_rule(effect, number), held=True) for number, effect in enumerate(effects)]
 
 
-def undecided(effect: Effect, *missing: str) -> RuleFinding:
-    """Return the finding of a rule that lacks facts."""
-    return RuleFinding(rule(effect, 9), held=None, missing=missing or ("form",))
+def make_undecided(effect: Effect, *missing: str) -> RuleResult:
+    """Return the result of a rule that lacks facts."""
+    return RuleResult(make_rule(effect, 9), held=None, missing=missing or ("form",))
 
 
-def decide(findings: list[RuleFinding], basis: TreatyBasis = PRE_ACCEPT) -> RecipientDecision:
-    return combine("FR", findings, basis, REASONS)
+def decide(results: list[RuleResult], basis: TreatyBasis = PRE_ACCEPT) -> RecipientDecision:
+    return combine_results("FR", results, basis, REASONS)
 
 
 # --- Precedence ---
 
 
-def test_without_a_permission_nothing_leaves() -> None:
+def test_without_a_permission_everything_is_withheld() -> None:
     assert decide([]).outcome is Outcome.WITHHOLD
-    assert decide(held(Effect.OBLIGE, Effect.RECORD)).outcome is Outcome.WITHHOLD
-    assert decide(held(Effect.CONDITION, Effect.APPROVAL, Effect.REDACT)).outcome is Outcome.WITHHOLD
+    assert decide(make_held(Effect.OBLIGE, Effect.RECORD)).outcome is Outcome.WITHHOLD
+    assert decide(make_held(Effect.CONDITION, Effect.APPROVAL, Effect.REDACT)).outcome is Outcome.WITHHOLD
 
 
 @pytest.mark.parametrize(
@@ -81,29 +82,29 @@ def test_without_a_permission_nothing_leaves() -> None:
 def test_the_more_restrictive_effect_prevails(
     effects: tuple[Effect, ...], before_content: Outcome, attached: Outcome
 ) -> None:
-    assert decide(held(*effects)).outcome is before_content
-    assert decide(held(*effects), ATTACHED).outcome is attached
+    assert decide(make_held(*effects)).outcome is before_content
+    assert decide(make_held(*effects), ATTACHED).outcome is attached
 
 
-def test_where_nobody_looked_up_the_treaties_nothing_leaves() -> None:
-    decision = decide(held(Effect.PERMIT, Effect.OBLIGE), UNKNOWN_TREATY)
+def test_without_looked_up_treaties_everything_is_withheld() -> None:
+    decision = decide(make_held(Effect.PERMIT, Effect.OBLIGE), UNKNOWN_TREATY)
     assert decision.outcome is Outcome.WITHHOLD
     assert decision.basis is None
     assert decision.condition_model is None
 
 
-def test_without_a_common_treaty_conditions_are_accepted_first() -> None:
-    decision = decide(held(Effect.PERMIT, Effect.CONDITION), TreatyBasis("NONE", ConditionModel.PRE_ACCEPT))
+def test_without_a_common_treaty_conditions_must_be_accepted_first() -> None:
+    decision = decide(make_held(Effect.PERMIT, Effect.CONDITION), TreatyBasis("NONE", ConditionModel.PRE_ACCEPT))
     assert decision.outcome is Outcome.OFFER
     assert decision.basis is None
 
 
-# --- What nobody can decide ---
+# --- Undecided rules ---
 
 
-@pytest.mark.parametrize("effect", sorted(RESTRICTIONS))
+@pytest.mark.parametrize("effect", sorted(RESTRICTING_EFFECTS))
 def test_an_undecided_restriction_withholds(effect: Effect) -> None:
-    decision = decide([*held(Effect.PERMIT), undecided(effect, "form", "urgency")])
+    decision = decide([*make_held(Effect.PERMIT), make_undecided(effect, "form", "urgency")])
     assert decision.outcome is Outcome.WITHHOLD
     assert decision.undecided == (
         UndecidedRule(f"t.9-{effect.lower()}", "form"),
@@ -112,113 +113,116 @@ def test_an_undecided_restriction_withholds(effect: Effect) -> None:
 
 
 def test_an_undecided_permission_does_not_permit() -> None:
-    assert decide([undecided(Effect.PERMIT)]).outcome is Outcome.WITHHOLD
-    assert decide([*held(Effect.PERMIT), undecided(Effect.PERMIT)]).outcome is Outcome.DISCLOSE
+    assert decide([make_undecided(Effect.PERMIT)]).outcome is Outcome.WITHHOLD
+    assert decide([*make_held(Effect.PERMIT), make_undecided(Effect.PERMIT)]).outcome is Outcome.DISCLOSE
 
 
 @pytest.mark.parametrize("effect", [Effect.OBLIGE, Effect.RECORD])
-def test_what_rides_along_withholds_nothing_while_undecided(effect: Effect) -> None:
-    decision = decide([*held(Effect.PERMIT), undecided(effect)])
+def test_an_undecided_obligation_or_record_withholds_nothing(effect: Effect) -> None:
+    decision = decide([*make_held(Effect.PERMIT), make_undecided(effect)])
     assert decision.outcome is Outcome.DISCLOSE
-    assert not decision.obligation
+    assert not decision.is_obligatory
     assert decision.undecided
 
 
-# --- What goes with it ---
+# --- The terms of an outcome ---
 
 
-def test_a_refusal_names_what_forbids_and_no_terms() -> None:
-    every = held(*Effect)
-    decision = decide(every)
-    assert [one.effect for one in decision.rules] == [Effect.DENY, Effect.OBLIGE, Effect.RECORD]
+def test_a_refusal_names_the_denying_rules_and_has_no_terms() -> None:
+    decision = decide(make_held(*Effect))
+    assert [entry.effect for entry in decision.rules] == [Effect.DENY, Effect.OBLIGE, Effect.RECORD]
     assert (decision.conditions, decision.redacted, decision.approver) == ((), (), None)
-    assert decision.obligation
+    assert decision.is_obligatory
 
 
-def test_what_leaves_names_every_rule_that_holds_and_its_terms() -> None:
+def test_a_disclosure_names_every_rule_that_holds_and_its_terms() -> None:
     effects = (Effect.PERMIT, Effect.CONDITION, Effect.REDACT, Effect.RECORD, Effect.OBLIGE)
-    decision = decide(held(*effects))
-    assert [one.effect for one in decision.rules] == list(effects)
-    assert [one.citation for one in decision.rules] == [f"art. {number}" for number in range(5)]
+    decision = decide(make_held(*effects))
+    assert [entry.effect for entry in decision.rules] == list(effects)
+    assert [entry.citation for entry in decision.rules] == [f"art. {number}" for number in range(5)]
     assert decision.conditions == (Condition("t.1-condition", ConditionKind.PURPOSE, "Only so."),)
     assert decision.redacted == ("value",)
-    assert decision.obligation
+    assert decision.is_obligatory
     assert decision.relevance == REASONS
 
 
-def test_only_what_is_held_names_an_approver() -> None:
-    assert decide(held(Effect.PERMIT, Effect.APPROVAL)).approver == "JUDGE_1"
-    assert decide(held(Effect.PERMIT, Effect.APPROVAL, Effect.DENY)).approver is None
-    assert decide(held(Effect.PERMIT)).approver is None
-    both = decide(held(Effect.PERMIT, Effect.APPROVAL, Effect.APPROVAL))
+def test_only_a_hold_names_an_approver() -> None:
+    assert decide(make_held(Effect.PERMIT, Effect.APPROVAL)).approver == "JUDGE_1"
+    assert decide(make_held(Effect.PERMIT, Effect.APPROVAL, Effect.DENY)).approver is None
+    assert decide(make_held(Effect.PERMIT)).approver is None
+    both = decide(make_held(Effect.PERMIT, Effect.APPROVAL, Effect.APPROVAL))
     assert both.approver == "JUDGE_1"
-    assert [one.id for one in both.rules][1:] == ["t.1-approval", "t.2-approval"]
+    assert [entry.id for entry in both.rules][1:] == ["t.1-approval", "t.2-approval"]
 
 
-def test_whom_the_states_own_law_asks_comes_before_whom_every_law_asks() -> None:
-    common = rule(Effect.APPROVAL, 0, approver="OFFICER", is_common=True)
-    first, second = (rule(Effect.APPROVAL, number) for number in (1, 2))
+def test_an_approver_of_the_states_own_rules_precedes_one_of_the_common_rules() -> None:
+    common = make_rule(Effect.APPROVAL, 0, approver="OFFICER", is_common=True)
+    first, second = (make_rule(Effect.APPROVAL, number) for number in (1, 2))
     assert common.id < first.id
-    permit = rule(Effect.PERMIT, 3)
+    permit = make_rule(Effect.PERMIT, 3)
     for approving, approver in (
         ((common,), "OFFICER"), ((common, first, second), "JUDGE_1"), ((common, second), "JUDGE_2"),
     ):  # fmt: skip
-        decision = decide([RuleFinding(one, held=True) for one in (*approving, permit)])
+        decision = decide([RuleResult(entry, held=True) for entry in (*approving, permit)])
         assert decision.approver == approver
-        assert {one.id for one in decision.rules} == {one.id for one in (*approving, permit)}
+        assert {entry.id for entry in decision.rules} == {entry.id for entry in (*approving, permit)}
 
 
-def test_redactions_join() -> None:
-    findings = [
-        *held(Effect.PERMIT),
-        RuleFinding(rule(Effect.REDACT, 1, redact=("value", "summary")), held=True),
-        RuleFinding(rule(Effect.REDACT, 2, redact=("summary", "purpose")), held=True),
+def test_redactions_of_several_rules_are_combined() -> None:
+    results = [
+        *make_held(Effect.PERMIT),
+        RuleResult(make_rule(Effect.REDACT, 1, redact=("value", "summary")), held=True),
+        RuleResult(make_rule(Effect.REDACT, 2, redact=("summary", "purpose")), held=True),
     ]
-    assert decide(findings).redacted == ("purpose", "summary", "value")
+    assert decide(results).redacted == ("purpose", "summary", "value")
 
 
 # --- Properties ---
 
-_FINDINGS = st.lists(st.tuples(st.sampled_from(list(Effect)), st.sampled_from([True, None])), max_size=6).map(
+_RESULTS = st.lists(st.tuples(st.sampled_from(list(Effect)), st.sampled_from([True, None])), max_size=6).map(
     lambda pairs: [
-        RuleFinding(rule(effect, number), held=value, missing=() if value else ("form",))
+        RuleResult(make_rule(effect, number), held=value, missing=() if value else ("form",))
         for number, (effect, value) in enumerate(pairs)
     ]
 )
 _BASES = st.sampled_from([PRE_ACCEPT, ATTACHED, UNKNOWN_TREATY, TreatyBasis("NONE", ConditionModel.PRE_ACCEPT)])
 
 
-def opens(decision: RecipientDecision) -> int:
+def openness(decision: RecipientDecision) -> int:
     return OPENNESS.index(decision.outcome)
 
 
-@searched(0.1)
-@given(_FINDINGS, _BASES, st.sampled_from(sorted(RESTRICTIONS)), st.sampled_from([True, None]))
-def test_one_more_restriction_never_opens(
-    findings: list[RuleFinding], basis: TreatyBasis, effect: Effect, value: bool | None
+@search_settings(0.1)
+@given(_RESULTS, _BASES, st.sampled_from(sorted(RESTRICTING_EFFECTS)), st.sampled_from([True, None]))
+def test_an_additional_restriction_never_makes_the_outcome_more_open(
+    results: list[RuleResult], basis: TreatyBasis, effect: Effect, value: bool | None
 ) -> None:
-    more = [*findings, RuleFinding(rule(effect, 99), held=value, missing=() if value else ("form",))]
-    before, after = decide(findings, basis), decide(more, basis)
-    assert opens(after) <= opens(before)
+    extended = [*results, RuleResult(make_rule(effect, 99), held=value, missing=() if value else ("form",))]
+    before, after = decide(results, basis), decide(extended, basis)
+    assert openness(after) <= openness(before)
     if after.outcome is not Outcome.WITHHOLD:
         assert set(after.redacted) >= set(before.redacted)
         assert set(after.conditions) >= set(before.conditions)
 
 
-@searched(0.1)
-@given(_FINDINGS, _BASES, st.data())
-def test_one_fact_less_never_opens(findings: list[RuleFinding], basis: TreatyBasis, data: st.DataObject) -> None:
-    """A rule that held, or did not, becomes undecided."""
-    less = [
-        RuleFinding(one.rule, held=None, missing=("form",)) if data.draw(st.booleans()) else one for one in findings
+@search_settings(0.1)
+@given(_RESULTS, _BASES, st.data())
+def test_a_missing_fact_never_makes_the_outcome_more_open(
+    results: list[RuleResult], basis: TreatyBasis, data: st.DataObject
+) -> None:
+    """A rule that held or did not hold becomes undecided."""
+    without_facts = [
+        RuleResult(entry.rule, held=None, missing=("form",)) if data.draw(st.booleans()) else entry for entry in results
     ]
-    unheld = [one for one in less if one.held is None or data.draw(st.booleans())]
-    doubted = [*unheld, undecided(data.draw(st.sampled_from(list(Effect))))]
-    assert opens(decide(less, basis)) <= opens(decide(findings, basis))
-    assert opens(decide(doubted, basis)) <= opens(decide(unheld, basis))
+    remaining = [entry for entry in without_facts if entry.held is None or data.draw(st.booleans())]
+    with_undecided = [*remaining, make_undecided(data.draw(st.sampled_from(list(Effect))))]
+    assert openness(decide(without_facts, basis)) <= openness(decide(results, basis))
+    assert openness(decide(with_undecided, basis)) <= openness(decide(remaining, basis))
 
 
 @pytest.mark.parametrize(("basis", "first", "second"), list(product([PRE_ACCEPT, ATTACHED], Effect, Effect)))
-def test_the_order_of_two_findings_makes_no_outcome(basis: TreatyBasis, first: Effect, second: Effect) -> None:
-    findings = held(Effect.PERMIT, first, second)
-    assert decide(findings, basis).outcome is decide(findings[::-1], basis).outcome
+def test_the_order_of_two_results_does_not_change_the_outcome(
+    basis: TreatyBasis, first: Effect, second: Effect
+) -> None:
+    results = make_held(Effect.PERMIT, first, second)
+    assert decide(results, basis).outcome is decide(results[::-1], basis).outcome

@@ -1,4 +1,4 @@
-"""The filter as a whole: nothing opens it that should not, and it is the same however it is asked."""
+"""The whole filter: missing facts and restrictions never make it more open, and its verdicts are deterministic."""
 
 from __future__ import annotations
 
@@ -17,35 +17,36 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sharing.law import filter as filter_module
-from sharing.law.combine import RESTRICTIONS, combine
-from sharing.law.constraints import Conjunction, Operator
-from sharing.law.constraints import Test as Comparison
+from sharing.law.combine import combine_results
+from sharing.law.constraints import Conjunction, FactTest, Operator
 from sharing.law.facts import FACTS, FactValue
-from sharing.law.filter import DisclosureFilter, named_states
+from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack, Rule
 from sharing.law.pack_reader import parse_pack
 from sharing.law.recipients import TreatyBasis
 from sharing.law.redact import CONTENT_FIELDS, build_content
-from sharing.model.audience import NOBODY, Audience
+from sharing.law.rulebook import list_mandatory_recipients
 from sharing.model.decision import Decision, PackReference, Reason, RecipientDecision, Verdict
-from sharing.model.times import utc_day
+from sharing.model.effects import RESTRICTING_EFFECTS
+from sharing.model.times import to_utc_day
 from sharing.model.vocabulary import Effect, Outcome, RelevanceKind
-from sharing.serialization.codec import codec_of
-from tests.law.shipped import STATES, Item, find_law, items, some
+from sharing.relevance.audience import EMPTY_AUDIENCE, Audience
+from sharing.serialization.codec import get_codec
+from tests.law.shipped import STATES, Item, find_law, load_items, sample_items
 from tests.law.strategies import (
     AUDIENCES,
     AUTHORITIES,
-    COMMONS,
+    COMMON_RULES,
     DAY,
     DAYS,
     NOON,
     NOW_MS,
     TREATIES,
     conjunctions,
-    dump,
+    dump_yaml,
     packs,
     records,
-    searched,
+    search_settings,
 )
 
 OPENNESS = {"WITHHOLD": 0, "HOLD": 1, "OFFER": 2, "DISCLOSE": 3}
@@ -53,25 +54,25 @@ QUIET = list(HealthCheck)
 NAMED = (Reason(RelevanceKind.NEXUS_STATED, "named"),)
 
 
-def opens(decision: RecipientDecision | None) -> int:
-    """Return how open it is; a State that is not considered gets nothing."""
+def openness(decision: RecipientDecision | None) -> int:
+    """Return how open a decision is; a State that is not considered gets nothing."""
     return 0 if decision is None else OPENNESS[decision.outcome]
 
 
-def by_state(verdict: Verdict) -> dict[str, RecipientDecision]:
+def index_by_state(verdict: Verdict) -> dict[str, RecipientDecision]:
     return {recipient.state: recipient for recipient in verdict.recipients}
 
 
-def pack_of(data: dict[str, Any]) -> Pack:
-    return parse_pack(dump(data), "ch.yaml", TREATIES["small"], COMMONS["small"])
+def make_pack(data: dict[str, Any]) -> Pack:
+    return parse_pack(dump_yaml(data), "ch.yaml", TREATIES["small"], COMMON_RULES["small"])
 
 
-def law_of(data: dict[str, Any], authorities: dict[str, str]) -> DisclosureFilter:
-    return DisclosureFilter(pack_of(data), TREATIES["small"], DAY, authorities)
+def make_filter(data: dict[str, Any], authorities: dict[str, str]) -> DisclosureFilter:
+    return DisclosureFilter(make_pack(data), TREATIES["small"], DAY, authorities)
 
 
-def simple(*rules: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """Return a pack with some rules, of which only `when` and effect need to be said."""
+def make_pack_data(*rules: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return a pack with some rules, for which only `when` and `effect` are needed."""
     return {
         "state": "CH", "version": "1", "title": "t", "disclaimer": "d", "consolidated_at": DAY, "maintainers": [],
         "treaty_preference": ["BUDAPEST", "UNCAC"], "approvers": {"JUDGE": "A judge"},
@@ -85,7 +86,7 @@ def simple(*rules: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 PERMIT: dict[str, Any] = {"effect": "PERMIT"}
-RECORD: dict[str, Any] = {**items("CH")[0].record(), "form": "INFORMATION", "action": "PUBLISH"}
+RECORD: dict[str, Any] = {**load_items("CH")[0].record(), "form": "INFORMATION", "action": "PUBLISH"}
 TO_US = Audience([("US", NAMED)])
 SITUATIONS = st.lists(st.sampled_from(sorted(FACTS)), min_size=2, max_size=4, unique=True).flatmap(
     lambda names: st.tuples(
@@ -97,12 +98,14 @@ SITUATIONS = st.lists(st.sampled_from(sorted(FACTS)), min_size=2, max_size=4, un
 )
 
 
-# --- Nothing opens it ---
+# --- Restrictions and missing facts ---
 
 
-@settings(searched(0.03), suppress_health_check=QUIET)
-@given(SITUATIONS, st.sampled_from(sorted(RESTRICTIONS)), st.data())
-def test_one_more_prohibition_never_opens(situation: Any, effect: Effect, data: st.DataObject) -> None:
+@settings(search_settings(0.03), suppress_health_check=QUIET)
+@given(SITUATIONS, st.sampled_from(sorted(RESTRICTING_EFFECTS)), st.data())
+def test_an_additional_restriction_never_makes_the_outcome_more_open(
+    situation: Any, effect: Effect, data: st.DataObject
+) -> None:
     names, pack, authorities, pairs = situation
     needs = {
         Effect.APPROVAL: {"approver": "JUDGE"},
@@ -113,16 +116,16 @@ def test_one_more_prohibition_never_opens(situation: Any, effect: Effect, data: 
         **pack["rules"][0], "id": "zz.more", "valid": {"from": DAYS[0]}, "effect": str(effect), "needs": needs,
         "when": data.draw(conjunctions(names)),
     }  # fmt: skip
-    before = law_of(pack, authorities)
-    after = law_of({**pack, "rules": [*pack["rules"], rule]}, authorities)
+    before = make_filter(pack, authorities)
+    after = make_filter({**pack, "rules": [*pack["rules"], rule]}, authorities)
     for record, audience in pairs:
-        were, are = (by_state(law.decide(record, audience, NOW_MS)) for law in (before, after))
-        assert were.keys() == are.keys()
-        for state, decision in are.items():
-            assert opens(decision) <= opens(were[state])
+        old, new = (index_by_state(law.decide(record, audience, NOW_MS)) for law in (before, after))
+        assert old.keys() == new.keys()
+        for state, decision in new.items():
+            assert openness(decision) <= openness(old[state])
             if decision.outcome is not Outcome.WITHHOLD:
-                assert set(decision.redacted) >= set(were[state].redacted)
-                assert set(decision.conditions) >= set(were[state].conditions)
+                assert set(decision.redacted) >= set(old[state].redacted)
+                assert set(decision.conditions) >= set(old[state].conditions)
 
 
 UNKNOWNS: dict[str, Any] = {
@@ -132,66 +135,66 @@ UNKNOWNS: dict[str, Any] = {
     "origin.consent": "UNKNOWN", "enables_request": "UNKNOWN", "live_case_harm": "UNKNOWN", "character": None,
     "grading.source": None, "grading.information": None, "findings": {},
 }  # fmt: skip
-"""How a record says that something is not known. Where null is an answer (marks, handling, origin.state,
-retention) there is no such value, and taking the mark away may open."""
+"""The unknown value of each fact of a record. Facts for which null is an answer (marks, handling, origin.state,
+retention) have no unknown value, and removing a mark may make the outcome more open."""
 
 
-def forget(record: dict[str, Any], name: str) -> dict[str, Any]:
+def hide_fact(record: dict[str, Any], name: str) -> dict[str, Any]:
     changed = copy.deepcopy(record)
     *parents, last = name.split(".")
-    place = changed
+    container = changed
     for parent in parents:
-        place = place[parent]
-    place[last] = UNKNOWNS[name]
+        container = container[parent]
+    container[last] = UNKNOWNS[name]
     return changed
 
 
-@settings(searched(0.03), suppress_health_check=QUIET)
+@settings(search_settings(0.03), suppress_health_check=QUIET)
 @given(SITUATIONS, st.data())
-def test_one_fact_less_never_opens(situation: Any, data: st.DataObject) -> None:
+def test_a_missing_fact_never_makes_the_outcome_more_open(situation: Any, data: st.DataObject) -> None:
     _, pack, authorities, pairs = situation
-    law = law_of(pack, authorities)
+    law = make_filter(pack, authorities)
     for record, audience in pairs:
-        before = by_state(law.decide(record, audience, NOW_MS))
+        before = index_by_state(law.decide(record, audience, NOW_MS))
         for name in UNKNOWNS:
-            after = by_state(law.decide(forget(record, name), audience, NOW_MS))
+            after = index_by_state(law.decide(hide_fact(record, name), audience, NOW_MS))
             for state, decision in after.items():
-                assert opens(decision) <= opens(before.get(state)), (name, state)
+                assert openness(decision) <= openness(before.get(state)), (name, state)
         unlisted = {state: kind for state, kind in authorities.items() if state not in before}
-        for state, decision in by_state(law_of(pack, unlisted).decide(record, audience, NOW_MS)).items():
-            assert opens(decision) <= opens(before[state])
+        for state, decision in index_by_state(make_filter(pack, unlisted).decide(record, audience, NOW_MS)).items():
+            assert openness(decision) <= openness(before[state])
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_one_fact_less_never_opens_a_shipped_pack(state: str) -> None:
+def test_a_missing_fact_never_makes_the_outcome_of_a_shipped_pack_more_open(state: str) -> None:
     found = find_law(state)
     laws: dict[Any, DisclosureFilter] = {}
     opened = 0
-    for item in some(state, 40):
-        day = utc_day(item.now_ms)
+    for item in sample_items(state, 40):
+        day = to_utc_day(item.now_ms)
         law = laws.setdefault(
             (day, item.recipient, item.authority),
             DisclosureFilter(found.pack, found.treaties, day, {item.recipient: item.authority}),
         )
         audience = Audience([(item.recipient, NAMED)])
         record = item.record()
-        before = by_state(law.decide(record, audience, item.now_ms))
-        opened += opens(before.get(item.recipient)) > 0
+        before = index_by_state(law.decide(record, audience, item.now_ms))
+        opened += openness(before.get(item.recipient)) > 0
         for name in UNKNOWNS:
-            for to, decision in by_state(law.decide(forget(record, name), audience, item.now_ms)).items():
-                assert opens(decision) <= opens(before.get(to)), (item.name, name, to)
+            for to, decision in index_by_state(law.decide(hide_fact(record, name), audience, item.now_ms)).items():
+                assert openness(decision) <= openness(before.get(to)), (item.name, name, to)
     assert opened > 0
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_one_recipient_fact_less_never_opens_a_shipped_pack(state: str) -> None:
-    """Also where the fact comes from the treaty table or an assessment."""
+def test_a_missing_recipient_fact_never_makes_the_outcome_of_a_shipped_pack_more_open(state: str) -> None:
+    """This includes facts from the treaty table and from assessments."""
     found = find_law(state)
-    for item in some(state, 25):
-        law = DisclosureFilter(found.pack, found.treaties, utc_day(item.now_ms), {item.recipient: item.authority})
-        own = law.item_facts(item.record(), item.now_ms)
-        recipient, basis, _ = law.profile(item.recipient, own["offence.codes"], named=True)
-        before = combine(item.recipient, law.findings(own, recipient), basis, ())
+    for item in sample_items(state, 25):
+        law = DisclosureFilter(found.pack, found.treaties, to_utc_day(item.now_ms), {item.recipient: item.authority})
+        facts = law.read_item_facts(item.record(), item.now_ms)
+        recipient, basis, _ = law.profile_recipient(item.recipient, facts["offence.codes"], named=True)
+        before = combine_results(item.recipient, law.evaluate_rules(facts, recipient), basis, ())
         for name in recipient:
             without: dict[str, FactValue] = {**recipient, name: None}
             if name in ("treaty_basis", "condition_model", "recipient.treaties"):
@@ -199,31 +202,31 @@ def test_one_recipient_fact_less_never_opens_a_shipped_pack(state: str) -> None:
                 basis_without = TreatyBasis(None, None)
             else:
                 basis_without = basis
-            after = combine(item.recipient, law.findings(own, without), basis_without, ())
-            assert opens(after) <= opens(before), (item.name, name)
+            after = combine_results(item.recipient, law.evaluate_rules(facts, without), basis_without, ())
+            assert openness(after) <= openness(before), (item.name, name)
 
 
-# --- Unknown is withheld, whatever the pack ---
+# --- Unknown facts withhold, whatever the pack ---
 
 
-def permitted(state: str) -> tuple[Item, DisclosureFilter]:
-    """Return an item that a shipped pack lets out at once or after acceptance."""
+def find_permitted_item(state: str) -> tuple[Item, DisclosureFilter]:
+    """Return an item that a shipped pack discloses or offers."""
     found = find_law(state)
-    for item in items(state):
-        law = DisclosureFilter(found.pack, found.treaties, utc_day(item.now_ms), {item.recipient: item.authority})
+    for item in load_items(state):
+        law = DisclosureFilter(found.pack, found.treaties, to_utc_day(item.now_ms), {item.recipient: item.authority})
         verdict = law.decide(item.record(), Audience([(item.recipient, NAMED)]), item.now_ms)
         if verdict.outcome in (Outcome.DISCLOSE, Outcome.OFFER):
             return item, law
-    raise AssertionError(f"no case of {state} lets anything out")
+    raise AssertionError(f"no case of {state} is disclosed or offered")
 
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("authority", [None, "UNKNOWN"])
-def test_an_authority_that_is_not_known_gets_nothing(state: str, authority: str | None) -> None:
-    item, law = permitted(state)
+def test_a_recipient_with_an_unknown_authority_gets_nothing(state: str, authority: str | None) -> None:
+    item, law = find_permitted_item(state)
     unlisted = replace_authorities(law, {} if authority is None else {item.recipient: authority})
     verdict = unlisted.decide(item.record(), Audience([(item.recipient, NAMED)]), item.now_ms)
-    (decision,) = (one for one in verdict.recipients if one.state == item.recipient)
+    (decision,) = (decision for decision in verdict.recipients if decision.state == item.recipient)
     assert decision.outcome is Outcome.WITHHOLD
     assert "common.authority-known" in {entry.rule for entry in decision.undecided}
 
@@ -233,183 +236,193 @@ def replace_authorities(law: DisclosureFilter, authorities: dict[str, str]) -> D
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_an_item_without_an_offence_goes_to_nobody(state: str) -> None:
-    item, law = permitted(state)
+def test_an_item_without_an_offence_is_withheld(state: str) -> None:
+    item, law = find_permitted_item(state)
     record = item.record(**{"offence.codes": []})
     verdict = law.decide(record, Audience([(item.recipient, NAMED)]), item.now_ms)
     assert verdict.outcome is Outcome.WITHHOLD
-    assert "common.offence-stated" in {entry.rule for one in verdict.recipients for entry in one.undecided}
+    assert "common.offence-stated" in {entry.rule for decision in verdict.recipients for entry in decision.undecided}
 
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("to", ["SO", "KP", "AQ"])
-def test_a_state_whose_treaties_nobody_looked_up_gets_nothing(state: str, to: str) -> None:
-    item, law = permitted(state)
+def test_a_state_whose_treaties_were_not_looked_up_gets_nothing(state: str, to: str) -> None:
+    item, law = find_permitted_item(state)
     law = replace_authorities(law, {to: item.authority})
     verdict = law.decide(item.record(), Audience([(to, NAMED)]), item.now_ms)
-    assert by_state(verdict)[to].outcome is Outcome.WITHHOLD
-    assert by_state(verdict)[to].condition_model is None
+    assert index_by_state(verdict)[to].outcome is Outcome.WITHHOLD
+    assert index_by_state(verdict)[to].condition_model is None
 
 
-def test_an_agreement_does_not_make_up_for_treaties_that_nobody_looked_up() -> None:
+def test_an_agreement_does_not_replace_treaties_that_were_not_looked_up() -> None:
     bilateral = {
         "state": "SO", "valid": {"from": DAYS[0]}, "condition_model": "PRE_ACCEPT", "source": "K", "verified": False,
     }  # fmt: skip
-    law = law_of(simple(PERMIT, bilateral={"one": bilateral}), {"SO": "POLICE"})
+    law = make_filter(make_pack_data(PERMIT, bilateral={"one": bilateral}), {"SO": "POLICE"})
     verdict = law.decide(RECORD, Audience([("SO", NAMED)]), NOW_MS)
     assert verdict.outcome is Outcome.WITHHOLD
-    preferred = simple(PERMIT, bilateral={"one": bilateral}, treaty_preference=["BILATERAL:one"])
-    verdict = law_of(preferred, {"SO": "POLICE"}).decide(RECORD, Audience([("SO", NAMED)]), NOW_MS)
+    preferred = make_pack_data(PERMIT, bilateral={"one": bilateral}, treaty_preference=["BILATERAL:one"])
+    verdict = make_filter(preferred, {"SO": "POLICE"}).decide(RECORD, Audience([("SO", NAMED)]), NOW_MS)
     assert verdict.recipients[0].basis == "BILATERAL:one"
     assert verdict.outcome is Outcome.DISCLOSE
 
 
-def test_before_a_packs_first_day_everything_is_withheld() -> None:
-    pack = pack_of(simple(PERMIT, {**PERMIT, "valid": {"from": DAYS[3]}}))
+def test_before_the_first_day_of_a_pack_everything_is_withheld() -> None:
+    pack = make_pack(make_pack_data(PERMIT, {**PERMIT, "valid": {"from": DAYS[3]}}))
     for day, outcome in ((DAYS[0], Outcome.DISCLOSE), (DAYS[0] - dt.timedelta(days=1), Outcome.WITHHOLD)):
         law = DisclosureFilter(pack, TREATIES["shipped"], day, {"US": "POLICE"})
         assert law.decide(RECORD, TO_US, NOW_MS).outcome is outcome
-    assert law.rules == COMMONS["small"].rules
+    assert law.rules == COMMON_RULES["small"].rules
 
 
-# --- A rule that fails ---
+# --- Rules whose evaluation fails ---
 
 
-class Broken(Conjunction):
-    """A conjunction that cannot be evaluated."""
+class FailingConjunction(Conjunction):
+    """A conjunction whose evaluation always fails."""
 
     def evaluate(self, facts: Any) -> bool | None:
         raise ZeroDivisionError("secret value in a message")
 
 
 def with_rule(pack: Pack, effect: Effect, when: Conjunction) -> Pack:
-    rule = next(one for one in pack.rules if one.id == "t.0")
+    rule = next(rule for rule in pack.rules if rule.id == "t.0")
     needs: dict[str, Any] = {"approver": "JUDGE"} if effect is Effect.APPROVAL else {}
     return replace(pack, rules=(*pack.rules, replace(rule, id="t.broken", effect=effect, when=when, **needs)))
 
 
-WRONG_KIND = Comparison("form", Operator.AT_LEAST, 3.0)
-FALSE = Comparison("action", Operator.ANY_OF, frozenset({"WITHDRAW"}))
-TRUE = Comparison("action", Operator.ANY_OF, frozenset({"PUBLISH"}))
+WRONG_KIND = FactTest("form", Operator.AT_LEAST, 3.0)
+FALSE = FactTest("action", Operator.ANY_OF, frozenset({"WITHDRAW"}))
+TRUE = FactTest("action", Operator.ANY_OF, frozenset({"PUBLISH"}))
 
 
-@pytest.mark.parametrize("effect", sorted(RESTRICTIONS))
+@pytest.mark.parametrize("effect", sorted(RESTRICTING_EFFECTS))
 @pytest.mark.parametrize(
     "when",
-    [Broken(()), Conjunction((WRONG_KIND,)), Conjunction((TRUE, WRONG_KIND)), Conjunction((WRONG_KIND, FALSE))],
+    [
+        FailingConjunction(()),
+        Conjunction((WRONG_KIND,)),
+        Conjunction((TRUE, WRONG_KIND)),
+        Conjunction((WRONG_KIND, FALSE)),
+    ],
     ids=["raises", "wrong kind", "true and wrong kind", "wrong kind and false"],
 )
-def test_a_restriction_that_fails_withholds_and_is_counted_and_named(effect: Effect, when: Conjunction) -> None:
-    pack = with_rule(pack_of(simple(PERMIT)), effect, when)
+def test_a_failing_restriction_withholds_and_is_counted_and_named(effect: Effect, when: Conjunction) -> None:
+    pack = with_rule(make_pack(make_pack_data(PERMIT)), effect, when)
     law = DisclosureFilter(pack, TREATIES["small"], DAY, {"US": "POLICE"})
     (decision,) = law.decide(RECORD, TO_US, NOW_MS).recipients
     assert decision.outcome is Outcome.WITHHOLD
     assert [(entry.rule, entry.fact) for entry in decision.undecided] == [("t.broken", "error")]
+    assert decision.explanation == "evaluation failed: t.broken"
     assert law.rule_errors == {"t.broken": 1}
     assert "secret" not in repr(decision)
 
 
-def test_a_permission_that_fails_does_not_permit() -> None:
-    pack = with_rule(pack_of(simple({"effect": "RECORD"})), Effect.PERMIT, Broken(()))
+def test_a_failing_permission_does_not_permit() -> None:
+    pack = with_rule(make_pack(make_pack_data({"effect": "RECORD"})), Effect.PERMIT, FailingConjunction(()))
     law = DisclosureFilter(pack, TREATIES["small"], DAY, {"US": "POLICE"})
     assert law.decide(RECORD, TO_US, NOW_MS).outcome is Outcome.WITHHOLD
     assert law.rule_errors == {"t.broken": 1}
 
 
-def test_a_failing_obligation_obliges_nobody_and_stops_nothing() -> None:
-    names_france = Comparison("recipient.state", Operator.ANY_OF, frozenset({"FR"}))
-    pack = with_rule(pack_of(simple(PERMIT)), Effect.OBLIGE, Conjunction((WRONG_KIND, names_france)))
+def test_a_failing_obligation_changes_nothing() -> None:
+    names_france = FactTest("recipient.state", Operator.ANY_OF, frozenset({"FR"}))
+    pack = with_rule(make_pack(make_pack_data(PERMIT)), Effect.OBLIGE, Conjunction((WRONG_KIND, names_france)))
     law = DisclosureFilter(pack, TREATIES["small"], DAY, {"US": "POLICE"})
     (decision,) = law.decide(RECORD, TO_US, NOW_MS).recipients
     assert decision.outcome is Outcome.DISCLOSE
     assert law.rule_errors["t.broken"] >= 1
 
 
-# --- The same, however it is asked ---
+# --- The same verdict in any order ---
 
 
-@settings(searched(0.03), suppress_health_check=QUIET)
+@settings(search_settings(0.03), suppress_health_check=QUIET)
 @given(SITUATIONS, st.randoms(use_true_random=False))
-def test_the_order_of_rules_and_of_questions_never_matters(situation: Any, random: Any) -> None:
+def test_the_order_of_rules_and_of_items_never_matters(situation: Any, random: Any) -> None:
     _, pack, authorities, pairs = situation
-    one = law_of(pack, authorities)
+    law = make_filter(pack, authorities)
     shuffled = copy.deepcopy(pack)
     random.shuffle(shuffled["rules"])
     for rule in shuffled["rules"]:
         alternatives = rule["when"].get("any_of", [])
         random.shuffle(alternatives)
-    other = law_of(shuffled, authorities)
-    expected = [one.decide(record, audience, NOW_MS).recipients for record, audience in pairs]
-    asked_backwards = [other.decide(record, audience, NOW_MS).recipients for record, audience in reversed(pairs)]
-    for came, was in zip(reversed(asked_backwards), expected, strict=True):
-        assert [sort_missing(decision) for decision in came] == [sort_missing(decision) for decision in was]
+    shuffled_law = make_filter(shuffled, authorities)
+    expected = [law.decide(record, audience, NOW_MS).recipients for record, audience in pairs]
+    in_reverse = [shuffled_law.decide(record, audience, NOW_MS).recipients for record, audience in reversed(pairs)]
+    for actual, wanted in zip(reversed(in_reverse), expected, strict=True):
+        assert [sort_missing(decision) for decision in actual] == [sort_missing(decision) for decision in wanted]
 
 
 def sort_missing(decision: RecipientDecision) -> RecipientDecision:
-    """Alternatives in another order name the same missing facts in another order."""
+    """Sort the missing facts, because their order follows the order of the alternatives."""
     undecided = tuple(sorted(decision.undecided, key=lambda entry: (entry.rule, entry.fact)))
     return decision._replace(terms=replace(decision.terms, undecided=undecided))
 
 
-@settings(searched(0.03), suppress_health_check=QUIET)
+@settings(search_settings(0.03), suppress_health_check=QUIET)
 @given(SITUATIONS)
-def test_what_is_remembered_is_what_would_be_decided_anew(situation: Any) -> None:
+def test_a_cached_verdict_equals_a_fresh_one(situation: Any) -> None:
     _, pack, authorities, pairs = situation
-    law = law_of(pack, authorities)
+    law = make_filter(pack, authorities)
     first = [law.decide(record, audience, NOW_MS) for record, audience in pairs]
-    again = [law.decide(copy.deepcopy(record), Audience(audience.states), NOW_MS) for record, audience in pairs]
-    assert all(one is other for one, other in zip(first, again, strict=True))
+    again = [
+        law.decide(copy.deepcopy(record), Audience(audience.reasons_by_state), NOW_MS) for record, audience in pairs
+    ]
+    assert all(before is after for before, after in zip(first, again, strict=True))
     for verdict, (record, audience) in zip(first, pairs, strict=True):
-        fresh = law_of(pack, authorities).decide(record, audience, NOW_MS)
+        fresh = make_filter(pack, authorities).decide(record, audience, NOW_MS)
         assert fresh.recipients == verdict.recipients
         assert fresh.outcome is verdict.outcome
-    law.forget()
+    law.clear_verdicts()
     assert [law.decide(record, audience, NOW_MS).recipients for record, audience in pairs] == [
         verdict.recipients for verdict in first
     ]
 
 
-@settings(searched(0.03), suppress_health_check=QUIET)
+@settings(search_settings(0.03), suppress_health_check=QUIET)
 @given(SITUATIONS)
-def test_states_are_decided_one_by_one_as_together(situation: Any) -> None:
-    """What one State gets does not depend on who else is considered."""
+def test_a_state_gets_the_same_alone_as_with_others(situation: Any) -> None:
+    """The decision for one State does not depend on the other considered States."""
     _, pack, authorities, pairs = situation
-    law = law_of(pack, authorities)
+    law = make_filter(pack, authorities)
     for record, audience in pairs:
-        together = by_state(law.decide(record, audience, NOW_MS))
-        for state, reasons in audience.states:
+        together = index_by_state(law.decide(record, audience, NOW_MS))
+        for state, reasons in audience.reasons_by_state:
             if state == "CH":
                 continue
-            alone = by_state(law.decide(record, Audience([(state, reasons)]), NOW_MS))
+            alone = index_by_state(law.decide(record, Audience([(state, reasons)]), NOW_MS))
             assert alone[state] == together[state]
 
 
-def test_a_memo_that_is_full_is_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filter_module, "MEMO_ENTRIES_MAX", 3)
-    law = law_of(simple({**PERMIT, "when": {"offence.max_penalty_years": {"at_least": 5}}}), {"US": "POLICE"})
+def test_the_number_of_cached_verdicts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filter_module, "VERDICTS_MAX", 3)
+    law = make_filter(
+        make_pack_data({**PERMIT, "when": {"offence.max_penalty_years": {"at_least": 5}}}), {"US": "POLICE"}
+    )
     for _ in range(2):
         for years in range(12):
             record = copy.deepcopy(RECORD)
             record["offence"]["max_penalty_years"] = years
             assert (law.decide(record, TO_US, NOW_MS).outcome is Outcome.DISCLOSE) is (years >= 5)
-            assert len(law._memo) <= 3
+            assert len(law._verdicts) <= 3
 
 
-def test_what_is_known_of_recipients_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_cached_profiles_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filter_module, "PROFILES_MAX", 4)
-    law = law_of(simple(PERMIT), dict.fromkeys(("FR", "GB", "US"), "POLICE"))
+    law = make_filter(make_pack_data(PERMIT), dict.fromkeys(("FR", "GB", "US"), "POLICE"))
     audience = Audience((state, NAMED) for state in ("FR", "GB", "US"))
-    expected = law_of(simple(PERMIT), dict.fromkeys(("FR", "GB", "US"), "POLICE"))
+    expected = make_filter(make_pack_data(PERMIT), dict.fromkeys(("FR", "GB", "US"), "POLICE"))
     for codes in (["LAUNDERING"], ["COPYRIGHT"], ["LAUNDERING", "COPYRIGHT"], ["LAUNDERING"]):
         record = {**RECORD, "offence": {**RECORD["offence"], "codes": codes}}
-        came = law.decide(record, audience, NOW_MS).recipients
-        assert came == expected.decide(record, audience, NOW_MS).recipients
+        recipients = law.decide(record, audience, NOW_MS).recipients
+        assert recipients == expected.decide(record, audience, NOW_MS).recipients
         assert len(law._profiles) <= 4
 
 
-def test_only_the_facts_that_the_pack_asks_for_are_read() -> None:
-    law = law_of(simple({**PERMIT, "when": {"form": "INFORMATION"}}), {"US": "POLICE"})
-    assert set(law.reads) == {"form", "offence.codes"}
+def test_only_the_facts_that_the_pack_tests_are_read() -> None:
+    law = make_filter(make_pack_data({**PERMIT, "when": {"form": "INFORMATION"}}), {"US": "POLICE"})
+    assert set(law.fact_names) == {"form", "offence.codes"}
     other = copy.deepcopy(RECORD)
     other |= {"id": "018f3c1e-7b1a-7c3d-8e2f-0123456789ab", "value": "another", "summary": "else", "urgency": "URGENT"}
     assert law.decide(other, TO_US, NOW_MS) is law.decide(RECORD, TO_US, NOW_MS)
@@ -417,8 +430,8 @@ def test_only_the_facts_that_the_pack_asks_for_are_read() -> None:
     assert law.decide(other, TO_US, NOW_MS) is not law.decide(RECORD, TO_US, NOW_MS)
 
 
-def test_a_record_that_expires_within_a_day_is_decided_by_the_instant() -> None:
-    law = law_of(simple(PERMIT, {"effect": "DENY", "when": {"retention_expired": True}}), {"US": "POLICE"})
+def test_retention_that_expires_within_a_day_is_decided_by_the_time() -> None:
+    law = make_filter(make_pack_data(PERMIT, {"effect": "DENY", "when": {"retention_expired": True}}), {"US": "POLICE"})
     record = {**RECORD, "retain_until": NOON}
     assert law.decide(record, TO_US, NOW_MS - 1).outcome is Outcome.DISCLOSE
     assert law.decide(record, TO_US, NOW_MS).outcome is Outcome.WITHHOLD
@@ -428,7 +441,7 @@ def test_a_record_that_expires_within_a_day_is_decided_by_the_instant() -> None:
 # --- The same bytes ---
 
 
-def whole(record: dict[str, Any], verdict: Verdict, now_ms: int) -> Decision:
+def build_decision(record: dict[str, Any], verdict: Verdict, now_ms: int) -> Decision:
     return Decision(record["id"], record["version"], now_ms, "CH", PackReference("CH", "1", "0"), 7, verdict.recipients)
 
 
@@ -437,19 +450,19 @@ def digest_of_cases() -> str:
     digest = hashlib.sha256()
     for state in ("CH", "JP"):
         found = find_law(state)
-        for item in some(state, 12):
+        for item in sample_items(state, 12):
             authorities = dict.fromkeys(("US", "GB", "FR", "DE", "NL", "JP", "CH", item.recipient), item.authority)
-            law = DisclosureFilter(found.pack, found.treaties, utc_day(item.now_ms), authorities)
+            law = DisclosureFilter(found.pack, found.treaties, to_utc_day(item.now_ms), authorities)
             audience = Audience((name, NAMED) for name in authorities)
             record = item.record()
-            decision = whole(record, law.decide(record, audience, item.now_ms), item.now_ms)
+            decision = build_decision(record, law.decide(record, audience, item.now_ms), item.now_ms)
             digest.update(decision.to_json().encode())
-            digest.update(codec_of("decision").encode(decision.to_wire()))
+            digest.update(get_codec("decision").encode(decision.to_record()))
     return digest.hexdigest()
 
 
-def test_the_same_input_gives_the_same_bytes_in_another_process() -> None:
-    """Where sets are iterated, their order differs from one process to the next."""
+def test_another_process_produces_the_same_bytes() -> None:
+    """The iteration order of sets differs from one process to the next."""
     here = digest_of_cases()
     assert digest_of_cases() == here
     for seed in ("1", "2"):
@@ -465,54 +478,56 @@ def test_the_same_input_gives_the_same_bytes_in_another_process() -> None:
         assert run.stdout.strip() == here
 
 
-@settings(searched(0.03), suppress_health_check=QUIET)
+@settings(search_settings(0.03), suppress_health_check=QUIET)
 @given(SITUATIONS)
-def test_a_decision_is_the_same_on_the_wire_and_back(situation: Any) -> None:
+def test_a_decision_is_unchanged_by_encoding_and_decoding(situation: Any) -> None:
     _, pack, authorities, pairs = situation
-    law = law_of(pack, authorities)
+    law = make_filter(pack, authorities)
     for record, audience in pairs:
-        decision = whole(record, law.decide(record, audience, NOW_MS), NOW_MS)
-        data = codec_of("decision").encode(decision.to_wire())
-        assert (
-            codec_of("decision").encode(whole(record, law.decide(record, audience, NOW_MS), NOW_MS).to_wire()) == data
-        )
-        read = codec_of("decision").decode(data)
-        assert codec_of("decision").encode(read) == data
-        assert [one["state"] for one in read["recipients"]] == [one.state for one in decision.recipients]
+        decision = build_decision(record, law.decide(record, audience, NOW_MS), NOW_MS)
+        codec = get_codec("decision")
+        data = codec.encode(decision.to_record())
+        repeated = build_decision(record, law.decide(record, audience, NOW_MS), NOW_MS)
+        assert codec.encode(repeated.to_record()) == data
+        decoded = codec.decode(data)
+        assert codec.encode(decoded) == data
+        assert [recipient["state"] for recipient in decoded["recipients"]] == [
+            recipient.state for recipient in decision.recipients
+        ]
 
 
-# --- Who is considered ---
+# --- Considered States ---
 
 
-def test_nobody_is_considered_for_an_empty_audience() -> None:
-    verdict = law_of(simple(PERMIT), {"US": "POLICE"}).decide(RECORD, NOBODY, NOW_MS)
+def test_an_empty_audience_has_no_recipients() -> None:
+    verdict = make_filter(make_pack_data(PERMIT), {"US": "POLICE"}).decide(RECORD, EMPTY_AUDIENCE, NOW_MS)
     assert verdict.recipients == ()
     assert verdict.outcome is Outcome.WITHHOLD
 
 
-def test_ones_own_state_is_never_a_recipient() -> None:
+def test_the_providing_state_is_never_a_recipient() -> None:
     oblige = {"effect": "OBLIGE", "when": {"recipient.state": ["CH", "FR"]}}
-    law = law_of(simple(PERMIT, oblige), {"US": "POLICE", "CH": "POLICE", "FR": "POLICE"})
+    law = make_filter(make_pack_data(PERMIT, oblige), {"US": "POLICE", "CH": "POLICE", "FR": "POLICE"})
     verdict = law.decide(RECORD, Audience([("CH", NAMED), ("US", NAMED)]), NOW_MS)
-    assert list(by_state(verdict)) == ["FR", "US"]
+    assert list(index_by_state(verdict)) == ["FR", "US"]
 
 
-def test_an_obligation_brings_in_the_states_that_it_names() -> None:
+def test_an_obligation_adds_the_states_that_it_names() -> None:
     oblige = {"effect": "OBLIGE", "when": {"recipient.state": ["UK", "US"], "form": "INFORMATION"}}
-    law = law_of(simple(PERMIT, oblige), {"US": "POLICE", "GB": "POLICE"})
+    law = make_filter(make_pack_data(PERMIT, oblige), {"US": "POLICE", "GB": "POLICE"})
     verdict = law.decide({**RECORD, "form": "INFORMATION"}, TO_US, NOW_MS)
-    assert list(by_state(verdict)) == ["GB", "US"]
-    assert by_state(verdict)["GB"].relevance == (Reason(RelevanceKind.OBLIGATION, "t.1"),)
-    assert by_state(verdict)["US"].relevance == NAMED  # considered anyway
-    assert all(one.obligation for one in verdict.recipients)
-    assert list(by_state(law.decide({**RECORD, "form": "EVIDENCE"}, TO_US, NOW_MS))) == ["US"]
-    assert list(by_state(law.decide({**RECORD, "form": "UNKNOWN"}, TO_US, NOW_MS))) == ["US"]
+    assert list(index_by_state(verdict)) == ["GB", "US"]
+    assert index_by_state(verdict)["GB"].relevance == (Reason(RelevanceKind.OBLIGATION, "t.1"),)
+    assert index_by_state(verdict)["US"].relevance == NAMED  # was considered already
+    assert all(decision.is_obligatory for decision in verdict.recipients)
+    assert list(index_by_state(law.decide({**RECORD, "form": "EVIDENCE"}, TO_US, NOW_MS))) == ["US"]
+    assert list(index_by_state(law.decide({**RECORD, "form": "UNKNOWN"}, TO_US, NOW_MS))) == ["US"]
 
 
 def test_two_obligations_are_two_reasons() -> None:
     oblige = {"effect": "OBLIGE", "when": {"recipient.state": "FR"}}
-    verdict = law_of(simple(PERMIT, oblige, oblige), {}).decide(RECORD, NOBODY, NOW_MS)
-    assert [one.detail for one in verdict.recipients[0].relevance] == ["t.1", "t.2"]
+    verdict = make_filter(make_pack_data(PERMIT, oblige, oblige), {}).decide(RECORD, EMPTY_AUDIENCE, NOW_MS)
+    assert [reason.detail for reason in verdict.recipients[0].relevance] == ["t.1", "t.2"]
 
 
 @pytest.mark.parametrize(
@@ -526,39 +541,39 @@ def test_two_obligations_are_two_reasons() -> None:
         ("PERMIT", {"recipient.state": "FR"}, ()),
     ],
 )
-def test_only_an_obligation_that_names_states_outright_brings_them_in(
+def test_only_an_obligation_that_names_states_directly_adds_them(
     effect: str, when: dict[str, Any], states: tuple[str, ...]
 ) -> None:
-    pack = pack_of(simple({"effect": effect, "when": when}))
-    (rule,) = (one for one in pack.rules if one.id == "t.0")
-    assert named_states(rule) == states
+    pack = make_pack(make_pack_data({"effect": effect, "when": when}))
+    (rule,) = (rule for rule in pack.rules if rule.id == "t.0")
+    assert list_mandatory_recipients(rule) == states
 
 
 # --- Redaction ---
 
 
-@searched(0.1)
+@search_settings(0.1)
 @given(records(), st.sets(st.sampled_from(sorted(CONTENT_FIELDS)) | st.sampled_from(["officer", "findings"])))
-def test_redaction_only_ever_takes_away(record: dict[str, Any], redacted: set[str]) -> None:
-    full, less = build_content(record, ()), build_content(record, redacted)
-    assert less.keys() == full.keys() == CONTENT_FIELDS.keys()
-    for name, value in less.items():
+def test_redaction_only_removes_fields(record: dict[str, Any], redacted: set[str]) -> None:
+    full, redacted_content = build_content(record, ()), build_content(record, redacted)
+    assert redacted_content.keys() == full.keys() == CONTENT_FIELDS.keys()
+    for name, value in redacted_content.items():
         assert value in (None, []) if name in redacted else value == full[name]
 
 
-def test_the_officer_and_the_findings_are_on_no_list() -> None:
+def test_the_officer_and_the_findings_are_never_in_the_content() -> None:
     record = {**RECORD, "findings": {"request_grantable": "YES"}}
     record["source"] = {**record["source"], "officer": "MARKER"}
     assert "MARKER" not in repr(build_content(record, ()))
     assert "request_grantable" not in repr(build_content(record, ()))
 
 
-def test_rules_are_those_of_the_day_in_the_order_of_their_ids() -> None:
+def test_the_rules_in_force_are_sorted_by_id() -> None:
     rules: list[dict[str, Any]] = [
         {**PERMIT, "id": "t.b"}, {**PERMIT, "id": "t.a", "valid": {"from": DAYS[3]}},
         {**PERMIT, "id": "t.a", "valid": {"from": DAYS[0], "to": DAYS[2]}},
     ]  # fmt: skip
-    law = law_of(simple(*rules), {})
-    assert [rule.id for rule in law.rules] == ["common.minutes", "t.a", "t.b"]
+    law = make_filter(make_pack_data(*rules), {})
+    assert [rule.id for rule in law.rules] == ["common.audit", "t.a", "t.b"]
     rule: Rule = law.rules[1]
     assert rule.valid.end == DAYS[2]

@@ -1,4 +1,4 @@
-"""The dated treaty table: what the shipped file says, and how a broken one is refused."""
+"""The dated treaty table: the shipped file, and the errors for a broken one."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def table() -> TreatyTable:
     return parse_treaties(TEXT, "treaties.yaml")
 
 
-def small() -> TreatyTable:
+def parse_small_table() -> TreatyTable:
     return parse_treaties(SMALL, "small.yaml")
 
 
-def broken(old: str, new: str) -> PackError:
-    """Return the error of the small table with one thing changed."""
+def parse_broken_table(old: str, new: str) -> PackError:
+    """Return the error of the small table with one change."""
     assert SMALL.count(old) >= 1
     with pytest.raises(PackError) as caught:
         parse_treaties(SMALL.replace(old, new, 1), "small.yaml")
@@ -84,22 +84,22 @@ def broken(old: str, new: str) -> PackError:
 
 def test_a_period_includes_both_its_days() -> None:
     period = Period(dt.date(2020, 1, 10), dt.date(2020, 1, 20))
-    assert not period.holds(dt.date(2020, 1, 9))
-    assert period.holds(dt.date(2020, 1, 10))
-    assert period.holds(dt.date(2020, 1, 20))
-    assert not period.holds(dt.date(2020, 1, 21))
+    assert not period.contains(dt.date(2020, 1, 9))
+    assert period.contains(dt.date(2020, 1, 10))
+    assert period.contains(dt.date(2020, 1, 20))
+    assert not period.contains(dt.date(2020, 1, 21))
 
 
-def test_a_period_without_an_end_stays_open() -> None:
-    assert Period(dt.date(2020, 1, 10)).holds(dt.date.max)
-    assert not Period(dt.date(2020, 1, 10)).holds(dt.date(2020, 1, 9))
+def test_a_period_without_an_end_is_open() -> None:
+    assert Period(dt.date(2020, 1, 10)).contains(dt.date.max)
+    assert not Period(dt.date(2020, 1, 10)).contains(dt.date(2020, 1, 9))
 
 
-def test_a_period_of_one_day_is_a_period() -> None:
-    error_free = parse_treaties(SMALL.replace("to: 2020-12-31", "to: 2011-09-01"), "small.yaml")
-    period = error_free.instruments["OLD"].parties["GB"]
-    assert period.holds(dt.date(2011, 9, 1))
-    assert not period.holds(dt.date(2011, 9, 2))
+def test_a_period_may_have_one_day() -> None:
+    table = parse_treaties(SMALL.replace("to: 2020-12-31", "to: 2011-09-01"), "small.yaml")
+    period = table.instruments["OLD"].parties["GB"]
+    assert period.contains(dt.date(2011, 9, 1))
+    assert not period.contains(dt.date(2011, 9, 2))
 
 
 @pytest.mark.parametrize(
@@ -119,68 +119,68 @@ def test_periods_overlap_when_they_share_a_day(other: Period, shared: bool) -> N
     assert other.overlaps(period) is shared
 
 
-# --- What binds whom ---
+# --- Which State is bound by which instrument ---
 
 
 def test_an_instrument_binds_from_its_own_entry_into_force() -> None:
-    old = small().instruments["OLD"]
+    old = parse_small_table().instruments["OLD"]
     assert not old.binds("US", dt.date(2004, 6, 30))  # a Party before the instrument was in force
     assert old.binds("US", dt.date(2004, 7, 1))
 
 
-def test_an_instrument_binds_a_state_on_its_days_only() -> None:
-    old = small().instruments["OLD"]
+def test_an_instrument_binds_a_state_only_within_its_period() -> None:
+    old = parse_small_table().instruments["OLD"]
     assert [old.binds("GB", day) for day in (dt.date(2011, 8, 31), dt.date(2011, 9, 1))] == [False, True]
     assert [old.binds("GB", day) for day in (dt.date(2020, 12, 31), dt.date(2021, 1, 1))] == [True, False]
     assert not old.binds("FR", TODAY)
 
 
-def test_an_instrument_that_is_not_in_force_binds_nobody_whatever_its_list_says() -> None:
-    new = small().instruments["NEW"]
+def test_an_instrument_that_is_not_in_force_binds_no_state_on_its_list() -> None:
+    new = parse_small_table().instruments["NEW"]
     assert new.parties
     assert not any(new.binds(state, day) for state in new.parties for day in DAYS)
-    assert small().common("CH", "US", TODAY) == frozenset({"OLD"})
+    assert parse_small_table().common_instruments("CH", "US", TODAY) == frozenset({"OLD"})
 
 
-def test_two_states_that_were_looked_up_may_have_no_common_treaty() -> None:
-    assert small().common("CH", "FR", TODAY) == frozenset()
+def test_two_looked_up_states_may_have_no_common_treaty() -> None:
+    assert parse_small_table().common_instruments("CH", "FR", TODAY) == frozenset()
 
 
-def test_a_state_that_stands_nowhere_is_unknown_and_not_without_treaty() -> None:
-    assert small().common("CH", "JP", TODAY) is None
-    assert small().common("JP", "CH", TODAY) is None
-    assert small().common("JP", "JP", TODAY) is None
-    assert not small().covers("JP")
+def test_a_state_that_is_not_listed_has_unknown_treaties() -> None:
+    assert parse_small_table().common_instruments("CH", "JP", TODAY) is None
+    assert parse_small_table().common_instruments("JP", "CH", TODAY) is None
+    assert parse_small_table().common_instruments("JP", "JP", TODAY) is None
+    assert not parse_small_table().covers("JP")
 
 
-def test_a_membership_says_nothing_about_treaties() -> None:
+def test_a_membership_does_not_make_treaties_known() -> None:
     text = SMALL.replace("members: {FR:", "members: {JP: 1958-01-01, FR:")
     assert not parse_treaties(text, "small.yaml").covers("JP")
 
 
-def test_the_table_keeps_its_own_text_for_the_hash_of_a_pack(table: TreatyTable) -> None:
+def test_the_table_has_its_text_for_the_hash_of_a_pack(table: TreatyTable) -> None:
     assert table.text == TEXT
 
 
 # --- The shipped table ---
 
 
-def test_the_shipped_table_has_the_instruments_that_packs_may_name(table: TreatyTable) -> None:
+def test_the_shipped_table_has_these_instruments_and_memberships(table: TreatyTable) -> None:
     assert set(table.instruments) == {
         "BUDAPEST", "BUDAPEST_P2", "UNCAC", "UNTOC", "UNCC", "EU_2023_977", "NAPLES_II",
     }  # fmt: skip
     assert set(table.memberships) == {"EU", "SCHENGEN"}
 
 
-def test_conditions_are_accepted_first_under_budapest_and_attached_elsewhere(table: TreatyTable) -> None:
+def test_only_the_budapest_instruments_require_prior_acceptance(table: TreatyTable) -> None:
     pre_accept = {
         name for name, entry in table.instruments.items() if entry.condition_model is ConditionModel.PRE_ACCEPT
     }
     assert pre_accept == {"BUDAPEST", "BUDAPEST_P2"}
 
 
-def test_every_list_holds_known_countries_in_order(table: TreatyTable) -> None:
-    """As written, so that `UK` beside `GB`, which mean the same, cannot hide each other."""
+def test_every_list_has_sorted_known_countries(table: TreatyTable) -> None:
+    """The codes as written are checked, so that `UK` and `GB`, which mean the same State, cannot hide each other."""
     data = read_yaml(TEXT, "treaties.yaml").data
     lists = {name: entry["parties"] for name, entry in data["instruments"].items()}
     lists |= {name: entry["members"] for name, entry in data["memberships"].items()}
@@ -190,25 +190,25 @@ def test_every_list_holds_known_countries_in_order(table: TreatyTable) -> None:
         assert list(states) == sorted(states), name
 
 
-def test_nobody_is_bound_before_the_instrument_is_in_force(table: TreatyTable) -> None:
+def test_no_state_is_bound_before_the_instrument_is_in_force(table: TreatyTable) -> None:
     for entry in table.instruments.values():
         for state, period in entry.parties.items():
             assert entry.in_force is not None, (entry.name, state)
             assert period.start >= entry.in_force, (entry.name, state)
 
 
-def test_no_day_lies_in_the_future_of_the_table(table: TreatyTable) -> None:
+def test_no_start_is_after_the_consolidation_of_the_table(table: TreatyTable) -> None:
     consolidated = read_yaml(TEXT, "treaties.yaml").data["consolidated_at"]
     for entry in table.instruments.values():
         assert all(period.start <= consolidated for period in entry.parties.values()), entry.name
 
 
-def test_budapest_days_are_those_of_entry_into_force_and_not_of_deposit(table: TreatyTable) -> None:
+def test_budapest_dates_are_entries_into_force_and_not_deposits(table: TreatyTable) -> None:
     """Art. 36(4): it enters into force for a State on the first day of a month."""
     assert {period.start.day for period in table.instruments["BUDAPEST"].parties.values()} == {1}
 
 
-def test_a_state_is_listed_only_when_the_three_great_instruments_were_looked_up(table: TreatyTable) -> None:
+def test_a_state_is_listed_only_if_the_three_main_instruments_were_looked_up(table: TreatyTable) -> None:
     looked_up = set().union(*(table.instruments[name].parties for name in LOOKED_UP))
     for entry in table.instruments.values():
         assert set(entry.parties) <= looked_up, entry.name
@@ -223,13 +223,13 @@ def test_a_state_is_listed_only_when_the_three_great_instruments_were_looked_up(
 
 
 @pytest.mark.parametrize("state", ["SO", "IR", "CG", "KP", "SY", "PG", "HK", "AQ"])
-def test_a_state_that_could_not_be_settled_is_unknown(table: TreatyTable, state: str) -> None:
+def test_a_state_with_unclear_status_is_unknown(table: TreatyTable, state: str) -> None:
     assert not table.covers(state)
-    assert table.common("CH", state, TODAY) is None
+    assert table.common_instruments("CH", state, TODAY) is None
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_the_groups_that_cooperate_most_are_covered(table: TreatyTable, group: str) -> None:
+def test_the_main_groups_of_cooperating_states_are_covered(table: TreatyTable, group: str) -> None:
     assert [state for state in GROUPS[group].split() if not table.covers(state)] == []
 
 
@@ -239,7 +239,7 @@ def test_members_of_the_union_and_of_schengen_are_covered(table: TreatyTable) ->
 
 
 def test_the_number_of_parties(table: TreatyTable) -> None:
-    """A slip of the hand in a long list changes a number."""
+    """A typing error in a long list changes a number."""
     numbers = {name: len(entry.parties) for name, entry in table.instruments.items()}
     assert numbers == {
         "BUDAPEST": 77, "BUDAPEST_P2": 0, "UNCAC": 181, "UNTOC": 184, "UNCC": 0,
@@ -249,12 +249,12 @@ def test_the_number_of_parties(table: TreatyTable) -> None:
 
 
 @pytest.mark.parametrize("name", ["UNCC", "BUDAPEST_P2"])
-def test_what_is_not_in_force_binds_nobody_on_any_day(table: TreatyTable, name: str) -> None:
+def test_an_instrument_not_in_force_binds_no_state_on_any_day(table: TreatyTable, name: str) -> None:
     assert table.instruments[name].in_force is None
     for day in DAYS:
         assert not any(table.instruments[name].binds(state, day) for state in COUNTRIES)
-        for one, other in itertools.pairwise(sorted(COUNTRIES)):
-            assert name not in (table.common(one, other, day) or ())
+        for first, second in itertools.pairwise(sorted(COUNTRIES)):
+            assert name not in (table.common_instruments(first, second, day) or ())
 
 
 @pytest.mark.parametrize(
@@ -281,16 +281,18 @@ def test_the_first_day_on_which_a_state_is_bound(table: TreatyTable, name: str, 
     assert table.instruments[name].binds(state, first)
 
 
-def test_common_treaties_change_with_the_day(table: TreatyTable) -> None:
-    assert table.common("CH", "JP", dt.date(2012, 10, 31)) == frozenset()
-    assert table.common("CH", "JP", dt.date(2012, 11, 1)) == frozenset({"BUDAPEST"})
-    assert table.common("CH", "JP", TODAY) == frozenset({"BUDAPEST", "UNCAC", "UNTOC"})
-    assert table.common("DE", "NL", TODAY) == frozenset({"BUDAPEST", "UNCAC", "UNTOC", "EU_2023_977", "NAPLES_II"})
+def test_common_treaties_depend_on_the_day(table: TreatyTable) -> None:
+    assert table.common_instruments("CH", "JP", dt.date(2012, 10, 31)) == frozenset()
+    assert table.common_instruments("CH", "JP", dt.date(2012, 11, 1)) == frozenset({"BUDAPEST"})
+    assert table.common_instruments("CH", "JP", TODAY) == frozenset({"BUDAPEST", "UNCAC", "UNTOC"})
+    assert table.common_instruments("DE", "NL", TODAY) == frozenset(
+        {"BUDAPEST", "UNCAC", "UNTOC", "EU_2023_977", "NAPLES_II"}
+    )
 
 
 @pytest.mark.parametrize("state", ["IE", "RU", "CN", "IN", "ZA"])
 def test_states_outside_the_budapest_convention(table: TreatyTable, state: str) -> None:
-    assert table.common("CH", state, TODAY) == frozenset({"UNCAC", "UNTOC"})
+    assert table.common_instruments("CH", state, TODAY) == frozenset({"UNCAC", "UNTOC"})
 
 
 @pytest.mark.parametrize(
@@ -315,20 +317,20 @@ def test_states_outside_the_budapest_convention(table: TreatyTable, state: str) 
     ],
 )
 def test_membership_on_a_day(table: TreatyTable, organisation: str, state: str, day: dt.date, member: bool) -> None:
-    assert table.member(organisation, state, day) is member
+    assert table.is_member(organisation, state, day) is member
 
 
 def test_the_union_has_twenty_seven_members_today(table: TreatyTable) -> None:
-    assert sum(table.member("EU", state, TODAY) for state in COUNTRIES) == 27
+    assert sum(table.is_member("EU", state, TODAY) for state in COUNTRIES) == 27
 
 
-def test_the_united_kingdom_left_naples_with_the_transition_period(table: TreatyTable) -> None:
+def test_the_united_kingdom_left_naples_at_the_end_of_the_transition_period(table: TreatyTable) -> None:
     naples = table.instruments["NAPLES_II"]
     assert naples.binds("GB", dt.date(2020, 12, 31))
     assert not naples.binds("GB", dt.date(2021, 1, 1))
 
 
-def test_denmark_is_bound_by_its_own_decision_and_four_states_are_left_out(table: TreatyTable) -> None:
+def test_denmark_is_bound_by_the_directive_and_five_other_states_are_not(table: TreatyTable) -> None:
     directive: Instrument = table.instruments["EU_2023_977"]
     assert directive.binds("DK", TODAY)
     assert not any(directive.binds(state, TODAY) for state in ("IE", "IS", "LI", "NO", "GB"))
@@ -338,15 +340,15 @@ def test_denmark_is_bound_by_its_own_decision_and_four_states_are_left_out(table
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "key", "says"),
+    ("old", "new", "line", "key", "message"),
     [
-        # a key that is unknown, and the nearest known one; a required one that is misspelt is missing
+        # unknown keys with the nearest known key, and missing keys
         ("title: A small", "noet: a word\ntitle: A small", 1, "noet", "unknown field; did you mean 'note'?"),
         ("note: nothing", "noet: nothing", 28, "memberships.SCHENGEN.noet", "unknown field"),
         ("to: 2020", "till: 2020", 11, "instruments.OLD.parties.GB.till", "unknown field"),
         ("article: art. 26", "artcle: art. 26", 6, "instruments.OLD.artcle", "did you mean 'article'"),
         ("    source: K\n", "", 4, "instruments.OLD.source", "is missing"),
-        # days
+        # dates
         ("CH: 2012-01-01", "CH: soon", 11, "instruments.OLD.parties.CH", ""),
         ("CH: 2012-01-01", "CH: 01.01.2012", 11, "instruments.OLD.parties.CH", ""),
         ("in_force: 2004-07-01", "in_force: 2004", 8, "instruments.OLD.in_force", ""),
@@ -355,24 +357,32 @@ def test_denmark_is_bound_by_its_own_decision_and_four_states_are_left_out(table
         ("CH: 2012", "CHE: 2012", 11, "instruments.OLD.parties.CHE", "did you mean CH (Switzerland)?"),
         ("CH: 2012", "Switzerland: 2012", 11, "instruments.OLD.parties.Switzerland", "did you mean CH"),
         ("CH: 2012", "XK: 2012", 11, "instruments.OLD.parties.XK", "user-assigned"),
-        # memberships that law packs rely on
+        # memberships that law packs need
         ("  EU:\n", "  UE:\n", 20, "memberships", "is missing EU"),
         ("  SCHENGEN:\n", "  SHENGEN:\n", 20, "memberships", "is missing SCHENGEN"),
-        # the same key twice
-        ("CH: 2012-01-01", "CH: 2012-01-01, CH: 2013-01-01", 11, "instruments.OLD.parties.CH", "stands twice"),
-        ("  NEW:\n", "  OLD:\n", 12, "instruments.OLD", "stands twice"),
-        # values outside their list
+        # duplicate keys
+        (
+            "CH: 2012-01-01",
+            "CH: 2012-01-01, CH: 2013-01-01",
+            11,
+            "instruments.OLD.parties.CH",
+            "is a duplicate key; keep one",
+        ),
+        ("  NEW:\n", "  OLD:\n", 12, "instruments.OLD", "is a duplicate key; keep one"),
+        # values outside their closed list
         ("PRE_ACCEPT", "PREACCEPT", 7, "instruments.OLD.condition_model", "did you mean 'PRE_ACCEPT'?"),
         ("verified: false", "verified: no", 10, "instruments.OLD.verified", ""),
     ],
 )
-def test_a_broken_table_is_refused_with_file_line_and_key(old: str, new: str, line: int, key: str, says: str) -> None:
-    error = broken(old, new)
+def test_a_broken_table_is_refused_with_file_line_and_key(
+    old: str, new: str, line: int, key: str, message: str
+) -> None:
+    error = parse_broken_table(old, new)
     assert error.source == "small.yaml"
     assert error.line == line
     assert error.key.startswith(key)
     assert str(error).startswith(f"small.yaml:{line}: {key}")
-    assert says in str(error)
+    assert message in str(error)
 
 
 def test_a_table_without_instruments_is_refused() -> None:
@@ -381,12 +391,12 @@ def test_a_table_without_instruments_is_refused() -> None:
         parse_treaties(text, "small.yaml")
 
 
-def test_a_day_that_no_calendar_has_is_refused() -> None:
-    error = broken("CH: 2012-01-01", "CH: 2012-02-30")
+def test_a_day_that_does_not_exist_is_refused() -> None:
+    error = parse_broken_table("CH: 2012-01-01", "CH: 2012-02-30")
     assert error.source == "small.yaml"
     assert "day is out of range" in str(error)
 
 
-def test_norway_is_a_country_and_not_a_truth_value() -> None:
+def test_norway_is_a_country_and_not_a_boolean() -> None:
     text = SMALL.replace("CH: 2012-01-01", "NO: 2006-10-01")
     assert parse_treaties(text, "small.yaml").instruments["OLD"].binds("NO", dt.date(2006, 10, 1))

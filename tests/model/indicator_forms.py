@@ -1,4 +1,4 @@
-"""Indicators in their JSON form, for Hypothesis: every field, every type, every member of every closed list."""
+"""Indicators in JSON form, and Hypothesis strategies that cover every field, type and enum member."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from sharing.model.vocabulary import (
 
 ID = "018f3c1e-7b1a-7c3d-8e2f-0123456789ab"
 
-LEAST: dict[str, Any] = {
+MINIMAL: dict[str, Any] = {
     "id": ID,
     "type": "ipv4-addr",
     "value": "198.51.100.7",
     "source": {"state": "CH", "agency": "Police"},
 }
-"""The smallest indicator."""
+"""An indicator with the required fields only."""
 
 FULL: dict[str, Any] = {
     "id": ID,
@@ -79,46 +79,46 @@ FULL: dict[str, Any] = {
 """An indicator with every field."""
 
 
-def paths(data: Any, before: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the path of every field and item, branches included."""
-    found: list[tuple[Any, ...]] = []
+def list_paths(data: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of every field and list item, including nested ones."""
+    paths: list[tuple[Any, ...]] = []
     entries = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for key, value in entries:
-        found += [(*before, key), *paths(value, (*before, key))]
-    return found
+        paths += [(*prefix, key), *list_paths(value, (*prefix, key))]
+    return paths
 
 
-def get(data: Any, path: tuple[Any, ...]) -> Any:
-    """Return what stands at a path."""
+def get_at_path(data: Any, path: tuple[Any, ...]) -> Any:
+    """Return the value at a path."""
     for key in path:
         data = data[key]
     return data
 
 
-def replaced(data: Any, path: tuple[Any, ...], value: Any) -> Any:
-    """Return a copy with another value at a path."""
+def replace_at_path(data: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """Return a copy with a different value at a path."""
     if not path:
         return value
     copy = dict(data) if isinstance(data, dict) else list(data)
-    copy[path[0]] = replaced(copy[path[0]], path[1:], value)
+    copy[path[0]] = replace_at_path(copy[path[0]], path[1:], value)
     return copy
 
 
-def removed(data: Any, path: tuple[Any, ...]) -> Any:
-    """Return a copy without what stands at a path."""
-    parent = get(data, path[:-1])
-    kept = (
+def remove_at_path(data: Any, path: tuple[Any, ...]) -> Any:
+    """Return a copy without the value at a path."""
+    parent = get_at_path(data, path[:-1])
+    remaining = (
         {key: value for key, value in parent.items() if key != path[-1]}
         if isinstance(parent, dict)
         else [value for index, value in enumerate(parent) if index != path[-1]]
     )
-    return replaced(data, path[:-1], kept)
+    return replace_at_path(data, path[:-1], remaining)
 
 
-def renamed(data: Any, path: tuple[Any, ...], name: str) -> Any:
-    """Return a copy in which a field has another name."""
-    parent = get(data, path[:-1])
-    return replaced(data, path[:-1], {name if key == path[-1] else key: value for key, value in parent.items()})
+def rename_field(data: Any, path: tuple[Any, ...], name: str) -> Any:
+    """Return a copy in which a field is renamed."""
+    parent = get_at_path(data, path[:-1])
+    return replace_at_path(data, path[:-1], {name if key == path[-1] else key: value for key, value in parent.items()})
 
 
 _TRISTATE = st.sampled_from(["YES", "NO", "UNKNOWN", True, False, None])
@@ -130,53 +130,53 @@ _TIME = (
 )
 
 
-def _one(members: Any) -> st.SearchStrategy[Any]:
+def _names(members: Any) -> st.SearchStrategy[Any]:
     return st.sampled_from([str(member) for member in members])
 
 
-def _some(members: Any) -> st.SearchStrategy[list[Any]]:
-    return st.lists(_one(members), max_size=4, unique=True)
+def _name_lists(members: Any) -> st.SearchStrategy[list[Any]]:
+    return st.lists(_names(members), max_size=4, unique=True)
 
 
 _COUNTRY = st.sampled_from(sorted(COUNTRIES))
 _GRADING = st.one_of(
     st.just({}),
-    st.fixed_dictionaries({"source": _one(SourceGrade), "information": st.integers(1, 4)}),
+    st.fixed_dictionaries({"source": _names(SourceGrade), "information": st.integers(1, 4)}),
     st.fixed_dictionaries({"admiralty": st.from_regex(r"\A[A-F][1-6]\Z")}),
 )
 
 
 @st.composite
-def forms(draw: st.DrawFn) -> dict[str, Any]:
-    """Return an acceptable indicator in its JSON form."""
+def valid_forms(draw: st.DrawFn) -> dict[str, Any]:
+    """Return a valid indicator in JSON form."""
     type_name = draw(st.sampled_from(sorted(VALUE_TYPES)))
     optional: dict[str, st.SearchStrategy[Any]] = {
         "summary": st.none() | _TEXT,
-        "form": st.none() | _one(Form),
+        "form": st.none() | _names(Form),
         "offence": st.fixed_dictionaries(
             {},
             optional={
-                "codes": _some(OffenceCode),
-                "modifiers": _some(OffenceModifier),
+                "codes": _name_lists(OffenceCode),
+                "modifiers": _name_lists(OffenceModifier),
                 "modus_operandi": st.lists(_TEXT, max_size=3, unique=True),
                 "max_penalty_years": st.none() | st.floats(0, 100) | st.integers(0, 100),
             },
         ),
-        "collection": st.none() | _one(Collection),
+        "collection": st.none() | _names(Collection),
         **dict.fromkeys(
             ("secrecy_domain", "personal_data", "special_category", "enables_request", "live_case_harm"), _TRISTATE
         ),
-        "subject_class": st.none() | _one(SubjectClass),
-        "assertion": st.none() | _one(Assertion),
+        "subject_class": st.none() | _names(SubjectClass),
+        "assertion": st.none() | _names(Assertion),
         "grading": _GRADING,
         "origin": st.fixed_dictionaries({}, optional={"state": st.none() | _COUNTRY, "consent": _TRISTATE}),
-        "handling": _some(set(Handling) - {Handling.H3}),
+        "handling": _name_lists(set(Handling) - {Handling.H3}),
         "handling_text": st.none() | _TEXT,
-        "tlp": st.none() | _one(Tlp),
-        "pap": st.none() | _one(Pap),
-        "purpose": st.none() | _one(Purpose),
-        "urgency": st.none() | _one(Urgency),
-        "character": st.none() | _some(Character),
+        "tlp": st.none() | _names(Tlp),
+        "pap": st.none() | _names(Pap),
+        "purpose": st.none() | _names(Purpose),
+        "urgency": st.none() | _names(Urgency),
+        "character": st.none() | _name_lists(Character),
         "findings": st.dictionaries(st.sampled_from(sorted(FINDINGS)), _TRISTATE, max_size=3),
         "nexus": st.lists(st.fixed_dictionaries({"state": _COUNTRY, "reason": _TEXT}), max_size=3),
         **{name: st.none() | _TIME for name in ("observed_at", "review_at", "retain_until")},
@@ -184,7 +184,7 @@ def forms(draw: st.DrawFn) -> dict[str, Any]:
     data = draw(st.fixed_dictionaries({}, optional=optional))
     source = st.fixed_dictionaries(
         {"state": _COUNTRY, "agency": _TEXT},
-        optional={"officer": st.none() | _TEXT, "authority": st.none() | _one(Authority), "case": st.none() | _TEXT},
+        optional={"officer": st.none() | _TEXT, "authority": st.none() | _names(Authority), "case": st.none() | _TEXT},
     )
     data |= {
         "id": str(draw(st.uuids())),

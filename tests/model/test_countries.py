@@ -1,4 +1,4 @@
-"""Country codes: ISO 3166-1 alpha-2 and two aliases, nothing else."""
+"""Country codes: ISO 3166-1 alpha-2, two aliases and the test States, nothing else."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from sharing.errors import InputError
 from sharing.model.countries import COUNTRIES, STATES, TEST_STATES, country_name, normalise_country
-from sharing.model.values.national import split_country
-from sharing.model.values.text import Refused
+from sharing.model.values.text import InvalidValueError, split_country_code
 from sharing.relevance.nexus import derive_nexus
 
 
@@ -54,7 +53,7 @@ def test_codes_are_upper_case_and_aliases_are_resolved(code: str, expected: str)
         "\u0421H",
     ],
 )
-def test_what_the_standard_does_not_assign_is_refused(code: str) -> None:
+def test_a_code_that_the_standard_does_not_assign_is_refused(code: str) -> None:
     with pytest.raises(InputError, match="ISO 3166-1 alpha-2"):
         normalise_country(code)
     with pytest.raises(InputError):
@@ -70,7 +69,7 @@ def test_what_the_standard_does_not_assign_is_refused(code: str) -> None:
         ("XK", "user-assigned"),
     ],
 )
-def test_the_nearest_country_is_named(code: str, hint: str) -> None:
+def test_the_error_suggests_the_nearest_country(code: str, hint: str) -> None:
     with pytest.raises(InputError, match=hint):
         normalise_country(code)
 
@@ -81,7 +80,7 @@ def test_the_input_is_not_repeated() -> None:
     assert "Mustermann" not in str(caught.value)
 
 
-def test_the_list_is_that_of_the_standard() -> None:
+def test_the_list_of_countries_is_that_of_the_standard() -> None:
     assert len(COUNTRIES) == 249
     assert {"CH", "DE", "NL", "FR", "GB", "US", "CA", "AU", "JP"} <= COUNTRIES
     assert not {"UK", "EL", "XK", "EU"} & STATES
@@ -89,11 +88,11 @@ def test_the_list_is_that_of_the_standard() -> None:
 
 
 @pytest.mark.parametrize(("code", "name"), [("CH", "Switzerland"), ("uk", "United Kingdom"), ("JP", "Japan")])
-def test_names(code: str, name: str) -> None:
+def test_country_names(code: str, name: str) -> None:
     assert country_name(code) == name
 
 
-def test_test_states_are_actors_with_names() -> None:
+def test_test_states_are_states_with_names() -> None:
     assert [normalise_country(code) for code in ("XA", "xb ")] == ["XA", "XB"]
     assert [country_name(code) for code in ("XA", "XB")] == ["Test State A", "Test State B"]
     assert not TEST_STATES.keys() & COUNTRIES
@@ -117,9 +116,9 @@ def test_no_value_points_to_a_test_state(type_name: str, value: str) -> None:
     assert derive_nexus(type_name, value, lambda _: "XA") == ()
 
 
-def test_no_document_is_a_test_states() -> None:
-    with pytest.raises(Refused):
-        split_country("XA:X1234567")
+def test_no_document_is_issued_by_a_test_state() -> None:
+    with pytest.raises(InvalidValueError):
+        split_country_code("XA:X1234567")
 
 
 @settings(deadline=None)

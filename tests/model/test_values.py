@@ -1,4 +1,4 @@
-"""Values of indicators: what each type accepts, what it makes of it, and what it refuses."""
+"""Indicator values: which values each type accepts, their normal form, and which values are refused."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharing.errors import InputError
-from sharing.model.values import VALUE_TYPES, ValueTypeGroup, is_canonical, matches_shape, normalise
+from sharing.model.values import VALUE_TYPES, ValueTypeGroup, is_normalised_value, matches_shape, normalise_value
 from tests.model.value_cases import CASES
 
-TYPES_OF_LAW = {  # law.md §5, group by group
+EXPECTED_TYPES = {  # by group
     ValueTypeGroup.NETWORK: "ipv4-addr ipv6-addr domain-name url autonomous-system mac-addr network-traffic "
     "onion-address user-agent",
     ValueTypeGroup.TLS: "x509-certificate ssh-fingerprint ja3-fingerprint-md5 jarm-fingerprint pgp-public-key",
@@ -25,8 +25,8 @@ TYPES_OF_LAW = {  # law.md §5, group by group
     ValueTypeGroup.PERSON: "person passport-number identity-card-number company-number vehicle-registration",
     ValueTypeGroup.CONTENT: "photodna-hash pdq-hash",
 }
-FREE_TEXT = {"user-agent", "mutex", "software", "process"}  # any line of text is one
-# The only examples of other types that a type accepts: one text can be a valid value of both.
+FREE_TEXT = {"user-agent", "mutex", "software", "process"}  # any line of text is valid
+# For each type, the other types whose examples it accepts: some texts are valid for several types.
 _NATIONAL = "bank-account-nr passport-number identity-card-number company-number vehicle-registration"
 OVERLAPS = {
     "autonomous-system": "cc-bin",
@@ -37,7 +37,7 @@ OVERLAPS = {
     "file-sha1": "pgp-public-key",
     "file-md5": "ja3-fingerprint-md5",
     "artifact": "x509-certificate ja3-fingerprint-md5 pgp-public-key file-sha256 file-sha1 file-md5 "
-    "file-tlsh phone-number bic cc-number prtn photodna-hash pdq-hash",  # base64 has no mark of its own
+    "file-tlsh phone-number bic cc-number prtn photodna-hash pdq-hash",  # base64 has no distinguishing mark
     "email-addr": "jabber-id",
     "jabber-id": "email-addr",
     "email-message-id": "email-addr jabber-id",
@@ -56,27 +56,27 @@ EDITS = st.lists(
 )
 
 
-def edit(value: str, edits: list[tuple[int, str, str]]) -> str:
-    """Insert, delete or replace some characters."""
-    for place, action, character in edits:
-        at = place % (len(value) + 1)
-        value = value[:at] + ("" if action == "d" else character) + value[at + (action != "i") :]
+def apply_edits(value: str, edits: list[tuple[int, str, str]]) -> str:
+    """Insert, delete or replace characters."""
+    for position, action, character in edits:
+        index = position % (len(value) + 1)
+        value = value[:index] + ("" if action == "d" else character) + value[index + (action != "i") :]
     return value
 
 
-def candidates(name: str) -> st.SearchStrategy[str]:
-    """Return a strategy of values that are, or nearly are, of a type."""
+def candidate_values(name: str) -> st.SearchStrategy[str]:
+    """Return a strategy of values that are valid, or nearly valid, for a type."""
     known = [*CASES[name].valid, *CASES[name].valid.values(), *CASES[name].invalid, VALUE_TYPES[name].example]
     short = [value for value in known if len(value) < 1000]
-    edited = st.builds(edit, st.sampled_from(short), EDITS)
+    edited = st.builds(apply_edits, st.sampled_from(short), EDITS)
     shaped = st.from_regex(VALUE_TYPES[name].shape, fullmatch=True)
     cased = edited.map(str.swapcase)
     return edited | cased | shaped | BACKGROUND
 
 
-def test_the_list_of_types_is_that_of_the_law() -> None:
+def test_the_list_of_types_is_as_specified() -> None:
     assert {name: value_type.group for name, value_type in VALUE_TYPES.items()} == {
-        name: group for group, names in TYPES_OF_LAW.items() for name in names.split()
+        name: group for group, names in EXPECTED_TYPES.items() for name in names.split()
     }
     assert set(CASES) == set(VALUE_TYPES)
 
@@ -86,47 +86,49 @@ def test_the_list_of_types_is_that_of_the_law() -> None:
     [(name, value, expected) for name, cases in CASES.items() for value, expected in cases.valid.items()],
 )
 def test_normal_form(name: str, value: str, expected: str) -> None:
-    assert normalise(name, value) == expected
-    assert normalise(name, expected) == expected
-    assert is_canonical(name, expected)
-    assert is_canonical(name, value) is (value == expected)
+    assert normalise_value(name, value) == expected
+    assert normalise_value(name, expected) == expected
+    assert is_normalised_value(name, expected)
+    assert is_normalised_value(name, value) is (value == expected)
     assert matches_shape(name, expected)
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, cases in CASES.items() for value in cases.invalid])
-def test_refusal_tells_the_form_and_never_the_value(name: str, value: str) -> None:
+def test_the_error_has_the_expected_form_and_never_the_value(name: str, value: str) -> None:
     with pytest.raises(InputError) as caught:
-        normalise(name, value)
+        normalise_value(name, value)
     message = str(caught.value)
     assert caught.value.field == "value"
-    assert VALUE_TYPES[name].form in message
-    said_anyway = message.replace(VALUE_TYPES[name].form, "").replace(VALUE_TYPES[name].example, "").replace(name, "")
-    assert len(value) < 5 or value not in said_anyway
+    assert VALUE_TYPES[name].expected_form in message
+    remaining = (
+        message.replace(VALUE_TYPES[name].expected_form, "").replace(VALUE_TYPES[name].example, "").replace(name, "")
+    )
+    assert len(value) < 5 or value not in remaining
     assert caught.value.__cause__ is None
-    assert caught.value.__context__ is None  # a library's error, which may quote the value, is not chained
-    assert not is_canonical(name, value)
+    assert caught.value.__context__ is None  # a library's error, which may quote the value, must not be chained
+    assert not is_normalised_value(name, value)
 
 
 @pytest.mark.parametrize("name", VALUE_TYPES)
 def test_each_type_has_enough_cases(name: str) -> None:
     assert len(CASES[name].valid) >= 3
     assert len(CASES[name].invalid) >= 4
-    assert is_canonical(name, VALUE_TYPES[name].example)
+    assert is_normalised_value(name, VALUE_TYPES[name].example)
 
 
 @pytest.mark.parametrize("name", sorted(VALUE_TYPES))
 @pytest.mark.parametrize("value", ["", " \t\n", "a\x00b", "\x1b[31m", "\ud800", "\u202ecod.exe", "x" * 300_000])
-def test_no_type_accepts_nothing_control_characters_or_excess(name: str, value: str) -> None:
+def test_no_type_accepts_empty_oversized_or_control_characters(name: str, value: str) -> None:
     with pytest.raises(InputError):
-        normalise(name, value)
+        normalise_value(name, value)
 
 
 @pytest.mark.parametrize("name", sorted(set(VALUE_TYPES) - FREE_TEXT))
-def test_other_types_are_refused(name: str) -> None:
+def test_examples_of_other_types_are_refused(name: str) -> None:
     accepted = set()
     for other in set(VALUE_TYPES) - {name}:
         try:
-            normalise(name, VALUE_TYPES[other].example)
+            normalise_value(name, VALUE_TYPES[other].example)
             accepted.add(other)
         except InputError:
             pass
@@ -134,25 +136,25 @@ def test_other_types_are_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(VALUE_TYPES))
-def test_whatever_is_accepted_is_stable_and_has_the_shape(name: str) -> None:
+def test_an_accepted_value_has_a_stable_normal_form_with_the_shape(name: str) -> None:
     @settings(max_examples=40, deadline=None)
-    @given(candidates(name))
-    def holds(value: str) -> None:
+    @given(candidate_values(name))
+    def check_value(value: str) -> None:
         try:
-            normal = normalise(name, value)
+            normal = normalise_value(name, value)
         except InputError:
             return
-        assert normalise(name, normal) == normal
+        assert normalise_value(name, normal) == normal
         assert matches_shape(name, normal)
-        assert is_canonical(name, normal)
+        assert is_normalised_value(name, normal)
         assert len(normal.encode()) <= VALUE_TYPES[name].max_bytes
 
-    holds()
+    check_value()
 
 
 @pytest.mark.parametrize("name", sorted(VALUE_TYPES))
-def test_surrounding_white_space_is_no_part_of_a_value(name: str) -> None:
-    assert normalise(name, f"\t {VALUE_TYPES[name].example}\r\n") == VALUE_TYPES[name].example
+def test_surrounding_white_space_is_removed(name: str) -> None:
+    assert normalise_value(name, f"\t {VALUE_TYPES[name].example}\r\n") == VALUE_TYPES[name].example
 
 
 @pytest.mark.parametrize(
@@ -165,21 +167,21 @@ def test_surrounding_white_space_is_no_part_of_a_value(name: str) -> None:
         ("phone", "phone-number"),
     ],
 )
-def test_an_unknown_type_names_the_nearest(name: str, nearest: str) -> None:
+def test_the_error_for_an_unknown_type_suggests_the_nearest(name: str, nearest: str) -> None:
     with pytest.raises(InputError, match=f"did you mean '{nearest}'") as caught:
-        normalise(name, "198.51.100.7")
+        normalise_value(name, "198.51.100.7")
     assert caught.value.field == "type"
-    assert not is_canonical(name, "198.51.100.7")
+    assert not is_normalised_value(name, "198.51.100.7")
     assert not matches_shape(name, "198.51.100.7")
 
 
-def test_a_value_in_the_place_of_the_type_is_not_repeated() -> None:
+def test_a_value_given_as_the_type_is_not_repeated() -> None:
     with pytest.raises(InputError) as caught:
-        normalise("Erika Mustermann|1964-08-12" * 1000, "person")
+        normalise_value("Erika Mustermann|1964-08-12" * 1000, "person")
     assert "Mustermann" not in str(caught.value)
 
 
-def test_the_shape_sees_what_is_not_normalised() -> None:
+def test_the_shape_does_not_match_values_that_are_not_normalised() -> None:
     assert not matches_shape("domain-name", "Malware.Example.ORG")
     assert not matches_shape("domain-name", "malware.example.org\n")
     assert not matches_shape("domain-name", "a.example.org" * 30)
@@ -189,7 +191,7 @@ def test_the_shape_sees_what_is_not_normalised() -> None:
 
 
 def test_enumerable_types_are_marked() -> None:
-    """The marks of law.md §5: a keyed hash of such a value hides nothing from whoever has the key."""
+    """A keyed hash does not hide an enumerable value from a holder of the key, who can try all values."""
     enumerable = {name for name, value_type in VALUE_TYPES.items() if value_type.enumerable}
     assert enumerable == {
         "ipv4-addr", "autonomous-system", "mac-addr", "phone-number", "prtn", "imei", "imsi", "iban",
@@ -205,8 +207,8 @@ def test_addresses_agree_with_the_standard_library(raw: bytes) -> None:
 
     address = ipaddress.ip_address(raw)
     name = f"ipv{address.version}-addr"
-    assert ipaddress.ip_address(normalise(name, str(address))) == address
-    assert ipaddress.ip_address(normalise(name, address.exploded)) == address
+    assert ipaddress.ip_address(normalise_value(name, str(address))) == address
+    assert ipaddress.ip_address(normalise_value(name, address.exploded)) == address
 
 
 @settings(deadline=None)
@@ -215,10 +217,10 @@ def test_addresses_agree_with_the_standard_library(raw: bytes) -> None:
     st.characters(categories=["Lu", "Ll", "Lo", "Mn"]),
     st.sampled_from(["person", "jabber-id"]),
 )
-def test_case_and_composition_of_any_letter(length: int, letter: str, name: str) -> None:
+def test_case_and_unicode_composition_of_any_letter(length: int, letter: str, name: str) -> None:
     value = {"person": f"A{letter * length}|1964-08-12", "jabber-id": f"A{letter * length}@example.org"}[name]
     try:
-        normal = normalise(name, value)
+        normal = normalise_value(name, value)
     except InputError:
         return
-    assert normalise(name, normal) == normal
+    assert normalise_value(name, normal) == normal

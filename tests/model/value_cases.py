@@ -1,8 +1,8 @@
-"""Valid and invalid values for each type of indicator: documentation values and published test vectors.
+"""Valid and invalid values for each indicator type: documentation values and published test vectors.
 
-Addresses are from RFC 5737, 3849, 5398 and 7042, names from RFC 2606; Bitcoin addresses from BIP 173 and 350,
-or made of the bytes 0, 1, 2, …; Ethereum's from EIP-55, Bitcoin Cash's from its specification, Stellar's from
-SEP-23, TON's and Polkadot's from their documentation.
+Network addresses are from RFC 5737, 3849, 5398 and 7042, and names from RFC 2606. Bitcoin addresses are from BIP 173
+and BIP 350, or encode the bytes 0, 1, 2, …; Ethereum addresses are from EIP-55, Bitcoin Cash addresses from its
+specification, Stellar addresses from SEP-23, and TON and Polkadot addresses from their documentation.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TON_RAW = "0:ca6e321c7cce9ecedf0a8ca2492ec8592494aa5fb5ce0387dff96ef6af982a3e"
 SOL_SIGNATURE = "1GMkH3brNXiNNs1tiFZHu4yZSRrzJwxi5wB9bHFtMinfCXNnR1adh8Vo8NTheK4evneedH4qmvjeqcBBNAefgS"
 PHOTODNA = base64.b64encode(bytes(range(144))).decode()
 PHOTODNA_HEX = bytes(range(144)).hex()
-# A version 4 packet header and nothing more: the form of a key block, and no key.
+# A version 4 packet header only: it has the form of a key block, but does not contain a key.
 PGP = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEZQAAABYJKwYBBAHaRw8B\n-----END PGP PUBLIC KEY BLOCK-----"
 PGP_WITH_HEADERS = PGP.replace("\n\n", "\nVersion: Example 1\nComment: none\n\n").replace(
     "\n-----END", "\n=AAAA\n-----END"
@@ -384,7 +384,7 @@ CASES: dict[str, Cases] = {
         },
         (
             P2WPKH[:-1] + "5",
-            P2WPKH[0] + P2WPKH[1:].upper(),  # two cases
+            P2WPKH[0] + P2WPKH[1:].upper(),  # mixed case
             "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kemeawh",  # version 0 with the checksum of bech32m
             "bc1p38j9r5y49hruaue7wxjce0updqjuyyx0kh56v8s25huc6995vvpql3jow4",  # an o in the data
             "bc1pw5dgrnzv",  # a program of one byte

@@ -1,4 +1,4 @@
-"""The running system that is watched, one for all tests of this folder."""
+"""The monitored system: one for all tests of this folder."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Iterator
 import pytest
 
 from sharing.testing.broker import KafkaUnavailableError
-from sharing.testing.broker.jars import EXPORTER, fetch_jars
+from sharing.testing.broker.jars import JMX_EXPORTER, fetch_jars
 from sharing.testing.broker.kafka import KafkaBroker
-from sharing.testing.broker.process import free_port
+from sharing.testing.broker.process import find_free_port
 from sharing.tools.manifests.kafka_metrics import FILE, agent_option, render_rules
-from tests.monitoring.monitored_gate import Stage
+from tests.monitoring.monitored_system import MonitoredSystem
 from tests.monitoring.tools import find_tool
 
 
 @pytest.fixture(scope="package")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A system on a broker of its own, that tests may kill. Where there is none to be had, its tests skip."""
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredSystem]:
+    """A system on its own broker, which tests may kill. If no broker is available, the tests are skipped."""
     find_tool("prometheus")
-    folder, exporter = tmp_path_factory.mktemp("watched-kafka"), free_port()
+    folder, exporter = tmp_path_factory.mktemp("monitored-kafka"), find_free_port()
     try:
         (folder / FILE).write_text(render_rules())
-        (jar,) = fetch_jars(print, (EXPORTER,))
+        (jar,) = fetch_jars(print, (JMX_EXPORTER,))
         options = [agent_option(str(jar), FILE, "127.0.0.1", exporter)]
         broker = KafkaBroker(folder, java_options=options)
         broker.start()
@@ -32,7 +32,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             raise
         pytest.skip(str(error))
     try:
-        with Stage(broker, exporter, tmp_path_factory.mktemp("watched")) as stage:
-            yield stage
+        with MonitoredSystem(broker, exporter, tmp_path_factory.mktemp("monitored")) as system:
+            yield system
     finally:
         broker.stop()

@@ -1,4 +1,4 @@
-"""Each alert fires where it should, and alone; and it stays silent just beside. Told by promtool."""
+"""Each alert fires alone when it should, and stays silent just below its threshold. Evaluated with promtool."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from monitoring.generate import FOLDER, render_files
 from monitoring.rules import AlertRule, AlertSeverity, render_rule
 from tests.monitoring.tools import ROOT, run_tool
 
-# All as text: `0x80` is a number for YAML.
+# Load everything as strings: YAML would read `0x80` as a number.
 CASES: list[dict[str, Any]] = yaml.load(
     (Path(__file__).parent / "alert_cases.yaml").read_text(),
-    Loader=yaml.BaseLoader,  # noqa: S506 it makes nothing but texts
+    Loader=yaml.BaseLoader,  # noqa: S506 it creates nothing but strings
 )
 WORKER = {"job": "sharing-gate", "state": "CH", "instance": "ch-0"}
 BROKER = {"instance": "kafka-0"}
-WELL: dict[str, str] = {
+HEALTHY: dict[str, str] = {
     "up": "1x200",
     "scrape_duration_seconds": "0.01x200",
     "process_start_time_seconds": "1x200",
@@ -34,7 +34,7 @@ WELL: dict[str, str] = {
     },
     'sharing_consumer_lag_records{topic="t",partition="0"}': "0x200",
     "sharing_last_commit_timestamp_seconds": "0+15x200",
-    "sharing_indicators_taken_total": "0+100x200",
+    "sharing_indicators_read_total": "0+100x200",
     "sharing_indicators_accounted_total": "0+100x200",
     'sharing_indicators_total{outcome="DISCLOSE"}': "0+100x200",
     "sharing_indicators_quarantined_total": "0x200",
@@ -66,90 +66,94 @@ WELL: dict[str, str] = {
     'node_filesystem_size_bytes{job="sharing-kafka-disk",mountpoint="/data"}': "1000x200",
 }
 _ZEROS = re.compile(r"(?<![\d+])0x")
-"""`0x20` would be a hexadecimal number for promtool, not twenty times nought."""
+"""promtool reads `0x20` as a hexadecimal number, not as twenty zeros."""
 
-TOLD_BY_PROMETHEUS = {"up", "scrape_duration_seconds"}
+SET_BY_PROMETHEUS = {"up", "scrape_duration_seconds"}
 
 
-def _key(name: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Return a series' name and labels; those of the worker, or of the broker, where it says no other."""
+def _parse_series(name: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return a series' name and labels; labels that are not given are those of the default worker or broker."""
     labels = dict(re.findall(r'(\w+)="([^"]*)"', name))
     labels = {**(WORKER if labels.get("job", "sharing-gate") == "sharing-gate" else BROKER), **labels}
     return name.partition("{")[0], tuple(sorted(labels.items()))
 
 
-def _series(case: dict[str, Any]) -> list[dict[str, str]]:
-    series = {_key(name): values for name, values in WELL.items()}
+def _list_series(case: dict[str, Any]) -> list[dict[str, str]]:
+    series = {_parse_series(name): values for name, values in HEALTHY.items()}
     if "stops" in case:
         for (name, labels), values in series.items():
-            if name not in TOLD_BY_PROMETHEUS and ("job", "sharing-gate") in labels:
+            if name not in SET_BY_PROMETHEUS and ("job", "sharing-gate") in labels:
                 series[name, labels] = f"{values.removesuffix('x200')}x{int(case['stops']) - 1} stale"
-    series |= {_key(name): str(values) for name, values in case["series"].items()}
+    series |= {_parse_series(name): str(values) for name, values in case["series"].items()}
     return [
-        {"series": _write(name, labels), "values": _ZEROS.sub("0+0x", values)}
+        {"series": _format_series(name, labels), "values": _ZEROS.sub("0+0x", values)}
         for (name, labels), values in series.items()
     ]
 
 
-def _write(name: str, labels: tuple[tuple[str, str], ...]) -> str:
+def _format_series(name: str, labels: tuple[tuple[str, str], ...]) -> str:
     inner = ",".join(f'{label}="{value}"' for label, value in labels)
     return f"{name}{{{inner}}}"
 
 
-def _expected(alert: AlertRule, case: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what promtool is to find of an alert where it fires."""
+def _expected_alerts(alert: AlertRule, case: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the instances of an alert that promtool must find when it fires."""
     rule = render_rule(alert)
     labels = {"job": "sharing-gate", "state": "CH", **case.get("labels", {})}
     if labels["job"] != "sharing-gate":
         del labels["state"]
     return [
-        {"exp_labels": {**rule["labels"], **one}, "exp_annotations": rule["annotations"]}
-        for one in case.get("expect", [labels])
+        {"exp_labels": {**rule["labels"], **instance}, "exp_annotations": rule["annotations"]}
+        for instance in case.get("expect", [labels])
     ]
 
 
-def _cases() -> Iterator[tuple[str, dict[str, Any], dict[str, list[dict[str, Any]]]]]:
-    """Yield each case's name, itself, and what is to fire, by alert."""
+def _list_cases() -> Iterator[tuple[str, dict[str, Any], dict[str, list[dict[str, Any]]]]]:
+    """Yield each case's name, the case, and the expected instances by alert."""
     alerts = {alert.name: alert for alert in ALERTS}
     for entry in CASES:
         for kind in ("fires", "silent"):
             for number, case in enumerate(entry[kind]):
-                fires = {entry["alert"]: _expected(alerts[entry["alert"]], case)} if kind == "fires" else {}
+                fires = {entry["alert"]: _expected_alerts(alerts[entry["alert"]], case)} if kind == "fires" else {}
                 yield f"{entry['alert']} {kind}: {case.get('why', number)}", case, fires
 
 
-def _is_of_gates(case: dict[str, Any]) -> bool:
+def _is_about_gates(case: dict[str, Any]) -> bool:
     return "expect" not in case and not any("kafka" in name or "kubelet" in name for name in case["series"])
 
 
-def _apart(labels: dict[str, str], number: int) -> dict[str, str]:
-    """Return labels under which a case is a State of its own, with workers of its own."""
+def _isolate_labels(labels: dict[str, str], number: int) -> dict[str, str]:
+    """Return the labels with a number appended to State and instance, so that cases in one test stay separate."""
     return {name: f"{value} {number}" if name in {"state", "instance"} else value for name, value in labels.items()}
 
 
-def _tests() -> list[dict[str, Any]]:
-    """Return a test for each case; those of gates that are judged at the same time are States in one test.
+def _build_tests() -> list[dict[str, Any]]:
+    """Return promtool's tests, one per case; cases about gates with the same evaluation time share a test.
 
-    promtool makes a database for each test, and evaluates every rule in each: so it is done in half the time.
+    promtool creates a database for each test and evaluates every rule in it. Sharing tests halves the time: each case
+    is then a State of its own.
     """
     tests: dict[str, dict[str, Any]] = {}
-    for number, (name, case, fires) in enumerate(_cases()):
-        together = _is_of_gates(case)
+    for number, (name, case, fires) in enumerate(_list_cases()):
+        shared = _is_about_gates(case)
         test = tests.setdefault(
-            f"gates at {case['at']}" if together else name, {"at": case["at"], "series": [], "fires": {}}
+            f"gates at {case['at']}" if shared else name, {"at": case["at"], "series": [], "fires": {}}
         )
-        for one in _series(case):
-            of_gate = together and "kafka" not in one["series"]
-            test["series"].append({**one, "series": _renamed(one["series"], number)} if of_gate else one)
+        for series in _list_series(case):
+            isolated = shared and "kafka" not in series["series"]
+            test["series"].append(
+                {**series, "series": _isolate_series(series["series"], number)} if isolated else series
+            )
         for alert, expected in fires.items():
             test["fires"].setdefault(alert, []).extend(
-                {**one, "exp_labels": _apart(one["exp_labels"], number)} if together else one for one in expected
+                {**instance, "exp_labels": _isolate_labels(instance["exp_labels"], number)} if shared else instance
+                for instance in expected
             )
     return [
         {
             "name": name,
             "interval": "15s",
-            "input_series": list({one["series"]: one for one in test["series"]}.values()),
+            "input_series": list({series["series"]: series for series in test["series"]}.values()),
             "alert_rule_test": [
                 {"eval_time": test["at"], "alertname": alert.name, "exp_alerts": test["fires"].get(alert.name, [])}
                 for alert in ALERTS
@@ -159,78 +163,80 @@ def _tests() -> list[dict[str, Any]]:
     ]
 
 
-def _renamed(series: str, number: int) -> str:
-    name, labels = _key(series)
-    return _write(name, tuple(_apart(dict(labels), number).items()))
+def _isolate_series(series: str, number: int) -> str:
+    name, labels = _parse_series(series)
+    return _format_series(name, tuple(_isolate_labels(dict(labels), number).items()))
 
 
 def test_alerts_fire_and_stay_silent(tmp_path: Path) -> None:
-    """In each case it is also seen that no other alert fires."""
-    well = [
+    """Each case also checks that no other alert fires."""
+    healthy = [
         {
-            "name": "a well gate",
+            "name": "a healthy system",
             "interval": "15s",
-            "input_series": _series({"series": {}}),
+            "input_series": _list_series({"series": {}}),
             "alert_rule_test": [
                 {"eval_time": f"{minutes}m", "alertname": alert.name} for minutes in (1, 5, 30) for alert in ALERTS
             ],
         }
     ]
-    tests = [*well, *_tests()]
+    tests = [*healthy, *_build_tests()]
     with ThreadPoolExecutor(2) as pool:
-        for found in pool.map(_prove, (tmp_path / "odd.yaml", tmp_path / "even.yaml"), (tests[::2], tests[1::2])):
-            assert found.returncode == 0, found.stdout + found.stderr
+        for completed in pool.map(
+            _run_promtool_tests, (tmp_path / "odd.yaml", tmp_path / "even.yaml"), (tests[::2], tests[1::2])
+        ):
+            assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
-def _prove(file: Path, tests: list[dict[str, Any]]) -> subprocess.CompletedProcess[str]:
+def _run_promtool_tests(file: Path, tests: list[dict[str, Any]]) -> subprocess.CompletedProcess[str]:
     document = {"rule_files": [str(FOLDER / "alerts.yaml")], "evaluation_interval": "1m", "tests": tests}
     file.write_text(yaml.safe_dump(document, sort_keys=False))
     return run_tool("promtool", "test", "rules", file)
 
 
-def test_every_alert_has_cases_and_no_other() -> None:
+def test_every_alert_has_cases_and_every_case_an_alert() -> None:
     assert [entry["alert"] for entry in CASES] == [alert.name for alert in ALERTS]
     assert all(entry["fires"] and entry["silent"] for entry in CASES)
 
 
-def test_the_rules_are_sound() -> None:
-    found = run_tool("promtool", "check", "rules", FOLDER / "alerts.yaml")
-    assert found.returncode == 0, found.stdout + found.stderr
-    assert f"{len(ALERTS)} rules found" in found.stdout
+def test_the_rules_are_valid() -> None:
+    completed = run_tool("promtool", "check", "rules", FOLDER / "alerts.yaml")
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert f"{len(ALERTS)} rules found" in completed.stdout
 
 
 @pytest.mark.parametrize("name", render_files())
-def test_what_is_made_is_what_lies_there(name: str) -> None:
+def test_committed_files_are_up_to_date(name: str) -> None:
     assert (FOLDER / name).read_text(encoding="utf-8") == render_files()[name], "run `python -m monitoring.generate`"
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
-def test_an_alert_says_how_bad_it_is_for_whom_and_what_to_do(alert: AlertRule) -> None:
+def test_an_alert_has_severity_description_and_runbook(alert: AlertRule) -> None:
     assert alert.severity in AlertSeverity
     assert alert.summary
-    assert alert.meaning.endswith(".")
+    assert alert.description.endswith(".")
     page = (ROOT / alert.runbook).read_text()
     assert page.startswith(f"# {alert.name}\n")
     assert alert.summary in page
-    for section in ("Meaning", "Impact", "Look", "Do", "Over"):
+    for section in ("Meaning", "Impact", "Diagnosis", "Mitigation", "Verification"):
         assert f"\n## {section}\n" in page, section
-    assert page.splitlines()[-1].startswith(("Tried: ", "Not tried")), "say how the page was tried"
+    assert page.splitlines()[-1].startswith(("Tested: ", "Not tested")), "state how the runbook was tested"
 
 
-def test_there_is_no_page_without_an_alert() -> None:
-    pages = {f"docs/runbooks/{page.name}" for page in (ROOT / "docs" / "runbooks").glob("*.md")}
-    assert pages == {alert.runbook for alert in ALERTS}
+def test_every_runbook_has_an_alert() -> None:
+    runbooks = {f"docs/runbooks/{path.name}" for path in (ROOT / "docs" / "runbooks").glob("*.md")}
+    assert runbooks == {alert.runbook for alert in ALERTS}
 
 
-def test_a_rehearsal_is_faster_in_what_is_a_matter_of_the_watch_only() -> None:
+def test_the_time_scale_applies_only_to_durations_of_the_monitoring() -> None:
     alert = AlertRule("SharingX", AlertSeverity.WARNING, "rate(a[<10m>]) > 3600 and b > <1m:seconds>", "5m", "", "")
     assert render_rule(alert)["expr"] == "rate(a[10m]) > 3600\nand b > 60"
-    faster = render_rule(alert, 1 / 20)
-    assert faster["expr"] == "rate(a[30s]) > 3600\nand b > 3"
-    assert faster["for"] == "15s"
+    compressed = render_rule(alert, 1 / 20)
+    assert compressed["expr"] == "rate(a[30s]) > 3600\nand b > 3"
+    assert compressed["for"] == "15s"
 
 
-def test_the_documentation_lists_each_alert() -> None:
+def test_the_documentation_lists_every_alert() -> None:
     page = (ROOT / "docs" / "monitoring.md").read_text()
     rows = re.findall(r"^\| \[(\w+)\]\((runbooks/[\w-]+\.md)\) \| (\w+) \| (.+) \|$", page, re.MULTILINE)
     assert rows == [

@@ -1,4 +1,4 @@
-"""The exporter of Kafka's figures is wired alike wherever brokers are started, and is the one that is pinned."""
+"""The exporter of Kafka's metrics is configured the same way in every deployment, and its version is pinned."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sharing.testing.broker.jars import EXPORTER
+from sharing.testing.broker.jars import JMX_EXPORTER
 from sharing.tools.manifests.kafka_metrics import FILE, JOB, METRICS, PORT, render_rules
-from tests.deploy.deploy_files import COMPOSE, DEPLOY, composition, of_kind
+from tests.deploy.deploy_files import COMPOSE, DEPLOY, load_compose, of_kind
 
 
-def test_the_trial_starts_it_with_its_rules_where_prometheus_looks() -> None:
-    stack = composition()
+def test_the_trial_starts_the_exporter_with_its_rules_on_the_scraped_port() -> None:
+    stack = load_compose()
     kafka = stack["services"]["kafka"]
-    there = {one["target"]: stack["configs"][one["source"]]["file"] for one in kafka["configs"]}
-    starts = kafka["entrypoint"][-1].splitlines()[-1]
-    option = next(word for word in starts.split() if word.startswith("KAFKA_OPTS="))
+    mounted = {config["target"]: stack["configs"][config["source"]]["file"] for config in kafka["configs"]}
+    start_command = kafka["entrypoint"][-1].splitlines()[-1]
+    option = next(word for word in start_command.split() if word.startswith("KAFKA_OPTS="))
     jar, _, rules = option.removeprefix("KAFKA_OPTS=-javaagent:").partition(f"=0.0.0.0:{PORT}:")
-    assert there[jar] == f"./fetched/{EXPORTER.artifact}-{EXPORTER.version}.jar"
-    assert (COMPOSE / there[rules]).read_text() == render_rules()
-    assert "KAFKA_OPTS" not in kafka["environment"], "the health check's Java would find the port taken"
+    assert mounted[jar] == f"./fetched/{JMX_EXPORTER.artifact}-{JMX_EXPORTER.version}.jar"
+    assert (COMPOSE / mounted[rules]).read_text() == render_rules()
+    assert "KAFKA_OPTS" not in kafka["environment"], "the Java process of the health check would find the port in use"
     scrapes = yaml.safe_load((COMPOSE / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
-    found = next(one for one in scrapes if one["job_name"] == JOB)
-    assert found["static_configs"] == [{"targets": [f"kafka:{PORT}"]}]
+    scrape = next(config for config in scrapes if config["job_name"] == JOB)
+    assert scrape["static_configs"] == [{"targets": [f"kafka:{PORT}"]}]
     assert set(kafka["networks"]) & set(stack["services"]["prometheus"]["networks"])
 
 
-def test_strimzi_names_rules_that_lie_there() -> None:
+def test_strimzi_refers_to_the_config_map_with_the_rules() -> None:
     (kafka,) = of_kind("Kafka")
-    (lies,) = of_kind("ConfigMap", "cluster")
-    named = kafka["spec"]["kafka"]["metricsConfig"]["valueFrom"]["configMapKeyRef"]
-    assert named == {"name": lies["metadata"]["name"], "key": FILE}
-    assert lies["data"] == {FILE: render_rules()}
-    monitor = next(one for one in of_kind("PodMonitor", "cluster"))
+    (config_map,) = of_kind("ConfigMap", "cluster")
+    reference = kafka["spec"]["kafka"]["metricsConfig"]["valueFrom"]["configMapKeyRef"]
+    assert reference == {"name": config_map["metadata"]["name"], "key": FILE}
+    assert config_map["data"] == {FILE: render_rules()}
+    monitor = of_kind("PodMonitor", "cluster")[0]
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
     assert {"targetLabel": "job", "replacement": JOB} in endpoint["relabelings"]
 
@@ -51,12 +51,12 @@ def test_a_metric_has_one_rule() -> None:
 
 
 @pytest.mark.kafka
-def test_what_is_fetched_for_the_trial_is_what_is_pinned(tmp_path: Path) -> None:
+def test_the_downloaded_exporter_matches_its_pinned_hash(tmp_path: Path) -> None:
     command = [sys.executable, str(DEPLOY / "exporter.py"), str(tmp_path / "fetched")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode and "cannot be fetched" in done.stderr and os.environ.get("CI") != "true":
-        pytest.skip(done.stderr)
-    assert done.returncode == 0, done.stderr
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if completed.returncode and "cannot be fetched" in completed.stderr and os.environ.get("CI") != "true":
+        pytest.skip(completed.stderr)
+    assert completed.returncode == 0, completed.stderr
     (jar,) = (tmp_path / "fetched").iterdir()
-    assert str(jar) == done.stdout.strip()
-    assert hashlib.sha256(jar.read_bytes()).hexdigest() == EXPORTER.sha256
+    assert str(jar) == completed.stdout.strip()
+    assert hashlib.sha256(jar.read_bytes()).hexdigest() == JMX_EXPORTER.sha256

@@ -1,4 +1,4 @@
-"""Game day: six real faults on a running system; for each the right alert fires within its time, and no other."""
+"""Game day: six real faults on a running system. For each, the right alert fires in time, and no other alert."""
 
 from __future__ import annotations
 
@@ -10,68 +10,76 @@ from itertools import count
 
 import pytest
 
-from tests.faults.gate_process import load
-from tests.monitoring.monitored_gate import LOOK_S, PATIENCE_S, Firing, Stage, expire_pack, make_record, write_packs
+from tests.faults.gate_process import load_records
+from tests.monitoring.monitored_system import (
+    POLL_INTERVAL_S,
+    TIMEOUT_S,
+    FiringAlerts,
+    MonitoredSystem,
+    expire_pack,
+    make_record,
+    write_packs,
+)
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 
-QUIET: Firing = frozenset()
+QUIET: FiringAlerts = frozenset()
 
 
-def watch(stage: Stage, expected: Firing, meanwhile: Callable[[], None] = lambda: None) -> None:
-    """Wait until all that is expected has fired; whatever else fires before that is a failure.
+def await_alerts(system: MonitoredSystem, expected: FiringAlerts, keep_busy: Callable[[], None] = lambda: None) -> None:
+    """Wait until all expected alerts have fired; fail if any other alert fires before that.
 
     Args:
-        stage: The running system.
-        expected: Alert and State.
-        meanwhile: What goes on.
+        system: The running system.
+        expected: The alerts, each with its State.
+        keep_busy: Called at every poll, to keep load and faults going.
     """
-    deadline = time.monotonic() + PATIENCE_S
-    began = time.monotonic()
+    deadline = time.monotonic() + TIMEOUT_S
+    started = time.monotonic()
     fired = QUIET
     while fired != expected:
-        assert time.monotonic() < deadline, f"silent: {sorted(expected - fired)}"
-        time.sleep(LOOK_S)
-        meanwhile()
-        firing = stage.prometheus.firing()
-        assert firing <= expected, f"fired as well: {sorted(firing - expected)}"
+        assert time.monotonic() < deadline, f"did not fire: {sorted(expected - fired)}"
+        time.sleep(POLL_INTERVAL_S)
+        keep_busy()
+        firing = system.prometheus.firing_alerts()
+        assert firing <= expected, f"unexpected alerts: {sorted(firing - expected)}"
         for alert, state in sorted(firing - fired):
-            print(f"{alert} {state}: after {time.monotonic() - began:.1f} s")
+            print(f"{alert} {state}: after {time.monotonic() - started:.1f} s")
         fired |= firing
 
 
-def test_a_broker_that_is_gone(stage: Stage) -> None:
-    wait_until(lambda: stage.prometheus.query("sharing_pack_info") != [], "the gate is scraped", PATIENCE_S)
-    wait_until(lambda: stage.prometheus.firing() == QUIET, "all is well", PATIENCE_S)
-    stage.broker.kill()
-    watch(stage, frozenset({("SharingBrokerAway", "CH")}))
-    stage.broker.restart()
-    wait_until(lambda: stage.prometheus.firing() == QUIET, "all is well again", PATIENCE_S)
-    wait_until(stage.well.is_ready, "the gate goes on by itself", PATIENCE_S)
+def test_a_broker_is_killed(system: MonitoredSystem) -> None:
+    wait_until(lambda: system.prometheus.query("sharing_pack_info") != [], "the gate is scraped", TIMEOUT_S)
+    wait_until(lambda: system.prometheus.firing_alerts() == QUIET, "no alert is firing", TIMEOUT_S)
+    system.broker.kill()
+    await_alerts(system, frozenset({("SharingBrokerUnreachable", "CH")}))
+    system.broker.restart()
+    wait_until(lambda: system.prometheus.firing_alerts() == QUIET, "no alert is firing any more", TIMEOUT_S)
+    wait_until(system.healthy_gate.is_ready, "the gate recovers by itself", TIMEOUT_S)
 
 
-def test_five_faults_at_once(stage: Stage) -> None:
-    """Each in the gate of another State, while that of CH stays well: nobody is alarmed for another's fault."""
-    expired = write_packs(stage.folder / "expired")
+def test_five_faults_at_once(system: MonitoredSystem) -> None:
+    """Each fault is in another State's gate. The gate of CH stays healthy, and no alert fires for it."""
+    expired = write_packs(system.folder / "expired")
     expire_pack(expired, "JP")
-    stuck = stage.make_gate("DE")
-    slow = stage.make_gate("NL", batch_records_max="1")
-    withholding = stage.make_gate("JP", packs=str(expired))
-    broken = stage.make_gate("FR", (sys.executable, "-m", "tests.monitoring.broken_worker"))
-    flooded = stage.make_gate("US")
-    stage.start(stuck, slow, withholding, broken, flooded)
-    broker = stage.broker.bootstrap
-    stuck.signal(signal.SIGSTOP)
-    load(broker, "FR", [make_record("FR", "forgotten")])
+    stuck = system.make_gate("DE")
+    slow = system.make_gate("NL", batch_records_max="1")
+    withholding = system.make_gate("JP", packs=str(expired))
+    faulty = system.make_gate("FR", (sys.executable, "-m", "tests.monitoring.faulty_gate"))
+    flooded = system.make_gate("US")
+    system.start_gates(stuck, slow, withholding, faulty, flooded)
+    broker = system.broker.bootstrap
+    stuck.send_signal(signal.SIGSTOP)
+    load_records(broker, "FR", [make_record("FR", "forgotten")])
     numbers = count()
 
-    def go_on() -> None:
-        if not broken.runs():
-            broken.start()  # as its supervisor would
-        load(broker, "NL", [make_record("NL", f"burst {next(numbers)}") for _ in range(300)])
-        load(broker, "US", [(str(number).encode(), b"not an indicator") for number in range(50)])
-        load(broker, "CH", [make_record("CH", f"calm {next(numbers)}")])
+    def continue_load() -> None:
+        if not faulty.is_running():
+            faulty.start()  # as its supervisor would
+        load_records(broker, "NL", [make_record("NL", f"burst {next(numbers)}") for _ in range(300)])
+        load_records(broker, "US", [(str(number).encode(), b"not an indicator") for number in range(50)])
+        load_records(broker, "CH", [make_record("CH", f"calm {next(numbers)}")])
 
     expected = {
         ("SharingWorkerStuck", "DE"),
@@ -80,9 +88,11 @@ def test_five_faults_at_once(stage: Stage) -> None:
         ("SharingConservationBroken", "FR"),
         ("SharingQuarantineFlood", "US"),
     }
-    watch(stage, frozenset(expected), go_on)
-    assert "each accounted for once" in broken.worker.log.read_text()
-    stage.end(stuck, slow, withholding, broken, flooded)
-    for gate in (stuck, slow, withholding, broken, flooded):
-        stage.prometheus.forget(gate.state)
-    wait_until(lambda: stage.prometheus.firing() == QUIET, "with the gates their alerts are gone", PATIENCE_S)
+    await_alerts(system, frozenset(expected), continue_load)
+    assert "a record or an output is missing or counted twice" in faulty.worker.log.read_text()
+    system.kill_gates(stuck, slow, withholding, faulty, flooded)
+    for gate in (stuck, slow, withholding, faulty, flooded):
+        system.prometheus.delete_series(gate.state)
+    wait_until(
+        lambda: system.prometheus.firing_alerts() == QUIET, "the alerts of the removed gates are resolved", TIMEOUT_S
+    )

@@ -1,4 +1,4 @@
-"""Every query of the dashboards is put to a real Prometheus that scrapes a real run, and returns data."""
+"""Every dashboard query returns data from a real Prometheus that scrapes a running system."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from sharing._publisher import Publisher
 from sharing._subscriber import Subscriber
 from sharing.errors import InputError
 from sharing.telemetry.client_metrics import PublisherMetrics, SubscriberMetrics
-from sharing.testing.broker.process import free_port
+from sharing.testing.broker.process import find_free_port
 from sharing.tools.manifests.kafka_metrics import DISK_JOB
-from tests.faults.gate_process import load
-from tests.monitoring.monitored_gate import PATIENCE_S, Stage, make_record
-from tests.monitoring.test_watched import queries
+from tests.faults.gate_process import load_records
+from tests.monitoring.monitored_system import TIMEOUT_S, MonitoredSystem, make_record
+from tests.monitoring.test_metric_coverage import dashboard_queries
 from tests.monitoring.tools import find_tool
 
 pytestmark = pytest.mark.kafka
 
-QUERIES = sorted({query for found in queries().values() for query in found})
+QUERIES = sorted({query for queries in dashboard_queries().values() for query in queries})
 LABEL_VALUES = re.compile(r"label_values\((?P<series>\w+), (?P<label>\w+)\)")
 
 
-def as_asked(query: str) -> str:
-    """Return a dashboard's query as Grafana would put it."""
+def expand_variables(query: str) -> str:
+    """Return a dashboard's query with its variables filled in, as Grafana would send it."""
     query = LABEL_VALUES.sub(r"group by (\g<label>) (\g<series>)", query)
     return (
         query.replace("$__rate_interval", "20s")
@@ -42,16 +42,16 @@ def as_asked(query: str) -> str:
     )
 
 
-def has_data(stage: Stage, query: str) -> bool:
-    """Return whether a query returns series, each with a figure."""
-    found = stage.prometheus.query(as_asked(query))
-    return bool(found) and any(not math.isnan(float(one["value"][1])) for one in found)
+def has_data(system: MonitoredSystem, query: str) -> bool:
+    """Return whether a query returns series, at least one with a number."""
+    series = system.prometheus.query(expand_variables(query))
+    return bool(series) and any(not math.isnan(float(sample["value"][1])) for sample in series)
 
 
 @contextmanager
 def node_exporter(folder: Path) -> Iterator[int]:
-    """Run Debian's node exporter, with the disks alone; yield its port."""
-    port = free_port()
+    """Run Debian's node exporter with only its filesystem collector; yield its port."""
+    port = find_free_port()
     command = [
         find_tool("prometheus-node-exporter"), f"--web.listen-address=127.0.0.1:{port}", "--collector.disable-defaults",
         "--collector.filesystem",
@@ -65,39 +65,39 @@ def node_exporter(folder: Path) -> Iterator[int]:
         process.wait(10)
 
 
-def test_there_are_queries() -> None:
-    assert set(queries()) == {"sharing-kafka.json", "sharing-operator.json", "sharing-supervisor.json"}
+def test_every_dashboard_has_queries() -> None:
+    assert set(dashboard_queries()) == {"sharing-kafka.json", "sharing-operator.json", "sharing-supervisor.json"}
     assert len(QUERIES) > 70
 
 
-def test_every_query_returns_data(stage: Stage) -> None:
+def test_every_query_returns_data(system: MonitoredSystem) -> None:
     agency, partner = CollectorRegistry(), CollectorRegistry()
     counts = PublisherMetrics(agency)
-    ports = {"agency": free_port(), "partner": free_port()}
+    ports = {"agency": find_free_port(), "partner": find_free_port()}
     servers = [
         start_http_server(ports["agency"], "127.0.0.1", agency),
         start_http_server(ports["partner"], "127.0.0.1", partner),
     ]
-    with node_exporter(stage.folder) as disks:
-        stage.prometheus.watch(stage.gates, {**ports, DISK_JOB: disks})
-        subscriber = Subscriber(stage.broker.bootstrap, "NL", metrics=SubscriberMetrics(partner), stop_at_end=True)
+    with node_exporter(system.folder) as disk_port:
+        system.prometheus.set_targets(system.gates, {**ports, DISK_JOB: disk_port})
+        subscriber = Subscriber(system.broker.bootstrap, "NL", metrics=SubscriberMetrics(partner), stop_at_end=True)
         numbers = count()
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         missing = list(QUERIES)
-        with Publisher(stage.broker.bootstrap, state="CH", agency="fedpol", metrics=counts) as publisher, subscriber:
+        with Publisher(system.broker.bootstrap, state="CH", agency="fedpol", metrics=counts) as publisher, subscriber:
             with pytest.raises(InputError):
                 publisher.publish({"type": "nonsense", "value": "x"})
-            load(stage.broker.bootstrap, "CH", [(b"x", b"not an indicator")])
+            load_records(system.broker.bootstrap, "CH", [(b"x", b"not an indicator")])
             while missing:
                 assert time.monotonic() < deadline, missing
                 number = next(numbers)
                 publisher.publish({"type": "domain-name", "value": f"a{number}.example.nl", "form": "INFORMATION"})
-                load(stage.broker.bootstrap, "CH", [make_record("CH", f"plain {number}")])
-                load(stage.broker.bootstrap, "CH", [make_record("CH", f"urgent {number}", "URGENT")])
+                load_records(system.broker.bootstrap, "CH", [make_record("CH", f"plain {number}")])
+                load_records(system.broker.bootstrap, "CH", [make_record("CH", f"urgent {number}", "URGENT")])
                 for _ in subscriber:
                     pass
-                missing = [query for query in missing if not has_data(stage, query)]
-    stage.prometheus.watch(stage.gates)
+                missing = [query for query in missing if not has_data(system, query)]
+    system.prometheus.set_targets(system.gates)
     for server, thread in servers:
         server.shutdown()
         server.server_close()

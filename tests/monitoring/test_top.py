@@ -1,4 +1,4 @@
-"""`sharing top` without a system: what it says of a worker that is not well, and of none."""
+"""`sharing top` without a running system: how it shows an unhealthy worker, and a worker that does not respond."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from sharing.cli import app
-from sharing.cli.top import _watch, describe
-from sharing.cli.top.figures import WorkerFigures, firing_alerts, look
-from sharing.cli.top.view import describe_seconds, draw
+from sharing.cli.top import _poll_worker, to_document
+from sharing.cli.top.rendering import format_seconds, render_frame
+from sharing.cli.top.worker_metrics import WorkerMetrics, fetch_firing_alerts, fetch_sample
 from sharing.errors import InfrastructureError, SettingsError
 
 METRICS = """\
-sharing_indicators_taken_total {taken}
+sharing_indicators_read_total {taken}
 sharing_indicators_accounted_total {taken}
 sharing_indicators_total{{outcome="DISCLOSE"}} {taken}
 sharing_quarantined_total{{cause="NOT_AVRO"}} 0
@@ -36,7 +36,7 @@ process_start_time_seconds 100
 READY = {
     "ready": False,
     "checks": {
-        "broker": {"ok": False, "reason": "no connection; last heard 40 s ago"},
+        "broker": {"ok": False, "reason": "no connection; last response 40 s ago"},
         "law": {"ok": True, "reason": "CH 2026.1"},
     },
 }
@@ -59,33 +59,33 @@ ALERTS = {
 }
 
 
-class _Pages(BaseHTTPRequestHandler):
+class _FakeEndpoints(BaseHTTPRequestHandler):
     taken: ClassVar[int] = 0
-    gone: ClassVar[bool] = False
+    failing: ClassVar[bool] = False
 
     def do_GET(self) -> None:
         code, body = {
-            "/metrics": (200, METRICS.format(taken=_Pages.taken)),
+            "/metrics": (200, METRICS.format(taken=_FakeEndpoints.taken)),
             "/ready": (503, json.dumps(READY)),
             "/api/v1/alerts": (200, json.dumps(ALERTS)),
         }.get(self.path, (404, ""))
-        if _Pages.gone:
+        if _FakeEndpoints.failing:
             code, body = 500, ""
-        _Pages.taken += 100
+        _FakeEndpoints.taken += 100
         self.send_response(code)
         self.end_headers()
         self.wfile.write(body.encode())
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A worker that is not ready, and a Prometheus; both on one address."""
-    monkeypatch.setattr(_Pages, "taken", 0)
-    monkeypatch.setattr(_Pages, "gone", False)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Pages)
+    """A worker that is not ready, and a Prometheus, served from the same address."""
+    monkeypatch.setattr(_FakeEndpoints, "taken", 0)
+    monkeypatch.setattr(_FakeEndpoints, "failing", False)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _FakeEndpoints)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -94,68 +94,70 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     thread.join(10)
 
 
-def frame(figures: WorkerFigures) -> str:
-    """Return what is drawn on 80 columns."""
+def render_text(figures: WorkerMetrics) -> str:
+    """Return the frame rendered with 80 columns."""
     stream = io.StringIO()
-    Console(file=stream, width=80).print(draw(figures))
+    Console(file=stream, width=80).print(render_frame(figures))
     return stream.getvalue()
 
 
-def test_a_worker_that_is_not_ready_says_why(worker: str) -> None:
-    text = frame(WorkerFigures(worker, look(worker, 200.0)))
+def test_a_worker_that_is_not_ready_shows_the_reason(worker: str) -> None:
+    text = render_text(WorkerMetrics(worker, fetch_sample(worker, 200.0)))
     assert "NOT READY" in text
-    assert "broker: no connection; last heard 40 s ago" in text
+    assert "broker: no connection; last response 40 s ago" in text
     assert "law: CH 2026.1" not in text
     assert "EXPIRED" in text
     assert "national.ch.indicators[0]" in text
     assert "15" in text
 
 
-def test_rates_are_between_two_looks(worker: str) -> None:
-    before, now = look(worker, 200.0), look(worker, 210.0)
-    figures = WorkerFigures(worker, now, before)
-    grown = now.total("sharing_indicators_taken_total") - before.total("sharing_indicators_taken_total")
-    assert grown > 0
-    assert figures.rate("sharing_indicators_taken_total") == grown / 10
+def test_rates_are_computed_between_two_samples(worker: str) -> None:
+    before, now = fetch_sample(worker, 200.0), fetch_sample(worker, 210.0)
+    figures = WorkerMetrics(worker, now, before)
+    growth = now.total("sharing_indicators_read_total") - before.total("sharing_indicators_read_total")
+    assert growth > 0
+    assert figures.rate("sharing_indicators_read_total") == growth / 10
     assert figures.quantile(0.99, "sharing_notice_latency_seconds", lane="urgent") == 0.05
-    assert WorkerFigures(worker, now).rate("sharing_indicators_taken_total") is None
-    assert WorkerFigures(worker, before, now).rate("sharing_indicators_taken_total") is None
+    assert WorkerMetrics(worker, now).rate("sharing_indicators_read_total") is None
+    assert WorkerMetrics(worker, before, now).rate("sharing_indicators_read_total") is None
     assert (
-        WorkerFigures(worker, look(worker, 220.0), now).quantile(0.5, "sharing_notice_latency_seconds", lane="ordinary")
+        WorkerMetrics(worker, fetch_sample(worker, 220.0), now).quantile(
+            0.5, "sharing_notice_latency_seconds", lane="ordinary"
+        )
         is None
     )
 
 
-def test_alerts_that_fire_are_shown_the_critical_first(worker: str) -> None:
-    alerts = firing_alerts(worker)
+def test_firing_alerts_are_shown_critical_first(worker: str) -> None:
+    alerts = fetch_firing_alerts(worker)
     assert [alert.name for alert in alerts] == ["A", "B"]
-    text = frame(WorkerFigures(worker, look(worker, 200.0), alerts=alerts))
+    text = render_text(WorkerMetrics(worker, fetch_sample(worker, 200.0), alerts=alerts))
     assert "critical CH A: bad [bold]" in text
     assert "docs/runbooks/a.md" in text
-    assert "no alert fires" in frame(WorkerFigures(worker, look(worker, 200.0), alerts=()))
+    assert "no alerts are firing" in render_text(WorkerMetrics(worker, fetch_sample(worker, 200.0), alerts=()))
 
 
-def test_a_worker_that_goes_away_is_said_under_its_last_figures(worker: str) -> None:
-    frames = _watch(worker, None, 0.0)
+def test_a_worker_that_stops_responding_is_reported_below_its_last_figures(worker: str) -> None:
+    frames = _poll_worker(worker, None, 0.0)
     first = next(frames)
-    _Pages.gone = True
+    _FakeEndpoints.failing = True
     later = next(frames)
-    assert later.now == first.now
+    assert later.current == first.current
     assert "no worker answers" in later.trouble
-    assert "no worker answers" in frame(later)
-    assert describe(later)["trouble"] == later.trouble
-    _Pages.gone = False
+    assert "no worker answers" in render_text(later)
+    assert to_document(later)["trouble"] == later.trouble
+    _FakeEndpoints.failing = False
     assert next(frames).trouble == ""
 
 
-def test_a_prometheus_that_does_not_answer_hides_nothing(worker: str) -> None:
-    figures = next(_watch(worker, f"{worker}/nowhere", 0.0))
+def test_an_unreachable_prometheus_does_not_hide_the_figures(worker: str) -> None:
+    figures = next(_poll_worker(worker, f"{worker}/nowhere", 0.0))
     assert figures.alerts is None
-    assert "Prometheus does not answer" in frame(figures)
-    assert "taken" in frame(figures)
+    assert "Prometheus does not answer" in render_text(figures)
+    assert "read   " in render_text(figures)
 
 
-def test_no_worker_is_said_in_one_sentence(worker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_worker_is_reported_in_one_sentence(worker: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SHARING_WEB_PORT", "SHARING_PROMETHEUS", "SHARING_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     call = CliRunner().invoke
@@ -163,7 +165,7 @@ def test_no_worker_is_said_in_one_sentence(worker: str, monkeypatch: pytest.Monk
     assert "no worker answers at http://127.0.0.1:9" in str(call(app, ["top", "--url", "http://127.0.0.1:9"]).exception)
     assert isinstance(call(app, ["top"]).exception, SettingsError)
     assert isinstance(call(app, ["top", "--url", "file:///etc/passwd"]).exception, SettingsError)
-    assert "is no gate" not in str(call(app, ["top", "--url", worker, "--once"]).exception)
+    assert "is not a worker" not in str(call(app, ["top", "--url", worker, "--once"]).exception)
 
 
 def test_one_frame_as_json(worker: str) -> None:
@@ -187,5 +189,5 @@ def test_one_frame_as_json(worker: str) -> None:
         (float("inf"), "never"),
     ],
 )
-def test_times_are_written_in_the_unit_that_suits_them(seconds: float, text: str) -> None:
-    assert describe_seconds(seconds) == text
+def test_durations_are_shown_in_a_suitable_unit(seconds: float, text: str) -> None:
+    assert format_seconds(seconds) == text

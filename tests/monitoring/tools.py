@@ -1,4 +1,4 @@
-"""Prometheus' and Alertmanager's programs: those on the path, else those of Debian's packages in `build/`."""
+"""Finds the programs of Prometheus and Alertmanager: on the path, or unpacked from Debian's packages in `build/`."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 UNPACKED = ROOT / "build" / "system" / "usr" / "bin"
-PATIENCE_S = 200.0
+TIMEOUT_S = 200.0
 
 
 def find_tool(name: str) -> str:
-    """Return the path of one of the programs, such as `promtool`.
+    """Return the path of a program such as `promtool`.
 
-    Where there is none the test is skipped; with CI=true it fails.
+    If the program is missing, the test is skipped; with CI=true it fails.
     """
-    found = shutil.which(name) or shutil.which(name, path=str(UNPACKED))
-    if found is None:
-        reason = f"{name} is not there: `make system-packages` puts it into build/, from Debian's packages"
+    path = shutil.which(name) or shutil.which(name, path=str(UNPACKED))
+    if path is None:
+        reason = f"{name} is not installed: `make system-packages` unpacks it into build/, from Debian's packages"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    return found
+    return path
 
 
 def run_tool(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run one of the programs to its end."""
+    """Run a program and wait until it exits."""
     return subprocess.run(
-        [find_tool(name), *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        [find_tool(name), *map(str, arguments)], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )

@@ -1,1 +1,1 @@
-"""What an operator does on a running bus, done: roll-outs, a restore, moves."""
+"""Operator tasks on a running bus: rollouts, restores, moves."""

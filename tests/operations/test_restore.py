@@ -1,4 +1,4 @@
-"""A State's topics on another cluster: its gate goes on where it stood, and what a restore may repeat is known."""
+"""Copies a State's topics to another cluster: its gate continues where it stopped, with only documented repetitions."""
 
 from __future__ import annotations
 
@@ -7,89 +7,91 @@ from confluent_kafka.admin import AdminClient
 
 from sharing._subscriber import Subscriber
 from sharing.errors import InputError
-from sharing.tools.topic_copy import LogPosition, copy_topic, main
-from sharing.topology.topics import INDICATORS, topics_for
-from tests.kafka.topic_io import SECONDS, committed, plain_producer
-from tests.operations.conftest import GROUP, PARTITIONS, Bus
+from sharing.tools.topic_copy import TopicLocation, copy_topic, main
+from sharing.topology.topics import INDICATORS, list_topics
+from tests.kafka.topic_io import SECONDS, committed_offset, plain_producer
+from tests.operations.conftest import GROUP, PARTITIONS, SmokeTestBus
 
 pytestmark = pytest.mark.kafka
 
-INTAKE = INDICATORS.topic("XA")
+INDICATORS_TOPIC = INDICATORS.topic("XA")
 
 
-def copy_all(source: Bus, target: Bus) -> None:
-    """Copy every topic of the test States and the directory, as the page says."""
-    for topic in topics_for(["XA", "XB"], PARTITIONS):
+def copy_all(source: SmokeTestBus, target: SmokeTestBus) -> None:
+    """Copy every topic of the test States and the directory, as docs/maintain.md describes."""
+    for topic in list_topics(["XA", "XB"], PARTITIONS):
         arguments = ["--source", source.broker.bootstrap, "--target", target.broker.bootstrap, topic]
-        assert main([*(["--group", GROUP] if topic == INTAKE else []), *arguments]) == 0
+        assert main([*(["--group", GROUP] if topic == INDICATORS_TOPIC else []), *arguments]) == 0
 
 
-def abort(bus: Bus, count: int) -> None:
-    """Leave records of an aborted transaction in each partition of the indicators' topic."""
+def write_aborted_records(bus: SmokeTestBus, count: int) -> None:
+    """Leave records of an aborted transaction in every partition of the indicator topic."""
     producer = plain_producer(bus.broker, **{"transactional.id": "aborted"})
     producer.init_transactions(SECONDS)
     producer.begin_transaction()
     for number in range(PARTITIONS):
         for _ in range(count):
-            producer.produce(INTAKE, b"never committed", b"key", number)
+            producer.produce(INDICATORS_TOPIC, b"never committed", b"key", number)
     assert producer.flush(SECONDS) == 0
     producer.abort_transaction(SECONDS)
 
 
-def test_a_restored_gate_neither_loses_nor_doubles(bus: Bus, spare: Bus) -> None:
-    abort(bus, 3)  # so that offsets are others on the copy
-    handled = bus.publish(40)
-    bus.decide("before", 40)
-    waiting = bus.publish(20)  # nobody decides these: the cluster is lost now
-    copy_all(bus, spare)
-    assert spare.decisions() == dict.fromkeys(handled, 1)
-    assert sum(committed(spare.broker, GROUP, INTAKE, number) for number in range(PARTITIONS)) == 40
-    spare.decide("after", 60)
-    assert spare.decisions() == dict.fromkeys([*handled, *waiting], 1)
-    assert len(spare.notices()) == spare.notices().total() == 60
-    # A restore that forgets the group's place: everything is decided again, and no State gets anything twice.
-    spare.forget(GROUP)
-    spare.decide("forgetful", 120)
-    assert spare.decisions() == dict.fromkeys([*handled, *waiting], 2)
-    assert spare.notices() == dict.fromkeys(spare.notices(), 2)
-    with Subscriber(spare.broker.bootstrap, "XB", stop_at_end=True) as subscriber:
+def test_a_restored_gate_loses_and_duplicates_nothing(bus: SmokeTestBus, spare_bus: SmokeTestBus) -> None:
+    write_aborted_records(bus, 3)  # so that offsets differ on the copy
+    decided = bus.publish(40)
+    bus.run_gate_until("before", 40)
+    waiting = bus.publish(20)  # these are not processed: the cluster is lost now
+    copy_all(bus, spare_bus)
+    assert spare_bus.count_decisions() == dict.fromkeys(decided, 1)
+    assert (
+        sum(committed_offset(spare_bus.broker, GROUP, INDICATORS_TOPIC, number) for number in range(PARTITIONS)) == 40
+    )
+    spare_bus.run_gate_until("after", 60)
+    assert spare_bus.count_decisions() == dict.fromkeys([*decided, *waiting], 1)
+    assert len(spare_bus.count_notices()) == spare_bus.count_notices().total() == 60
+    # A restore without the group's offsets: everything is processed again, and no State receives anything twice.
+    spare_bus.delete_group(GROUP)
+    spare_bus.run_gate_until("without-offsets", 120)
+    assert spare_bus.count_decisions() == dict.fromkeys([*decided, *waiting], 2)
+    assert spare_bus.count_notices() == dict.fromkeys(spare_bus.count_notices(), 2)
+    with Subscriber(spare_bus.broker.bootstrap, "XB", stop_at_end=True) as subscriber:
         assert len([notice.indicator_id for notice in subscriber]) == 60
 
 
-def test_a_copy_goes_into_an_empty_topic_only(bus: Bus, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_topic_can_only_be_copied_to_an_empty_topic(bus: SmokeTestBus, capsys: pytest.CaptureFixture[str]) -> None:
     bus.publish(3)
     bus.broker.create_topics(["copy", "again"], PARTITIONS)
-    here, there = (LogPosition(bus.broker.bootstrap, topic) for topic in (INTAKE, "copy"))
-    copied = copy_topic(here, there)
+    source, target = (TopicLocation(bus.broker.bootstrap, topic) for topic in (INDICATORS_TOPIC, "copy"))
+    copied = copy_topic(source, target)
     assert (copied.records, copied.offsets) == (3, {})
     with pytest.raises(InputError, match="is not empty"):
-        copy_topic(here, there)
+        copy_topic(source, target)
     arguments = ["--source", bus.broker.bootstrap, "--target", bus.broker.bootstrap]
-    assert main([*arguments, f"{INTAKE}=copy"]) == 2
+    assert main([*arguments, f"{INDICATORS_TOPIC}=copy"]) == 2
     assert main([*arguments, "national.xa.nothing"]) == 3
     assert "national.xa.nothing" in capsys.readouterr().err
-    assert main([*arguments, f"{INTAKE}=again"]) == 0
+    assert main([*arguments, f"{INDICATORS_TOPIC}=again"]) == 0
     assert capsys.readouterr().out == "national.xa.indicators: 3 records\n"
 
 
-def test_a_gates_topic_with_more_partitions(bus: Bus) -> None:
-    """It is copied to a topic that has them, made anew, and copied back; the gate goes on at its end."""
-    handled = bus.publish(30)
-    bus.decide("before", 30)
+def test_a_gates_topic_gets_more_partitions(bus: SmokeTestBus) -> None:
+    """The topic is copied to one with more partitions, recreated, and copied back; the gate continues at its end."""
+    decided = bus.publish(30)
+    bus.run_gate_until("before", 30)
     late = bus.publish(1)
     bus.broker.create_topics(["moved"], 2 * PARTITIONS)
-    here, there = LogPosition(bus.broker.bootstrap, INTAKE), LogPosition(bus.broker.bootstrap, "moved")
-    with pytest.raises(InputError, match=r"1 records of national\.xa\.indicators before it"):
-        copy_topic(here, there, GROUP)
-    bus.decide("drained", 31)
-    assert copy_topic(here, there, GROUP).records == 31
+    source, target = TopicLocation(bus.broker.bootstrap, INDICATORS_TOPIC), TopicLocation(bus.broker.bootstrap, "moved")
+    with pytest.raises(InputError, match=r"has not handled 1 records of national\.xa\.indicators"):
+        copy_topic(source, target, GROUP)
+    bus.run_gate_until("drained", 31)
+    assert copy_topic(source, target, GROUP).records == 31
     admin = AdminClient({"bootstrap.servers": bus.broker.bootstrap})
-    admin.delete_topics([INTAKE])[INTAKE].result(30)
-    bus.await_gone(INTAKE)
-    bus.broker.create_topics([INTAKE], 2 * PARTITIONS)
-    copied = copy_topic(there, here, GROUP)
+    admin.delete_topics([INDICATORS_TOPIC])[INDICATORS_TOPIC].result(30)
+    bus.await_topic_deletion(INDICATORS_TOPIC)
+    bus.broker.create_topics([INDICATORS_TOPIC], 2 * PARTITIONS)
+    copied = copy_topic(target, source, GROUP)
     assert (copied.records, sum(copied.offsets.values()), len(copied.offsets)) == (31, 31, 2 * PARTITIONS)
     new = bus.publish(30)
-    bus.decide("after", 61)
-    assert bus.decisions() == dict.fromkeys([*handled, *late, *new], 1)
-    assert bus.quarantined().total() == 0
+    bus.run_gate_until("after", 61)
+    assert bus.count_decisions() == dict.fromkeys([*decided, *late, *new], 1)
+    assert bus.count_quarantined().total() == 0

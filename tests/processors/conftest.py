@@ -1,4 +1,4 @@
-"""Fixtures that the tests of the processors share."""
+"""Fixtures shared by the tests of the processors."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def kafka_course(kafka: KafkaBroker) -> CopyPipeline:
-    """Topics of a test's own on the real broker, for workers that go from one to the other."""
+def kafka_pipeline(kafka: KafkaBroker) -> CopyPipeline:
+    """A copy pipeline with topics of its own on the real broker."""
     return CopyPipeline(kafka)

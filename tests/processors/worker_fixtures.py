@@ -1,12 +1,12 @@
-"""What tests of whole workers share: a State's topics, and an item that its gate can decide on."""
+"""A State's topics and an indicator that its gate can decide, for tests of whole workers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sharing.kafka.directory_topic import announce, read_entries
+from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.testing.samples import sample_directory
-from sharing.topology.topics import topics_for
+from sharing.topology.topics import list_topics
 
 if TYPE_CHECKING:
     from sharing.testing.broker import Broker
@@ -21,8 +21,8 @@ ITEM: dict[str, Any] = {
 
 
 def prepare_state(broker: Broker, state: str, partitions: int = 2) -> None:
-    """Make the topics of a State and of the Netherlands, and announce the sample directory."""
-    for topic in topics_for([state, "NL"], partitions).values():
+    """Create the topics of a State and of the Netherlands, and announce the sample directory."""
+    for topic in list_topics([state, "NL"], partitions).values():
         broker.create_topics([topic.name], topic.partitions)
-    for entry in read_entries(*sample_directory()):
-        announce(broker.bootstrap, entry)
+    for entry in parse_entries(*sample_directory()):
+        announce_entry(broker.bootstrap, entry)

@@ -1,4 +1,4 @@
-"""Who may be helped, and why: no reason, no audience."""
+"""The audience of an item: a State is considered only for a reason."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from sharing.model.audience import NOBODY, Audience
 from sharing.model.decision import Reason
 from sharing.model.directory import Interest
 from sharing.model.indicator import Indicator
 from sharing.model.vocabulary import RelevanceKind
 from sharing.relevance import audience as audience_module
-from sharing.relevance.audience import AudienceFinder
+from sharing.relevance.audience import EMPTY_AUDIENCE, Audience, AudienceFinder
 from sharing.relevance.interests import InterestIndex
 
 STATED, DERIVED, INTEREST = RelevanceKind.NEXUS_STATED, RelevanceKind.NEXUS_DERIVED, RelevanceKind.INTEREST
@@ -26,49 +25,55 @@ BASE: dict[str, Any] = {
 }
 
 
-def record(**changes: Any) -> dict[str, Any]:
-    return Indicator.read({**copy.deepcopy(BASE), **changes}).to_wire()
+def make_record(**changes: Any) -> dict[str, Any]:
+    return Indicator.parse({**copy.deepcopy(BASE), **changes}).to_record()
 
 
-def finder(locate: Any = lambda _: None, **interests: list[dict[str, Any]]) -> AudienceFinder:
+def make_finder(locate: Any = lambda _: None, **interests: list[dict[str, Any]]) -> AudienceFinder:
     declared = {
-        state: [Interest.model_validate({"id": f"{state}-{number}", **one}) for number, one in enumerate(found)]
-        for state, found in interests.items()
+        state: [
+            Interest.model_validate({"id": f"{state}-{number}", **criteria})
+            for number, criteria in enumerate(state_interests)
+        ]
+        for state, state_interests in interests.items()
     }
     return AudienceFinder(InterestIndex.build(declared), locate)
 
 
-def reasons(audience: Audience) -> dict[str, list[tuple[RelevanceKind, str]]]:
-    return {state: [(reason.kind, reason.detail) for reason in found] for state, found in audience.states}
+def list_reasons(audience: Audience) -> dict[str, list[tuple[RelevanceKind, str]]]:
+    return {
+        state: [(reason.kind, reason.detail) for reason in state_reasons]
+        for state, state_reasons in audience.reasons_by_state
+    }
 
 
-def test_where_nothing_points_anywhere_nobody_is_considered() -> None:
-    assert finder().find(record()) is NOBODY
-    assert NOBODY.states == ()
-    assert finder(FR=[{"offences": ["COPYRIGHT"]}]).find(record()) is NOBODY
+def test_an_item_without_a_reason_has_an_empty_audience() -> None:
+    assert make_finder().find_audience(make_record()) is EMPTY_AUDIENCE
+    assert EMPTY_AUDIENCE.reasons_by_state == ()
+    assert make_finder(FR=[{"offences": ["COPYRIGHT"]}]).find_audience(make_record()) is EMPTY_AUDIENCE
 
 
-def test_an_empty_interest_makes_nobody_relevant() -> None:
-    assert finder(FR=[{}]).find(record()) is NOBODY
+def test_an_interest_without_criteria_matches_nothing() -> None:
+    assert make_finder(FR=[{}]).find_audience(make_record()) is EMPTY_AUDIENCE
 
 
-def test_a_stated_nexus_is_told_in_the_agencys_words() -> None:
-    found = finder().find(record(nexus=[{"state": "FR", "reason": "the account is there"}]))
-    assert reasons(found) == {"FR": [(STATED, "the account is there")]}
+def test_a_stated_nexus_has_the_reason_of_the_agency() -> None:
+    audience = make_finder().find_audience(make_record(nexus=[{"state": "FR", "reason": "the account is there"}]))
+    assert list_reasons(audience) == {"FR": [(STATED, "the account is there")]}
 
 
-def test_every_reason_is_told_stated_first() -> None:
-    item = record(
+def test_every_reason_is_listed_with_stated_ones_first() -> None:
+    item = make_record(
         type="domain-name", value="example.fr",
         nexus=[{"state": "FR", "reason": "one"}, {"state": "US", "reason": "two"}, {"state": "FR", "reason": "three"}],
     )  # fmt: skip
-    found = finder(FR=[{"offences": ["LAUNDERING"]}], AT=[{"types": ["domain-name"]}]).find(item)
-    assert reasons(found) == {
+    audience = make_finder(FR=[{"offences": ["LAUNDERING"]}], AT=[{"types": ["domain-name"]}]).find_audience(item)
+    assert list_reasons(audience) == {
         "AT": [(INTEREST, "declared interest AT-0")],
         "FR": [(STATED, "one"), (STATED, "three"), (DERIVED, "ccTLD .fr"), (INTEREST, "declared interest FR-0")],
         "US": [(STATED, "two")],
     }
-    assert [state for state, _ in found.states] == ["AT", "FR", "US"]
+    assert [state for state, _ in audience.reasons_by_state] == ["AT", "FR", "US"]
 
 
 @pytest.mark.parametrize(
@@ -83,28 +88,28 @@ def test_every_reason_is_told_stated_first() -> None:
         ({"nexus": ["JP"]}, {"type": "ipv4-addr", "value": "198.51.100.7"}),
     ],
 )
-def test_each_criterion_is_met_by_what_the_item_says_or_points_to(
+def test_each_criterion_matches_properties_of_the_item_and_derived_states(
     criteria: dict[str, Any], changes: dict[str, Any]
 ) -> None:
-    found = reasons(finder(lambda _: "JP", AT=[criteria]).find(record(**changes)))
-    assert found["AT"] == [(INTEREST, "declared interest AT-0")]
+    audience = list_reasons(make_finder(lambda _: "JP", AT=[criteria]).find_audience(make_record(**changes)))
+    assert audience["AT"] == [(INTEREST, "declared interest AT-0")]
 
 
-def test_an_unknown_urgency_meets_no_interest_in_emergencies() -> None:
-    assert finder(AT=[{"urgency": ["URGENT", "EMERGENCY"]}]).find(record()) is NOBODY
+def test_an_unknown_urgency_does_not_match_an_interest_in_emergencies() -> None:
+    assert make_finder(AT=[{"urgency": ["URGENT", "EMERGENCY"]}]).find_audience(make_record()) is EMPTY_AUDIENCE
 
 
-def test_no_reason_tells_the_value() -> None:
-    item = record(type="email-addr", value="someone@example.ch", nexus=[])
-    found = finder(AT=[{"types": ["email-addr"]}]).find(item)
-    assert "someone" not in repr(reasons(found))
+def test_no_reason_contains_the_value() -> None:
+    item = make_record(type="email-addr", value="someone@example.ch", nexus=[])
+    audience = make_finder(AT=[{"types": ["email-addr"]}]).find_audience(item)
+    assert "someone" not in repr(list_reasons(audience))
 
 
-def test_items_alike_share_one_audience_and_others_do_not() -> None:
-    find = finder(AT=[{"offences": ["LAUNDERING"]}]).find
-    one = find(record())
-    assert find(record(value="f" * 32, summary="else")) is one
-    # Each of what an audience depends on.
+def test_items_share_an_audience_only_if_every_relevant_property_is_equal() -> None:
+    find = make_finder(AT=[{"offences": ["LAUNDERING"]}]).find_audience
+    audience = find(make_record())
+    assert find(make_record(value="f" * 32, summary="else")) is audience
+    # One change for each property that an audience depends on.
     for changes in (
         {"type": "file-sha1", "value": "0" * 40},
         {"nexus": [{"state": "FR", "reason": "r"}]},
@@ -112,55 +117,60 @@ def test_items_alike_share_one_audience_and_others_do_not() -> None:
         {"offence": {"codes": ["COPYRIGHT"]}},
         {"offence": {"codes": ["LAUNDERING"], "modus_operandi": ["phishing"]}},
     ):
-        assert find(record(**changes)) is not one
+        assert find(make_record(**changes)) is not audience
 
 
-def test_remembering_changes_nothing() -> None:
+def test_cached_audiences_are_the_computed_ones() -> None:
     items = [
-        record(type="domain-name", value=f"example.{label}", nexus=[{"state": state, "reason": "r"}] if state else [])
-        for label in ("ch", "fr", "com") for state in ("US", "CH", "")
-    ]  # fmt: skip
-    remembering = finder(FR=[{"nexus": ["US"]}])
+        make_record(
+            type="domain-name", value=f"example.{label}", nexus=[{"state": state, "reason": "r"}] if state else []
+        )
+        for label in ("ch", "fr", "com")
+        for state in ("US", "CH", "")
+    ]
+    used_finder = make_finder(FR=[{"nexus": ["US"]}])
     for _ in range(2):
         for item in items:
-            assert remembering.find(item) == finder(FR=[{"nexus": ["US"]}]).find(item)
+            assert used_finder.find_audience(item) == make_finder(FR=[{"nexus": ["US"]}]).find_audience(item)
 
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audience_module, "MEMO_ENTRIES_MAX", 3)
-    find = finder()
+def test_the_number_of_cached_audiences_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audience_module, "AUDIENCES_MAX", 3)
+    finder = make_finder()
     for number in range(10):
-        assert find.find(record(nexus=[{"state": "FR", "reason": str(number)}])).states[0][1][0].detail == str(number)
-        assert len(find._memo) <= 3
+        audience = finder.find_audience(make_record(nexus=[{"state": "FR", "reason": str(number)}]))
+        assert audience.reasons_by_state[0][1][0].detail == str(number)
+        assert len(finder._audiences) <= 3
 
 
-def test_an_item_that_repeats_itself_is_looked_up_once_for_each_value() -> None:
-    """A publisher that does not use the library may repeat a code; the work must not grow with it."""
-    item = record()
+def test_repeated_values_of_an_item_are_looked_up_once() -> None:
+    """A publisher that does not use the library may repeat a code; the work must not grow with the repetitions."""
+    item = make_record()
     item["offence"] = {**item["offence"], "codes": ["LAUNDERING"] * 60, "modus_operandi": ["x"] * 60}
-    looked: list[Any] = []
-    watching = finder(AT=[{"offences": ["LAUNDERING"], "modus_operandi": ["x"]}])
-    meet = watching._interests.meet
+    lookups: list[Any] = []
+    finder = make_finder(AT=[{"offences": ["LAUNDERING"], "modus_operandi": ["x"]}])
+    find_matches = finder._interests.find_matches
 
-    class Index(InterestIndex):
-        def meet(self, traits: Any) -> dict[str, str]:
-            looked.append(traits)
-            return meet(traits)
+    class RecordingIndex(InterestIndex):
+        def find_matches(self, traits: Any) -> dict[str, str]:
+            lookups.append(traits)
+            return find_matches(traits)
 
-    watching._interests = Index()
-    assert reasons(watching.find(item)) == {"AT": [(INTEREST, "declared interest AT-0")]}
-    assert (looked[0].offences, looked[0].modus_operandi) == (("LAUNDERING",), ("x",))
-
-
-# --- The value itself ---
+    finder._interests = RecordingIndex()
+    assert list_reasons(finder.find_audience(item)) == {"AT": [(INTEREST, "declared interest AT-0")]}
+    assert (lookups[0].offences, lookups[0].modus_operandi) == (("LAUNDERING",), ("x",))
 
 
-def test_an_audience_is_in_the_order_of_codes_and_equal_by_what_it_says() -> None:
-    why = (Reason(STATED, "r"),)
-    one, two = Audience([("US", why), ("FR", why)]), Audience([("FR", why), ("US", why)])
-    assert one == two
-    assert hash(one) == hash(two)
-    assert one != Audience([("FR", why)])
-    assert one != Audience([("FR", why), ("US", (Reason(DERIVED, "r"),))])
-    assert one != "Audience(FR, US)"
-    assert repr(one) == "Audience(FR, US)"  # States only: a reason may be content
+# --- The audience as a value ---
+
+
+def test_an_audience_is_sorted_by_state_and_compared_by_content() -> None:
+    reasons = (Reason(STATED, "r"),)
+    first = Audience([("US", reasons), ("FR", reasons)])
+    second = Audience([("FR", reasons), ("US", reasons)])
+    assert first == second
+    assert hash(first) == hash(second)
+    assert first != Audience([("FR", reasons)])
+    assert first != Audience([("FR", reasons), ("US", (Reason(DERIVED, "r"),))])
+    assert first != "Audience(FR, US)"
+    assert repr(first) == "Audience(FR, US)"  # States only: a reason may be content

@@ -1,4 +1,4 @@
-"""Which States a value points to: examples for each type, and nothing that breaks it."""
+"""The States that a value points to: examples for each type, and arbitrary values that must not fail."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharing.model.countries import COUNTRIES
-from sharing.model.values import VALUE_TYPES, is_canonical
+from sharing.model.values import VALUE_TYPES, is_normalised_value
 from sharing.relevance.nexus import derive_nexus
 
 
-def located(address: str) -> str | None:
-    """Stand in for a geolocation database."""
+def locate_address(address: str) -> str | None:
+    """Return the country of an address, in place of a geolocation database."""
     return {"198.51.100.7": "JP", "203.0.113.0": "br", "2001:db8::7": "UK", "192.0.2.1": "EU", "192.0.2.2": ""}.get(
         address
     )
@@ -23,7 +23,7 @@ def located(address: str) -> str | None:
 EXAMPLES = [
     ("phone-number", "+41446681800", "CH", "E.164 prefix +41"),
     ("phone-number", "+447400123456", "GB", "E.164 prefix +44"),
-    ("phone-number", "+441534488888", "JE", "E.164 prefix +44"),  # one prefix, several plans
+    ("phone-number", "+441534488888", "JE", "E.164 prefix +44"),  # one prefix, several numbering plans
     ("phone-number", "+16135550000", "CA", "E.164 prefix +1"),
     ("phone-number", "+12125550000", "US", "E.164 prefix +1"),
     ("phone-number", "+77012345678", "KZ", "E.164 prefix +7"),
@@ -50,8 +50,8 @@ EXAMPLES = [
     ("domain-name", "example.no", "NO", "ccTLD .no"),
     ("domain-name", "example.io", "IO", "ccTLD .io"),
     ("domain-name", "example.com", None, ""),
-    ("domain-name", "example.eu", None, ""),  # no State
-    ("domain-name", "example.su", None, ""),  # no State any more
+    ("domain-name", "example.eu", None, ""),  # not a State
+    ("domain-name", "example.su", None, ""),  # no longer a State
     ("domain-name", "ch.example.org", None, ""),
     ("url", "http://example.fr/a.ch?b=x.de#c.it", "FR", "ccTLD .fr"),
     ("url", "https://user:p%40ss@example.de:8443/x", "DE", "ccTLD .de"),
@@ -67,36 +67,36 @@ EXAMPLES = [
     ("jabber-id", "someone@example.at", "AT", "ccTLD .at"),
     ("ipv4-addr", "198.51.100.7", "JP", "IP geolocation"),
     ("ipv4-addr", "203.0.113.0/24", "BR", "IP geolocation"),
-    ("ipv4-addr", "192.0.2.1", None, ""),  # the database says a region that is no State
+    ("ipv4-addr", "192.0.2.1", None, ""),  # the database returns a region that is not a State
     ("ipv4-addr", "192.0.2.2", None, ""),
-    ("ipv4-addr", "192.0.2.3", None, ""),  # the database does not know
+    ("ipv4-addr", "192.0.2.3", None, ""),  # not in the database
     ("ipv6-addr", "2001:db8::7", "GB", "IP geolocation"),
 ]
-# Types whose values point to no State by themselves.
-SILENT = sorted(set(VALUE_TYPES) - {type_name for type_name, *_ in EXAMPLES})
+# Types whose values do not point to a State.
+TYPES_WITHOUT_STATE = sorted(set(VALUE_TYPES) - {type_name for type_name, *_ in EXAMPLES})
 
 
 @pytest.mark.parametrize(("type_name", "value", "state", "detail"), EXAMPLES)
 def test_a_value_points_to_its_state(type_name: str, value: str, state: str | None, detail: str) -> None:
-    assert derive_nexus(type_name, value, located) == (((state, detail),) if state else ())
+    assert derive_nexus(type_name, value, locate_address) == (((state, detail),) if state else ())
 
 
-def test_the_examples_are_values_in_their_normal_form() -> None:
-    assert [value for type_name, value, *_ in EXAMPLES if not is_canonical(type_name, value)] == []
+def test_the_examples_are_in_normal_form() -> None:
+    assert [value for type_name, value, *_ in EXAMPLES if not is_normalised_value(type_name, value)] == []
 
 
-@pytest.mark.parametrize("type_name", SILENT)
-def test_a_type_without_a_country_points_nowhere(type_name: str) -> None:
+@pytest.mark.parametrize("type_name", TYPES_WITHOUT_STATE)
+def test_a_type_without_a_country_points_to_no_state(type_name: str) -> None:
     assert derive_nexus(type_name, VALUE_TYPES[type_name].example, lambda _: "CH") == ()
 
 
-def test_the_types_that_point_are_those_of_the_design() -> None:
-    assert len(SILENT) == len(VALUE_TYPES) - 16
+def test_sixteen_types_can_point_to_a_state() -> None:
+    assert len(TYPES_WITHOUT_STATE) == len(VALUE_TYPES) - 16
 
 
-def test_without_a_database_an_address_points_nowhere() -> None:
+def test_without_a_database_an_address_points_to_no_state() -> None:
     assert derive_nexus("ipv4-addr", "198.51.100.7") == ()
-    # But a ccTLD needs none.
+    # A ccTLD needs no database.
     assert derive_nexus("url", "http://example.ch/") == (("CH", "ccTLD .ch"),)
 
 
@@ -106,14 +106,14 @@ def test_the_evidence_never_repeats_the_value(type_name: str) -> None:
     for state, detail in derive_nexus(type_name, value, lambda _: "FR"):
         assert state in COUNTRIES
         assert value not in detail
-        # At most what stands for the State: a calling code, or the last label.
+        # At most the part that identifies the State: a calling code, or the last label.
         assert not re.search(r"\d{4}", detail)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(st.sampled_from(sorted(VALUE_TYPES)), st.data())
-def test_whatever_has_the_shape_points_to_states_or_nowhere(type_name: str, data: st.DataObject) -> None:
-    """The gate sees the shape of a value, not its checksum: what is wrong inside must not break it."""
+def test_any_value_of_the_right_shape_is_accepted(type_name: str, data: st.DataObject) -> None:
+    """The gate checks the shape of a value, not its checksum: a value with a wrong checksum must not raise."""
     shape = VALUE_TYPES[type_name].shape
     value = data.draw(st.from_regex(shape, fullmatch=True).filter(lambda text: len(text) < 2_000))
     answer = data.draw(st.sampled_from([None, "FR", "EU", "", "??"]))

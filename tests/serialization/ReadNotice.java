@@ -15,7 +15,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
-/** Reads one notice from a topic with Apache Kafka's and Apache Avro's Java clients, and nothing of this project. */
+/** Reads one notice from a topic with the Java clients of Apache Kafka and Apache Avro, without any code of this project. */
 public class ReadNotice {
     public static void main(String[] arguments) throws Exception {
         String bootstrap = arguments[0], registry = arguments[1], topic = arguments[2];
@@ -37,7 +37,7 @@ public class ReadNotice {
                 }
             }
         }
-        throw new IllegalStateException("no notice came");
+        throw new IllegalStateException("no notice was received");
     }
 
     private static GenericRecord decode(String registry, byte[] value) throws Exception {

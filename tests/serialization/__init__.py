@@ -1,1 +1,1 @@
-"""The Schema Registry: a real one, and readers that share no code with this project."""
+"""Tests of `sharing.serialization`, with a real Schema Registry and readers that share no code with this project."""

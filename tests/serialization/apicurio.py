@@ -13,18 +13,18 @@ from typing import Self
 
 from sharing.testing.broker import KafkaUnavailableError
 from sharing.testing.broker.jars import _open_repository, find_java
-from sharing.testing.broker.process import free_port
+from sharing.testing.broker.process import find_free_port
 
 VERSION = "3.3.3"
 SHA256 = "8bc6751c76d963734224b01d5e7f84ccb3cb61c87d3bd77c36c35f10a5cbed63"
-START_S = 60.0
+START_TIMEOUT_S = 60.0
 
 
-def fetch() -> Path:
-    """Return the archive, fetched once into the local Maven repository and checked.
+def fetch_archive() -> Path:
+    """Return the archive, downloaded once into the local Maven repository and verified.
 
     Raises:
-        KafkaUnavailableError: It cannot be had.
+        KafkaUnavailableError: The archive cannot be downloaded.
     """
     context, _ = _open_repository()
     artifact = (
@@ -35,34 +35,34 @@ def fetch() -> Path:
     try:
         path: Path = artifact.resolve()
     except (OSError, RuntimeError) as error:
-        raise KafkaUnavailableError(f"Apicurio {VERSION} cannot be fetched: {type(error).__name__}") from error
+        raise KafkaUnavailableError(f"Apicurio {VERSION} cannot be downloaded: {type(error).__name__}") from error
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != SHA256:
-            raise KafkaUnavailableError(f"{path} is not the archive that is pinned; remove it")
+            raise KafkaUnavailableError(f"{path} does not match the pinned checksum; remove it")
     return path
 
 
 class Apicurio:
-    """Runs it on a free port of the loopback, in memory.
+    """Runs Apicurio on a free port of the loopback interface, with storage in memory.
 
     Args:
-        folder: For its program; it is unpacked there.
+        folder: Folder into which the archive is unpacked.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = free_port()
+        self._port = find_free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        """Of its API with Confluent's paths."""
+        """URL of its API with Confluent's paths."""
         return f"http://127.0.0.1:{self._port}/apis/ccompat/v7"
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the registry, and wait until it responds."""
         if not (self._folder / "quarkus-run.jar").exists():
-            with tarfile.open(fetch()) as archive:
+            with tarfile.open(fetch_archive()) as archive:
                 archive.extractall(self._folder, filter="data")
         environment = {"QUARKUS_HTTP_PORT": str(self._port), "QUARKUS_HTTP_HOST": "127.0.0.1", "LC_ALL": "C.UTF-8"}
         with (self._folder / "log").open("wb") as log:
@@ -70,18 +70,18 @@ class Apicurio:
                 [str(find_java()), "-Xmx256m", "-jar", "quarkus-run.jar"],
                 cwd=self._folder, env=environment, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             try:
-                with urllib.request.urlopen(f"{self.url}/subjects", timeout=2):  # noqa: S310 our own address
+                with urllib.request.urlopen(f"{self.url}/subjects", timeout=2):  # noqa: S310 local address
                     return
             except OSError:
                 assert self._process.poll() is None, (self._folder / "log").read_text()[-2000:]
-                assert time.monotonic() < deadline, "Apicurio does not answer"
+                assert time.monotonic() < deadline, "Apicurio does not respond"
                 time.sleep(0.1)
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the registry."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(10)

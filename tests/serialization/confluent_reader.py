@@ -1,4 +1,4 @@
-"""Reads one notice with Confluent's own deserializer, and nothing of this project: run with `python -I`.
+"""Reads one notice with Confluent's deserializer, without any code of this project: run with `python -I`.
 
 Arguments: bootstrap servers, registry URL, topic. Prints the record as JSON.
 """

@@ -1,4 +1,4 @@
-"""Headers of events, and the trace from publisher to notice."""
+"""CloudEvents headers, and the trace from publisher to notice."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharing.ids import notice_id
-from sharing.serialization.cloud_events import EventHeaders, find_header
-from sharing.telemetry.tracing import Trace, new_traceparent, read_traceparent
+from sharing.ids import make_notice_id
+from sharing.serialization.cloud_events import EventHeaderBuilder, find_header
+from sharing.telemetry.tracing import TraceContext, new_traceparent, read_traceparent
 from sharing.topology.topics import INDICATORS, NOTICES, OFFERS, URGENT, TopicKind
 
 ITEM = "018f3c1e-7b1a-7c3d-8e2f-0123456789ab"
 PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-NOTICE = notice_id("CH", ITEM, 1, "NL")
-GOOD = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]")
+NOTICE = make_notice_id("CH", ITEM, 1, "NL")
+TRACEPARENT_PATTERN = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]")
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,10 @@ GOOD = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]")
     ],
     ids=lambda value: value.name if isinstance(value, TopicKind) else None,
 )
-def test_headers_are_those_of_the_binary_mode(kind: TopicKind, schema: str, source: str) -> None:
-    assert dict(EventHeaders(kind, "CH").at(1_790_000_000_123).make(NOTICE, ITEM, PARENT.decode())) == {
+def test_headers_are_those_of_cloudevents_binary_mode(kind: TopicKind, schema: str, source: str) -> None:
+    assert dict(
+        EventHeaderBuilder(kind, "CH").at_instant(1_790_000_000_123).build_headers(NOTICE, ITEM, PARENT.decode())
+    ) == {
         "content-type": "application/avro",
         "ce_specversion": "1.0",
         "ce_type": schema,
@@ -43,23 +45,23 @@ def test_headers_are_those_of_the_binary_mode(kind: TopicKind, schema: str, sour
     }
 
 
-def test_the_last_of_a_header_counts() -> None:
+def test_the_last_value_of_a_repeated_header_is_used() -> None:
     assert find_header([("a", b"1"), ("b", "2"), ("a", b"3")], "a") == b"3"
     assert find_header([("b", "2")], "b") == b"2"
     assert find_header({"b": b"2"}, "b") == b"2"
     assert find_header(None, "a") is None
 
 
-def test_a_trace_goes_on_under_a_span_of_its_own() -> None:
-    made = Trace.of(PARENT, ITEM).traceparent(NOTICE)
-    assert made == Trace.of(PARENT, ITEM).traceparent(NOTICE)
-    _, trace, span, flags = made.split("-")
+def test_a_trace_continues_with_a_new_span() -> None:
+    traceparent = TraceContext.from_parent(PARENT, ITEM).traceparent(NOTICE)
+    assert traceparent == TraceContext.from_parent(PARENT, ITEM).traceparent(NOTICE)
+    _, trace, span, flags = traceparent.split("-")
     assert (trace, flags) == ("4bf92f3577b34da6a3ce929d0e0e4736", "01")
     assert span == uuid.UUID(NOTICE).hex[16:]
-    assert Trace.of(PARENT, ITEM).traceparent(notice_id("CH", ITEM, 1, "DE")) != made
+    assert TraceContext.from_parent(PARENT, ITEM).traceparent(make_notice_id("CH", ITEM, 1, "DE")) != traceparent
 
 
-BAD = [
+INVALID_TRACEPARENTS = [
     None,
     b"",
     b"SECRET",
@@ -73,26 +75,26 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("parent", BAD)
-def test_what_is_no_trace_is_not_handed_on(parent: bytes | None) -> None:
+@pytest.mark.parametrize("parent", INVALID_TRACEPARENTS)
+def test_an_invalid_traceparent_is_replaced(parent: bytes | None) -> None:
     assert read_traceparent(parent) is None
-    made = Trace.of(parent, ITEM).traceparent(NOTICE)
-    assert made.split("-")[1] == uuid.UUID(ITEM).hex
-    assert GOOD.fullmatch(made)
+    traceparent = TraceContext.from_parent(parent, ITEM).traceparent(NOTICE)
+    assert traceparent.split("-")[1] == uuid.UUID(ITEM).hex
+    assert TRACEPARENT_PATTERN.fullmatch(traceparent)
 
 
 @given(st.binary(max_size=80))
-def test_whatever_stands_in_the_header_what_leaves_is_a_trace(parent: bytes) -> None:
-    assert GOOD.fullmatch(Trace.of(parent, ITEM).traceparent(NOTICE))
+def test_any_header_gives_a_valid_traceparent(parent: bytes) -> None:
+    assert TRACEPARENT_PATTERN.fullmatch(TraceContext.from_parent(parent, ITEM).traceparent(NOTICE))
 
 
-def test_without_a_caller_s_trace_each_is_new() -> None:
-    made = {new_traceparent() for _ in range(100)}
-    assert len(made) == 100
-    assert all(read_traceparent(one.encode()) == one for one in made)
+def test_without_a_current_span_each_traceparent_is_new() -> None:
+    traceparents = {new_traceparent() for _ in range(100)}
+    assert len(traceparents) == 100
+    assert all(read_traceparent(traceparent.encode()) == traceparent for traceparent in traceparents)
 
 
-def test_a_caller_s_span_gives_the_trace() -> None:
+def test_the_current_span_is_used_as_traceparent() -> None:
     trace = pytest.importorskip("opentelemetry.trace")
     sdk = pytest.importorskip("opentelemetry.sdk.trace")
     tracer = sdk.TracerProvider().get_tracer("test")

@@ -1,4 +1,4 @@
-"""With a Schema Registry: registered ahead, read by anyone, and not missed by what runs when it goes away."""
+"""The Schema Registry: registration, reading by independent clients, and outages of the registry."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from sharing._publisher import Publisher
 from sharing._subscriber import Subscriber
 from sharing.cli import app
 from sharing.errors import DecodeError, InfrastructureError, SettingsError
-from sharing.kafka.directory_topic import DirectoryReader, announce
+from sharing.kafka.directory_topic import DirectoryReader, announce_entry
 from sharing.model.directory import DirectoryEntry
 from sharing.model.indicator import Indicator
-from sharing.serialization.codec import codec_of
-from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing, registry_frame
-from sharing.serialization.schema_registry import Registry, open_framing
+from sharing.serialization.codec import get_codec
+from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing, make_registry_header
+from sharing.serialization.schema_registry import SchemaRegistry, load_framing
 from sharing.settings import Settings
 from sharing.testing.broker import KafkaUnavailableError
-from sharing.testing.broker.jars import Jar, fetch_jars, find_java, read_pins
+from sharing.testing.broker.jars import Jar, fetch_jars, find_java, read_pinned_jars
 from sharing.testing.broker.kafka import KafkaBroker
-from sharing.topology.topics import topics_for
+from sharing.topology.topics import list_topics
 from tests.serialization.apicurio import Apicurio
 
 HERE = Path(__file__).parent
@@ -40,50 +40,50 @@ ITEM = {
     "personal_data": False, "live_case_harm": False, "character": [], "purpose": "DETECTION",
     "nexus": [{"state": "NL", "reason": "hosted there"}],
 }  # fmt: skip
-FRAMED = Framing({"indicator": registry_frame(7)}, {registry_frame(7): codec_of("indicator").header})
-BARE = codec_of("indicator").encode_bare(
-    Indicator.read({**ITEM, "id": "018f3c1e-7b1a-7c3d-8e2f-0123456789ab", "source": {"state": "CH", "agency": "a"}})
-    .to_wire()
+FRAMED = Framing({"indicator": make_registry_header(7)}, {make_registry_header(7): get_codec("indicator").header})
+BARE = get_codec("indicator").encode_unframed(
+    Indicator.parse({**ITEM, "id": "018f3c1e-7b1a-7c3d-8e2f-0123456789ab", "source": {"state": "CH", "agency": "a"}})
+    .to_record()
 )  # fmt: skip
 
 
-def test_a_registrys_frame_is_read_as_the_schema_that_it_names() -> None:
+def test_a_registry_header_is_replaced_by_the_header_of_the_same_schema() -> None:
     framed = FRAMED.frame("indicator", BARE)
     assert framed[:5] == b"\x00\x00\x00\x00\x07"
-    assert FRAMED.unframe(framed) == codec_of("indicator").header + BARE
+    assert FRAMED.to_single_object(framed) == get_codec("indicator").header + BARE
 
 
-def test_single_object_encoding_is_read_alike() -> None:
+def test_single_object_encoding_is_unchanged() -> None:
     single = SINGLE_OBJECT_FRAMING.frame("indicator", BARE)
-    assert FRAMED.unframe(single) == SINGLE_OBJECT_FRAMING.unframe(single) == single
-    assert FRAMED.unframe(None) is None
+    assert FRAMED.to_single_object(single) == SINGLE_OBJECT_FRAMING.to_single_object(single) == single
+    assert FRAMED.to_single_object(None) is None
 
 
-@pytest.mark.parametrize("value", [b"", b"\x00", b"\x00\x00\x00", registry_frame(8) + BARE, b"\xc3\x01"])
-def test_an_unknown_frame_is_refused_and_says_what_to_do(value: bytes) -> None:
+@pytest.mark.parametrize("value", [b"", b"\x00", b"\x00\x00\x00", make_registry_header(8) + BARE, b"\xc3\x01"])
+def test_an_unknown_header_is_refused_with_the_remedy(value: bytes) -> None:
     with pytest.raises(DecodeError) as raised:
-        codec_of("indicator").decode(FRAMED.unframe(value))
+        get_codec("indicator").decode(FRAMED.to_single_object(value))
     if value[:1] == b"\x00":
         assert "SHARING_REGISTRY" in str(raised.value)
 
 
-def test_without_a_registry_nothing_is_asked() -> None:
-    assert open_framing(Settings(), "CH") is SINGLE_OBJECT_FRAMING
+def test_without_a_registry_records_use_single_object_encoding() -> None:
+    assert load_framing(Settings(), "CH") is SINGLE_OBJECT_FRAMING
 
 
-def test_a_registry_that_does_not_answer_stops_a_start_with_one_sentence() -> None:
-    with pytest.raises(InfrastructureError, match=r"does not answer at http://127\.0\.0\.1:1 .*; start it, or unset"):
-        open_framing(Settings(registry="http://127.0.0.1:1"), "CH")
+def test_a_registry_that_does_not_respond_is_an_error_with_its_remedy() -> None:
+    with pytest.raises(InfrastructureError, match=r"at http://127\.0\.0\.1:1 does not respond .*; start it, or unset"):
+        load_framing(Settings(registry="http://127.0.0.1:1"), "CH")
 
 
-def test_what_is_no_url_is_a_setting_to_mend() -> None:
+def test_an_invalid_url_is_a_settings_error() -> None:
     with pytest.raises(SettingsError, match="SHARING_REGISTRY"):
-        Registry("no url")
+        SchemaRegistry("no url")
 
 
 @pytest.fixture(scope="module")
 def apicurio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apicurio]:
-    """A real registry. Where it cannot be had, its tests skip; with CI=true they fail."""
+    """A real registry. Tests are skipped if it cannot be downloaded; with CI=true they fail."""
     registry = Apicurio(tmp_path_factory.mktemp("apicurio"))
     try:
         registry.start()
@@ -95,33 +95,33 @@ def apicurio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apicurio]:
     registry.stop()
 
 
-def ask(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 our own address
-        return json.load(answer)
+def fetch_json(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 local address
+        return json.load(response)
 
 
 def test_every_subject_is_fully_and_transitively_compatible(apicurio: Apicurio) -> None:
-    registry = Registry(apicurio.url)
-    topics = topics_for(["XA"], 1).values()
-    first = registry.register(topics)
-    assert {one.kind for one in first} == {"registered"}
-    assert {one.kind for one in registry.register(topics)} == {"same"}
-    for one in first:
-        assert ask(f"{apicurio.url}/config/{one.subject}")["compatibilityLevel"] == "FULL_TRANSITIVE"
+    registry = SchemaRegistry(apicurio.url)
+    topics = list_topics(["XA"], 1).values()
+    first = registry.register_schemas(topics)
+    assert {registration.kind for registration in first} == {"registered"}
+    assert {registration.kind for registration in registry.register_schemas(topics)} == {"same"}
+    for registration in first:
+        assert fetch_json(f"{apicurio.url}/config/{registration.subject}")["compatibilityLevel"] == "FULL_TRANSITIVE"
 
 
 def test_an_incompatible_schema_is_refused(apicurio: Apicurio) -> None:
-    registry = Registry(apicurio.url)
-    registry.register(topics_for(["XB"], 1).values())
-    broken = json.loads(codec_of("notice").text)
+    registry = SchemaRegistry(apicurio.url)
+    registry.register_schemas(list_topics(["XB"], 1).values())
+    broken = json.loads(get_codec("notice").schema_json)
     broken["fields"] = [field for field in broken["fields"] if field["name"] != "content"]
-    with pytest.raises(InfrastructureError, match=r"refuses exchange\.xb\.notices-value"):
-        registry._ask(lambda: registry._client.register_schema(
-            "exchange.xb.notices-value", registry_schema(json.dumps(broken))), "exchange.xb.notices-value",
+    with pytest.raises(InfrastructureError, match=r"refused exchange\.xb\.notices-value"):
+        registry._request(lambda: registry._client.register_schema(
+            "exchange.xb.notices-value", make_avro_schema(json.dumps(broken))), "exchange.xb.notices-value",
         )  # fmt: skip
 
 
-def registry_schema(text: str) -> Any:
+def make_avro_schema(text: str) -> Any:
     from confluent_kafka.schema_registry import Schema
 
     return Schema(text, "AVRO")
@@ -129,20 +129,20 @@ def registry_schema(text: str) -> Any:
 
 def test_a_schema_that_is_not_registered_is_an_error_with_its_remedy(apicurio: Apicurio) -> None:
     with pytest.raises(InfrastructureError, match="`sharing topics apply` registers schemas"):
-        Registry(apicurio.url).framing("FR")
+        SchemaRegistry(apicurio.url).fetch_framing("FR")
 
 
 @pytest.mark.kafka
-def test_the_bus_runs_with_a_registry_and_without_it_when_it_goes(
+def test_the_bus_works_with_a_registry_and_continues_during_its_outage(
     fresh_kafka: KafkaBroker, apicurio: Apicurio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bootstrap = fresh_kafka.bootstrap
     monkeypatch.setenv("SHARING_REGISTRY", apicurio.url)
     applied = CliRunner().invoke(app, ["topics", "apply", "--states", "CH,NL", "--bootstrap", bootstrap])
     assert applied.exit_code == 0, applied.output
-    framing = open_framing(Settings(), "CH")
+    framing = load_framing(Settings(), "CH")
     entry = {"state": "NL", "announced_at": "2026-01-01T00:00:00Z", "authority": {"name": "n", "kind": "POLICE"}}
-    announce(bootstrap, DirectoryEntry.read(entry), framing=framing)
+    announce_entry(bootstrap, DirectoryEntry.parse(entry), framing=framing)
     reader = DirectoryReader(bootstrap, framing=framing)
     assert set(reader.read_to_end().entries) == {"NL"}
     reader.close()
@@ -153,49 +153,49 @@ def test_the_bus_runs_with_a_registry_and_without_it_when_it_goes(
     try:
         with Publisher(bootstrap, "CH", "fedpol", framing=framing) as publisher:
             publisher.publish(ITEM)
-        with Publisher(bootstrap, "CH", "fedpol") as publisher:  # single-object encoding beside it
+        with Publisher(bootstrap, "CH", "fedpol") as publisher:  # single-object encoding on the same topic
             publisher.publish({**ITEM, "value": "other.example.org"})
-        received = receive(bootstrap, framing, 2)
+        received = receive_notices(bootstrap, framing, 2)
         assert {notice.content["value"] for notice in received} == {"malware.example.org", "other.example.org"}
-        check_independent_readers(bootstrap, apicurio.url, tmp_path, received[0].indicator_id)
+        read_with_independent_clients(bootstrap, apicurio.url, tmp_path, received[0].indicator_id)
         apicurio.stop()
         with Publisher(bootstrap, "CH", "fedpol", framing=framing) as publisher:
             publisher.publish({**ITEM, "value": "third.example.org"})
-        assert [notice.content["value"] for notice in receive(bootstrap, framing, 1)] == ["third.example.org"]
+        assert [notice.content["value"] for notice in receive_notices(bootstrap, framing, 1)] == ["third.example.org"]
         assert gate.poll() is None
     finally:
         gate.terminate()
         gate.wait(40)
 
 
-def receive(bootstrap: str, framing: Framing, count: int) -> list[Any]:
-    """Return so many notices to the Netherlands, each taken as received."""
-    found: list[Any] = []
+def receive_notices(bootstrap: str, framing: Framing, count: int) -> list[Any]:
+    """Receive this number of notices to the Netherlands, and commit them."""
+    notices: list[Any] = []
     subscriber = Subscriber(bootstrap, "NL", framing=framing)
 
-    def take(notice: Any) -> None:
-        found.append(notice)
-        if len(found) == count:
+    def handle(notice: Any) -> None:
+        notices.append(notice)
+        if len(notices) == count:
             subscriber.close()
 
-    subscriber.run(take)
-    return found
+    subscriber.run(handle)
+    return notices
 
 
-def check_independent_readers(bootstrap: str, url: str, folder: Path, indicator_id: str) -> None:
-    """Read a notice with Confluent's Python deserializer and with Java's clients: neither knows this project."""
+def read_with_independent_clients(bootstrap: str, url: str, folder: Path, indicator_id: str) -> None:
+    """Read a notice with Confluent's Python deserializer and with Java clients, without any code of this project."""
     arguments = [bootstrap, url, "exchange.nl.notices"]
     script = [sys.executable, "-I", str(HERE / "confluent_reader.py"), *arguments]
-    said = subprocess.run(script, check=True, capture_output=True, timeout=60).stdout
-    record = json.loads(said)
+    output = subprocess.run(script, check=True, capture_output=True, timeout=60).stdout
+    record = json.loads(output)
     assert (record["from_state"], record["to_state"]) == ("CH", "NL")
     javac = shutil.which("javac")
     if javac is None:
-        return  # no JDK here: the Python reader has shown it
-    path = os.pathsep.join(map(str, fetch_jars(lambda _: None, (*read_pins(), AVRO))))
-    compile_it = [javac, "--release", "17", "-cp", path, "-d", str(folder), str(HERE / "ReadNotice.java")]
-    subprocess.run(compile_it, check=True, timeout=120)
-    run_it = [str(find_java()), "-cp", f"{folder}{os.pathsep}{path}", "ReadNotice", *arguments]
-    printed = subprocess.run(run_it, check=True, capture_output=True, timeout=60, text=True).stdout
+        return  # without a JDK, only the Python reader is tested
+    path = os.pathsep.join(map(str, fetch_jars(lambda _: None, (*read_pinned_jars(), AVRO))))
+    compile_command = [javac, "--release", "17", "-cp", path, "-d", str(folder), str(HERE / "ReadNotice.java")]
+    subprocess.run(compile_command, check=True, timeout=120)
+    run_command = [str(find_java()), "-cp", f"{folder}{os.pathsep}{path}", "ReadNotice", *arguments]
+    printed = subprocess.run(run_command, check=True, capture_output=True, timeout=60, text=True).stdout
     assert '"from_state": "CH"' in printed
     assert indicator_id in printed or '"to_state": "NL"' in printed

@@ -1,4 +1,4 @@
-"""A consumer that never gets to its group, as one that has lost its way there after an outage."""
+"""A consumer that never joins its group, like one that has lost its way back after an outage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class NeverJoins:
-    """Does all that the consumer does, except to subscribe."""
+    """Forwards everything to the consumer except `subscribe`."""
 
     def __init__(self, consumer: Consumer) -> None:
         self.consumer = consumer

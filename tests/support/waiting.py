@@ -1,4 +1,4 @@
-"""How a test waits for what another process or a broker does: it looks, again and again, and never just sleeps."""
+"""Polling for conditions that another process or a broker brings about. Tests never just sleep for them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LIMIT_S = 150.0
-"""Far beyond what a slow machine takes; who waits so long waits for nothing."""
+TIMEOUT_S = 150.0
+"""Far longer than a slow machine needs: after this time the condition will not become true."""
 
-LOOK_S = 0.05
+POLL_S = 0.05
 
 
-def wait_until(holds: Callable[[], bool], what: str, limit_s: float = LIMIT_S) -> None:
-    """Look until something holds, or fail with what was waited for."""
+def wait_until(condition: Callable[[], bool], what: str, limit_s: float = TIMEOUT_S) -> None:
+    """Poll until the condition holds; fail with a description of it after the time limit."""
     deadline = time.monotonic() + limit_s
-    while not holds():
+    while not condition():
         assert time.monotonic() < deadline, f"not within {limit_s:g} s: {what}"
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)

@@ -1,4 +1,4 @@
-"""A tiny collector: takes spans by OpenTelemetry's protocol over HTTP, and keeps them."""
+"""A minimal OTLP/HTTP collector that stores the spans it receives."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
 class Collector:
-    """What was exported.
+    """The exported spans.
 
     Attributes:
-        endpoint: For SHARING_OTLP_ENDPOINT.
-        bodies: As they came, unpacked.
+        endpoint: Value for SHARING_OTLP_ENDPOINT.
+        bodies: Decompressed request bodies, in order.
     """
 
     def __init__(self, port: int) -> None:
@@ -25,21 +25,23 @@ class Collector:
         self.bodies: list[bytes] = []
 
     def spans(self, name: str = "") -> list[Span]:
-        """Return the spans, or those of this name."""
+        """Return all spans, or those with this name."""
         requests = [ExportTraceServiceRequest.FromString(body) for body in self.bodies]
-        scopes = [scope for one in requests for resource in one.resource_spans for scope in resource.scope_spans]
+        scopes = [
+            scope for request in requests for resource in request.resource_spans for scope in resource.scope_spans
+        ]
         return [span for scope in scopes for span in scope.spans if name in {"", span.name}]
 
 
 @contextmanager
-def collect() -> Iterator[Collector]:
-    """Run a collector for a while."""
+def run_collector() -> Iterator[Collector]:
+    """Run a collector during the block."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            packed = self.headers.get("Content-Encoding") == "gzip"
-            collector.bodies.append(gzip.decompress(body) if packed else body)
+            is_compressed = self.headers.get("Content-Encoding") == "gzip"
+            collector.bodies.append(gzip.decompress(body) if is_compressed else body)
             self.send_response(200)
             self.end_headers()
 

@@ -1,4 +1,4 @@
-"""How a process logs: one line an event, JSON where nobody reads it, and nothing of what a strange exception says."""
+"""Logging: one line per event, JSON unless on a terminal, and no message of an unexpected exception."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-SECRET = "SECRET-7f3a"  # noqa: S105 what no line may show
+SECRET = "SECRET-7f3a"  # noqa: S105 no line may contain it
 
 PROGRAM = """
 import asyncio, logging, sys, threading
@@ -27,39 +27,39 @@ def fail():
 """
 
 
-def lines_of(body: str, form: str = "json", level: str = "info") -> list[str]:
-    """Return what a process with this body writes to standard error, which is no terminal."""
+def log_lines(body: str, form: str = "json", level: str = "info") -> list[str]:
+    """Return the lines that a process with this body writes to standard error, which is not a terminal."""
     source = PROGRAM.format(level=level, form=form, secret=SECRET, body=body)
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False)
     assert SECRET not in done.stdout + done.stderr
     return done.stderr.splitlines()
 
 
-def records_of(body: str, **options: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in lines_of(body, **options)]
+def log_records(body: str, **options: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log_lines(body, **options)]
 
 
-def test_a_line_is_an_object_with_what_an_operator_asks_for() -> None:
-    (record,) = records_of("log.info('assigned: %s[%s]', 'national.ch.indicators', 3)")
+def test_a_line_is_a_json_object_with_timestamp_level_logger_and_event() -> None:
+    (record,) = log_records("log.info('assigned: %s[%s]', 'national.ch.indicators', 3)")
     assert record.pop("timestamp").endswith("Z")
     assert record == {"level": "info", "logger": "sharing.test", "event": "assigned: national.ch.indicators[3]"}
 
 
-def test_auto_is_json_where_nobody_sits() -> None:
-    assert json.loads(lines_of("log.warning('gone')", form="auto")[0])["event"] == "gone"
+def test_auto_is_json_without_a_terminal() -> None:
+    assert json.loads(log_lines("log.warning('gone')", form="auto")[0])["event"] == "gone"
 
 
-def test_text_is_for_people() -> None:
-    (line,) = lines_of("log.warning('gone')", form="text")
+def test_text_is_one_plain_line() -> None:
+    (line,) = log_lines("log.warning('gone')", form="text")
     assert line.endswith(" WARNING sharing.test: gone")
 
 
-def test_levels_below_the_asked_for_are_not_written() -> None:
-    assert records_of("log.info('a'); log.warning('b')", level="warning")[0]["event"] == "b"
+def test_levels_below_the_configured_one_are_not_written() -> None:
+    assert log_records("log.info('a'); log.warning('b')", level="warning")[0]["event"] == "b"
 
 
-def test_configured_once() -> None:
-    assert len(records_of("configure_logging('debug', 'text'); log.info('a'); log.debug('b')")) == 1
+def test_a_second_configuration_has_no_effect() -> None:
+    assert len(log_records("configure_logging('debug', 'text'); log.info('a'); log.debug('b')")) == 1
 
 
 TASK = """
@@ -101,35 +101,37 @@ CAUGHT = "try: fail()\nexcept ValueError as error:\n    {}"
     ids=["given", "exception", "repr", "str", "true", "uncaught", "thread", "del", "task", "callback", "chained"],
 )
 @pytest.mark.parametrize(("form", "level"), [("json", "debug"), ("text", "info")])
-def test_an_exception_tells_its_type_and_lines_and_never_its_text(body: str, form: str, level: str) -> None:
-    lines = lines_of(body, form=form, level=level)
+def test_the_type_and_locations_of_an_exception_are_logged_and_never_its_message(
+    body: str, form: str, level: str
+) -> None:
+    lines = log_lines(body, form=form, level=level)
     assert len(lines) >= 1
     assert any("Error" in line for line in lines)
     if form == "json":
         assert all(isinstance(json.loads(line), dict) for line in lines)
 
 
-def test_an_error_of_ours_tells_what_it_says() -> None:
+def test_the_message_of_a_sharing_error_is_logged() -> None:
     body = "try: raise InfrastructureError('no broker answers')\nexcept InfrastructureError as error:\n    {}"
-    (record,) = records_of(body.format("log.error('ended', exc_info=error)"))
+    (record,) = log_records(body.format("log.error('ended', exc_info=error)"))
     assert record["exception"].startswith("InfrastructureError: no broker answers at <string>:")
-    (record,) = records_of(body.format("log.error('ended: %s', error)"))
+    (record,) = log_records(body.format("log.error('ended: %s', error)"))
     assert record["event"] == "ended: no broker answers"
 
 
-def test_lines_are_counted_by_level() -> None:
+def test_log_lines_are_counted_by_level() -> None:
     value = "metrics.REGISTRY.get_sample_value('sharing_log_records_total', {'level': 'warning'})"
-    (*_, record) = records_of(
+    (*_, record) = log_records(
         f"from sharing.telemetry import metrics; log.warning('a'); log.warning('b'); log.info({value})"
     )
     assert record["event"] == "2.0"
 
 
 @pytest.mark.parametrize(("level", "expected"), [("info", 0), ("debug", 1)])
-def test_librdkafka_speaks_through_logging_when_asked(level: str, expected: int) -> None:
+def test_librdkafka_is_logged_at_level_debug_only(level: str, expected: int) -> None:
     body = (
         "from sharing.kafka.clients import client_properties, make_producer\n"
         "make_producer(client_properties('127.0.0.1:1')).poll(2)"
     )
-    found = [record for record in records_of(body, level=level) if record["logger"] == "sharing.librdkafka"]
-    assert (len(found) > 0) == bool(expected)
+    logged = [record for record in log_records(body, level=level) if record["logger"] == "sharing.librdkafka"]
+    assert (len(logged) > 0) == bool(expected)

@@ -1,48 +1,52 @@
-"""Who may do what follows from the table, and all else is nobody's."""
+"""ACL rules follow from the topic table, and everything else is denied."""
 
 from __future__ import annotations
 
 import pytest
 
-from sharing.errors import PackError
+from sharing.errors import InputError
 from sharing.topology.acls import (
     OPERATOR,
     AclPattern,
     AclResource,
     Operation,
     Principal,
-    acl_rules,
-    acl_rules_of,
-    operations_on,
+    acl_rules_for,
+    allowed_operations,
+    list_acl_rules,
+    list_principals,
     parse_principal,
-    principals,
 )
 from sharing.topology.partners import Partners, parse_partners
-from sharing.topology.topics import CLOCK, EVERYONE, TABLE, Role, topics_for
+from sharing.topology.topics import ALL_ROLES, CLOCK, TOPIC_KINDS, Role, list_topics
 
 PARTNERS = parse_partners("states: {CH: {agencies: [fedpol, customs]}, DE: {}}\n", "partners.yaml")
 
 
-def may(principal: Principal, operation: Operation, topic: str) -> bool:
-    """Return whether some right permits it and none denies it, as Kafka reads rights."""
-    about = {
-        right.allow
-        for right in acl_rules_of(principal)
-        if right.resource is AclResource.TOPIC
-        and operation in right.operations
-        and (right.name in (topic, "*") if right.pattern is AclPattern.LITERAL else topic.startswith(right.name))
+def is_allowed_to(principal: Principal, operation: Operation, topic: str) -> bool:
+    """Return whether a rule permits it and no rule denies it, by Kafka's semantics."""
+    permissions = {
+        rule.allow
+        for rule in acl_rules_for(principal)
+        if rule.resource is AclResource.TOPIC
+        and operation in rule.operations
+        and (rule.name in (topic, "*") if rule.pattern is AclPattern.LITERAL else topic.startswith(rule.name))
     }
-    found = about == {True}
-    assert (operation in operations_on(principal, topic)) is found
-    return found
+    is_allowed = permissions == {True}
+    assert (operation in allowed_operations(principal, topic)) is is_allowed
+    return is_allowed
 
 
 def writers(topic: str) -> set[str]:
-    return {one.name for one in principals(PARTNERS) if may(one, Operation.WRITE, topic)}
+    return {
+        principal.name for principal in list_principals(PARTNERS) if is_allowed_to(principal, Operation.WRITE, topic)
+    }
 
 
 def readers(topic: str) -> set[str]:
-    return {one.name for one in principals(PARTNERS) if may(one, Operation.READ, topic)}
+    return {
+        principal.name for principal in list_principals(PARTNERS) if is_allowed_to(principal, Operation.READ, topic)
+    }
 
 
 @pytest.mark.parametrize(
@@ -58,39 +62,39 @@ def readers(topic: str) -> set[str]:
         ("exchange.de.offers", {"gate.ch", "gate.de"}, {"partner.de", "console.de"}),
     ],
 )
-def test_each_topic_has_its_writers_and_readers_and_no_other(
+def test_each_topic_has_exactly_the_intended_writers_and_readers(
     topic: str, who_writes: set[str], who_reads: set[str]
 ) -> None:
-    assert topic in topics_for(PARTNERS.states, 1, {"CH": ["fedpol", "customs"]})
+    assert topic in list_topics(PARTNERS.states, 1, {"CH": ["fedpol", "customs"]})
     assert writers(topic) == who_writes
     assert readers(topic) == who_reads
 
 
-def test_everyone_reads_the_directory_and_a_states_officers_announce_it() -> None:
-    assert readers("exchange.directory") == {one.name for one in principals(PARTNERS)}
+def test_all_principals_may_read_the_directory_and_only_officers_may_write_it() -> None:
+    assert readers("exchange.directory") == {principal.name for principal in list_principals(PARTNERS)}
     assert writers("exchange.directory") == {"console.ch", "console.de"}
 
 
-def test_everyone_asks_the_clock_and_nobody_reads_it() -> None:
-    assert writers("exchange.clock") == {one.name for one in principals(PARTNERS)}
+def test_all_principals_may_write_the_clock_topic_and_none_may_read_it() -> None:
+    assert writers("exchange.clock") == {principal.name for principal in list_principals(PARTNERS)}
     assert readers("exchange.clock") == set()
 
 
-def test_the_operator_reads_no_record_but_the_directorys_and_deletes_nothing() -> None:
-    for topic in topics_for(PARTNERS.states, 1, {"CH": ["fedpol"]}):
-        assert may(OPERATOR, Operation.WRITE, topic) is (topic == "exchange.clock")
-        assert may(OPERATOR, Operation.READ, topic) is (topic == "exchange.directory")
-        assert may(OPERATOR, Operation.DESCRIBE, topic)
-    assert not any(Operation.DELETE in right.operations for right in acl_rules(PARTNERS))
+def test_the_operator_may_read_only_the_directory_and_delete_nothing() -> None:
+    for topic in list_topics(PARTNERS.states, 1, {"CH": ["fedpol"]}):
+        assert is_allowed_to(OPERATOR, Operation.WRITE, topic) is (topic == "exchange.clock")
+        assert is_allowed_to(OPERATOR, Operation.READ, topic) is (topic == "exchange.directory")
+        assert is_allowed_to(OPERATOR, Operation.DESCRIBE, topic)
+    assert not any(Operation.DELETE in rule.operations for rule in list_acl_rules(PARTNERS))
 
 
-def test_groups_and_transactional_ids_begin_with_what_is_ones_own() -> None:
-    found = {
-        (right.principal.name, right.resource, right.name)
-        for right in acl_rules(PARTNERS)
-        if right.resource in {AclResource.GROUP, AclResource.TRANSACTIONAL_ID} and right.principal is not OPERATOR
+def test_groups_and_transactional_ids_have_the_prefix_of_their_principal() -> None:
+    rules = {
+        (rule.principal.name, rule.resource, rule.name)
+        for rule in list_acl_rules(PARTNERS)
+        if rule.resource in {AclResource.GROUP, AclResource.TRANSACTIONAL_ID} and rule.principal is not OPERATOR
     }
-    assert {one for one in found if one[0].endswith(".ch")} == {
+    assert {rule for rule in rules if rule[0].endswith(".ch")} == {
         ("gate.ch", AclResource.GROUP, "national.ch.gate"),
         ("gate.ch", AclResource.TRANSACTIONAL_ID, "national.ch.gate"),
         ("console.ch", AclResource.GROUP, "national.ch.console"),
@@ -98,16 +102,16 @@ def test_groups_and_transactional_ids_begin_with_what_is_ones_own() -> None:
     }
 
 
-def test_every_kind_of_topic_has_writers_and_readers() -> None:
-    for kind in TABLE:
+def test_every_topic_kind_has_writers_and_readers() -> None:
+    for kind in TOPIC_KINDS:
         assert kind.writers
         assert kind.readers or kind is CLOCK
-        assert kind.writers <= EVERYONE - {Role.OPERATOR} or kind is CLOCK
+        assert kind.writers <= ALL_ROLES - {Role.OPERATOR} or kind is CLOCK
 
 
-def test_a_principals_name_is_read_back_and_any_other_is_nobodys() -> None:
-    for one in principals(PARTNERS):
-        assert parse_principal(one.name) == one
+def test_the_name_of_a_principal_is_parsed_and_other_names_are_refused() -> None:
+    for principal in list_principals(PARTNERS):
+        assert parse_principal(principal.name) == principal
     for name in (
         "",
         "gate",
@@ -128,18 +132,18 @@ def test_a_principals_name_is_read_back_and_any_other_is_nobodys() -> None:
     [
         ("states: {}\n", "states"),
         ("states: {CH: {agencies: [FEDPOL]}}\n", "agencies"),
-        ("states: {CH: {agencies: [a, a]}}\n", "an agency stands twice"),
+        ("states: {CH: {agencies: [a, a]}}\n", "an agency is listed twice"),
         ("states: {CHE: {}}\n", "CH"),
         ("state: {CH: {}}\n", "states"),
         ("states: {CH: {agency: [a]}}\n", "agencies"),
         ("partitions: 0\nstates: {CH: {}}\n", "partitions"),
     ],
 )
-def test_a_spoilt_partners_file_is_refused_with_its_place(text: str, message: str) -> None:
-    with pytest.raises(PackError, match=message) as raised:
+def test_an_invalid_partners_file_is_refused_with_its_line(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as raised:
         parse_partners(text, "partners.yaml")
     assert str(raised.value).startswith("partners.yaml:")
 
 
-def test_partners_without_agencies_share_a_topic() -> None:
-    assert Principal(Role.AGENCY, "CH") in principals(Partners.of(["CH"]))
+def test_a_state_without_listed_agencies_has_one_agency_principal() -> None:
+    assert Principal(Role.AGENCY, "CH") in list_principals(Partners.from_states(["CH"]))

@@ -1,145 +1,123 @@
-"""What `sharing doctor` finds of the wall: one's certificate, one's rights, the access control list, the clock."""
+"""Checks of `sharing doctor` for access control: the certificate, its permissions, the ACLs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from confluent_kafka import KafkaException, TopicCollection
 
-from sharing.cli.doctor.finding import DoctorFinding
-from sharing.cli.topics import remove_with
+from sharing.cli.doctor.check_result import CheckResult
+from sharing.cli.doctor.cluster import Cluster
+from sharing.cli.shared.kafka_commands import format_removal_command
 from sharing.errors import SettingsError, SharingError
-from sharing.kafka.acl_admin import inspect_acls, word
-from sharing.kafka.broker_clock import ClockReading, read_broker_clock
-from sharing.kafka.clients import explain, look_up_topics, make_admin
-from sharing.kafka.tls import TlsIdentity, check_identity, read_identity
-from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, wait_for
+from sharing.kafka.acl_admin import inspect_acls, kafka_operation_name
+from sharing.kafka.clients import look_up_topics, make_admin
+from sharing.kafka.errors import describe_kafka_error
+from sharing.kafka.tls import check_identity, read_identity
+from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, await_result
 from sharing.settings import Settings
-from sharing.topology.acls import OPERATOR, Principal, operations_on
-from sharing.topology.partners import Partners
-from sharing.topology.topics import CLOCK
+from sharing.topology.acls import OPERATOR, Principal, allowed_operations
 
 RENEW_BEFORE = timedelta(days=14)
-SKEW_SECONDS_MAX = 2.0
-"""Above it, deadlines and the days on which law changes are read wrongly by somebody."""
-
 _SHOWN_MAX = 20
 
 
-def examine_certificate(settings: Settings) -> Iterator[DoctorFinding]:
-    """Yield what is to be said of one's certificate."""
+def check_certificate(settings: Settings) -> Iterator[CheckResult]:
+    """Check the configured certificate: readable, of a known principal, not about to expire."""
     try:
         identity = read_identity(settings)
         if identity is None:
-            detail = "none is configured: a broker behind the wall lets nobody in without"
-            yield DoctorFinding("certificate", ok=True, detail=detail)
+            detail = "none is configured; a broker with access control requires one"
+            yield CheckResult("certificate", ok=True, detail=detail)
             return
         check_identity(identity, settings, datetime.now(UTC))
     except SettingsError as error:
-        yield DoctorFinding("certificate", ok=False, detail=str(error), remedy="name the right files in SHARING_TLS_…")
+        yield CheckResult("certificate", ok=False, detail=str(error), remedy="correct the files named in SHARING_TLS_…")
         return
-    until = f"{identity.name}, until {identity.valid_until:%Y-%m-%d %H:%MZ}"
+    detail = f"{identity.name}, valid until {identity.valid_until:%Y-%m-%d %H:%MZ}"
     if identity.principal is None:
-        remedy = "have one made with a CN that `sharing topics acls` lists"
-        yield DoctorFinding("certificate", ok=False, detail=f"{until}: nobody on this bus has that name", remedy=remedy)
+        remedy = "get a certificate with a CN that `sharing topics acls` lists"
+        yield CheckResult("certificate", ok=False, detail=f"{detail}: no principal has this name", remedy=remedy)
         return
-    soon = identity.valid_until - datetime.now(UTC) < RENEW_BEFORE
-    yield DoctorFinding("certificate", ok=True, detail=until, remedy="have it renewed" if soon else "", warning=soon)
+    expires_soon = identity.valid_until - datetime.now(UTC) < RENEW_BEFORE
+    remedy = "renew it" if expires_soon else ""
+    yield CheckResult("certificate", ok=True, detail=detail, remedy=remedy, warning=expires_soon)
 
 
-def examine_rights(
-    identity: TlsIdentity | None, servers: str, partners: Partners, properties: Mapping[str, Any]
-) -> Iterator[DoctorFinding]:
-    """Yield where one's rights on the cluster are narrower or wider than the table says; the operator, everyone's."""
-    principal = identity.principal if identity is not None else None
+def check_rights(cluster: Cluster) -> Iterator[CheckResult]:
+    """Compare own permissions on the cluster with the topic table; as the operator, compare all ACLs."""
+    principal = cluster.principal
     if principal is None:
         return
     try:
-        wrong = list(_own_rights(principal, servers, partners, properties))
+        differences = list(_compare_own_rights(principal, cluster))
         if principal == OPERATOR:
-            wrong += _everyones(servers, partners, properties)
+            differences += _compare_all_acls(cluster)
     except SharingError as error:
-        yield DoctorFinding("rights", ok=False, detail=str(error), remedy="see the message")
+        yield CheckResult("rights", ok=False, detail=str(error), remedy="see the message")
         return
-    yield from wrong[:_SHOWN_MAX]
-    more = f", of which {_SHOWN_MAX} are shown" if len(wrong) > _SHOWN_MAX else ""
-    detail = f"{len(wrong)} differ from the table{more}" if wrong else f"{principal.name} has those of the table"
-    yield DoctorFinding("rights", ok=not wrong, detail=detail, remedy="see each above" if wrong else "")
+    yield from differences[:_SHOWN_MAX]
+    limit = f" ({_SHOWN_MAX} shown)" if len(differences) > _SHOWN_MAX else ""
+    detail = f"{len(differences)} differ from the table{limit}" if differences else f"{principal.name}: as in the table"
+    remedy = "see the findings above" if differences else ""
+    yield CheckResult("rights", ok=not differences, detail=detail, remedy=remedy)
 
 
-def examine_clock(servers: str, properties: Mapping[str, Any]) -> Iterator[DoctorFinding]:
-    """Yield how far this machine's clock is from that of the broker."""
-    if CLOCK.topic() not in look_up_topics(servers, properties):
-        detail = f"not compared with the broker's: {CLOCK.topic()} is not there"
-        yield DoctorFinding("clock", ok=True, detail=detail, remedy="sharing topics apply", warning=True)
-        return
-    try:
-        reading: ClockReading = read_broker_clock(servers, properties)
-    except SharingError as error:
-        remedy = "see the message; `sharing topics apply` makes the topic as it must be"
-        yield DoctorFinding("clock", ok=False, detail=str(error), remedy=remedy)
-        return
-    far = abs(reading.ahead_s) - reading.error_s > SKEW_SECONDS_MAX
-    which = "ahead of" if reading.ahead_s > 0 else "behind"
-    detail = f"{abs(reading.ahead_s):.3f} s {which} the broker's, give or take {reading.error_s:.3f} s"
-    yield DoctorFinding(
-        "clock", ok=not far, detail=detail, remedy="set the clock here or there: is the time service running?"
-    )
-
-
-def _own_rights(
-    principal: Principal, servers: str, partners: Partners, properties: Mapping[str, Any]
-) -> Iterator[DoctorFinding]:
-    """Compare what the broker says that one may do with each topic with what the table says."""
-    admin = make_admin(servers, properties)
-    present = look_up_topics(servers, properties)
-    # What one may not describe is not shown: it is asked for by name where the table gives anything.
-    names = [name for name in partners.topics if name in present or operations_on(principal, name)]
+def _compare_own_rights(principal: Principal, cluster: Cluster) -> Iterator[CheckResult]:
+    """Compare the permitted operations that the broker reports for each topic with the table."""
+    admin = make_admin(cluster.servers, cluster.tls)
+    present = look_up_topics(cluster.servers, cluster.tls)
+    # The broker does not list topics that the principal may not describe: ask for them by name if the table allows any.
+    names = [name for name in cluster.partners.topics if name in present or allowed_operations(principal, name)]
     if not names:
         return
     described = admin.describe_topics(
         TopicCollection(names), include_authorized_operations=True, request_timeout=ADMIN_SECONDS_MAX
     )
     for name, future in described.items():
-        wanted = {str(operation) for operation in operations_on(principal, name)}
+        expected = {str(operation) for operation in allowed_operations(principal, name)}
         try:
-            given = {
-                word(one) for one in wait_for(future, f"cannot ask for the rights on {name}").authorized_operations
+            actual = {
+                kafka_operation_name(operation)
+                for operation in await_result(future, f"cannot query permissions on {name}").authorized_operations
             }
         except KafkaException as error:
-            yield _narrow(f"{principal.name} sees no {name} ({explain(error)}), which the table gives")
+            yield _report_missing_right(
+                f"{principal.name} cannot see {name} ({describe_kafka_error(error)}), which the table permits"
+            )
             continue
-        if wanted - given:
-            yield _narrow(f"{principal.name} lacks {', '.join(sorted(wanted - given))} on {name}")
-        if given - wanted:
-            yield _wide(
-                f"{principal.name} may {', '.join(sorted(given - wanted))} {name}, which the table does not give"
+        if expected - actual:
+            yield _report_missing_right(f"{principal.name} lacks {', '.join(sorted(expected - actual))} on {name}")
+        if actual - expected:
+            yield _report_excess_right(
+                f"{principal.name} may {', '.join(sorted(actual - expected))} {name}, which the table does not permit"
             )
 
 
-def _everyones(servers: str, partners: Partners, properties: Mapping[str, Any]) -> Iterator[DoctorFinding]:
-    for change in inspect_acls(servers, partners, properties):
+def _compare_all_acls(cluster: Cluster) -> Iterator[CheckResult]:
+    for change in inspect_acls(cluster.servers, cluster.partners, cluster.tls):
         match change.kind:
             case "missing":
-                yield _narrow(f"missing: {change.entry}")
+                yield _report_missing_right(f"missing: {change.entry}")
             case "denied":
-                yield _wide(f"a denial that the table does not have: {change.entry}", remove_with(change.entry))
+                yield _report_excess_right(
+                    f"a denial that is not in the table: {change.entry}", format_removal_command(change.entry)
+                )
             case "too wide":
-                yield _wide(f"too wide: {change.entry}", remove_with(change.entry))
+                yield _report_excess_right(f"too wide: {change.entry}", format_removal_command(change.entry))
             case _:
                 pass
 
 
-def _narrow(detail: str) -> DoctorFinding:
-    return DoctorFinding(
-        "rights too narrow", ok=False, detail=detail, remedy="the operator: sharing topics apply --acls"
+def _report_missing_right(detail: str) -> CheckResult:
+    return CheckResult(
+        "rights too narrow", ok=False, detail=detail, remedy="the operator runs: sharing topics apply --acls"
     )
 
 
-def _wide(detail: str, command: str = "") -> DoctorFinding:
-    remedy = "the operator: `sharing doctor` with the operator's certificate says which entry, and how to remove it"
+def _report_excess_right(detail: str, command: str = "") -> CheckResult:
+    remedy = "the operator runs `sharing doctor`, which shows the entry and the command to remove it"
     if command:
-        remedy = f"nothing is removed by itself; if nobody needs it: {command}"
-    return DoctorFinding("rights too wide", ok=False, detail=detail, remedy=remedy)
+        remedy = f"entries are never removed automatically; to remove it: {command}"
+    return CheckResult("rights too wide", ok=False, detail=detail, remedy=remedy)

@@ -1,4 +1,4 @@
-"""`sharing law lint`: whether packs are sound law, decided by search over all facts."""
+"""`sharing law lint`: check packs for rules that are dead, redundant, contradictory or badly maintained."""
 
 from __future__ import annotations
 
@@ -12,22 +12,31 @@ from typing import Annotated, Any
 
 import typer
 
-from sharing.cli.console import AsJson, out, print_json, say
-from sharing.cli.law.pack_choice import Packs, choose_packs
+from sharing.cli.law.options import PacksOption
+from sharing.cli.law.pack_choice import choose_packs
+from sharing.cli.shared.console import AsJson, out, print_json, print_line
 from sharing.errors import InputError
-from sharing.law.lint import LintCode, LintFinding, LintSeverity, Subject, described, lint_common, lint_pack
+from sharing.law.lint import (
+    LintCode,
+    LintFinding,
+    LintSeverity,
+    LintSubject,
+    describe_counterexample,
+    lint_common_rules,
+    lint_pack,
+)
+from sharing.law.pack_reader import read_pack_yaml
 from sharing.packs.library import (
-    COMMON,
-    common_cases,
-    common_rules,
-    common_text,
-    pack_files,
-    read_cases,
-    read_law,
-    read_text,
+    COMMON_RULES_FILE,
+    list_pack_files,
+    load_cases,
+    load_common_cases,
+    load_common_rules,
+    load_law,
+    read_common_rules_text,
+    read_law_file,
 )
 from sharing.settings import load_settings
-from sharing.yaml_source import read_yaml
 
 _STYLES = {LintSeverity.ERROR: "red", LintSeverity.WARNING: "yellow", LintSeverity.NOTICE: ""}
 
@@ -35,46 +44,52 @@ _STYLES = {LintSeverity.ERROR: "red", LintSeverity.WARNING: "yellow", LintSeveri
 def lint_packs(
     states: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STATE]...", help="States whose packs are linted; all when none is named."),
+        typer.Argument(metavar="[STATE]...", help="States whose packs are checked; all by default."),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings count, too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on warnings, too.")] = False,
     at: Annotated[
         str | None,
-        typer.Option("--at", metavar="DAY", help="The day on which one asks, such as 2026-03-01; else today."),
+        typer.Option(
+            "--at",
+            metavar="DAY",
+            help="Report rules that expired before this day, such as 2026-03-01; today by default.",
+        ),
     ] = None,
-    packs: Packs = None,
+    packs: PacksOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find rules that can never apply, that others make pointless, that cannot be obeyed, or that are not proved.
+    """Find rules that can never apply, are redundant, contradict each other, or lack citations, checks or cases.
 
-    The search over the facts is complete: what is shown can occur, and what is not found is not there.
+    The search covers every combination of facts: each example shown can occur, and no combination is missed.
     """
     day = dt.datetime.now(dt.UTC).date() if at is None else _read_day(at)
-    places = choose_packs(pack_files(load_settings(packs=packs).packs), states)
-    found = list(itertools.chain.from_iterable(_lint_all(places, day)))
-    counts = Counter(finding.severity for finding in found)
+    files = choose_packs(list_pack_files(load_settings(packs=packs).packs), states)
+    findings = list(itertools.chain.from_iterable(_lint_all(files, day)))
+    counts = Counter(finding.severity for finding in findings)
     if as_json:
         totals = {f"{severity}s": counts[severity] for severity in LintSeverity}
-        print_json({"packs": len(places), **totals, "findings": [_document(finding) for finding in found]})
+        print_json({"packs": len(files), **totals, "findings": [_to_document(finding) for finding in findings]})
     else:
-        _report(found, [COMMON, *(place.name for place in places)])
-        say(f"{_count(len(places), 'pack')}: {_counted(counts)}")
+        _print_report(findings, [COMMON_RULES_FILE, *(file.name for file in files)])
+        print_line(f"{_format_count(len(files), 'pack')}: {_format_counts(counts)}")
     if counts[LintSeverity.ERROR] or (strict and counts[LintSeverity.WARNING]):
         raise typer.Exit(1)
 
 
-def _lint_all(places: list[Traversable | Path], day: dt.date) -> Iterable[list[LintFinding]]:
-    """Yield what is found: in the common rules once, then pack by pack."""
-    common = len(common_rules().rules)
-    # The common rules are shipped, and so judged with what is shipped: a treaty table of one's own may know few States,
-    # which is no fault of theirs.
-    shipped = read_law(pack_files()[0])
-    shared = Subject(shipped.pack, read_yaml(common_text(), COMMON), common_cases(), common)
-    yield lint_common(shared, shipped.treaties, day)
-    for place in places:
-        law = read_law(place)
-        own = Subject(law.pack, read_yaml(read_text(place), place.name), read_cases(place), common)
-        yield lint_pack(own, law.treaties, day)
+def _lint_all(files: list[Traversable | Path], day: dt.date) -> Iterable[list[LintFinding]]:
+    """Yield the findings in the common rules, then those of each pack."""
+    common_count = len(load_common_rules().rules)
+    # The common rules are shipped, so they are checked with the shipped treaty table. A custom table may list few
+    # States, which is not a fault of the common rules.
+    shipped = load_law(list_pack_files()[0])
+    common_subject = LintSubject(
+        shipped.pack, read_pack_yaml(read_common_rules_text(), COMMON_RULES_FILE), load_common_cases(), common_count
+    )
+    yield lint_common_rules(common_subject, shipped.treaties, day)
+    for file in files:
+        law = load_law(file)
+        subject = LintSubject(law.pack, read_pack_yaml(read_law_file(file), file.name), load_cases(file), common_count)
+        yield lint_pack(subject, law.treaties, day)
 
 
 def _read_day(text: str) -> dt.date:
@@ -84,41 +99,41 @@ def _read_day(text: str) -> dt.date:
         raise InputError("--at must be a day, such as 2026-03-01") from None
 
 
-def _report(found: list[LintFinding], sources: Iterable[str]) -> None:
+def _print_report(findings: list[LintFinding], sources: Iterable[str]) -> None:
     for source in sources:
-        of_file = [finding for finding in found if finding.source == source]
-        counts = Counter(finding.severity for finding in of_file)
-        say(f"{source}: {_counted(counts)}", style="bold")
-        unverified = [finding.rule for finding in of_file if finding.code is LintCode.UNVERIFIED]
-        for finding in of_file:
+        findings_in_file = [finding for finding in findings if finding.source == source]
+        counts = Counter(finding.severity for finding in findings_in_file)
+        print_line(f"{source}: {_format_counts(counts)}", style="bold")
+        unverified = [finding.rule for finding in findings_in_file if finding.code is LintCode.UNVERIFIED]
+        for finding in findings_in_file:
             if finding.code is not LintCode.UNVERIFIED:
-                _say(finding)
+                _print_finding(finding)
         if unverified:
-            say(f"warning unverified: not checked against a published text: {', '.join(unverified)}", indent=2)
+            print_line(f"warning unverified: not checked against a published text: {', '.join(unverified)}", indent=2)
         out.print()
 
 
-def _counted(counts: Counter[LintSeverity]) -> str:
-    return ", ".join(_count(counts[severity], severity) for severity in LintSeverity)
+def _format_counts(counts: Counter[LintSeverity]) -> str:
+    return ", ".join(_format_count(counts[severity], severity) for severity in LintSeverity)
 
 
-def _count(number: int, noun: str) -> str:
+def _format_count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _say(finding: LintFinding) -> None:
-    about = f" [{finding.rule}]" if finding.rule else ""
-    say(
-        f"{finding.severity} {finding.code}, {finding.source}:{finding.line}{about}: {finding.sentence}",
+def _print_finding(finding: LintFinding) -> None:
+    rule = f" [{finding.rule}]" if finding.rule else ""
+    print_line(
+        f"{finding.severity} {finding.code}, {finding.source}:{finding.line}{rule}: {finding.sentence}",
         indent=2,
         style=_STYLES[finding.severity],
     )
-    if finding.combination is not None:
-        say(f"with {described(finding.combination)}", indent=4, style="dim")
+    if finding.counterexample is not None:
+        print_line(f"for example: {describe_counterexample(finding.counterexample)}", indent=4, style="dim")
 
 
-def _document(finding: LintFinding) -> dict[str, Any]:
-    shown = finding.combination
+def _to_document(finding: LintFinding) -> dict[str, Any]:
+    counterexample = finding.counterexample
     return {
         "file": finding.source,
         "line": finding.line,
@@ -127,14 +142,14 @@ def _document(finding: LintFinding) -> dict[str, Any]:
         "code": finding.code,
         "sentence": finding.sentence,
         "combination": None
-        if shown is None
+        if counterexample is None
         else {
-            "recipient": shown.state,
-            "day": str(shown.day),
-            "facts": {name: _plain(shown.facts[name]) for name in shown.told},
+            "recipient": counterexample.state,
+            "day": str(counterexample.day),
+            "facts": {name: _to_json_value(counterexample.facts[name]) for name in counterexample.relevant},
         },
     }
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     return sorted(value) if isinstance(value, frozenset) else value

@@ -1,4 +1,4 @@
-"""The report of a rehearsal: a document for programs, and pages that a ministry can print."""
+"""The report of a rehearsal: as a JSON document, and as text that a ministry can print."""
 
 from __future__ import annotations
 
@@ -10,76 +10,99 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from sharing.cli.console import add_row, make_table, out, printable, whole
+from sharing.cli.shared.console import add_row, make_table, out, to_printable, unwrapped_column
 from sharing.law.pack import Pack
-from sharing.law.rehearse import Difference, RuleEdit, Shift, ShiftTally
+from sharing.law.rehearse import ChangeTally, OutcomeChange, RehearsalSummary, RuleEdit
 from sharing.model.countries import country_name
 from sharing.model.times import format_time
 from sharing.model.vocabulary import Outcome
 from sharing.replay.admission import AdmissionStats
 
 WIDTH = 96
-"""Columns of the printed report, whatever the terminal."""
+"""Width of the printed report in characters, also on a wider terminal."""
 
 DISCLAIMER = (
-    "Packs are illustrations for each State's own lawyers to correct; this is not legal advice. It tells what would "
-    "become of what was recorded, as of one instant; other items may fare otherwise."
+    "Packs are illustrations for each State's own lawyers to correct; this is not legal advice. The report covers the "
+    "recorded indicators only, as of one time; results for other items may differ."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class RehearsalReport:
-    """A rehearsal that is done. `edits` and `besides` tell how the packs differ, whatever was rehearsed."""
+    """The result of a rehearsal.
+
+    Attributes:
+        sources: Names of the files or the topic.
+        admission: How many indicators were read, and how many were not.
+        at_ms: Time of the decisions, in UTC milliseconds.
+        directory_version: Version of the directory.
+        before: The current pack.
+        after: The candidate.
+        edits: How the rules of the two packs differ, regardless of the indicators.
+        other_differences: What else differs between the packs.
+        summary: What would change for the indicators.
+        failed_rules: Ids of rules whose evaluation failed for some indicator.
+    """
 
     sources: tuple[str, ...]
-    intake: AdmissionStats
+    admission: AdmissionStats
     at_ms: int
     directory_version: int
     before: Pack
     after: Pack
     edits: list[RuleEdit]
-    besides: list[str]
-    difference: Difference
+    other_differences: list[str]
+    summary: RehearsalSummary
     failed_rules: list[str]
 
 
-def document(report: RehearsalReport) -> dict[str, Any]:
-    """Return the report for a program."""
-    found = report.difference
+def to_document(report: RehearsalReport) -> dict[str, Any]:
+    """Return the report as a JSON document."""
+    summary = report.summary
     return {
         "state": report.before.state,
         "at": format_time(report.at_ms),
         "directory_version": report.directory_version,
-        "now": _reference(report.before),
-        "candidate": _reference(report.after),
+        "now": _to_pack_document(report.before),
+        "candidate": _to_pack_document(report.after),
         "sources": list(report.sources),
-        "read": report.intake.read,
-        "not_read": report.intake.unread,
-        "told": [entry._asdict() for entry in report.intake.told],
-        "altered": found.altered,
+        "read": report.admission.admitted,
+        "not_read": report.admission.rejected,
+        "told": [
+            {"source": entry.source, "place": entry.location, "reason": entry.reason}
+            for entry in report.admission.first_rejected
+        ],
+        "altered": summary.altered,
         "packs": {
-            "rules": [{"id": edit.id, "what": list(edit.what)} for edit in report.edits],
-            "besides": report.besides,
+            "rules": [{"id": edit.id, "what": list(edit.changes)} for edit in report.edits],
+            "besides": report.other_differences,
         },
         "outcomes": [
             {"now": str(now), "then": str(then), "indicators": count}
-            for (now, then), count in sorted(found.outcomes.items(), key=lambda entry: tuple(map(_rank, entry[0])))
+            for (now, then), count in sorted(
+                summary.outcomes.items(), key=lambda entry: tuple(map(_rank_outcome, entry[0]))
+            )
         ],
         "states": {
             state: [
-                {"now": shift.before, "then": shift.after, "altered": shift.altered, **_tally("indicators", tally)}
-                for shift, tally in _sorted_shifts(shifts)
+                {
+                    "now": change.before,
+                    "then": change.after,
+                    "altered": change.altered,
+                    **_to_tally_document("indicators", tally),
+                }
+                for change, tally in _sort_changes(changes)
             ]
-            for state, shifts in sorted(found.states.items())
+            for state, changes in sorted(summary.states.items())
         },
         "rules": {
             name: {
                 "now": tally.before,
                 "then": tally.after,
-                "comes": _tally("times", tally.comes),
-                "ceases": _tally("times", tally.ceases),
+                "comes": _to_tally_document("times", tally.added),
+                "ceases": _to_tally_document("times", tally.removed),
             }
-            for name, tally in sorted(found.rules.items())
+            for name, tally in sorted(summary.rules.items())
         },
         "terms": [
             {
@@ -87,175 +110,187 @@ def document(report: RehearsalReport) -> dict[str, Any]:
                 "name": change.name,
                 "now": change.before,
                 "then": change.after,
-                **_tally("times", tally),
+                **_to_tally_document("times", tally),
             }
-            for change, tally in sorted(found.terms.items())
+            for change, tally in sorted(summary.terms.items())
         ],
         "failed_rules": report.failed_rules,
         "disclaimer": DISCLAIMER,
     }
 
 
-def show(report: RehearsalReport) -> None:
+def print_report(report: RehearsalReport) -> None:
     """Print the report."""
-    _head(report)
-    _edits(report)
-    found = report.difference
-    if found.altered:
-        _print_matrix(found)
-        _print_states(found)
+    _print_header(report)
+    _print_pack_differences(report)
+    summary = report.summary
+    if summary.altered:
+        _print_outcome_matrix(summary)
+        _print_states(summary)
         _print_rules(report)
-        _print_terms(found)
-        _print_examples(found)
+        _print_terms(summary)
+        _print_examples(summary)
     out.print()
-    _put(DISCLAIMER)
+    _print_block(DISCLAIMER)
 
 
-def _head(report: RehearsalReport) -> None:
-    found, intake = report.difference, report.intake
-    _put(f"Rehearsal of an amendment: {country_name(report.before.state)}", style="bold")
+def _print_header(report: RehearsalReport) -> None:
+    summary, admission = report.summary, report.admission
+    _print_block(f"Rehearsal of an amendment: {country_name(report.before.state)}", style="bold")
     out.print()
     facts = Table.grid(Column(no_wrap=True), Column(overflow="fold"), padding=(0, 2, 0, 0))
-    for name, pack in (("law now", report.before), ("candidate", report.after)):
+    for name, pack in (("current law", report.before), ("candidate", report.after)):
         add_row(facts, name, f"{pack.code} {pack.version}, {pack.title}")
         add_row(facts, "", f"sha256 {pack.sha256}")
     add_row(facts, "decided", f"as of {format_time(report.at_ms)}, with version {report.directory_version} "
             "of the directory")  # fmt: skip
-    add_row(facts, "recorded", f"{intake.read:,} indicators of {', '.join(report.sources)}; {intake.unread:,} not read")
-    _put(facts)
+    sources = ", ".join(report.sources)
+    add_row(facts, "recorded", f"{admission.admitted:,} indicators from {sources}; {admission.rejected:,} not read")
+    _print_block(facts)
     out.print()
-    states = sum(any(shift.altered for shift in shifts) for shifts in found.states.values())
-    if found.altered:
+    states = sum(any(change.altered for change in changes) for changes in summary.states.values())
+    if summary.altered:
         text = (
-            f"Something would change: for {found.altered:,} of {found.items:,} indicators, and for {states} of "
-            f"{len(found.states)} States considered."
+            f"The amendment would change the result of {summary.altered:,} of {summary.items:,} indicators, "
+            f"for {states} of {len(summary.states)} States considered."
         )
     else:
-        text = f"Nothing would change: of {found.items:,} indicators, each State gets the same, on the same terms."
-    _put(text, style="bold")
+        text = f"Nothing would change: the results of all {summary.items:,} indicators are the same for every State."
+    _print_block(text, style="bold")
     if report.failed_rules:
-        _put(f"Could not be evaluated on some, and withheld there: {', '.join(report.failed_rules)}.", style="bold")
+        failed = ", ".join(report.failed_rules)
+        _print_block(f"The evaluation of these rules failed for some indicators: {failed}.", style="bold")
 
 
-def _edits(report: RehearsalReport) -> None:
+def _print_pack_differences(report: RehearsalReport) -> None:
     if report.before.sha256 == report.after.sha256:
-        _put("The candidate is the law that applies now: their hashes are the same.")
-    if not report.edits and not report.besides:
+        _print_block("The candidate is the current law: their hashes are the same.")
+    if not report.edits and not report.other_differences:
         return
-    _title("How the packs differ on that day")
-    table = make_table(whole("rule"), "what")
+    _print_title("How the packs differ on that day")
+    table = make_table(unwrapped_column("rule"), "difference")
     for edit in report.edits:
-        add_row(table, edit.id, ", ".join(edit.what))
-    for name in report.besides:
-        add_row(table, f"({name})", "not a rule, and differs")
-    _put(table)
+        add_row(table, edit.id, ", ".join(edit.changes))
+    for name in report.other_differences:
+        add_row(table, f"({name})", "differs; not a rule")
+    _print_block(table)
 
 
-def _print_matrix(found: Difference) -> None:
-    _title("Outcome by outcome (indicators, each under the most open outcome that it has)")
-    outcomes = [one for one in Outcome if any(one in pair for pair in found.outcomes)]
-    table = make_table(whole("now, then:"), *(Column(str(one), justify="right", no_wrap=True) for one in outcomes))
-    for now in outcomes:
-        row = [found.outcomes.get((now, then), 0) for then in outcomes]
+def _print_outcome_matrix(summary: RehearsalSummary) -> None:
+    _print_title("By outcome (indicators, each counted under its most permissive outcome)")
+    outcomes = [outcome for outcome in Outcome if any(outcome in pair for pair in summary.outcomes)]
+    table = make_table(unwrapped_column("now / amended"), *(_number_column(str(outcome)) for outcome in outcomes))
+    for before in outcomes:
+        row = [summary.outcomes.get((before, after), 0) for after in outcomes]
         if any(row):
-            add_row(table, now, *(f"{count:,}" if count else "-" for count in row))
-    _put(table)
+            add_row(table, before, *(f"{count:,}" if count else "-" for count in row))
+    _print_block(table)
 
 
-def _print_states(found: Difference) -> None:
-    _title("State by State")
-    table = make_table(whole("State"), "", whole("now"), whole("then"), _figures("indicators"))
-    same = 0
-    for state, shifts in sorted(found.states.items()):
-        altered = [(shift, tally) for shift, tally in _sorted_shifts(shifts) if shift.altered]
-        same += not altered
-        for number, (shift, tally) in enumerate(altered):
-            first = (state, country_name(state)) if number == 0 else ("", "")
-            add_row(table, *first, shift.before, _then(shift), f"{tally.count:,}")
-    _put(table)
-    if same:
-        _put(
-            f"For {same} other State{'s' if same > 1 else ''} that they are considered for, nothing changes.", indent=2
-        )
+def _print_states(summary: RehearsalSummary) -> None:
+    _print_title("By State")
+    table = make_table(
+        unwrapped_column("State"),
+        "",
+        unwrapped_column("now"),
+        unwrapped_column("amended"),
+        _number_column("indicators"),
+    )
+    unaltered = 0
+    for state, changes in sorted(summary.states.items()):
+        altered = [(change, tally) for change, tally in _sort_changes(changes) if change.altered]
+        unaltered += not altered
+        for number, (change, tally) in enumerate(altered):
+            names = (state, country_name(state)) if number == 0 else ("", "")
+            add_row(table, *names, change.before, _describe_after(change), f"{tally.count:,}")
+    _print_block(table)
+    if unaltered:
+        _print_block(f"Nothing changes for {unaltered} other State{'s' if unaltered > 1 else ''}.", indent=2)
 
 
 def _print_rules(report: RehearsalReport) -> None:
     edited = {edit.id for edit in report.edits}
     rows = [
         (name, tally)
-        for name, tally in sorted(report.difference.rules.items())
-        if name in edited or tally.comes.count or tally.ceases.count
+        for name, tally in sorted(report.summary.rules.items())
+        if name in edited or tally.added.count or tally.removed.count
     ]
     if rows:
-        _title("Rule by rule (how often it makes an outcome: once for an indicator and a State)")
-        table = make_table(whole("rule"), *map(_figures, ("now", "then", "comes to", "ceases to")))
+        _print_title("By rule (how often it decides, counted once per indicator and State)")
+        table = make_table(
+            unwrapped_column("rule"), *map(_number_column, ("now", "amended", "newly decides", "no longer decides"))
+        )
         for name, tally in rows:
-            figures = (tally.before, tally.after, tally.comes.count, tally.ceases.count)
-            add_row(table, name, *(f"{figure:,}" for figure in figures))
-        _put(table)
+            counts = (tally.before, tally.after, tally.added.count, tally.removed.count)
+            add_row(table, name, *(f"{count:,}" for count in counts))
+        _print_block(table)
 
 
-def _print_terms(found: Difference) -> None:
-    if found.terms:
-        _title("Conditions, approvers and other terms (once for an indicator and a State)")
-        table = make_table("what", "now", "then", _figures("times"))
-        for change, tally in sorted(found.terms.items()):
-            what = f"{change.aspect} {change.name}".rstrip()
-            add_row(table, what, change.before or "-", change.after or "-", f"{tally.count:,}")
-        _put(table)
+def _print_terms(summary: RehearsalSummary) -> None:
+    if summary.terms:
+        _print_title("Conditions, approvers and other terms (counted once per indicator and State)")
+        table = make_table("term", "now", "amended", _number_column("count"))
+        for change, tally in sorted(summary.terms.items()):
+            term = f"{change.aspect} {change.name}".rstrip()
+            add_row(table, term, change.before or "-", change.after or "-", f"{tally.count:,}")
+        _print_block(table)
 
 
-def _print_examples(found: Difference) -> None:
-    told: list[tuple[str, ShiftTally]] = [
-        (f"{state}: {shift.before} to {_then(shift)}", tally)
-        for state, shifts in sorted(found.states.items())
-        for shift, tally in _sorted_shifts(shifts)
-        if shift.altered
+def _print_examples(summary: RehearsalSummary) -> None:
+    examples: list[tuple[str, ChangeTally]] = [
+        (f"{state}: {change.before} to {_describe_after(change)}", tally)
+        for state, changes in sorted(summary.states.items())
+        for change, tally in _sort_changes(changes)
+        if change.altered
     ]
-    for name, rule in sorted(found.rules.items()):
-        told += [(f"{name} comes to decide", rule.comes), (f"{name} ceases to decide", rule.ceases)]
-    told = [(text, tally) for text, tally in told if tally.examples]
-    if told:
-        _title("Examples (ids of indicators)")
-        table = Table.grid(Column(overflow="fold"), whole("id"), padding=(0, 2, 0, 0))
-        for text, tally in told:
+    for name, rule in sorted(summary.rules.items()):
+        examples += [(f"{name} newly decides", rule.added), (f"{name} no longer decides", rule.removed)]
+    examples = [(text, tally) for text, tally in examples if tally.examples]
+    if examples:
+        _print_title("Examples (ids of indicators)")
+        table = Table.grid(Column(overflow="fold"), unwrapped_column("id"), padding=(0, 2, 0, 0))
+        for text, tally in examples:
             for number, identity in enumerate(tally.examples):
                 add_row(table, text if number == 0 else "", identity)
-        _put(table)
+        _print_block(table)
 
 
-def _title(text: str) -> None:
+def _print_title(text: str) -> None:
     out.print()
-    _put(text, style="bold")
+    _print_block(text, style="bold")
 
 
-def _put(what: RenderableType, *, indent: int = 0, style: str = "") -> None:
-    """Print on the width of the report; a text as it is, without markup."""
-    shown = Text(printable(what), style=style) if isinstance(what, str) else what
-    out.print(Padding(shown, (0, 0, 0, indent), expand=False), width=min(out.width, WIDTH))
+def _print_block(content: RenderableType, *, indent: int = 0, style: str = "") -> None:
+    """Print something within the width of the report. Markup in a text is not interpreted."""
+    block = Text(to_printable(content), style=style) if isinstance(content, str) else content
+    out.print(Padding(block, (0, 0, 0, indent), expand=False), width=min(out.width, WIDTH))
 
 
-def _figures(name: str) -> Column:
+def _number_column(name: str) -> Column:
     return Column(name, justify="right", no_wrap=True)
 
 
-def _then(shift: Shift) -> str:
-    return f"{shift.after}, on other terms" if shift.before == shift.after else shift.after
+def _describe_after(change: OutcomeChange) -> str:
+    return f"{change.after}, on other terms" if change.before == change.after else change.after
 
 
-def _sorted_shifts(shifts: dict[Shift, ShiftTally]) -> list[tuple[Shift, ShiftTally]]:
-    return sorted(shifts.items(), key=lambda entry: (_rank(entry[0].before), _rank(entry[0].after), entry[0].altered))
+def _sort_changes(changes: dict[OutcomeChange, ChangeTally]) -> list[tuple[OutcomeChange, ChangeTally]]:
+    def sort_key(entry: tuple[OutcomeChange, ChangeTally]) -> tuple[int, int, bool]:
+        change, _ = entry
+        return _rank_outcome(change.before), _rank_outcome(change.after), change.altered
+
+    return sorted(changes.items(), key=sort_key)
 
 
-def _rank(outcome: str) -> int:
-    """Return an outcome's place, from the most open to the most closed; not considered comes last."""
+def _rank_outcome(outcome: str) -> int:
+    """Return the position of an outcome from the most to the least permissive; "not considered" comes last."""
     names = list(map(str, Outcome))
     return names.index(str(outcome)) if outcome in names else len(names)
 
 
-def _reference(pack: Pack) -> dict[str, str]:
+def _to_pack_document(pack: Pack) -> dict[str, str]:
     return {"code": pack.code, "version": pack.version, "sha256": pack.sha256, "title": pack.title}
 
 
-def _tally(name: str, tally: ShiftTally) -> dict[str, Any]:
+def _to_tally_document(name: str, tally: ChangeTally) -> dict[str, Any]:
     return {name: tally.count, "examples": tally.examples}

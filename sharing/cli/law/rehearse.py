@@ -1,8 +1,7 @@
-"""`sharing law rehearse`: what an amendment would change, told before it is enacted."""
+"""`sharing law rehearse`: show what an amendment would change before it is enacted."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -11,227 +10,277 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.connection import Bootstrap, bus_settings
-from sharing.cli.console import AsJson, err, print_json, printable, progress_bar
-from sharing.cli.dry_run import read_directory
-from sharing.cli.law.explain import read_instant
-from sharing.cli.law.rehearsal_report import RehearsalReport, document, show
+from sharing.cli.law.options import AdoptedPackOption, PacksOption, parse_instant, read_decision_time
+from sharing.cli.law.rehearsal_report import RehearsalReport, print_report, to_document
+from sharing.cli.shared.connection import Bootstrap, load_client_settings
+from sharing.cli.shared.console import AsJson, err, print_json, progress_bar, to_printable
+from sharing.cli.shared.directory_source import read_directory
 from sharing.errors import InputError
-from sharing.geoip import open_lookup
+from sharing.geoip import open_geoip_lookup
 from sharing.kafka.tls import tls_properties
 from sharing.kafka.topic_range import TopicRange
 from sharing.law.decision_context import DecisionContext
-from sharing.law.rehearse import Rehearsal, compare_rest, compare_rules
+from sharing.law.rehearse import Rehearsal, compare_rules, compare_supporting_data
 from sharing.model.countries import normalise_country
 from sharing.model.directory import Directory
-from sharing.packs.library import TREATIES, Law, adopt, find_law, read_law, read_texts
+from sharing.packs.library import TREATIES_FILE, Law, adopt_law, find_law, load_law, read_law_texts
 from sharing.packs.signature import read_public_keys
-from sharing.relevance.nexus import no_lookup
+from sharing.relevance.nexus import no_geo_lookup
 from sharing.replay.admission import AdmissionStats
-from sharing.replay.batch_rehearsal import BatchRehearsal
-from sharing.replay.containers import Recorder
-from sharing.replay.recorded_batches import RecordedBatch, admit_each, read_files, read_range, size_of
-from sharing.serialization.schema_registry import open_framing
+from sharing.replay.avro_containers import ContainerRecorder
+from sharing.replay.batch_rehearsal import BatchReplayer
+from sharing.replay.recorded_batches import (
+    ProgressCallback,
+    RecordedBatch,
+    admit_records,
+    measure_files,
+    read_recorded_files,
+    read_topic_range,
+)
+from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings, load_settings
 from sharing.topology.topics import INDICATORS
 
 EXAMPLES_MAX = 100
 
-Batches = Callable[[Callable[[int], object]], Iterator[RecordedBatch]]
+OpenBatches = Callable[[ProgressCallback], Iterator[RecordedBatch]]
+"""Opens the recorded batches and reports progress while they are read."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventSource:
-    """Where recorded indicators come from: names for the report, how much there is, and how it is read."""
+    """A source of recorded indicators.
+
+    Attributes:
+        names: Names of the files or the topic, for the report.
+        total: Size in bytes (files) or offsets (topic), for the progress bar.
+        open_batches: Opens the batches.
+    """
 
     names: tuple[str, ...]
     total: int
-    read: Batches
+    open_batches: OpenBatches
+
+
+_FilesArgument = Annotated[
+    list[Path] | None, typer.Argument(metavar="[FILE]...", help="More files of recorded indicators.")
+]
+_CandidateOption = Annotated[
+    Path | None, typer.Option("--candidate", help="File with the amended pack, in any folder.", metavar="PACK")
+]
+_EventsOption = Annotated[
+    list[Path] | None,
+    typer.Option("--events", help="Recorded indicators: an Avro container or JSON lines.", metavar="FILE"),
+]
+_FromTopicOption = Annotated[
+    bool, typer.Option("--from-topic", help="Read the State's indicators topic instead of files.")
+]
+_SinceOption = Annotated[str | None, typer.Option("--since", help="With --from-topic: from this time on.")]
+_UntilOption = Annotated[str | None, typer.Option("--until", help="With --from-topic: before this time.")]
+_RecordOption = Annotated[
+    Path | None,
+    typer.Option("--record", help="Also write the indicators to a new Avro container, with their content."),
+]
+_StateOption = Annotated[
+    str | None, typer.Option("--state", help="The providing State. Default: that of the candidate.")
+]
+_BaselineOption = Annotated[
+    Path | None,
+    typer.Option("--baseline", help="The current law. Default: the pack that the State uses.", metavar="PACK"),
+]
+_AtOption = Annotated[str | None, typer.Option("--at", help="Time of the decisions. Default: the current minute.")]
+_DirectoryOption = Annotated[
+    Path | None,
+    typer.Option("--directory", help="YAML file with directory entries. Default: the broker's, or a sample."),
+]
+_ExamplesOption = Annotated[
+    int, typer.Option("--examples", min=0, max=EXAMPLES_MAX, help="Number of example ids per change.")
+]
 
 
 def rehearse(
-    more: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Further files of events.")] = None,
-    candidate: Annotated[
-        Path | None, typer.Option("--candidate", help="The pack as amended: a file, anywhere.", metavar="PACK")
-    ] = None,
-    events: Annotated[
-        list[Path] | None,
-        typer.Option("--events", help="Recorded indicators: an Avro container or JSON lines.", metavar="FILE"),
-    ] = None,
-    from_topic: Annotated[
-        bool, typer.Option("--from-topic", help="Read the State's topic of indicators instead of files.")
-    ] = False,
-    since: Annotated[str | None, typer.Option("--since", help="With --from-topic: from this time on.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="With --from-topic: before this time.")] = None,
-    record: Annotated[
-        Path | None,
-        typer.Option("--record", help="Also write what is read into a new Avro container; it holds content."),
-    ] = None,
-    state: Annotated[str | None, typer.Option("--state", help="The providing State; else the candidate's.")] = None,
-    baseline: Annotated[
-        Path | None, typer.Option("--baseline", help="The law that applies now; else as found.", metavar="PACK")
-    ] = None,
-    at: Annotated[str | None, typer.Option("--at", help="The instant; the present minute when not given.")] = None,
-    directory: Annotated[
-        Path | None, typer.Option("--directory", help="YAML with the States' entries; else the broker's, or a sample.")
-    ] = None,
-    examples: Annotated[
-        int, typer.Option("--examples", min=0, max=EXAMPLES_MAX, help="How many ids are told of each change.")
-    ] = 3,
-    packs: Annotated[Path | None, typer.Option("--packs", help="A folder of packs; else SHARING_PACKS.")] = None,
-    pack: Annotated[str | None, typer.Option("--pack", help="The pack that the State adopted, such as EU.")] = None,
+    more_events: _FilesArgument = None,
+    candidate: _CandidateOption = None,
+    events: _EventsOption = None,
+    from_topic: _FromTopicOption = False,
+    since: _SinceOption = None,
+    until: _UntilOption = None,
+    record: _RecordOption = None,
+    state: _StateOption = None,
+    baseline: _BaselineOption = None,
+    at: _AtOption = None,
+    directory: _DirectoryOption = None,
+    examples: _ExamplesOption = 3,
+    packs: PacksOption = None,
+    pack: AdoptedPackOption = None,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Replay recorded indicators under a candidate pack, and show what would change, State by State, rule by rule.
+    """Replay recorded indicators under an amended pack and show what would change, by State and by rule.
 
-    Examples are told by the indicators' ids; no value, no name and no case reference is shown.
+    Examples are shown as ids of indicators. Values, names and case references are never shown.
     """
     settings = load_settings(packs=packs, pack=pack, bootstrap=bootstrap)
     if candidate is None and record is None:
-        raise InputError("nothing to do: name the amended pack with --candidate, or a recording with --record")
-    now_ms = int(time.time()) // 60 * 60_000 if at is None else read_instant(at)
-    since_ms = None if since is None else read_instant(since, "--since")
-    until_ms = None if until is None else read_instant(until, "--until")
-    code = _state(state, candidate)
-    laws = None if candidate is None else _laws(code, candidate, baseline, settings)
+        raise InputError("nothing to do: give the amended pack with --candidate, or a file to record to with --record")
+    now_ms = read_decision_time(at)
+    since_ms = None if since is None else parse_instant(since, "--since")
+    until_ms = None if until is None else parse_instant(until, "--until")
+    code = _find_state(state, candidate)
+    laws = None if candidate is None else _read_laws(code, candidate, baseline, settings)
+    report = None
     with ExitStack() as stack:
-        files = [*(events or []), *(more or [])]
-        source = stack.enter_context(_source(code, files, bootstrap, (since_ms, until_ms), from_topic))
-        recorder = None if record is None else stack.enter_context(Recorder(record))
-        intake = AdmissionStats(code)
+        files = [*(events or []), *(more_events or [])]
+        source = stack.enter_context(_open_source(code, files, bootstrap, (since_ms, until_ms), from_topic))
+        recorder = None if record is None else stack.enter_context(ContainerRecorder(record))
+        admission = AdmissionStats(code)
         if laws is None:
-            report = None
-            _drain(source, intake, recorder)
+            _record_only(source, admission, recorder)
         else:
-            found = read_directory(directory, settings if from_topic else None, tls_properties(settings))
-            report = _replay(source, intake, recorder, _sittings(laws, found, now_ms, settings), now_ms, examples)
-    _tell_unread(intake)
+            entries = read_directory(directory, settings if from_topic else None, tls_properties(settings))
+            contexts = _open_contexts(laws, entries, now_ms, settings)
+            report = _replay(source, admission, recorder, contexts, now_ms, examples)
+    _print_unread(admission)
     if record is not None:
-        err.print(f"{record}: {intake.read} indicators recorded, with their content; keep it as safe as the topic")
+        err.print(
+            f"{record}: {admission.admitted} indicators recorded with their content; protect the file like the topic"
+        )
     if report is not None:
-        if as_json:
-            print_json(document(report))
-        else:
-            show(report)
+        _print_rehearsal(report, as_json=as_json)
 
 
-def _state(named: str | None, candidate: Path | None) -> str:
+def _print_rehearsal(report: RehearsalReport, *, as_json: bool) -> None:
+    if as_json:
+        print_json(to_document(report))
+    else:
+        print_report(report)
+
+
+def _find_state(named: str | None, candidate: Path | None) -> str:
     """Return the providing State.
 
     Raises:
-        InputError: Nothing says which it is.
-        PackError: The candidate is unsound.
+        InputError: Neither the option nor the candidate names it.
+        PackError: The candidate is invalid.
     """
     if named is not None:
         return normalise_country(named)
-    amended = None if candidate is None else read_law(candidate).pack
-    if amended is None or amended.is_template:
-        raise InputError("--state is missing: it says whose indicators they are, and who adopts a template")
-    return amended.state
+    amended_pack = None if candidate is None else load_law(candidate).pack
+    if amended_pack is None or amended_pack.is_template:
+        raise InputError(
+            "--state is missing: it names the State that provides the indicators, or that adopts the template"
+        )
+    return amended_pack.state
 
 
-def _laws(state: str, candidate: Path, baseline: Path | None, settings: Settings) -> tuple[Law, Law]:
-    """Return the law that applies now, and the candidate on the same treaty table unless one lies beside it.
+def _read_laws(state: str, candidate: Path, baseline: Path | None, settings: Settings) -> tuple[Law, Law]:
+    """Return the current law and the candidate.
+
+    The candidate uses the treaty table in its own folder, or else the current one.
 
     Raises:
-        SharingError: One of them cannot be read, or is not that State's.
+        SharingError: A pack cannot be read or does not belong to the State.
     """
     if baseline is None:
-        now = find_law(state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
+        current = find_law(state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
     else:
-        now = adopt(read_law(baseline), state)
-    texts = read_texts(candidate)
-    if not candidate.with_name(TREATIES).is_file():
-        texts = replace(texts, treaties=now.treaties.text)
-    return now, adopt(texts.read(), state)
+        current = adopt_law(load_law(baseline), state)
+    texts = read_law_texts(candidate)
+    if not candidate.with_name(TREATIES_FILE).is_file():
+        texts = replace(texts, treaties_text=current.treaties.text)
+    return current, adopt_law(texts.parse_law(), state)
 
 
 @contextmanager
-def _source(
+def _open_source(
     state: str, files: list[Path], bootstrap: str | None, range_ms: tuple[int | None, int | None], from_topic: bool
 ) -> Iterator[EventSource]:
     if from_topic == bool(files):
-        raise InputError("name what was recorded: files with --events, or --from-topic, and not both")
+        raise InputError("give the recorded indicators: either files with --events, or --from-topic")
     if not from_topic:
         if any(instant is not None for instant in range_ms):
-            raise InputError("--since and --until are for --from-topic; a file is rehearsed whole")
-        yield EventSource(tuple(map(str, files)), size_of(files), lambda tell: read_files(files, state, tell))
+            raise InputError("--since and --until require --from-topic; a file is always read completely")
+        yield EventSource(
+            tuple(map(str, files)), measure_files(files), lambda report: read_recorded_files(files, state, report)
+        )
         return
     topic = INDICATORS.topic(state)
-    settings, servers, tls = bus_settings(bootstrap)
-    framing = open_framing(settings, state)
-    opened = TopicRange(servers, topic, f"{topic}.rehearsal", *range_ms, properties=tls)
+    settings, servers, tls = load_client_settings(bootstrap)
+    framing = load_framing(settings, state)
+    topic_range = TopicRange(servers, topic, f"{topic}.rehearsal", *range_ms, properties=tls)
     try:
-        yield EventSource((topic,), opened.total, lambda tell: read_range(opened, topic, tell, framing))
+        yield EventSource(
+            (topic,), topic_range.total, lambda report: read_topic_range(topic_range, topic, report, framing)
+        )
     finally:
-        opened.close()
+        topic_range.close()
 
 
-def _sittings(
+def _open_contexts(
     laws: tuple[Law, Law], directory: Directory, now_ms: int, settings: Settings
 ) -> tuple[DecisionContext, DecisionContext]:
-    locate = no_lookup if settings.geoip is None else open_lookup(settings.geoip)
+    locate = no_geo_lookup if settings.geoip is None else open_geoip_lookup(settings.geoip)
     before, after = (DecisionContext.open(law.pack, law.treaties, directory, now_ms, locate) for law in laws)
     return before, after
 
 
 def _replay(
     source: EventSource,
-    intake: AdmissionStats,
-    recorder: Recorder | None,
+    admission: AdmissionStats,
+    recorder: ContainerRecorder | None,
     contexts: tuple[DecisionContext, DecisionContext],
     now_ms: int,
     examples: int,
 ) -> RehearsalReport:
     before, after = contexts
-    rehearsal = Rehearsal(before.law, after.law, examples)
-    replay = BatchRehearsal(rehearsal, before.finder, intake, now_ms)
-    with _batches(source, intake) as batches:
+    rehearsal = Rehearsal(before.disclosure_filter, after.disclosure_filter, examples)
+    replay = BatchReplayer(rehearsal, before.finder, admission, now_ms)
+    with _open_batches(source, admission) as batches:
         if recorder is None:
             for batch in batches:
-                replay.take(batch)
-        else:  # whole records are wanted anyway
-            for record in recorder.record(admit_each(batches, intake)):
-                replay.take_alone(record)
+                replay.replay_batch(batch)
+        else:  # recording needs whole records
+            for record in recorder.write_through(admit_records(batches, admission)):
+                replay.replay_record(record)
     return RehearsalReport(
         sources=source.names,
-        intake=intake,
+        admission=admission,
         at_ms=now_ms,
         directory_version=before.directory.version,
-        before=before.law.pack,
-        after=after.law.pack,
-        edits=compare_rules(before.law, after.law),
-        besides=compare_rest(before.law, after.law),
-        difference=rehearsal.difference(),
-        failed_rules=sorted(before.law.rule_errors.keys() | after.law.rule_errors.keys()),
+        before=before.disclosure_filter.pack,
+        after=after.disclosure_filter.pack,
+        edits=compare_rules(before.disclosure_filter, after.disclosure_filter),
+        other_differences=compare_supporting_data(before.disclosure_filter, after.disclosure_filter),
+        summary=rehearsal.summarise(),
+        failed_rules=sorted(before.disclosure_filter.rule_errors.keys() | after.disclosure_filter.rule_errors.keys()),
     )
 
 
-def _drain(source: EventSource, intake: AdmissionStats, recorder: Recorder | None) -> None:
-    """Read for the sake of the recording only."""
-    with _batches(source, intake) as batches:
-        records = admit_each(batches, intake)
-        for _ in records if recorder is None else recorder.record(records):
+def _record_only(source: EventSource, admission: AdmissionStats, recorder: ContainerRecorder | None) -> None:
+    """Read and record the indicators without deciding on them."""
+    with _open_batches(source, admission) as batches:
+        records = admit_records(batches, admission)
+        for _ in records if recorder is None else recorder.write_through(records):
             pass
 
 
 @contextmanager
-def _batches(source: EventSource, intake: AdmissionStats) -> Iterator[Iterator[RecordedBatch]]:
-    """Give out what is recorded while a bar shows how far it is.
+def _open_batches(source: EventSource, admission: AdmissionStats) -> Iterator[Iterator[RecordedBatch]]:
+    """Open the batches of a source and show a progress bar while they are read.
 
     Raises:
-        InputError: At the end, when nothing could be read.
+        InputError: No indicator could be read. Raised at the end.
     """
-    with progress_bar("rehearsing", source.total, share=True) as tell:
-        yield source.read(tell)
-    if not intake.read:
-        _tell_unread(intake)
-        raise InputError(f"{', '.join(source.names)}: nothing in it is an indicator of {intake.state} that can be read")
+    with progress_bar("rehearsing", source.total, as_percentage=True) as report:
+        yield source.open_batches(report)
+    if not admission.admitted:
+        _print_unread(admission)
+        raise InputError(f"{', '.join(source.names)}: contains no readable indicator of {admission.state}")
 
 
-def _tell_unread(intake: AdmissionStats) -> None:
-    for entry in intake.told:
-        err.print(printable(f"not read: {entry.source}: {entry.place}: {entry.reason}"))
-    if intake.unread > len(intake.told):
-        err.print(f"not read: and {intake.unread - len(intake.told)} more")
+def _print_unread(admission: AdmissionStats) -> None:
+    for entry in admission.first_rejected:
+        err.print(to_printable(f"not read: {entry.source}: {entry.location}: {entry.reason}"))
+    hidden = admission.rejected - len(admission.first_rejected)
+    if hidden:
+        err.print(f"not read: and {hidden} more")

@@ -1,9 +1,23 @@
-"""Whether a pack is sound law: what can never apply, what others make pointless, what cannot be obeyed, what is owed.
+"""Static analysis of a law pack: dead, redundant, contradictory and badly maintained rules.
 
-Everything is decided by a complete search over the finite facts, none by sampling: facts by their closed lists, numbers
-by the bounds that rules name, sets by the elements that rules can tell apart, recipients by what State and day settle.
-What depends on each other is so taken: the origin of an item, its grading, treaties, memberships, assessments, dual
-criminality. So a combination that is shown can occur, and where none is found, there is none.
+The rules of a pack are three-valued Boolean functions of finitely many facts, so each question is decided exactly, for
+all combinations of facts, not by sampling. The analysis works as follows.
+
+1. **Decision space** (`decision_space`, `recipient_timeline`). Facts that depend on each other form one dimension:
+   origin and collection; the two parts of a grading; the recipient State with the day, its treaties, memberships and
+   assessments, and dual criminality. Every other fact is a dimension of its own. The points of a dimension are the
+   combinations of values that can occur and that at least one rule can tell apart: closed lists, numbers at the bounds
+   that rules name, sets by the elements that rules distinguish, real States on real days.
+2. **Cubes** (`cubes`). A cube restricts each dimension to a set of its points; a cover is a list of cubes.
+   Intersection, difference and containment of covers need no enumeration of combinations.
+3. **Analysis** (`analysis`). For each rule it computes two covers, on the days on which the rule is in force: where the
+   rule holds, and where it is undecided because a fact is unknown.
+4. **Checks**. Each check is a containment question on covers. A dead rule (`unreachable`) has an empty cover. A rule is
+   redundant (`redundant`) when its cover is contained in those of other rules that have the same effect or prevent
+   sharing. Rules contradict each other (`conflicts`) when their covers overlap where something is shared. Combinations
+   that are left over are counterexamples, and can occur. Citations, dates and cases (`maintenance`) need no search.
+
+The search is complete: every counterexample can occur, and where nothing is found, no combination has the problem.
 """
 
 from __future__ import annotations
@@ -14,155 +28,179 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from sharing.law.cases import CaseFile
-from sharing.law.facts import ASSESSED
+from sharing.law.facts import ASSESSED_FACTS
+from sharing.law.lint.analysis import analyse_pack
 from sharing.law.lint.conflicts import find_conflicts
-from sharing.law.lint.examination import examine
-from sharing.law.lint.fact_space import Combination
-from sharing.law.lint.findings import LintCode, LintFinding, LintLocation, LintSeverity, described
-from sharing.law.lint.maintenance import find_ill_dated, find_uncited, find_unproved
-from sharing.law.lint.shadowed import find_shadowed
-from sharing.law.lint.unreachable import find_unanswered, find_unreachable, find_values_that_never_occur
+from sharing.law.lint.decision_space import Counterexample
+from sharing.law.lint.findings import LintCode, LintFinding, LintSeverity, RuleLocator, describe_counterexample
+from sharing.law.lint.maintenance import find_citation_gaps, find_date_problems, find_missing_cases
+from sharing.law.lint.reachability import find_facts_never_known, find_unreachable, find_values_that_never_occur
+from sharing.law.lint.redundancy import find_redundant_rules
 from sharing.law.pack import Assessment, Pack
 from sharing.law.treaties import TreatyTable
 from sharing.model.countries import COUNTRIES
 from sharing.yaml_source import YamlDocument
 
-__all__ = ["Combination", "LintCode", "LintFinding", "LintSeverity", "Subject", "described", "lint_common", "lint_pack"]
+__all__ = [
+    "Counterexample",
+    "LintCode",
+    "LintFinding",
+    "LintSeverity",
+    "LintSubject",
+    "describe_counterexample",
+    "lint_common_rules",
+    "lint_pack",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What is linted.
+class LintSubject:
+    """The rules to check.
 
     Attributes:
-        pack: The pack; the common rules stand first in it.
-        document: The file of the rules that are told about.
-        cases: The cases beside it.
-        common: How many rules are common ones.
+        pack: The pack; the common rules come first in it.
+        document: The file of the rules to check.
+        cases: The cases of that file.
+        common_count: Number of common rules.
     """
 
     pack: Pack
     document: YamlDocument
     cases: CaseFile | None
-    common: int
+    common_count: int
 
 
-def lint_pack(subject: Subject, treaties: TreatyTable, day: dt.date) -> list[LintFinding]:
-    """Return what is found in a pack's own rules, in the order of their lines.
+def lint_pack(subject: LintSubject, treaties: TreatyTable, day: dt.date) -> list[LintFinding]:
+    """Return the findings about a pack's own rules, by severity and line.
 
-    The common rules count as standing with them, and are told about only where this pack leaves their facts unknown.
+    The common rules apply together with them. They are reported only where this pack leaves their facts unknown.
 
     Args:
         subject: The pack.
-        treaties: Who is bound by what.
-        day: The day on which one asks; only what has ended by then depends on it.
+        treaties: The treaty table.
+        day: The day on which rules count as expired. Nothing else depends on it.
     """
-    pack, place = subject.pack, LintLocation(subject.document, subject.common)
-    own = list(enumerate(pack.rules))[subject.common :]
-    found = [
-        *find_uncited(own, place),
-        *find_ill_dated(own, place, pack.consolidated_at, day),
-        *find_unproved(own, place, subject.cases),
+    pack, locator = subject.pack, RuleLocator(subject.document, subject.common_count)
+    own_rules = list(enumerate(pack.rules))[subject.common_count :]
+    findings = [
+        *find_citation_gaps(own_rules, locator),
+        *find_date_problems(own_rules, locator, pack.consolidated_at, day),
+        *find_missing_cases(own_rules, locator, subject.cases),
+        *_search_under_every_provider(subject, treaties, locator, day),
     ]
-    return _sorted([*found, *_of_all(subject, treaties, place, day)])
+    return _sort_findings(findings)
 
 
-def lint_common(subject: Subject, treaties: TreatyTable, day: dt.date) -> list[LintFinding]:
-    """Return what is found in the common rules by themselves.
+def lint_common_rules(subject: LintSubject, treaties: TreatyTable, day: dt.date) -> list[LintFinding]:
+    """Return the findings about the common rules on their own, by severity and line.
 
     Args:
         subject: Any pack, for its State, with the file and the cases of the common rules.
-        treaties: Who is bound by what.
-        day: The day on which one asks.
+        treaties: The treaty table.
+        day: The day on which rules count as expired.
     """
-    rules = subject.pack.rules[: subject.common]
-    place = LintLocation(subject.document, 0)
+    rules = subject.pack.rules[: subject.common_count]
+    locator = RuleLocator(subject.document, 0)
     numbered = list(enumerate(rules))
-    found = [
-        *find_uncited(numbered, place),
-        *find_ill_dated(numbered, place, None, day),
-        *find_unproved(numbered, place, subject.cases),
+    alone = replace(_adopt_for_every_provider(subject.pack, treaties)[0], rules=rules)
+    assessed = replace(alone, assessments=_make_assessments(alone, treaties))
+    searched = _search(replace(subject, pack=assessed, common_count=0), treaties, locator, day)
+    findings = [
+        *find_citation_gaps(numbered, locator),
+        *find_date_problems(numbered, locator, None, day),
+        *find_missing_cases(numbered, locator, subject.cases),
+        # The common rules permit nothing, so each of their restrictions would be idle. Packs hold the permissions.
+        *(finding for finding in searched if finding.code is not LintCode.IDLE),
     ]
-    shared = replace(_providers(subject.pack, treaties)[0], rules=rules)
-    alone = replace(shared, assessments=_any_assessments(shared, treaties))
-    searched = _searched(replace(subject, pack=alone, common=0), treaties, place, day)
-    # That nothing is permitted is for each pack to mend.
-    return _sorted([*found, *(one for one in searched if one.code is not LintCode.IDLE)])
+    return _sort_findings(findings)
 
 
-def _any_assessments(pack: Pack, treaties: TreatyTable) -> tuple[Assessment, ...]:
-    """Return assessments as some pack may hold them: a State for each combination of answers that rules ask for."""
-    asked = {name.removeprefix("recipient.") for rule in pack.rules for name in rule.when.names()}
-    names = sorted(asked & ASSESSED)
+def _make_assessments(pack: Pack, treaties: TreatyTable) -> tuple[Assessment, ...]:
+    """Return invented assessments: one State for each combination of answers to the assessed facts of the rules."""
+    tested = {name.removeprefix("recipient.") for rule in pack.rules for name in rule.when.list_fact_names()}
+    names = sorted(tested & ASSESSED_FACTS)
     states = [state for state in sorted(COUNTRIES - {pack.state}) if treaties.covers(state)]
-    answers = product(("YES", "NO", None), repeat=len(names))
+    combinations = product(("YES", "NO", None), repeat=len(names))
     return tuple(
         Assessment(
             states=frozenset({state}),
             date=dt.date.min,
             source="",
-            facts={name: answer for name, answer in zip(names, given, strict=True) if answer is not None},
+            facts={name: answer for name, answer in zip(names, answers, strict=True) if answer is not None},
             dual_criminality={},
         )
-        for state, given in zip(states, answers, strict=False)
+        for state, answers in zip(states, combinations, strict=False)
     )
 
 
-def _of_all(subject: Subject, treaties: TreatyTable, place: LintLocation, day: dt.date) -> list[LintFinding]:
-    """Return what a search finds; of a template, what is so whichever member State adopts it.
+def _search_under_every_provider(
+    subject: LintSubject, treaties: TreatyTable, locator: RuleLocator, day: dt.date
+) -> list[LintFinding]:
+    """Return what the search finds. For a template this combines the results under each member State that can adopt it.
 
-    That something can be is shown under one of them; that something can never be must be so under each.
+    A finding that something can occur needs one member State; a finding that it never can must hold for all of them.
     """
-    found: list[LintFinding] | None = None
-    for pack in _providers(subject.pack, treaties):
-        again = list(_searched(replace(subject, pack=pack), treaties, place, day))
-        found = again if found is None else _agreed(found, again)
-        if not any(_is_universal(one) for one in found):
+    findings: list[LintFinding] | None = None
+    for pack in _adopt_for_every_provider(subject.pack, treaties):
+        repeated = list(_search(replace(subject, pack=pack), treaties, locator, day))
+        findings = repeated if findings is None else _keep_confirmed(findings, repeated)
+        if not any(_must_hold_for_all(finding) for finding in findings):
             break
-    return found or []
+    return findings or []
 
 
-def _providers(pack: Pack, treaties: TreatyTable) -> list[Pack]:
-    """Return a pack as the law of each State whose law it can be."""
+def _adopt_for_every_provider(pack: Pack, treaties: TreatyTable) -> list[Pack]:
+    """Return the pack itself, or a template as adopted by each State that can adopt it."""
     if not pack.is_template:
         return [pack]
     members = sorted(treaties.memberships[pack.code])
-    return [pack.adopt(state, treaties) for state in members if treaties.member(pack.code, state, pack.consolidated_at)]
+    return [
+        pack.adopt_for(state, treaties)
+        for state in members
+        if treaties.is_member(pack.code, state, pack.consolidated_at)
+    ]
 
 
-def _agreed(found: Iterable[LintFinding], again: Iterable[LintFinding]) -> list[LintFinding]:
-    known = {(one.code, one.severity, one.line, one.rule) for one in again}
-    return [one for one in found if not _is_universal(one) or (one.code, one.severity, one.line, one.rule) in known]
+def _keep_confirmed(findings: Iterable[LintFinding], repeated: Iterable[LintFinding]) -> list[LintFinding]:
+    """Return the findings without those that must hold for all providers but were not found again."""
+    confirmed = {_identify(finding) for finding in repeated}
+    return [finding for finding in findings if not _must_hold_for_all(finding) or _identify(finding) in confirmed]
 
 
-def _is_universal(finding: LintFinding) -> bool:
-    """Return whether it says that something can never be, and counts."""
-    return finding.code in _NEVER and finding.severity is not LintSeverity.NOTICE
+def _identify(finding: LintFinding) -> tuple[object, ...]:
+    return (finding.code, finding.severity, finding.line, finding.rule)
 
 
-_NEVER = frozenset(
+def _must_hold_for_all(finding: LintFinding) -> bool:
+    return finding.code in _IMPOSSIBILITIES and finding.severity is not LintSeverity.NOTICE
+
+
+_IMPOSSIBILITIES = frozenset(
     {
         LintCode.UNREACHABLE,
         LintCode.UNREACHABLE_ALTERNATIVE,
         LintCode.REDUNDANT_ALTERNATIVE,
         LintCode.NEVER_KNOWN,
         LintCode.NEVER_OCCURS,
-        LintCode.SHADOWED,
+        LintCode.REDUNDANT,
         LintCode.UNFULFILLABLE,
     }
 )
+"""Codes of findings that something can never occur."""
 
 
-def _searched(subject: Subject, treaties: TreatyTable, place: LintLocation, day: dt.date) -> Iterator[LintFinding]:
-    """Yield what a search over the facts finds."""
-    pack = examine(subject.pack, treaties, subject.common)
-    yield from find_unreachable(pack, place)
-    yield from find_unanswered(pack, place, day)
-    yield from find_values_that_never_occur(pack, place)
-    yield from find_shadowed(pack, place)
-    yield from find_conflicts(pack, place)
+def _search(subject: LintSubject, treaties: TreatyTable, locator: RuleLocator, day: dt.date) -> Iterator[LintFinding]:
+    """Yield the findings of all checks that search the decision space."""
+    analysis = analyse_pack(subject.pack, treaties, subject.common_count)
+    yield from find_unreachable(analysis, locator)
+    yield from find_facts_never_known(analysis, locator, day)
+    yield from find_values_that_never_occur(analysis, locator)
+    yield from find_redundant_rules(analysis, locator)
+    yield from find_conflicts(analysis, locator)
 
 
-def _sorted(found: Iterable[LintFinding]) -> list[LintFinding]:
-    order = list(LintSeverity)
-    return sorted(found, key=lambda one: (order.index(one.severity), one.line, one.code, one.sentence))
+def _sort_findings(findings: Iterable[LintFinding]) -> list[LintFinding]:
+    severities = list(LintSeverity)
+    return sorted(
+        findings, key=lambda finding: (severities.index(finding.severity), finding.line, finding.code, finding.sentence)
+    )

@@ -1,144 +1,168 @@
-"""Rules that cannot all be obeyed: forbidden duties, two approvers of whom one is asked, conditions that clash."""
+"""Contradictory rules: unfulfillable or overridden obligations, competing approvers, clashing conditions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import combinations
 
-from sharing.law.lint.examination import Cover, PackExamination
-from sharing.law.lint.fact_space import EVIDENCE
-from sharing.law.lint.findings import LintCode, LintFinding, LintLocation, LintSeverity, listed
-from sharing.law.lint.regions import Cube, Region, meet_all
-from sharing.model.vocabulary import ConditionKind, Effect
+from sharing.law.lint.analysis import PackAnalysis, RuleCube
+from sharing.law.lint.cubes import Cover, Cube, intersect_covers
+from sharing.law.lint.decision_space import EVIDENCE_TEST
+from sharing.law.lint.findings import LintCode, LintFinding, LintSeverity, RuleLocator, join_names
+from sharing.model.effects import APPROVAL_EFFECTS, FORBIDDING_EFFECTS, OBLIGING_EFFECTS, PERMITTING_EFFECTS
+from sharing.model.vocabulary import ConditionKind
 
 
-def find_conflicts(pack: PackExamination, place: LintLocation) -> Iterator[LintFinding]:
-    """Yield conflicts in which a rule of the pack's own takes part."""
-    withheld = pack.withheld()
-    permitted = [cube for number in pack.with_effect(Effect.PERMIT) for cube in pack.holds[number]]
-    for number in pack.with_effect(Effect.OBLIGE):
-        if number in pack.own and pack.holds[number]:
-            yield from _duty(pack, place, number, permitted, withheld)
-    yield from _approvers(pack, place, permitted, withheld)
-    yield from _evidence(pack, place, permitted, withheld)
-    yield from _retention(pack, place, permitted, withheld)
+@dataclass(frozen=True, slots=True)
+class _Conflicts:
+    """The search for conflicts in one pack.
 
+    Attributes:
+        permitted: Where a rule permits sharing.
+        withheld: Where nothing can be shared, whatever is permitted.
+    """
 
-def _duty(
-    pack: PackExamination, place: LintLocation, number: int, permitted: Region, withheld: list[Cover]
-) -> Iterator[LintFinding]:
-    """Yield that a duty can never be fulfilled, or else what forbids it at times."""
-    rule = pack.pack.rules[number]
-    duty = pack.holds[number]
-    if pack.outside(meet_all(duty, permitted), withheld) is None:
-        severity, why, others = _why_never(pack, duty, permitted, withheld)
-        sentence = f"the duty can never be fulfilled: {why}"
-        shown = pack.show(duty[0], number, *others)
-        yield place.find(severity, LintCode.UNFULFILLABLE, (number, rule.id), sentence, shown)
-        return
-    forbidding = [(deny, both) for deny in pack.with_effect(Effect.DENY) if (both := meet_all(duty, pack.holds[deny]))]
-    for group in (
-        [one for one in forbidding if one[0] in pack.own],
-        [one for one in forbidding if one[0] not in pack.own],
-    ):
-        if group:
-            names = [pack.pack.rules[deny].id for deny, _ in group]
-            deny, both = group[0]
-            sentence = f"the duty can be forbidden, and then yields, by {listed(names)}"
-            shown = pack.show(both[0], number, deny)
-            yield place.find(LintSeverity.NOTICE, LintCode.DUTY_FORBIDDEN, (number, rule.id), sentence, shown)
+    analysis: PackAnalysis
+    locator: RuleLocator
+    permitted: Cover
+    withheld: list[RuleCube]
 
+    def find_obligation_conflicts(self, number: int) -> Iterator[LintFinding]:
+        """Yield that an obligation can never be fulfilled, or else which rules override it under some facts."""
+        analysis = self.analysis
+        rule, obligation = analysis.pack.rules[number], analysis.holds_in[number]
+        if analysis.find_uncovered(intersect_covers(obligation, self.permitted), self.withheld) is None:
+            severity, reason, causes = self._explain_unfulfillable(obligation)
+            yield self.locator.make_finding(
+                severity,
+                LintCode.UNFULFILLABLE,
+                (number, rule.id),
+                f"the obligation can never be fulfilled: {reason}",
+                analysis.build_counterexample(obligation[0], number, *causes),
+            )
+            return
+        overriding = [
+            (deny, overlap)
+            for deny in analysis.rules_with_effect(*FORBIDDING_EFFECTS)
+            if (overlap := intersect_covers(obligation, analysis.holds_in[deny]))
+        ]
+        own = [entry for entry in overriding if entry[0] in analysis.own_rules]
+        common = [entry for entry in overriding if entry[0] not in analysis.own_rules]
+        for group in (own, common):
+            if group:
+                names = [analysis.pack.rules[deny].id for deny, _ in group]
+                deny, overlap = group[0]
+                yield self.locator.make_finding(
+                    LintSeverity.NOTICE,
+                    LintCode.DUTY_FORBIDDEN,
+                    (number, rule.id),
+                    f"the obligation is overridden when sharing is forbidden by {join_names(names, 'or')}",
+                    analysis.build_counterexample(overlap[0], number, deny),
+                )
 
-def _why_never(
-    pack: PackExamination, duty: Region, permitted: Region, withheld: list[Cover]
-) -> tuple[LintSeverity, str, tuple[int, ...]]:
-    """Return why nothing leaves where a duty holds: how bad it is, in words, and the rules that are the cause."""
-    could = meet_all(duty, permitted)
-    if not could:
-        return LintSeverity.ERROR, "no rule permits anything where it holds", ()
-    region, where = (duty, "it holds") if pack.outside(duty, withheld) is None else (could, "it is permitted, too")
-    prohibited = pack.prohibited()
-    certain = pack.outside(region, prohibited) is None
-    others = pack.blamed(region, prohibited if certain else withheld)
-    names = listed([pack.pack.rules[owner].id for owner in others]) or "the want of a treaty basis"
-    if certain:
-        return LintSeverity.ERROR, f"wherever {where}, it is forbidden by {names}", others
-    why = f"of no State to which it applies is known what is asked by {names}"
-    return LintSeverity.WARNING, why, others
+    def _explain_unfulfillable(self, obligation: Cover) -> tuple[LintSeverity, str, tuple[int, ...]]:
+        """Return how serious it is that nothing can be shared under an obligation, why, and the rules that cause it."""
+        analysis = self.analysis
+        permitted_obligation = intersect_covers(obligation, self.permitted)
+        if not permitted_obligation:
+            return LintSeverity.ERROR, "whenever it applies, no rule permits anything", ()
+        if analysis.find_uncovered(obligation, self.withheld) is None:
+            blocked, when = obligation, "whenever it applies"
+        else:
+            blocked, when = permitted_obligation, "whenever it applies and sharing is permitted"
+        forbidden = analysis.find_forbidden()
+        is_certain = analysis.find_uncovered(blocked, forbidden) is None
+        causes = analysis.find_covering_rules(blocked, forbidden if is_certain else self.withheld)
+        names = join_names([analysis.pack.rules[cause].id for cause in causes]) or "the lack of a treaty basis"
+        if is_certain:
+            return LintSeverity.ERROR, f"{when}, sharing is prevented by {names}", causes
+        return LintSeverity.WARNING, f"{when}, a fact required by {names} is unknown for every State concerned", causes
 
+    def _find_shared(self, first: int, second: int) -> Cube | None:
+        """Return where two rules hold together and something is shared or waits for approval."""
+        both = intersect_covers(self.analysis.holds_in[first], self.analysis.holds_in[second])
+        if not both:
+            return None
+        return self.analysis.find_uncovered(intersect_covers(both, self.permitted), self.withheld)
 
-def _leaving(pack: PackExamination, one: int, other: int, permitted: Region, withheld: list[Cover]) -> Cube | None:
-    """Return where two rules hold and something leaves or waits for approval."""
-    both = meet_all(pack.holds[one], pack.holds[other])
-    return pack.outside(meet_all(both, permitted), withheld) if both else None
+    def find_competing_approvers(self) -> Iterator[LintFinding]:
+        """Yield pairs of approvals that can hold together although the decision names only one approver."""
+        analysis, rules = self.analysis, self.analysis.pack.rules
+        numbers = sorted(analysis.rules_with_effect(*APPROVAL_EFFECTS), key=lambda number: rules[number].approval_rank)
+        conflicts: dict[tuple[str | None, str | None], list[tuple[int, int, Cube]]] = {}
+        for first, second in combinations(numbers, 2):
+            approvers = (rules[first].approver, rules[second].approver)
+            is_own = first in analysis.own_rules or second in analysis.own_rules
+            if approvers[0] != approvers[1] and is_own:
+                cube = self._find_shared(first, second)
+                if cube is not None:
+                    conflicts.setdefault(approvers, []).append((first, second, cube))
+        for (named, not_named), pairs in conflicts.items():
+            first, second, cube = pairs[0]
+            others = [f"{rules[a].id} with {rules[b].id}" for a, b, _ in pairs[1:]]
+            suffix = f" (the same holds for {join_names(others)})" if others else ""
+            own = second if second in analysis.own_rules else first
+            yield self.locator.make_finding(
+                LintSeverity.WARNING,
+                LintCode.TWO_APPROVERS,
+                (own, rules[own].id),
+                f"{rules[first].id} and {rules[second].id} can apply together; the decision then names {named} "
+                f"as approver, and {not_named} is not asked{suffix}",
+                analysis.build_counterexample(cube, first, second),
+            )
 
-
-def _approvers(
-    pack: PackExamination, place: LintLocation, permitted: Region, withheld: list[Cover]
-) -> Iterator[LintFinding]:
-    """Yield rules whose approver is not asked at times, because another's comes first."""
-    rules = pack.pack.rules
-    numbers = sorted(pack.with_effect(Effect.APPROVAL), key=lambda number: rules[number].rank)
-    told: dict[tuple[str | None, str | None], list[tuple[int, int, Cube]]] = {}
-    for first, second in combinations(numbers, 2):
-        one, other = rules[first], rules[second]
-        if one.approver != other.approver and (first in pack.own or second in pack.own):
-            cube = _leaving(pack, first, second, permitted, withheld)
+    def find_evidence_clashes(self) -> Iterator[LintFinding]:
+        """Yield conditions that forbid the use as evidence, although the item is shared as evidence."""
+        mask = self.analysis.space.masks[EVIDENCE_TEST]
+        shared_as_evidence = intersect_covers(self.permitted, [{mask.dimension: mask.true}])
+        for number in self.analysis.own_rules:
+            rule = self.analysis.pack.rules[number]
+            if rule.condition is None or rule.condition.kind is not ConditionKind.NO_EVIDENCE:
+                continue
+            cube = self.analysis.find_uncovered(
+                intersect_covers(self.analysis.holds_in[number], shared_as_evidence), self.withheld
+            )
             if cube is not None:
-                told.setdefault((one.approver, other.approver), []).append((first, second, cube))
-    for (asked, unasked), found in told.items():
-        first, second, cube = found[0]
-        others = [f"{rules[a].id} with {rules[b].id}" for a, b, _ in found[1:]]
-        more = f" (so, too, {listed(others)})" if others else ""
-        own = second if second in pack.own else first
-        sentence = (
-            f"{rules[first].id} and {rules[second].id} can hold together; the decision then names {asked} "
-            f"as approver, and {unasked} is not asked{more}"
-        )
-        shown = pack.show(cube, first, second)
-        yield place.find(LintSeverity.WARNING, LintCode.TWO_APPROVERS, (own, rules[own].id), sentence, shown)
-
-
-def _evidence(
-    pack: PackExamination, place: LintLocation, permitted: Region, withheld: list[Cover]
-) -> Iterator[LintFinding]:
-    """Yield conditions that forbid the use of evidence on what leaves as evidence."""
-    block, evidence, _ = pack.space.masks[EVIDENCE]
-    as_evidence = meet_all(permitted, [{block: evidence}])
-    for number in pack.own:
-        rule = pack.pack.rules[number]
-        if rule.condition is not None and rule.condition.kind is ConditionKind.NO_EVIDENCE:
-            cube = pack.outside(meet_all(pack.holds[number], as_evidence), withheld)
-            if cube is not None:
-                yield place.find(
+                yield self.locator.make_finding(
                     LintSeverity.NOTICE,
                     LintCode.CONDITIONS_CLASH,
                     (number, rule.id),
-                    "what leaves in the form of EVIDENCE can be bound not to be used as evidence",
-                    pack.space.show(cube, {*rule.when.names(), "form"}),
+                    "this condition forbids the use as evidence, but it can apply to an item in the form EVIDENCE",
+                    self.analysis.space.build_counterexample(cube, {*rule.when.list_fact_names(), "form"}),
+                )
+
+    def find_retention_clashes(self) -> Iterator[LintFinding]:
+        """Yield pairs of conditions that can hold together and state the retention in different words."""
+        rules = self.analysis.pack.rules
+        numbers = [
+            number
+            for number, rule in enumerate(rules)
+            if rule.condition is not None and rule.condition.kind is ConditionKind.RETENTION
+        ]
+        for first, second in combinations(numbers, 2):
+            earlier, later = rules[first].condition, rules[second].condition
+            if earlier is None or later is None or earlier.text == later.text or second not in self.analysis.own_rules:
+                continue
+            cube = self._find_shared(first, second)
+            if cube is not None:
+                yield self.locator.make_finding(
+                    LintSeverity.NOTICE,
+                    LintCode.CONDITIONS_CLASH,
+                    (second, rules[second].id),
+                    f"this condition and {rules[first].id} can apply together, and their texts on retention differ",
+                    self.analysis.build_counterexample(cube, first, second),
                 )
 
 
-def _retention(
-    pack: PackExamination, place: LintLocation, permitted: Region, withheld: list[Cover]
-) -> Iterator[LintFinding]:
-    """Yield two conditions that each say how long something is kept, in different words."""
-    rules = pack.pack.rules
-    numbers = [
-        number
-        for number in pack.with_effect(Effect.CONDITION)
-        if (condition := rules[number].condition) is not None and condition.kind is ConditionKind.RETENTION
-    ]
-    for first, second in combinations(numbers, 2):
-        one, other = rules[first].condition, rules[second].condition
-        if one is None or other is None or one.text == other.text or second not in pack.own:
-            continue
-        cube = _leaving(pack, first, second, permitted, withheld)
-        if cube is not None:
-            yield place.find(
-                LintSeverity.NOTICE,
-                LintCode.CONDITIONS_CLASH,
-                (second, rules[second].id),
-                f"it and {rules[first].id} can bind together, and each says in words of its own how long it is kept",
-                pack.show(cube, first, second),
-            )
+def find_conflicts(analysis: PackAnalysis, locator: RuleLocator) -> Iterator[LintFinding]:
+    """Yield conflicts that involve at least one of the pack's own rules."""
+    permits = analysis.rules_with_effect(*PERMITTING_EFFECTS)
+    permitted = [cube for number in permits for cube in analysis.holds_in[number]]
+    conflicts = _Conflicts(analysis, locator, permitted, analysis.find_withheld())
+    for number in analysis.rules_with_effect(*OBLIGING_EFFECTS):
+        if number in analysis.own_rules and analysis.holds_in[number]:
+            yield from conflicts.find_obligation_conflicts(number)
+    yield from conflicts.find_competing_approvers()
+    yield from conflicts.find_evidence_clashes()
+    yield from conflicts.find_retention_clashes()

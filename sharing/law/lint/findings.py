@@ -1,4 +1,4 @@
-"""What lint finds: a value each, with the offending combination of facts where there is one."""
+"""The findings of lint, and how they are put into words."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sharing.law.facts import FactValue
-from sharing.law.lint.fact_space import Combination
+from sharing.law.lint.decision_space import Counterexample
 from sharing.yaml_source import KeyPath, YamlDocument
 
 
 class LintSeverity(StrEnum):
-    """How much it matters: an error is a flaw of the law as encoded, a warning is a debt, a notice is to be known."""
+    """How serious a finding is.
+
+    An error is a flaw in the encoded law, a warning needs work or review, a notice is for information.
+    """
 
     ERROR = "error"
     WARNING = "warning"
@@ -19,7 +22,7 @@ class LintSeverity(StrEnum):
 
 
 class LintCode(StrEnum):
-    """What is found. `docs/law.md` tells each."""
+    """The kind of a finding. `docs/law.md` explains each."""
 
     UNREACHABLE = "unreachable"
     UNREACHABLE_ALTERNATIVE = "unreachable-alternative"
@@ -27,7 +30,7 @@ class LintCode(StrEnum):
     ONLY_UNDECIDED = "only-undecided"
     NEVER_KNOWN = "never-known"
     NEVER_OCCURS = "never-occurs"
-    SHADOWED = "shadowed"
+    REDUNDANT = "redundant"
     IDLE = "idle"
     UNFULFILLABLE = "unfulfillable"
     DUTY_FORBIDDEN = "duty-forbidden"
@@ -38,9 +41,9 @@ class LintCode(StrEnum):
     UNVERIFIED = "unverified"
     EXPIRED = "expired"
     GAP = "gap"
-    LATER = "later-than-pack"
+    LATER_THAN_PACK = "later-than-pack"
     NO_CASES = "no-cases"
-    CASES_LACKING = "cases-lacking"
+    CASES_MISSING = "cases-missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,9 @@ class LintFinding:
     Attributes:
         source: The file.
         line: The line in it.
-        rule: Id of the rule; empty where it is about the pack.
+        rule: Id of the rule; empty when the finding is about the pack.
         sentence: What is wrong.
-        combination: The facts under which it is so; None where it is so under all, or facts do not matter.
+        counterexample: Facts under which it is wrong; None when it is wrong under all facts or does not depend on them.
     """
 
     severity: LintSeverity
@@ -61,38 +64,47 @@ class LintFinding:
     line: int
     rule: str
     sentence: str
-    combination: Combination | None = None
+    counterexample: Counterexample | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class LintLocation:
-    """Where rules stand in a file.
+class RuleLocator:
+    """Maps the rules of a pack to lines of a file.
 
     Attributes:
         document: The file.
-        first: Number, in the pack, of the rule that stands first in it.
+        first: Number, in the pack, of the first rule in the file.
     """
 
     document: YamlDocument
     first: int
 
-    def find(
+    def make_finding(
         self,
         severity: LintSeverity,
         code: LintCode,
         rule: tuple[int, str],
         sentence: str,
-        combination: Combination | None = None,
+        counterexample: Counterexample | None = None,
         within: KeyPath = (),
     ) -> LintFinding:
-        """Return a finding about a rule, given by its number and id; `within` leads to a part of it."""
+        """Return a finding about a rule.
+
+        Args:
+            severity: How serious it is.
+            code: Its kind.
+            rule: Number and id of the rule.
+            sentence: What is wrong.
+            counterexample: Facts under which it is wrong.
+            within: Path to the part of the rule that is wrong.
+        """
         number, rule_id = rule
-        line = self.document.line(("rules", number - self.first, *within))
-        return LintFinding(severity, code, self.document.source, line, rule_id, sentence, combination)
+        line = self.document.line_of(("rules", number - self.first, *within))
+        return LintFinding(severity, code, self.document.source, line, rule_id, sentence, counterexample)
 
 
-def shown(value: FactValue) -> str:
-    """Return a value in words."""
+def describe_value(value: FactValue) -> str:
+    """Return the value of a fact in words."""
     if value is None:
         return "unknown"
     if isinstance(value, frozenset):
@@ -100,12 +112,12 @@ def shown(value: FactValue) -> str:
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
-def described(combination: Combination) -> str:
-    """Return a combination in words: the facts that matter, the recipient and the day."""
-    facts = [f"{name} {shown(combination.facts[name])}" for name in combination.told]
-    return f"{'; '.join([*facts, f'to {combination.state} on {combination.day}'])}"
+def describe_counterexample(counterexample: Counterexample) -> str:
+    """Return a counterexample in words: the relevant facts, the recipient and the day."""
+    facts = [f"{name} {describe_value(counterexample.facts[name])}" for name in counterexample.relevant]
+    return "; ".join([*facts, f"to {counterexample.state} on {counterexample.day}"])
 
 
-def listed(names: tuple[str, ...] | list[str], last: str = "and") -> str:
-    """Return names as a sentence has them."""
-    return f"{', '.join(names[:-1])} {last} {names[-1]}" if len(names) > 1 else "".join(names)
+def join_names(names: tuple[str, ...] | list[str], conjunction: str = "and") -> str:
+    """Return names as a list in a sentence: «a, b and c»."""
+    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}" if len(names) > 1 else "".join(names)

@@ -1,4 +1,4 @@
-"""Whether rules are cited, checked, dated and proved by cases."""
+"""Maintenance findings: rules without a citation, a check or test cases, or with inconsistent dates."""
 
 from __future__ import annotations
 
@@ -9,94 +9,122 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from sharing.law.cases import CaseFile
-from sharing.law.lint.fact_space import NEVER_UNKNOWN
-from sharing.law.lint.findings import LintCode, LintFinding, LintLocation, LintSeverity, listed
+from sharing.law.lint.decision_space import NEVER_UNKNOWN
+from sharing.law.lint.findings import LintCode, LintFinding, LintSeverity, RuleLocator, join_names
 from sharing.law.pack import Rule
 
 _DAY = dt.timedelta(days=1)
-_NO_CITATION = re.compile(r"[\W_]*|(?:todo|tbd|tba|n/?a|none|unknown|fixme|xxx?)[\W_]*", re.IGNORECASE)
-"""What stands where a citation should, but cites nothing."""
+_PLACEHOLDER = re.compile(r"[\W_]*|(?:todo|tbd|tba|n/?a|none|unknown|fixme|xxx?)[\W_]*", re.IGNORECASE)
+"""Text in place of a citation or source that names nothing."""
 
-_UNCHECKED_SOURCE = re.compile(r"K\b")
-"""General knowledge, checked against no text."""
-
-
-def find_uncited(rules: Sequence[tuple[int, Rule]], place: LintLocation) -> Iterator[LintFinding]:
-    """Yield rules that cite nothing, name no source, or were not checked against a text."""
-    for number, rule in rules:
-        about = (number, rule.id)
-        if _NO_CITATION.fullmatch(rule.citation):
-            yield place.find(LintSeverity.ERROR, LintCode.UNCITED, about, "it cites no article", within=("citation",))
-        if _NO_CITATION.fullmatch(rule.source):
-            sentence = "it does not say where it was read; use K for general knowledge"
-            yield place.find(LintSeverity.ERROR, LintCode.UNSOURCED, about, sentence, within=("source",))
-        elif rule.verified and _UNCHECKED_SOURCE.match(rule.source):
-            sentence = "it says that it was checked, and that its source is general knowledge (K); one of them is wrong"
-            yield place.find(LintSeverity.ERROR, LintCode.UNSOURCED, about, sentence, within=("verified",))
-        if not rule.verified:
-            sentence = f"it was not checked against a published text ({rule.source})"
-            yield place.find(LintSeverity.WARNING, LintCode.UNVERIFIED, about, sentence, within=("verified",))
+_GENERAL_KNOWLEDGE = re.compile(r"K\b")
+"""The source K: general knowledge, not checked against a text."""
 
 
-def find_ill_dated(
-    rules: Sequence[tuple[int, Rule]], place: LintLocation, consolidated_at: dt.date | None, day: dt.date
-) -> Iterator[LintFinding]:
-    """Yield rules that have ended with none after them, gaps between versions, and rules later than their pack.
+def find_citation_gaps(rules: Sequence[tuple[int, Rule]], locator: RuleLocator) -> Iterator[LintFinding]:
+    """Yield rules that cite no article, name no source, or were not checked against a text.
 
     Args:
-        rules: With their numbers.
-        place: Where they stand.
-        consolidated_at: To which day the pack is said to be the law; None: nothing is said.
-        day: The day on which one asks.
+        rules: The rules with their numbers.
+        locator: Where they are in their file.
     """
-    versions: dict[str, list[tuple[int, Rule]]] = defaultdict(list)
     for number, rule in rules:
-        versions[rule.id].append((number, rule))
-    for rule_id, ones in versions.items():
-        ones.sort(key=lambda one: one[1].valid.start)
-        for (_, before), (number, after) in pairwise(ones):
-            end = before.valid.end
-            if end is not None and after.valid.start > end + _DAY:
-                sentence = f"between its versions it is not in force, from {end + _DAY} to {after.valid.start - _DAY}"
-                yield place.find(LintSeverity.WARNING, LintCode.GAP, (number, rule_id), sentence, within=("valid",))
-        number, last = ones[-1]
-        if last.valid.end is not None and last.valid.end < day:
-            sentence = f"it ended on {last.valid.end}, and no version follows; it serves only to replay old decisions"
-            yield place.find(LintSeverity.NOTICE, LintCode.EXPIRED, (number, rule_id), sentence, within=("valid",))
-        for number, rule in ones:
-            if consolidated_at is not None and rule.valid.start > consolidated_at:
-                sentence = f"it begins on {rule.valid.start}, later than the pack is consolidated ({consolidated_at})"
-                yield place.find(LintSeverity.WARNING, LintCode.LATER, (number, rule_id), sentence, within=("valid",))
+        subject = (number, rule.id)
+        if _PLACEHOLDER.fullmatch(rule.citation):
+            sentence = "the rule cites no article"
+            yield locator.make_finding(LintSeverity.ERROR, LintCode.UNCITED, subject, sentence, within=("citation",))
+        if _PLACEHOLDER.fullmatch(rule.source):
+            sentence = "the rule names no source; use K for general knowledge"
+            yield locator.make_finding(LintSeverity.ERROR, LintCode.UNSOURCED, subject, sentence, within=("source",))
+        elif rule.verified and _GENERAL_KNOWLEDGE.match(rule.source):
+            sentence = "the rule is marked as verified, but its source is general knowledge (K); correct one of the two"
+            yield locator.make_finding(LintSeverity.ERROR, LintCode.UNSOURCED, subject, sentence, within=("verified",))
+        if not rule.verified:
+            sentence = f"the rule was not checked against a published text ({rule.source})"
+            yield locator.make_finding(
+                LintSeverity.WARNING, LintCode.UNVERIFIED, subject, sentence, within=("verified",)
+            )
 
 
-def find_unproved(
-    rules: Sequence[tuple[int, Rule]], place: LintLocation, cases: CaseFile | None
+def find_date_problems(
+    rules: Sequence[tuple[int, Rule]], locator: RuleLocator, consolidated_at: dt.date | None, day: dt.date
 ) -> Iterator[LintFinding]:
-    """Yield rules without cases, and the kinds of cases that rules lack."""
+    """Yield expired rules without a later version, gaps between versions, and rules that are later than their pack.
+
+    Args:
+        rules: The rules with their numbers.
+        locator: Where they are in their file.
+        consolidated_at: The day up to which the pack states the law; None for the common rules, which name none.
+        day: The day on which rules count as expired.
+    """
+    versions_by_id: dict[str, list[tuple[int, Rule]]] = defaultdict(list)
+    for number, rule in rules:
+        versions_by_id[rule.id].append((number, rule))
+    for rule_id, versions in versions_by_id.items():
+        versions.sort(key=lambda version: version[1].valid.start)
+        for (_, earlier), (number, later) in pairwise(versions):
+            end = earlier.valid.end
+            if end is not None and later.valid.start > end + _DAY:
+                sentence = f"no version of the rule is in force from {end + _DAY} to {later.valid.start - _DAY}"
+                yield locator.make_finding(
+                    LintSeverity.WARNING, LintCode.GAP, (number, rule_id), sentence, within=("valid",)
+                )
+        number, last = versions[-1]
+        if last.valid.end is not None and last.valid.end < day:
+            sentence = (
+                f"the rule ended on {last.valid.end} and has no later version; it only serves to replay old decisions"
+            )
+            yield locator.make_finding(
+                LintSeverity.NOTICE, LintCode.EXPIRED, (number, rule_id), sentence, within=("valid",)
+            )
+        for number, rule in versions:
+            if consolidated_at is not None and rule.valid.start > consolidated_at:
+                sentence = (
+                    f"the rule begins on {rule.valid.start}, after the consolidation date of the pack "
+                    f"({consolidated_at})"
+                )
+                yield locator.make_finding(
+                    LintSeverity.WARNING, LintCode.LATER_THAN_PACK, (number, rule_id), sentence, within=("valid",)
+                )
+
+
+def find_missing_cases(
+    rules: Sequence[tuple[int, Rule]], locator: RuleLocator, cases: CaseFile | None
+) -> Iterator[LintFinding]:
+    """Yield rules without test cases, and rules that lack some kinds of cases.
+
+    Args:
+        rules: The rules with their numbers.
+        locator: Where they are in their file.
+        cases: The cases of the pack, if it has any.
+    """
     kinds: dict[str, set[str]] = defaultdict(set)
     for case in cases.cases if cases is not None else ():
         kinds[case.rule].add(case.kind)
-    told: set[str] = set()
+    reported: set[str] = set()
     for number, rule in rules:
-        if rule.id in told:
+        if rule.id in reported:
             continue
-        told.add(rule.id)
-        lacking = [kind for kind in needed_kinds(rule) if kind not in kinds[rule.id]]
+        reported.add(rule.id)
+        missing = [kind for kind in required_case_kinds(rule) if kind not in kinds[rule.id]]
         if not kinds[rule.id]:
-            yield place.find(LintSeverity.ERROR, LintCode.NO_CASES, (number, rule.id), "no case proves what it does")
-        elif lacking:
-            sentence = f"it has no case of this kind: {listed(lacking)}"
-            yield place.find(LintSeverity.WARNING, LintCode.CASES_LACKING, (number, rule.id), sentence)
+            yield locator.make_finding(
+                LintSeverity.ERROR, LintCode.NO_CASES, (number, rule.id), "no case tests this rule"
+            )
+        elif missing:
+            sentence = f"the rule has no case of kind {join_names(missing, 'or')}"
+            yield locator.make_finding(LintSeverity.WARNING, LintCode.CASES_MISSING, (number, rule.id), sentence)
 
 
-def needed_kinds(rule: Rule) -> list[str]:
+def required_case_kinds(rule: Rule) -> list[str]:
     """Return the kinds of cases that a rule needs.
 
-    One that holds always has no outside but its days; one that asks only for what is always known misses nothing.
+    A rule without tests has no case outside it except before its first day. A rule that tests only facts that are
+    always known needs no case in which a fact is missing.
     """
-    needed = ["decides", "outside", "boundary", "missing"]
+    required = ["decides", "outside", "boundary", "missing"]
     if not rule.when.parts:
-        needed.remove("outside")
-    if not set(rule.when.names()) - NEVER_UNKNOWN:
-        needed.remove("missing")
-    return needed
+        required.remove("outside")
+    if not set(rule.when.list_fact_names()) - NEVER_UNKNOWN:
+        required.remove("missing")
+    return required

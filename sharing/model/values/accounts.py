@@ -1,16 +1,16 @@
-"""Mail and account indicators."""
+"""Mail addresses and accounts."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-from sharing.model.values.hosts import DOMAIN, normalise_domain
-from sharing.model.values.text import Refused, lower, refang_at, refang_dots, require
+from sharing.model.values.host_names import DOMAIN, normalise_host_name
+from sharing.model.values.text import InvalidValueError, lower_nfc, refang_at, refang_dots, require_match
 from sharing.model.values.value_type import ValueType, ValueTypeGroup
 
 _LOCAL_MAX = 64  # bytes, RFC 5321 §4.5.3.1.1
-# RFC 5322 atext, and RFC 6532 for what lies outside ASCII.
+# RFC 5322 atext, extended beyond ASCII by RFC 6532.
 _ATOM = r"(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|[^\s\x00-\xa0]){1,64}"
 _LOCAL_TEXT = rf"{_ATOM}(?:\.{_ATOM})*"
 _LOCAL = re.compile(_LOCAL_TEXT)
@@ -21,47 +21,47 @@ _JABBER_LOCAL_TEXT = r"[^\s\"&'/:<>@A-Z]{1,512}"
 _JABBER_LOCAL = re.compile(_JABBER_LOCAL_TEXT)
 
 
-def _email(text: str) -> str:
+def _normalise_email(text: str) -> str:
     local, at, domain = refang_at(text).rpartition("@")
     if not at:
-        raise Refused("it has no @")
+        raise InvalidValueError("must contain an @")
     local = local.replace("[.]", ".").replace("(.)", ".")
     if _LOCAL.fullmatch(local) is None or len(local.encode()) > _LOCAL_MAX:
-        raise Refused("the part before @ is not valid")
-    return f"{local}@{normalise_domain(refang_dots(domain))}"
+        raise InvalidValueError("the part before the @ is not valid")
+    return f"{local}@{normalise_host_name(refang_dots(domain))}"
 
 
-def _message_id(text: str) -> str:
+def _normalise_message_id(text: str) -> str:
     inner = text[1:-1] if text.startswith("<") and text.endswith(">") else text
-    return f"<{require(_MESSAGE_ID_INPUT, inner)}>"
+    return f"<{require_match(_MESSAGE_ID_INPUT, inner)}>"
 
 
-def _account(text: str) -> str:
+def _normalise_account(text: str) -> str:
     platform, colon, handle = text.partition(":")
     if not colon or not platform.isascii():
-        raise Refused("it is not a platform, a colon and a handle")
-    return require(_ACCOUNT, f"{platform.strip().lower()}:{handle.strip().removeprefix('@')}")
+        raise InvalidValueError("must be a platform, a colon and a handle")
+    return require_match(_ACCOUNT, f"{platform.strip().lower()}:{handle.strip().removeprefix('@')}")
 
 
-def _jabber(text: str) -> str:
+def _normalise_jabber_id(text: str) -> str:
     local, at, domain = refang_at(text).rpartition("@")
     if not at or "/" in domain:
-        raise Refused("it is not a bare JID, without a resource")
-    local = require(_JABBER_LOCAL, lower(local))
-    # RFC 7622 §3.3: a PRECIS identifier, which takes letters and digits only from outside ASCII.
+        raise InvalidValueError("must be a bare JID, without a resource")
+    local = require_match(_JABBER_LOCAL, lower_nfc(local))
+    # RFC 7622 §3.3: a PRECIS identifier may contain only letters and digits from outside ASCII.
     if not local.isascii() and any(c > "\x7f" and unicodedata.category(c)[0] not in "LMN" for c in local):
-        raise Refused("the part before @ is not valid")
-    return f"{local}@{normalise_domain(refang_dots(domain))}"
+        raise InvalidValueError("the part before the @ is not valid")
+    return f"{local}@{normalise_host_name(refang_dots(domain))}"
 
 
 ACCOUNT_TYPES = (
     ValueType(
         "email-addr",
         ValueTypeGroup.ACCOUNT,
-        "a mail address without display name, quotes or address literal; the part before @ keeps its case",
+        "a mail address without display name, quotes or address literal; the case of the part before the @ is kept",
         "Someone@example.org",
         re.compile(rf"{_LOCAL_TEXT}@{DOMAIN}"),
-        _email,
+        _normalise_email,
         unicode=True,
     ),
     ValueType(
@@ -70,15 +70,15 @@ ACCOUNT_TYPES = (
         "the Message-ID of a mail, with or without angle brackets",
         "<20260301.1200.1@mail.example.org>",
         re.compile(r"<[^\s<>@]{1,512}@[^\s<>@]{1,512}>"),
-        _message_id,
+        _normalise_message_id,
     ),
     ValueType(
         "user-account",
         ValueTypeGroup.ACCOUNT,
-        "a platform, a colon, and the handle without leading @ and without white space",
+        "a platform, a colon, and a handle without a leading @ and without white space",
         "telegram:example_handle",
         _ACCOUNT,
-        _account,
+        _normalise_account,
         unicode=True,
     ),
     ValueType(
@@ -87,7 +87,7 @@ ACCOUNT_TYPES = (
         "a bare JID, without a resource",
         "someone@example.org",
         re.compile(rf"{_JABBER_LOCAL_TEXT}@{DOMAIN}"),
-        _jabber,
+        _normalise_jabber_id,
         unicode=True,
     ),
 )

@@ -1,4 +1,4 @@
-"""What a type of indicator is: its name, its group, and the rule that brings a value into its normal form."""
+"""An indicator type: its name, its group, and the normaliser of its values."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sharing.errors import InputError
-from sharing.model.values.text import Refused, tidy
+from sharing.model.values.text import InvalidValueError, clean_text
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable
 
-_LONGEST_EXAMPLE_SHOWN = 100
+_SHOWN_EXAMPLE_LENGTH_MAX = 100
 
 
 class ValueTypeGroup(StrEnum):
-    """The families of indicator types."""
+    """Groups of indicator types."""
 
     NETWORK = "NETWORK"
     TLS = "TLS"
@@ -34,27 +34,27 @@ class ValueType:
     """One type of indicator.
 
     Attributes:
-        name: Kebab case, as in the JSON form.
-        group: Its family.
-        form: One line that describes the accepted form, for error messages and documentation.
+        name: Name in kebab case, as in the JSON form.
+        group: Group of the type.
+        expected_form: Description of the accepted form in one line, for error messages and documentation.
         example: A fictitious valid value in normal form.
-        shape: Matches (with `fullmatch`) every normalised value. It is cheap, and it does not prove validity:
-            a checksum or an unassigned code is not seen.
-        rule: Brings a tidied value into the normal form, or raises ValueError (`Refused` with a reason that
-            may be shown; the message of any other ValueError may quote the value and is dropped).
-        enumerable: Whether all possible values can be tried, so that a keyed hash of one hides nothing.
-        max_bytes: Longest value in bytes of UTF-8.
-        multiline: Whether line feeds and tabs belong in the value.
-        unicode: Whether characters outside ASCII belong in the value. Where they do not, they are refused
-            before the rule runs: changing the case of some of them would give ASCII letters.
+        shape: Pattern that matches (with `fullmatch`) every normalised value. It is cheap but does not prove validity:
+            it detects neither a wrong checksum nor an unassigned code.
+        normaliser: Returns the normal form of a cleaned value, or raises ValueError. The message of an
+            `InvalidValueError` may be shown; that of any other ValueError may quote the value and is dropped.
+        enumerable: Whether all possible values can be enumerated, so that a keyed hash of a value does not hide it.
+        max_bytes: Maximum length of a value in bytes of UTF-8.
+        multiline: Whether a value may contain line feeds and tabs.
+        unicode: Whether a value may contain characters outside ASCII. If not, they are refused before the normaliser
+            runs, because a change of case turns some of them into ASCII letters.
     """
 
     name: str
     group: ValueTypeGroup
-    form: str
+    expected_form: str
     example: str
     shape: re.Pattern[str]
-    rule: Callable[[str], str]
+    normaliser: Callable[[str], str]
     enumerable: bool = False
     max_bytes: int = 8 * 1024
     multiline: bool = False
@@ -64,17 +64,17 @@ class ValueType:
         """Return the normal form of a value.
 
         Raises:
-            InputError: The value is not of this type. The message tells the expected form, never the value.
+            InputError: The value is not valid for this type. The message has the expected form, never the value.
         """
         reason = ""
         try:
-            return self.rule(
-                tidy(value, ascii_only=not self.unicode, max_bytes=self.max_bytes, multiline=self.multiline)
+            return self.normaliser(
+                clean_text(value, ascii_only=not self.unicode, max_bytes=self.max_bytes, multiline=self.multiline)
             )
-        except Refused as refusal:
-            reason = f" ({refusal})"
+        except InvalidValueError as error:
+            reason = f" ({error})"
         except ValueError:
-            pass  # the library's sentence may quote the value; the form says what is expected
-        # Raised outside the handlers, so that no exception that quotes the value is chained to this one.
-        example = f", such as {self.example}" if len(self.example) <= _LONGEST_EXAMPLE_SHOWN else ""
-        raise InputError(f"is not a valid {self.name}{reason}; expected {self.form}{example}", field="value")
+            pass  # the library's message may quote the value; the expected form is shown instead
+        # Raised outside the handlers, so that no exception that quotes the value is chained to it.
+        example = f", such as {self.example}" if len(self.example) <= _SHOWN_EXAMPLE_LENGTH_MAX else ""
+        raise InputError(f"is not a valid {self.name}{reason}; expected {self.expected_form}{example}", field="value")

@@ -1,6 +1,6 @@
-"""Brokers for local work: `embedded` in this process, `kafka` a real Apache Kafka beside it.
+"""Brokers for local work: `embedded` runs in this process, `kafka` is a real Apache Kafka in a separate process.
 
-Deployments bring their own cluster; nothing here is needed to use one.
+Deployments use their own cluster and need none of this.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PARTITIONS_MAX = 10_000
 
 
 class Broker(Protocol):
-    """What tests and the demo need of a broker, whichever it is."""
+    """Interface of both brokers, for tests and the demo."""
 
     @property
     def kind(self) -> str:
@@ -29,18 +29,18 @@ class Broker(Protocol):
 
     @property
     def bootstrap(self) -> str:
-        """`host:port`, for any process of this machine."""
+        """`host:port`, reachable from any process on this machine."""
 
     def create_topics(self, names: Iterable[str], partitions: int | None = None) -> None:
-        """Create the topics that do not exist yet, each with so many partitions (4 by default)."""
+        """Create the topics that do not exist yet, each with this number of partitions (default 4)."""
 
 
 class KafkaUnavailableError(InfrastructureError):
-    """This machine cannot run a real Kafka: the extra is not installed, or the JARs cannot be had."""
+    """This machine cannot run a real Kafka: the extra is not installed, or the JARs cannot be fetched."""
 
 
-def explain_missing(error: ImportError) -> KafkaUnavailableError:
-    """Return the error for a package of the extra `kafka-local` that is not installed."""
+def missing_package_error(error: ImportError) -> KafkaUnavailableError:
+    """Return the error for a missing package of the extra `kafka-local`."""
     package = (error.name or "").partition(".")[0]
     return KafkaUnavailableError(
         f"a real Kafka needs the Python package '{package}', which is not installed. "
@@ -49,12 +49,14 @@ def explain_missing(error: ImportError) -> KafkaUnavailableError:
 
 
 def check_topic(name: str, partitions: int) -> None:
-    """Check what Kafka would refuse, and what librdkafka's mock cluster would crash on.
+    """Check a topic before creating it: Kafka would refuse a bad one, and librdkafka's mock cluster would crash.
 
     Raises:
-        InputError: The name or the number of partitions is not acceptable.
+        InputError: The name or the number of partitions is invalid.
     """
     if not _TOPIC_NAME.fullmatch(name) or name in {".", ".."}:
-        raise InputError(f"{name!r} is no name for a topic: 1 to 249 letters, digits, dots, '_' or '-'", field="topic")
+        raise InputError(
+            f"{name!r} is not a valid topic name: use 1 to 249 letters, digits, dots, '_' or '-'", field="topic"
+        )
     if not 1 <= partitions <= _PARTITIONS_MAX:
-        raise InputError(f"topic {name} cannot have {partitions} partitions: 1 to 10,000", field="partitions")
+        raise InputError(f"topic {name} cannot have {partitions} partitions: give 1 to 10,000", field="partitions")

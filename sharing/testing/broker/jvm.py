@@ -1,4 +1,4 @@
-"""The two Java programs of a local Kafka node: the one that formats its data folder, and the node itself."""
+"""Runs the Java programs of a local Kafka node: the storage formatter and the node itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
 from sharing.errors import InfrastructureError
-from sharing.testing.broker.process import drop_frames
+from sharing.testing.broker.java_log import quote_output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,18 +17,17 @@ if TYPE_CHECKING:
 PROPERTIES_FILE = "server.properties"
 
 _FORMAT_TIMEOUT_S = 60.0
-_OUTPUT_LINES = 8
-# None of the caller's: JAVA_TOOL_OPTIONS, CLASSPATH and the like would change the broker.
+# Nothing is inherited from the caller: JAVA_TOOL_OPTIONS, CLASSPATH and others would change the broker.
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
 OPTIONS: tuple[str, ...] = (
     "-Xmx512m",
-    # Kafka's own start script gives these. Without them a heap that has grown pauses for 25 to 40 ms.
+    # As in Kafka's own start script. Without them, a grown heap causes pauses of 25 to 40 ms.
     "-XX:+UseG1GC",
     "-XX:MaxGCPauseMillis=20",
     "-XX:InitiatingHeapOccupancyPercent=35",
     "-XX:+ExplicitGCInvokesConcurrent",
     "-XX:+ExitOnOutOfMemoryError",
-    "-XX:-UsePerfData",  # would leave a file in the system's temporary folder
+    "-XX:-UsePerfData",  # it would leave a file in the system's temporary folder
     "-Djava.io.tmpdir=tmp",
     "-Djava.awt.headless=true",
     "--enable-native-access=ALL-UNNAMED",
@@ -37,11 +36,11 @@ OPTIONS: tuple[str, ...] = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
 )
-"""Of both programs."""
+"""Java options of both programs."""
 
 
 class JavaCommand(NamedTuple):
-    """A Java without a system Java: the executable, and the JARs of its class path."""
+    """A Java executable and the JARs of its class path."""
 
     java: Path
     jars: tuple[Path, ...]
@@ -52,15 +51,20 @@ class JavaCommand(NamedTuple):
 
 
 def make_cluster_id() -> str:
-    """Return the id of a new cluster: a UUID in the 22 characters in which Kafka writes it."""
+    """Return a new cluster id: a UUID in Kafka's form of 22 characters."""
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def format_storage(java: JavaCommand, folder: Path, cluster_id: str = "") -> None:
-    """Give new data folders a cluster id, a new one if none is given; Kafka refuses to start on any other.
+    """Format new data folders; Kafka does not start on an unformatted one.
+
+    Args:
+        java: The Java command.
+        folder: The broker's folder.
+        cluster_id: The cluster id; a new one if empty.
 
     Raises:
-        InfrastructureError: They cannot be formatted.
+        InfrastructureError: Formatting failed.
     """
     command = [
         *java.arguments("kafka.tools.StorageTool", "format", "--ignore-formatted"),
@@ -68,7 +72,7 @@ def format_storage(java: JavaCommand, folder: Path, cluster_id: str = "") -> Non
         f"--config={PROPERTIES_FILE}",
     ]
     try:
-        result = subprocess.run(  # noqa: S603 - our own JRE and arguments
+        result = subprocess.run(  # noqa: S603 - own JRE and arguments
             command,
             cwd=folder,
             env=_ENVIRONMENT,
@@ -81,12 +85,17 @@ def format_storage(java: JavaCommand, folder: Path, cluster_id: str = "") -> Non
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InfrastructureError(f"Kafka cannot format its data folder in {folder}: {error}") from error
     if result.returncode:
-        said = "\n".join(drop_frames(result.stdout.decode("utf-8", "replace"))[-_OUTPUT_LINES:])
-        raise InfrastructureError(f"Kafka cannot format its data folder in {folder}:\n{said}")
+        raise InfrastructureError(f"Kafka cannot format its data folder in {folder}:\n{quote_output(result.stdout)}")
 
 
 def spawn_node(java: JavaCommand, folder: Path, log: Path, *options: str) -> subprocess.Popen[bytes]:
-    """Start the node as a process that outlives this one; the options go on its command line.
+    """Start the node as a process that outlives this one.
+
+    Args:
+        java: The Java command.
+        folder: The broker's folder.
+        log: Log file; an existing one is kept as `.log.1`.
+        options: Further Java options.
 
     Raises:
         InfrastructureError: The log cannot be written, or the process cannot be started.
@@ -95,14 +104,14 @@ def spawn_node(java: JavaCommand, folder: Path, log: Path, *options: str) -> sub
         if log.exists():
             log.replace(log.with_suffix(".log.1"))
         with log.open("wb") as output:
-            return subprocess.Popen(  # noqa: S603 - our own JRE and arguments
+            return subprocess.Popen(  # noqa: S603 - own JRE and arguments
                 java.arguments(*options, "kafka.Kafka", PROPERTIES_FILE),
                 cwd=folder,
                 env=_ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for the command, not for the broker
+                start_new_session=True,  # Ctrl-C must reach the command, not the broker
             )
     except OSError as error:
         raise InfrastructureError(f"Kafka cannot be started in {folder}: {error}") from error

@@ -1,4 +1,4 @@
-"""What a detached process needs: a lock on its folder, ports of the loopback, an identity, a log."""
+"""Helpers for a detached process: folder lock, loopback ports, finding and ending the process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sharing.errors import InfrastructureError
-from sharing.testing.broker import explain_missing
+from sharing.testing.broker import missing_package_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,22 +23,21 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 
 _PORTS = range(20_000, 32_000)
-"""Of servers. Linux gives those from 32,768 on to outgoing connections."""
+"""Ports for servers. Linux uses ports from 32,768 for outgoing connections."""
 _RETRY_S = 0.05
-_TAIL_BYTES = 65536
 
 
 @contextlib.contextmanager
 def lock_folder(folder: Path, busy: str, *, timeout_s: float) -> Iterator[None]:
-    """Hold the folder against other processes; the lock goes with the process, however it ends.
+    """Lock a folder against other processes. The lock is released when the process ends, however it ends.
 
     Args:
-        folder: Must exist.
-        busy: What another process does that holds it, for the message.
+        folder: An existing folder.
+        busy: What the holder of the lock is doing, for the error message.
         timeout_s: Longest wait, in seconds.
 
     Raises:
-        InfrastructureError: It is still held after that time, or cannot be locked.
+        InfrastructureError: The lock is still held after the timeout, or the folder cannot be locked.
     """
     try:
         file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -48,7 +47,7 @@ def lock_folder(folder: Path, busy: str, *, timeout_s: float) -> Iterator[None]:
         deadline = time.monotonic() + timeout_s
         while not _try_lock(file):
             if time.monotonic() > deadline:
-                raise InfrastructureError(f"{busy} in {folder}, for more than {timeout_s:.0f} s")
+                raise InfrastructureError(f"{busy} in {folder}; waited {timeout_s:.0f} s for it. Try again later")
             time.sleep(_RETRY_S)
         yield
     finally:
@@ -63,14 +62,14 @@ def _try_lock(file: int) -> bool:
     return True
 
 
-def free_port() -> int:
-    """Return a TCP port of the loopback that is free at this moment.
+def find_free_port() -> int:
+    """Return a TCP port that is currently free on the loopback interface.
 
-    It is not one that the system gives to outgoing connections: while a broker is away, such a connection could take
-    its port, or connect to it and so to itself.
+    It is outside the system's range for outgoing connections: while a broker is down, such a connection could
+    take its port, or even connect to itself.
 
     Raises:
-        InfrastructureError: There is none.
+        InfrastructureError: No port is free.
     """
     for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
         with socket.socket() as probe:
@@ -83,70 +82,76 @@ def free_port() -> int:
 
 
 def check_port(port: int) -> None:
-    """Check that a server could listen on this port of the loopback now.
+    """Check that a server can listen on this loopback port now.
 
     Raises:
-        InfrastructureError: It is taken, or this user may not listen on it.
+        InfrastructureError: The port is in use, or this user may not listen on it.
     """
     with socket.socket() as probe:
-        # As servers do: a connection that was closed a moment ago does not block the port.
+        # As servers do: recently closed connections must not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise InfrastructureError(
-                    f"port {port} of {LOOPBACK} is taken{_name_holder(port)}: end that, or choose another with --port"
+                    f"port {port} on {LOOPBACK} is in use{_describe_port_owner(port)}: "
+                    "stop it, or choose another port with --port"
                 ) from error
             raise InfrastructureError(f"port {port} cannot be used: {error.strerror}") from error
 
 
-def _name_holder(port: int) -> str:
-    import psutil  # noqa: PLC0415 - of an optional extra
+def _describe_port_owner(port: int) -> str:
+    import psutil  # noqa: PLC0415 - from an optional extra
 
     try:
-        for each in psutil.net_connections("tcp"):
-            if each.status == psutil.CONN_LISTEN and each.laddr[1:] == (port,) and each.pid:
-                return f" by process {each.pid} ({psutil.Process(each.pid).name()})"
-    except psutil.Error:  # It is another user's, or has just gone: the port alone has to do.
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:
+                return f" by process {connection.pid} ({psutil.Process(connection.pid).name()})"
+    except psutil.Error:  # The process belongs to another user or has just ended: report only the port.
         return ""
     return ""
 
 
-def accepts(port: int) -> bool:
-    """Whether something accepts connections on this port of the loopback."""
+def accepts_connections(port: int) -> bool:
+    """Return whether something accepts connections on this loopback port."""
     with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
         return True
     return False
 
 
-def find_process(pid: int, mark: str) -> psutil.Process | None:
-    """Return the living process with this id and this argument on its command line, or None.
+def find_process(pid: int, argument: str) -> psutil.Process | None:
+    """Return the running process with this pid and this argument on its command line, or None.
 
-    A pid alone proves nothing: after a crash or a restart of the machine it may be another's.
+    The pid alone is not enough: after a crash or a reboot, another process may have it.
 
     Raises:
         KafkaUnavailableError: The extra is not installed.
     """
     try:
-        import psutil  # noqa: PLC0415 - of an optional extra
+        import psutil  # noqa: PLC0415 - from an optional extra
     except ImportError as error:
-        raise explain_missing(error) from error
+        raise missing_package_error(error) from error
     try:
         process = psutil.Process(pid)
         # A zombie has no command line.
-        return process if mark in process.cmdline() else None
+        return process if argument in process.cmdline() else None
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None
 
 
 def end_process(process: psutil.Process, *, graceful_s: float, forced_s: float = 10.0) -> None:
-    """End the process with SIGTERM, then, after `graceful_s` seconds, with SIGKILL (at once if 0).
+    """End a process with SIGTERM, then with SIGKILL.
+
+    Args:
+        process: The process.
+        graceful_s: Seconds between SIGTERM and SIGKILL; 0 sends SIGKILL only.
+        forced_s: Longest wait after SIGKILL, in seconds.
 
     Raises:
-        InfrastructureError: It belongs to another user, or outlives SIGKILL by `forced_s` seconds.
+        InfrastructureError: It belongs to another user, or does not end in time.
     """
-    import psutil  # noqa: PLC0415 - of an optional extra
+    import psutil  # noqa: PLC0415 - from an optional extra
 
     try:
         if graceful_s:
@@ -159,21 +164,6 @@ def end_process(process: psutil.Process, *, graceful_s: float, forced_s: float =
     except psutil.NoSuchProcess:
         return
     except psutil.AccessDenied as error:
-        raise InfrastructureError(f"process {process.pid} belongs to another user: end it as that user") from error
+        raise InfrastructureError(f"process {process.pid} belongs to another user: stop it as that user") from error
     except psutil.TimeoutExpired as error:
-        raise InfrastructureError(f"process {process.pid} does not end: the kernel holds it") from error
-
-
-def read_tail(path: Path, lines: int) -> list[str]:
-    """Return the last lines of a Java program's log, or nothing where there is no log."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-            return drop_frames(file.read().decode("utf-8", "replace"))[-lines:]
-    except OSError:
-        return []
-
-
-def drop_frames(text: str) -> list[str]:
-    """Return the lines of a Java program's output that say something: without stack frames."""
-    return [line for line in text.splitlines() if line.strip() and not line.startswith("\tat ")]
+        raise InfrastructureError(f"process {process.pid} did not end after SIGKILL") from error

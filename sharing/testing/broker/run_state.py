@@ -1,4 +1,4 @@
-"""What is known of a local Kafka: its status, and the record by which any process can stop it."""
+"""State of a local Kafka: its status, and the record that lets any process find and stop it."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 
 
 class KafkaState(StrEnum):
-    """How a broker is, seen from outside."""
+    """State of a broker, seen from outside."""
 
     RUNNING = "running"
-    SILENT = "silent"  # the process lives, but does not answer
+    SILENT = "silent"  # the process runs but does not answer
     DEAD = "dead"  # it ended without being stopped
     STOPPED = "stopped"
 
 
 @dataclass(frozen=True)
 class KafkaStatus:
-    """What is known about the broker of a folder.
+    """Status of the broker of a folder.
 
     Attributes:
-        state: How it is.
-        folder: Where its files are.
-        version: Of Kafka.
-        bootstrap: `host:port`, or "" where it never ran. Kept when it is stopped.
-        pid: Of its process, or None when there is none.
-        started_at: When its process was started (UTC), or None.
+        state: State of the broker.
+        folder: Folder with its files.
         log: Its log file.
+        version: Kafka version.
+        bootstrap: `host:port`; "" if it never ran. Kept when it is stopped.
+        pid: Pid of its process; None if there is none.
+        started_at: Start time of the process (UTC), or None.
         detail: For `SILENT` and `DEAD`, the last lines of the log; else "".
-        already_running: For `start`: it was running before.
+        already_running: For `start`: whether it was already running.
     """
 
     state: KafkaState
@@ -57,21 +57,21 @@ class KafkaStatus:
 
     @property
     def running(self) -> bool:
-        """Whether it runs and answers."""
+        """Whether the broker is running and responds."""
         return self.state is KafkaState.RUNNING
 
 
 @dataclass(frozen=True)
 class BrokerRun:
-    """The last run of a node. Without a pid it was stopped.
+    """The last run of a node. No pid means that it was stopped.
 
     Attributes:
-        version: Of Kafka.
-        port: On the loopback.
-        pid: Of the process.
-        mark: An argument of the process that no other has, so that a recycled pid is never taken for it.
+        version: Kafka version.
+        port: Port on the loopback interface.
+        pid: Pid of the process.
+        mark: A unique command-line argument of the process, to distinguish it from another one with a recycled pid.
         started_at: ISO 8601, UTC.
-        secure: Whether it asks for certificates and has ACLs.
+        secure: Whether it requires certificates and has ACLs.
     """
 
     version: str
@@ -81,16 +81,16 @@ class BrokerRun:
     started_at: str = ""
     secure: bool = False
 
-    def find(self) -> psutil.Process | None:
-        """Return its process, if that lives."""
+    def find_process(self) -> psutil.Process | None:
+        """Return its process, or None if it is not running."""
         return find_process(self.pid, self.mark) if self.pid else None
 
 
 def read_run(folder: Path) -> BrokerRun | None:
-    """Return the last run in this folder, or None where there was none.
+    """Return the last run in this folder, or None if there was none.
 
     Raises:
-        InfrastructureError: The record is there, but cannot be read.
+        InfrastructureError: The record exists but cannot be read.
     """
     path = folder / "broker.json"
     try:
@@ -108,23 +108,23 @@ def read_run(folder: Path) -> BrokerRun | None:
 
 
 def write_run(folder: Path, run: BrokerRun) -> None:
-    """Remember the run.
+    """Save the run.
 
     Raises:
         InfrastructureError: The folder is not writable.
     """
-    write_private(folder / "broker.json", json.dumps(dataclasses.asdict(run)) + "\n")
+    write_private_file(folder / "broker.json", json.dumps(dataclasses.asdict(run)) + "\n")
 
 
-def write_private(path: Path, text: str) -> None:
-    """Replace the file as a whole, readable for this user only.
+def write_private_file(path: Path, text: str) -> None:
+    """Replace a file atomically; the new file is readable by this user only.
 
     Args:
         path: The file.
-        text: ASCII.
+        text: ASCII text.
 
     Raises:
-        InfrastructureError: It cannot be written.
+        InfrastructureError: The file cannot be written.
     """
     draft = path.with_name(path.name + ".new")
     try:

@@ -1,4 +1,4 @@
-"""The configuration of a single local Kafka node: broker and controller in one, on the loopback only."""
+"""Configuration of a single local Kafka node: broker and controller in one process, on the loopback interface only."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def server_properties(
     """Return the properties of the node.
 
     Args:
-        port: Of the listener for clients and for the node itself.
-        controller_port: Of the listener `CONTROLLER`.
-        listeners: Further listeners, by security protocol (`SSL`, `SASL_SSL`, …), with their ports.
-        extra: Kafka's own properties, which win over what stands here.
-        protocol: Security protocol of the listeners that have none in their name: `PLAINTEXT` or `SSL`.
+        port: Port of the listener for clients and for the node itself.
+        controller_port: Port of the listener `CONTROLLER`.
+        listeners: Ports of further listeners, by security protocol (`SSL`, `SASL_SSL`, …).
+        extra: Further Kafka properties; they override those set here.
+        protocol: Security protocol of the main listener and the controller: `PLAINTEXT` or `SSL`.
     """
     ports = {protocol: port, "CONTROLLER": controller_port, **listeners}
     return {
@@ -42,7 +42,7 @@ def server_properties(
         "listener.security.protocol.map": ",".join(
             f"{name}:{protocol if name == 'CONTROLLER' else name}" for name in ports
         ),
-        # Relative to the folder, where the process runs: a comma in the folder's name would split the list.
+        # Relative to the working directory of the process: a comma in the folder's absolute path would split the list.
         "log.dirs": DATA_FOLDER,
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": "0",
@@ -51,10 +51,10 @@ def server_properties(
         "transaction.state.log.min.isr": "1",
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
-        # The defaults of 50 are for clusters; here they would only cost the first group and transaction time.
+        # The default of 50 is for clusters; here it would only slow down the first group and transaction.
         "offsets.topic.num.partitions": "4",
         "transaction.state.log.num.partitions": "4",
-        # After a kill the node may not register again before this is over; the default is 9 s.
+        # After a kill, the node cannot register again before this timeout; the default is 9 s.
         "broker.session.timeout.ms": "4000",
         "broker.heartbeat.interval.ms": "500",
         # The default of 128 MB is a quarter of the heap.
@@ -63,7 +63,7 @@ def server_properties(
 
 
 def render_properties(properties: Mapping[str, str]) -> str:
-    """Return them in Java's `.properties` syntax, in ASCII; values may hold line breaks, as PEM does."""
+    """Render properties in Java's `.properties` syntax, in ASCII. Values may contain line breaks, as PEM does."""
     return "".join(f"{_escape(key, '=: ')}={_escape(value)}\n" for key, value in properties.items())
 
 
@@ -73,7 +73,7 @@ def _escape(text: str, special: str = "") -> str:
         text = text.replace(character, "\\" + character)
     if text.startswith((" ", "#", "!")):
         text = "\\" + text
-    # The syntax is Latin-1, with UTF-16 code units as escapes for the rest.
+    # The syntax is Latin-1; other characters are escaped as UTF-16 code units.
     units = text.encode("utf-16-be")
     codes = (int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2))
     return "".join(chr(code) if code < _ASCII_END else f"\\u{code:04x}" for code in codes)

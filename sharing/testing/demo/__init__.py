@@ -1,1 +1,1 @@
-"""The demonstration: the main job on shipped data, with a gate of its own process for each of four States."""
+"""The demo: the whole bus on sample data, with one gate process for each of four States."""

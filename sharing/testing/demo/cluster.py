@@ -1,4 +1,4 @@
-"""What a demonstration stands on: a broker, its topics, the directory, and a gate for each State."""
+"""The processes of a demo: a broker with topics and directory, and a gate for each State."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Self
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.directory_topic import announce
+from sharing.kafka.directory_topic import announce_entry
 from sharing.kafka.topic_admin import apply_topics
 from sharing.model.directory import DirectoryEntry
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.kafka import KafkaBroker
-from sharing.testing.broker.secure import SecureKafka
+from sharing.testing.broker.secure_kafka import SecureKafka
 from sharing.topology.acls import Principal
 from sharing.topology.partners import Partners
 from sharing.topology.topics import Role
@@ -27,14 +27,14 @@ STOP_SECONDS_MAX = 15.0
 
 
 class DemoCluster:
-    """Broker and gates, from entry to exit; nothing is left running.
+    """A broker and gates that run from entry to exit of the context manager.
 
     Args:
         broker: `embedded` or `kafka`.
         states: The States whose gates run.
         entries: What the States announce.
-        tell: Told what is being done.
-        secure: With `kafka`: each party with a certificate of its own, and nothing but its rights.
+        on_progress: Called with a description of each step.
+        secure: With `kafka`: mutual TLS and ACLs, with a certificate for each principal.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class DemoCluster:
         broker: str,
         states: Iterable[str],
         entries: Iterable[DirectoryEntry],
-        tell: Callable[[str], None],
+        on_progress: Callable[[str], None],
         *,
         secure: bool = False,
     ) -> None:
@@ -51,8 +51,8 @@ class DemoCluster:
         self.entries = tuple(entries)
         self.bootstrap = ""
         self._secure = secure
-        self._wall: SecureKafka | None = None
-        self._tell = tell
+        self._secure_kafka: SecureKafka | None = None
+        self._on_progress = on_progress
         self._stack = ExitStack()
         self._gates: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: dict[str, Path] = {}
@@ -70,15 +70,17 @@ class DemoCluster:
     ) -> None:
         self._stack.close()
 
-    def client(self, role: Role, state: str = "") -> dict[str, str]:
-        """Return the properties by which a party connects: with its own certificate, where there are any."""
-        return self._wall.broker.client(Principal(role, state).name) if self._wall is not None else {}
+    def client_properties(self, role: Role, state: str = "") -> dict[str, str]:
+        """Return the librdkafka properties of a principal: its TLS files, or {} without security."""
+        if self._secure_kafka is None:
+            return {}
+        return self._secure_kafka.broker.client_properties(Principal(role, state).name)
 
-    def check(self) -> None:
-        """Raise when a gate has ended.
+    def check_gates(self) -> None:
+        """Check that every gate is running.
 
         Raises:
-            InfrastructureError: With the last lines of its log.
+            InfrastructureError: A gate has ended; the message has the last lines of its log.
         """
         for state, gate in self._gates.items():
             if gate.poll() is not None:
@@ -87,42 +89,43 @@ class DemoCluster:
 
     def _start(self) -> None:
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sharing-demo-")))
-        partners = Partners.of((entry.state for entry in self.entries), partitions=2)
+        partners = Partners.from_states((entry.state for entry in self.entries), partitions=2)
         topics = partners.topics
         if self.kind == "embedded":
-            self._tell("starting the embedded broker")
+            self._on_progress("starting the embedded broker")
             embedded = self._stack.enter_context(EmbeddedBroker())
             self.bootstrap = embedded.bootstrap
             for topic in topics.values():
                 embedded.create_topics([topic.name], partitions=topic.partitions)
         elif self._secure:
-            self._tell("starting Apache Kafka, with certificates for everyone")
-            self._wall = SecureKafka(folder / "kafka", partners, on_progress=self._tell)
-            self._stack.callback(self._wall.broker.stop)
-            self._wall.start()
-            self.bootstrap = self._wall.broker.bootstrap
+            self._on_progress("starting Apache Kafka with mutual TLS")
+            self._secure_kafka = SecureKafka(folder / "kafka", partners, on_progress=self._on_progress)
+            self._stack.callback(self._secure_kafka.broker.stop)
+            self._secure_kafka.start()
+            self.bootstrap = self._secure_kafka.broker.bootstrap
         else:
-            self._tell("starting Apache Kafka")
-            kafka = self._stack.enter_context(KafkaBroker(folder / "kafka", on_progress=self._tell))
+            self._on_progress("starting Apache Kafka")
+            kafka = self._stack.enter_context(KafkaBroker(folder / "kafka", on_progress=self._on_progress))
             self.bootstrap = kafka.bootstrap
             apply_topics(self.bootstrap, topics, replication=1)
         for entry in self.entries:
-            announce(self.bootstrap, entry, self.client(Role.CONSOLE, entry.state))
-        self._tell(f"starting the gates of {', '.join(self.states)}")
+            announce_entry(self.bootstrap, entry, self.client_properties(Role.CONSOLE, entry.state))
+        self._on_progress(f"starting the gates of {', '.join(self.states)}")
         self._stack.callback(self._stop_gates)
         for state in self.states:
             self._start_gate(state, folder)
 
     def _start_gate(self, state: str, folder: Path) -> None:
         log = self._logs[state] = folder / f"gate-{state.lower()}.log"
+        secure = {} if self._secure_kafka is None else self._secure_kafka.environment(Principal(Role.GATE, state).name)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SHARING_")},
             "SHARING_STATE": state,
             "SHARING_BOOTSTRAP": self.bootstrap,
-            **(self._wall.environment(Principal(Role.GATE, state).name) if self._wall is not None else {}),
+            **secure,
         }
         with log.open("wb") as stream:
-            gate = subprocess.Popen(  # our own interpreter and module
+            gate = subprocess.Popen(  # this interpreter and an own module
                 [sys.executable, "-m", "processors"], env=environment, stdout=stream, stderr=subprocess.STDOUT
             )
         self._gates[state] = gate

@@ -1,4 +1,4 @@
-"""Decides again what a gate decided, and compares the bytes: same indicator, law, directory and instant."""
+"""Recomputes the decisions of a gate from indicator, law, directory and time, and compares the bytes."""
 
 from __future__ import annotations
 
@@ -6,46 +6,46 @@ from collections.abc import Iterable
 
 from sharing.law.decision_context import DecisionContext
 from sharing.model.directory import Directory
-from sharing.model.record import WireRecord
+from sharing.model.indicator_record import WireRecord
 from sharing.model.times import to_milliseconds
 from sharing.packs.library import Law
-from sharing.serialization.codec import codec_of
+from sharing.serialization.codec import get_codec
 
 
-def find_differences(
+def find_differing_decisions(
     law: Law, directory: Directory, indicators: Iterable[WireRecord], decisions: Iterable[tuple[WireRecord, bytes]]
 ) -> list[str]:
-    """Return the ids of indicators that have not exactly one decision, or one that is not reached again.
+    """Return the ids of indicators without exactly one decision, or whose decision cannot be reproduced.
 
     Args:
-        law: The State's law.
-        directory: What the gate knew of the other States.
-        indicators: What was published.
-        decisions: What was decided: the record, and its bytes as they stand on the topic.
+        law: Law of the providing State.
+        directory: The directory that the gate used.
+        indicators: The published indicators.
+        decisions: The decisions, each as a record and as the bytes on the topic.
     """
-    found: dict[tuple[str, int], list[tuple[WireRecord, bytes]]] = {}
+    by_indicator: dict[tuple[str, int], list[tuple[WireRecord, bytes]]] = {}
     for record, raw in decisions:
-        found.setdefault((record["indicator_id"], record["version"]), []).append((record, raw))
+        by_indicator.setdefault((record["indicator_id"], record["version"]), []).append((record, raw))
     differing = []
-    sittings: list[DecisionContext] = []
+    contexts: list[DecisionContext] = []
     for indicator in indicators:
-        made = found.pop((indicator["id"], indicator["version"]), [])
-        if len(made) != 1 or not _reaches(law, directory, indicator, *made[0], sittings):
+        matching = by_indicator.pop((indicator["id"], indicator["version"]), [])
+        if len(matching) != 1 or not _is_reproduced(law, directory, indicator, *matching[0], contexts):
             differing.append(str(indicator["id"]))
-    return differing + [identity for identity, _ in found]
+    return differing + [indicator_id for indicator_id, _ in by_indicator]
 
 
-def _reaches(
+def _is_reproduced(
     law: Law,
     directory: Directory,
     indicator: WireRecord,
     decision: WireRecord,
     raw: bytes,
-    sittings: list[DecisionContext],
+    contexts: list[DecisionContext],
 ) -> bool:
     now_ms = to_milliseconds(decision["decided_at"])
-    sitting = next((one for one in sittings if one.is_valid_for(directory, now_ms)), None)
-    if sitting is None:
-        sitting = DecisionContext.open(law.pack, law.treaties, directory, now_ms)
-        sittings.append(sitting)
-    return codec_of("decision").encode(sitting.decision(indicator, now_ms).to_wire()) == raw
+    context = next((context for context in contexts if context.is_valid_for(directory, now_ms)), None)
+    if context is None:
+        context = DecisionContext.open(law.pack, law.treaties, directory, now_ms)
+        contexts.append(context)
+    return get_codec("decision").encode(context.build_decision(indicator, now_ms).to_record()) == raw

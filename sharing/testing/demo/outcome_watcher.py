@@ -1,4 +1,4 @@
-"""Sees everything that the gates write, as it comes: decisions, notices, offers, quarantine."""
+"""Reads and counts everything that the gates write: decisions, notices, offers, quarantined records."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.clients import client_properties, explain, make_consumer
-from sharing.model.decision import most_open
+from sharing.kafka.clients import client_properties, make_consumer
+from sharing.kafka.errors import describe_kafka_error
+from sharing.model.decision import find_most_permissive
 from sharing.model.vocabulary import Outcome
-from sharing.serialization.codec import codec_of
+from sharing.serialization.codec import get_codec
 from sharing.topology.topics import DECISIONS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT, Role, TopicKind
 
 WATCHED = (INDICATORS, DECISIONS, NOTICES, URGENT, OFFERS, QUARANTINE)
@@ -21,8 +22,8 @@ POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One record, decoded. `raw` is as it stood on the topic."""
+class ObservedRecord:
+    """A decoded record. `raw` holds its bytes on the topic."""
 
     kind: TopicKind
     state: str
@@ -32,83 +33,86 @@ class Seen:
 
 @dataclass(slots=True)
 class DemoTally:
-    """What was seen so far.
+    """Records read so far, and counts of them.
 
     Attributes:
-        indicators: Records of the indicators' topics, by State.
-        outcomes: Indicators by State and the outcome under which each counts.
-        recipients: Decisions for each receiving State, by outcome.
-        notices, offers: Notices and offers by receiving State.
-        quarantined: Records by providing State.
+        indicators: Indicator records by providing State.
+        decisions: Decision records by providing State.
+        outcomes: Number of indicators by providing State and overall outcome.
+        recipients: Number of decisions by receiving State and outcome.
+        notices, offers: Number of notices and offers by receiving State.
+        quarantined: Number of quarantined records by providing State.
     """
 
-    indicators: dict[str, list[Seen]] = field(default_factory=lambda: defaultdict(list))
-    decisions: dict[str, list[Seen]] = field(default_factory=lambda: defaultdict(list))
+    indicators: dict[str, list[ObservedRecord]] = field(default_factory=lambda: defaultdict(list))
+    decisions: dict[str, list[ObservedRecord]] = field(default_factory=lambda: defaultdict(list))
     outcomes: dict[str, Counter[Outcome]] = field(default_factory=lambda: defaultdict(Counter))
     recipients: dict[str, Counter[Outcome]] = field(default_factory=lambda: defaultdict(Counter))
     notices: Counter[str] = field(default_factory=Counter)
     offers: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
 
-    def take(self, seen: Seen) -> None:
+    def count(self, observed: ObservedRecord) -> None:
         """Count one record."""
-        match seen.kind:
-            case _ if seen.kind is INDICATORS:
-                self.indicators[seen.state].append(seen)
-            case _ if seen.kind is DECISIONS:
-                self.decisions[seen.state].append(seen)
-                recipients = seen.record["recipients"]
-                self.outcomes[seen.state][most_open(Outcome(one["outcome"]) for one in recipients)] += 1
-                for one in recipients:
-                    self.recipients[one["state"]][Outcome(one["outcome"])] += 1
-            case _ if seen.kind is OFFERS:
-                self.offers[seen.state] += 1
-            case _ if seen.kind is QUARANTINE:
-                self.quarantined[seen.state] += 1
-            case _:
-                self.notices[seen.state] += 1
+        state = observed.state
+        if observed.kind is INDICATORS:
+            self.indicators[state].append(observed)
+        elif observed.kind is DECISIONS:
+            self.decisions[state].append(observed)
+            recipients = observed.record["recipients"]
+            self.outcomes[state][find_most_permissive(Outcome(recipient["outcome"]) for recipient in recipients)] += 1
+            for recipient in recipients:
+                self.recipients[recipient["state"]][Outcome(recipient["outcome"])] += 1
+        elif observed.kind is OFFERS:
+            self.offers[state] += 1
+        elif observed.kind is QUARANTINE:
+            self.quarantined[state] += 1
+        else:
+            self.notices[state] += 1
 
-    def accounted(self) -> int:
-        """Return how many indicators have their decision or are quarantined."""
+    def count_accounted(self) -> int:
+        """Return how many indicators are decided or quarantined."""
         return sum(counts.total() for counts in self.outcomes.values()) + self.quarantined.total()
 
-    def complete(self) -> bool:
-        """Return whether what the decisions announce has arrived."""
+    def is_complete(self) -> bool:
+        """Return whether every notice and offer that the decisions imply has arrived."""
         disclosed = sum(counts[Outcome.DISCLOSE] for counts in self.recipients.values())
         offered = sum(counts[Outcome.OFFER] for counts in self.recipients.values())
         return self.notices.total() >= disclosed and self.offers.total() >= offered
 
 
 class OutcomeWatcher:
-    """Reads all watched topics of some States from their beginning.
+    """Reads all watched topics of some States from the beginning.
 
     Args:
         bootstrap: Kafka bootstrap servers.
-        states: Whose topics.
-        client: The properties by which somebody who may read a topic connects.
+        states: The States whose topics are read.
+        get_client_properties: Returns the librdkafka properties of a role in a State.
 
     Raises:
         InfrastructureError: The topics cannot be read.
     """
 
-    def __init__(self, bootstrap: str, states: Iterable[str], client: Callable[[Role, str], Mapping[str, str]]) -> None:
-        self._places = {kind.topic(state): (kind, state) for kind in WATCHED for state in states}
+    def __init__(
+        self, bootstrap: str, states: Iterable[str], get_client_properties: Callable[[Role, str], Mapping[str, str]]
+    ) -> None:
+        self._kinds = {kind.topic(state): (kind, state) for kind in WATCHED for state in states}
         self._consumers: list[Consumer] = []
         readers: dict[tuple[tuple[str, str], ...], list[str]] = {}
-        for name, (kind, state) in self._places.items():
+        for name, (kind, state) in self._kinds.items():
             role = Role.CONSOLE if Role.CONSOLE in kind.readers else Role.GATE
-            readers.setdefault(tuple(client(role, state).items()), []).append(name)
+            readers.setdefault(tuple(get_client_properties(role, state).items()), []).append(name)
         for properties, names in readers.items():
-            self._consumers.append(_open(bootstrap, dict(properties), names))
+            self._consumers.append(_open_consumer(bootstrap, dict(properties), names))
 
-    def read(self) -> Iterator[Seen]:
-        """Yield what has come, waiting shortly when nothing has."""
+    def read_records(self) -> Iterator[ObservedRecord]:
+        """Yield the records that have arrived; wait briefly if there are none."""
         for consumer in self._consumers:
             for message in consumer.consume(500, POLL_SECONDS / len(self._consumers)):
                 if message.error() is None:
-                    kind, state = self._places[message.topic() or ""]
+                    kind, state = self._kinds[message.topic() or ""]
                     raw = message.value() or b""
-                    yield Seen(kind, state, codec_of(kind.schema).decode(raw), raw)
+                    yield ObservedRecord(kind, state, get_codec(kind.schema).decode(raw), raw)
 
     def close(self) -> None:
         """Stop reading."""
@@ -116,12 +120,12 @@ class OutcomeWatcher:
             consumer.close()
 
 
-def _open(bootstrap: str, properties: Mapping[str, str], names: Iterable[str]) -> Consumer:
+def _open_consumer(bootstrap: str, properties: Mapping[str, str], names: Iterable[str]) -> Consumer:
     consumer: Consumer = make_consumer(client_properties(bootstrap, {**properties, "group.id": "watcher"}))
     try:
         known = consumer.list_topics(timeout=10).topics
     except KafkaException as error:
-        raise InfrastructureError(f"cannot look up topics: {explain(error)}") from None
+        raise InfrastructureError(f"cannot look up topics: {describe_kafka_error(error)}") from None
     consumer.assign(
         [TopicPartition(name, partition, 0) for name in names if name in known for partition in known[name].partitions]
     )

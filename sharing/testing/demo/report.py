@@ -1,4 +1,4 @@
-"""What a demonstration comes to: counts by State, and whether they add up."""
+"""The result of a demo: counts by State, and whether they add up."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sharing.testing.demo.outcome_watcher import DemoTally
 
 @dataclass(frozen=True, slots=True)
 class StateReport:
-    """One State's figures.
+    """Counts for one State.
 
     Attributes:
-        published: What its agencies published.
-        disclosed, offered, held, withheld, quarantined: What became of it, each indicator once.
-        notices, offers: What came to it from others.
+        published: Indicators that its agencies published.
+        disclosed, offered, held, withheld, quarantined: Outcomes of these indicators; each indicator counts once.
+        notices, offers: Notices and offers that it received from other States.
         delivered: Notices that its subscriber handled.
     """
 
@@ -33,21 +33,29 @@ class StateReport:
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """The whole. `minutes_verified`: each indicator has one decision, and deciding again gives the same bytes."""
+    """Result of a demo.
+
+    Attributes:
+        broker: `embedded` or `kafka`.
+        seconds: Duration of the demo.
+        states: Counts by State.
+        decisions_verified: Whether each indicator has one decision, and recomputing it gives the same bytes.
+        differing_ids: Ids of the indicators for which this does not hold.
+    """
 
     broker: str
     seconds: float
     states: dict[str, StateReport]
-    minutes_verified: bool
-    differing: tuple[str, ...] = field(default=())
+    decisions_verified: bool
+    differing_ids: tuple[str, ...] = field(default=())
 
     def total(self, name: str) -> int:
-        """Return the sum of one figure over the States."""
-        return sum(getattr(one, name) for one in self.states.values())
+        """Return the sum of one count over all States."""
+        return sum(getattr(state_report, name) for state_report in self.states.values())
 
     @property
     def adds_up(self) -> bool:
-        """Whether published = disclosed + offered + held + withheld + quarantined, and what was sent arrived."""
+        """Whether published = disclosed + offered + held + withheld + quarantined, and notices = delivered."""
         accounted = sum(self.total(name) for name in ("disclosed", "offered", "held", "withheld", "quarantined"))
         return self.total("published") == accounted and self.total("notices") == self.total("delivered")
 
@@ -58,13 +66,15 @@ class DemoReport:
             "broker": self.broker,
             **{name: self.total(name) for name in names},
             "seconds": round(self.seconds, 1),
-            "states": {state: asdict(one) for state, one in self.states.items()},
-            "minutes_verified": self.minutes_verified,
+            "states": {state: asdict(state_report) for state, state_report in self.states.items()},
+            "minutes_verified": self.decisions_verified,
         }
 
 
-def report_states(tally: DemoTally, published: dict[str, int], delivered: dict[str, int]) -> dict[str, StateReport]:
-    """Return the figures of each State that published or received."""
+def build_state_reports(
+    tally: DemoTally, published: dict[str, int], delivered: dict[str, int]
+) -> dict[str, StateReport]:
+    """Return the counts of each State that published or received something."""
     states = sorted({*published, *tally.notices, *tally.offers})
     return {
         state: StateReport(

@@ -1,4 +1,4 @@
-"""Runs the demonstration: publish, watch, receive, verify."""
+"""Runs the demo: publish, watch the outcomes, receive, verify."""
 
 from __future__ import annotations
 
@@ -9,126 +9,128 @@ from typing import Any, Protocol
 from sharing._publisher import Publisher
 from sharing._subscriber import Subscriber
 from sharing.errors import InfrastructureError
-from sharing.kafka.directory_topic import DirectoryReader, read_entries
+from sharing.kafka.directory_topic import DirectoryReader, parse_entries
 from sharing.model.directory import Directory
 from sharing.packs.library import find_law
 from sharing.testing.demo.cluster import DemoCluster
-from sharing.testing.demo.decision_replay import find_differences
-from sharing.testing.demo.outcome_watcher import DemoTally, OutcomeWatcher, Seen
-from sharing.testing.demo.report import DemoReport, report_states
-from sharing.testing.demo.scenario import STATES, TellingCase, read_event, telling_cases
+from sharing.testing.demo.decision_replay import find_differing_decisions
+from sharing.testing.demo.outcome_watcher import DemoTally, ObservedRecord, OutcomeWatcher
+from sharing.testing.demo.report import DemoReport, build_state_reports
+from sharing.testing.demo.scenario import STATES, DemoCase, import_sample_event, read_demo_cases
 from sharing.testing.samples import sample_directory
 from sharing.topology.topics import Role
 
-DEADLINE_SECONDS = 90.0
+DECISION_SECONDS_MAX = 90.0
 
 
 class DemoOutput(Protocol):
-    """Who looks on."""
+    """Shows the course of the demo."""
 
-    def tell(self, what: str) -> None:
-        """What is being done."""
+    def report_step(self, text: str) -> None:
+        """Show what is being done."""
 
-    def show(self, seen: Seen, case: TellingCase | None) -> None:
-        """A record that a gate wrote; `case` when it concerns a telling one."""
+    def report_record(self, observed: ObservedRecord, case: DemoCase | None) -> None:
+        """Show a record that a gate wrote; `case` is the demo case that it concerns, if any."""
 
-    def progress(self, done: int, total: int) -> None:
-        """How many indicators are accounted for."""
+    def report_progress(self, done: int, total: int) -> None:
+        """Show how many indicators are decided or quarantined."""
 
 
-def run_demo(broker: str, audience: DemoOutput, *, secure: bool = False) -> DemoReport:
-    """Run it.
+def run_demo(broker: str, output: DemoOutput, *, secure: bool = False) -> DemoReport:
+    """Run the demo.
 
     Args:
         broker: `embedded` or `kafka`.
-        audience: Who looks on.
-        secure: With `kafka`: each party with a certificate of its own.
+        output: Shows the course of the demo.
+        secure: With `kafka`: mutual TLS and ACLs, with a certificate for each principal.
 
     Raises:
-        SharingError: Something did not start, or did not come in time.
+        SharingError: A process did not start, or the decisions did not arrive in time.
     """
-    began = time.monotonic()
-    entries = read_entries(*sample_directory())
-    with DemoCluster(broker, STATES, entries, audience.tell, secure=secure) as stage:
-        cases = list(telling_cases())
-        published = _publish(stage, cases, audience.tell)
-        tally = _watch(stage, {case.indicator.id: case for case in cases}, sum(published.values()), audience)
-        audience.tell("receiving States read their notices")
-        delivered = {entry.state: _receive(stage, entry.state) for entry in entries}
-        audience.tell("deciding everything again, to compare")
-        differing = _verify(stage, tally)
+    started_at = time.monotonic()
+    entries = parse_entries(*sample_directory())
+    with DemoCluster(broker, STATES, entries, output.report_step, secure=secure) as cluster:
+        cases = list(read_demo_cases())
+        published = _publish_scenario(cluster, cases, output.report_step)
+        tally = _watch_outcomes(cluster, {case.indicator.id: case for case in cases}, sum(published.values()), output)
+        output.report_step("receiving States read their notices")
+        delivered = {entry.state: _count_received(cluster, entry.state) for entry in entries}
+        output.report_step("recomputing every decision, to compare")
+        differing_ids = _find_differing(cluster, tally)
     return DemoReport(
         broker=broker,
-        seconds=time.monotonic() - began,
-        states=report_states(tally, published, delivered),
-        minutes_verified=not differing,
-        differing=tuple(differing),
+        seconds=time.monotonic() - started_at,
+        states=build_state_reports(tally, published, delivered),
+        decisions_verified=not differing_ids,
+        differing_ids=tuple(differing_ids),
     )
 
 
-def _publish(stage: DemoCluster, cases: Iterable[TellingCase], tell: Callable[[str], None]) -> dict[str, int]:
-    """Publish the telling cases first, then each State's event; return how many each State published."""
-    published = dict.fromkeys(stage.states, 0)
+def _publish_scenario(
+    cluster: DemoCluster, cases: Iterable[DemoCase], report_step: Callable[[str], None]
+) -> dict[str, int]:
+    """Publish the demo cases, then each State's MISP event; return the number of indicators by publishing State."""
+    published = dict.fromkeys(cluster.states, 0)
     for case in cases:
         source = case.indicator.source
-        with Publisher(
-            stage.bootstrap, source.state, source.agency, properties=stage.client(Role.AGENCY, source.state)
-        ) as publisher:
+        properties = cluster.client_properties(Role.AGENCY, source.state)
+        with Publisher(cluster.bootstrap, source.state, source.agency, properties=properties) as publisher:
             publisher.publish(case.indicator)
         published[source.state] += 1
-    for state in stage.states:
-        reading = read_event(state)
-        tell(
-            f"{state} publishes {reading.files[0]}: {reading.read} read, "
-            f"{len(reading.indicators)} published, {len(reading.not_published)} listed with their reason"
+    for state in cluster.states:
+        imported = import_sample_event(state)
+        report_step(
+            f"{state} publishes {imported.files[0]}: {imported.total} read, "
+            f"{len(imported.indicators)} published, {len(imported.unpublished)} listed with a reason"
         )
-        with Publisher(
-            stage.bootstrap, state, "Sample agency", properties=stage.client(Role.AGENCY, state)
-        ) as publisher:
-            for placed in reading.indicators:
-                publisher.publish(placed.indicator)
-        published[state] += len(reading.indicators)
+        properties = cluster.client_properties(Role.AGENCY, state)
+        with Publisher(cluster.bootstrap, state, "Sample agency", properties=properties) as publisher:
+            for located in imported.indicators:
+                publisher.publish(located.indicator)
+        published[state] += len(imported.indicators)
     return published
 
 
-def _watch(stage: DemoCluster, cases: dict[str, TellingCase], total: int, audience: DemoOutput) -> DemoTally:
+def _watch_outcomes(cluster: DemoCluster, cases: dict[str, DemoCase], total: int, output: DemoOutput) -> DemoTally:
     tally = DemoTally()
-    watcher = OutcomeWatcher(stage.bootstrap, [entry.state for entry in stage.entries], stage.client)
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    watcher = OutcomeWatcher(cluster.bootstrap, [entry.state for entry in cluster.entries], cluster.client_properties)
+    deadline = time.monotonic() + DECISION_SECONDS_MAX
     try:
-        while tally.accounted() < total or not tally.complete():
-            stage.check()
+        while tally.count_accounted() < total or not tally.is_complete():
+            cluster.check_gates()
             if time.monotonic() > deadline:
-                raise InfrastructureError(f"after {DEADLINE_SECONDS:g} s, {tally.accounted()} of {total} are decided")
-            for seen in watcher.read():
-                tally.take(seen)
-                audience.show(seen, cases.get(_indicator_id(seen)))
-            audience.progress(tally.accounted(), total)
+                raise InfrastructureError(
+                    f"only {tally.count_accounted()} of {total} indicators were processed in {DECISION_SECONDS_MAX:g} s"
+                )
+            for observed in watcher.read_records():
+                tally.count(observed)
+                output.report_record(observed, cases.get(_get_indicator_id(observed)))
+            output.report_progress(tally.count_accounted(), total)
     finally:
         watcher.close()
     return tally
 
 
-def _indicator_id(seen: Seen) -> str:
-    record: dict[str, Any] = seen.record
+def _get_indicator_id(observed: ObservedRecord) -> str:
+    record: dict[str, Any] = observed.record
     return str(record.get("indicator_id") or "")
 
 
-def _receive(stage: DemoCluster, state: str) -> int:
-    properties = stage.client(Role.PARTNER, state)
-    with Subscriber(stage.bootstrap, state, properties=properties, stop_at_end=True) as subscriber:
+def _count_received(cluster: DemoCluster, state: str) -> int:
+    properties = cluster.client_properties(Role.PARTNER, state)
+    with Subscriber(cluster.bootstrap, state, properties=properties, stop_at_end=True) as subscriber:
         return sum(1 for _ in subscriber)
 
 
-def _verify(stage: DemoCluster, tally: DemoTally) -> list[str]:
-    reader = DirectoryReader(stage.bootstrap, stage.client(Role.OPERATOR))
+def _find_differing(cluster: DemoCluster, tally: DemoTally) -> list[str]:
+    reader = DirectoryReader(cluster.bootstrap, cluster.client_properties(Role.OPERATOR))
     try:
         directory: Directory = reader.read_to_end()
     finally:
         reader.close()
-    differing: list[str] = []
-    for state in stage.states:
-        indicators = [seen.record for seen in tally.indicators[state]]
-        decisions = [(seen.record, seen.raw) for seen in tally.decisions[state]]
-        differing += find_differences(find_law(state), directory, indicators, decisions)
-    return differing
+    differing_ids: list[str] = []
+    for state in cluster.states:
+        indicators = [observed.record for observed in tally.indicators[state]]
+        decisions = [(observed.record, observed.raw) for observed in tally.decisions[state]]
+        differing_ids += find_differing_decisions(find_law(state), directory, indicators, decisions)
+    return differing_ids

@@ -1,4 +1,4 @@
-"""What is published in the demonstration: telling cases, and a real MISP event for each State."""
+"""What the demo publishes: the demo cases, and a real MISP event for each State."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from sharing._publisher import new_id
 from sharing.errors import InputError
-from sharing.ids import content_id
+from sharing.ids import make_content_id
 from sharing.interop.files import load_profile, read_bytes
-from sharing.interop.reading import FileReading, ImportContext, SourceInfo
+from sharing.interop.import_context import ImportContext, PublisherIdentity
+from sharing.interop.import_results import ImportResult
 from sharing.model.indicator import Indicator
 from sharing.testing.samples import sample_file, sample_profile, sample_scenario
 from sharing.yaml_source import read_yaml
@@ -23,35 +24,35 @@ EVENTS = {
     "JP": "2018-11-20_Zebrocy.json",
     "NL": "2018-11-20_Zebrocy.json",
 }
-"""State to the MISP event that its agency publishes."""
+"""The MISP event that each State's agency publishes."""
 
 
-class TellingCase(NamedTuple):
-    """One telling case, and its title."""
+class DemoCase(NamedTuple):
+    """A demo case: an indicator with a title."""
 
     title: str
     indicator: Indicator
 
 
-def telling_cases() -> Iterator[TellingCase]:
-    """Yield the telling cases, in the order in which they are published.
+def read_demo_cases() -> Iterator[DemoCase]:
+    """Yield the demo cases in the order in which they are published.
 
     Raises:
-        PackError: The shipped scenario is damaged.
+        InputError: The shipped scenario is damaged.
     """
     document = read_yaml(*sample_scenario())
     for index, entry in enumerate(document.data["cases"]):
         try:
-            indicator = Indicator.read({"id": content_id(entry["title"]), **entry["indicator"]})
+            indicator = Indicator.parse({"id": make_content_id(entry["title"]), **entry["indicator"]})
         except InputError as error:
             raise document.error(str(error), ("cases", index)) from None
-        yield TellingCase(entry["title"], indicator)
+        yield DemoCase(entry["title"], indicator)
 
 
-def read_event(state: str) -> FileReading:
-    """Return what an agency of a State makes of its MISP event, with its publishing profile."""
+def import_sample_event(state: str) -> ImportResult:
+    """Import the MISP event of a State with the sample publishing profile of its agency."""
     with as_file(sample_profile(state)) as path:
         profile = load_profile(path)
     name = EVENTS[state]
-    intake = ImportContext(SourceInfo(state, "Sample agency"), new_id, profile)
-    return read_bytes(sample_file(name).read_bytes(), name, intake)
+    context = ImportContext(PublisherIdentity(state, "Sample agency"), new_id, profile)
+    return read_bytes(sample_file(name).read_bytes(), name, context)

@@ -1,7 +1,7 @@
-"""Sample input that travels with the package: real MISP events, and publishing profiles of four States' agencies.
+"""Sample data in the package: real MISP events, publishing profiles of four States, a directory and demo cases.
 
-The events are ESET's, unchanged, under the licence beside them (`misp/LICENSE`, BSD-2-Clause). The profiles are
-illustrations: which offence, which penalty and which power apply is for each agency to say.
+The events are ESET's, unchanged, under `misp/LICENSE` (BSD-2-Clause). The profiles are illustrations: each agency must
+state the offence, penalty and legal power that apply.
 """
 
 from __future__ import annotations
@@ -23,75 +23,75 @@ __all__ = [
     "sample_profile",
     "sample_profiles",
     "sample_scenario",
-    "smoke_directory",
-    "smoke_packs",
+    "smoke_test_directory",
+    "smoke_test_packs",
 ]
 
 
 def sample_files() -> tuple[str, ...]:
-    """Return the names of the sample MISP files, in order."""
-    return _names("misp", ".json")
+    """Return the names of the sample MISP files, sorted."""
+    return _list_names("misp", ".json")
 
 
 def sample_file(name: str) -> Traversable:
-    """Return one of the sample MISP files; `importlib.resources.as_file` makes a path of it where one is needed.
+    """Return a sample MISP file. Use `importlib.resources.as_file` to get a path.
 
     Raises:
         InputError: There is no such file.
     """
-    return _resource("misp", name, sample_files())
+    return _find_resource("misp", name, sample_files())
 
 
 def sample_profiles() -> tuple[str, ...]:
-    """Return the names of the sample profiles, which are States in lower case, in order."""
-    return tuple(name.removesuffix(".yaml") for name in _names("profiles", ".yaml"))
+    """Return the names of the sample profiles, sorted: country codes in lower case."""
+    return tuple(name.removesuffix(".yaml") for name in _list_names("profiles", ".yaml"))
 
 
 def sample_profile(state: str) -> Traversable:
     """Return the sample publishing profile of a State (`CH` or `ch`).
 
     Raises:
-        InputError: There is none for it.
+        InputError: There is no profile for this State.
     """
     name = state.lower()
-    _resource("profiles", name, sample_profiles())
+    _find_resource("profiles", name, sample_profiles())
     return files(__name__) / "profiles" / f"{name}.yaml"
 
 
 def sample_directory() -> tuple[str, str]:
-    """Return the text of a fictitious directory, and its name: what some States announce about themselves."""
+    """Return text and name of a fictitious directory file: the entries of six States."""
     resource = files(__name__) / "directory.yaml"
     return resource.read_text(encoding="utf-8"), resource.name
 
 
 def sample_partners() -> tuple[str, str]:
-    """Return the text of a partners file, and its name: three States, two of which list their agencies."""
+    """Return text and name of a partners file: three States, two of them with agencies."""
     resource = files(__name__) / "partners.yaml"
     return resource.read_text(encoding="utf-8"), resource.name
 
 
-def _names(folder: str, ending: str) -> tuple[str, ...]:
+def _list_names(folder: str, ending: str) -> tuple[str, ...]:
     entries = (files(__name__) / folder).iterdir()
     return tuple(sorted(entry.name for entry in entries if entry.name.endswith(ending)))
 
 
-def _resource(folder: str, name: str, known: tuple[str, ...]) -> Traversable:
+def _find_resource(folder: str, name: str, known: tuple[str, ...]) -> Traversable:
     if name not in known:
-        raise InputError(f"there is no such sample; there are {', '.join(known)}")
+        raise InputError(f"there is no sample {name!r}; the samples are {', '.join(known)}")
     return files(__name__) / folder / name
 
 
 def sample_scenario() -> tuple[str, str]:
-    """Return the text of the telling cases, and its name."""
+    """Return text and name of the file with the demo cases."""
     resource = files(__name__) / "scenario.yaml"
     return resource.read_text(encoding="utf-8"), resource.name
 
 
-def smoke_packs() -> Path:
+def smoke_test_packs() -> Path:
     """Return the folder with the law of Test State A, for `SHARING_PACKS` of its gate."""
     return Path(str(files(__name__) / "test_states" / "packs"))
 
 
-def smoke_directory() -> Path:
-    """Return the file with the entries of the test States."""
+def smoke_test_directory() -> Path:
+    """Return the file with the directory entries of the test States."""
     return Path(str(files(__name__) / "test_states" / "directory.yaml"))

@@ -1,8 +1,8 @@
-"""Deployment files, made from the one table of topics and one partners file.
+"""Generates deployment files from the topic table and a partners file.
 
     python -m sharing.tools.manifests deploy/partners.yaml deploy
 
-What depends on who shares the cluster is made here; what does not (the image, the units) stands in `deploy/` as it is.
+Files that depend on the partners are generated here. The others (image, systemd units) are kept in `deploy/` by hand.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from sharing.tools.manifests.systemd import render_environments
 from sharing.topology.partners import Partners
 
 
-def render(partners: Partners) -> Mapping[str, str]:
-    """Return the text of each file by its path below the deployment folder."""
+def render_deployment(partners: Partners) -> Mapping[str, str]:
+    """Return the text of each file, by its path relative to the deployment folder."""
     return {
         **render_compose(partners),
         **render_cluster(partners),

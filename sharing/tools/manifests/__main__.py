@@ -1,21 +1,22 @@
-"""`python -m sharing.tools.manifests PARTNERS FOLDER`: write the deployment files of a partners file."""
+"""`python -m sharing.tools.manifests PARTNERS FOLDER`: writes the deployment files for a partners file."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from sharing.tools.manifests import render
-from sharing.tools.script import run_program
+from sharing.tools.manifests import render_deployment
+from sharing.tools.script import run_script
 from sharing.topology.partners import parse_partners
 
 USAGE = "usage: python -m sharing.tools.manifests PARTNERS.yaml FOLDER\n"
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, say how many changed, and return the exit code.
+    """Write the files, report how many changed, and return the exit code.
 
-    A file of a State that has left the partners file stays, and is named: what runs from it must be ended first.
+    A file of a State that is no longer in the partners file is not deleted, but reported: its workloads must be stopped
+    first.
     """
     if len(arguments) != 2:  # noqa: PLR2004 the two that the usage names
         sys.stderr.write(USAGE)
@@ -23,16 +24,16 @@ def main(arguments: list[str]) -> int:
     source, folder = Path(arguments[0]), Path(arguments[1])
 
     def work() -> None:
-        files = render(parse_partners(source.read_text(encoding="utf-8"), source.name))
-        changed = [path for path, text in files.items() if _write(folder / path, text)]
+        files = render_deployment(parse_partners(source.read_text(encoding="utf-8"), source.name))
+        changed = [path for path, text in files.items() if _write_if_changed(folder / path, text)]
         sys.stdout.write(f"{len(changed)} of {len(files)} files changed in {folder}\n")
-        for path in sorted(set(_made(folder)) - set(files)):
-            sys.stdout.write(f"no longer made from {source}: {folder / path}\n")
+        for path in sorted(set(_list_generated(folder)) - set(files)):
+            sys.stdout.write(f"no longer generated from {source}: {folder / path}\n")
 
-    return run_program(work)
+    return run_script(work)
 
 
-def _write(path: Path, text: str) -> bool:
+def _write_if_changed(path: Path, text: str) -> bool:
     data = text.encode()
     if path.is_file() and path.read_bytes() == data:
         return False
@@ -41,10 +42,10 @@ def _write(path: Path, text: str) -> bool:
     return True
 
 
-def _made(folder: Path) -> list[str]:
-    """Return the paths of the files that an earlier run made: those of one State or one cluster."""
-    below = (*folder.glob("kubernetes/**/*.yaml"), *folder.glob("systemd/*.env"))
-    return [path.relative_to(folder).as_posix() for path in below]
+def _list_generated(folder: Path) -> list[str]:
+    """Return the relative paths of the files of clusters and States that an earlier run wrote."""
+    paths = (*folder.glob("kubernetes/**/*.yaml"), *folder.glob("systemd/*.env"))
+    return [path.relative_to(folder).as_posix() for path in paths]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The Kafka cluster of all States, by Strimzi: `deploy/kubernetes/cluster/`."""
+"""Generates `deploy/kubernetes/cluster/`: the Kafka cluster of all States, for Strimzi."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from sharing.tools.manifests import kafka_metrics
 from sharing.tools.manifests.common import STRIMZI_KAFKA, TLS_PORT, to_yaml
 from sharing.topology.partners import Partners
-from sharing.topology.strimzi import kafka_topics, kafka_users
+from sharing.topology.strimzi import make_kafka_topics, make_kafka_users
 
 CLUSTER = "sharing"
 NAMESPACE = "sharing-kafka"
 MONITORING_NAMESPACE = "monitoring"
-"""Where Prometheus runs."""
+"""Namespace in which Prometheus runs."""
 
 BOOTSTRAP = f"{CLUSTER}-kafka-bootstrap.{NAMESPACE}.svc:{TLS_PORT}"
 BROKER_LABELS = {"strimzi.io/cluster": CLUSTER, "strimzi.io/name": f"{CLUSTER}-kafka"}
@@ -24,49 +24,49 @@ _METRICS = f"{CLUSTER}-kafka-metrics"
 
 
 def state_namespace(state: str) -> str:
-    """Return the namespace in which a State's gate runs."""
+    """Return the name of the namespace in which a State's gate runs."""
     return f"sharing-{state.lower()}"
 
 
-def namespace(name: str, level: str = "restricted") -> dict[str, Any]:
-    """Return a namespace that takes pods of this level of Kubernetes' pod security standards only."""
+def make_namespace(name: str, level: str = "restricted") -> dict[str, Any]:
+    """Return a namespace that enforces this level of Kubernetes' pod security standards."""
     labels = {"pod-security.kubernetes.io/enforce": level, "pod-security.kubernetes.io/warn": "restricted"}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
-def in_namespace(name: str, **pods: Any) -> dict[str, Any]:
-    """Return a peer of a network policy: pods of another namespace."""
+def select_namespace(name: str, **pods: Any) -> dict[str, Any]:
+    """Return a network policy peer that selects pods of another namespace."""
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}, **pods}
 
 
 def render_cluster(partners: Partners) -> Mapping[str, str]:
-    """Return the files of the cluster, by their paths."""
-    parts = {
-        "namespace.yaml": to_yaml(namespace(NAMESPACE, "baseline")),  # as Strimzi makes its pods unless told otherwise
+    """Return the files of the cluster, by path."""
+    files = {
+        "namespace.yaml": to_yaml(make_namespace(NAMESPACE, "baseline")),  # Strimzi's default level
         "kafka.yaml": to_yaml(
-            _kafka(partners), _pool("controllers", "controller", 3, "10Gi", "2Gi"),
-            _pool("brokers", "broker", max(3, partners.replication), "500Gi", "8Gi"),
+            _make_kafka(partners), _make_node_pool("controllers", "controller", 3, "10Gi", "2Gi"),
+            _make_node_pool("brokers", "broker", max(3, partners.replication), "500Gi", "8Gi"),
         ),
-        "topics.yaml": to_yaml(*kafka_topics(partners, CLUSTER)),
-        "users.yaml": to_yaml(*kafka_users(partners, CLUSTER)),
-        "monitoring.yaml": to_yaml(_metrics(), _pod_monitor()),
+        "topics.yaml": to_yaml(*make_kafka_topics(partners, CLUSTER)),
+        "users.yaml": to_yaml(*make_kafka_users(partners, CLUSTER)),
+        "monitoring.yaml": to_yaml(_make_metrics_config(), _make_pod_monitor()),
     }  # fmt: skip
     states = [state.lower() for state in sorted(partners.states)]
     return {
-        **{f"{_FOLDER}/cluster/{name}": text for name, text in parts.items()},
-        f"{_FOLDER}/cluster/kustomization.yaml": kustomization(list(parts), namespace=NAMESPACE),
-        f"{_FOLDER}/kustomization.yaml": kustomization(["cluster", *states]),
+        **{f"{_FOLDER}/cluster/{name}": text for name, text in files.items()},
+        f"{_FOLDER}/cluster/kustomization.yaml": make_kustomization(list(files), namespace=NAMESPACE),
+        f"{_FOLDER}/kustomization.yaml": make_kustomization(["cluster", *states]),
     }
 
 
-def kustomization(resources: list[str], **more: Any) -> str:
-    """Return the file by which `kubectl apply -k` finds the others of a folder."""
+def make_kustomization(resources: list[str], **fields: Any) -> str:
+    """Return the text of `kustomization.yaml`, which lists the files of a folder for `kubectl apply -k`."""
     return to_yaml(
-        {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", **more, "resources": resources}
+        {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", **fields, "resources": resources}
     )
 
 
-def _kafka(partners: Partners) -> dict[str, Any]:
+def _make_kafka(partners: Partners) -> dict[str, Any]:
     replicas = partners.replication
     in_sync = max(1, replicas - 1)
     listener = {
@@ -75,7 +75,7 @@ def _kafka(partners: Partners) -> dict[str, Any]:
         "type": "internal",
         "tls": True,
         "authentication": {"type": "tls"},
-        "networkPolicyPeers": [in_namespace(state_namespace(state)) for state in sorted(partners.states)],
+        "networkPolicyPeers": [select_namespace(state_namespace(state)) for state in sorted(partners.states)],
     }
     return {
         "apiVersion": _API,
@@ -85,7 +85,7 @@ def _kafka(partners: Partners) -> dict[str, Any]:
             "kafka": {
                 "version": STRIMZI_KAFKA,
                 "listeners": [listener],
-                # No super users: Strimzi's operators, which write topics and lists, need none that is named here.
+                # Strimzi adds its own operators, which manage topics and ACLs, as super users. No others are needed.
                 "authorization": {"type": "simple"},
                 "config": {
                     "auto.create.topics.enable": False,
@@ -109,7 +109,7 @@ def _kafka(partners: Partners) -> dict[str, Any]:
     }
 
 
-def _pool(name: str, role: str, replicas: int, disk: str, memory: str) -> dict[str, Any]:
+def _make_node_pool(name: str, role: str, replicas: int, disk: str, memory: str) -> dict[str, Any]:
     return {
         "apiVersion": _API,
         "kind": "KafkaNodePool",
@@ -128,7 +128,7 @@ def _pool(name: str, role: str, replicas: int, disk: str, memory: str) -> dict[s
     }
 
 
-def _metrics() -> dict[str, Any]:
+def _make_metrics_config() -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -137,7 +137,7 @@ def _metrics() -> dict[str, Any]:
     }
 
 
-def _pod_monitor() -> dict[str, Any]:
+def _make_pod_monitor() -> dict[str, Any]:
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",

@@ -1,4 +1,4 @@
-"""A State's gate on Kubernetes, in a namespace of its own: `deploy/kubernetes/<st>/`."""
+"""Generates `deploy/kubernetes/<st>/`: a State's gate on Kubernetes, in a separate namespace."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from sharing.packs.library import shipped_packs
+from sharing.packs.library import list_shipped_pack_codes
 from sharing.tools.manifests.cluster import (
     BOOTSTRAP,
     BROKER_LABELS,
     MONITORING_NAMESPACE,
     NAMESPACE,
-    in_namespace,
-    kustomization,
-    namespace,
+    make_kustomization,
+    make_namespace,
+    select_namespace,
     state_namespace,
 )
 from sharing.tools.manifests.common import (
@@ -23,7 +23,7 @@ from sharing.tools.manifests.common import (
     TLS_PORT,
     USER_ID,
     WEB_PORT,
-    gate_of,
+    gate_principal,
     gate_settings,
     tls_settings,
     to_yaml,
@@ -35,12 +35,12 @@ NAME = "gate"
 LABELS = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/part-of": "sharing"}
 SETTINGS_MAP, PACKS_MAP = "gate-settings", "law-packs"
 TLS_FOLDER, PACKS_FOLDER = "/etc/sharing/tls", "/etc/sharing/packs"
-AUTHORITY_SECRET = "sharing-cluster-ca"  # noqa: S105 a name
-"""In the State's namespace: a copy of the certificate of the cluster's authority."""
+CA_SECRET = "sharing-cluster-ca"  # noqa: S105 a name
+"""Secret in the State's namespace with a copy of the cluster's CA certificate."""
 
 
 def render_gates(partners: Partners) -> Mapping[str, str]:
-    """Return the files of every State's gate, by their paths."""
+    """Return the files of all gates, by path."""
     return {
         f"kubernetes/{state.lower()}/{name}": text
         for state in sorted(partners.states)
@@ -49,69 +49,69 @@ def render_gates(partners: Partners) -> Mapping[str, str]:
 
 
 def _render_gate(partners: Partners, state: str) -> dict[str, str]:
-    parts = {
-        "namespace.yaml": to_yaml(namespace(state_namespace(state))),
-        "settings.yaml": to_yaml(_settings(partners, state)),
-        "gate.yaml": to_yaml(_headless(), _stateful_set(partners, state), _disruption_budget()),
-        "network.yaml": to_yaml(_deny_all(), _gate_network()),
-        "monitoring.yaml": to_yaml(_pod_monitor(state)),
+    manifests = {
+        "namespace.yaml": to_yaml(make_namespace(state_namespace(state))),
+        "settings.yaml": to_yaml(_make_settings(partners, state)),
+        "gate.yaml": to_yaml(_make_headless_service(), _make_stateful_set(partners, state), _make_disruption_budget()),
+        "network.yaml": to_yaml(_make_deny_all_policy(), _make_gate_policy()),
+        "monitoring.yaml": to_yaml(_make_pod_monitor(state)),
     }
-    packs = _shipped_pack(state)
-    maps = {
-        # Without a hash in its name: a gate that runs takes up new law between two batches, and is not started anew.
+    packs = _read_shipped_pack(state)
+    pack_config = {
+        # Without a hash in the name: a running gate loads new packs between two batches, without a restart.
         "generatorOptions": {"disableNameSuffixHash": True},
         "configMapGenerator": [{"name": PACKS_MAP, "files": sorted(packs)}],
     }
-    more = {"namespace": state_namespace(state), **(maps if packs else {})}
-    return {**parts, **packs, "kustomization.yaml": kustomization(list(parts), **more)}
+    fields = {"namespace": state_namespace(state), **(pack_config if packs else {})}
+    return {**manifests, **packs, "kustomization.yaml": make_kustomization(list(manifests), **fields)}
 
 
-def _shipped_pack(state: str) -> dict[str, str]:
-    """Return the State's pack as it is shipped, for its law office to replace; none for a State without one."""
-    if state not in shipped_packs():
+def _read_shipped_pack(state: str) -> dict[str, str]:
+    """Return the file of the State's shipped pack, which its law office replaces; empty if there is none."""
+    if state not in list_shipped_pack_codes():
         return {}
     text = (files("sharing.packs") / "shipped" / f"{state.lower()}.yaml").read_text(encoding="utf-8")
     return {f"packs/{state.lower()}.yaml": text}
 
 
-def _metadata(name: str) -> dict[str, Any]:
+def _make_metadata(name: str) -> dict[str, Any]:
     return {"name": name, "labels": dict(LABELS)}
 
 
-def _settings(partners: Partners, state: str) -> dict[str, Any]:
+def _make_settings(partners: Partners, state: str) -> dict[str, Any]:
     settings = {
         **gate_settings(partners, state, BOOTSTRAP),
-        "SHARING_WEB_BIND": "0.0.0.0",  # noqa: S104 the pod's own network, which the policy closes
+        "SHARING_WEB_BIND": "0.0.0.0",  # noqa: S104 the pod network, which the network policy restricts
         **tls_settings(TLS_FOLDER),
-        **({"SHARING_PACKS": PACKS_FOLDER} if _shipped_pack(state) else {}),
+        **({"SHARING_PACKS": PACKS_FOLDER} if _read_shipped_pack(state) else {}),
     }
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _metadata(SETTINGS_MAP), "data": settings}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _make_metadata(SETTINGS_MAP), "data": settings}
 
 
-def _headless() -> dict[str, Any]:
+def _make_headless_service() -> dict[str, Any]:
     spec = {"clusterIP": "None", "selector": dict(LABELS), "ports": [{"name": "web", "port": WEB_PORT}]}
-    return {"apiVersion": "v1", "kind": "Service", "metadata": _metadata(NAME), "spec": spec}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": _make_metadata(NAME), "spec": spec}
 
 
-def _stateful_set(partners: Partners, state: str) -> dict[str, Any]:
+def _make_stateful_set(partners: Partners, state: str) -> dict[str, Any]:
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": _metadata(NAME),
+        "metadata": _make_metadata(NAME),
         "spec": {
             "serviceName": NAME,
             "replicas": partners.states[state].workers,
             "podManagementPolicy": "Parallel",
             "selector": {"matchLabels": dict(LABELS)},
-            "template": {"metadata": {"labels": dict(LABELS)}, "spec": _pod(state)},
+            "template": {"metadata": {"labels": dict(LABELS)}, "spec": _make_pod(state)},
         },
     }
 
 
-def _pod(state: str) -> dict[str, Any]:
-    has_packs = bool(_shipped_pack(state))
+def _make_pod(state: str) -> dict[str, Any]:
+    has_packs = bool(_read_shipped_pack(state))
     volumes = [
-        {"name": "tls", "projected": {"defaultMode": 0o440, "sources": _tls_sources(state)}},
+        {"name": "tls", "projected": {"defaultMode": 0o440, "sources": _make_tls_sources(state)}},
         {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
     ]
     if has_packs:
@@ -135,21 +135,21 @@ def _pod(state: str) -> dict[str, Any]:
                 "labelSelector": {"matchLabels": dict(LABELS)},
             }
         ],
-        "containers": [_container(has_packs=has_packs)],
+        "containers": [_make_container(has_packs=has_packs)],
         "volumes": volumes,
     }
 
 
-def _tls_sources(state: str) -> list[dict[str, Any]]:
-    """Return the gate's own certificate and the cluster's authority, as Strimzi names what is in its secrets."""
-    own = [{"key": "user.crt", "path": "tls.pem"}, {"key": "user.key", "path": "tls.key"}]
+def _make_tls_sources(state: str) -> list[dict[str, Any]]:
+    """Return the sources of the gate's certificate and key and of the CA certificate, with Strimzi's key names."""
+    client_files = [{"key": "user.crt", "path": "tls.pem"}, {"key": "user.key", "path": "tls.key"}]
     return [
-        {"secret": {"name": gate_of(state).name, "items": own}},
-        {"secret": {"name": AUTHORITY_SECRET, "items": [{"key": "ca.crt", "path": "ca.pem"}]}},
+        {"secret": {"name": gate_principal(state).name, "items": client_files}},
+        {"secret": {"name": CA_SECRET, "items": [{"key": "ca.crt", "path": "ca.pem"}]}},
     ]
 
 
-def _container(*, has_packs: bool) -> dict[str, Any]:
+def _make_container(*, has_packs: bool) -> dict[str, Any]:
     mounts = [
         {"name": "tls", "mountPath": TLS_FOLDER, "readOnly": True},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 the container's own
@@ -161,12 +161,12 @@ def _container(*, has_packs: bool) -> dict[str, Any]:
         "image": IMAGE,
         "args": ["gate"],
         "envFrom": [{"configMapRef": {"name": SETTINGS_MAP}}],
-        # Static membership: the pod that comes back under the same name takes its partitions back at once.
+        # Static group membership: a restarted pod has the same name and gets its partitions back immediately.
         "env": [{"name": "SHARING_INSTANCE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
         "ports": [{"name": "web", "containerPort": WEB_PORT}],
-        "startupProbe": _probe("/health", period=5, failures=24),
-        "livenessProbe": _probe("/health", period=10, failures=6),
-        "readinessProbe": _probe("/ready", period=5, failures=3),
+        "startupProbe": _make_probe("/health", period=5, failures=24),
+        "livenessProbe": _make_probe("/health", period=10, failures=6),
+        "readinessProbe": _make_probe("/ready", period=5, failures=3),
         "resources": {"requests": {"cpu": "1", "memory": "512Mi"}, "limits": {"memory": "1Gi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -177,7 +177,7 @@ def _container(*, has_packs: bool) -> dict[str, Any]:
     }
 
 
-def _probe(path: str, period: int, failures: int) -> dict[str, Any]:
+def _make_probe(path: str, period: int, failures: int) -> dict[str, Any]:
     return {
         "httpGet": {"path": path, "port": "web"},
         "periodSeconds": period,
@@ -186,12 +186,12 @@ def _probe(path: str, period: int, failures: int) -> dict[str, Any]:
     }
 
 
-def _disruption_budget() -> dict[str, Any]:
+def _make_disruption_budget() -> dict[str, Any]:
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": _metadata(NAME),
-        # One that is not ready may go too: it serves nobody, and would hold up the upgrade of its node.
+        "metadata": _make_metadata(NAME),
+        # Pods that are not ready may be evicted too. They process nothing, and would block the upgrade of their node.
         "spec": {
             "maxUnavailable": 1,
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
@@ -200,36 +200,41 @@ def _disruption_budget() -> dict[str, Any]:
     }
 
 
-def _policy(name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": _metadata(name), "spec": spec}
+def _make_network_policy(name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": _make_metadata(name),
+        "spec": spec,
+    }
 
 
-def _deny_all() -> dict[str, Any]:
-    return _policy("deny-all", {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
+def _make_deny_all_policy() -> dict[str, Any]:
+    return _make_network_policy("deny-all", {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
 
 
-def _gate_network() -> dict[str, Any]:
-    names = in_namespace("kube-system", podSelector={"matchLabels": {"k8s-app": "kube-dns"}})
-    brokers = in_namespace(NAMESPACE, podSelector={"matchLabels": dict(BROKER_LABELS)})
-    return _policy(
+def _make_gate_policy() -> dict[str, Any]:
+    dns = select_namespace("kube-system", podSelector={"matchLabels": {"k8s-app": "kube-dns"}})
+    brokers = select_namespace(NAMESPACE, podSelector={"matchLabels": dict(BROKER_LABELS)})
+    return _make_network_policy(
         NAME,
         {
             "podSelector": {"matchLabels": dict(LABELS)},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": [in_namespace(MONITORING_NAMESPACE)], "ports": [{"port": WEB_PORT}]}],
+            "ingress": [{"from": [select_namespace(MONITORING_NAMESPACE)], "ports": [{"port": WEB_PORT}]}],
             "egress": [
                 {"to": [brokers], "ports": [{"port": TLS_PORT}]},
-                {"to": [names], "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]},
+                {"to": [dns], "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]},
             ],
         },
     )
 
 
-def _pod_monitor(state: str) -> dict[str, Any]:
+def _make_pod_monitor(state: str) -> dict[str, Any]:
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",
-        "metadata": _metadata(NAME),
+        "metadata": _make_metadata(NAME),
         "spec": {
             "selector": {"matchLabels": dict(LABELS)},
             "podMetricsEndpoints": [

@@ -1,8 +1,8 @@
-"""Which of Kafka's figures Prometheus is shown, and under which names: the rules of its JMX exporter.
+"""The metrics of Kafka that Prometheus scrapes, and the rules of the JMX exporter that provides them.
 
-Kafka publishes some thousands of figures as JMX beans; the exporter, an agent in the broker's own process, shows those
-of this table and those of the Java machine. Names follow the custom of the exporter's users: domain, bean and name in
-small letters. Nothing tells clients apart, but topics are named: treat the page as restricted.
+Kafka publishes thousands of values as JMX beans. The exporter, an agent in the broker's process, exposes those of this
+table and those of the JVM. Metric names follow the exporter's convention: domain, bean and name in lower case. The
+metrics do not identify clients, but they contain topic names: restrict access to the endpoint.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import NamedTuple
 from sharing.tools.manifests.common import to_yaml
 
 JOB = "sharing-kafka"
-"""The job under which brokers and controllers are scraped."""
+"""Prometheus job of brokers and controllers."""
 
 DISK_JOB = "sharing-kafka-disk"
-"""The job under which the node exporter of a broker's host is scraped."""
+"""Prometheus job of the node exporter on a broker's host."""
 
 PORT = 9404
 FILE = "kafka-metrics.yaml"
@@ -27,89 +27,108 @@ _REQUESTS = (
 )
 
 
-class Metric(NamedTuple):
-    """One metric.
+class KafkaMetric(NamedTuple):
+    """One metric of Kafka.
 
     Attributes:
-        name: For Prometheus.
-        bean: Pattern of the exporter for bean and attribute.
-        says: Its description.
-        labels: Each with the group of the pattern.
+        name: Name in Prometheus.
+        bean: The exporter's pattern for bean and attribute.
+        description: Help text.
+        labels: Label names, each with a group reference to the pattern.
         kind: `GAUGE` or `COUNTER`.
     """
 
     name: str
     bean: str
-    says: str
+    description: str
     labels: Mapping[str, str] = {}
     kind: str = "GAUGE"
 
 
-def _by_topic(what: str, says: str) -> Metric:
-    bean = rf"kafka\.server<type=BrokerTopicMetrics, name={what}PerSec, topic=(.+)><>Count"
-    return Metric(f"kafka_server_brokertopicmetrics_{what.lower()}_total", bean, says, {"topic": "$1"}, "COUNTER")
+def _topic_counter(rate: str, description: str) -> KafkaMetric:
+    bean = rf"kafka\.server<type=BrokerTopicMetrics, name={rate}PerSec, topic=(.+)><>Count"
+    return KafkaMetric(
+        f"kafka_server_brokertopicmetrics_{rate.lower()}_total", bean, description, {"topic": "$1"}, "COUNTER"
+    )
 
 
-def _gauge(domain: str, bean: str, name: str, says: str) -> Metric:
-    return Metric(
-        f"kafka_{domain}_{bean}_{name}".lower(), rf"kafka\.{domain}<type={bean}, name={name}><>Value", says
+def _gauge(domain: str, bean: str, name: str, description: str) -> KafkaMetric:
+    return KafkaMetric(
+        f"kafka_{domain}_{bean}_{name}".lower(), rf"kafka\.{domain}<type={bean}, name={name}><>Value", description
     )  # fmt: skip
 
 
 METRICS = (
-    _by_topic("BytesIn", "Bytes that clients wrote"),
-    _by_topic("BytesOut", "Bytes that clients read"),
-    _by_topic("MessagesIn", "Records that clients wrote"),
-    Metric(
+    _topic_counter("BytesIn", "Bytes that clients wrote"),
+    _topic_counter("BytesOut", "Bytes that clients read"),
+    _topic_counter("MessagesIn", "Records that clients wrote"),
+    KafkaMetric(
         "kafka_network_requestmetrics_totaltimems",
         rf"kafka\.network<type=RequestMetrics, name=TotalTimeMs, request=({_REQUESTS})><>(50|99)thPercentile",
-        "Milliseconds from a request's arrival to its answer",
+        "Milliseconds from a request's arrival to its response",
         {"request": "$1", "quantile": "0.$2"},
     ),
-    Metric(
+    KafkaMetric(
         "kafka_network_requestmetrics_requests_total",
         rf"kafka\.network<type=RequestMetrics, name=TotalTimeMs, request=({_REQUESTS})><>Count",
-        "Requests that were answered",
+        "Answered requests",
         {"request": "$1"},
         "COUNTER",
     ),
-    Metric(
+    KafkaMetric(
         "kafka_network_requestmetrics_errors_total",
         r"kafka\.network<type=RequestMetrics, name=ErrorsPerSec, request=(.+), error=(.+)><>Count",
-        "Answers by error code, NONE for none",
+        "Responses by error code; NONE if successful",
         {"request": "$1", "error": "$2"},
         "COUNTER",
     ),
     _gauge("server", "ReplicaManager", "LeaderCount", "Partitions that this broker leads"),
-    _gauge("server", "ReplicaManager", "UnderReplicatedPartitions", "Led partitions with a replica out of sync"),
-    _gauge("server", "ReplicaManager", "UnderMinIsrPartitionCount", "Led partitions that refuse acks=all"),
-    _gauge("server", "ReplicaManager", "PartitionsWithLateTransactionsCount", "Partitions with a transaction too old"),
-    _gauge("controller", "KafkaController", "ActiveControllerCount", "1 on the controller that leads"),
+    _gauge(
+        "server",
+        "ReplicaManager",
+        "UnderReplicatedPartitions",
+        "Partitions led by this broker with a replica out of sync",
+    ),
+    _gauge(
+        "server", "ReplicaManager", "UnderMinIsrPartitionCount", "Partitions led by this broker that reject acks=all"
+    ),
+    _gauge(
+        "server",
+        "ReplicaManager",
+        "PartitionsWithLateTransactionsCount",
+        "Partitions with a transaction that exceeds its timeout",
+    ),
+    _gauge("controller", "KafkaController", "ActiveControllerCount", "1 on the active controller"),
     _gauge("controller", "KafkaController", "OfflinePartitionsCount", "Partitions without a leader"),
-    _gauge("controller", "KafkaController", "FencedBrokerCount", "Brokers that are registered and not heard"),
-    _gauge("log", "LogManager", "OfflineLogDirectoryCount", "Data folders that failed"),
-    Metric(
+    _gauge(
+        "controller",
+        "KafkaController",
+        "FencedBrokerCount",
+        "Registered brokers that are fenced, without a current heartbeat",
+    ),
+    _gauge("log", "LogManager", "OfflineLogDirectoryCount", "Failed data folders"),
+    KafkaMetric(
         "kafka_log_log_size",
         r"kafka\.log<type=Log, name=Size, topic=(.+), partition=(.+)><>Value",
         "Bytes of a partition's log on this broker",
         {"topic": "$1", "partition": "$2"},
     ),
     *(
-        Metric(
+        KafkaMetric(
             f"kafka_server_socket_server_metrics_{name.replace('-', '_')}",
             rf"kafka\.server<type=socket-server-metrics, listener=(.+), networkProcessor=(.+)><>{name}",
-            says,
+            description,
             {"listener": "$1", "processor": "$2"},
             kind,
         )
-        for name, says, kind in (
-            ("connection-count", "Connections now", "GAUGE"),
-            ("successful-authentication-total", "Connections that proved who they are", "COUNTER"),
-            ("failed-authentication-total", "Connections that did not", "COUNTER"),
+        for name, description, kind in (
+            ("connection-count", "Current connections", "GAUGE"),
+            ("successful-authentication-total", "Authenticated connections", "COUNTER"),
+            ("failed-authentication-total", "Connections that failed to authenticate", "COUNTER"),
         )
     ),
 )
-"""Every metric of Kafka's that is shown."""
+"""All exposed metrics of Kafka."""
 
 _BEANS = (
     "kafka.server:type=BrokerTopicMetrics,*",
@@ -132,9 +151,9 @@ def render_rules() -> str:
                 {
                     "pattern": metric.bean,
                     "name": metric.name,
-                    "help": metric.says,
+                    "help": metric.description,
                     "type": metric.kind,
-                    "cache": True,  # no pattern looks at a value
+                    "cache": True,  # no pattern depends on a value
                     **({"labels": dict(metric.labels)} if metric.labels else {}),
                 }
                 for metric in METRICS
@@ -143,13 +162,13 @@ def render_rules() -> str:
     )
 
 
-def agent_option(jar: str, rules: str, host: str = "0.0.0.0", port: int = PORT) -> str:  # noqa: S104 within a container
-    """Return the option of the Java machine that starts the exporter with the broker.
+def agent_option(jar: str, rules: str, host: str = "0.0.0.0", port: int = PORT) -> str:  # noqa: S104 inside a container
+    """Return the JVM option that starts the exporter in the broker's process.
 
     Args:
-        jar: Path of the exporter.
+        jar: Path of the exporter's JAR.
         rules: Path of its configuration.
-        host: Address on which it is scraped.
-        port: And its port.
+        host: Address on which it listens.
+        port: Port on which it listens.
     """
     return f"-javaagent:{jar}={host}:{port}:{rules}"

@@ -1,14 +1,14 @@
-"""The configuration of the one Kafka node of the trial by compose: mutual TLS everywhere, and all denied by default."""
+"""The configuration of the single Kafka node of the compose trial: mutual TLS, and access denied by default."""
 
 from __future__ import annotations
 
 from sharing.tools.manifests.common import HEADER, TLS_PORT
 
 HOST = "kafka"
-"""Its name in the network of the composition, and in its certificate."""
+"""Host name of the node in the compose network and in its certificate."""
 
 BROKER = "broker"
-"""CN of its own certificate: its super user, and nobody else's name."""
+"""CN of the node's certificate. It is the only super user, and the name of no other principal."""
 
 CONTROLLER_PORT = 9094
 DATA = "/var/lib/kafka/data"
@@ -32,7 +32,7 @@ SERVER = {
     "listener.security.protocol.map": "CLIENTS:SSL,CONTROLLER:SSL",
     **_STORES,
     "ssl.client.auth": "required",
-    # The CN, where it comes first and is of plain letters; whoever hides one elsewhere is nobody.
+    # The principal is the CN if it comes first and has plain letters only. A CN elsewhere in the subject is ignored.
     "ssl.principal.mapping.rules": "RULE:^CN=([a-zA-Z0-9.-]+)(,.*)?$/$1/,DEFAULT",
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "allow.everyone.if.no.acl.found": "false",
@@ -47,9 +47,9 @@ SERVER = {
 }
 
 CLIENT = {"security.protocol": "SSL", **_STORES}
-"""By which the node asks itself whether it is well."""
+"""Client configuration of the node's health check."""
 
 
-def properties(values: dict[str, str]) -> str:
-    """Return them in Java's syntax. None of these has a character that would need an escape, but the backslash."""
+def render_properties(values: dict[str, str]) -> str:
+    """Return the text of a Java properties file. No value here contains a character that must be escaped."""
     return HEADER + "".join(f"{key}={value}\n" for key, value in values.items())

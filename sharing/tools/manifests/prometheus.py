@@ -1,4 +1,4 @@
-"""What Prometheus scrapes, and what Grafana is given, in the trial by compose."""
+"""Generates the configuration of Prometheus and Grafana for the compose trial."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from sharing.tools.manifests.common import to_yaml
 
 PROMETHEUS_PORT = 9090
 JOB = "sharing-gate"
-"""The job under which gates are scraped, here and in Kubernetes."""
+"""Prometheus job of the gates, here and on Kubernetes."""
 
 
-def render_watching(gates: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
-    """Return the files, by their paths.
+def render_monitoring(gates: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
+    """Return the files, by path.
 
     Args:
-        gates: By State, `host:port` of the pages of each worker. Alerts tell States by the label `state`.
+        gates: `host:port` of each worker's HTTP endpoints, by State. Alerts distinguish States by the label `state`.
     """
     targets = [{"targets": list(workers), "labels": {"state": state}} for state, workers in gates.items()]
     prometheus = {

@@ -1,4 +1,4 @@
-"""The environment files of a State that runs its gate on a server, by systemd: `deploy/systemd/gate-<st>.env`."""
+"""Generates `deploy/systemd/gate-<st>.env`: the environment of a gate that systemd runs on a server."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from sharing.tools.manifests.common import HEADER, TLS_PORT, gate_settings
 from sharing.topology.partners import Partners
 
 BOOTSTRAP = f"kafka.example.org:{TLS_PORT}"
-"""The operator tells the real one."""
+"""A placeholder: the operator of the cluster provides the real address."""
 
 
 def render_environments(partners: Partners) -> Mapping[str, str]:
-    """Return the files, by their paths. Certificate and key are the unit's to name: it hands them over itself."""
+    """Return the files, by path. The systemd unit sets the paths of certificate and key."""
     return {
         f"systemd/gate-{state.lower()}.env": HEADER
-        + "".join(f"{name}={value}\n" for name, value in _environment(partners, state).items())
+        + "".join(f"{name}={value}\n" for name, value in _make_environment(partners, state).items())
         for state in sorted(partners.states)
     }
 
 
-def _environment(partners: Partners, state: str) -> dict[str, str]:
+def _make_environment(partners: Partners, state: str) -> dict[str, str]:
     return {
         **gate_settings(partners, state, BOOTSTRAP),
         "SHARING_INSTANCE": "0",

@@ -45,8 +45,8 @@ import org.apache.kafka.streams.processor.api.Record;
 /**
  * The gate's job in Kafka Streams, exactly-once v2: decode, check, relevance, decide, write.
  *
- * <p>The law itself is not evaluated here: a table made by the gate says, for each combination of facts that occurs,
- * which bytes follow the item's own. It stands for a memo that is already full, as the gate's is after a moment.
+ * <p>The law is not evaluated here. A table exported by the gate contains, for each combination of facts that occurs,
+ * the bytes that follow an item's individual bytes. It replaces a full cache; the gate's own is full after a moment.
  *
  * <p>Arguments: bootstrap, source topic, prefix of the output topics, table, threads, state folder.
  */
@@ -63,7 +63,7 @@ public final class GateStreams {
         topology.addSink(
                 "sink", (key, output, context) -> output.topic(), new ByteArraySerializer(), outputs, "gate");
 
-        KafkaStreams streams = new KafkaStreams(topology, properties(args[0], prefix + "gate", args[4], args[5]));
+        KafkaStreams streams = new KafkaStreams(topology, makeProperties(args[0], prefix + "gate", args[4], args[5]));
         streams.setUncaughtExceptionHandler(failure -> {
             failure.printStackTrace();
             return StreamThreadExceptionResponse.SHUTDOWN_APPLICATION;
@@ -77,7 +77,7 @@ public final class GateStreams {
         streams.start();
     }
 
-    private static Properties properties(String bootstrap, String application, String threads, String folder) {
+    private static Properties makeProperties(String bootstrap, String application, String threads, String folder) {
         Properties properties = new Properties();
         properties.put(StreamsConfig.APPLICATION_ID_CONFIG, application);
         properties.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrap);
@@ -102,14 +102,14 @@ public final class GateStreams {
     /** One record to write. */
     record Output(String topic, byte[] value) {}
 
-    /** What one State gets of items that are alike. */
+    /** The output for one State that is shared by all items with equal facts. */
     record Delivery(
             boolean offer, String topic, String state, byte[] tail, byte[] contentTail, Set<String> redacted) {}
 
-    /** What is written for items that are alike; without a draft when nothing leaves. */
+    /** The outputs for all items with equal facts; there is no draft if nothing is disclosed. */
     record Verdict(byte[] decisionTail, List<Delivery> deliveries, byte[] draftTail) {}
 
-    /** What the gate has exported. */
+    /** The table that the gate exported. */
     record Table(
             Schema indicator,
             Map<String, byte[]> frames,
@@ -125,50 +125,50 @@ public final class GateStreams {
         static Table read(Path path) throws IOException {
             try (DataInputStream in =
                     new DataInputStream(new java.io.BufferedInputStream(Files.newInputStream(path)))) {
-                Schema indicator = new Schema.Parser().parse(new String(bytes(in), StandardCharsets.UTF_8));
+                Schema indicator = new Schema.Parser().parse(new String(readBytes(in), StandardCharsets.UTF_8));
                 Map<String, byte[]> frames = new HashMap<>();
                 for (String name : List.of("indicator", "decision", "notice", "notice_content", "offer", "draft")) {
-                    frames.put(name, bytes(in));
+                    frames.put(name, readBytes(in));
                 }
-                byte[] namespace = bytes(in);
+                byte[] namespace = readBytes(in);
                 String state = in.readUTF();
-                Set<String> countries = Set.copyOf(texts(in));
+                Set<String> countries = Set.copyOf(readTexts(in));
                 Map<String, Pattern> shapes = new HashMap<>();
                 for (int left = in.readInt(); left > 0; left--) {
                     shapes.put(in.readUTF(), Pattern.compile(in.readUTF()));
                 }
-                byte[] seal = bytes(in);
-                byte[] signature = bytes(in);
+                byte[] seal = readBytes(in);
+                byte[] signature = readBytes(in);
                 byte[] both = Arrays.copyOf(seal, seal.length + signature.length);
                 System.arraycopy(signature, 0, both, seal.length, signature.length);
                 Map<String, Verdict> verdicts = new HashMap<>();
                 for (int left = in.readInt(); left > 0; left--) {
-                    verdicts.put(in.readUTF(), verdict(in));
+                    verdicts.put(in.readUTF(), readVerdict(in));
                 }
                 return new Table(
                         indicator, frames, namespace, state, countries, shapes, both, seal, signature, verdicts);
             }
         }
 
-        private static Verdict verdict(DataInputStream in) throws IOException {
-            byte[] decisionTail = bytes(in);
+        private static Verdict readVerdict(DataInputStream in) throws IOException {
+            byte[] decisionTail = readBytes(in);
             List<Delivery> deliveries = new ArrayList<>();
             for (int left = in.readInt(); left > 0; left--) {
                 boolean offer = in.readBoolean();
                 String topic = in.readUTF();
                 String state = in.readUTF();
-                byte[] tail = bytes(in);
-                deliveries.add(new Delivery(offer, topic, state, tail, bytes(in), Set.copyOf(texts(in))));
+                byte[] tail = readBytes(in);
+                deliveries.add(new Delivery(offer, topic, state, tail, readBytes(in), Set.copyOf(readTexts(in))));
             }
-            byte[] draftTail = bytes(in);
+            byte[] draftTail = readBytes(in);
             return new Verdict(decisionTail, deliveries, draftTail.length == 0 ? null : draftTail);
         }
 
-        private static byte[] bytes(DataInputStream in) throws IOException {
+        private static byte[] readBytes(DataInputStream in) throws IOException {
             return in.readNBytes(in.readInt());
         }
 
-        private static List<String> texts(DataInputStream in) throws IOException {
+        private static List<String> readTexts(DataInputStream in) throws IOException {
             List<String> texts = new ArrayList<>();
             for (int left = in.readInt(); left > 0; left--) {
                 texts.add(in.readUTF());
@@ -177,7 +177,7 @@ public final class GateStreams {
         }
     }
 
-    /** What of an item its verdict depends on: the raw values, compared as they are. */
+    /** The values of an item that determine its verdict, compared undecoded. */
     static final class Key {
         private final Object[] parts;
         private final int hash;
@@ -198,10 +198,10 @@ public final class GateStreams {
         }
     }
 
-    /** One task's gate. */
+    /** The gate of one task. */
     static final class Gate extends ContextualProcessor<byte[], byte[], byte[], Output> {
         private static final Pattern ID = Pattern.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}");
-        private static final int MEMO_ENTRIES_MAX = 20_000;
+        private static final int CACHE_ENTRIES_MAX = 20_000;
 
         private final Table table;
         private final Fields fields;
@@ -210,7 +210,7 @@ public final class GateStreams {
         private final String drafts;
         private final GenericDatumReader<GenericRecord> reader;
         private final byte[] frame;
-        private final Map<Key, Verdict> memo = new HashMap<>();
+        private final Map<Key, Verdict> cache = new HashMap<>();
         private final PhoneNumberUtil phones = PhoneNumberUtil.getInstance();
         private final String prefix;
         private BinaryDecoder decoder;
@@ -220,9 +220,9 @@ public final class GateStreams {
             this.prefix = prefix;
             this.fields = new Fields(table.indicator());
             this.writer = new Writer(table, fields);
-            String own = prefix + "national." + table.state().toLowerCase() + ".";
-            this.decisions = own + "decisions";
-            this.drafts = own + "drafts";
+            String nationalPrefix = prefix + "national." + table.state().toLowerCase() + ".";
+            this.decisions = nationalPrefix + "decisions";
+            this.drafts = nationalPrefix + "drafts";
             GenericData data = new GenericData();
             data.setFastReaderEnabled(true);
             this.reader = new GenericDatumReader<>(table.indicator(), table.indicator(), data);
@@ -242,18 +242,18 @@ public final class GateStreams {
             long now = System.currentTimeMillis();
             Verdict verdict = decide(item, type, now);
             try {
-                forward(message, decisions, writer.decision(item, verdict, now));
+                forward(message, decisions, writer.encodeDecision(item, verdict, now));
                 if (verdict.draftTail() == null) {
                     return;
                 }
                 Map<Set<String>, byte[]> contents = new HashMap<>(4);
                 for (Delivery delivery : verdict.deliveries()) {
                     byte[] output = delivery.offer()
-                            ? writer.offer(item, delivery, now)
-                            : writer.notice(item, delivery, contents, now);
+                            ? writer.encodeOffer(item, delivery, now)
+                            : writer.encodeNotice(item, delivery, contents, now);
                     forward(message, prefix + delivery.topic(), output);
                 }
-                forward(message, drafts, writer.draft(item, value, verdict, now));
+                forward(message, drafts, writer.encodeDraft(item, value, verdict, now));
             } catch (IOException failure) {
                 throw new UncheckedIOException(failure);
             }
@@ -279,7 +279,7 @@ public final class GateStreams {
             }
         }
 
-        /** Checks what the gate does of ids, State, type and value; returns the type. */
+        /** Checks id, key, State, type and value as the gate does; returns the type. */
         private String check(byte[] key, GenericRecord item) {
             Utf8 id = (Utf8) item.get(fields.id);
             if (!ID.matcher(id.toString()).matches()
@@ -295,39 +295,39 @@ public final class GateStreams {
                 throw new IllegalStateException("type or value");
             }
             if ((Integer) item.get(fields.version) != 1 || !item.get(fields.action).toString().equals("PUBLISH")) {
-                throw new IllegalStateException("only first publications are in this workload");
+                throw new IllegalStateException("this workload contains first publications only");
             }
             return type;
         }
 
         private Verdict decide(GenericRecord item, String type, long now) {
-            Key key = new Key(fields.facts(item, nexus(type, item.get(fields.value).toString()), now));
-            Verdict verdict = memo.get(key);
+            Key key = new Key(fields.extractFacts(item, findNexus(type, item.get(fields.value).toString()), now));
+            Verdict verdict = cache.get(key);
             if (verdict == null) {
-                verdict = table.verdicts().get(fields.text(key.parts));
+                verdict = table.verdicts().get(fields.renderFacts(key.parts));
                 if (verdict == null) {
-                    throw new IllegalStateException("a combination of facts that the table does not have");
+                    throw new IllegalStateException("the table lacks this combination of facts");
                 }
-                if (memo.size() >= MEMO_ENTRIES_MAX) {
-                    memo.clear();
+                if (cache.size() >= CACHE_ENTRIES_MAX) {
+                    cache.clear();
                 }
-                memo.put(key, verdict);
+                cache.put(key, verdict);
             }
             return verdict;
         }
 
-        /** Returns the State that a value points to, and what points there; "" for none. */
-        private String nexus(String type, String value) {
+        /** Returns the State that a value points to and the reason; "" if it points to none. */
+        private String findNexus(String type, String value) {
             return switch (type) {
-                case "phone-number" -> fromPhone(value);
-                case "domain-name" -> fromHost(value);
-                case "email-addr" -> fromHost(value.substring(value.lastIndexOf('@') + 1));
-                case "url" -> fromHost(hostOf(value));
-                default -> ""; // of hashes; and no geolocation database is configured
+                case "phone-number" -> findPhoneNexus(value);
+                case "domain-name" -> findHostNexus(value);
+                case "email-addr" -> findHostNexus(value.substring(value.lastIndexOf('@') + 1));
+                case "url" -> findHostNexus(extractHost(value));
+                default -> ""; // hashes point nowhere, and no geolocation database is configured for IP addresses
             };
         }
 
-        private String fromPhone(String value) {
+        private String findPhoneNexus(String value) {
             try {
                 PhoneNumber number = phones.parse(value, null);
                 String region = phones.getRegionCodeForNumber(number);
@@ -342,7 +342,7 @@ public final class GateStreams {
             }
         }
 
-        private String fromHost(String host) {
+        private String findHostNexus(String host) {
             String label = host.substring(host.lastIndexOf('.') + 1);
             if (label.length() != 2) {
                 return "";
@@ -351,7 +351,7 @@ public final class GateStreams {
             return table.countries().contains(state) ? state + "|ccTLD ." + label : "";
         }
 
-        private static String hostOf(String url) {
+        private static String extractHost(String url) {
             int start = url.indexOf("://") + 3;
             int end = start;
             while (end < url.length() && "/?#".indexOf(url.charAt(end)) < 0) {
@@ -364,7 +364,7 @@ public final class GateStreams {
         }
     }
 
-    /** Positions of fields, and the facts among them. */
+    /** Positions of the fields in a record, and the facts of a record. */
     static final class Fields {
         final int id;
         final int version;
@@ -390,21 +390,21 @@ public final class GateStreams {
 
         Fields(Schema schema) {
             this.schema = schema;
-            id = at("id");
-            version = at("version");
-            action = at("action");
-            type = at("type");
-            value = at("value");
-            source = at("source");
-            reviewAt = at("review_at");
-            retainUntil = at("retain_until");
-            offence = at("offence");
-            origin = at("origin");
-            findings = at("findings");
-            nexus = at("nexus");
+            id = positionOf("id");
+            version = positionOf("version");
+            action = positionOf("action");
+            type = positionOf("type");
+            value = positionOf("value");
+            source = positionOf("source");
+            reviewAt = positionOf("review_at");
+            retainUntil = positionOf("retain_until");
+            offence = positionOf("offence");
+            origin = positionOf("origin");
+            findings = positionOf("findings");
+            nexus = positionOf("nexus");
             direct = new int[DIRECT.length];
-            for (int place = 0; place < DIRECT.length; place++) {
-                direct[place] = at(DIRECT[place]);
+            for (int index = 0; index < DIRECT.length; index++) {
+                direct[index] = positionOf(DIRECT[index]);
             }
             Schema sources = schema.getField("source").schema();
             sourceState = sources.getField("state").pos();
@@ -423,33 +423,33 @@ public final class GateStreams {
             "urgency", "enables_request", "live_case_harm", "tlp", "handling", "character",
         };
 
-        private int at(String name) {
+        private int positionOf(String name) {
             return schema.getField(name).pos();
         }
 
-        Object[] facts(GenericRecord item, String derived, long now) {
+        Object[] extractFacts(GenericRecord item, String derived, long now) {
             Object[] parts = new Object[DIRECT.length + 9];
-            int place = 0;
+            int index = 0;
             for (int position : direct) {
-                parts[place++] = item.get(position);
+                parts[index++] = item.get(position);
             }
-            parts[place++] = ((GenericRecord) item.get(source)).get(authority);
+            parts[index++] = ((GenericRecord) item.get(source)).get(authority);
             GenericRecord offences = (GenericRecord) item.get(offence);
-            parts[place++] = offences.get(codes);
-            parts[place++] = offences.get(modusOperandi);
+            parts[index++] = offences.get(codes);
+            parts[index++] = offences.get(modusOperandi);
             GenericRecord origins = (GenericRecord) item.get(origin);
-            parts[place++] = origins.get(originState);
-            parts[place++] = origins.get(originConsent);
+            parts[index++] = origins.get(originState);
+            parts[index++] = origins.get(originConsent);
             Long until = (Long) item.get(retainUntil);
-            parts[place++] = until != null && until <= now ? "YES" : "NO";
-            parts[place++] = ((Map<?, ?>) item.get(findings)).isEmpty() ? "" : "findings"; // which the table lacks
-            parts[place++] = item.get(nexus);
-            parts[place] = derived;
+            parts[index++] = until != null && until <= now ? "YES" : "NO";
+            parts[index++] = ((Map<?, ?>) item.get(findings)).isEmpty() ? "" : "findings"; // not in the table
+            parts[index++] = item.get(nexus);
+            parts[index] = derived;
             return parts;
         }
 
-        /** Returns the facts as the table writes them. */
-        String text(Object[] parts) {
+        /** Returns facts in the text form that the table uses. */
+        String renderFacts(Object[] parts) {
             StringBuilder text = new StringBuilder();
             for (Object part : parts) {
                 if (part instanceof List<?> list) {
@@ -470,7 +470,7 @@ public final class GateStreams {
         }
     }
 
-    /** Writes an item's own bytes before those that it shares with others. */
+    /** Encodes outputs: the individual bytes of an item, then the bytes that it shares with others. */
     static final class Writer {
         private final Table table;
         private final Fields fields;
@@ -488,7 +488,7 @@ public final class GateStreams {
             }
         }
 
-        byte[] decision(GenericRecord item, Verdict verdict, long now) throws IOException {
+        byte[] encodeDecision(GenericRecord item, Verdict verdict, long now) throws IOException {
             begin("decision");
             encoder.writeString((Utf8) item.get(fields.id));
             encoder.writeInt((Integer) item.get(fields.version));
@@ -497,21 +497,21 @@ public final class GateStreams {
             return end();
         }
 
-        byte[] notice(GenericRecord item, Delivery delivery, Map<Set<String>, byte[]> contents, long now)
+        byte[] encodeNotice(GenericRecord item, Delivery delivery, Map<Set<String>, byte[]> contents, long now)
                 throws IOException {
             byte[] head = contents.get(delivery.redacted());
             if (head == null) {
-                head = content(item, delivery.redacted());
+                head = encodeContent(item, delivery.redacted());
                 contents.put(delivery.redacted(), head);
             }
             begin("notice");
             Utf8 id = (Utf8) item.get(fields.id);
-            encoder.writeString(identity("notice", id, (Integer) item.get(fields.version), delivery.state()));
+            encoder.writeString(makeId("notice", id, (Integer) item.get(fields.version), delivery.state()));
             encoder.writeString(id);
             encoder.writeInt((Integer) item.get(fields.version));
             encoder.writeLong(now);
-            optionalLong(item.get(fields.reviewAt));
-            optionalLong(item.get(fields.retainUntil));
+            writeOptionalLong(item.get(fields.reviewAt));
+            writeOptionalLong(item.get(fields.retainUntil));
             encoder.writeLong(head.length + delivery.contentTail().length);
             encoder.writeFixed(head);
             encoder.writeFixed(delivery.contentTail());
@@ -520,78 +520,78 @@ public final class GateStreams {
             return end();
         }
 
-        byte[] offer(GenericRecord item, Delivery delivery, long now) throws IOException {
+        byte[] encodeOffer(GenericRecord item, Delivery delivery, long now) throws IOException {
             begin("offer");
             Utf8 id = (Utf8) item.get(fields.id);
-            encoder.writeString(identity("offer", id, (Integer) item.get(fields.version), delivery.state()));
+            encoder.writeString(makeId("offer", id, (Integer) item.get(fields.version), delivery.state()));
             encoder.writeString(id);
             encoder.writeInt((Integer) item.get(fields.version));
             encoder.writeLong(now);
-            optionalLong(null);
+            writeOptionalLong(null);
             encoder.writeFixed(table.signature());
             encoder.writeFixed(delivery.tail());
             return end();
         }
 
-        byte[] draft(GenericRecord item, byte[] value, Verdict verdict, long now) throws IOException {
+        byte[] encodeDraft(GenericRecord item, byte[] value, Verdict verdict, long now) throws IOException {
             begin("draft");
             encoder.writeString((Utf8) item.get(fields.id));
             encoder.writeInt((Integer) item.get(fields.version));
             encoder.writeLong(now);
-            optionalText(((GenericRecord) item.get(fields.source)).get(fields.officer));
+            writeOptionalText(((GenericRecord) item.get(fields.source)).get(fields.officer));
             encoder.writeBytes(value);
             encoder.writeFixed(table.seal());
             encoder.writeFixed(verdict.draftTail());
             return end();
         }
 
-        /** The fields that may leave, in the order of the schema; what the law takes out is empty. */
-        private byte[] content(GenericRecord item, Set<String> redacted) throws IOException {
+        /** Returns the fields that may be disclosed, in the order of the schema; redacted fields are empty. */
+        private byte[] encodeContent(GenericRecord item, Set<String> redacted) throws IOException {
             GenericRecord source = (GenericRecord) item.get("source");
             GenericRecord offence = (GenericRecord) item.get("offence");
             GenericRecord grading = (GenericRecord) item.get("grading");
             begin("notice_content");
-            text("type", item.get("type"), redacted);
-            text("value", item.get("value"), redacted);
-            text("summary", item.get("summary"), redacted);
-            text("source_agency", source.get("agency"), redacted);
-            text("source_authority", source.get("authority"), redacted);
-            text("source_case", source.get("case"), redacted);
-            list("offence_codes", offence.get("codes"), redacted);
-            list("offence_modifiers", offence.get("modifiers"), redacted);
-            list("modus_operandi", offence.get("modus_operandi"), redacted);
+            writeText("type", item.get("type"), redacted);
+            writeText("value", item.get("value"), redacted);
+            writeText("summary", item.get("summary"), redacted);
+            writeText("source_agency", source.get("agency"), redacted);
+            writeText("source_authority", source.get("authority"), redacted);
+            writeText("source_case", source.get("case"), redacted);
+            writeList("offence_codes", offence.get("codes"), redacted);
+            writeList("offence_modifiers", offence.get("modifiers"), redacted);
+            writeList("modus_operandi", offence.get("modus_operandi"), redacted);
             Double years = redacted.contains("max_penalty_years") ? null : (Double) offence.get("max_penalty_years");
             encoder.writeIndex(years == null ? 0 : 1);
             if (years != null) {
                 encoder.writeDouble(years);
             }
-            text("collection", item.get("collection"), redacted);
-            text("subject_class", item.get("subject_class"), redacted);
-            text("assertion", item.get("assertion"), redacted);
-            text("grading_source", grading.get("source"), redacted);
+            writeText("collection", item.get("collection"), redacted);
+            writeText("subject_class", item.get("subject_class"), redacted);
+            writeText("assertion", item.get("assertion"), redacted);
+            writeText("grading_source", grading.get("source"), redacted);
             Integer grade = redacted.contains("grading_information") ? null : (Integer) grading.get("information");
             encoder.writeIndex(grade == null ? 0 : 1);
             if (grade != null) {
                 encoder.writeInt(grade);
             }
-            text("grading_admiralty", grading.get("admiralty"), redacted);
-            text("origin_state", ((GenericRecord) item.get("origin")).get("state"), redacted);
-            list("handling", item.get("handling"), redacted);
-            text("handling_text", item.get("handling_text"), redacted);
-            text("tlp", item.get("tlp"), redacted);
-            text("pap", item.get("pap"), redacted);
-            text("purpose", item.get("purpose"), redacted);
-            text("personal_data", item.get("personal_data"), redacted);
-            text("special_category", item.get("special_category"), redacted);
-            optionalLong(redacted.contains("observed_at") ? null : item.get("observed_at"));
+            writeText("grading_admiralty", grading.get("admiralty"), redacted);
+            writeText("origin_state", ((GenericRecord) item.get("origin")).get("state"), redacted);
+            writeList("handling", item.get("handling"), redacted);
+            writeText("handling_text", item.get("handling_text"), redacted);
+            writeText("tlp", item.get("tlp"), redacted);
+            writeText("pap", item.get("pap"), redacted);
+            writeText("purpose", item.get("purpose"), redacted);
+            writeText("personal_data", item.get("personal_data"), redacted);
+            writeText("special_category", item.get("special_category"), redacted);
+            writeOptionalLong(redacted.contains("observed_at") ? null : item.get("observed_at"));
             return end();
         }
 
-        private void text(String name, Object value, Set<String> redacted) throws IOException {
-            optionalText(redacted.contains(name) ? null : value);
+        private void writeText(String name, Object value, Set<String> redacted) throws IOException {
+            writeOptionalText(redacted.contains(name) ? null : value);
         }
 
-        private void optionalText(Object value) throws IOException {
+        private void writeOptionalText(Object value) throws IOException {
             encoder.writeIndex(value == null ? 0 : 1);
             if (value instanceof Utf8 text) {
                 encoder.writeString(text);
@@ -600,7 +600,7 @@ public final class GateStreams {
             }
         }
 
-        private void list(String name, Object value, Set<String> redacted) throws IOException {
+        private void writeList(String name, Object value, Set<String> redacted) throws IOException {
             List<?> entries = redacted.contains(name) ? List.of() : (List<?>) value;
             encoder.writeArrayStart();
             encoder.setItemCount(entries.size());
@@ -611,15 +611,15 @@ public final class GateStreams {
             encoder.writeArrayEnd();
         }
 
-        private void optionalLong(Object value) throws IOException {
+        private void writeOptionalLong(Object value) throws IOException {
             encoder.writeIndex(value == null ? 0 : 1);
             if (value != null) {
                 encoder.writeLong((Long) value);
             }
         }
 
-        /** UUIDv5 of cause and recipient, as the gate makes it. */
-        private String identity(String kind, Utf8 id, int version, String recipient) {
+        /** Returns the UUIDv5 of cause and recipient, computed as in the gate. */
+        private String makeId(String kind, Utf8 id, int version, String recipient) {
             String name = kind + "/" + table.state() + "/" + id + "/" + version + "/" + recipient;
             sha1.update(table.namespace());
             ByteBuffer digest = ByteBuffer.wrap(sha1.digest(name.getBytes(StandardCharsets.US_ASCII)));

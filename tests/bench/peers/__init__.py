@@ -1,1 +1,1 @@
-"""The gate's job, done by others: the same input, the same law, the same outputs, each engine as its users run it."""
+"""The gate's job in other engines: same input, law and outputs, each engine used as its own users would."""

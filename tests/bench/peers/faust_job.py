@@ -1,4 +1,4 @@
-"""The gate's job as a plain Faust agent: Faust's own consumer, topics and producer, at least once.
+"""The gate's job in a plain Faust agent: Faust's own consumer, topics and producer, at-least-once.
 
 python -m tests.bench.peers.faust_job BOOTSTRAP SOURCE PREFIX
 """
@@ -12,13 +12,13 @@ from typing import Any
 
 import faust
 
-from processors.worker import GC_THRESHOLDS
-from tests.bench.names import output_topics
-from tests.bench.peers.step import Given, Step
+from processors.faust_app import GC_THRESHOLDS
+from tests.bench.names import list_output_topics
+from tests.bench.peers.record_gate import InputRecord, RecordGate
 
 
 def make_app(bootstrap: str, source: str, prefix: str) -> faust.App:
-    """Return the app."""
+    """Return the Faust app."""
     app = faust.App(
         f"{prefix}gate",
         broker=f"kafka://{bootstrap}",
@@ -37,14 +37,14 @@ def make_app(bootstrap: str, source: str, prefix: str) -> faust.App:
         topic_disable_leader=True,
         web_enabled=False,
     )
-    step = Step(bootstrap)
-    targets = {name: app.topic(f"{prefix}{name}", key_type=bytes, value_type=bytes) for name in output_topics()}
+    record_gate = RecordGate(bootstrap)
+    targets = {name: app.topic(f"{prefix}{name}", key_type=bytes, value_type=bytes) for name in list_output_topics()}
 
     async def gate(stream: Any) -> None:
         async for event in stream.events():
             message = event.message
-            given = Given((message.topic, message.partition, message.offset), message.key, message.value)
-            for output in step.outputs(given):
+            record = InputRecord((message.topic, message.partition, message.offset), message.key, message.value)
+            for output in record_gate.process_record(record):
                 await targets[output.topic].send(key=output.key, value=output.value)
 
     app.agent(app.topic(source, key_type=bytes, value_type=bytes), name="gate")(gate)

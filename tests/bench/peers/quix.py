@@ -1,4 +1,4 @@
-"""An environment for quixstreams: it pins a confluent-kafka older than this project's."""
+"""The environment of quixstreams, which pins an older confluent-kafka than this project."""
 
 from __future__ import annotations
 
@@ -15,42 +15,44 @@ FOLDER = Path("build/bench/quix")
 
 _STAMP = FOLDER / "installed.txt"
 
-_NOT_THERE = frozenset({"confluent-kafka", "faust-streaming"})
-"""Of this project's own requirements: the one brings its own version, and nothing in the job needs the other."""
+_EXCLUDED = frozenset({"confluent-kafka", "faust-streaming"})
+"""Requirements of this project that are left out: quixstreams pins the first, and the job does not need the second."""
 
-_SAME = frozenset({"fastavro", "phonenumbers", "python-stdnum", "uuid-utils"})
+_PINNED = frozenset({"fastavro", "phonenumbers", "python-stdnum", "uuid-utils"})
 
 
-def is_made() -> bool:
-    """Return whether the environment is there as it is wanted."""
-    return _STAMP.exists() and _STAMP.read_text(encoding="ascii") == _wanted()
+def is_installed() -> bool:
+    """Return whether the environment is installed with the current requirements."""
+    return _STAMP.exists() and _STAMP.read_text(encoding="ascii") == _render_requirements()
 
 
 def make_environment() -> Path:
-    """Return the Python of an environment with quixstreams and, what the gate's functions need.
+    """Return the Python of an environment with quixstreams and the requirements of the gate's functions.
 
     Raises:
-        subprocess.CalledProcessError: A package cannot be had; pip has said why.
+        subprocess.CalledProcessError: A package could not be installed; pip has reported the reason.
     """
     python = FOLDER / "bin" / "python"
-    if not is_made():
+    if not is_installed():
         venv.create(FOLDER, clear=True, with_pip=True)
         requirements = FOLDER / "requirements.txt"
-        requirements.write_text(_wanted(), encoding="ascii")
+        requirements.write_text(_render_requirements(), encoding="ascii")
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "--requirement", str(requirements)], check=True, stdout=sys.stderr)
         requirements.rename(_STAMP)
     return python.absolute()
 
 
-def environment() -> dict[str, str]:
-    """Return the variables under which that Python finds this project: the same functions, not a copy."""
+def get_variables() -> dict[str, str]:
+    """Return the environment variables with which that Python imports this project's modules."""
     return {"PYTHONPATH": str(Path.cwd()), "PYTHONWARNINGS": "ignore"}
 
 
-def _wanted() -> str:
-    """Return the requirements: quixstreams, and this project's own; what works on each record as it runs here."""
-    own = [Requirement(text) for text in requires("sharing-bus") or ()]
-    needed = sorted((each for each in own if each.marker is None and each.name not in _NOT_THERE), key=str)
-    lines = [f"{each.name}=={version(each.name)}" if each.name in _SAME else str(each) for each in needed]
+def _render_requirements() -> str:
+    """Return the requirements of quixstreams and this project; those in `_PINNED` with the version installed here."""
+    project_requirements = [Requirement(text) for text in requires("sharing-bus") or ()]
+    needed = sorted(
+        (item for item in project_requirements if item.marker is None and item.name not in _EXCLUDED), key=str
+    )
+    lines = [f"{item.name}=={version(item.name)}" if item.name in _PINNED else str(item) for item in needed]
     return "\n".join([f"quixstreams=={QUIXSTREAMS}", *lines]) + "\n"

@@ -1,4 +1,4 @@
-"""The gate's job as a quixstreams application, exactly once. Runs in an environment of its own (`quix.py`).
+"""The gate's job as a quixstreams application, exactly once. Runs in a separate environment (`quix.py`).
 
 python -m tests.bench.peers.quix_job BOOTSTRAP SOURCE PREFIX
 """
@@ -10,27 +10,27 @@ import sys
 import tempfile
 from typing import Any
 
-# In the environment in which this runs, and in no other.
+# Installed only in that environment.
 from quixstreams import Application  # type: ignore[import-not-found,unused-ignore]
 from quixstreams.models import Serializer  # type: ignore[import-not-found,unused-ignore]
 
 from processors.exactly_once.batch import OutputRecord
-from tests.bench.names import output_topics
-from tests.bench.peers.step import Given, Step
+from tests.bench.names import list_output_topics
+from tests.bench.peers.record_gate import InputRecord, RecordGate
 
-_GC_THRESHOLDS = (200_000, 50, 100)  # as the gate's worker sets them
+_GC_THRESHOLDS = (200_000, 50, 100)  # the same as in the gate's worker
 
 
-class OutputSerializer(Serializer):  # type: ignore[misc,unused-ignore] # its base is not known here
-    """Takes the bytes out of an output."""
+class OutputSerializer(Serializer):  # type: ignore[misc,unused-ignore] # the base class is not installed here
+    """Returns the bytes of an output."""
 
     def __call__(self, value: OutputRecord, ctx: Any) -> bytes | None:
         del ctx
         return value.value
 
 
-def run(bootstrap: str, source: str, prefix: str) -> None:
-    """Work until the process is ended."""
+def run_job(bootstrap: str, source: str, prefix: str) -> None:
+    """Process records until the process is terminated."""
     app = Application(
         broker_address=bootstrap,
         consumer_group=f"{prefix}gate",
@@ -53,13 +53,13 @@ def run(bootstrap: str, source: str, prefix: str) -> None:
             "partitioner": "murmur2_random",
         },
     )
-    step = Step(bootstrap)
+    record_gate = RecordGate(bootstrap)
     value = OutputSerializer()
-    targets = {name: app.topic(f"{prefix}{name}", value_serializer=value) for name in output_topics()}
+    targets = {name: app.topic(f"{prefix}{name}", value_serializer=value) for name in list_output_topics()}
 
     def decide(value: bytes, key: bytes, timestamp: int, headers: Any) -> list[OutputRecord]:
         del timestamp, headers
-        return step.outputs(Given((source, 0, 0), key, value))
+        return record_gate.process_record(InputRecord((source, 0, 0), key, value))
 
     frame = app.dataframe(app.topic(source, value_deserializer="bytes"))
     frame = frame.apply(decide, expand=True, metadata=True)
@@ -72,4 +72,4 @@ def run(bootstrap: str, source: str, prefix: str) -> None:
 
 
 if __name__ == "__main__":
-    run(*sys.argv[1:])
+    run_job(*sys.argv[1:])

@@ -1,6 +1,6 @@
 """The gate's job in Kafka Streams: finds a JDK, compiles `GateStreams.java`, and exports the law as a table.
 
-`python -m tests.bench.peers.streams` resolves the coordinates anew and prints what belongs into `streams.jars`.
+`python -m tests.bench.peers.streams` resolves the coordinates again and prints the content of `streams.jars`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Any
 import fastavro
 
 from processors.exactly_once.batch import OutputRecord
-from sharing.ids import NAMESPACE
+from sharing.ids import ID_NAMESPACE
 from sharing.model.countries import COUNTRIES
 from sharing.model.values import VALUE_TYPES
 from sharing.relevance.nexus import derive_nexus
-from sharing.serialization.codec import codec_of, schema_text, split_codec_of
+from sharing.serialization.codec import get_codec, get_split_codecs, read_schema_text
 from sharing.testing.broker import jars
 from sharing.testing.broker.jars import Jar, fetch_jars, find_java
 from tests.bench.names import STATE
-from tests.bench.peers.step import Given, Step
+from tests.bench.peers.record_gate import InputRecord, RecordGate
 from tests.bench.workload import TYPES
 
 COORDINATES = (
@@ -42,7 +42,7 @@ FOLDER = Path("build/bench/streams")
 _PINS = Path(__file__).with_name("streams.jars")
 _FRAMES = ("indicator", "decision", "notice", "notice_content", "offer", "draft")
 
-# In the order of `Fields.facts` in the Java source.
+# In the order of `Fields.extractFacts` in the Java source.
 _DIRECT = (
     "action", "type", "form", "collection", "secrecy_domain", "personal_data", "special_category", "purpose",
     "urgency", "enables_request", "live_case_harm", "tlp", "handling", "character",
@@ -54,21 +54,21 @@ _KNOWN = {
 
 
 class NoJdkError(Exception):
-    """There is no Java compiler, so this peer is not measured."""
+    """There is no Java compiler, so Kafka Streams is not measured."""
 
 
 def compile_job(folder: Path = FOLDER) -> list[str]:
-    """Return the command that runs the job, but for its arguments; the classes go into a folder.
+    """Compile the job into a folder; return the command that runs it, without its arguments.
 
     Raises:
         NoJdkError: There is no `javac`.
-        KafkaUnavailableError: A JAR cannot be had.
+        KafkaUnavailableError: A JAR could not be fetched.
         subprocess.CalledProcessError: The source does not compile.
     """
     home = os.environ.get("JAVA_HOME")
     javac = shutil.which("javac", path=f"{home}/bin" if home else None) or shutil.which("javac")
     if javac is None:
-        raise NoJdkError("no javac on this machine: install a JDK, or set JAVA_HOME")
+        raise NoJdkError("there is no javac on this machine: install a JDK, or set JAVA_HOME")
     pins = [line.split() for line in _PINS.read_text(encoding="ascii").splitlines() if not line.startswith("#")]
     files = fetch_jars(lambda text: None, tuple(Jar(*f"{name}:{sha256}".split(":")) for name, sha256 in pins))
     path = os.pathsep.join(map(str, files))
@@ -88,45 +88,45 @@ def compile_job(folder: Path = FOLDER) -> list[str]:
 
 
 def export_law(bootstrap: str, records: Iterable[tuple[bytes, bytes]], path: Path = FOLDER / "law.bin") -> Path:
-    """Write what the gate says of each combination of facts that occurs in some records; return the file.
+    """Write the gate's verdict for each combination of facts that occurs in some records; return the file.
 
     Raises:
-        ValueError: The pack asks for a fact that the job does not look at, or a record is not of this workload.
+        ValueError: The pack tests a fact that the job does not read, or a record is not from this workload.
     """
-    step = Step(bootstrap)
-    check_facts(step.reads)
+    record_gate = RecordGate(bootstrap)
+    check_facts(record_gate.fact_names)
     verdicts: dict[str, bytes] = {}
     for key, value in records:
-        record = codec_of("indicator").decode(value)
-        facts = _facts_of(record)
+        record = get_codec("indicator").decode(value)
+        facts = _render_facts(record)
         if facts not in verdicts:
-            verdicts[facts] = _verdict(step.outputs(Given(("", 0, 0), key, value)))
+            verdicts[facts] = _encode_verdict(record_gate.process_record(InputRecord(("", 0, 0), key, value)))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as out:
-        out.write(_constants())
+        out.write(_encode_constants())
         out.write(struct.pack(">i", len(verdicts)))
         for facts, verdict in verdicts.items():
-            out.write(_utf(facts) + verdict)
+            out.write(_encode_text(facts) + verdict)
     return path
 
 
-def check_facts(reads: Iterable[str]) -> None:
-    """Return when the job's key covers what a pack reads.
+def check_facts(fact_names: Iterable[str]) -> None:
+    """Check that the job's cache key covers the facts that a pack tests.
 
     Raises:
-        ValueError: It does not.
+        ValueError: A fact is missing.
     """
-    missing = {name for name in reads if not name.startswith("findings.")} - _KNOWN
+    missing = {name for name in fact_names if not name.startswith("findings.")} - _KNOWN
     if missing:
-        raise ValueError(f"the Kafka Streams job does not look at {', '.join(sorted(missing))}: add it there and here")
+        raise ValueError(f"the Kafka Streams job does not read {', '.join(sorted(missing))}: add it there and here")
 
 
-def _facts_of(record: dict[str, Any]) -> str:
+def _render_facts(record: dict[str, Any]) -> str:
     if record["findings"]:
-        raise ValueError("the Kafka Streams job takes no findings; this workload has none")
+        raise ValueError("the Kafka Streams job does not support findings; this workload has none")
     derived = derive_nexus(record["type"], record["value"])
     offence, origin = record["offence"], record["origin"]
-    nexus = [f"{each['state']}|{each['reason']}" for each in record["nexus"]]
+    nexus = [f"{stated['state']}|{stated['reason']}" for stated in record["nexus"]]
     parts = [
         *(record[name] for name in _DIRECT),
         record["source"]["authority"],
@@ -134,95 +134,96 @@ def _facts_of(record: dict[str, Any]) -> str:
         offence["modus_operandi"],
         origin["state"],
         origin["consent"],
-        "NO",  # nothing in this workload has outlived its retention
+        "NO",  # no retention period in this workload has expired
         "",
         nexus,
         "|".join(derived[0]) if derived else "",
     ]
-    return "".join(_text(part) + "\n" for part in parts)
+    return "".join(_render_part(part) + "\n" for part in parts)
 
 
-def _text(part: Any) -> str:
+def _render_part(part: Any) -> str:
     if isinstance(part, list):
         return "".join(f"{entry}," for entry in part)
     return "null" if part is None else str(part)
 
 
-def _verdict(outputs: list[OutputRecord]) -> bytes:
-    """Return what follows an item's own bytes in each of its outputs."""
+def _encode_verdict(outputs: list[OutputRecord]) -> bytes:
+    """Return the bytes that follow an item's individual bytes in each of its outputs."""
     decision, draft = b"", b""
     deliveries = []
     for output in outputs:
         kind, value = output.topic.rpartition(".")[2], output.value or b""
         if kind == "decisions":
-            decision = _split("decision", "state", value)[1]
+            decision = _split_record("decision", "state", value)[1]
         elif kind == "drafts":
-            draft = _split("draft", "action", value)[1]
+            draft = _split_record("draft", "action", value)[1]
         else:
-            deliveries.append(_delivery(output.topic, kind, value))
-    return _bytes(decision) + struct.pack(">i", len(deliveries)) + b"".join(deliveries) + _bytes(draft)
+            deliveries.append(_encode_delivery(output.topic, kind, value))
+    return _encode_bytes(decision) + struct.pack(">i", len(deliveries)) + b"".join(deliveries) + _encode_bytes(draft)
 
 
-def _delivery(topic: str, kind: str, value: bytes) -> bytes:
+def _encode_delivery(topic: str, kind: str, value: bytes) -> bytes:
     state = topic.split(".")[1].upper()
     if kind == "offers":
-        tail, content, redacted = _split("offer", "from_state", value)[1], b"", []
+        tail, content, redacted = _split_record("offer", "from_state", value)[1], b"", []
     else:
-        head, tail = _split("notice", "kind", value)
-        content = _split("notice_content", "relevance", head["content"])[1]
-        redacted = codec_of("notice").decode(value)["redacted"]
+        head, tail = _split_record("notice", "kind", value)
+        content = _split_record("notice_content", "relevance", head["content"])[1]
+        redacted = get_codec("notice").decode(value)["redacted"]
     return b"".join(
         (
-            struct.pack(">?", kind == "offers"), _utf(topic), _utf(state), _bytes(tail), _bytes(content),
-            struct.pack(">i", len(redacted)), *map(_utf, redacted),
+            struct.pack(">?", kind == "offers"), _encode_text(topic), _encode_text(state),
+            _encode_bytes(tail), _encode_bytes(content),
+            struct.pack(">i", len(redacted)), *map(_encode_text, redacted),
         )
     )  # fmt: skip
 
 
-def _split(name: str, first_of_tail: str, value: bytes) -> tuple[dict[str, Any], bytes]:
-    """Return the head's record and the tail's bytes."""
-    head, _ = split_codec_of(name, first_of_tail)
-    stream = io.BytesIO(value[len(codec_of(name).header) :])
+def _split_record(name: str, first_of_tail: str, value: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return the decoded head and the bytes of the tail."""
+    head, _ = get_split_codecs(name, first_of_tail)
+    stream = io.BytesIO(value[len(get_codec(name).header) :])
     record: Any = fastavro.schemaless_reader(stream, head.schema, None)
     return record, stream.read()
 
 
-def _constants() -> bytes:
-    shapes = b"".join(_utf(name) + _utf(_java(VALUE_TYPES[name].shape)) for name in TYPES)
+def _encode_constants() -> bytes:
+    shapes = b"".join(_encode_text(name) + _encode_text(_to_java_pattern(VALUE_TYPES[name].shape)) for name in TYPES)
     countries = sorted(COUNTRIES)
     return b"".join(
         (
-            _bytes(schema_text("indicator").encode()),
-            *(_bytes(codec_of(name).header) for name in _FRAMES),
-            _bytes(NAMESPACE.bytes),
-            _utf(STATE),
-            struct.pack(">i", len(countries)), *map(_utf, countries),
+            _encode_bytes(read_schema_text("indicator").encode()),
+            *(_encode_bytes(get_codec(name).header) for name in _FRAMES),
+            _encode_bytes(ID_NAMESPACE.bytes),
+            _encode_text(STATE),
+            struct.pack(">i", len(countries)), *map(_encode_text, countries),
             struct.pack(">i", len(TYPES)), shapes,
-            # No seal and no signature: a text NONE, no key, no bytes.
-            _bytes(b"\x08NONE\x00\x00"), _bytes(b"\x08NONE\x00\x00"),
+            # Neither sealed nor signed: the text NONE, no key, no bytes.
+            _encode_bytes(b"\x08NONE\x00\x00"), _encode_bytes(b"\x08NONE\x00\x00"),
         )
     )  # fmt: skip
 
 
-def _java(shape: re.Pattern[str]) -> str:
-    """Return a pattern as Java writes it: the same, but for the end of the input."""
+def _to_java_pattern(shape: re.Pattern[str]) -> str:
+    """Return a pattern in Java's syntax, which differs only in the end of the input."""
     return shape.pattern.replace(r"\Z", r"\z")
 
 
-def _bytes(data: bytes) -> bytes:
+def _encode_bytes(data: bytes) -> bytes:
     return struct.pack(">i", len(data)) + data
 
 
-def _utf(text: str) -> bytes:
+def _encode_text(text: str) -> bytes:
     data = text.encode()
     return struct.pack(">H", len(data)) + data
 
 
 def main() -> None:
-    """Print the pins."""
-    jars.COORDINATES = COORDINATES  # type: ignore[assignment] # as many as are asked for
-    sys.stdout.write("# Made by: python -m tests.bench.peers.streams\n")
-    sys.stdout.writelines(f"{jar} {jar.sha256}\n" for jar in jars.resolve_pins())
+    """Print the pinned JARs."""
+    jars.COORDINATES = COORDINATES  # type: ignore[assignment] # a tuple of another length
+    sys.stdout.write("# Generated by: python -m tests.bench.peers.streams\n")
+    sys.stdout.writelines(f"{jar} {jar.sha256}\n" for jar in jars.resolve_jars())
 
 
 if __name__ == "__main__":

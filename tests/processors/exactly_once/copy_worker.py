@@ -1,9 +1,9 @@
-"""A worker for the tests: copies each record to another topic. A program of its own, and a module for `faust -A`.
+"""A worker for tests: copies each record to another topic. It runs as a program, or as a module for `faust -A`.
 
-With a ledger it writes the record's number among those of its key instead of the value.
+With state it writes the running number of the record among those with its key instead of the value.
 
-Its one argument, or the environment's COPY_WORKER, is a JSON object: the fields of a Route, `out`, and how it
-should fail.
+Its one argument, or the environment variable COPY_WORKER, is a JSON object: the fields of a `LoopConfig`, `out`, and
+how the worker should fail.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from processors.exactly_once.loop import ExactlyOnceLoop, LoopConfig, OutputRecord
-from processors.worker import create_app, run_worker
-from tests.processors.exactly_once.loop_fixtures import SECRET, count
+from processors.exactly_once.loop import ExactlyOnceLoop, OutputRecord
+from processors.faust_app import create_app, run_worker
+from tests.processors.exactly_once.copy_pipeline import make_loop_config
+from tests.processors.exactly_once.loop_fixtures import SECRET, count_record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
@@ -31,32 +32,32 @@ pause_s = options.pop("pause_s", 0.0)
 if "state_folder" in options:
     options["state_folder"] = Path(options["state_folder"])
 app = create_app("copy", web_port=options.pop("web_port", None))
-lane = ExactlyOnceLoop(app.channel(), LoopConfig(**options), lambda: time.time_ns() // 1_000_000)
-app.add_service(lane)
+loop = ExactlyOnceLoop(app.channel(), make_loop_config(**options), lambda: time.time_ns() // 1_000_000)
+app.add_service(loop)
 
 
-def copy(batch: Batch) -> Iterator[OutputRecord]:
-    """Copy, and say where each record came from: its partition and offset."""
+def copy_records(batch: Batch) -> Iterator[OutputRecord]:
+    """Copy the records, and add a header with the source of each: its partition and offset."""
     for number, message in enumerate(batch.messages):
         if fail == "midway" and number == 3:
-            time.sleep(0.2)  # the first outputs are with the broker by now
+            time.sleep(0.2)  # by now the first outputs have reached the broker
             raise KeyError(SECRET)
-        place = f"{message.partition()}:{message.offset()}".encode()
-        value = message.value() if batch.state is None else count(batch.state, message)
-        yield OutputRecord(out, message.key(), value, [("place", place)])
+        source = f"{message.partition()}:{message.offset()}".encode()
+        value = message.value() if batch.store_view is None else count_record(batch.store_view, message)
+        yield OutputRecord(out, message.key(), value, [("source", source)])
     time.sleep(pause_s)
 
 
-@app.agent(lane.channel)
+@app.agent(loop.channel)
 async def copier(batches: AsyncIterable[Batch]) -> None:
     async for batch in batches:
         if fail == "unguarded":
             raise KeyError(SECRET)
-        async with lane.guard(batch):
+        async with loop.guard_batch(batch):
             if fail == "handler":
                 raise KeyError(SECRET)
-            outputs = [OutputRecord(out, b"large", bytes(2_000_000))] if fail == "large" else copy(batch)
-            await lane.commit(batch, outputs)
+            outputs = [OutputRecord(out, b"large", bytes(2_000_000))] if fail == "large" else copy_records(batch)
+            await loop.commit_batch(batch, outputs)
 
 
 if __name__ == "__main__":

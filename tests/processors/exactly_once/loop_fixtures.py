@@ -1,4 +1,4 @@
-"""What the tests of the lane share: workers, here and as processes, that go along a course."""
+"""Workers on a copy pipeline, in the test's process and in processes of their own."""
 
 from __future__ import annotations
 
@@ -12,37 +12,39 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from processors.exactly_once.config import LoopConfig
 from processors.exactly_once.loop import ExactlyOnceLoop, OutputRecord
-from processors.worker import create_app
-from tests.processors.exactly_once.copy_pipeline import LIMIT_S, CopyPipeline
+from processors.faust_app import create_app
+from tests.processors.exactly_once.copy_pipeline import TIMEOUT_S, CopyPipeline, make_loop_config
 
 if TYPE_CHECKING:
     import signal
     from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 
     from processors.exactly_once.batch import Batch, ConsumedRecord
+    from processors.exactly_once.loop_config import LoopConfig
     from processors.exactly_once.state_store import Overlay
 
 ROOT = Path(__file__).parents[3]
 COPY_WORKER = "tests.processors.exactly_once.copy_worker"
-NOWHERE = LoopConfig(bootstrap="nowhere:1", topics=["in"], group="group", instance="0", transactional_id="0")
-"""For who never asks a broker."""
+OFFLINE_CONFIG = make_loop_config(
+    bootstrap="nowhere:1", topics=["in"], group="group", instance="0", transactional_id="0"
+)
+"""For tests that never contact a broker."""
 
-SECRET = "+41 79 000 00 00"  # noqa: S105 what no log may show
+SECRET = "+41 79 000 00 00"  # noqa: S105 a value that must not appear in any log
 
 
-class Worker:
-    """A copying worker as a process of its own."""
+class CopyWorkerProcess:
+    """A copying worker in a process of its own."""
 
     def __init__(
-        self, course: CopyPipeline, log: Path, worker: str = "0", *, cli: bool = False, **options: Any
+        self, pipeline: CopyPipeline, log: Path, worker: str = "0", *, cli: bool = False, **options: Any
     ) -> None:
-        names = {"group": course.group, "instance": worker, "transactional_id": f"{course.group}-{worker}"}
-        route = {"bootstrap": course.broker.bootstrap, "topics": [course.source], "out": course.target, **names}
-        if course.keys is not None:
-            route["state_topic"] = course.ledger
-        arguments = json.dumps({**route, **options})
+        ids = {"group": pipeline.group, "instance": worker, "transactional_id": f"{pipeline.group}-{worker}"}
+        config = {"bootstrap": pipeline.broker.bootstrap, "topics": [pipeline.source], "out": pipeline.target, **ids}
+        if pipeline.key_count is not None:
+            config["changelog_topic"] = pipeline.changelog
+        arguments = json.dumps({**config, **options})
         program = [sys.executable, "-m", COPY_WORKER, arguments]
         if cli:
             program = [str(Path(sys.executable).with_name("faust")), "-A", COPY_WORKER, "worker", "-l", "info"]
@@ -61,113 +63,124 @@ class Worker:
             stderr=log.open("ab"),
         )
 
-    def says(self) -> str:
+    def read_log(self) -> str:
         return self.log.read_text()
 
-    def send(self, number: signal.Signals) -> None:
+    def has_partitions(self) -> bool:
+        return "assigned: in" in self.read_log()
+
+    def count_assignments(self) -> int:
+        return self.read_log().count("assigned: in")
+
+    def send_signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def end(self, number: signal.Signals | None = None) -> int:
-        """Send a signal, if any, and return the code that it exits with."""
+    def stop(self, number: signal.Signals | None = None) -> int:
+        """Send a signal, if any, and return the process's exit code."""
         if number is not None:
-            self.send(number)
-        return self.process.wait(LIMIT_S)
+            self.send_signal(number)
+        return self.process.wait(TIMEOUT_S)
 
 
 @contextmanager
-def working(course: CopyPipeline, log: Path, worker: str = "0", **options: Any) -> Iterator[Worker]:
-    """A worker that is surely gone afterwards."""
-    process = Worker(course, log, worker, **options)
+def running_worker(pipeline: CopyPipeline, log: Path, worker: str = "0", **options: Any) -> Iterator[CopyWorkerProcess]:
+    """Run a worker, and kill it at the end if it is still running."""
+    process = CopyWorkerProcess(pipeline, log, worker, **options)
     try:
         yield process
     finally:
         if process.process.poll() is None:
             process.process.kill()
-            process.process.wait(LIMIT_S)
+            process.process.wait(TIMEOUT_S)
 
 
-def count(view: Overlay, message: ConsumedRecord) -> bytes:
-    """Return how many records of its key there are with this one."""
+def count_record(state: Overlay, message: ConsumedRecord) -> bytes:
+    """Count a record in the state, and return the number of records with its key so far."""
     key = message.key() or b""
-    value = b"%d" % (int(view.get(message.partition(), key) or b"0") + 1)
-    view.put(message.partition(), key, value)
+    value = b"%d" % (int(state.get(message.partition(), key) or b"0") + 1)
+    state.put(message.partition(), key, value)
     return value
 
 
-def counting(course: CopyPipeline) -> Callable[[Batch], list[OutputRecord]]:
-    def handle(batch: Batch) -> list[OutputRecord]:
-        assert batch.state is not None
+def make_counter(pipeline: CopyPipeline) -> Callable[[Batch], list[OutputRecord]]:
+    """Return a handler that writes the running number of each record among those with its key."""
+
+    def count_records(batch: Batch) -> list[OutputRecord]:
+        assert batch.store_view is not None
         return [
             OutputRecord(
-                course.target,
+                pipeline.target,
                 message.key(),
-                count(batch.state, message),
-                [("place", f"{message.partition()}:{message.offset()}")],
+                count_record(batch.store_view, message),
+                [("source", f"{message.partition()}:{message.offset()}")],
             )
             for message in batch.messages
         ]
 
-    return handle
+    return count_records
 
 
-def run(
-    route: LoopConfig,
+def run_loop(
+    config: LoopConfig,
     handle: Callable[[Batch], Iterable[OutputRecord]],
     records: int,
     clock: Callable[[], int] = lambda: 0,
 ) -> BaseException | None:
-    """Run a lane in this process until so many records are committed, or it fails; return its failure."""
-    return asyncio.run(_run(route, handle, records, clock))
+    """Run a loop in this process until this many records are committed, or it fails; return its failure."""
+    return asyncio.run(_run_loop(config, handle, records, clock))
 
 
-def finish(course: CopyPipeline) -> None:
-    """Do in this process what is left to do."""
-    assert run(course.route(), copying(course), course.sent - course.committed(settled=True)) is None
-    course.check()
+def copy_remaining(pipeline: CopyPipeline) -> None:
+    """Copy the records that are not acknowledged yet in this process, and check all copies."""
+    remaining = pipeline.sent - pipeline.count_acknowledged(exact=True)
+    assert run_loop(pipeline.loop_config(), make_copier(pipeline), remaining) is None
+    pipeline.check_copies()
 
 
-async def _run(
-    route: LoopConfig, handle: Callable[[Batch], Iterable[OutputRecord]], records: int, clock: Callable[[], int]
+async def _run_loop(
+    config: LoopConfig, handle: Callable[[Batch], Iterable[OutputRecord]], records: int, clock: Callable[[], int]
 ) -> BaseException | None:
     app = create_app("test")
-    lane = ExactlyOnceLoop(app.channel(), route, clock)
-    app.add_service(lane)
-    all_done = asyncio.Event()
+    loop = ExactlyOnceLoop(app.channel(), config, clock)
+    app.add_service(loop)
+    all_committed = asyncio.Event()
 
     async def serve(batches: AsyncIterable[Batch]) -> None:
-        done = 0
-        loop = asyncio.get_running_loop()
+        total = 0
+        event_loop = asyncio.get_running_loop()
 
-        def count(taken: int, committed: bool) -> None:
-            nonlocal done
-            done += taken * committed
-            if done >= records:
-                loop.call_soon_threadsafe(all_done.set)
+        def add_committed(count: int, committed: bool) -> None:
+            nonlocal total
+            total += count * committed
+            if total >= records:
+                event_loop.call_soon_threadsafe(all_committed.set)
 
         async for batch in batches:
-            async with lane.guard(batch):
-                await lane.commit(batch, handle(batch), partial(count, len(batch.messages)))
+            async with loop.guard_batch(batch):
+                await loop.commit_batch(batch, handle(batch), partial(add_committed, len(batch.messages)))
 
-    app.agent(lane.channel, name="serve")(serve)
+    app.agent(loop.channel, name="serve")(serve)
     await app.start()
     try:
-        async with asyncio.timeout(LIMIT_S):
-            await lane.wait_first(all_done.wait())
-        return lane.crash_reason
+        async with asyncio.timeout(TIMEOUT_S):
+            await loop.wait_first(all_committed.wait())
+        return loop.crash_reason
     finally:
         await app.stop()
 
 
-def copying(course: CopyPipeline) -> Callable[[Batch], list[OutputRecord]]:
-    def copy(batch: Batch) -> list[OutputRecord]:
+def make_copier(pipeline: CopyPipeline) -> Callable[[Batch], list[OutputRecord]]:
+    """Return a handler that copies each record."""
+
+    def copy_records(batch: Batch) -> list[OutputRecord]:
         return [
             OutputRecord(
-                course.target,
+                pipeline.target,
                 message.key(),
                 message.value(),
-                [("place", f"{message.partition()}:{message.offset()}")],
+                [("source", f"{message.partition()}:{message.offset()}")],
             )
             for message in batch.messages
         ]
 
-    return copy
+    return copy_records

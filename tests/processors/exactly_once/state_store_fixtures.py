@@ -1,4 +1,4 @@
-"""A log without Kafka for the tests of the ledger: records, markers, compaction, and topics made anew."""
+"""A changelog without Kafka for tests of the state store: records, markers, compaction, and recreated topics."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from processors.exactly_once.state_store import StoreIdentity
+from processors.exactly_once.state_store import OffsetRange, StoreIdentity
 
 HOUR_MS = 60 * 60 * 1000
-TOMBSTONES_KEPT_MS = 24 * HOUR_MS
+TOMBSTONE_RETENTION_MS = 24 * HOUR_MS
 PARTITIONS = (0, 1)
+TOPIC = "state"
 
 Entry = tuple[bytes, bytes | None]
 
 
 @dataclass
-class Written:
-    """A record in the log."""
+class LoggedRecord:
+    """A committed record in the changelog."""
 
     offset: int
     key: bytes
@@ -26,78 +27,88 @@ class Written:
 
 
 @dataclass
-class Part:
-    """A partition: committed records, and its end; markers and aborted records take offsets, too."""
+class LoggedPartition:
+    """A partition: its committed records and its end. Markers and aborted records take offsets, too."""
 
-    records: list[Written] = field(default_factory=list)
+    records: list[LoggedRecord] = field(default_factory=list)
     end: int = 0
 
 
-class FakeLog:
-    """A compacted topic as `Changelog` shows it. What `now_ms` says is the time."""
+class FakeChangelog:
+    """A compacted topic with the interface of `Changelog`.
+
+    Attributes:
+        now_ms: The current time; tests set it.
+        records_read: Number of records passed to readers so far.
+        die_after: Number of records after which the reader's process dies; None for never.
+        topic_id: Id of the topic; a recreated topic has a new one.
+        partitions: The partitions of the topic.
+    """
 
     def __init__(self) -> None:
         self.now_ms = 1_700_000_000_000
-        self.reads = 0  # records given out
-        self.bulk = 3
-        self.break_after: int | None = None  # records, then the reader's process dies
-        self.renew()
+        self.records_read = 0
+        self.bulk_records = 3
+        self.die_after: int | None = None
+        self.recreate_topic()
 
-    def renew(self) -> None:
-        """Delete the topic and make it anew under its name."""
+    def recreate_topic(self) -> None:
+        """Delete the topic and create it again under the same name."""
         self.topic_id = uuid.uuid4().hex
-        self.parts = {partition: Part() for partition in PARTITIONS}
+        self.partitions = {partition: LoggedPartition() for partition in PARTITIONS}
 
-    def write(self, partition: int, changes: Iterable[Entry], *, committed: bool = True) -> int:
+    def write_transaction(self, partition: int, changes: Iterable[Entry], *, committed: bool = True) -> int:
         """Write a transaction and its marker; return the offset after its last record."""
-        part = self.parts[partition]
+        log = self.partitions[partition]
         for key, value in changes:
             if committed:
-                part.records.append(Written(part.end, key, value, self.now_ms))
-            part.end += 1
-        part.end += 1
-        return part.end - 1
+                log.records.append(LoggedRecord(log.end, key, value, self.now_ms))
+            log.end += 1
+        log.end += 1
+        return log.end - 1
 
     def compact(self) -> None:
-        """Keep the last record of each key, and tombstones for their time."""
-        for part in self.parts.values():
-            last = {record.key: record for record in part.records}
-            part.records = [
+        """Keep the last record of each key, and tombstones for their retention time."""
+        for log in self.partitions.values():
+            last = {record.key: record for record in log.records}
+            log.records = [
                 record
-                for record in part.records
+                for record in log.records
                 if record is last[record.key]
-                and (record.value is not None or self.now_ms - record.at_ms <= TOMBSTONES_KEPT_MS)
+                and (record.value is not None or self.now_ms - record.at_ms <= TOMBSTONE_RETENTION_MS)
             ]
 
-    def state(self, partition: int) -> dict[bytes, bytes]:
-        """Return what all committed records together say."""
-        found: dict[bytes, bytes] = {}
-        for record in self.parts[partition].records:
+    def read_state(self, partition: int) -> dict[bytes, bytes]:
+        """Return the state that results from all committed records."""
+        state: dict[bytes, bytes] = {}
+        for record in self.partitions[partition].records:
             if record.value is None:
-                found.pop(record.key, None)
+                state.pop(record.key, None)
             else:
-                found[record.key] = record.value
-        return found
+                state[record.key] = record.value
+        return state
 
-    def identify(self, partitions: Iterable[int]) -> Mapping[int, StoreIdentity]:
-        return {partition: StoreIdentity("cluster", "ledger", self.topic_id, partition) for partition in partitions}
+    def get_store_identities(self, partitions: Iterable[int]) -> Mapping[int, StoreIdentity]:
+        return {partition: StoreIdentity("cluster", TOPIC, self.topic_id, partition) for partition in partitions}
 
-    def spans(self, partitions: Iterable[int]) -> Mapping[int, tuple[int, int]]:
-        return {partition: (0, self.parts[partition].end) for partition in partitions}
+    def query_offset_ranges(self, partitions: Iterable[int]) -> Mapping[int, OffsetRange]:
+        return {partition: OffsetRange(0, self.partitions[partition].end) for partition in partitions}
 
-    def read(self, spans: Mapping[int, tuple[int, int]], take: Callable[[int, list[Entry], int], None]) -> bool:
-        for partition, (start, end) in spans.items():
-            found = [record for record in self.parts[partition].records if start <= record.offset < end]
-            for begin in range(0, len(found), self.bulk):
-                some = found[begin : begin + self.bulk]
-                self.reads += len(some)
-                if self.break_after is not None and self.reads > self.break_after:
-                    raise ProcessDies
-                take(partition, [(record.key, record.value) for record in some], some[-1].offset + 1)
+    def read_records(
+        self, ranges: Mapping[int, OffsetRange], on_records: Callable[[int, list[Entry], int], None]
+    ) -> bool:
+        for partition, (start, end) in ranges.items():
+            records = [record for record in self.partitions[partition].records if start <= record.offset < end]
+            for begin in range(0, len(records), self.bulk_records):
+                chunk = records[begin : begin + self.bulk_records]
+                self.records_read += len(chunk)
+                if self.die_after is not None and self.records_read > self.die_after:
+                    raise ProcessKilled
+                on_records(partition, [(record.key, record.value) for record in chunk], chunk[-1].offset + 1)
             if start < end:
-                take(partition, [], end)
+                on_records(partition, [], end)
         return True
 
 
-class ProcessDies(Exception):  # noqa: N818 it is none
+class ProcessKilled(Exception):  # noqa: N818 a signal, not an error
     """Stands for SIGKILL."""

@@ -1,4 +1,4 @@
-"""Where a consumer begins: at the group's offsets once nothing changes them any more, whoever comes meanwhile."""
+"""A consumer starts at its group's offsets, once no transaction can change them, even if other members join."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from processors.exactly_once.consumer import BatchConsumer
 from processors.exactly_once.kafka_errors import ErrorReporter
 from sharing.errors import InfrastructureError
 from tests.processors.exactly_once.copy_pipeline import PARTITIONS, CopyPipeline
-from tests.processors.exactly_once.loop_fixtures import NOWHERE, ROOT
+from tests.processors.exactly_once.loop_fixtures import OFFLINE_CONFIG, ROOT
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -29,67 +29,71 @@ if TYPE_CHECKING:
     from sharing.testing.broker.embedded import EmbeddedBroker
 
 
-SENT, SETTLED, HELD = 300, 20, 30
-"""Records, and offsets of each partition: of a committed transaction, and of one that is open."""
+SENT = 300
+COMMITTED_OFFSET = 20
+"""Offset of each partition in a committed transaction."""
 
-STOP_S = 30.0  # a tenth of what the open transaction would last
+OPEN_OFFSET = 30
+"""Offset of each partition in an open transaction."""
 
-HASTY = {"heartbeat.interval.ms": 100, "retry.backoff.ms": 500}
-"""A consumer hears soon of other members; meanwhile it waits to ask again for offsets that are held back."""
+STOP_TIMEOUT_S = 30.0  # a tenth of the timeout of the open transaction
+
+QUICK_REBALANCE = {"heartbeat.interval.ms": 100, "retry.backoff.ms": 500}
+"""The consumer learns of other members while it still waits to repeat its query for offsets that are held back."""
 
 
-class Reader:
-    """An inbox, read in a thread of its own as a lane does."""
+class ConsumerThread:
+    """A `BatchConsumer`, read in a thread of its own as in an exactly-once loop."""
 
-    def __init__(self, course: CopyPipeline) -> None:
+    def __init__(self, pipeline: CopyPipeline) -> None:
         self.read: list[tuple[int, int]] = []
         self._stopped = False
-        route = course.route(session_timeout_s=6, client=HASTY)
-        self.inbox = BatchConsumer(route, ErrorReporter(route), lambda _: None, lambda: self._stopped)
+        config = pipeline.loop_config(session_timeout_s=6, client_properties=QUICK_REBALANCE)
+        self.batch_consumer = BatchConsumer(config, ErrorReporter(config), lambda _: None, lambda: self._stopped)
         self._thread = threading.Thread(target=self._work)
         self._thread.start()
 
     def stop(self) -> None:
         self._stopped = True
-        self._thread.join(STOP_S)
-        assert not self._thread.is_alive(), "it does not stop"
-        self.inbox.close()
+        self._thread.join(STOP_TIMEOUT_S)
+        assert not self._thread.is_alive(), "the consumer does not stop"
+        self.batch_consumer.close()
 
     def _work(self) -> None:
         while not self._stopped:
-            self.inbox.fill(0.05)
-            self.read += [(message.partition(), message.offset()) for message in self.inbox.take()]
+            self.batch_consumer.fill_batch(0.05)
+            self.read += [(message.partition(), message.offset()) for message in self.batch_consumer.take_messages()]
 
 
 @contextmanager
-def reading(course: CopyPipeline) -> Iterator[Reader]:
-    reader = Reader(course)
+def running_consumer(pipeline: CopyPipeline) -> Iterator[ConsumerThread]:
+    reader = ConsumerThread(pipeline)
     try:
         yield reader
     finally:
         reader.stop()
 
 
-def hold(course: CopyPipeline) -> Producer:
-    """Commit offsets of the group in one transaction, and leave others in a second that is open."""
-    names = {"bootstrap.servers": course.broker.bootstrap}
-    producer = Producer({**names, "transactional.id": course.mark, "transaction.timeout.ms": 300_000})
+def hold_offsets(pipeline: CopyPipeline) -> Producer:
+    """Commit offsets of the group in one transaction, and leave later ones in a second, open transaction."""
+    names = {"bootstrap.servers": pipeline.broker.bootstrap}
+    producer = Producer({**names, "transactional.id": pipeline.suffix, "transaction.timeout.ms": 300_000})
     producer.init_transactions()
-    member = Consumer({**names, "group.id": course.group}).consumer_group_metadata()
-    for offset in (SETTLED, HELD):
+    group_metadata = Consumer({**names, "group.id": pipeline.group}).consumer_group_metadata()
+    for offset in (COMMITTED_OFFSET, OPEN_OFFSET):
         producer.begin_transaction()
-        offsets = [TopicPartition(course.source, partition, offset) for partition in range(PARTITIONS)]
-        producer.send_offsets_to_transaction(offsets, member)
-        if offset == SETTLED:
+        offsets = [TopicPartition(pipeline.source, partition, offset) for partition in range(PARTITIONS)]
+        producer.send_offsets_to_transaction(offsets, group_metadata)
+        if offset == COMMITTED_OFFSET:
             producer.commit_transaction()
     return producer
 
 
-def come_and_go(course: CopyPipeline) -> None:
-    """Be another member for a moment: partitions are to move twice."""
-    names = {"bootstrap.servers": course.broker.bootstrap, "group.id": course.group}
+def join_and_leave(pipeline: CopyPipeline) -> None:
+    """Join the group as another member for a moment, so that partitions move twice."""
+    names = {"bootstrap.servers": pipeline.broker.bootstrap, "group.id": pipeline.group}
     other = Consumer({**names, "session.timeout.ms": 6_000, "partition.assignment.strategy": "range"})
-    other.subscribe([course.source])
+    other.subscribe([pipeline.source])
     deadline = time.monotonic() + 2
     while time.monotonic() < deadline:
         other.consume(1, 0.05)
@@ -98,49 +102,49 @@ def come_and_go(course: CopyPipeline) -> None:
 
 @pytest.mark.kafka
 @pytest.mark.parametrize("committed", [True, False])
-def test_who_comes_while_offsets_are_held_begins_where_they_end(
-    kafka_course: CopyPipeline, committed: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_consumer_waits_for_an_open_transaction_and_starts_at_its_offsets(
+    kafka_pipeline: CopyPipeline, committed: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Other members come and go on the way: librdkafka by itself begins with the first record then."""
-    monkeypatch.setattr(retry, "SILENT_S", 1.0)
-    course = kafka_course
-    course.send(SENT)
-    producer = hold(course)
-    first = HELD if committed else SETTLED
-    wanted = SENT - PARTITIONS * first
-    with reading(course) as reader:
+    """Other members join and leave during the wait; librdkafka by itself starts at the first record then."""
+    monkeypatch.setattr(retry, "WARN_AFTER_S", 1.0)
+    pipeline = kafka_pipeline
+    pipeline.send_records(SENT)
+    producer = hold_offsets(pipeline)
+    first = OPEN_OFFSET if committed else COMMITTED_OFFSET
+    expected = SENT - PARTITIONS * first
+    with running_consumer(pipeline) as reader:
         for _ in range(2):
-            come_and_go(course)
+            join_and_leave(pipeline)
         assert reader.read == []
-        assert f"still waiting for offsets of {course.source}[0]" in caplog.text
+        assert f"still waiting for the committed offsets of {pipeline.source}[0]" in caplog.text
         (producer.commit_transaction if committed else producer.abort_transaction)()
-        wait_until(lambda: len(set(reader.read)) >= wanted, "the rest is read")
-    assert len(set(reader.read)) == wanted
+        wait_until(lambda: len(set(reader.read)) >= expected, "the remaining records are read")
+    assert len(set(reader.read)) == expected
     for partition in range(PARTITIONS):
         assert min(offset for number, offset in reader.read if number == partition) == first
 
 
 @pytest.mark.kafka
-def test_who_is_to_stop_does_not_wait_for_offsets_that_are_held(kafka_course: CopyPipeline) -> None:
-    course = kafka_course
-    course.send(SENT)
-    producer = hold(course)
-    with reading(course) as reader:
-        wait_until(lambda: reader.inbox.member is not None, "partitions are assigned")
+def test_a_stopping_consumer_does_not_wait_for_an_open_transaction(kafka_pipeline: CopyPipeline) -> None:
+    pipeline = kafka_pipeline
+    pipeline.send_records(SENT)
+    producer = hold_offsets(pipeline)
+    with running_consumer(pipeline) as reader:
+        wait_until(lambda: reader.batch_consumer.group_metadata is not None, "partitions are assigned")
     assert reader.read == []
     producer.abort_transaction()
 
 
-class Answers:
-    """A consumer of which the answers are prepared: errors to raise, or places; the last is repeated."""
+class OffsetsConsumer:
+    """A librdkafka consumer with scripted committed offsets: positions, or errors to raise. Repeats the last answer."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
-        self.member = b"this worker"
+        self.group_metadata = b"this worker"
         self.assigned: list[TopicPartition] | None = None
 
     def consumer_group_metadata(self) -> bytes:
-        return self.member
+        return self.group_metadata
 
     def committed(self, _: list[TopicPartition], __: float) -> list[TopicPartition]:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -150,82 +154,82 @@ class Answers:
             return answer
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT if callable(answer) else answer))
 
-    def assign(self, places: list[TopicPartition]) -> None:
-        self.assigned = places
+    def assign(self, positions: list[TopicPartition]) -> None:
+        self.assigned = positions
 
 
-PARTS = [TopicPartition("in", 0), TopicPartition("in", 1)]
+TWO_PARTITIONS = [TopicPartition("in", 0), TopicPartition("in", 1)]
 
 
-def place(partition: int, offset: int, error: int | None = None) -> Any:
+def make_position(partition: int, offset: int, error: int | None = None) -> Any:
     return SimpleNamespace(partition=partition, offset=offset, error=None if error is None else KafkaError(error))
 
 
 @pytest.fixture
-def inbox(monkeypatch: pytest.MonkeyPatch) -> BatchConsumer:
-    """An inbox whose consumer is never asked; a real one that is closed while it joins may not return."""
+def batch_consumer(monkeypatch: pytest.MonkeyPatch) -> BatchConsumer:
+    """A `BatchConsumer` with a mock client. Closing a real client that is joining its group may not return."""
     monkeypatch.setattr(consumer_module, "make_consumer", lambda _: Mock())
-    return BatchConsumer(NOWHERE, ErrorReporter(NOWHERE), lambda _: None, lambda: False)
+    return BatchConsumer(OFFLINE_CONFIG, ErrorReporter(OFFLINE_CONFIG), lambda _: None, lambda: False)
 
 
-def test_an_error_for_one_partition_is_no_answer_and_no_offset_is_the_beginning(inbox: BatchConsumer) -> None:
-    unsettled = [place(0, 7), place(1, -1001, KafkaError.UNSTABLE_OFFSET_COMMIT)]
-    answers = Answers(KafkaError._TRANSPORT, unsettled, [place(0, 8), place(1, -1001)])
-    inbox._on_assign(answers, PARTS)  # type: ignore[arg-type]  # what is called of it is there
-    assert answers.assigned is not None
-    assert [(one.partition, one.offset) for one in answers.assigned] == [(0, 8), (1, OFFSET_BEGINNING)]
-    assert (inbox.fresh, inbox.unassigned_s) == ({0, 1}, 0.0)
+def test_a_partition_error_is_retried_and_a_missing_offset_means_the_beginning(batch_consumer: BatchConsumer) -> None:
+    unstable = [make_position(0, 7), make_position(1, -1001, KafkaError.UNSTABLE_OFFSET_COMMIT)]
+    client = OffsetsConsumer(KafkaError._TRANSPORT, unstable, [make_position(0, 8), make_position(1, -1001)])
+    batch_consumer._on_assign(client, TWO_PARTITIONS)  # type: ignore[arg-type]  # it has the methods that are called
+    assert client.assigned is not None
+    assert [(position.partition, position.offset) for position in client.assigned] == [(0, 8), (1, OFFSET_BEGINNING)]
+    assert (batch_consumer.unrestored_partitions, batch_consumer.seconds_without_assignment) == ({0, 1}, 0.0)
 
 
-def test_a_refusal_ends_the_process(inbox: BatchConsumer) -> None:
-    answers = Answers([place(0, 7), place(1, -1001, KafkaError.GROUP_AUTHORIZATION_FAILED)])
+def test_an_authorization_error_stops_the_process(batch_consumer: BatchConsumer) -> None:
+    client = OffsetsConsumer([make_position(0, 7), make_position(1, -1001, KafkaError.GROUP_AUTHORIZATION_FAILED)])
     with pytest.raises(InfrastructureError, match="GROUP_AUTHORIZATION_FAILED"):
-        inbox._on_assign(answers, PARTS)  # type: ignore[arg-type]
-    assert answers.assigned is None
+        batch_consumer._on_assign(client, TWO_PARTITIONS)  # type: ignore[arg-type]
+    assert client.assigned is None
 
 
-@pytest.mark.parametrize("why", ["expelled", "too long"])
-def test_who_is_expelled_or_waits_too_long_begins_nowhere_and_is_opened_anew_later(
-    inbox: BatchConsumer, why: str
+@pytest.mark.parametrize("why", ["removed from the group", "timeout"])
+def test_a_consumer_that_is_removed_or_waits_too_long_reads_nothing_and_counts_as_unassigned(
+    batch_consumer: BatchConsumer, why: str
 ) -> None:
-    def expel() -> None:
-        answers.member = b"nobody"
+    def leave_group() -> None:
+        client.group_metadata = b"no member"
 
-    answers = Answers(expel if why == "expelled" else KafkaError._TIMED_OUT)
-    inbox._settled_s = 60 if why == "expelled" else 0.3
-    inbox._on_assign(answers, PARTS)  # type: ignore[arg-type]
-    assert (answers.assigned, inbox.fresh) == ([], set())
-    assert inbox.unassigned_s > 0
+    client = OffsetsConsumer(leave_group if why == "removed from the group" else KafkaError._TIMED_OUT)
+    batch_consumer._offsets_timeout_s = 60 if why == "removed from the group" else 0.3
+    batch_consumer._on_assign(client, TWO_PARTITIONS)  # type: ignore[arg-type]
+    assert (client.assigned, batch_consumer.unrestored_partitions) == ([], set())
+    assert batch_consumer.seconds_without_assignment > 0
 
 
-def test_nothing_is_asked_for_an_assignment_of_nothing(inbox: BatchConsumer) -> None:
-    answers = Answers(KafkaError.GROUP_AUTHORIZATION_FAILED)
-    inbox._on_assign(answers, [])  # type: ignore[arg-type]
-    assert (answers.assigned, inbox.unassigned_s) == ([], 0.0)
+def test_an_empty_assignment_queries_no_offsets(batch_consumer: BatchConsumer) -> None:
+    client = OffsetsConsumer(KafkaError.GROUP_AUTHORIZATION_FAILED)
+    batch_consumer._on_assign(client, [])  # type: ignore[arg-type]
+    assert (client.assigned, batch_consumer.seconds_without_assignment) == ([], 0.0)
 
 
 LEAVER = """
 import sys, time
 from processors.exactly_once.consumer import BatchConsumer
 from processors.exactly_once.kafka_errors import ErrorReporter
-from processors.exactly_once.config import LoopConfig
+from tests.processors.exactly_once.copy_pipeline import make_loop_config
 bootstrap, topic, name = sys.argv[1:]
-route = LoopConfig(bootstrap=bootstrap, topics=[topic], group=name, instance=name, transactional_id=name)
-inbox = BatchConsumer(route, ErrorReporter(route), lambda _: None, lambda: False)
-before = inbox._consumer.consumer_group_metadata()
-while inbox._consumer.consumer_group_metadata() == before:
+config = make_loop_config(bootstrap=bootstrap, topics=[topic], group=name, instance=name, transactional_id=name)
+batch_consumer = BatchConsumer(config, ErrorReporter(config), lambda _: None, lambda: False)
+before = batch_consumer._consumer.consumer_group_metadata()
+while batch_consumer._consumer.consumer_group_metadata() == before:
     time.sleep(0.01)
-time.sleep(0.3)  # for the assignment to come; a shorter time would prove less, not fail
-inbox.close()
-assert inbox.member is None
+time.sleep(0.3)  # for the assignment to arrive; a shorter time would prove less, not fail
+batch_consumer.close()
+assert batch_consumer.group_metadata is None
 """
 
 
-def test_an_assignment_that_nobody_has_heard_of_does_not_hold_up_the_end(embedded: EmbeddedBroker) -> None:
-    """Processes of their own: a close that does not return keeps Python's lock."""
-    course = CopyPipeline(embedded)
-    program = [sys.executable, "-c", LEAVER, embedded.bootstrap, course.source]
-    leavers = [subprocess.Popen([*program, f"{course.mark}-{number}"], cwd=ROOT) for number in range(6)]
+def test_an_assignment_that_was_not_polled_does_not_block_close(embedded: EmbeddedBroker) -> None:
+    """In separate processes: a close that does not return holds Python's lock."""
+    pipeline = CopyPipeline(embedded)
+    program = [sys.executable, "-c", LEAVER, embedded.bootstrap, pipeline.source]
+    leavers = [subprocess.Popen([*program, f"{pipeline.suffix}-{number}"], cwd=ROOT) for number in range(6)]
     try:
         assert [leaver.wait(60) for leaver in leavers] == [0] * len(leavers)
     finally:

@@ -1,4 +1,4 @@
-"""A lane with a ledger on the real broker: state, outputs and offsets stand or fall together."""
+"""A loop with state on the real broker: state, outputs and offsets are committed together or not at all."""
 
 from __future__ import annotations
 
@@ -15,180 +15,191 @@ from processors.exactly_once import consumer as consumer_module
 from processors.exactly_once.changelog import KafkaChangelog
 from processors.exactly_once.loop import OutputRecord
 from sharing.errors import InfrastructureError
-from tests.processors.exactly_once.copy_pipeline import LIMIT_S, PARTITIONS, CopyPipeline
-from tests.processors.exactly_once.loop_fixtures import counting, run, working
+from tests.processors.exactly_once.copy_pipeline import PARTITIONS, TIMEOUT_S, CopyPipeline
+from tests.processors.exactly_once.loop_fixtures import make_counter, run_loop, running_worker
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from processors.exactly_once.batch import Batch
+    from processors.exactly_once.state_store import OffsetRange
     from sharing.testing.broker.kafka import KafkaBroker
 
 pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def course(kafka: KafkaBroker) -> CopyPipeline:
-    course = CopyPipeline(kafka, keys=10)
-    course.add_ledger()
-    return course
+def pipeline(kafka: KafkaBroker) -> CopyPipeline:
+    pipeline = CopyPipeline(kafka, key_count=10)
+    pipeline.create_changelog()
+    return pipeline
 
 
-def count(course: CopyPipeline, **options: Any) -> BaseException | None:
-    route = course.route(state_topic=course.ledger, **options)
-    return run(route, counting(course), course.sent - course.committed(settled=True))
+def count_remaining(pipeline: CopyPipeline, **options: Any) -> BaseException | None:
+    """Count the records that are not acknowledged yet; return the failure of the loop."""
+    config = pipeline.loop_config(changelog_topic=pipeline.changelog, **options)
+    return run_loop(config, make_counter(pipeline), pipeline.sent - pipeline.count_acknowledged(exact=True))
 
 
-@pytest.mark.parametrize("lasting", [False, True])
-def test_goes_on_counting_where_the_last_run_ended(
-    course: CopyPipeline, tmp_path: Path, lasting: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_counting_resumes_where_the_last_run_ended(
+    pipeline: CopyPipeline, tmp_path: Path, on_disk: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In memory all is read back; a copy on disk is read on from where it stands, and there is nothing."""
-    spans: list[dict[int, tuple[int, int]]] = []
-    read = KafkaChangelog.read
+    """State in memory is restored in full; a copy on disk resumes at its checkpoint, which is the end of the topic."""
+    ranges_read: list[dict[int, OffsetRange]] = []
+    read_records = KafkaChangelog.read_records
 
-    def note(self: KafkaChangelog, asked: dict[int, tuple[int, int]], take: Any) -> bool:
-        spans.append(asked)
-        return read(self, asked, take)
+    def record_ranges(self: KafkaChangelog, ranges: dict[int, OffsetRange], on_records: Any) -> bool:
+        ranges_read.append(ranges)
+        return read_records(self, ranges, on_records)
 
-    monkeypatch.setattr(KafkaChangelog, "read", note)
+    monkeypatch.setattr(KafkaChangelog, "read_records", record_ranges)
     for _ in range(3):
-        course.send(500)
-        assert count(course, batch_records_max=60, state_folder=tmp_path / "kept" if lasting else None) is None
-    course.check_counts()
-    for start, end in spans[-1].values():
+        pipeline.send_records(500)
+        assert (
+            count_remaining(pipeline, batch_records_max=60, state_folder=tmp_path / "state" if on_disk else None)
+            is None
+        )
+    pipeline.check_counts()
+    for start, end in ranges_read[-1].values():
         assert end > 0
-        assert start >= end - 1 if lasting else start == 0  # what is left is the marker of the last transaction
+        assert start >= end - 1 if on_disk else start == 0  # only the marker of the last transaction is unread
 
 
-def test_a_failed_batch_leaves_no_state(course: CopyPipeline, tmp_path: Path) -> None:
-    course.send(100)
-    with working(course, tmp_path / "log", fail="midway") as worker:
-        assert worker.end() == 1
-    assert course.committed_records(course.ledger) == []
-    assert count(course) is None
-    course.check_counts()
+def test_a_failed_batch_leaves_no_state(pipeline: CopyPipeline, tmp_path: Path) -> None:
+    pipeline.send_records(100)
+    with running_worker(pipeline, tmp_path / "log", fail="midway") as worker:
+        assert worker.stop() == 1
+    assert pipeline.read_committed(pipeline.changelog) == []
+    assert count_remaining(pipeline) is None
+    pipeline.check_counts()
 
 
-def test_an_empty_value_is_kept_and_a_deleted_key_is_a_tombstone(course: CopyPipeline) -> None:
-    course.send(1)
+def test_an_empty_value_is_kept_and_a_deleted_key_is_a_tombstone(pipeline: CopyPipeline) -> None:
+    pipeline.send_records(1)
 
     def first(batch: Batch) -> list[OutputRecord]:
-        assert batch.state is not None
-        batch.state.put(1, b"", b"")
-        batch.state.put(1, b"gone", b"x")
+        assert batch.store_view is not None
+        batch.store_view.put(1, b"", b"")
+        batch.store_view.put(1, b"gone", b"x")
         return []
 
     def second(batch: Batch) -> list[OutputRecord]:
-        assert batch.state is not None
-        assert dict(batch.state.items(1)) == {b"": b"", b"gone": b"x"}
-        batch.state.delete(1, b"gone")
+        assert batch.store_view is not None
+        assert dict(batch.store_view.items(1)) == {b"": b"", b"gone": b"x"}
+        batch.store_view.delete(1, b"gone")
         return []
 
     def third(batch: Batch) -> list[OutputRecord]:
-        assert batch.state is not None
-        assert dict(batch.state.items(1)) == {b"": b""}
+        assert batch.store_view is not None
+        assert dict(batch.store_view.items(1)) == {b"": b""}
         return []
 
     for handle in (first, second, third):
-        assert run(course.route(state_topic=course.ledger), handle, 1) is None
-        course.send(1)
-    assert (1, b"gone", None) in [record[:3] for record in course.committed_records(course.ledger)]
+        assert run_loop(pipeline.loop_config(changelog_topic=pipeline.changelog), handle, 1) is None
+        pipeline.send_records(1)
+    assert (1, b"gone", None) in [record[:3] for record in pipeline.read_committed(pipeline.changelog)]
 
 
-@pytest.mark.parametrize("there", ["offsets", "entry"])
-def test_what_an_earlier_owner_is_still_committing_is_waited_for(
-    course: CopyPipeline, there: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("written_first", ["offsets", "entry"])
+def test_a_loop_waits_for_the_open_transaction_of_an_earlier_owner(
+    pipeline: CopyPipeline, written_first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of its open transaction the lane finds the offsets only, and the entry comes later; or the entry only."""
-    course.send(10)
-    bootstrap = {"bootstrap.servers": course.broker.bootstrap}
-    owner = Producer({**bootstrap, "transactional.id": f"{course.group}-earlier"})
-    owner.init_transactions(LIMIT_S)
+    """The loop finds only the transaction's offsets, and the state entry follows; or it finds only the entry."""
+    pipeline.send_records(10)
+    bootstrap = {"bootstrap.servers": pipeline.broker.bootstrap}
+    owner = Producer({**bootstrap, "transactional.id": f"{pipeline.group}-earlier"})
+    owner.init_transactions(TIMEOUT_S)
     owner.begin_transaction()
-    if there == "offsets":
-        member = Consumer({**bootstrap, "group.id": course.group})
-        offsets = [TopicPartition(course.source, number, 0) for number in range(PARTITIONS)]
-        owner.send_offsets_to_transaction(offsets, member.consumer_group_metadata(), LIMIT_S)
+    if written_first == "offsets":
+        member = Consumer({**bootstrap, "group.id": pipeline.group})
+        offsets = [TopicPartition(pipeline.source, number, 0) for number in range(PARTITIONS)]
+        owner.send_offsets_to_transaction(offsets, member.consumer_group_metadata(), TIMEOUT_S)
         member.close()
     else:
-        owner.produce(course.ledger, b"late", b"key", 0)
-        owner.flush(LIMIT_S)
+        owner.produce(pipeline.changelog, b"late", b"key", 0)
+        owner.flush(TIMEOUT_S)
     seen: list[dict[bytes, bytes]] = []
-    asking, told = threading.Event(), threading.Event()
-    ask_offsets, spans = consumer_module._ask_offsets, KafkaChangelog.spans
+    offsets_queried, ranges_returned = threading.Event(), threading.Event()
+    query_offsets, query_ranges = consumer_module._query_offsets, KafkaChangelog.query_offset_ranges
 
-    def ask(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        asking.set()
-        return ask_offsets(consumer, partitions)
+    def observe_offsets(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        offsets_queried.set()
+        return query_offsets(consumer, partitions)
 
-    def tell(self: KafkaChangelog, partitions: Any) -> Any:
-        answer = spans(self, partitions)
-        told.set()
-        return answer
+    def observe_ranges(self: KafkaChangelog, partitions: Any) -> Any:
+        ranges = query_ranges(self, partitions)
+        ranges_returned.set()
+        return ranges
 
     def handle(batch: Batch) -> list[OutputRecord]:
-        assert batch.state is not None
-        seen.append(dict(batch.state.items(0)))
+        assert batch.store_view is not None
+        seen.append(dict(batch.store_view.items(0)))
         return []
 
-    def end_it() -> None:
-        assert (asking if there == "offsets" else told).wait(LIMIT_S)
-        time.sleep(0.5)  # for who would not wait to go on; a shorter time would prove less, not fail
-        if there == "offsets":
-            owner.produce(course.ledger, b"late", b"key", 0)
-        owner.commit_transaction(LIMIT_S)
+    def commit_transaction() -> None:
+        assert (offsets_queried if written_first == "offsets" else ranges_returned).wait(TIMEOUT_S)
+        time.sleep(0.5)  # for a loop that does not wait to continue; a shorter time would prove less, not fail
+        if written_first == "offsets":
+            owner.produce(pipeline.changelog, b"late", b"key", 0)
+        owner.commit_transaction(TIMEOUT_S)
 
-    monkeypatch.setattr(consumer_module, "_ask_offsets", ask)
-    monkeypatch.setattr(KafkaChangelog, "spans", tell)
-    thread = threading.Thread(target=end_it)
+    monkeypatch.setattr(consumer_module, "_query_offsets", observe_offsets)
+    monkeypatch.setattr(KafkaChangelog, "query_offset_ranges", observe_ranges)
+    thread = threading.Thread(target=commit_transaction)
     thread.start()
-    assert run(course.route(state_topic=course.ledger), handle, 10) is None
+    assert run_loop(pipeline.loop_config(changelog_topic=pipeline.changelog), handle, 10) is None
     thread.join()
     assert seen[0] == {b"key": b"late"}
 
 
-@pytest.mark.parametrize(("ledger", "says"), [("not-there", "has 0; they must"), ("narrow", "has 1; they must")])
-def test_a_ledger_that_does_not_fit_ends_the_process(course: CopyPipeline, ledger: str, says: str) -> None:
-    course.send(1)
-    if ledger == "narrow":
-        ledger = f"narrow-{course.mark}"
-        course.broker.create_topics([ledger], partitions=1)
-    reason = run(course.route(state_topic=ledger), lambda _: [], 1)
+@pytest.mark.parametrize(
+    ("topic", "message"), [("missing", "has 0; both must exist"), ("narrow", "has 1; both must exist")]
+)
+def test_a_missing_or_narrow_changelog_topic_stops_the_process(
+    pipeline: CopyPipeline, topic: str, message: str
+) -> None:
+    pipeline.send_records(1)
+    if topic == "narrow":
+        topic = f"narrow-{pipeline.suffix}"
+        pipeline.broker.create_topics([topic], partitions=1)
+    reason = run_loop(pipeline.loop_config(changelog_topic=topic), lambda _: [], 1)
     assert isinstance(reason, InfrastructureError)
-    assert says in str(reason)
+    assert message in str(reason)
 
 
-def test_an_aborted_transaction_is_not_counted(course: CopyPipeline, caplog: pytest.LogCaptureFixture) -> None:
-    """Here the second batch, computed on top of the first, is discarded with it."""
-    course.send(400)
-    missing = [True]
+def test_an_aborted_transaction_is_not_counted(pipeline: CopyPipeline, caplog: pytest.LogCaptureFixture) -> None:
+    """The second batch, computed on the state of the first, is discarded with it."""
+    pipeline.send_records(400)
+    aborts = [True]
 
     def handle(batch: Batch) -> Iterator[OutputRecord]:
-        yield from counting(course)(batch)
-        if missing.pop() if missing else False:
+        yield from make_counter(pipeline)(batch)
+        if aborts.pop() if aborts else False:
             yield OutputRecord("not-there", b"key", b"value")
 
-    route = course.route(
-        state_topic=course.ledger, batch_records_max=50, client={"topic.metadata.propagation.max.ms": 100}
+    config = pipeline.loop_config(
+        changelog_topic=pipeline.changelog,
+        batch_records_max=50,
+        client_properties={"topic.metadata.propagation.max.ms": 100},
     )
-    assert run(route, handle, 400) is None
-    assert "done again" in caplog.text
-    course.check_counts()
+    assert run_loop(config, handle, 400) is None
+    assert "a transaction is aborted and its batch is processed again" in caplog.text
+    pipeline.check_counts()
 
 
-def test_a_worker_that_is_to_stop_does_not_wait_for_its_ledger(course: CopyPipeline, tmp_path: Path) -> None:
-    course.send(10)
-    owner = Producer({"bootstrap.servers": course.broker.bootstrap, "transactional.id": f"{course.group}-earlier"})
-    owner.init_transactions(LIMIT_S)
+def test_a_stopping_worker_does_not_wait_for_its_state(pipeline: CopyPipeline, tmp_path: Path) -> None:
+    pipeline.send_records(10)
+    owner = Producer({"bootstrap.servers": pipeline.broker.bootstrap, "transactional.id": f"{pipeline.group}-earlier"})
+    owner.init_transactions(TIMEOUT_S)
     owner.begin_transaction()
-    owner.produce(course.ledger, b"open", b"key", 0)
-    owner.flush(LIMIT_S)
-    with working(course, tmp_path / "log") as worker:
-        wait_until(lambda: "assigned: in" in worker.says(), "it has partitions")
-        assert worker.end(signal.SIGTERM) == 0
-    assert course.committed() == 0
-    owner.abort_transaction(LIMIT_S)
-    assert count(course) is None
-    course.check_counts()
+    owner.produce(pipeline.changelog, b"open", b"key", 0)
+    owner.flush(TIMEOUT_S)
+    with running_worker(pipeline, tmp_path / "log") as worker:
+        wait_until(worker.has_partitions, "the worker has partitions")
+        assert worker.stop(signal.SIGTERM) == 0
+    assert pipeline.count_acknowledged() == 0
+    owner.abort_transaction(TIMEOUT_S)
+    assert count_remaining(pipeline) is None
+    pipeline.check_counts()

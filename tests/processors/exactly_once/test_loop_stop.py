@@ -1,4 +1,4 @@
-"""How a lane ends and begins again: killed, fenced, frozen, without a broker; each record is still taken once."""
+"""A loop that is killed, fenced, frozen or without a broker, and started again, copies each record exactly once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,15 @@ from processors.exactly_once import transactor as transactor_module
 from processors.exactly_once.loop import OutputRecord
 from sharing.errors import InfrastructureError
 from sharing.testing.broker.kafka import KafkaBroker
-from sharing.testing.broker.process import free_port
+from sharing.testing.broker.process import find_free_port
 from tests.processors.exactly_once.copy_pipeline import CopyPipeline
-from tests.processors.exactly_once.loop_fixtures import Worker, copying, finish, run, working
+from tests.processors.exactly_once.loop_fixtures import (
+    CopyWorkerProcess,
+    copy_remaining,
+    make_copier,
+    run_loop,
+    running_worker,
+)
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -29,202 +35,205 @@ if TYPE_CHECKING:
     from processors.exactly_once.batch import Batch
     from sharing.testing.broker.embedded import EmbeddedBroker
 
-LIMIT_S = 60.0
-FAST = {"topic.metadata.propagation.max.ms": 100}
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module")
-def hasty_kafka(tmp_path_factory: pytest.TempPathFactory, kafka: KafkaBroker) -> Iterator[KafkaBroker]:
-    """A broker of our own that looks for old transactions all the time, to be stopped and started."""
+def expiring_kafka(tmp_path_factory: pytest.TempPathFactory, kafka: KafkaBroker) -> Iterator[KafkaBroker]:
+    """A separate broker that aborts expired transactions almost immediately."""
     properties = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "100"}
-    with KafkaBroker(tmp_path_factory.mktemp("hasty"), properties=properties) as broker:
+    with KafkaBroker(tmp_path_factory.mktemp("expiring"), properties=properties) as broker:
         yield broker
 
 
 @pytest.mark.kafka
-def test_sigkill_loses_and_doubles_nothing(kafka_course: CopyPipeline, tmp_path: Path) -> None:
-    course = kafka_course
+def test_sigkill_neither_loses_nor_duplicates_records(kafka_pipeline: CopyPipeline, tmp_path: Path) -> None:
+    pipeline = kafka_pipeline
     done = 0
     for kill in range(6):
-        course.send(6_000)  # more than it does until somebody has looked
-        with working(course, tmp_path / "log", batch_records_max=50, pause_s=0.05 + 0.005 * kill) as worker:
-            wait_until(lambda done=done: course.committed() > done, "the next commit")  # type: ignore[misc]  # mypy does not see the default
-            worker.end(signal.SIGKILL)
-        done = course.settle()
-    assert 0 < done < course.sent
-    finish(course)
+        pipeline.send_records(6_000)  # more than it copies before the next poll
+        with running_worker(pipeline, tmp_path / "log", batch_records_max=50, pause_s=0.05 + 0.005 * kill) as worker:
+            wait_until(lambda done=done: pipeline.count_acknowledged() > done, "the next batch is committed")  # type: ignore[misc]  # mypy does not see the default
+            worker.stop(signal.SIGKILL)
+        done = pipeline.abort_open_transaction()
+    assert 0 < done < pipeline.sent
+    copy_remaining(pipeline)
 
 
 @pytest.mark.kafka
-def test_workers_share_the_partitions_and_take_over(kafka_course: CopyPipeline, tmp_path: Path) -> None:
-    course = kafka_course
+def test_workers_share_the_partitions_and_take_over(kafka_pipeline: CopyPipeline, tmp_path: Path) -> None:
+    pipeline = kafka_pipeline
     options = {"batch_records_max": 50, "pause_s": 0.02, "session_timeout_s": 6}
-    course.send(6_000)
-    with working(course, tmp_path / "first", "1", **options) as first:
-        wait_until(lambda: course.committed() > 0, "the first worker commits")
-        with working(course, tmp_path / "second", "2", **options) as second:
-            wait_until(lambda: "assigned: in" in second.says(), "the second worker has partitions")
-            wait_until(lambda: first.says().count("assigned: in") >= 2, "the first worker has given some up")
-            wait_until(lambda: course.committed() > 2_000, "both commit")
-            assert first.end(signal.SIGTERM) == 0
-            wait_until(lambda: course.committed() == course.sent, "the second worker takes over")
-            assert second.end(signal.SIGTERM) == 0
-    course.check()
+    pipeline.send_records(6_000)
+    with running_worker(pipeline, tmp_path / "first", "1", **options) as first:
+        wait_until(lambda: pipeline.count_acknowledged() > 0, "the first worker commits")
+        with running_worker(pipeline, tmp_path / "second", "2", **options) as second:
+            wait_until(second.has_partitions, "the second worker has partitions")
+            wait_until(lambda: first.count_assignments() >= 2, "the first worker has given up some of them")
+            wait_until(lambda: pipeline.count_acknowledged() > 2_000, "both workers commit")
+            assert first.stop(signal.SIGTERM) == 0
+            wait_until(lambda: pipeline.count_acknowledged() == pipeline.sent, "the second worker takes over")
+            assert second.stop(signal.SIGTERM) == 0
+    pipeline.check_copies()
 
 
 @pytest.mark.kafka
-def test_a_worker_that_was_thought_dead_commits_nothing(kafka_course: CopyPipeline, tmp_path: Path) -> None:
-    course = kafka_course
+def test_a_worker_that_was_presumed_dead_commits_nothing(kafka_pipeline: CopyPipeline, tmp_path: Path) -> None:
+    pipeline = kafka_pipeline
     options = {"batch_records_max": 50, "pause_s": 0.02, "session_timeout_s": 6, "transaction_timeout_s": 5}
-    course.send(10_000)
-    with working(course, tmp_path / "first", "1", **options) as first:
-        wait_until(lambda: course.committed() > 0, "the first worker commits")
-        first.send(signal.SIGSTOP)
-        with working(course, tmp_path / "second", "2", **options) as second:
-            wait_until(lambda: "assigned: in" in second.says(), "the second worker takes over")
-            first.send(signal.SIGCONT)
-            wait_until(lambda: course.committed() == course.sent, "all is committed")
-            assert second.end(signal.SIGTERM) == 0
-    course.check()
+    pipeline.send_records(10_000)
+    with running_worker(pipeline, tmp_path / "first", "1", **options) as first:
+        wait_until(lambda: pipeline.count_acknowledged() > 0, "the first worker commits")
+        first.send_signal(signal.SIGSTOP)
+        with running_worker(pipeline, tmp_path / "second", "2", **options) as second:
+            wait_until(second.has_partitions, "the second worker takes over")
+            first.send_signal(signal.SIGCONT)
+            wait_until(lambda: pipeline.count_acknowledged() == pipeline.sent, "all records are committed")
+            assert second.stop(signal.SIGTERM) == 0
+    pipeline.check_copies()
 
 
 @pytest.mark.kafka
-def test_a_second_process_with_the_same_transactional_id_ends_the_first(
-    kafka_course: CopyPipeline, tmp_path: Path
+def test_a_second_process_with_the_same_transactional_id_stops_the_first(
+    kafka_pipeline: CopyPipeline, tmp_path: Path
 ) -> None:
-    course = kafka_course
-    course.send(2_000)
-    with working(course, tmp_path / "log", batch_records_max=10, pause_s=0.02) as worker:
-        wait_until(lambda: course.committed() > 0, "the first commits")
+    pipeline = kafka_pipeline
+    pipeline.send_records(2_000)
+    with running_worker(pipeline, tmp_path / "log", batch_records_max=10, pause_s=0.02) as worker:
+        wait_until(lambda: pipeline.count_acknowledged() > 0, "the first batch is committed")
         successor = Producer(
-            {"bootstrap.servers": course.broker.bootstrap, "transactional.id": course.route().transactional_id}
+            {
+                "bootstrap.servers": pipeline.broker.bootstrap,
+                "transactional.id": pipeline.loop_config().transactional_id,
+            }
         )
-        successor.init_transactions(LIMIT_S)
-        course.send(10)  # for its next transaction, if it has done all by now: it learns nothing while it is idle
-        assert worker.end() == 3
-    assert "fenced: another process" in worker.says()
-    assert course.committed() == len(course.copies())
+        successor.init_transactions(TIMEOUT_S)
+        # For another transaction, in case all records are copied by now: an idle worker does not notice its successor.
+        pipeline.send_records(10)
+        assert worker.stop() == 3
+    assert "fenced: another process" in worker.read_log()
+    assert pipeline.count_acknowledged() == len(pipeline.read_copies())
 
 
 @pytest.mark.kafka
-def test_a_second_process_with_the_same_instance_ends_the_first(kafka_course: CopyPipeline, tmp_path: Path) -> None:
-    course = kafka_course
-    with working(course, tmp_path / "first") as first:
-        wait_until(lambda: "assigned: in" in first.says(), "the first worker has partitions")
-        with working(course, tmp_path / "second", transactional_id="another") as second:
-            assert first.end() == 3
-            course.send(10)
-            wait_until(lambda: course.committed() == 10, "the second worker commits")
-            assert second.end(signal.SIGTERM) == 0
-    assert "fenced: another process" in first.says()
+def test_a_second_process_with_the_same_instance_stops_the_first(kafka_pipeline: CopyPipeline, tmp_path: Path) -> None:
+    pipeline = kafka_pipeline
+    with running_worker(pipeline, tmp_path / "first") as first:
+        wait_until(first.has_partitions, "the first worker has partitions")
+        with running_worker(pipeline, tmp_path / "second", transactional_id="another") as second:
+            assert first.stop() == 3
+            pipeline.send_records(10)
+            wait_until(lambda: pipeline.count_acknowledged() == 10, "the second worker commits")
+            assert second.stop(signal.SIGTERM) == 0
+    assert "fenced: another process" in first.read_log()
 
 
 @pytest.mark.kafka
-def test_a_restarted_broker_costs_nothing(fresh_kafka: KafkaBroker, tmp_path: Path) -> None:
-    course = CopyPipeline(fresh_kafka)
-    course.send(8_000)
-    with working(course, tmp_path / "log", batch_records_max=100, pause_s=0.02) as worker:
-        wait_until(lambda: course.committed() > 0, "the first commits")
+def test_a_broker_restart_neither_loses_nor_duplicates_records(fresh_kafka: KafkaBroker, tmp_path: Path) -> None:
+    pipeline = CopyPipeline(fresh_kafka)
+    pipeline.send_records(8_000)
+    with running_worker(pipeline, tmp_path / "log", batch_records_max=100, pause_s=0.02) as worker:
+        wait_until(lambda: pipeline.count_acknowledged() > 0, "the first batch is committed")
         fresh_kafka.restart()
-        wait_until(lambda: course.committed() == course.sent, "the rest is committed")
-        assert worker.end(signal.SIGTERM) == 0
-    course.check()
+        wait_until(lambda: pipeline.count_acknowledged() == pipeline.sent, "the remaining records are committed")
+        assert worker.stop(signal.SIGTERM) == 0
+    pipeline.check_copies()
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize("pauses", [["end"], [0, 1]], ids=["at its end", "in its midst"])
-def test_a_transaction_that_outlives_its_time_is_done_again(
-    pauses: list[int | str], hasty_kafka: KafkaBroker, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("pauses", [["end"], [0, 1]], ids=["while committing", "while writing"])
+def test_the_batch_of_an_expired_transaction_is_processed_again(
+    pauses: list[int | str], expiring_kafka: KafkaBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The commit hears of it; or a record does, and the next is told no more than that all is over."""
-    course = CopyPipeline(hasty_kafka)
-    course.send(100)
-    left = list(pauses)
+    """The commit reports the expiry; or a record does, and then the next record reports only a fatal error."""
+    pipeline = CopyPipeline(expiring_kafka)
+    pipeline.send_records(100)
+    remaining_pauses = list(pauses)
 
     def handle(batch: Batch) -> Iterator[OutputRecord]:
-        for number, output in enumerate(copying(course)(batch)):
+        for number, output in enumerate(make_copier(pipeline)(batch)):
             yield output
             pause(number)
         pause("end")
 
-    def pause(place: int | str) -> None:
-        if place in left:
-            left.remove(place)
+    def pause(position: int | str) -> None:
+        if position in remaining_pauses:
+            remaining_pauses.remove(position)
             time.sleep(2.5)
 
-    route = course.route(transaction_timeout_s=1)
-    assert run(route, handle, 100) is None
-    assert "done again" in caplog.text
-    course.check()
+    config = pipeline.loop_config(transaction_timeout_s=1)
+    assert run_loop(config, handle, 100) is None
+    assert "a transaction is aborted and its batch is processed again" in caplog.text
+    pipeline.check_copies()
 
 
 @pytest.mark.kafka
-def test_who_wakes_after_its_transaction_has_ended_leaves_its_heir_in_peace(
-    hasty_kafka: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_whose_transaction_has_expired_does_not_fence_its_successor(
+    expiring_kafka: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fenced producer says the same whether the broker or an heir did it; the group knows."""
-    monkeypatch.setattr(consumer_module, "HEARTBEATS_S", 30.0)  # it listens until it hears: librdkafka may be late here
-    course = CopyPipeline(hasty_kafka)
-    course.send(100)
-    heirs: list[Worker] = []
+    """A producer reports the same error whether the broker or a successor has fenced it; the group knows which."""
+    monkeypatch.setattr(consumer_module, "HEARTBEAT_WAIT_S", 30.0)  # librdkafka's heartbeat may be late here
+    pipeline = CopyPipeline(expiring_kafka)
+    pipeline.send_records(100)
+    successors: list[CopyWorkerProcess] = []
 
     def handle(batch: Batch) -> Iterator[OutputRecord]:
-        yield from copying(course)(batch)
+        yield from make_copier(pipeline)(batch)
         time.sleep(1.5)  # longer than the transaction may take
-        heir = stack.enter_context(working(course, tmp_path / "heir", "0"))
-        wait_until(lambda: "assigned: in" in heir.says(), "the heir has the partitions")
-        heirs.append(heir)
+        successor = stack.enter_context(running_worker(pipeline, tmp_path / "successor", "0"))
+        wait_until(successor.has_partitions, "the successor has the partitions")
+        successors.append(successor)
 
     with ExitStack() as stack:
-        failure = run(course.route(transaction_timeout_s=1), handle, 100)
+        failure = run_loop(pipeline.loop_config(transaction_timeout_s=1), handle, 100)
         assert isinstance(failure, InfrastructureError)
         assert "fenced: another process" in str(failure)
-        wait_until(lambda: course.committed() == course.sent, "the heir commits")
-        assert [heir.end(signal.SIGTERM) for heir in heirs] == [0]
-    course.check()
+        wait_until(lambda: pipeline.count_acknowledged() == pipeline.sent, "the successor commits")
+        assert [successor.stop(signal.SIGTERM) for successor in successors] == [0]
+    pipeline.check_copies()
 
 
-def test_a_network_that_fails_is_waited_for(embedded: EmbeddedBroker, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_network_failure_is_waited_out(embedded: EmbeddedBroker, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    course = CopyPipeline(embedded)
-    course.send(2_000)
-    taken: list[int] = []
+    pipeline = CopyPipeline(embedded)
+    pipeline.send_records(2_000)
+    sizes: list[int] = []
 
     def handle(batch: Batch) -> list[OutputRecord]:
-        if not taken:
+        if not sizes:
             embedded.interrupt()
             asyncio.get_running_loop().call_later(2, embedded.resume)
-        taken.append(len(batch.messages))
-        return copying(course)(batch)
+        sizes.append(len(batch.messages))
+        return make_copier(pipeline)(batch)
 
-    assert run(course.route(batch_records_max=100), handle, 2_000) is None
+    assert run_loop(pipeline.loop_config(batch_records_max=100), handle, 2_000) is None
     assert "answers again" in caplog.text
-    course.check()
+    pipeline.check_copies()
 
 
-def test_no_broker_at_the_start_is_said_and_ends_the_process(tmp_path: Path) -> None:
-    class Nowhere:
-        kind = "nowhere"
-        bootstrap = f"127.0.0.1:{free_port()}"
+def test_no_broker_at_the_start_is_logged_and_stops_the_process(tmp_path: Path) -> None:
+    class UnreachableBroker:
+        kind = "unreachable"
+        bootstrap = f"127.0.0.1:{find_free_port()}"
 
         def create_topics(self, names: Iterable[str], partitions: int | None = None) -> None: ...
 
-    course = CopyPipeline(Nowhere())
-    with working(course, tmp_path / "log", start_timeout_s=6) as worker:
-        assert worker.end() == 3
-    assert f"no broker answers at {Nowhere.bootstrap}; waiting for one" in worker.says()
-    with working(course, tmp_path / "again", start_timeout_s=60) as worker:
-        wait_until(lambda: "waiting for one" in worker.says(), "it waits")
-        assert worker.end(signal.SIGTERM) == 0
+    pipeline = CopyPipeline(UnreachableBroker())
+    with running_worker(pipeline, tmp_path / "log", start_timeout_s=6) as worker:
+        assert worker.stop() == 3
+    assert f"no broker answers at {UnreachableBroker.bootstrap}; waiting for one" in worker.read_log()
+    with running_worker(pipeline, tmp_path / "again", start_timeout_s=60) as worker:
+        wait_until(lambda: "waiting for one" in worker.read_log(), "the worker waits")
+        assert worker.stop(signal.SIGTERM) == 0
 
 
-def test_a_call_that_never_returns_ends_the_process(monkeypatch: pytest.MonkeyPatch, embedded: EmbeddedBroker) -> None:
-    monkeypatch.setattr(loop_module, "STUCK_S", 0.1)
-    monkeypatch.setattr(loop_module, "CLOSE_S", 0.1)
+def test_a_call_that_never_returns_stops_the_process(monkeypatch: pytest.MonkeyPatch, embedded: EmbeddedBroker) -> None:
+    monkeypatch.setattr(loop_module, "STUCK_CALL_S", 0.1)
+    monkeypatch.setattr(loop_module, "CLOSE_TIMEOUT_S", 0.1)
     monkeypatch.setattr(
-        transactor_module.Transactor, "_open", lambda self: self._patience.retry(lambda _: time.sleep(60))
+        transactor_module.Transactor, "_open_clients", lambda self: self._retry.retry_call(lambda _: time.sleep(60))
     )
-    course = CopyPipeline(embedded)
-    reason = run(course.route(), copying(course), 1)
+    pipeline = CopyPipeline(embedded)
+    reason = run_loop(pipeline.loop_config(), make_copier(pipeline), 1)
     assert isinstance(reason, InfrastructureError)
     assert "has not returned" in str(reason)

@@ -1,4 +1,4 @@
-"""What a lane writes reaches librdkafka once and in order, also where its queue is full."""
+"""Outputs reach librdkafka once and in order, even if its queue is full."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from processors.exactly_once import producer as producer_module
-from processors.exactly_once.batch import Batch, Outgoing, OutputRecord, OutputRun
-from processors.exactly_once.config import LoopConfig
+from processors.exactly_once.batch import Batch, Output, OutputRecord, OutputRun
 from processors.exactly_once.kafka_errors import ErrorReporter
 from processors.exactly_once.producer import TransactionalProducer
 from processors.exactly_once.retry import RetryPolicy
+from tests.processors.exactly_once.copy_pipeline import make_loop_config
 
-ROUTE = LoopConfig(bootstrap="nowhere", topics=["in"], group="g", instance="i", transactional_id="t")
+CONFIG = make_loop_config(bootstrap="nowhere", topics=["in"], group="g", instance="i", transactional_id="t")
 
 
-class Narrow:
-    """A producer whose queue takes three records, and is emptied by a poll."""
+class ShortQueueProducer:
+    """A librdkafka producer whose queue holds three records, and is emptied by a poll."""
 
     def __init__(self) -> None:
-        self.taken: list[OutputRecord] = []
+        self.produced: list[OutputRecord] = []
         self.calls: list[str] = []
         self.room = 0
 
-    def produce(self, topic: str, value: bytes | None, key: bytes | None, *more: Any, headers: Any = None) -> None:
+    def produce(self, topic: str, value: bytes | None, key: bytes | None, *args: Any, headers: Any = None) -> None:
         if not self.room:
             raise BufferError
         self.room -= 1
-        self.taken.append(OutputRecord(topic, key, value, more[4] if more else headers))
+        self.produced.append(OutputRecord(topic, key, value, args[4] if args else headers))
 
     def poll(self, _: float) -> None:
         self.room = 3
@@ -39,37 +39,39 @@ class Narrow:
     def begin_transaction(self) -> None:
         self.calls.append("begin")
 
-    def send_offsets_to_transaction(self, offsets: list[TopicPartition], member: Any, _: float) -> None:
-        self.calls += [f"{each.topic}[{each.partition}] {each.offset} as {member}" for each in offsets]
+    def send_offsets_to_transaction(self, positions: list[TopicPartition], metadata: Any, _: float) -> None:
+        self.calls += [
+            f"{position.topic}[{position.partition}] {position.offset} as {metadata}" for position in positions
+        ]
 
     def commit_transaction(self, _: float) -> None:
-        self.calls.append(f"commit {len(self.taken)}")
+        self.calls.append(f"commit {len(self.produced)}")
 
 
-def test_a_full_queue_loses_doubles_and_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow = Narrow()
-    monkeypatch.setattr(producer_module, "make_producer", lambda _: narrow)
-    alone = [OutputRecord("one", b"a", b"1"), OutputRecord("one", b"b", None, [("name", b"value")])]
+def test_a_full_queue_neither_loses_nor_duplicates_nor_reorders_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = ShortQueueProducer()
+    monkeypatch.setattr(producer_module, "make_producer", lambda _: client)
+    records = [OutputRecord("one", b"a", b"1"), OutputRecord("one", b"b", None, [("name", b"value")])]
     run = OutputRun("many", [b"%d" % number for number in range(10)], [b"v%d" % number for number in range(10)])
-    outputs: list[Outgoing] = [*alone, run, *alone]
-    TransactionalProducer(ROUTE, ErrorReporter(ROUTE), RetryPolicy()).write(outputs, None)
-    several = [OutputRecord("many", key, value) for key, value in zip(run.keys, run.values, strict=True)]
-    assert narrow.taken == [*alone, *several, *alone]
+    outputs: list[Output] = [*records, run, *records]
+    TransactionalProducer(CONFIG, ErrorReporter(CONFIG), RetryPolicy()).write_outputs(outputs, None)
+    run_records = [OutputRecord("many", key, value) for key, value in zip(run.keys, run.values, strict=True)]
+    assert client.produced == [*records, *run_records, *records]
 
 
 def test_a_transaction_begins_with_the_offsets(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow = Narrow()
-    monkeypatch.setattr(producer_module, "make_producer", lambda _: narrow)
-    outbox = TransactionalProducer(ROUTE, ErrorReporter(ROUTE), RetryPolicy())
-    outbox.begin(Batch([], 0, {("in", 0): 7, ("in", 2): 9}, "me"))
-    assert narrow.calls == ["begin", "in[0] 7 as me", "in[2] 9 as me"]
-    outbox.write([OutputRecord("one", b"a", b"1")], None)
-    outbox.finish()
-    assert narrow.calls[3:] == ["commit 1"]
+    client = ShortQueueProducer()
+    monkeypatch.setattr(producer_module, "make_producer", lambda _: client)
+    producer = TransactionalProducer(CONFIG, ErrorReporter(CONFIG), RetryPolicy())
+    producer.begin_transaction(Batch([], 0, {("in", 0): 7, ("in", 2): 9}, "me"))
+    assert client.calls == ["begin", "in[0] 7 as me", "in[2] 9 as me"]
+    producer.write_outputs([OutputRecord("one", b"a", b"1")], None)
+    producer.commit_transaction()
+    assert client.calls[3:] == ["commit 1"]
 
 
-def test_a_run_has_a_value_for_each_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(producer_module, "make_producer", lambda _: Narrow())
-    outbox = TransactionalProducer(ROUTE, ErrorReporter(ROUTE), RetryPolicy())
+def test_a_run_must_have_a_value_for_each_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(producer_module, "make_producer", lambda _: ShortQueueProducer())
+    producer = TransactionalProducer(CONFIG, ErrorReporter(CONFIG), RetryPolicy())
     with pytest.raises(ValueError, match="shorter"):
-        outbox.write([OutputRun("many", [b"a", b"b"], [b"1"])], None)
+        producer.write_outputs([OutputRun("many", [b"a", b"b"], [b"1"])], None)

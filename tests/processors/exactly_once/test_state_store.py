@@ -1,4 +1,4 @@
-"""Copies of the ledger that outlive the process: used when they are sound, and never otherwise."""
+"""Local copies of the state that outlive the process are used if they are valid, and never otherwise."""
 
 from __future__ import annotations
 
@@ -8,147 +8,151 @@ from pathlib import Path
 
 import pytest
 
-from processors.exactly_once import store_backends
+from processors.exactly_once import state_store_backends
 from processors.exactly_once.state_store import COPY_AGE_MAX_MS, StateStore
-from processors.exactly_once.store_backends import RocksBackend
+from processors.exactly_once.state_store_backends import RocksBackend
 from sharing.errors import InfrastructureError
-from tests.processors.exactly_once.state_store_fixtures import FakeLog
+from tests.processors.exactly_once.state_store_fixtures import TOPIC, FakeChangelog
 
 ENTRIES = [(b"%d" % number, b"value %d" % number) for number in range(50)]
 
 
 @pytest.fixture
-def log() -> FakeLog:
-    log = FakeLog()
-    log.write(0, ENTRIES)
-    return log
+def changelog() -> FakeChangelog:
+    changelog = FakeChangelog()
+    changelog.write_transaction(0, ENTRIES)
+    return changelog
 
 
 @pytest.fixture
-def folder(log: FakeLog, tmp_path: Path) -> Path:
-    """Where a worker has kept a sound copy of the log, and ended."""
-    assert visit(log, tmp_path / "kept") == len(ENTRIES)
-    return tmp_path / "kept"
+def folder(changelog: FakeChangelog, tmp_path: Path) -> Path:
+    """The state folder of a worker that has stored a valid copy of the changelog, and ended."""
+    assert restore_state(changelog, tmp_path / "folder") == len(ENTRIES)
+    return tmp_path / "folder"
 
 
-def visit(log: FakeLog, folder: Path) -> int:
-    """Be a worker for a moment; return how many records it had to read to know what the log says."""
-    before = log.reads
-    ledger = StateStore(log, RocksBackend(folder), lambda: log.now_ms)
+def restore_state(changelog: FakeChangelog, folder: Path) -> int:
+    """Restore the state as a worker does and check it; return how many records were read for that."""
+    before = changelog.records_read
+    state_store = StateStore(changelog, RocksBackend(folder), lambda: changelog.now_ms)
     try:
-        assert ledger.assign([0])
-        assert dict(ledger.view().items(0)) == log.state(0)
-        return log.reads - before
+        assert state_store.restore_partitions([0])
+        assert dict(state_store.create_overlay().items(0)) == changelog.read_state(0)
+        return changelog.records_read - before
     finally:
-        ledger.close()
+        state_store.close()
 
 
-def starts(log: FakeLog, folder: Path) -> bool:
-    """Be a worker for a moment, or end with a sentence."""
+def can_restore_state(changelog: FakeChangelog, folder: Path) -> bool:
+    """Return whether the state can be restored without an error."""
     try:
-        visit(log, folder)
+        restore_state(changelog, folder)
     except InfrastructureError:
         return False
     return True
 
 
-def test_a_sound_copy_is_read_on_from_where_it_stands(log: FakeLog, folder: Path) -> None:
-    assert visit(log, folder) == 0
-    log.write(0, [(b"1", None), (b"new", b"")])
-    assert visit(log, folder) == 2
-    assert visit(log, folder) == 0
+def test_a_valid_copy_is_resumed_at_its_checkpoint(changelog: FakeChangelog, folder: Path) -> None:
+    assert restore_state(changelog, folder) == 0
+    changelog.write_transaction(0, [(b"1", None), (b"new", b"")])
+    assert restore_state(changelog, folder) == 2
+    assert restore_state(changelog, folder) == 0
 
 
-def test_a_lost_copy_is_made_anew(log: FakeLog, folder: Path) -> None:
+def test_a_lost_copy_is_recreated(changelog: FakeChangelog, folder: Path) -> None:
     shutil.rmtree(folder)
-    assert visit(log, folder) == len(ENTRIES)
+    assert restore_state(changelog, folder) == len(ENTRIES)
 
 
 @pytest.mark.parametrize("name", ["CURRENT", "MANIFEST-*", "*.log", "*.sst"])
-@pytest.mark.parametrize("harm", ["lose", "cut", "flip"])
-def test_a_torn_copy_tells_no_lie(log: FakeLog, folder: Path, name: str, harm: str) -> None:
-    visit(log, folder)  # once more: the log of the first run is a table now
-    log.write(0, [(b"1", b"later")])
-    paths = [path for path in (folder / "ledger" / "0").glob(name) if path.stat().st_size]
+@pytest.mark.parametrize("damage", ["delete", "truncate", "flip"])
+def test_a_damaged_copy_is_detected(changelog: FakeChangelog, folder: Path, name: str, damage: str) -> None:
+    restore_state(changelog, folder)  # again, so that RocksDB turns the log of the first run into a table
+    changelog.write_transaction(0, [(b"1", b"later")])
+    paths = [path for path in (folder / TOPIC / "0").glob(name) if path.stat().st_size]
     for path in paths:
         content = path.read_bytes()
         middle = len(content) // 2
-        if harm == "lose":
+        if damage == "delete":
             path.unlink()
-        elif harm == "cut":
+        elif damage == "truncate":
             path.write_bytes(content[:middle])
         else:
             path.write_bytes(content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :])
-    if not starts(log, folder):  # noticed when it was read; the next start finds it deleted
-        assert visit(log, folder) == len(ENTRIES) + 1
-    assert visit(log, folder) == 0
+    if not can_restore_state(changelog, folder):  # detected while reading, and deleted before the next start
+        assert restore_state(changelog, folder) == len(ENTRIES) + 1
+    assert restore_state(changelog, folder) == 0
 
 
-def test_damage_that_is_noticed_late_ends_the_process_and_the_copy(log: FakeLog, folder: Path) -> None:
-    """A table of many blocks, of which one is read only when its entries are asked for."""
+def test_damage_that_is_detected_late_stops_the_process_and_deletes_the_copy(
+    changelog: FakeChangelog, folder: Path
+) -> None:
+    """The damaged block of a large table is read only when its entries are queried."""
     noise = random.Random(7)
-    log.write(0, [(b"large %d" % number, noise.randbytes(2_000)) for number in range(200)])
-    visit(log, folder)
-    visit(log, folder)
-    table = max((folder / "ledger" / "0").glob("*.sst"), key=lambda path: path.stat().st_size)
+    changelog.write_transaction(0, [(b"large %d" % number, noise.randbytes(2_000)) for number in range(200)])
+    restore_state(changelog, folder)
+    restore_state(changelog, folder)
+    table = max((folder / TOPIC / "0").glob("*.sst"), key=lambda path: path.stat().st_size)
     content = bytearray(table.read_bytes())
     content[len(content) // 2] ^= 0xFF
     table.write_bytes(content)
-    with pytest.raises(InfrastructureError, match="is deleted; start again"):
-        visit(log, folder)
-    assert visit(log, folder) == len(ENTRIES) + 200
+    with pytest.raises(InfrastructureError, match="is deleted; restart the worker"):
+        restore_state(changelog, folder)
+    assert restore_state(changelog, folder) == len(ENTRIES) + 200
 
 
-def test_a_copy_of_another_topic_is_not_used(log: FakeLog, folder: Path) -> None:
-    log.renew()
-    log.write(0, [(b"%d" % number, b"of another") for number in range(80)])
-    assert visit(log, folder) == 80
+def test_a_copy_of_another_topic_is_not_used(changelog: FakeChangelog, folder: Path) -> None:
+    changelog.recreate_topic()
+    changelog.write_transaction(0, [(b"%d" % number, b"new topic") for number in range(80)])
+    assert restore_state(changelog, folder) == 80
 
 
-def test_a_copy_of_another_partition_is_not_used(log: FakeLog, folder: Path) -> None:
-    shutil.move(folder / "ledger" / "0", folder / "ledger" / "1")
-    log.write(1, [(b"other", b"entry")] * 60)
-    ledger = StateStore(log, RocksBackend(folder), lambda: log.now_ms)
-    assert ledger.assign([1])
-    assert dict(ledger.view().items(1)) == {b"other": b"entry"}
-    ledger.close()
+def test_a_copy_of_another_partition_is_not_used(changelog: FakeChangelog, folder: Path) -> None:
+    shutil.move(folder / TOPIC / "0", folder / TOPIC / "1")
+    changelog.write_transaction(1, [(b"other", b"entry")] * 60)
+    state_store = StateStore(changelog, RocksBackend(folder), lambda: changelog.now_ms)
+    assert state_store.restore_partitions([1])
+    assert dict(state_store.create_overlay().items(1)) == {b"other": b"entry"}
+    state_store.close()
 
 
-def test_a_copy_of_another_form_is_not_used(log: FakeLog, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_backends, "FORM", 2)
-    assert visit(log, folder) == len(ENTRIES)
-    assert visit(log, folder) == 0
+def test_a_copy_in_another_format_is_not_used(
+    changelog: FakeChangelog, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_store_backends, "FORMAT", 2)
+    assert restore_state(changelog, folder) == len(ENTRIES)
+    assert restore_state(changelog, folder) == 0
 
 
-def test_a_copy_ahead_of_the_topic_is_not_used(log: FakeLog, folder: Path) -> None:
-    """As after a broker's restore from a backup: the topic is the truth, even if it has forgotten."""
-    del log.parts[0].records[20:]
-    log.parts[0].end = 20
-    assert visit(log, folder) == 20
+def test_a_copy_ahead_of_the_topic_is_not_used(changelog: FakeChangelog, folder: Path) -> None:
+    """As after restoring a broker from a backup: the topic is the source of truth, even if it has lost records."""
+    del changelog.partitions[0].records[20:]
+    changelog.partitions[0].end = 20
+    assert restore_state(changelog, folder) == 20
 
 
-def test_a_copy_that_may_have_missed_a_tombstone_is_not_used(log: FakeLog, folder: Path) -> None:
-    log.write(0, [(b"1", None)])
-    log.now_ms += COPY_AGE_MAX_MS * 3
-    log.compact()
-    assert log.parts[0].records[1].key == b"2", "the tombstone is still there"
-    assert visit(log, folder) == len(ENTRIES) - 1
+def test_a_copy_that_may_have_missed_a_tombstone_is_not_used(changelog: FakeChangelog, folder: Path) -> None:
+    changelog.write_transaction(0, [(b"1", None)])
+    changelog.now_ms += COPY_AGE_MAX_MS * 3
+    changelog.compact()
+    assert changelog.partitions[0].records[1].key == b"2", "the tombstone is not compacted"
+    assert restore_state(changelog, folder) == len(ENTRIES) - 1
 
 
-def test_a_copy_from_the_future_is_not_used(log: FakeLog, folder: Path) -> None:
-    log.now_ms -= 1
-    assert visit(log, folder) == len(ENTRIES)
+def test_a_copy_from_the_future_is_not_used(changelog: FakeChangelog, folder: Path) -> None:
+    changelog.now_ms -= 1
+    assert restore_state(changelog, folder) == len(ENTRIES)
 
 
-def test_two_workers_do_not_share_a_folder(log: FakeLog, folder: Path) -> None:
+def test_two_workers_do_not_share_a_folder(changelog: FakeChangelog, folder: Path) -> None:
     first = RocksBackend(folder)
-    with pytest.raises(InfrastructureError, match="another process keeps its ledger"):
+    with pytest.raises(InfrastructureError, match="another process keeps its state in"):
         RocksBackend(folder)
     first.close()
-    assert visit(log, folder) == 0
+    assert restore_state(changelog, folder) == 0
 
 
-def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InfrastructureError, match="cannot be kept in"):
-        RocksBackend(tmp_path / "file" / "ledger")
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(InfrastructureError, match="state cannot be stored in"):
+        RocksBackend(tmp_path / "file" / "state")

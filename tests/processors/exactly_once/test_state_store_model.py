@@ -1,4 +1,4 @@
-"""The ledger against a dictionary: batches, aborts, crashes, other owners, compaction, and copies that are damaged."""
+"""The state store compared with a dictionary: batches, aborts, crashes, other owners, compaction, damaged copies."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 )
 
 from processors.exactly_once.state_store import Overlay, StateStore, StoreBackend
-from processors.exactly_once.store_backends import MemoryBackend, RocksBackend
+from processors.exactly_once.state_store_backends import MemoryBackend, RocksBackend
 from sharing.errors import InfrastructureError
-from tests.processors.exactly_once.state_store_fixtures import HOUR_MS, PARTITIONS, FakeLog, ProcessDies
+from tests.processors.exactly_once.state_store_fixtures import HOUR_MS, PARTITIONS, TOPIC, FakeChangelog, ProcessKilled
 
 KEYS = st.sampled_from([b"", b"a", b"b", b"c", b"m", b"e"])
 VALUES = st.sampled_from([b"", b"1", b"2", b"3"])
@@ -31,101 +31,107 @@ CHANGES = st.lists(st.tuples(st.sampled_from(PARTITIONS), KEYS, st.none() | VALU
 STEPS = 30
 
 
-class LedgerMachine(RuleBasedStateMachine):
-    """`truth` is what a reader of the topic must find; `flying` and `at_hand` are the two batches that may be out."""
+class MemoryMachine(RuleBasedStateMachine):
+    """A worker whose state is in memory.
 
-    lasting = False
+    `truth` is the state that a reader of the topic must find. `pending` and `current` are the two batches that may be
+    in progress: one is being committed, the other is being computed.
+    """
+
+    state_on_disk = False
 
     @initialize()
     def begin(self) -> None:
-        self.log = FakeLog()
+        self.changelog = FakeChangelog()
         self.folder = Path(tempfile.mkdtemp())
         self.truth: dict[int, dict[bytes, bytes]] = {partition: {} for partition in PARTITIONS}
         self.owned: set[int] = set()
-        self.flying: Overlay | None = None
-        self.at_hand: Overlay | None = None
-        self.stores: StoreBackend | None = None
+        self.pending: Overlay | None = None
+        self.current: Overlay | None = None
+        self.backend: StoreBackend | None = None
         self._start()
 
     def _start(self) -> None:
-        self.stores = RocksBackend(self.folder) if self.lasting else MemoryBackend()
-        self.ledger = StateStore(self.log, self.stores, lambda: self.log.now_ms)
+        self.backend = RocksBackend(self.folder) if self.state_on_disk else MemoryBackend()
+        self.state_store = StateStore(self.changelog, self.backend, lambda: self.changelog.now_ms)
 
     def _die(self) -> None:
-        """End the process with nothing put in order, but for the locks that the system takes from it."""
-        self.ledger.close()
-        self.flying = self.at_hand = None
+        """End the process without cleaning up, except for the locks that the system releases."""
+        self.state_store.close()
+        self.pending = self.current = None
         self.owned.clear()
 
     def _assign(self, partitions: set[int]) -> None:
-        assert self.ledger.assign(partitions)
+        assert self.state_store.restore_partitions(partitions)
         self.owned |= partitions
 
     @rule(partitions=st.sets(st.sampled_from(PARTITIONS), min_size=1))
-    @precondition(lambda self: self.at_hand is None and self.flying is None)
+    @precondition(lambda self: self.current is None and self.pending is None)
     def assign(self, partitions: set[int]) -> None:
         self._assign(partitions)
 
     @rule(partitions=st.sets(st.sampled_from(PARTITIONS), min_size=1))
-    @precondition(lambda self: self.at_hand is None and self.flying is None)
+    @precondition(lambda self: self.current is None and self.pending is None)
     def revoke(self, partitions: set[int]) -> None:
-        self.ledger.revoke(partitions)
+        self.state_store.close_partitions(partitions)
         self.owned -= partitions
 
     @rule(changes=CHANGES)
-    @precondition(lambda self: self.at_hand is None)
+    @precondition(lambda self: self.current is None)
     def compute(self, changes: list[tuple[int, bytes, bytes | None]]) -> None:
-        """A batch sees the one before and itself, and nothing else of what is not committed."""
-        view = self.at_hand = self.ledger.view(self.flying)
+        """A batch sees its own changes and those of the previous batch, and no others that are not committed."""
+        overlay = self.current = self.state_store.create_overlay(self.pending)
         for partition, key, value in changes:
             if partition not in self.owned:
                 with pytest.raises(LookupError):
-                    view.delete(partition, key)
+                    overlay.delete(partition, key)
             elif value is None:
-                view.delete(partition, key)
+                overlay.delete(partition, key)
             else:
-                view.put(partition, key, value)
+                overlay.put(partition, key, value)
         for partition in self.owned:
-            expected = self._with(self._with(self.truth[partition], self.flying, partition), view, partition)
-            assert dict(view.items(partition)) == expected
-            assert all(view.get(partition, key) == expected.get(key) for key in (b"", b"a", b"m", b"e", b"zz"))
+            expected = self._apply_overlay(
+                self._apply_overlay(self.truth[partition], self.pending, partition), overlay, partition
+            )
+            assert dict(overlay.items(partition)) == expected
+            assert all(overlay.get(partition, key) == expected.get(key) for key in (b"", b"a", b"m", b"e", b"zz"))
 
     @rule()
-    @precondition(lambda self: self.at_hand is not None and self.flying is None)
-    def launch(self) -> None:
-        assert self.at_hand is not None
-        self.at_hand.seal()
+    @precondition(lambda self: self.current is not None and self.pending is None)
+    def start_commit(self) -> None:
+        assert self.current is not None
+        self.current.freeze()
         with pytest.raises(RuntimeError):
-            self.at_hand.put(0, b"a", b"too late")
-        self.flying, self.at_hand = self.at_hand, None
+            self.current.put(0, b"a", b"too late")
+        self.pending, self.current = self.current, None
 
     @rule()
-    @precondition(lambda self: self.flying is not None)
+    @precondition(lambda self: self.pending is not None)
     def commit(self) -> None:
-        flying = self._commit()
-        self.flying = None
-        self.ledger.apply(flying, self.ends)
+        pending = self._commit()
+        self.pending = None
+        self.state_store.apply_overlay(pending, self.changelog_ends)
 
     @rule()
-    @precondition(lambda self: self.flying is not None)
-    def commit_and_die_before_the_copy_hears_of_it(self) -> None:
+    @precondition(lambda self: self.pending is not None)
+    def commit_and_die_before_the_copy_is_updated(self) -> None:
         self._commit()
         self._die()
         self._start()
 
     @rule()
-    @precondition(lambda self: self.flying is not None)
+    @precondition(lambda self: self.pending is not None)
     def abort(self) -> None:
-        """Both batches are gone, and all begins anew, as `Transactor` does it."""
-        assert self.flying is not None
-        for partition, changes in self.flying.changes.items():
-            self.log.write(partition, changes.items(), committed=False)
-        self.flying = self.at_hand = None
-        again = set(self.owned)
-        self.ledger.revoke()
+        """Both batches are discarded, and all partitions are assigned again, as in `Transactor`."""
+        assert self.pending is not None
+        for partition, changes in self.pending.changes.items():
+            self.changelog.write_transaction(partition, changes.items(), committed=False)
+        self.pending = self.current = None
+        owned = set(self.owned)
+        self.state_store.close_partitions()
         self.owned.clear()
-        if again:
-            self._assign(again)
+        if owned:
+            self._assign(owned)
 
     @rule()
     def die(self) -> None:
@@ -133,95 +139,95 @@ class LedgerMachine(RuleBasedStateMachine):
         self._start()
 
     @rule(after=st.integers(0, 6))
-    @precondition(lambda self: not self.owned and self.at_hand is None and self.flying is None)
+    @precondition(lambda self: not self.owned and self.current is None and self.pending is None)
     def die_while_restoring(self, after: int) -> None:
-        self.log.break_after = self.log.reads + after
-        with suppress(ProcessDies):
-            self.ledger.assign(PARTITIONS)
-        self.log.break_after = None
+        self.changelog.die_after = self.changelog.records_read + after
+        with suppress(ProcessKilled):
+            self.state_store.restore_partitions(PARTITIONS)
+        self.changelog.die_after = None
         self._die()
         self._start()
 
     @rule(partition=st.sampled_from(PARTITIONS), changes=st.lists(st.tuples(KEYS, st.none() | VALUES), max_size=8))
-    @precondition(lambda self: self.at_hand is None and self.flying is None)
+    @precondition(lambda self: self.current is None and self.pending is None)
     def another_owner_writes(self, partition: int, changes: list[tuple[bytes, bytes | None]]) -> None:
         if partition not in self.owned:
-            self.log.write(partition, changes)
-            self.truth[partition] = self.log.state(partition)
+            self.changelog.write_transaction(partition, changes)
+            self.truth[partition] = self.changelog.read_state(partition)
 
     @rule(hours=st.integers(1, 30))
     def wait(self, hours: int) -> None:
-        self.log.now_ms += hours * HOUR_MS
+        self.changelog.now_ms += hours * HOUR_MS
 
     @rule()
     def compact(self) -> None:
-        self.log.compact()
+        self.changelog.compact()
 
     @rule(records=st.integers(0, 8))
-    @precondition(lambda self: not self.owned and self.at_hand is None and self.flying is None)
-    def make_the_topic_anew(self, records: int) -> None:
-        self.log.renew()
+    @precondition(lambda self: not self.owned and self.current is None and self.pending is None)
+    def recreate_the_topic(self, records: int) -> None:
+        self.changelog.recreate_topic()
         for partition in PARTITIONS:
-            self.log.write(partition, [(b"new", b"%d" % number) for number in range(records)])
-            self.truth[partition] = self.log.state(partition)
+            self.changelog.write_transaction(partition, [(b"new", b"%d" % number) for number in range(records)])
+            self.truth[partition] = self.changelog.read_state(partition)
 
     @invariant()
-    def what_it_holds_is_true(self) -> None:
-        if self.at_hand is None and self.flying is None:
+    def state_matches_the_topic(self) -> None:
+        if self.current is None and self.pending is None:
             for partition in self.owned:
-                assert dict(self.ledger.view().items(partition)) == self.truth[partition]
+                assert dict(self.state_store.create_overlay().items(partition)) == self.truth[partition]
 
     def teardown(self) -> None:
-        if hasattr(self, "ledger"):
-            self.ledger.close()
+        if hasattr(self, "state_store"):
+            self.state_store.close()
             shutil.rmtree(self.folder)
 
     def _commit(self) -> Overlay:
-        assert self.flying is not None
-        flying, self.ends = self.flying, {}
-        for partition, changes in flying.changes.items():
-            self.ends[partition] = self.log.write(partition, changes.items())
-            self.truth[partition] = self._with(self.truth[partition], flying, partition)
-        return flying
+        assert self.pending is not None
+        pending, self.changelog_ends = self.pending, {}
+        for partition, changes in pending.changes.items():
+            self.changelog_ends[partition] = self.changelog.write_transaction(partition, changes.items())
+            self.truth[partition] = self._apply_overlay(self.truth[partition], pending, partition)
+        return pending
 
     @staticmethod
-    def _with(entries: dict[bytes, bytes], view: Overlay | None, partition: int) -> dict[bytes, bytes]:
-        changes = view.changes.get(partition, {}) if view is not None else {}
-        kept = {key: value for key, value in entries.items() if key not in changes}
-        return {**kept, **{key: value for key, value in changes.items() if value is not None}}
+    def _apply_overlay(entries: dict[bytes, bytes], overlay: Overlay | None, partition: int) -> dict[bytes, bytes]:
+        changes = overlay.changes.get(partition, {}) if overlay is not None else {}
+        unchanged = {key: value for key, value in entries.items() if key not in changes}
+        return {**unchanged, **{key: value for key, value in changes.items() if value is not None}}
 
 
-class RocksMachine(LedgerMachine):
-    """The same with copies that outlive the process, and are damaged while it is not there."""
+class RocksMachine(MemoryMachine):
+    """A worker whose state is on disk, where it outlives the process and can be damaged while no process runs."""
 
-    lasting = True
+    state_on_disk = True
 
-    @rule(partition=st.sampled_from(PARTITIONS), how=st.sampled_from(["flip", "cut", "lose"]), draw=st.randoms())
+    @rule(partition=st.sampled_from(PARTITIONS), how=st.sampled_from(["flip", "truncate", "delete"]), draw=st.randoms())
     def damage(self, partition: int, how: str, draw: Any) -> None:
-        """The process dies, and a file is torn, lost or altered; whatever is noticed, and when, no lie comes of it."""
+        """The process dies, and a file is altered, truncated or deleted. Late or not, the damage must be detected."""
         self._die()
-        files = sorted(path for path in (self.folder / "ledger" / str(partition)).glob("*") if path.is_file())
+        files = sorted(path for path in (self.folder / TOPIC / str(partition)).glob("*") if path.is_file())
         if files:
             path = draw.choice(files)
             content = bytearray(path.read_bytes())
-            if how == "lose":
+            if how == "delete":
                 path.unlink()
             elif content:
-                place = draw.randrange(len(content))
-                content[place] ^= 0xFF
-                path.write_bytes(content[:place] if how == "cut" else content)
+                position = draw.randrange(len(content))
+                content[position] ^= 0xFF
+                path.write_bytes(content[:position] if how == "truncate" else content)
         self._start()
         try:
             self._assign(set(PARTITIONS))
-            self.what_it_holds_is_true()
-        except InfrastructureError:  # it ends the process; the next one finds the copy deleted
+            self.state_matches_the_topic()
+        except InfrastructureError:  # stops the process; the copy is deleted before the next start
             self._die()
             self._start()
             self._assign(set(PARTITIONS))
 
 
-@pytest.mark.parametrize(("machine", "examples"), [(LedgerMachine, 60), (RocksMachine, 8)])
-def test_whatever_happens_it_says_what_the_topic_says(machine: Any, examples: int) -> None:
+@pytest.mark.parametrize(("machine", "examples"), [(MemoryMachine, 60), (RocksMachine, 8)])
+def test_the_state_always_matches_the_topic(machine: Any, examples: int) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(

@@ -1,4 +1,4 @@
-"""Two batches at most: one is committed while the next is read and computed, and falls with it."""
+"""At most two batches are in progress: one is committed while the next is read, computed, and aborted with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from processors.exactly_once.loop import OutputRecord
 from processors.exactly_once.producer import TransactionalProducer
 from sharing.kafka.clients import UNASSIGNED_SESSIONS, make_consumer
 from tests.processors.exactly_once.copy_pipeline import CopyPipeline
-from tests.processors.exactly_once.loop_fixtures import NOWHERE, copying
+from tests.processors.exactly_once.loop_fixtures import OFFLINE_CONFIG, make_copier
 from tests.support.never_joins import NeverJoins
 
 if TYPE_CHECKING:
@@ -26,222 +26,234 @@ if TYPE_CHECKING:
     from processors.exactly_once.batch import Batch
     from sharing.testing.broker.embedded import EmbeddedBroker
 
-LIMIT_S = 150.0
-FAST = {"topic.metadata.propagation.max.ms": 100}
+TIMEOUT_S = 150.0
 
 
-class Stub:
-    """A consumer that gives prepared answers, and moves partitions on the way."""
+class ScriptedConsumer:
+    """A librdkafka consumer with scripted results, which may be functions that simulate a rebalance."""
 
-    def __init__(self, answers: Sequence[Any] = ()) -> None:
-        self.answers = list(answers)
+    def __init__(self, results: Sequence[Any] = ()) -> None:
+        self.results = list(results)
 
     def subscribe(self, *_: Any, **__: Any) -> None: ...
 
     def consume(self, _: int, __: float) -> list[Any]:
-        answer = self.answers.pop(0) if self.answers else []
-        return answer() if callable(answer) else answer
+        result = self.results.pop(0) if self.results else []
+        return result() if callable(result) else result
 
 
 @pytest.mark.parametrize("assigned", [False, True])
-def test_what_was_read_before_partitions_are_given_up_is_dropped(
-    assigned: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    consumer = Stub()
+def test_records_read_before_a_revocation_are_dropped(assigned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    consumer = ScriptedConsumer()
     monkeypatch.setattr(consumer_module, "make_consumer", lambda _: consumer)
-    given_up: list[set[int]] = []
-    inbox = BatchConsumer(NOWHERE, ErrorReporter(NOWHERE), given_up.append, lambda: False)
+    revoked: list[set[int]] = []
+    batch_consumer = BatchConsumer(OFFLINE_CONFIG, ErrorReporter(OFFLINE_CONFIG), revoked.append, lambda: False)
 
-    def give_up() -> list[str]:
-        inbox._on_revoke(None, [])  # type: ignore[arg-type]  # not looked at
-        inbox._assigned = assigned
+    def revoke() -> list[str]:
+        batch_consumer._on_revoke(None, [])  # type: ignore[arg-type]  # the arguments are not used
+        batch_consumer._assigned_during_consume = assigned
         return ["c"]
 
-    consumer.answers = [["a"], ["b"], give_up]
-    assert inbox.fill(0) is not assigned  # then the clients are opened anew, which is tested above
-    assert given_up == [set()]
-    assert inbox.take() == []
+    consumer.results = [["a"], ["b"], revoke]
+    assert batch_consumer.fill_batch(0) is not assigned  # the transactor then opens both clients again
+    assert revoked == [set()]
+    assert batch_consumer.take_messages() == []
 
 
-class Held:
-    """A transactor with twelve records before it, of which five fill a batch; its commits wait until they may."""
+class PausedCommits:
+    """A transactor with twelve records to read, five to a batch. Its commits wait for `commit_allowed`.
+
+    Attributes:
+        pipeline: The pipeline with the records.
+        commit_allowed: Set by tests to let commits continue.
+        commit_failure: Raised by commits instead of committing; None to commit.
+        settled: The outcomes of the batches so far: name, and whether it was committed.
+        transactor: The transactor.
+    """
 
     def __init__(self, embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
-        self.course = CopyPipeline(embedded)
-        self.course.send(12)
-        self.may = threading.Event()
+        self.pipeline = CopyPipeline(embedded)
+        self.pipeline.send_records(12)
+        self.commit_allowed = threading.Event()
         self.settled: list[tuple[str, bool]] = []
-        self.failure: KafkaException | None = None
-        self.transactor = transactor_module.Transactor(self.course.route(batch_records_max=5, **options), lambda: 0)
-        finish = TransactionalProducer.finish
+        self.commit_failure: KafkaException | None = None
+        self.transactor = transactor_module.Transactor(
+            self.pipeline.loop_config(batch_records_max=5, **options), lambda: 0
+        )
+        commit_transaction = TransactionalProducer.commit_transaction
 
-        def finish_later(outbox: TransactionalProducer) -> None:
-            assert self.may.wait(LIMIT_S)
-            if self.failure is not None:
-                raise self.failure
-            finish(outbox)
+        def commit_when_allowed(producer: TransactionalProducer) -> None:
+            assert self.commit_allowed.wait(TIMEOUT_S)
+            if self.commit_failure is not None:
+                raise self.commit_failure
+            commit_transaction(producer)
 
-        monkeypatch.setattr(TransactionalProducer, "finish", finish_later)
+        monkeypatch.setattr(TransactionalProducer, "commit_transaction", commit_when_allowed)
         self.transactor.open()
 
-    def read(self) -> Batch:
-        """Read a full batch, as one that is not would wait until the one before is committed."""
-        deadline = time.monotonic() + LIMIT_S
-        while not self.transactor._inbox.full:
-            assert time.monotonic() < deadline, "nothing comes"
-            self.transactor._inbox.fill(0.1)
-        batch = self.transactor.read()
+    def read_full_batch(self) -> Batch:
+        """Read a full batch: a smaller one would wait until the previous one is committed."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while not self.transactor._consumer_side.is_full:
+            assert time.monotonic() < deadline, "no records arrive"
+            self.transactor._consumer_side.fill_batch(0.1)
+        batch = self.transactor.read_batch()
         assert batch is not None
         return batch
 
-    def commit(self, name: str, batch: Batch, outputs: Iterable[OutputRecord]) -> None:
-        self.transactor.commit(batch, outputs, lambda committed: self.settled.append((name, committed)))
+    def commit_batch(self, name: str, batch: Batch, outputs: Iterable[OutputRecord]) -> None:
+        self.transactor.commit_batch(batch, outputs, lambda committed: self.settled.append((name, committed)))
 
 
 @pytest.fixture
-def held(embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
-    held = Held(embedded, monkeypatch)
-    yield held
-    held.may.set()
-    held.transactor.close()
+def paused(embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator[PausedCommits]:
+    paused = PausedCommits(embedded, monkeypatch)
+    yield paused
+    paused.commit_allowed.set()
+    paused.transactor.close()
 
 
 def test_the_next_batch_is_computed_while_one_commits_and_written_after_it(
-    held: Held, monkeypatch: pytest.MonkeyPatch
+    paused: PausedCommits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = held.read()
-    held.commit("first", first, copying(held.course)(first))
-    second = held.read()
-    write = TransactionalProducer.write
+    first = paused.read_full_batch()
+    paused.commit_batch("first", first, make_copier(paused.pipeline)(first))
+    second = paused.read_full_batch()
+    write_outputs = TransactionalProducer.write_outputs
     settled_when_written: list[list[tuple[str, bool]]] = []
 
-    def see(outbox: TransactionalProducer, outputs: Iterable[OutputRecord], view: Any) -> None:
-        settled_when_written.append(list(held.settled))
-        write(outbox, outputs, view)
+    def observe_write(producer: TransactionalProducer, outputs: Iterable[OutputRecord], overlay: Any) -> None:
+        settled_when_written.append(list(paused.settled))
+        write_outputs(producer, outputs, overlay)
 
     def compute() -> Iterator[OutputRecord]:
-        yield from copying(held.course)(second)
-        held.may.set()  # only when all is computed the first may be committed
+        yield from make_copier(paused.pipeline)(second)
+        paused.commit_allowed.set()  # the first may be committed only once all outputs of the second are computed
 
-    monkeypatch.setattr(TransactionalProducer, "write", see)
-    held.commit("second", second, compute())
+    monkeypatch.setattr(TransactionalProducer, "write_outputs", observe_write)
+    paused.commit_batch("second", second, compute())
     assert settled_when_written == [[("first", True)]]
-    assert held.transactor.settle()
-    assert held.settled == [("first", True), ("second", True)]
-    assert len(held.course.copies()) == len(first.messages) + len(second.messages)
+    assert paused.transactor.finish_pending_commit()
+    assert paused.settled == [("first", True), ("second", True)]
+    assert len(paused.pipeline.read_copies()) == len(first.messages) + len(second.messages)
 
 
-def test_outputs_are_computed_while_a_transaction_begins(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
-    batch = held.read()
+def test_outputs_are_computed_while_a_transaction_begins(
+    paused: PausedCommits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = paused.read_full_batch()
     computed = threading.Event()
-    begin = TransactionalProducer.begin
+    begin_transaction = TransactionalProducer.begin_transaction
 
-    def begin_later(outbox: TransactionalProducer, batch: Batch) -> None:
-        assert computed.wait(LIMIT_S)
-        begin(outbox, batch)
+    def begin_later(producer: TransactionalProducer, batch: Batch) -> None:
+        assert computed.wait(TIMEOUT_S)
+        begin_transaction(producer, batch)
 
     def compute() -> Iterator[OutputRecord]:
-        yield from copying(held.course)(batch)
+        yield from make_copier(paused.pipeline)(batch)
         computed.set()
 
-    monkeypatch.setattr(TransactionalProducer, "begin", begin_later)
-    held.may.set()
-    held.commit("first", batch, compute())
-    assert held.transactor.settle()
-    assert len(held.course.copies()) == len(batch.messages)
+    monkeypatch.setattr(TransactionalProducer, "begin_transaction", begin_later)
+    paused.commit_allowed.set()
+    paused.commit_batch("first", batch, compute())
+    assert paused.transactor.finish_pending_commit()
+    assert len(paused.pipeline.read_copies()) == len(batch.messages)
 
 
-def test_what_cannot_be_computed_while_a_transaction_begins_aborts_it(
-    held: Held, monkeypatch: pytest.MonkeyPatch
+def test_a_failure_to_compute_outputs_while_a_transaction_begins_aborts_it(
+    paused: PausedCommits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = held.read()
+    batch = paused.read_full_batch()
     failed = threading.Event()
-    begin, abort = TransactionalProducer.begin, TransactionalProducer.abort
+    begin_transaction = TransactionalProducer.begin_transaction
+    abort_transaction = TransactionalProducer.abort_transaction
     calls: list[str] = []
 
-    def begin_later(outbox: TransactionalProducer, batch: Batch) -> None:
-        assert failed.wait(LIMIT_S)
-        begin(outbox, batch)
+    def begin_later(producer: TransactionalProducer, batch: Batch) -> None:
+        assert failed.wait(TIMEOUT_S)
+        begin_transaction(producer, batch)
         calls.append("begun")
 
-    def note(outbox: TransactionalProducer) -> None:
+    def observe_abort(producer: TransactionalProducer) -> None:
         calls.append("aborted")
-        abort(outbox)
+        abort_transaction(producer)
 
     def compute() -> Iterator[OutputRecord]:
-        yield next(iter(copying(held.course)(batch)))
+        yield next(iter(make_copier(paused.pipeline)(batch)))
         failed.set()
         raise ValueError
 
-    monkeypatch.setattr(TransactionalProducer, "begin", begin_later)
-    monkeypatch.setattr(TransactionalProducer, "abort", note)
+    monkeypatch.setattr(TransactionalProducer, "begin_transaction", begin_later)
+    monkeypatch.setattr(TransactionalProducer, "abort_transaction", observe_abort)
     with pytest.raises(ValueError):
-        held.commit("first", batch, compute())
+        paused.commit_batch("first", batch, compute())
     assert calls == ["begun", "aborted"]
-    assert held.course.copies() == []
+    assert paused.pipeline.read_copies() == []
 
 
-def test_what_has_begun_is_aborted_when_the_one_before_cannot_be_settled(
-    held: Held, monkeypatch: pytest.MonkeyPatch
+def test_a_transaction_is_aborted_if_the_previous_batch_cannot_be_settled(
+    paused: PausedCommits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: bool) -> None:
+    def fail_on_settled(_: bool) -> None:
         raise ValueError("defect")
 
-    first = held.read()
-    held.transactor.commit(first, copying(held.course)(first), refuse)
-    second = held.read()
+    first = paused.read_full_batch()
+    paused.transactor.commit_batch(first, make_copier(paused.pipeline)(first), fail_on_settled)
+    second = paused.read_full_batch()
     calls: list[str] = []
-    abort = TransactionalProducer.abort
+    abort_transaction = TransactionalProducer.abort_transaction
 
-    def note(outbox: TransactionalProducer) -> None:
+    def observe_abort(producer: TransactionalProducer) -> None:
         calls.append("aborted")
-        abort(outbox)
+        abort_transaction(producer)
 
-    monkeypatch.setattr(TransactionalProducer, "abort", note)
-    held.may.set()
+    monkeypatch.setattr(TransactionalProducer, "abort_transaction", observe_abort)
+    paused.commit_allowed.set()
     with pytest.raises(ValueError, match="defect"):
-        held.commit("second", second, copying(held.course)(second))
+        paused.commit_batch("second", second, make_copier(paused.pipeline)(second))
     assert calls == ["aborted"]
-    assert held.settled == []
-    assert len(held.course.copies()) == len(first.messages)
+    assert paused.settled == []
+    assert len(paused.pipeline.read_copies()) == len(first.messages)
 
 
-def test_the_next_batch_is_discarded_with_an_aborted_one(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = held.read()
-    held.commit("first", first, copying(held.course)(first))
-    second = held.read()
-    held.failure = KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE))
-    held.may.set()
-    anew: list[bool] = []
-    monkeypatch.setattr(held.transactor, "_reopen", lambda: anew.append(True))  # what it does is tested above
-    monkeypatch.setattr(TransactionalProducer, "write", lambda *_: pytest.fail("the second batch is written"))
-    held.commit("second", second, copying(held.course)(second))
-    assert held.settled == [("first", False), ("second", False)]
-    assert anew == [True]
-
-
-def test_a_batch_that_is_not_full_waits_until_the_one_before_is_committed(
-    held: Held, monkeypatch: pytest.MonkeyPatch
+def test_the_next_batch_is_discarded_with_an_aborted_one(
+    paused: PausedCommits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = held.read()
-    held.commit("first", first, [])
-    settle = held.transactor.settle
+    first = paused.read_full_batch()
+    paused.commit_batch("first", first, make_copier(paused.pipeline)(first))
+    second = paused.read_full_batch()
+    paused.commit_failure = KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE))
+    paused.commit_allowed.set()
+    reopened: list[bool] = []
+    monkeypatch.setattr(paused.transactor, "_reopen_clients", lambda: reopened.append(True))
+    monkeypatch.setattr(TransactionalProducer, "write_outputs", lambda *_: pytest.fail("the second batch is written"))
+    paused.commit_batch("second", second, make_copier(paused.pipeline)(second))
+    assert paused.settled == [("first", False), ("second", False)]
+    assert reopened == [True]
 
-    def release() -> bool:
-        held.may.set()
-        return settle()
 
-    monkeypatch.setattr(held.transactor, "settle", release)
+def test_a_batch_that_is_not_full_waits_until_the_previous_one_is_committed(
+    paused: PausedCommits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = paused.read_full_batch()
+    paused.commit_batch("first", first, [])
+    finish_pending_commit = paused.transactor.finish_pending_commit
+
+    def allow_commit() -> bool:
+        paused.commit_allowed.set()
+        return finish_pending_commit()
+
+    monkeypatch.setattr(paused.transactor, "finish_pending_commit", allow_commit)
     with monkeypatch.context() as patch:
-        patch.setattr(held.transactor._inbox, "_consumer", Stub([first.messages[:1]]))  # one method is enough
-        batch = held.transactor.read()
+        patch.setattr(paused.transactor._consumer_side, "_consumer", ScriptedConsumer([first.messages[:1]]))
+        batch = paused.transactor.read_batch()
         assert batch is not None
         assert len(batch.messages) == 1
-    assert held.settled == [("first", True)]
+    assert paused.settled == [("first", True)]
 
 
-class Lost:
-    """A producer that cannot find its coordinator again, when it makes a call."""
+class LostCoordinatorProducer:
+    """A librdkafka producer that cannot find its coordinator when one of its methods is called."""
 
     def __init__(self, producer: Producer, call: str) -> None:
         self.producer = producer
@@ -255,65 +267,69 @@ class Lost:
 
 
 @pytest.mark.parametrize("call", ["send_offsets_to_transaction", "commit_transaction"])
-def test_a_transaction_that_never_begins_or_ends_is_done_again_by_new_clients(
+def test_a_transaction_that_cannot_begin_or_commit_is_repeated_with_new_clients(
     call: str, embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumer_module, "HEARTBEATS_S", 0.1)
-    held = Held(embedded, monkeypatch, transaction_timeout_s=4, session_timeout_s=6)
-    held.may.set()
-    batch = held.read()
-    monkeypatch.setattr(held.transactor._outbox, "_producer", Lost(held.transactor._outbox._producer, call))
-    held.commit("first", batch, copying(held.course)(batch))
-    held.transactor.settle()
-    batch = held.read()
-    held.commit("again", batch, copying(held.course)(batch))
-    assert held.transactor.settle()
-    assert held.settled == [("first", False), ("again", True)]
-    held.transactor.close()
+    monkeypatch.setattr(consumer_module, "HEARTBEAT_WAIT_S", 0.1)
+    paused = PausedCommits(embedded, monkeypatch, transaction_timeout_s=4, session_timeout_s=6)
+    paused.commit_allowed.set()
+    batch = paused.read_full_batch()
+    monkeypatch.setattr(
+        paused.transactor._producer_side,
+        "_producer",
+        LostCoordinatorProducer(paused.transactor._producer_side._producer, call),
+    )
+    paused.commit_batch("first", batch, make_copier(paused.pipeline)(batch))
+    paused.transactor.finish_pending_commit()
+    batch = paused.read_full_batch()
+    paused.commit_batch("again", batch, make_copier(paused.pipeline)(batch))
+    assert paused.transactor.finish_pending_commit()
+    assert paused.settled == [("first", False), ("again", True)]
+    paused.transactor.close()
 
 
-def test_a_consumer_that_its_group_does_not_hear_is_opened_anew(
+def test_a_consumer_without_an_assignment_is_opened_again(
     embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumer_module, "HEARTBEATS_S", 0.1)
-    course = CopyPipeline(embedded)
-    course.send(3)
-    route = course.route()
-    transactor = transactor_module.Transactor(route, lambda: 0)
+    monkeypatch.setattr(consumer_module, "HEARTBEAT_WAIT_S", 0.1)
+    pipeline = CopyPipeline(embedded)
+    pipeline.send_records(3)
+    config = pipeline.loop_config()
+    transactor = transactor_module.Transactor(config, lambda: 0)
     with monkeypatch.context() as patch:
         patch.setattr(consumer_module, "make_consumer", lambda properties: NeverJoins(make_consumer(properties)))
         transactor.open()
-    assert transactor.read() is None
-    first = transactor._inbox
-    limit_s = UNASSIGNED_SESSIONS * route.session_timeout_s
+    assert transactor.read_batch() is None
+    first = transactor._consumer_side
+    limit_s = UNASSIGNED_SESSIONS * config.session_timeout_s
     first._unassigned_since = time.monotonic() - limit_s + 5
-    assert transactor.read() is None
-    assert transactor._inbox is first
+    assert transactor.read_batch() is None
+    assert transactor._consumer_side is first
     first._unassigned_since -= 5
     with monkeypatch.context() as patch:
-        patch.setattr(first, "listen", lambda: pytest.fail("an heir is heard first"))
-        with pytest.raises(pytest.fail.Exception, match="an heir"):
-            transactor.read()
-    assert transactor._inbox is first
-    deadline, read = time.monotonic() + LIMIT_S, 0
+        patch.setattr(first, "check_for_replacement", lambda: pytest.fail("replacement checked first"))
+        with pytest.raises(pytest.fail.Exception, match="replacement"):
+            transactor.read_batch()
+    assert transactor._consumer_side is first
+    deadline, read = time.monotonic() + TIMEOUT_S, 0
     while read < 3:
-        assert time.monotonic() < deadline, "nothing comes"
-        batch = transactor.read()
+        assert time.monotonic() < deadline, "no records arrive"
+        batch = transactor.read_batch()
         read += len(batch.messages) if batch is not None else 0
-    assert transactor._inbox is not first
-    assert transactor._inbox.unassigned_s == 0
-    transactor._inbox._on_revoke(None, [])  # type: ignore[arg-type]  # not looked at
-    assert transactor._inbox.unassigned_s > 0
+    assert transactor._consumer_side is not first
+    assert transactor._consumer_side.seconds_without_assignment == 0
+    transactor._consumer_side._on_revoke(None, [])  # type: ignore[arg-type]  # the arguments are not used
+    assert transactor._consumer_side.seconds_without_assignment > 0
     transactor.close()
 
 
-def test_partitions_are_given_up_when_nothing_is_being_committed(held: Held) -> None:
-    held.commit("first", held.read(), [])
-    revoke = threading.Thread(target=held.transactor._give_up, args=({0},))
+def test_partitions_are_revoked_only_after_the_pending_commit(paused: PausedCommits) -> None:
+    paused.commit_batch("first", paused.read_full_batch(), [])
+    revoke = threading.Thread(target=paused.transactor._before_revoke, args=({0},))
     revoke.start()
     revoke.join(0.1)
     assert revoke.is_alive()
-    held.may.set()
-    revoke.join(LIMIT_S)
+    paused.commit_allowed.set()
+    revoke.join(TIMEOUT_S)
     assert not revoke.is_alive()
-    assert held.transactor.settle()
+    assert paused.transactor.finish_pending_commit()

@@ -1,4 +1,4 @@
-"""What the bus needs of a broker, on both: a test that passes on the embedded one means something."""
+"""What the bus needs from a broker, tested on both: known gaps of the embedded broker are marked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def topic(broker: Broker) -> str:
 
 
 def expect_gap(request: pytest.FixtureRequest, broker: Broker, reason: str) -> None:
-    """The embedded broker is known not to do this. The day it does, this fails and the note goes."""
+    """Mark a known gap of the embedded broker. If the gap is closed one day, the test fails and the mark can go."""
     if broker.kind == "embedded":
         gap = pytest.mark.xfail(strict=True, reason=reason, raises=(AssertionError, pytest.fail.Exception))
         request.applymarker(gap)
@@ -52,7 +52,7 @@ def subscribed(broker: Broker, topic: str, group: str, **config: Any) -> Iterato
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
-            # The embedded broker lets a group that lost a member wait for that long, less a second.
+            # On the embedded broker, a group that lost a member waits for this time minus one second.
             "session.timeout.ms": 1500 if broker.kind == "embedded" else 6000,
             "heartbeat.interval.ms": 200,
         }
@@ -66,7 +66,7 @@ def subscribed(broker: Broker, topic: str, group: str, **config: Any) -> Iterato
 
 
 def read(consumer: Consumer, count: int) -> list[Message]:
-    """Read exactly so many messages, or fail."""
+    """Read this number of messages, or fail."""
     messages: list[Message] = []
     deadline = time.monotonic() + TIMEOUT_S
     while len(messages) < count:
@@ -78,20 +78,18 @@ def read(consumer: Consumer, count: int) -> list[Message]:
 
 
 def await_assignment(*consumers: Consumer, partitions: int) -> list[set[int]]:
-    """Poll until the consumers hold all the partitions between them; return who holds which."""
+    """Poll until the consumers have all partitions; return the partitions of each consumer."""
     deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
-        for each in consumers:
-            each.poll(0.05)
-        held = [{one.partition for one in each.assignment()} for each in consumers]
-        if sum(map(len, held)) == partitions and all(held):
-            return held
-    raise AssertionError(f"not assigned: {held}")
+        for consumer in consumers:
+            consumer.poll(0.05)
+        assigned = [{position.partition for position in consumer.assignment()} for consumer in consumers]
+        if sum(map(len, assigned)) == partitions and all(assigned):
+            return assigned
+    raise AssertionError(f"not all partitions are assigned: {assigned}")
 
 
-def test_topics_have_the_partitions_asked_for_and_creating_them_again_changes_nothing(
-    broker: Broker, topic: str
-) -> None:
+def test_topics_have_the_requested_partitions_and_creating_them_again_has_no_effect(broker: Broker, topic: str) -> None:
     broker.create_topics([topic], partitions=7)
     broker.create_topics([f"{topic}.default"])
     topics = AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=TIMEOUT_S).topics
@@ -99,7 +97,7 @@ def test_topics_have_the_partitions_asked_for_and_creating_them_again_changes_no
     assert len(topics[f"{topic}.default"].partitions) == 4
 
 
-def test_what_is_produced_is_read_once_in_the_order_of_its_key_with_its_headers(broker: Broker, topic: str) -> None:
+def test_each_message_is_read_once_in_the_order_of_its_key_with_its_headers(broker: Broker, topic: str) -> None:
     producer = make_producer(broker, **{"enable.idempotence": True})
     for number in range(200):
         producer.produce(topic, str(number), key=f"key-{number % 7}", headers={"n": str(number)})
@@ -110,10 +108,10 @@ def test_what_is_produced_is_read_once_in_the_order_of_its_key_with_its_headers(
     for message in messages:
         by_key.setdefault(message.key() or b"", []).append(int(message.value() or b""))
         assert message.headers() == [("n", message.value())]
-    assert by_key == {f"key-{rest}".encode(): list(range(rest, 200, 7)) for rest in range(7)}
+    assert by_key == {f"key-{remainder}".encode(): list(range(remainder, 200, 7)) for remainder in range(7)}
 
 
-def test_a_group_resumes_after_what_it_committed(broker: Broker, topic: str) -> None:
+def test_a_group_resumes_after_its_committed_offset(broker: Broker, topic: str) -> None:
     producer = make_producer(broker)
     for number in range(10):
         producer.produce(topic, str(number), partition=0)
@@ -125,7 +123,7 @@ def test_a_group_resumes_after_what_it_committed(broker: Broker, topic: str) -> 
         assert [message.value() for message in read(consumer, 6)] == [b"4", b"5", b"6", b"7", b"8", b"9"]
 
 
-def test_a_committed_transaction_shows_its_outputs(broker: Broker, topic: str) -> None:
+def test_the_messages_of_a_committed_transaction_are_visible(broker: Broker, topic: str) -> None:
     producer = make_transactional(broker, topic)
     producer.begin_transaction()
     for number in range(3):
@@ -138,22 +136,26 @@ def test_a_committed_transaction_shows_its_outputs(broker: Broker, topic: str) -
 def test_a_committed_transaction_moves_the_offsets_of_the_group(
     broker: Broker, topic: str, request: pytest.FixtureRequest
 ) -> None:
-    expect_gap(request, broker, "librdkafka's mock cluster forgets the offsets of a transaction")
-    feed = make_producer(broker)
+    expect_gap(request, broker, "librdkafka's mock cluster loses the offsets of a transaction")
+    input_producer = make_producer(broker)
     for number in range(6):
-        feed.produce(topic, str(number), partition=0)
-    assert feed.flush(TIMEOUT_S) == 0
-    lane = make_transactional(broker, topic)
+        input_producer.produce(topic, str(number), partition=0)
+    assert input_producer.flush(TIMEOUT_S) == 0
+    producer = make_transactional(broker, topic)
     with subscribed(broker, topic, topic) as consumer:
         read(consumer, 3)
-        lane.begin_transaction()
-        lane.send_offsets_to_transaction([TopicPartition(topic, 0, 3)], consumer.consumer_group_metadata(), TIMEOUT_S)
-        lane.commit_transaction(TIMEOUT_S)
+        producer.begin_transaction()
+        producer.send_offsets_to_transaction(
+            [TopicPartition(topic, 0, 3)], consumer.consumer_group_metadata(), TIMEOUT_S
+        )
+        producer.commit_transaction(TIMEOUT_S)
     with subscribed(broker, topic, topic) as consumer:
         assert [message.value() for message in read(consumer, 3)] == [b"3", b"4", b"5"]
 
 
-def test_an_aborted_transaction_is_not_shown(broker: Broker, topic: str, request: pytest.FixtureRequest) -> None:
+def test_the_messages_of_an_aborted_transaction_are_not_visible(
+    broker: Broker, topic: str, request: pytest.FixtureRequest
+) -> None:
     expect_gap(request, broker, "librdkafka's mock cluster does not isolate aborted messages")
     producer = make_transactional(broker, topic)
     producer.begin_transaction()
@@ -170,7 +172,7 @@ def test_an_aborted_transaction_is_not_shown(broker: Broker, topic: str, request
 def test_a_newer_producer_of_the_same_transactional_id_fences_the_older(
     broker: Broker, topic: str, request: pytest.FixtureRequest
 ) -> None:
-    expect_gap(request, broker, "librdkafka's mock cluster lets a zombie commit")
+    expect_gap(request, broker, "librdkafka's mock cluster lets zombies commit")
     zombie = make_transactional(broker, topic)
     zombie.begin_transaction()
     zombie.produce(topic, "zombie", partition=0)
@@ -180,11 +182,11 @@ def test_a_newer_producer_of_the_same_transactional_id_fences_the_older(
     assert raised.value.args[0].fatal()
 
 
-def test_a_static_member_that_returns_takes_its_partitions_back_without_a_rebalance(
+def test_a_returning_static_member_gets_its_partitions_without_a_rebalance(
     broker: Broker, topic: str, request: pytest.FixtureRequest
 ) -> None:
     expect_gap(request, broker, "librdkafka's mock cluster rebalances, and waits out session timeouts")
-    # Long, so that a member that is away is not given up meanwhile; there, so that the wait is short.
+    # Long, so that an absent member is not removed; short on the embedded broker, which waits this long.
     session_ms = 1500 if broker.kind == "embedded" else 30000
     revoked: list[TopicPartition] = []
 

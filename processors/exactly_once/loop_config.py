@@ -1,0 +1,125 @@
+"""Configuration of an exactly-once loop: what it reads and under which ids, and the librdkafka properties for that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sharing.kafka.clients import client_properties
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from confluent_kafka import KafkaError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopConfig:
+    """Brokers, topics, ids and limits of one exactly-once loop.
+
+    Attributes:
+        bootstrap: Brokers: `host:port`, separated by commas.
+        topics: Topics to read. Give several topics the same number of partitions: a worker is then assigned the same
+            partitions of each.
+        group: `group.id`: the workers that share the partitions.
+        instance: `group.instance.id` (KIP-345): unique to each worker and stable across its restarts, so that it gets
+            its partitions back immediately. Two live processes must not share it.
+        transactional_id: `transactional.id`: also unique to each worker and stable, and unique in the cluster.
+        batch_records_max: Maximum number of records in a batch.
+        transaction_timeout_s: When the broker aborts a transaction; a clean stop takes no longer.
+        session_timeout_s: When the partitions of a silent worker go to others.
+        start_timeout_s: How long to wait for the first answer of a broker.
+        changelog_topic: Compacted changelog topic of the loop's state, with as many partitions as `topics`; None for a
+            loop without state.
+        state_folder: Folder of one worker for local copies of the state in RocksDB; None keeps them in memory.
+        client_properties: Further librdkafka properties for both clients, such as those for TLS.
+        on_statistics: Called in the worker thread with librdkafka's statistics of the consumer, once a second, as JSON.
+        batch_bytes_max: Size of the values in bytes after which a batch is full. It can be exceeded by the last
+            `POLL_CHUNK_RECORDS` records, at most by what the consumer prefetches: as many bytes again.
+    """
+
+    bootstrap: str
+    topics: Sequence[str]
+    group: str
+    instance: str
+    transactional_id: str
+    batch_records_max: int
+    transaction_timeout_s: int
+    session_timeout_s: int
+    start_timeout_s: float
+    changelog_topic: str | None = None
+    state_folder: Path | None = None
+    client_properties: Mapping[str, Any] = field(default_factory=dict)
+    on_statistics: Callable[[str], None] | None = None
+    batch_bytes_max: int = 16 * 1024 * 1024
+
+
+def producer_properties(
+    config: LoopConfig, on_error: Callable[[KafkaError], None], on_delivery: Callable[[KafkaError | None, Any], None]
+) -> dict[str, Any]:
+    """Return the properties of the transactional producer."""
+    return client_properties(
+        config.bootstrap,
+        {
+            "transactional.id": config.transactional_id,
+            "transaction.timeout.ms": config.transaction_timeout_s * 1_000,
+            # By default a CONCURRENT_TRANSACTIONS retry costs 100 ms, and nearly every transaction needs one.
+            "retry.backoff.ms": 2,
+            "retry.backoff.max.ms": 20,
+            "linger.ms": 5,
+            "batch.size": 1_000_000,
+            "batch.num.messages": 20_000,
+            # Decisions under one law are repetitive: compression leaves a tenth of the bytes to send and to store.
+            "compression.type": "lz4",
+            "queue.buffering.max.messages": 200_000,
+            "queue.buffering.max.kbytes": 131_072,
+            "topic.metadata.propagation.max.ms": 5_000,  # after which a missing topic is reported as missing
+            # The delivery reports of changelog records carry their offsets.
+            "delivery.report.only.error": config.changelog_topic is None,
+            "on_delivery": on_delivery,
+            "error_cb": on_error,
+            **config.client_properties,
+        },
+    )
+
+
+def consumer_properties(config: LoopConfig, on_error: Callable[[KafkaError], None]) -> dict[str, Any]:
+    """Return the properties of the consumer."""
+    return client_properties(
+        config.bootstrap,
+        {
+            "group.id": config.group,
+            "group.instance.id": config.instance,
+            "session.timeout.ms": config.session_timeout_s * 1_000,
+            # Restoring a large state store takes long, and the consumer is not polled during that time.
+            "max.poll.interval.ms": 1_800_000 if config.changelog_topic else 300_000,
+            "partition.assignment.strategy": "range",  # the same partitions of every topic to one worker
+            "enable.auto.offset.store": False,
+            "fetch.wait.max.ms": 10,
+            # Halves the time for a backlog: by default a full queue stops fetching for a whole second.
+            "fetch.queue.backoff.ms": 5,
+            "queued.max.messages.kbytes": max(1, config.batch_bytes_max // 1024),
+            "error_cb": on_error,
+            **({"statistics.interval.ms": 1_000, "stats_cb": config.on_statistics} if config.on_statistics else {}),
+            **config.client_properties,
+        },
+    )
+
+
+def restore_properties(config: LoopConfig) -> dict[str, Any]:
+    """Return the properties of the consumer that restores state from the changelog topic."""
+    return client_properties(
+        config.bootstrap,
+        {
+            "group.id": config.group,  # librdkafka requires one; the group is neither joined nor committed to
+            "enable.partition.eof": True,
+            # If the offset to resume a copy at has been deleted, starting at another offset would corrupt the copy.
+            "auto.offset.reset": "error",
+            "fetch.wait.max.ms": 10,
+            "fetch.queue.backoff.ms": 5,
+            "queued.max.messages.kbytes": 65_536,
+            "check.crcs": True,
+            **config.client_properties,
+        },
+    )

@@ -1,0 +1,149 @@
+"""The output policy: which outputs an indicator requires, given its verdict.
+
+Every indicator requires a decision. This module decides on the other outputs, for both writers. To check their result,
+`processors.gate.batch_result.is_conserved` states the same requirements again, and does not use this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Any, NamedTuple, assert_never
+
+from sharing.model.bounded_cache import BoundedCache
+from sharing.model.decision import Verdict
+from sharing.model.vocabulary import Action, NoticeLane, Outcome, Urgency
+from sharing.topology.topics import NOTICES, OFFERS, URGENT, TopicKind
+
+URGENT_LEVELS = frozenset({Urgency.URGENT, Urgency.EMERGENCY})
+"""Levels of urgency whose notices go to the urgent lane."""
+
+REQUIRED_OUTPUTS_MAX = 10_000
+"""Limit of the cache of required outputs, which is cleared when full."""
+
+_LANE_TOPICS = {NoticeLane.ORDINARY: NOTICES, NoticeLane.URGENT: URGENT}
+
+
+class DeliveryKind(Enum):
+    """What a recipient gets: a notice with the content, or an offer without it."""
+
+    NOTICE = auto()
+    OFFER = auto()
+
+
+class Delivery(NamedTuple):
+    """One output for a recipient.
+
+    Attributes:
+        kind: Whether it is a notice or an offer.
+        recipient_index: Index of the recipient in the verdict.
+        topic: Topic of the output.
+    """
+
+    kind: DeliveryKind
+    recipient_index: int
+    topic: str
+
+
+class RequiredOutputs(NamedTuple):
+    """The outputs that an indicator requires in addition to its decision.
+
+    Attributes:
+        is_closed: Whether there are none: neither deliveries nor a draft.
+        deliveries: The notices and offers, in the order of the recipients.
+        lane: Lane of the notices; None when there are none.
+    """
+
+    is_closed: bool
+    deliveries: tuple[Delivery, ...] = ()
+    lane: NoticeLane | None = None
+
+
+class _OutcomePolicy(NamedTuple):
+    """What an outcome requires for a recipient.
+
+    Attributes:
+        delivery: What the recipient gets; None for nothing.
+        is_drafted: Whether the draft lists the recipient, because a reply can still release the indicator to it.
+    """
+
+    delivery: DeliveryKind | None
+    is_drafted: bool
+
+
+_DISCLOSE = _OutcomePolicy(DeliveryKind.NOTICE, is_drafted=True)
+_OFFER = _OutcomePolicy(DeliveryKind.OFFER, is_drafted=True)
+_HOLD = _OutcomePolicy(None, is_drafted=True)
+_WITHHOLD = _OutcomePolicy(None, is_drafted=False)
+
+_CLOSED = RequiredOutputs(is_closed=True)
+
+
+class OutputPolicy:
+    """Caches the required outputs, because most indicators with one verdict share them."""
+
+    def __init__(self) -> None:
+        self._cache: BoundedCache[tuple[Verdict, str, str], RequiredOutputs] = BoundedCache(REQUIRED_OUTPUTS_MAX)
+
+    def get_required_outputs(self, record: Mapping[str, Any], verdict: Verdict) -> RequiredOutputs:
+        """Return the outputs that an indicator with this verdict requires in addition to its decision."""
+        # A verdict is hashed by identity. The outputs depend on it and on these two fields.
+        key = (verdict, record["action"], record["urgency"])
+        return self._cache.get(key) or self._cache.put(key, derive_required_outputs(record, verdict))
+
+
+def derive_required_outputs(record: Mapping[str, Any], verdict: Verdict) -> RequiredOutputs:
+    """Derive the outputs that an indicator with this verdict requires in addition to its decision."""
+    if is_closed(record, verdict):
+        return _CLOSED
+    deliveries = []
+    for index, recipient in enumerate(verdict.recipients):
+        kind = _get_policy(recipient.terms.outcome).delivery
+        if kind is not None:
+            deliveries.append(Delivery(kind, index, _choose_topic(kind, record).topic(recipient.state)))
+    return RequiredOutputs(is_closed=False, deliveries=tuple(deliveries), lane=get_notice_lane(record, verdict))
+
+
+def is_closed(record: Mapping[str, Any], verdict: Verdict) -> bool:
+    """Return whether an indicator is closed: no reply could release it, so a decision is its only output."""
+    # The recipients of an earlier version must learn of its correction or withdrawal.
+    return not is_drafted(verdict.outcome) and bool(record["action"] == Action.PUBLISH)
+
+
+def get_notice_lane(record: Mapping[str, Any], verdict: Verdict) -> NoticeLane | None:
+    """Return the lane of an indicator's notices; None when it has no notices."""
+    is_notified = _get_policy(verdict.outcome).delivery is DeliveryKind.NOTICE
+    return _choose_lane(record) if is_notified else None
+
+
+def is_drafted(outcome: Outcome) -> bool:
+    """Return whether a draft lists the recipients with this outcome."""
+    return _get_policy(outcome).is_drafted
+
+
+def _get_policy(outcome: Outcome) -> _OutcomePolicy:
+    match outcome:
+        case Outcome.DISCLOSE:
+            return _DISCLOSE
+        case Outcome.OFFER:
+            return _OFFER
+        case Outcome.HOLD:
+            return _HOLD
+        case Outcome.WITHHOLD:
+            return _WITHHOLD
+        case _:
+            assert_never(outcome)
+
+
+def _choose_topic(kind: DeliveryKind, record: Mapping[str, Any]) -> TopicKind:
+    match kind:
+        case DeliveryKind.NOTICE:
+            return _LANE_TOPICS[_choose_lane(record)]
+        case DeliveryKind.OFFER:
+            return OFFERS
+        case _:
+            assert_never(kind)
+
+
+def _choose_lane(record: Mapping[str, Any]) -> NoticeLane:
+    return NoticeLane.URGENT if record["urgency"] in URGENT_LEVELS else NoticeLane.ORDINARY

@@ -1,0 +1,44 @@
+"""Check of `sharing doctor` for the directory: it can be read, and its States have topics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from sharing.cli.doctor.check_result import CheckResult
+from sharing.cli.doctor.cluster import Cluster
+from sharing.errors import SharingError
+from sharing.kafka.clients import look_up_topics
+from sharing.kafka.directory_topic import DirectoryReader
+from sharing.serialization.schema_registry import load_framing
+from sharing.topology.acls import allowed_operations
+from sharing.topology.topics import NOTICES
+
+
+def check_directory(cluster: Cluster) -> Iterator[CheckResult]:
+    """Check that the directory can be read, and that every State in it has topics."""
+    try:
+        reader = DirectoryReader(cluster.servers, cluster.tls, framing=load_framing(cluster.settings, None))
+        try:
+            directory = reader.read_to_end()
+        finally:
+            reader.close()
+        present = look_up_topics(cluster.servers, cluster.tls)
+    except SharingError as error:
+        remedy = "see the message; `sharing directory announce` adds entries"
+        yield CheckResult("directory", ok=False, detail=str(error), remedy=remedy)
+        return
+    ignored = f", {reader.ignored_count} records ignored" if reader.ignored_count else ""
+    detail = f"{len(directory.entries)} States at version {directory.version}{ignored}"
+    missing = [
+        state
+        for state in directory.get_authorities(int(time.time() * 1000))
+        if (topic := NOTICES.topic(state)) not in present
+        and (cluster.principal is None or allowed_operations(cluster.principal, topic))
+    ]
+    if missing:
+        detail += f"; {', '.join(missing)} has no topics on this cluster: a gate stops at its first item for it"
+        remedy = f"sharing topics apply --states {','.join(missing)}, or have the State remove its entry"
+        yield CheckResult("directory", ok=False, detail=detail, remedy=remedy)
+        return
+    yield CheckResult("directory", ok=True, detail=detail)

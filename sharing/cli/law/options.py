@@ -1,0 +1,49 @@
+"""The options that several law commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sharing.errors import InputError
+from sharing.model.times import to_milliseconds
+
+PacksOption = Annotated[
+    Path | None, typer.Option("--packs", help="A folder of packs. Default: SHARING_PACKS, else the shipped packs.")
+]
+
+AdoptedPackOption = Annotated[
+    str | None,
+    typer.Option("--pack", help="The pack that the State adopted, such as EU. Default: SHARING_PACK, else its own."),
+]
+
+
+def read_decision_time(text: str | None) -> int:
+    """Return the time given with `--at`, or the current time, in UTC milliseconds.
+
+    The current time is rounded to the minute, so that a repeated run prints the same bytes.
+
+    Raises:
+        InputError: The given time is not valid or has no zone.
+    """
+    return int(time.time()) // 60 * 60_000 if text is None else parse_instant(text, "--at")
+
+
+def parse_instant(text: str, option: str) -> int:
+    """Return the RFC 3339 time given with an option, in UTC milliseconds.
+
+    Raises:
+        InputError: It is not a valid time or has no zone.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+        utc = instant.astimezone(UTC) if instant.tzinfo is not None else None
+    except (ValueError, OverflowError):  # OverflowError: near year 1 or 9999, the UTC equivalent is out of range
+        utc = None
+    if utc is None:
+        raise InputError(f"{option} must be a time with a zone, such as 2026-03-01T12:00:00Z")
+    return to_milliseconds(utc)

@@ -1,0 +1,39 @@
+"""Where a command reads the directory of States from: a file, the bus, or the sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sharing.cli.shared.console import err
+from sharing.kafka.directory_topic import DirectoryReader, parse_entries
+from sharing.model.directory import Directory
+from sharing.serialization.schema_registry import load_framing
+from sharing.settings import Settings
+from sharing.testing.samples import sample_directory
+from sharing.text_file import read_text_file
+
+
+def read_directory(
+    file: Path | None, settings: Settings | None, properties: Mapping[str, str] | None = None
+) -> Directory:
+    """Read the directory from a file, else from the bus, else from the sample (with a message).
+
+    Args:
+        file: YAML with the States' entries.
+        settings: Settings with the bootstrap servers; None to never ask the bus.
+        properties: Further librdkafka properties, such as those of TLS.
+
+    Raises:
+        SharingError: It cannot be read.
+    """
+    if file is None and settings is not None and settings.bootstrap is not None:
+        reader = DirectoryReader(settings.bootstrap, properties, framing=load_framing(settings, None))
+        try:
+            return reader.read_to_end()
+        finally:
+            reader.close()
+    if file is None:
+        err.print("using the authorities and interests of the sample directory; give another with --directory")
+    text, name = sample_directory() if file is None else (read_text_file(file), file.name)
+    return Directory({entry.state: entry for entry in parse_entries(text, name)})

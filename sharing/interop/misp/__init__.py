@@ -1,0 +1,1 @@
+"""MISP events read as indicators."""

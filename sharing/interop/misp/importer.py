@@ -1,0 +1,191 @@
+"""MISP events: each attribute becomes an indicator, or is reported as unpublished.
+
+A report has the JSON pointer and the reason. The attributes of an event and of its objects are read. Proposals, event
+reports, deleted attributes and the attributes of related events are reported as unpublished. Each value of a composite
+attribute is read separately (`…/Attribute/17#ip`). The facts that MISP states are taken as they are: the comment as
+summary, `first_seen` as the time of observation (`timestamp` is the time of the last edit), and the TLP, PAP and
+Admiralty tags. The event's title and creator are not used.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sharing.errors import InputError
+from sharing.ids import make_value_id
+from sharing.interop.import_results import InputLocation, UnpublishedCause, build_indicator, make_unpublished
+from sharing.interop.misp.events import find_attributes, find_events
+from sharing.interop.misp.markings import pick_stricter, read_markings, read_tag_names
+from sharing.interop.misp.type_mappings import COMPOSITE_TYPES, UnmappedType, find_mapping
+from sharing.interop.publishing_profile import ToIds, merge_fields
+from sharing.model.values import VALUE_TYPES, normalise_value
+from sharing.model.vocabulary import Pap, Tlp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sharing.interop.import_context import ImportContext
+    from sharing.interop.import_results import DuplicateFilter, ParsedEntry
+    from sharing.interop.misp.events import MispAttribute
+    from sharing.interop.misp.type_mappings import TypeMapping
+
+_ATTRIBUTES_PER_PROGRESS_REPORT = 100
+_TRUE_VALUES = (True, 1, "1", "true")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_NOT_MARKED_REASON = (
+    "MISP marks it as context, not as an indicator (to_ids is not set); "
+    "to publish such attributes too, set `to_ids: any` in the profile"
+)
+_DATA_REASON = "the file attached in `data` is not published"
+
+
+class _AttributeValue(NamedTuple):
+    """One value of an attribute; `suffix` is empty if the attribute has only one."""
+
+    suffix: str
+    misp_type: str
+    value: str
+
+
+def read_misp(document: Any, file: str, context: ImportContext, duplicates: DuplicateFilter) -> Iterator[ParsedEntry]:
+    """Yield an entry for each value in a parsed MISP file.
+
+    Args:
+        document: `{"Event": …}`, `{"response": [{"Event": …}]}`, a list of these, or an event.
+        file: Name of the file.
+        context: How the file is imported.
+        duplicates: The indicators imported so far.
+
+    Raises:
+        InputError: The file contains no event. Nothing has been yielded in this case.
+    """
+    events, non_event_pointers = find_events(document, file)
+    for pointer in non_event_pointers:
+        yield make_unpublished(InputLocation(file, pointer), UnpublishedCause.MALFORMED, "is not a MISP event")
+    for index, event in enumerate(events):
+        attributes = list(find_attributes(event))
+        for attribute_index, attribute in enumerate(attributes):
+            if attribute_index % _ATTRIBUTES_PER_PROGRESS_REPORT == 0:
+                context.report_progress(file, (index + attribute_index / len(attributes)) / len(events))
+            yield from _import_attribute(attribute, file, context, duplicates)
+
+
+def _import_attribute(
+    attribute: MispAttribute, file: str, context: ImportContext, duplicates: DuplicateFilter
+) -> Iterator[ParsedEntry]:
+    location = InputLocation(file, attribute.pointer)
+    if attribute.unpublished_cause is not None:
+        yield make_unpublished(location, attribute.unpublished_cause, attribute.reason)
+        return
+    parts = _split_value(str(attribute.data["type"]), attribute.data["value"])
+    if not parts:
+        reason = "its value does not have the two parts that its type requires"
+        yield make_unpublished(location, UnpublishedCause.MALFORMED, reason)
+    for part in parts:
+        position = f"{attribute.pointer}#{part.suffix}" if part.suffix else attribute.pointer
+        yield _import_value(attribute, part, InputLocation(file, position), context, duplicates)
+    if attribute.data.get("data") and attribute.data["type"] != "attachment":
+        location = InputLocation(file, f"{attribute.pointer}#data")
+        yield make_unpublished(location, UnpublishedCause.ATTACHMENT, _DATA_REASON)
+
+
+def _split_value(misp_type: str, value: str) -> list[_AttributeValue]:
+    """Return the values of an attribute; none if it should have two values and does not."""
+    types = COMPOSITE_TYPES.get(misp_type)
+    if types is None:
+        return [_AttributeValue("", misp_type, value)]
+    # A file name may contain a bar, a hash cannot; in other types a second bar would make the split ambiguous.
+    left, bar, right = value.rpartition("|") if types[0] == "filename" else value.partition("|")
+    if not bar or (types[0] != "filename" and "|" in right):
+        return []
+    names = misp_type.split("|") if "|" in misp_type else types
+    return [_AttributeValue(names[0], types[0], left), _AttributeValue(names[1], types[1], right)]
+
+
+def _import_value(
+    attribute: MispAttribute,
+    part: _AttributeValue,
+    location: InputLocation,
+    context: ImportContext,
+    duplicates: DuplicateFilter,
+) -> ParsedEntry:
+    mapping = find_mapping(part.misp_type, object_name=attribute.object_name, relation=attribute.relation)
+    if isinstance(mapping, UnmappedType):
+        return make_unpublished(location, mapping.cause, mapping.reason)
+    if context.profile.to_ids is ToIds.ONLY and attribute.data.get("to_ids") not in _TRUE_VALUES:
+        return make_unpublished(location, UnpublishedCause.NOT_FOR_DETECTION, _NOT_MARKED_REASON)
+    try:
+        type_name, value = _normalise_for_mapping(mapping, part.value, attribute)
+        own_tags, event_tags = read_tag_names(attribute.data), read_tag_names(attribute.event.data)
+        fields = context.get_initial_fields(type_name, (*event_tags, *own_tags))
+        fields = merge_fields(fields, _read_facts(attribute, fields, own_tags, event_tags))
+        fields |= {"id": _make_id(attribute, part, type_name, value, context), "type": type_name, "value": value}
+        indicator = build_indicator(fields)
+    except InputError as error:
+        return make_unpublished(location, UnpublishedCause.INVALID, str(error))
+    return duplicates.check(location, indicator, by_value=True)
+
+
+def _normalise_for_mapping(mapping: TypeMapping, text: str, attribute: MispAttribute) -> tuple[str, str]:
+    """Return type and value of the indicator.
+
+    Raises:
+        InputError: The value is not valid for any of the indicator types to which the MISP type maps.
+    """
+    sibling = attribute.siblings.get(mapping.sibling)
+    value = text if mapping.sibling and sibling is None else mapping.template.format(value=text, sibling=sibling)
+    problem = ""
+    for type_name in mapping.indicator_types:
+        try:
+            return type_name, normalise_value(type_name, value)
+        except InputError as error:
+            problem = str(error)
+    if len(mapping.indicator_types) > 1:
+        expected = "; or ".join(VALUE_TYPES[type_name].expected_form for type_name in mapping.indicator_types)
+        problem = f"is not a valid {' or '.join(mapping.indicator_types)}; expected {expected}"
+    raise InputError(problem, field="value")
+
+
+def _read_facts(
+    attribute: MispAttribute, initial_fields: dict[str, Any], own_tags: tuple[str, ...], event_tags: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return the facts that the file states. Its TLP and PAP are included only if stricter than the initial ones.
+
+    Raises:
+        InputError: A marking is not known, or a field is malformed.
+    """
+    markings = read_markings(own_tags, event_tags)
+    facts: dict[str, Any] = {}
+    if tlp := pick_stricter(markings.tlp, Tlp(initial_fields["tlp"]) if initial_fields.get("tlp") else None):
+        facts["tlp"] = str(tlp)
+    if pap := pick_stricter(markings.pap, Pap(initial_fields["pap"]) if initial_fields.get("pap") else None):
+        facts["pap"] = str(pap)
+    if markings.admiralty:
+        facts["grading"] = {"admiralty": markings.admiralty}
+    comment = attribute.data.get("comment")
+    if comment is not None and not isinstance(comment, str):
+        raise InputError("comment: must be text")
+    if comment and comment.strip():
+        facts["summary"] = comment.strip()
+    first_seen = attribute.data.get("first_seen")
+    if first_seen:
+        if not isinstance(first_seen, str) or _RFC_3339.fullmatch(first_seen) is None:
+            raise InputError("first_seen: must be an RFC 3339 time with a time zone, such as 2026-03-01T12:00:00Z")
+        facts["observed_at"] = first_seen
+    return facts
+
+
+def _make_id(
+    attribute: MispAttribute, part: _AttributeValue, type_name: str, value: str, context: ImportContext
+) -> str:
+    """Return the indicator's id, derived from MISP's UUID if that UUID is valid: a file always gives the same ids."""
+    misp_uuid = attribute.data.get("uuid")
+    if isinstance(misp_uuid, str) and _UUID.fullmatch(misp_uuid) and any(digit not in "0-" for digit in misp_uuid):
+        # The nil UUID, all zeros, identifies nothing.
+        return str(uuid.uuid5(uuid.UUID(misp_uuid), part.suffix)) if part.suffix else misp_uuid.lower()
+    return make_value_id(context.publisher.state, context.publisher.agency, type_name, value)

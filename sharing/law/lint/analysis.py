@@ -1,0 +1,168 @@
+"""One pack, prepared for the checks: where each rule holds, where it is undecided, and where nothing can be shared."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from sharing.law.lint.cubes import (
+    Cover,
+    Cube,
+    cover_where_possible,
+    cover_where_true,
+    find_uncovered,
+    intersect_covers,
+    intersect_cubes,
+    subtract_cubes,
+)
+from sharing.law.lint.decision_space import RECIPIENT_DIMENSION, Counterexample, DecisionSpace, build_decision_space
+from sharing.law.pack import Pack, Rule
+from sharing.law.treaties import TreatyTable
+from sharing.model.effects import FORBIDDING_EFFECTS
+from sharing.model.vocabulary import Effect
+
+NO_TREATY_BASIS = -1
+"""In place of a rule number: the combination is blocked by the lack of a treaty basis, not by a rule."""
+
+RuleCube = tuple[int, Cube]
+"""A cube, with the number of the rule that it belongs to."""
+
+
+@dataclass(slots=True)
+class PackAnalysis:
+    """The covers of all rules of a pack. A rule is identified by its number in `pack.rules`.
+
+    Attributes:
+        common_count: Number of common rules; they come first in the pack.
+        space: The decision space.
+        holds_in: Rule number to the combinations under which the rule is in force and holds.
+        may_hold_in: Rule number to the combinations under which it is in force and holds or is undecided.
+        undecided_in: Rule number to the combinations under which it is in force and undecided.
+    """
+
+    pack: Pack
+    common_count: int
+    space: DecisionSpace
+    holds_in: list[Cover] = field(init=False)
+    may_hold_in: list[Cover] = field(init=False)
+    undecided_in: list[Cover] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.holds_in = [self.compute_cover(rule) for rule in self.pack.rules]
+        self.may_hold_in = [self.compute_cover(rule, include_undecided=True) for rule in self.pack.rules]
+        self.undecided_in = [
+            subtract_cubes(possible, certain, self.space.all_points)
+            for possible, certain in zip(self.may_hold_in, self.holds_in, strict=True)
+        ]
+
+    @property
+    def own_rules(self) -> range:
+        """Numbers of the pack's own rules."""
+        return range(self.common_count, len(self.pack.rules))
+
+    def rules_with_effect(self, *effects: Effect) -> list[int]:
+        """Return the numbers of the rules with one of these effects."""
+        return [number for number, rule in enumerate(self.pack.rules) if rule.effect in effects]
+
+    def compute_cover(self, rule: Rule, *, include_undecided: bool = False) -> Cover:
+        """Return the combinations under which a rule is in force and holds.
+
+        Args:
+            rule: The rule; it need not belong to the pack, but must not test other facts.
+            include_undecided: Whether to include the combinations under which the rule is undecided.
+        """
+        days = self.space.points_in(self.space.timeline.find_rule_intervals(rule.valid))
+        if not days:
+            return []
+        compute = cover_where_possible if include_undecided else cover_where_true
+        return intersect_covers([{RECIPIENT_DIMENSION: days}], compute(rule.when, self.space.masks))
+
+    def find_forbidden(self, excluded: Collection[int] = ()) -> list[RuleCube]:
+        """Return where nothing can be shared for certain: a DENY rule holds, or no treaty basis is known.
+
+        Args:
+            excluded: Rules to ignore.
+        """
+        denying = (number for number in self.rules_with_effect(*FORBIDDING_EFFECTS) if number not in excluded)
+        return [*self.cubes_of_rules(denying), *self._cubes_without_treaty_basis()]
+
+    def find_withheld(self, excluded: Collection[int] = ()) -> list[RuleCube]:
+        """Return where nothing can be shared, whatever is permitted.
+
+        There a DENY rule holds, a restriction is undecided, or no treaty basis is known.
+
+        Args:
+            excluded: Rules to ignore.
+        """
+        numbers = (number for number in range(len(self.pack.rules)) if number not in excluded)
+        cubes = [(number, cube) for number in numbers for cube in self._find_withheld_by(number)]
+        return [*cubes, *self._cubes_without_treaty_basis()]
+
+    def _find_withheld_by(self, number: int) -> Cover:
+        """Return where a rule withholds the item, whatever is permitted."""
+        effect = self.pack.rules[number].effect
+        match effect:
+            case Effect.DENY:
+                return self.may_hold_in[number]
+            case Effect.APPROVAL | Effect.REDACT | Effect.CONDITION:
+                return self.undecided_in[number]
+            case Effect.PERMIT | Effect.OBLIGE | Effect.RECORD:
+                return []
+            case _:
+                assert_never(effect)
+
+    def _cubes_without_treaty_basis(self) -> list[RuleCube]:
+        points = self.space.without_treaty_basis
+        return [(NO_TREATY_BASIS, {RECIPIENT_DIMENSION: points})] if points else []
+
+    def cubes_of_rules(self, numbers: Iterable[int]) -> list[RuleCube]:
+        """Return the cubes under which some rules hold."""
+        return [(number, cube) for number in numbers for cube in self.holds_in[number]]
+
+    def find_uncovered(self, cover: Iterable[Cube], covering: Iterable[RuleCube]) -> Cube | None:
+        """Return a part of a cover that the cubes of some rules leave out, or None when they contain all of it."""
+        return find_uncovered(cover, (cube for _, cube in covering), self.space.all_points)
+
+    def find_covering_rules(self, cover: Cover, covering: Iterable[RuleCube]) -> tuple[int, ...]:
+        """Return an irredundant set of rules whose cubes together contain a cover: a single rule where one is enough.
+
+        `NO_TREATY_BASIS` is left out of the result.
+
+        Args:
+            cover: The combinations to explain.
+            covering: Cubes that together contain the cover.
+        """
+        touching: dict[int, list[RuleCube]] = {}
+        for rule_cube in covering:
+            if any(intersect_cubes(cube, rule_cube[1]) is not None for cube in cover):
+                touching.setdefault(rule_cube[0], []).append(rule_cube)
+        for number, own_cubes in touching.items():
+            if self.find_uncovered(cover, own_cubes) is None:
+                return _sort_rules((number,))
+        needed = dict(touching)
+        for number in touching:
+            others = [cube for other, own_cubes in needed.items() if other != number for cube in own_cubes]
+            if self.find_uncovered(cover, others) is None:
+                del needed[number]
+        return _sort_rules(needed)
+
+    def build_counterexample(self, cube: Cube, *numbers: int) -> Counterexample:
+        """Return one combination of a cube; relevant are the facts that these rules test."""
+        relevant = {name for number in numbers for name in self.pack.rules[number].when.list_fact_names()}
+        return self.space.build_counterexample(cube, relevant)
+
+
+def _sort_rules(numbers: Iterable[int]) -> tuple[int, ...]:
+    return tuple(sorted(number for number in numbers if number != NO_TREATY_BASIS))
+
+
+def analyse_pack(pack: Pack, treaties: TreatyTable, common_count: int) -> PackAnalysis:
+    """Prepare a pack for the checks.
+
+    Args:
+        pack: The pack; the common rules come first in it.
+        treaties: The treaty table.
+        common_count: Number of common rules.
+    """
+    return PackAnalysis(pack, common_count, build_decision_space(pack, treaties))

@@ -1,0 +1,116 @@
+"""The file format of law packs and of the common rules, as pydantic models: names, types and required keys.
+
+`sharing.law.pack_reader` checks what needs knowledge of other keys or files.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from sharing.errors import InputError
+from sharing.law.treaties import PeriodModel
+from sharing.model.field_validators import CountryCode, enum_validator, pattern_validator
+from sharing.model.pack_code import TEMPLATES, normalise_pack_code
+from sharing.model.strict_model import StrictModel
+from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect
+
+
+def _read_pack_code(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a country code, as text")  # noqa: TRY004 for pydantic
+    try:
+        return normalise_pack_code(value)
+    except InputError as error:
+        raise ValueError(f"{error}; or {', '.join(sorted(TEMPLATES))} for a template") from None
+
+
+_NonEmptyText = Annotated[str, Field(min_length=1)]
+_RuleId = Annotated[
+    str,
+    pattern_validator(
+        r"[a-z0-9][a-z0-9.-]*", "must be lower-case letters, digits, dots and hyphens, such as ch.irsg-67a.1"
+    ),
+]
+_Version = Annotated[
+    str,
+    pattern_validator(
+        r"[0-9A-Za-z][0-9A-Za-z._-]*", "must be one word of letters, digits, dots and hyphens, such as 2026.1"
+    ),
+]
+
+
+class RuleConditionModel(StrictModel):
+    """The condition that a CONDITION rule imposes."""
+
+    kind: Annotated[ConditionKind, enum_validator(ConditionKind)]
+    text: _NonEmptyText
+
+
+class NeedsModel(StrictModel):
+    """What the effect of a rule needs: `approver` for APPROVAL, `condition` for CONDITION, `redact` for REDACT."""
+
+    approver: _NonEmptyText | None = None
+    condition: RuleConditionModel | None = None
+    redact: list[str] | None = Field(default=None, min_length=1)
+
+
+class RuleModel(StrictModel):
+    """A rule."""
+
+    id: _RuleId
+    citation: _NonEmptyText
+    paraphrase: _NonEmptyText
+    source: _NonEmptyText
+    verified: bool
+    valid: PeriodModel
+    when: dict[str, Any]
+    effect: Annotated[Effect, enum_validator(Effect)]
+    needs: NeedsModel = NeedsModel()
+    note: str = ""
+
+
+class AssessmentModel(StrictModel):
+    """The State's own assessment of some recipients."""
+
+    states: list[CountryCode] = Field(min_length=1)
+    date: dt.date
+    source: _NonEmptyText
+    facts: dict[str, bool] = Field(default_factory=dict)
+    dual_criminality: dict[str, bool] = Field(default_factory=dict)
+
+
+class BilateralAgreementModel(StrictModel):
+    """An agreement with one other State."""
+
+    state: CountryCode
+    valid: PeriodModel
+    condition_model: Annotated[ConditionModel, enum_validator(ConditionModel)]
+    source: _NonEmptyText
+    verified: bool
+
+
+class PackModel(StrictModel):
+    """The file of a pack."""
+
+    state: Annotated[str, BeforeValidator(_read_pack_code)]
+    version: _Version
+    title: _NonEmptyText
+    disclaimer: _NonEmptyText
+    consolidated_at: dt.date
+    maintainers: list[str]
+    treaty_preference: list[str]
+    bilateral: dict[str, BilateralAgreementModel] = Field(default_factory=dict)
+    approvers: dict[str, str] = Field(default_factory=dict)
+    assessments: list[AssessmentModel] = Field(default_factory=list)
+    rules: list[RuleModel] = Field(min_length=1)
+
+
+class CommonRulesModel(StrictModel):
+    """The file of the common rules."""
+
+    title: _NonEmptyText
+    approvers: dict[str, str]
+    rules: list[RuleModel] = Field(min_length=1)

@@ -1,0 +1,58 @@
+"""Reusable pydantic validators: enum members by name, text patterns and country codes."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
+
+from sharing.errors import InputError
+from sharing.model.countries import normalise_country
+from sharing.model.validation_errors import suggest_nearest
+
+
+def enum_validator(kind: type[StrEnum], when_null: StrEnum | None = None) -> BeforeValidator:
+    """Return a validator that converts a name to the enum member; an error suggests the nearest name.
+
+    Args:
+        kind: The enum.
+        when_null: Member to use for null; without it, null is an error.
+    """
+    names = {str(member): member for member in kind}
+
+    def convert(value: Any) -> Any:
+        if value is None and when_null is not None:
+            return when_null
+        if isinstance(value, str) and value in names:
+            return names[value]
+        hint = suggest_nearest(value.upper(), names) if isinstance(value, str) else ""
+        raise ValueError(f"must be one of {', '.join(names)}{hint}")
+
+    return BeforeValidator(convert)
+
+
+def pattern_validator(pattern: str, message: str) -> AfterValidator:
+    """Return a validator of text against an ASCII pattern; `message` is the error if the text does not match."""
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
+
+
+def _read_country_code(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a country code, as text")  # noqa: TRY004 for pydantic
+    try:
+        return normalise_country(value)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+
+
+CountryCode = Annotated[str, BeforeValidator(_read_country_code)]
+"""A country code, normalised by `normalise_country`."""

@@ -1,0 +1,124 @@
+"""Turns pydantic's validation errors into readable messages: the field, the problem, and the nearest known name.
+
+A message never repeats the input, which may be content: messages end up in logs and quarantine records.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel
+
+from sharing.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pydantic import ValidationError
+
+
+_MESSAGES = {
+    "model_type": "must be a mapping of fields",
+    "dict_type": "must be a mapping",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "string_too_long": "must not have more than {max_length} characters",
+    "too_long": "must not have more than {max_length} entries",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "date_type": "must be a day such as 2026-01-31, without quotes",
+    "datetime_from_date_parsing": "must be a valid RFC 3339 time, such as 2026-03-01T12:00:00Z",
+    "datetime_parsing": "must be a valid RFC 3339 time, such as 2026-03-01T12:00:00Z",
+    "timezone_aware": "must have a time zone, such as 2026-03-01T12:00:00Z",
+}
+"""Messages by type of error. Those of pydantic mention Python types and classes of this project."""
+
+_NAME_LENGTH_MAX = 100
+
+
+class FieldError(ValueError):
+    """Fields are inconsistent with each other; `field` is the one to change, dotted as in the JSON form."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def suggest_nearest(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean …?" with the nearest of the known names, or an empty string."""
+    if len(name) > _NAME_LENGTH_MAX:  # not a misspelling, and the cost of the search grows with the length
+        return ""
+    names = list(known)
+    # difflib compares letters by case, so a name in the wrong case would not match.
+    matches = [other for other in names if other.upper() == name.upper()] or difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {matches[0]!r}?" if matches else ""
+
+
+def format_field_path(loc: Sequence[int | str]) -> str:
+    """Return the path of a field as in the JSON form: ("nexus", 0, "state") becomes "nexus[0].state"."""
+    text = ""
+    for part in loc:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def find_field_names(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
+    """Return the field names at a path in a model, for suggestions."""
+    current: type[BaseModel] = model
+    for part in loc:
+        field = current.model_fields.get(str(part))
+        # A part that is not a field is a list index, or a key in a mapping of models: the model stays the same.
+        inner = _find_inner_model(field.annotation) if field else current
+        if inner is None:
+            return []
+        current = inner
+    return [field.alias or name for name, field in current.model_fields.items()]
+
+
+def _find_inner_model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for arg in get_args(annotation) if (model := _find_inner_model(arg)) is not None), None)
+
+
+def select_first_error(error: ValidationError) -> Any:
+    """Return the error to report first: an unknown field, as its misspelling explains why another field is missing."""
+    errors = error.errors(include_url=False)
+    return min(errors, key=lambda details: details["type"] != "extra_forbidden")
+
+
+def describe_error(details: Mapping[str, Any], model: type[BaseModel]) -> tuple[str, str]:
+    """Return (field, message) for one entry of `ValidationError.errors()`."""
+    loc = details["loc"]
+    field = format_field_path(loc)
+    match details["type"]:
+        case "extra_forbidden":
+            return field, f"unknown field{suggest_nearest(str(loc[-1]), find_field_names(model, loc[:-1]))}"
+        case "missing":
+            return field, "is missing, and is required"
+        case "value_error":
+            error = details["ctx"]["error"]
+            return getattr(error, "field", field), str(error)
+        case "string_too_short" | "too_short" if details["ctx"]["min_length"] == 1:
+            return field, "must not be empty"
+        case kind if kind in _MESSAGES:
+            return field, _MESSAGES[kind].format_map(details.get("ctx", {}))
+        case _:
+            return field, str(details["msg"])
+
+
+def to_input_error(error: ValidationError, model: type[BaseModel], *, location: str = "") -> InputError:
+    """Return one InputError for all errors; its `field` is that of the first one."""
+    described = [
+        describe_error(details, model)
+        for details in error.errors(include_url=False)  # they contain the inputs, which must not leave this function
+    ]
+    text = "; ".join(f"{field}: {message}" if field else message for field, message in described)
+    return InputError(text, field=described[0][0], location=location)

@@ -1,0 +1,47 @@
+"""A worker with a fault: its gate fails with canary words in the error message."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from processors import composition
+from processors.faust_app import run_worker
+from processors.gate.gate import Gate
+from sharing.law.constraints import Conjunction
+from sharing.serialization.codec import get_codec
+from sharing.settings import load_settings
+from sharing.telemetry.logs import configure_logging
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from processors.exactly_once.batch import ConsumedRecord
+    from processors.gate.gate import BatchResult
+    from sharing.model.directory import Directory
+
+
+class FaultyGate(Gate):
+    """Fails as the argument of the process says: `crash`, `forget` a record, or fail in every `rule`."""
+
+    def process_batch(self, messages: Iterable[ConsumedRecord], directory: Directory, now_ms: int) -> BatchResult:
+        batch: Any = list(messages)
+        if sys.argv[1] == "forget":
+            return super().process_batch(batch[1:], directory, now_ms)
+        if sys.argv[1] == "rule":
+            return super().process_batch(batch, directory, now_ms)
+        raise ValueError(get_codec("indicator").decode(batch[0].value()))
+
+
+def fail(_: Conjunction, facts: Any) -> bool | None:
+    """Replace rule evaluation by an error."""
+    raise ValueError(facts, "canary-value")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "rule":
+        setattr(Conjunction, "evaluate", fail)  # noqa: B010 only in this process
+    settings = load_settings()
+    configure_logging(settings.log_level, settings.log_format)
+    setattr(composition, "Gate", FaultyGate)  # noqa: B010 only in this process
+    run_worker(composition.compose(settings), settings.log_level.upper())

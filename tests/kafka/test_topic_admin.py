@@ -1,0 +1,113 @@
+"""Applying the topic table to a cluster: topics are created once, differences reported, and nothing deleted."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported without saying so
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
+
+from sharing.errors import InfrastructureError
+from sharing.kafka import topic_admin
+from sharing.kafka.clients import look_up_topics, make_admin
+from sharing.kafka.topic_admin import apply_topics, inspect_topics
+from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.testing.broker.kafka import KafkaBroker
+from sharing.topology.topics import (
+    DAY_MS,
+    DECISIONS,
+    DIRECTORY,
+    FOREVER,
+    INDICATORS,
+    NOTICES,
+    TOPIC_KINDS,
+    TopicScope,
+    list_topics,
+)
+from tests.kafka.topic_io import SECONDS, write_records
+
+
+def test_the_table_lists_each_topic_once() -> None:
+    topics = list_topics(["DE", "CH", "DE"], 8)
+    of_states = [kind for kind in TOPIC_KINDS if kind.scope is not TopicScope.SHARED]
+    assert len(topics) == 2 * len(of_states) + len(TOPIC_KINDS) - len(of_states)
+    assert topics["national.ch.indicators"].kind is INDICATORS
+    assert {topic.partitions for topic in topics.values() if topic.kind in of_states} == {8}
+    assert topics["exchange.directory"].partitions == 1
+    assert topics["exchange.directory"].kind.config() == {"cleanup.policy": "compact", "retention.ms": "-1"}
+    assert DECISIONS.retention_ms == FOREVER  # the audit log is never deleted
+
+
+@pytest.mark.kafka
+def test_apply_is_idempotent_and_creates_topics_as_in_the_table(kafka: KafkaBroker, state: str) -> None:
+    wanted = list_topics([state], 3)
+    # Without the shared topics, which other tests create.
+    state_topics = {name: topic for name, topic in wanted.items() if topic.kind.scope is not TopicScope.SHARED}
+    assert {change.kind for change in inspect_topics(kafka.bootstrap, state_topics)} == {"missing"}
+    assert {change.kind for change in apply_topics(kafka.bootstrap, state_topics, 1)} == {"created"}
+    present = look_up_topics(kafka.bootstrap)  # without waiting: `apply_topics` has waited until they are visible
+    assert {present[name] for name in state_topics} == {3}
+    assert {change.kind for change in apply_topics(kafka.bootstrap, state_topics, 1)} == {"same"}
+    admin = make_admin(kafka.bootstrap)
+    resource = ConfigResource(ResourceType.TOPIC, DECISIONS.topic(state))
+    config = admin.describe_configs([resource])[resource].result(SECONDS)
+    assert (config["retention.ms"].value, config["cleanup.policy"].value) == ("-1", "delete")
+
+
+@pytest.mark.kafka
+def test_differences_are_reported_and_not_changed(kafka: KafkaBroker, state: str) -> None:
+    kafka.create_topics([NOTICES.topic(state)], 5, config={"cleanup.policy": "compact", "retention.ms": "1000"})
+    kafka.create_topics([INDICATORS.topic(state)], 2, config={"retention.ms": str(30 * DAY_MS)})
+    write_records(kafka, NOTICES.topic(state), [b"kept"], partition=4)
+    wanted = {name: topic for name, topic in list_topics([state], 2).items() if topic.kind is not DIRECTORY}
+    changes = {change.topic: change for change in apply_topics(kafka.bootstrap, wanted, 1)}
+    differing = changes[NOTICES.topic(state)]
+    assert differing.kind == "differs"
+    assert "has 5 partitions, the table says 2" in differing.detail
+    assert "cleanup.policy is compact, the table says delete" in differing.detail
+    assert f"retention.ms is 1000, the table says {365 * DAY_MS}" in differing.detail
+    assert changes[INDICATORS.topic(state)].kind == "same"
+    assert {change.kind for change in changes.values()} == {"differs", "same", "created"}
+    assert look_up_topics(kafka.bootstrap)[NOTICES.topic(state)] == 5
+    again = {change.topic: change for change in apply_topics(kafka.bootstrap, wanted, 1)}
+    assert again[NOTICES.topic(state)] == differing
+
+
+@pytest.mark.kafka
+def test_a_limited_retention_of_the_audit_log_is_reported(kafka: KafkaBroker, state: str) -> None:
+    wanted = {name: topic for name, topic in list_topics([state], 1).items() if topic.kind is DECISIONS}
+    apply_topics(kafka.bootstrap, wanted, 1)
+    entry = ConfigEntry("retention.ms", "86400000", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, DECISIONS.topic(state), incremental_configs=[entry])
+    admin = make_admin(kafka.bootstrap)
+    admin.incremental_alter_configs([resource])[resource].result(SECONDS)
+    (change,) = inspect_topics(kafka.bootstrap, wanted)
+    assert (change.kind, change.detail) == ("differs", "retention.ms is 86400000, the table says -1")
+
+
+@pytest.mark.kafka
+def test_too_many_replicas_are_reported_in_one_error(kafka: KafkaBroker, state: str) -> None:
+    state_topics = {name: topic for name, topic in list_topics([state], 1).items() if topic.kind is not DIRECTORY}
+    with pytest.raises(InfrastructureError, match=r"and 6 more: INVALID_REPLICATION_FACTOR.*set SHARING_REPLICATION"):
+        apply_topics(kafka.bootstrap, state_topics, 3)
+    assert not [name for name in look_up_topics(kafka.bootstrap) if f".{state.lower()}." in name]
+
+
+@pytest.mark.usefixtures("short_connect_timeout")
+def test_without_a_broker_the_error_is_immediate(state: str) -> None:
+    with pytest.raises(InfrastructureError, match="no broker answers"):
+        apply_topics("127.0.0.1:1", list_topics([state], 1), 1)
+
+
+def test_the_embedded_broker_cannot_be_administered(
+    embedded: EmbeddedBroker, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topic_admin, "ADMIN_SECONDS_MAX", 0.5)
+    with pytest.raises(InfrastructureError, match=r"cannot create .*embedded broker never has"):
+        apply_topics(embedded.bootstrap, list_topics([state], 1), 1)
+    embedded.create_topics(list_topics([state], 1))
+    with pytest.raises(InfrastructureError, match=r"cannot read the configuration .*embedded broker never has"):
+        inspect_topics(embedded.bootstrap, list_topics([state], 1))

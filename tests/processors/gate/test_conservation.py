@@ -1,0 +1,179 @@
+"""Every record of a batch is accounted for once, and the outputs are those that the outcomes require."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.exactly_once.batch import OutputRecord
+from processors.gate.columnar_writer import ColumnarWriter
+from processors.gate.gate import BatchResult, Gate, is_conserved
+from processors.gate.record_writer import RecordWriter
+from sharing.columnar import decoding
+from sharing.model.vocabulary import Outcome
+from sharing.packs.library import load_shipped_treaties
+from tests.processors.gate.gate_fixtures import (
+    DIRECTORY,
+    HELD,
+    HYPOTHESIS_SETTINGS,
+    INVALID_MESSAGES,
+    LAW,
+    MESSAGES,
+    NEVER_COLUMNAR,
+    NOW_MS,
+    OFFERED,
+    WITHHELD,
+    Message,
+    decode_by_topic,
+    make_message,
+    process_messages,
+)
+
+
+@HYPOTHESIS_SETTINGS
+@given(st.lists(MESSAGES, max_size=40))
+def test_every_record_of_any_batch_is_accounted_for_once(batch: list[Message]) -> None:
+    result = Gate(LAW, load_shipped_treaties()).process_batch(batch, DIRECTORY, NOW_MS)
+    assert is_conserved(batch, result)
+    by_topic = decode_by_topic(result)
+    decisions = by_topic.get("national.ch.decisions", [])
+    assert len(decisions) == result.outcomes.total()
+    assert len(by_topic.get("national.ch.quarantine", [])) == result.quarantined.total()
+    deliveries = Counter(recipient["outcome"] for decision in decisions for recipient in decision["recipients"])
+    assert deliveries == Counter({str(outcome): count for outcome, count in result.deliveries.items()})
+    for suffix, outcome in ((("notices", "urgent"), "DISCLOSE"), (("offers",), "OFFER")):
+        written = sum(len(records) for topic, records in by_topic.items() if topic.rpartition(".")[2] in suffix)
+        assert written == deliveries[outcome]
+    # Every indicator has a draft, except a first version that is withheld from all.
+    assert len(by_topic.get("national.ch.drafts", [])) <= len(decisions)
+    for output in result.output_records:
+        assert output.topic.startswith(("national.ch.", "exchange."))
+        assert not output.topic.startswith("exchange.ch.")
+
+
+@HYPOTHESIS_SETTINGS
+@given(st.lists(MESSAGES, min_size=1, max_size=40), st.integers(1, 40))
+def test_a_batch_has_the_same_outputs_as_its_parts_and_its_single_records(batch: list[Message], size: int) -> None:
+    whole = Gate(LAW, load_shipped_treaties()).process_batch(batch, DIRECTORY, NOW_MS)
+    gate = Gate(LAW, load_shipped_treaties())
+    parts = [gate.process_batch(batch[start : start + size], DIRECTORY, NOW_MS) for start in range(0, len(batch), size)]
+    assert [output for part in parts for output in part.output_records] == whole.output_records
+    single = [
+        output
+        for message in batch[:4]
+        for output in Gate(LAW, load_shipped_treaties()).process_batch([message], DIRECTORY, NOW_MS).output_records
+    ]
+    assert whole.output_records[: len(single)] == single
+    total = BatchResult()
+    for part in parts:
+        total.add_counts(part)
+    assert (total.outcomes, total.deliveries, total.quarantined, total.written) == (
+        whole.outcomes, whole.deliveries, whole.quarantined, whole.written,
+    )  # fmt: skip
+    assert gate.process_batch(batch, DIRECTORY, NOW_MS).output_records == whole.output_records
+
+
+def test_an_empty_batch_has_no_outputs() -> None:
+    assert process_messages().output_records == []
+
+
+def test_a_missing_record_is_detected() -> None:
+    batch = [make_message(1), make_message(2)]
+    assert not is_conserved(batch, process_messages(make_message(1)))
+
+
+BATCH = [
+    make_message(1),
+    make_message(2, urgency="URGENT"),
+    make_message(3, **OFFERED),
+    make_message(4, **HELD),
+    make_message(5, **WITHHELD),
+    make_message(6, action="WITHDRAW", version=2, reason="r"),
+    INVALID_MESSAGES["malformed"][0],
+]
+PATHS = pytest.mark.parametrize("columnar_min", [1, NEVER_COLUMNAR], ids=["columnar", "record by record"])
+
+
+@pytest.fixture
+def _columnar_decoding_of_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "BULK_MIN", 2)
+
+
+def decide(columnar_min: int) -> BatchResult:
+    return Gate(LAW, load_shipped_treaties(), columnar_min=columnar_min).process_batch(BATCH, DIRECTORY, NOW_MS)
+
+
+@pytest.mark.usefixtures("_columnar_decoding_of_small_batches")
+@PATHS
+def test_written_outputs_are_counted_by_kind(columnar_min: int) -> None:
+    result = decide(columnar_min)
+    assert result.written == {"decisions": 6, "notices": 1, "urgent": 1, "offers": 2, "drafts": 5, "quarantine": 1}
+    assert is_conserved(BATCH, result)
+
+
+@pytest.mark.usefixtures("_columnar_decoding_of_small_batches")
+@PATHS
+@pytest.mark.parametrize("kind", ["decisions", "notices", "urgent", "offers", "drafts", "quarantine"])
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_wrong_number_of_outputs_is_detected(kind: str, change: int, columnar_min: int) -> None:
+    result = decide(columnar_min)
+    result.written[kind] += change
+    assert not is_conserved(BATCH, result)
+
+
+def test_an_output_to_an_unexpected_topic_is_detected() -> None:
+    result = decide(NEVER_COLUMNAR)
+    result.written["indicators"] += 1
+    assert not is_conserved(BATCH, result)
+
+
+@pytest.mark.usefixtures("_columnar_decoding_of_small_batches")
+@PATHS
+def test_the_count_is_that_of_the_outputs_themselves(columnar_min: int) -> None:
+    """A count that is kept beside the outputs could agree with the outcomes while an output is lost."""
+    outputs = decide(columnar_min).outputs
+    before = outputs.count_by_topic_kind()
+    outputs.decisions[0] = None
+    for position, records in outputs.other_outputs.items():
+        outputs.other_outputs[position] = records[1:]
+    lost = {"decisions": 1, "notices": 1, "urgent": 1, "offers": 1, "drafts": 2, "quarantine": 1}
+    assert before - outputs.count_by_topic_kind() == lost
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DISCLOSE, Outcome.OFFER, Outcome.HOLD])
+def test_an_open_indicator_without_a_draft_is_detected(outcome: Outcome) -> None:
+    """Even where its draft is missing from the counts as well as from the outputs."""
+    result = decide(NEVER_COLUMNAR)
+    result.drafts[outcome] -= 1
+    result.written["drafts"] -= 1
+    assert not is_conserved(BATCH, result)
+
+
+@pytest.mark.usefixtures("_columnar_decoding_of_small_batches")
+@pytest.mark.parametrize(
+    "topic", ["exchange.us.notices", "exchange.us.urgent", "exchange.fr.offers", "national.ch.drafts"]
+)
+@PATHS
+def test_a_lost_output_is_detected(topic: str, columnar_min: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_topic(records: list[OutputRecord]) -> list[OutputRecord]:
+        return [record for record in records if record.topic != topic]
+
+    build_outputs, build_other_outputs = RecordWriter.build_outputs, ColumnarWriter.build_other_outputs
+
+    def lose_output(self: RecordWriter, *arguments: Any) -> list[OutputRecord]:
+        return without_topic(build_outputs(self, *arguments))
+
+    def lose_columnar_output(self: ColumnarWriter, *arguments: Any) -> Iterator[tuple[int, Any, list[OutputRecord]]]:
+        for row, plan, records in build_other_outputs(self, *arguments):
+            yield row, plan, without_topic(records)
+
+    monkeypatch.setattr(RecordWriter, "build_outputs", lose_output)
+    monkeypatch.setattr(ColumnarWriter, "build_other_outputs", lose_columnar_output)
+    result = decide(columnar_min)
+    assert (result.outcomes.total(), result.quarantined.total()) == (6, 1)
+    assert not is_conserved(BATCH, result)

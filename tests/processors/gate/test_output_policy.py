@@ -1,0 +1,87 @@
+"""The output policy: which outputs an indicator requires, given its verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from processors.gate.output_policy import (
+    Delivery,
+    DeliveryKind,
+    OutputPolicy,
+    RequiredOutputs,
+    derive_required_outputs,
+    is_drafted,
+)
+from sharing.law.decision_context import DecisionContext
+from sharing.model.decision import RecipientDecision, Verdict
+from sharing.model.vocabulary import NoticeLane, Outcome
+from sharing.packs.library import load_shipped_treaties
+from sharing.serialization.codec import get_codec
+from tests.processors.gate.gate_fixtures import DIRECTORY, LAW, NOW_MS, make_message
+
+RECORD: dict[str, Any] = get_codec("indicator").decode(make_message().data)
+CLOSED = RequiredOutputs(is_closed=True, deliveries=(), lane=None)
+DECIDED = DecisionContext.open(LAW, load_shipped_treaties(), DIRECTORY, NOW_MS).decide(RECORD, NOW_MS).recipients[0]
+
+
+def make_recipient(state: str, outcome: Outcome) -> RecipientDecision:
+    return DECIDED._replace(state=state, terms=replace(DECIDED.terms, outcome=outcome))
+
+
+def make_verdict(**outcomes: Outcome) -> Verdict:
+    """Return the verdict with these outcomes by State."""
+    return Verdict.from_recipients(tuple(make_recipient(state, outcome) for state, outcome in outcomes.items()))
+
+
+MIXED = make_verdict(DE=Outcome.HOLD, FR=Outcome.OFFER, IE=Outcome.WITHHOLD, US=Outcome.DISCLOSE)
+ACTIONS = ["PUBLISH", "SUPERSEDE", "WITHDRAW"]
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize(
+    ("urgency", "lane", "topic"),
+    [
+        ("ORDINARY", NoticeLane.ORDINARY, "exchange.us.notices"),
+        ("URGENT", NoticeLane.URGENT, "exchange.us.urgent"),
+        ("EMERGENCY", NoticeLane.URGENT, "exchange.us.urgent"),
+    ],
+)
+def test_each_recipient_gets_what_its_outcome_requires(action: str, urgency: str, lane: NoticeLane, topic: str) -> None:
+    required = derive_required_outputs({**RECORD, "action": action, "urgency": urgency}, MIXED)
+    offer = Delivery(DeliveryKind.OFFER, 1, "exchange.fr.offers")
+    assert required == RequiredOutputs(
+        is_closed=False, deliveries=(offer, Delivery(DeliveryKind.NOTICE, 3, topic)), lane=lane
+    )
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("verdict", [make_verdict(DE=Outcome.OFFER), make_verdict(DE=Outcome.HOLD)])
+def test_an_indicator_without_a_notice_has_no_lane_but_is_open(action: str, verdict: Verdict) -> None:
+    required = derive_required_outputs({**RECORD, "action": action, "urgency": "URGENT"}, verdict)
+    assert (required.is_closed, required.lane) == (False, None)
+
+
+@pytest.mark.parametrize("verdict", [make_verdict(), make_verdict(DE=Outcome.WITHHOLD)])
+def test_an_indicator_withheld_from_everyone_is_closed_unless_it_corrects_an_earlier_one(verdict: Verdict) -> None:
+    assert derive_required_outputs({**RECORD, "action": "PUBLISH"}, verdict) == CLOSED
+    for action in ("SUPERSEDE", "WITHDRAW"):
+        assert derive_required_outputs({**RECORD, "action": action}, verdict) == CLOSED._replace(is_closed=False)
+
+
+def test_a_draft_lists_every_recipient_that_may_still_get_the_indicator() -> None:
+    assert [outcome for outcome in Outcome if is_drafted(outcome)] == [Outcome.DISCLOSE, Outcome.OFFER, Outcome.HOLD]
+
+
+def test_cached_outputs_equal_derived_ones() -> None:
+    policy = OutputPolicy()
+    verdicts = [MIXED, make_verdict(DE=Outcome.WITHHOLD), make_verdict(DE=Outcome.DISCLOSE)]
+    records = [
+        {**RECORD, "action": action, "urgency": urgency} for action in ACTIONS for urgency in ("ORDINARY", "URGENT")
+    ]
+    for _ in range(2):
+        for verdict in verdicts:
+            for record in records:
+                assert policy.get_required_outputs(record, verdict) == derive_required_outputs(record, verdict)

@@ -1,0 +1,73 @@
+"""Metric samples, batches and consumer statistics for the tests of a worker's health."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from processors.exactly_once.batch import Batch
+from processors.health.batch_observer import BatchObserver
+from processors.health.consumer_status import ConsumerStatus
+from sharing.telemetry import metrics
+from sharing.telemetry.tracing import BatchTracer
+from tests.processors.gate.gate_fixtures import NOW_MS, TOPIC, make_message
+
+
+def get_sample(name: str, **labels: str) -> float:
+    """Return the value of a sample; 0 when it does not exist."""
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+class SampleGrowth:
+    """The growth of samples since its creation."""
+
+    def __init__(self) -> None:
+        self._before = self._collect()
+
+    def get(self, name: str, **labels: str) -> float:
+        """Return by how much a sample has grown."""
+        key = (name, tuple(sorted(labels.items())))
+        return self._collect().get(key, 0.0) - self._before.get(key, 0.0)
+
+    def _collect(self) -> dict[Any, float]:
+        return {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in metrics.REGISTRY.collect()
+            for sample in family.samples
+        }
+
+
+def make_observer(status: ConsumerStatus | None = None) -> BatchObserver:
+    """Return an observer without tracing."""
+    return BatchObserver(status or ConsumerStatus(), BatchTracer(None, "test"))
+
+
+def make_batch(offset: int = 5) -> Batch:
+    """Return a batch of one record, after which the next offset is this one."""
+    return Batch([make_message(1)], NOW_MS, {(TOPIC, 0): offset})
+
+
+def make_statistics(
+    *,
+    last_stable_offset: int = 10,
+    app_offset: int = 4,
+    next_offset: int = 10,
+    join_state: str = "steady",
+    broker_state: str = "UP",
+) -> str:
+    """Return librdkafka's statistics of a consumer of one partition."""
+    partition = {
+        "partition": 0,
+        "desired": True,
+        "ls_offset": last_stable_offset,
+        "app_offset": app_offset,
+        "next_offset": next_offset,
+    }
+    unassigned = {**partition, "partition": -1, "desired": False}
+    return json.dumps(
+        {
+            "brokers": {"b": {"state": broker_state, "rxidle": 20_000 if broker_state == "UP" else -1}},
+            "cgrp": {"join_state": join_state},
+            "topics": {TOPIC: {"partitions": {"0": partition, "-1": unassigned}}},
+        }
+    )
