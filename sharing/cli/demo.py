@@ -14,6 +14,7 @@ from rich.table import Table
 
 from sharing.cli.shared.console import AsJson, err, out, print_json
 from sharing.errors import InputError
+from sharing.model.decision import UndecidedRule, describe_undecided
 from sharing.model.effects import FORBIDDING_EFFECTS
 from sharing.model.vocabulary import Effect, Outcome
 from sharing.serialization.codec import get_codec
@@ -147,8 +148,8 @@ def _explain_outcome(outcome: Outcome, recipient: dict[str, Any]) -> str:
         case Outcome.WITHHOLD:
             if any(rule["effect"] in FORBIDDING_EFFECTS for rule in rules):
                 return citations
-            missing = ", ".join(dict.fromkeys(entry["fact"] for entry in recipient["undecided"]))
-            return f"not known: {missing}" if missing else "no rule permits it"
+            undecided = (UndecidedRule(**entry) for entry in recipient["undecided"])
+            return describe_undecided(undecided) or "no rule permits it"
         case _:
             assert_never(outcome)
 

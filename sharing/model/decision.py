@@ -170,10 +170,7 @@ class RecipientDecision(NamedTuple):
         rules = ", ".join(f"{rule.citation} [{rule.id}]" for rule in self.rules if rule.effect in EXPLAINING_EFFECTS)
         if self.outcome is not Outcome.WITHHOLD or any(rule.effect in FORBIDDING_EFFECTS for rule in self.rules):
             return rules
-        missing = list(dict.fromkeys(entry.fact for entry in self.undecided if entry.fact != EVALUATION_FAILED))
-        parts = (("not known", missing), ("evaluation failed", sorted(self.terms.failed_rules)))
-        causes = [f"{label}: {', '.join(names)}" for label, names in parts if names]
-        return "; ".join(causes) or "no rule permits it"
+        return describe_undecided(self.undecided) or "no rule permits it"
 
     def to_record(self) -> dict[str, Any]:
         """Return the record described by the Avro schema, with keys in schema order."""
