@@ -20,12 +20,12 @@ from sharing.cli.lazy_group import CONTEXT_SETTINGS, CommandSource, add_placehol
 from sharing.errors import SharingError
 
 COMMANDS = {
-    "demo": CommandSource("sharing.cli.demo", "demo", "Run the whole bus live, on sample data.", "gate"),
+    "demo": CommandSource("sharing.cli.demo", "demo", "Run the whole bus live, on sample data.", "gate", ("faust",)),
     "publish": CommandSource(
         "sharing.cli.publish", "publish", "Publish indicators from files, or preview who would get what."
     ),
     "subscribe": CommandSource("sharing.cli.subscribe", "subscribe", "Print the notices for a State as they arrive."),
-    "gate": CommandSource("sharing.cli.gate", "gate", "Run one State's gate.", "gate"),
+    "gate": CommandSource("sharing.cli.gate", "gate", "Run one State's gate.", "gate", ("faust",)),
     "top": CommandSource("sharing.cli.top", "top", "Watch one worker: rates, lag, latency, alerts."),
     "law": CommandSource("sharing.cli.law", "app", "Law packs: list, test, lint, explain, rehearse, sign."),
     "directory": CommandSource("sharing.cli.directory", "app", "The directory of States: show, announce."),

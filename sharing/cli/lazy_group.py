@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
@@ -24,12 +25,14 @@ class CommandSource(NamedTuple):
         attribute: Name of a function, or of a `typer.Typer` with subcommands.
         summary: One line for the list of commands; must fit 80 columns.
         extra: The extra with its optional dependencies (`pip install 'sharing-bus[<extra>]'`).
+        programs: Packages that it does not import itself, because it starts another process that does.
     """
 
     module: str
     attribute: str
     summary: str
     extra: str = "cli"
+    programs: tuple[str, ...] = ()
 
 
 def lazy_group(sources: Mapping[str, CommandSource]) -> type[TyperGroup]:
@@ -58,6 +61,9 @@ def load_command(name: str, source: CommandSource) -> Any:
         SettingsError: A required package is not installed.
     """
     try:
+        for package in source.programs:
+            if find_spec(package) is None:
+                raise ModuleNotFoundError(name=package)
         implementation = getattr(import_module(source.module), source.attribute)
     except ModuleNotFoundError as error:
         raise SettingsError(

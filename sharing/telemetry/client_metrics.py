@@ -8,7 +8,7 @@ from sharing.telemetry.latency_buckets import LATENCY_BUCKETS
 
 
 class PublisherMetrics:
-    """Prometheus metrics of a `Publisher`. Needs the extra `metrics`.
+    """Prometheus metrics of a `Publisher`.
 
     Pass one object to every `Publisher` of the program. A registry accepts only one such object.
 
@@ -36,7 +36,7 @@ class PublisherMetrics:
 
 
 class SubscriberMetrics:
-    """Prometheus metrics of a `Subscriber`. Needs the extra `metrics`.
+    """Prometheus metrics of a `Subscriber`.
 
     Pass one object to every `Subscriber` of the program. A registry accepts only one such object.
 

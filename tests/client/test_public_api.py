@@ -112,7 +112,7 @@ def test_importing_the_package_imports_no_submodule() -> None:
 
 def test_the_client_needs_only_its_own_dependencies() -> None:
     code = (
-        "from sharing import Indicator, InputError, Notice, Publisher, Subscriber, decode_record, new_id\n"
+        "from sharing import *\n"
         "item = {'id': new_id(), 'source': {'state': 'CH', 'agency': 'fedpol'}}\n"
         "for type_name, value in (('iban', 'CH9300762011623852957'), ('phone-number', '+41446681800')):\n"
         "    print(Indicator.parse({**item, 'type': type_name, 'value': value}).value)\n"
@@ -146,6 +146,17 @@ def test_without_its_extra_a_command_says_what_to_install() -> None:
     assert done.stderr == (
         "error: `sharing publish` needs the package pydantic_settings, which is not installed: "
         "run pip install 'sharing-bus[cli]'\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["gate", "demo"])
+def test_a_command_that_starts_a_gate_names_the_extra_of_the_gate(command: str) -> None:
+    code = f"sys.argv = ['sharing', '{command}']\nfrom sharing.__main__ import main\nmain()"
+    done = run_with_blocked("faust", code)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: `sharing {command}` needs the package faust, which is not installed: "
+        "run pip install 'sharing-bus[gate]'\n"
     )
 
 
