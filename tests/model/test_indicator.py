@@ -28,7 +28,6 @@ from tests.model.indicator_forms import (
 
 CODEC = get_codec("indicator")
 FIELDS = [path for path in list_paths(FULL) if isinstance(path[-1], str) and path[0] != "findings"]
-FREE = {"summary", "reason", "handling_text", "source.agency", "source.officer", "source.case"}
 
 
 def catch_error(data: Any) -> InputError:
