@@ -62,7 +62,7 @@ def load_command(name: str, source: CommandSource) -> Any:
     """
     try:
         for package in source.programs:
-            if find_spec(package) is None:
+            if package not in sys.modules and find_spec(package) is None:
                 raise ModuleNotFoundError(name=package)
         implementation = getattr(import_module(source.module), source.attribute)
     except ModuleNotFoundError as error:

@@ -7,9 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from sharing.cli import COMMANDS
+from sharing.cli.lazy_group import load_command
 from sharing.errors import InfrastructureError, InputError
 from tests.cli.conftest import Call
 from tests.kafka.topic_io import SECONDS
@@ -158,3 +161,9 @@ def test_the_gate_names_missing_settings(call: Call) -> None:
     assert result.code == 2
     assert "no State is configured: give --state CH, or set SHARING_STATE" in result.error
     assert call("gate", "--state", "CH").code == 2  # no broker is configured
+
+
+def test_a_command_is_found_when_its_package_was_imported_without_a_spec(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faust replaces its own module in `sys.modules`, and the replacement has no `__spec__`."""
+    monkeypatch.setitem(sys.modules, "faust", ModuleType("faust"))
+    assert load_command("gate", COMMANDS["gate"]) is not None
