@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test system-packages lint mutation fuzz faults bench bench-bulk asyncapi api capacity lock deploy wheel clean help
+.PHONY: demo test system-packages lint mutation fuzz faults bench bench-bulk asyncapi api capacity lock deploy wheel sbom release clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -70,6 +70,15 @@ deploy: $(VENV)/run.stamp  ## Generate the deployment files from deploy/partners
 
 wheel: $(VENV)/dev.stamp  ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+sbom: wheel  ## List what the image contains, with licences and hashes, as CycloneDX: dist/sharing-bus.cdx.json
+	rm -rf build/release
+	$(PYTHON) -m venv --without-pip build/release
+	$(BIN)/python -m pip --python build/release/bin/python install --quiet --disable-pip-version-check --require-hashes -r requirements/image.txt
+	$(BIN)/python -m pip --python build/release/bin/python install --quiet --disable-pip-version-check --no-deps --no-index dist/*.whl
+	$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml -o dist/sharing-bus.cdx.json build/release/bin/python
+
+release: wheel sbom  ## Build what a release consists of into dist/: the wheel and its SBOM
 
 clean:  ## Remove everything that the targets above created
 	rm -rf $(VENV) build dist

@@ -1,9 +1,10 @@
-"""Generates keys and certificates for the trial in `deploy/compose/`. Do not use them in a deployment.
+"""Generates keys, certificates and signed law packs for the trial in `deploy/compose/`. Not for a deployment.
 
     python deploy/certificates.py deploy/compose/partners.yaml deploy/compose/secrets
 
-It generates a CA whose key is not kept, certificates valid for 30 days for the broker and for every client, and a
-password for Grafana. A deployment uses its own CA, and every client generates its own key.
+It generates a CA whose key is not kept, certificates valid for 30 days for the broker, the Schema Registry and every
+client, and passwords for the registry and Grafana. It signs the shipped law pack of each State with a key that is not
+kept. A deployment uses its own CA, every client generates its own key, and each State's law office signs its law.
 
 Only the owner can open the folder. The files in it are world-readable: containers run as other users, and each file is
 mounted into a container without its folder.
@@ -13,15 +14,20 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sharing.errors import InputError
+from sharing.packs.library import find_law, get_pack_path
+from sharing.packs.signature import SIGNATURE_SUFFIX, sign_pack
+from sharing.tools.manifests import registry
+from sharing.tools.manifests.common import PACK_KEY_FILE
 from sharing.tools.manifests.kafka_node import BROKER, HOST
 from sharing.tools.script import run_script
 from sharing.topology.acls import list_principals
@@ -32,13 +38,14 @@ _CLOCK_TOLERANCE = timedelta(minutes=5)
 _FILE_MODE = 0o444
 
 
-def write_secrets(folder: Path, names: list[str], hosts: list[str]) -> None:
+def write_secrets(folder: Path, names: list[str], hosts: list[str], states: Iterable[str] = ()) -> None:
     """Generate the secrets of the trial in a new folder.
 
     Args:
         folder: A folder that does not exist. To generate new secrets, stop the trial and remove the folder.
         names: CN of each client.
-        hosts: Host names of the broker.
+        hosts: Host names of the broker and of the registry.
+        states: The States whose shipped packs are signed.
 
     Raises:
         FileExistsError: The folder exists.
@@ -55,11 +62,12 @@ def write_secrets(folder: Path, names: list[str], hosts: list[str]) -> None:
         .sign(ca_key, hashes.SHA256())
     )
     _write_file(folder / "ca.pem", _to_pem(ca))
-    for name in (BROKER, *names):
+    for name in (BROKER, registry.HOST, *names):
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _start_certificate(_build_name(name), ca_name, key.public_key(), now)
-        purposes = [ExtendedKeyUsageOID.CLIENT_AUTH]
-        if name == BROKER:
+        # The registry is a server only: with its certificate, nobody can connect to the broker.
+        purposes = [] if name == registry.HOST else [ExtendedKeyUsageOID.CLIENT_AUTH]
+        if name in {BROKER, registry.HOST}:
             purposes.append(ExtendedKeyUsageOID.SERVER_AUTH)
             alt_names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
             builder = builder.add_extension(alt_names, critical=False)
@@ -78,6 +86,26 @@ def write_secrets(folder: Path, names: list[str], hosts: list[str]) -> None:
         if name == BROKER:
             _write_file(folder / f"{name}.keystore", private + _to_pem(certificate))
     _write_file(folder / "grafana-password", secrets.token_urlsafe(24).encode())
+    _write_registry_files(folder)
+    _write_signed_packs(folder, states)
+
+
+def _write_registry_files(folder: Path) -> None:
+    passwords = {user: secrets.token_urlsafe(24) for user in (registry.READER, registry.WRITER)}
+    for user, password in passwords.items():
+        _write_file(folder / registry.password_file(user), password.encode())
+    _write_file(folder / registry.PROPERTIES_FILE, registry.render_registry_properties(passwords).encode())
+
+
+def _write_signed_packs(folder: Path, states: Iterable[str]) -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    _write_file(folder / PACK_KEY_FILE, public)
+    for state in states:
+        pack = get_pack_path(state)
+        _write_file(folder / pack.name, pack.read_bytes())
+        signature = sign_pack(find_law(state).pack.sha256, key)
+        _write_file(folder / (pack.name + SIGNATURE_SUFFIX), signature.encode())
 
 
 def _build_name(common_name: str) -> x509.Name:
@@ -131,7 +159,8 @@ def main(arguments: list[str]) -> int:
     def generate_secrets() -> None:
         partners = parse_partners(source.read_text(encoding="utf-8"), source.name)
         try:
-            write_secrets(folder, [principal.name for principal in list_principals(partners)], [HOST, "localhost"])
+            names = [principal.name for principal in list_principals(partners)]
+            write_secrets(folder, names, [HOST, registry.HOST, "localhost"], sorted(partners.states))
         except FileExistsError:
             raise InputError(f"{folder} exists: to generate new keys, stop the trial and remove the folder") from None
         sys.stdout.write(f"keys and certificates for a trial, valid for {VALIDITY.days} days, in {folder}\n")

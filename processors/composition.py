@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 from processors.directory_follower import DirectoryFollower
+from processors.exactly_once.batch import OutputLimits
 from processors.exactly_once.loop import ExactlyOnceLoop
 from processors.exactly_once.loop_config import LoopConfig
 from processors.faust_app import App, create_app
@@ -18,11 +19,12 @@ from processors.health.http_endpoints import HttpEndpoints, bind_metrics
 from processors.pack_reloader import PackFiles, PackReloader
 from sharing.errors import SettingsError
 from sharing.geoip import open_geoip_lookup
-from sharing.kafka.directory_topic import DirectoryReader
+from sharing.kafka.directory_reader import DirectoryReader
 from sharing.relevance.nexus import no_geo_lookup
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
 from sharing.telemetry.tracing import BatchTracer
+from sharing.topology.topics import DECISIONS, GATE_STATE, TopicScope, list_output_kinds
 
 DIRECTORY_EXTRA_SECONDS = 15
 """How much longer the directory waits for a broker than the loop, so that the loop reports a missing broker first."""
@@ -56,7 +58,14 @@ def compose(settings: Settings) -> App:
     config = replace(_build_loop_config(settings, bootstrap, identity), on_statistics=status.update)
     loop = ExactlyOnceLoop(app.channel(), config, read_clock)
     directory = DirectoryFollower(
-        lambda: DirectoryReader(bootstrap, identity.client, framing=framing),
+        lambda: DirectoryReader(
+            bootstrap,
+            identity.client,
+            framing=framing,
+            finds_receivers=True,
+            partitions_like=DECISIONS.topic(identity.state),
+            change_interval_s=settings.directory_interval_ms / 1000,
+        ),
         settings.start_timeout_ms / 1000 + DIRECTORY_EXTRA_SECONDS,
     )
     reloader = PackReloader(
@@ -83,6 +92,12 @@ def _build_loop_config(settings: Settings, bootstrap: str, identity: GateIdentit
     return LoopConfig(
         bootstrap=bootstrap,
         topics=identity.topics,
+        optional_topics=identity.optional_topics,
+        changelog_topic=GATE_STATE.topic(identity.state),
+        output_limits=OutputLimits(
+            {kind.name: kind.max_message_bytes for kind in list_output_kinds()},
+            (f"{TopicScope.EXCHANGE}.", f"{TopicScope.NATIONAL}.{identity.state.lower()}."),
+        ),
         group=identity.group,
         instance=f"{identity.group}.{settings.instance}",
         transactional_id=f"{identity.group}.{settings.instance}",

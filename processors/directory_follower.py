@@ -1,17 +1,18 @@
-"""Follows the directory topic for a worker: reads it to its end before the first batch, then keeps reading."""
+"""Follows the directory for a worker: reads it to its end before the first batch, then keeps reading."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from mode import Service
+from prometheus_client import Gauge
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.directory_topic import DirectoryReader
+from sharing.kafka.directory_reader import STALL_SECONDS_MAX, DirectoryReader
 from sharing.model.directory import Directory
 from sharing.telemetry import metrics
 
@@ -19,13 +20,17 @@ log = logging.getLogger(__name__)
 
 FOLLOW_SECONDS = 0.5
 
+SNAPSHOT_AGE_SECONDS_MAX = STALL_SECONDS_MAX
+"""A gate decides with no older snapshot. In less time than this the reader confirms an entry, or drops it."""
+
 
 class DirectoryFollower(Service):
     """Holds the latest snapshot of the directory. The worker stops if reading fails: it must not use stale data.
 
     Args:
-        connect: Opens a reader of the directory topic.
-        start_timeout_s: How long the first read to the end of the topic may take, in seconds.
+        connect: Opens a reader of the directory.
+        start_timeout_s: How long brokers may take to answer at the start, in seconds. Reading the topics may take as
+            long again as the reader grants to a topic that cannot be read.
     """
 
     mundane_level = "debug"
@@ -33,57 +38,102 @@ class DirectoryFollower(Service):
 
     def __init__(self, connect: Callable[[], DirectoryReader], start_timeout_s: float, **options: Any) -> None:
         self._connect = connect
-        self._start_timeout_s = start_timeout_s
+        self._start_timeout_s = start_timeout_s + STALL_SECONDS_MAX
+        self._reader: DirectoryReader | None = None
         self._snapshot: Directory | None = None
-        self._snapshot_ready = asyncio.Event()
+        self._version: str | None = None
+        self._polled = asyncio.Event()
+        self._is_following = True
         super().__init__(**options)
 
     @property
-    def version(self) -> int | None:
-        """Version up to which the directory has been read; None until its end was reached once."""
-        return None if self._snapshot is None else self._snapshot.version
+    def version(self) -> str | None:
+        """Version of the directory; None until it was read once."""
+        return self._version
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the snapshot was last confirmed; infinite until it was read once."""
+        return float("inf") if self._reader is None else self._reader.age_s
+
+    @property
+    def problems(self) -> str:
+        """Which States have no entry because their topic cannot be read, and which have one but no topics; or ""."""
+        unreadable = dict(self._reader.unreadable) if self._reader is not None else {}
+        unreachable = self._snapshot.get_unreachable_states(_now_ms()) if self._snapshot is not None else ()
+        parts = [f"{state} cannot be read ({cause})" for state, cause in unreadable.items()]
+        parts += [f"{state} has no topics" for state in sorted(unreachable)]
+        return ", ".join(parts)
 
     async def get_snapshot(self) -> Directory:
-        """Return the latest snapshot. Waits until the end of the topic was reached once.
+        """Return the latest snapshot. Waits until it is confirmed: at the start, and after a silence.
 
         Raises:
-            InfrastructureError: The directory was not read.
+            InfrastructureError: The directory is not read any more.
         """
-        await self._snapshot_ready.wait()
-        if self._snapshot is None:
-            raise InfrastructureError("the directory was not read")
+        while self._snapshot is None or self.age_s > SNAPSHOT_AGE_SECONDS_MAX:
+            if not self._is_following:
+                raise InfrastructureError("the directory is not read any more")
+            await self._polled.wait()
         return self._snapshot
 
     @Service.task
     async def _follow(self) -> None:
         failure: InfrastructureError | None = None
-        reader = await asyncio.to_thread(self._connect)
-        deadline = time.monotonic() + self._start_timeout_s
         try:
+            reader = self._reader = await asyncio.to_thread(self._connect)
+            deadline = time.monotonic() + self._start_timeout_s
             while not self.should_stop:
                 snapshot = await asyncio.to_thread(reader.poll_updates, FOLLOW_SECONDS)
-                if reader.at_end:
+                if reader.age_s <= SNAPSHOT_AGE_SECONDS_MAX:
                     self._apply_snapshot(reader, snapshot)
-                elif time.monotonic() > deadline:
-                    raise InfrastructureError(
-                        f"the directory cannot be read to its end within {self._start_timeout_s:g} s"
-                    )
+                elif self._snapshot is None and time.monotonic() > deadline:
+                    raise InfrastructureError(f"the directory cannot be read within {self._start_timeout_s:g} s")
+                self._wake_waiting()
         except InfrastructureError as error:
             failure = error
         finally:
-            await asyncio.to_thread(reader.close)
+            self._is_following = False
+            self._wake_waiting()
+            if self._reader is not None:
+                await asyncio.to_thread(self._reader.close)
         if failure is not None and not self.should_stop:
             log.critical("%s", failure)
             await self.crash(failure)
 
+    def _wake_waiting(self) -> None:
+        polled, self._polled = self._polled, asyncio.Event()
+        polled.set()
+
     def _apply_snapshot(self, reader: DirectoryReader, snapshot: Directory) -> None:
+        now_ms = _now_ms()
+        version = snapshot.get_version(now_ms)
+        _set_for_states(metrics.DIRECTORY_UNREADABLE, reader.unreadable)
+        _set_for_states(metrics.DIRECTORY_WITHOUT_TOPICS, snapshot.get_unreachable_states(now_ms))
+        metrics.DIRECTORY_IGNORED.set(reader.ignored_count)
+        if version != self._version:  # also when an entry has expired
+            if self._version is not None:
+                metrics.DIRECTORY_CHANGES.inc()
+            self._version = version
+            metrics.DIRECTORY_INFO.info({"version": version})
+            log.info("directory at version %s, %s States", version, len(snapshot.entries))
         if snapshot is self._snapshot:
             return
         self._snapshot = snapshot
-        self._snapshot_ready.set()
-        metrics.DIRECTORY_VERSION.set(snapshot.version)
-        metrics.DIRECTORY_IGNORED.set(reader.ignored_count)
         metrics.DIRECTORY_ENTRIES.set(len(snapshot.entries))
         announced = (entry.announced_at.timestamp() for entry in snapshot.entries.values())
         metrics.DIRECTORY_ANNOUNCED.set(max(announced, default=0))
-        log.info("directory at version %s, %s States", snapshot.version, len(snapshot.entries))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _set_for_states(gauge: Gauge, states: Collection[str]) -> None:
+    """Set a gauge with the label `entry` to 1 for these States, and to 0 for those that it was set for before."""
+    for metric in gauge.collect():
+        for sample in metric.samples:
+            if sample.labels["entry"] not in states:
+                gauge.labels(sample.labels["entry"]).set(0)
+    for state in states:
+        gauge.labels(state).set(1)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from processors.gate.batch_result import BatchResult, is_conserved
+from processors.gate.batch_result import BatchResult, is_balanced, is_conserved
+from processors.gate.input_records import InputRecords
+from processors.gate.item_versions import ItemVersions
+from processors.health.clock_check import ClockError
 from sharing.errors import SharingError
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from sharing.model.directory import Directory
 
 DECISION_CHUNK_RECORDS = 10_000
-"""Records that are processed together before their outputs are passed on.
+"""Records that are decoded together. Their outputs are passed on in parts, where they exceed a limit of bytes.
 
 Equal to the default of the setting `batch_records_max`, so that by default a batch is one chunk; the columnar path
 costs less per record for larger chunks.
@@ -71,32 +74,55 @@ class GateAgent:
         result = BatchResult()
         directory = await self._directory.get_snapshot()
         async with self._reloader.use_gate() as gate:
-            on_settled = self._observer.start_batch(batch, result)
-            # The loop's worker thread iterates over `outputs`, so the gate runs and fills `result` in that thread. The
-            # observer reads `result` in `on_settled`, which is called later in the same thread.
-            outputs = decide_batch(gate, batch, directory, result)
             try:
+                self._observer.check_clock(batch, gate.pack)
+                on_settled = self._observer.start_batch(batch, result)
+                # The loop's worker thread iterates over `outputs`, so the gate runs and fills `result` in that thread.
+                # The observer reads `result` in `on_settled`, which is called later in the same thread.
+                outputs = decide_batch(gate, batch, directory, result)
                 await self._loop.commit_batch(batch, outputs, on_settled)
             except ConservationError:
                 self._observer.mark_broken()
-                # Keep running until the counter has been scraped: it disappears with the process.
-                if self._endpoints is not None:
-                    await self._endpoints.await_scrape()
+                await self._await_scrape()
                 raise
+            except ClockError:
+                await self._await_scrape()
+                raise
+
+    async def _await_scrape(self) -> None:
+        """Keep the failing worker running until its metrics have been scraped: they disappear with the process."""
+        if self._endpoints is not None:
+            await self._endpoints.await_scrape()
 
 
 def decide_batch(gate: Gate, batch: Batch, directory: Directory, result: BatchResult) -> Iterator[Output]:
     """Yield the outputs of a batch, and add its counts to `result`.
 
+    Decisions depend on the batch, on its view of the state store, which receives the versions of its items, and on the
+    directory and the law of the gate. The outputs of one part of the batch at a time are in memory.
+
     Raises:
-        ConservationError: The batch, or a chunk of it, is not conserved. The transaction must be aborted.
+        ConservationError: The batch, or a part of it, is not conserved. The transaction must be aborted.
     """
-    for start in range(0, len(batch.messages), DECISION_CHUNK_RECORDS):
-        chunk = batch.messages[start : start + DECISION_CHUNK_RECORDS]
-        part = gate.process_batch(chunk, directory, batch.now_ms)
-        if not is_conserved(chunk, part):
-            raise ConservationError("a batch is not conserved: a record or an output is missing or counted twice")
+    records = InputRecords.read(batch.messages, batch.partition_count)
+    versions = ItemVersions(records, batch.store_view)
+    covered = 0
+    if batch.unreadable:
+        part = gate.quarantine_unreadable(batch.unreadable, directory, batch.now_ms, batch.output_limits)
+        if len(part.rejections) != len(batch.unreadable) or not is_balanced(part):
+            raise ConservationError("a batch is not conserved: what could not be read has no quarantine record")
         result.add_counts(part)
         yield from part.outputs.iter_outgoing()
-    if not is_conserved(batch.messages, result):
-        raise ConservationError("a batch is not conserved: the totals of its chunks do not match the batch")
+    for start in range(0, len(records), DECISION_CHUNK_RECORDS):
+        chunk = records.slice(start, start + DECISION_CHUNK_RECORDS)
+        for part in gate.process_parts(chunk, directory, batch.now_ms, versions, batch.output_limits):
+            end = covered + len(part.outputs.keys)
+            # Also compared with what was consumed, because a count does not tell which records a part is about.
+            if part.outputs.keys != records.keys[covered:end] or not is_conserved(range(covered, end), part):
+                raise ConservationError("a batch is not conserved: a record or an output is missing or counted twice")
+            covered = end
+            result.add_counts(part)
+            yield from part.outputs.iter_outgoing()
+            del part  # before the next part is computed
+    if covered != len(batch.messages) or not is_balanced(result):
+        raise ConservationError("a batch is not conserved: the totals of its parts do not match the batch")

@@ -22,15 +22,21 @@ class GateIdentity:
     """The identity of a State's gate on its cluster.
 
     Attributes:
+        state: Country code of the State.
         group: Consumer group of its workers, and prefix of all its group and transactional ids, as its ACLs require.
         topics: The topics that it reads.
-        agency_by_topic: The agency of each topic that only one agency may write to.
+        optional_topics: Topics that it reads too if they exist: the topic that all agencies shared before each had its
+            own, to which publishers may still write.
+        agency_by_topic: The agency of each topic that only one agency may write to, and None for a topic that all share
+            beside these. Empty if agencies have no topics of their own.
         client: librdkafka properties with which its clients connect.
     """
 
+    state: str
     group: str
     topics: tuple[str, ...]
-    agency_by_topic: Mapping[str, str]
+    optional_topics: tuple[str, ...]
+    agency_by_topic: Mapping[str, str | None]
     client: Mapping[str, str]
 
 
@@ -50,9 +56,14 @@ def identify_gate(settings: Settings) -> GateIdentity:
             f"the certificate in {settings.tls_certificate} belongs to {identity.name or 'nobody'}; "
             f"a gate of {state} needs the certificate of {principal.name}"
         )
-    agency_by_topic = {INDICATORS.topic(state, agency): agency for agency in _list_agencies(settings, state)}
-    topics = tuple(agency_by_topic) or (INDICATORS.topic(state),)
-    return GateIdentity(str(principal.group_prefix), topics, agency_by_topic, client)
+    shared = INDICATORS.topic(state)
+    agency_by_topic: dict[str, str | None] = {
+        INDICATORS.topic(state, agency): agency for agency in _list_agencies(settings, state)
+    }
+    topics = tuple(agency_by_topic) or (shared,)
+    optional_topics = (shared,) if agency_by_topic else ()
+    agency_by_topic.update(dict.fromkeys(optional_topics))
+    return GateIdentity(state, str(principal.group_prefix), topics, optional_topics, agency_by_topic, client)
 
 
 def _list_agencies(settings: Settings, state: str) -> Iterable[str]:

@@ -3,8 +3,9 @@
 The law never changes within a batch: a new law waits until the current batch is done. Once a second the files are only
 inspected (`stat`). They are read when two consecutive checks find them unchanged, which allows for slow writes and for
 writes of several files. The law must then be valid, signed (if a key is configured), issued for this State, and in
-force. If so, it is applied from the next batch on; otherwise the worker stops. It never continues with the previous
-law: the records that wait in the topic are processed once the law is corrected.
+force. A signed pack must also not be older than the one that was applied last, even before a restart. If so, it is
+applied from the next batch on; otherwise the worker stops. It never continues with the previous law: the records that
+wait in the topic are processed once the law is corrected.
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ from typing import Any
 from mode import Service
 
 from processors.gate.gate import Gate
-from sharing.errors import InfrastructureError, SettingsError, SharingError
+from sharing.errors import InfrastructureError, PackError, SettingsError, SharingError
 from sharing.law.pack import Pack
 from sharing.model.effects import permits
 from sharing.model.times import to_utc_day
+from sharing.packs.history import PackHistory
 from sharing.packs.library import COMMON_RULES_FILE, TREATIES_FILE, Law, find_law, get_pack_path
 from sharing.packs.signature import SIGNATURE_SUFFIX, read_public_keys
 from sharing.settings import Settings
 from sharing.telemetry import metrics
+from sharing.telemetry.logs import describe_exception
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,7 @@ class PackFiles:
         self._state = state
         self._settings = settings
         self._paths = _list_watched_files(state, settings)
+        self._history = PackHistory(settings.state_folder, settings.pack_rollback)
         # Taken before the files are read, so that a change in between is found by the next check.
         self._applied_fingerprints = self._last_fingerprints = self._take_fingerprints()
 
@@ -63,15 +67,27 @@ class PackFiles:
             now_ms: The current time, in UTC milliseconds.
 
         Raises:
-            SharingError: The law is invalid, unsigned, another State's, or not in force.
+            SharingError: The law is invalid, unsigned, another State's, not in force, or older than the last one.
         """
         settings = self._settings
+        keys = read_public_keys(settings.pack_key)
         try:
-            law = find_law(self._state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
+            law = find_law(self._state, settings.packs, settings.pack, keys=keys)
         except OSError as error:
             raise InfrastructureError(f"{error.filename} cannot be read: {error.strerror}") from None
         check_pack_dates(law.pack, now_ms)
+        if keys:  # an unsigned pack may state any date and version
+            self._history.check(law.pack, get_pack_path(law.pack.code, settings.packs).name)
         return law
+
+    def record_applied(self, pack: Pack) -> None:
+        """Keep a pack as the one that was applied last, if packs are signed.
+
+        Raises:
+            SettingsError: The state folder cannot be written.
+        """
+        if self._settings.pack_key is not None:
+            self._history.record(pack)
 
     def read_changed_law(self, now_ms: int) -> Law | None:
         """Return the law if its files have changed and are stable; None otherwise.
@@ -80,7 +96,7 @@ class PackFiles:
             now_ms: The current time, in UTC milliseconds.
 
         Raises:
-            SharingError: The new law is invalid, unsigned, another State's, or not in force.
+            SharingError: The new law is invalid, unsigned, another State's, not in force, or older than the last one.
         """
         fingerprints = self._take_fingerprints()
         is_stable = fingerprints == self._last_fingerprints
@@ -132,6 +148,7 @@ class PackReloader(Service):
         self._gate = make_gate(law)
         self._batch_lock = asyncio.Lock()
         self._failure: SharingError | None = None
+        files.record_applied(law.pack)
         _set_pack_metrics(law.pack)
         log.info("law of %s: %s", law.pack.state, _describe(law.pack))
         super().__init__(**options)
@@ -165,11 +182,13 @@ class PackReloader(Service):
         async with self._batch_lock:
             try:
                 law = self._files.read_changed_law(self._clock())
+                if law is not None:
+                    self._files.record_applied(law.pack)
+                    self._apply_law(law)
             except SharingError as error:
                 self._failure = error
-            else:
-                if law is not None:
-                    self._apply_law(law)
+            except Exception as error:  # noqa: BLE001 whatever failed, the previous law must not be applied any more
+                self._failure = PackError(f"the new law cannot be applied: {describe_exception(error)}")
         if self._failure is not None:
             log.critical("the law pack has changed and cannot be applied; no further records are processed")
             await self._fail(self._failure)

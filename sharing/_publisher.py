@@ -11,6 +11,7 @@ Leaving the block waits until the broker has confirmed every indicator. If it do
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections import deque
@@ -28,16 +29,19 @@ from sharing.kafka.clients import client_properties, fetch_topics, make_producer
 from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
 from sharing.model.countries import normalise_country
 from sharing.model.indicator import Indicator, Source
+from sharing.model.recent_map import RecentMap
 from sharing.serialization.cloud_events import EventHeaderBuilder
 from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.telemetry.tracing import new_traceparent
-from sharing.topology.topics import AGENCY_PATTERN, INDICATORS
+from sharing.topology.topics import AGENCY_PATTERN, FOREIGN_BATCH_BYTES_MAX, INDICATORS
 
 if TYPE_CHECKING:
     from sharing.telemetry.client_metrics import PublisherMetrics
 
 FLUSH_SECONDS_MAX = 30.0
+REMEMBERED_VERSIONS_MAX = 100_000
+"""How many published ids and versions one publisher remembers, to refuse another content under one of them."""
 
 _FLUSH_AFTER_ERROR_SECONDS = 5.0
 """How long leaving the block with an exception waits for outstanding confirmations."""
@@ -104,6 +108,8 @@ class Publisher:
         self._timeout_s = timeout_s
         self._codec = get_codec("indicator")
         self._serials = count()
+        self._numbers = count(1)
+        self._published: RecentMap[tuple[str, int], tuple[int, bytes]] = RecentMap(REMEMBERED_VERSIONS_MAX)
         self._unconfirmed: dict[int, str] = {}  # indicator id by serial number of the record
         self._failures: dict[int, KafkaError] = {}
         errors: deque[KafkaError] = deque(maxlen=10)
@@ -112,6 +118,9 @@ class Publisher:
                 bootstrap,
                 {
                     "linger.ms": 5,
+                    # librdkafka's own limits are four times what the topic accepts.
+                    "batch.size": FOREIGN_BATCH_BYTES_MAX,
+                    "message.max.bytes": FOREIGN_BATCH_BYTES_MAX,
                     "error_cb": errors.append,
                     **(properties or {}),
                     "enable.idempotence": True,
@@ -140,8 +149,9 @@ class Publisher:
             The id of the indicator.
 
         Raises:
-            InputError: The indicator is invalid, too large, or of another State or agency. The message names each
-                wrong field and contains no value. Nothing was queued.
+            InputError: The indicator is invalid, too large, or of another State or agency, or this object has published
+                the same id and version with another content. The message names each wrong field and contains no value.
+                Nothing was queued.
             InfrastructureError: The queue stayed full, or Kafka refused the record. Nothing was queued.
         """
         try:
@@ -151,6 +161,7 @@ class Publisher:
                 self._metrics.refused.inc()
             raise
         self._produce_record(item, data)
+        self._published.put((item.id, item.version), (next(self._numbers), _digest(data)))
         if self._metrics is not None:
             self._metrics.published.inc()
         return item.id
@@ -184,7 +195,23 @@ class Publisher:
             raise InputError(f"source.state: this publisher publishes for {self.state} only", field="source.state")
         if self._agency_topic is not None and item.source.agency != self.agency:
             raise InputError(f"source.agency: this publisher publishes for {self.agency} only", field="source.agency")
-        return item, self._encode_record(item)
+        data = self._encode_record(item)
+        self._require_same_content(item, data)
+        return item, data
+
+    def _require_same_content(self, item: Indicator, data: bytes) -> None:
+        """Check that an id and version that were published before have the same content.
+
+        Raises:
+            InputError: The content differs. The message says which of the published indicators had the other one.
+        """
+        earlier = self._published.get((item.id, item.version))
+        if earlier is not None and earlier[1] != _digest(data):
+            raise InputError(
+                f"id: indicator {earlier[0]} of this publisher had the same id and version {item.version}, and another "
+                "content; give a changed item a higher version, and another item another id",
+                field="id",
+            )
 
     def _parse_indicator(self, data: Mapping[str, Any]) -> Indicator:
         source = data.get("source", {})
@@ -253,6 +280,10 @@ class Publisher:
                 self._metrics.confirmed.inc()
         elif serial in self._unconfirmed:
             self._failures[serial] = error
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def _find_agency_topic(state: str, agency: str, present: Collection[str]) -> str | None:

@@ -7,25 +7,25 @@ with Subscriber("broker:9092", state="DE") as subscriber:
 ```
 
 Only committed records are read. A notice counts as handled when the program asks for the next one; its offset is
-committed then. After an exception, a crash or a `break`, the notice is delivered again, with the same id.
+committed then. After an exception, a crash or a `break`, the notice is delivered again, with the same id. No version of
+an item is delivered after a later one.
 """
 
 from __future__ import annotations
 
+import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
-
-from confluent_kafka import Message
+from typing import TYPE_CHECKING, Any, Self, assert_never
 
 from sharing.errors import DecodeError, InfrastructureError
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.deferred_close import DeferredClose
-from sharing.kafka.group_consumer import GroupConsumer
+from sharing.kafka.group_consumer import GroupConsumer, PolledRecord
 from sharing.model.countries import normalise_country
+from sharing.model.delivery_history import DeliveryHistory, Repetition
 from sharing.model.notice import Notice
 from sharing.serialization.cloud_events import TRACEPARENT, find_header
 from sharing.serialization.codec import get_codec
@@ -36,7 +36,11 @@ from sharing.topology.topics import NOTICES, URGENT
 if TYPE_CHECKING:
     from sharing.telemetry.client_metrics import SubscriberMetrics
 
+log = logging.getLogger(__name__)
+
 REMEMBERED_IDS_MAX = 100_000
+"""How many notice ids, and how many items with their last version, one subscriber remembers."""
+
 SILENCE_SECONDS_MAX = 60.0
 """With `stop_at_end`: how long the broker may deliver nothing before the iteration fails."""
 
@@ -51,17 +55,24 @@ _NOT_SEALED = "NONE"
 class UnreadableNotice:
     """A record on the State's topics that is not a readable notice for this State. It stays on the topic.
 
+    It may also be a whole batch of records that cannot be decompressed, or a notice with an id that was handed out with
+    another content.
+
     Attributes:
         topic: Name of the topic.
         partition: Number of the partition.
-        offset: Offset of the record in the partition.
-        reason: Why it cannot be read. Contains nothing of the record's content.
+        offset: Offset of the record in the partition; of the first record, for a batch.
+        reason: Why it is not handed out. Contains nothing of the record's content.
+        cause: The reason as a code, such as `WRONG_STATE` or `BAD_COMPRESSION`.
+        last_offset: Offset of the last record of a batch; otherwise the same as `offset`.
     """
 
     topic: str
     partition: int
     offset: int
     reason: str
+    cause: str
+    last_offset: int
 
 
 class Subscriber:
@@ -73,7 +84,13 @@ class Subscriber:
     notice is committed after it was handled: when the iteration asks for the next notice, or when the handler of `run`
     returns. A notice that was delivered and not committed (an exception, a crash, a `break`) is delivered again, with
     the same id; store the ids that you have processed if processing one twice would do harm. One object recognises
-    the last 100,000 ids. Notices of one partition arrive in order; there is no order across partitions and topics.
+    the last 100,000 ids. Notices of one partition arrive in order; there is no order across partitions and topics. A
+    version that is older than the one of the same item that was handed out last is skipped, counted and logged; one
+    object remembers the last 100,000 items.
+
+    Start: each committed offset carries the id of its topic. A topic that was deleted and created again is read from
+    its beginning. If the log ends before the committed offset, records were lost, and the subscriber stops. After
+    the broker has forgotten the group's offsets (`offsets.retention.minutes`), everything is delivered again.
 
     Outages: the subscriber waits for a broker that does not answer, and joins its group again after a rebalance or a
     handler that took longer than `max.poll.interval.ms`.
@@ -86,10 +103,11 @@ class Subscriber:
         group: Id of the consumer group, `exchange.<st>.subscriber` when not given. Subscribers in the same group share
             the notices. Urgent notices are read in a second group, whose id has the suffix `.urgent`.
         properties: Further librdkafka properties, such as those of TLS. `isolation.level`, `enable.auto.commit`,
-            `enable.partition.eof` and `group.id` cannot be changed.
-        on_unreadable: Called with each record that is not a readable notice for this State; then reading continues. If
-            None, such a record ends the iteration with a DecodeError, and neither it nor a later record of its
-            partition is committed.
+            `enable.partition.eof`, `auto.offset.reset`, `partition.assignment.strategy`, `group.protocol` and
+            `group.id` cannot be changed.
+        on_unreadable: Called with each record that is not a readable notice for this State, after it was counted; then
+            reading continues. If it raises, the iteration ends with that exception, and the record is reported again.
+            If None, such a record is skipped, with a warning in the log (topic, partition, offset, cause).
         stop_at_end: Stop after reading all records that exist, instead of waiting for new ones.
         framing: How records are framed: Avro single-object encoding unless given. `registry_framing` returns the
             framing for a Schema Registry; a subscriber with it reads both.
@@ -121,13 +139,13 @@ class Subscriber:
         self.state = normalise_country(state)
         self._on_unreadable = on_unreadable
         self._stop_at_end = stop_at_end
-        self._seen: OrderedDict[str, None] = OrderedDict()
-        self._pending: tuple[GroupConsumer, Message] | None = None
+        self._history = DeliveryHistory(REMEMBERED_IDS_MAX)
+        self._pending: tuple[GroupConsumer, PolledRecord] | None = None
         urgent, ordinary = URGENT.topic(self.state), NOTICES.topic(self.state)
         require_topics(look_up_topics(bootstrap, properties), [urgent, ordinary], self.state)
         group = group or f"exchange.{self.state.lower()}.subscriber"
-        self._urgent = GroupConsumer(bootstrap, urgent, f"{group}.urgent", properties)
-        self._ordinary = GroupConsumer(bootstrap, ordinary, group, properties)
+        self._urgent = GroupConsumer(bootstrap, urgent, f"{group}.urgent", _add_statistics(properties, metrics))
+        self._ordinary = GroupConsumer(bootstrap, ordinary, group, _add_statistics(properties, metrics))
         # Only the iterating thread uses the two consumers, in `use` sections. Any thread may request the close.
         self._consumers = DeferredClose(self._close_consumers)
 
@@ -138,9 +156,8 @@ class Subscriber:
         the notice that the iteration before it left unhandled. A closed subscriber yields nothing.
 
         Raises:
-            DecodeError: A record is not a readable notice for this State, and `on_unreadable` was not given.
-            InfrastructureError: The broker rejects a request; a commit failed for two minutes; or, with `stop_at_end`,
-                the broker delivered nothing for a minute.
+            InfrastructureError: The broker rejects a request; the log lost records that the group has read; a commit
+                failed for two minutes; or, with `stop_at_end`, the broker delivered nothing for a minute.
         """
         with self._consumers.use() as allowed:
             if allowed:
@@ -152,7 +169,7 @@ class Subscriber:
                 notice = self._poll_notice()
             if notice is not None and not self._consumers.is_requested:
                 yield notice
-                self._remember(notice)
+                self._history.complete(notice)
             with self._consumers.use() as allowed:
                 if not allowed:
                     return
@@ -169,16 +186,15 @@ class Subscriber:
             handler: Called in this thread with one notice at a time. It may call `close`.
 
         Raises:
-            DecodeError: A record is not a readable notice for this State, and `on_unreadable` was not given.
-            InfrastructureError: The broker rejects a request; a commit failed for two minutes; or, with `stop_at_end`,
-                the broker delivered nothing for a minute.
+            InfrastructureError: The broker rejects a request; the log lost records that the group has read; a commit
+                failed for two minutes; or, with `stop_at_end`, the broker delivered nothing for a minute.
         """
         for notice in self:
             with self._consumers.use() as allowed:
                 if not allowed:
                     return
                 handler(notice)
-                self._remember(notice)
+                self._history.complete(notice)
                 self._commit_pending()
 
     def close(self) -> None:
@@ -207,38 +223,57 @@ class Subscriber:
     def _poll_notice(self) -> Notice | None:
         """Return the next notice, or None if none arrives soon. The record is pending until it is committed."""
         consumer = self._urgent
-        message = consumer.poll(0 if consumer.is_at_end() else _POLL_SECONDS)
-        if message is None and (
-            consumer.is_at_end() or time.monotonic() > consumer.last_response + _URGENT_SECONDS_MAX
-        ):
+        record = consumer.poll(0 if consumer.is_at_end() else _POLL_SECONDS)
+        if record is None and (consumer.is_at_end() or time.monotonic() > consumer.last_response + _URGENT_SECONDS_MAX):
             consumer = self._ordinary
-            message = consumer.poll(_POLL_SECONDS)
-        if message is None:
+            record = consumer.poll(_POLL_SECONDS)
+        if record is None:
             return None
-        self._pending = consumer, message
-        notice = self._decode_message(message)
-        if notice is not None and notice.id in self._seen:
-            if self._metrics is not None:
-                self._metrics.duplicates.inc()
-            return None
-        if notice is not None and self._metrics is not None:
-            self._metrics.received.inc()
-            self._metrics.age.observe(max(0.0, time.time() - notice.sent_at / 1000))
-        return notice
+        self._pending = consumer, record
+        notice = self._read_notice(record)
+        return self._admit_notice(notice, record) if notice is not None else None
+
+    def _admit_notice(self, notice: Notice, record: PolledRecord) -> Notice | None:
+        """Return the notice if it may be handed out; otherwise count it, and log what is more than a repetition."""
+        match self._history.compare(notice):
+            case Repetition.NONE:
+                self._history.hand_out(notice)
+                if self._metrics is not None:
+                    self._metrics.received.inc()
+                    self._metrics.age.observe(max(0.0, time.time() - notice.sent_at / 1000))
+                return notice
+            case Repetition.SAME:
+                if self._metrics is not None:
+                    self._metrics.duplicates.inc()
+            case Repetition.DIFFERENT:
+                reason = "a notice with this id was handed out before, with another content"
+                self._report_unreadable(record, reason, "ID_REUSED")
+            case Repetition.OLDER:
+                log.info(
+                    "%s/%s@%s: skipped, a later version of the item was handed out",
+                    record.topic,
+                    record.partition,
+                    record.offset,
+                )
+                if self._metrics is not None:
+                    self._metrics.superseded.inc()
+            case unreachable:
+                assert_never(unreachable)
+        return None
 
     def _rewind_to_pending(self) -> None:
         """Make the consumer deliver again the record that the previous iteration left unhandled."""
         if self._pending is not None:
-            consumer, message = self._pending
+            consumer, record = self._pending
             self._pending = None
-            consumer.rewind_to(message)
+            consumer.rewind_to(record)
 
     def _commit_pending(self) -> bool:
         """Commit the pending record. Return whether there was one."""
         if self._pending is None:
             return False
-        consumer, message = self._pending
-        consumer.commit(message)
+        consumer, record = self._pending
+        consumer.commit(record)
         self._pending = None
         return True
 
@@ -252,27 +287,40 @@ class Subscriber:
             )
         return False
 
-    def _remember(self, notice: Notice) -> None:
-        self._seen[notice.id] = None
-        if len(self._seen) > REMEMBERED_IDS_MAX:
-            self._seen.popitem(last=False)
-
-    def _decode_message(self, message: Message) -> Notice | None:
-        """Return the notice in a message, or None after reporting an unreadable one to `on_unreadable`."""
+    def _read_notice(self, record: PolledRecord) -> Notice | None:
+        """Return the notice in a record, or None after reporting an unreadable one."""
+        message = record.message
+        if message is None:
+            cause = record.bad_batch.cause.removeprefix("_") if record.bad_batch is not None else "UNREADABLE"
+            reason = "the records cannot be decompressed, or become larger than this client accepts"
+            self._report_unreadable(record, reason, cause)
+            return None
         try:
             notice = decode_notice(self._framing.to_single_object(message.value()), self.state)
-            return replace(notice, trace=read_traceparent(find_header(message.headers(), TRACEPARENT)))
         except DecodeError as error:
-            if self._metrics is not None:
-                self._metrics.unreadable.inc()
-            unreadable = UnreadableNotice(
-                message.topic() or "", message.partition() or 0, message.offset() or 0, str(error)
-            )
-            if self._on_unreadable is None:
-                position = f"{unreadable.topic}/{unreadable.partition}@{unreadable.offset}"
-                raise DecodeError(f"{position}: {unreadable.reason}", cause=error.cause) from None
-            self._on_unreadable(unreadable)
+            self._report_unreadable(record, str(error), error.cause)
             return None
+        return replace(notice, trace=read_traceparent(find_header(message.headers(), TRACEPARENT)))
+
+    def _report_unreadable(self, record: PolledRecord, reason: str, cause: str) -> None:
+        """Count, log and report a record that is not handed out."""
+        last = record.next_offset - 1
+        unreadable = UnreadableNotice(record.topic, record.partition, record.offset, reason, cause, last)
+        if self._metrics is not None:
+            self._metrics.unreadable.inc()
+        position = f"{record.offset}-{last}" if last > record.offset else str(record.offset)
+        # With a callback, the program knows; its log should not say everything twice.
+        level = logging.WARNING if self._on_unreadable is None else logging.INFO
+        log.log(level, "%s/%s@%s: skipped, not a readable notice: %s", record.topic, record.partition, position, cause)
+        if self._on_unreadable is not None:
+            self._on_unreadable(unreadable)
+
+
+def _add_statistics(
+    properties: Mapping[str, Any] | None, metrics: SubscriberMetrics | None
+) -> Mapping[str, Any] | None:
+    """Return the properties of one consumer, whose statistics the metrics need."""
+    return properties if metrics is None else {**metrics.make_consumer_properties(), **(properties or {})}
 
 
 def decode_notice(data: bytes | None, state: str) -> Notice:

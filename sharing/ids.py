@@ -1,24 +1,32 @@
-"""Deterministic ids: UUIDv5 (RFC 9562) of what a record is about, so that repeated processing produces the same id."""
+"""Deterministic ids: a UUID (RFC 9562) of what a record is about, so that repeated processing produces the same id."""
 
 from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Sequence
 
 import uuid_utils
 
 ID_NAMESPACE = uuid_utils.UUID("6f0c2f3e-54b7-5d0c-9a0e-5b8b6c8b2a41")
 """UUID namespace of the bus. If it changed, every notice would appear to be new."""
 
+_UUID_FIXED_BITS = 0xF << 76 | 0x3 << 62
+_UUID_8 = 0x8 << 76 | 0x2 << 62
 
-def make_notice_id(provider: str, indicator_id: str, version: int, recipient: str) -> str:
-    """Return the id of the notice of one version of an item from one State to another.
 
-    The id depends on the provider, because two States may publish the same attribute of the same MISP event.
+def make_notice_id(provider: str, agency: str, indicator_id: str, version: int, recipient: str) -> str:
+    """Return the id of the notice of one version of an agency's item from one State to another.
+
+    The id depends on the provider and the agency, because several may publish the same attribute of the same MISP
+    event, each with its own decision and conditions. The name is unambiguous: only the agency may contain a slash.
     """
-    return str(uuid_utils.uuid5(ID_NAMESPACE, f"notice/{provider}/{indicator_id}/{version}/{recipient}"))
+    return str(uuid_utils.uuid5(ID_NAMESPACE, f"notice/{provider}/{agency}/{indicator_id}/{version}/{recipient}"))
 
 
-def make_offer_id(provider: str, indicator_id: str, version: int, recipient: str) -> str:
-    """Return the id of the offer of one version of an item from one State to another."""
-    return str(uuid_utils.uuid5(ID_NAMESPACE, f"offer/{provider}/{indicator_id}/{version}/{recipient}"))
+def make_offer_id(provider: str, agency: str, indicator_id: str, version: int, recipient: str) -> str:
+    """Return the id of the offer of one version of an agency's item from one State to another."""
+    return str(uuid_utils.uuid5(ID_NAMESPACE, f"offer/{provider}/{agency}/{indicator_id}/{version}/{recipient}"))
 
 
 def make_quarantine_id(topic: str, partition: int, offset: int) -> str:
@@ -26,9 +34,21 @@ def make_quarantine_id(topic: str, partition: int, offset: int) -> str:
     return str(uuid_utils.uuid5(ID_NAMESPACE, f"quarantine/{topic}/{partition}/{offset}"))
 
 
-def make_value_id(provider: str, agency: str, type_name: str, value: str) -> str:
-    """Return the id for a value in a file without an id. The same value always has the same id."""
-    return str(uuid_utils.uuid5(ID_NAMESPACE, f"misp/{provider}/{agency}/{type_name}/{value}"))
+def make_imported_id(secret: bytes, provider: str, agency: str, identity: Sequence[str]) -> str:
+    """Return the id of an item from a file: a UUIDv8 (RFC 9562) of an HMAC-SHA-256 under the agency's secret.
+
+    Ids are in clear in record keys. Those of a public MISP feed, or a digest of a value that can be guessed, would tell
+    whoever reads the keys and has the same feed what the record contains.
+
+    Args:
+        secret: The agency's secret.
+        provider: The publishing State.
+        agency: The publishing agency.
+        identity: What identifies the item: the kind of identity, and its parts. The same identity has the same id.
+    """
+    text = json.dumps([provider, agency, *identity], ensure_ascii=True, separators=(",", ":"))
+    value = int.from_bytes(hmac.digest(secret, text.encode(), "sha256")[:16], "big")
+    return str(uuid_utils.UUID(int=value & ~_UUID_FIXED_BITS | _UUID_8))
 
 
 def make_content_id(text: str) -> str:

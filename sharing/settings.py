@@ -24,6 +24,7 @@ from sharing.errors import InputError, SettingsError
 from sharing.model.countries import normalise_country
 from sharing.model.pack_code import normalise_pack_code
 from sharing.model.validation_errors import describe_error, suggest_nearest
+from sharing.topology.broker_settings import TRANSACTION_TIMEOUT_MS
 from sharing.topology.topics import AGENCY_PATTERN
 
 CONFIG_VARIABLE = "SHARING_CONFIG"
@@ -88,8 +89,26 @@ class Settings(BaseSettings):
         default=None,
         description="PEM file with the State's Ed25519 public key; if set, only packs signed with it are applied.",
     )
+    pack_rollback: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 of an older signed pack that a gate may go back to; if not set, it goes back to none.",
+    )
+    state_folder: Path | None = Field(
+        default=None,
+        description="Folder in which a gate keeps which pack it applied last; if not set, it forgets when it stops.",
+    )
+    id_secret_file: Path | None = Field(
+        default=None,
+        description="File with the agency's secret, of which the ids of items in files are made; readable by you only.",
+    )
     registry: str | None = Field(
         default=None, description="URL of a Schema Registry's Confluent API; if not set, Avro single-object encoding."
+    )
+    registry_user: str | None = Field(default=None, description="User name at the Schema Registry, if it requires one.")
+    registry_password_file: Path | None = Field(default=None, description="File with that user's password.")
+    registry_ca: Path | None = Field(
+        default=None, description="PEM file with the CA of the Schema Registry; if not set, the system's CAs."
     )
     geoip: Path | None = Field(
         default=None, description="MaxMind-format database that gives the country of an IP address."
@@ -106,7 +125,7 @@ class Settings(BaseSettings):
         default=10_000, ge=1, le=100_000, description="Maximum number of records in one transaction."
     )
     transaction_timeout_ms: int = Field(
-        default=30_000,
+        default=TRANSACTION_TIMEOUT_MS,
         ge=1_000,
         le=900_000,
         description="After this time the broker aborts the transaction of an unresponsive worker.",
@@ -119,6 +138,12 @@ class Settings(BaseSettings):
         ge=1_000,
         le=900_000,
         description="How long a starting worker waits for a broker's first response.",
+    )
+    directory_interval_ms: int = Field(
+        default=60_000,
+        ge=0,
+        le=3_600_000,
+        description="A gate applies at most one change of a State's directory entry in this time.",
     )
     web_port: int | None = Field(
         default=None, ge=0, le=65535, description="Port of /metrics, /health and /ready; not served if not set."

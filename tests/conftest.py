@@ -15,6 +15,7 @@ from sharing.testing.broker.secure_kafka import SecureKafka
 from sharing.topology.acls import list_principals
 from sharing.topology.partners import Partners, parse_partners
 from tests.kafka.topic_io import make_topics
+from tests.support.process_reaper import start_reaper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,11 @@ os.environ.pop("COLUMNS", None)
 _QUICK = "-XX:TieredStopAtLevel=1"
 jvm.OPTIONS += (_QUICK,)
 os.environ.setdefault("JDK_JAVA_OPTIONS", _QUICK)
+
+
+def pytest_configure() -> None:
+    """Let no process outlive the test run."""
+    start_reaper()
 
 
 @pytest.fixture

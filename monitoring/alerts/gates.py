@@ -18,12 +18,25 @@ HUNG = f"(up{{{JOB}}} == 0 and on ({WORKER}) scrape_duration_seconds{{{JOB}}} > 
 BROKER_UNREACHABLE = '(sharing_ready_check{check="broker"} == 0)'
 # A worker whose batch does not balance exposes this counter until it was scraped once, and then exits.
 UNBALANCED = f"(max by ({GATE}) (max_over_time(sharing_conservation_broken_total[<10m>])) > 0)"
+# The worker refuses to decide, and exits once this was scraped.
+CLOCK_WRONG = f'(min by ({GATE}) (min_over_time(sharing_ready_check{{check="clock"}}[<10m>])) == 0)'
+# Longer than Kafka's clients keep a transaction open by default.
+HIDDEN = "(sharing_consumer_hidden_records > 0 and sharing_consumer_hidden_seconds > <1m:seconds>)"
 IDLE = f"(time() - max by ({WORKER}) (sharing_last_commit_timestamp_seconds) > <2m:seconds>)"
 QUARANTINE_FLOOD = (
     f"(sum by ({GATE}) (increase(sharing_indicators_quarantined_total[<10m>])) > 100 "
     f"and sum by ({GATE}) (rate(sharing_indicators_quarantined_total[<10m>])) "
     f"> 0.05 * sum by ({GATE}) (rate(sharing_indicators_read_total[<10m>])))"
 )
+
+
+def _hidden_for_long(client: str) -> str:
+    """Return the query for partitions with a transaction that stays open, or with one after another."""
+    records, seconds = f"sharing_{client}_hidden_records", f"sharing_{client}_hidden_seconds"
+    return (
+        f"{records} > 0 and {seconds} > <1m:seconds> "
+        f"or min_over_time({records}[<5m>]) > 0 and max_over_time({seconds}[<5m>]) > <30s:seconds>"
+    )
 
 
 def _latency_above(lane: str, seconds: int) -> str:
@@ -36,6 +49,7 @@ LIVENESS = (
         "SharingGateDown",
         AlertSeverity.CRITICAL,
         f"sum by ({GATE}) (up{{{JOB}}}) == 0 unless on ({GATE}) {HUNG} unless on ({GATE}) {UNBALANCED} "
+        f"unless on ({GATE}) {CLOCK_WRONG} "
         f"or absent(up{{{JOB}}}) "
         f"or group by ({GATE}) (last_over_time(sharing_pack_info[1d]) unless on (job, instance) up) "
         f"unless on ({GATE}) sharing_pack_info",
@@ -47,7 +61,8 @@ LIVENESS = (
         "SharingWorkerStuck",
         AlertSeverity.CRITICAL,
         f"{HUNG} or sum by ({WORKER}) (sharing_consumer_lag_records) > 0 and on ({WORKER}) {IDLE} "
-        f"unless on ({WORKER}) {BROKER_UNREACHABLE} unless on ({GATE}) {UNBALANCED}",
+        f"unless on ({WORKER}) {BROKER_UNREACHABLE} unless on ({GATE}) {UNBALANCED} "
+        f"unless on ({GATE}) {CLOCK_WRONG} unless on ({WORKER}) {HIDDEN}",
         "2m",
         "A worker is running but makes no progress",
         "Indicators on its partitions are not processed, urgent ones included. Other partitions are not affected.",
@@ -55,12 +70,12 @@ LIVENESS = (
     AlertRule(
         "SharingWorkerNotReady",
         AlertSeverity.CRITICAL,
-        f'sharing_ready_check{{check!~"broker|commit"}} == 0 '
+        f'sharing_ready_check{{check!~"broker|clock|commit|transactions"}} == 0 '
         f"unless on ({WORKER}) {BROKER_UNREACHABLE} unless on ({GATE}) {UNBALANCED}",
         "5m",
         "A worker is running but not ready",
-        "It cannot commit: it has not read the directory, cannot apply the law pack, or its consumer group does not "
-        "stabilise. Indicators on its partitions wait.",
+        "It cannot commit: it has not read the directory, cannot apply the law pack, its consumer group does not "
+        "stabilise, or it does not have the same partitions of all its topics. Indicators on its partitions wait.",
     ),
     AlertRule(
         "SharingBrokerUnreachable",
@@ -74,7 +89,8 @@ LIVENESS = (
     AlertRule(
         "SharingRestartLoop",
         AlertSeverity.CRITICAL,
-        f"max by ({GATE}) (changes(process_start_time_seconds{{{JOB}}}[<15m>])) > 3 unless on ({GATE}) {UNBALANCED}",
+        f"max by ({GATE}) (changes(process_start_time_seconds{{{JOB}}}[<15m>])) > 3 unless on ({GATE}) {UNBALANCED} "
+        f"unless on ({GATE}) {CLOCK_WRONG}",
         "",
         "A worker is in a restart loop",
         "Indicators are processed late or not at all. Nothing is lost or processed twice.",
@@ -84,10 +100,19 @@ LIVENESS = (
         AlertSeverity.WARNING,
         f"sum by ({GATE}) (sharing_consumer_lag_records) > 1000 "
         f"and on ({GATE}) sum by ({GATE}) (deriv(sharing_consumer_lag_records[<10m>])) > 0 "
-        f"unless on ({GATE}) {BROKER_UNREACHABLE} unless on ({GATE}) {IDLE}",
+        f"unless on ({GATE}) {BROKER_UNREACHABLE} unless on ({GATE}) {IDLE} unless on ({GATE}) {HIDDEN}",
         "5m",
         "A gate's consumer lag keeps growing",
         "Agencies publish faster than the gate processes. Every indicator is processed, but with increasing delay.",
+    ),
+    AlertRule(
+        "SharingIndicatorsHidden",
+        AlertSeverity.CRITICAL,
+        f"max by ({GATE}, topic, partition) ({_hidden_for_long('consumer')}) unless on ({GATE}) {BROKER_UNREACHABLE}",
+        "1m",
+        "An open transaction hides indicators from a gate",
+        "A client that writes to the agencies' topic keeps transactions open. All later indicators on that partition "
+        "wait, urgent ones and those of other agencies included, until they are ended.",
     ),
     AlertRule(
         "SharingTransactionsAborted",
@@ -142,13 +167,22 @@ CORRECTNESS = (
         "them again.",
     ),
     AlertRule(
+        "SharingClockWrong",
+        AlertSeverity.CRITICAL,
+        CLOCK_WRONG,
+        "",
+        "A worker refuses to decide because its clock is wrong",
+        "Its clock has gone back, is before the law pack, or differs from the broker's by more than five minutes. "
+        "Nothing is decided under it. Indicators on its partitions wait.",
+    ),
+    AlertRule(
         "SharingClockSkewed",
         AlertSeverity.WARNING,
-        f"sum by ({GATE}) (increase(sharing_clock_skewed_total[<15m>])) > 0",
+        f"sum by ({GATE}) (increase(sharing_clock_skewed_total[<15m>])) > 0 unless on ({GATE}) {CLOCK_WRONG}",
         "5m",
         "Records have timestamps later than their commit",
-        "The clock of an agency or of the gate is wrong. Timestamps in the audit log are unreliable, and a law may be "
-        "applied a day too early or too late.",
+        "The gate's clock is behind the broker's. Timestamps in the audit log are unreliable, and a law may be applied "
+        "too early or too late.",
     ),
 )
 
@@ -201,7 +235,7 @@ LAW_AND_DIRECTORY = (
         "SharingPacksDiffer",
         AlertSeverity.WARNING,
         f"count by ({GATE}) (count by ({GATE}, sha256) (sharing_pack_info)) > 1",
-        "15m",
+        "5m",
         "Workers of the same gate apply different law packs",
         "The decision about an indicator depends on its partition.",
     ),
@@ -216,10 +250,27 @@ LAW_AND_DIRECTORY = (
     AlertRule(
         "SharingDirectoryBehind",
         AlertSeverity.WARNING,
-        f"sharing_directory_version < on ({GATE}) group_left () max by ({GATE}) (sharing_directory_version)",
+        f"count by ({GATE}) (count by ({GATE}, version) (sharing_directory_info)) > 1",
         "5m",
-        "A worker's directory is older than that of its gate's other workers",
-        "It decides with outdated contact points and interests.",
+        "The workers of a gate apply different directories",
+        "One of them decides with outdated authorities and interests. The decision about an indicator depends on its "
+        "partition.",
+    ),
+    AlertRule(
+        "SharingDirectoryUnreadable",
+        AlertSeverity.CRITICAL,
+        f"max by ({GATE}, entry) (sharing_directory_unreadable) > 0",
+        "2m",
+        "The directory topic of a State cannot be read",
+        "The State has no entry, so the gate withholds everything from it. The other States are not affected.",
+    ),
+    AlertRule(
+        "SharingDirectoryWithoutTopics",
+        AlertSeverity.WARNING,
+        f"max by ({GATE}, entry) (sharing_directory_without_topics) > 0",
+        "5m",
+        "A State in the directory has no topics on the cluster",
+        "The gate withholds everything from it, and says so in each decision.",
     ),
     AlertRule(
         "SharingDirectoryStale",
@@ -237,8 +288,7 @@ LAW_AND_DIRECTORY = (
         f"> max by ({GATE}) (max_over_time(sharing_directory_ignored_records[<1h>] offset <5m>))",
         "",
         "The directory contains a new invalid record",
-        "Workers ignore it. Either a State's announcement does not reach the others, or another client wrote under the "
-        "State's key.",
+        "If it is the newest record of its State, the State has no entry, and the gates withhold everything from it.",
     ),
 )
 
@@ -250,6 +300,15 @@ AGENCIES_AND_PARTNERS = (
         "",
         "An agency's system gave up on unconfirmed indicators",
         "They may not have been published. The agency's system must publish them again with the same ids.",
+    ),
+    AlertRule(
+        "SharingNoticesHidden",
+        AlertSeverity.CRITICAL,
+        f"max by (job, instance, topic, partition) ({_hidden_for_long('subscriber')})",
+        "1m",
+        "An open transaction hides notices from a partner",
+        "A gate, or another client that may write to the partner's topic, keeps transactions open. All later notices "
+        "on that partition wait, urgent ones and those of other States included, until they are ended.",
     ),
     AlertRule(
         "SharingNoticesUnreadable",

@@ -74,6 +74,19 @@ THROUGHPUT = (
         "short",
         "Records that wait. Normally near 0; falls after an outage.",
     ),
+    Panel(
+        "Records behind open transactions",
+        (
+            (f"sum by (topic, partition) (sharing_consumer_hidden_records{{{STATES}}})", "{{topic}}[{{partition}}]"),
+            (
+                f"max by (topic, partition) (sharing_consumer_hidden_seconds{{{STATES}}})",
+                "{{topic}}[{{partition}}] seconds",
+            ),
+        ),
+        "short",
+        "Distance from the last stable offset to the end of a partition, and for how long that offset has not moved. "
+        "Normally 0: agencies' own publishers use no transactions.",
+    ),
     LATENCY,
     Panel(
         "Batch duration",
@@ -195,9 +208,23 @@ CLIENT_LIBRARIES = (
                 f"sum by (instance) (increase(sharing_subscriber_unreadable_total[{INTERVAL}]))",
                 "{{instance}} unreadable",
             ),
+            (
+                f"sum by (instance) (increase(sharing_subscriber_superseded_total[{INTERVAL}]))",
+                "{{instance}} superseded",
+            ),
         ),
         "short",
         "Only for partners whose system exposes metrics and is scraped.",
+    ),
+    Panel(
+        "Notices behind open transactions",
+        (
+            ("sum by (instance, topic) (sharing_subscriber_hidden_records)", "{{instance}} {{topic}}"),
+            ("max by (instance, topic) (sharing_subscriber_hidden_seconds)", "{{instance}} {{topic}} seconds"),
+        ),
+        "short",
+        "Distance from the last stable offset to the end of the partner's topics, and for how long that offset has not "
+        "moved. A gate's transaction lasts for less than a second.",
     ),
     Panel(
         "Age of notices on receipt",

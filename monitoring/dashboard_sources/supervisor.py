@@ -14,6 +14,13 @@ from monitoring.dashboard_sources.common import (
 )
 from monitoring.panels import DashboardSpec, Panel
 
+
+def _count_entries(metric: str) -> str:
+    """Return the query for the number of directory entries with a problem; 0 where the metric has no series."""
+    problems = f"count by (state) (max by (state, entry) ({metric}{{{STATES}}}) > 0)"
+    return f"{problems} or 0 * max by (state) (sharing_directory_entries{{{STATES}}})"
+
+
 SUPERVISOR = DashboardSpec(
     "sharing-supervisor",
     "Sharing: State supervisor",
@@ -136,14 +143,19 @@ SUPERVISOR = DashboardSpec(
                     "Directory",
                     (
                         (f"max by (state) (sharing_directory_entries{{{STATES}}})", "{{state}} States"),
-                        (f"max by (state) (sharing_directory_version{{{STATES}}})", "{{state}} version"),
+                        (
+                            f"sum by (state) (increase(sharing_directory_changes_total{{{STATES}}}[$__range]))",
+                            "{{state}} changes",
+                        ),
+                        (_count_entries("sharing_directory_unreadable"), "{{state}} unreadable States"),
+                        (_count_entries("sharing_directory_without_topics"), "{{state}} States without topics"),
                         (
                             f"max by (state) (sharing_directory_ignored_records{{{STATES}}})",
                             "{{state}} invalid records",
                         ),
                     ),
                     "short",
-                    "Number of receiving States, version that was read, and invalid records.",
+                    "Receiving States, changes of what they state, States that get nothing, and invalid records.",
                 ),
                 Panel(
                     "Time since the newest announcement",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from processors.exactly_once.state_store import Overlay
+    from sharing.model.bad_batch import BadBatch
 
 
 class ConsumedRecord(Protocol):
@@ -26,17 +27,33 @@ class ConsumedRecord(Protocol):
     def timestamp(self) -> tuple[int, int]: ...  # noqa: D102
 
 
+DEFAULT_BATCH_BYTES_MAX = 1_000_000
+FRAME_BYTES = 10_000
+
+PARTITION_BY_KEY = -1
+"""The partition follows from the key (murmur2, as in the Java clients)."""
+
+
 class OutputRecord(NamedTuple):
-    """One record to write. Its partition follows from its key (murmur2, as in the Java clients)."""
+    """One record to write.
+
+    Attributes:
+        topic: Its topic.
+        key: Its key.
+        value: Its value; None for a tombstone.
+        headers: Its headers.
+        partition: Number of its partition, or `PARTITION_BY_KEY`.
+    """
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, str | bytes | None]] | None = None
+    partition: int = PARTITION_BY_KEY
 
 
 class OutputRun(NamedTuple):
-    """Consecutive records without headers for one topic. Most of a gate's outputs are of this kind.
+    """Consecutive records without headers for one partition of a topic. Most of a gate's outputs are of this kind.
 
     One object holds thousands of records: an `OutputRecord` for each would cost as much as handing it to librdkafka.
 
@@ -44,15 +61,57 @@ class OutputRun(NamedTuple):
         topic: Topic of all records.
         keys: Record keys, one per record.
         values: Record values, one per key.
+        partition: Number of the partition of all records, or `PARTITION_BY_KEY`.
     """
 
     topic: str
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
+    partition: int = PARTITION_BY_KEY
 
 
 Output = OutputRecord | OutputRun
 """What an agent hands back to the loop."""
+
+
+def count_bytes(output: Output) -> int:
+    """Return the size of the values of an output, in bytes."""
+    if isinstance(output, OutputRun):
+        return sum(map(len, filter(None, output.values)))
+    return len(output.value or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLimits:
+    """How large outputs may be.
+
+    Attributes:
+        batch_bytes: Size of the largest record batch that topics accept, by the last part of their names, in bytes.
+            Other topics accept a million bytes, about Kafka's default.
+        prefixes: Starts of the names of these topics.
+    """
+
+    batch_bytes: Mapping[str, int] = field(default_factory=dict)
+    prefixes: tuple[str, ...] = ("",)
+
+    @property
+    def lowest(self) -> int:
+        """The size of the largest record batch that every topic accepts, in bytes."""
+        return min(self.batch_bytes.values(), default=DEFAULT_BATCH_BYTES_MAX)
+
+    @property
+    def highest(self) -> int:
+        """The size of the largest record batch that any topic accepts, in bytes."""
+        return max(self.batch_bytes.values(), default=DEFAULT_BATCH_BYTES_MAX)
+
+    def get_value_bytes_max(self, topic: str) -> int:
+        """Return the size limit of one value in a topic, in bytes: room is left for key, headers and frame."""
+        limit = self.batch_bytes.get(topic.rpartition(".")[2], DEFAULT_BATCH_BYTES_MAX)
+        return max(limit - FRAME_BYTES, limit // 2)
+
+
+DEFAULT_LIMITS = OutputLimits()
+"""Those of topics with Kafka's defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +119,15 @@ class Batch:
     """Records that were read together.
 
     Attributes:
-        messages: The records, at least one; those of a partition are in order.
+        messages: The records; those of a partition are in order. Empty only if there is something in `unreadable`.
         now_ms: The processing time of the whole batch, in UTC milliseconds.
         offsets: The next offset to read, by (topic, partition).
         group_metadata: Opaque group metadata to send with the offsets.
         store_view: This batch's view of the state store, which also collects its changes; None on a loop without state.
+        partition_count: Number of partitions of each topic that is read; 0 if unknown.
+        output_limits: How large the outputs may be.
+        unreadable: Record batches that cannot be decompressed, and records that are too large to be processed. Their
+            offsets are committed with the batch.
     """
 
     messages: Sequence[ConsumedRecord]
@@ -72,3 +135,6 @@ class Batch:
     offsets: Mapping[tuple[str, int], int]
     group_metadata: Any = None
     store_view: Overlay | None = None
+    partition_count: int = 0
+    output_limits: OutputLimits = DEFAULT_LIMITS
+    unreadable: Sequence[BadBatch] = ()

@@ -14,16 +14,17 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from processors.exactly_once.kafka_errors import is_retriable_query
 from processors.exactly_once.loop_config import LoopConfig, restore_properties
-from processors.exactly_once.retry import WARN_AFTER_S, retry_query
+from processors.exactly_once.retry import WARN_AFTER_S, CallWatch, retry_query
 from processors.exactly_once.state_store import OffsetRange, StateStore, StoreIdentity
 from processors.exactly_once.state_store_backends import MemoryBackend, RocksBackend
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import make_admin, make_consumer
 from sharing.kafka.errors import describe_kafka_error
+from sharing.kafka.topic_ids import NO_TOPIC_ID, query_topic_ids
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer
@@ -37,19 +38,23 @@ BULK_RECORDS = 10_000
 T = TypeVar("T")
 
 
-def open_state_store(config: LoopConfig, is_stopping: Callable[[], bool], clock: Callable[[], int]) -> StateStore:
+def open_state_store(
+    config: LoopConfig, is_stopping: Callable[[], bool], clock: Callable[[], int], calls: CallWatch
+) -> StateStore:
     """Return the state store of an exactly-once loop, with nothing restored yet.
 
     Args:
         config: Configuration of the loop; it names the changelog topic.
         is_stopping: Whether the worker is stopping.
         clock: Returns the time in UTC milliseconds.
+        calls: Is told of each call that may block.
 
     Raises:
         InfrastructureError: The state folder cannot be used.
     """
     folder = config.state_folder
-    return StateStore(KafkaChangelog(config, is_stopping), RocksBackend(folder) if folder else MemoryBackend(), clock)
+    backend = RocksBackend(folder) if folder else MemoryBackend()
+    return StateStore(KafkaChangelog(config, is_stopping, calls), backend, clock)
 
 
 class KafkaChangelog:
@@ -58,10 +63,12 @@ class KafkaChangelog:
     Args:
         config: Configuration of the loop; its `changelog_topic` is the changelog topic.
         is_stopping: Whether the worker is stopping.
+        calls: Is told of each call that may block.
     """
 
-    def __init__(self, config: LoopConfig, is_stopping: Callable[[], bool]) -> None:
+    def __init__(self, config: LoopConfig, is_stopping: Callable[[], bool], calls: CallWatch) -> None:
         self._config = config
+        self._calls = calls
         self._topic = str(config.changelog_topic)
         self._is_stopping = is_stopping
         self._admin = make_admin(config.bootstrap, config.client_properties)
@@ -80,7 +87,8 @@ class KafkaChangelog:
                     f"{topic} has {partition_counts.get(topic, 0)} partitions and its changelog topic {self._topic} "
                     f"has {partition_counts.get(self._topic, 0)}; both must exist with the same number of partitions"
                 )
-        topic_id = self._query_topic_id() if self._config.state_folder else ""  # for copies that outlive the process
+        ids = self._query(lambda: query_topic_ids(self._admin, [self._topic], REQUEST_TIMEOUT_S))
+        topic_id = ids.get(self._topic, NO_TOPIC_ID)
         return {
             partition: StoreIdentity(str(topics.cluster_id), self._topic, topic_id, partition)
             for partition in partitions
@@ -129,7 +137,9 @@ class KafkaChangelog:
                 return False
             records: dict[int, list[tuple[bytes, bytes | None]]] = {}
             next_offsets: dict[int, int] = {}
-            for message in consumer.consume(BULK_RECORDS, POLL_S):
+            with self._calls.track():
+                messages = consumer.consume(BULK_RECORDS, POLL_S)
+            for message in messages:
                 error = message.error()
                 number: Any = message.partition()
                 offset: Any = message.offset()
@@ -159,7 +169,8 @@ class KafkaChangelog:
     def _query(self, query: Callable[[], T]) -> T:
         """Return a broker's answer. Wait for a broker that is down until the worker is stopping."""
         try:
-            return retry_query(query, f"the broker of changelog topic {self._topic}", self._is_stopping)
+            waiting_for = f"the broker of changelog topic {self._topic}"
+            return retry_query(query, waiting_for, self._is_stopping, self._calls)
         except KafkaException as failure:
             self._raise_unless_retriable(failure.args[0])
             raise InfrastructureError(f"no broker answers for changelog topic {self._topic}") from None
@@ -168,12 +179,3 @@ class KafkaChangelog:
         partition = TopicPartition(self._topic, number)
         first, end = self._query(lambda: consumer.get_watermark_offsets(partition, timeout=REQUEST_TIMEOUT_S))
         return OffsetRange(int(first), int(end))
-
-    def _query_topic_id(self) -> str:
-        """Return the topic's id, or "" if the broker has none, as the embedded one."""
-        try:
-            futures = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=REQUEST_TIMEOUT_S)
-            return str(futures[self._topic].result().topic_id)
-        except KafkaException as failure:
-            log.debug("%s: %s", self._topic, describe_kafka_error(failure))
-            return ""

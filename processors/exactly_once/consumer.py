@@ -5,19 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaException
+from confluent_kafka import KafkaException, TopicPartition
 
 from processors.exactly_once.kafka_errors import ErrorReporter, is_retriable_query
 from processors.exactly_once.loop_config import LoopConfig, consumer_properties
-from processors.exactly_once.retry import CALL_TIMEOUT_S, retry_query
+from processors.exactly_once.retry import CALL_TIMEOUT_S, CallWatch, retry_query
+from sharing.kafka.bad_batches import BadBatch, BadBatchFinder
 from sharing.kafka.clients import make_consumer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from confluent_kafka import Consumer, TopicPartition
+    from confluent_kafka import Consumer
 
 log = logging.getLogger(__name__)
 
@@ -30,19 +31,34 @@ TIMEOUT_SCAN_S = 20.0
 _POLL_S = 0.1
 
 
+class Rebalancing(Protocol):
+    """What else happens when partitions are assigned or revoked. Called while records are read."""
+
+    def prepare_partitions(self, positions: list[TopicPartition]) -> bool:
+        """Replace the group's offsets in `positions` by those to start at; False if they cannot be read yet.
+
+        Raises:
+            InfrastructureError: The partitions cannot be read.
+        """
+
+    def give_up_partitions(self, partitions: set[int]) -> None:
+        """Settle what was read of the partitions with these numbers; may block."""
+
+
 class BatchConsumer:
     """One consumer of the partitions assigned to the worker, from opening to closing.
 
     Args:
         config: Configuration of the loop.
+        topics: Names of the topics to read.
         reporter: Receives the consumer's errors.
-        before_revoke: Called with the partitions that are about to be revoked; may block.
+        rebalancing: Prepares assigned partitions, and gives up revoked ones.
         is_stopping: Whether the worker is stopping.
+        calls: Is told of each call that may block.
 
     Attributes:
         group_metadata: Opaque group metadata to send with the offsets; None before the first assignment.
-        unrestored_partitions: Assigned partitions whose state is not restored yet; the code that restores them clears
-            this.
+        records_max: Maximum number of records in a batch.
 
     Raises:
         KafkaException: The broker rejects the request.
@@ -51,32 +67,38 @@ class BatchConsumer:
     def __init__(
         self,
         config: LoopConfig,
+        topics: Sequence[str],
         reporter: ErrorReporter,
-        before_revoke: Callable[[set[int]], None],
+        rebalancing: Rebalancing,
         is_stopping: Callable[[], bool],
+        calls: CallWatch,
     ) -> None:
         self.group_metadata: Any = None
-        self.unrestored_partitions: set[int] = set()
-        self._records_max = config.batch_records_max
+        self.records_max = config.batch_records_max
+        self._calls = calls
         self._bytes_max = config.batch_bytes_max
         self._reporter = reporter
-        self._before_revoke = before_revoke
+        self._rebalancing = rebalancing
         self._is_stopping = is_stopping
         self._offsets_timeout_s = config.transaction_timeout_s + TIMEOUT_SCAN_S
         self._closing = False
         self._revoked_during_consume = False
         self._assigned_during_consume = False
         self._unassigned_since: float | None = time.monotonic()
+        self._unreadable: list[BadBatch] = []
+        self._record_bytes_max = config.record_bytes_max
         self._messages: list[Any] = []
         self._bytes = 0
-        self._consumer: Consumer = make_consumer(consumer_properties(config, reporter.on_error))
+        properties = consumer_properties(config, reporter.on_error)
+        self._bad_batches = BadBatchFinder(properties)
+        self._consumer: Consumer = make_consumer(properties)
         callbacks = {"on_assign": self._on_assign, "on_revoke": self._on_revoke, "on_lost": self._on_revoke}
-        self._consumer.subscribe(list(config.topics), **callbacks)
+        self._consumer.subscribe(list(topics), **callbacks)
 
     @property
     def is_full(self) -> bool:
         """Whether the records read so far fill a batch."""
-        return len(self._messages) >= self._records_max or self._bytes >= self._bytes_max
+        return len(self._messages) >= self.records_max or self._bytes >= self._bytes_max
 
     @property
     def seconds_without_assignment(self) -> float:
@@ -95,10 +117,11 @@ class BatchConsumer:
         """
         consume = self._consumer.consume
         while not self.is_full:
-            is_first = not self._messages
+            is_first = not self._messages and not self._unreadable
             self._revoked_during_consume = self._assigned_during_consume = False
-            remaining = self._records_max - len(self._messages)
-            received = consume(1, wait_s) if is_first else consume(min(POLL_CHUNK_RECORDS, remaining), 0)
+            remaining = self.records_max - len(self._messages)
+            with self._calls.track():
+                received = consume(1, wait_s) if is_first else consume(min(POLL_CHUNK_RECORDS, remaining), 0)
             if self._revoked_during_consume and not is_first:
                 # The records read so far may belong to another worker now. That worker starts at the committed offsets,
                 # so these records must be dropped. If partitions were assigned again in the same call, `received` may
@@ -107,19 +130,56 @@ class BatchConsumer:
                 return not self._assigned_during_consume
             if not received:
                 break
-            self._bytes += sum(map(len, received))
+            sizes = list(map(len, received))
+            self._bytes += sum(sizes)
+            if max(sizes) > self._record_bytes_max:
+                received = self._drop_large_records(received)
             self._messages += received
         return True
 
-    def take_messages(self) -> list[Any]:
-        """Return the records and errors read so far, and start with an empty batch."""
-        messages = self._messages
+    def take_messages(self) -> tuple[list[Any], list[BadBatch]]:
+        """Return the records and errors read so far and what is unreadable, and start with an empty batch."""
+        taken = self._messages, self._unreadable
         self.discard_messages()
-        return messages
+        return taken
 
     def discard_messages(self) -> None:
         """Start with an empty batch."""
-        self._messages, self._bytes = [], 0
+        self._messages, self._bytes, self._unreadable = [], 0, []
+
+    def skip_bad_batches(self, messages: Sequence[Any]) -> list[BadBatch]:
+        """Continue after the record batches that errors report as unreadable, and return them.
+
+        A batch whose end is not known yet is left out: its error comes again.
+
+        Args:
+            messages: Messages with errors. An error may occur several times.
+
+        Raises:
+            KafkaException: The partition is not assigned any more.
+        """
+        found: dict[tuple[str, int, int], BadBatch | None] = {}
+        for message in messages:
+            position = (message.topic(), message.partition(), message.offset())
+            if position in found:
+                continue
+            with self._calls.track():
+                batch = found[position] = self._bad_batches.find_batch(message)
+            if batch is not None:
+                with self._calls.track():
+                    self._consumer.seek(TopicPartition(batch.topic, batch.partition, batch.next_offset))
+        return [batch for batch in found.values() if batch is not None]
+
+    def _drop_large_records(self, messages: list[Any]) -> list[Any]:
+        """Return the messages without those that are too large, which are kept by reference only."""
+        kept = []
+        for message in messages:
+            if message.error() is None and len(message) > self._record_bytes_max:
+                offset = message.offset()
+                self._unreadable.append(BadBatch(message.topic(), message.partition(), offset, offset, "OVERSIZED"))
+            else:
+                kept.append(message)
+        return kept
 
     def check_for_replacement(self) -> None:
         """Wait for a heartbeat to report whether another process has taken over this member's id.
@@ -131,9 +191,9 @@ class BatchConsumer:
         """
         deadline = time.monotonic() + HEARTBEAT_WAIT_S
         while time.monotonic() < deadline and not self._is_stopping():
-            self._reporter.handle_errors(
-                filter(None, (message.error() for message in self._consumer.consume(POLL_CHUNK_RECORDS, _POLL_S)))
-            )
+            with self._calls.track():
+                received = self._consumer.consume(POLL_CHUNK_RECORDS, _POLL_S)
+            self._reporter.handle_errors(filter(None, (message.error() for message in received)))
 
     def close(self) -> None:
         """Close the consumer without leaving the group.
@@ -155,14 +215,15 @@ class BatchConsumer:
         self._assigned_during_consume = True
         self._unassigned_since = time.monotonic()
         log.info("partitions assigned: %s", _format_partitions(partitions))
-        positions = self._query_start_offsets(consumer, partitions)
+        positions = self._query_committed_offsets(consumer, partitions)
+        if not self._rebalancing.prepare_partitions(positions):
+            positions = []
         consumer.assign(positions)
-        self.unrestored_partitions.update(position.partition for position in positions)
         if len(positions) == len(partitions):
             self._unassigned_since = None
 
-    def _query_start_offsets(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Return the partitions with the offsets to start at; an empty list if waiting for them was cut short.
+    def _query_committed_offsets(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Return the partitions with the group's offsets; an empty list if waiting for them was cut short.
 
         Waits until no transaction can change the offsets any more (KIP-447). This is not left to librdkafka: if
         partitions move while it waits, it reads an outdated answer, "not yet", as "no offset", and starts at the first
@@ -186,23 +247,17 @@ class BatchConsumer:
             f"the committed offsets of {_format_partitions(partitions)} (an open transaction may be blocking them)"
         )
         try:
-            positions = retry_query(lambda: _query_offsets(consumer, partitions), waiting_for, should_give_up)
+            return retry_query(lambda: _query_offsets(consumer, partitions), waiting_for, should_give_up, self._calls)
         except KafkaException as failure:
             error = failure.args[0]
             if is_retriable_query(error):
                 return []
             raise self._reporter.make_fatal_error(error) from None
-        for position in positions:
-            if position.offset < 0:  # the group has not committed one
-                position.offset = OFFSET_BEGINNING
-        return positions
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        partition_numbers = {partition.partition for partition in partitions}
-        self._before_revoke(partition_numbers)
+        self._rebalancing.give_up_partitions({partition.partition for partition in partitions})
         self._revoked_during_consume = True
         self._unassigned_since = time.monotonic()
-        self.unrestored_partitions -= partition_numbers
         log.info("partitions revoked: %s", _format_partitions(partitions))
 
 

@@ -24,6 +24,7 @@ _FATAL = frozenset({KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID})  # noqa: 
 _PERMANENT = AUTHORIZATION_ERRORS | {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.TOPIC_EXCEPTION}
 _OUTAGE = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 _TRANSIENT = frozenset({_OUTAGE, KafkaError._TRANSPORT, KafkaError._TIMED_OUT})  # noqa: SLF001
+_DROPPED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001
 _RETRIABLE_QUERY = frozenset(
     {
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
@@ -35,6 +36,15 @@ _RETRIABLE_QUERY = frozenset(
         KafkaError.UNSTABLE_OFFSET_COMMIT,
         KafkaError._TIMED_OUT_QUEUE,  # noqa: SLF001 librdkafka's own codes
         KafkaError._WAIT_COORD,  # noqa: SLF001
+        KafkaError._DESTROY,  # noqa: SLF001 a connection was closed while the request waited
+        KafkaError._DESTROY_BROKER,  # noqa: SLF001
+        KafkaError.BROKER_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.KAFKA_STORAGE_ERROR,
+        KafkaError.NETWORK_EXCEPTION,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.REPLICA_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
     }
 )
 
@@ -52,6 +62,11 @@ def is_fenced_producer(error: KafkaError) -> bool:
 def is_permanent(error: KafkaError) -> bool:
     """Return whether a retry would fail in the same way."""
     return error.code() in _PERMANENT
+
+
+def is_outside_log(error: KafkaError) -> bool:
+    """Return whether the offset to read next is not in the log: it was cut off, or is another log."""
+    return bool(error.code() == KafkaError._AUTO_OFFSET_RESET)  # noqa: SLF001 librdkafka's own code
 
 
 def is_outage(error: KafkaError) -> bool:
@@ -142,6 +157,6 @@ class ErrorReporter:
             self.warn_once(error)
 
     def on_undelivered(self, error: KafkaError, message: Any) -> None:
-        """Record an output that was not delivered."""
-        if not self.undelivered:
+        """Record an output that was not delivered. One that is dropped because of another one is not the cause."""
+        if not self.undelivered and error.code() not in _DROPPED:
             self.undelivered = f"topic {message.topic()}: {describe_kafka_error(error)}"

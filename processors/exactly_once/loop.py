@@ -138,11 +138,13 @@ class ExactlyOnceLoop(Service):
             yield
         except SharingError as error:
             failure = error
-        except Exception as error:  # noqa: BLE001 whatever it is, the batch is not committed and the process exits
+        except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit):  # the process is ending already
+            raise
+        except BaseException as error:  # noqa: BLE001 whatever it is, also a panic in Rust code, nothing is committed
             failure = AgentError(_describe_failure(error, batch))
-        # Outside the `except` block, because inside it mode would log the exception's text.
         if failure is not None:
-            await self.fail(failure)
+            # In a task of its own: where the exception is being handled, mode would log its text.
+            await asyncio.create_task(self.fail(failure))
 
     async def fail(self, reason: SharingError) -> None:
         """Log the reason and stop the process: nothing more is read or committed."""
@@ -256,7 +258,7 @@ async def _wait_with_timeout(awaitable: Awaitable[None], limit_s: float, warning
         log.warning("%s", warning)
 
 
-def _describe_failure(error: Exception, batch: Batch | None = None) -> str:
+def _describe_failure(error: BaseException, batch: Batch | None = None) -> str:
     """Describe an unexpected exception without its text, which may contain content."""
     frames = traceback.extract_tb(error.__traceback__)[1:]
     location = " > ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames)

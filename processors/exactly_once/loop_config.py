@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from processors.exactly_once.batch import DEFAULT_LIMITS, OutputLimits
+from sharing.kafka.bad_batches import BOUNDED_FETCH
 from sharing.kafka.clients import client_properties
 
 if TYPE_CHECKING:
@@ -20,8 +22,9 @@ class LoopConfig:
 
     Attributes:
         bootstrap: Brokers: `host:port`, separated by commas.
-        topics: Topics to read. Give several topics the same number of partitions: a worker is then assigned the same
+        topics: Topics to read. They must have the same number of partitions: a worker is then assigned the same
             partitions of each.
+        optional_topics: Topics to read too if they exist when the worker starts.
         group: `group.id`: the workers that share the partitions.
         instance: `group.instance.id` (KIP-345): unique to each worker and stable across its restarts, so that it gets
             its partitions back immediately. Two live processes must not share it.
@@ -37,6 +40,10 @@ class LoopConfig:
         on_statistics: Called in the worker thread with librdkafka's statistics of the consumer, once a second, as JSON.
         batch_bytes_max: Size of the values in bytes after which a batch is full. It can be exceeded by the last
             `POLL_CHUNK_RECORDS` records, at most by what the consumer prefetches: as many bytes again.
+        record_bytes_max: Records with larger values are not processed, but reported as unreadable.
+        output_limits: How large the outputs may be, as expected; topics may accept less.
+        output_bytes_max: Size of the outputs in bytes that a batch should not exceed: `BatchSizer` reads fewer records
+            when their outputs are large.
     """
 
     bootstrap: str
@@ -53,12 +60,26 @@ class LoopConfig:
     client_properties: Mapping[str, Any] = field(default_factory=dict)
     on_statistics: Callable[[str], None] | None = None
     batch_bytes_max: int = 16 * 1024 * 1024
+    output_bytes_max: int = 64 * 1024 * 1024
+    optional_topics: Sequence[str] = ()
+    output_limits: OutputLimits = DEFAULT_LIMITS
+    record_bytes_max: int = 1_000_000
 
 
 def producer_properties(
-    config: LoopConfig, on_error: Callable[[KafkaError], None], on_delivery: Callable[[KafkaError | None, Any], None]
+    config: LoopConfig,
+    on_error: Callable[[KafkaError], None],
+    on_delivery: Callable[[KafkaError | None, Any], None],
+    limits: OutputLimits = DEFAULT_LIMITS,
 ) -> dict[str, Any]:
-    """Return the properties of the transactional producer."""
+    """Return the properties of the transactional producer.
+
+    Args:
+        config: Configuration of the loop.
+        on_error: Receives error events.
+        on_delivery: Receives delivery reports.
+        limits: How large the outputs may be.
+    """
     return client_properties(
         config.bootstrap,
         {
@@ -68,15 +89,16 @@ def producer_properties(
             "retry.backoff.ms": 2,
             "retry.backoff.max.ms": 20,
             "linger.ms": 5,
-            "batch.size": 1_000_000,
+            "batch.size": limits.lowest,
+            "message.max.bytes": limits.highest,
             "batch.num.messages": 20_000,
             # Decisions under one law are repetitive: compression leaves a tenth of the bytes to send and to store.
             "compression.type": "lz4",
             "queue.buffering.max.messages": 200_000,
-            "queue.buffering.max.kbytes": 131_072,
+            "queue.buffering.max.kbytes": 65_536,
             "topic.metadata.propagation.max.ms": 5_000,  # after which a missing topic is reported as missing
-            # The delivery reports of changelog records carry their offsets.
-            "delivery.report.only.error": config.changelog_topic is None,
+            # The delivery reports of changelog records carry their offsets, which copies on disk need.
+            "delivery.report.only.error": config.state_folder is None,
             "on_delivery": on_delivery,
             "error_cb": on_error,
             **config.client_properties,
@@ -96,10 +118,13 @@ def consumer_properties(config: LoopConfig, on_error: Callable[[KafkaError], Non
             "max.poll.interval.ms": 1_800_000 if config.changelog_topic else 300_000,
             "partition.assignment.strategy": "range",  # the same partitions of every topic to one worker
             "enable.auto.offset.store": False,
+            # Every start offset is assigned. An offset outside the log must not be replaced by another one silently.
+            "auto.offset.reset": "error",
             "fetch.wait.max.ms": 10,
             # Halves the time for a backlog: by default a full queue stops fetching for a whole second.
             "fetch.queue.backoff.ms": 5,
             "queued.max.messages.kbytes": max(1, config.batch_bytes_max // 1024),
+            **BOUNDED_FETCH,
             "error_cb": on_error,
             **({"statistics.interval.ms": 1_000, "stats_cb": config.on_statistics} if config.on_statistics else {}),
             **config.client_properties,

@@ -6,11 +6,15 @@ import threading
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from processors.exactly_once.batch import Output, count_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from processors.exactly_once.batch import Output
     from processors.exactly_once.state_store import Overlay
+
+
+COMPUTED_AHEAD_BYTES_MAX = 32 * 1024 * 1024
 
 
 def ignore_outcome(_: bool) -> None:  # noqa: FBT001 the signature of `on_settled`
@@ -37,17 +41,27 @@ class BackgroundCall:
         self._thread = threading.Thread(target=self._run, name="background-call", daemon=True)
         self._thread.start()
 
-    def wait(self) -> None:
-        """Wait until the call has ended. The call itself limits how long librdkafka may take."""
-        self._thread.join()
+    def wait(self, limit_s: float | None = None) -> bool:
+        """Wait until the call has ended; return whether it has. The call itself limits how long librdkafka may take.
+
+        Args:
+            limit_s: How long to wait, in seconds; None for as long as the call takes.
+        """
+        self._thread.join(limit_s)
+        return not self._thread.is_alive()
 
     def compute_ahead(self, outputs: Iterable[Output]) -> Iterable[Output]:
-        """Compute outputs until the call has ended; the remaining ones are computed when they are consumed."""
+        """Compute outputs until the call has ended; the remaining ones are computed when they are consumed.
+
+        Not more than `COMPUTED_AHEAD_BYTES_MAX` bytes: the outputs for many recipients can be much larger than memory.
+        """
         source = iter(outputs)
         computed: list[Output] = []
+        size = 0
         for output in source:
             computed.append(output)
-            if self.done:
+            size += count_bytes(output)
+            if self.done or size > COMPUTED_AHEAD_BYTES_MAX:
                 break
         return chain(computed, source)
 
@@ -69,6 +83,8 @@ class PendingCommit(BackgroundCall):
         overlay: The state changes of the transaction; None without a state store.
         changelog_ends: The offset after the last record of each changelog partition; complete once the commit ends.
         began_at: When the transaction began (`time.monotonic`).
+        records: Number of records of the batch.
+        output_bytes: Size of their outputs, in bytes.
     """
 
     def __init__(
@@ -78,9 +94,13 @@ class PendingCommit(BackgroundCall):
         overlay: Overlay | None,
         changelog_ends: Mapping[int, int],
         began_at: float,
+        records: int,
+        output_bytes: int,
     ) -> None:
         self.on_settled = on_settled
         self.overlay = overlay
         self.changelog_ends = changelog_ends
         self.began_at = began_at
+        self.records = records
+        self.output_bytes = output_bytes
         super().__init__(commit)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from confluent_kafka import KafkaException
@@ -27,13 +28,16 @@ CLOSE_TIMEOUT_S = 10.0  # how long closing the clients may take
 T = TypeVar("T")
 
 
-def retry_query(query: Callable[[], T], waiting_for: str, should_give_up: Callable[[], bool]) -> T:
+def retry_query(
+    query: Callable[[], T], waiting_for: str, should_give_up: Callable[[], bool], calls: CallWatch | None = None
+) -> T:
     """Return the broker's answer. Repeat the query while the broker is down or not ready, until `should_give_up`.
 
     Args:
         query: Queries the broker once.
         waiting_for: What the query waits for, for the log.
         should_give_up: Whether to stop: the time is up, or the answer is no longer needed.
+        calls: Is told of each query; None for queries that nobody watches.
 
     Raises:
         KafkaException: The broker rejects the request; or the query was given up, and the error is retriable.
@@ -41,7 +45,8 @@ def retry_query(query: Callable[[], T], waiting_for: str, should_give_up: Callab
     last_warning = time.monotonic()
     while True:
         try:
-            return query()
+            with calls.track() if calls is not None else nullcontext():
+                return query()
         except KafkaException as failure:
             if should_give_up() or not is_retriable_query(failure.args[0]):
                 raise
@@ -51,23 +56,56 @@ def retry_query(query: Callable[[], T], waiting_for: str, should_give_up: Callab
             time.sleep(QUERY_PAUSE_S)
 
 
-class RetryPolicy:
-    """Repeats calls of the transactional producer while they are retriable. Any thread may call `begin_stop`.
+class CallWatch:
+    """Knows for how long a librdkafka call in progress has not returned, in any thread.
 
-    Attributes:
-        call_started_at: When the librdkafka call in progress began (`time.monotonic`); None between calls.
-        stopping: Whether the worker is stopping.
+    A call in a callback of another call restarts the time of both: restoring state inside a rebalance takes long, but
+    each of its calls returns.
     """
 
     def __init__(self) -> None:
-        self.call_started_at: float | None = None
+        self._started_at: dict[int, float] = {}
+
+    @property
+    def started_at(self) -> float | None:
+        """When the oldest call in progress began or last made progress (`time.monotonic`); None between calls."""
+        return min(list(self._started_at.values()), default=None)
+
+    @contextmanager
+    def track(self) -> Iterator[None]:
+        """Let the watchdog see a call that does not return."""
+        thread = threading.get_ident()
+        is_nested = thread in self._started_at
+        self._started_at[thread] = time.monotonic()
+        try:
+            yield
+        finally:
+            if is_nested:
+                self._started_at[thread] = time.monotonic()
+            else:
+                del self._started_at[thread]
+
+
+class RetryPolicy:
+    """Repeats calls of the transactional producer while they are retriable. Any thread may call `begin_stop`.
+
+    Args:
+        calls: Is told of each call.
+
+    Attributes:
+        stopping: Whether the worker is stopping.
+    """
+
+    def __init__(self, calls: CallWatch) -> None:
         self.stopping = False
+        self._calls = calls
         self._started = False
         self._deadline = float("inf")
 
     def begin_start(self, limit_s: float) -> None:
-        """Give up if no broker answers within this many seconds."""
-        self._deadline = time.monotonic() + limit_s
+        """Give up if no broker answers within this many seconds; sooner if the worker is stopping already."""
+        if not self.stopping:
+            self._deadline = time.monotonic() + limit_s
 
     def finish_start(self) -> None:
         """Record that a broker has answered: from now on wait without limit, until `begin_stop`."""
@@ -103,7 +141,7 @@ class RetryPolicy:
         deadline = time.monotonic() + limit_s
         while True:
             try:
-                with self.track_call():
+                with self._calls.track():
                     call(CALL_TIMEOUT_S)
             except KafkaException as failure:
                 error = failure.args[0]
@@ -112,12 +150,3 @@ class RetryPolicy:
                 pause(RETRY_PAUSE_S)
             else:
                 return
-
-    @contextmanager
-    def track_call(self) -> Iterator[None]:
-        """Let the watchdog see a call that does not return."""
-        self.call_started_at = time.monotonic()
-        try:
-            yield
-        finally:
-            self.call_started_at = None

@@ -85,6 +85,9 @@ class PartitionStore(Protocol):
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a key."""
 
+    def find_known_keys(self, keys: set[bytes]) -> set[bytes]:
+        """Return those of these keys that have a value."""
+
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield all entries, in no particular order."""
 
@@ -96,7 +99,13 @@ class PartitionStore(Protocol):
 
 
 class StoreBackend(Protocol):
-    """Opens partition copies."""
+    """Opens partition copies.
+
+    Attributes:
+        keeps_copies: Whether copies outlive the process, so that reading resumes at their checkpoints.
+    """
+
+    keeps_copies: bool
 
     def open_store(self, identity: StoreIdentity) -> PartitionStore:
         """Return the copy as it was closed, or an empty one if there is no intact copy with this identity."""
@@ -148,6 +157,19 @@ class Overlay:
             if changes is not None and key in changes:
                 return changes[key]
         return self._get_store(partition).get(key)
+
+    def find_known_keys(self, partition: int, keys: set[bytes]) -> set[bytes]:
+        """Return those of these keys that have a value; one call for many keys costs little when most have none."""
+        known = self._get_store(partition).find_known_keys(keys)
+        for changes in (self._previous.get(partition), self.changes.get(partition)):
+            if changes is None:
+                continue
+            for key in changes.keys() & keys:
+                if changes[key] is None:
+                    known.discard(key)
+                else:
+                    known.add(key)
+        return known
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield all entries of a partition, in no particular order. Change none while iterating."""
@@ -258,7 +280,8 @@ class StateStore:
 
         Args:
             overlay: The overlay of its batch.
-            changelog_ends: For each changed partition the offset after the last of its records.
+            changelog_ends: For each changed partition the offset after the last of its records; needed only if copies
+                outlive the process.
 
         Raises:
             InfrastructureError: A copy cannot be written.
@@ -266,7 +289,8 @@ class StateStore:
         for partition, changes in overlay.changes.items():
             store = self._stores.get(partition)  # None if the partition has been revoked
             if store is not None:
-                store.apply_changes(changes.items(), Checkpoint(changelog_ends[partition], self._clock()))
+                end = changelog_ends[partition] if self._backend.keeps_copies else 0
+                store.apply_changes(changes.items(), Checkpoint(end, self._clock()))
 
     def _open_store(self, identity: StoreIdentity, first: int, end: int) -> PartitionStore:
         store = self._backend.open_store(identity)

@@ -36,6 +36,10 @@ class MemoryStore:
         self._entries: dict[bytes, bytes] = {}
         self.get = self._entries.get
 
+    def find_known_keys(self, keys: set[bytes]) -> set[bytes]:
+        """Return those of these keys that have a value."""
+        return self._entries.keys() & keys
+
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield all entries."""
         return iter(self._entries.items())
@@ -56,6 +60,8 @@ class MemoryStore:
 
 class MemoryBackend:
     """Opens an empty store in memory every time."""
+
+    keeps_copies = False
 
     def open_store(self, _: StoreIdentity) -> PartitionStore:
         """Return an empty store."""
@@ -95,6 +101,15 @@ class RocksStore:
             return self._database.get(_ENTRY_PREFIX + key)
         except Exception as error:  # noqa: BLE001 rocksdict has no exception class of its own
             raise self._discard_copy(error) from None
+
+    def find_known_keys(self, keys: set[bytes]) -> set[bytes]:
+        """Return those of these keys that have a value."""
+        ordered = list(keys)
+        try:
+            values = cast("list[bytes | None]", self._database.get([_ENTRY_PREFIX + key for key in ordered]))
+        except Exception as error:  # noqa: BLE001
+            raise self._discard_copy(error) from None
+        return {key for key, value in zip(ordered, values, strict=True) if value is not None}
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield all entries."""
@@ -171,6 +186,8 @@ class RocksBackend:
     Raises:
         InfrastructureError: Another process uses the folder, or it cannot be created.
     """
+
+    keeps_copies = True
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

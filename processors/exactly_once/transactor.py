@@ -29,9 +29,13 @@ that receives no assignment, not even an empty one, for `UNASSIGNED_SESSIONS` of
 way back to the group, which librdkafka does not notice. Both clients are opened again then, too; if the group was only
 slow, this does no harm.
 
+**Which log.** Offsets, state and ids of topics are committed together, and compared with the log at each assignment and
+before transactions (`processors.exactly_once.input_logs`): a topic that was created again is read from its beginning,
+and a log that does not fit what was processed is not read.
+
 **What stops the process.** Being fenced by another process with the same ids, a missing permission, an output that no
-broker accepts, `ABORTS_MAX` aborts in a row, no broker within `start_timeout_s` of the start. Each of these raises
-`InfrastructureError`, and none of the current batch is committed.
+broker accepts, `ABORTS_MAX` aborts in a row, no broker within `start_timeout_s` of the start, an input log that a
+person has to look at. Each of these raises `InfrastructureError`, and none of the current batch is committed.
 
 Keys, values and headers are never logged and never part of an error.
 """
@@ -40,21 +44,30 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confluent_kafka import KafkaException
 
+from processors.exactly_once.assignment import Assignment
 from processors.exactly_once.batch import Batch, Output, OutputRecord
+from processors.exactly_once.batch_size import BatchSizer
 from processors.exactly_once.changelog import open_state_store
-from processors.exactly_once.consumer import BatchConsumer
-from processors.exactly_once.kafka_errors import ErrorReporter, is_fatal, is_fenced_producer, is_permanent
+from processors.exactly_once.client_pair import ClientPair
+from processors.exactly_once.input_logs import InputLogs, LogChangedError
+from processors.exactly_once.kafka_errors import (
+    ErrorReporter,
+    is_fatal,
+    is_fenced_producer,
+    is_outside_log,
+    is_permanent,
+)
+from processors.exactly_once.log_positions import write_positions
 from processors.exactly_once.loop_config import LoopConfig
 from processors.exactly_once.pending_commit import BackgroundCall, PendingCommit, ignore_outcome
-from processors.exactly_once.producer import TransactionalProducer
-from processors.exactly_once.retry import RetryPolicy
-from sharing.kafka.clients import UNASSIGNED_SESSIONS
+from processors.exactly_once.retry import CallWatch, RetryPolicy
+from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BadBatch
+from sharing.kafka.clients import UNASSIGNED_SESSIONS, make_admin
 from sharing.kafka.errors import describe_kafka_error
 
 if TYPE_CHECKING:
@@ -62,14 +75,25 @@ if TYPE_CHECKING:
 
     from confluent_kafka import KafkaError
 
-    from processors.exactly_once.state_store import StateStore
-
 __all__ = ["Batch", "LoopConfig", "OutputRecord", "Transactor"]
 
 log = logging.getLogger(__name__)
 
 ABORTS_MAX = 5
+WAIT_STEP_S = 1.0
 POLL_S = 0.1  # how long a read waits for a first record
+
+
+class FailedBatch(NamedTuple):
+    """A batch whose transaction failed before its commit.
+
+    Attributes:
+        records: Number of its records.
+        began_at: When its transaction began (`time.monotonic`).
+    """
+
+    records: int
+    began_at: float
 
 
 class Transactor:
@@ -80,23 +104,29 @@ class Transactor:
         clock: Returns the time in UTC milliseconds; called once for each batch.
     """
 
-    _producer_side: TransactionalProducer
-    _consumer_side: BatchConsumer
-
     def __init__(self, config: LoopConfig, clock: Callable[[], int]) -> None:
         self._config = config
         self._clock = clock
         self._reporter = ErrorReporter(config)
-        self._retry = RetryPolicy()
-        self._clients = ExitStack()
-        self._state_store = open_state_store(config, self._is_stopping, clock) if config.changelog_topic else None
+        self._calls = CallWatch()
+        self._retry = RetryPolicy(self._calls)
+        admin = make_admin(config.bootstrap, config.client_properties)
+        self._input_logs = InputLogs(config, admin, self._is_stopping, self._calls)
+        self._state_store = (
+            open_state_store(config, self._is_stopping, clock, self._calls) if config.changelog_topic else None
+        )
+        self._assignment = Assignment(self._input_logs, self._state_store, self._await_pending_commit)
+        self._clients = ClientPair(
+            config, admin, self._reporter, self._retry, self._calls, self._input_logs, self._assignment
+        )
+        self._sizer = BatchSizer(config.batch_records_max, config.output_bytes_max)
         self._pending: PendingCommit | None = None
         self._aborts = 0
 
     @property
     def call_started_at(self) -> float | None:
-        """When the librdkafka call in progress began (`time.monotonic`); None between calls."""
-        return self._retry.call_started_at
+        """When the oldest librdkafka call in progress began (`time.monotonic`); None between calls."""
+        return self._calls.started_at
 
     def open(self) -> None:
         """Fence an earlier process with the same ids, abort the transaction it left open, and join the group.
@@ -105,7 +135,7 @@ class Transactor:
             InfrastructureError: No broker answers within `start_timeout_s`, or it rejects the request.
         """
         self._retry.begin_start(self._config.start_timeout_s)
-        self._open_clients()
+        self._clients.open()
         self._retry.finish_start()
 
     def read_batch(self) -> Batch | None:
@@ -115,22 +145,55 @@ class Transactor:
             InfrastructureError: Fenced, or not permitted.
         """
         try:
-            messages = self._collect_messages()
-            if self._state_store is not None and not self._restore_state(self._state_store):
-                return None
+            return self._read_batch()
         except KafkaException as failure:
             raise self._reporter.make_fatal_error(failure.args[0]) from None
+
+    def _read_batch(self) -> Batch | None:
+        messages, unreadable = self._collect_messages()
         errors = [message.error() for message in messages if message.error()]
+        if any(map(is_outside_log, errors)):
+            # Another leader has another log, or the topic was created again: start again at a known offset.
+            if self.finish_pending_commit():
+                self._reopen_clients()
+            return None
         if errors:
-            self._reporter.handle_errors(errors)
+            failed = [message for message in messages if message.error()]
             messages = [message for message in messages if not message.error()]
-        if not messages:
+            unreadable += self._clients.consumer.skip_bad_batches(failed)
+            self._reporter.handle_errors(error for error in errors if error.code() not in BAD_BATCH_ERRORS)
+        if not messages and not unreadable:
+            self._check_logs_when_idle()
             return None
         self._reporter.mark_connected()
+        return self._make_batch(messages, unreadable)
+
+    def _check_logs_when_idle(self) -> None:
+        if self._pending is None and self._input_logs.topic_ids:
+            try:
+                self._input_logs.check_when_idle()
+            except LogChangedError as change:
+                self._follow_change(change)
+
+    def _make_batch(self, messages: list[Any], unreadable: list[BadBatch]) -> Batch:
         offsets = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
-        previous = self._pending.overlay if self._pending is not None else None
-        overlay = self._state_store.create_overlay(previous) if self._state_store is not None else None
-        return Batch(messages, self._clock(), offsets, self._consumer_side.group_metadata, overlay)
+        for bad in unreadable:
+            offsets[bad.topic, bad.partition] = max(offsets.get((bad.topic, bad.partition), 0), bad.next_offset)
+        overlay = None
+        if self._state_store is not None:
+            previous = self._pending.overlay if self._pending is not None else None
+            overlay = self._state_store.create_overlay(previous)
+            write_positions(overlay, offsets, self._input_logs.topic_ids)
+        return Batch(
+            messages,
+            self._clock(),
+            offsets,
+            self._clients.consumer.group_metadata,
+            overlay,
+            self._input_logs.partition_count,
+            self._clients.output_limits,
+            unreadable,
+        )
 
     def commit_batch(
         self, batch: Batch, outputs: Iterable[Output], on_settled: Callable[[bool], None] = ignore_outcome
@@ -152,13 +215,13 @@ class Transactor:
             outputs = begin.compute_ahead(outputs)
         except BaseException:
             begin.wait()
-            self._producer_side.abort_transaction()
+            self._clients.producer.abort_transaction()
             raise
         begin.wait()
         try:
             is_valid = self.finish_pending_commit()
         except BaseException:
-            self._producer_side.abort_transaction()  # the transaction of this batch has begun
+            self._clients.producer.abort_transaction()  # the transaction of this batch has begun
             raise
         if not is_valid or not self._start_commit(batch, begin.failure, outputs, on_settled):
             on_settled(False)  # noqa: FBT003 the only argument there is
@@ -179,11 +242,12 @@ class Transactor:
         pending.wait()
         failure = pending.failure
         if isinstance(failure, KafkaException):
-            self._recover(failure.args[0], pending.began_at)
+            self._recover(failure.args[0], pending)
         elif failure is not None:
             raise failure
         else:
             self._aborts = 0
+            self._sizer.count_committed(pending.records, pending.output_bytes)
             self._reporter.reset_warnings()
             if self._state_store is not None and pending.overlay is not None:
                 self._state_store.apply_overlay(pending.overlay, pending.changelog_ends)
@@ -204,72 +268,53 @@ class Transactor:
         if self._state_store is not None:
             self._state_store.close()
 
-    def _open_clients(self) -> None:
-        reporter = self._reporter
-        try:
-            self._producer_side = TransactionalProducer(self._config, reporter, self._retry)
-            self._clients.callback(self._producer_side.close)
-            self._consumer_side = BatchConsumer(self._config, reporter, self._before_revoke, self._is_stopping)
-            self._clients.callback(self._consumer_side.close)
-        except KafkaException as failure:
-            raise reporter.make_fatal_error(failure.args[0]) from None
-
     def _close_clients(self) -> None:
-        if self._pending is not None:
-            self._pending.wait()
-        with self._retry.track_call():
-            self._clients.close()
+        self._await_pending_commit()
+        self._clients.close()
         if self._state_store is not None:
             self._state_store.close_partitions()
 
     def _is_stopping(self) -> bool:
         return self._retry.stopping
 
-    def _restore_state(self, state_store: StateStore) -> bool:
-        """Restore the state of newly assigned partitions; False if the batch is aborted or the worker is stopping."""
-        if self._consumer_side.unrestored_partitions:
-            if not self.finish_pending_commit() or not state_store.restore_partitions(
-                self._consumer_side.unrestored_partitions
-            ):
-                return False
-            self._consumer_side.unrestored_partitions.clear()
-        return True
-
-    def _collect_messages(self) -> list[Any]:
+    def _collect_messages(self) -> tuple[list[Any], list[BadBatch]]:
         """Return a full batch immediately, or after the previous commit a smaller one with all records read so far."""
+        self._clients.consumer.records_max = self._sizer.limit
         if self._pending is not None:
             self._fill_batch(0)
-            if self._consumer_side.is_full:
-                return self._consumer_side.take_messages()
+            if self._clients.consumer.is_full:
+                return self._clients.consumer.take_messages()
             if not self.finish_pending_commit():
-                return []
-        self._producer_side.poll_callbacks()
+                return [], []
+        self._clients.producer.poll_callbacks()
         self._fill_batch(POLL_S)
-        messages = self._consumer_side.take_messages()
-        unassigned_s = self._consumer_side.seconds_without_assignment
+        messages, unreadable = self._clients.consumer.take_messages()
+        unassigned_s = self._clients.consumer.seconds_without_assignment
         limit_s = UNASSIGNED_SESSIONS * self._config.session_timeout_s
         if not messages and unassigned_s > limit_s and not self._is_stopping():
             log.warning("no partition could be read for %.0f s; both clients are opened again", unassigned_s)
-            self._consumer_side.check_for_replacement()  # as after an expired transaction
+            self._clients.consumer.check_for_replacement()  # as after an expired transaction
             self._reopen_clients()
-        return messages
+        return messages, unreadable
 
     def _fill_batch(self, wait_s: float) -> None:
-        if not self._consumer_side.fill_batch(wait_s) and self.finish_pending_commit():
+        if not self._clients.consumer.fill_batch(wait_s) and self.finish_pending_commit():
             self._reopen_clients()
 
-    def _before_revoke(self, partitions: set[int]) -> None:
-        if self._pending is not None:
-            self._pending.wait()
-        if self._state_store is not None:
-            self._state_store.close_partitions(partitions)
+    def _await_pending_commit(self) -> None:
+        # In steps, because a rebalance waits for this inside another call: the commit is watched in its own thread.
+        while self._pending is not None and not self._pending.wait(WAIT_STEP_S):
+            with self._calls.track():
+                pass
 
     def _begin_transaction(self, previous: PendingCommit | None, batch: Batch) -> None:
         """Begin the transaction of a batch, unless the previous one is aborted: then the batch will be read again."""
         if previous is not None:
             previous.wait()
         if previous is None or previous.failure is None:
-            self._producer_side.begin_transaction(batch)
+            finish_check = self._input_logs.begin_check()
+            self._clients.producer.begin_transaction(batch, self._input_logs.topic_ids)
+            finish_check()
 
     def _start_commit(
         self,
@@ -279,33 +324,44 @@ class Transactor:
         on_settled: Callable[[bool], None],
     ) -> bool:
         """Write the outputs and start to commit; False if the transaction is aborted, or failed to begin."""
-        producer = self._producer_side
+        producer = self._clients.producer
         try:
             if failure is not None:
                 raise failure
             producer.write_outputs(outputs, batch.store_view)
+        except LogChangedError as change:
+            producer.abort_transaction()
+            self._follow_change(change)
+            return False
         except KafkaException as error:
-            self._recover(error.args[0], producer.began_at)
+            self._recover(error.args[0], FailedBatch(len(batch.messages), producer.began_at))
             return False
         except BaseException:
             producer.abort_transaction()
             raise
         self._pending = PendingCommit(
-            producer.commit_transaction, on_settled, batch.store_view, producer.changelog_ends, producer.began_at
+            producer.commit_transaction,
+            on_settled,
+            batch.store_view,
+            producer.changelog_ends,
+            producer.began_at,
+            len(batch.messages),
+            producer.output_bytes,
         )
         return True
 
-    def _recover(self, error: KafkaError, began_at: float) -> None:
-        """Reopen both clients after a failed transaction that began at `began_at` (`time.monotonic`), or give up."""
+    def _recover(self, error: KafkaError, batch: PendingCommit | FailedBatch) -> None:
+        """Reopen both clients after the transaction of a batch has failed, or give up."""
         # A broker that aborts an expired transaction also fences its producer, even if no other process exists.
-        expired = time.monotonic() - began_at > self._config.transaction_timeout_s
+        expired = time.monotonic() - batch.began_at > self._config.transaction_timeout_s
         if is_fatal(error) and not (expired and is_fenced_producer(error)):
             raise self._reporter.make_fatal_error(error)
         if expired:
-            self._consumer_side.check_for_replacement()  # opening the clients again would fence it
+            self._sizer.count_expired(batch.records)
+            self._clients.consumer.check_for_replacement()  # opening the clients again would fence it
         self._aborts += 1
         if is_permanent(error) or self._retry.is_expired() or self._aborts == ABORTS_MAX:
-            self._producer_side.abort_transaction()
+            self._clients.producer.abort_transaction()
             raise self._reporter.make_fatal_error(error, self._aborts)
         log.warning(
             "a transaction is aborted and its batch is processed again: %s",
@@ -313,6 +369,11 @@ class Transactor:
         )
         self._reopen_clients()
 
+    def _follow_change(self, change: LogChangedError) -> None:
+        log.warning("a topic was deleted or created again: %s; both clients are opened again", change)
+        self._reopen_clients()
+
     def _reopen_clients(self) -> None:
+        self._input_logs.forget_ids()
         self._close_clients()
-        self._open_clients()
+        self._clients.open()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence, Sized
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from dataclasses import dataclass, field, fields
 from itertools import chain
 from operator import itemgetter
 from typing import assert_never
 
 from processors.exactly_once.batch import ConsumedRecord, Output, OutputRecord, OutputRun
+from processors.gate.input_records import InputRecords, iter_runs
+from processors.gate.rejection import RejectedRecord
 from sharing.model.decision import Verdict
 from sharing.model.vocabulary import NoticeLane, Outcome
 from sharing.topology.topics import DECISIONS, DRAFTS, NOTICES, OFFERS, QUARANTINE, URGENT, TopicKind
@@ -24,14 +27,21 @@ class BatchOutputs:
     Attributes:
         decisions_topic: Topic of the decisions.
         keys: Keys of the records, which are also the keys of their decisions.
+        partitions: The partitions of the records, which are also those of their outputs.
         decisions: Value of each record's decision; None for a record without one.
         other_outputs: The other outputs of a record: its notices, offers and draft, or its quarantine record.
     """
 
     decisions_topic: str = ""
     keys: Sequence[bytes | None] = ()
+    partitions: array[int] = field(default_factory=lambda: array("I"))
     decisions: list[bytes | None] = field(default_factory=list)
     other_outputs: dict[int, Sequence[OutputRecord]] = field(default_factory=dict)
+
+    @classmethod
+    def prepare(cls, decisions_topic: str, records: InputRecords) -> BatchOutputs:
+        """Return the outputs of records that have none yet."""
+        return cls(decisions_topic, records.keys, records.partitions, [None] * len(records))
 
     def set_decisions(self, positions: Sequence[int], decisions: Sequence[bytes | None]) -> None:
         """Set the decisions at these positions.
@@ -47,13 +57,34 @@ class BatchOutputs:
             for position, decision in zip(positions, decisions, strict=True):
                 self.decisions[position] = decision
 
-    def list_positions_without_outputs(self) -> list[int]:
-        """Return the positions of the records that have no outputs yet."""
-        return [
-            position
-            for position, decision in enumerate(self.decisions)
-            if decision is None and position not in self.other_outputs
-        ]
+    def set_record_outputs(self, position: int, outputs: Sequence[OutputRecord]) -> None:
+        """Set all outputs of one record: its decision and the outputs that follow from it, or its quarantine record."""
+        if outputs and outputs[0].topic == self.decisions_topic:
+            self.decisions[position] = outputs[0].value
+            outputs = outputs[1:]
+        self.other_outputs[position] = outputs
+
+    def append(self, part: BatchOutputs) -> None:
+        """Append the outputs of the records that follow."""
+        first = len(self.decisions)
+        self.decisions_topic = part.decisions_topic
+        self.keys = [*self.keys, *part.keys]
+        self.partitions = self.partitions + part.partitions
+        self.decisions += part.decisions
+        self.other_outputs.update((first + position, outputs) for position, outputs in part.other_outputs.items())
+
+    def account_for_each_record(self) -> bool:
+        """Return whether each record has either a decision or a quarantine record, which is then its only output."""
+        if not len(self.keys) == len(self.partitions) == len(self.decisions):
+            return False
+        if all(self.decisions):
+            return True
+        undecided = [position for position, decision in enumerate(self.decisions) if decision is None]
+        for position in undecided:
+            outputs = self.other_outputs.get(position, ())
+            if [output.topic.rpartition(".")[2] for output in outputs] != [QUARANTINE.name]:
+                return False
+        return True
 
     def count_by_topic_kind(self) -> Counter[str]:
         """Return the number of outputs by the last part of their topic's name."""
@@ -65,12 +96,22 @@ class BatchOutputs:
         return kinds
 
     def iter_outgoing(self) -> Iterator[Output]:
-        """Yield all outputs: the decisions as one run, then the others. Each topic keeps the order of the records."""
-        keys, values = self.keys, [value for value in self.decisions if value is not None]
-        if len(values) < len(keys):
-            keys = [key for key, value in zip(keys, self.decisions, strict=True) if value is not None]
-        if values:
-            yield OutputRun(self.decisions_topic, keys, values)
+        """Yield all outputs: the decisions as one run for each partition, then the others.
+
+        Each partition of a topic keeps the order of the records.
+        """
+        runs: dict[int, tuple[list[bytes | None], list[bytes | None]]] = {}
+        for partition, start, end in iter_runs(self.partitions):
+            keys, values = self.keys[start:end], self.decisions[start:end]
+            if not all(values):
+                keys = [key for key, value in zip(keys, values, strict=True) if value is not None]
+                values = [value for value in values if value is not None]
+            run = runs.setdefault(partition, ([], []))
+            run[0].extend(keys)
+            run[1].extend(values)
+        for partition, (run_keys, run_values) in runs.items():
+            if run_values:
+                yield OutputRun(self.decisions_topic, run_keys, run_values, partition)
         for position in sorted(self.other_outputs):
             yield from self.other_outputs[position]
 
@@ -78,7 +119,7 @@ class BatchOutputs:
         """Yield each output as a separate record, in the order of the records of the batch."""
         for position, (key, value) in enumerate(zip(self.keys, self.decisions, strict=True)):
             if value is not None:
-                yield OutputRecord(self.decisions_topic, key, value)
+                yield OutputRecord(self.decisions_topic, key, value, None, self.partitions[position])
             yield from self.other_outputs.get(position, ())
 
 
@@ -127,6 +168,7 @@ class BatchResult:
         drafts: Number of drafts by the outcome of their indicator.
         rule_errors: Number of indicators by each rule whose evaluation failed.
         published: For each lane, when the indicators with notices in it were published, in UTC milliseconds.
+        rejections: The quarantined records.
     """
 
     outputs: BatchOutputs = field(default_factory=BatchOutputs)
@@ -138,23 +180,36 @@ class BatchResult:
     drafts: Counter[Outcome] = field(default_factory=Counter)
     rule_errors: Counter[str] = field(default_factory=Counter)
     published: dict[NoticeLane, list[int]] = field(default_factory=dict)
+    rejections: list[RejectedRecord] = field(default_factory=list)
 
     @property
     def output_records(self) -> list[OutputRecord]:
         """All outputs, each as a separate record, in the order of the records of the batch."""
         return list(self.outputs.iter_records())
 
+    @classmethod
+    def join(cls, parts: Iterable[BatchResult]) -> BatchResult:
+        """Return the result of a batch from the results of all of its parts, in order."""
+        whole = cls()
+        for part in parts:
+            whole.add_counts(part)
+            whole.outputs.append(part.outputs)
+        return whole
+
     def add_counts(self, part: BatchResult) -> None:
         """Add the counts of a part of the same batch. Its outputs are not kept."""
-        self.written.update(part.written)
-        self.outcomes.update(part.outcomes)
-        self.deliveries.update(part.deliveries)
-        self.quarantined.update(part.quarantined)
-        self.effects.update(part.effects)
-        self.drafts.update(part.drafts)
-        self.rule_errors.update(part.rule_errors)
-        for lane, timestamps in part.published.items():
-            self.published.setdefault(lane, []).extend(timestamps)
+        for name in (each.name for each in fields(self) if each.name != "outputs"):
+            total, addend = getattr(self, name), getattr(part, name)
+            match total:
+                case Counter():
+                    total.update(addend)
+                case dict():
+                    for key, entries in addend.items():
+                        total.setdefault(key, []).extend(entries)
+                case list():
+                    total.extend(addend)
+                case _:
+                    raise TypeError(f"{name} has no sum")
 
     def count_items(self, tally: OutcomeTally, item_count: int = 1, *, closed: bool) -> None:
         """Count items that share a tally. `closed` items have no draft."""
@@ -168,6 +223,11 @@ class BatchResult:
         for rule in tally.failed:
             self.rule_errors[rule] += item_count
 
+    def record_rejection(self, rejected: RejectedRecord) -> None:
+        """Count a quarantined record, and keep its reference."""
+        self.quarantined[rejected.cause] += 1
+        self.rejections.append(rejected)
+
     def record_published(self, lane: NoticeLane | None, message: ConsumedRecord) -> None:
         """Record when an indicator was published whose notices go to this lane; None when it has no notices."""
         if lane is not None:
@@ -177,9 +237,17 @@ class BatchResult:
 def is_conserved(messages: Sized, result: BatchResult) -> bool:
     """Return whether every record and every output of a batch is counted exactly once.
 
-    Each record must be counted once: under one outcome, or as quarantined. And exactly those outputs must be written
-    that the counts require: a decision for each decided record, a quarantine record for each quarantined one, a notice
-    or an offer for each recipient whose outcome requires one, and a draft for each indicator that is not closed.
+    Each record must have a decision or a quarantine record at its position, and the counts must be balanced.
+    """
+    outputs = result.outputs
+    return len(outputs.decisions) == len(messages) and outputs.account_for_each_record() and is_balanced(result)
+
+
+def is_balanced(result: BatchResult) -> bool:
+    """Return whether exactly those outputs are counted that the counts of records and recipients require.
+
+    These are a decision for each decided record, a quarantine record for each quarantined one, a notice or an offer for
+    each recipient whose outcome requires one, and a draft for each indicator that is not closed.
     """
     decided, quarantined = result.outcomes.total(), result.quarantined.total()
     required = Counter({DECISIONS.name: decided, QUARANTINE.name: quarantined, DRAFTS.name: result.drafts.total()})
@@ -194,7 +262,7 @@ def is_conserved(messages: Sized, result: BatchResult) -> bool:
         for outcome, item_count in result.outcomes.items()
         if _requires_draft(outcome)
     )
-    return len(messages) == decided + quarantined and written == required and drafted
+    return written == required and drafted
 
 
 def _required_delivery(outcome: Outcome) -> TopicKind | None:

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple, TypeVar
 import fastavro
 import pyarrow as pa
 
-from processors.exactly_once.batch import ConsumedRecord, OutputRecord
+from processors.exactly_once.batch import OutputRecord
 from processors.gate.encoded_tails import CONTENT_HEAD, OFFER_HEAD, EncodedTails, read_trace
+from processors.gate.input_records import InputRecords
 from processors.gate.output_plans import NoticePlan, OfferPlan, OutputPlan
 from sharing.columnar.groups import RowResults
 from sharing.columnar.indicators import ColumnBatch
@@ -65,6 +66,7 @@ class _DraftedItem(NamedTuple):
 
     id: str
     key: bytes
+    partition: int
     plan: OutputPlan
     value: bytes
     trace: TraceContext
@@ -98,7 +100,7 @@ class ColumnarWriter:
         batch: ColumnBatch,
         plans: RowResults[OutputPlan],
         values: Sequence[bytes | None],
-        messages: Sequence[ConsumedRecord],
+        records: InputRecords,
     ) -> Iterator[tuple[int, OutputPlan, list[OutputRecord]]]:
         """Yield, for each item with a draft, its row, its plan, and its outputs other than the decision.
 
@@ -108,7 +110,7 @@ class ColumnarWriter:
             batch: The rows.
             plans: The plans of the rows.
             values: The values of the whole batch, in single-object framing.
-            messages: The records of the whole batch, as consumed.
+            records: The records of the whole batch, as consumed.
         """
         drafted_rows = list(plans.select_rows(lambda plan: plan.draft_tail is not None))
         if not drafted_rows:
@@ -118,8 +120,9 @@ class ColumnarWriter:
         items = []
         for (row, plan), item_id in zip(drafted_rows, columns.get_column(("id",)).to_pylist(), strict=True):
             position = batch.positions[row]
-            trace = read_trace(messages[position], item_id)
-            items.append(_DraftedItem(item_id, batch.keys[row], plan, values[position] or b"", trace))
+            trace = read_trace(records.messages[position], item_id)
+            partition = records.partitions[position]
+            items.append(_DraftedItem(item_id, batch.keys[row], partition, plan, values[position] or b"", trace))
         # Both lists are in the order of items and recipients, and have one output for each plan of their type. So for
         # each plan in that order, the next output of its type belongs to it.
         outputs_by_plan = {
@@ -146,7 +149,8 @@ class ColumnarWriter:
             return []
         state, build_headers = self._tails.state, self._notice_headers.build_headers
         notice_ids = [
-            make_notice_id(state, items[row].id, items[row].plan.version, plan.state) for row, plan in planned
+            make_notice_id(state, item.plan.agency, item.id, item.plan.version, plan.state)
+            for item, plan in ((items[row], plan) for row, plan in planned)
         ]
         selected_columns = columns.take([row for row, _ in planned])
         encoded_heads = _encode_fields(
@@ -169,7 +173,7 @@ class ColumnarWriter:
             content = (content_header, from_head, from_tail, plan.content_tail)
             value = b"".join((header, head, length, *content, plan.tail))
             headers = build_headers(notice_id, item.id, item.trace.traceparent(notice_id))
-            outputs.append(OutputRecord(plan.topic, item.key, value, headers))
+            outputs.append(OutputRecord(plan.topic, item.key, value, headers, item.partition))
         return outputs
 
     def _build_offers(self, columns: SplitColumns, items: Sequence[_DraftedItem]) -> list[OutputRecord]:
@@ -178,7 +182,10 @@ class ColumnarWriter:
         if not planned:
             return []
         state, build_headers = self._tails.state, self._offer_headers.build_headers
-        offer_ids = [make_offer_id(state, items[row].id, items[row].plan.version, plan.state) for row, plan in planned]
+        offer_ids = [
+            make_offer_id(state, item.plan.agency, item.id, item.plan.version, plan.state)
+            for item, plan in ((items[row], plan) for row, plan in planned)
+        ]
         selected_columns = columns.take([row for row, _ in planned])
         encoded_heads = _encode_fields(
             OFFER_HEAD_SCHEMA,
@@ -193,7 +200,8 @@ class ColumnarWriter:
         for (row, plan), offer_id, head in zip(planned, offer_ids, encoded_heads, strict=True):
             item = items[row]
             headers = build_headers(offer_id, item.id, item.trace.traceparent(offer_id))
-            outputs.append(OutputRecord(plan.topic, item.key, b"".join((header, head, plan.tail)), headers))
+            value = b"".join((header, head, plan.tail))
+            outputs.append(OutputRecord(plan.topic, item.key, value, headers, item.partition))
         return outputs
 
     def _build_drafts(self, columns: SplitColumns, items: Sequence[_DraftedItem]) -> list[OutputRecord]:
@@ -209,7 +217,7 @@ class ColumnarWriter:
         outputs = []
         for item, head in zip(items, encoded_heads, strict=True):
             value = b"".join((header, head, _encode_length(len(item.value)), item.value, item.plan.draft_tail or b""))
-            outputs.append(OutputRecord(topic, item.key, value))
+            outputs.append(OutputRecord(topic, item.key, value, None, item.partition))
         return outputs
 
     def _repeat_processing_time(self, count: int) -> pa.Array:

@@ -50,7 +50,7 @@ class EncodedTails:
         self,
         pack: PackReference,
         state: str,
-        directory_version: int,
+        directory_version: str,
         cache: BoundedCache[Hashable, bytes],
         framing: Framing = SINGLE_OBJECT_FRAMING,
     ) -> None:

@@ -1,10 +1,12 @@
 """The disclosure gate: decides, for each indicator in a batch from one State, what every other State receives.
 
-The gate is a pure function of batch, directory, law and processing time: decode, find the audience, decide, write. Each
-indicator yields one decision. A disclosure also yields a notice. An offer, whose conditions must be accepted first,
-yields an offer record, which has no content. Every indicator yields a draft, except a first publication that is
-withheld from every State. A record that cannot be processed is quarantined with its reason. Hence: records in =
-disclosed + offered + held + withheld + quarantined, always.
+The gate is a pure function of batch, state, directory, law and processing time: decode, find the audience, decide,
+write. Each indicator yields one decision. A disclosure also yields a notice. An offer, whose conditions must be
+accepted first, yields an offer record, which has no content. Every indicator yields a draft, except a first publication
+that is withheld from every State, and a version that a later one has replaced. A record that cannot be processed is
+quarantined with its reason. Hence: records in = disclosed + offered + held + withheld + quarantined, always.
+
+Outputs go to the partition of their input, so all records about an item are on one partition, in order.
 
 Two paths produce the same bytes. The columnar path (`docs/adr/0017`) decodes a batch as a whole, decides once for all
 items with the same facts, and concatenates their outputs from pre-encoded parts. The record path takes the rest: small
@@ -13,34 +15,30 @@ batches, and every record that the columnar path leaves out.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
-from processors.exactly_once.batch import ConsumedRecord, OutputRecord
-from processors.gate.batch_result import BatchOutputs, BatchResult, OutcomeTally, is_conserved
-from processors.gate.columnar_writer import ColumnarWriter
-from processors.gate.encoded_tails import EncodedTails
-from processors.gate.output_plans import OutputPlan, OutputPlanner
-from processors.gate.output_policy import OutputPolicy
+from processors.exactly_once.batch import DEFAULT_LIMITS, ConsumedRecord, OutputLimits, OutputRecord
+from processors.gate.batch_result import BatchOutputs, BatchResult, is_conserved
+from processors.gate.columnar_path import ColumnarPath, list_uncovered
+from processors.gate.input_records import InputRecords, to_column
+from processors.gate.item_versions import ItemVersions
+from processors.gate.output_plans import OUTPUT_OVERHEAD_BYTES
+from processors.gate.record_path import Admission, RecordPath
 from processors.gate.record_writer import RecordWriter
-from processors.gate.rejection import OversizedOutputError, describe_rejection
-from sharing.columnar.decoding import DecodeResult
-from sharing.columnar.groups import ItemGroups
-from sharing.columnar.indicators import ColumnBatch, IndicatorReader
-from sharing.errors import DecodeError, InputError
+from processors.gate.rejection import RejectedRecord, describe_unreadable
+from processors.gate.session import TAIL_CACHE_MAX, GateSession
+from sharing.columnar.indicators import IndicatorReader
+from sharing.columnar.partitioner import find_misplaced_keys
 from sharing.law.decision_context import DecisionContext
 from sharing.law.pack import Pack
 from sharing.law.treaties import TreatyTable
-from sharing.model.bounded_cache import BoundedCache
+from sharing.model.bad_batch import BadBatch
 from sharing.model.directory import Directory
-from sharing.model.indicator_record import check_indicator_record, extract_id
 from sharing.relevance.nexus import GeoLookup, no_geo_lookup
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 
-__all__ = ["OUTPUT_BYTES_MAX", "BatchResult", "Gate", "is_conserved"]
+__all__ = ["TAIL_CACHE_MAX", "BatchResult", "Gate", "is_conserved"]
 
 COLUMNAR_MIN = 100
 """Smallest batch for the columnar path.
@@ -48,28 +46,11 @@ COLUMNAR_MIN = 100
 The columnar path costs a fixed 4.4 ms per batch; the record path costs 0.042 ms per record.
 """
 
-OUTPUT_BYTES_MAX = 950_000
-"""Size limit of an output: below the million bytes that librdkafka and Kafka accept per record by default."""
+PART_BYTES_MAX = 48 * 1024 * 1024
+"""Approximate limit of the outputs that are in memory together, and of the output plans and tails that are cached.
 
-TAIL_CACHE_MAX = 50_000
-"""Limit of the tail cache, which is cleared when full. More tails mean that hardly any two items share a tail."""
-
-
-@dataclass(frozen=True, slots=True)
-class _GateSession:
-    """The caches that belong to one decision context.
-
-    Attributes:
-        context: The decision context.
-        tails: The encoded tails of outputs.
-        policy: Determines which outputs an indicator requires.
-        groups: The item groups and their output plans.
-    """
-
-    context: DecisionContext
-    tails: EncodedTails
-    policy: OutputPolicy
-    groups: ItemGroups[OutputPlan]
+By default, a batch of 10,000 items that are each disclosed to one State is one part.
+"""
 
 
 class Gate:
@@ -80,9 +61,11 @@ class Gate:
         treaties: The treaty table.
         look_up_country: Returns the country of an IP address.
         agency_by_topic: The agency of each topic that only one agency may write to, as the cluster's ACLs enforce. A
-            record of another agency in such a topic is rejected. Empty where agencies share one topic.
+            record of another agency in such a topic is rejected. None for a topic that agencies share. Empty where they
+            share all topics.
         framing: The framing of records.
         columnar_min: Smallest batch for the columnar path.
+        part_bytes_max: Approximate limit of the outputs of a part of a batch, in bytes.
     """
 
     def __init__(
@@ -91,152 +74,142 @@ class Gate:
         treaties: TreatyTable,
         look_up_country: GeoLookup = no_geo_lookup,
         *,
-        agency_by_topic: Mapping[str, str] = MappingProxyType({}),
+        agency_by_topic: Mapping[str, str | None] = MappingProxyType({}),
         framing: Framing = SINGLE_OBJECT_FRAMING,
         columnar_min: int = COLUMNAR_MIN,
+        part_bytes_max: int = PART_BYTES_MAX,
     ) -> None:
         self.pack = pack
         self._treaties = treaties
         self._look_up_country = look_up_country
-        self._agency_by_topic = agency_by_topic
+        self._admission = Admission(pack.state, agency_by_topic)
         self._framing = framing
         self._columnar_min = columnar_min
+        self._part_bytes_max = part_bytes_max
         self._reader = IndicatorReader()
-        self._session: _GateSession | None = None
+        self._session: GateSession | None = None
 
     def process_batch(self, messages: Iterable[ConsumedRecord], directory: Directory, now_ms: int) -> BatchResult:
-        """Return the result of a batch.
+        """Return the result of a batch as a whole. Each record is decided by itself, without state.
 
         Args:
             messages: Records of the State's indicator topics, without `error()`.
             directory: The entries that the other States have announced.
             now_ms: The processing time of the batch, in UTC milliseconds.
         """
-        session = self._get_session(directory, now_ms)
-        messages = list(messages)
-        keys = [message.key() for message in messages]
-        result = BatchResult(BatchOutputs(session.tails.decisions_topic, keys, [None] * len(messages)))
-        if len(messages) >= self._columnar_min:
-            values = [message.value() for message in messages]
-            if self._framing.known_headers:
-                values = [self._framing.to_single_object(value) for value in values]
-            required_agencies = None
-            if self._agency_by_topic:
-                required_agencies = [self._agency_by_topic.get(message.topic()) for message in messages]
-            for column_batch in self._reader.read_batch(values, keys, now_ms, required_agencies):
-                _process_columns(session, column_batch, messages, values, now_ms, result)
-        self._process_remaining(session, messages, now_ms, result)
+        return BatchResult.join(self.process_parts(InputRecords.read(messages), directory, now_ms, None))
+
+    def process_parts(
+        self,
+        records: InputRecords,
+        directory: Directory,
+        now_ms: int,
+        versions: ItemVersions | None,
+        limits: OutputLimits = DEFAULT_LIMITS,
+    ) -> Iterator[BatchResult]:
+        """Yield the results of the parts of a batch, in the order of the records. At least one, which may be empty.
+
+        A part ends where its outputs exceed a limit of bytes. Release each part before the next one is computed.
+
+        Args:
+            records: Records of the State's indicator topics, without `error()`.
+            directory: The entries that the other States have announced.
+            now_ms: The processing time of the batch, in UTC milliseconds.
+            versions: The batch's view of the versions of items, to which this adds; None to decide without state.
+            limits: How large the outputs may be.
+        """
+        session = self._get_session(directory, now_ms, limits)
+        columnar = self._read_columns(session, records, now_ms, versions)
+        record_path = RecordPath(session, self._admission, self._reader.decoder, records, versions, now_ms, limits)
+        start = 0
+        while True:
+            result = BatchResult()
+            rows, end = columnar.take_part()
+            uncovered = list_uncovered(rows, start, end)
+            written, end_within = self._process_uncovered(record_path, uncovered, records, result)
+            if end_within is not None:
+                end = end_within
+                rows = columnar.put_back(rows, end)
+            result.outputs = BatchOutputs.prepare(session.tails.decisions_topic, records.slice(start, end))
+            for planned in rows:
+                columnar.write_rows(planned, start, result)
+            for position, outputs in written.items():
+                result.outputs.set_record_outputs(position - start, outputs)
+            result.written = result.outputs.count_by_topic_kind()
+            _count_rule_errors(session, result)
+            yield result
+            del result, written, rows
+            start = end
+            if start >= len(records):
+                return
+
+    def quarantine_unreadable(
+        self, unreadable: Sequence[BadBatch], directory: Directory, now_ms: int, limits: OutputLimits = DEFAULT_LIMITS
+    ) -> BatchResult:
+        """Return a quarantine record, by reference, for each record batch or record that could not be read."""
+        writer = RecordWriter(self._get_session(directory, now_ms, limits).tails, now_ms)
+        result = BatchResult()
+        for number, batch in enumerate(unreadable):
+            rejection = describe_unreadable(batch)
+            rejected = RejectedRecord(batch.topic, batch.partition, batch.first_offset, rejection.cause, None)
+            result.record_rejection(rejected)
+            result.outputs.other_outputs[number] = [writer.build_quarantine_record(rejected, rejection, None)]
         result.written = result.outputs.count_by_topic_kind()
-        _count_rule_errors(session, result)
         return result
 
-    def _get_session(self, directory: Directory, now_ms: int) -> _GateSession:
-        """Return the current session, or a new one if it is not valid for this directory and processing time."""
+    def _read_columns(
+        self, session: GateSession, records: InputRecords, now_ms: int, versions: ItemVersions | None
+    ) -> ColumnarPath:
+        """Decode a batch into columns if it is large enough."""
+        values: list[bytes | None] = []
+        if len(records) >= self._columnar_min:
+            values = [message.value() for message in records.messages]
+            if self._framing.known_headers:
+                values = [self._framing.to_single_object(value) for value in values]
+        required_agencies = None
+        if self._admission.agency_by_topic:
+            required_agencies = [self._admission.get_agency(message.topic()) for message in records.messages]
+        batches = self._reader.read_batch(values, records.keys, now_ms, required_agencies) if values else ()
+        return ColumnarPath(session, records, values, batches, versions, now_ms, self._part_bytes_max)
+
+    def _process_uncovered(
+        self, record_path: RecordPath, positions: list[int], records: InputRecords, result: BatchResult
+    ) -> tuple[dict[int, list[OutputRecord]], int | None]:
+        """Process records on the record path, until their outputs exceed the limit of a part.
+
+        Returns:
+            The outputs by position; and the position after the last processed record, or None if all were processed.
+        """
+        misplaced: frozenset[int] = frozenset()
+        if positions and records.partition_count > 1:
+            keys = [records.keys[position] for position in positions]
+            partitions = to_column(records.partitions).take(positions)
+            rows = find_misplaced_keys(keys, partitions, records.partition_count)
+            misplaced = frozenset(positions[row] for row in rows)
+        written: dict[int, list[OutputRecord]] = {}
+        bytes_left = self._part_bytes_max
+        for number, position in enumerate(positions, 1):
+            outputs = record_path.process_record(position, result, misplaced=position in misplaced)
+            written[position] = outputs
+            bytes_left -= sum(len(output.value or b"") + OUTPUT_OVERHEAD_BYTES for output in outputs)
+            if bytes_left <= 0 and number < len(positions):
+                return written, position + 1
+        return written, None
+
+    def _get_session(self, directory: Directory, now_ms: int, limits: OutputLimits) -> GateSession:
+        """Return the current session, or a new one if it is not valid for this directory, time and these limits."""
         session = self._session
-        if session is None or not session.context.is_valid_for(directory, now_ms):
+        if session is None or not session.context.is_valid_for(directory, now_ms) or session.limits != limits:
             context = DecisionContext.open(self.pack, self._treaties, directory, now_ms, self._look_up_country)
-            cache: BoundedCache[Hashable, bytes] = BoundedCache(TAIL_CACHE_MAX)
-            tails = EncodedTails(self.pack.reference, self.pack.state, directory.version, cache, self._framing)
-            policy = OutputPolicy()
-            make_plan = OutputPlanner(context, tails, policy, OUTPUT_BYTES_MAX).make_plan
-            groups = ItemGroups(self.pack.state, context.finder, self._reader, make_plan)
-            session = self._session = _GateSession(context, tails, policy, groups)
+            session = self._session = GateSession.open(
+                self.pack, context, self._reader, self._framing, limits, self._part_bytes_max
+            )
         return session
 
-    def _process_remaining(
-        self,
-        session: _GateSession,
-        messages: Sequence[ConsumedRecord],
-        now_ms: int,
-        result: BatchResult,
-    ) -> None:
-        """Process the records that have no outputs yet on the record path."""
-        writer = RecordWriter(session.tails, now_ms)
-        for position in result.outputs.list_positions_without_outputs():
-            message = messages[position]
-            decoded = self._reader.decoder.decode_one(self._framing.to_single_object(message.value()))
-            try:
-                record = self._validate_record(message, decoded)
-                verdict = session.context.decide(record, now_ms)
-                required = session.policy.get_required_outputs(record, verdict)
-                outputs = writer.build_outputs(message, record, verdict, required)
-                _check_output_sizes(outputs)
-            except Exception as error:  # noqa: BLE001 a bad record must neither stop the batch nor cause a disclosure
-                rejection = replace(describe_rejection(error), indicator_id=extract_id(decoded))
-                result.quarantined[rejection.cause] += 1
-                result.outputs.other_outputs[position] = [writer.build_quarantine_record(message, rejection)]
-            else:
-                result.count_items(OutcomeTally.from_verdict(verdict), closed=required.is_closed)
-                result.record_published(required.lane, message)
-                result.outputs.decisions[position] = outputs[0].value
-                result.outputs.other_outputs[position] = outputs[1:]
 
-    def _validate_record(self, message: ConsumedRecord, record: DecodeResult) -> dict[str, Any]:
-        """Return the record if it may be processed.
-
-        Raises:
-            DecodeError: It cannot be decoded.
-            InputError: It is invalid, belongs to another State or agency, or its key is not its id.
-        """
-        if isinstance(record, DecodeError):
-            raise record
-        check_indicator_record(record)
-        if record["source"]["state"] != self.pack.state:
-            raise InputError(
-                f"source.state: the gate of {self.pack.state} accepts only indicators of that State's own agencies",
-                field="source.state",
-            )
-        if self._agency_by_topic and record["source"]["agency"] != self._agency_by_topic.get(message.topic()):
-            raise InputError(
-                f"source.agency: topic {message.topic()} belongs to another agency; each agency publishes to its own",
-                field="source.agency",
-            )
-        if message.key() != record["id"].encode():
-            raise InputError("id: must equal the record key", field="id")
-        return record
-
-
-def _count_rule_errors(session: _GateSession, result: BatchResult) -> None:
+def _count_rule_errors(session: GateSession, result: BatchResult) -> None:
     """Add the failures that no verdict reports: an OBLIGE rule that fails adds no recipient."""
     errors = session.context.disclosure_filter.rule_errors
     for rule, failed in errors.items():
         result.rule_errors.setdefault(rule, failed)
     errors.clear()
-
-
-def _process_columns(
-    session: _GateSession,
-    batch: ColumnBatch,
-    messages: Sequence[ConsumedRecord],
-    values: Sequence[bytes | None],
-    now_ms: int,
-    result: BatchResult,
-) -> None:
-    """Process the rows of a column batch that have an output plan. The other rows get no outputs here."""
-    plans = session.groups.resolve_rows(batch, now_ms)
-    writer = ColumnarWriter(session.tails, now_ms)
-    result.outputs.set_decisions(batch.positions, writer.encode_decisions(batch, plans))
-    for row, plan, outputs in writer.build_other_outputs(batch, plans, values, messages):
-        position = batch.positions[row]
-        result.outputs.other_outputs[position] = outputs
-        result.record_published(plan.lane, messages[position])
-    tallies: Counter[tuple[OutcomeTally, bool]] = Counter()
-    for group_plan, item_count in plans.count_by_result():
-        if group_plan is not None:
-            tallies[group_plan.tally, group_plan.draft_tail is None] += item_count
-    for (tally, closed), item_count in tallies.items():
-        result.count_items(tally, item_count, closed=closed)
-
-
-def _check_output_sizes(outputs: Sequence[OutputRecord]) -> None:
-    """Check that the broker accepts the size of each output.
-
-    Raises:
-        OversizedOutputError: An output is too large.
-    """
-    for output in outputs:
-        if len(output.value or b"") > OUTPUT_BYTES_MAX:
-            raise OversizedOutputError(
-                f"a decision, notice or draft for this indicator would exceed {OUTPUT_BYTES_MAX} bytes; "
-                "shorten the indicator's texts or name fewer States"
-            )

@@ -6,9 +6,11 @@ A plan belongs to an item group (`sharing.columnar.groups`) and the nexus eviden
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, assert_never
 
+from processors.exactly_once.batch import OutputLimits
 from processors.gate.batch_result import OutcomeTally
 from processors.gate.encoded_tails import EncodedTails
 from processors.gate.output_policy import DeliveryKind, OutputPolicy
@@ -17,6 +19,9 @@ from sharing.model.decision import Verdict
 from sharing.model.vocabulary import NoticeLane
 from sharing.relevance.nexus import NexusEvidence
 from sharing.serialization.codec import RECORD_BYTES_MAX
+
+OUTPUT_OVERHEAD_BYTES = 1_500
+"""Approximate memory of an output besides its tails and the item: its head, headers and objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +64,37 @@ class OutputPlan:
 
     Attributes:
         tally: What each item adds to the counts.
+        agency: Agency of the items.
         version: Version of the items.
+        action: Their action.
         decision_tail: Tail of their decisions.
         recipient_plans: Plans of their notices and offers, in the order of the recipients.
         draft_tail: Tail of their drafts; None for closed items.
         lane: Lane of their notices; None when there are none.
+        copies: Number of outputs that contain the item: its notices and its draft.
+        output_bytes: Approximate memory of the outputs of one item, in bytes, without these copies.
     """
 
     tally: OutcomeTally
+    agency: str
     version: int
+    action: str
     decision_tail: bytes
     recipient_plans: tuple[NoticePlan | OfferPlan, ...]
     draft_tail: bytes | None
     lane: NoticeLane | None = None
+    copies: int = field(init=False)
+    output_bytes: int = field(init=False)
 
-    @property
-    def max_tail_bytes(self) -> int:
-        """Bytes of the longest tail of an output."""
-        return max(
-            len(self.decision_tail), len(self.draft_tail or b""), *map(_count_tail_bytes, self.recipient_plans), 0
-        )
+    def __post_init__(self) -> None:
+        """Compute the attributes that are read for each batch."""
+        notices = sum(isinstance(plan, NoticePlan) for plan in self.recipient_plans)
+        copies = notices + (self.draft_tail is not None)
+        tail_bytes = len(self.decision_tail) + len(self.draft_tail or b"")
+        tail_bytes += sum(map(_count_tail_bytes, self.recipient_plans))
+        outputs = len(self.recipient_plans) + (self.draft_tail is not None)
+        object.__setattr__(self, "copies", copies)
+        object.__setattr__(self, "output_bytes", tail_bytes + outputs * OUTPUT_OVERHEAD_BYTES)
 
 
 class OutputPlanner:
@@ -88,16 +104,16 @@ class OutputPlanner:
         context: The law and the directory.
         tails: Encodes the tails.
         policy: Determines which outputs there are.
-        output_bytes_max: Size limit of an output.
+        limits: How large the outputs may be.
     """
 
     def __init__(
-        self, context: DecisionContext, tails: EncodedTails, policy: OutputPolicy, output_bytes_max: int
+        self, context: DecisionContext, tails: EncodedTails, policy: OutputPolicy, limits: OutputLimits
     ) -> None:
         self._context = context
         self._tails = tails
         self._policy = policy
-        self._tail_bytes_max = output_bytes_max - RECORD_BYTES_MAX  # a head is at most as long as the record
+        self._get_bytes_max = cache(limits.get_value_bytes_max)
 
     def make_plan(
         self, record: Mapping[str, Any], now_ms: int, evidence: tuple[NexusEvidence, ...]
@@ -109,19 +125,27 @@ class OutputPlanner:
             now_ms: The processing time at which the retention is evaluated, in UTC milliseconds.
             evidence: The nexus evidence that the items' values give.
         """
-        disclosure_filter = self._context.disclosure_filter
-        raw_facts = disclosure_filter.reader.read_raw_facts(record, now_ms)
-        audience = self._context.finder.find_audience_with(record, evidence)
-        verdict = disclosure_filter.decide_raw(raw_facts, audience)
+        context = self._context
+        raw_facts = context.disclosure_filter.reader.read_raw_facts(record, now_ms)
+        verdict = context.decide_facts(raw_facts, context.finder.find_audience_with(record, evidence))
         plan = self._build_plan(record, verdict)
-        return plan if plan.max_tail_bytes <= self._tail_bytes_max else None
+        return plan if self._fits(plan) else None
+
+    def _fits(self, plan: OutputPlan) -> bool:
+        """Return whether each output fits whatever the item's head is, which is at most as long as its record."""
+        tails = [(self._tails.decisions_topic, len(plan.decision_tail))]
+        tails += [(each.topic, _count_tail_bytes(each)) for each in plan.recipient_plans]
+        if plan.draft_tail is not None:
+            tails.append((self._tails.drafts_topic, len(plan.draft_tail)))
+        return all(size + RECORD_BYTES_MAX <= self._get_bytes_max(topic) for topic, size in tails)
 
     def _build_plan(self, record: Mapping[str, Any], verdict: Verdict) -> OutputPlan:
         tails, tally = self._tails, OutcomeTally.from_verdict(verdict)
+        shared = (tally, record["source"]["agency"], record["version"], record["action"])
         decision_tail = tails.encode_decision_tail(verdict)
         required = self._policy.get_required_outputs(record, verdict)
         if required.is_closed:
-            return OutputPlan(tally, record["version"], decision_tail, (), None)
+            return OutputPlan(*shared, decision_tail, (), None)
         recipient_plans: list[NoticePlan | OfferPlan] = []
         for kind, index, topic in required.deliveries:
             recipient = verdict.recipients[index]
@@ -137,7 +161,7 @@ class OutputPlanner:
                 case _:
                     assert_never(kind)
         draft_tail = tails.encode_draft_tail(record, verdict)
-        return OutputPlan(tally, record["version"], decision_tail, tuple(recipient_plans), draft_tail, required.lane)
+        return OutputPlan(*shared, decision_tail, tuple(recipient_plans), draft_tail, required.lane)
 
 
 def _count_tail_bytes(plan: NoticePlan | OfferPlan) -> int:

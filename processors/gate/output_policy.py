@@ -76,7 +76,8 @@ _OFFER = _OutcomePolicy(DeliveryKind.OFFER, is_drafted=True)
 _HOLD = _OutcomePolicy(None, is_drafted=True)
 _WITHHOLD = _OutcomePolicy(None, is_drafted=False)
 
-_CLOSED = RequiredOutputs(is_closed=True)
+CLOSED = RequiredOutputs(is_closed=True)
+"""Nothing but the decision."""
 
 
 class OutputPolicy:
@@ -95,7 +96,7 @@ class OutputPolicy:
 def derive_required_outputs(record: Mapping[str, Any], verdict: Verdict) -> RequiredOutputs:
     """Derive the outputs that an indicator with this verdict requires in addition to its decision."""
     if is_closed(record, verdict):
-        return _CLOSED
+        return CLOSED
     deliveries = []
     for index, recipient in enumerate(verdict.recipients):
         kind = _get_policy(recipient.terms.outcome).delivery

@@ -29,7 +29,7 @@ from sharing.topology.topics import QUARANTINE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from processors.gate.rejection import Rejection
+    from processors.gate.rejection import RejectedRecord, Rejection
 
 
 class RecordWriter:
@@ -58,8 +58,9 @@ class RecordWriter:
             verdict: The verdict on it.
             required: The outputs that this verdict requires.
         """
-        key = record["id"].encode()
-        outputs = [OutputRecord(self._tails.decisions_topic, key, self._encode_decision(record, key, verdict))]
+        key, partition = record["id"].encode(), message.partition()
+        decision = self._encode_decision(record, key, verdict)
+        outputs = [OutputRecord(self._tails.decisions_topic, key, decision, None, partition)]
         if required.is_closed:
             return outputs
         trace = read_trace(message, record["id"])
@@ -73,7 +74,7 @@ class RecordWriter:
                 case _:
                     assert_never(delivery.kind)
         outputs.append(self._build_draft(message, record, key, verdict))
-        return outputs
+        return [output._replace(partition=partition) for output in outputs]
 
     def _encode_decision(self, record: Mapping[str, Any], key: bytes, verdict: Verdict) -> bytes:
         """Return the framed decision. Decisions with one verdict differ only in the id, which is the record's key."""
@@ -93,7 +94,8 @@ class RecordWriter:
         trace: TraceContext,
     ) -> OutputRecord:
         recipient = verdict.recipients[delivery.recipient_index]
-        record_id = make_notice_id(self._tails.state, record["id"], record["version"], recipient.state)
+        agency = record["source"]["agency"]
+        record_id = make_notice_id(self._tails.state, agency, record["id"], record["version"], recipient.state)
         # States with the same redactions share all of the content except the reasons.
         content = contents.get(recipient.redacted)
         if content is None:
@@ -118,7 +120,8 @@ class RecordWriter:
         self, record: Mapping[str, Any], key: bytes, verdict: Verdict, delivery: Delivery, trace: TraceContext
     ) -> OutputRecord:
         recipient = verdict.recipients[delivery.recipient_index]
-        record_id = make_offer_id(self._tails.state, record["id"], record["version"], recipient.state)
+        agency = record["source"]["agency"]
+        record_id = make_offer_id(self._tails.state, agency, record["id"], record["version"], recipient.state)
         head = {
             "id": record_id,
             "indicator_id": record["id"],
@@ -145,16 +148,23 @@ class RecordWriter:
         value = self._tails.framing.get_header("draft") + DRAFT_HEAD.encode_unframed(head) + tail
         return OutputRecord(self._tails.drafts_topic, key, value)
 
-    def build_quarantine_record(self, message: ConsumedRecord, rejection: Rejection) -> OutputRecord:
-        """Return the quarantine record. It names a record that is too large to be copied, without its bytes."""
-        value = message.value()
-        record_id = make_quarantine_id(message.topic(), message.partition(), message.offset())
+    def build_quarantine_record(
+        self, rejected: RejectedRecord, rejection: Rejection, value: bytes | None
+    ) -> OutputRecord:
+        """Return the quarantine record.
+
+        Args:
+            rejected: The rejected record, by reference.
+            rejection: Why it was rejected.
+            value: Its value; None if it could not be read. One that is too large to be copied is left out.
+        """
+        record_id = make_quarantine_id(rejected.topic, rejected.partition, rejected.offset)
         record = {
             "id": record_id,
             "state": self._tails.state,
-            "topic": message.topic(),
-            "partition": message.partition(),
-            "offset": message.offset(),
+            "topic": rejected.topic,
+            "partition": rejected.partition,
+            "offset": rejected.offset,
             "quarantined_at": self._now_ms,
             "stage": rejection.stage,
             "cause": rejection.cause,
@@ -168,4 +178,5 @@ class RecordWriter:
             QUARANTINE.topic(self._tails.state),
             record_id.encode(),
             self._tails.framing.frame("quarantine", get_codec("quarantine").encode_unframed(record)),
+            partition=rejected.partition,
         )

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from sharing.errors import DecodeError, InputError, SharingError
+
+if TYPE_CHECKING:
+    from processors.exactly_once.batch import ConsumedRecord
+    from sharing.model.bad_batch import BadBatch
 
 
 class OversizedOutputError(SharingError):
     """An output for an indicator is too large for the broker."""
+
+
+class MisplacedRecordError(SharingError):
+    """A record is not on the partition of its key."""
+
+
+class ContentConflictError(SharingError):
+    """A record has the id and version of another one, and other content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +29,7 @@ class Rejection:
     """Why a record cannot be processed.
 
     Attributes:
-        stage: Where the gate rejected it: DECODE, CHECK or DECIDE.
+        stage: Where it was rejected: READ, DECODE, CHECK or DECIDE.
         cause: A short code.
         message: A sentence without content.
         indicator_id: Id of the indicator, where it is known.
@@ -28,6 +41,38 @@ class Rejection:
     indicator_id: str | None = None
 
 
+class RejectedRecord(NamedTuple):
+    """A record of a batch that is quarantined, by reference.
+
+    Attributes:
+        topic: Name of its topic.
+        partition: Number of its partition.
+        offset: Its offset.
+        cause: Why, as a short code.
+        indicator_id: Id of the indicator, where it is known.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    cause: str
+    indicator_id: str | None
+
+    @classmethod
+    def refer(cls, message: ConsumedRecord, rejection: Rejection) -> RejectedRecord:
+        """Return the reference to a record that was consumed."""
+        return cls(message.topic(), message.partition(), message.offset(), rejection.cause, rejection.indicator_id)
+
+
+def describe_unreadable(batch: BadBatch) -> Rejection:
+    """Return the rejection of a record batch, or of a record, that the consumer could not read."""
+    message = (
+        f"{batch} could not be read ({batch.cause}): it cannot be decompressed, or is much larger than an indicator; "
+        "its records must be published again"
+    )
+    return Rejection("READ", batch.cause.removeprefix("_"), message)
+
+
 def describe_rejection(error: Exception) -> Rejection:
     """Return the rejection for an error."""
     match error:
@@ -35,6 +80,10 @@ def describe_rejection(error: Exception) -> Rejection:
             return Rejection("DECODE", error.cause, str(error))
         case OversizedOutputError():
             return Rejection("DECIDE", "OUTPUT_OVERSIZED", str(error))
+        case MisplacedRecordError():
+            return Rejection("CHECK", "WRONG_PARTITION", str(error))
+        case ContentConflictError():
+            return Rejection("CHECK", "CONTENT_CONFLICT", str(error))
         case InputError():
             return Rejection("CHECK", f"FIELD_{error.field.upper().replace('.', '_')}", str(error))
         case _:

@@ -1,13 +1,18 @@
-"""Counts the results of a gate's batches, and tracks which batches are open."""
+"""Counts the results of a gate's batches, tracks which are open, and checks the clock by which they are decided."""
 
 from __future__ import annotations
 
+import logging
 import time
+from collections import Counter as Tally
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
+
+from processors.health.clock_check import BrokerTime, ClockCheck
 from sharing.serialization.cloud_events import TRACEPARENT, find_header
 from sharing.telemetry import metrics
 
@@ -19,7 +24,13 @@ if TYPE_CHECKING:
     from processors.exactly_once.batch import Batch
     from processors.gate.batch_result import BatchResult
     from processors.health.consumer_status import ConsumerStatus
+    from sharing.law.pack import Pack
     from sharing.telemetry.tracing import BatchTracer
+
+log = logging.getLogger(__name__)
+
+REJECTIONS_LOGGED_MAX = 10
+"""How many quarantined records of a batch are logged one by one. The others are counted in one line."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,9 +49,10 @@ class OpenBatch:
 
 
 class BatchObserver:
-    """Counts and traces the batches of one exactly-once loop.
+    """Counts and traces the batches of one exactly-once loop, and checks their processing times.
 
-    `start_batch` is called in asyncio's event loop; the callback that it returns is called in the loop's worker thread.
+    `check_clock` and `start_batch` are called in asyncio's event loop; the callback that `start_batch` returns is
+    called in the loop's worker thread.
 
     Args:
         status: Receives the committed offsets.
@@ -49,6 +61,7 @@ class BatchObserver:
     Attributes:
         aborted_at: When a batch was last aborted (`time.monotonic`); None if a batch was committed since.
         broken: Whether a batch was not conserved. Nothing is committed any more.
+        clock_check: Checks the processing time of each batch.
         committed_at: When a batch was last committed (`time.monotonic`), or None.
     """
 
@@ -56,9 +69,32 @@ class BatchObserver:
         self._tracer = tracer
         self.aborted_at: float | None = None
         self.broken = False
+        self.clock_check = ClockCheck()
         self.committed_at: float | None = None
         self._status = status
         self._open: set[OpenBatch] = set()
+
+    def check_clock(self, batch: Batch, pack: Pack) -> None:
+        """Check the processing time of a batch before it is decided.
+
+        Args:
+            batch: The batch as it was read.
+            pack: The law pack to be applied.
+
+        Raises:
+            ClockError: The clock is wrong; nothing may be decided.
+        """
+        if not batch.messages:
+            self.clock_check.accept_batch(batch.now_ms, None, pack)
+            return
+        # The last record of a partition is its newest, and one partition shows what all would show.
+        newest = batch.messages[-1]
+        kind, appended_ms = newest.timestamp()
+        broker_time = None
+        if kind == TIMESTAMP_LOG_APPEND_TIME:
+            age_max_s = self._status.get_record_age_max((newest.topic(), newest.partition()), newest.offset())
+            broker_time = BrokerTime(appended_ms, None if age_max_s is None else int(age_max_s * 1000))
+        self.clock_check.accept_batch(batch.now_ms, broker_time, pack)
 
     def start_batch(self, batch: Batch, result: BatchResult) -> Callable[[bool], None]:
         """Track a batch whose processing starts. Return the callback that settles it: True for committed.
@@ -69,6 +105,7 @@ class BatchObserver:
         """
         opened = OpenBatch(batch, result, time.monotonic())
         self._open.add(opened)
+        self._status.record_started(batch.offsets)
         return partial(self._settle, opened)
 
     def open_seconds(self) -> float:
@@ -83,22 +120,34 @@ class BatchObserver:
 
     def _settle(self, opened: OpenBatch, committed: bool) -> None:  # noqa: FBT001
         self._open.remove(opened)
+        self._count(opened, committed=committed)
+        self._trace(opened, committed=committed)
+
+    def _count(self, opened: OpenBatch, *, committed: bool) -> None:
         batch = opened.batch
-        if self._tracer.is_enabled:
-            parents = (find_header(message.headers(), TRACEPARENT) for message in batch.messages)
-            started_at = time.time() - (time.monotonic() - opened.started_at)
-            self._tracer.record_batch(started_at, len(batch.messages), parents, committed=committed)
         if not committed:
             self.aborted_at = time.monotonic()
             metrics.TRANSACTION_ABORTS.inc()
             return
         self.committed_at, self.aborted_at = time.monotonic(), None
-        self._status.record_committed(dict(batch.offsets))
+        self._status.record_committed(batch.offsets)
         metrics.LAST_COMMIT_TIME.set_to_current_time()
         metrics.BATCH_RECORDS.observe(len(batch.messages))
         metrics.BATCH_SECONDS.observe(self.committed_at - opened.started_at)
-        metrics.INDICATORS_READ.inc(len(batch.messages))
+        metrics.INDICATORS_READ.inc(len(batch.messages) + len(batch.unreadable))
         count_batch(opened.result, time.time())
+        log_rejections(opened.result)
+
+    def _trace(self, opened: OpenBatch, *, committed: bool) -> None:
+        if not self._tracer.is_enabled:
+            return
+        messages = opened.batch.messages
+        parents = (find_header(message.headers(), TRACEPARENT) for message in messages)
+        started_at = time.time() - (time.monotonic() - opened.started_at)
+        try:
+            self._tracer.record_batch(started_at, len(messages), parents, committed=committed)
+        except Exception as error:  # noqa: BLE001 whatever fails in an exporter, the batch is settled and the gate goes on
+            log.warning("the span of a batch could not be recorded (%s)", type(error).__name__)
 
 
 def count_batch(result: BatchResult, committed_at: float) -> None:
@@ -126,3 +175,25 @@ def count_batch(result: BatchResult, committed_at: float) -> None:
         waits = [committed_at - timestamp_ms / 1000 for timestamp_ms in published if timestamp_ms > 0]
         metrics.CLOCK_SKEWED.inc(sum(wait < 0 for wait in waits))
         metrics.NOTICE_LATENCY.observe_many(lane, [max(0.0, wait) for wait in waits])
+
+
+def log_rejections(result: BatchResult) -> None:
+    """Log which records of a committed batch were quarantined, by ids and cause, and never by content.
+
+    Args:
+        result: The batch's result.
+    """
+    logged = result.rejections[:REJECTIONS_LOGGED_MAX]
+    for rejection in logged:
+        log.warning(
+            "quarantined %s[%s] offset %s: %s, indicator %s",
+            rejection.topic,
+            rejection.partition,
+            rejection.offset,
+            rejection.cause,
+            rejection.indicator_id or "unknown",
+        )
+    others = result.quarantined - Tally(rejection.cause for rejection in logged)
+    if others:
+        causes = ", ".join(f"{cause} {number:,}" for cause, number in others.most_common())
+        log.warning("quarantined %s more records of the same batch: %s", f"{others.total():,}", causes)

@@ -1,4 +1,4 @@
-"""Status of a loop's consumer: broker connection, assigned partitions, and the lag of each partition.
+"""Status of a loop's consumer: broker connection, assigned partitions, their lag, and the records that it may not read.
 
 All of it comes from librdkafka's statistics of the consumer, once a second, so it costs nothing in between.
 """
@@ -6,16 +6,22 @@ All of it comes from librdkafka's statistics of the consumer, once a second, so 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
 
 from sharing.telemetry import metrics
+from sharing.telemetry.open_transactions import HiddenRecords, OpenTransactionWatch, PartitionKey, select_assigned
 
 RESPONSE_AGE_S_MAX = 10.0
 """Age of the last response at which brokers count as unreachable. An idle consumer gets one every few milliseconds."""
 
-PartitionKey = tuple[str, int]
+_FRESH_S_MAX = 2.0
+"""Age at which a partition's end in the statistics counts as current."""
+
+_AGE_SLACK_S = 10.0
+"""Added to the largest possible age of a record, for the age of the statistics and the drift of clocks."""
 
 
 class ConsumerStatus:
@@ -31,8 +37,11 @@ class ConsumerStatus:
         self.assigned: frozenset[PartitionKey] | None = None
         self.connected = False
         self.last_response: float | None = None
+        self._started: dict[PartitionKey, int] = {}
         self._committed: dict[PartitionKey, int] = {}
         self._ends: dict[PartitionKey, int] = {}
+        self._current_ends: dict[PartitionKey, tuple[int, float]] = {}
+        self._open_transactions = OpenTransactionWatch()
         self._published: set[PartitionKey] = set()
 
     def is_broker_reachable(self) -> bool:
@@ -41,28 +50,55 @@ class ConsumerStatus:
             return False
         return time.monotonic() - self.last_response < RESPONSE_AGE_S_MAX
 
-    def record_committed(self, offsets: dict[PartitionKey, int]) -> None:
+    def record_started(self, offsets: Mapping[PartitionKey, int]) -> None:
+        """Record the next offsets to read after a batch whose processing starts."""
+        self._started.update(offsets)
+
+    def record_committed(self, offsets: Mapping[PartitionKey, int]) -> None:
         """Record the offsets that a transaction committed."""
         self._committed.update(offsets)
+
+    def find_hidden_longest(self) -> tuple[PartitionKey, HiddenRecords] | None:
+        """Return the partition whose records have waited longest behind an open transaction, or None if none wait."""
+        return self._open_transactions.find_longest()
+
+    def find_uneven_topics(self, topics: Collection[str]) -> dict[str, list[int]]:
+        """Return the partition numbers assigned of each topic; {} if they are the same of all topics.
+
+        Args:
+            topics: All topics that the worker reads.
+        """
+        numbers: dict[str, list[int]] = {topic: [] for topic in topics}
+        for topic, number in sorted(self.assigned or ()):
+            numbers.setdefault(topic, []).append(number)
+        return numbers if len({tuple(assigned) for assigned in numbers.values()}) > 1 else {}
+
+    def get_record_age_max(self, key: PartitionKey, offset: int) -> float | None:
+        """Return how many seconds ago a record was appended at most, independent of the clock; None if unknown.
+
+        A record at or after the end that its partition once had was appended after that.
+        """
+        current_end = self._current_ends.get(key)
+        if current_end is None or offset < current_end[0]:
+            return None
+        return read_uptime() - current_end[1] + _AGE_SLACK_S
 
     def update(self, text: str) -> None:
         """Update the status from librdkafka's statistics, as JSON. Called in the loop's worker thread."""
         statistics = orjson.loads(text)
         self._update_broker(statistics["brokers"].values())
         group = statistics.get("cgrp", {})
-        partitions = {
-            (name, partition["partition"]): partition
-            for name, topic in statistics["topics"].items()
-            for partition in topic["partitions"].values()
-            if partition["desired"] and partition["partition"] >= 0
-        }
+        partitions = select_assigned(statistics)
         self.assigned = frozenset(partitions) if group.get("join_state") == "steady" else None
         metrics.PARTITIONS_ASSIGNED.set(len(partitions))
-        self._committed = {key: offset for key, offset in self._committed.items() if key in partitions}
+        for offsets in (self._started, self._committed):
+            for key in list(offsets):  # a copy: batches start in another thread
+                if key not in partitions:
+                    del offsets[key]
         self._ends = {key: self._get_end(key, partition) for key, partition in partitions.items()}
-        self._publish_lags(
-            {key: max(0, self._ends[key] - self._get_position(key, partition)) for key, partition in partitions.items()}
-        )
+        self._current_ends = self._find_current_ends(statistics, partitions)
+        self._open_transactions.update(partitions, time.monotonic())
+        self._publish(partitions)
 
     def _update_broker(self, brokers: Any) -> None:
         # `rxidle` is -1 for a connection that is down. Logical brokers are aliases of others.
@@ -73,19 +109,56 @@ class ConsumerStatus:
             self.last_response = time.monotonic() - ago_s
             metrics.BROKER_LAST_RESPONSE.set(time.time() - ago_s)
 
+    def _find_current_ends(
+        self, statistics: Mapping[str, Any], partitions: Mapping[PartitionKey, Any]
+    ) -> dict[PartitionKey, tuple[int, float]]:
+        """Return the last end of each partition that is known to have been current, and when (`read_uptime`)."""
+        known = {key: end for key, end in self._current_ends.items() if key in partitions}
+        if abs(time.time() - statistics["time"]) > _FRESH_S_MAX:
+            return known  # the statistics have waited for this thread, or the clock was changed
+        leaders = {broker["nodeid"]: broker for broker in statistics["brokers"].values() if broker["state"] == "UP"}
+        uptime = read_uptime()
+        for key, partition in partitions.items():
+            leader = leaders.get(partition["leader"], {"rxidle": -1})
+            is_current = 0 <= leader["rxidle"] < _FRESH_S_MAX * 1_000_000
+            # With records in the queue, fetching may be paused, and the end be that of the last fetch.
+            is_fetching = partition["fetch_state"] == "active" and partition["fetchq_cnt"] == 0
+            if is_current and is_fetching and partition["hi_offset"] >= 0:
+                known[key] = (int(partition["hi_offset"]), uptime)
+        return known
+
     def _get_end(self, key: PartitionKey, partition: Any) -> int:
-        """Return the end offset of a partition. While its broker is unreachable, this is the last known one."""
-        end = partition["ls_offset"]  # the last stable offset, because an agency may write in transactions
+        """Return the end of a partition. While its broker is unreachable, this is the last known one."""
+        end = partition["hi_offset"]
         return int(end) if end >= 0 else self._ends.get(key, 0)
 
     def _get_position(self, key: PartitionKey, partition: Any) -> int:
-        """Return the offset that this worker has committed. Before its first commit, this is where it reads from."""
-        consumed = partition["app_offset"]
-        return self._committed.get(key, int(consumed if consumed >= 0 else partition["next_offset"]))
+        """Return the offset up to which this worker is done. Before its first commit, this is where it reads from.
 
-    def _publish_lags(self, lags: dict[PartitionKey, int]) -> None:
-        for topic, partition in self._published - lags.keys():
-            metrics.CONSUMER_LAG.remove(topic, str(partition))
-        for (topic, partition), lag in lags.items():
-            metrics.CONSUMER_LAG.labels(topic, str(partition)).set(lag)
-        self._published = set(lags)
+        If all records that it was given are committed, it is done with the transaction markers and aborted records
+        after the last of them too.
+        """
+        consumed = int(partition["app_offset"] if partition["app_offset"] >= 0 else partition["next_offset"])
+        committed = self._committed.get(key)
+        if committed is None:
+            return consumed
+        return committed if self._started.get(key, committed) > committed else max(committed, consumed)
+
+    def _publish(self, partitions: Mapping[PartitionKey, Any]) -> None:
+        for topic, partition in self._published - partitions.keys():
+            for gauge in (metrics.CONSUMER_LAG, metrics.HIDDEN_RECORDS, metrics.HIDDEN_SECONDS):
+                gauge.remove(topic, str(partition))
+        now, hidden_records = time.monotonic(), self._open_transactions.hidden
+        for key, partition in partitions.items():
+            labels = (key[0], str(key[1]))
+            metrics.CONSUMER_LAG.labels(*labels).set(max(0, self._ends[key] - self._get_position(key, partition)))
+            hidden = hidden_records.get(key)
+            metrics.HIDDEN_RECORDS.labels(*labels).set(hidden.count if hidden else 0)
+            metrics.HIDDEN_SECONDS.labels(*labels).set(now - hidden.since if hidden else 0)
+        self._published = set(partitions)
+
+
+def read_uptime() -> float:
+    """Return seconds of a clock that is never set, and that goes on while the machine sleeps where there is one."""
+    clock_id = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock_id is None else time.clock_gettime(clock_id)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import confluent_kafka
 from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
 
+from processors.directory_follower import SNAPSHOT_AGE_SECONDS_MAX
 from processors.health.consumer_status import RESPONSE_AGE_S_MAX
 from sharing.telemetry import metrics
 
@@ -124,22 +125,33 @@ class HttpEndpoints:
         return {
             "directory": self._check_directory(),
             "law": self._check_law(),
+            "clock": self._check_clock(),
             "broker": self._check_broker(),
             "partitions": self._check_partitions(),
+            "transactions": self._check_transactions(),
             "commit": self._check_commit(),
         }
 
     def _check_directory(self) -> HealthCheck:
-        version_read = self._directory.version
-        if version_read is None:
+        directory = self._directory
+        if directory.version is None:
             return HealthCheck(healthy=False, reason="not read to its end yet")
-        return HealthCheck(healthy=True, reason=f"read to version {version_read}")
+        if directory.age_s > SNAPSHOT_AGE_SECONDS_MAX:
+            return HealthCheck(healthy=False, reason=f"not confirmed for {directory.age_s:.0f} s; the worker waits")
+        problems = directory.problems
+        reason = f"read to version {directory.version}" + (f"; nothing goes to: {problems}" if problems else "")
+        return HealthCheck(healthy=True, reason=reason)
 
     def _check_law(self) -> HealthCheck:
         if self._reloader.failed:
             return HealthCheck(healthy=False, reason="the law pack cannot be applied; see the log")
         pack = self._reloader.pack
         return HealthCheck(healthy=True, reason=f"{pack.code} {pack.version} of {pack.consolidated_at}")
+
+    def _check_clock(self) -> HealthCheck:
+        check = self._observer.clock_check
+        problem = check.failure or check.find_problem(time.time_ns() // 1_000_000, None, self._reloader.pack)
+        return HealthCheck(healthy=problem is None, reason=problem or "not behind the last batch and the law pack")
 
     def _check_broker(self) -> HealthCheck:
         status = self._status
@@ -157,7 +169,25 @@ class HttpEndpoints:
             return HealthCheck(healthy=False, reason="the consumer group has not stabilised")
         if not assigned:
             return HealthCheck(healthy=True, reason="standby: other workers have all partitions")
+        uneven = self._status.find_uneven_topics(self._loop.config.topics)
+        if uneven:
+            by_topic = "; ".join(
+                f"{topic}: {', '.join(map(str, numbers)) or 'none'}" for topic, numbers in uneven.items()
+            )
+            return HealthCheck(healthy=False, reason=f"not the same partitions of each topic ({by_topic})")
         return HealthCheck(healthy=True, reason=f"{len(assigned)} assigned")
+
+    def _check_transactions(self) -> HealthCheck:
+        longest = self._status.find_hidden_longest()
+        if longest is None:
+            return HealthCheck(healthy=True, reason="no record waits behind an open transaction")
+        (topic, partition), hidden = longest
+        waited = time.monotonic() - hidden.since
+        return HealthCheck(
+            healthy=waited <= self._loop.config.transaction_timeout_s,
+            reason=f"{topic}[{partition}]: {hidden.count} records have waited for {waited:.0f} s behind a transaction "
+            f"that is open at offset {hidden.last_stable_offset}",
+        )
 
     def _check_commit(self) -> HealthCheck:
         observer = self._observer

@@ -31,6 +31,7 @@ COMMANDS = {
     "directory": CommandSource("sharing.cli.directory", "app", "The directory of States: show, announce."),
     "broker": CommandSource("sharing.cli.broker", "app", "A real Kafka for local work.", "kafka-local"),
     "topics": CommandSource("sharing.cli.topics", "app", "The topic table: list, apply, ACLs."),
+    "partners": CommandSource("sharing.cli.partners", "app", "The parties on a cluster: revoke their rights."),
     "settings": CommandSource(
         "sharing.cli.settings", "show_settings", "Show each setting and where its value comes from."
     ),

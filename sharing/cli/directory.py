@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -10,16 +11,19 @@ import typer
 
 from sharing.cli.shared.connection import Bootstrap, load_broker_settings
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
+from sharing.cli.shared.directory_source import warn_unreadable
 from sharing.errors import InputError
 from sharing.kafka.clients import look_up_topics
-from sharing.kafka.directory_topic import DirectoryReader, announce_entry, parse_entries
+from sharing.kafka.directory_reader import DirectoryReader
+from sharing.kafka.directory_topic import announce_entry, encode_entry, parse_entries
 from sharing.kafka.tls import read_identity, tls_properties
 from sharing.model.countries import normalise_country
 from sharing.model.directory import Directory, DirectoryEntry
+from sharing.model.times import format_time
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
 from sharing.text_file import read_text_file
-from sharing.topology.topics import NOTICES, Role
+from sharing.topology.topics import DIRECTORY, NOTICES, Role
 
 app = typer.Typer(
     name="directory", help="Receiving authorities, contact points and interests of States.", no_args_is_help=True
@@ -28,12 +32,13 @@ app = typer.Typer(
 
 @app.command("show")
 def show_directory(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
-    """Show the entry of every State, and the version of the directory."""
+    """Show each State's entry, unreadable topics, and the version."""
     settings, servers = load_broker_settings(bootstrap)
-    directory = _read_directory(settings, servers)
+    directory, unreadable = _read_directory(settings, servers)
+    version = directory.get_version(int(time.time() * 1000))
     if as_json:
         entries = [entry.model_dump(mode="json") for entry in directory.entries.values()]
-        print_json({"version": directory.version, "entries": entries})
+        print_json({"version": version, "entries": entries, "unreadable": dict(unreadable)})
         return
     table = make_table(
         unwrapped_column("State"), "receiving authority", "contact points", "interests", "announced", "until"
@@ -51,7 +56,8 @@ def show_directory(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None
             f"{entry.valid_until:%Y-%m-%d %H:%M}Z" if entry.valid_until else "-",
         )
     out.print(table)
-    err.print(f"version {directory.version}")
+    warn_unreadable(unreadable)
+    err.print(f"version {version}")
 
 
 @app.command("announce")
@@ -71,17 +77,24 @@ def announce_entries(
         if not entries:
             raise InputError(f"{file} has no entry for {code}")
     _check_own_state(settings, entries)
+    for entry in entries:
+        encode_entry(entry, framing)  # refuses one that is too large before any is announced
     _check_notice_topics(servers, tls, entries)
     for entry in entries:
         announce_entry(servers, entry, tls, framing=framing)
+    effective_by = format_time(int(time.time() * 1000) + settings.directory_interval_ms)
     if as_json:
-        print_json({"announced": [entry.state for entry in entries]})
+        print_json({"announced": [entry.state for entry in entries], "effective_by": effective_by})
     else:
         err.print(f"announced: {', '.join(entry.state for entry in entries)}")
+        err.print(
+            "in effect within seconds; after another change in the last "
+            f"{settings.directory_interval_ms / 1000:g} s, by {effective_by}"
+        )
 
 
 def _check_own_state(settings: Settings, entries: list[DirectoryEntry]) -> None:
-    """Check that officers announce only their own State. The broker cannot: its ACLs do not cover record keys.
+    """Check that officers announce only their own State, before any entry is announced.
 
     Raises:
         InputError: An entry is for another State.
@@ -98,23 +111,25 @@ def _check_own_state(settings: Settings, entries: list[DirectoryEntry]) -> None:
 
 
 def _check_notice_topics(servers: str, tls: Mapping[str, str], entries: list[DirectoryEntry]) -> None:
-    """Check that every announced State has topics: without them, a gate stops at its first item for that State.
+    """Check that every announced State has topics: without them, every gate withholds from it.
 
     Raises:
         InputError: A State has no topics.
     """
     present = look_up_topics(servers, tls)
-    missing = [entry.state for entry in entries if NOTICES.topic(entry.state) not in present]
+    needed = (NOTICES, DIRECTORY)
+    missing = [entry.state for entry in entries if any(kind.topic(entry.state) not in present for kind in needed)]
     if missing:
         raise InputError(
-            f"{', '.join(missing)} has no topics on this cluster: every gate would stop at its first item for it. "
+            f"{', '.join(missing)} has no topics on this cluster: every gate would withhold everything from it. "
             f"Nothing was announced. Create the topics first: sharing topics apply --states {','.join(missing)}"
         )
 
 
-def _read_directory(settings: Settings, servers: str) -> Directory:
+def _read_directory(settings: Settings, servers: str) -> tuple[Directory, Mapping[str, str]]:
+    """Return the directory, and why each State whose topic or newest record cannot be read has no entry."""
     reader = DirectoryReader(servers, tls_properties(settings), framing=load_framing(settings, None))
     try:
-        return reader.read_to_end()
+        return reader.read_to_end(), reader.unreadable
     finally:
         reader.close()

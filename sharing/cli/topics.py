@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sharing.cli.shared.connection import Bootstrap, load_broker_settings
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, print_line, unwrapped_column
-from sharing.cli.shared.kafka_commands import format_removal_command, format_setup_commands
+from sharing.cli.shared.kafka_commands import (
+    format_quota_command,
+    format_removal_command,
+    format_setup_commands,
+)
 from sharing.cli.shared.partners import PartnersFile, StatesOption, choose_partners
 from sharing.kafka.acl_admin import AclChange, apply_acls
 from sharing.kafka.tls import tls_properties
 from sharing.kafka.topic_admin import TopicChange, apply_topics
-from sharing.serialization.schema_registry import SchemaRegistry
+from sharing.serialization.schema_registry import SchemaRegistry, load_registry_access
 from sharing.settings import load_settings
 from sharing.topology.acls import AclPattern, list_acl_entries, list_acl_rules, list_principals
 from sharing.topology.partners import Partners
 from sharing.topology.strimzi import make_kafka_topics, make_kafka_users, render_manifests
 from sharing.topology.topics import HOUR_MS, TopicKind
+
+if TYPE_CHECKING:
+    from sharing.kafka.quota_admin import QuotaChange
 
 app = typer.Typer(
     name="topics",
@@ -64,7 +71,8 @@ def list_topics(
             ]
         )
         return
-    table = make_table(unwrapped_column("topic"), unwrapped_column("partitions"), "retention", "key", "writer → reader")
+    columns = ("retention", "batch", "key", "writer → reader")
+    table = make_table(unwrapped_column("topic"), unwrapped_column("partitions"), *columns)
     for topic in wanted.values():
         kind = topic.kind
         add_row(
@@ -72,6 +80,7 @@ def list_topics(
             topic.name,
             topic.partitions,
             _format_retention(kind),
+            f"{kind.max_message_bytes // 1000} kB",
             kind.key,
             f"{kind.writer_text} → {kind.reader_text}",
         )
@@ -83,7 +92,9 @@ def apply_table(
     states: StatesOption = None,
     partitions: Partitions = None,
     partners: PartnersFile = None,
-    acls: Annotated[bool, typer.Option("--acls", help="Also create missing access control entries.")] = False,
+    acls: Annotated[
+        bool, typer.Option("--acls", help="Also create missing access control entries and quotas.")
+    ] = False,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
@@ -93,18 +104,26 @@ def apply_table(
     tls = tls_properties(settings)
     changes = apply_topics(servers, wanted.topics, wanted.replication, tls)
     acl_changes = apply_acls(servers, wanted, tls) if acls else []
+    quota_changes = _apply_quotas(servers, wanted, tls) if acls else []
     if settings.registry is not None:
-        registered = SchemaRegistry(settings.registry).register_schemas(wanted.topics.values())
+        registry = SchemaRegistry(settings.registry, load_registry_access(settings))
+        registered = registry.register_schemas(wanted.topics.values())
         new = sum(schema.kind == "registered" for schema in registered)
         err.print(f"schemas: {new} of {len(registered)} newly registered")
     if as_json:
         rows = [{"topic": change.topic, "change": change.kind, "detail": change.detail} for change in changes]
-        print_json(rows + [{"acl": str(change.entry), "change": change.kind} for change in acl_changes])
+        rows += [{"acl": str(change.entry), "change": change.kind} for change in acl_changes]
+        quotas = [
+            {"quotas": change.principal, "change": change.kind, "detail": change.detail} for change in quota_changes
+        ]
+        print_json(rows + quotas)
     else:
         _print_topic_changes(changes)
         if acls:
             _print_acl_changes(acl_changes)
-    kinds = {change.kind for change in changes} | {change.kind for change in acl_changes}
+            _print_quota_changes(quota_changes, wanted)
+    kinds = {change.kind for change in changes}
+    kinds |= {change.kind for change in acl_changes} | {change.kind for change in quota_changes}
     if kinds - {"created", "same"}:
         raise typer.Exit(1)
 
@@ -180,7 +199,21 @@ def _print_acl_changes(changes: list[AclChange]) -> None:
             )
     existing = sum(change.kind == "same" for change in changes)
     err.print(f"{len(created)} access control entries created, {existing} already existed")
-    err.print("quotas are not set; to set them, run the commands of: sharing topics acls --format kafka-acls")
+
+
+def _apply_quotas(servers: str, partners: Partners, tls: dict[str, str]) -> list[QuotaChange]:
+    from sharing.kafka.quota_admin import apply_quotas  # noqa: PLC0415 kafka-python takes long to import
+
+    return apply_quotas(servers, partners, tls)
+
+
+def _print_quota_changes(changes: list[QuotaChange], partners: Partners) -> None:
+    for change in changes:
+        if change.kind == "differs":
+            command = format_quota_command(change.principal, partners.quotas)
+            print_line(f"differs  quotas of {change.principal}: {change.detail}; to set them: {command}")
+    created = sum(change.kind == "created" for change in changes)
+    err.print(f"quotas of {created} clients set, of {len(changes) - created} already existed")
 
 
 def _print_topic_changes(changes: list[TopicChange]) -> None:

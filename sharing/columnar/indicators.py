@@ -67,6 +67,26 @@ class ColumnBatch:
     group_keys: Sequence[GroupKey]
     group_codes: pa.Array
 
+    def slice(self, start: int, stop: int) -> ColumnBatch:
+        """Return the rows from one up to another, which is excluded."""
+        return ColumnBatch(
+            self.positions[start:stop],
+            self.keys[start:stop],
+            self.columns.slice(start, stop),
+            self.group_keys,
+            self.group_codes[start:stop],
+        )
+
+    @property
+    def ids(self) -> pa.Array:
+        """The id of each row."""
+        return self.columns.heads.column("id")
+
+    @property
+    def versions(self) -> pa.Array:
+        """The version of each row."""
+        return self.columns.heads.column("version")
+
     @property
     def types(self) -> pa.Array:
         """The indicator type of each row."""
@@ -99,7 +119,7 @@ class IndicatorReader:
             values: Values of the records, in single-object framing.
             keys: Keys of the records. The key of an indicator is its id.
             now_ms: The processing time of the batch, in UTC milliseconds.
-            agencies: The agency that each record must come from, where its topic belongs to one agency.
+            agencies: The agency that each record must come from; None where its topic belongs to no single agency.
         """
         framed_positions = self.decoder.select_framed(values)
         framed_values = values
@@ -113,7 +133,8 @@ class IndicatorReader:
             if agencies is not None:
                 expected = pa.array([agencies[position] for position in positions], pa.string())
                 agency = columns.get_column(("source", "agency"))
-                valid = pc.and_(valid, pc.fill_null(pc.equal(agency, expected), fill_value=False))
+                is_expected = pc.or_(pc.is_null(expected), pc.fill_null(pc.equal(agency, expected), fill_value=False))
+                valid = pc.and_(valid, is_expected)
             yield self._build_batch(positions, row_keys, valid, columns, now_ms)
 
     def read_blocks(self, blocks: Sequence[RecordBlock], now_ms: int, first: int = 0) -> Iterator[ColumnBatch]:

@@ -80,6 +80,10 @@ class SplitColumns:
         indices = pa.array(rows, pa.int64())
         return SplitColumns(self.heads.take(indices), self.tails, self.tail_codes.take(indices))
 
+    def slice(self, start: int, stop: int) -> SplitColumns:
+        """Return the rows from one up to another, which is excluded."""
+        return SplitColumns(self.heads.slice(start, stop - start), self.tails, self.tail_codes[start:stop])
+
     def filter(self, mask: pa.Array) -> SplitColumns:
         """Return the rows that the mask selects."""
         return SplitColumns(self.heads.filter(mask), self.tails, self.tail_codes.filter(mask))

@@ -6,6 +6,7 @@ Nothing in a file is dropped: each value becomes an indicator, or is listed with
 from sharing.interop.files import iterate_entries, load_profile, read_bytes, read_file, read_files
 from sharing.interop.import_context import FILE_BYTES_MAX, FileFormat, ImportContext, PublisherIdentity
 from sharing.interop.import_results import (
+    ConflictingItemError,
     DuplicateFilter,
     ImportResult,
     InputLocation,
@@ -18,6 +19,7 @@ from sharing.interop.publishing_profile import NO_PROFILE, PublishingProfile, To
 __all__ = [
     "FILE_BYTES_MAX",
     "NO_PROFILE",
+    "ConflictingItemError",
     "DuplicateFilter",
     "FileFormat",
     "ImportContext",

@@ -34,6 +34,7 @@ def iterate_entries(
         duplicates: The indicators imported so far; their duplicates become unpublished entries.
 
     Raises:
+        ConflictingItemError: Two items have the same id and version, and different contents.
         InputError: The file cannot be read. No indicator has been yielded in this case.
     """
     check_is_text(data, file)

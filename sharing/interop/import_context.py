@@ -12,7 +12,7 @@ from sharing.model.countries import normalise_country
 from sharing.model.indicator import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 FILE_BYTES_MAX = 64 * 1024 * 1024
 """Larger files are refused unread, unless the caller raises the limit."""
@@ -52,7 +52,8 @@ class ImportContext:
 
     Attributes:
         publisher: The State and agency that publish the indicators.
-        make_id: Returns a new id (a UUID) for an indicator without one.
+        make_id: Returns the id (a UUID) of an item from what identifies it in its file: `("misp", uuid, part)`,
+            `("value", type, value)` or `("line", text)`. The same identity must have the same id.
         profile: Facts that the files do not carry.
         format: Format of all files, or AUTO.
         bytes_max: Size limit of a file.
@@ -60,7 +61,7 @@ class ImportContext:
     """
 
     publisher: PublisherIdentity
-    make_id: Callable[[], str]
+    make_id: Callable[[Sequence[str]], str]
     profile: PublishingProfile = NO_PROFILE
     format: FileFormat = FileFormat.AUTO
     bytes_max: int = FILE_BYTES_MAX

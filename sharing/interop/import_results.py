@@ -24,6 +24,7 @@ class UnpublishedCause(StrEnum):
 
     NOT_FOR_DETECTION = "NOT_FOR_DETECTION"
     FREE_TEXT = "FREE_TEXT"
+    REFERENCE = "REFERENCE"
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
     ATTACHMENT = "ATTACHMENT"
     INVALID = "INVALID"
@@ -34,6 +35,10 @@ class UnpublishedCause(StrEnum):
     REPORT = "REPORT"
     OTHER_EVENT = "OTHER_EVENT"
     OTHER_STATE = "OTHER_STATE"
+
+
+class ConflictingItemError(InputError):
+    """Two entries have the same id and version, and different contents. Which of them is meant is unknown."""
 
 
 class InputLocation(NamedTuple):
@@ -86,11 +91,11 @@ class ImportResult:
 
 
 class DuplicateFilter:
-    """Detects duplicates among the indicators of one import."""
+    """Detects duplicates among the indicators of one import, and different items under one id and version."""
 
     def __init__(self) -> None:
         self._contents: dict[bytes, InputLocation] = {}
-        self._versions: dict[tuple[str, int], InputLocation] = {}
+        self._versions: dict[tuple[str, int], tuple[InputLocation, bytes]] = {}
 
     def check(self, location: InputLocation, indicator: Indicator, *, by_value: bool) -> ParsedEntry:
         """Return the indicator with its location, or an unpublished entry if it is a duplicate.
@@ -101,6 +106,9 @@ class DuplicateFilter:
             by_value: Whether an indicator with the same type, value and facts is a duplicate whatever its id. True for
                 MISP, and for a line without an id; a line with an id identifies its own item. Indicators whose facts
                 differ (a stricter TLP, another offence) are never duplicates.
+
+        Raises:
+            ConflictingItemError: Another indicator has the same id and version. The message names both locations.
         """
         version = (indicator.id, indicator.version)
         content = _digest_content(indicator)
@@ -108,10 +116,19 @@ class DuplicateFilter:
             first = _describe_location(self._contents[content], location)
             reason = f"has the type, value and facts of {first}"
             return make_unpublished(location, UnpublishedCause.DUPLICATE, reason)
+        whole = _digest_whole(indicator)
         if version in self._versions:
-            first = _describe_location(self._versions[version], location)
+            first_location, first_whole = self._versions[version]
+            first = _describe_location(first_location, location)
+            if whole != first_whole:
+                raise ConflictingItemError(
+                    f"{location.file}: {_describe_position(location)} has the id and version of {first}, and another "
+                    "content; give a changed item a higher version, and another item another id",
+                    field="id",
+                    location=location.position,
+                )
             return make_unpublished(location, UnpublishedCause.DUPLICATE, f"has the id and version of {first}")
-        self._versions[version] = location
+        self._versions[version] = location, whole
         self._contents.setdefault(content, location)
         return LocatedIndicator(*location, indicator)
 
@@ -122,9 +139,18 @@ def _digest_content(indicator: Indicator) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
+def _digest_whole(indicator: Indicator) -> bytes:
+    """Return a digest of every field."""
+    return hashlib.blake2b(indicator.model_dump_json().encode(), digest_size=16).digest()
+
+
 def _describe_location(first: InputLocation, location: InputLocation) -> str:
-    position = f"line {first.position}" if first.position.isdigit() else first.position
+    position = _describe_position(first)
     return position if first.file == location.file else f"{position} in {first.file}"
+
+
+def _describe_position(location: InputLocation) -> str:
+    return f"line {location.position}" if location.position.isdigit() else location.position
 
 
 def make_unpublished(location: InputLocation, cause: UnpublishedCause, reason: str) -> UnpublishedEntry:

@@ -1,12 +1,22 @@
-"""JSON lines: one indicator per line, in the JSON form. The fields of a line take precedence over the profile."""
+"""JSON lines: one indicator per line, in the JSON form. The fields of a line take precedence over the profile.
+
+A line without an id gets one that is derived from the whole line, so the same line always has the same id.
+"""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from sharing.errors import InputError
 from sharing.interop.format_detection import LINE_BYTES_MAX, is_indicator_candidate, iterate_lines
-from sharing.interop.import_results import InputLocation, UnpublishedCause, build_indicator, make_unpublished
+from sharing.interop.import_results import (
+    ConflictingItemError,
+    InputLocation,
+    UnpublishedCause,
+    build_indicator,
+    make_unpublished,
+)
 from sharing.interop.publishing_profile import merge_fields
 from sharing.interop.strict_json import NotJsonError, StrictJsonParser
 from sharing.model.vocabulary import Action
@@ -31,6 +41,7 @@ def read_jsonl(data: bytes, file: str, context: ImportContext, duplicates: Dupli
         duplicates: The indicators imported so far.
 
     Raises:
+        ConflictingItemError: Two lines have the same id and version, and different contents.
         InputError: At the end, when no line was meant as an indicator. No indicator has been yielded in this case.
     """
     parser = StrictJsonParser()
@@ -42,6 +53,8 @@ def read_jsonl(data: bytes, file: str, context: ImportContext, duplicates: Dupli
             parsed = _parse_line(parser, line.text)
             has_candidate = has_candidate or is_indicator_candidate(parsed.value)
             yield _import_object(_require_object(parsed), location, context, duplicates)
+        except ConflictingItemError:
+            raise
         except InputError as error:
             first_error = first_error or f"line {line.number} {error}"
             cause = UnpublishedCause.MALFORMED if isinstance(error, NotJsonError) else UnpublishedCause.INVALID
@@ -84,7 +97,7 @@ def _import_object(
     has_id = value.get("id") is not None
     fields = merge_fields(context.get_initial_fields(type_name if isinstance(type_name, str) else ""), value)
     if not has_id:
-        fields["id"] = context.make_id()
+        fields["id"] = context.make_id(("line", json.dumps(value, sort_keys=True)))
     indicator = build_indicator(fields)
     if not has_id and (indicator.action is not Action.PUBLISH or indicator.version > 1):
         raise InputError("id: is missing; a later version or a withdrawal must have the id of the indicator it changes")

@@ -1,13 +1,13 @@
-"""Adds the missing ACL entries to a cluster and reports every difference from the topic table. Never removes an entry.
+"""Adds the missing ACL entries to a cluster, reports every difference from the topic table, and revokes principals.
 
 An entry that permits too much is reported as `too wide` and stays until a person removes it: it may belong to another
-application.
+application. Only `revoke_principals` removes entries: all those of the named principals.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +26,15 @@ from sharing.errors import InfrastructureError
 from sharing.kafka.clients import make_admin
 from sharing.kafka.errors import describe_kafka_error, error_code
 from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, await_result
-from sharing.topology.acls import ANY_NAME, AclEntry, AclPattern, AclResource, list_acl_entries, parse_principal
+from sharing.topology.acls import (
+    ANY_NAME,
+    AclEntry,
+    AclPattern,
+    AclResource,
+    Principal,
+    list_acl_entries,
+    parse_principal,
+)
 from sharing.topology.partners import Partners
 from sharing.topology.topics import TopicScope
 
@@ -43,7 +51,9 @@ _RESOURCES: Final = {
 }
 _PATTERNS: Final = {AclPattern.LITERAL: ResourcePatternType.LITERAL, AclPattern.PREFIX: ResourcePatternType.PREFIXED}
 _POLL_SECONDS = 0.05
-_BUS_PREFIXES: Final = tuple(f"{scope}." for scope in (TopicScope.NATIONAL, TopicScope.EXCHANGE))
+_EVERYONE = "*"
+"""The principal of an entry for all principals."""
+_BUS_PREFIXES: Final = tuple(f"{scope}." for scope in (TopicScope.NATIONAL, TopicScope.EXCHANGE, TopicScope.DIRECTORY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +100,54 @@ def compare_acls(wanted: frozenset[AclEntry], present: Iterable[AclEntry]) -> li
     return sorted(changes, key=lambda change: change.entry)
 
 
+def revoke_principals(
+    bootstrap: str,
+    matches: Callable[[Principal], bool],
+    properties: Mapping[str, Any] | None = None,
+    *,
+    dry_run: bool = False,
+) -> tuple[list[AclEntry], list[AclEntry]]:
+    """Remove every ACL entry of some principals, for clients on any host. Open connections are denied at once.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        matches: Returns whether a principal of the bus is to be revoked.
+        properties: Further librdkafka properties, such as those of TLS.
+        dry_run: Remove nothing.
+
+    Returns:
+        The entries that were (or would be) removed, and those that remain for every principal of the cluster
+        (`User:*`), whose permissions the revoked ones keep.
+
+    Raises:
+        InfrastructureError: The cluster does not answer, refuses, or has no authorizer.
+    """
+    admin = make_admin(bootstrap, properties)
+    present = list(_list_cluster_acls(admin))
+    for_everyone = [entry for entry in present if _get_principal_name(entry) == _EVERYONE and entry.allow]
+
+    def is_revoked(entry: AclEntry) -> bool:
+        principal = parse_principal(_get_principal_name(entry))
+        return principal is not None and matches(principal)
+
+    revoked = sorted(entry for entry in present if is_revoked(entry))
+    if revoked and not dry_run:
+        for name in dict.fromkeys(entry.principal.partition(" from ")[0] for entry in revoked):
+            _await_answers(
+                admin.delete_acls([_make_filter(name)], request_timeout=ADMIN_SECONDS_MAX), "cannot remove the ACLs"
+            )
+        # A controller confirms a removal a moment before every broker applies it.
+        _wait_until(lambda: not any(map(is_revoked, _list_cluster_acls(admin))), "the ACLs were removed")
+    return revoked, for_everyone
+
+
+def _get_principal_name(entry: AclEntry) -> str:
+    """Return the CN of an entry's principal, which Strimzi writes as `User:CN=gate.ch`."""
+    return entry.principal.partition(" from ")[0].removeprefix("User:").removeprefix("CN=")
+
+
 def _concerns_this_bus(entry: AclEntry) -> bool:
-    if parse_principal(entry.principal.removeprefix("User:")) is not None or entry.resource is AclResource.CLUSTER:
+    if parse_principal(_get_principal_name(entry)) is not None or entry.resource is AclResource.CLUSTER:
         return True
     if entry.name == ANY_NAME:
         return True
@@ -102,12 +158,8 @@ def _concerns_this_bus(entry: AclEntry) -> bool:
 
 def _list_cluster_acls(admin: AdminClient) -> Iterator[AclEntry]:
     _require_describe_permission(admin)
-    anything: Any = None  # None matches everything, which the declared parameter types do not allow for
-    everything = AclBindingFilter(
-        ResourceType.ANY, anything, ResourcePatternType.ANY, anything, anything, AclOperation.ANY, AclPermissionType.ANY
-    )
     bindings: list[AclBinding] = _await_answer(
-        admin.describe_acls(everything, request_timeout=ADMIN_SECONDS_MAX), "cannot read the ACLs"
+        admin.describe_acls(_make_filter(), request_timeout=ADMIN_SECONDS_MAX), "cannot read the ACLs"
     )
     resources = {kind: resource for resource, kind in _RESOURCES.items()}
     patterns = {kind: pattern for pattern, kind in _PATTERNS.items()}
@@ -123,6 +175,15 @@ def _list_cluster_acls(admin: AdminClient) -> Iterator[AclEntry]:
                 kafka_operation_name(binding.operation),
                 allow=binding.permission_type is AclPermissionType.ALLOW,
             )
+
+
+def _make_filter(principal: str | None = None) -> AclBindingFilter:
+    """Return the filter that matches every entry, or every entry of one principal."""
+    anything: Any = None  # None matches everything, which the declared parameter types do not allow for
+    chosen: Any = principal
+    return AclBindingFilter(
+        ResourceType.ANY, anything, ResourcePatternType.ANY, chosen, anything, AclOperation.ANY, AclPermissionType.ANY
+    )
 
 
 def _require_describe_permission(admin: AdminClient) -> None:
@@ -156,17 +217,25 @@ def _create_acls(admin: AdminClient, missing: list[AclEntry]) -> None:
     ]
     # Denials first, so that nothing that the table forbids is permitted in between.
     wanted.sort(key=lambda binding: binding.permission_type is AclPermissionType.ALLOW)
-    for future in admin.create_acls(wanted, request_timeout=ADMIN_SECONDS_MAX).values():
-        _await_answer(future, "cannot create the ACLs")
+    _await_answers(admin.create_acls(wanted, request_timeout=ADMIN_SECONDS_MAX), "cannot create the ACLs")
 
 
 def _wait_until_listed(admin: AdminClient, created: frozenset[AclEntry]) -> None:
     # A controller confirms an entry a moment before every broker applies it.
+    _wait_until(lambda: created <= frozenset(_list_cluster_acls(admin)), "the ACLs were created")
+
+
+def _wait_until(is_applied: Callable[[], bool], done: str) -> None:
     deadline = time.monotonic() + ADMIN_SECONDS_MAX
-    while not created <= frozenset(_list_cluster_acls(admin)):
+    while not is_applied():
         if time.monotonic() > deadline:
-            raise InfrastructureError("the ACLs were created, but the cluster does not list them yet; try again")
+            raise InfrastructureError(f"{done}, but the cluster does not show it yet; try again")
         time.sleep(_POLL_SECONDS)
+
+
+def _await_answers(futures: Mapping[Any, Future[Any]], failure: str) -> None:
+    for future in futures.values():
+        _await_answer(future, failure)
 
 
 def _await_answer(future: Future[Any], failure: str) -> Any:

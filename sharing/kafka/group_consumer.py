@@ -4,6 +4,9 @@ A restart of the broker, a rebalance, and a handler so slow that the group gives
 errors here: the consumer continues, and uncommitted records are delivered again. After an outage, librdkafka may lose
 its membership in the group without noticing it. A consumer that has had no assignment for two session timeouts is
 therefore replaced by a new one.
+
+librdkafka never chooses a start offset: `group_offsets` does, after each assignment and when the topic is another one.
+A batch that cannot be read is returned in the place of its records (`bad_batches`).
 """
 
 from __future__ import annotations
@@ -13,13 +16,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.clients import UNASSIGNED_SESSIONS, client_properties, make_consumer
+from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatch, BadBatchFinder
+from sharing.kafka.clients import UNASSIGNED_SESSIONS, client_properties, make_admin, make_consumer
 from sharing.kafka.errors import GROUP_MEMBERSHIP_ERRORS, describe_kafka_error, error_code, is_permanent_read_error
+from sharing.kafka.group_offsets import GroupOffsets
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +38,33 @@ SESSION_MS = 10_000
 _RETRY_SECONDS = 0.2
 _ATTEMPT_SECONDS_MAX = 5.0
 _COMMIT_POLL_SECONDS = 0.002
+_TOPIC_CHECK_SECONDS = 30.0
+"""How often a running consumer asks whether the topic is still the one that it knows."""
+
+_NO_RESPONSE_SECONDS_MAX = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class PolledRecord:
+    """What `poll` returns: a record, or a batch that cannot be read.
+
+    Attributes:
+        topic: Name of the topic.
+        partition: Number of the partition.
+        offset: Offset of the record, or of the first record of the batch.
+        next_offset: The offset that is committed when it has been handled.
+        assignment: Number of the assignment in which it was read. It cannot be committed in another one.
+        message: The record; None for a batch that cannot be read.
+        bad_batch: That batch; None for a record.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    next_offset: int
+    assignment: int
+    message: Message | None = None
+    bad_batch: BadBatch | None = None
 
 
 class GroupConsumer:
@@ -41,7 +74,8 @@ class GroupConsumer:
         bootstrap: Kafka bootstrap servers.
         topic: Name of the topic.
         group: Id of the consumer group.
-        properties: Further librdkafka properties. The ones that delivery depends on cannot be changed.
+        properties: Further librdkafka properties. The ones that delivery depends on cannot be changed; these include
+            the assignment strategy, since start offsets are chosen for a whole assignment.
 
     Attributes:
         topic: Name of the topic.
@@ -59,10 +93,13 @@ class GroupConsumer:
         self._assigned: set[int] = set()
         self._ended: set[int] = set()
         self._joined = False
+        self._started = False  # the start offsets of the assignment are known
+        self._assignment = 0
+        self._topic_checked = time.monotonic()
         self._closed = False
         self._prefetched: deque[Message] = deque()  # records that arrived while a commit was awaited
         self._committed: list[TopicPartition] | KafkaError | None = None
-        changeable = {"session.timeout.ms": SESSION_MS, "fetch.wait.max.ms": 10, **(properties or {})}
+        changeable = {"session.timeout.ms": SESSION_MS, "fetch.wait.max.ms": 10, **BOUNDED_FETCH, **(properties or {})}
         self._rejoin_after_s = UNASSIGNED_SESSIONS * int(changeable["session.timeout.ms"]) / 1_000
         self._properties = client_properties(
             bootstrap,
@@ -73,64 +110,124 @@ class GroupConsumer:
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
+                "auto.offset.reset": "error",
+                "partition.assignment.strategy": "range,roundrobin",
+                "group.protocol": "classic",
             },
         )
+        self._offsets = GroupOffsets(topic, group, make_admin(bootstrap, _remove_callbacks(properties or {})))
+        self._bad_batches = BadBatchFinder(self._properties)
         self._consumer = self._join_group()
 
-    def poll(self, timeout_s: float) -> Message | None:
-        """Return the next record, or None if none arrives in time.
+    def poll(self, timeout_s: float) -> PolledRecord | None:
+        """Return the next record or unreadable batch, or None if none arrives in time.
 
         Raises:
-            InfrastructureError: The broker rejects the request.
+            InfrastructureError: The broker rejects the request, or the log lost records that the group has read.
         """
+        if self._joined and not self._is_ready() and not self._start():
+            return None
         message = self._prefetched.popleft() if self._prefetched else self._consumer.poll(timeout_s)
         if message is None:
             self._rejoin_if_unassigned()
             return None
-        error = message.error()
+        error, partition, offset = message.error(), message.partition() or 0, message.offset() or 0
         if error is None:
             self.last_response = time.monotonic()
-            return message
-        self._handle_error(error, message.partition() or 0)
+            return PolledRecord(self.topic, partition, offset, offset + 1, self._assignment, message=message)
+        if error.code() in BAD_BATCH_ERRORS:
+            return self._skip_bad_batch(message)
+        self._handle_error(error, partition)
         return None
 
     def is_at_end(self) -> bool:
         """Return whether `poll` has returned every record up to the ends that the broker last reported."""
-        return self._joined and not self._prefetched and self._assigned <= self._ended
+        return self._joined and self._started and not self._prefetched and self._assigned <= self._ended
 
-    def rewind_to(self, message: Message) -> None:
-        """Make `poll` return this record again next, unless its partition now belongs to another member."""
-        partition, offset = message.partition() or 0, message.offset() or 0
-        if partition in self._assigned:
-            self._ended.discard(partition)
-            self._drop_prefetched({partition})
-            self._consumer.seek(TopicPartition(self.topic, partition, offset))
+    def rewind_to(self, record: PolledRecord) -> None:
+        """Make `poll` return this record again next, unless its partition was assigned anew since."""
+        if self._is_current(record):
+            self._seek(record.partition, record.offset)
 
-    def commit(self, message: Message) -> None:
+    def commit(self, record: PolledRecord) -> None:
         """Commit the offset after this record, and retry while no broker responds.
+
+        A record of an earlier assignment is not committed: meanwhile another member may have committed a higher offset.
 
         Raises:
             InfrastructureError: The broker rejects the request, or does not answer for `COMMIT_SECONDS_MAX` seconds.
         """
-        position = TopicPartition(self.topic, message.partition() or 0, (message.offset() or 0) + 1)
         deadline = time.monotonic() + COMMIT_SECONDS_MAX
-        while (error := self._try_commit(position)) is not None:
-            # The partition now belongs to another member, or to this one again: the record is delivered again there.
-            if error.code() in GROUP_MEMBERSHIP_ERRORS or not self._joined:
-                log.info("%s: the group rebalanced before offset %s was committed", self.topic, position.offset)
+        while self._is_current(record):
+            error = self._try_commit(self._offsets.make_position(record.partition, record.next_offset))
+            if error is None:
                 return
+            # The partition now belongs to another member, or to this one again: the record is delivered again there.
+            if error.code() in GROUP_MEMBERSHIP_ERRORS:
+                break
             if is_permanent_read_error(error) or time.monotonic() > deadline:
                 raise InfrastructureError(
                     f"the offset of group {self._group} in {self.topic} cannot be committed "
                     f"({describe_kafka_error(error)}); the last notice will be delivered again"
                 )
             time.sleep(_RETRY_SECONDS)
+        log.info("%s: the group rebalanced before offset %s was committed", self.topic, record.next_offset)
 
     def close(self) -> None:
         """Leave the group. Uncommitted records are delivered again. A second call has no effect."""
         if not self._closed:
             self._closed = True
             self._consumer.close()
+
+    def _is_current(self, record: PolledRecord) -> bool:
+        """Return whether the record's partition has been assigned to this member since it was read."""
+        return self._joined and record.assignment == self._assignment and record.partition in self._assigned
+
+    def _is_ready(self) -> bool:
+        """Return whether reading may go on. Asks the broker from time to time whether the topic is still the same."""
+        if self._started and time.monotonic() > self._topic_checked + _TOPIC_CHECK_SECONDS:
+            self._topic_checked = time.monotonic()
+            try:
+                self._started = self._offsets.is_same_topic()
+            except KafkaException as error:
+                log.info("%s: its topic id cannot be looked up: %s", self.topic, describe_kafka_error(error))
+        return self._started
+
+    def _start(self) -> bool:
+        """Start to read the assigned partitions. Return False if the broker does not tell where; then try again.
+
+        Raises:
+            InfrastructureError: The broker rejects the request, or the log lost records that the group has read.
+        """
+        try:
+            self._consumer.assign(self._offsets.find_starts(self._consumer, self._assigned))
+        except KafkaException as error:
+            self._handle_error(error.args[0], 0)
+            time.sleep(_NO_RESPONSE_SECONDS_MAX)
+            self._consumer.poll(0)  # serves a rebalance; nothing is assigned, so no record arrives
+            return False
+        self._started = True
+        self._assignment += 1
+        self._ended.clear()
+        self._prefetched.clear()
+        self._topic_checked = self.last_response = time.monotonic()
+        return True
+
+    def _skip_bad_batch(self, message: Message) -> PolledRecord | None:
+        """Seek past a batch that cannot be read, and return it."""
+        batch = self._bad_batches.find_batch(message)
+        if batch is None or batch.partition not in self._assigned:
+            return None
+        self.last_response = time.monotonic()
+        self._seek(batch.partition, batch.next_offset)
+        return PolledRecord(
+            batch.topic, batch.partition, batch.first_offset, batch.next_offset, self._assignment, bad_batch=batch
+        )
+
+    def _seek(self, partition: int, offset: int) -> None:
+        self._ended.discard(partition)
+        self._drop_prefetched({partition})
+        self._consumer.seek(TopicPartition(self.topic, partition, offset))
 
     def _join_group(self) -> Consumer:
         self._unassigned_since = time.monotonic()
@@ -177,6 +274,9 @@ class GroupConsumer:
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
             self._ended.add(partition)
             self.last_response = time.monotonic()
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 librdkafka's own code: no such offset
+            log.warning("%s/%s: %s", self.topic, partition, describe_kafka_error(error))
+            self._started = False
         elif is_permanent_read_error(error):
             raise InfrastructureError(f"group {self._group} cannot read {self.topic}: {describe_kafka_error(error)}")
         else:  # librdkafka recovers from it
@@ -192,6 +292,8 @@ class GroupConsumer:
         self._assigned |= added
         self._ended -= added
         self._joined = True
+        self._started = False
+        consumer.assign([])  # nothing is read before `_start` has chosen the offsets
         self.last_response = time.monotonic()
 
     def _on_revoke(self, consumer: Any, partitions: list[TopicPartition]) -> None:
@@ -200,5 +302,12 @@ class GroupConsumer:
         revoked = {partition.partition for partition in partitions}
         self._assigned -= revoked
         self._drop_prefetched(revoked)
-        self._joined = False
+        self._joined = self._started = False
         self._unassigned_since = time.monotonic()
+
+
+def _remove_callbacks(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties for a client that nobody polls: what it has to report would only pile up."""
+    return {
+        name: value for name, value in properties.items() if not callable(value) and name != "statistics.interval.ms"
+    }

@@ -1,6 +1,7 @@
 """Reads the records of a topic between two instants, or all of them, once. Commits no offset.
 
-The end offsets are fixed when the range is opened, so reading ends even while others keep writing.
+The end offsets are fixed when the range is opened, so reading ends even while others keep writing. Batches that cannot
+be read are skipped and listed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sharing.errors import InfrastructureError
+from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatch, BadBatchFinder
 from sharing.kafka.clients import client_properties, look_up_topics, make_consumer, require_topics
 from sharing.kafka.errors import PERMANENT_READ_ERRORS, describe_kafka_error, error_code, is_permanent_read_error
 
@@ -41,6 +43,7 @@ class TopicRange:
 
     Attributes:
         total: Upper bound of the number of records: the offsets in the range, transaction markers included.
+        bad_batches: The batches that were skipped so far, because they cannot be read.
 
     Raises:
         InfrastructureError: No broker answers, the topic does not exist, or its offsets cannot be looked up.
@@ -53,18 +56,22 @@ class TopicRange:
         present = look_up_topics(bootstrap, properties)
         require_topics(present, [topic])
         self._topic = topic
-        self._consumer: Consumer = make_consumer(
-            client_properties(
-                bootstrap,
-                {
-                    **(properties or {}),
-                    "group.id": group,
-                    "isolation.level": "read_committed",
-                    "enable.auto.commit": False,
-                    "enable.partition.eof": True,
-                },
-            )
+        all_properties = client_properties(
+            bootstrap,
+            {
+                **BOUNDED_FETCH,
+                **(properties or {}),
+                "group.id": group,
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                # Records that retention deletes while they are read are left out, like those deleted before.
+                "auto.offset.reset": "earliest",
+            },
         )
+        self.bad_batches: list[BadBatch] = []
+        self._bad_batch_finder = BadBatchFinder(all_properties)
+        self._consumer: Consumer = make_consumer(all_properties)
         deadline = time.monotonic() + LOOK_UP_SECONDS_MAX
         while True:
             try:
@@ -137,6 +144,8 @@ class TopicRange:
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
                     ends.pop(number, None)
+                elif error.code() in BAD_BATCH_ERRORS:
+                    self._skip_bad_batch(message, ends)
                 elif is_permanent_read_error(error):
                     raise InfrastructureError(f"{self._topic}: cannot be read ({describe_kafka_error(error)})")
                 else:  # librdkafka recovers from it
@@ -150,3 +159,19 @@ class TopicRange:
             if offset >= end - 1:
                 del ends[number]
                 self._consumer.pause([TopicPartition(self._topic, number)])
+
+    def _skip_bad_batch(self, message: Message, ends: dict[int, int]) -> None:
+        """Seek past a batch that cannot be read, and remove its partition from `ends` if nothing follows."""
+        position = message.partition(), message.offset()
+        if position in {(batch.partition, batch.first_offset) for batch in self.bad_batches}:
+            return  # reported before the seek took effect
+        batch = self._bad_batch_finder.find_batch(message)
+        if batch is None or batch.partition not in ends:
+            return
+        self.bad_batches.append(batch)
+        log.warning("%s: skipped, cannot be read: %s", batch, batch.cause)
+        if batch.next_offset >= ends[batch.partition]:
+            del ends[batch.partition]
+            self._consumer.pause([TopicPartition(self._topic, batch.partition)])
+        else:
+            self._consumer.seek(TopicPartition(self._topic, batch.partition, batch.next_offset))

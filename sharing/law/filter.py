@@ -33,6 +33,9 @@ Together with the audience, they are the key of a cached verdict.
 VERDICTS_MAX = 20_000
 """Maximum number of cached verdicts: about 50 MB. Reached only if hardly any two items have equal facts."""
 
+VERDICT_RECIPIENTS_MAX = 200_000
+"""Maximum number of recipients in all cached verdicts together, so that verdicts on all States need no more memory."""
+
 PROFILES_MAX = 20_000
 """Maximum number of cached profiles: about 40 MB. There is one for each State and combination of offences."""
 
@@ -125,7 +128,7 @@ class DisclosureFilter:
         self.reader = FactReader(
             fact for fact in FACTS.values() if fact.scope is FactScope.INDICATOR and fact.name in tested
         )
-        self._verdicts = BoundedCache(VERDICTS_MAX)
+        self._verdicts = make_verdict_cache()
         self._profiles = BoundedCache(PROFILES_MAX)
         self._recipient_classes = BoundedCache(PROFILES_MAX)
 
@@ -240,6 +243,11 @@ class DisclosureFilter:
             if result is not None and result.held:
                 mandatory.append((state, Reason(RelevanceKind.OBLIGATION, rule.id)))
         return mandatory
+
+
+def make_verdict_cache() -> BoundedCache[Any, Verdict]:
+    """Return a cache of verdicts that is limited by their number and by their recipients."""
+    return BoundedCache(VERDICTS_MAX, VERDICT_RECIPIENTS_MAX, lambda verdict: len(verdict.recipients))
 
 
 def _get_or_combine_terms(

@@ -17,18 +17,25 @@ class BoundedCache(Generic[K, V]):
 
     Args:
         entries_max: Maximum number of results; one more clears the cache first.
+        weight_max: Maximum weight of all results together; more clears the cache first. None for no limit.
+        weigh: Returns the weight of a result.
 
     Attributes:
         get: Returns the result for a key, or None. It is the `get` of the underlying dict, so a lookup costs no
             Python call; therefore None cannot be cached.
     """
 
-    __slots__ = ("_entries", "_entries_max", "get")
+    __slots__ = ("_entries", "_entries_max", "_weigh", "_weight", "_weight_max", "get")
 
     get: Callable[[K], V | None]
 
-    def __init__(self, entries_max: int) -> None:
+    def __init__(
+        self, entries_max: int, weight_max: int | None = None, weigh: Callable[[V], int] = lambda _: 0
+    ) -> None:
         self._entries_max = entries_max
+        self._weight_max = weight_max
+        self._weigh = weigh
+        self._weight = 0
         self._entries: dict[K, V] = {}
         self.get = self._entries.get
 
@@ -36,13 +43,19 @@ class BoundedCache(Generic[K, V]):
         """Cache a result that is not None, and return it."""
         entries = self._entries
         if len(entries) >= self._entries_max and key not in entries:
-            entries.clear()
+            self.clear()
+        if self._weight_max is not None:
+            weight = self._weigh(value)
+            if self._weight + weight > self._weight_max:
+                self.clear()
+            self._weight += weight
         entries[key] = value
         return value
 
     def clear(self) -> None:
         """Remove every result."""
         self._entries.clear()
+        self._weight = 0
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -6,9 +6,10 @@ The same indicator, pack, directory and time always give an equal decision and t
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 from sharing.model.effects import EXPLAINING_EFFECTS, FORBIDDING_EFFECTS
 from sharing.model.times import format_time
@@ -18,6 +19,9 @@ EVALUATION_FAILED = "error"
 """Value of `UndecidedRule.fact` when the evaluation of the rule failed."""
 
 _FROM_PERMISSIVE_TO_RESTRICTIVE = tuple(Outcome)
+
+_VALUE_PART = re.compile(r" [+.].*", re.DOTALL)
+"""What derived evidence names of a value: its calling code or top-level domain, as in "E.164 prefix +41"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +73,25 @@ class Reason:
     """Why a State is considered.
 
     Attributes:
-        detail: May be content: it appears only in the decision, the draft and the content of a notice, never in an
-            envelope, key or header.
+        detail: May be content: it appears only in the draft and the content of a notice, never in a decision, envelope,
+            key or header.
     """
 
     kind: RelevanceKind
     detail: str
+
+    @property
+    def permanent_detail(self) -> str:
+        """The part of the detail that may be kept for ever: codes, but no words of an agency and no part of a value."""
+        match self.kind:
+            case RelevanceKind.NEXUS_STATED | RelevanceKind.MATCH:
+                return ""
+            case RelevanceKind.NEXUS_DERIVED:
+                return _VALUE_PART.sub("", self.detail)
+            case RelevanceKind.INTEREST | RelevanceKind.OBLIGATION:
+                return self.detail
+            case _:
+                assert_never(self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +189,6 @@ class RecipientDecision(NamedTuple):
             return rules
         return describe_undecided(self.undecided) or "no rule permits it"
 
-    def to_record(self) -> dict[str, Any]:
-        """Return the record described by the Avro schema, with keys in schema order."""
-        return _build_recipient_record(self, asdict(self.terms))
-
 
 def _build_recipient_record(recipient: RecipientDecision, terms: Mapping[str, Any]) -> dict[str, Any]:
     return {
@@ -188,7 +201,9 @@ def _build_recipient_record(recipient: RecipientDecision, terms: Mapping[str, An
         "conditions": terms["conditions"],
         "approver": terms["approver"],
         "obligation": terms["is_obligatory"],
-        "relevance": tuple([{"kind": reason.kind, "detail": reason.detail} for reason in recipient.relevance]),
+        "relevance": tuple(
+            [{"kind": reason.kind, "detail": reason.permanent_detail} for reason in recipient.relevance]
+        ),
         "redacted": terms["redacted"],
     }
 
@@ -220,11 +235,14 @@ class Decision:
     decided_at: int
     state: str
     pack: PackReference
-    directory_version: int
+    directory_version: str
     recipients: tuple[RecipientDecision, ...]
 
     def to_record(self) -> dict[str, Any]:
-        """Return the record described by the Avro schema `Decision`. Recipients with the same terms share objects."""
+        """Return the record described by the Avro schema `Decision`. Recipients with the same terms share objects.
+
+        Decisions are kept for ever, so the record holds kinds and codes only: no words of an agency and no value.
+        """
         distinct_terms = {id(recipient.terms): recipient.terms for recipient in self.recipients}
         term_records = {identity: asdict(terms) for identity, terms in distinct_terms.items()}
         return {

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from functools import cached_property
 from math import prod
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator, PlainSerializer, ValidationError
 
 from sharing.model.field_validators import CountryCode, enum_validator, pattern_validator
 from sharing.model.indicator import Coerced, Instant, RecordModel, ShortText
+from sharing.model.times import to_milliseconds
 from sharing.model.validation_errors import suggest_nearest, to_input_error
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import Authority, OffenceCode, Urgency
@@ -58,6 +63,9 @@ class Interest(RecordModel):
         return prod(len(values) for values in lists if values)
 
 
+VERSION_LENGTH = 32
+"""Hexadecimal digits of a directory's version: 128 bits, so that nobody can find two contents with one version."""
+
 COMBINATIONS_MAX = 100_000
 """Limit for all interests of a State: the index of every other State has an entry for each combination."""
 
@@ -72,13 +80,21 @@ def _limit_combinations(interests: tuple[Interest, ...]) -> tuple[Interest, ...]
     return interests
 
 
+def _to_base64(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+Binary = Annotated[bytes, Coerced, PlainSerializer(_to_base64, when_used="json")]
+"""Bytes, in JSON as Base64: they need not be text."""
+
+
 class PublicKey(RecordModel):
     """A public key with its validity period; `use` is SEAL or SIGN."""
 
     id: ShortText
     use: Annotated[str, pattern_validator("SEAL|SIGN", "must be SEAL or SIGN")]
     algorithm: ShortText
-    public: Annotated[bytes, Coerced]
+    public: Binary
     valid_from: Instant
     valid_until: Instant | None = None
 
@@ -96,7 +112,7 @@ class EntrySignature(RecordModel):
 
     algorithm: ShortText = "NONE"
     key_id: ShortText | None = None
-    value: Annotated[bytes, Coerced] = b""
+    value: Binary = b""
 
 
 class DirectoryEntry(RecordModel):
@@ -132,22 +148,59 @@ class DirectoryEntry(RecordModel):
         """Return the record that the Avro schema `DirectoryEntry` describes."""
         return self.model_dump(mode="python")
 
+    @cached_property
+    def content_digest(self) -> str:
+        """Digest of what the entry states. A renewal, which changes only dates and signature, does not change it."""
+        content = self.model_dump(mode="python", exclude=set(_RENEWED_FIELDS))
+        return _digest(json.dumps(content, sort_keys=True, default=_to_json))
 
-@dataclass(frozen=True, slots=True)
+    def has_expired(self, now_ms: int) -> bool:
+        """Return whether the entry has expired at an instant in UTC milliseconds."""
+        return self.valid_until is not None and to_milliseconds(self.valid_until) <= now_ms
+
+
+_RENEWED_FIELDS = ("announced_at", "valid_until", "signature")
+
+
+def _to_json(value: object) -> str:
+    """Return the text of a value that JSON has no type for."""
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:VERSION_LENGTH]
+
+
+@dataclass(frozen=True)
 class Directory:
-    """A snapshot of all entries. `version` is the topic position up to which the snapshot was read."""
+    """A snapshot of all entries.
+
+    Attributes:
+        entries: The entry of each State, expired ones included.
+        receiving_states: The States that have topics for notices and offers on the cluster; None if that was not
+            looked up, as when a command only explains the law.
+    """
 
     entries: Mapping[str, DirectoryEntry] = field(default_factory=dict)
-    version: int = 0
+    receiving_states: frozenset[str] | None = field(default=None, kw_only=True)
+    _versions: dict[int, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def get_version(self, now_ms: int) -> str:
+        """Return the digest of what the entries state that are valid at an instant in UTC milliseconds.
+
+        Renewed entries with the same content have the same version.
+        """
+        expired = bisect_right(self._expiries, now_ms)
+        version = self._versions.get(expired)
+        if version is None:
+            valid = self.get_valid_entries(now_ms)
+            version = _digest("".join(f"{state}:{valid[state].content_digest}\n" for state in sorted(valid)))
+            self._versions[expired] = version
+        return version
 
     def get_valid_entries(self, now_ms: int) -> Mapping[str, DirectoryEntry]:
         """Return the entries that have not expired at an instant in UTC milliseconds."""
-        now = datetime.fromtimestamp(now_ms / 1000, UTC)
-        return {
-            state: entry
-            for state, entry in self.entries.items()
-            if entry.valid_until is None or entry.valid_until > now
-        }
+        return {state: entry for state, entry in self.entries.items() if not entry.has_expired(now_ms)}
 
     def get_authorities(self, now_ms: int) -> dict[str, str]:
         """Return the kind of receiving authority of each State with a valid entry."""
@@ -156,3 +209,14 @@ class Directory:
     def get_interests(self, now_ms: int) -> dict[str, tuple[Interest, ...]]:
         """Return the interests of each State with a valid entry."""
         return {state: entry.interests for state, entry in self.get_valid_entries(now_ms).items()}
+
+    def get_unreachable_states(self, now_ms: int) -> frozenset[str]:
+        """Return the States with a valid entry that have no topics on the cluster."""
+        if self.receiving_states is None:
+            return frozenset()
+        return frozenset(self.get_valid_entries(now_ms)) - self.receiving_states
+
+    @cached_property
+    def _expiries(self) -> list[int]:
+        """When entries expire, in UTC milliseconds, sorted: between two of them the version stays the same."""
+        return sorted(to_milliseconds(entry.valid_until) for entry in self.entries.values() if entry.valid_until)

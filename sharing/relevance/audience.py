@@ -24,6 +24,9 @@ from sharing.relevance.nexus import (
 AUDIENCES_MAX = 20_000
 """Maximum number of cached audiences. Reached only if hardly any two items have equal reasons."""
 
+AUDIENCE_STATES_MAX = 200_000
+"""Maximum number of States in all cached audiences together, so that audiences of all States need no more memory."""
+
 
 class Audience:
     """The considered States, ordered by code. An empty audience means that no State is considered.
@@ -73,7 +76,9 @@ class AudienceFinder:
     def __init__(self, interests: InterestIndex, locate: GeoLookup = no_geo_lookup) -> None:
         self._interests = interests
         self._locate = locate
-        self._audiences: BoundedCache[Hashable, Audience] = BoundedCache(AUDIENCES_MAX)
+        self._audiences: BoundedCache[Hashable, Audience] = BoundedCache(
+            AUDIENCES_MAX, AUDIENCE_STATES_MAX, lambda audience: len(audience.reasons_by_state)
+        )
 
     def find_audience(self, record: WireRecord) -> Audience:
         """Return the States to consider for an indicator's record, each with its reasons."""

@@ -39,9 +39,7 @@ class BatchReplayer:
     def replay_batch(self, batch: RecordedBatch) -> None:
         """Replay a batch, in order."""
         column_batches = list(batch.read_columns(self._reader, self._now_ms))
-        verdicts = [
-            list(self._item_groups.resolve_rows(columns, self._now_ms).iter_results()) for columns in column_batches
-        ]
+        verdicts = [list(self._item_groups.iter_results(columns, self._now_ms)) for columns in column_batches]
         if _are_all_records_decided(batch, verdicts):
             # The fast path: no record of the batch has to be decoded.
             self._count_columns(column_batches, verdicts)

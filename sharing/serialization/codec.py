@@ -23,11 +23,17 @@ SINGLE_OBJECT_MARKER = b"\xc3\x01"
 CONFLUENT_MAGIC_BYTE = b"\x00"
 HEADER_LENGTH = len(SINGLE_OBJECT_MARKER) + 8
 
-RECORD_BYTES_MAX = 400_000
-"""Larger records are refused before they are decoded: an indicator is a few hundred bytes."""
+RECORD_BYTES_MAX = 200_000
+"""Larger indicators and directory entries are refused before they are decoded: an indicator is a few hundred bytes."""
+
+OUTPUT_RECORD_BYTES_MAX = 1_000_000
+"""Larger records of the other schemas, which gates write, are refused before they are decoded."""
+
+_WRITTEN_BY_PEOPLE = frozenset({"indicator", "directory_entry"})
 
 SCHEMA_NAMES = (
     "indicator", "decision", "notice", "notice_content", "offer", "draft", "quarantine", "directory_entry",
+    "gate_state",
 )  # fmt: skip
 
 
@@ -61,13 +67,15 @@ class Codec:
         name: Name of the schema, such as `indicator`.
         schema: The current schema, parsed.
         header: Bytes that precede each record.
-        writers: Every schema that can be read, by fingerprint.
+        writer_schemas: Every schema that can be read, by fingerprint.
+        bytes_max: Size limit of a record with its header, in bytes.
     """
 
     name: str
     schema: Any
     header: bytes
     writer_schemas: dict[bytes, Any]
+    bytes_max: int = RECORD_BYTES_MAX
 
     @property
     def schema_json(self) -> str:
@@ -104,8 +112,8 @@ class Codec:
         """
         if not data:
             raise DecodeError("the record is empty; publish an Avro record", cause="EMPTY")
-        if len(data) > RECORD_BYTES_MAX:
-            message = f"the record has {len(data)} bytes, more than {RECORD_BYTES_MAX}; publish smaller records"
+        if len(data) > self.bytes_max:
+            message = f"the record has {len(data)} bytes, more than {self.bytes_max}; publish smaller records"
             raise DecodeError(message, cause="OVERSIZED")
         writer = self.writer_schemas.get(data[2:HEADER_LENGTH]) if data[:2] == SINGLE_OBJECT_MARKER else None
         if writer is None:
@@ -168,7 +176,8 @@ def get_codec(name: str) -> Codec:
         writer_schemas[compute_fingerprint(released)] = released
     current = compute_fingerprint(schema)
     writer_schemas[current] = schema
-    return Codec(name, schema, SINGLE_OBJECT_MARKER + current, writer_schemas)
+    bytes_max = RECORD_BYTES_MAX if name in _WRITTEN_BY_PEOPLE else OUTPUT_RECORD_BYTES_MAX
+    return Codec(name, schema, SINGLE_OBJECT_MARKER + current, writer_schemas, bytes_max)
 
 
 def decode_record(name: str, data: bytes | None) -> dict[str, Any]:

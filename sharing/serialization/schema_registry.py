@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fastavro
 
 from sharing.errors import InfrastructureError, SettingsError
-from sharing.model.countries import normalise_country
+from sharing.model.countries import STATES, normalise_country
 from sharing.serialization.codec import (
     SINGLE_OBJECT_MARKER,
     compute_fingerprint,
@@ -48,17 +49,65 @@ class RegistrationResult:
     schema_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class RegistryAccess:
+    """How a client proves itself to a Schema Registry, and how it knows the registry.
+
+    Attributes:
+        user: User name; None for a registry without users.
+        password: The user's password.
+        ca: PEM file with the CA of the registry's certificate; None for the CAs of the system.
+    """
+
+    user: str | None = None
+    password: str = field(default="", repr=False)
+    ca: Path | None = None
+
+    def client_properties(self) -> dict[str, str]:
+        """Return the properties of confluent-kafka's registry client."""
+        return {
+            **({"basic.auth.user.info": f"{self.user}:{self.password}"} if self.user is not None else {}),
+            **({"ssl.ca.location": str(self.ca)} if self.ca is not None else {}),
+        }
+
+
+def load_registry_access(settings: Settings) -> RegistryAccess:
+    """Return the access that the settings select.
+
+    Raises:
+        SettingsError: Only one of user and password file is set, or the password file cannot be read.
+    """
+    user, file = settings.registry_user, settings.registry_password_file
+    if (user is None) != (file is None):
+        raise SettingsError("set both SHARING_REGISTRY_USER and SHARING_REGISTRY_PASSWORD_FILE, or neither")
+    if file is None:
+        return RegistryAccess(ca=settings.registry_ca)
+    try:
+        password = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SettingsError(f"SHARING_REGISTRY_PASSWORD_FILE names {file}, which cannot be read: {reason}") from None
+    return RegistryAccess(user, password, settings.registry_ca)
+
+
 class SchemaRegistry:
     """Client of a Schema Registry.
 
     Args:
         url: URL of the registry's API with Confluent's paths.
+        access: User, password and CA, if the registry requires them.
 
     Raises:
-        SettingsError: The extra is not installed, or the URL is not valid.
+        SettingsError: The extra is not installed, the URL is not valid, or a password would be sent without TLS.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, access: RegistryAccess | None = None) -> None:
+        access = access or RegistryAccess()
+        if access.user is not None and not url.startswith("https://"):
+            raise SettingsError(
+                "the address of the Schema Registry (SHARING_REGISTRY) must begin with https:// if a user is "
+                "configured, because the password would be readable on the network"
+            )
         try:
             from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415 from an optional extra
         except ImportError as error:
@@ -67,7 +116,7 @@ class SchemaRegistry:
             ) from None
         self._url = url
         try:
-            properties = {"url": url, "timeout": REQUEST_TIMEOUT_S, "max.retries": 1}
+            properties = {"url": url, "timeout": REQUEST_TIMEOUT_S, "max.retries": 1, **access.client_properties()}
             self._client: SchemaRegistryClient = SchemaRegistryClient(properties)
         except (ValueError, TypeError):
             raise SettingsError(
@@ -96,13 +145,15 @@ class SchemaRegistry:
 
         Args:
             state: A State with topics on the cluster; any will do, since a schema has the same id under every subject.
-                None for the directory only.
+                None for the directory only, under the subject of any State.
 
         Raises:
             InfrastructureError: The registry does not respond, or a schema is not registered.
         """
-        kinds = TOPIC_KINDS if state is not None else (DIRECTORY,)
-        subjects = {kind.schema: _make_subject(kind.topic(state or "")) for kind in kinds if kind.schema}
+        if state is None:
+            subjects = {DIRECTORY.schema: self._find_directory_subject()}
+        else:
+            subjects = {kind.schema: _make_subject(kind.topic(state)) for kind in TOPIC_KINDS if kind.schema}
         written_headers: dict[str, bytes] = {}
         known_headers: dict[bytes, bytes] = {}
         for schema, subject in subjects.items():
@@ -112,6 +163,21 @@ class SchemaRegistry:
                 known_headers[header] = SINGLE_OBJECT_MARKER + fingerprint
                 written_headers[schema] = header  # the current version is the last one
         return Framing(written_headers, known_headers)
+
+    def _find_directory_subject(self) -> str:
+        """Return the subject of some State's directory topic.
+
+        Raises:
+            InfrastructureError: The registry does not respond, or no such subject is registered.
+        """
+        wanted = {_make_subject(DIRECTORY.topic(state)) for state in STATES}
+        known = wanted.intersection(self._request(self._client.get_subjects, "the list of subjects"))
+        if not known:
+            raise InfrastructureError(
+                f"the Schema Registry has no schema of the directory ({_make_subject(DIRECTORY.topic('<st>'))}); "
+                "`sharing topics apply` registers schemas"
+            )
+        return min(known)
 
     def _register(self, subject: str, schema: str) -> RegistrationResult:
         version_count = len(self._request(lambda: self._get_versions(subject), subject))
@@ -161,7 +227,9 @@ class SchemaRegistry:
             ) from None
 
 
-def registry_framing(url: str, state: str | None) -> Framing:
+def registry_framing(
+    url: str, state: str | None, *, user: str | None = None, password: str = "", ca: Path | None = None
+) -> Framing:
     """Return the framing of a cluster with a Schema Registry, for `Publisher` and `Subscriber`.
 
     The registry is contacted once, for the schema ids of a State's topics. Requires the extra `registry`.
@@ -170,6 +238,9 @@ def registry_framing(url: str, state: str | None) -> Framing:
         url: URL of the registry's Confluent API, such as `https://registry.example.org`.
         state: ISO 3166-1 alpha-2 code of a State with topics on the cluster, such as the client's. None for the
             directory only.
+        user: User name at the registry, if it requires one; the URL must then begin with `https://`.
+        password: That user's password.
+        ca: PEM file with the CA of the registry's certificate. Default: the CAs of the system.
 
     Returns:
         The framing to pass as the argument `framing`.
@@ -177,9 +248,11 @@ def registry_framing(url: str, state: str | None) -> Framing:
     Raises:
         InfrastructureError: The registry does not respond, or a schema is not registered.
         InputError: The State is unknown.
-        SettingsError: The extra is not installed, or the URL is not an http or https URL.
+        SettingsError: The extra is not installed, the URL is not an http or https URL, or a password would be sent
+            without TLS.
     """
-    return SchemaRegistry(url).fetch_framing(normalise_country(state) if state is not None else None)
+    code = normalise_country(state) if state is not None else None
+    return SchemaRegistry(url, RegistryAccess(user, password, ca)).fetch_framing(code)
 
 
 def load_framing(settings: Settings, state: str | None) -> Framing:
@@ -191,9 +264,11 @@ def load_framing(settings: Settings, state: str | None) -> Framing:
 
     Raises:
         InfrastructureError: The registry does not respond, or a schema is not registered.
-        SettingsError: The extra is not installed.
+        SettingsError: The extra is not installed, or a setting of the registry is wrong.
     """
-    return SINGLE_OBJECT_FRAMING if settings.registry is None else registry_framing(settings.registry, state)
+    if settings.registry is None:
+        return SINGLE_OBJECT_FRAMING
+    return SchemaRegistry(settings.registry, load_registry_access(settings)).fetch_framing(state)
 
 
 def _make_subject(topic: str) -> str:

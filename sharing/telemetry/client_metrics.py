@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+import json
+import time
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sharing.telemetry.latency_buckets import LATENCY_BUCKETS
+from sharing.telemetry.open_transactions import OpenTransactionWatch, PartitionKey, select_assigned
+
+STATISTICS_MS = 5_000
+"""How often a consumer of a subscriber with metrics reports its statistics, in milliseconds."""
 
 
 class PublisherMetrics:
@@ -48,8 +56,15 @@ class SubscriberMetrics:
             handled is counted again when it is delivered again.
         duplicates: Counter `sharing_subscriber_duplicates_total`: notices that were delivered again after they were
             handled, and skipped.
-        unreadable: Counter `sharing_subscriber_unreadable_total`: records that are not a readable notice for the State.
+        superseded: Counter `sharing_subscriber_superseded_total`: versions of an item that arrived after a later one,
+            and were skipped.
+        unreadable: Counter `sharing_subscriber_unreadable_total`: records that are not a readable notice for the State,
+            batches that cannot be decompressed, and notices that reuse an id for another content.
         age: Histogram `sharing_subscriber_notice_age_seconds`: seconds from a notice's decision to its receipt.
+        hidden_records: Gauge `sharing_subscriber_hidden_records`, by topic and partition: records between the last
+            stable offset and the end, which are in an open transaction or behind one.
+        hidden_seconds: Gauge `sharing_subscriber_hidden_seconds`, by topic and partition: seconds for which the last
+            stable offset has not moved although records wait behind it; 0 if none do.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -63,6 +78,11 @@ class SubscriberMetrics:
             "Notices delivered again after they were handled, and skipped.",
             registry=registry,
         )
+        self.superseded = Counter(
+            "sharing_subscriber_superseded",
+            "Versions of an item that arrived after a later one, and were skipped.",
+            registry=registry,
+        )
         self.unreadable = Counter(
             "sharing_subscriber_unreadable", "Records that are not a readable notice for this State.", registry=registry
         )
@@ -72,3 +92,37 @@ class SubscriberMetrics:
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
+        self.hidden_records = Gauge(
+            "sharing_subscriber_hidden_records",
+            "Records between the last stable offset and the end of a partition: they are in an open transaction or "
+            "behind one, and cannot be read yet.",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self.hidden_seconds = Gauge(
+            "sharing_subscriber_hidden_seconds",
+            "Seconds for which a partition's last stable offset has not moved although records wait behind it; 0 if "
+            "none do.",
+            ["topic", "partition"],
+            registry=registry,
+        )
+
+    def make_consumer_properties(self) -> dict[str, Any]:
+        """Return the librdkafka properties with which one consumer of a subscriber reports its statistics here."""
+        watch, published = OpenTransactionWatch(), set[PartitionKey]()
+
+        def update(text: str) -> None:
+            partitions = select_assigned(json.loads(text))
+            now = time.monotonic()
+            watch.update(partitions, now)
+            for topic, partition in published - partitions.keys():
+                self.hidden_records.remove(topic, str(partition))
+                self.hidden_seconds.remove(topic, str(partition))
+            for topic, partition in partitions:
+                hidden = watch.hidden.get((topic, partition))
+                self.hidden_records.labels(topic, str(partition)).set(hidden.count if hidden else 0)
+                self.hidden_seconds.labels(topic, str(partition)).set(now - hidden.since if hidden else 0)
+            published.clear()
+            published.update(partitions)
+
+        return {"statistics.interval.ms": STATISTICS_MS, "stats_cb": update}

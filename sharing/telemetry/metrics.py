@@ -19,7 +19,7 @@ from sharing.telemetry.latency_buckets import LATENCY_BUCKETS
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
-READY_CHECKS = ("directory", "law", "broker", "partitions", "commit")
+READY_CHECKS = ("directory", "law", "clock", "broker", "partitions", "transactions", "commit")
 """The checks that must all pass for a gate to be ready."""
 
 EFFECTS = (*Effect, "UNDECIDED", "NONE")
@@ -96,7 +96,7 @@ NOTICE_LATENCY = BulkHistogram(
 )
 CLOCK_SKEWED = Counter(
     "sharing_clock_skewed",
-    "Indicators with notices whose record has a timestamp later than the commit: a clock is wrong.",
+    "Indicators with notices that a broker stamped later than they were committed: one of the two clocks is wrong.",
     registry=REGISTRY,
 )
 BATCH_RECORDS = Histogram(
@@ -126,7 +126,21 @@ TRANSACTION_ABORTS = Counter(
 )
 CONSUMER_LAG = Gauge(
     "sharing_consumer_lag_records",
-    "Records of a partition assigned to this worker that are not yet processed and committed.",
+    "Records of a partition assigned to this worker that are not yet processed and committed, up to the partition's "
+    "end: records behind an open transaction, which cannot be read yet, are included.",
+    ["topic", "partition"],
+    registry=REGISTRY,
+)
+HIDDEN_RECORDS = Gauge(
+    "sharing_consumer_hidden_records",
+    "Records between the last stable offset and the end of a partition assigned to this worker: they are in an open "
+    "transaction or behind one, and cannot be read yet.",
+    ["topic", "partition"],
+    registry=REGISTRY,
+)
+HIDDEN_SECONDS = Gauge(
+    "sharing_consumer_hidden_seconds",
+    "Seconds for which a partition's last stable offset has not moved although records wait behind it; 0 if none do.",
     ["topic", "partition"],
     registry=REGISTRY,
 )
@@ -152,7 +166,26 @@ LOG_RECORDS = Counter(
 BUILD_INFO = Info("sharing_build", "Versions of this software, of Python and of librdkafka.", registry=REGISTRY)
 
 # The directory and the law pack.
-DIRECTORY_VERSION = Gauge("sharing_directory_version", "Offset up to which the directory was read.", registry=REGISTRY)
+DIRECTORY_INFO = Info(
+    "sharing_directory",
+    "The directory that this gate applies; the version is a digest of its content.",
+    registry=REGISTRY,
+)
+DIRECTORY_CHANGES = Counter(
+    "sharing_directory_changes", "Changes of what the entries of the directory state.", registry=REGISTRY
+)
+DIRECTORY_UNREADABLE = Gauge(
+    "sharing_directory_unreadable",
+    "1 for a State that has no entry because its topic, or the newest record there, cannot be read; then 0.",
+    ["entry"],
+    registry=REGISTRY,
+)
+DIRECTORY_WITHOUT_TOPICS = Gauge(
+    "sharing_directory_without_topics",
+    "1 for a State with an entry that has no topics for notices and offers on the cluster; then 0.",
+    ["entry"],
+    registry=REGISTRY,
+)
 DIRECTORY_ENTRIES = Gauge("sharing_directory_entries", "States with an entry in the directory.", registry=REGISTRY)
 DIRECTORY_ANNOUNCED = Gauge(
     "sharing_directory_announced_timestamp_seconds",
@@ -161,7 +194,7 @@ DIRECTORY_ANNOUNCED = Gauge(
 )
 DIRECTORY_IGNORED = Gauge(
     "sharing_directory_ignored_records",
-    "Records of the directory that are not a valid entry.",
+    "Records and batches of the directory that are not a valid entry.",
     registry=REGISTRY,
 )
 PACK_INFO = Info("sharing_pack", "The law pack that this gate applies.", registry=REGISTRY)

@@ -19,7 +19,7 @@ from sharing._publisher import Publisher, new_id
 from sharing._subscriber import decode_notice
 from sharing.errors import DecodeError, SharingError
 from sharing.kafka.clients import look_up_topics, make_admin, require_topics
-from sharing.kafka.directory_topic import DirectoryReader
+from sharing.kafka.directory_reader import DirectoryReader
 from sharing.model.effects import PERMITTING_EFFECTS
 from sharing.packs.library import find_law
 from sharing.serialization.codec import get_codec

@@ -166,6 +166,7 @@ def _make_topic_binding(kind: TopicKind) -> dict[str, Any]:
             **config,
             "cleanup.policy": [config["cleanup.policy"]],
             "retention.ms": int(config["retention.ms"]),
+            "max.message.bytes": int(config["max.message.bytes"]),
         },
         "bindingVersion": BINDING,
     }

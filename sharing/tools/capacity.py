@@ -115,8 +115,11 @@ def plan_capacity(states: int, daily: int, figures: CapacityFigures) -> Capacity
     workers_of_largest = ceil(peak * largest_share / rate_per_worker)
     workers_of_other = ceil(peak * (1 - largest_share) / max(states - 1, 1) / rate_per_worker) or 1
     partitions = max(figures.partitions_min, 2 * workers_of_largest)
-    topics_per_state = sum(1 for kind in TOPIC_KINDS if kind.scope is not TopicScope.SHARED)
-    replicas = (states * topics_per_state * partitions + len(TOPIC_KINDS) - topics_per_state) * figures.replication
+    of_states = [
+        1 if kind.single_partition else partitions for kind in TOPIC_KINDS if kind.scope is not TopicScope.SHARED
+    ]
+    shared_topics = len(TOPIC_KINDS) - len(of_states)  # of one partition each
+    replicas = (states * sum(of_states) + shared_topics) * figures.replication
     volumes = list(_daily_bytes_by_topic(daily, figures))
     kept = sum(amount * days for amount, days in volumes)
     brokers_by_rate = peak * figures.replication / (figures.pass_through_per_second * figures.utilisation)

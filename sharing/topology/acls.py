@@ -2,8 +2,7 @@
 
 A principal is the CN of a client certificate. The rules are Kafka ACLs: permission to read or write a topic, a group or
 a transactional id includes permission to describe it, as in Kafka itself. One prefix rule lets a gate write to the
-topics of every State, so a new State does not change the rules of the others. Topics that the prefix covers and that a
-gate must not write to are denied by name.
+topics of every State, so a new State does not change the rules of the others. The directory has another prefix.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from enum import StrEnum
 
 from sharing.model.countries import STATES
 from sharing.topology.partners import Partners
-from sharing.topology.topics import CLOCK, DIRECTORY, OFFERS, TOPIC_KINDS, Role, TopicKind, TopicScope
+from sharing.topology.topics import CLOCK, TOPIC_KINDS, Role, TopicKind, TopicScope
 
 
 class AclResource(StrEnum):
@@ -204,16 +203,18 @@ def _topic_rules(principal: Principal) -> Iterator[AclRule]:
                 granted.setdefault(resource, []).append(operation)
     for (pattern, name), operations in sorted(granted.items()):
         yield AclRule(principal, AclResource.TOPIC, pattern, name, (*sorted(set(operations)), Operation.DESCRIBE))
-    if principal.role in OFFERS.writers and principal.role not in DIRECTORY.writers:
-        yield AclRule(
-            principal, AclResource.TOPIC, AclPattern.LITERAL, DIRECTORY.topic(), (Operation.WRITE,), allow=False
-        )
+    if principal.role is Role.GATE:
+        # A gate reads the size limits of the topics that it writes to.
+        for prefix in (f"{TopicScope.EXCHANGE}.", f"{TopicScope.NATIONAL}.{principal.state.lower()}."):
+            yield AclRule(principal, AclResource.TOPIC, AclPattern.PREFIX, prefix, (Operation.DESCRIBE_CONFIGS,))
 
 
 def _match_topics(kind: TopicKind, principal: Principal, operation: Operation) -> tuple[AclPattern, str]:
     """Return pattern and name of a kind's topics: those of the State, or of all States for a gate's writes."""
     if kind.scope is TopicScope.SHARED:
         return AclPattern.LITERAL, kind.topic()
+    if kind.scope is TopicScope.DIRECTORY and operation is Operation.READ:
+        return AclPattern.PREFIX, f"{TopicScope.DIRECTORY}."
     if kind.scope is TopicScope.EXCHANGE and operation is Operation.WRITE:
         return AclPattern.PREFIX, f"{TopicScope.EXCHANGE}."
     if kind.by_agency and principal.role is Role.AGENCY and principal.agency:
@@ -238,6 +239,6 @@ def _operator_rules() -> Iterator[AclRule]:
     manage = (Operation.CREATE, Operation.ALTER, Operation.DESCRIBE, *config)
     yield AclRule(OPERATOR, AclResource.CLUSTER, AclPattern.LITERAL, CLUSTER_NAME, manage)
     yield AclRule(OPERATOR, AclResource.TOPIC, AclPattern.LITERAL, ANY_NAME, manage)
-    yield AclRule(OPERATOR, AclResource.TOPIC, AclPattern.LITERAL, DIRECTORY.topic(), (Operation.READ,))
+    yield AclRule(OPERATOR, AclResource.TOPIC, AclPattern.PREFIX, f"{TopicScope.DIRECTORY}.", (Operation.READ,))
     yield AclRule(OPERATOR, AclResource.TOPIC, AclPattern.LITERAL, CLOCK.topic(), (Operation.WRITE,))
     yield AclRule(OPERATOR, AclResource.GROUP, AclPattern.LITERAL, ANY_NAME, (Operation.DESCRIBE,))

@@ -25,18 +25,29 @@ from sharing.yaml_source import read_yaml, validate_document
 
 DEFAULT_PRODUCE_BYTES = 20_000_000
 DEFAULT_FETCH_BYTES = 50_000_000
+DEFAULT_REQUEST_PERCENT = 200
 
 
 class Quotas(StrictModel):
-    """Bytes per second that one principal may write to and read from each broker.
+    """How much of each broker one principal may use. A broker delays the answers to a principal that uses more.
 
     Attributes:
         produce_bytes: Bytes per second to write.
         fetch_bytes: Bytes per second to read.
+        request_percent: Time of the broker's request threads, in percent of one thread.
     """
 
     produce_bytes: int = Field(default=DEFAULT_PRODUCE_BYTES, ge=1)
     fetch_bytes: int = Field(default=DEFAULT_FETCH_BYTES, ge=1)
+    request_percent: int = Field(default=DEFAULT_REQUEST_PERCENT, ge=1)
+
+    def config(self) -> dict[str, int]:
+        """Return the quotas by Kafka's configuration keys."""
+        return {
+            "producer_byte_rate": self.produce_bytes,
+            "consumer_byte_rate": self.fetch_bytes,
+            "request_percentage": self.request_percent,
+        }
 
 
 class Partner(StrictModel):
@@ -57,7 +68,7 @@ class Partners(StrictModel):
     Attributes:
         partitions: Partitions of each topic, except of the directory and the clock, which have one.
         replication: Replicas of each partition.
-        quotas: Quotas of each principal except the operator.
+        quotas: Quotas of each principal.
         states: The States, by country code.
     """
 

@@ -2,7 +2,7 @@
 
 `sharing topics acls` prints them, and `deploy/` contains them. API version and fields are those of
 `kafka.strimzi.io/v1`: KafkaTopic, and KafkaUser with TLS authentication, simple authorization and quotas. Strimzi
-issues each certificate with the user's name as its CN.
+issues no certificates: every client generates its own key, and gets a certificate whose subject is only `CN=<name>`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from typing import Any
 import yaml
 
 from sharing.topology.acls import AclEntry, AclPattern, AclResource, AclRule, Principal, acl_rules_for, list_principals
-from sharing.topology.partners import Partners
-from sharing.topology.topics import Role
+from sharing.topology.partners import Partners, Quotas
 
 API_VERSION = "kafka.strimzi.io/v1"
 CLUSTER_LABEL = "strimzi.io/cluster"
@@ -33,7 +32,7 @@ def make_kafka_topics(partners: Partners, cluster: str) -> Iterator[Manifest]:
         yield {
             "apiVersion": API_VERSION,
             "kind": "KafkaTopic",
-            "metadata": _metadata(topic.name, cluster),
+            "metadata": _metadata(topic.name.replace("_", "-"), cluster),  # Kubernetes allows no underscore in names
             "spec": {
                 "topicName": topic.name,
                 "partitions": topic.partitions,
@@ -52,14 +51,14 @@ def make_kafka_users(partners: Partners, cluster: str) -> Iterator[Manifest]:
     """
     for principal in list_principals(partners):
         spec: Manifest = {
-            "authentication": {"type": "tls"},
+            "authentication": {"type": "tls-external"},
             "authorization": {"type": "simple", "acls": [_make_acl(rule) for rule in acl_rules_for(principal)]},
-        }
-        if principal.role is not Role.OPERATOR:
-            spec["quotas"] = {
+            "quotas": {
                 "producerByteRate": partners.quotas.produce_bytes,
                 "consumerByteRate": partners.quotas.fetch_bytes,
-            }
+                "requestPercentage": partners.quotas.request_percent,
+            },
+        }
         yield {
             "apiVersion": API_VERSION,
             "kind": "KafkaUser",
@@ -74,11 +73,15 @@ def render_manifests(manifests: Iterable[Mapping[str, Any]]) -> str:
 
 
 def format_quota_commands(partners: Partners) -> Iterator[str]:
-    """Yield the arguments of `kafka-configs.sh` that set each principal's quotas, which confluent-kafka cannot set."""
-    quotas = f"producer_byte_rate={partners.quotas.produce_bytes},consumer_byte_rate={partners.quotas.fetch_bytes}"
+    """Yield the arguments of `kafka-configs.sh` that set each principal's quotas."""
     for principal in list_principals(partners):
-        if principal.role is not Role.OPERATOR:
-            yield f"--alter --add-config {quotas} --entity-type users --entity-name {principal.name}"
+        yield quota_command(principal.name, partners.quotas)
+
+
+def quota_command(name: str, quotas: Quotas) -> str:
+    """Return the arguments of `kafka-configs.sh` that set the quotas of one principal."""
+    values = ",".join(f"{key}={value}" for key, value in quotas.config().items())
+    return f"--alter --add-config {values} --entity-type users --entity-name {name}"
 
 
 def format_acl_commands(partners: Partners) -> Iterator[str]:

@@ -6,6 +6,7 @@ contain its code in lower case, so that one prefix ACL covers them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,20 @@ from types import MappingProxyType
 HOUR_MS = 60 * 60 * 1000
 DAY_MS = 24 * HOUR_MS
 FOREVER = -1
+
+FOREIGN_BATCH_BYTES_MAX = 250_000
+"""For topics that agencies or other States write to: one record of `RECORD_BYTES_MAX`, with headers.
+
+A broker limits compressed bytes, and gzip inflates up to a thousandfold. So this also bounds the memory that a batch
+takes which is written to exhaust its readers: 260 MB, and once more while librdkafka's copy becomes Python's.
+"""
+
+DIRECTORY_BATCH_BYTES_MAX = 120_000
+"""One directory entry, with headers. Every client of every State reads these topics, and gzip inflates a batch up to a
+thousandfold."""
+
+OUTPUT_BATCH_BYTES_MAX = 1_000_000
+"""For topics that only the State's own gate writes to."""
 
 AGENCY_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
 """Pattern of an agency's id, which is part of topic names, principals and CNs of certificates."""
@@ -25,11 +40,14 @@ class TopicScope(StrEnum):
     Attributes:
         NATIONAL: One topic for each State, used inside that State.
         EXCHANGE: One topic for each State, to which the gates of the other States write.
+        DIRECTORY: One topic for each State, to which only that State writes and which all States read. Not under
+            `exchange.`, the prefix that every gate may write to.
         SHARED: One topic for all States.
     """
 
     NATIONAL = "national"
     EXCHANGE = "exchange"
+    DIRECTORY = "directory"
     SHARED = "shared"
 
 
@@ -63,7 +81,7 @@ class TopicKind:
         compacted: Whether only the last record of each key is kept.
         single_partition: Whether the topic has one partition, whatever the number of the other topics.
         by_agency: Whether each agency has a separate topic, in States that list agencies.
-        broker_time: Whether the broker replaces the writer's timestamp by its own.
+        max_message_bytes: Size limit of a record batch as it is stored, compressed, in bytes.
     """
 
     name: str
@@ -78,20 +96,26 @@ class TopicKind:
     compacted: bool = False
     single_partition: bool = False
     by_agency: bool = False
-    broker_time: bool = False
+    max_message_bytes: int = OUTPUT_BATCH_BYTES_MAX
 
     def topic(self, state: str = "", agency: str = "") -> str:
         """Return the name of the topic of a State or of one of its agencies: `national.ch.indicators.fedpol`."""
         if self.scope is TopicScope.SHARED:
             return f"exchange.{self.name}"
+        if self.scope is TopicScope.DIRECTORY:
+            return f"{self.scope}.{state.lower()}"
         return ".".join((self.scope, state.lower(), self.name, *([agency] if agency else [])))
 
     def config(self) -> dict[str, str]:
-        """Return the topic's configuration, by Kafka's configuration keys."""
+        """Return the topic's configuration, by Kafka's configuration keys.
+
+        Records have the broker's time: retention by a writer's clock would delete, unread, what a slow clock stamped.
+        """
         return {
             "cleanup.policy": "compact" if self.compacted else "delete",
             "retention.ms": str(self.retention_ms),
-            **({"message.timestamp.type": "LogAppendTime"} if self.broker_time else {}),
+            "message.timestamp.type": "LogAppendTime",
+            "max.message.bytes": str(self.max_message_bytes),
         }
 
 
@@ -101,7 +125,7 @@ _RECEIVERS = frozenset({Role.PARTNER, Role.CONSOLE})
 
 INDICATORS = TopicKind(
     "indicators", TopicScope.NATIONAL, "indicator", "indicator id", "agencies", "gate", frozenset({Role.AGENCY}), _GATE,
-    30 * DAY_MS, by_agency=True,
+    30 * DAY_MS, by_agency=True, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
 )  # fmt: skip
 DECISIONS = TopicKind(
     "decisions",
@@ -122,41 +146,47 @@ QUARANTINE = TopicKind(
     "quarantine", TopicScope.NATIONAL, "quarantine", "quarantine id", "gate", "officers", _GATE, _OFFICERS, 365 * DAY_MS
 )
 OFFERS = TopicKind(
-    "offers", TopicScope.EXCHANGE, "offer", "indicator id", "other States", "the State", _GATE, _RECEIVERS, 365 * DAY_MS
-)
+    "offers", TopicScope.EXCHANGE, "offer", "indicator id", "other States", "the State", _GATE, _RECEIVERS,
+    365 * DAY_MS, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
+)  # fmt: skip
 NOTICES = TopicKind(
-    "notices",
-    TopicScope.EXCHANGE,
-    "notice",
-    "indicator id",
-    "other States",
-    "the State",
-    _GATE,
-    _RECEIVERS,
-    365 * DAY_MS,
-)
+    "notices", TopicScope.EXCHANGE, "notice", "indicator id", "other States", "the State", _GATE, _RECEIVERS,
+    365 * DAY_MS, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
+)  # fmt: skip
 URGENT = TopicKind(
-    "urgent",
-    TopicScope.EXCHANGE,
-    "notice",
-    "indicator id",
-    "other States",
-    "the State",
-    _GATE,
-    _RECEIVERS,
-    365 * DAY_MS,
-)
+    "urgent", TopicScope.EXCHANGE, "notice", "indicator id", "other States", "the State", _GATE, _RECEIVERS,
+    365 * DAY_MS, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
+)  # fmt: skip
 DIRECTORY = TopicKind(
-    "directory", TopicScope.SHARED, "directory_entry", "State code", "each State, for itself", "everyone",
+    "directory", TopicScope.DIRECTORY, "directory_entry", "State code", "the State", "everyone",
     frozenset({Role.CONSOLE}), ALL_ROLES, FOREVER, compacted=True, single_partition=True,
+    max_message_bytes=DIRECTORY_BATCH_BYTES_MAX,
+)  # fmt: skip
+# The gate's state store: items with a version above 1 or withdrawn, and how far each input partition was processed.
+GATE_STATE = TopicKind(
+    "gate_state", TopicScope.NATIONAL, "gate_state", "indicator id, or input topic", "gate", "gate", _GATE, _GATE,
+    FOREVER, compacted=True,
 )  # fmt: skip
 # The broker's confirmation of an empty record contains the broker's time, so nobody needs to read the topic.
 CLOCK = TopicKind(
     "clock", TopicScope.SHARED, "", "none", "`sharing doctor`", "nobody", ALL_ROLES, frozenset(), HOUR_MS,
-    single_partition=True, broker_time=True,
+    single_partition=True, max_message_bytes=10_000,
 )  # fmt: skip
 
-TOPIC_KINDS = (INDICATORS, DECISIONS, DRAFTS, QUARANTINE, OFFERS, NOTICES, URGENT, DIRECTORY, CLOCK)
+TOPIC_KINDS = (INDICATORS, DECISIONS, DRAFTS, QUARANTINE, GATE_STATE, OFFERS, NOTICES, URGENT, DIRECTORY, CLOCK)
+
+
+def find_topic_kind(name: str) -> TopicKind | None:
+    """Return the line of the table that a topic belongs to, or None if it is no topic of a bus."""
+    parts = name.split(".")
+    for kind in TOPIC_KINDS:
+        state = parts[1] if len(parts) > 1 and kind.scope is not TopicScope.SHARED else ""
+        own = kind.topic(state)
+        if name == own or (
+            kind.by_agency and name.startswith(f"{own}.") and re.match(AGENCY_PATTERN, name[len(own) + 1 :])
+        ):
+            return kind
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,3 +226,8 @@ def list_topics(
                 name = kind.topic(state, agency)
                 topics[name] = Topic(name, kind, state, 1 if kind.single_partition else partitions)
     return topics
+
+
+def list_output_kinds() -> tuple[TopicKind, ...]:
+    """Return the kinds of topics that gates write to."""
+    return tuple(kind for kind in TOPIC_KINDS if Role.GATE in kind.writers and kind.schema)

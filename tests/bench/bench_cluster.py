@@ -27,7 +27,7 @@ from sharing.kafka.topic_admin import apply_topics
 from sharing.testing.broker import admin
 from sharing.testing.broker.kafka import KafkaBroker
 from sharing.testing.samples import sample_directory
-from sharing.topology.topics import list_topics
+from sharing.topology.topics import FOREIGN_BATCH_BYTES_MAX, list_topics
 from tests.bench.names import PARTITIONS, STATE, STATES
 
 SESSION_S = 6
@@ -94,7 +94,7 @@ class BenchCluster:
     def write_records(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> int:
         """Write keys and values; return their number."""
         # Not compressed: aiokafka, which Faust uses, needs an additional library to read lz4.
-        properties = {"linger.ms": 50, "batch.size": 1_000_000}
+        properties = {"linger.ms": 50, "batch.size": FOREIGN_BATCH_BYTES_MAX}
         producer = make_producer(client_properties(self.bootstrap, properties))
         count = 0
         for key, value in records:

@@ -34,7 +34,7 @@ def _make_directory(states: int) -> Directory:
         )
         for code in codes
     }
-    return Directory(entries, len(entries))
+    return Directory(entries)
 
 
 def measure_packs() -> dict[str, float]:

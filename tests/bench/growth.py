@@ -73,7 +73,7 @@ def make_directory(states: int, interests: int) -> Directory:
                 "interests": declared,
             }
         )
-    return Directory(entries, len(entries))
+    return Directory(entries)
 
 
 def _measure_gate_us(inputs: list[InputRecord], directory: Directory) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sharing.topology.topics import DECISIONS, INDICATORS, TopicScope, list_topics
+from sharing.topology.topics import DECISIONS, GATE_STATE, INDICATORS, TopicScope, list_output_kinds, list_topics
 
 STATE = "CH"
 STATES = ("CH", "DE", "FR", "JP", "NL", "US")
@@ -15,9 +15,14 @@ GATE_GROUP = "national.ch.gate"
 
 
 def list_output_topics() -> list[str]:
-    """Return the topics to which the gate of CH writes, with the States of the benchmark."""
+    """Return the topics to which the gate of CH writes its outputs, with the States of the benchmark.
+
+    The gate's own state store is none of them: the loop writes it, and it has a record of each partition, not of each
+    indicator.
+    """
+    kinds = set(list_output_kinds()) - {GATE_STATE}
     return [
         name
         for name, topic in list_topics(STATES, PARTITIONS).items()
-        if name != SOURCE_TOPIC and (topic.state == STATE or topic.kind.scope is TopicScope.EXCHANGE)
+        if topic.kind in kinds and (topic.state == STATE or topic.kind.scope is TopicScope.EXCHANGE)
     ]

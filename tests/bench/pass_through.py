@@ -59,7 +59,8 @@ def copy_in_plain_loop(config: LoopConfig, prepared: PreparedOutputs) -> NoRetur
     """Copy in a plain loop, in one transaction per batch, until the process is terminated."""
     producer = make_producer(producer_properties(config, _ignore, _ignore))
     producer.init_transactions()
-    consumer = make_consumer(consumer_properties(config, _ignore))
+    # The exactly-once loop decides where a partition without an offset starts; here nothing does.
+    consumer = make_consumer({**consumer_properties(config, _ignore), "auto.offset.reset": "earliest"})
     consumer.subscribe(list(config.topics))
     produce = producer.produce
     while True:
@@ -69,7 +70,7 @@ def copy_in_plain_loop(config: LoopConfig, prepared: PreparedOutputs) -> NoRetur
         producer.begin_transaction()
         offsets: dict[tuple[Any, Any], int] = {}
         for message in cast("list[ConsumedRecord]", messages):
-            for topic, key, value, _ in prepared[message.key()]:
+            for topic, key, value, *_ in prepared[message.key()]:
                 produce(topic, value, key)
             offsets[message.topic(), message.partition()] = message.offset() + 1
         positions = [TopicPartition(name, partition, offset) for (name, partition), offset in offsets.items()]

@@ -14,23 +14,21 @@ from sharing.settings import load_settings
 from sharing.telemetry.logs import configure_logging
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
-    from processors.exactly_once.batch import ConsumedRecord
     from processors.gate.gate import BatchResult
-    from sharing.model.directory import Directory
+    from processors.gate.input_records import InputRecords
 
 
 class FaultyGate(Gate):
     """Fails as the argument of the process says: `crash`, `forget` a record, or fail in every `rule`."""
 
-    def process_batch(self, messages: Iterable[ConsumedRecord], directory: Directory, now_ms: int) -> BatchResult:
-        batch: Any = list(messages)
+    def process_parts(self, records: InputRecords, *arguments: Any) -> Iterator[BatchResult]:
         if sys.argv[1] == "forget":
-            return super().process_batch(batch[1:], directory, now_ms)
+            return super().process_parts(records.slice(1, len(records)), *arguments)
         if sys.argv[1] == "rule":
-            return super().process_batch(batch, directory, now_ms)
-        raise ValueError(get_codec("indicator").decode(batch[0].value()))
+            return super().process_parts(records, *arguments)
+        raise ValueError(get_codec("indicator").decode(records.messages[0].value()))
 
 
 def fail(_: Conjunction, facts: Any) -> bool | None:

@@ -49,13 +49,19 @@ class CommandResult:
 
 
 @pytest.fixture(autouse=True)
-def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """Run the test in an empty folder, without settings and terminal variables."""
+def empty_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """Run the test in an empty folder, without terminal variables, and with no setting but an id secret and a home."""
     for name in [
         name for name in os.environ if name.upper().startswith("SHARING_") or name in {"COLUMNS", "FORCE_COLOR"}
     ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SHARING_HOME", str(tmp_path / "home"))
+    secret = tmp_path_factory.mktemp("secret") / "id-secret"
+    secret.write_text(bytes(range(32)).hex())
+    secret.chmod(0o600)
+    monkeypatch.setenv("SHARING_ID_SECRET_FILE", str(secret))
     monkeypatch.chdir(tmp_path)
     previous = signal.getsignal(signal.SIGTERM)
     yield tmp_path
@@ -78,12 +84,16 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return run
 
 
+SAMPLE_STATES = ("CH", "DE", "FR", "JP", "NL", "US")
+"""The States of the sample directory."""
+
+
 @pytest.fixture
 def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedBroker]:
     """A broker for one test, with the topics that these tests need; SHARING_BOOTSTRAP names it."""
     with EmbeddedBroker() as broker:
         # As few topics as possible: the mock cluster occasionally takes a second for one.
         broker.create_topics([INDICATORS.topic("CH"), NOTICES.topic("NL"), URGENT.topic("NL")], 2)
-        broker.create_topics([DIRECTORY.topic()], 1)
+        broker.create_topics([DIRECTORY.topic(state) for state in SAMPLE_STATES], 1)
         monkeypatch.setenv("SHARING_BOOTSTRAP", broker.bootstrap)
         yield broker

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import time
 from pathlib import Path
 
 import pytest
 
-from sharing.kafka.directory_topic import parse_entries
+from sharing.kafka.directory_topic import announce_entry, parse_entries
+from sharing.model.times import format_time
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.secure_kafka import SecureKafka
 from sharing.testing.samples import sample_directory
 from sharing.topology.topics import NOTICES
 from tests.cli.conftest import Call, CommandResult
+from tests.kafka.directory_fixtures import make_entry, write_to_directory
+
+EMPTY_VERSION = "e3b0c44298fc1c149afbf4c8996fb924"
 
 NL = """\
 entries:
@@ -31,12 +37,17 @@ entries:
 
 def test_announced_entries_are_shown(call: Call, bus: EmbeddedBroker) -> None:
     Path("d.yaml").write_text(NL)
-    assert call("directory", "show", "--json").json_document == {"version": 0, "entries": []}
+    document = call("directory", "show", "--json").json_document
+    assert document == {"version": EMPTY_VERSION, "entries": [], "unreadable": {}}
     bus.create_topics([NOTICES.topic("CH")], 1)
     result = call("directory", "announce", "d.yaml")
-    assert (result.code, result.out, result.err) == (0, "", "announced: NL, CH\n")
+    assert (result.code, result.out) == (0, "")
+    announced, limit = result.err.splitlines()
+    assert announced == "announced: NL, CH"
+    assert limit.startswith("in effect within seconds; after another change in the last 60 s, by 20")
     document = call("directory", "show", "--json").json_document
-    assert document["version"] == 2
+    version = document["version"]
+    assert version != EMPTY_VERSION
     ch, nl = document["entries"]
     assert (ch["state"], ch["authority"]["kind"]) == ("CH", "PROSECUTOR")
     assert nl["contact_points"][0]["email"] == "spoc@nl.example"
@@ -45,21 +56,58 @@ def test_announced_entries_are_shown(call: Call, bus: EmbeddedBroker) -> None:
     assert "National unit [sample] (POLICE)" in result.out
     assert "Contact point (24/7)" in result.out
     assert "2027-01-01 00:00Z" in result.out
-    assert result.err == "version 2\n"
+    assert result.err == f"version {version}\n"
+
+
+def test_show_says_which_topics_cannot_be_read(call: Call, bus: EmbeddedBroker) -> None:
+    write_to_directory(bus, "DE", b"junk")
+    announce_entry(bus.bootstrap, make_entry("NL"))
+    result = call("directory", "show")
+    assert result.code == 0
+    assert "directory.de cannot be read (INVALID_RECORD): DE has no entry, and receives nothing" in result.err
+    document = call("directory", "show", "--json").json_document
+    assert [entry["state"] for entry in document["entries"]] == ["NL"]
+    assert document["unreadable"] == {"DE": "INVALID_RECORD"}
+
+
+def test_the_keys_of_an_entry_are_shown(call: Call, bus: EmbeddedBroker) -> None:
+    key = {"id": "k", "use": "SIGN", "algorithm": "x", "public": b"\xff\xfe", "valid_from": "2026-01-01T00:00:00Z"}
+    announce_entry(bus.bootstrap, make_entry("NL", keys=[key]))
+    (entry,) = call("directory", "show", "--json").json_document["entries"]
+    assert base64.b64decode(entry["keys"][0]["public"]) == b"\xff\xfe"
+
+
+def test_if_one_entry_is_too_large_nothing_is_announced(call: Call, bus: EmbeddedBroker) -> None:
+    bus.create_topics([NOTICES.topic("CH")], 1)
+    languages = ", ".join("x" * 500 for _ in range(250))
+    Path("d.yaml").write_text(
+        NL.replace(
+            "name: Federal",
+            f"name: F, kind: POLICE}}\n  contact_points: [{{name: n, hours: h, languages: [{languages}]}}]\n# {{",
+        )
+    )
+    result = call("directory", "announce", "d.yaml")
+    assert (result.code, result.out) == (2, "")
+    assert "the entry of CH has 125,5" in result.error
+    assert "readers accept 100,000" in result.error
+    assert call("directory", "show", "--json").json_document["entries"] == []
 
 
 def test_if_one_state_has_no_topics_nothing_is_announced(call: Call, bus: EmbeddedBroker) -> None:
     Path("d.yaml").write_text(NL)
     result = call("directory", "announce", "d.yaml")
     assert (result.code, result.out) == (2, "")
-    assert "CH has no topics on this cluster" in result.error
+    assert "CH has no topics on this cluster: every gate would withhold everything from it" in result.error
     assert result.error.endswith("Nothing was announced. Create the topics first: sharing topics apply --states CH")
-    assert call("directory", "show", "--json").json_document["version"] == 0
+    assert call("directory", "show", "--json").json_document["version"] == EMPTY_VERSION
 
 
 def test_option_state_announces_only_that_state(call: Call, bus: EmbeddedBroker) -> None:
     Path("d.yaml").write_text(NL)
-    assert call("directory", "announce", "d.yaml", "--state", "nl", "--json").json_document == {"announced": ["NL"]}
+    before = int(time.time() * 1000)
+    document = call("directory", "announce", "d.yaml", "--state", "nl", "--json").json_document
+    assert (set(document), document["announced"]) == ({"announced", "effective_by"}, ["NL"])
+    assert document["effective_by"] >= format_time(before + 60_000)
     assert [entry["state"] for entry in call("directory", "show", "--json").json_document["entries"]] == ["NL"]
     result = call("directory", "announce", "d.yaml", "--state", "DE")
     assert result.code == 2
@@ -91,7 +139,7 @@ def test_an_invalid_entry_announces_nothing(call: Call, bus: EmbeddedBroker, tex
     assert result.code == 2
     assert message in result.error
     assert result.out == ""
-    assert call("directory", "show", "--json").json_document["version"] == 0
+    assert call("directory", "show", "--json").json_document["version"] == EMPTY_VERSION
 
 
 def test_unreadable_files_are_reported(call: Call, bus: EmbeddedBroker, empty_folder: Path) -> None:
@@ -114,11 +162,13 @@ def test_a_missing_broker_or_directory_topic_is_reported(call: Call, monkeypatch
     with EmbeddedBroker() as broker:
         assert call("directory", "announce", "d.yaml", "--bootstrap", broker.bootstrap).code == 2  # no topics either
         broker.create_topics([NOTICES.topic("NL"), NOTICES.topic("CH")], 1)
-        for command in (("show",), ("announce", "d.yaml")):
-            result = call("directory", *command, "--bootstrap", broker.bootstrap)
-            assert result.code == 3
-            assert "exchange.directory: does not exist, or no permission to see it" in result.error
-            assert "`sharing topics apply`" in result.error
+        result = call("directory", "show", "--bootstrap", broker.bootstrap)
+        assert result.code == 3
+        assert "directory.<st>: no State has this topic, or no permission to see it" in result.error
+        assert "`sharing topics apply" in result.error
+        result = call("directory", "announce", "d.yaml", "--bootstrap", broker.bootstrap)
+        assert result.code == 2
+        assert "NL, CH has no topics on this cluster" in result.error
 
 
 @pytest.mark.kafka
@@ -139,4 +189,4 @@ def test_with_access_control_officers_may_announce_only_their_own_state(
     assert result.code == 3
     assert "use the certificate of CH's officers, console.ch" in result.error
     result = announce_as("console.ch")
-    assert (result.code, result.err) == (0, "announced: CH\n")
+    assert (result.code, result.err.splitlines()[0]) == (0, "announced: CH")

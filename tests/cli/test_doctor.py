@@ -106,7 +106,8 @@ def test_missing_and_differing_topics(call: Call, bus: EmbeddedBroker, fake_topi
     policy = get_finding(result, "topic exchange.ch.urgent")
     assert policy["remedy"].endswith(
         "--alter --entity-type topics --entity-name exchange.ch.urgent "
-        "--add-config cleanup.policy=delete,retention.ms=31536000000"
+        "--add-config cleanup.policy=delete,retention.ms=31536000000,"
+        "message.timestamp.type=LogAppendTime,max.message.bytes=250000"
     )
     topics = get_finding(result, "topics")
     assert (topics["ok"], topics["detail"]) == (False, f"{len(TOPIC_KINDS) - 3} of {len(TOPIC_KINDS)} match the table")
@@ -140,7 +141,7 @@ def test_a_missing_directory_topic(call: Call, fake_topics: Callable[..., None])
     fake_topics()
     with EmbeddedBroker() as broker:
         finding = get_finding(call("doctor", "--bootstrap", broker.bootstrap, "--json"), "directory")
-    assert "exchange.directory: does not exist" in finding["detail"]
+    assert "directory.<st>: no State has this topic" in finding["detail"]
     assert "sharing directory announce" in finding["remedy"]
 
 
@@ -156,7 +157,7 @@ def test_an_announced_state_without_topics_fails(
     assert (finding["ok"], finding["remedy"]) == (
         False, "sharing topics apply --states JP, or have the State remove its entry",
     )  # fmt: skip
-    assert finding["detail"].endswith("; JP has no topics on this cluster: a gate stops at its first item for it")
+    assert finding["detail"].endswith("; JP has no topics on this cluster: every gate withholds from it")
 
 
 def test_a_broken_pack(call: Call, empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

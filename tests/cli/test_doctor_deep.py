@@ -32,12 +32,13 @@ from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.secure_kafka import SecureKafka
 from sharing.testing.samples import smoke_test_directory, smoke_test_packs
 from sharing.testing.smoke_test import PROVIDER, SmokeTest, SmokeTestStage, gate_start_command
-from sharing.topology.acls import OPERATOR
+from sharing.topology.acls import OPERATOR, list_principals
 from sharing.topology.partners import Partner
 from sharing.topology.topics import DECISIONS, DIRECTORY, NOTICES, QUARANTINE, list_topics
 from tests.cli.conftest import Call
 from tests.conftest import NEWCOMERS
 from tests.faults.gate_process import GateProcess
+from tests.kafka.quota_fixtures import remove_quotas
 from tests.kafka.topic_io import fill_defaults, notice_bytes, write_records
 
 SHORT_S, LONG_S = 0.5, 60.0
@@ -198,7 +199,7 @@ def encode_decision(test: SmokeTest, outcome: Outcome) -> bytes:
     }  # fmt: skip
     record = {
         "indicator_id": test.item["id"], "version": 1, "decided_at": 0, "state": "XA",
-        "pack": {"state": "XA", "version": "2026.1", "sha256": sha256}, "directory_version": 1,
+        "pack": {"state": "XA", "version": "2026.1", "sha256": sha256}, "directory_version": "v",
         "recipients": [recipient],
     }  # fmt: skip
     return get_codec("decision").encode(record)
@@ -311,7 +312,7 @@ def newcomers(secure_kafka: SecureKafka, empty_folder: Path, monkeypatch: pytest
     yield secure_kafka
     producer = make_producer(client_properties(secure_kafka.broker.bootstrap, secure_kafka.broker.client_properties()))
     for state in test_states:
-        producer.produce(DIRECTORY.topic(), None, state.encode(), 0)  # an empty record removes the entry
+        producer.produce(DIRECTORY.topic(state), None, state.encode(), 0)  # an empty record removes the entry
     assert producer.flush(LONG_S) == 0
     super_user = make_admin(secure_kafka.broker.bootstrap, secure_kafka.broker.client_properties())
     created = set(partners.topics) - set(secure_kafka.partners.topics)
@@ -331,6 +332,8 @@ def newcomers(secure_kafka: SecureKafka, empty_folder: Path, monkeypatch: pytest
     ]
     for future in [*super_user.delete_topics(sorted(created)).values(), *super_user.delete_acls(filters).values()]:
         future.result(LONG_S)
+    known = {principal.name for principal in list_principals(secure_kafka.partners)}
+    remove_quotas(secure_kafka, *({principal.name for principal in list_principals(partners)} - known))
 
 
 @pytest.mark.kafka

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import uuid
+from collections import Counter
 from importlib import import_module
 from importlib.resources import as_file
 from pathlib import Path
@@ -133,6 +135,67 @@ def test_ip_addresses_are_located_as_in_the_gate(call: Call, monkeypatch: pytest
     assert set(call("publish", "i.jsonl", *CH, "--dry-run", "--json").json_document["recipients"]) == {"NL"}
 
 
+def test_ids_of_items_in_files_are_the_same_each_time_and_not_those_of_the_feed(
+    call: Call, announced: EmbeddedBroker
+) -> None:
+    uuids = [str(uuid.uuid4()) for _ in range(2)]
+    attributes = [
+        {"type": "domain", "value": f"{number}.example.nl", "to_ids": True, "uuid": misp_uuid}
+        for number, misp_uuid in enumerate(uuids)
+    ]
+    event = Path("event.json")
+    event.write_text(json.dumps({"Event": {"info": "x", "Attribute": attributes}}))
+    lines = write_lines("items.jsonl", *make_items(2), {**ITEM, "id": "018f3c1e-7b1a-7c3d-8e2f-0123456789ab"})
+    for _ in range(2):
+        assert call("publish", event, lines, *CH, "--json").json_document["published"] == 5
+    keys = [(message.key() or b"").decode() for message in read_records(announced, INDICATORS.topic("CH"))]
+    assert set(Counter(keys).values()) == {2}
+    assert len(set(keys)) == 5
+    assert not set(keys) & set(uuids)
+    assert "018f3c1e-7b1a-7c3d-8e2f-0123456789ab" in keys  # an id that the agency gave is kept
+
+
+@pytest.mark.parametrize("name", ["event.json", "items.jsonl"])
+def test_without_a_secret_items_that_need_an_id_are_not_published(
+    call: Call, announced: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv("SHARING_ID_SECRET_FILE")
+    write_lines("items.jsonl", ITEM)
+    Path("event.json").write_text(
+        json.dumps({"Event": {"Attribute": [{"type": "domain", "value": "a.example.nl", "to_ids": True}]}})
+    )
+    with_ids = write_lines("with-ids.jsonl", {**ITEM, "id": "018f3c1e-7b1a-7c3d-8e2f-0123456789ab"})
+    result = call("publish", with_ids, name, *CH, "--keep-going", "--json")
+    assert (result.code, result.out) == (2, "")
+    assert "SHARING_ID_SECRET_FILE is not set" in result.error
+    assert "openssl rand -hex 32 > FILE; chmod 600 FILE" in result.error
+    assert read_published_values(announced) == []
+    assert call("publish", name, *CH, "--dry-run", "--json").json_document["published"] == 1
+    assert call("publish", with_ids, *CH, "--json").json_document["published"] == 1  # it needs none
+
+
+def test_a_secret_that_others_may_read_is_refused(
+    call: Call, announced: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del announced
+    secret = Path("secret")
+    secret.write_bytes(bytes(range(32)))
+    secret.chmod(0o644)
+    monkeypatch.setenv("SHARING_ID_SECRET_FILE", "secret")
+    result = call("publish", write_lines("items.jsonl", ITEM), *CH)
+    assert (result.code, result.out) == (2, "")
+    assert "other users may access secret; restrict it with `chmod 600 secret`" in result.error
+
+
+def test_a_file_with_another_content_under_one_id_and_version_is_refused(call: Call, announced: EmbeddedBroker) -> None:
+    identity = "018f3c1e-7b1a-7c3d-8e2f-0123456789ab"
+    file = write_lines("items.jsonl", {**ITEM, "id": identity}, *make_items(1), {**make_items(2)[1], "id": identity})
+    result = call("publish", file, *CH, "--json")
+    assert (result.code, result.out) == (2, "")
+    assert "items.jsonl: line 3 has the id and version of line 1, and another content" in result.error
+    assert read_published_values(announced) == []
+
+
 BAD_FILES = {
     "binary.bin": b"\x00\x01\x02\x03",
     "broken.json": b'{"Event": {"Attribute": [',
@@ -214,7 +277,7 @@ def test_wrong_usage_names_the_argument(call: Call, arguments: tuple[str, ...], 
 
 def test_a_missing_topic_is_reported(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     with EmbeddedBroker() as broker:
-        broker.create_topics(["exchange.directory"], 1)
+        broker.create_topics(["directory.ch"], 1)
         result = call("publish", write_lines("items.jsonl", ITEM), *CH, "--bootstrap", broker.bootstrap, "--json")
     assert (result.code, result.out) == (3, "")
     assert "national.ch.indicators: does not exist" in result.error
@@ -227,7 +290,7 @@ def test_a_missing_directory_topic_is_reported_before_anything_is_published(call
         broker.create_topics([INDICATORS.topic("CH")], 2)
         result = call("publish", write_lines("items.jsonl", ITEM), *CH, "--bootstrap", broker.bootstrap, "--json")
         assert (result.code, result.out) == (3, "")
-        assert "exchange.directory: does not exist" in result.error
+        assert "directory.<st>: no State has this topic" in result.error
         assert read_published_values(broker) == []
 
 

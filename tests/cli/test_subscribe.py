@@ -62,6 +62,20 @@ def test_readable_output_has_law_reason_and_conditions(call: Call, bus: Embedded
     ]
 
 
+def test_json_has_no_characters_that_a_terminal_interprets(call: Call, bus: EmbeddedBroker) -> None:
+    """Escaped, so a program reads the same text. Letters of any script stay as they are."""
+    summary = "\u202egnp.exe \u2066x\u2069 \x9b2J \u200b\u2028 \U000e0041 Zürich 東京"
+    content = fill_defaults("notice_content", {"type": "domain-name", "value": "a.example.org", "summary": summary,
+                                               "relevance": []})  # fmt: skip
+    encoded = get_codec("notice_content").encode(content)
+    write_records(bus, NOTICES.topic("NL"), [notice_bytes("NL", content=encoded)])
+    result = call("subscribe", "NL", "--once", "--json")
+    assert result.out.rstrip("\n").isprintable()
+    assert "\\u202egnp.exe" in result.out
+    assert "Zürich 東京" in result.out
+    assert result.json_document["indicator"]["summary"] == summary
+
+
 def test_content_is_printed_verbatim_without_control_characters(call: Call, bus: EmbeddedBroker) -> None:
     content = {
         "type": "url",

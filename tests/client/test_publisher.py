@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from sharing._publisher import Publisher, new_id
 from sharing.errors import InfrastructureError, InputError, NotDeliveredError, SettingsError
 from sharing.model.indicator import Indicator
 from sharing.serialization.codec import get_codec
+from sharing.telemetry.client_metrics import PublisherMetrics
 from sharing.testing.broker import Broker
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.kafka import KafkaBroker
@@ -109,10 +111,39 @@ def test_a_record_that_is_too_large_is_refused(embedded: EmbeddedBroker, state: 
     nexus = [{"state": "CH", "reason": "\N{GRINNING FACE}" * 500}] * 300  # each within the limits of its field
     with (
         Publisher(embedded.bootstrap, state, "fedpol") as publisher,
-        pytest.raises(InputError, match=r"bytes, more than 400000; shorten"),
+        pytest.raises(InputError, match=r"bytes, more than 200000; shorten"),
     ):
         publisher.publish({**ITEM, "nexus": nexus})
     assert read_published(embedded, state) == []
+
+
+def test_another_content_under_a_published_id_and_version_is_refused(bus: Broker, state: str) -> None:
+    metrics = PublisherMetrics(CollectorRegistry())
+    first = {**ITEM, "id": new_id()}
+    changed = {**first, "value": "another-host.example.org"}
+    with Publisher(bus.bootstrap, state, "fedpol", metrics=metrics) as publisher:
+        publisher.publish(ITEM)
+        publisher.publish(first)
+        publisher.publish(first)  # a repetition is not a change
+        with pytest.raises(InputError, match=r"indicator 3 of this publisher had the same id and version 1") as raised:
+            publisher.publish(changed)
+        assert raised.value.field == "id"
+        publisher.publish({**changed, "version": 2, "action": "SUPERSEDE"})
+    assert [record["version"] for record in read_published(bus, state) if record["id"] == first["id"]] == [1, 1, 2]
+    assert metrics.refused._value.get() == 1
+
+
+def test_the_number_of_remembered_versions_is_limited(
+    embedded: EmbeddedBroker, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sharing._publisher.REMEMBERED_VERSIONS_MAX", 2)
+    make_topics(embedded, state)
+    items = [{**ITEM, "id": new_id()} for _ in range(3)]
+    with Publisher(embedded.bootstrap, state, "fedpol") as publisher:
+        for item in items:
+            publisher.publish(item)
+        publisher.publish({**items[0], "value": "forgotten.example.org"})
+        assert len(publisher._published) == 2
 
 
 def test_unconfirmed_indicators_are_reported_and_can_be_published_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -9,11 +10,13 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError
+from prometheus_client import CollectorRegistry
 
 from sharing._subscriber import Subscriber, UnreadableNotice
-from sharing.errors import DecodeError, InfrastructureError, InputError, SettingsError
+from sharing.errors import InfrastructureError, InputError, SettingsError
 from sharing.model.notice import Notice
 from sharing.serialization.codec import get_codec
+from sharing.telemetry.client_metrics import SubscriberMetrics
 from sharing.testing.broker import Broker
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import NOTICES, URGENT
@@ -102,6 +105,51 @@ def test_a_repeated_notice_is_delivered_once(bus: Broker, state: str, open_subsc
     write_records(bus, URGENT.topic(state), twice[:1], partition=1)
     assert read_values(open_subscriber()) == ["twice.example", "other.example"]
     assert read_values(open_subscriber()) == []  # all are before the committed offset
+
+
+def test_no_version_of_an_item_follows_a_later_one(
+    bus: Broker, state: str, open_subscriber: OpenSubscriber, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also across topics: the later version was urgent, and is delivered first."""
+    item, other = str(uuid.uuid4()), str(uuid.uuid4())
+
+    def version(number: int, indicator_id: str = item, from_state: str = "CH") -> bytes:
+        value = f"{from_state}-{number}.example".lower()
+        return notice_bytes(state, value, indicator_id=indicator_id, version=number, from_state=from_state)
+
+    write_records(bus, URGENT.topic(state), [version(2)])
+    write_records(
+        bus, NOTICES.topic(state), [version(1), version(3), version(2), version(1, other), version(1, item, "FR")]
+    )
+    metrics = SubscriberMetrics(CollectorRegistry())
+    caplog.set_level(logging.INFO)
+    # Version 2 again has another notice id here, so it is not a repetition; it is older than version 3.
+    assert read_values(open_subscriber(metrics=metrics)) == [
+        "ch-2.example", "ch-3.example", "ch-1.example", "fr-1.example"
+    ]  # fmt: skip
+    assert metrics.superseded._value.get() == 2
+    skipped = [record.getMessage() for record in caplog.records if "later version" in record.getMessage()]
+    assert skipped == [
+        f"{NOTICES.topic(state)}/0@{offset}: skipped, a later version of the item was handed out" for offset in (0, 2)
+    ]
+
+
+def test_another_content_under_a_known_id_is_reported(bus: Broker, state: str, open_subscriber: OpenSubscriber) -> None:
+    record = notice_record(state, "first.example")
+    other = notice_record(state, "other.example")
+    stricter = [{"code": "H3", "kind": "HANDLING", "text": "Do not pass it on."}]
+    versions = [
+        record,
+        {**record, "sent_at": record["sent_at"] + 1, "pack": {**record["pack"], "version": "2026.2"}},  # decided again
+        {**record, "content": other["content"]},
+        {**record, "conditions": stricter},
+    ]
+    write_records(bus, NOTICES.topic(state), [get_codec("notice").encode(version) for version in versions])
+    reported: list[UnreadableNotice] = []
+    metrics = SubscriberMetrics(CollectorRegistry())
+    assert read_values(open_subscriber(on_unreadable=reported.append, metrics=metrics)) == ["first.example"]
+    assert [(entry.offset, entry.cause) for entry in reported] == [(2, "ID_REUSED"), (3, "ID_REUSED")]
+    assert (metrics.duplicates._value.get(), metrics.unreadable._value.get()) == (1, 2)
 
 
 def test_a_new_subscriber_resumes_where_the_last_one_stopped(
@@ -199,21 +247,17 @@ def test_close_from_another_thread_ends_run(open_subscriber: OpenSubscriber) -> 
     assert not waiting.is_alive()
 
 
-def test_an_unreadable_record_ends_the_iteration_with_its_position(
-    bus: Broker, state: str, open_subscriber: OpenSubscriber
+def test_without_a_callback_an_unreadable_record_is_skipped_counted_and_logged(
+    bus: Broker, state: str, open_subscriber: OpenSubscriber, caplog: pytest.LogCaptureFixture
 ) -> None:
     topic = NOTICES.topic(state)
     write_records(bus, topic, [notice_bytes(state, "0.example"), b"\x00not a notice", notice_bytes(state, "2.example")])
-    received: list[str] = []
-    subscriber = open_subscriber()
-    for _ in range(2):  # the same subscriber does not skip it the second time
-        with pytest.raises(DecodeError, match=rf"{topic}/0@1: ") as raised:
-            subscriber.run(lambda notice: received.append(notice.content["value"]))
-        assert raised.value.cause == "REGISTRY_FRAMING"
-    assert received == ["0.example"]
-    subscriber.close()
-    with pytest.raises(DecodeError, match=rf"{topic}/0@1: "):  # nor does a new one
-        read_values(open_subscriber())
+    metrics = SubscriberMetrics(CollectorRegistry())
+    assert read_values(open_subscriber(metrics=metrics)) == ["0.example", "2.example"]
+    assert metrics.unreadable._value.get() == 1
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert warning.getMessage() == f"{topic}/0@1: skipped, not a readable notice: REGISTRY_FRAMING"
+    assert read_values(open_subscriber()) == []  # it was committed
 
 
 def test_with_a_callback_unreadable_records_are_reported_and_skipped(
@@ -238,9 +282,10 @@ def test_with_a_callback_unreadable_records_are_reported_and_skipped(
     write_records(bus, topic, records)
     reported: list[UnreadableNotice] = []
     assert read_values(open_subscriber(on_unreadable=reported.append)) == ["last.example"]
-    assert [(record.topic, record.partition, record.offset) for record in reported] == [
-        (topic, 0, offset) for offset in range(10)
+    assert [(record.topic, record.partition, record.offset, record.last_offset) for record in reported] == [
+        (topic, 0, offset, offset) for offset in range(10)
     ]
+    assert (reported[5].cause, reported[6].cause) == ("WRONG_STATE", "SEALED")
     assert f"addressed to {other}" in reported[5].reason
     assert "sealed with HPKE-X" in reported[6].reason
     assert not any("example" in record.reason for record in reported)  # a reason contains no content

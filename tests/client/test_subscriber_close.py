@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from confluent_kafka import Message
 
 from sharing._subscriber import Subscriber
+from sharing.kafka.group_consumer import PolledRecord
 from sharing.model.notice import Notice
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import NOTICES
@@ -88,7 +88,7 @@ def test_close_during_a_poll_leaves_closing_to_the_polling_thread(
     polling = StopPoint()
     poll = subscriber._urgent.poll
 
-    def stop_before_poll(timeout_s: float) -> Message | None:
+    def stop_before_poll(timeout_s: float) -> PolledRecord | None:
         polling.stop_here()
         return poll(timeout_s)  # would raise a RuntimeError if the consumer were closed already
 

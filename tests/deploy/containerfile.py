@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 CONTAINERFILE = ROOT / "deploy" / "Containerfile"
-IMAGE_FOLDERS = ("/opt/sharing", "/wheel", "/src")
+IMAGE_FOLDERS = ("/opt/sharing", "/wheel", "/src", "/state")
 INSTALL = re.compile(
     r"python -m pip (?:--python (?P<into>/opt/sharing)/bin/python )?install --no-compile --require-hashes "
     r"--only-binary :all: -r (?P<pins>\S+)"

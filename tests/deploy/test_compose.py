@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
+from sharing.tools.manifests.common import IMAGES
 from tests.deploy.deploy_files import COMPOSE, SCHEMAS, load_compose, validate_document
 from tests.monitoring.tools import find_tool
 
@@ -100,9 +102,47 @@ def test_the_file_contains_no_secret(name: str) -> None:
 
 
 @NAMED
-def test_every_image_is_pinned_to_a_version(name: str) -> None:
-    tag = SERVICES[name]["image"].rpartition(":")[2]
-    assert any(character.isdigit() for character in tag)
+def test_every_image_is_pinned_to_a_version_and_a_digest(name: str) -> None:
+    """Compose refuses to start if a variable of the form `${NAME:?message}` is not set."""
+    service = SERVICES[name]
+    built_here = "build" in service
+    image = service["build"]["args"]["BASE"] if built_here else service["image"]
+    reference, _, digest = image.partition("@")
+    assert any(character.isdigit() for character in reference.rpartition(":")[2])
+    required = re.fullmatch(r"\$\{(\w+):\?[^}]+\}", digest)
+    assert required is not None
+    assert IMAGES[required[1]] == reference
+    if built_here:
+        assert service["image"].startswith("sharing-bus:")
+
+
+@NAMED
+def test_the_memory_of_a_service_is_limited(name: str) -> None:
+    limits = {"kafka": "2g", "registry": "768m", "prometheus": "1g", "alertmanager": "256m", "grafana": "512m"}
+    assert SERVICES[name]["mem_limit"] == limits.get(name, "1g")
+
+
+def test_a_gate_applies_only_signed_packs_and_none_older_than_the_last() -> None:
+    for name, service in SERVICES.items():
+        if name.startswith("gate-"):
+            settings, state = service["environment"], service["environment"]["SHARING_STATE"].lower()
+            mounted = {f"/run/secrets/{secret['target']}" for secret in service["secrets"]}
+            needed = {f"{settings['SHARING_PACKS']}/{state}.yaml{end}" for end in ("", ".sig")}
+            assert needed | {settings["SHARING_PACK_KEY"]} <= mounted
+            (volume,) = service["volumes"]
+            assert volume == {"type": "volume", "source": name, "target": settings["SHARING_STATE_FOLDER"]}
+
+
+def test_only_the_service_that_registers_schemas_may_do_so() -> None:
+    users = {name: service["environment"].get("SHARING_REGISTRY_USER") for name, service in SERVICES.items()
+             if "SHARING_REGISTRY" in service.get("environment", {})}  # fmt: skip
+    assert {name for name, user in users.items() if user == "writer"} == {"topics"}
+    assert set(users.values()) == {"reader", "writer"}
+    for name in users:
+        settings = SERVICES[name]["environment"]
+        assert settings["SHARING_REGISTRY"].startswith("https://registry:")
+        secrets = {f"/run/secrets/{secret['target']}" for secret in SERVICES[name]["secrets"]}
+        assert {settings["SHARING_REGISTRY_PASSWORD_FILE"], settings["SHARING_REGISTRY_CA"]} <= secrets
 
 
 def test_every_permanent_service_has_a_health_check() -> None:

@@ -17,15 +17,15 @@ from tests.deploy.deploy_files import COMPOSE, DEPLOY, KUBERNETES, SYSTEMD, load
 
 GENERATED = render_deployment(load_partners())
 WRITTEN_BY_HAND = {
-    "Containerfile", "Containerfile.dockerignore", "certificates.py", "exporter.py", "partners.yaml",
+    "Containerfile", "Containerfile.dockerignore", "certificates.py", "digests.py", "exporter.py", "partners.yaml",
     "compose/.gitignore", "systemd/sharing-gate@.service", "systemd/sharing-subscriber@.service",
 }  # fmt: skip
 
 
 def list_committed_files() -> set[str]:
     files = (path for path in DEPLOY.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    local_folders = {COMPOSE / "secrets", COMPOSE / "fetched"}
-    return {path.relative_to(DEPLOY).as_posix() for path in files if local_folders.isdisjoint(path.parents)}
+    local = {COMPOSE / "secrets", COMPOSE / "fetched", COMPOSE / ".env"}
+    return {path.relative_to(DEPLOY).as_posix() for path in files if local.isdisjoint({path, *path.parents})}
 
 
 @pytest.mark.parametrize("path", sorted(GENERATED))
@@ -89,12 +89,12 @@ def test_every_client_has_its_own_service_in_the_trial() -> None:
             assert {"source": f"{principal.name}.key", "target": "tls.key"} in services[name]["secrets"]
 
 
-def test_a_state_without_a_shipped_pack_gets_files_without_packs() -> None:
+def test_the_law_office_of_a_state_without_a_shipped_pack_adds_it() -> None:
     generated = render_deployment(Partners(states={"CH": Partner(), "ZW": Partner()}))
-    assert "SHARING_PACKS" in generated["kubernetes/ch/settings.yaml"]
-    assert "SHARING_PACKS" not in generated["kubernetes/zw/settings.yaml"]
-    assert "law-packs" not in generated["kubernetes/zw/gate.yaml"]
+    assert "kubernetes/ch/packs/ch.yaml" in generated
     assert not [path for path in generated if path.startswith("kubernetes/zw/packs")]
+    assert "packs/zw.yaml.sig" in generated["kubernetes/zw/kustomization.yaml"]
+    assert "SHARING_PACK_KEY" in generated["kubernetes/zw/settings.yaml"]
 
 
 def test_every_state_has_its_folder() -> None:

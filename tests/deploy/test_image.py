@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from sharing.tools.manifests.common import USER_ID
+from sharing.tools.manifests.common import IMAGES, STATE_FOLDER, USER_ID
 from tests.deploy.containerfile import (
     CONTAINERFILE,
     INSTALL,
@@ -22,6 +23,7 @@ from tests.deploy.containerfile import (
     ContainerfileInstruction,
     ImageBuilder,
     read_containerfile,
+    read_pins,
 )
 
 STEPS = read_containerfile(CONTAINERFILE.read_text())
@@ -126,15 +128,24 @@ def test_every_dependency_is_pinned_for_the_image() -> None:
 
 def test_the_final_stage_is_small_and_does_not_run_as_root() -> None:
     assert list_steps(1, "RUN") == []
-    assert [step.arguments for step in list_steps(1, "COPY")] == ["--from=builder /opt/sharing /opt/sharing"]
+    assert [step.arguments for step in list_steps(1, "COPY")] == [
+        "--from=builder /opt/sharing /opt/sharing",
+        f"--from=builder --chown={USER_ID}:{USER_ID} /state {STATE_FOLDER}",
+    ]
     assert [step.arguments for step in list_steps(1, "USER")] == [f"{USER_ID}:{USER_ID}"]
     assert [step.arguments for step in list_steps(1, "ENTRYPOINT")] == ['["sharing"]']
     assert len(list_steps(1, "HEALTHCHECK")) == 1
 
 
-def test_the_base_image_is_pinned_to_a_supported_python() -> None:
+def test_nothing_is_built_without_a_base_image() -> None:
     (base,) = [step.arguments for step in STEPS if step.stage == -1 and step.name == "ARG"]
-    version = re.search(r"python:(\d+)\.(\d+)-slim-\w+$", base)
+    assert base == "BASE"
+    assert [step.arguments for step in STEPS if step.name == "FROM"] == ["${BASE} AS builder", "${BASE}"]
+
+
+def test_the_base_image_is_pinned_to_a_supported_python() -> None:
+    assert IMAGES["PYTHON_DIGEST"] in CONTAINERFILE.read_text()
+    version = re.search(r"python:(\d+)\.(\d+)-slim-\w+$", IMAGES["PYTHON_DIGEST"])
     assert version is not None
     assert (int(version[1]), int(version[2])) >= sys.version_info[:2] or sys.version_info[:2] > (3, 13)
 
@@ -147,3 +158,23 @@ def test_only_copied_files_are_sent_to_the_build_engine() -> None:
         if line[:1] == "!"
     }
     assert allowed == copied
+
+
+def test_the_sbom_lists_every_package_of_the_image_with_its_licence(built: ImageBuilder, tmp_path: Path) -> None:
+    """Runs the command of `make sbom` on the image's packages."""
+    recipe = re.search(r"^\t\$\(BIN\)/(cyclonedx-py .*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe is not None
+    sbom, python = tmp_path / "sbom.json", built.local_path("/opt/sharing/bin/python")
+    arguments = (
+        recipe[1].replace("dist/sharing-bus.cdx.json", str(sbom)).replace("build/release/bin/python", str(python))
+    )
+    command = [str(Path(sys.executable).with_name("cyclonedx-py")), *arguments.split()[1:]]
+    completed = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=120)
+    assert completed.returncode == 0, completed.stderr
+    document = json.loads(sbom.read_text())
+    assert (document["bomFormat"], document["metadata"]["component"]["name"]) == ("CycloneDX", "sharing-bus")
+    listed = {component["name"].lower().replace("_", "-"): component for component in document["components"]}
+    pins = read_pins((ROOT / "requirements" / "image.txt").read_text())
+    needed = {pin.name.lower().replace("_", "-") for pin in pins if pin.marker is None or pin.marker.evaluate()}
+    assert needed - set(listed) == set()
+    assert {name for name in needed if not listed[name].get("licenses")} <= {"pyruhvro"}  # its metadata names none

@@ -14,7 +14,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from sharing.packs.library import find_law
+from sharing.packs.library import find_law, load_law
+from sharing.packs.signature import sign_pack
+from sharing.topology.acls import list_principals
 from sharing.topology.topics import FOREVER
 from tests.deploy.deploy_files import (
     KUBERNETES,
@@ -25,6 +27,7 @@ from tests.deploy.deploy_files import (
     of_kind,
     validate_document,
 )
+from tests.packs.pack_fixtures import KEY
 
 KUBERNETES_VERSION = "1.36"
 ALL = load_manifests()
@@ -109,16 +112,37 @@ def test_a_kustomization_lists_all_files_of_its_folder(folder: str) -> None:
     }
     assert set(kustomization["resources"]) == siblings - {"kustomization.yaml"}
     for generated in kustomization.get("configMapGenerator", []):
-        assert {directory / file for file in generated["files"]} == set((directory / "packs").iterdir())
+        pack, signature = (directory / file for file in generated["files"])
+        assert [pack] == list((directory / "packs").iterdir())
+        assert signature == pack.with_name(f"{pack.name}.sig")  # the law office adds it
 
 
-def test_kustomize_builds_all_manifests() -> None:
+def run_kustomize(folder: Path) -> subprocess.CompletedProcess[str]:
     kubectl = shutil.which("kubectl")
     if kubectl is None:
         pytest.skip("kubectl is not installed: other tests check the files one by one")
-    done = subprocess.run(
-        [kubectl, "kustomize", str(KUBERNETES)], check=False, capture_output=True, text=True, timeout=60
-    )
+    command = [kubectl, "kustomize", str(folder)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def signed_folder(tmp_path: Path) -> Path:
+    """The manifests, with packs that the law offices have signed."""
+    folder = tmp_path / "kubernetes"
+    shutil.copytree(KUBERNETES, folder)
+    for pack in folder.glob("*/packs/*.yaml"):
+        pack.with_name(f"{pack.name}.sig").write_text(sign_pack(load_law(pack).pack.sha256, KEY))
+    return folder
+
+
+def test_kustomize_builds_nothing_for_a_gate_whose_pack_is_not_signed(state: str) -> None:
+    done = run_kustomize(KUBERNETES / state.lower())
+    assert done.returncode != 0
+    assert f"packs/{state.lower()}.yaml.sig" in done.stderr
+
+
+def test_kustomize_builds_all_manifests(signed_folder: Path) -> None:
+    done = run_kustomize(signed_folder)
     assert done.returncode == 0, done.stderr
     built = list(yaml.safe_load_all(done.stdout))
     packs = [
@@ -152,16 +176,23 @@ def test_a_gate_keeps_its_group_membership_across_restarts(state: str) -> None:
 def test_a_gate_has_no_privileges(state: str) -> None:
     spec = pod_spec(state)
     assert spec["automountServiceAccountToken"] is False
-    assert spec["securityContext"]["runAsNonRoot"] is True
-    assert spec["securityContext"]["runAsUser"] == 10001
-    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert spec["enableServiceLinks"] is False
+    assert spec["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 10001,
+        "runAsGroup": 10001,
+        "fsGroup": 10001,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert not {"initContainers", "ephemeralContainers"} & set(spec)
+    assert len(spec["containers"]) == 1
     container = spec["containers"][0]
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert container["resources"]["limits"]["memory"]
+    assert container["resources"]["limits"] == {"memory": "1Gi"}
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
     assert not [volume for volume in spec["volumes"] if "hostPath" in volume]
 
@@ -173,11 +204,38 @@ def test_every_file_in_the_settings_is_mounted(state: str) -> None:
     for name, value in data.items():
         if value.startswith("/"):
             assert [mount for mount in mounts if Path(value).is_relative_to(mount)], name
+    claims = of_kind("StatefulSet", state.lower())[0]["spec"]["volumeClaimTemplates"]
     volumes = {volume["name"] for volume in pod_spec(state)["volumes"]}
+    volumes |= {claim["metadata"]["name"] for claim in claims}
     assert {mount["name"] for mount in container["volumeMounts"]} == volumes
+    writable = {mount["name"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
+    assert writable == {"tmp", "state"}
     projected = next(volume for volume in pod_spec(state)["volumes"] if volume["name"] == "tls")["projected"]
     files = {item["path"] for source in projected["sources"] for item in source["secret"]["items"]}
     assert files == {Path(data[name]).name for name in data if name.startswith("SHARING_TLS_")}
+
+
+def test_a_gate_applies_only_signed_packs_and_none_older_than_the_last(state: str) -> None:
+    settings = of_kind("ConfigMap", state.lower())[0]["data"]
+    mounts = {mount["mountPath"]: mount["name"] for mount in pod_spec(state)["containers"][0]["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod_spec(state)["volumes"]}
+    key = Path(settings["SHARING_PACK_KEY"])
+    assert volumes[mounts[str(key.parent)]] == {"name": "pack-key", "configMap": {"name": "pack-key"}}
+    assert volumes[mounts[settings["SHARING_PACKS"]]]["configMap"] == {"name": "law-packs"}
+    (claim,) = of_kind("StatefulSet", state.lower())[0]["spec"]["volumeClaimTemplates"]
+    assert mounts[settings["SHARING_STATE_FOLDER"]] == claim["metadata"]["name"]
+
+
+def test_clients_generate_their_own_keys_and_every_one_has_quotas() -> None:
+    users = {user["metadata"]["name"]: user["spec"] for user in of_kind("KafkaUser")}
+    assert set(users) == {principal.name for principal in list_principals(load_partners())}
+    for spec in users.values():
+        assert spec["authentication"] == {"type": "tls-external"}
+        assert spec["quotas"] == {
+            "producerByteRate": 20_000_000,
+            "consumerByteRate": 50_000_000,
+            "requestPercentage": 200,
+        }
 
 
 def test_a_gate_uses_the_certificate_of_its_kafka_user(state: str) -> None:
@@ -248,11 +306,13 @@ def test_the_cluster_has_enough_brokers_for_its_topics() -> None:
     assert {str(topic["spec"]["config"]["retention.ms"]) for topic in audit_logs} == {str(FOREVER)}
 
 
-def test_a_gate_can_load_packs_from_a_mounted_config_map(state: str, tmp_path: Path) -> None:
+def test_a_gate_can_load_signed_packs_from_a_mounted_config_map(
+    state: str, signed_folder: Path, tmp_path: Path
+) -> None:
     """Kubernetes mounts a ConfigMap as symbolic links into a folder that it replaces atomically."""
     data = tmp_path / "..2026_01_01"
-    shutil.copytree(KUBERNETES / state.lower() / "packs", data)
+    shutil.copytree(signed_folder / state.lower() / "packs", data)
     (tmp_path / "..data").symlink_to(data.name)
     for file in data.iterdir():
         (tmp_path / file.name).symlink_to(Path("..data") / file.name)
-    assert find_law(state, tmp_path).pack.sha256 == find_law(state).pack.sha256
+    assert find_law(state, tmp_path, keys=(KEY.public_key(),)).pack.sha256 == find_law(state).pack.sha256

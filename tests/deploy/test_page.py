@@ -20,7 +20,7 @@ def test_every_service_is_in_the_compose_file() -> None:
 
 def test_every_file_exists() -> None:
     named = re.findall(r"(?<![\w/.])(?:deploy|requirements)/[\w./@-]+", "\n".join(COMMANDS))
-    created_by_commands = {"deploy/compose/secrets", "deploy/compose/fetched"}
+    created_by_commands = {"deploy/compose/secrets", "deploy/compose/fetched", "deploy/compose/.env"}
     assert [path for path in named if path not in created_by_commands and not (ROOT / path).exists()] == []
 
 

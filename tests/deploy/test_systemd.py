@@ -74,6 +74,53 @@ def test_the_unit_is_hardened(server: Path, name: str) -> None:
     assert completed.returncode == 0, completed.stdout[-2000:] + completed.stderr
 
 
+COMMON = {
+    "Restart=always", "RestartSec=5s", "TimeoutStopSec=60s", "Type=exec",
+    "Environment=SHARING_HOME=/tmp/sharing PYTHONUNBUFFERED=1",
+    "Environment=SHARING_TLS_CA=%d/ca.pem SHARING_TLS_CERTIFICATE=%d/tls.pem SHARING_TLS_KEY=%d/tls.key",
+    "LoadCredential=ca.pem:/etc/sharing/tls/ca.pem",
+    "StateDirectoryMode=0700",
+    "DynamicUser=yes", "UMask=0077", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "AmbientCapabilities=",
+    "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "PrivateDevices=yes", "PrivateUsers=yes",
+    "ProtectClock=yes", "ProtectControlGroups=yes", "ProtectHostname=yes", "ProtectKernelLogs=yes",
+    "ProtectKernelModules=yes", "ProtectKernelTunables=yes", "ProtectProc=invisible", "ProcSubset=pid",
+    "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX", "RestrictNamespaces=yes", "RestrictRealtime=yes",
+    "RestrictSUIDSGID=yes", "LockPersonality=yes", "RemoveIPC=yes", "SystemCallArchitectures=native",
+    "SystemCallFilter=@system-service", "SystemCallFilter=~@privileged @resources", "SystemCallErrorNumber=EPERM",
+}  # fmt: skip
+NOTICES_FILE = '>> "$STATE_DIRECTORY/notices.jsonl"'
+OWN = {
+    "sharing-gate@.service": {
+        "ExecStart=/opt/sharing/bin/sharing gate",
+        "EnvironmentFile=/etc/sharing/gate-%i.env",
+        "LoadCredential=tls.pem:/etc/sharing/tls/gate.%i.pem",
+        "LoadCredential=tls.key:/etc/sharing/tls/gate.%i.key",
+        "LoadCredential=law-office.pem:/etc/sharing/law-office.pem",
+        "Environment=SHARING_PACKS=/etc/sharing/packs SHARING_PACK_KEY=%d/law-office.pem",
+        "Environment=SHARING_STATE_FOLDER=%S/sharing-gate/%i",
+        "StateDirectory=sharing-gate/%i",
+        "OOMPolicy=stop", "MemoryHigh=768M", "MemoryMax=1G", "TasksMax=512", "LimitNOFILE=65536",
+    },
+    "sharing-subscriber@.service": {
+        f"ExecStart=/bin/sh -c 'exec /opt/sharing/bin/sharing subscribe %i --json {NOTICES_FILE}'",
+        "EnvironmentFile=/etc/sharing/subscriber-%i.env",
+        "LoadCredential=tls.pem:/etc/sharing/tls/partner.%i.pem",
+        "LoadCredential=tls.key:/etc/sharing/tls/partner.%i.key",
+        "StateDirectory=sharing-subscriber/%i",
+        "MemoryMax=1G", "TasksMax=128",
+    },
+}  # fmt: skip
+
+
+@NAMED
+def test_the_service_has_exactly_the_intended_lines(name: str) -> None:
+    """Systemd's exposure level hardly changes with a single line, so each of them is compared."""
+    section = (SYSTEMD / name).read_text().split("[Service]")[1].split("[Install]")[0]
+    lines = [line for line in section.splitlines() if line and not line.startswith("#")]
+    assert len(lines) == len(set(lines))
+    assert set(lines) == COMMON | OWN[name]
+
+
 @NAMED
 def test_the_unit_restarts_within_limits_and_has_no_watchdog(name: str) -> None:
     text = (SYSTEMD / name).read_text()

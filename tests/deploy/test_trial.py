@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -15,19 +17,37 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from sharing.errors import InfrastructureError
-from sharing.kafka.clients import require_broker
-from sharing.kafka.tls import tls_file_properties
+from sharing.errors import InfrastructureError, PackError
+from sharing.kafka.clients import look_up_topics, require_broker
+from sharing.kafka.tls import read_identity, tls_file_properties
+from sharing.packs.library import find_law
+from sharing.packs.signature import read_public_keys
+from sharing.serialization.schema_registry import (
+    SchemaRegistry,
+    load_framing,
+    load_registry_access,
+    registry_framing,
+)
+from sharing.settings import Settings
+from sharing.testing.broker import KafkaUnavailableError
 from sharing.testing.broker.jars import fetch_jars, find_java
 from sharing.testing.broker.jvm import PROPERTIES_FILE, JavaCommand, format_storage, spawn_node
 from sharing.testing.broker.kafka import KafkaBroker
 from sharing.testing.broker.process import find_free_port
 from sharing.tools.manifests import kafka_node
-from sharing.tools.manifests.common import TLS_PORT
-from sharing.topology.acls import list_principals
+from sharing.tools.manifests.common import PACK_KEY_FILE, STATE_FOLDER, TLS_PORT
+from sharing.tools.manifests.registry import PORT as REGISTRY_PORT
+from sharing.tools.manifests.registry import PROPERTIES_FILE as REGISTRY_FILE
+from sharing.tools.manifests.registry import SECRETS
+from sharing.topology.acls import Principal, list_principals
 from sharing.topology.partners import read_partners
+from sharing.topology.topics import Role, list_topics
 from tests.deploy.deploy_files import COMPOSE, DEPLOY, load_compose
+from tests.packs.pack_fixtures import OTHER
+from tests.serialization.apicurio import Apicurio
 
 PARTNERS = COMPOSE / "partners.yaml"
 READY_S = 60.0
@@ -76,9 +96,76 @@ def test_exactly_the_secrets_of_the_compose_file_are_generated(secrets: Path) ->
 
 def test_only_the_owner_can_open_the_folder_of_secrets(secrets: Path) -> None:
     assert secrets.stat().st_mode & 0o777 == 0o700
-    assert (
-        len({path.read_bytes() for path in secrets.glob("*.key")}) == len(list_principals(read_partners(PARTNERS))) + 1
-    )
+    keys = {path.read_bytes() for path in secrets.glob("*.key")}
+    assert len(keys) == len(list_principals(read_partners(PARTNERS))) + 2  # and those of the broker and the registry
+
+
+@pytest.mark.parametrize("state", sorted(read_partners(PARTNERS).states))
+def test_the_packs_of_the_trial_are_signed_with_its_key(secrets: Path, state: str) -> None:
+    keys = read_public_keys(secrets / PACK_KEY_FILE)
+    assert find_law(state, secrets, keys=keys).pack.sha256 == find_law(state).pack.sha256
+    with pytest.raises(PackError, match="not a valid signature"):
+        find_law(state, secrets, keys=(OTHER.public_key(),))
+
+
+def test_the_certificate_of_the_registry_is_no_client_certificate(secrets: Path) -> None:
+    certificate = x509.load_pem_x509_certificate((secrets / "registry.pem").read_bytes())
+    usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH]
+
+
+@pytest.fixture(scope="module")
+def registry(secrets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apicurio]:
+    """The trial's registry, with its generated properties file. Skipped if it cannot be downloaded."""
+    folder = tmp_path_factory.mktemp("registry")
+
+    def write_properties(port: int) -> Path:
+        text = (secrets / REGISTRY_FILE).read_text()
+        for container_value, local_value in {
+            SECRETS: str(secrets),
+            f"ssl-port={REGISTRY_PORT}": f"ssl-port={port}",
+        }.items():
+            assert container_value in text
+            text = text.replace(container_value, local_value)
+        (folder / REGISTRY_FILE).write_text(text)
+        return folder / REGISTRY_FILE
+
+    running = Apicurio(folder, write_properties)
+    try:
+        running.start()
+    except KafkaUnavailableError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))
+    yield running
+    running.stop()
+
+
+def registry_settings(secrets: Path, url: str, user: str, password: str = "") -> Settings:
+    file = secrets / f"registry-{password or user}-password"
+    return Settings(registry=url, registry_user=user, registry_password_file=file, registry_ca=secrets / "ca.pem")
+
+
+@pytest.mark.kafka
+def test_the_registry_accepts_schemas_from_the_writer_only(registry: Apicurio, secrets: Path) -> None:
+    topics = list_topics(["CH"], 1).values()
+
+    def connect(user: str, password: str = "") -> SchemaRegistry:
+        access = load_registry_access(registry_settings(secrets, registry.url, user, password))
+        return SchemaRegistry(registry.url, access)
+
+    for user, password, code in (("reader", "reader", 403), ("writer", "reader", 401), ("nobody", "writer", 401)):
+        with pytest.raises(InfrastructureError, match=str(code)):
+            connect(user, password).register_schemas(topics)
+    assert {registered.kind for registered in connect("writer").register_schemas(topics)} == {"registered"}
+    framing = load_framing(registry_settings(secrets, registry.url, "reader"), "CH")
+    assert framing.frame("indicator", b"")[:1] == b"\x00"
+    password, ca = (secrets / "registry-reader-password").read_text(), secrets / "ca.pem"
+    assert registry_framing(registry.url, "CH", user="reader", password=password, ca=ca) == framing
+    with pytest.raises(InfrastructureError, match="401"):
+        registry_framing(registry.url, "CH", ca=ca)
+    with pytest.raises(InfrastructureError, match="does not respond"):  # its certificate is of an unknown CA
+        registry_framing(registry.url, "CH", user="reader", password=password)
 
 
 def test_existing_secrets_are_not_overwritten(secrets: Path) -> None:
@@ -90,8 +177,27 @@ def test_existing_secrets_are_not_overwritten(secrets: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def broker(kafka: KafkaBroker, secrets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The trial's broker; yields its address. The fixture `kafka` skips the test if no real Kafka is available."""
+def clients_ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `clients-ca.crt` and `clients-ca.key`, as Strimzi keeps them."""
+    folder = tmp_path_factory.mktemp("clients_ca")
+    names = ["-keyout", "clients-ca.key", "-out", "clients-ca.crt", "-subj", "/O=io.strimzi/CN=clients-ca v0"]
+    run_openssl(folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", *names)
+    return folder
+
+
+def run_openssl(folder: Path, *arguments: str) -> None:
+    completed = subprocess.run(["openssl", *arguments], cwd=folder, check=False, capture_output=True, text=True)
+    assert completed.returncode == 0, completed.stderr
+
+
+@pytest.fixture(scope="module")
+def broker(
+    kafka: KafkaBroker, secrets: Path, clients_ca: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The trial's broker; yields its address. The fixture `kafka` skips the test if no real Kafka is available.
+
+    It also accepts clients of `clients_ca`.
+    """
     folder = tmp_path_factory.mktemp("node")
     (folder / "tmp").mkdir()
     port, controller = find_free_port(), find_free_port()
@@ -101,12 +207,15 @@ def broker(kafka: KafkaBroker, secrets: Path, tmp_path_factory: pytest.TempPathF
         f"CONTROLLER://:{kafka_node.CONTROLLER_PORT}": f"CONTROLLER://localhost:{controller}",
         f"@{kafka_node.HOST}:{kafka_node.CONTROLLER_PORT}": f"@localhost:{controller}",
         f"://{kafka_node.HOST}:{TLS_PORT}": f"://localhost:{port}",
+        f"{kafka_node.SECRETS}/ca.pem": str(folder / "trusted.pem"),
         kafka_node.SECRETS: str(secrets),
         kafka_node.DATA: str(folder / "data"),
     }.items():
         assert container_value in text
         text = text.replace(container_value, local_value)
     (folder / PROPERTIES_FILE).write_text(text)
+    trusted = (secrets / "ca.pem").read_text() + (clients_ca / "clients-ca.crt").read_text()
+    (folder / "trusted.pem").write_text(trusted)
     java = JavaCommand(find_java(), fetch_jars(lambda _: None))
     format_storage(java, folder)
     log = folder / "kafka.log"
@@ -186,8 +295,11 @@ def test_a_gate_with_the_settings_of_the_compose_file_becomes_ready(
         "SHARING_WEB_PORT": str(port),
         "SHARING_WEB_BIND": "127.0.0.1",
     }
-    # There is no Schema Registry here: tests/serialization uses a real one.
-    del environment["SHARING_REGISTRY"]
+    for name, value in environment.items():
+        environment[name] = value.replace(SECRETS, str(secrets)).replace(STATE_FOLDER, str(tmp_path / "state"))
+    # There is no Schema Registry in this test.
+    for name in [name for name in environment if name.startswith("SHARING_REGISTRY")]:
+        del environment[name]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("SHARING_")}
     command = [sys.executable, "-c", "from sharing.cli import main; main()", *service["command"]]
     log = tmp_path / "gate.log"
@@ -204,6 +316,34 @@ def test_a_gate_with_the_settings_of_the_compose_file_becomes_ready(
             assert b"sharing_pack_info{" in response.read()
         gate.terminate()
         assert gate.wait(60) == 0, log.read_text()
+        applied = json.loads((tmp_path / "state" / "last-pack-ch.json").read_text())
+        assert applied["sha256"] == find_law("CH").pack.sha256
     finally:
         gate.kill()
         gate.wait(10)
+
+
+@pytest.mark.kafka
+def test_a_certificate_request_as_on_the_page_gives_a_client_its_rights(
+    prepared: str, secrets: Path, clients_ca: Path, tmp_path: Path
+) -> None:
+    """The State generates the key; the operator signs the request. All commands are those of `docs/deploy.md`."""
+    page = (DEPLOY.parent / "docs" / "deploy.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"<!-- certificate request: the \w+ -->\n```\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    for name in ("clients-ca.crt", "clients-ca.key"):
+        shutil.copy(clients_ca / name, tmp_path)
+    for line in "".join(blocks).splitlines():
+        if line.startswith("kubectl "):  # they write the two files that were copied
+            assert line.endswith(("> clients-ca.crt", "> clients-ca.key"))
+            continue
+        done = subprocess.run(["sh", "-c", line], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+    files = (secrets / "ca.pem", tmp_path / "user.crt", tmp_path / "user.key")
+    identity = read_identity(Settings(tls_ca=files[0], tls_certificate=files[1], tls_key=files[2]))
+    assert identity is not None
+    assert identity.principal == Principal(Role.GATE, "CH")
+    visible = set(look_up_topics(prepared, tls_file_properties(*files)))
+    assert {"national.ch.decisions", "exchange.de.notices"} <= visible
+    assert not {name for name in visible if name.startswith("national.de.")}
+    assert not (tmp_path / "clients-ca.key").exists()

@@ -35,7 +35,7 @@ from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.process import find_free_port
 from sharing.testing.demo.scenario import read_demo_cases
 from sharing.testing.samples import sample_directory, sample_file, sample_profile
-from sharing.topology.topics import NOTICES, list_topics
+from sharing.topology.topics import DIRECTORY, NOTICES, OFFERS, URGENT, list_topics
 from tests.docs.doc_files import (
     ROOT,
     Block,
@@ -73,7 +73,7 @@ class NotRun(NamedTuple):
 
 NOT_RUN = (
     NotRun(
-        r"make (demo|test|lint|mutation|faults|fuzz|bench)",
+        r"make (demo|test|lint|mutation|faults|fuzz|bench|release)",
         "installs packages, and runs the suite or parts of it",
         "Makefile",
     ),
@@ -205,6 +205,9 @@ class PageRunner:
             copy = shutil.copytree if words[1] == "-r" else shutil.copy
             copy(ROOT / words[-2], self.folder / words[-1])
             return 0, ""
+        if words[0] == "chmod":
+            (self.folder / words[2]).chmod(int(words[1], 8))
+            return 0, ""
         if words[0] == "openssl":
             return _run_openssl(words)
         if words[0] != "sharing":
@@ -287,8 +290,7 @@ def _start_broker(stack: ExitStack, page: Path) -> str:
     for topic in list_topics(STATES, partitions=4).values():
         broker.create_topics([topic.name], partitions=topic.partitions)
     for state in RECEIVERS:
-        # The gate looks for this topic to find out whether a State has topics.
-        broker.create_topics([NOTICES.topic(state)], partitions=1)
+        broker.create_topics([kind.topic(state) for kind in (NOTICES, URGENT, OFFERS, DIRECTORY)], partitions=1)
     if get_page_name(page) in ANNOUNCED_BEFORE:
         for entry in parse_entries(*sample_directory()):
             announce_entry(broker.bootstrap, entry)

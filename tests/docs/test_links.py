@@ -23,7 +23,7 @@ from sharing.packs.library import list_shipped_pack_codes
 from sharing.settings import CONFIG_VARIABLE, Settings
 from sharing.telemetry.client_metrics import PublisherMetrics, SubscriberMetrics
 from sharing.telemetry.metrics import REGISTRY
-from sharing.topology.topics import CLOCK, FOREVER, TOPIC_KINDS, TopicScope
+from sharing.topology.topics import CLOCK, FOREVER, TOPIC_KINDS
 from tests.docs.doc_files import ROOT, get_page_name, list_pages
 
 if TYPE_CHECKING:
@@ -137,7 +137,11 @@ def list_metrics() -> dict[str, tuple[str, ...]]:
     """Return the metrics by their names in Prometheus, with their labels."""
     suffixes = {"counter": "_total", "info": "_info"}
     # The labels of an Info metric are part of its value.
-    labels = {"sharing_pack": ("state", "version", "sha256"), "sharing_build": ("version", "python", "librdkafka")}
+    labels = {
+        "sharing_build": ("version", "python", "librdkafka"),
+        "sharing_directory": ("version",),
+        "sharing_pack": ("state", "version", "sha256"),
+    }
     return {
         f"{metric.name}{suffixes.get(metric.type, '')}": labels.get(metric.name, get_label_names(metric.name))
         for metric in (*REGISTRY.collect(), *LIBRARY.collect())
@@ -220,18 +224,20 @@ def test_commands_in_running_text_exist(page: Path) -> None:
 
 def test_topics_are_documented_with_key_and_retention() -> None:
     documented = {
-        row[0].strip("`"): (row[2], row[3])
+        row[0].strip("`"): (row[2], row[3], row[4])
         for row in read_table_rows("docs/operate.md")
-        if row[0].startswith(("`national.", "`exchange."))
+        if row[0].startswith(("`national.", "`exchange.", "`directory."))
     }
     assert documented.keys() == {kind.topic("<st>") for kind in TOPIC_KINDS}
     for kind in TOPIC_KINDS:
-        key, retention = documented[kind.topic("<st>")]
+        key, retention, batch = documented[kind.topic("<st>")]
         assert key == kind.key
+        assert batch == f"{kind.max_message_bytes:,}"
+        assert retention.endswith(", one partition") == kind.single_partition
         if kind is CLOCK:
             assert retention == "1 hour, one partition"
-        elif kind.scope is TopicScope.SHARED:
-            assert retention.startswith("last record of each key (compacted), one partition")
+        elif kind.compacted:
+            assert retention.startswith("last record of each key (compacted)")
         elif kind.retention_ms == FOREVER:
             assert retention.startswith("forever")
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -12,15 +13,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from confluent_kafka import KafkaException, TopicPartition
-
-from sharing.kafka.clients import client_properties, make_consumer, make_producer
+from sharing.kafka.clients import client_properties, make_producer
 from sharing.topology.topics import INDICATORS
+from tests.faults.agency import read_numbers
 from tests.faults.children import ChildProcess, make_child_environment
-from tests.faults.cluster import REQUEST_TIMEOUT_S, BrokerCluster, BrokerNode
+from tests.faults.cluster import BrokerCluster, BrokerNode
 from tests.faults.gate_process import GateProcess, prepare_topics
+from tests.faults.group_offsets import GateOffsets
+from tests.faults.records import DeletedLog
 from tests.faults.schedule import BROKERS, SESSION_S, STATES
-from tests.faults.workload import POISON_HEADER
+from tests.faults.workload import POISON_HEADER, make_item
 
 POLL_S = 0.05
 GATE_SETTINGS = {
@@ -28,9 +30,15 @@ GATE_SETTINGS = {
     "transaction_timeout_ms": "4000",
     # Small batches, so that a transaction is in progress nearly all the time.
     "batch_records_max": "10",
+    # A State that was removed from the directory by a fault is back as soon as it is announced again.
+    "directory_interval_ms": "500",
 }
 INFRASTRUCTURE_EXIT_CODE = 3
 """Exit code of a gate that is fenced or refused by the broker: its supervisor starts it again."""
+SYNC_S = 60.0
+IN_SYNC = "all replicas are in sync"
+BOMB_BYTES = {"zstd": 120_000_000, "gzip": 100_000_000}
+"""After decompression, by codec. Compressed, each fits the limit of every topic of the bus."""
 
 
 class Bus:
@@ -47,6 +55,9 @@ class Bus:
         gates, agencies, partners: The processes, by State.
         extra_workers: Second workers of gates, by State.
         replaced_gates: Gates that were replaced under the same ids, and must notice that.
+        offsets: The offsets of the gates, by State.
+        deleted_logs: The input topics that were deleted, by State.
+        directory_bombs: Offsets of unreadable records in directory topics, by State.
         exits: Number of processes that ended by themselves, by role and exit code.
         failures: Descriptions of what no process may do.
     """
@@ -59,6 +70,9 @@ class Bus:
         self.replaced_gates: list[ChildProcess] = []
         self.agencies: dict[str, ChildProcess] = {}
         self.partners: dict[str, ChildProcess] = {}
+        self.offsets: dict[str, GateOffsets] = {}
+        self.deleted_logs: dict[str, list[DeletedLog]] = {state: [] for state in STATES}
+        self.directory_bombs: dict[str, list[int]] = {state: [] for state in STATES}
         self.exits: Counter[str] = Counter()
         self.failures: list[str] = []
         self._folder = folder
@@ -89,10 +103,17 @@ class Bus:
         """Return the file in which a publisher or a subscriber records finished items."""
         return self._folder / f"{role}-{state.lower()}.journal"
 
+    def get_clock_file(self, state: str) -> Path:
+        """Return the file with the number of days by which the clock of a State's gate is wrong, while it is wrong."""
+        return self._folder / f"clock-{state.lower()}.days"
+
     def make_gate(self, state: str, instance: str, suffix: str = "") -> ChildProcess:
         """Return a worker of a State's gate, not yet started."""
         name = f"gate-{state.lower()}-{instance}{suffix}"
-        gate = GateProcess(self.bootstrap, state, self._folder, name=name, instance=instance, **GATE_SETTINGS)
+        program = [sys.executable, "-m", "tests.processors.health.skewed_gate", str(self.get_clock_file(state))]
+        gate = GateProcess(
+            self.bootstrap, state, self._folder, name=name, program=program, instance=instance, **GATE_SETTINGS
+        )
         self._children.append(gate)
         return gate
 
@@ -138,9 +159,14 @@ class Bus:
             if not child.should_run or code is None:
                 continue
             role = child.name.partition("-")[0]
-            self.exits[f"{role} {code}"] += 1
-            if role != "gate" or code != INFRASTRUCTURE_EXIT_CODE:
-                self.failures.append(f"{child.name} ended by itself with code {code}: {child.read_log_tail()[-800:]}")
+            if child.has_aborted_in_librdkafka():
+                self.exits[f"{role} aborted in librdkafka"] += 1  # a crash, after which its supervisor starts it again
+            else:
+                self.exits[f"{role} {code}"] += 1
+                if role != "gate" or code != INFRASTRUCTURE_EXIT_CODE:
+                    self.failures.append(
+                        f"{child.name} ended by itself with code {code}: {child.read_log_tail()[-800:]}"
+                    )
             if child in self.replaced_gates:
                 child.should_run = False
             else:
@@ -151,27 +177,27 @@ class Bus:
         self.repair("net")  # starting takes a while, during which nothing is repaired
         node.start()
 
-    def count_backlog(self, state: str) -> int:
-        """Return the number of records that a State's gate has not committed; -1 if the broker does not answer."""
-        properties = {"group.id": f"national.{state.lower()}.gate", "log_level": 0}
-        # With read_committed, the broker returns no offsets while a transaction holds new ones back (KIP-447). Here one
-        # nearly always does.
-        consumer = make_consumer(
-            client_properties(self.bootstrap, {**properties, "isolation.level": "read_uncommitted"})
-        )
-        topic = INDICATORS.topic(state)
-        try:
-            metadata = consumer.list_topics(topic, REQUEST_TIMEOUT_S).topics[topic]
-            partitions = [TopicPartition(topic, number) for number in metadata.partitions]
-            ends = {each.partition: consumer.get_watermark_offsets(each, REQUEST_TIMEOUT_S)[1] for each in partitions}
-            committed = consumer.committed(partitions, REQUEST_TIMEOUT_S)
-        except KafkaException:
-            return -1
-        finally:
-            consumer.close()
-        if metadata.error is not None or not partitions or any(each.error for each in committed):
-            return -1
-        return sum(max(0, ends[each.partition] - max(each.offset, 0)) for each in committed)
+    def find_accepted(self, state: str) -> frozenset[tuple[str, int]]:
+        """Return id and version of the indicators that were confirmed to a State's publisher so far."""
+        numbers = read_numbers(self.get_journal("agency", state))
+        items = (make_item(self.seed, state, number) for number in numbers)
+        return frozenset((indicator.id, indicator.version) for indicator in items)
+
+    def stop_child(self, child: ChildProcess) -> None:
+        """Stop a process gracefully. An unavailable broker may prevent a clean exit, as may a start in progress."""
+        code = child.stop() if child.is_alive() else 0
+        if code not in {0, INFRASTRUCTURE_EXIT_CODE, -signal.SIGTERM}:
+            self.failures.append(f"{child.name} ended on SIGTERM with code {code}: {child.read_log_tail()[-800:]}")
+
+    def read_gate_logs(self, state: str) -> str:
+        """Return the logs of all workers that a State's gate ever had."""
+        logs = sorted(self._folder.glob(f"gate-{state.lower()}-*.log"))
+        return "".join(log.read_text(errors="replace") for log in logs)
+
+    def wait_until_healthy(self) -> None:
+        """Repair all faults, and wait until all replicas are in sync."""
+        self.repair()
+        self.wait_until(self.cluster.is_in_sync, IN_SYNC, SYNC_S)
 
     def publish_poison(self, state: str, records: Iterable[tuple[str, tuple[bytes, bytes]]]) -> None:
         """Publish invalid records to a State's topic, each with its cause in a header; some may fail to arrive."""
@@ -180,12 +206,29 @@ class Bus:
             producer.produce(INDICATORS.topic(state), value, key, headers={POISON_HEADER: cause.encode()})
         producer.flush(22)
 
+    def publish_bomb(self, topic: str, partition: int, key: bytes, codec: str) -> int | None:
+        """Publish a record of zeros that inflates to more than any client accepts; return its offset if it arrives."""
+        properties = {"compression.type": codec, "message.max.bytes": 1_000_000_000, "delivery.timeout.ms": 20_000}
+        producer = make_producer(client_properties(self.bootstrap, {**properties, "acks": "all"}))
+        offsets: list[int | None] = []
+        producer.produce(
+            topic,
+            bytes(BOMB_BYTES[codec]),
+            key,
+            partition,
+            headers={POISON_HEADER: b"OVERSIZED"},
+            on_delivery=lambda error, message: None if error else offsets.append(message.offset()),
+        )
+        producer.flush(22)
+        return offsets[0] if offsets else None
+
     def _start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._stack.enter_context(self.cluster)
         self._stack.callback(self._end_children)
         prepare_topics(self.bootstrap, replication=self.cluster.size)
         for state in STATES:
+            self.offsets[state] = GateOffsets(self.bootstrap, state)
             self.gates[state] = self.make_gate(state, "0")
             self.agencies[state] = self._make_child("agency", state, seed=self.seed, per_second=self._per_second)
             self.partners[state] = self._make_child("partner", state, session_ms=int(SESSION_S * 1_000))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import bisect
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sharing.topology.topics import DIRECTORY
 from tests.faults.agency import read_numbers
 from tests.faults.bus import Bus
 from tests.faults.checker import (
@@ -19,15 +22,15 @@ from tests.faults.checker import (
     count_outcomes,
     find_handling_violations,
     find_skipped_markers,
+    find_unreported,
     find_violations,
 )
 from tests.faults.drain import RemainingWork, drain_work
 from tests.faults.gate_process import STATES as ALL_STATES
-from tests.faults.injections import IN_SYNC, SYNC_S, inject_fault
+from tests.faults.injections import inject_fault
 from tests.faults.partner import count_new_subscribers, read_handled
 from tests.faults.records import TopicContents, read_records
 from tests.faults.schedule import BROKERS, STATES, Fault, plan_faults
-from tests.faults.workload import make_item
 
 SKIPPED_MARKERS = "transactions without markers, by the broker"
 """Key in `Findings.counts`."""
@@ -94,7 +97,7 @@ class Chapter:
 
     def read_records(self) -> dict[str, TopicContents]:
         """Return the content of the topics, by providing State."""
-        return read_records(self.bus.bootstrap, STATES, ALL_STATES)
+        return read_records(self.bus.bootstrap, STATES, ALL_STATES, deleted_logs=self.bus.deleted_logs)
 
     def check_records(self, records: Mapping[str, TopicContents]) -> Findings:
         """Return the violations and the counts."""
@@ -104,11 +107,12 @@ class Chapter:
         findings.counts[SKIPPED_MARKERS] = skipped.total()
         findings.counts["elections of leaders"] = self.bus.cluster.count_elections()
         for state, contents in records.items():
-            accepted = self._find_accepted(state)
+            accepted = self.bus.find_accepted(state)
             violations = find_violations(state, contents, accepted)
             handled = read_handled(self.bus.get_journal("partner", state))
             restarts = self._count_new_subscribers(state)
             violations += find_handling_violations(state, contents, handled, restarts)
+            violations += self._find_unreported(state, contents)
             for violation in violations:
                 is_torn = is_single_broker and state in skipped and violation.breach is not Breach.LEAKED
                 (findings.torn if is_torn else findings.violations).append((self._find_round(violation), violation))
@@ -119,14 +123,14 @@ class Chapter:
 
     def _is_working(self, state: str) -> bool:
         journal = self.bus.get_journal("agency", state)
-        return journal.exists() and 0 <= self.bus.count_backlog(state) < len(read_numbers(journal))
+        return journal.exists() and 0 <= self.bus.offsets[state].count_unprocessed() < len(read_numbers(journal))
 
     def _drain(self) -> None:
         """Repair all faults; wait until gates and subscribers have processed everything, then stop all processes."""
         bus = self.bus
         bus.repair()
         bus.cluster.start()
-        bus.wait_until(bus.cluster.is_in_sync, IN_SYNC, SYNC_S)
+        bus.wait_until_healthy()
         for child in bus.agencies.values():
             self._check_exit_code(child.name, child.stop())
         drain_work(bus, [self._make_gate_work(state) for state in STATES])
@@ -146,7 +150,9 @@ class Chapter:
             worker for worker in (self.bus.gates[state], self.bus.extra_workers.get(state)) if worker is not None
         ]
         return RemainingWork(
-            "gate", lambda: self.bus.count_backlog(state), [worker for worker in workers if worker.is_alive()]
+            "gate",
+            self.bus.offsets[state].count_unprocessed,
+            [worker for worker in workers if worker.is_alive()],
         )
 
     def _make_partner_work(self, state: str, contents: TopicContents) -> RemainingWork:
@@ -155,14 +161,22 @@ class Chapter:
         return RemainingWork("partner", lambda: len(ids - read_handled(journal).keys()), [self.bus.partners[state]])
 
     def _check_exit_code(self, name: str, code: int) -> None:
-        if code:
+        if code not in {0, -signal.SIGTERM}:  # a start in progress ends without a code
             self.bus.failures.append(f"{name} ended on SIGTERM with code {code}")
 
-    def _find_accepted(self, state: str) -> set[ItemVersion]:
-        items = (
-            make_item(self.bus.seed, state, number) for number in read_numbers(self.bus.get_journal("agency", state))
-        )
-        return {(indicator.id, indicator.version) for indicator in items}
+    def _find_unreported(self, state: str, contents: TopicContents) -> list[Violation]:
+        """Return the unreadable records that the State's subscriber or gate left out without a word."""
+        notices = [f"{reference}: skipped" for reference in contents.unreadable[state]]
+        entries = [
+            f"{DIRECTORY.topic(announcer)}: record at partition 0, offset {offset} ignored"
+            for announcer, offsets in self.bus.directory_bombs.items()
+            for offset in offsets
+        ]
+        subscriber_log = self.bus.partners[state].log.read_text(errors="replace")
+        return [
+            *find_unreported(notices, subscriber_log),
+            *find_unreported(entries, self.bus.read_gate_logs(state)),
+        ]
 
     def _count_new_subscribers(self, state: str) -> int:
         child = self.bus.partners[state]
@@ -173,12 +187,13 @@ class Chapter:
 
     def _count_log_messages(self) -> Counter[str]:
         """Count messages in the gates' logs which show that faults had an effect."""
-        gates = [*self.bus.gates.values(), *self.bus.extra_workers.values(), *self.bus.replaced_gates]
-        logs = "".join(gate.log.read_text(errors="replace") for gate in gates if gate.log.exists())
+        logs = "".join(self.bus.read_gate_logs(state) for state in STATES)
         messages = {
             "transactions aborted": "a transaction is aborted",
             "gates fenced": "fenced: another process",
-            "gates stuck in librdkafka": "librdkafka has not returned",
+            "gates stuck in librdkafka": "librdkafka call has not returned",
+            "gates stopped by a wrong clock": "the clock is wrong",
+            "partitions of topics created again": "was deleted and created again since it was last read",
         }
         return Counter({name: logs.count(text) for name, text in messages.items()})
 
@@ -225,7 +240,7 @@ def count_violations(findings: Findings) -> dict[str, int]:
 
 
 def _count_records(
-    state: str, records: TopicContents, accepted: set[ItemVersion], handled: Counter[str]
+    state: str, records: TopicContents, accepted: AbstractSet[ItemVersion], handled: Counter[str]
 ) -> Counter[str]:
     received = records.list_notices(state)
     distinct = {(record.data["id"], record.data["version"]) for record in records.indicators if not record.poison}
@@ -234,6 +249,7 @@ def _count_records(
         {
             "accepted": len(accepted),
             "records": len(records.indicators),
+            "deleted with their topic": len(records.deleted),
             "published again": valid - len(distinct),
             "notices": len(received),
             "handled": len(handled),

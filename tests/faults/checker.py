@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from functools import partial
@@ -25,6 +25,10 @@ _SKIPPED = re.compile(
     r"^(?P<at>\S+) .*Couldn't find leader endpoint .* transaction markers for national\.(?P<state>\w+)\.gate\.",
     re.MULTILINE,
 )
+
+
+CLOCK_TOLERANCE_S = 600.0
+"""More than a gate tolerates, and less than by which the campaign sets a clock back."""
 
 
 class Breach(StrEnum):
@@ -67,6 +71,8 @@ def find_violations(
     return [
         *_check_accepted(accepted, contents),
         *_check_decisions(contents),
+        *_check_times(contents),
+        *_check_versions(contents),
         *_check_quarantine(provider, contents),
         *_check_outputs(provider, contents),
         *_check_envelopes(provider, contents),
@@ -109,6 +115,16 @@ def find_handling_violations(
     return violations
 
 
+def find_unreported(messages: Iterable[str], log: str) -> list[Violation]:
+    """Return the unreadable records that their reader left out without a word.
+
+    Args:
+        messages: The start of the message that each of them must cause.
+        log: The log of the reader.
+    """
+    return [Violation(Breach.LOST, f"not in the reader's log: {message}") for message in messages if message not in log]
+
+
 def find_skipped_markers(log: str) -> Counter[str]:
     """Return for each State's gate the number of transactions whose markers a broker left out, according to its log.
 
@@ -139,7 +155,7 @@ def _get_item(record: CommittedRecord) -> ItemVersion:
 
 def _check_accepted(accepted: AbstractSet[ItemVersion], contents: TopicContents) -> Iterator[Violation]:
     present = {_get_item(record) for record in contents.indicators if not record.poison}
-    for item in accepted - present:
+    for item in accepted - contents.deleted - present:
         yield Violation(Breach.LOST, f"{item} was confirmed to its publisher and is missing")
 
 
@@ -155,27 +171,52 @@ def _check_decisions(contents: TopicContents) -> Iterator[Violation]:
     yield from _compare_order("decision", valid, contents.decisions, _get_item)
 
 
+def _check_times(contents: TopicContents) -> Iterator[Violation]:
+    """Check that no decision was made under a wrong clock. Brokers stamp it a moment later."""
+    for record in contents.decisions:
+        difference_s = abs(record.at_ms / 1_000 - record.data["decided_at"].timestamp())
+        if difference_s > CLOCK_TOLERANCE_S:
+            yield Violation(
+                Breach.UNFOUNDED,
+                f"decision on {_get_item(record)}: its clock differs from the broker's by {difference_s:.0f} s",
+                record.at_ms,
+            )
+
+
+def _check_versions(contents: TopicContents) -> Iterator[Violation]:
+    """Check that a version that was processed after a later one of its item is withheld from every State."""
+    last: dict[str, int] = {}
+    for record in contents.decisions:
+        identity, version = _get_item(record)
+        if version < last.get(identity, 0) and find_widest_outcome(record) != "WITHHOLD":
+            yield Violation(Breach.LEAKED, f"{(identity, version)} came back after a later version", record.at_ms)
+        last[identity] = max(version, last.get(identity, 0))
+
+
 def _check_quarantine(provider: str, contents: TopicContents) -> Iterator[Violation]:
     topic = INDICATORS.topic(provider)
-    expected = {
-        make_quarantine_id(topic, record.partition, record.offset): record
-        for record in contents.indicators
-        if record.poison
-    }
+    # Records of a deleted topic and of its successor may have the same id.
+    expected: dict[str, list[CommittedRecord]] = {}
+    for record in contents.indicators:
+        if record.poison:
+            expected.setdefault(make_quarantine_id(topic, record.partition, record.offset), []).append(record)
     counts = Counter(str(record.data["id"]) for record in contents.quarantined)
-    for identity, record in expected.items():
-        if identity not in counts:
+    for identity, records in expected.items():
+        if counts[identity] < len(records):
+            position = f"{records[0].partition}@{records[0].offset}"
             yield Violation(
-                Breach.LOST, f"invalid record {record.partition}@{record.offset} was not quarantined", record.at_ms
+                Breach.LOST,
+                f"invalid record {position} ({records[0].poison}) was not quarantined",
+                records[0].at_ms,
             )
     for record in contents.quarantined:
         identity, cause = str(record.data["id"]), record.data["cause"]
         position = f"{record.data['partition']}@{record.data['offset']}"
         if identity not in expected:
             yield Violation(Breach.UNFOUNDED, f"valid record {position} was quarantined ({cause})", record.at_ms)
-        elif cause != expected[identity].poison:
+        elif cause not in {invalid.poison for invalid in expected[identity]}:
             yield Violation(Breach.UNFOUNDED, f"{position} was quarantined with the wrong cause {cause}", record.at_ms)
-        elif counts[identity] > 1:
+        elif counts[identity] > len(expected[identity]):
             yield Violation(Breach.DUPLICATED, f"{position} was quarantined more than once", record.at_ms)
         if MARKER.search(str(record.data["message"]).encode() + record.unsealed):
             yield Violation(Breach.LEAKED, f"the quarantine of {position} contains content", record.at_ms)
@@ -191,14 +232,15 @@ def _check_outputs(provider: str, contents: TopicContents) -> Iterator[Violation
     ]
     yield from _compare("draft", with_draft, contents.drafts, _get_item, lambda _: Breach.UNFOUNDED)
     yield from _compare_order("draft", with_draft, contents.drafts, _get_item)
+    agencies = _map_agencies(contents)
     for state in contents.notices:
-        get_id = partial(_get_output_id, make_notice_id, provider, state)
+        get_id = partial(_get_output_id, make_notice_id, provider, agencies, state)
         yield from _check_sent(
             f"notice to {state}", provider, state, "DISCLOSE", contents.decisions,
             [contents.notices[state], contents.urgent[state]], get_id,
         )  # fmt: skip
     for state, offers in contents.offers.items():
-        get_id = partial(_get_output_id, make_offer_id, provider, state)
+        get_id = partial(_get_output_id, make_offer_id, provider, agencies, state)
         yield from _check_sent(f"offer to {state}", provider, state, "OFFER", contents.decisions, [offers], get_id)
 
 
@@ -225,11 +267,23 @@ def _check_sent(
         yield from _compare_order(what, [record for record in required if get_id(record) in present], topic, get_id)
 
 
+def _map_agencies(contents: TopicContents) -> dict[ItemVersion, str]:
+    """Return the agency of each item: part of the ids of its notices and offers, and not part of its decision."""
+    return {
+        _get_item(record): str(record.data["source"]["agency"]) for record in contents.indicators if not record.poison
+    }
+
+
 def _get_output_id(
-    make: Callable[[str, str, int, str], str], provider: str, state: str, record: CommittedRecord
+    make: Callable[[str, str, str, int, str], str],
+    provider: str,
+    agencies: Mapping[ItemVersion, str],
+    state: str,
+    record: CommittedRecord,
 ) -> str:
     """Return the id of an output, or the id that a decision requires for its output."""
-    return str(record.data.get("id") or make(provider, *_get_item(record), state))
+    item = _get_item(record)
+    return str(record.data.get("id") or make(provider, agencies.get(item, ""), *item, state))
 
 
 def _get_outcome(decision: CommittedRecord, state: str) -> str:
@@ -238,6 +292,7 @@ def _get_outcome(decision: CommittedRecord, state: str) -> str:
 
 def _check_envelopes(provider: str, contents: TopicContents) -> Iterator[Violation]:
     """Check that every record is addressed to the State that received it, and that its id follows from its cause."""
+    agencies = _map_agencies(contents)
     notices = {state: contents.list_notices(state) for state in contents.notices}
     for make_id, received in ((make_notice_id, notices), (make_offer_id, contents.offers)):
         for state, records in received.items():
@@ -247,7 +302,10 @@ def _check_envelopes(provider: str, contents: TopicContents) -> Iterator[Violati
                     yield Violation(
                         Breach.LEAKED, f"{data['id']} for {data['to_state']} was sent to {state}", record.at_ms
                     )
-                elif data["from_state"] == provider and data["id"] != make_id(provider, *_get_item(record), state):
+                    continue
+                item = _get_item(record)
+                expected = make_id(provider, agencies.get(item, ""), *item, state)
+                if data["from_state"] == provider and data["id"] != expected:
                     yield Violation(
                         Breach.UNFOUNDED,
                         f"{data['id']} to {state} has an id that does not follow from its cause",

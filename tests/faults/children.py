@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import Self
 
 ROOT = Path(__file__).parents[2]
 END_S = 60.0
+
+_FAILED_ASSERTION = re.compile(r"rdkafka\w*\.[ch]:\d+: \w+: Assertion .* failed\.\s*\Z")
 
 
 def make_child_environment(**extra: str) -> dict[str, str]:
@@ -103,6 +106,10 @@ class ChildProcess:
             assert self.process is not None
             self.process.send_signal(signal.SIGCONT)
         self.frozen = False
+
+    def has_aborted_in_librdkafka(self) -> bool:
+        """Return whether it ended because an assertion of librdkafka failed (2.16.0: `eonce->refcnt > 0`)."""
+        return self.exit_code() == -signal.SIGABRT and _FAILED_ASSERTION.search(self.read_log_tail()) is not None
 
     def read_log_tail(self) -> str:
         """Return the last part of its log."""

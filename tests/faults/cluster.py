@@ -1,7 +1,7 @@
 """A cluster of real brokers for fault injection: each has a separate disk and is behind a proxy.
 
-Each is broker and controller. Only clients connect through the proxies; among themselves the brokers use a listener
-that network faults do not affect.
+Each is broker and controller. Clients connect through one proxy of a broker, and the other brokers through another one,
+so that both networks fail independently. The controllers use a third listener, which no fault affects.
 """
 
 from __future__ import annotations
@@ -49,13 +49,15 @@ class BrokerNode:
         number: Id in the cluster, from 1.
         broker: The broker process.
         proxy: Proxy between the broker and the clients.
+        peer_proxy: Proxy through which the other brokers connect to it; not used by a single broker.
         disk: Its file system, or None if none can be mounted.
     """
 
-    def __init__(self, number: int, broker: KafkaBroker, proxy: Proxy, disk: Path | None) -> None:
+    def __init__(self, number: int, broker: KafkaBroker, proxy: Proxy, peer_proxy: Proxy, disk: Path | None) -> None:
         self.number: Final = number
         self.broker: Final = broker
         self.proxy: Final = proxy
+        self.peer_proxy: Final = peer_proxy
         self.disk: Final = disk
         self._data = disk / DISK_FOLDER if disk else broker.folder / DATA_FOLDER
         self._log_archive = broker.folder.with_name(f"{broker.folder.name}-archive.log")
@@ -172,7 +174,7 @@ class BrokerCluster:
             node.copy_data(folder / str(node.number))
 
     def _reports_in_sync(self, node: BrokerNode) -> bool:
-        listener = f"{LOOPBACK}:{self._ports[node.number][_BROKERS]}"  # not affected by faults
+        listener = f"{LOOPBACK}:{self._ports[node.number][_BROKERS]}"  # not through a proxy
         try:
             topics = make_admin(listener, {"log_level": 0}).list_topics(timeout=REQUEST_TIMEOUT_S).topics
         except KafkaException:
@@ -184,13 +186,17 @@ class BrokerCluster:
         cluster_id = make_cluster_id()
         disks: dict[int, Path | None] = {}
         proxies: dict[int, Proxy] = {}
+        peer_proxies: dict[int, Proxy] = {}
         for number, ports in self._ports.items():
             disks[number] = self._stack.enter_context(mount_small_disk(self._folder / f"disk-{number}", DISK_MB))
-            proxies[number] = self._stack.enter_context(Proxy())
-            proxies[number].target = ports[_CLIENTS]
+            for chosen, listener in ((proxies, _CLIENTS), (peer_proxies, _BROKERS)):
+                chosen[number] = self._stack.enter_context(Proxy())
+                chosen[number].target = ports[listener]
         for number, ports in self._ports.items():
-            disk, proxy = disks[number], proxies[number]
-            properties = self._make_properties(number, f"{LOOPBACK}:{proxy.port}")
+            disk, proxy, peer_proxy = disks[number], proxies[number], peer_proxies[number]
+            peer_port = peer_proxy.port if self.size > 1 else ports[_BROKERS]
+            advertised = {_CLIENTS: f"{LOOPBACK}:{proxy.port}", _BROKERS: f"{LOOPBACK}:{peer_port}"}
+            properties = self._make_properties(number, advertised)
             if disk:
                 properties["log.dirs"] = str(disk / DISK_FOLDER)
             broker = KafkaBroker(
@@ -200,10 +206,10 @@ class BrokerCluster:
                 java_options=_JAVA_OPTIONS,
                 cluster_id=cluster_id,
             )
-            self.nodes += (BrokerNode(number, broker, proxy, disk),)
+            self.nodes += (BrokerNode(number, broker, proxy, peer_proxy, disk),)
         self._stack.callback(lambda: _run_in_parallel([node.kill for node in self.nodes]))
 
-    def _make_properties(self, number: int, advertised: str) -> dict[str, str]:
+    def _make_properties(self, number: int, advertised: Mapping[str, str]) -> dict[str, str]:
         ports, replicas, majority = self._ports[number], str(self.size), str(self.majority)
         return {
             **({} if self.size > 1 else _SINGLE_BROKER_PROPERTIES),
@@ -212,7 +218,7 @@ class BrokerCluster:
                 f"{voter}@{LOOPBACK}:{voter_ports[_CONTROLLERS]}" for voter, voter_ports in self._ports.items()
             ),
             "listeners": ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in ports.items()),
-            "advertised.listeners": f"{_CLIENTS}://{advertised},{_BROKERS}://{LOOPBACK}:{ports[_BROKERS]}",
+            "advertised.listeners": ",".join(f"{name}://{address}" for name, address in advertised.items()),
             "inter.broker.listener.name": _BROKERS,
             "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in ports),
             "default.replication.factor": replicas,

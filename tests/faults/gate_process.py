@@ -6,18 +6,20 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from sharing.kafka.clients import client_properties, make_producer
 from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.kafka.topic_admin import apply_topics
 from sharing.testing.samples import sample_directory
-from sharing.topology.topics import INDICATORS, list_topics
+from sharing.topology.topics import FOREIGN_BATCH_BYTES_MAX, INDICATORS, list_topics
 from tests.faults.children import ChildProcess, make_child_environment
 
 STATES = ("CH", "DE", "NL", "JP", "FR", "US")
+PARTITIONS = 4
 
 
-def prepare_topics(bootstrap: str, partitions: int = 4, replication: int = 1) -> None:
+def prepare_topics(bootstrap: str, partitions: int = PARTITIONS, replication: int = 1) -> None:
     """Create the topics of the sample States, and announce the sample directory."""
     apply_topics(bootstrap, list_topics(STATES, partitions), replication)
     for entry in parse_entries(*sample_directory()):
@@ -26,14 +28,19 @@ def prepare_topics(bootstrap: str, partitions: int = 4, replication: int = 1) ->
 
 def load_records(bootstrap: str, state: str, records: Iterable[tuple[bytes, bytes]]) -> int:
     """Publish framed records to a State's topic of indicators; return their number."""
-    producer = make_producer(client_properties(bootstrap, {"linger.ms": 20, "acks": "all"}))
+    limits = {"batch.size": FOREIGN_BATCH_BYTES_MAX, "message.max.bytes": FOREIGN_BATCH_BYTES_MAX}
+    producer = make_producer(client_properties(bootstrap, {"linger.ms": 20, "acks": "all", **limits}))
+    refused: list[Any] = []
     count = 0
     for key, value in records:
-        producer.produce(INDICATORS.topic(state), value, key)
+        producer.produce(
+            INDICATORS.topic(state), value, key, on_delivery=lambda error, _: refused.append(error) if error else None
+        )
         count += 1
         if count % 5_000 == 0:
             producer.flush(30)
     assert producer.flush(30) == 0
+    assert refused == []
     return count
 
 

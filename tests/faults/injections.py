@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import random
-import signal
-import time
 from collections.abc import Callable
 from functools import partial
 
-from tests.faults.bus import INFRASTRUCTURE_EXIT_CODE, Bus
+from tests.faults.broker_injections import (
+    BROKER,
+    apply_quota,
+    cut_off_broker,
+    fill_broker_disk,
+    freeze_broker,
+    kill_broker,
+    lose_broker_disk,
+    lose_two_brokers,
+    stop_broker,
+)
+from tests.faults.bus import Bus
 from tests.faults.children import ChildProcess
-from tests.faults.cluster import BrokerNode
-from tests.faults.disk import fill_disk, forbid_writes
+from tests.faults.log_injections import (
+    bomb_directory,
+    bomb_gate,
+    bomb_subscriber,
+    create_topic_again,
+    cut_log,
+    hold_transaction,
+    lose_offsets,
+)
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import Fault, FaultKind
 from tests.faults.workload import make_marker, make_poison
 
-STOP_S = 5.0
-SYNC_S = 60.0
 ALL_SHARE = 0.5
-IN_SYNC = "all replicas are in sync"
+REFUSE_S = 90.0
+DAYS_BEHIND_MAX = 30.0
+WRONG_CLOCK = "the clock is wrong"
 
-_BROKER, _NETWORK = "broker", "net"
+_NETWORK = "net"
 
 
 def inject_fault(bus: Bus, fault: Fault) -> None:
@@ -37,13 +53,13 @@ def _kill_gate(bus: Bus, fault: Fault) -> None:
 
 def _stop_gate(bus: Bus, fault: Fault) -> None:
     bus.repair(f"gate {fault.state}")
-    _stop_child(bus, bus.gates[fault.state])
+    bus.stop_child(bus.gates[fault.state])
     bus.gates[fault.state].start()
 
 
 def _freeze_gate(bus: Bus, fault: Fault) -> None:
     """Freeze the first worker for about its session timeout, while a second worker is running or starting."""
-    _add_worker(bus, fault, then=_stop_child)
+    _add_worker(bus, fault, then=Bus.stop_child)
     gate = bus.gates[fault.state]
     gate.freeze()
     bus.repair_later(fault.duration_s, f"gate {fault.state}", gate.resume)
@@ -62,7 +78,7 @@ def _replace_gate(bus: Bus, fault: Fault) -> None:
 
 
 def _add_and_stop_worker(bus: Bus, fault: Fault) -> None:
-    _add_worker(bus, fault, then=_stop_child)
+    _add_worker(bus, fault, then=Bus.stop_child)
 
 
 def _add_and_kill_worker(bus: Bus, fault: Fault) -> None:
@@ -80,11 +96,26 @@ def _add_worker(bus: Bus, fault: Fault, then: Callable[[Bus, ChildProcess], None
     bus.repair_later(fault.duration_s + fault.pause_s, f"gate {fault.state}", partial(then, bus, worker))
 
 
-def _stop_child(bus: Bus, child: ChildProcess) -> None:
-    """Stop a process gracefully. An unavailable broker may prevent a clean exit, as may a start in progress."""
-    code = child.stop() if child.is_alive() else 0
-    if code not in {0, INFRASTRUCTURE_EXIT_CODE, -signal.SIGTERM}:
-        bus.failures.append(f"{child.name} ended on SIGTERM with code {code}: {child.read_log_tail()[-800:]}")
+def _set_clock_back(bus: Bus, fault: Fault) -> None:
+    """Set the clock of a State's gate back until it has refused to decide, and for a while after."""
+    for target in (BROKER, _NETWORK, f"gate {fault.state}"):
+        bus.repair(target)  # so that the gate receives records
+    refusals = bus.read_gate_logs(fault.state).count(WRONG_CLOCK)
+    days = random.Random(fault.seed).uniform(-DAYS_BEHIND_MAX, -0.01)
+    _set_clock(bus, fault.state, days)
+    bus.wait_until(
+        lambda: bus.read_gate_logs(fault.state).count(WRONG_CLOCK) > refusals,
+        f"the gate of {fault.state}, whose clock is {-days:.2f} days behind, refuses to decide",
+        REFUSE_S,
+    )
+    bus.repair_later(fault.duration_s, f"gate {fault.state}", partial(_set_clock, bus, fault.state, 0.0))
+
+
+def _set_clock(bus: Bus, state: str, days: float) -> None:
+    file = bus.get_clock_file(state)
+    new = file.with_suffix(".new")
+    new.write_text(str(days))
+    new.replace(file)  # at once: the gate may be reading it
 
 
 def _kill_client(role: str, bus: Bus, fault: Fault) -> None:
@@ -99,72 +130,6 @@ def _freeze_client(role: str, bus: Bus, fault: Fault) -> None:
     bus.repair(child.name)
     child.freeze()
     bus.repair_later(fault.duration_s, child.name, child.resume)
-
-
-def _choose_broker(bus: Bus, fault: Fault) -> BrokerNode:
-    """Return the broker for a fault, once the previous one is back and all replicas are in sync: one at a time."""
-    bus.repair(_BROKER)
-    bus.wait_until(bus.cluster.is_in_sync, IN_SYNC, SYNC_S)
-    return random.Random(fault.seed).choice(bus.cluster.nodes)
-
-
-def _kill_broker(bus: Bus, fault: Fault) -> None:
-    _restart_broker(bus, _choose_broker(bus, fault))
-
-
-def _stop_broker(bus: Bus, fault: Fault) -> None:
-    """Stop a broker gracefully; kill it if that takes too long."""
-    node = _choose_broker(bus, fault)
-    node.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + STOP_S
-    while node.find_pid() is not None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    _restart_broker(bus, node)
-
-
-def _freeze_broker(bus: Bus, fault: Fault) -> None:
-    node = _choose_broker(bus, fault)
-    node.send_signal(signal.SIGSTOP)
-    bus.repair_later(fault.duration_s, _BROKER, partial(node.send_signal, signal.SIGCONT))
-
-
-def _fill_broker_disk(bus: Bus, fault: Fault) -> None:
-    """Fill the disk, so that the broker stops itself; later free the space and restart the broker."""
-    node = _choose_broker(bus, fault)
-    if node.disk is None:
-        _forbid_broker_writes(bus, fault, node)
-        return
-    ballast = fill_disk(node.disk)
-
-    def free_and_restart() -> None:
-        ballast.unlink()
-        _restart_broker(bus, node)
-
-    bus.repair_later(fault.duration_s, _BROKER, free_and_restart)
-
-
-def _apply_quota(bus: Bus, fault: Fault) -> None:
-    _forbid_broker_writes(bus, fault, _choose_broker(bus, fault))
-
-
-def _forbid_broker_writes(bus: Bus, fault: Fault, node: BrokerNode) -> None:
-    pid = node.find_pid()
-    if pid is not None:
-        forbid_writes(pid)
-    bus.repair_later(fault.duration_s, _BROKER, partial(_restart_broker, bus, node))
-
-
-def _lose_broker_disk(bus: Bus, fault: Fault) -> None:
-    """Lose a disk with all its data: the broker restarts with an empty disk and replicates from the others."""
-    node = _choose_broker(bus, fault)
-    node.kill()
-    node.delete_data()
-    bus.start_broker(node)
-
-
-def _restart_broker(bus: Bus, node: BrokerNode) -> None:
-    node.kill()
-    bus.start_broker(node)
 
 
 def _reset_connections(bus: Bus, fault: Fault) -> None:
@@ -203,7 +168,7 @@ def _disturb_network(bus: Bus, fault: Fault, disturb: Callable[[Proxy], None]) -
 
 
 def _publish_poison(bus: Bus, fault: Fault) -> None:
-    for target in (_BROKER, _NETWORK):
+    for target in (BROKER, _NETWORK):
         bus.repair(target)  # so that the records arrive
     marker = make_marker(bus.seed, f"poison for {fault.state}", fault.seed)
     bus.publish_poison(fault.state, make_poison(fault.state, marker))
@@ -220,16 +185,27 @@ _INJECTIONS: dict[FaultKind, Callable[[Bus, Fault], None]] = {
     FaultKind.AGENCY_FROZEN: partial(_freeze_client, "agencies"),
     FaultKind.PARTNER_KILLED: partial(_kill_client, "partners"),
     FaultKind.PARTNER_FROZEN: partial(_freeze_client, "partners"),
-    FaultKind.BROKER_KILLED: _kill_broker,
-    FaultKind.BROKER_RESTARTED: _stop_broker,
-    FaultKind.BROKER_FROZEN: _freeze_broker,
+    FaultKind.BROKER_KILLED: kill_broker,
+    FaultKind.BROKER_RESTARTED: stop_broker,
+    FaultKind.BROKER_FROZEN: freeze_broker,
     FaultKind.NET_RESET: _reset_connections,
     FaultKind.NET_REFUSED: _refuse_connections,
     FaultKind.NET_STALLED: _stall_connections,
     FaultKind.NET_DEAF: _drop_replies,
     FaultKind.NET_SLOW: _slow_connections,
-    FaultKind.DISK_FULL: _fill_broker_disk,
-    FaultKind.DISK_QUOTA: _apply_quota,
-    FaultKind.DISK_LOST: _lose_broker_disk,
+    FaultKind.DISK_FULL: fill_broker_disk,
+    FaultKind.DISK_QUOTA: apply_quota,
+    FaultKind.DISK_LOST: lose_broker_disk,
     FaultKind.POISON: _publish_poison,
+    FaultKind.BOMB_INPUT: bomb_gate,
+    FaultKind.BOMB_NOTICES: bomb_subscriber,
+    FaultKind.BOMB_DIRECTORY: bomb_directory,
+    FaultKind.TRANSACTION_HELD: hold_transaction,
+    FaultKind.OFFSETS_GONE: lose_offsets,
+    FaultKind.LOG_CUT: cut_log,
+    FaultKind.TOPIC_AGAIN_FROZEN: partial(create_topic_again, frozen=True),
+    FaultKind.TOPIC_AGAIN_STOPPED: partial(create_topic_again, frozen=False),
+    FaultKind.CLOCK_BEHIND: _set_clock_back,
+    FaultKind.BROKERS_LOST: lose_two_brokers,
+    FaultKind.BROKER_CUT_OFF: cut_off_broker,
 }

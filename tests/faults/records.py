@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from processors.exactly_once.log_positions import is_log_position
+from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BadBatchFinder
 from sharing.kafka.clients import client_properties, make_consumer
 from sharing.serialization.codec import get_codec
-from sharing.topology.topics import DECISIONS, DRAFTS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT, TopicKind
+from sharing.topology.topics import (
+    DECISIONS,
+    DRAFTS,
+    GATE_STATE,
+    INDICATORS,
+    NOTICES,
+    OFFERS,
+    QUARANTINE,
+    URGENT,
+    TopicKind,
+)
 from tests.faults.workload import POISON_HEADER
 
 READ_S = 60.0
+POISON_BYTES_MAX = 1_000_000
+"""How much of an invalid record is kept. It may be as large as memory."""
 
 
 class CommittedRecord(NamedTuple):
@@ -26,7 +41,8 @@ class CommittedRecord(NamedTuple):
         key: The key in bytes.
         raw: The value in bytes.
         data: The decoded value; empty for invalid records (see `poison`).
-        poison: For an invalid record, the cause with which it must be quarantined; else "".
+        poison: For an invalid record, the cause with which it must be quarantined; else "". A batch that cannot be
+            decompressed counts as one invalid record.
         headers: The values of its headers, joined.
     """
 
@@ -45,13 +61,31 @@ class CommittedRecord(NamedTuple):
         return self.key + b" " + self.headers
 
 
+class DeletedLog(NamedTuple):
+    """An input topic that was deleted.
+
+    Attributes:
+        topic_id: Its id.
+        records: Its records.
+        accepted: The indicators (id and version) that had been confirmed to the publisher.
+    """
+
+    topic_id: str
+    records: Sequence[CommittedRecord]
+    accepted: frozenset[tuple[str, int]]
+
+
 @dataclass(slots=True)
 class TopicContents:
     """The records on a providing State's topics, and those on the topics of the receiving States.
 
     Attributes:
-        indicators, decisions, drafts, quarantined: Records of the provider.
-        notices, urgent, offers: Records of every provider, by receiving State.
+        indicators, decisions, drafts, quarantined: Records of the provider. The indicators include those of deleted
+            topics that the gate had processed, by its own account.
+        notices, urgent, offers: Records of every provider, by receiving State; without invalid ones.
+        unreadable: Invalid records on the topics of notices, as `topic/partition@offset`, by receiving State.
+        deleted: Indicators (id and version) that were confirmed and deleted with their topic before the gate processed
+            them.
     """
 
     indicators: list[CommittedRecord] = field(default_factory=list)
@@ -61,6 +95,8 @@ class TopicContents:
     notices: dict[str, list[CommittedRecord]] = field(default_factory=dict)
     urgent: dict[str, list[CommittedRecord]] = field(default_factory=dict)
     offers: dict[str, list[CommittedRecord]] = field(default_factory=dict)
+    unreadable: dict[str, list[str]] = field(default_factory=dict)
+    deleted: set[tuple[str, int]] = field(default_factory=set)
 
     def list_notices(self, state: str) -> list[CommittedRecord]:
         """Return all notices that a State received."""
@@ -73,28 +109,40 @@ def read_topic(bootstrap: str, kind: TopicKind, state: str, *, decode: bool = Tr
     # An empty fetch reports the end of a partition, and by default the broker delays it for half a second.
     properties = {"group.id": "checker", "enable.partition.eof": True, "fetch.wait.max.ms": 20}
     consumer = make_consumer(client_properties(bootstrap, properties))
+    finder = BadBatchFinder(client_properties(bootstrap))
     try:
         partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-        records, open_partitions = [], set(partitions)
+        records: dict[tuple[int, int], CommittedRecord] = {}
+        open_partitions = set(partitions)
         deadline = time.monotonic() + READ_S
         while open_partitions:
             assert time.monotonic() < deadline, f"{topic} could not be read to its end"
             for message in consumer.consume(2_000, 0.1):
                 error = message.error()
                 if error is None:
-                    records.append(_decode_message(message, kind.schema if decode else ""))
+                    record = _decode_message(message, kind.schema if decode else "")
+                    records[record.partition, record.offset] = record
                 elif error.code() == KafkaError._PARTITION_EOF:
                     open_partitions.discard(message.partition() or 0)
+                elif error.code() in BAD_BATCH_ERRORS:
+                    if (message.partition(), message.offset()) not in records:  # an error may be reported repeatedly
+                        bad = _skip_bad_batch(consumer, finder, message)
+                        records[bad.partition, bad.offset] = bad
                 elif error.fatal():
                     raise AssertionError(str(error))
-        return sorted(records, key=lambda record: (record.partition, record.offset))
+        return [record for _, record in sorted(records.items())]
     finally:
         consumer.close()
 
 
 def read_records(
-    bootstrap: str, providers: Iterable[str], recipients: Iterable[str], *, indicators: bool = True
+    bootstrap: str,
+    providers: Iterable[str],
+    recipients: Iterable[str],
+    *,
+    indicators: bool = True,
+    deleted_logs: Mapping[str, Sequence[DeletedLog]] = MappingProxyType({}),
 ) -> dict[str, TopicContents]:
     """Return the records on the topics of each providing State, and those of the receiving States.
 
@@ -103,29 +151,86 @@ def read_records(
         providers: The providing States.
         recipients: The States whose notices and offers are read.
         indicators: Whether to read the topics of indicators; False if these have invalid records without a header.
+        deleted_logs: The input topics that were deleted, by providing State, in their order.
     """
     states = list(recipients)
-    received: dict[str, Any] = {
-        "notices": {state: read_topic(bootstrap, NOTICES, state) for state in states},
-        "urgent": {state: read_topic(bootstrap, URGENT, state) for state in states},
-        "offers": {state: read_topic(bootstrap, OFFERS, state) for state in states},
-    }
-    return {
-        provider: TopicContents(
-            indicators=read_topic(bootstrap, INDICATORS, provider) if indicators else [],
+    received: dict[TopicKind, dict[str, list[CommittedRecord]]] = {NOTICES: {}, URGENT: {}, OFFERS: {}}
+    unreadable: dict[str, list[str]] = {state: [] for state in states}
+    for kind, by_state in received.items():
+        for state in states:
+            records = read_topic(bootstrap, kind, state)
+            by_state[state] = [record for record in records if not record.poison]
+            unreadable[state] += [
+                f"{kind.topic(state)}/{record.partition}@{record.offset}" for record in records if record.poison
+            ]
+    result = {}
+    for provider in providers:
+        contents = TopicContents(
             decisions=read_topic(bootstrap, DECISIONS, provider),
             drafts=read_topic(bootstrap, DRAFTS, provider),
             quarantined=read_topic(bootstrap, QUARANTINE, provider),
-            **received,
+            notices=received[NOTICES],
+            urgent=received[URGENT],
+            offers=received[OFFERS],
+            unreadable=unreadable,
         )
-        for provider in providers
-    }
+        logs = deleted_logs.get(provider, ())
+        if logs:
+            add_deleted_logs(contents, logs, read_positions(bootstrap, provider))
+        if indicators:
+            contents.indicators += read_topic(bootstrap, INDICATORS, provider)
+        result[provider] = contents
+    return result
+
+
+def add_deleted_logs(
+    contents: TopicContents, logs: Iterable[DeletedLog], positions: Mapping[tuple[str, int], int]
+) -> None:
+    """Add the records of deleted topics that were processed to the indicators, and the others to the deleted ones.
+
+    Args:
+        contents: Is changed.
+        logs: The deleted topics, in their order.
+        positions: The offset after the last processed record, by id of the topic and partition.
+    """
+    for log in logs:
+        for record in log.records:
+            if record.offset < positions.get((log.topic_id, record.partition), 0):
+                contents.indicators.append(record)
+            elif not record.poison:
+                contents.deleted |= {(str(record.data["id"]), int(record.data["version"]))} & log.accepted
+
+
+def read_positions(bootstrap: str, state: str) -> dict[tuple[str, int], int]:
+    """Return how far a gate has processed each log: the offset after its last record, by id of the topic and partition.
+
+    A position is committed in the transaction of the decisions, so a missing decision before it was lost, and a
+    decision behind it has no cause.
+    """
+    positions: dict[tuple[str, int], int] = {}
+    topic = INDICATORS.topic(state).encode()
+    for record in read_topic(bootstrap, GATE_STATE, state, decode=False):
+        if record.raw and is_log_position(record.key) and record.key.endswith(b"/" + topic):
+            position = get_codec(GATE_STATE.schema).decode(record.raw)["log"]
+            key = (str(position["topic_id"]), record.partition)
+            positions[key] = max(positions.get(key, 0), int(position["next_offset"]))
+    return positions
+
+
+def _skip_bad_batch(consumer: Consumer, finder: BadBatchFinder, message: Message) -> CommittedRecord:
+    batch = finder.find_batch(message)
+    assert batch is not None, f"{message.topic()}: the end of an unreadable batch is not found"
+    consumer.seek(TopicPartition(batch.topic, batch.partition, batch.next_offset))
+    cause = batch.cause.removeprefix("_")
+    return CommittedRecord(batch.partition, batch.first_offset, 0, b"", b"", {}, cause)
 
 
 def _decode_message(message: Message, schema: str) -> CommittedRecord:
     headers = {name: _as_bytes(value) for name, value in dict(message.headers() or ()).items()}
     poison = headers.get(POISON_HEADER, b"").decode()
     raw = message.value() or b""
+    if poison:
+        raw = raw[:POISON_BYTES_MAX]
     data = get_codec(schema).decode(raw) if schema and not poison else {}
     position = (message.partition() or 0, message.offset() or 0, message.timestamp()[1])
     return CommittedRecord(*position, message.key() or b"", raw, data, poison, b" ".join(headers.values()))

@@ -38,10 +38,24 @@ class FaultKind(StrEnum):
     DISK_QUOTA = "quota reached"
     DISK_LOST = "disk lost"
     POISON = "bad records"
+    BOMB_INPUT = "compression bomb for a gate"
+    BOMB_NOTICES = "compression bomb for a subscriber"
+    BOMB_DIRECTORY = "compression bomb in the directory"
+    TRANSACTION_HELD = "transaction held open"
+    OFFSETS_GONE = "offsets of a group gone"
+    LOG_CUT = "log ends before the committed offset"
+    TOPIC_AGAIN_FROZEN = "topic created again, gate frozen"
+    TOPIC_AGAIN_STOPPED = "topic created again, gate stopped"
+    CLOCK_BEHIND = "clock of a gate behind"
+    BROKERS_LOST = "two brokers away at once"
+    BROKER_CUT_OFF = "broker cut off from the others"
 
 
 _REPEATED = [FaultKind.GATE_KILLED, FaultKind.GATE_KILLED, FaultKind.NET_DEAF, FaultKind.GATE_FROZEN]
 """The most revealing kinds, which are added to each pass over all kinds."""
+
+SEVERAL_BROKERS = frozenset({FaultKind.DISK_LOST, FaultKind.BROKERS_LOST, FaultKind.BROKER_CUT_OFF})
+"""Kinds that a single broker cannot have or cannot survive."""
 
 SESSION_S = 6.0
 """The session timeout of gates and subscribers in a campaign."""
@@ -60,6 +74,13 @@ _DURATIONS_S: dict[FaultKind, tuple[float, float]] = {
     FaultKind.NET_SLOW: (1, 4),
     FaultKind.DISK_FULL: (2, 4),
     FaultKind.DISK_QUOTA: (1, 3),
+    FaultKind.BOMB_DIRECTORY: (3, 8),
+    FaultKind.TRANSACTION_HELD: (8, 20),
+    FaultKind.TOPIC_AGAIN_FROZEN: (0.5, SESSION_S + 3),
+    FaultKind.TOPIC_AGAIN_STOPPED: (0.5, 3),
+    FaultKind.CLOCK_BEHIND: (1, 5),
+    FaultKind.BROKERS_LOST: (2, 6),
+    FaultKind.BROKER_CUT_OFF: (1, 15),
 }
 """Shortest and longest duration of a fault in seconds; kinds that are not listed have no duration."""
 
@@ -85,7 +106,7 @@ class Fault(NamedTuple):
 def plan_faults(seed: int, rounds: int, brokers: int = BROKERS) -> list[Fault]:
     """Return the faults of the rounds, in passes over all kinds that a cluster of that size can survive."""
     rng = random.Random(seed)
-    possible = [kind for kind in FaultKind if brokers > 1 or kind is not FaultKind.DISK_LOST]
+    possible = [kind for kind in FaultKind if brokers > 1 or kind not in SEVERAL_BROKERS]
     kinds: list[FaultKind] = []
     while len(kinds) < rounds:
         all_kinds, repeated = list(possible), list(_REPEATED)

@@ -6,11 +6,13 @@ import copy
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import pytest
 
 from processors.exactly_once.batch import OutputRecord
 from processors.gate.gate import Gate
+from sharing.ids import make_quarantine_id
 from sharing.kafka.directory_topic import parse_entries
 from sharing.model.directory import Directory
 from sharing.packs.library import find_law
@@ -23,9 +25,10 @@ from tests.faults.checker import (
     count_outcomes,
     find_handling_violations,
     find_skipped_markers,
+    find_unreported,
     find_violations,
 )
-from tests.faults.records import CommittedRecord, TopicContents
+from tests.faults.records import CommittedRecord, DeletedLog, TopicContents, add_deleted_logs
 from tests.faults.schedule import STATES
 from tests.faults.workload import MARKER, make_item, make_poison
 
@@ -63,7 +66,7 @@ class _Message:
 def valid() -> TopicContents:
     """The outputs of a gate for Swiss items of every kind and for invalid records."""
     law = find_law("CH")
-    directory = Directory({record.state: record for record in parse_entries(*sample_directory())}, 6)
+    directory = Directory({record.state: record for record in parse_entries(*sample_directory())})
     items = [make_item(SEED, "CH", number) for number in range(COUNT)]
     loaded = [(indicator.id.encode(), get_codec("indicator").encode(indicator.to_record()), "") for indicator in items]
     loaded += [(*record, cause) for cause, record in make_poison("CH", "mk" + 20 * "0")]
@@ -74,12 +77,14 @@ def valid() -> TopicContents:
         CommittedRecord(0, offset, now_ms, key, value, {} if cause else get_codec("indicator").decode(value), cause)
         for offset, (key, value, cause) in enumerate(loaded)
     ]
-    decisions, drafts, quarantined = (_select_records(outputs, kind, "CH") for kind in (DECISIONS, DRAFTS, QUARANTINE))
-    received = (
-        {state: _select_records(outputs, kind, state) for state in ("DE", "NL", "US")}
+    decisions, drafts, quarantined = (
+        _select_records(outputs, kind, "CH", now_ms) for kind in (DECISIONS, DRAFTS, QUARANTINE)
+    )
+    notices, urgent, offers = (
+        {state: _select_records(outputs, kind, state, now_ms) for state in ("DE", "NL", "US")}
         for kind in (NOTICES, URGENT, OFFERS)
     )
-    return TopicContents(indicators, decisions, drafts, quarantined, *received)
+    return TopicContents(indicators, decisions, drafts, quarantined, notices, urgent, offers)
 
 
 @pytest.fixture
@@ -88,11 +93,11 @@ def contents(valid: TopicContents) -> TopicContents:
     return copy.deepcopy(valid)
 
 
-def _select_records(outputs: Sequence[OutputRecord], kind: TopicKind, state: str) -> list[CommittedRecord]:
+def _select_records(outputs: Sequence[OutputRecord], kind: TopicKind, state: str, at_ms: int) -> list[CommittedRecord]:
     selected = [output for output in outputs if output.topic == kind.topic(state)]
     return [
         CommittedRecord(
-            0, offset, 1, output.key or b"", output.value or b"", get_codec(kind.schema).decode(output.value)
+            0, offset, at_ms, output.key or b"", output.value or b"", get_codec(kind.schema).decode(output.value)
         )
         for offset, output in enumerate(selected)
     ]
@@ -162,9 +167,40 @@ def decide_poison(contents: TopicContents) -> None:
     )
 
 
+def decide_under_a_wrong_clock(contents: TopicContents) -> None:
+    """Date a decision a day before the broker received it."""
+    decision = contents.decisions[3]
+    early = decision.data["decided_at"] - timedelta(days=1)
+    contents.decisions[3] = decision._replace(data={**decision.data, "decided_at": early})
+
+
+def disclose_an_older_version_again(contents: TopicContents) -> None:
+    """Decide on the first version of a corrected item as before, when it is published once more."""
+    corrected = {record.data["indicator_id"] for record in contents.decisions if record.data["version"] == 2}
+    first = next(
+        record for record in contents.decisions if record.data["indicator_id"] in corrected and _discloses(record)
+    )
+    cause = next(record for record in contents.indicators if get_item(record) == (first.data["indicator_id"], 1))
+    contents.indicators.append(cause)
+    for topic in (contents.decisions, contents.drafts, *contents.notices.values(), *contents.urgent.values()):
+        topic += [
+            record for record in topic if (record.data["indicator_id"], record.data["version"]) == (cause.data["id"], 1)
+        ]
+
+
+def quarantine_under_the_wrong_cause(contents: TopicContents) -> None:
+    """Say of an unreadable record that it is empty."""
+    record = next(record for record in contents.quarantined if record.data["cause"] == "OVERSIZED")
+    position = contents.quarantined.index(record)
+    contents.quarantined[position] = record._replace(data={**record.data, "cause": "EMPTY"})
+
+
 @pytest.mark.parametrize(
     ("corrupt", "expected"),
     [
+        (decide_under_a_wrong_clock, Breach.UNFOUNDED),
+        (disclose_an_older_version_again, Breach.LEAKED),
+        (quarantine_under_the_wrong_cause, Breach.UNFOUNDED),
         (lambda contents: contents.decisions.pop(3), Breach.LOST),
         (lambda contents: contents.decisions.append(contents.decisions[3]), Breach.DUPLICATED),
         (decide_poison, Breach.UNFOUNDED),
@@ -200,6 +236,58 @@ def test_a_missing_accepted_indicator_is_found(valid: TopicContents) -> None:
     accepted = {(record.data["id"], record.data["version"]) for record in valid.indicators if not record.poison}
     assert find_violations("CH", valid, accepted) == []
     assert list_breaches(find_violations("CH", valid, accepted | {("gone", 1)})) == {Breach.LOST}
+
+
+def delete_log(contents: TopicContents, next_offset: int) -> DeletedLog:
+    """Let the indicators belong to a deleted topic, of which the gate says that it has processed it up to an offset."""
+    accepted = frozenset(get_item(record) for record in contents.indicators if not record.poison)
+    log = DeletedLog("old", contents.indicators, accepted)
+    contents.indicators = []
+    add_deleted_logs(contents, [log], {("old", 0): next_offset, ("other", 0): 1_000_000})
+    return log
+
+
+def get_item(record: CommittedRecord) -> tuple[str, int]:
+    return str(record.data["id"]), int(record.data["version"])
+
+
+def test_what_was_processed_of_a_deleted_topic_is_owed_and_the_rest_is_not(contents: TopicContents) -> None:
+    end = len(contents.indicators)
+    unread = contents.indicators[3]._replace(offset=end, data={**contents.indicators[3].data, "id": "unread"})
+    contents.indicators.append(unread)
+    log = delete_log(contents, end)
+    assert contents.deleted == {("unread", 1)}
+    assert find_violations("CH", contents, log.accepted) == []
+    lost = contents.decisions.pop(3)
+    assert list_breaches(find_violations("CH", contents, log.accepted)) >= {Breach.LOST}
+    contents.decisions.insert(3, lost)
+    contents.decisions.append(lost._replace(data={**lost.data, "indicator_id": "unread"}))
+    assert Breach.UNFOUNDED in list_breaches(find_violations("CH", contents, log.accepted))
+
+
+def test_an_indicator_that_is_confirmed_after_its_topic_was_deleted_is_owed(contents: TopicContents) -> None:
+    log = delete_log(contents, len(contents.indicators))
+    assert find_violations("CH", contents, log.accepted) == []
+    assert list_breaches(find_violations("CH", contents, log.accepted | {("later", 1)})) == {Breach.LOST}
+
+
+def test_invalid_records_at_the_same_offset_of_two_logs_are_quarantined_twice(contents: TopicContents) -> None:
+    first = next(record for record in contents.indicators if record.poison)
+    contents.indicators.append(first)
+    assert Breach.LOST in list_breaches(find_violations("CH", contents))
+    identity = make_quarantine_id(INDICATORS.topic("CH"), first.partition, first.offset)
+    contents.quarantined += [record for record in contents.quarantined if record.data["id"] == identity]
+    assert find_violations("CH", contents) == []
+    contents.quarantined += [record for record in contents.quarantined if record.data["id"] == identity][:1]
+    assert Breach.DUPLICATED in list_breaches(find_violations("CH", contents))
+
+
+def test_an_unreadable_record_that_its_reader_does_not_report_is_found() -> None:
+    messages = ["exchange.nl.notices/1@20: skipped", "exchange.nl.notices/1@2: skipped"]
+    log = "exchange.nl.notices/1@20: skipped, not a readable notice: BAD_COMPRESSION"
+    (violation,) = find_unreported(messages, log)
+    assert violation.breach is Breach.LOST
+    assert messages[1] in str(violation)
 
 
 def test_notices_that_a_subscriber_did_not_handle_once_are_found(valid: TopicContents) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -189,8 +190,12 @@ def fuzz_misp(generator: random.Random) -> int:
     return 1
 
 
+def _make_id(identity: Sequence[str]) -> str:
+    return str(uuid.uuid5(uuid.UUID(ID), repr(identity)))
+
+
 def _import_or_none(data: bytes, file_format: FileFormat) -> Any:
-    context = ImportContext(PublisherIdentity("CH", "fuzz"), lambda: ID, format=file_format)
+    context = ImportContext(PublisherIdentity("CH", "fuzz"), _make_id, format=file_format)
     try:
         return read_bytes(data, "input", context)
     except InputError as error:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sharing.ids import make_imported_id
 from sharing.interop import (
     FileFormat,
     ImportContext,
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 EVENT_ID = "5be1ee80-0000-4da5-83e2-61410a016219"
 ATTRIBUTE_ID = "5be1ee80-f71c-4da5-83e2-61410a016219"
+SECRET = bytes(range(32))
 FACTS = """
 to_ids: any
 defaults:
@@ -38,10 +41,9 @@ def generate_ids() -> Iterator[str]:
 
 def make_context(profile: str = FACTS, **options: Any) -> ImportContext:
     """Return the import context of an agency in Switzerland."""
-    ids = generate_ids()
-    return ImportContext(
-        PublisherIdentity("CH", "Sample agency"), lambda: next(ids), parse_profile(profile, "p.yaml"), **options
-    )
+    identity = PublisherIdentity("CH", "Sample agency")
+    make_id = partial(make_imported_id, SECRET, identity.state, identity.agency)
+    return ImportContext(identity, make_id, parse_profile(profile, "p.yaml"), **options)
 
 
 def import_data(data: bytes | str, profile: str = FACTS, *, file: str = "f", **options: Any) -> ImportResult:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import uuid
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sharing.errors import InputError
-from sharing.interop import DuplicateFilter, FileFormat, UnpublishedCause, iterate_entries
+from sharing.interop import (
+    ConflictingItemError,
+    DuplicateFilter,
+    FileFormat,
+    UnpublishedCause,
+    iterate_entries,
+    read_files,
+)
 from sharing.model.vocabulary import Form, OffenceCode, Tristate
 from tests.interop.import_fixtures import (
     FACTS,
@@ -18,6 +26,9 @@ from tests.interop.import_fixtures import (
     list_unpublished,
     make_context,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IP = {"type": "ipv4-addr", "value": "198.51.100.7"}
 DOMAIN = {"type": "domain-name", "value": "malware.example.org"}
@@ -39,7 +50,7 @@ def test_each_line_is_an_indicator_of_the_agency_with_an_id_and_the_facts_of_the
     assert result.total == 2
     assert [located.position for located in result.indicators] == ["1", "4"]
     assert (first.source.state, first.source.agency) == ("CH", "Sample agency")
-    assert first.id == "00000000-0000-7000-8000-000000000001"
+    assert uuid.UUID(first.id).version == 8
     assert second.id == ID
     assert first.form is Form.INFORMATION
     assert first.offence.codes == (OffenceCode.ILLEGAL_ACCESS,)
@@ -138,10 +149,41 @@ def test_the_same_value_with_other_facts_or_its_own_id_is_another_item(more: dic
 
 def test_an_id_occurs_once_in_each_version() -> None:
     first, later = {**IP, "id": ID}, {**IP, "id": ID, "version": 2, "action": "SUPERSEDE"}
-    result = import_lines(first, later, {**DOMAIN, "id": ID.upper()})
+    result = import_lines(first, later, {**first, "id": ID.upper()})
     assert [located.indicator.version for located in result.indicators] == [1, 2]
     assert list_unpublished(result) == [("3", UnpublishedCause.DUPLICATE)]
     assert "id and version of line 1" in result.unpublished[0].reason
+
+
+@pytest.mark.parametrize("other", [DOMAIN, {**IP, "summary": "another text"}, {**IP, "tlp": "RED"}])
+def test_another_content_under_the_same_id_and_version_refuses_the_file(other: dict[str, Any]) -> None:
+    with pytest.raises(ConflictingItemError, match="f: line 3 has the id and version of line 1, and another content"):
+        import_lines({**IP, "id": ID}, DOMAIN, {**other, "id": ID})
+
+
+def test_a_conflict_between_files_names_both_places(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    for path, line in zip(paths, (IP, DOMAIN), strict=True):
+        path.write_text(json.dumps({**line, "id": ID}) + "\n")
+    with pytest.raises(InputError) as raised:
+        read_files(paths, make_context())
+    assert f"{paths[1]}: line 1 has the id and version of line 1 in {paths[0]}" in str(raised.value)
+    kept = read_files(paths, make_context(), keep_going=True)
+    assert list_published(kept) == [("ipv4-addr", "198.51.100.7")]
+    assert len(kept.unreadable) == 1
+
+
+def test_a_line_without_an_id_always_has_the_same_one() -> None:
+    """The id depends on what the line says, not on its place, white space or order of fields."""
+    reordered = json.dumps(dict(reversed(IP.items())), indent=None, separators=(" , ", " : "))
+    ids = [
+        located.indicator.id
+        for result in (import_lines(IP), import_lines(DOMAIN, reordered))
+        for located in result.indicators
+    ]
+    assert ids[0] == ids[2] != ids[1]
+    (changed,) = import_lines({**IP, "summary": "x"}).indicators
+    assert changed.indicator.id not in ids
 
 
 def test_only_a_line_feed_ends_a_line_and_a_byte_order_mark_is_accepted() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sharing.interop import ImportResult, UnpublishedCause
+from sharing.interop import ConflictingItemError, ImportResult, UnpublishedCause
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import Pap, Tlp
 from tests.interop.import_fixtures import (
@@ -67,15 +67,23 @@ def test_a_file_published_twice_gives_the_same_items() -> None:
     first, second = ([located.indicator.id for located in import_event(*attributes).indicators] for _ in range(2))
     assert first == second
     assert len(set(first)) == 6
-    assert first[0] == ATTRIBUTE_ID
-    assert first[1:3] == [str(uuid.uuid5(uuid.UUID(ATTRIBUTE_ID), part)) for part in ("domain", "ip")]
+    assert {uuid.UUID(identity).version for identity in first} == {8}
+    assert ATTRIBUTE_ID not in first  # it is in the feed that everyone can read
     assert {located.indicator.version for located in import_event(*attributes).indicators} == {1}
 
 
-def test_a_repeated_uuid_is_listed() -> None:
-    result = import_event(IP, make_attribute("ip-dst", "198.51.100.8", uuid=ATTRIBUTE_ID))
-    assert list_unpublished(result) == [(f"{A}/1", UnpublishedCause.DUPLICATE)]
-    assert f"id and version of {A}/0" in result.unpublished[0].reason
+def test_an_id_depends_on_the_uuid_alone_where_there_is_one() -> None:
+    """So a changed attribute keeps its id, and a uuid in capitals is the same."""
+    (first,) = import_event(IP).indicators
+    (changed,) = import_event({**IP, "value": "198.51.100.8", "uuid": ATTRIBUTE_ID.upper()}).indicators
+    (unnamed,) = import_event({**IP, "uuid": None}).indicators
+    assert first.indicator.id == changed.indicator.id != unnamed.indicator.id
+
+
+def test_a_repeated_uuid_with_another_value_refuses_the_file() -> None:
+    with pytest.raises(ConflictingItemError, match=f"{A}/1 has the id and version of {A}/0, and another content"):
+        import_event(IP, make_attribute("ip-dst", "198.51.100.8", uuid=ATTRIBUTE_ID))
+    assert list_unpublished(import_event(IP, IP)) == [(f"{A}/1", UnpublishedCause.DUPLICATE)]
 
 
 def test_only_facts_that_misp_states_about_the_attribute_are_used() -> None:

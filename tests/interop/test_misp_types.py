@@ -125,8 +125,88 @@ def test_a_type_without_an_indicator_is_listed_with_a_reason(misp_type: str) -> 
     result = import_event(make_attribute(misp_type, "198.51.100.7"))
     assert list_published(result) == []
     (entry,) = result.unpublished
-    assert entry.cause in {UnpublishedCause.FREE_TEXT, UnpublishedCause.UNSUPPORTED_TYPE, UnpublishedCause.ATTACHMENT}
+    expected = {
+        "email-body": UnpublishedCause.FREE_TEXT,
+        "link": UnpublishedCause.REFERENCE,
+        "attachment": UnpublishedCause.ATTACHMENT,
+    }
+    assert entry.cause is expected.get(misp_type, UnpublishedCause.UNSUPPORTED_TYPE)
     assert entry.reason
+
+
+@pytest.mark.parametrize("misp_type", ["text", "other", "comment"])
+@pytest.mark.parametrize(
+    ("value", "category", "cause", "reason"),
+    [
+        ("In the second half of 2016, researchers identified", "Other", UnpublishedCause.FREE_TEXT, "is free text"),
+        ("Win32/Agent.ZWH", "Antivirus detection", UnpublishedCause.UNSUPPORTED_TYPE, "a scanner detects a file"),
+        (
+            "X-Password, X-Chrome-Variations",
+            "Network activity",
+            UnpublishedCause.UNSUPPORTED_TYPE,
+            "what kind of value",
+        ),
+        ("0x19539a179ddf8a02b772557d5036bdd0ac0b0fa7", None, UnpublishedCause.UNSUPPORTED_TYPE, "what kind of value"),
+        ("magnet:?xt=urn:btih:x&dn=a b c d e f", "Other", UnpublishedCause.UNSUPPORTED_TYPE, "what kind of value"),
+    ],
+)
+def test_a_value_that_is_no_prose_is_not_called_free_text(
+    misp_type: str, value: str, category: str | None, cause: UnpublishedCause, reason: str
+) -> None:
+    (entry,) = import_event(make_attribute(misp_type, value, category=category)).unpublished
+    assert entry.cause is cause
+    assert reason in entry.reason
+
+
+def test_a_field_of_an_object_is_not_called_free_text() -> None:
+    members = [("text", "detection-ratio", "17/60"), ("text", "comment", "Seen by us on the victim's server")]
+    result = import_object("virustotal-report", *members)
+    assert [entry.cause for entry in result.unpublished] == [
+        UnpublishedCause.UNSUPPORTED_TYPE, UnpublishedCause.FREE_TEXT
+    ]  # fmt: skip
+    assert "this field of the MISP object" in result.unpublished[0].reason
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion",
+        r"HKLM\Software\Microsoft\Windows NT\CurrentVersion",
+        r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run",
+        r"HKLM\SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\RunOnce\\"[:-1],
+        r"HKU\S-1-5-21-1111-2222-3333-1001\Software\Microsoft\Windows\CurrentVersion\Run",
+        r"HKU\.DEFAULT\Software",
+        r"HKU\S-1-5-18",
+        r"HKLM\SYSTEM\ControlSet001\Services",
+        r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa",
+        r"HKCR\CLSID",
+        r"HKLM\SOFTWARE",
+    ],
+)
+def test_a_registry_key_of_every_system_is_no_indicator(key: str) -> None:
+    for attribute in (make_attribute("regkey", key), make_attribute("regkey|value", f"{key}|C:\\evil.exe")):
+        result = import_event(attribute)
+        assert list_published(result) == []
+        entry = result.unpublished[0]
+        assert entry.cause is UnpublishedCause.NOT_FOR_DETECTION
+        assert "exists on every Windows system" in entry.reason
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        r"HKEY_CURRENT_USER\Software\EpicNet Inc.\CloudNet",
+        r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\services\wlanmgr",
+        r"HKEY_LOCAL_MACHINE\SYSTEM\ControlSet001\Services\wlanmgr",
+        r"HKEY_CURRENT_USER\Software\Microsoft\Windows\CurrentVersion\Run\updater",
+        r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Image File Execution Options\sethc.exe",
+        r"HKEY_CLASSES_ROOT\CLSID\{E3517E26-8E93-458D-A6DF-8030BC80528B}",
+        r"HKEY_USERS\S-1-5-21-1-2-3-4\Software\EpicNet Inc.",
+        r"HKEY_LOCAL_MACHINE\SYSTEM\ControlSet001Evil",
+    ],
+)
+def test_a_specific_registry_key_is_an_indicator(key: str) -> None:
+    assert list_published(import_event(make_attribute("regkey", key))) == [("windows-registry-key", key)]
 
 
 @pytest.mark.parametrize(
@@ -261,4 +341,4 @@ def test_an_ambiguous_or_incomplete_object_is_not_published(name: str, members: 
 
 def test_an_object_relation_outside_an_object_is_ignored() -> None:
     result = import_event(make_attribute("text", "490154203237518", object_relation="imei"))
-    assert list_unpublished(result) == [("/response/0/Event/Attribute/0", UnpublishedCause.FREE_TEXT)]
+    assert list_unpublished(result) == [("/response/0/Event/Attribute/0", UnpublishedCause.UNSUPPORTED_TYPE)]

@@ -120,7 +120,12 @@ def test_a_gate_connects_with_its_own_certificate_and_reads_the_topics_of_its_ag
 ) -> None:
     identity = identify_gate(settings(folder, agencies="fedpol, customs"))
     assert identity.topics == ("national.ch.indicators.fedpol", "national.ch.indicators.customs")
-    assert identity.agency_by_topic == {f"national.ch.indicators.{agency}": agency for agency in ("fedpol", "customs")}
+    assert identity.agency_by_topic == {
+        "national.ch.indicators.fedpol": "fedpol",
+        "national.ch.indicators.customs": "customs",
+        "national.ch.indicators": None,
+    }
+    assert identity.optional_topics == ("national.ch.indicators",)
     assert identity.group == "national.ch.gate"
     assert identity.client["ssl.certificate.location"] == str(folder / "gate.ch.pem")
     file = tmp_path / "partners.yaml"

@@ -24,7 +24,10 @@ from sharing.topology.topics import (
     INDICATORS,
     NOTICES,
     TOPIC_KINDS,
+    Role,
+    TopicKind,
     TopicScope,
+    find_topic_kind,
     list_topics,
 )
 from tests.kafka.topic_io import SECONDS, write_records
@@ -35,9 +38,29 @@ def test_the_table_lists_each_topic_once() -> None:
     of_states = [kind for kind in TOPIC_KINDS if kind.scope is not TopicScope.SHARED]
     assert len(topics) == 2 * len(of_states) + len(TOPIC_KINDS) - len(of_states)
     assert topics["national.ch.indicators"].kind is INDICATORS
-    assert {topic.partitions for topic in topics.values() if topic.kind in of_states} == {8}
-    assert topics["exchange.directory"].partitions == 1
-    assert topics["exchange.directory"].kind.config() == {"cleanup.policy": "compact", "retention.ms": "-1"}
+    assert {topic.partitions for topic in topics.values() if not topic.kind.single_partition} == {8}
+    assert topics["directory.ch"].partitions == 1
+    assert topics["directory.ch"].kind.config() == {
+        "cleanup.policy": "compact",
+        "retention.ms": "-1",
+        "message.timestamp.type": "LogAppendTime",
+        "max.message.bytes": str(DIRECTORY.max_message_bytes),
+    }
+
+
+@pytest.mark.parametrize("kind", TOPIC_KINDS, ids=lambda kind: kind.name)
+def test_every_topic_has_the_time_of_the_broker_and_a_size_limit(kind: TopicKind) -> None:
+    assert kind.config()["message.timestamp.type"] == "LogAppendTime"
+    largest = 1_000_000 if kind.writers == {Role.GATE} else 250_000
+    assert 0 < int(kind.config()["max.message.bytes"]) <= largest
+
+
+def test_a_topic_is_found_in_the_table_by_its_name() -> None:
+    for name, topic in list_topics(["CH", "NL"], 1, {"CH": ["fedpol"]}).items():
+        assert find_topic_kind(name) is topic.kind
+    for name in ("payroll", "national.ch", "national.ch.other", "national.ch.drafts.fedpol", "exchange.directory"):
+        assert find_topic_kind(name) is None
+    assert find_topic_kind("national.ch.indicators.FEDPOL") is None
     assert DECISIONS.retention_ms == FOREVER  # the audit log is never deleted
 
 
@@ -49,18 +72,25 @@ def test_apply_is_idempotent_and_creates_topics_as_in_the_table(kafka: KafkaBrok
     assert {change.kind for change in inspect_topics(kafka.bootstrap, state_topics)} == {"missing"}
     assert {change.kind for change in apply_topics(kafka.bootstrap, state_topics, 1)} == {"created"}
     present = look_up_topics(kafka.bootstrap)  # without waiting: `apply_topics` has waited until they are visible
-    assert {present[name] for name in state_topics} == {3}
+    assert {name: present[name] for name in state_topics} == {
+        name: topic.partitions for name, topic in wanted.items() if name in state_topics
+    }
     assert {change.kind for change in apply_topics(kafka.bootstrap, state_topics, 1)} == {"same"}
     admin = make_admin(kafka.bootstrap)
     resource = ConfigResource(ResourceType.TOPIC, DECISIONS.topic(state))
     config = admin.describe_configs([resource])[resource].result(SECONDS)
-    assert (config["retention.ms"].value, config["cleanup.policy"].value) == ("-1", "delete")
+    assert {key: config[key].value for key in DECISIONS.config()} == {
+        "cleanup.policy": "delete",
+        "retention.ms": "-1",
+        "message.timestamp.type": "LogAppendTime",
+        "max.message.bytes": "1000000",
+    }
 
 
 @pytest.mark.kafka
 def test_differences_are_reported_and_not_changed(kafka: KafkaBroker, state: str) -> None:
     kafka.create_topics([NOTICES.topic(state)], 5, config={"cleanup.policy": "compact", "retention.ms": "1000"})
-    kafka.create_topics([INDICATORS.topic(state)], 2, config={"retention.ms": str(30 * DAY_MS)})
+    kafka.create_topics([INDICATORS.topic(state)], 2, config=INDICATORS.config())
     write_records(kafka, NOTICES.topic(state), [b"kept"], partition=4)
     wanted = {name: topic for name, topic in list_topics([state], 2).items() if topic.kind is not DIRECTORY}
     changes = {change.topic: change for change in apply_topics(kafka.bootstrap, wanted, 1)}
@@ -69,6 +99,8 @@ def test_differences_are_reported_and_not_changed(kafka: KafkaBroker, state: str
     assert "has 5 partitions, the table says 2" in differing.detail
     assert "cleanup.policy is compact, the table says delete" in differing.detail
     assert f"retention.ms is 1000, the table says {365 * DAY_MS}" in differing.detail
+    assert "message.timestamp.type is CreateTime, the table says LogAppendTime" in differing.detail
+    assert "max.message.bytes is 1048588, the table says 250000" in differing.detail
     assert changes[INDICATORS.topic(state)].kind == "same"
     assert {change.kind for change in changes.values()} == {"differs", "same", "created"}
     assert look_up_topics(kafka.bootstrap)[NOTICES.topic(state)] == 5
@@ -91,7 +123,7 @@ def test_a_limited_retention_of_the_audit_log_is_reported(kafka: KafkaBroker, st
 @pytest.mark.kafka
 def test_too_many_replicas_are_reported_in_one_error(kafka: KafkaBroker, state: str) -> None:
     state_topics = {name: topic for name, topic in list_topics([state], 1).items() if topic.kind is not DIRECTORY}
-    with pytest.raises(InfrastructureError, match=r"and 6 more: INVALID_REPLICATION_FACTOR.*set SHARING_REPLICATION"):
+    with pytest.raises(InfrastructureError, match=r"and 7 more: INVALID_REPLICATION_FACTOR.*set SHARING_REPLICATION"):
         apply_topics(kafka.bootstrap, state_topics, 3)
     assert not [name for name in look_up_topics(kafka.bootstrap) if f".{state.lower()}." in name]
 
@@ -102,12 +134,11 @@ def test_without_a_broker_the_error_is_immediate(state: str) -> None:
         apply_topics("127.0.0.1:1", list_topics([state], 1), 1)
 
 
-def test_the_embedded_broker_cannot_be_administered(
-    embedded: EmbeddedBroker, state: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_embedded_broker_cannot_be_administered(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topic_admin, "ADMIN_SECONDS_MAX", 0.5)
-    with pytest.raises(InfrastructureError, match=r"cannot create .*embedded broker never has"):
-        apply_topics(embedded.bootstrap, list_topics([state], 1), 1)
-    embedded.create_topics(list_topics([state], 1))
-    with pytest.raises(InfrastructureError, match=r"cannot read the configuration .*embedded broker never has"):
-        inspect_topics(embedded.bootstrap, list_topics([state], 1))
+    with EmbeddedBroker() as broker:  # its own one: on a shared one, other tests may have created the shared topics
+        with pytest.raises(InfrastructureError, match=r"cannot create .*embedded broker never has"):
+            apply_topics(broker.bootstrap, list_topics([state], 1), 1)
+        broker.create_topics(list_topics([state], 1))
+        with pytest.raises(InfrastructureError, match=r"cannot read the configuration .*embedded broker never has"):
+            inspect_topics(broker.bootstrap, list_topics([state], 1))

@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import Producer
 
 from sharing.errors import InfrastructureError
+from sharing.kafka.bad_batches import BadBatch
 from sharing.kafka.clients import client_properties, make_producer
 from sharing.kafka.topic_range import TopicRange
 from sharing.replay.admission import AdmissionStats
@@ -15,6 +16,7 @@ from sharing.replay.recorded_batches import admit_records, read_topic_range
 from sharing.serialization.codec import get_codec
 from sharing.topology.topics import INDICATORS
 from tests.bench.workload import make_indicators
+from tests.kafka.compressed_batches import write_bomb
 from tests.kafka.topic_io import SECONDS, write_records
 from tests.support.waiting import wait_until
 
@@ -84,6 +86,27 @@ def test_only_committed_records_are_read(kafka: KafkaBroker) -> None:
         lambda: len(read_values(kafka, state)) >= 2, "both records are visible", SECONDS
     )  # a commit is visible a moment after its confirmation
     assert read_values(kafka, state) == [b"committed", b"last"]
+
+
+@pytest.mark.kafka
+def test_a_batch_that_cannot_be_read_is_skipped_and_listed(
+    kafka: KafkaBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic = "bad-batches-in-a-range"
+    kafka.create_topics([topic], 2)
+    for partition in range(2):
+        write_records(kafka, topic, [b"%d-first" % partition], partition=partition)
+        write_bomb(kafka, topic, 40, partition=partition)
+    write_records(kafka, topic, [b"0-last"])  # in partition 1, nothing follows the bad batch
+    opened = TopicRange(kafka.bootstrap, topic, "rehearsal")
+    values = sorted(message.value() or b"" for batch in opened.read_batches() for message in batch)
+    opened.close()
+    assert values == [b"0-first", b"0-last", b"1-first"]
+    bad = [BadBatch(topic, partition, 1, 1, "_BAD_COMPRESSION") for partition in range(2)]
+    assert sorted(opened.bad_batches, key=str) == bad
+    assert sorted(record.getMessage() for record in caplog.records if record.levelname == "WARNING") == [
+        f"{batch}: skipped, cannot be read: _BAD_COMPRESSION" for batch in bad
+    ]
 
 
 def test_records_that_the_gate_would_quarantine_are_reported(bus: Broker, state: str) -> None:

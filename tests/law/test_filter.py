@@ -442,7 +442,8 @@ def test_retention_that_expires_within_a_day_is_decided_by_the_time() -> None:
 
 
 def build_decision(record: dict[str, Any], verdict: Verdict, now_ms: int) -> Decision:
-    return Decision(record["id"], record["version"], now_ms, "CH", PackReference("CH", "1", "0"), 7, verdict.recipients)
+    pack = PackReference("CH", "1", "0")
+    return Decision(record["id"], record["version"], now_ms, "CH", pack, "v", verdict.recipients)
 
 
 def digest_of_cases() -> str:

@@ -21,7 +21,7 @@ def test_each_state_is_in_one_group_with_the_terms_of_its_own_decision(state: st
     found = find_law(state)
     for item in sample_items(state, 3):
         law = DisclosureFilter(found.pack, found.treaties, to_utc_day(item.now_ms), {item.recipient: item.authority})
-        states = list_candidate_states(law, Directory({}, 0))
+        states = list_candidate_states(law, Directory({}))
         record = item.record(nexus=[])
         groups = group_recipients(law, record, EMPTY_AUDIENCE, states, item.now_ms)
         by_state = {member: group for group in groups for member in group.states}

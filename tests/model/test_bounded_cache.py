@@ -37,3 +37,23 @@ def test_a_cleared_cache_is_empty_and_usable() -> None:
     assert (len(cache), cache.get("a")) == (0, None)
     cache.put("a", 2)
     assert cache.get("a") == 2
+
+
+def test_the_weight_of_all_results_is_bounded() -> None:
+    cache: BoundedCache[int, bytes] = BoundedCache(100, 10, len)
+    for key in range(5):
+        cache.put(key, bytes(3))
+        assert len(cache) <= 3
+    assert [cache.get(key) for key in range(5)] == [None, None, None, bytes(3), bytes(3)]
+    cache.clear()
+    for key in range(3):
+        cache.put(key, bytes(3))
+    assert len(cache) == 3
+
+
+def test_a_result_that_is_too_heavy_is_kept_alone() -> None:
+    """Whoever puts it asks for it next."""
+    cache: BoundedCache[int, bytes] = BoundedCache(100, 10, len)
+    cache.put(1, bytes(3))
+    cache.put(2, bytes(50))
+    assert (cache.get(1), cache.get(2)) == (None, bytes(50))

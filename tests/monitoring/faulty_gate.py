@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import runpy
-from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import Any
 
 from processors import composition
-from processors.exactly_once.batch import ConsumedRecord
 from processors.gate.gate import BatchResult, Gate
-from sharing.model.directory import Directory
+from processors.gate.input_records import InputRecords
 
 
 class ForgetfulGate(Gate):
     """Drops the last record that it is given."""
 
-    def process_batch(self, messages: Iterable[ConsumedRecord], directory: Directory, now_ms: int) -> BatchResult:
+    def process_parts(self, records: InputRecords, *arguments: Any) -> Iterator[BatchResult]:
         """Process all but the last record."""
-        return super().process_batch(list(messages)[:-1], directory, now_ms)
+        return super().process_parts(records.slice(0, len(records) - 1), *arguments)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ URGENT = {
     "SharingBrokerUnreachable",
     "SharingPackExpired",
     "SharingConservationBroken",
+    "SharingIndicatorsHidden",
+    "SharingNoticesHidden",
+    "SharingClockWrong",
     "KafkaOfflinePartitions",
     "KafkaUnderMinIsr",
 }
@@ -49,6 +52,7 @@ def test_the_law_office_and_the_agencies_receive_their_alerts() -> None:
     assert "law-office" in find_receivers("SharingPackExpiring", "warning")
     assert "law-office" in find_receivers("SharingRuleErrors", "critical")
     assert "agencies" in find_receivers("SharingQuarantineFlood", "critical")
+    assert "agencies" in find_receivers("SharingIndicatorsHidden", "critical")
     assert "agencies" not in find_receivers("SharingPackExpiring", "warning")
 
 

@@ -15,6 +15,7 @@ import yaml
 from monitoring.alerts import ALERTS
 from monitoring.generate import FOLDER, render_files
 from monitoring.rules import AlertRule, AlertSeverity, render_rule
+from sharing.telemetry.metrics import READY_CHECKS
 from tests.monitoring.tools import ROOT, run_tool
 
 # Load everything as strings: YAML would read `0x80` as a number.
@@ -28,11 +29,10 @@ HEALTHY: dict[str, str] = {
     "up": "1x200",
     "scrape_duration_seconds": "0.01x200",
     "process_start_time_seconds": "1x200",
-    **{
-        f'sharing_ready_check{{check="{check}"}}': "1x200"
-        for check in ("directory", "law", "broker", "partitions", "commit")
-    },
+    **{f'sharing_ready_check{{check="{check}"}}': "1x200" for check in READY_CHECKS},
     'sharing_consumer_lag_records{topic="t",partition="0"}': "0x200",
+    'sharing_consumer_hidden_records{topic="t",partition="0"}': "0x200",
+    'sharing_consumer_hidden_seconds{topic="t",partition="0"}': "0x200",
     "sharing_last_commit_timestamp_seconds": "0+15x200",
     "sharing_indicators_read_total": "0+100x200",
     "sharing_indicators_accounted_total": "0+100x200",
@@ -50,7 +50,9 @@ HEALTHY: dict[str, str] = {
     'sharing_pack_info{version="1",sha256="a"}': "1x200",
     "sharing_pack_expiry_timestamp_seconds": "9000000000x200",
     "sharing_pack_consolidated_timestamp_seconds": "0x200",
-    "sharing_directory_version": "6x200",
+    'sharing_directory_info{version="a"}': "1x200",
+    'sharing_directory_unreadable{entry="DE"}': "0x200",
+    'sharing_directory_without_topics{entry="DE"}': "0x200",
     "sharing_directory_entries": "6x200",
     "sharing_directory_announced_timestamp_seconds": "0x200",
     "sharing_directory_ignored_records": "0x200",

@@ -89,7 +89,7 @@ def test_five_faults_at_once(system: MonitoredSystem) -> None:
         ("SharingQuarantineFlood", "US"),
     }
     await_alerts(system, frozenset(expected), continue_load)
-    assert "a record or an output is missing or counted twice" in faulty.worker.log.read_text()
+    assert "a batch is not conserved" in faulty.worker.log.read_text()
     system.kill_gates(stuck, slow, withholding, faulty, flooded)
     for gate in (stuck, slow, withholding, faulty, flooded):
         system.prometheus.delete_series(gate.state)

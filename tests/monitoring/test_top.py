@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,8 @@ sharing_notice_latency_seconds_bucket{{lane="urgent",le="10.0"}} {taken}
 sharing_notice_latency_seconds_bucket{{lane="urgent",le="+Inf"}} {taken}
 sharing_consumer_lag_records{{topic="national.ch.indicators",partition="0"}} 12
 sharing_consumer_lag_records{{topic="national.ch.indicators",partition="1"}} 3
+sharing_consumer_hidden_records{{topic="national.ch.indicators",partition="0"}} 7
+sharing_consumer_hidden_records{{topic="national.ch.indicators",partition="1"}} 0
 sharing_pack_info{{state="CH",version="2026.1",sha256="0123456789abcdef"}} 1
 sharing_pack_expiry_timestamp_seconds 1
 process_start_time_seconds 100
@@ -109,6 +112,7 @@ def test_a_worker_that_is_not_ready_shows_the_reason(worker: str) -> None:
     assert "EXPIRED" in text
     assert "national.ch.indicators[0]" in text
     assert "15" in text
+    assert re.search(r"behind open transactions +7\n", re.sub(r" +\n", "\n", text))
 
 
 def test_rates_are_computed_between_two_samples(worker: str) -> None:
@@ -175,6 +179,7 @@ def test_one_frame_as_json(worker: str) -> None:
     assert document["ready"] is False
     assert document["checks"]["broker"]["reason"].startswith("no connection")
     assert document["lag"] == {"0": 12, "1": 3}
+    assert document["hidden"] == {"0": 7, "1": 0}
     assert document["taken_per_second"] > 0
 
 

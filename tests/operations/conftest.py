@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from sharing._publisher import Publisher
@@ -26,9 +26,11 @@ from sharing.testing.smoke_test import PROVIDER, make_test_item
 from sharing.topology.topics import DECISIONS, INDICATORS, NOTICES, QUARANTINE, list_topics
 from tests.faults.gate_process import GateProcess
 from tests.kafka.topic_io import committed_offset, read_records, write_records
+from tests.support.waiting import wait_until
 
 PARTITIONS = 2
 GROUP = "national.xa.gate"
+PARTITION_BY_KEY = -1
 TIMEOUT_S = 90.0
 TEMPORARY_TOPICS = frozenset({"copy", "again", "moved"})
 """Additional topics that these tests create."""
@@ -83,7 +85,9 @@ class SmokeTestBus:
 
     def write_record(self, indicator_id: str, record: bytes) -> tuple[str, bytes]:
         """Write an encoded record to the indicator topic; return its arguments."""
-        write_records(self.broker, INDICATORS.topic(PROVIDER), [record], key=indicator_id.encode())
+        write_records(
+            self.broker, INDICATORS.topic(PROVIDER), [record], key=indicator_id.encode(), partition=PARTITION_BY_KEY
+        )
         return indicator_id, record
 
     def count_decisions(self) -> Counter[str]:
@@ -108,6 +112,20 @@ class SmokeTestBus:
         with self.make_gate(name) as gate:
             gate.wait_until(lambda: self.count_decisions().total() >= total, TIMEOUT_S, 0.3)
             assert gate.stop() == 0, gate.read_log_tail()
+
+    def set_offsets(self, group: str, topic: str, offset: int) -> None:
+        """Set the group's offset of each partition, as `kafka-consumer-groups.sh --reset-offsets` does."""
+        admin = AdminClient({"bootstrap.servers": self.broker.bootstrap})
+        positions = [TopicPartition(topic, number, offset) for number in range(self._partition_count(topic))]
+        request = ConsumerGroupTopicPartitions(group, positions)
+
+        def is_set() -> bool:
+            future = admin.alter_consumer_group_offsets([request])[group]
+            if future.exception(TIMEOUT_S) is not None:
+                return False
+            return all(position.error is None for position in future.result().topic_partitions)
+
+        wait_until(is_set, f"the offsets of group {group} are set", TIMEOUT_S)
 
     def delete_group(self, group: str) -> None:
         """Delete a consumer group, as soon as the session of its last worker has expired."""

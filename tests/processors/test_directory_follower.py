@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from processors import directory_follower
-from processors.directory_follower import FOLLOW_SECONDS, DirectoryFollower
+from processors.directory_follower import FOLLOW_SECONDS, SNAPSHOT_AGE_SECONDS_MAX, DirectoryFollower
 from sharing.errors import InfrastructureError
 from sharing.model.directory import Directory
 from sharing.telemetry import metrics
@@ -20,29 +21,32 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sharing.kafka.directory_topic import DirectoryReader
+    from sharing.kafka.directory_reader import DirectoryReader
 
 TIMEOUT_S = 30.0
 LIMIT_S = 15.0
-PARTIAL = make_directory(directory_entry("DE"), version=1)
-COMPLETE = make_directory(directory_entry("DE"), directory_entry("FR"), version=2)
-CHANGED = make_directory(directory_entry("FR"), version=3)
-LOST = InfrastructureError("exchange.directory cannot be read")
+CURRENT, OLD, UNREAD = 1.0, SNAPSHOT_AGE_SECONDS_MAX + 1, float("inf")
+COMPLETE = make_directory(directory_entry("DE"), directory_entry("FR"))
+CHANGED = make_directory(directory_entry("FR"))
+RENEWED = make_directory(directory_entry("FR", announced_at="2026-02-01T00:00:00Z"))
+LOST = InfrastructureError("the directory cannot be read")
+NOW_MS = 1_767_225_600_000
 
 
 class FakeReader:
     """A reader whose polls give these results, one after the other, and the last one again and again.
 
     Args:
-        polls: The results: whether the end was reached, and the snapshot; or an error.
+        polls: The results: the age of the snapshot in seconds, and the snapshot; or an error.
         on_poll: Called before each result.
     """
 
     def __init__(
-        self, *polls: tuple[bool, Directory] | InfrastructureError, on_poll: Callable[[], None] = lambda: None
+        self, *polls: tuple[float, Directory] | InfrastructureError, on_poll: Callable[[], None] = lambda: None
     ) -> None:
-        self.at_end = False
+        self.age_s = UNREAD
         self.ignored_count = 4
+        self.unreadable: dict[str, str] = {}
         self.closed = False
         self.timeouts: list[float] = []
         self._polls = list(polls)
@@ -59,7 +63,7 @@ class FakeReader:
             self._pause.wait(0.001)  # yields the processor, as a poll without new records does
         if isinstance(result, InfrastructureError):
             raise result
-        self.at_end, snapshot = result
+        self.age_s, snapshot = result
         return snapshot
 
     def close(self) -> None:
@@ -85,11 +89,14 @@ def run_until_crash(reader: FakeReader) -> DirectoryFollower:
     return asyncio.run(run())
 
 
-def test_there_is_no_snapshot_before_the_end_of_the_topic() -> None:
-    versions: list[int | None] = []
+def test_there_is_no_snapshot_before_everything_was_read() -> None:
+    versions: list[str | None] = []
 
     reader = FakeReader(
-        (False, PARTIAL), (False, PARTIAL), (True, COMPLETE), on_poll=lambda: versions.append(follower.version)
+        (UNREAD, Directory()),
+        (UNREAD, Directory()),
+        (CURRENT, COMPLETE),
+        on_poll=lambda: versions.append(follower.version),
     )
     follower = make_follower(reader)
 
@@ -97,7 +104,7 @@ def test_there_is_no_snapshot_before_the_end_of_the_topic() -> None:
         await follower.start()
         async with asyncio.timeout(TIMEOUT_S):
             assert await follower.get_snapshot() is COMPLETE
-        assert follower.version == COMPLETE.version
+        assert follower.version == COMPLETE.get_version(NOW_MS)
         await follower.stop()
 
     asyncio.run(run())  # also waits for the thread that closes the reader
@@ -105,27 +112,88 @@ def test_there_is_no_snapshot_before_the_end_of_the_topic() -> None:
     assert set(reader.timeouts) == {FOLLOW_SECONDS}
     assert follower.crash_reason is None
     assert versions[:3] == [None] * 3
-    assert metrics.DIRECTORY_VERSION._value.get() == COMPLETE.version
+    assert metrics.REGISTRY.get_sample_value("sharing_directory_info", {"version": COMPLETE.get_version(NOW_MS)}) == 1
     assert metrics.DIRECTORY_ENTRIES._value.get() == len(COMPLETE.entries)
     assert metrics.DIRECTORY_IGNORED._value.get() == 4
 
 
-def test_later_snapshots_replace_earlier_ones() -> None:
-    async def run() -> None:
-        follower = make_follower(FakeReader((True, COMPLETE), (True, CHANGED)))
+def run_until_current(reader: FakeReader, expected: Directory) -> DirectoryFollower:
+    """Run a follower until it provides a snapshot."""
+
+    async def run() -> DirectoryFollower:
+        follower = make_follower(reader)
         await follower.start()
-        await asyncio.to_thread(
-            wait_until, lambda: follower.version == CHANGED.version, "the change is read", TIMEOUT_S
-        )
-        assert await follower.get_snapshot() is CHANGED
+        async with asyncio.timeout(TIMEOUT_S):
+            await asyncio.to_thread(wait_until, lambda: follower._snapshot is expected, "it is read", TIMEOUT_S)
+            assert await follower.get_snapshot() is expected
+        await follower.stop()
+        return follower
+
+    return asyncio.run(run())
+
+
+def test_later_snapshots_replace_earlier_ones_and_only_changes_of_content_count() -> None:
+    before = metrics.DIRECTORY_CHANGES._value.get()
+    run_until_current(FakeReader((CURRENT, COMPLETE), (CURRENT, CHANGED), (CURRENT, RENEWED)), RENEWED)
+    assert metrics.DIRECTORY_CHANGES._value.get() == before + 1
+    assert metrics.DIRECTORY_ANNOUNCED._value.get() == RENEWED.entries["FR"].announced_at.timestamp()
+
+
+def test_after_a_silence_the_gate_waits_until_the_snapshot_is_confirmed() -> None:
+    """A worker that was frozen, or cut off, must not decide with what it knew before."""
+    is_confirmed = threading.Event()
+    reader = FakeReader((CURRENT, COMPLETE), (OLD, COMPLETE))
+
+    def confirm() -> None:
+        if is_confirmed.is_set():
+            reader._polls[:] = [(CURRENT, CHANGED)]
+
+    reader._on_poll = confirm
+
+    async def run() -> None:
+        follower = make_follower(reader)
+        await follower.start()
+        async with asyncio.timeout(TIMEOUT_S):
+            is_old = lambda: follower.version is not None and follower.age_s == OLD  # noqa: E731
+            await asyncio.to_thread(wait_until, is_old, "the snapshot is old", TIMEOUT_S)
+            waiting = asyncio.create_task(follower.get_snapshot())
+            polls = len(reader.timeouts) + 5
+            await asyncio.to_thread(wait_until, lambda: len(reader.timeouts) > polls, "more polls", TIMEOUT_S)
+            assert not waiting.done()
+            is_confirmed.set()
+            assert await waiting is CHANGED
         await follower.stop()
 
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("polls", [(), ((True, COMPLETE),)], ids=["at the start", "later"])
+def test_states_that_cannot_be_read_or_reached_are_reported() -> None:
+    reader = FakeReader((CURRENT, Directory(COMPLETE.entries, receiving_states=frozenset({"DE"}))))
+    reader.unreadable = {"NL": "_BAD_COMPRESSION"}
+    follower = run_until_current(reader, reader._polls[-1][1])  # type: ignore[index]
+    assert follower.problems == "NL cannot be read (_BAD_COMPRESSION), FR has no topics"
+    assert get_gauges("sharing_directory_unreadable") == {"NL": 1}
+    assert get_gauges("sharing_directory_without_topics") == {"FR": 1}
+    reader = FakeReader((CURRENT, COMPLETE))
+    follower = run_until_current(reader, COMPLETE)
+    assert follower.problems == ""
+    assert get_gauges("sharing_directory_unreadable") == {"NL": 0}
+    assert get_gauges("sharing_directory_without_topics") == {"FR": 0}
+
+
+def get_gauges(name: str) -> dict[str, float]:
+    """Return the values of a gauge that has a series for each entry."""
+    return {
+        sample.labels["entry"]: sample.value
+        for family in metrics.REGISTRY.collect()
+        if family.name == name
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize("polls", [(), ((CURRENT, COMPLETE),)], ids=["at the start", "later"])
 def test_a_directory_that_cannot_be_read_stops_the_worker(
-    polls: tuple[tuple[bool, Directory], ...], caplog: pytest.LogCaptureFixture
+    polls: tuple[tuple[float, Directory], ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     reader = FakeReader(*polls, LOST)
     follower = run_until_crash(reader)
@@ -136,25 +204,26 @@ def test_a_directory_that_cannot_be_read_stops_the_worker(
 
 def test_an_end_that_is_not_reached_in_time_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter(range(0, 10_000, 10))  # one reading for the deadline, then one after each poll
-    monkeypatch.setattr(directory_follower, "time", SimpleNamespace(monotonic=lambda: float(next(times))))
-    reader = FakeReader((False, PARTIAL))
+    clock = SimpleNamespace(monotonic=lambda: float(next(times)), time_ns=time.time_ns)
+    monkeypatch.setattr(directory_follower, "time", clock)
+    reader = FakeReader((UNREAD, Directory()))
     follower = run_until_crash(reader)
     assert isinstance(follower.crash_reason, InfrastructureError)
-    assert str(follower.crash_reason) == "the directory cannot be read to its end within 15 s"
-    assert (len(reader.timeouts), reader.closed, follower.version) == (2, True, None)
+    assert str(follower.crash_reason) == "the directory cannot be read within 45 s"
+    assert (len(reader.timeouts), reader.closed, follower.version) == (5, True, None)
 
 
-def test_after_the_end_was_reached_once_there_is_no_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_the_directory_was_read_once_there_is_no_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([0.0])
-    monkeypatch.setattr(directory_follower, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    clock = SimpleNamespace(monotonic=lambda: next(times), time_ns=time.time_ns)
+    monkeypatch.setattr(directory_follower, "time", clock)
 
     async def run() -> None:
-        reader = FakeReader((True, COMPLETE), (True, CHANGED))
+        reader = FakeReader((CURRENT, COMPLETE), (OLD, COMPLETE), (CURRENT, CHANGED))
         follower = make_follower(reader)
         await follower.start()
-        await asyncio.to_thread(
-            wait_until, lambda: follower.version == CHANGED.version, "the change is read", TIMEOUT_S
-        )
+        changed = CHANGED.get_version(NOW_MS)
+        await asyncio.to_thread(wait_until, lambda: follower.version == changed, "the change is read", TIMEOUT_S)
         assert await follower.get_snapshot() is CHANGED
         await follower.stop()
         assert follower.crash_reason is None
@@ -164,9 +233,11 @@ def test_after_the_end_was_reached_once_there_is_no_time_limit(monkeypatch: pyte
 
 def test_without_a_snapshot_there_is_an_error() -> None:
     async def run() -> None:
-        follower = make_follower(FakeReader((False, PARTIAL)))
-        follower._snapshot_ready.set()
-        with pytest.raises(InfrastructureError, match="the directory was not read"):
-            await follower.get_snapshot()
+        follower = make_follower(FakeReader((UNREAD, Directory())))
+        waiting = asyncio.create_task(follower.get_snapshot())
+        await follower.start()
+        await follower.stop()
+        with pytest.raises(InfrastructureError, match="the directory is not read any more"):
+            await asyncio.wait_for(waiting, TIMEOUT_S)
 
     asyncio.run(run())

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sharing.columnar import decoding as bulk_decoding
+from sharing.columnar import groups
 from sharing.columnar.indicators import IndicatorReader, RecordBlock
 from sharing.law.decision_context import DecisionContext
 from sharing.law.rehearse import Rehearsal, RehearsalSummary
@@ -222,3 +223,12 @@ def test_an_empty_file_has_no_indicators(tmp_path: Path) -> None:
     summary, admission = replay_both_ways(write_container(tmp_path / "c.avro", []))
     assert (summary.items, admission.rejected) == (0, 0)
     assert list(IndicatorReader().read_blocks([], NOW_MS)) == []
+
+
+def test_groups_that_need_more_memory_than_allowed_are_created_one_after_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_container(tmp_path / "indicators.avro", GOOD)
+    expected = replay_both_ways(path)
+    monkeypatch.setattr(groups, "GROUP_KEY_BYTES_MAX", 1_000)
+    assert replay_both_ways(path) == expected

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
 import subprocess
 import tarfile
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +20,7 @@ from sharing.testing.broker.process import find_free_port
 
 VERSION = "3.3.3"
 SHA256 = "8bc6751c76d963734224b01d5e7f84ccb3cb61c87d3bd77c36c35f10a5cbed63"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 
 
 def fetch_archive() -> Path:
@@ -47,24 +50,34 @@ class Apicurio:
 
     Args:
         folder: Folder into which the archive is unpacked.
+        secure: Returns the properties file of a registry with TLS, for a port. Without it, the registry has neither
+            TLS nor users.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, secure: Callable[[int], Path] | None = None) -> None:
         self._folder = folder
         self._port = find_free_port()
+        self._secure = secure
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """URL of its API with Confluent's paths."""
-        return f"http://127.0.0.1:{self._port}/apis/ccompat/v7"
+        address = "http://127.0.0.1" if self._secure is None else "https://localhost"
+        return f"{address}:{self._port}/apis/ccompat/v7"
 
     def start(self) -> None:
         """Start the registry, and wait until it responds."""
         if not (self._folder / "quarkus-run.jar").exists():
             with tarfile.open(fetch_archive()) as archive:
                 archive.extractall(self._folder, filter="data")
-        environment = {"QUARKUS_HTTP_PORT": str(self._port), "QUARKUS_HTTP_HOST": "127.0.0.1", "LC_ALL": "C.UTF-8"}
+        environment = {"QUARKUS_HTTP_HOST": "127.0.0.1", "LC_ALL": "C.UTF-8"}
+        if self._secure is None:
+            environment["QUARKUS_HTTP_PORT"] = str(self._port)
+        else:
+            environment["QUARKUS_CONFIG_LOCATIONS"] = str(self._secure(self._port))
+        environment["QUARKUS_MANAGEMENT_HOST"] = "127.0.0.1"
+        environment["QUARKUS_MANAGEMENT_PORT"] = str(find_free_port())
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [str(find_java()), "-Xmx256m", "-jar", "quarkus-run.jar"],
@@ -73,8 +86,13 @@ class Apicurio:
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             try:
-                with urllib.request.urlopen(f"{self.url}/subjects", timeout=2):  # noqa: S310 local address
+                unchecked = ssl._create_unverified_context()  # noqa: S323 the test checks the certificate
+                with urllib.request.urlopen(f"{self.url}/subjects", timeout=2, context=unchecked):  # noqa: S310
                     return
+            except urllib.error.HTTPError as error:
+                if error.code != 401:  # of a registry with users
+                    raise
+                return
             except OSError:
                 assert self._process.poll() is None, (self._folder / "log").read_text()[-2000:]
                 assert time.monotonic() < deadline, "Apicurio does not respond"

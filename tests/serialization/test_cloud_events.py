@@ -16,7 +16,7 @@ from sharing.topology.topics import INDICATORS, NOTICES, OFFERS, URGENT, TopicKi
 
 ITEM = "018f3c1e-7b1a-7c3d-8e2f-0123456789ab"
 PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-NOTICE = make_notice_id("CH", ITEM, 1, "NL")
+NOTICE = make_notice_id("CH", "fedpol", ITEM, 1, "NL")
 TRACEPARENT_PATTERN = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]")
 
 
@@ -58,7 +58,9 @@ def test_a_trace_continues_with_a_new_span() -> None:
     _, trace, span, flags = traceparent.split("-")
     assert (trace, flags) == ("4bf92f3577b34da6a3ce929d0e0e4736", "01")
     assert span == uuid.UUID(NOTICE).hex[16:]
-    assert TraceContext.from_parent(PARENT, ITEM).traceparent(make_notice_id("CH", ITEM, 1, "DE")) != traceparent
+    assert (
+        TraceContext.from_parent(PARENT, ITEM).traceparent(make_notice_id("CH", "fedpol", ITEM, 1, "DE")) != traceparent
+    )
 
 
 INVALID_TRACEPARENTS = [

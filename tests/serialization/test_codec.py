@@ -413,7 +413,7 @@ def test_a_record_of_the_largest_size_is_read() -> None:
     data = CODEC.encode({**VALID_RECORD, "summary": "x" * room})
     assert len(data) == RECORD_BYTES_MAX
     assert CODEC.decode(data)["summary"] == "x" * room
-    with pytest.raises(DecodeError, match="400001 bytes"):
+    with pytest.raises(DecodeError, match=f"{RECORD_BYTES_MAX + 1} bytes"):
         CODEC.decode(CODEC.encode({**VALID_RECORD, "summary": "x" * (room + 1)}))
 
 
@@ -509,3 +509,12 @@ def test_a_split_codec_is_as_strict_as_the_whole() -> None:
     head, _ = get_split_codecs("decision", "state")
     with pytest.raises(ValueError, match=r"decision \(head\)"):
         head.encode_unframed({"indicator_id": "x", "version": 1, "decided_at": 0, "state": "CH"})
+
+
+def test_gates_may_write_larger_records_than_agencies() -> None:
+    """A decision that considers every State has more bytes than an indicator may have."""
+    codec = get_codec("gate_state")
+    record = {"item": None, "log": {"topic_id": "x" * (2 * RECORD_BYTES_MAX), "next_offset": 0}}
+    assert codec.decode(codec.encode(record)) == record
+    with pytest.raises(DecodeError, match="more than 1000000"):
+        codec.decode(codec.header + bytes(1_000_000))

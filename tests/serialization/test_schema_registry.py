@@ -19,12 +19,19 @@ from sharing._publisher import Publisher
 from sharing._subscriber import Subscriber
 from sharing.cli import app
 from sharing.errors import DecodeError, InfrastructureError, SettingsError
-from sharing.kafka.directory_topic import DirectoryReader, announce_entry
+from sharing.kafka.directory_reader import DirectoryReader
+from sharing.kafka.directory_topic import announce_entry
 from sharing.model.directory import DirectoryEntry
 from sharing.model.indicator import Indicator
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing, make_registry_header
-from sharing.serialization.schema_registry import SchemaRegistry, load_framing
+from sharing.serialization.schema_registry import (
+    RegistryAccess,
+    SchemaRegistry,
+    load_framing,
+    load_registry_access,
+    registry_framing,
+)
 from sharing.settings import Settings
 from sharing.testing.broker import KafkaUnavailableError
 from sharing.testing.broker.jars import Jar, fetch_jars, find_java, read_pinned_jars
@@ -81,6 +88,34 @@ def test_an_invalid_url_is_a_settings_error() -> None:
         SchemaRegistry("no url")
 
 
+def test_a_password_is_not_sent_without_tls() -> None:
+    with pytest.raises(SettingsError, match="must begin with https:// if a user is configured"):
+        SchemaRegistry("http://registry.example.org", RegistryAccess("reader", "secret"))
+    with pytest.raises(SettingsError, match="must begin with https://"):
+        registry_framing("http://registry.example.org", "CH", user="reader", password="secret")  # noqa: S106
+    assert "secret" not in repr(RegistryAccess("reader", "secret"))
+
+
+def test_the_password_of_the_settings_is_read_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("s3cret\n")
+    settings = Settings(registry_user="reader", registry_password_file=file, registry_ca=tmp_path / "ca.pem")
+    assert load_registry_access(settings).client_properties() == {
+        "basic.auth.user.info": "reader:s3cret",
+        "ssl.ca.location": str(tmp_path / "ca.pem"),
+    }
+    assert load_registry_access(Settings()).client_properties() == {}
+
+
+def test_wrong_settings_of_a_password_are_errors(tmp_path: Path) -> None:
+    for settings in (Settings(registry_user="reader"), Settings(registry_password_file=tmp_path / "password")):
+        with pytest.raises(SettingsError, match="set both SHARING_REGISTRY_USER and SHARING_REGISTRY_PASSWORD_FILE"):
+            load_registry_access(settings)
+    settings = Settings(registry_user="reader", registry_password_file=tmp_path / "password")
+    with pytest.raises(SettingsError, match=r"password, which cannot be read: No such file"):
+        load_registry_access(settings)
+
+
 @pytest.fixture(scope="module")
 def apicurio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apicurio]:
     """A real registry. Tests are skipped if it cannot be downloaded; with CI=true they fail."""
@@ -108,6 +143,20 @@ def test_every_subject_is_fully_and_transitively_compatible(apicurio: Apicurio) 
     assert {registration.kind for registration in registry.register_schemas(topics)} == {"same"}
     for registration in first:
         assert fetch_json(f"{apicurio.url}/config/{registration.subject}")["compatibilityLevel"] == "FULL_TRANSITIVE"
+
+
+def test_without_a_state_the_framing_of_the_directory_is_that_of_any_state(
+    apicurio: Apicurio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = SchemaRegistry(apicurio.url)
+    registry.register_schemas(list_topics(["XA"], 1).values())
+    of_state = registry.fetch_framing("XA")
+    of_directory = registry.fetch_framing(None)
+    assert of_directory.written_headers == {"directory_entry": of_state.written_headers["directory_entry"]}
+    assert set(of_directory.known_headers) == set(of_directory.written_headers.values())
+    monkeypatch.setattr(registry._client, "get_subjects", lambda: ["exchange.xa.notices-value"])
+    with pytest.raises(InfrastructureError, match=r"no schema of the directory .*`sharing topics apply`"):
+        registry.fetch_framing(None)
 
 
 def test_an_incompatible_schema_is_refused(apicurio: Apicurio) -> None:

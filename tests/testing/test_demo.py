@@ -66,7 +66,7 @@ def test_the_demo_adds_up(
 @pytest.fixture
 def decided() -> tuple[Directory, list[Any], list[Any]]:
     """The Swiss demo cases: directory, indicators, and their decisions with encoded bytes."""
-    directory = Directory({entry.state: entry for entry in parse_entries(*sample_directory())}, 6)
+    directory = Directory({entry.state: entry for entry in parse_entries(*sample_directory())})
     law = find_law("CH")
     context = DecisionContext.open(law.pack, law.treaties, directory, NOW_MS)
     indicators = [case.indicator.to_record() for case in read_demo_cases() if case.indicator.source.state == "CH"]

@@ -54,8 +54,10 @@ pytestmark = pytest.mark.kafka
 SECONDS = 20.0
 
 # r: may read, w: may write. Permission to read or write includes permission to describe.
+# A gate may also describe the configuration of its national topics and of all exchange topics.
 # `operator` may describe everything, create topics, and alter topics and their configuration.
-SHARED_TOPICS = {"exchange.directory": "r", "exchange.clock": "w"}
+DIRECTORIES = {"directory.ch": "r", "directory.de": "r"}
+SHARED_TOPICS = {**DIRECTORIES, "exchange.clock": "w"}
 GATE_OUTPUT_TOPICS = {
     f"exchange.{state}.{kind}": "w" for state in ("ch", "de") for kind in ("offers", "notices", "urgent")
 }
@@ -67,11 +69,11 @@ def received_topics(state: str) -> dict[str, str]:
 
 def console_topics(state: str) -> dict[str, str]:
     national = {f"national.{state}.decisions": "r", f"national.{state}.quarantine": "r"}
-    return {**SHARED_TOPICS, **received_topics(state), **national, "exchange.directory": "rw"}
+    return {**SHARED_TOPICS, **received_topics(state), **national, f"directory.{state}": "rw"}
 
 
 def gate_topics(state: str, *indicators: str) -> dict[str, str]:
-    national = {"decisions": "w", "quarantine": "w", "drafts": "rw"}
+    national = {"decisions": "w", "quarantine": "w", "drafts": "rw", "gate_state": "rw"}
     return {
         **SHARED_TOPICS,
         **GATE_OUTPUT_TOPICS,
@@ -103,10 +105,15 @@ GROUPS = {
 }
 TOPICS = sorted(
     {
-        *("exchange.directory", "exchange.clock", "national.de.indicators"),
+        *("exchange.clock", "national.de.indicators"),
+        *DIRECTORIES,
         *("national.ch.indicators.fedpol", "national.ch.indicators.customs"),
         *GATE_OUTPUT_TOPICS,
-        *(f"national.{state}.{kind}" for state in ("ch", "de") for kind in ("decisions", "drafts", "quarantine")),
+        *(
+            f"national.{state}.{kind}"
+            for state in ("ch", "de")
+            for kind in ("decisions", "drafts", "quarantine", "gate_state")
+        ),
     }
 )
 MANAGE = {AclOperation.CREATE, AclOperation.ALTER, AclOperation.DESCRIBE} | {
@@ -178,8 +185,8 @@ def intended_operations(name: str, topic: str) -> set[AclOperation]:
     letters = INTENDED[name].get(topic, "")
     by_letter = {"r": {AclOperation.READ, AclOperation.DESCRIBE}, "w": {AclOperation.WRITE, AclOperation.DESCRIBE}}
     intended = {operation for letter in letters for operation in by_letter[letter]}
-    if name.startswith("gate.") and topic.startswith("exchange."):
-        intended.add(AclOperation.DESCRIBE)
+    if name.startswith("gate.") and topic.startswith(("exchange.", f"national.{name[-2:]}.")):
+        intended.add(AclOperation.DESCRIBE_CONFIGS)
     return intended | MANAGE if name == "operator" else intended
 
 
@@ -261,7 +268,7 @@ def test_each_principal_may_use_only_its_own_groups_and_transactional_ids(secure
 
 def may_commit_offsets(secure_kafka: SecureKafka, name: str, group: str) -> bool:
     """Return whether a principal may commit an offset for a group, which requires permission to read the group."""
-    offsets = ConsumerGroupTopicPartitions(group, [TopicPartition("exchange.directory", 0, 0)])
+    offsets = ConsumerGroupTopicPartitions(group, [TopicPartition("directory.ch", 0, 0)])
     (committed,) = admin(secure_kafka, name).alter_consumer_group_offsets([offsets]).values()
     if refused(committed):
         return False
@@ -292,7 +299,7 @@ def test_only_the_operator_may_create_and_alter_topics_and_nobody_may_delete(
     assert refused(altered) == denied
     resource = ConfigResource(ResourceType.TOPIC, existing)
     (read,) = client.describe_configs([resource]).values()
-    assert refused(read) == denied
+    assert refused(read) == ("" if name.startswith("gate.") else denied)
     (deleted,) = client.delete_topics([existing]).values()
     assert refused(deleted) == "TOPIC_AUTHORIZATION_FAILED"
     (erased,) = client.delete_records([TopicPartition(existing, 0, -1)]).values()

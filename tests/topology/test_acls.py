@@ -71,8 +71,13 @@ def test_each_topic_has_exactly_the_intended_writers_and_readers(
 
 
 def test_all_principals_may_read_the_directory_and_only_officers_may_write_it() -> None:
-    assert readers("exchange.directory") == {principal.name for principal in list_principals(PARTNERS)}
-    assert writers("exchange.directory") == {"console.ch", "console.de"}
+    for state in ("ch", "de"):
+        assert readers(f"directory.{state}") == {principal.name for principal in list_principals(PARTNERS)}
+        assert writers(f"directory.{state}") == {f"console.{state}"}
+
+
+def test_no_rule_denies_anything_because_no_prefix_covers_too_much() -> None:
+    assert [rule for rule in list_acl_rules(PARTNERS) if not rule.allow] == []
 
 
 def test_all_principals_may_write_the_clock_topic_and_none_may_read_it() -> None:
@@ -83,7 +88,7 @@ def test_all_principals_may_write_the_clock_topic_and_none_may_read_it() -> None
 def test_the_operator_may_read_only_the_directory_and_delete_nothing() -> None:
     for topic in list_topics(PARTNERS.states, 1, {"CH": ["fedpol"]}):
         assert is_allowed_to(OPERATOR, Operation.WRITE, topic) is (topic == "exchange.clock")
-        assert is_allowed_to(OPERATOR, Operation.READ, topic) is (topic == "exchange.directory")
+        assert is_allowed_to(OPERATOR, Operation.READ, topic) is topic.startswith("directory.")
         assert is_allowed_to(OPERATOR, Operation.DESCRIBE, topic)
     assert not any(Operation.DELETE in rule.operations for rule in list_acl_rules(PARTNERS))
 

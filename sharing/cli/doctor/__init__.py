@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from sharing.cli.doctor.access import check_certificate, check_rights
+from sharing.cli.doctor.brokers import check_broker_settings, check_quotas
 from sharing.cli.doctor.check_result import CheckResult
 from sharing.cli.doctor.clock import check_clock
 from sharing.cli.doctor.cluster import Cluster, check_broker, open_cluster
@@ -23,7 +24,7 @@ from sharing.cli.doctor.installation import (
 )
 from sharing.cli.doctor.law import check_packs
 from sharing.cli.doctor.smoke_test import CertificatesOption, DeepOption, report_no_broker, run_smoke_test
-from sharing.cli.doctor.topics import check_topics
+from sharing.cli.doctor.topics import check_partitions, check_topics
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
 from sharing.cli.shared.partners import StatesOption
@@ -46,8 +47,11 @@ CONFIGURATION_CHECKS: tuple[Callable[[Settings], Iterator[CheckResult]], ...] = 
 )
 """These run if the settings can be loaded."""
 CLUSTER_CHECKS: tuple[Callable[[Cluster], Iterator[CheckResult]], ...] = (
+    check_broker_settings,
     check_topics,
+    check_partitions,
     check_rights,
+    check_quotas,
     check_clock,
     check_directory,
 )

@@ -11,7 +11,7 @@ from sharing.errors import SharingError
 from sharing.kafka.clients import require_broker
 from sharing.kafka.tls import read_identity, tls_properties
 from sharing.settings import Settings
-from sharing.topology.acls import Principal
+from sharing.topology.acls import OPERATOR, Principal
 from sharing.topology.partners import Partners
 
 
@@ -32,6 +32,11 @@ class Cluster:
     tls: Mapping[str, str]
     principal: Principal | None
     partners: Partners
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether this client may read the whole configuration: the operator, or anyone without access control."""
+        return self.principal in {None, OPERATOR}
 
 
 def check_broker(settings: Settings) -> Iterator[CheckResult]:

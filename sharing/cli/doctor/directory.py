@@ -9,10 +9,10 @@ from sharing.cli.doctor.check_result import CheckResult
 from sharing.cli.doctor.cluster import Cluster
 from sharing.errors import SharingError
 from sharing.kafka.clients import look_up_topics
-from sharing.kafka.directory_topic import DirectoryReader
+from sharing.kafka.directory_reader import DirectoryReader
 from sharing.serialization.schema_registry import load_framing
 from sharing.topology.acls import allowed_operations
-from sharing.topology.topics import NOTICES
+from sharing.topology.topics import DIRECTORY, NOTICES
 
 
 def check_directory(cluster: Cluster) -> Iterator[CheckResult]:
@@ -29,15 +29,23 @@ def check_directory(cluster: Cluster) -> Iterator[CheckResult]:
         yield CheckResult("directory", ok=False, detail=str(error), remedy=remedy)
         return
     ignored = f", {reader.ignored_count} records ignored" if reader.ignored_count else ""
-    detail = f"{len(directory.entries)} States at version {directory.version}{ignored}"
+    now_ms = int(time.time() * 1000)
+    detail = f"{len(directory.entries)} States at version {directory.get_version(now_ms)}{ignored}"
+    if reader.unreadable:
+        causes = ", ".join(f"{DIRECTORY.topic(state)} ({cause})" for state, cause in reader.unreadable.items())
+        remedy = "the State announces its entry again: sharing directory announce FILE --state ST"
+        yield CheckResult(
+            "directory", ok=False, detail=f"{detail}; cannot be read, so nothing goes there: {causes}", remedy=remedy
+        )
+        return
     missing = [
         state
-        for state in directory.get_authorities(int(time.time() * 1000))
+        for state in directory.get_authorities(now_ms)
         if (topic := NOTICES.topic(state)) not in present
         and (cluster.principal is None or allowed_operations(cluster.principal, topic))
     ]
     if missing:
-        detail += f"; {', '.join(missing)} has no topics on this cluster: a gate stops at its first item for it"
+        detail += f"; {', '.join(missing)} has no topics on this cluster: every gate withholds from it"
         remedy = f"sharing topics apply --states {','.join(missing)}, or have the State remove its entry"
         yield CheckResult("directory", ok=False, detail=detail, remedy=remedy)
         return

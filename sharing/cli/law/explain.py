@@ -120,7 +120,7 @@ def read_indicators(file: Path, state: str) -> list[Indicator]:
     """
     ids = (make_content_id(f"{file.name}/{number}") for number in itertools.count(1))
     reading = read_file(
-        file, ImportContext(PublisherIdentity(state, "unnamed"), lambda: next(ids), format=FileFormat.JSONL)
+        file, ImportContext(PublisherIdentity(state, "unnamed"), lambda _: next(ids), format=FileFormat.JSONL)
     )
     if reading.unpublished:
         faults = [f"{entry.file}:{entry.position}: {entry.reason}" for entry in reading.unpublished]

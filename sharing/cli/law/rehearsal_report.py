@@ -47,7 +47,7 @@ class RehearsalReport:
     sources: tuple[str, ...]
     admission: AdmissionStats
     at_ms: int
-    directory_version: int
+    directory_version: str
     before: Pack
     after: Pack
     edits: list[RuleEdit]

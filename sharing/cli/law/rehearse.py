@@ -246,7 +246,7 @@ def _replay(
         sources=source.names,
         admission=admission,
         at_ms=now_ms,
-        directory_version=before.directory.version,
+        directory_version=before.directory_version,
         before=before.disclosure_filter.pack,
         after=after.disclosure_filter.pack,
         edits=compare_rules(before.disclosure_filter, after.disclosure_filter),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sharing._publisher import Publisher, new_id
+from sharing._publisher import Publisher
 from sharing.cli.publish.dry_run import DryRunResult, decide_locally
 from sharing.cli.shared.connection import Bootstrap, load_broker_settings
 from sharing.cli.shared.console import (
@@ -26,7 +28,9 @@ from sharing.cli.shared.console import (
 from sharing.cli.shared.directory_source import read_directory
 from sharing.errors import InfrastructureError, InputError, NotDeliveredError
 from sharing.geoip import open_geoip_lookup
+from sharing.ids import make_imported_id
 from sharing.interop.files import load_profile, read_files
+from sharing.interop.id_secret import make_missing_secret_error, read_id_secret
 from sharing.interop.import_context import FileFormat, ImportContext, PublisherIdentity
 from sharing.interop.import_results import ImportResult, LocatedIndicator
 from sharing.interop.publishing_profile import NO_PROFILE
@@ -37,7 +41,7 @@ from sharing.packs.signature import read_public_keys
 from sharing.relevance.nexus import no_geo_lookup
 from sharing.serialization.framing import Framing
 from sharing.serialization.schema_registry import load_framing
-from sharing.settings import load_settings
+from sharing.settings import Settings, load_settings
 
 
 def publish(
@@ -71,7 +75,8 @@ def publish(
     facts = load_profile(profile) if profile is not None else NO_PROFILE
     servers = settings.bootstrap if dry_run else load_broker_settings(bootstrap)[1]
     tls = tls_properties(settings)
-    imported = _read_files(files, ImportContext(publisher, new_id, facts, file_format), keep_going=keep_going)
+    make_id = _choose_ids(settings, publisher, dry_run=dry_run)
+    imported = _read_files(files, ImportContext(publisher, make_id, facts, file_format), keep_going=keep_going)
     # Read the directory before publishing: a failure after it would look as if nothing had been published.
     entries = read_directory(directory, settings, tls)
     undelivered = (
@@ -90,6 +95,25 @@ def publish(
         raise undelivered
     if imported.unreadable:
         raise typer.Exit(2)
+
+
+def _choose_ids(settings: Settings, publisher: PublisherIdentity, *, dry_run: bool) -> Callable[[Sequence[str]], str]:
+    """Return the function that makes the ids of items from files. A dry run without a secret shows no id, and uses any.
+
+    Raises:
+        SettingsError: The secret cannot be used; or, when the function is called, none is set.
+    """
+    if settings.id_secret_file is not None:
+        secret = read_id_secret(settings.id_secret_file)
+    elif dry_run:
+        secret = secrets.token_bytes(32)
+    else:
+        return _refuse_id
+    return partial(make_imported_id, secret, publisher.state, publisher.agency)
+
+
+def _refuse_id(_: Sequence[str]) -> str:
+    raise make_missing_secret_error()
 
 
 def _read_files(files: list[Path], context: ImportContext, *, keep_going: bool) -> ImportResult:

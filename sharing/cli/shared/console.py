@@ -42,9 +42,16 @@ err = _Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wra
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document on one line, and flush."""
+    """Print one JSON document on one line, and flush.
+
+    Characters that a terminal does not print, such as those that change the direction of the text, are escaped: they
+    may come from another State or an offender. To a program the document is the same.
+    """
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=str)
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
     try:
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=str) + "\n")
+        sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except BrokenPipeError:
         out.on_broken_pipe()

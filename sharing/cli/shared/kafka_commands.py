@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sharing.topology.acls import AclEntry
-from sharing.topology.partners import Partners
-from sharing.topology.strimzi import format_acl_commands, format_quota_commands, removal_command
+from sharing.topology.partners import Partners, Quotas
+from sharing.topology.strimzi import format_acl_commands, format_quota_commands, quota_command, removal_command
 from sharing.topology.topics import Topic
 
 _TOOL_OPTIONS = '--bootstrap-server "$SHARING_BOOTSTRAP" --command-config operator.properties'
@@ -23,6 +23,11 @@ def format_config_command(topic: Topic) -> str:
     config = ",".join(f"{key}={value}" for key, value in topic.kind.config().items())
     target = f"--entity-type topics --entity-name {topic.name}"
     return f"kafka-configs.sh {_TOOL_OPTIONS} --alter {target} --add-config {config}"
+
+
+def format_quota_command(name: str, quotas: Quotas) -> str:
+    """Return the Kafka command that sets the quotas of one principal."""
+    return f"kafka-configs.sh {_TOOL_OPTIONS} {quota_command(name, quotas)}"
 
 
 def format_setup_commands(partners: Partners) -> Iterator[str]:

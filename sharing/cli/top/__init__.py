@@ -122,11 +122,12 @@ def to_document(metrics: WorkerMetrics) -> dict[str, Any]:
         "outcomes": sample.sum_by("sharing_indicators_total", "outcome"),
         "quarantined": sample.sum_by("sharing_quarantined_total", "cause"),
         "lag": sample.sum_by("sharing_consumer_lag_records", "partition"),
+        "hidden": sample.sum_by("sharing_consumer_hidden_records", "partition"),
         "latency_seconds": latency,
         "transaction_aborts": sample.total("sharing_transaction_aborts_total"),
         "rule_errors": sample.total("sharing_rule_errors_total"),
         "directory_entries": sample.total("sharing_directory_entries"),
-        "directory_version": sample.total("sharing_directory_version"),
+        "directory_version": sample.labels("sharing_directory_info").get("version"),
         "alerts": None if metrics.alerts is None else [dataclasses.asdict(alert) for alert in metrics.alerts],
         "trouble": metrics.trouble,
     }

@@ -136,8 +136,12 @@ def _format_pack_age(metrics: WorkerMetrics) -> Text:
 
 def _format_directory(metrics: WorkerMetrics) -> Text:
     sample = metrics.current
-    text = Text(f"{sample.total('sharing_directory_entries'):.0f} States, version "
-                f"{sample.total('sharing_directory_version'):.0f}")  # fmt: skip
+    version = sample.labels("sharing_directory_info").get("version", "?")
+    text = Text(f"{sample.total('sharing_directory_entries'):.0f} States, version {version[:8]}")
+    for name, meaning in (("unreadable", "unreadable"), ("without_topics", "without topics")):
+        count = sample.total(f"sharing_directory_{name}")
+        if count:
+            text.append(f", {count:.0f} {meaning}", style=BAD)
     ignored = sample.total("sharing_directory_ignored_records")
     if ignored:
         text.append(f", {ignored:.0f} ignored", style=WARN)
@@ -154,6 +158,9 @@ def _render_lag(metrics: WorkerMetrics) -> RenderableType:
     largest = max(*lags.values(), 1)
     grid = Table.grid(Column(overflow="ellipsis", no_wrap=True), Column(justify="right"), Column(), padding=(0, 1))
     grid.add_row(Text("lag", style=DIM), f"{sum(lags.values()):,.0f}", "")
+    hidden = metrics.current.total("sharing_consumer_hidden_records")
+    if hidden:
+        grid.add_row(Text("  behind open transactions", style=WARN), f"{hidden:,.0f}", "")
     shown = sorted(lags.items(), key=lambda item: (-item[1], item[0]))
     for partition, lag in shown[:PARTITIONS_SHOWN_MAX]:
         grid.add_row(

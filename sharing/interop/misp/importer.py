@@ -10,14 +10,13 @@ Admiralty tags. The event's title and creator are not used.
 from __future__ import annotations
 
 import re
-import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharing.errors import InputError
-from sharing.ids import make_value_id
 from sharing.interop.import_results import InputLocation, UnpublishedCause, build_indicator, make_unpublished
 from sharing.interop.misp.events import find_attributes, find_events
 from sharing.interop.misp.markings import pick_stricter, read_markings, read_tag_names
+from sharing.interop.misp.registry_keys import is_common_registry_key
 from sharing.interop.misp.type_mappings import COMPOSITE_TYPES, UnmappedType, find_mapping
 from sharing.interop.publishing_profile import ToIds, merge_fields
 from sharing.model.values import VALUE_TYPES, normalise_value
@@ -41,6 +40,9 @@ _NOT_MARKED_REASON = (
     "MISP marks it as context, not as an indicator (to_ids is not set); "
     "to publish such attributes too, set `to_ids: any` in the profile"
 )
+_COMMON_KEY_REASON = (
+    "the key exists on every Windows system; what is set in it would be the indicator, and no type covers that"
+)
 _DATA_REASON = "the file attached in `data` is not published"
 
 
@@ -62,6 +64,7 @@ def read_misp(document: Any, file: str, context: ImportContext, duplicates: Dupl
         duplicates: The indicators imported so far.
 
     Raises:
+        ConflictingItemError: Two attributes have the same UUID, and different contents.
         InputError: The file contains no event. Nothing has been yielded in this case.
     """
     events, non_event_pointers = find_events(document, file)
@@ -114,13 +117,21 @@ def _import_value(
     context: ImportContext,
     duplicates: DuplicateFilter,
 ) -> ParsedEntry:
-    mapping = find_mapping(part.misp_type, object_name=attribute.object_name, relation=attribute.relation)
+    mapping = find_mapping(
+        part.misp_type,
+        part.value,
+        object_name=attribute.object_name,
+        relation=attribute.relation,
+        category=str(attribute.data.get("category")),
+    )
     if isinstance(mapping, UnmappedType):
         return make_unpublished(location, mapping.cause, mapping.reason)
     if context.profile.to_ids is ToIds.ONLY and attribute.data.get("to_ids") not in _TRUE_VALUES:
         return make_unpublished(location, UnpublishedCause.NOT_FOR_DETECTION, _NOT_MARKED_REASON)
     try:
         type_name, value = _normalise_for_mapping(mapping, part.value, attribute)
+        if type_name == "windows-registry-key" and is_common_registry_key(value):
+            return make_unpublished(location, UnpublishedCause.NOT_FOR_DETECTION, _COMMON_KEY_REASON)
         own_tags, event_tags = read_tag_names(attribute.data), read_tag_names(attribute.event.data)
         fields = context.get_initial_fields(type_name, (*event_tags, *own_tags))
         fields = merge_fields(fields, _read_facts(attribute, fields, own_tags, event_tags))
@@ -183,9 +194,13 @@ def _read_facts(
 def _make_id(
     attribute: MispAttribute, part: _AttributeValue, type_name: str, value: str, context: ImportContext
 ) -> str:
-    """Return the indicator's id, derived from MISP's UUID if that UUID is valid: a file always gives the same ids."""
+    """Return the indicator's id, derived from MISP's UUID if that is valid, or from type and value.
+
+    A file always gives the same ids. MISP's own UUIDs are public with the feed that they come from, so they are not
+    used as ids.
+    """
     misp_uuid = attribute.data.get("uuid")
     if isinstance(misp_uuid, str) and _UUID.fullmatch(misp_uuid) and any(digit not in "0-" for digit in misp_uuid):
         # The nil UUID, all zeros, identifies nothing.
-        return str(uuid.uuid5(uuid.UUID(misp_uuid), part.suffix)) if part.suffix else misp_uuid.lower()
-    return make_value_id(context.publisher.state, context.publisher.agency, type_name, value)
+        return context.make_id(("misp", misp_uuid.lower(), part.suffix))
+    return context.make_id(("value", type_name, value))

@@ -6,6 +6,7 @@ types, the first type for which the value is valid is used; the value is never r
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -137,7 +138,10 @@ COMPOSITE_TYPES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """MISP types with two values: the type of each value."""
 
-_FREE_TEXT = ("text", "comment", "other", "link", "hex", "anonymised", "email-body")
+_UNTYPED = ("text", "comment", "other")
+_PROSE_WORDS_MIN = 5  # fewer are a name, an identifier or a short list
+_URI = re.compile(r"\s*[a-z][a-z0-9+.-]*:\S", re.IGNORECASE)
+_ANTIVIRUS = "Antivirus detection"
 _VICTIMS = (
     "target-user", "target-email", "target-machine", "target-org", "target-location", "target-external",
 )  # fmt: skip
@@ -146,6 +150,8 @@ _HINTS = {
     "uri": "publish the whole URL, with scheme and host",
     "port": "with the protocol, a JSON line of the type network-traffic can carry address and port",
     _REGISTRY_DATA: "the key itself is read as a separate indicator",
+    "hex": "publish the bytes under the type of the observable",
+    "anonymised": "the value itself was removed",
     "x509-fingerprint-md5": "publish the SHA-1 or SHA-256 fingerprint",
     "pgp-private-key": "a private key is never shared",
     "date-of-birth": "it is read together with a full-name of the same object",
@@ -181,14 +187,37 @@ def _make_unmapped_type(name: str) -> UnmappedType:
     return UnmappedType(UnpublishedCause.UNSUPPORTED_TYPE, f"no type of indicator covers {what}{hint}")
 
 
+def _make_prose_type(name: str) -> UnmappedType:
+    return UnmappedType(
+        UnpublishedCause.FREE_TEXT,
+        f"MISP's {name!r} is free text; publish an observable in it separately, under the type of the observable",
+    )
+
+
+_OBJECT_FIELD = UnmappedType(
+    UnpublishedCause.UNSUPPORTED_TYPE, "no type of indicator covers this field of the MISP object"
+)
+_DETECTION_NAME = UnmappedType(
+    UnpublishedCause.UNSUPPORTED_TYPE,
+    "it is the name under which a scanner detects a file; publish the file's hash",
+)
+
 UNMAPPED_TYPES: Mapping[str, UnmappedType] = MappingProxyType(
     {name: _make_unmapped_type(name) for name in _UNSUPPORTED}
     | {
         name: UnmappedType(
-            UnpublishedCause.FREE_TEXT,
-            f"MISP's {name!r} is free text; publish an observable in it separately, under the type of the observable",
+            UnpublishedCause.UNSUPPORTED_TYPE,
+            f"MISP's {name!r} does not say what kind of value it is; if it is an observable, give the attribute its "
+            "type in MISP, or publish a JSON line",
         )
-        for name in _FREE_TEXT
+        for name in _UNTYPED
+    }
+    | {
+        "email-body": _make_prose_type("email-body"),
+        "link": UnmappedType(
+            UnpublishedCause.REFERENCE,
+            "MISP's 'link' refers to a page about the event; an address of the offence has the type url",
+        ),
     }
     | {
         name: UnmappedType(
@@ -206,18 +235,33 @@ UNMAPPED_TYPES: Mapping[str, UnmappedType] = MappingProxyType(
 """MISP type: why it does not become an indicator."""
 
 
-def find_mapping(misp_type: str, *, object_name: str = "", relation: str = "") -> TypeMapping | UnmappedType:
+def find_mapping(
+    misp_type: str, value: str = "", *, object_name: str = "", relation: str = "", category: str = ""
+) -> TypeMapping | UnmappedType:
     """Return the mapping of a MISP type.
 
     Args:
         misp_type: Type of the attribute, or of one part of a composite.
+        value: Its value, which tells prose from a value without a type.
         object_name: Name of the MISP object that contains the attribute, or "".
         relation: Its relation in that object, or "".
+        category: Its MISP category, or "".
     """
     if misp_type == "text" and (object_name, relation) in TEXT_MAPPINGS:
         return TEXT_MAPPINGS[object_name, relation]
+    if misp_type in _UNTYPED:
+        return _describe_untyped(misp_type, value, category, in_object=bool(object_name))
     mapping = TYPE_MAPPINGS.get(misp_type) or UNMAPPED_TYPES.get(misp_type)
     if mapping is None:
         hint = suggest_nearest(misp_type[:80], [*TYPE_MAPPINGS, *UNMAPPED_TYPES, *COMPOSITE_TYPES])
         return UnmappedType(UnpublishedCause.UNSUPPORTED_TYPE, f"MISP does not define its type{hint}")
     return mapping
+
+
+def _describe_untyped(misp_type: str, value: str, category: str, *, in_object: bool) -> UnmappedType:
+    """Return why a value of a type that may hold anything is not published."""
+    if len(value.split()) >= _PROSE_WORDS_MIN and _URI.match(value) is None:
+        return _make_prose_type(misp_type)
+    if in_object:
+        return _OBJECT_FIELD
+    return _DETECTION_NAME if category == _ANTIVIRUS else UNMAPPED_TYPES[misp_type]

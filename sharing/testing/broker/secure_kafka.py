@@ -1,4 +1,4 @@
-"""A local broker with access control: certificates, topics and ACLs for every principal of a partners file."""
+"""A local broker with access control: certificates, topics, ACLs and quotas for every principal of a partners file."""
 
 from __future__ import annotations
 
@@ -55,6 +55,9 @@ class SecureKafka:
             self._on_progress("Creating topics and access control entries.")
             apply_topics(self.broker.bootstrap, self.partners.topics, 1, self.broker.client_properties())
             apply_acls(self.broker.bootstrap, self.partners, self.broker.client_properties())
+            from sharing.kafka.quota_admin import apply_quotas  # noqa: PLC0415 kafka-python takes long to import
+
+            apply_quotas(self.broker.bootstrap, self.partners, self.broker.client_properties())
             write_private_file(
                 self.broker.folder / PARTNERS_FILE, yaml.safe_dump(self.partners.model_dump(mode="json"))
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sharing.testing.broker.process import LOOPBACK
+from sharing.topology.broker_settings import list_required_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +45,7 @@ def server_properties(
         ),
         # Relative to the working directory of the process: a comma in the folder's absolute path would split the list.
         "log.dirs": DATA_FOLDER,
-        "auto.create.topics.enable": "false",
+        **list_required_settings(),
         "group.initial.rebalance.delay.ms": "0",
         "offsets.topic.replication.factor": "1",
         "transaction.state.log.replication.factor": "1",

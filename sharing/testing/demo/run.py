@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from sharing._publisher import Publisher
 from sharing._subscriber import Subscriber
 from sharing.errors import InfrastructureError
-from sharing.kafka.directory_topic import DirectoryReader, parse_entries
+from sharing.kafka.directory_reader import DirectoryReader
+from sharing.kafka.directory_topic import parse_entries
 from sharing.model.directory import Directory
 from sharing.packs.library import find_law
 from sharing.testing.demo.cluster import DemoCluster
@@ -123,7 +124,7 @@ def _count_received(cluster: DemoCluster, state: str) -> int:
 
 
 def _find_differing(cluster: DemoCluster, tally: DemoTally) -> list[str]:
-    reader = DirectoryReader(cluster.bootstrap, cluster.client_properties(Role.OPERATOR))
+    reader = DirectoryReader(cluster.bootstrap, cluster.client_properties(Role.OPERATOR), finds_receivers=True)
     try:
         directory: Directory = reader.read_to_end()
     finally:

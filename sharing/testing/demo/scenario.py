@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
+from functools import partial
 from importlib.resources import as_file
 from typing import NamedTuple
 
-from sharing._publisher import new_id
 from sharing.errors import InputError
-from sharing.ids import make_content_id
+from sharing.ids import make_content_id, make_imported_id
 from sharing.interop.files import load_profile, read_bytes
 from sharing.interop.import_context import ImportContext, PublisherIdentity
 from sharing.interop.import_results import ImportResult
@@ -25,6 +26,9 @@ EVENTS = {
     "NL": "2018-11-20_Zebrocy.json",
 }
 """The MISP event that each State's agency publishes."""
+
+
+_DEMO_SECRET = secrets.token_bytes(32)  # a demo's cluster ends with its process
 
 
 class DemoCase(NamedTuple):
@@ -54,5 +58,7 @@ def import_sample_event(state: str) -> ImportResult:
     with as_file(sample_profile(state)) as path:
         profile = load_profile(path)
     name = EVENTS[state]
-    context = ImportContext(PublisherIdentity(state, "Sample agency"), new_id, profile)
+    identity = PublisherIdentity(state, "Sample agency")
+    make_id = partial(make_imported_id, _DEMO_SECRET, identity.state, identity.agency)
+    context = ImportContext(identity, make_id, profile)
     return read_bytes(sample_file(name).read_bytes(), name, context)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sharing.tools.manifests import kafka_metrics
 from sharing.tools.manifests.common import STRIMZI_KAFKA, TLS_PORT, to_yaml
+from sharing.topology.broker_settings import list_connection_limits, list_required_settings
 from sharing.topology.partners import Partners
 from sharing.topology.strimzi import make_kafka_topics, make_kafka_users
 
@@ -88,13 +89,13 @@ def _make_kafka(partners: Partners) -> dict[str, Any]:
                 # Strimzi adds its own operators, which manage topics and ACLs, as super users. No others are needed.
                 "authorization": {"type": "simple"},
                 "config": {
-                    "auto.create.topics.enable": False,
+                    **_to_yaml_values(list_required_settings()),
+                    **_to_yaml_values(list_connection_limits()),
                     "default.replication.factor": replicas,
                     "min.insync.replicas": in_sync,
                     "offsets.topic.replication.factor": replicas,
                     "transaction.state.log.replication.factor": replicas,
                     "transaction.state.log.min.isr": in_sync,
-                    "unclean.leader.election.enable": False,
                 },
                 "rack": {"topologyKey": "topology.kubernetes.io/zone"},
                 "metricsConfig": {
@@ -107,6 +108,11 @@ def _make_kafka(partners: Partners) -> dict[str, Any]:
             "clientsCa": {"validityDays": 365, "renewalDays": 60},
         },
     }
+
+
+def _to_yaml_values(settings: Mapping[str, str]) -> dict[str, bool | int]:
+    """Return Kafka settings as YAML values: numbers, `true` and `false`."""
+    return {key: value == "true" if value in {"true", "false"} else int(value) for key, value in settings.items()}
 
 
 def _make_node_pool(name: str, role: str, replicas: int, disk: str, memory: str) -> dict[str, Any]:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sharing.packs.signature import SIGNATURE_SUFFIX
 from sharing.testing.broker.jars import JMX_EXPORTER
-from sharing.tools.manifests import kafka_metrics, kafka_node
+from sharing.tools.manifests import kafka_metrics, kafka_node, registry
 from sharing.tools.manifests.common import (
-    ALERTMANAGER_IMAGE,
-    GRAFANA_IMAGE,
     IMAGE,
-    KAFKA_IMAGE,
-    PROMETHEUS_IMAGE,
-    REGISTRY_IMAGE,
+    PACK_KEY_FILE,
+    STATE_FOLDER,
     STOP_SECONDS,
     TLS_PORT,
     USER_ID,
     WEB_PORT,
     gate_principal,
     gate_settings,
+    pack_settings,
+    pinned_image,
     tls_settings,
     to_yaml,
     with_replication,
@@ -33,7 +33,7 @@ Service = dict[str, Any]
 
 SECRETS = "/run/secrets"
 EXPORTER_FILE = f"{JMX_EXPORTER.artifact}-{JMX_EXPORTER.version}.jar"
-REGISTRY_URL = "http://registry:8080/apis/ccompat/v7"
+REGISTRY_URL = f"https://{registry.HOST}:{registry.PORT}/apis/ccompat/v7"
 BOOTSTRAP = f"{kafka_node.HOST}:{TLS_PORT}"
 CLUSTER_ID = "c2hhcmluZy1idXMtdHJpYQ"
 """Any 22 base64 characters. Not a secret."""
@@ -65,7 +65,7 @@ def render_compose(partners: Partners) -> Mapping[str, str]:
         "name": "sharing",
         "services": services,
         "networks": {_BUS: {"internal": True}, _MONITORING: {"internal": True}, _FRONT: {}},
-        "volumes": {"kafka": {}, "prometheus": {}, "alertmanager": {}, "grafana": {}},
+        "volumes": {name: {} for name in ("kafka", "prometheus", "alertmanager", "grafana", *gates)},
         "secrets": {name: {"file": f"./secrets/{name}"} for name in sorted(_collect_secret_names(services))},
         "configs": {
             "server.properties": {"file": "./kafka/server.properties"},
@@ -143,7 +143,7 @@ def _make_kafka() -> Service:
     )
     probe = (f"{scripts}/kafka-broker-api-versions.sh", "--bootstrap-server", BOOTSTRAP)
     return _make_service(
-        KAFKA_IMAGE, [_BUS, _MONITORING], "2g",
+        pinned_image("KAFKA_DIGEST"), [_BUS, _MONITORING], "2g",
         user="appuser",
         entrypoint=["/bin/bash", "-ec", start],
         environment={"LOG_DIR": "/tmp/logs"},  # noqa: S108 inside the container
@@ -163,23 +163,53 @@ def _make_kafka() -> Service:
 def _make_registry() -> Service:
     # It stores nothing. The service `topics` registers the schemas in the same order again, so ids stay the same.
     return _make_service(
-        REGISTRY_IMAGE, [_BUS], "768m",
-        environment={"JAVA_TOOL_OPTIONS": "-Xmx384m", "QUARKUS_HTTP_PORT": "8080"},
+        pinned_image("REGISTRY_DIGEST"), [_BUS], "768m",
+        environment={
+            "JAVA_TOOL_OPTIONS": "-Xmx384m",
+            "QUARKUS_CONFIG_LOCATIONS": f"{SECRETS}/{registry.PROPERTIES_FILE}",
+            "QUARKUS_MANAGEMENT_HOST": "127.0.0.1",  # the endpoints of the health check
+        },
+        secrets=[_make_secret(name) for name in registry.SECRET_FILES],
         healthcheck=_make_healthcheck("curl", "--fail", "--silent", "http://127.0.0.1:9000/health/ready"),
     )  # fmt: skip
 
 
 def _make_bus_service(
-    command: list[str], networks: list[str], name: str, settings: Mapping[str, str], **fields: Any
+    command: list[str],
+    networks: list[str],
+    name: str,
+    settings: Mapping[str, str],
+    secrets: Sequence[str] = (),
+    registry_user: str = registry.READER,
+    **fields: Any,
 ) -> Service:
-    """Return a service that runs a command of the `sharing` image."""
+    """Return a service that runs a command of the `sharing` image.
+
+    Args:
+        command: The command.
+        networks: Names of its networks.
+        name: CN of its certificate.
+        settings: Its settings, without those of certificates and Schema Registry.
+        secrets: Names of further secrets.
+        registry_user: User name at the Schema Registry.
+        fields: Further fields of the service.
+    """
+    password = registry.password_file(registry_user)
+    registry_settings = {
+        "SHARING_REGISTRY": REGISTRY_URL,
+        "SHARING_REGISTRY_USER": registry_user,
+        "SHARING_REGISTRY_PASSWORD_FILE": f"{SECRETS}/{password}",
+        "SHARING_REGISTRY_CA": f"{SECRETS}/ca.pem",
+    }
     return _make_service(
         IMAGE, networks, "1g",
-        build={"context": "../..", "dockerfile": "deploy/Containerfile"},
+        build={
+            "context": "../..", "dockerfile": "deploy/Containerfile", "args": {"BASE": pinned_image("PYTHON_DIGEST")}
+        },
         user=f"{USER_ID}:{USER_ID}",
         command=command,
-        environment={**settings, **tls_settings(SECRETS), "SHARING_REGISTRY": REGISTRY_URL},
-        secrets=_make_certificate_secrets(name),
+        environment={**settings, **tls_settings(SECRETS), **registry_settings},
+        secrets=[*_make_certificate_secrets(name), *(_make_secret(secret) for secret in (*secrets, password))],
         **fields,
     )  # fmt: skip
 
@@ -195,6 +225,7 @@ def _make_topics_service() -> Service:
     return _make_bus_service(
         ["topics", "apply", "--partners", "/etc/sharing/partners.yaml", "--acls"], [_BUS], kafka_node.BROKER,
         {"SHARING_BOOTSTRAP": BOOTSTRAP},
+        registry_user=registry.WRITER,
         restart="no",
         healthcheck={"disable": True},
         configs=_PARTNERS_FILE,
@@ -207,11 +238,15 @@ def _make_gates(partners: Partners) -> Iterator[tuple[str, Service]]:
         for instance in range(partner.workers):
             settings = {
                 **gate_settings(partners, state, BOOTSTRAP),
+                **pack_settings(SECRETS, SECRETS, STATE_FOLDER),
                 "SHARING_INSTANCE": str(instance),
                 "SHARING_WEB_BIND": "0.0.0.0",  # noqa: S104 the network of the container
             }
-            yield f"gate-{state.lower()}-{instance}", _make_bus_service(
+            name, pack = f"gate-{state.lower()}-{instance}", f"{state.lower()}.yaml"
+            yield name, _make_bus_service(
                 ["gate"], [_BUS, _MONITORING], gate_principal(state).name, settings,
+                secrets=[pack, pack + SIGNATURE_SUFFIX, PACK_KEY_FILE],
+                volumes=[{"type": "volume", "source": name, "target": STATE_FOLDER}],
                 healthcheck=_make_healthcheck("python", "-c", _READINESS_SCRIPT, start_seconds=90),
                 depends_on=_make_dependencies(topics="service_completed_successfully"),
                 stop_grace_period=f"{STOP_SECONDS}s",
@@ -243,7 +278,7 @@ def _make_monitoring_services() -> dict[str, Service]:
     ]
     return {
         "prometheus": _make_service(
-            PROMETHEUS_IMAGE, [_MONITORING, _FRONT], "1g",
+            pinned_image("PROMETHEUS_DIGEST"), [_MONITORING, _FRONT], "1g",
             user="nobody",
             command=prometheus,
             ports=[_format_loopback_port(PROMETHEUS_PORT)],
@@ -255,7 +290,7 @@ def _make_monitoring_services() -> dict[str, Service]:
             healthcheck=_make_healthcheck("wget", "-qO-", f"http://127.0.0.1:{PROMETHEUS_PORT}/-/ready"),
         ),
         "alertmanager": _make_service(
-            ALERTMANAGER_IMAGE, [_MONITORING, _FRONT], "256m",
+            pinned_image("ALERTMANAGER_DIGEST"), [_MONITORING, _FRONT], "256m",
             user="nobody",
             command=alertmanager,
             ports=[_format_loopback_port(9093)],
@@ -270,7 +305,7 @@ def _make_monitoring_services() -> dict[str, Service]:
 def _make_grafana() -> Service:
     provisioning = "/etc/grafana/provisioning"
     return _make_service(
-        GRAFANA_IMAGE, [_MONITORING, _FRONT], "512m",
+        pinned_image("GRAFANA_DIGEST"), [_MONITORING, _FRONT], "512m",
         user="grafana",
         environment={
             "GF_SECURITY_ADMIN_PASSWORD__FILE": f"{SECRETS}/grafana-password",

@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from sharing.packs.library import list_shipped_pack_codes
+from sharing.packs.signature import SIGNATURE_SUFFIX
 from sharing.tools.manifests.cluster import (
     BOOTSTRAP,
     BROKER_LABELS,
@@ -19,12 +20,14 @@ from sharing.tools.manifests.cluster import (
 )
 from sharing.tools.manifests.common import (
     IMAGE,
+    STATE_FOLDER,
     STOP_SECONDS,
     TLS_PORT,
     USER_ID,
     WEB_PORT,
     gate_principal,
     gate_settings,
+    pack_settings,
     tls_settings,
     to_yaml,
 )
@@ -33,8 +36,9 @@ from sharing.topology.partners import Partners
 
 NAME = "gate"
 LABELS = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/part-of": "sharing"}
-SETTINGS_MAP, PACKS_MAP = "gate-settings", "law-packs"
-TLS_FOLDER, PACKS_FOLDER = "/etc/sharing/tls", "/etc/sharing/packs"
+SETTINGS_MAP, PACKS_MAP, PACK_KEY_MAP = "gate-settings", "law-packs", "pack-key"
+TLS_FOLDER, PACKS_FOLDER, PACK_KEY_FOLDER = "/etc/sharing/tls", "/etc/sharing/packs", "/etc/sharing/pack-key"
+STATE_VOLUME = "state"
 CA_SECRET = "sharing-cluster-ca"  # noqa: S105 a name
 """Secret in the State's namespace with a copy of the cluster's CA certificate."""
 
@@ -56,13 +60,15 @@ def _render_gate(partners: Partners, state: str) -> dict[str, str]:
         "network.yaml": to_yaml(_make_deny_all_policy(), _make_gate_policy()),
         "monitoring.yaml": to_yaml(_make_pod_monitor(state)),
     }
-    packs = _read_shipped_pack(state)
-    pack_config = {
+    pack = f"packs/{state.lower()}.yaml"
+    fields = {
+        "namespace": state_namespace(state),
         # Without a hash in the name: a running gate loads new packs between two batches, without a restart.
         "generatorOptions": {"disableNameSuffixHash": True},
-        "configMapGenerator": [{"name": PACKS_MAP, "files": sorted(packs)}],
+        # The law office adds the signature, and where none is shipped, the pack. Kustomize builds nothing without them.
+        "configMapGenerator": [{"name": PACKS_MAP, "files": [pack, pack + SIGNATURE_SUFFIX]}],
     }
-    fields = {"namespace": state_namespace(state), **(pack_config if packs else {})}
+    packs = _read_shipped_pack(state)
     return {**manifests, **packs, "kustomization.yaml": make_kustomization(list(manifests), **fields)}
 
 
@@ -83,7 +89,7 @@ def _make_settings(partners: Partners, state: str) -> dict[str, Any]:
         **gate_settings(partners, state, BOOTSTRAP),
         "SHARING_WEB_BIND": "0.0.0.0",  # noqa: S104 the pod network, which the network policy restricts
         **tls_settings(TLS_FOLDER),
-        **({"SHARING_PACKS": PACKS_FOLDER} if _read_shipped_pack(state) else {}),
+        **pack_settings(PACKS_FOLDER, PACK_KEY_FOLDER, STATE_FOLDER),
     }
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _make_metadata(SETTINGS_MAP), "data": settings}
 
@@ -104,18 +110,29 @@ def _make_stateful_set(partners: Partners, state: str) -> dict[str, Any]:
             "podManagementPolicy": "Parallel",
             "selector": {"matchLabels": dict(LABELS)},
             "template": {"metadata": {"labels": dict(LABELS)}, "spec": _make_pod(state)},
+            "volumeClaimTemplates": [_make_state_claim()],
         },
     }
 
 
+def _make_state_claim() -> dict[str, Any]:
+    """Return the claim of the volume with what a gate keeps across restarts: a file of some hundred bytes."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": _make_metadata(STATE_VOLUME),
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}},
+    }
+
+
 def _make_pod(state: str) -> dict[str, Any]:
-    has_packs = bool(_read_shipped_pack(state))
     volumes = [
         {"name": "tls", "projected": {"defaultMode": 0o440, "sources": _make_tls_sources(state)}},
         {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
+        {"name": "packs", "configMap": {"name": PACKS_MAP}},
+        # Apart from the packs: whoever may replace a pack should not be able to replace the key as well.
+        {"name": PACK_KEY_MAP, "configMap": {"name": PACK_KEY_MAP}},
     ]
-    if has_packs:
-        volumes.append({"name": "packs", "configMap": {"name": PACKS_MAP}})
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -135,13 +152,13 @@ def _make_pod(state: str) -> dict[str, Any]:
                 "labelSelector": {"matchLabels": dict(LABELS)},
             }
         ],
-        "containers": [_make_container(has_packs=has_packs)],
+        "containers": [_make_container()],
         "volumes": volumes,
     }
 
 
 def _make_tls_sources(state: str) -> list[dict[str, Any]]:
-    """Return the sources of the gate's certificate and key and of the CA certificate, with Strimzi's key names."""
+    """Return the sources of the gate's certificate and key, which the State generates, and of the CA certificate."""
     client_files = [{"key": "user.crt", "path": "tls.pem"}, {"key": "user.key", "path": "tls.key"}]
     return [
         {"secret": {"name": gate_principal(state).name, "items": client_files}},
@@ -149,13 +166,14 @@ def _make_tls_sources(state: str) -> list[dict[str, Any]]:
     ]
 
 
-def _make_container(*, has_packs: bool) -> dict[str, Any]:
+def _make_container() -> dict[str, Any]:
     mounts = [
         {"name": "tls", "mountPath": TLS_FOLDER, "readOnly": True},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 the container's own
+        {"name": "packs", "mountPath": PACKS_FOLDER, "readOnly": True},
+        {"name": PACK_KEY_MAP, "mountPath": PACK_KEY_FOLDER, "readOnly": True},
+        {"name": STATE_VOLUME, "mountPath": STATE_FOLDER},
     ]
-    if has_packs:
-        mounts.append({"name": "packs", "mountPath": PACKS_FOLDER, "readOnly": True})
     return {
         "name": NAME,
         "image": IMAGE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sharing.tools.manifests.common import HEADER, TLS_PORT
+from sharing.topology.broker_settings import list_connection_limits, list_required_settings
 
 HOST = "kafka"
 """Host name of the node in the compose network and in its certificate."""
@@ -38,7 +39,8 @@ SERVER = {
     "allow.everyone.if.no.acl.found": "false",
     "super.users": f"User:{BROKER}",
     "log.dirs": DATA,
-    "auto.create.topics.enable": "false",
+    **list_required_settings(),
+    **list_connection_limits(),
     "offsets.topic.replication.factor": "1",
     "transaction.state.log.replication.factor": "1",
     "transaction.state.log.min.isr": "1",

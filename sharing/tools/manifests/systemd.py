@@ -12,7 +12,7 @@ BOOTSTRAP = f"kafka.example.org:{TLS_PORT}"
 
 
 def render_environments(partners: Partners) -> Mapping[str, str]:
-    """Return the files, by path. The systemd unit sets the paths of certificate and key."""
+    """Return the files, by path. The systemd unit sets the paths of certificate, keys, packs and state."""
     return {
         f"systemd/gate-{state.lower()}.env": HEADER
         + "".join(f"{name}={value}\n" for name, value in _make_environment(partners, state).items())

@@ -373,6 +373,7 @@ public final class GateStreams {
         final int value;
         final int source;
         final int sourceState;
+        final int agency;
         final int officer;
         final int reviewAt;
         final int retainUntil;
@@ -408,6 +409,7 @@ public final class GateStreams {
             }
             Schema sources = schema.getField("source").schema();
             sourceState = sources.getField("state").pos();
+            agency = sources.getField("agency").pos();
             officer = sources.getField("officer").pos();
             authority = sources.getField("authority").pos();
             Schema offences = schema.getField("offence").schema();
@@ -506,7 +508,7 @@ public final class GateStreams {
             }
             begin("notice");
             Utf8 id = (Utf8) item.get(fields.id);
-            encoder.writeString(makeId("notice", id, (Integer) item.get(fields.version), delivery.state()));
+            encoder.writeString(makeId("notice", item, delivery.state()));
             encoder.writeString(id);
             encoder.writeInt((Integer) item.get(fields.version));
             encoder.writeLong(now);
@@ -523,7 +525,7 @@ public final class GateStreams {
         byte[] encodeOffer(GenericRecord item, Delivery delivery, long now) throws IOException {
             begin("offer");
             Utf8 id = (Utf8) item.get(fields.id);
-            encoder.writeString(makeId("offer", id, (Integer) item.get(fields.version), delivery.state()));
+            encoder.writeString(makeId("offer", item, delivery.state()));
             encoder.writeString(id);
             encoder.writeInt((Integer) item.get(fields.version));
             encoder.writeLong(now);
@@ -618,11 +620,19 @@ public final class GateStreams {
             }
         }
 
-        /** Returns the UUIDv5 of cause and recipient, computed as in the gate. */
-        private String makeId(String kind, Utf8 id, int version, String recipient) {
-            String name = kind + "/" + table.state() + "/" + id + "/" + version + "/" + recipient;
+        /** Returns the UUIDv5 of item and recipient, computed as in the gate. */
+        private String makeId(String kind, GenericRecord item, String recipient) {
+            Object agency = ((GenericRecord) item.get(fields.source)).get(fields.agency);
+            String name = String.join(
+                    "/",
+                    kind,
+                    table.state(),
+                    agency.toString(),
+                    item.get(fields.id).toString(),
+                    item.get(fields.version).toString(),
+                    recipient);
             sha1.update(table.namespace());
-            ByteBuffer digest = ByteBuffer.wrap(sha1.digest(name.getBytes(StandardCharsets.US_ASCII)));
+            ByteBuffer digest = ByteBuffer.wrap(sha1.digest(name.getBytes(StandardCharsets.UTF_8)));
             long high = digest.getLong() & ~0xF000L | 0x5000L;
             long low = digest.getLong() & ~(3L << 62) | 2L << 62;
             return new java.util.UUID(high, low).toString();

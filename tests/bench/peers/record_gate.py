@@ -11,7 +11,7 @@ from processors.gate.gate import TAIL_CACHE_MAX
 from processors.gate.output_policy import OutputPolicy
 from processors.gate.record_writer import RecordWriter
 from sharing.errors import InputError
-from sharing.kafka.directory_topic import DirectoryReader
+from sharing.kafka.directory_reader import DirectoryReader
 from sharing.law.decision_context import DecisionContext
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.indicator_record import check_indicator_record
@@ -96,6 +96,8 @@ class RecordGate:
         """Open a decision context, as the gate does when the day or the directory changes."""
         pack = self._law.pack
         self._context = DecisionContext.open(pack, self._law.treaties, self._directory, self._now_ms)
-        self._tails = EncodedTails(pack.reference, pack.state, self._directory.version, BoundedCache(TAIL_CACHE_MAX))
+        self._tails = EncodedTails(
+            pack.reference, pack.state, self._context.directory_version, BoundedCache(TAIL_CACHE_MAX)
+        )
         self._policy = OutputPolicy()
         self._writer = RecordWriter(self._tails, self._now_ms)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from processors.exactly_once.log_positions import is_log_position
 from processors.exactly_once.loop_config import LoopConfig
 from sharing.testing.broker import admin
 
@@ -179,7 +180,8 @@ class CopyPipeline:
         assert _poll_until(self._read_totals, totals.__eq__) == totals
 
     def _read_totals(self) -> dict[bytes, int]:
-        return {key: int(value or b"0") for _, key, value, _ in self.read_committed(self.changelog)}
+        entries = {key: value for _, key, value, _ in self.read_committed(self.changelog)}
+        return {key: int(value or b"0") for key, value in entries.items() if not is_log_position(key)}
 
 
 def _poll_until(read: Callable[[], T], is_enough: Callable[[T], bool]) -> T:

@@ -17,8 +17,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from processors.exactly_once import consumer as consumer_module
 from processors.exactly_once import retry
 from processors.exactly_once.consumer import BatchConsumer
-from processors.exactly_once.kafka_errors import ErrorReporter
 from sharing.errors import InfrastructureError
+from tests.processors.exactly_once.consumer_fixtures import open_batch_consumer
 from tests.processors.exactly_once.copy_pipeline import PARTITIONS, CopyPipeline
 from tests.processors.exactly_once.loop_fixtures import OFFLINE_CONFIG, ROOT
 from tests.support.waiting import wait_until
@@ -49,7 +49,7 @@ class ConsumerThread:
         self.read: list[tuple[int, int]] = []
         self._stopped = False
         config = pipeline.loop_config(session_timeout_s=6, client_properties=QUICK_REBALANCE)
-        self.batch_consumer = BatchConsumer(config, ErrorReporter(config), lambda _: None, lambda: self._stopped)
+        self.batch_consumer = open_batch_consumer(config, is_stopping=lambda: self._stopped)
         self._thread = threading.Thread(target=self._work)
         self._thread.start()
 
@@ -62,7 +62,7 @@ class ConsumerThread:
     def _work(self) -> None:
         while not self._stopped:
             self.batch_consumer.fill_batch(0.05)
-            self.read += [(message.partition(), message.offset()) for message in self.batch_consumer.take_messages()]
+            self.read += [(message.partition(), message.offset()) for message in self.batch_consumer.take_messages()[0]]
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def running_consumer(pipeline: CopyPipeline) -> Iterator[ConsumerThread]:
 def hold_offsets(pipeline: CopyPipeline) -> Producer:
     """Commit offsets of the group in one transaction, and leave later ones in a second, open transaction."""
     names = {"bootstrap.servers": pipeline.broker.bootstrap}
-    producer = Producer({**names, "transactional.id": pipeline.suffix, "transaction.timeout.ms": 300_000})
+    producer = Producer({**names, "transactional.id": pipeline.suffix, "transaction.timeout.ms": 60_000})
     producer.init_transactions()
     group_metadata = Consumer({**names, "group.id": pipeline.group}).consumer_group_metadata()
     for offset in (COMMITTED_OFFSET, OPEN_OFFSET):
@@ -169,7 +169,7 @@ def make_position(partition: int, offset: int, error: int | None = None) -> Any:
 def batch_consumer(monkeypatch: pytest.MonkeyPatch) -> BatchConsumer:
     """A `BatchConsumer` with a mock client. Closing a real client that is joining its group may not return."""
     monkeypatch.setattr(consumer_module, "make_consumer", lambda _: Mock())
-    return BatchConsumer(OFFLINE_CONFIG, ErrorReporter(OFFLINE_CONFIG), lambda _: None, lambda: False)
+    return open_batch_consumer(OFFLINE_CONFIG)
 
 
 def test_a_partition_error_is_retried_and_a_missing_offset_means_the_beginning(batch_consumer: BatchConsumer) -> None:
@@ -178,7 +178,7 @@ def test_a_partition_error_is_retried_and_a_missing_offset_means_the_beginning(b
     batch_consumer._on_assign(client, TWO_PARTITIONS)  # type: ignore[arg-type]  # it has the methods that are called
     assert client.assigned is not None
     assert [(position.partition, position.offset) for position in client.assigned] == [(0, 8), (1, OFFSET_BEGINNING)]
-    assert (batch_consumer.unrestored_partitions, batch_consumer.seconds_without_assignment) == ({0, 1}, 0.0)
+    assert batch_consumer.seconds_without_assignment == 0.0
 
 
 def test_an_authorization_error_stops_the_process(batch_consumer: BatchConsumer) -> None:
@@ -198,7 +198,7 @@ def test_a_consumer_that_is_removed_or_waits_too_long_reads_nothing_and_counts_a
     client = OffsetsConsumer(leave_group if why == "removed from the group" else KafkaError._TIMED_OUT)
     batch_consumer._offsets_timeout_s = 60 if why == "removed from the group" else 0.3
     batch_consumer._on_assign(client, TWO_PARTITIONS)  # type: ignore[arg-type]
-    assert (client.assigned, batch_consumer.unrestored_partitions) == ([], set())
+    assert client.assigned == []
     assert batch_consumer.seconds_without_assignment > 0
 
 
@@ -210,12 +210,11 @@ def test_an_empty_assignment_queries_no_offsets(batch_consumer: BatchConsumer) -
 
 LEAVER = """
 import sys, time
-from processors.exactly_once.consumer import BatchConsumer
-from processors.exactly_once.kafka_errors import ErrorReporter
 from tests.processors.exactly_once.copy_pipeline import make_loop_config
+from tests.processors.exactly_once.consumer_fixtures import open_batch_consumer
 bootstrap, topic, name = sys.argv[1:]
 config = make_loop_config(bootstrap=bootstrap, topics=[topic], group=name, instance=name, transactional_id=name)
-batch_consumer = BatchConsumer(config, ErrorReporter(config), lambda _: None, lambda: False)
+batch_consumer = open_batch_consumer(config)
 before = batch_consumer._consumer.consumer_group_metadata()
 while batch_consumer._consumer.consumer_group_metadata() == before:
     time.sleep(0.01)

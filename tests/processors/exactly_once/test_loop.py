@@ -11,20 +11,28 @@ import pytest
 
 from processors.exactly_once import consumer as consumer_module
 from processors.exactly_once import transactor as transactor_module
+from processors.exactly_once.batch import Batch
 from processors.exactly_once.loop import AgentError, ExactlyOnceLoop, OutputRecord
 from processors.exactly_once.loop_config import consumer_properties, producer_properties
 from processors.exactly_once.transactor import Transactor
 from processors.faust_app import create_app
 from sharing.errors import InfrastructureError
 from tests.processors.exactly_once.copy_pipeline import CopyPipeline
-from tests.processors.exactly_once.loop_fixtures import SECRET, copy_remaining, make_copier, run_loop, running_worker
+from tests.processors.exactly_once.loop_fixtures import (
+    OFFLINE_CONFIG,
+    SECRET,
+    copy_remaining,
+    make_copier,
+    run_loop,
+    running_worker,
+)
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
     from pathlib import Path
 
-    from processors.exactly_once.batch import Batch, Output
+    from processors.exactly_once.batch import Output
     from sharing.testing.broker import Broker
     from sharing.testing.broker.embedded import EmbeddedBroker
 
@@ -107,6 +115,24 @@ def test_a_failing_handler_stops_the_process_and_acknowledges_nothing(
     if pipeline.broker.kind == "kafka":  # the embedded broker shows aborted records, and loses offsets
         assert pipeline.read_copies() == []
         assert pipeline.count_acknowledged() == 0
+
+
+class Panic(BaseException):
+    """Like a panic in a library in Rust, which is no `Exception`."""
+
+
+@pytest.mark.parametrize("error", [KeyError(SECRET), OSError(SECRET), RecursionError(SECRET), Panic(SECRET)])
+def test_the_guard_stops_the_process_whatever_is_raised(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+    async def fail_in_guard() -> BaseException | None:
+        loop = ExactlyOnceLoop(create_app("test").channel(), OFFLINE_CONFIG, lambda: 0)
+        async with loop.guard_batch(Batch([], 0, {("in", 0): 7})):
+            raise error
+        return loop.crash_reason
+
+    reason = asyncio.run(fail_in_guard())
+    assert isinstance(reason, AgentError)
+    assert type(error).__name__ in str(reason)
+    assert SECRET not in caplog.text
 
 
 def test_an_output_that_no_broker_accepts_stops_the_process(pipeline: CopyPipeline, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 
 from processors.exactly_once import consumer as consumer_module
 from processors.exactly_once import loop as loop_module
-from processors.exactly_once import transactor as transactor_module
+from processors.exactly_once.client_pair import ClientPair
 from processors.exactly_once.loop import OutputRecord
 from sharing.errors import InfrastructureError
 from sharing.testing.broker.kafka import KafkaBroker
@@ -230,9 +230,7 @@ def test_no_broker_at_the_start_is_logged_and_stops_the_process(tmp_path: Path) 
 def test_a_call_that_never_returns_stops_the_process(monkeypatch: pytest.MonkeyPatch, embedded: EmbeddedBroker) -> None:
     monkeypatch.setattr(loop_module, "STUCK_CALL_S", 0.1)
     monkeypatch.setattr(loop_module, "CLOSE_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(
-        transactor_module.Transactor, "_open_clients", lambda self: self._retry.retry_call(lambda _: time.sleep(60))
-    )
+    monkeypatch.setattr(ClientPair, "open", lambda self: self._retry.retry_call(lambda _: time.sleep(60)))
     pipeline = CopyPipeline(embedded)
     reason = run_loop(pipeline.loop_config(), make_copier(pipeline), 1)
     assert isinstance(reason, InfrastructureError)

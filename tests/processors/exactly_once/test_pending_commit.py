@@ -95,7 +95,7 @@ def test_an_exception_while_computing_is_raised_where_the_outputs_are_computed()
 
 def test_a_pending_commit_does_not_report_its_outcome_itself() -> None:
     settled: list[bool] = []
-    pending = PendingCommit(lambda: None, settled.append, None, {0: 7}, 1.5)
+    pending = PendingCommit(lambda: None, settled.append, None, {0: 7}, 1.5, 3, 100)
     pending.wait()
     assert (pending.done, pending.failure, settled) == (True, None, [])
     pending.on_settled(True)

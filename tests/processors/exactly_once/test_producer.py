@@ -11,7 +11,7 @@ from processors.exactly_once import producer as producer_module
 from processors.exactly_once.batch import Batch, Output, OutputRecord, OutputRun
 from processors.exactly_once.kafka_errors import ErrorReporter
 from processors.exactly_once.producer import TransactionalProducer
-from processors.exactly_once.retry import RetryPolicy
+from processors.exactly_once.retry import CallWatch, RetryPolicy
 from tests.processors.exactly_once.copy_pipeline import make_loop_config
 
 CONFIG = make_loop_config(bootstrap="nowhere", topics=["in"], group="g", instance="i", transactional_id="t")
@@ -25,11 +25,13 @@ class ShortQueueProducer:
         self.calls: list[str] = []
         self.room = 0
 
-    def produce(self, topic: str, value: bytes | None, key: bytes | None, *args: Any, headers: Any = None) -> None:
+    def produce(
+        self, topic: str, value: bytes | None, key: bytes | None, partition: int, *args: Any, headers: Any = None
+    ) -> None:
         if not self.room:
             raise BufferError
         self.room -= 1
-        self.produced.append(OutputRecord(topic, key, value, args[4] if args else headers))
+        self.produced.append(OutputRecord(topic, key, value, args[3] if args else headers, partition))
 
     def poll(self, _: float) -> None:
         self.room = 3
@@ -41,30 +43,36 @@ class ShortQueueProducer:
 
     def send_offsets_to_transaction(self, positions: list[TopicPartition], metadata: Any, _: float) -> None:
         self.calls += [
-            f"{position.topic}[{position.partition}] {position.offset} as {metadata}" for position in positions
+            f"{position.topic}[{position.partition}] {position.offset} {position.metadata} as {metadata}"
+            for position in positions
         ]
 
     def commit_transaction(self, _: float) -> None:
         self.calls.append(f"commit {len(self.produced)}")
 
 
+def make_transactional_producer() -> TransactionalProducer:
+    calls = CallWatch()
+    return TransactionalProducer(CONFIG, ErrorReporter(CONFIG), RetryPolicy(calls), calls)
+
+
 def test_a_full_queue_neither_loses_nor_duplicates_nor_reorders_records(monkeypatch: pytest.MonkeyPatch) -> None:
     client = ShortQueueProducer()
     monkeypatch.setattr(producer_module, "make_producer", lambda _: client)
-    records = [OutputRecord("one", b"a", b"1"), OutputRecord("one", b"b", None, [("name", b"value")])]
-    run = OutputRun("many", [b"%d" % number for number in range(10)], [b"v%d" % number for number in range(10)])
+    records = [OutputRecord("one", b"a", b"1"), OutputRecord("one", b"b", None, [("name", b"value")], 2)]
+    run = OutputRun("many", [b"%d" % number for number in range(10)], [b"v%d" % number for number in range(10)], 5)
     outputs: list[Output] = [*records, run, *records]
-    TransactionalProducer(CONFIG, ErrorReporter(CONFIG), RetryPolicy()).write_outputs(outputs, None)
-    run_records = [OutputRecord("many", key, value) for key, value in zip(run.keys, run.values, strict=True)]
+    make_transactional_producer().write_outputs(outputs, None)
+    run_records = [OutputRecord("many", key, value, None, 5) for key, value in zip(run.keys, run.values, strict=True)]
     assert client.produced == [*records, *run_records, *records]
 
 
 def test_a_transaction_begins_with_the_offsets(monkeypatch: pytest.MonkeyPatch) -> None:
     client = ShortQueueProducer()
     monkeypatch.setattr(producer_module, "make_producer", lambda _: client)
-    producer = TransactionalProducer(CONFIG, ErrorReporter(CONFIG), RetryPolicy())
-    producer.begin_transaction(Batch([], 0, {("in", 0): 7, ("in", 2): 9}, "me"))
-    assert client.calls == ["begin", "in[0] 7 as me", "in[2] 9 as me"]
+    producer = make_transactional_producer()
+    producer.begin_transaction(Batch([], 0, {("in", 0): 7, ("in", 2): 9}, "me"), {"in": "id"})
+    assert client.calls == ["begin", "in[0] 7 topic-id:id, as me", "in[2] 9 topic-id:id, as me"]
     producer.write_outputs([OutputRecord("one", b"a", b"1")], None)
     producer.commit_transaction()
     assert client.calls[3:] == ["commit 1"]
@@ -72,6 +80,6 @@ def test_a_transaction_begins_with_the_offsets(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_run_must_have_a_value_for_each_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(producer_module, "make_producer", lambda _: ShortQueueProducer())
-    producer = TransactionalProducer(CONFIG, ErrorReporter(CONFIG), RetryPolicy())
+    producer = make_transactional_producer()
     with pytest.raises(ValueError, match="shorter"):
         producer.write_outputs([OutputRun("many", [b"a", b"b"], [b"1"])], None)

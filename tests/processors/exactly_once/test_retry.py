@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from processors.exactly_once.retry import (
     QUERY_PAUSE_S,
     RETRY_PAUSE_S,
     WARN_AFTER_S,
+    CallWatch,
     RetryPolicy,
     retry_query,
 )
@@ -72,8 +74,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     return clock
 
 
-def make_started_policy() -> RetryPolicy:
-    policy = RetryPolicy()
+def make_started_policy(calls: CallWatch | None = None) -> RetryPolicy:
+    policy = RetryPolicy(calls or CallWatch())
     policy.begin_start(60)
     policy.finish_start()
     return policy
@@ -111,7 +113,7 @@ def test_a_started_worker_waits_without_limit(clock: FakeTime) -> None:
 
 
 def test_a_starting_worker_gives_up_at_its_limit(clock: FakeTime) -> None:
-    policy = RetryPolicy()
+    policy = RetryPolicy(CallWatch())
     policy.begin_start(60)
     clock.now += 60
     assert not policy.is_expired()
@@ -137,7 +139,7 @@ def test_a_stopping_worker_gives_up_at_its_limit(clock: FakeTime, finished_start
 
 
 def test_a_worker_that_never_reached_a_broker_stops_at_once(clock: FakeTime) -> None:
-    policy = RetryPolicy()
+    policy = RetryPolicy(CallWatch())
     policy.begin_start(60)
     policy.begin_stop(20)
     clock.now += 0.1
@@ -158,21 +160,69 @@ def test_a_stop_during_a_wait_ends_the_retries(clock: FakeTime) -> None:
     assert (len(call.timeouts), len(clock.pauses)) == (4, 3)
 
 
+def test_a_start_does_not_forget_a_stop(clock: FakeTime) -> None:
+    policy = RetryPolicy(CallWatch())
+    policy.begin_stop(20)
+    clock.sleep(0.1)
+    policy.begin_start(60)
+    assert policy.is_expired()
+    policy.finish_start()
+    assert policy.is_expired()
+
+
 def test_the_watchdog_sees_a_call_only_while_it_runs(clock: FakeTime) -> None:
-    policy, seen = make_started_policy(), list[float | None]()
+    calls, seen = CallWatch(), list[float | None]()
+    policy = make_started_policy(calls)
 
     def call(_: float) -> None:
-        seen.append(policy.call_started_at)
+        seen.append(calls.started_at)
         if len(seen) == 1:
             raise RETRIABLE
 
     def pause(seconds: float) -> None:
-        seen.append(policy.call_started_at)
+        seen.append(calls.started_at)
         clock.sleep(seconds)
 
     policy.retry_call(call, pause)
     assert seen == [1_000.0, None, 1_000.0 + RETRY_PAUSE_S]
-    assert policy.call_started_at is None
+    assert calls.started_at is None
+
+
+def test_a_call_in_a_callback_restarts_the_time_of_the_outer_call(clock: FakeTime) -> None:
+    calls = CallWatch()
+    with calls.track():
+        clock.sleep(50)
+        assert calls.started_at == 1_000.0
+        with calls.track():
+            assert calls.started_at == 1_050.0
+            clock.sleep(50)
+        assert calls.started_at == 1_100.0
+    assert calls.started_at is None
+
+
+def test_the_watchdog_sees_the_oldest_call_of_all_threads(clock: FakeTime) -> None:
+    calls, entered, finish = CallWatch(), threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with calls.track():
+            entered.set()
+            finish.wait()
+
+    thread = threading.Thread(target=hang)
+    thread.start()
+    entered.wait()
+    clock.sleep(7)
+    with calls.track():
+        assert calls.started_at == 1_000.0
+    assert calls.started_at == 1_000.0
+    finish.set()
+    thread.join()
+    assert calls.started_at is None
+
+
+def test_a_query_that_does_not_return_is_seen() -> None:
+    calls = CallWatch()
+    assert retry_query(lambda: calls.started_at is not None, "an answer", lambda: False, calls)
 
 
 QUERY_ERRORS = [KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError.UNSTABLE_OFFSET_COMMIT]

@@ -95,6 +95,8 @@ class MemoryMachine(RuleBasedStateMachine):
             )
             assert dict(overlay.items(partition)) == expected
             assert all(overlay.get(partition, key) == expected.get(key) for key in (b"", b"a", b"m", b"e", b"zz"))
+            asked = {b"", b"a", b"m", b"zz"}
+            assert overlay.find_known_keys(partition, asked) == expected.keys() & asked
 
     @rule()
     @precondition(lambda self: self.current is not None and self.pending is None)

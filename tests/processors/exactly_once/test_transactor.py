@@ -11,17 +11,17 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from processors.exactly_once import consumer as consumer_module
 from processors.exactly_once import transactor as transactor_module
-from processors.exactly_once.consumer import BatchConsumer
-from processors.exactly_once.kafka_errors import ErrorReporter
+from processors.exactly_once.input_logs import LogChangedError
 from processors.exactly_once.loop import OutputRecord
 from processors.exactly_once.producer import TransactionalProducer
 from sharing.kafka.clients import UNASSIGNED_SESSIONS, make_consumer
+from tests.processors.exactly_once.consumer_fixtures import StubRebalancing, open_batch_consumer
 from tests.processors.exactly_once.copy_pipeline import CopyPipeline
 from tests.processors.exactly_once.loop_fixtures import OFFLINE_CONFIG, make_copier
 from tests.support.never_joins import NeverJoins
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from processors.exactly_once.batch import Batch
     from sharing.testing.broker.embedded import EmbeddedBroker
@@ -46,8 +46,8 @@ class ScriptedConsumer:
 def test_records_read_before_a_revocation_are_dropped(assigned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     consumer = ScriptedConsumer()
     monkeypatch.setattr(consumer_module, "make_consumer", lambda _: consumer)
-    revoked: list[set[int]] = []
-    batch_consumer = BatchConsumer(OFFLINE_CONFIG, ErrorReporter(OFFLINE_CONFIG), revoked.append, lambda: False)
+    rebalancing = StubRebalancing()
+    batch_consumer = open_batch_consumer(OFFLINE_CONFIG, rebalancing)
 
     def revoke() -> list[str]:
         batch_consumer._on_revoke(None, [])  # type: ignore[arg-type]  # the arguments are not used
@@ -56,8 +56,8 @@ def test_records_read_before_a_revocation_are_dropped(assigned: bool, monkeypatc
 
     consumer.results = [["a"], ["b"], revoke]
     assert batch_consumer.fill_batch(0) is not assigned  # the transactor then opens both clients again
-    assert revoked == [set()]
-    assert batch_consumer.take_messages() == []
+    assert rebalancing.given_up == [set()]
+    assert batch_consumer.take_messages() == ([], [])
 
 
 class PausedCommits:
@@ -94,9 +94,9 @@ class PausedCommits:
     def read_full_batch(self) -> Batch:
         """Read a full batch: a smaller one would wait until the previous one is committed."""
         deadline = time.monotonic() + TIMEOUT_S
-        while not self.transactor._consumer_side.is_full:
+        while not self.transactor._clients.consumer.is_full:
             assert time.monotonic() < deadline, "no records arrive"
-            self.transactor._consumer_side.fill_batch(0.1)
+            self.transactor._clients.consumer.fill_batch(0.1)
         batch = self.transactor.read_batch()
         assert batch is not None
         return batch
@@ -145,9 +145,9 @@ def test_outputs_are_computed_while_a_transaction_begins(
     computed = threading.Event()
     begin_transaction = TransactionalProducer.begin_transaction
 
-    def begin_later(producer: TransactionalProducer, batch: Batch) -> None:
+    def begin_later(producer: TransactionalProducer, batch: Batch, topic_ids: Mapping[str, str]) -> None:
         assert computed.wait(TIMEOUT_S)
-        begin_transaction(producer, batch)
+        begin_transaction(producer, batch, topic_ids)
 
     def compute() -> Iterator[OutputRecord]:
         yield from make_copier(paused.pipeline)(batch)
@@ -169,9 +169,9 @@ def test_a_failure_to_compute_outputs_while_a_transaction_begins_aborts_it(
     abort_transaction = TransactionalProducer.abort_transaction
     calls: list[str] = []
 
-    def begin_later(producer: TransactionalProducer, batch: Batch) -> None:
+    def begin_later(producer: TransactionalProducer, batch: Batch, topic_ids: Mapping[str, str]) -> None:
         assert failed.wait(TIMEOUT_S)
-        begin_transaction(producer, batch)
+        begin_transaction(producer, batch, topic_ids)
         calls.append("begun")
 
     def observe_abort(producer: TransactionalProducer) -> None:
@@ -245,7 +245,7 @@ def test_a_batch_that_is_not_full_waits_until_the_previous_one_is_committed(
 
     monkeypatch.setattr(paused.transactor, "finish_pending_commit", allow_commit)
     with monkeypatch.context() as patch:
-        patch.setattr(paused.transactor._consumer_side, "_consumer", ScriptedConsumer([first.messages[:1]]))
+        patch.setattr(paused.transactor._clients.consumer, "_consumer", ScriptedConsumer([first.messages[:1]]))
         batch = paused.transactor.read_batch()
         assert batch is not None
         assert len(batch.messages) == 1
@@ -275,9 +275,9 @@ def test_a_transaction_that_cannot_begin_or_commit_is_repeated_with_new_clients(
     paused.commit_allowed.set()
     batch = paused.read_full_batch()
     monkeypatch.setattr(
-        paused.transactor._producer_side,
+        paused.transactor._clients.producer,
         "_producer",
-        LostCoordinatorProducer(paused.transactor._producer_side._producer, call),
+        LostCoordinatorProducer(paused.transactor._clients.producer._producer, call),
     )
     paused.commit_batch("first", batch, make_copier(paused.pipeline)(batch))
     paused.transactor.finish_pending_commit()
@@ -300,32 +300,32 @@ def test_a_consumer_without_an_assignment_is_opened_again(
         patch.setattr(consumer_module, "make_consumer", lambda properties: NeverJoins(make_consumer(properties)))
         transactor.open()
     assert transactor.read_batch() is None
-    first = transactor._consumer_side
+    first = transactor._clients.consumer
     limit_s = UNASSIGNED_SESSIONS * config.session_timeout_s
     first._unassigned_since = time.monotonic() - limit_s + 5
     assert transactor.read_batch() is None
-    assert transactor._consumer_side is first
+    assert transactor._clients.consumer is first
     first._unassigned_since -= 5
     with monkeypatch.context() as patch:
         patch.setattr(first, "check_for_replacement", lambda: pytest.fail("replacement checked first"))
         with pytest.raises(pytest.fail.Exception, match="replacement"):
             transactor.read_batch()
-    assert transactor._consumer_side is first
+    assert transactor._clients.consumer is first
     deadline, read = time.monotonic() + TIMEOUT_S, 0
     while read < 3:
         assert time.monotonic() < deadline, "no records arrive"
         batch = transactor.read_batch()
         read += len(batch.messages) if batch is not None else 0
-    assert transactor._consumer_side is not first
-    assert transactor._consumer_side.seconds_without_assignment == 0
-    transactor._consumer_side._on_revoke(None, [])  # type: ignore[arg-type]  # the arguments are not used
-    assert transactor._consumer_side.seconds_without_assignment > 0
+    assert transactor._clients.consumer is not first
+    assert transactor._clients.consumer.seconds_without_assignment == 0
+    transactor._clients.consumer._on_revoke(None, [])  # type: ignore[arg-type]  # the arguments are not used
+    assert transactor._clients.consumer.seconds_without_assignment > 0
     transactor.close()
 
 
 def test_partitions_are_revoked_only_after_the_pending_commit(paused: PausedCommits) -> None:
     paused.commit_batch("first", paused.read_full_batch(), [])
-    revoke = threading.Thread(target=paused.transactor._before_revoke, args=({0},))
+    revoke = threading.Thread(target=paused.transactor._assignment.give_up_partitions, args=({0},))
     revoke.start()
     revoke.join(0.1)
     assert revoke.is_alive()
@@ -333,3 +333,24 @@ def test_partitions_are_revoked_only_after_the_pending_commit(paused: PausedComm
     revoke.join(TIMEOUT_S)
     assert not revoke.is_alive()
     assert paused.transactor.finish_pending_commit()
+
+
+def test_clients_are_opened_once_for_a_topic_that_was_created_again(
+    paused: PausedCommits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Joining the group takes longer than a read: the old ids must not be compared until partitions are assigned."""
+    transactor, opened = paused.transactor, list[str]()
+    paused.commit_allowed.set()
+    paused.commit_batch("first", paused.read_full_batch(), [])
+    assert transactor.finish_pending_commit()
+
+    def find_change() -> None:
+        raise LogChangedError("in")
+
+    monkeypatch.setattr(transactor._input_logs, "check_when_idle", find_change)
+    with monkeypatch.context() as patch:
+        patch.setattr(transactor._clients, "close", lambda: None)
+        patch.setattr(transactor._clients, "open", lambda: opened.append("again"))
+        for _ in range(3):
+            transactor._check_logs_when_idle()
+    assert opened == ["again"]

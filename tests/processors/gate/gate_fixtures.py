@@ -79,9 +79,9 @@ def directory_entry(state: str, **changes: Any) -> DirectoryEntry:
     )
 
 
-def make_directory(*entries: DirectoryEntry, version: int = 7) -> Directory:
+def make_directory(*entries: DirectoryEntry) -> Directory:
     """Return a directory with these entries."""
-    return Directory({entry.state: entry for entry in entries}, version)
+    return Directory({entry.state: entry for entry in entries})
 
 
 DIRECTORY = make_directory(
@@ -99,6 +99,10 @@ class Message:
     data: bytes | None
     record_key: bytes | None
     record_offset: int = 0
+    record_partition: int = 3
+    record_headers: tuple[tuple[str, bytes | None], ...] = ()
+    published_at: int = NOW_MS
+    topic_name: str = TOPIC
 
     def key(self) -> bytes | None:
         return self.record_key
@@ -107,19 +111,19 @@ class Message:
         return self.data
 
     def topic(self) -> str:
-        return TOPIC
+        return self.topic_name
 
     def partition(self) -> int:
-        return 3
+        return self.record_partition
 
     def offset(self) -> int:
         return self.record_offset
 
     def headers(self) -> list[tuple[str, bytes | None]] | None:
-        return None
+        return list(self.record_headers) or None
 
     def timestamp(self) -> tuple[int, int]:
-        return (1, NOW_MS)
+        return (1, self.published_at)
 
 
 def indicator_form(number: int = 1, **changes: Any) -> dict[str, Any]:

@@ -15,8 +15,10 @@ from sharing.columnar import decoding
 from sharing.columnar.indicators import ITEM_FIELDS, IndicatorReader
 from sharing.law.facts import FACTS
 from sharing.model.indicator import Indicator
+from sharing.model.vocabulary import NoticeLane, Outcome
 from sharing.packs.library import find_law, load_shipped_treaties
 from sharing.serialization.codec import get_codec
+from sharing.serialization.framing import Framing, make_registry_header
 from tests.bench.workload import make_indicators
 from tests.model.indicator_forms import valid_forms
 from tests.processors.gate.gate_fixtures import (
@@ -29,6 +31,7 @@ from tests.processors.gate.gate_fixtures import (
     NOW_MS,
     TOPIC,
     Message,
+    decode_output,
     indicator_form,
     make_message,
 )
@@ -69,7 +72,7 @@ def group_outgoing_by_topic(result: BatchResult) -> dict[str, list[Any]]:
     for output in result.outputs.iter_outgoing():
         if isinstance(output, OutputRun):
             pairs = zip(output.keys, output.values, strict=True)
-            by_topic.setdefault(output.topic, []).extend([key, value, None] for key, value in pairs)
+            by_topic.setdefault(output.topic, []).extend([key, value, None, output.partition] for key, value in pairs)
         else:
             by_topic.setdefault(output.topic, []).append(list(output[1:]))
     return by_topic
@@ -190,3 +193,52 @@ def test_a_topic_of_one_agency_accepts_only_its_records(columnar_min: int) -> No
     assert other_gate.process_batch([make_message(1), other], DIRECTORY, NOW_MS).quarantined == {
         "FIELD_SOURCE_AGENCY": 2
     }
+
+
+@pytest.mark.parametrize("columnar_min", [1, NEVER_COLUMNAR])
+def test_an_expired_item_is_withheld_even_if_it_is_alike_to_one_that_is_not(columnar_min: int) -> None:
+    gate = Gate(LAW, load_shipped_treaties(), columnar_min=columnar_min)
+    kept = "2026-03-01T12:00:01Z"  # one second after the processing time of the first batch
+    batch = [make_message(1, retain_until=kept), make_message(2, retain_until="2026-03-01T12:00:00Z")]
+    for reverse in (False, True):
+        result = gate.process_batch(batch[::-1] if reverse else batch, DIRECTORY, NOW_MS)
+        notified = [output.key for output in result.output_records if output.topic == "exchange.us.notices"]
+        assert notified == [batch[0].key()]
+    assert gate.process_batch(batch, DIRECTORY, NOW_MS + 1_000).outcomes == {Outcome.WITHHOLD: 2}
+
+
+@pytest.mark.parametrize("columnar_min", [1, NEVER_COLUMNAR])
+@pytest.mark.parametrize("refused", ["malformed", "wrong key", "value"])
+def test_latency_and_trace_belong_to_the_item_itself_after_a_refused_record(refused: str, columnar_min: int) -> None:
+    """Rows are counted without the records that take the record path, positions with them."""
+    refused_message = INVALID_MESSAGES[refused][0]
+    items = [make_message(number) for number in range(1, 8)]
+    batch = [
+        replace(
+            message,
+            published_at=NOW_MS - number,
+            record_headers=(("traceparent", f"00-{number:032x}-{number:016x}-01".encode()),),
+        )
+        for number, message in enumerate([refused_message, *items[:3], refused_message, *items[3:]], 1)
+    ]
+    accepted = [2, 3, 4, 6, 7, 8, 9]
+    result = Gate(LAW, load_shipped_treaties(), columnar_min=columnar_min).process_batch(batch, DIRECTORY, NOW_MS)
+    assert sorted(result.published[NoticeLane.ORDINARY]) == sorted(NOW_MS - number for number in accepted)
+    traces = {
+        output.key: str(dict(output.headers or ())["traceparent"])[3:35]
+        for output in result.output_records
+        if output.topic == "exchange.us.notices"
+    }
+    assert traces == {batch[number - 1].key(): f"{number:032x}" for number in accepted}
+
+
+@pytest.mark.parametrize("columnar_min", [1, NEVER_COLUMNAR])
+def test_a_draft_contains_the_record_without_the_frame_of_a_registry(columnar_min: int) -> None:
+    """Whoever reads it later may have no registry."""
+    codec, frame = get_codec("indicator"), make_registry_header(7)
+    gate = Gate(LAW, load_shipped_treaties(), framing=Framing({}, {frame: codec.header}), columnar_min=columnar_min)
+    plain = make_message(1)
+    framed = replace(plain, data=frame + (plain.data or b"")[len(codec.header) :])
+    result = gate.process_batch([framed, make_message(2)], DIRECTORY, NOW_MS)
+    drafts = [decode_output(output) for output in result.output_records if output.topic == "national.ch.drafts"]
+    assert drafts[0]["content"] == plain.data

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from sharing.model.vocabulary import Outcome
+from processors.gate.gate import Gate
+from sharing.columnar import decoding
+from sharing.model.decision import Reason
+from sharing.model.vocabulary import Outcome, RelevanceKind
+from sharing.packs.library import load_shipped_treaties
+from sharing.serialization.codec import get_codec, read_schema_text
 from tests.processors.gate.gate_fixtures import (
+    DIRECTORY,
     FULL_OF_MARKERS,
     HELD,
+    LAW,
     MARKER,
+    NEVER_COLUMNAR,
+    NOW_MS,
+    OFFERED,
+    PACK,
     WITHHELD,
     contains_marker,
     decode_by_topic,
     decode_content,
     decode_output,
     make_message,
+    make_pack,
     process_messages,
 )
+from tests.relevance.test_nexus import EXAMPLES
 
 
 @pytest.mark.parametrize("changes", [WITHHELD, {"nexus": []}, {"live_case_harm": True}, {"offence": {"codes": []}}])
@@ -102,3 +117,119 @@ def test_a_draft_contains_the_original_record_and_the_officer() -> None:
     assert draft["content"] == message.data
     assert draft["officer"] == "o-1"
     assert [(recipient["state"], recipient["approver"]) for recipient in draft["recipients"]] == [("US", "JUDGE")]
+
+
+TWO_REDACTIONS = make_pack(
+    PACK
+    + """\
+  - {id: ch.redact-ie, citation: art. 7, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
+     when: {recipient.state: IE}, effect: REDACT, needs: {redact: [source_case]}}
+"""
+)
+
+
+@pytest.mark.parametrize("columnar_min", [1, NEVER_COLUMNAR])
+def test_each_state_gets_what_is_redacted_for_it(columnar_min: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not what is redacted for another one."""
+    monkeypatch.setattr(decoding, "BULK_MIN", 2)
+    nexus = [{"state": state, "reason": "r"} for state in ("DE", "IE", "US")]
+    gate = Gate(TWO_REDACTIONS, load_shipped_treaties(), columnar_min=columnar_min)
+    by_topic = decode_by_topic(
+        gate.process_batch([make_message(1, nexus=nexus), make_message(2, nexus=nexus)], DIRECTORY, NOW_MS)
+    )
+    for state, summary, case in (("de", "a summary", "c-1"), ("ie", "a summary", None), ("us", None, "c-1")):
+        for notice in by_topic[f"exchange.{state}.notices"]:
+            content = decode_content(notice)
+            assert (content["summary"], content["source_case"]) == (summary, case)
+
+
+def list_text_paths(fields: list[dict[str, Any]], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every field of a schema that holds texts, alone or in a list."""
+    for field in fields:
+        kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
+        for kind in kinds:
+            if isinstance(kind, dict) and kind["type"] == "record":
+                yield from list_text_paths(kind["fields"], (*path, field["name"]))
+            elif isinstance(kind, dict) and kind["type"] == "array" and "fields" in kind["items"]:
+                yield from list_text_paths(kind["items"]["fields"], (*path, field["name"]))
+            elif kind == "string" or (isinstance(kind, dict) and kind.get("items") == "string"):
+                yield (*path, field["name"])
+
+
+CODES = {
+    ("id",), ("type",), ("source", "state"), ("offence", "codes"), ("offence", "modifiers"), ("grading", "admiralty"),
+    ("origin", "state"), ("nexus", "state"), ("tlp",), ("pap",),
+}  # fmt: skip
+"""Fields of an indicator with a closed list of values, or an id."""
+
+WORDS: dict[str, Any] = {
+    **FULL_OF_MARKERS,
+    "action": "WITHDRAW",
+    "version": 2,
+    "reason": MARKER,
+    "nexus": [{"state": "US", "reason": MARKER}, {"state": "IE", "reason": MARKER}],
+}
+
+
+def test_the_markers_are_in_every_text_of_an_indicator() -> None:
+    """A new text field must be added to the form, so that the next test covers it."""
+    record = get_codec("indicator").decode(make_message(**WORDS).data)
+
+    def read_texts(path: tuple[str, ...]) -> str:
+        value: Any = record
+        for name in path:
+            value = [each[name] for each in value] if isinstance(value, list) else value[name]
+        return repr(value).upper()
+
+    paths = set(list_text_paths(json.loads(read_schema_text("indicator"))["fields"]))
+    assert paths > CODES
+    assert {path for path in paths - CODES if MARKER.upper() not in read_texts(path)} == set()
+
+
+@pytest.mark.parametrize("columnar_min", [1, NEVER_COLUMNAR])
+@pytest.mark.parametrize(
+    "changes", [{}, OFFERED, HELD, WITHHELD, {"handling": ["H3"]}, {"action": "PUBLISH", "version": 1, "reason": None}]
+)
+def test_a_decision_holds_no_words_of_an_agency(
+    changes: dict[str, Any], columnar_min: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Decisions are kept for ever. Drafts and notices keep the words, and their retention ends."""
+    monkeypatch.setattr(decoding, "BULK_MIN", 2)
+    words = {**WORDS, **changes}
+    words["offence"] = {**words["offence"], "modus_operandi": [MARKER]}
+    batch = [make_message(1, **words), make_message(2, **words)]
+    gate = Gate(LAW, load_shipped_treaties(), columnar_min=columnar_min)
+    result = gate.process_batch(batch, DIRECTORY, NOW_MS)
+    assert result.quarantined == {}
+    decisions = [output for output in result.output_records if output.topic == "national.ch.decisions"]
+    assert len(decisions) == 2
+    assert not any(contains_marker(output.value) or contains_marker(output.key) for output in decisions)
+    for decision in map(decode_output, decisions):
+        stated = [recipient["relevance"][0] for recipient in decision["recipients"] if recipient["state"] == "US"]
+        assert stated == [{"kind": "NEXUS_STATED", "detail": ""}]
+
+
+EVIDENCE_CODES = {
+    "E.164 prefix", "IMSI country code", "IBAN country", "BIC country", "country of the bank account", "ccTLD",
+    "issuing State of the passport", "issuing State of the identity card", "State of the company register",
+    "State of the vehicle registration", "IP geolocation",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("detail", sorted({detail for *_, detail in EXAMPLES if detail}))
+def test_a_decision_names_the_kind_of_evidence_without_a_part_of_the_value(detail: str) -> None:
+    assert Reason(RelevanceKind.NEXUS_DERIVED, detail).permanent_detail in EVIDENCE_CODES
+
+
+def test_a_decision_on_a_phone_number_has_no_digit_of_it() -> None:
+    result = process_messages(make_message(type="phone-number", value="+4930901820", nexus=[]))
+    (decision,) = decode_by_topic(result)["national.ch.decisions"]
+    assert [recipient["relevance"] for recipient in decision["recipients"]] == [
+        [{"kind": "NEXUS_DERIVED", "detail": "E.164 prefix"}]
+    ]
+
+
+@pytest.mark.parametrize("kind", RelevanceKind)
+def test_only_known_kinds_of_relevance_keep_a_detail(kind: RelevanceKind) -> None:
+    kept = Reason(kind, MARKER).permanent_detail
+    assert bool(kept) is (kind in {RelevanceKind.NEXUS_DERIVED, RelevanceKind.INTEREST, RelevanceKind.OBLIGATION})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -11,11 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.exactly_once.batch import OutputRecord
+from processors.gate.batch_result import is_balanced
 from processors.gate.columnar_writer import ColumnarWriter
 from processors.gate.gate import BatchResult, Gate, is_conserved
+from processors.gate.input_records import InputRecords
 from processors.gate.record_writer import RecordWriter
+from processors.gate.rejection import RejectedRecord
 from sharing.columnar import decoding
-from sharing.model.vocabulary import Outcome
+from sharing.model.vocabulary import NoticeLane, Outcome
 from sharing.packs.library import load_shipped_treaties
 from tests.processors.gate.gate_fixtures import (
     DIRECTORY,
@@ -177,3 +181,60 @@ def test_a_lost_output_is_detected(topic: str, columnar_min: int, monkeypatch: p
     result = decide(columnar_min)
     assert (result.outcomes.total(), result.quarantined.total()) == (6, 1)
     assert not is_conserved(BATCH, result)
+
+
+def fill(number: int) -> BatchResult:
+    """Return a result with something in every field."""
+    return BatchResult(
+        written=Counter({"decisions": number}),
+        outcomes=Counter({Outcome.HOLD: number}),
+        deliveries=Counter({Outcome.OFFER: number}),
+        quarantined=Counter({"EMPTY": number}),
+        effects=Counter({"PERMIT": number}),
+        drafts=Counter({Outcome.DISCLOSE: number}),
+        rule_errors=Counter({"ch.permit": number}),
+        published={NoticeLane.URGENT: [number], NoticeLane.ORDINARY: [number] * (number % 2)},
+        rejections=[RejectedRecord("topic", 0, number, "EMPTY", None)],
+    )
+
+
+def test_the_totals_of_parts_have_every_field_of_a_result() -> None:
+    total = BatchResult()
+    for number in (1, 2):
+        total.add_counts(fill(number))
+    for each in fields(BatchResult):
+        if each.name not in ("outputs", "published", "rejections"):
+            assert getattr(total, each.name) == Counter(dict.fromkeys(getattr(fill(1), each.name), 3)), each.name
+        assert each.name == "outputs" or getattr(fill(1), each.name), "fill every field"
+    assert total.published == {NoticeLane.URGENT: [1, 2], NoticeLane.ORDINARY: [1]}
+    assert [record.offset for record in total.rejections] == [1, 2]
+
+
+@pytest.mark.usefixtures("_columnar_decoding_of_small_batches")
+@PATHS
+def test_a_decision_and_a_quarantine_record_cannot_replace_each_other(columnar_min: int) -> None:
+    """The counts would still be balanced."""
+    outputs = decide(columnar_min).outputs
+    assert outputs.account_for_each_record()
+    decided, quarantined = 0, 6
+    outputs.decisions[quarantined], outputs.decisions[decided] = outputs.decisions[decided], None
+    assert not outputs.account_for_each_record()
+
+
+def count_output_bytes(result: BatchResult) -> int:
+    return sum(len(output.value or b"") for output in result.output_records)
+
+
+@pytest.mark.usefixtures("_columnar_decoding_of_small_batches")
+@PATHS
+@pytest.mark.parametrize("part_bytes_max", [1, 2_500, 6_000])
+def test_a_part_ends_where_its_outputs_exceed_the_limit(columnar_min: int, part_bytes_max: int) -> None:
+    gate = Gate(LAW, load_shipped_treaties(), columnar_min=columnar_min, part_bytes_max=part_bytes_max)
+    parts = list(gate.process_parts(InputRecords.read(BATCH), DIRECTORY, NOW_MS, None))
+    assert len(parts) > 1
+    assert all(part.outputs.account_for_each_record() and is_balanced(part) for part in parts)
+    assert BatchResult.join(parts).output_records == decide(columnar_min).output_records
+    single = Gate(LAW, load_shipped_treaties(), columnar_min=columnar_min)
+    largest = max(count_output_bytes(single.process_batch([message], DIRECTORY, NOW_MS)) for message in BATCH)
+    # Both paths stop at the limit, each after the record that exceeds it.
+    assert max(map(count_output_bytes, parts)) <= 2 * (part_bytes_max + largest)

@@ -34,11 +34,14 @@ def encode_expected_outputs(message: Message, record: dict[str, Any], verdict: V
     seal = {"suite": "NONE", "key_id": None, "parameters": b""}
     signature = {"algorithm": "NONE", "key_id": None, "value": b""}
     reference = LAW.reference
-    decision = Decision(record["id"], record["version"], NOW_MS, "CH", reference, DIRECTORY.version, verdict.recipients)
+    decision = Decision(
+        record["id"], record["version"], NOW_MS, "CH", reference, DIRECTORY.get_version(NOW_MS), verdict.recipients
+    )
     outputs: dict[str, list[bytes]] = {"national.ch.decisions": [get_codec("decision").encode(decision.to_record())]}
     drafted = []
     for recipient in verdict.recipients:
-        fields = recipient.to_record()
+        fields = {**asdict(recipient.terms), "obligation": recipient.is_obligatory, "state": recipient.state}
+        fields["relevance"] = [asdict(reason) for reason in recipient.relevance]
         legal = {name: fields[name] for name in ("basis", "condition_model", "rules", "conditions", "obligation")}
         terms = {
             **legal, "from_state": "CH", "to_state": recipient.state, "urgency": record["urgency"],
@@ -46,7 +49,7 @@ def encode_expected_outputs(message: Message, record: dict[str, Any], verdict: V
             "relevance": sorted({str(reason.kind) for reason in recipient.relevance}),
             "indicator_id": record["id"], "version": record["version"], "sent_at": NOW_MS, "signature": signature,
         }  # fmt: skip
-        name = f"/CH/{record['id']}/{record['version']}/{recipient.state}"
+        name = f"/CH/{record['source']['agency']}/{record['id']}/{record['version']}/{recipient.state}"
         if recipient.outcome is Outcome.DISCLOSE:
             content = {**build_content(record, recipient.redacted), "relevance": fields["relevance"]}
             notice = {

@@ -9,8 +9,9 @@ from typing import Any, cast
 
 import pytest
 
+from processors.exactly_once.batch import DEFAULT_LIMITS
 from processors.gate import encoded_tails, output_plans
-from processors.gate.batch_result import BatchResult, is_conserved
+from processors.gate.batch_result import BatchResult, is_balanced
 from processors.gate.encoded_tails import EncodedTails
 from processors.gate.output_plans import OutputPlanner
 from processors.gate.output_policy import (
@@ -56,7 +57,7 @@ def tails(context: DecisionContext, monkeypatch: pytest.MonkeyPatch) -> EncodedT
 
 
 def make_tails(context: DecisionContext) -> EncodedTails:
-    return EncodedTails(LAW.reference, "CH", context.directory.version, BoundedCache(10))
+    return EncodedTails(LAW.reference, "CH", context.directory_version, BoundedCache(10))
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_the_record_writer_rejects_an_unknown_delivery(tails: EncodedTails, verd
 def test_the_output_planner_rejects_an_unknown_outcome(
     context: DecisionContext, tails: EncodedTails, verdict: Verdict
 ) -> None:
-    planner = OutputPlanner(context, tails, OutputPolicy(), 1_000_000)
+    planner = OutputPlanner(context, tails, OutputPolicy(), DEFAULT_LIMITS)
     with pytest.raises(AssertionError, match="ESCALATE"):
         planner._build_plan(RECORD, verdict)
 
@@ -94,7 +95,7 @@ def test_the_output_planner_rejects_an_unknown_delivery(
     policy = OutputPolicy()
     monkeypatch.setattr(policy, "get_required_outputs", lambda *_: required)
     with pytest.raises(AssertionError, match="ESCALATE"):
-        OutputPlanner(context, tails, policy, 1_000_000)._build_plan(RECORD, verdict)
+        OutputPlanner(context, tails, policy, DEFAULT_LIMITS)._build_plan(RECORD, verdict)
 
 
 def test_a_draft_rejects_an_unknown_outcome(context: DecisionContext, verdict: Verdict) -> None:
@@ -111,9 +112,9 @@ def test_an_unknown_outcome_is_neither_closed_nor_without_a_lane(verdict: Verdic
 
 def test_conservation_rejects_an_unknown_outcome() -> None:
     with pytest.raises(AssertionError, match="ESCALATE"):
-        is_conserved([], BatchResult(deliveries=Counter({ESCALATE: 1})))
+        is_balanced(BatchResult(deliveries=Counter({ESCALATE: 1})))
     with pytest.raises(AssertionError, match="ESCALATE"):
-        is_conserved([MESSAGE], BatchResult(outcomes=Counter({ESCALATE: 1})))
+        is_balanced(BatchResult(outcomes=Counter({ESCALATE: 1})))
 
 
 def test_an_unknown_action_has_no_notice_kind() -> None:

@@ -12,9 +12,11 @@ import pytest
 from sharing.ids import ID_NAMESPACE
 from sharing.model.vocabulary import Outcome
 from tests.processors.gate.gate_fixtures import (
+    DIRECTORY,
     HELD,
     LAW,
     NOON,
+    NOW_MS,
     OFFERED,
     WITHHELD,
     decode_by_topic,
@@ -77,21 +79,24 @@ def test_an_obligation_adds_a_recipient_without_other_relevance() -> None:
 def test_a_decision_names_law_directory_and_instant() -> None:
     (decision,) = decode_by_topic(process_messages(make_message()))["national.ch.decisions"]
     assert decision["pack"] == asdict(LAW.reference)
-    assert (decision["state"], decision["directory_version"], decision["version"]) == ("CH", 7, 1)
+    assert (decision["state"], decision["version"]) == ("CH", 1)
+    assert decision["directory_version"] == DIRECTORY.get_version(NOW_MS)
     assert decision["decided_at"] == NOON
     (recipient,) = decision["recipients"]
     assert [rule["id"] for rule in recipient["rules"]] == ["ch.permit", "ch.redact"]
-    assert recipient["relevance"] == [{"kind": "NEXUS_STATED", "detail": "seen there"}]
+    assert recipient["relevance"] == [{"kind": "NEXUS_STATED", "detail": ""}]
 
 
 def test_ids_derive_from_cause_and_recipient() -> None:
     (notice,) = decode_by_topic(process_messages(make_message()))["exchange.us.notices"]
-    assert notice["id"] == str(uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), f"notice/CH/{indicator_form()['id']}/1/US"))
+    assert notice["id"] == str(
+        uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), f"notice/CH/Police/{indicator_form()['id']}/1/US")
+    )
     offers = decode_by_topic(process_messages(make_message(**OFFERED)))
     for state in ("FR", "US"):
         (offer,) = offers[f"exchange.{state.lower()}.offers"]
         assert offer["id"] == str(
-            uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), f"offer/CH/{indicator_form()['id']}/1/{state}")
+            uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), f"offer/CH/Police/{indicator_form()['id']}/1/{state}")
         )
 
 

@@ -9,20 +9,27 @@ from typing import Any
 
 import pytest
 
-from processors.gate import gate as gate_module
-from processors.gate.gate import Gate, is_conserved
+from processors.exactly_once.batch import Batch, OutputLimits, OutputRecord
+from processors.gate.gate import BatchResult, Gate, is_conserved
+from processors.gate.input_records import InputRecords
+from processors.gate.record_path import Admission
+from processors.gate_agent import decide_batch
 from sharing.errors import InputError
 from sharing.ids import ID_NAMESPACE
 from sharing.law.constraints import Conjunction
+from sharing.model.bad_batch import BadBatch
 from sharing.model.vocabulary import Outcome
 from sharing.packs.library import load_shipped_treaties
 from sharing.serialization.codec import get_codec
+from tests.columnar.test_partitioner import find_partition
 from tests.processors.gate.gate_fixtures import (
     DIRECTORY,
     INVALID_MESSAGES,
     LAW,
     MARKER,
+    NEVER_COLUMNAR,
     NOW_MS,
+    TOPIC,
     contains_marker,
     decode_by_topic,
     decode_output,
@@ -80,16 +87,15 @@ def test_an_unexpected_error_is_quarantined_without_its_text() -> None:
     assert quarantine["indicator_id"] == indicator_form(1)["id"]
 
 
-def test_a_record_with_an_oversized_output_is_quarantined_without_other_outputs(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(gate_module, "OUTPUT_BYTES_MAX", 2_000)
-    batch = [make_message(1, summary="x" * 3_000), make_message(2)]
-    result = process_messages(*batch)
+def test_a_record_with_an_oversized_output_is_quarantined_without_other_outputs() -> None:
+    limits = OutputLimits({"drafts": 4_000})
+    records = InputRecords.read([make_message(1, summary="x" * 3_000), make_message(2)])
+    gate = Gate(LAW, load_shipped_treaties())
+    result = BatchResult.join(gate.process_parts(records, DIRECTORY, NOW_MS, None, limits))
     assert result.quarantined == Counter(["OUTPUT_OVERSIZED"])
     (quarantine,) = decode_by_topic(result)["national.ch.quarantine"]
     assert quarantine["stage"] == "DECIDE"
-    assert quarantine["message"].startswith("a decision, notice or draft for this indicator would exceed 2000 bytes; ")
+    assert quarantine["message"].startswith("a record on national.ch.drafts for this indicator would exceed 2000 ")
     assert {output.key for output in result.output_records if output.topic.endswith("decisions")} == {
         indicator_form(2)["id"].encode()
     }
@@ -111,7 +117,67 @@ def test_a_failing_rule_withholds_and_is_counted_for_each_indicator() -> None:
     assert more.rule_errors == {"ch.approval": 3}  # the verdict is cached, so the rule is not evaluated again
 
 
-def test_validation_raises_an_input_error() -> None:
+@pytest.mark.parametrize("columnar_min", [1, NEVER_COLUMNAR])
+@pytest.mark.parametrize("partition_count", [12, 1, 0])
+def test_a_record_beside_the_partition_of_its_key_is_quarantined(partition_count: int, columnar_min: int) -> None:
+    """Unless the number of partitions is not known, or there is only one."""
+    batch = []
+    for number in range(1, 41):
+        message = make_message(number)
+        place = find_partition(message.record_key or b"", 12)
+        batch.append(replace(message, record_partition=(place + (number % 4 == 0)) % 12))
+    gate = Gate(LAW, load_shipped_treaties(), columnar_min=columnar_min)
+    parts = gate.process_parts(InputRecords.read(batch, partition_count), DIRECTORY, NOW_MS, None)
+    result = BatchResult.join(parts)
+    expected = [message.offset() for message in batch[3::4]] if partition_count == 12 else []
+    assert [(record.offset, record.cause) for record in result.rejections] == [
+        (offset, "WRONG_PARTITION") for offset in expected
+    ]
+    assert result.outcomes == {Outcome.DISCLOSE: 40 - len(expected)}
+
+
+def test_admission_raises_an_input_error() -> None:
     message = INVALID_MESSAGES["another State"][0]
     with pytest.raises(InputError, match="the gate of CH accepts only indicators of that State's own agencies"):
-        Gate(LAW, load_shipped_treaties())._validate_record(message, get_codec("indicator").decode(message.data))
+        Admission("CH", {}).check(message, get_codec("indicator").decode(message.data))
+
+
+def test_what_cannot_be_read_is_quarantined_by_reference() -> None:
+    bombs = [
+        BadBatch("national.ch.indicators", 3, 17, 44, "_BAD_COMPRESSION"),
+        BadBatch("national.ch.indicators", 1, 5, 5, "OVERSIZED"),
+    ]
+    result = BatchResult()
+    gate = Gate(LAW, load_shipped_treaties())
+    batch = Batch([make_message(1)], NOW_MS, {}, unreadable=bombs)
+    outputs = [each for each in decide_batch(gate, batch, DIRECTORY, result) if isinstance(each, OutputRecord)]
+    quarantined = [get_codec("quarantine").decode(each.value) for each in outputs if each.topic.endswith("quarantine")]
+    assert [(each["partition"], each["offset"], each["stage"], each["cause"]) for each in quarantined] == [
+        (3, 17, "READ", "BAD_COMPRESSION"),
+        (1, 5, "READ", "OVERSIZED"),
+    ]
+    assert "national.ch.indicators/3@17-44 could not be read" in quarantined[0]["message"]
+    assert [each.partition for each in outputs if each.topic.endswith("quarantine")] == [3, 1]
+    assert {each["record"] for each in quarantined} == {None}
+    assert result.quarantined == Counter(BAD_COMPRESSION=1, OVERSIZED=1)
+    assert result.outcomes == Counter([Outcome.DISCLOSE])
+    assert len(result.rejections) == 2
+
+
+def test_a_batch_may_hold_nothing_but_what_cannot_be_read() -> None:
+    result = BatchResult()
+    batch = Batch([], NOW_MS, {}, unreadable=[BadBatch("national.ch.indicators", 0, 1, 1, "_BAD_MSG")])
+    (output,) = decide_batch(Gate(LAW, load_shipped_treaties()), batch, DIRECTORY, result)
+    assert output.topic == "national.ch.quarantine"
+
+
+@pytest.mark.parametrize("columnar_min", [1, NEVER_COLUMNAR])
+def test_the_shared_topic_is_open_to_every_agency_while_it_is_drained(columnar_min: int) -> None:
+    """Beside the topics of single agencies, which are open to one each."""
+    agencies = {"national.ch.indicators.customs": "customs", TOPIC: None}
+    gate = Gate(LAW, load_shipped_treaties(), agency_by_topic=agencies, columnar_min=columnar_min)
+    shared = make_message(1)
+    foreign = replace(make_message(2), topic_name="national.ch.indicators.customs")
+    result = gate.process_batch([shared, foreign], DIRECTORY, NOW_MS)
+    assert result.outcomes == Counter([Outcome.DISCLOSE])
+    assert result.quarantined == Counter(["FIELD_SOURCE_AGENCY"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from processors.exactly_once.batch import Batch
@@ -49,25 +50,67 @@ def make_batch(offset: int = 5) -> Batch:
 
 def make_statistics(
     *,
-    last_stable_offset: int = 10,
+    end: int = 10,
+    last_stable_offset: int | None = None,
     app_offset: int = 4,
     next_offset: int = 10,
     join_state: str = "steady",
     broker_state: str = "UP",
+    age_s: float = 0,
+    queued: int = 0,
 ) -> str:
-    """Return librdkafka's statistics of a consumer of one partition."""
+    """Return librdkafka's statistics of a consumer of one partition; without an open transaction by default."""
     partition = {
         "partition": 0,
         "desired": True,
-        "ls_offset": last_stable_offset,
+        "leader": 1,
+        "fetch_state": "active",
+        "fetchq_cnt": queued,
+        "hi_offset": end,
+        "ls_offset": end if last_stable_offset is None else last_stable_offset,
         "app_offset": app_offset,
         "next_offset": next_offset,
     }
     unassigned = {**partition, "partition": -1, "desired": False}
     return json.dumps(
         {
-            "brokers": {"b": {"state": broker_state, "rxidle": 20_000 if broker_state == "UP" else -1}},
+            "time": int(time.time() - age_s),
+            "brokers": {
+                "b": {"nodeid": 1, "state": broker_state, "rxidle": 20_000 if broker_state == "UP" else -1},
+            },
             "cgrp": {"join_state": join_state},
             "topics": {TOPIC: {"partitions": {"0": partition, "-1": unassigned}}},
         }
     )
+
+
+def make_assignment(*partitions: tuple[str, int]) -> str:
+    """Return librdkafka's statistics of a consumer with these partitions."""
+    statistics = json.loads(make_statistics())
+    template = statistics["topics"][TOPIC]["partitions"]["0"]
+    topics: dict[str, Any] = {}
+    for topic, number in partitions:
+        topics.setdefault(topic, {"partitions": {}})["partitions"][str(number)] = {**template, "partition": number}
+    return json.dumps({**statistics, "topics": topics})
+
+
+class FakeMonotonic:
+    """The module `time`, with a monotonic clock that a test sets forward.
+
+    Attributes:
+        passed: Seconds by which the monotonic clocks have been set forward.
+    """
+
+    CLOCK_BOOTTIME = 7
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+        self.time = time.time
+        self.time_ns = time.time_ns
+
+    def monotonic(self) -> float:
+        return 1_000.0 + self.passed
+
+    def clock_gettime(self, clock_id: int) -> float:
+        assert clock_id == self.CLOCK_BOOTTIME
+        return 5_000.0 + self.passed

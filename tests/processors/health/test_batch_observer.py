@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
+from uuid import UUID
 
 import pytest
 
+from processors.exactly_once.batch import Batch
 from processors.gate.gate import BatchResult, Gate
-from processors.health.batch_observer import count_batch
+from processors.health.batch_observer import REJECTIONS_LOGGED_MAX, BatchObserver, count_batch
+from processors.health.consumer_status import ConsumerStatus
 from sharing.model.vocabulary import NoticeLane, Outcome
 from sharing.packs.library import load_shipped_treaties
+from sharing.telemetry.tracing import BatchTracer
 from tests.processors.gate.gate_fixtures import (
     DIRECTORY,
     HELD,
     LAW,
+    MARKER,
     NEVER_COLUMNAR,
     NOW_MS,
     OFFERED,
+    TOPIC,
     WITHHELD,
     Message,
     make_message,
@@ -66,11 +73,66 @@ def test_both_paths_have_equal_counts() -> None:
     assert columnar.deliveries == reference.deliveries
 
 
-def test_a_clock_that_is_ahead_is_counted_and_no_latency_is_negative() -> None:
+def test_each_record_from_the_future_is_counted_and_no_latency_is_negative() -> None:
     growth = SampleGrowth()
-    count_batch(BatchResult(published={NoticeLane.URGENT: [NOW_MS]}), NOW_MS / 1000 - 3)
-    assert growth.get("sharing_clock_skewed_total") == 1
-    assert growth.get("sharing_notice_latency_seconds_sum", lane="urgent") == 0
+    later, earlier, unknown = NOW_MS, NOW_MS - 5_000, 0
+    published = {NoticeLane.URGENT: [later, later, earlier, unknown], NoticeLane.ORDINARY: [later, earlier]}
+    count_batch(BatchResult(published=published), NOW_MS / 1000 - 3)
+    assert growth.get("sharing_clock_skewed_total") == 3
+    assert growth.get("sharing_notice_latency_seconds_sum", lane="urgent") == pytest.approx(2)
+    assert growth.get("sharing_notice_latency_seconds_sum", lane="ordinary") == pytest.approx(2)
+
+
+JUNK = [Message(b"", b"k", number) for number in range(REJECTIONS_LOGGED_MAX + 3)]
+INVALID, INVALID_ID = (
+    make_message(1, source={"state": "DE", "agency": MARKER, "authority": "POLICE"}),
+    str(UUID(int=1, version=4)),
+)
+
+
+def settle_batch(messages: list[Message], *, committed: bool) -> BatchResult:
+    """Settle a batch of these records, which is decided in chunks of one record."""
+    gate, total = Gate(LAW, load_shipped_treaties(), columnar_min=NEVER_COLUMNAR), BatchResult()
+    for message in messages:
+        total.add_counts(gate.process_batch([message], DIRECTORY, NOW_MS))
+    make_observer().start_batch(Batch(messages, NOW_MS, {}), total)(committed)
+    return total
+
+
+def test_quarantined_records_are_logged_by_ids_and_cause(caplog: pytest.LogCaptureFixture) -> None:
+    settle_batch([make_message(2), INVALID, JUNK[7]], committed=True)
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", f"quarantined {TOPIC}[3] offset 1: FIELD_SOURCE_STATE, indicator {INVALID_ID}"),
+        ("WARNING", f"quarantined {TOPIC}[3] offset 7: EMPTY, indicator unknown"),
+    ]
+    assert MARKER not in caplog.text
+
+
+def test_the_log_lines_of_a_batch_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    settle_batch([*JUNK, INVALID], committed=True)
+    assert len(caplog.messages) == REJECTIONS_LOGGED_MAX + 1
+    assert caplog.messages[-1] == "quarantined 4 more records of the same batch: EMPTY 3, FIELD_SOURCE_STATE 1"
+
+
+def test_quarantined_records_of_an_aborted_batch_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    settle_batch([*JUNK, INVALID], committed=False)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_tracer_that_fails_does_not_stop_the_gate(*, committed: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """The batch is settled and counted by then."""
+
+    class BrokenTracer(BatchTracer):
+        is_enabled = True
+
+        def record_batch(self, *_: Any, **__: Any) -> None:
+            raise RuntimeError(MARKER)
+
+    growth = SampleGrowth()
+    BatchObserver(ConsumerStatus(), BrokenTracer(None, "x")).start_batch(make_batch(), BatchResult())(committed)
+    assert growth.get("sharing_indicators_read_total") == committed
+    assert caplog.messages == ["the span of a batch could not be recorded (RuntimeError)"]
 
 
 def test_a_batch_is_open_until_it_is_settled() -> None:

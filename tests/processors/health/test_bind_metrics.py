@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from processors.gate.gate import BatchResult
 from processors.health.consumer_status import ConsumerStatus
 from processors.health.http_endpoints import HttpEndpoints, bind_metrics
 from sharing.telemetry import metrics
+from tests.processors.gate.gate_fixtures import TOPIC
 from tests.processors.health.health_fixtures import make_batch, make_observer, make_statistics
 
 
@@ -27,9 +29,10 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
 
 
 def test_metrics_follow_the_worker_only_after_they_are_bound(registry: CollectorRegistry) -> None:
-    loop = cast("Any", SimpleNamespace(call_started_at=None, crashed=False))
-    directory = cast("Any", SimpleNamespace(version=7))
-    pack = SimpleNamespace(code="CH", version="1", consolidated_at="2026-01-01")
+    config = SimpleNamespace(topics=[TOPIC], transaction_timeout_s=30)
+    loop = cast("Any", SimpleNamespace(call_started_at=None, crashed=False, config=config))
+    directory = cast("Any", SimpleNamespace(version="v", age_s=0, problems=""))
+    pack = SimpleNamespace(code="CH", version="1", consolidated_at=dt.date(2026, 1, 1))
     reloader = cast("Any", SimpleNamespace(failed=False, pack=pack))
     status = ConsumerStatus()
     observer = make_observer(status)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from sharing._publisher import Publisher
 from sharing.telemetry.metrics import READY_CHECKS
 from sharing.testing.broker.process import find_free_port
 from tests.faults.gate_process import GateProcess
+from tests.processors.health.endpoint_client import EndpointClient
 from tests.processors.worker_fixtures import ITEM, prepare_state
 
 if TYPE_CHECKING:
@@ -24,34 +21,6 @@ if TYPE_CHECKING:
 
 STATE = "AU"
 NATIONAL = "national.au.indicators"
-
-
-class EndpointClient:
-    """Reads a worker's HTTP endpoints."""
-
-    def __init__(self, port: int) -> None:
-        self._base = f"http://127.0.0.1:{port}"
-
-    def get_json(self, path: str) -> tuple[int, Any]:
-        try:
-            with urllib.request.urlopen(self._base + path, timeout=10) as response:  # noqa: S310 a local URL
-                return response.status, json.load(response)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
-        except OSError:
-            return 0, {}
-
-    def is_ready(self) -> bool:
-        return self.get_json("/ready")[0] == 200
-
-    def read_samples(self) -> dict[tuple[str, tuple[str, ...]], float]:
-        with urllib.request.urlopen(f"{self._base}/metrics", timeout=10) as response:  # noqa: S310
-            text = response.read().decode()
-        return {
-            (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
 
 
 def test_a_running_worker_is_ready_and_reports_its_status(broker: Broker, tmp_path: Path) -> None:

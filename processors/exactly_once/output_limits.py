@@ -1,0 +1,96 @@
+"""How large an output may be: what the topics accept, as the topic table says or as it is when a worker starts.
+
+The limits are configuration, and may be lower than the topic table says. librdkafka sends many small records in one
+batch, which a topic with a lower limit refuses as a whole, every time. So the batches of the producer keep to the
+lowest limit of all output topics, and each output to the limit of the topics of its kind.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported without saying so
+    AdminClient,
+    ConfigResource,
+    ResourceType,
+)
+
+from processors.exactly_once.batch import OutputLimits
+from sharing.kafka.errors import describe_kafka_error
+from sharing.kafka.topic_ids import has_topic_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from processors.exactly_once.retry import CallWatch
+
+log = logging.getLogger(__name__)
+
+MAX_MESSAGE_BYTES = "max.message.bytes"
+REQUEST_TIMEOUT_S = 5.0
+
+
+def query_output_limits(admin: AdminClient, expected: OutputLimits, calls: CallWatch) -> OutputLimits:
+    """Return the limits that the output topics have now.
+
+    Topics that do not exist yet, and limits that may not be read, count with the expected limits.
+
+    Args:
+        admin: An admin client.
+        expected: The expected limits.
+        calls: Is told of each call that may block.
+    """
+    if not expected.batch_bytes:
+        return expected
+    try:
+        with calls.track():
+            if not has_topic_ids(admin, REQUEST_TIMEOUT_S):
+                return expected  # the embedded broker
+            actual = _query_limits(admin, expected)
+    except KafkaException as failure:  # a broker that refuses, as an older version's ACLs do
+        log.info("the size limits of the output topics cannot be read: %s", describe_kafka_error(failure))
+        return expected
+    batch_bytes = {}
+    for kind, limit in expected.batch_bytes.items():
+        lower = {topic: value for topic, value in actual.items() if _get_kind(topic) == kind and value < limit}
+        if lower:
+            _warn(lower, limit)
+        batch_bytes[kind] = min(lower.values(), default=limit)
+    return OutputLimits(batch_bytes, expected.prefixes)
+
+
+def _get_kind(topic: str) -> str:
+    return topic.rpartition(".")[2]
+
+
+def _warn(lower: Mapping[str, int], expected: int) -> None:
+    topics = sorted(lower)
+    more = f" and {len(topics) - 1} more" if len(topics) > 1 else ""
+    log.warning(
+        "%s%s: %s is %s, the topic table says %s; larger outputs are quarantined",
+        topics[0],
+        more,
+        MAX_MESSAGE_BYTES,
+        min(lower.values()),
+        expected,
+    )
+
+
+def _query_limits(admin: AdminClient, expected: OutputLimits) -> Mapping[str, int]:
+    """Return the limit of each existing output topic.
+
+    Raises:
+        KafkaException: The broker does not answer, or rejects the request.
+    """
+    present = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+    resources = [
+        ConfigResource(ResourceType.TOPIC, topic)
+        for topic in present
+        if topic.startswith(expected.prefixes) and _get_kind(topic) in expected.batch_bytes
+    ]
+    if not resources:
+        return {}
+    answers: Any = admin.describe_configs(resources, request_timeout=REQUEST_TIMEOUT_S)
+    return {resource.name: int(future.result()[MAX_MESSAGE_BYTES].value) for resource, future in answers.items()}

@@ -1,0 +1,186 @@
+"""The versions of items that the gate has processed: an older version never undoes a newer one.
+
+The gate's state store has an entry for each item with a version above 1, which includes every withdrawn item. Its key
+is the item's id, and it is on the partition that the item is read from. Nearly all records are a first version whose id
+is neither in the store nor twice in the batch; `needs_check` is false for them, and they cost a lookup each.
+
+A record is compared with the last version of the same item of the same agency. Agencies may share an id, because both
+may import the same MISP event, and none of them may supersede or withdraw the other's item; therefore an entry has a
+version for each agency. Agencies are stored as digests: an entry is kept for ever, and holds no words.
+
+An older version is withheld from every State; the same version with other content is quarantined; the same version
+with the same content is a repetition, and is decided as the first time. A newer version is decided by the law alone,
+even after a withdrawal, and replaces the last version.
+
+A version counts as processed as soon as its record is known to be valid. If an error occurs later, while it is decided,
+older versions are withheld all the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum, auto
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from sharing.law.bus_rules import make_superseded_rule, make_withdrawn_rule
+from sharing.serialization.codec import get_codec
+
+if TYPE_CHECKING:
+    from processors.exactly_once.state_store import Overlay
+    from processors.gate.input_records import InputRecords
+    from sharing.model.decision import RuleReference
+
+DIGEST_BYTES = 16
+
+
+class Standing(Enum):
+    """How a version of an item stands to the last one.
+
+    Attributes:
+        LATEST: It is newer, or the first.
+        REPEATED: It is the last one again, with the same content.
+        OUTDATED: It is older.
+        CONFLICTING: It has the same number and other content.
+    """
+
+    LATEST = auto()
+    REPEATED = auto()
+    OUTDATED = auto()
+    CONFLICTING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class ItemVersion:
+    """One version of an item of one agency.
+
+    Attributes:
+        agency_digest: Digest of the agency's name.
+        version: Number of the version.
+        withdrawn: Whether it withdraws the item.
+        content_digest: Digest of the record.
+    """
+
+    agency_digest: bytes
+    version: int
+    withdrawn: bool
+    content_digest: bytes
+
+    @classmethod
+    def describe(cls, agency: str, version: int, action: str, value: bytes) -> ItemVersion:
+        """Return the version of a record.
+
+        Args:
+            agency: Name of the agency that published it.
+            version: Number of the version.
+            action: The record's action.
+            value: The record in single-object encoding, with the current schema.
+        """
+        return cls(compute_digest(agency.encode()), version, action == "WITHDRAW", compute_digest(value))
+
+    @property
+    def rule(self) -> RuleReference:
+        """The rule of the bus that withholds older versions."""
+        return make_withdrawn_rule(self.version) if self.withdrawn else make_superseded_rule(self.version)
+
+
+class ItemVersions:
+    """The versions that one batch finds in the state store, and those that it adds.
+
+    Args:
+        records: All records of the batch.
+        view: The batch's view of the state store; None if there is none. Then only versions within the batch count.
+
+    Attributes:
+        shared_keys: Keys that several records of the batch have. These records must be processed in order.
+    """
+
+    def __init__(self, records: InputRecords, view: Overlay | None) -> None:
+        self._view = view
+        self._known: dict[tuple[int, bytes], dict[bytes, ItemVersion]] = {}
+        keys_by_partition = records.group_keys()
+        self.shared_keys: frozenset[bytes | None] = frozenset()
+        if sum(map(len, keys_by_partition.values())) < len(records):
+            self.shared_keys = frozenset(key for key, number in Counter(records.keys).items() if number > 1)
+        self._stored_keys: set[bytes] = set()
+        if view is not None:
+            for partition, keys in keys_by_partition.items():
+                self._stored_keys |= view.find_known_keys(partition, keys)
+
+    def needs_check(self, key: bytes, version: int) -> bool:
+        """Return whether a version may not be the first and only one of its item."""
+        return version > 1 or key in self._stored_keys or key in self.shared_keys
+
+    @property
+    def are_all_new(self) -> bool:
+        """Whether no key of the batch is in the store or twice in the batch."""
+        return not self._stored_keys and not self.shared_keys
+
+    def find_last(self, partition: int, key: bytes, agency_digest: bytes) -> ItemVersion | None:
+        """Return the last version of an agency's item, or None."""
+        return self._read_entry(partition, key).get(agency_digest)
+
+    def record_version(self, partition: int, key: bytes, item: ItemVersion) -> Standing:
+        """Compare a version with the last one, and record it if it is the latest.
+
+        Args:
+            partition: The partition of its record.
+            key: The key of its record.
+            item: The version.
+        """
+        entry = self._read_entry(partition, key)
+        last = entry.get(item.agency_digest)
+        standing = _compare(item, last)
+        if standing is Standing.LATEST:
+            entry[item.agency_digest] = item
+            if self._view is not None and item.version > 1:
+                self._view.put(partition, key, _encode_entry(entry))
+        return standing
+
+    def _read_entry(self, partition: int, key: bytes) -> dict[bytes, ItemVersion]:
+        """Return the last version of each agency under a key."""
+        entry = self._known.get((partition, key))
+        if entry is None:
+            encoded = self._view.get(partition, key) if self._view is not None and key in self._stored_keys else None
+            entry = self._known[partition, key] = _decode_entry(encoded)
+        return entry
+
+
+def compute_digest(data: bytes) -> bytes:
+    """Return a digest that is equal for equal data only."""
+    return blake2b(data, digest_size=DIGEST_BYTES).digest()
+
+
+def encode_canonically(record: Any) -> bytes:
+    """Return a decoded record in single-object encoding with the current schema, whatever its encoding was."""
+    return get_codec("indicator").encode(record)
+
+
+def _compare(item: ItemVersion, last: ItemVersion | None) -> Standing:
+    if last is None or item.version > last.version:
+        return Standing.LATEST
+    if item.version < last.version:
+        return Standing.OUTDATED
+    return Standing.REPEATED if item.content_digest == last.content_digest else Standing.CONFLICTING
+
+
+def _encode_entry(entry: dict[bytes, ItemVersion]) -> bytes:
+    versions = [
+        {
+            "agency_digest": item.agency_digest,
+            "version": item.version,
+            "withdrawn": item.withdrawn,
+            "content_digest": item.content_digest,
+        }
+        for item in entry.values()
+        if item.version > 1
+    ]
+    return get_codec("gate_state").encode({"item": versions, "log": None})
+
+
+def _decode_entry(encoded: bytes | None) -> dict[bytes, ItemVersion]:
+    if encoded is None:
+        return {}
+    versions = [ItemVersion(**fields) for fields in get_codec("gate_state").decode(encoded)["item"] or ()]
+    return {item.agency_digest: item for item in versions}

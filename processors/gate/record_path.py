@@ -1,0 +1,177 @@
+"""The record path: processes one record at a time, and quarantines those that cannot be processed.
+
+It takes small batches, and every record that the columnar path leaves out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from processors.gate.batch_result import BatchResult, OutcomeTally
+from processors.gate.item_versions import ItemVersion, Standing, encode_canonically
+from processors.gate.output_policy import CLOSED
+from processors.gate.record_writer import RecordWriter
+from processors.gate.rejection import (
+    ContentConflictError,
+    MisplacedRecordError,
+    OversizedOutputError,
+    RejectedRecord,
+    describe_rejection,
+)
+from sharing.errors import DecodeError, InputError
+from sharing.model.indicator_record import check_indicator_record, extract_id
+
+if TYPE_CHECKING:
+    from processors.exactly_once.batch import ConsumedRecord, OutputLimits, OutputRecord
+    from processors.gate.input_records import InputRecords
+    from processors.gate.item_versions import ItemVersions
+    from processors.gate.session import GateSession
+    from sharing.columnar.decoding import BulkDecoder, DecodeResult
+    from sharing.model.decision import RuleReference
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a gate requires of a record, beyond its being valid.
+
+    Attributes:
+        state: The State that it must belong to.
+        agency_by_topic: The agency of each topic that only one agency may write to, and None for a topic that agencies
+            share. Empty if they share all topics; otherwise no record of another topic is admitted.
+    """
+
+    state: str
+    agency_by_topic: Mapping[str, str | None]
+
+    def get_agency(self, topic: str) -> str | None:
+        """Return the only agency that may write to a topic: None for any agency, "" for no agency at all."""
+        return self.agency_by_topic.get(topic, "")
+
+    def check(self, message: ConsumedRecord, record: DecodeResult) -> dict[str, Any]:
+        """Return the record if it may be processed.
+
+        Raises:
+            DecodeError: It cannot be decoded.
+            InputError: It is invalid, belongs to another State or agency, or its key is not its id.
+        """
+        if isinstance(record, DecodeError):
+            raise record
+        check_indicator_record(record)
+        if record["source"]["state"] != self.state:
+            raise InputError(
+                f"source.state: the gate of {self.state} accepts only indicators of that State's own agencies",
+                field="source.state",
+            )
+        if self.agency_by_topic and self.get_agency(message.topic()) not in {None, record["source"]["agency"]}:
+            raise InputError(
+                f"source.agency: topic {message.topic()} belongs to another agency; each agency publishes to its own",
+                field="source.agency",
+            )
+        if message.key() != record["id"].encode():
+            raise InputError("id: must equal the record key", field="id")
+        return record
+
+
+class RecordPath:
+    """Processes records of one batch.
+
+    Args:
+        session: The law, the directory and their caches.
+        admission: What the gate requires of a record.
+        decoder: Decodes a record.
+        records: The records.
+        versions: The versions of items; None to decide on each record by itself.
+        now_ms: The processing time of the batch, in UTC milliseconds.
+        limits: How large the outputs may be.
+    """
+
+    def __init__(
+        self,
+        session: GateSession,
+        admission: Admission,
+        decoder: BulkDecoder,
+        records: InputRecords,
+        versions: ItemVersions | None,
+        now_ms: int,
+        limits: OutputLimits,
+    ) -> None:
+        self._session = session
+        self._admission = admission
+        self._decoder = decoder
+        self._records = records
+        self._versions = versions
+        self._now_ms = now_ms
+        self._limits = limits
+        self._writer = RecordWriter(session.tails, now_ms)
+
+    def process_record(self, position: int, result: BatchResult, *, misplaced: bool) -> list[OutputRecord]:
+        """Return the outputs of a record, its decision first; or its quarantine record. Add it to the counts.
+
+        Args:
+            position: Position of the record.
+            result: Receives the counts.
+            misplaced: Whether the record is not on the partition of its key, if the key is an id.
+        """
+        session, message = self._session, self._records.messages[position]
+        decoded = self._decoder.decode_one(session.tails.framing.to_single_object(message.value()))
+        try:
+            record = self._admission.check(message, decoded)
+            if misplaced:
+                raise MisplacedRecordError(
+                    "the record is not on the partition of its key (murmur2), so its versions have no order; "
+                    "publish with the partitioner murmur2_random"
+                )
+            rule = self._check_version(position, record)
+            verdict = session.context.decide(record, self._now_ms)
+            if rule is None:
+                required = session.policy.get_required_outputs(record, verdict)
+            else:
+                verdict, required = session.withhold(verdict, rule), CLOSED
+            outputs = self._writer.build_outputs(message, record, verdict, required)
+            _check_output_sizes(outputs, self._limits)
+        except Exception as error:  # noqa: BLE001 a bad record must neither stop the batch nor cause a disclosure
+            rejection = replace(describe_rejection(error), indicator_id=extract_id(decoded))
+            rejected = RejectedRecord.refer(message, rejection)
+            result.record_rejection(rejected)
+            return [self._writer.build_quarantine_record(rejected, rejection, message.value())]
+        result.count_items(OutcomeTally.from_verdict(verdict), closed=required.is_closed)
+        result.record_published(required.lane, message)
+        return outputs
+
+    def _check_version(self, position: int, record: Mapping[str, Any]) -> RuleReference | None:
+        """Return the rule of the bus that withholds an outdated version; None for any other version.
+
+        Raises:
+            ContentConflictError: A record with this version and other content was processed before.
+        """
+        key, version = self._records.keys[position] or b"", record["version"]
+        if self._versions is None or not self._versions.needs_check(key, version):
+            return None
+        agency, value = record["source"]["agency"], encode_canonically(record)
+        item = ItemVersion.describe(agency, version, record["action"], value)
+        partition = self._records.partitions[position]
+        last = self._versions.find_last(partition, key, item.agency_digest)
+        standing = self._versions.record_version(partition, key, item)
+        if standing is Standing.CONFLICTING:
+            raise ContentConflictError(
+                f"version {version} of this item was processed before with other content; "
+                "publish the change as a new version"
+            )
+        return last.rule if standing is Standing.OUTDATED and last is not None else None
+
+
+def _check_output_sizes(outputs: Sequence[OutputRecord], limits: OutputLimits) -> None:
+    """Check that the broker accepts the size of each output.
+
+    Raises:
+        OversizedOutputError: An output is too large.
+    """
+    for output in outputs:
+        bytes_max = limits.get_value_bytes_max(output.topic)
+        if len(output.value or b"") > bytes_max:
+            raise OversizedOutputError(
+                f"a record on {output.topic} for this indicator would exceed {bytes_max} bytes; "
+                "shorten the indicator's texts or name fewer States"
+            )

@@ -1,0 +1,83 @@
+"""A gate's session: one decision context, and everything that is cached under it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from processors.exactly_once.batch import OutputLimits
+from processors.gate.encoded_tails import EncodedTails
+from processors.gate.output_plans import OutputPlan, OutputPlanner
+from processors.gate.output_policy import OutputPolicy
+from sharing.columnar.groups import ItemGroups
+from sharing.law.bus_rules import withhold
+from sharing.model.bounded_cache import BoundedCache
+
+if TYPE_CHECKING:
+    from sharing.columnar.indicators import IndicatorReader
+    from sharing.law.decision_context import DecisionContext
+    from sharing.law.pack import Pack
+    from sharing.model.decision import RuleReference, Verdict
+    from sharing.serialization.framing import Framing
+
+TAIL_CACHE_MAX = 50_000
+"""Limit of the tail cache, which is cleared when full. More tails mean that hardly any two items share a tail."""
+
+WITHHELD_MAX = 1_000
+"""Limit of the cache of verdicts that are withheld by a rule of the bus: corrections that arrive late are rare."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateSession:
+    """The caches that belong to one decision context.
+
+    Attributes:
+        context: The decision context.
+        tails: The encoded tails of outputs.
+        policy: Determines which outputs an indicator requires.
+        groups: The item groups and their output plans.
+    """
+
+    context: DecisionContext
+    tails: EncodedTails
+    policy: OutputPolicy
+    groups: ItemGroups[OutputPlan]
+    limits: OutputLimits
+    _withheld: BoundedCache[tuple[Verdict, RuleReference], Verdict] = field(
+        default_factory=lambda: BoundedCache(WITHHELD_MAX)
+    )
+
+    @classmethod
+    def open(
+        cls,
+        pack: Pack,
+        context: DecisionContext,
+        reader: IndicatorReader,
+        framing: Framing,
+        limits: OutputLimits,
+        plan_bytes_max: int,
+    ) -> GateSession:
+        """Return a session with empty caches.
+
+        Args:
+            pack: The law.
+            context: The decision context.
+            reader: Decodes the indicators.
+            framing: The framing of records.
+            limits: How large the outputs may be.
+            plan_bytes_max: Approximate limit of the memory for output plans, and for tails, in bytes.
+        """
+        cache: BoundedCache[Hashable, bytes] = BoundedCache(TAIL_CACHE_MAX, plan_bytes_max, len)
+        tails = EncodedTails(pack.reference, pack.state, context.directory_version, cache, framing)
+        policy = OutputPolicy()
+        make_plan = OutputPlanner(context, tails, policy, limits).make_plan
+        groups = ItemGroups(
+            pack.state, context.finder, reader, make_plan, lambda plan: plan.output_bytes, plan_bytes_max
+        )
+        return cls(context, tails, policy, groups, limits)
+
+    def withhold(self, verdict: Verdict, rule: RuleReference) -> Verdict:
+        """Return the verdict with the item withheld from every State by a rule of the bus."""
+        key = (verdict, rule)
+        return self._withheld.get(key) or self._withheld.put(key, withhold(verdict, rule))

@@ -1,0 +1,303 @@
+"""Reads the directory: one topic for each State, each independently of the others.
+
+**Is this still the log that I knew?** Every few seconds the reader checks which topics there are, their ids (KIP-516)
+and their ends. A topic that was deleted and created again is another log: its State's entry is dropped, and read from
+the new topic. So is a topic that ends before the position, and one that was last read to its end so long ago that a
+tombstone may have gone since. A snapshot is as old as the last check that it agrees with, and a user that must not act
+on an old one (a gate that was frozen, or cut off) waits for the next.
+
+**One State does not hold up the others.** A record batch that cannot be decompressed is skipped. A topic that is not
+read to its end within a bounded time, although brokers answer, is given up and tried again later; until then its State
+has no entry. Memory is bounded by what a batch of the topic's `max.message.bytes` can inflate to.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from sharing.errors import InfrastructureError
+from sharing.kafka.bad_batches import BAD_BATCH_ERRORS
+from sharing.kafka.clients import look_up_topics, make_admin
+from sharing.kafka.directory_cluster import (
+    ClusterState,
+    make_directory_consumer,
+    query_cluster,
+    require_directory,
+)
+from sharing.kafka.directory_log import DirectoryLog
+from sharing.kafka.errors import describe_kafka_error
+from sharing.model.directory import Directory
+from sharing.model.directory_changes import CHANGE_INTERVAL_S, ChangeLimiter, Instant
+from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
+from sharing.topology.topics import DIRECTORY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from confluent_kafka import Message
+
+log = logging.getLogger(__name__)
+
+READ_SECONDS_MAX = 60.0
+
+STALL_SECONDS_MAX = 30.0
+"""How long a topic may take to be read to its end while brokers answer. Also the age up to which an entry is used that
+cannot be confirmed."""
+
+RETRY_SECONDS = 60.0
+"""When a topic that was given up is tried again."""
+
+CHECK_SECONDS = 3.0
+REQUEST_SECONDS_MAX = 5.0
+
+COPY_AGE_SECONDS_MAX = 12 * 60 * 60.0
+"""Half of Kafka's default for `delete.retention.ms`, the minimum time for which a tombstone is kept."""
+
+_CLIENT_ERRORS = frozenset({KafkaError._AUTHENTICATION, KafkaError._FATAL})  # noqa: SLF001 librdkafka's own codes
+_MESSAGES_MAX = 100
+
+
+def read_uptime() -> float:
+    """Return seconds of a clock that is never set, and that counts the time for which the machine was suspended."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class DirectoryReader:
+    """Reads the directory and keeps a snapshot of it up to date.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        properties: Further librdkafka properties, such as those of TLS.
+        framing: How records are framed.
+        finds_receivers: Whether to look up which States have topics for notices and offers. Needs permission to
+            describe all `exchange.*` topics, which only gates have.
+        partitions_like: The topic whose number of partitions those topics must have; "" if any number will do.
+        change_interval_s: At most one change of what a State announces takes effect in this interval, in seconds.
+
+    One thread polls; others may read the attributes.
+
+    Attributes:
+        snapshot: The entries in effect; empty until every topic was read to its end or given up. It is replaced by a
+            new object exactly when something has changed.
+
+    Raises:
+        SettingsError: A property is unknown or wrong.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        properties: Mapping[str, Any] | None = None,
+        framing: Framing = SINGLE_OBJECT_FRAMING,
+        *,
+        finds_receivers: bool = False,
+        partitions_like: str = "",
+        change_interval_s: float = CHANGE_INTERVAL_S,
+    ) -> None:
+        self.snapshot = Directory()
+        self._framing = framing
+        self._bootstrap = bootstrap
+        self._properties = dict(properties or {})
+        self._finds_receivers = finds_receivers
+        self._partitions_like = partitions_like
+        self._limiter = ChangeLimiter(change_interval_s)
+        self._logs: dict[str, DirectoryLog] = {}
+        self._receiving_states: frozenset[str] | None = None
+        self._checked_at: float | None = None
+        self._answering_since: float | None = None
+        self._next_check_at = 0.0
+        self._admin = make_admin(bootstrap, self._properties)
+        self._consumer = make_directory_consumer(bootstrap, self._properties)
+
+    @property
+    def age_s(self) -> float:
+        """Age of the snapshot in seconds: the time since the start of the last check that all of it agrees with."""
+        confirmed = [known.caught_up_at for known in list(self._logs.values()) if known.stall is None]
+        if self._checked_at is None or None in confirmed:
+            return float("inf")
+        return read_uptime() - min((time for time in confirmed if time is not None), default=self._checked_at)
+
+    @property
+    def unreadable(self) -> Mapping[str, str]:
+        """The States that have no entry because their topic or its newest record cannot be read, with the cause."""
+        return {state: known.defect for state, known in sorted(self._logs.items()) if known.defect is not None}
+
+    @property
+    def ignored_count(self) -> int:
+        """Number of records and batches that are not a valid entry of their topic's State."""
+        return sum(known.ignored_count for known in list(self._logs.values()))
+
+    def read_to_end(self, timeout_s: float = READ_SECONDS_MAX) -> Directory:
+        """Read all topics up to their current ends, and return the snapshot. `unreadable` says what is missing.
+
+        Raises:
+            InfrastructureError: No broker answers, no topic of the directory exists or may be read, or the end is not
+                reached in time.
+        """
+        require_directory(look_up_topics(self._bootstrap, self._properties))
+        started = read_uptime()
+        self._next_check_at = 0.0
+        while self.age_s > read_uptime() - started:
+            if read_uptime() > started + timeout_s:
+                raise InfrastructureError(f"the directory could not be read within {timeout_s:g} s; check the broker")
+            self.poll_updates(0.2)
+        return self.snapshot
+
+    def poll_updates(self, timeout_s: float) -> Directory:
+        """Read new records, waiting at most `timeout_s` for the first, and return the snapshot.
+
+        Every few seconds this also checks the topics, which takes longer while no broker answers.
+
+        Raises:
+            InfrastructureError: No topic of the directory exists or may be read.
+        """
+        now = read_uptime()
+        if now >= self._next_check_at:
+            self._check_topics(now)
+        sought: set[str] = set()
+        for message in self._consumer.consume(_MESSAGES_MAX, timeout_s):
+            if message.topic() not in sought and self._read_message(message):
+                sought.add(str(message.topic()))  # what follows was fetched before
+        for known in self._logs.values():
+            if known.is_at_end and self._checked_at is not None:
+                known.mark_end(self._checked_at)
+        self._update_snapshot()
+        return self.snapshot
+
+    def close(self) -> None:
+        """Disconnect from the broker."""
+        self._consumer.close()
+
+    def _check_topics(self, now: float) -> None:
+        """Compare what is known with the cluster; give up topics that take too long.
+
+        Raises:
+            InfrastructureError: No topic of the directory exists or may be read.
+        """
+        try:
+            cluster = query_cluster(self._admin, REQUEST_SECONDS_MAX, self._partitions_like)
+        except KafkaException as error:
+            log.warning("the topics of the directory cannot be checked: %s", describe_kafka_error(error))
+            self._answering_since = None
+            return
+        finally:
+            self._next_check_at = read_uptime() + CHECK_SECONDS
+        is_silent = self._checked_at is None or now - self._checked_at > STALL_SECONDS_MAX
+        if is_silent or self._answering_since is None:
+            self._answering_since = now  # every topic gets the full time again
+        self._checked_at = now
+        if self._finds_receivers:
+            self._receiving_states = cluster.receiving_states
+        if self._update_logs(cluster, now) | self._give_up_stalled(now, self._answering_since):
+            self._assign_partitions()
+
+    def _update_logs(self, cluster: ClusterState, now: float) -> bool:
+        """Take over what a check found, and return whether partitions must be assigned anew."""
+        is_changed = False
+        for state in [state for state in self._logs if cluster.topic_ids.get(state) != self._logs[state].topic_id]:
+            log.warning("%s was deleted or created again: %s has no entry", DIRECTORY.topic(state), state)
+            self._forget(state)
+            is_changed = True
+        for state, topic_id in cluster.topic_ids.items():
+            known = self._logs.get(state)
+            if known is None:
+                known = self._logs[state] = DirectoryLog(state, topic_id, now)
+                is_changed = True
+            end = cluster.ends[state]
+            if isinstance(end, str):
+                known.end, known.last_error = None, end
+                continue
+            is_cut = end < known.position
+            is_old = known.caught_up_at is not None and now - known.caught_up_at > COPY_AGE_SECONDS_MAX
+            if is_cut or is_old or (not known.is_read and known.retry_at <= now):
+                self._limiter.forget_state(state)
+                known.read_again(now)
+                is_changed = True
+            known.end = end
+        return is_changed
+
+    def _give_up_stalled(self, now: float, answering_since: float) -> bool:
+        """Give up the topics that were not read to their end in time, and return whether there are any.
+
+        Raises:
+            InfrastructureError: That holds for every topic: the fault is not in one of them.
+        """
+        stalled = [
+            known
+            for known in self._logs.values()
+            if known.is_read
+            and not known.is_at_end
+            and now - max(known.caught_up_at or known.opened_at, answering_since) > STALL_SECONDS_MAX
+        ]
+        for known in stalled:
+            known.give_up(now + RETRY_SECONDS)
+            self._limiter.forget_state(known.state)
+        if stalled and all(known.stall is not None for known in self._logs.values()):
+            raise InfrastructureError(
+                f"no topic of the directory can be read to its end within {STALL_SECONDS_MAX:g} s "
+                f"({stalled[0].topic}: {stalled[0].stall}); check the broker, and the permission to read directory.*"
+            )
+        return bool(stalled)
+
+    def _forget(self, state: str) -> None:
+        del self._logs[state]
+        self._limiter.forget_state(state)
+
+    def _assign_partitions(self) -> None:
+        """Read every topic that was not given up, from its position."""
+        logs = [known for known in self._logs.values() if known.is_read]
+        self._consumer.assign([TopicPartition(known.topic, 0, known.position) for known in logs])
+
+    def _read_message(self, message: Message) -> bool:
+        """Take over a record, an end or an error, and return whether the position in its topic was changed.
+
+        Raises:
+            InfrastructureError: The client cannot connect.
+        """
+        error = message.error()
+        known = self._logs.get((message.topic() or "").removeprefix(DIRECTORY.topic()).upper())
+        if error is not None and (error.fatal() or error.code() in _CLIENT_ERRORS):
+            raise InfrastructureError(f"the directory cannot be read: {describe_kafka_error(error)}")
+        if known is None:
+            # librdkafka looks up the coordinator of `group.id`, although this consumer joins no group.
+            if error is not None and error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+                log.warning("directory: %s", describe_kafka_error(error))  # librdkafka recovers from it
+        elif error is None:
+            known.read_record(message, self._framing)
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
+            known.reach_offset(message.offset() or 0)
+        elif error.code() in BAD_BATCH_ERRORS:
+            return self._skip_batch(known, message)
+        else:
+            if known.last_error != error.name():
+                log.warning("%s: %s", known.topic, describe_kafka_error(error))
+            known.last_error = error.name()
+            self._next_check_at = min(self._next_check_at, read_uptime() + 1.0)
+        return False
+
+    def _skip_batch(self, known: DirectoryLog, message: Message) -> bool:
+        partition = TopicPartition(known.topic, 0)
+        try:
+            _, end = self._consumer.get_watermark_offsets(partition, timeout=REQUEST_SECONDS_MAX)
+            partition.offset = known.skip_batch(message, end)
+            self._consumer.seek(partition)
+        except KafkaException as failure:  # librdkafka reports the batch again
+            log.warning("%s: %s", known.topic, describe_kafka_error(failure))
+        return True
+
+    def _update_snapshot(self) -> None:
+        if self.age_s == float("inf"):
+            return
+        announced = {state: known.current for state, known in self._logs.items() if known.current is not None}
+        waiting = set(self._limiter.waiting)
+        now = Instant(read_uptime(), time.time_ns() // 1_000_000)
+        entries = self._limiter.select_entries(announced, now)
+        for state in set(self._limiter.waiting) - waiting:
+            rest = self._limiter.waiting[state] - now.uptime_s
+            log.info("directory: a change of %s takes effect in %.0f s", state, rest)
+        if entries != self.snapshot.entries or self._receiving_states != self.snapshot.receiving_states:
+            self.snapshot = Directory(entries, receiving_states=self._receiving_states)

@@ -1,0 +1,56 @@
+"""Rules of the bus itself, which no law pack can change: they withhold what the state of the bus forbids to send.
+
+They apply after the law, and only ever withhold. Unlike the common rules of all packs, they depend on what only the
+worker knows: earlier versions of an item, and the topics of the cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sharing.model.decision import RecipientDecision, RecipientTerms, RuleReference, Verdict
+from sharing.model.vocabulary import Effect, Outcome
+
+NO_TOPICS = RuleReference("bus.no-topics", "Rule of the bus (the State has no topics on this cluster)", Effect.DENY)
+
+
+def make_superseded_rule(version: int) -> RuleReference:
+    """Return the rule that withholds an item because a later version of it was processed before."""
+    return RuleReference("bus.superseded", f"Rule of the bus (superseded by version {version})", Effect.DENY)
+
+
+def make_withdrawn_rule(version: int) -> RuleReference:
+    """Return the rule that withholds an item because a later version of it withdrew the item."""
+    return RuleReference("bus.withdrawn", f"Rule of the bus (withdrawn by version {version})", Effect.DENY)
+
+
+def withhold(verdict: Verdict, rule: RuleReference, states: Collection[str] | None = None) -> Verdict:
+    """Return the verdict with the item withheld from some States by a rule of the bus.
+
+    Args:
+        verdict: The verdict of the law.
+        rule: The rule that withholds.
+        states: The States from which to withhold; None for every recipient.
+    """
+    recipients = tuple(
+        RecipientDecision(recipient.state, recipient.relevance, _withhold_terms(recipient.terms, rule))
+        if states is None or recipient.state in states
+        else recipient
+        for recipient in verdict.recipients
+    )
+    return Verdict.from_recipients(recipients)
+
+
+def _withhold_terms(terms: RecipientTerms, rule: RuleReference) -> RecipientTerms:
+    withheld_before = terms.outcome is Outcome.WITHHOLD
+    return RecipientTerms(
+        outcome=Outcome.WITHHOLD,
+        basis=terms.basis,
+        condition_model=terms.condition_model,
+        rules=(rule, *(terms.rules if withheld_before else ())),
+        undecided=terms.undecided,
+        conditions=(),
+        approver=None,
+        is_obligatory=terms.is_obligatory,
+        redacted=(),
+    )

@@ -1,0 +1,137 @@
+"""Consumers get past batches that cannot be read: exactly those records are skipped, and none behind them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import KafkaError, TopicPartition
+
+from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatch, BadBatchFinder
+from sharing.kafka.clients import client_properties, make_consumer
+from tests.kafka.compressed_batches import damage_batch, write_batch, write_bomb
+from tests.kafka.topic_io import SECONDS, write_records
+
+if TYPE_CHECKING:
+    from sharing.testing.broker import Broker
+    from sharing.testing.broker.kafka import KafkaBroker
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def topic(kafka: KafkaBroker) -> str:
+    name = f"bad-batches-{uuid.uuid4()}"
+    kafka.create_topics([name], 1, config={"max.message.bytes": "1000000"})
+    return name
+
+
+def read_past(broker: Broker, topic: str) -> list[bytes | BadBatch | None]:
+    """Return the values of all records, and each bad batch in its place."""
+    properties = client_properties(
+        broker.bootstrap,
+        {**BOUNDED_FETCH, "group.id": "past", "enable.partition.eof": True, "auto.offset.reset": "error"},
+    )
+    finder = BadBatchFinder(properties)
+    consumer = make_consumer(properties)
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    found: list[bytes | BadBatch | None] = []
+    try:
+        while True:
+            message = consumer.poll(SECONDS)
+            assert message is not None, "the end was not reached"
+            error = message.error()
+            if error is None:
+                found.append(message.value())
+            elif error.code() == KafkaError._PARTITION_EOF:
+                return found
+            else:
+                batch = finder.find_batch(message)
+                assert batch is not None, error
+                found.append(batch)
+                consumer.seek(TopicPartition(topic, 0, batch.next_offset))
+    finally:
+        consumer.close()
+
+
+def test_a_batch_that_inflates_to_too_much_is_skipped(kafka: KafkaBroker, topic: str) -> None:
+    write_records(kafka, topic, [b"0", b"1"])
+    write_bomb(kafka, topic, 40)
+    write_records(kafka, topic, [b"3"])
+    bomb = BadBatch(topic, 0, 2, 2, "_BAD_COMPRESSION")
+    assert read_past(kafka, topic) == [b"0", b"1", bomb, b"3"]
+    assert (bomb.next_offset, str(bomb)) == (3, f"{topic}/0@2")
+
+
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "snappy", "zstd"])
+def test_a_damaged_batch_is_skipped_whatever_its_codec(kafka: KafkaBroker, topic: str, codec: str) -> None:
+    write_records(kafka, topic, [b"0"])
+    write_batch(kafka, topic, codec, [b"a record that compresses well " * 20] * 7)
+    write_records(kafka, topic, [b"8"])
+    damage_batch(kafka, topic, 1)
+    found = read_past(kafka, topic)
+    assert found == [b"0", BadBatch(topic, 0, 1, 7, "_BAD_COMPRESSION"), b"8"]
+    assert str(found[1]) == f"{topic}/0@1-7"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+def test_the_end_is_found_for_any_size_also_at_the_end_of_the_log_and_before_another_bad_batch(
+    kafka: KafkaBroker, topic: str, size: int
+) -> None:
+    for _ in range(2):
+        write_batch(kafka, topic, "zstd", [bytes(40_000_000 // size)] * size)
+    assert read_past(kafka, topic) == [
+        BadBatch(topic, 0, 0, size - 1, "_BAD_COMPRESSION"),
+        BadBatch(topic, 0, size, 2 * size - 1, "_BAD_COMPRESSION"),
+    ]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "lz4"])
+def test_a_codec_without_a_limit_is_read(kafka: KafkaBroker, topic: str, codec: str) -> None:
+    """Librdkafka limits only zstd. Readers refuse the record for its length."""
+    write_bomb(kafka, topic, 40, codec)
+    write_records(kafka, topic, [b"1"])
+    assert [value and len(value) for value in read_past(kafka, topic) if not isinstance(value, BadBatch)] == [
+        40_000_000,
+        1,
+    ]
+
+
+class _Report:
+    """A message with an error."""
+
+    def __init__(self, topic: str, code: int) -> None:
+        self._topic, self._code = topic, code
+
+    def error(self) -> KafkaError:
+        return KafkaError(self._code)
+
+    def topic(self) -> str:
+        return self._topic
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return 0
+
+
+def test_other_errors_are_not_bad_batches(kafka: KafkaBroker, topic: str) -> None:
+    finder = BadBatchFinder(client_properties(kafka.bootstrap))
+    for code in (KafkaError._PARTITION_EOF, KafkaError._TRANSPORT, KafkaError.UNKNOWN_TOPIC_OR_PART):
+        assert code not in BAD_BATCH_ERRORS
+        assert finder.find_batch(_Report(topic, code)) is None  # type: ignore[arg-type]
+
+
+def test_a_readable_record_is_not_skipped_after_a_passing_error(kafka: KafkaBroker, topic: str) -> None:
+    write_batch(kafka, topic, "none", [b"readable"])
+    finder = BadBatchFinder(client_properties(kafka.bootstrap))
+    assert finder.find_batch(_Report(topic, KafkaError._BAD_MSG)) is None  # type: ignore[arg-type]
+
+
+def test_without_an_answer_the_search_is_left_to_the_next_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sharing.kafka.bad_batches._ANSWER_SECONDS_MAX", 0.2)
+    finder = BadBatchFinder(client_properties("127.0.0.1:1"))
+    report = _Report("topic", KafkaError._BAD_COMPRESSION)
+    assert finder.find_batch(report) is None  # type: ignore[arg-type]

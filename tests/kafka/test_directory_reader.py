@@ -1,0 +1,554 @@
+"""The directory reader: each State's newest record decides, and no State concerns the entries of the others."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from sharing.errors import InfrastructureError
+from sharing.kafka import directory_cluster, directory_reader
+from sharing.kafka.clients import make_admin
+from sharing.kafka.directory_cluster import ClusterState
+from sharing.kafka.directory_reader import CHECK_SECONDS, RETRY_SECONDS, STALL_SECONDS_MAX, DirectoryReader
+from sharing.kafka.directory_topic import announce_entry, parse_entries
+from sharing.kafka.topic_admin import apply_topics
+from sharing.model.times import to_milliseconds
+from sharing.serialization.codec import get_codec
+from sharing.testing.broker import Broker
+from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.testing.broker.kafka import KafkaBroker
+from sharing.testing.samples import sample_directory
+from sharing.topology.topics import DIRECTORY, NOTICES, OFFERS, URGENT, Topic
+from tests.kafka.directory_fixtures import create_directory, encode, make_entry, write_bomb, write_to_directory
+from tests.kafka.topic_io import SECONDS
+
+OpenReader = Callable[..., DirectoryReader]
+STATES = ("CH", "DE", "FR")
+READERS_MB_MAX = 400
+"""Above what four readers need with the largest bomb (280), and below what they need if one more of them keeps it."""
+
+
+@pytest.fixture
+def directory(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """Each broker in turn, with empty directory topics of three States."""
+    if request.param == "embedded":
+        with EmbeddedBroker() as embedded:
+            create_directory(embedded, STATES)
+            yield embedded
+    else:
+        yield request.getfixturevalue("kafka_directory")
+
+
+BOTH = pytest.mark.parametrize("directory", ["embedded", pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
+
+
+@pytest.fixture
+def kafka_directory(kafka: KafkaBroker) -> Iterator[KafkaBroker]:
+    """A real Kafka with empty directory topics of three States, and no others."""
+    _delete_directory(kafka)
+    create_directory(kafka, STATES)
+    yield kafka
+    _delete_directory(kafka)
+
+
+def _delete_directory(kafka: KafkaBroker, *states: str) -> None:
+    admin = make_admin(kafka.bootstrap)
+    topics = [topic for topic in admin.list_topics(timeout=SECONDS).topics if topic.startswith(DIRECTORY.topic())]
+    wanted = [DIRECTORY.topic(state) for state in states] or topics
+    for future in admin.delete_topics(wanted, operation_timeout=SECONDS).values() if wanted else ():
+        future.result(SECONDS)
+
+
+@pytest.fixture
+def open_reader() -> Iterator[OpenReader]:
+    """Open readers that apply every change at once, if nothing else is asked for."""
+    readers: list[DirectoryReader] = []
+
+    def open_next(broker: Broker, **options: Any) -> DirectoryReader:
+        readers.append(DirectoryReader(broker.bootstrap, **{"change_interval_s": 0.0, **options}))
+        return readers[-1]
+
+    yield open_next
+    for reader in readers:
+        reader.close()
+
+
+@BOTH
+def test_an_empty_directory_has_no_entries(directory: Broker, open_reader: OpenReader) -> None:
+    assert open_reader(directory).read_to_end().entries == {}
+
+
+@BOTH
+def test_every_reader_reads_the_announced_entries(directory: Broker, open_reader: OpenReader) -> None:
+    entries = parse_entries(*sample_directory())
+    create_directory(directory, [entry.state for entry in entries])
+    for announced in entries:
+        announce_entry(directory.bootstrap, announced)
+    versions = set()
+    for reader in [open_reader(directory) for _ in range(2)]:
+        read = reader.read_to_end()
+        assert read.entries == {announced.state: announced for announced in entries}
+        assert (reader.ignored_count, dict(reader.unreadable)) == (0, {})
+        versions.add(read.get_version(0))
+    assert len(versions) == 1
+
+
+@BOTH
+def test_the_newest_entry_of_a_state_is_valid(directory: Broker, open_reader: OpenReader) -> None:
+    reader = open_reader(directory)
+    for state in ("CH", "DE"):
+        announce_entry(directory.bootstrap, make_entry(state))
+    before = reader.read_to_end()
+    announce_entry(directory.bootstrap, make_entry("CH", authority={"name": "B", "kind": "PROSECUTOR"}))
+    after = reader.read_to_end()
+    assert after.entries["CH"].authority.name == "B"
+    assert before.entries["CH"].authority.name == "A"  # the snapshot that a decision used does not change
+    assert before.get_version(0) != after.get_version(0)
+    assert open_reader(directory).read_to_end() == after
+
+
+@BOTH
+def test_an_empty_record_removes_a_state(directory: Broker, open_reader: OpenReader) -> None:
+    reader = open_reader(directory)
+    for state in ("CH", "DE"):
+        announce_entry(directory.bootstrap, make_entry(state))
+    assert set(reader.read_to_end().entries) == {"CH", "DE"}
+    write_to_directory(directory, "CH", None)
+    for each in (reader, open_reader(directory)):
+        assert set(each.read_to_end().entries) == {"DE"}
+        assert dict(each.unreadable) == {}
+    announce_entry(directory.bootstrap, make_entry("CH"))
+    assert set(reader.read_to_end().entries) == {"CH", "DE"}
+
+
+@BOTH
+@pytest.mark.parametrize("value", [b"junk", encode("CH")[:-1], encode("DE"), b"\0" * 100_001])
+def test_a_state_whose_newest_record_is_no_entry_of_it_has_none(
+    directory: Broker, open_reader: OpenReader, value: bytes
+) -> None:
+    """After compaction only that record is left: with an older entry, a running worker would differ from a new one."""
+    running = open_reader(directory)
+    for state in ("CH", "DE"):
+        announce_entry(directory.bootstrap, make_entry(state))
+    running.read_to_end()
+    write_to_directory(directory, "CH", value)
+    for reader in (running, open_reader(directory)):
+        assert set(reader.read_to_end().entries) == {"DE"}
+        assert dict(reader.unreadable) == {"CH": "INVALID_RECORD"}
+        assert reader.ignored_count == 1
+    announce_entry(directory.bootstrap, make_entry("CH"))
+    assert set(running.read_to_end().entries) == {"CH", "DE"}
+    assert dict(running.unreadable) == {}
+
+
+@BOTH
+def test_records_under_other_keys_are_ignored(
+    directory: Broker, open_reader: OpenReader, caplog: pytest.LogCaptureFixture
+) -> None:
+    announce_entry(directory.bootstrap, make_entry("CH"))
+    foreign = encode("DE", authority={"name": "not Germany", "kind": "POLICE"})
+    for key in ("DE", "ch", "", "secret"):
+        write_to_directory(directory, "CH", foreign, key=key)
+    reader = open_reader(directory)
+    assert reader.read_to_end().entries == {"CH": make_entry("CH")}
+    assert (reader.ignored_count, dict(reader.unreadable)) == (4, {})
+    assert caplog.messages == [
+        f"directory.ch: record at partition 0, offset {offset} ignored: its key is not the State"
+        for offset in range(1, 5)
+    ]
+
+
+def test_an_entry_that_the_schema_accepts_and_the_model_rejects_is_ignored(
+    open_reader: OpenReader,
+) -> None:
+    interest = {"id": "x", "offences": [], "types": ["no-type"], "nexus": [], "modus_operandi": [], "urgency": []}
+    for change in ({"authority": {"name": "", "kind": "POLICE"}}, {"state": "XX"}, {"interests": [interest]}):
+        with EmbeddedBroker() as broker:
+            create_directory(broker, STATES)
+            write_to_directory(broker, "CH", get_changed_record(change))
+            reader = open_reader(broker)
+            assert reader.read_to_end().entries == {}
+            assert reader.ignored_count == 1
+
+
+def get_changed_record(change: dict[str, Any]) -> bytes:
+    """Return an encoded entry of Switzerland with changed fields, which are not checked."""
+    return get_codec("directory_entry").encode({**make_entry("CH").to_record(), **change})
+
+
+@BOTH
+def test_the_snapshot_is_the_same_object_until_something_changes(directory: Broker, open_reader: OpenReader) -> None:
+    announce_entry(directory.bootstrap, make_entry("CH"))
+    reader = open_reader(directory)
+    first = reader.read_to_end()
+    assert reader.poll_updates(0.3) is first
+    assert reader.read_to_end() is first
+    assert reader.snapshot is first
+    announce_entry(directory.bootstrap, make_entry("DE"))
+    assert reader.read_to_end() is not first
+    assert set(first.entries) == {"CH"}
+
+
+@BOTH
+def test_an_expired_entry_is_not_valid(directory: Broker, open_reader: OpenReader) -> None:
+    expiring = make_entry("CH", valid_until="2026-02-01T00:00:00Z")
+    for entry in (expiring, make_entry("DE")):
+        announce_entry(directory.bootstrap, entry)
+    read = open_reader(directory).read_to_end()
+    end = to_milliseconds(expiring.valid_until or pytest.fail("no end"))
+    assert set(read.get_valid_entries(end - 1)) == {"CH", "DE"}
+    assert set(read.get_valid_entries(end)) == {"DE"}
+    assert read.get_authorities(end) == {"DE": "POLICE"}
+    assert set(read.get_interests(end)) == {"DE"}
+    assert read.get_version(end - 1) != read.get_version(end)
+
+
+@BOTH
+def test_a_state_that_joins_later_is_read(directory: Broker, open_reader: OpenReader, state: str) -> None:
+    reader = open_reader(directory, finds_receivers=True)
+    others = reader.read_to_end().receiving_states  # those whose topics earlier tests left on the broker
+    assert others is not None
+    assert state not in others
+    create_directory(directory, [state])
+    announce_entry(directory.bootstrap, make_entry(state))
+    directory.create_topics([kind.topic(state) for kind in (NOTICES, URGENT)], 1)
+    read = reader.read_to_end()
+    assert (set(read.entries), read.receiving_states) == ({state}, others)
+    directory.create_topics([OFFERS.topic(state)], 1)
+    assert reader.read_to_end().receiving_states == others | {state}
+
+
+def test_without_permission_for_all_states_nobody_looks_for_receivers(open_reader: OpenReader) -> None:
+    with EmbeddedBroker() as broker:
+        create_directory(broker, STATES)
+        assert open_reader(broker).read_to_end().receiving_states is None
+
+
+@pytest.mark.kafka
+def test_of_a_recreated_topic_only_the_new_records_count(kafka_directory: KafkaBroker, open_reader: OpenReader) -> None:
+    reader = open_reader(kafka_directory)
+    for state in STATES:
+        announce_entry(kafka_directory.bootstrap, make_entry(state))
+    assert set(reader.read_to_end().entries) == set(STATES)
+    _delete_directory(kafka_directory, "DE")
+    create_directory(kafka_directory, ["DE"])
+    # More records than the old topic had: a reader that knew only offsets would go on at its position.
+    write_to_directory(kafka_directory, "DE", *[b"junk"] * 5, key="other")
+    assert set(reader.read_to_end().entries) == {"CH", "FR"}
+    announce_entry(kafka_directory.bootstrap, make_entry("DE", authority={"name": "B", "kind": "POLICE"}))
+    assert reader.read_to_end().entries["DE"].authority.name == "B"
+    _delete_directory(kafka_directory, "DE")
+    assert set(reader.read_to_end().entries) == {"CH", "FR"}
+
+
+@pytest.mark.kafka
+def test_of_a_recreated_topic_the_entry_is_not_read_at_the_old_offset(
+    kafka_directory: KafkaBroker, open_reader: OpenReader
+) -> None:
+    reader = open_reader(kafka_directory)
+    announce_entry(kafka_directory.bootstrap, make_entry("DE"))
+    reader.read_to_end()
+    _delete_directory(kafka_directory, "DE")
+    create_directory(kafka_directory, ["DE"])
+    announce_entry(kafka_directory.bootstrap, make_entry("DE", authority={"name": "B", "kind": "POLICE"}))
+    assert reader.read_to_end().entries["DE"].authority.name == "B"
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize(
+    ("codec", "megabytes", "records", "cause"),
+    [
+        ("zstd", 120, 1, "_BAD_COMPRESSION"),
+        ("zstd", 120, 300, "_BAD_COMPRESSION"),
+        ("gzip", 110, 1, "INVALID_RECORD"),
+        ("lz4", 25, 1, "INVALID_RECORD"),
+    ],
+)
+def test_a_compression_bomb_concerns_its_own_state_only(
+    kafka_directory: KafkaBroker, codec: str, megabytes: int, records: int, cause: str
+) -> None:
+    """In a process of its own: the peak of the memory is then that of the readers, whatever other tests needed."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        arguments = (kafka_directory.bootstrap, codec, megabytes, records, cause)
+        peak_mb = executor.submit(read_past_bomb, *arguments).result(8 * SECONDS)
+    assert peak_mb < READERS_MB_MAX
+
+
+def read_past_bomb(bootstrap: str, codec: str, megabytes: int, records: int, cause: str) -> int:
+    """Read the directory before, with and after a bomb; return the peak of this process's memory in MB."""
+    with ExitStack() as stack:
+
+        def open_next() -> DirectoryReader:
+            return stack.enter_context(closing(DirectoryReader(bootstrap, change_interval_s=0.0)))
+
+        running = open_next()
+        for state in STATES:
+            announce_entry(bootstrap, make_entry(state))
+        assert set(running.read_to_end().entries) == set(STATES)
+        write_bomb(bootstrap, "DE", codec, megabytes, records)
+        for reader in (running, open_next()):
+            assert set(reader.read_to_end().entries) == {"CH", "FR"}
+            assert dict(reader.unreadable) == {"DE": cause}
+            assert reader.ignored_count >= 1
+            announce_entry(bootstrap, make_entry("FR", authority={"name": "B", "kind": "POLICE"}))
+            assert reader.read_to_end().entries["FR"].authority.name == "B"
+        announce_entry(bootstrap, make_entry("DE", authority={"name": "C", "kind": "POLICE"}))
+        for reader in (running, open_next()):
+            assert reader.read_to_end().entries["DE"].authority.name == "C"
+            assert dict(reader.unreadable) == {}
+    # Not `ru_maxrss`, which a process inherits from the one that started it.
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines())
+    return int(status["VmHWM"].split()[0]) // 1024
+
+
+@pytest.mark.kafka
+def test_the_broker_refuses_a_batch_that_would_inflate_further(kafka_directory: KafkaBroker) -> None:
+    _delete_directory(kafka_directory, "DE")
+
+    apply_topics(
+        kafka_directory.bootstrap,
+        {DIRECTORY.topic("DE"): Topic(DIRECTORY.topic("DE"), DIRECTORY, "DE", 1)},
+        replication=1,
+    )
+    write_bomb(kafka_directory.bootstrap, "DE", "gzip", 110)
+    with pytest.raises(AssertionError):
+        write_bomb(kafka_directory.bootstrap, "DE", "gzip", 130)
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1_000_000.0
+        monkeypatch.setattr(directory_reader, "read_uptime", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def announced() -> Iterator[EmbeddedBroker]:
+    """A broker on which three States have announced their entries."""
+    with EmbeddedBroker() as broker:
+        create_directory(broker, STATES)
+        for state in STATES:
+            announce_entry(broker.bootstrap, make_entry(state))
+        yield broker
+
+
+def poll_until(reader: DirectoryReader, condition: Callable[[], bool]) -> None:
+    """Poll until a condition holds; the clock of the test stands still."""
+    for _ in range(int(SECONDS / 0.1)):
+        reader.poll_updates(0.1)
+        if condition():
+            return
+    pytest.fail("not reached")
+
+
+def pass_time(reader: DirectoryReader, clock: Clock, seconds: float) -> None:
+    """Let time pass for a reader that checks the cluster all the while."""
+    end = clock.now + seconds
+    while clock.now < end:
+        clock.now += CHECK_SECONDS
+        reader.poll_updates(0.01)
+
+
+def hide_end_of(monkeypatch: pytest.MonkeyPatch, state: str, *, is_hidden: Callable[[], bool]) -> None:
+    """Make a State's topic end later than it does, so that its end is never reached; others are not changed."""
+    query_cluster = directory_cluster.query_cluster
+
+    def query_changed(*arguments: Any) -> ClusterState:
+        cluster = query_cluster(*arguments)
+        ends = {**cluster.ends, state: 1_000} if is_hidden() else cluster.ends
+        return ClusterState(cluster.topic_ids, ends, cluster.receiving_states)
+
+    monkeypatch.setattr(directory_reader, "query_cluster", query_changed)
+
+
+def test_a_topic_that_cannot_be_read_to_its_end_is_given_up_and_tried_again(
+    announced: EmbeddedBroker, open_reader: OpenReader, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_hidden = True
+    hide_end_of(monkeypatch, "DE", is_hidden=lambda: is_hidden)
+    reader = open_reader(announced)
+    poll_until(reader, lambda: all(reader._logs[state].caught_up_at for state in ("CH", "FR")))
+    assert reader.snapshot.entries == {}  # a gate does not start with a part of the directory
+    pass_time(reader, clock, STALL_SECONDS_MAX + CHECK_SECONDS)
+    assert set(reader.snapshot.entries) == {"CH", "FR"}
+    assert dict(reader.unreadable) == {"DE": "NOT_READ_IN_TIME"}
+    announce_entry(announced.bootstrap, make_entry("FR", authority={"name": "B", "kind": "POLICE"}))
+    poll_until(reader, lambda: reader.snapshot.entries["FR"].authority.name == "B")
+    is_hidden = False
+    pass_time(reader, clock, RETRY_SECONDS / 2)
+    assert "DE" not in reader.snapshot.entries  # not before the time
+    pass_time(reader, clock, RETRY_SECONDS / 2)
+    poll_until(reader, lambda: "DE" in reader.snapshot.entries)
+    assert dict(reader.unreadable) == {}
+
+
+def test_an_entry_that_cannot_be_refreshed_is_dropped(
+    announced: EmbeddedBroker, open_reader: OpenReader, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_hidden = False
+    hide_end_of(monkeypatch, "DE", is_hidden=lambda: is_hidden)
+    reader = open_reader(announced)
+    poll_until(reader, lambda: set(reader.snapshot.entries) == set(STATES))
+    is_hidden = True
+    for _ in range(int(STALL_SECONDS_MAX / CHECK_SECONDS) - 1):
+        clock.now += CHECK_SECONDS
+        reader.poll_updates(0.01)
+        assert set(reader.snapshot.entries) == set(STATES)
+        assert reader.age_s <= STALL_SECONDS_MAX  # a gate does not wait meanwhile
+    pass_time(reader, clock, 3 * CHECK_SECONDS)
+    assert set(reader.snapshot.entries) == {"CH", "FR"}
+
+
+def test_when_no_topic_can_be_read_the_reader_fails(
+    announced: EmbeddedBroker, open_reader: OpenReader, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for state in STATES:
+        hide_end_of(monkeypatch, state, is_hidden=lambda: True)
+    reader = open_reader(announced)
+    reader.poll_updates(0.1)
+    with pytest.raises(InfrastructureError, match="no topic of the directory can be read to its end within 30 s"):
+        pass_time(reader, clock, STALL_SECONDS_MAX + 2 * CHECK_SECONDS)
+
+
+def test_a_snapshot_ages_while_no_broker_answers_and_nothing_is_dropped(
+    announced: EmbeddedBroker, open_reader: OpenReader, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = open_reader(announced)
+    poll_until(reader, lambda: set(reader.snapshot.entries) == set(STATES))
+    before = reader.snapshot
+
+    def fail(*_: object) -> ClusterState:
+        raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(directory_reader, "query_cluster", fail)
+        for _ in range(10):
+            clock.now += STALL_SECONDS_MAX
+            assert reader.poll_updates(0.01) is before
+    assert reader.age_s == 10 * STALL_SECONDS_MAX
+    clock.now += CHECK_SECONDS
+    poll_until(reader, lambda: reader.age_s == 0)
+    assert reader.snapshot is before
+
+
+def test_a_reader_that_was_cut_off_for_long_reads_everything_again(
+    announced: EmbeddedBroker, open_reader: OpenReader, clock: Clock
+) -> None:
+    """A tombstone that it has not seen may be gone."""
+    reader = open_reader(announced)
+    poll_until(reader, lambda: set(reader.snapshot.entries) == set(STATES))
+    opened_at = clock.now
+    clock.now += directory_reader.COPY_AGE_SECONDS_MAX - 1
+    poll_until(reader, lambda: reader.age_s == 0)
+    assert {log.opened_at for log in reader._logs.values()} == {opened_at}
+    clock.now += directory_reader.COPY_AGE_SECONDS_MAX + 1
+    reader.poll_updates(0)
+    assert {log.opened_at for log in reader._logs.values()} == {clock.now}
+    poll_until(reader, lambda: reader.age_s == 0)
+    assert set(reader.snapshot.entries) == set(STATES)
+
+
+def test_a_topic_that_ends_before_the_position_is_read_again(
+    announced: EmbeddedBroker, open_reader: OpenReader, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announce_entry(announced.bootstrap, make_entry("DE"))
+    reader = open_reader(announced)
+    poll_until(reader, lambda: set(reader.snapshot.entries) == set(STATES))
+    query_cluster = directory_cluster.query_cluster
+
+    def query_cut(*arguments: Any) -> ClusterState:
+        cluster = query_cluster(*arguments)
+        return ClusterState(cluster.topic_ids, {**cluster.ends, "DE": 1}, cluster.receiving_states)
+
+    clock.now += CHECK_SECONDS
+    with monkeypatch.context() as patch:
+        patch.setattr(directory_reader, "query_cluster", query_cut)
+        reader.poll_updates(0)
+    assert [state for state, log in reader._logs.items() if log.opened_at == clock.now] == ["DE"]
+
+
+def test_changes_of_a_state_are_limited(announced: EmbeddedBroker, open_reader: OpenReader, clock: Clock) -> None:
+    reader = open_reader(announced, change_interval_s=60.0)
+    poll_until(reader, lambda: set(reader.snapshot.entries) == set(STATES))
+    for number in range(3):
+        announce_entry(announced.bootstrap, make_entry("DE", authority={"name": f"DE {number}", "kind": "POLICE"}))
+        announce_entry(announced.bootstrap, make_entry("FR", authority={"name": f"FR {number}", "kind": "POLICE"}))
+        clock.now += CHECK_SECONDS
+        poll_until(reader, lambda: reader.age_s == 0)
+    names = {entry.authority.name for entry in reader.snapshot.entries.values()}
+    assert names == {"A", "DE 0", "FR 0"}
+    clock.now += 60
+    poll_until(reader, lambda: reader.age_s == 0)
+    assert {entry.authority.name for entry in reader.snapshot.entries.values()} == {"A", "DE 2", "FR 2"}
+
+
+def test_the_error_for_a_missing_directory_names_the_remedy(open_reader: OpenReader) -> None:
+    with EmbeddedBroker() as broker:
+        broker.create_topics([NOTICES.topic("CH")], 1)
+        for _ in range(2):  # looking it up does not create it
+            with pytest.raises(InfrastructureError, match=r"directory\.<st>.*`sharing topics apply"):
+                open_reader(broker).read_to_end()
+            with pytest.raises(InfrastructureError, match=r"directory\.<st>.*`sharing topics apply"):
+                open_reader(broker).poll_updates(0.1)
+
+
+@pytest.mark.usefixtures("short_connect_timeout")
+def test_without_a_broker_the_error_is_immediate() -> None:
+    reader = DirectoryReader("127.0.0.1:1")
+    with pytest.raises(InfrastructureError, match="no broker answers"):
+        reader.read_to_end()
+    reader.close()
+
+
+class ErrorMessage:
+    """A message that represents an error, as librdkafka returns it."""
+
+    def __init__(self, code: int, topic: str | None) -> None:
+        self._error = KafkaError(code)
+        self._topic = topic
+
+    def error(self) -> KafkaError:
+        return self._error
+
+    def topic(self) -> str | None:
+        return self._topic
+
+
+class ErrorConsumer:
+    """A consumer that returns only one error."""
+
+    def __init__(self, code: int, topic: str | None = None) -> None:
+        self._message = ErrorMessage(code, topic)
+
+    def consume(self, *_: object) -> list[ErrorMessage]:
+        return [self._message]
+
+
+def test_a_client_that_may_not_connect_fails_and_other_errors_do_not_matter(
+    announced: EmbeddedBroker, open_reader: OpenReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = open_reader(announced)
+    before = reader.read_to_end()
+    with monkeypatch.context() as patch:
+        patch.setattr(reader, "_consumer", ErrorConsumer(KafkaError._AUTHENTICATION))
+        with pytest.raises(InfrastructureError, match="the directory cannot be read: _AUTHENTICATION"):
+            reader.poll_updates(0.1)
+        for code in (KafkaError._TRANSPORT, KafkaError.GROUP_AUTHORIZATION_FAILED):
+            patch.setattr(reader, "_consumer", ErrorConsumer(code))
+            assert reader.poll_updates(0.1) is before
+        patch.setattr(reader, "_consumer", ErrorConsumer(KafkaError.TOPIC_AUTHORIZATION_FAILED, "directory.de"))
+        assert reader.poll_updates(0.1) is before
+    assert reader._logs["DE"].last_error == "TOPIC_AUTHORIZATION_FAILED"

@@ -1,0 +1,81 @@
+"""The version of a directory: a digest of what its valid entries state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sharing.model.directory import VERSION_LENGTH, Directory
+from sharing.model.times import to_milliseconds
+from tests.kafka.directory_fixtures import make_entry
+
+NOW_MS = to_milliseconds(make_entry("CH").announced_at)
+SIGNATURE = {"algorithm": "x", "key_id": "k", "value": b"\xff"}
+KEY = {"id": "k", "use": "SIGN", "algorithm": "x", "public": b"\xff", "valid_from": "2026-01-01T00:00:00Z"}
+
+
+def get_version(now_ms: int = NOW_MS, **changes: Any) -> str:
+    return Directory({"CH": make_entry("CH", **changes), "DE": make_entry("DE")}).get_version(now_ms)
+
+
+def test_a_version_depends_on_nothing_but_the_content() -> None:
+    entries = {state: make_entry(state) for state in ("CH", "DE")}
+    version = Directory(entries).get_version(NOW_MS)
+    assert Directory(dict(reversed(entries.items()))).get_version(NOW_MS) == version
+    assert Directory(entries, receiving_states=frozenset({"CH"})).get_version(NOW_MS) == version
+    assert (len(version), int(version, 16) > 0) == (VERSION_LENGTH, True)
+    assert Directory({}).get_version(NOW_MS) == "e3b0c44298fc1c149afbf4c8996fb924"  # SHA-256 of nothing
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"announced_at": "2026-02-01T00:00:00Z"},
+        {"valid_until": "2027-01-01T00:00:00Z"},
+        {"signature": SIGNATURE},
+    ],
+)
+def test_a_renewal_has_the_same_version(changes: dict[str, Any]) -> None:
+    assert get_version(**changes) == get_version()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"authority": {"name": "A", "kind": "PROSECUTOR"}},
+        {"authority": {"name": "B", "kind": "POLICE"}},
+        {"interests": [{"id": "i"}]},
+        {"contact_points": [{"name": "n", "hours": "h"}]},
+        {"keys": [KEY]},
+        {"standing_acceptances": [{"from_state": "DE"}]},
+    ],
+)
+def test_other_content_has_another_version(changes: dict[str, Any]) -> None:
+    assert get_version(**changes) != get_version()
+
+
+def test_the_version_changes_when_an_entry_expires() -> None:
+    end = "2026-03-01T00:00:00Z"
+    end_ms = to_milliseconds(make_entry("CH", valid_until=end).valid_until or pytest.fail("no end"))
+    directory = Directory({"CH": make_entry("CH", valid_until=end), "DE": make_entry("DE")})
+    only_de = Directory({"DE": make_entry("DE")}).get_version(NOW_MS)
+    assert [directory.get_version(now) == only_de for now in (NOW_MS, end_ms - 1, end_ms, end_ms + 1, end_ms - 1)] == [
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert set(directory.get_valid_entries(end_ms - 1)) == {"CH", "DE"}
+    assert set(directory.get_valid_entries(end_ms)) == {"DE"}
+
+
+def test_states_without_topics_are_those_with_a_valid_entry() -> None:
+    entries = {
+        "CH": make_entry("CH"),
+        "DE": make_entry("DE"),
+        "FR": make_entry("FR", valid_until="2026-01-15T08:00:00Z"),
+    }
+    assert Directory(entries).get_unreachable_states(NOW_MS) == frozenset()
+    assert Directory(entries, receiving_states=frozenset({"CH", "US"})).get_unreachable_states(NOW_MS) == {"DE"}

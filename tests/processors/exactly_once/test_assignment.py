@@ -1,0 +1,55 @@
+"""Partitions are prepared only if this worker has all of the state that their records need, and the broker answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from processors.exactly_once.assignment import Assignment
+from processors.exactly_once.input_logs import LogsUnavailableError
+
+
+class StubInputLogs:
+    """Two input topics, and a count of how often start offsets were chosen."""
+
+    topics = ("in", "also")
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+        self.chosen = 0
+
+    def choose_start_offsets(self, *_: Any) -> None:
+        self.chosen += 1
+        if self.failure is not None:
+            raise self.failure
+
+
+def prepare(logs: StubInputLogs, **numbers: list[int]) -> bool:
+    assignment = Assignment(logs, None, lambda: None)  # type: ignore[arg-type]  # it has what is used
+    return assignment.prepare_partitions([TopicPartition(topic, each) for topic in numbers for each in numbers[topic]])
+
+
+def test_equal_numbers_of_all_topics_are_prepared() -> None:
+    logs = StubInputLogs()
+    assert prepare(logs, **{"in": [0, 2], "also": [2, 0]})
+    assert logs.chosen == 1
+
+
+@pytest.mark.parametrize("numbers", [{"in": [0, 1], "also": [0, 1, 2]}, {"in": [2]}, {"also": [0]}])
+def test_nothing_is_read_while_another_worker_has_part_of_the_state(numbers: dict[str, list[int]]) -> None:
+    """As when a topic was created between the starts of two workers: they would keep the state of one item twice."""
+    logs = StubInputLogs()
+    assert not prepare(logs, **numbers)
+    assert logs.chosen == 0
+
+
+def test_an_empty_assignment_needs_no_preparation() -> None:
+    logs = StubInputLogs()
+    assert prepare(logs)
+    assert logs.chosen == 0
+
+
+def test_nothing_is_read_until_the_broker_answers() -> None:
+    assert not prepare(StubInputLogs(LogsUnavailableError("no broker answers")), **{"in": [0], "also": [0]})

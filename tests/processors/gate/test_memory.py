@@ -1,0 +1,76 @@
+"""A batch of which every item goes to every State is processed within the memory that the deployment gives a gate."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from processors.exactly_once.batch import Batch, OutputRun
+from processors.gate.batch_result import BatchResult
+from processors.gate.gate import Gate
+from processors.gate_agent import decide_batch
+from sharing.model.countries import COUNTRIES
+from sharing.model.vocabulary import Outcome
+from sharing.packs.library import load_shipped_treaties
+from tests.processors.gate.gate_fixtures import (
+    NOW_MS,
+    PACK,
+    directory_entry,
+    encode_message,
+    indicator_form,
+    make_directory,
+    make_pack,
+)
+
+ROOT = Path(__file__).parents[3]
+RECIPIENTS = 193
+RECORDS = 2_000
+MEMORY_MAX_MB = 400
+
+
+def decide_for_every_state() -> dict[str, int]:
+    """Decide on a batch; return the number of recipients, the bytes of all outputs, and the peak of the memory."""
+    states = sorted(set(COUNTRIES) - {"CH"})[:RECIPIENTS]
+    everyone = ", ".join(f'"{state}"' for state in states)
+    pack = make_pack(PACK.replace("states: [DE, FR, IE, US]", f"states: [{everyone}]"))
+    nexus = [{"state": state, "reason": "its servers are used"} for state in states]
+    batch = [encode_message(indicator_form(number, summary="s" * 500, nexus=nexus)) for number in range(1, RECORDS + 1)]
+    result, output_bytes = BatchResult(), 0
+    directory = make_directory(*map(directory_entry, states))
+    for output in decide_batch(Gate(pack, load_shipped_treaties()), Batch(batch, NOW_MS, {}), directory, result):
+        values = output.values if isinstance(output, OutputRun) else [output.value]
+        output_bytes += sum(len(value or b"") for value in values)
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return {
+        "disclosed": result.deliveries[Outcome.DISCLOSE],
+        "recipients": result.deliveries.total(),
+        "output_bytes": output_bytes,
+        "peak_mb": int(status["VmHWM"].split()[0]) // 1024,
+    }
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process's memory is read from /proc")
+def test_a_batch_for_every_state_fits_in_memory() -> None:
+    """All outputs together would not: they need more than twice their bytes."""
+    run = subprocess.run(
+        [sys.executable, "-m", __name__],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    measured = json.loads(run.stdout)
+    assert measured["recipients"] == RECIPIENTS * RECORDS
+    assert measured["disclosed"] > RECIPIENTS * RECORDS / 2
+    assert measured["output_bytes"] > 300_000_000
+    assert measured["peak_mb"] < MEMORY_MAX_MB
+
+
+if __name__ == "__main__":
+    print(json.dumps(decide_for_every_state()))  # read by the test
