@@ -32,7 +32,7 @@ from tests.kafka.topic_io import SECONDS
 OpenReader = Callable[..., DirectoryReader]
 STATES = ("CH", "DE", "FR")
 READERS_MB_MAX = 400
-"""Above what four readers need with the largest bomb (280), and below what they need if one more of them keeps it."""
+"""With the largest bomb, the readers together need 280 MB at the peak; if they kept its records, 490."""
 
 
 @pytest.fixture

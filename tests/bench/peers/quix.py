@@ -18,6 +18,9 @@ _STAMP = FOLDER / "installed.txt"
 _EXCLUDED = frozenset({"confluent-kafka", "faust-streaming"})
 """Requirements of this project that are left out: quixstreams pins the first, and the job does not need the second."""
 
+_OF_THE_GATE = ("pyarrow", "pyruhvro", "orjson", "pyyaml")
+"""Packages of the extra `gate` that the functions of the gate import."""
+
 _PINNED = frozenset({"fastavro", "phonenumbers", "python-stdnum", "uuid-utils"})
 
 
@@ -51,8 +54,12 @@ def get_variables() -> dict[str, str]:
 def _render_requirements() -> str:
     """Return the requirements of quixstreams and this project; those in `_PINNED` with the version installed here."""
     project_requirements = [Requirement(text) for text in requires("sharing-bus") or ()]
-    needed = sorted(
-        (item for item in project_requirements if item.marker is None and item.name not in _EXCLUDED), key=str
-    )
+    needed = sorted((item for item in project_requirements if _is_needed(item)), key=str)
     lines = [f"{item.name}=={version(item.name)}" if item.name in _PINNED else str(item) for item in needed]
+    lines += [f"{name}=={version(name)}" for name in _OF_THE_GATE]
     return "\n".join([f"quixstreams=={QUIXSTREAMS}", *lines]) + "\n"
+
+
+def _is_needed(requirement: Requirement) -> bool:
+    """Return whether the client of this project needs it, and the job too."""
+    return requirement.marker is None and requirement.name not in _EXCLUDED
