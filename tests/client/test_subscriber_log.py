@@ -14,7 +14,7 @@ from sharing.errors import InfrastructureError
 from sharing.kafka import group_consumer
 from sharing.kafka.clients import client_properties, make_admin, make_consumer
 from sharing.kafka.group_consumer import GroupConsumer, PolledRecord
-from sharing.kafka.topic_ids import query_topic_ids
+from sharing.kafka.topic_ids import format_offset_metadata, query_topic_ids
 from sharing.telemetry.client_metrics import SubscriberMetrics
 from sharing.topology.topics import NOTICES, URGENT, TopicKind
 from tests.kafka.compressed_batches import write_bomb
@@ -78,12 +78,12 @@ def test_a_recreated_topic_is_read_from_its_beginning(
     assert read_values(kafka, state) == ["0.example", "1.example", "2.example"]
     assert warnings_in(caplog) == []
     topic_id = query_topic_ids(make_admin(kafka.bootstrap), [topic], SECONDS)[topic]
-    assert read_committed_metadata(kafka, state) == topic_id
+    assert read_committed_metadata(kafka, state) == format_offset_metadata(topic_id)
     old_id = recreate_topic(kafka, topic)
     new = [f"new{number}.example" for number in range(5)]  # the committed offset exists in the new log too
     write_notices(kafka, state, *new)
     # Kafka deletes a topic's offsets with it. One survives if its coordinator was away, or was restored.
-    commit_offset(kafka, state, 3, old_id)
+    commit_offset(kafka, state, 3, format_offset_metadata(old_id))
     assert read_values(kafka, state) == new
     expected = f"{topic}/0: the topic was deleted and created again; group {group_of(state)} reads the new one from "
     assert warnings_in(caplog) == [f"{expected}its beginning"]
