@@ -38,7 +38,7 @@ def make_imported_id(secret: bytes, provider: str, agency: str, identity: Sequen
     """Return the id of an item from a file: a UUIDv8 (RFC 9562) of an HMAC-SHA-256 under the agency's secret.
 
     Ids are in clear in record keys. Those of a public MISP feed, or a digest of a value that can be guessed, would tell
-    whoever reads the keys and has the same feed what the record contains.
+    anyone who reads the keys and has the same feed what the record contains.
 
     Args:
         secret: The agency's secret.

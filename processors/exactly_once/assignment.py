@@ -47,7 +47,7 @@ class Assignment:
         """
         if not positions:
             return True
-        if not _has_same_numbers(positions, self._input_logs.topics):
+        if find_uneven_topics([(each.topic, each.partition) for each in positions], self._input_logs.topics):
             log.warning(
                 "the assigned partitions of the input topics have different numbers, so another worker has part of the "
                 "state: nothing is read until the members of the group agree on the topics"
@@ -70,9 +70,14 @@ class Assignment:
             self._state_store.close_partitions(partitions)
 
 
-def _has_same_numbers(positions: Iterable[TopicPartition], topics: Iterable[str]) -> bool:
-    """Return whether the same partition numbers of every topic are assigned: state is kept by number."""
-    numbers: dict[str, set[int]] = {topic: set() for topic in topics}
-    for position in positions:
-        numbers.setdefault(position.topic, set()).add(position.partition)
-    return len({frozenset(each) for each in numbers.values()}) <= 1
+def find_uneven_topics(assigned: Iterable[tuple[str, int]], topics: Iterable[str]) -> dict[str, list[int]]:
+    """Return the partition numbers assigned of each topic; {} if they are the same of all topics.
+
+    Args:
+        assigned: Topic and number of each assigned partition.
+        topics: All topics that the worker reads.
+    """
+    numbers: dict[str, list[int]] = {topic: [] for topic in topics}
+    for topic, number in sorted(assigned):
+        numbers.setdefault(topic, []).append(number)
+    return numbers if len({tuple(each) for each in numbers.values()}) > 1 else {}

@@ -22,12 +22,13 @@ from processors.exactly_once.retry import WARN_AFTER_S, CallWatch, retry_query
 from processors.exactly_once.state_store import OffsetRange, StateStore, StoreIdentity
 from processors.exactly_once.state_store_backends import MemoryBackend, RocksBackend
 from sharing.errors import InfrastructureError
-from sharing.kafka.clients import make_admin, make_consumer
+from sharing.kafka.clients import make_consumer
 from sharing.kafka.errors import describe_kafka_error
 from sharing.kafka.topic_ids import NO_TOPIC_ID, query_topic_ids
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer
+    from confluent_kafka.admin import AdminClient
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +40,17 @@ T = TypeVar("T")
 
 
 def open_state_store(
-    config: LoopConfig, is_stopping: Callable[[], bool], clock: Callable[[], int], calls: CallWatch
+    config: LoopConfig,
+    admin: AdminClient,
+    is_stopping: Callable[[], bool],
+    clock: Callable[[], int],
+    calls: CallWatch,
 ) -> StateStore:
     """Return the state store of an exactly-once loop, with nothing restored yet.
 
     Args:
         config: Configuration of the loop; it names the changelog topic.
+        admin: An admin client.
         is_stopping: Whether the worker is stopping.
         clock: Returns the time in UTC milliseconds.
         calls: Is told of each call that may block.
@@ -54,7 +60,7 @@ def open_state_store(
     """
     folder = config.state_folder
     backend = RocksBackend(folder) if folder else MemoryBackend()
-    return StateStore(KafkaChangelog(config, is_stopping, calls), backend, clock)
+    return StateStore(KafkaChangelog(config, admin, is_stopping, calls), backend, clock)
 
 
 class KafkaChangelog:
@@ -62,16 +68,19 @@ class KafkaChangelog:
 
     Args:
         config: Configuration of the loop; its `changelog_topic` is the changelog topic.
+        admin: An admin client.
         is_stopping: Whether the worker is stopping.
         calls: Is told of each call that may block.
     """
 
-    def __init__(self, config: LoopConfig, is_stopping: Callable[[], bool], calls: CallWatch) -> None:
+    def __init__(
+        self, config: LoopConfig, admin: AdminClient, is_stopping: Callable[[], bool], calls: CallWatch
+    ) -> None:
         self._config = config
         self._calls = calls
         self._topic = str(config.changelog_topic)
         self._is_stopping = is_stopping
-        self._admin = make_admin(config.bootstrap, config.client_properties)
+        self._admin = admin
 
     def get_store_identities(self, partitions: Iterable[int]) -> Mapping[int, StoreIdentity]:
         """Return the identity of each partition.

@@ -57,6 +57,7 @@ from processors.exactly_once.pending_commit import ignore_outcome
 from processors.exactly_once.retry import CLOSE_TIMEOUT_S, STUCK_CALL_S
 from processors.exactly_once.transactor import Transactor
 from sharing.errors import InfrastructureError, SharingError
+from sharing.telemetry.logs import format_locations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -260,8 +261,7 @@ async def _wait_with_timeout(awaitable: Awaitable[None], limit_s: float, warning
 
 def _describe_failure(error: BaseException, batch: Batch | None = None) -> str:
     """Describe an unexpected exception without its text, which may contain content."""
-    frames = traceback.extract_tb(error.__traceback__)[1:]
-    location = " > ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames)
+    location = format_locations(traceback.extract_tb(error.__traceback__)[1:])
     if batch is None:
         return f"reading or settling a batch failed with {type(error).__name__} at {location}"
     next_offsets = ", ".join(

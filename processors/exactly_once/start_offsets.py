@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sharing.errors import InfrastructureError
+from sharing.kafka.topic_ids import is_other_topic
 
 log = logging.getLogger(__name__)
 
@@ -120,14 +121,16 @@ def choose_start_offset(partition: PartitionLog, group: str) -> int:
     committed, recorded = partition.committed, partition.recorded
     if committed is not None and committed.topic_id is None:
         return _require_in_range(partition, committed.offset, group)
-    known = [each for each in (committed, recorded) if each is not None]
-    if known and all(_is_other_log(partition, each.topic_id) for each in known) and not _has_lost_state(partition):
+    known_ids = [each.topic_id for each in (committed, recorded) if each is not None]
+    is_new_log = bool(known_ids) and all(is_other_topic(known_id, partition.topic_id) for known_id in known_ids)
+    has_lost_state = _has_lost_state(partition)
+    if is_new_log and not has_lost_state:
         log.warning(
             "%s was deleted and created again since it was last read; it is read from its first record", partition
         )
         return partition.first
-    if _has_lost_state(partition) or (recorded is not None and _is_other_log(partition, recorded.topic_id)):
-        is_known = committed is not None and not _is_other_log(partition, committed.topic_id)
+    if has_lost_state or (recorded is not None and is_other_topic(recorded.topic_id, partition.topic_id)):
+        is_known = committed is not None and not is_other_topic(committed.topic_id, partition.topic_id)
         offset = committed.offset if committed is not None and is_known else partition.first
         raise LogMismatchError(
             partition,
@@ -162,21 +165,11 @@ def _has_lost_state(partition: PartitionLog) -> bool:
     committed, recorded = partition.committed, partition.recorded
     if committed is None or not partition.has_store:
         return False
-    if _differ(committed.changelog_id, partition.changelog_id) or recorded is None:
+    if is_other_topic(committed.changelog_id, partition.changelog_id) or recorded is None:
         return True
-    if _differ(str(committed.topic_id), recorded.topic_id):
-        return _is_other_log(partition, recorded.topic_id)
+    if is_other_topic(committed.topic_id, recorded.topic_id):
+        return is_other_topic(recorded.topic_id, partition.topic_id)
     return recorded.next_offset < committed.offset
-
-
-def _is_other_log(partition: PartitionLog, topic_id: str | None) -> bool:
-    """Return whether a known id belongs to a topic of this name that was deleted since."""
-    return _differ(topic_id or "", partition.topic_id)
-
-
-def _differ(first_id: str, second_id: str) -> bool:
-    """Return whether two ids are known and differ."""
-    return bool(first_id) and bool(second_id) and first_id != second_id
 
 
 def _require_in_range(partition: PartitionLog, offset: int, group: str) -> int:

@@ -45,7 +45,7 @@ from __future__ import annotations
 import logging
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaException
 
@@ -84,18 +84,6 @@ WAIT_STEP_S = 1.0
 POLL_S = 0.1  # how long a read waits for a first record
 
 
-class FailedBatch(NamedTuple):
-    """A batch whose transaction failed before its commit.
-
-    Attributes:
-        records: Number of its records.
-        began_at: When its transaction began (`time.monotonic`).
-    """
-
-    records: int
-    began_at: float
-
-
 class Transactor:
     """A consumer and a transactional producer that act as one. One thread calls it; any thread may call `begin_stop`.
 
@@ -113,7 +101,7 @@ class Transactor:
         admin = make_admin(config.bootstrap, config.client_properties)
         self._input_logs = InputLogs(config, admin, self._is_stopping, self._calls)
         self._state_store = (
-            open_state_store(config, self._is_stopping, clock, self._calls) if config.changelog_topic else None
+            open_state_store(config, admin, self._is_stopping, clock, self._calls) if config.changelog_topic else None
         )
         self._assignment = Assignment(self._input_logs, self._state_store, self._await_pending_commit)
         self._clients = ClientPair(
@@ -151,14 +139,14 @@ class Transactor:
 
     def _read_batch(self) -> Batch | None:
         messages, unreadable = self._collect_messages()
-        errors = [message.error() for message in messages if message.error()]
+        failed = [message for message in messages if message.error()]
+        errors = [message.error() for message in failed]
         if any(map(is_outside_log, errors)):
             # Another leader has another log, or the topic was created again: start again at a known offset.
             if self.finish_pending_commit():
                 self._reopen_clients()
             return None
         if errors:
-            failed = [message for message in messages if message.error()]
             messages = [message for message in messages if not message.error()]
             unreadable += self._clients.consumer.skip_bad_batches(failed)
             self._reporter.handle_errors(error for error in errors if error.code() not in BAD_BATCH_ERRORS)
@@ -242,7 +230,7 @@ class Transactor:
         pending.wait()
         failure = pending.failure
         if isinstance(failure, KafkaException):
-            self._recover(failure.args[0], pending)
+            self._recover(failure.args[0], pending.records, pending.began_at)
         elif failure is not None:
             raise failure
         else:
@@ -334,7 +322,7 @@ class Transactor:
             self._follow_change(change)
             return False
         except KafkaException as error:
-            self._recover(error.args[0], FailedBatch(len(batch.messages), producer.began_at))
+            self._recover(error.args[0], len(batch.messages), producer.began_at)
             return False
         except BaseException:
             producer.abort_transaction()
@@ -350,14 +338,20 @@ class Transactor:
         )
         return True
 
-    def _recover(self, error: KafkaError, batch: PendingCommit | FailedBatch) -> None:
-        """Reopen both clients after the transaction of a batch has failed, or give up."""
+    def _recover(self, error: KafkaError, records: int, began_at: float) -> None:
+        """Reopen both clients after a failed transaction, or give up.
+
+        Args:
+            error: The error.
+            records: Number of records of the batch.
+            began_at: When the transaction began (`time.monotonic`).
+        """
         # A broker that aborts an expired transaction also fences its producer, even if no other process exists.
-        expired = time.monotonic() - batch.began_at > self._config.transaction_timeout_s
+        expired = time.monotonic() - began_at > self._config.transaction_timeout_s
         if is_fatal(error) and not (expired and is_fenced_producer(error)):
             raise self._reporter.make_fatal_error(error)
         if expired:
-            self._sizer.count_expired(batch.records)
+            self._sizer.count_expired(records)
             self._clients.consumer.check_for_replacement()  # opening the clients again would fence it
         self._aborts += 1
         if is_permanent(error) or self._retry.is_expired() or self._aborts == ABORTS_MAX:

@@ -21,7 +21,7 @@ from sharing.relevance.nexus import NexusEvidence
 from sharing.serialization.codec import RECORD_BYTES_MAX
 
 OUTPUT_OVERHEAD_BYTES = 1_500
-"""Approximate memory of an output besides its tails and the item: its head, headers and objects."""
+"""Approximate memory of an output in addition to its tails and the item: its head, headers and objects."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from processors.exactly_once.assignment import find_uneven_topics
 from sharing.telemetry import metrics
 from sharing.telemetry.open_transactions import HiddenRecords, OpenTransactionWatch, PartitionKey, select_assigned
 
@@ -68,10 +69,7 @@ class ConsumerStatus:
         Args:
             topics: All topics that the worker reads.
         """
-        numbers: dict[str, list[int]] = {topic: [] for topic in topics}
-        for topic, number in sorted(self.assigned or ()):
-            numbers.setdefault(topic, []).append(number)
-        return numbers if len({tuple(assigned) for assigned in numbers.values()}) > 1 else {}
+        return find_uneven_topics(self.assigned or (), topics)
 
     def get_record_age_max(self, key: PartitionKey, offset: int) -> float | None:
         """Return how many seconds ago a record was appended at most, independent of the clock; None if unknown.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -40,7 +40,9 @@ def revoke(
     settings, servers = load_broker_settings(bootstrap)
     removed, remaining = revoke_principals(servers, matches, tls_properties(settings), dry_run=dry_run)
     if as_json:
-        document = {"party": party, "dry_run": dry_run, "removed": _to_json(removed), "remaining": _to_json(remaining)}
+        lists = {"removed": removed, "remaining": remaining}
+        documents = {name: [entry.to_document() for entry in entries] for name, entries in lists.items()}
+        document = {"party": party, "dry_run": dry_run, **documents}
         print_json(document)
     else:
         for entry in removed:
@@ -82,17 +84,3 @@ def _print_summary(party: str, removed: list[AclEntry], *, dry_run: bool) -> Non
     verb = "would be removed" if dry_run else "removed; they are in force no longer, also on open connections"
     err.print(f"{len(removed)} access control entries of {', '.join(names)} {verb}")
     err.print("take the party out of the partners file, or `topics apply --acls` grants them again")
-
-
-def _to_json(entries: list[AclEntry]) -> list[dict[str, Any]]:
-    return [
-        {
-            "principal": entry.principal,
-            "permission": "Allow" if entry.allow else "Deny",
-            "operation": entry.operation,
-            "resource": entry.resource,
-            "pattern": entry.pattern,
-            "name": entry.name,
-        }
-        for entry in entries
-    ]

@@ -143,19 +143,7 @@ def list_acls(
     """Show what each principal may do on a cluster with these States. Everything else is denied."""
     wanted = choose_partners(load_settings(partners=partners), states)
     if as_json:
-        print_json(
-            [
-                {
-                    "principal": entry.principal,
-                    "permission": "Allow" if entry.allow else "Deny",
-                    "operation": entry.operation,
-                    "resource": entry.resource,
-                    "pattern": entry.pattern,
-                    "name": entry.name,
-                }
-                for entry in sorted(list_acl_entries(wanted))
-            ]
-        )
+        print_json([entry.to_document() for entry in sorted(list_acl_entries(wanted))])
     elif acl_format is AclFormat.STRIMZI:
         typer.echo(
             render_manifests([*make_kafka_topics(wanted, cluster), *make_kafka_users(wanted, cluster)]), nl=False

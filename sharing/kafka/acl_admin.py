@@ -6,7 +6,6 @@ application. Only `revoke_principals` removes entries: all those of the named pr
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import make_admin
 from sharing.kafka.errors import describe_kafka_error, error_code
-from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, await_result
+from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, await_result, wait_until_shown
 from sharing.topology.acls import (
     ANY_NAME,
     AclEntry,
@@ -50,7 +49,6 @@ _RESOURCES: Final = {
     AclResource.CLUSTER: ResourceType.BROKER,
 }
 _PATTERNS: Final = {AclPattern.LITERAL: ResourcePatternType.LITERAL, AclPattern.PREFIX: ResourcePatternType.PREFIXED}
-_POLL_SECONDS = 0.05
 _EVERYONE = "*"
 """The principal of an entry for all principals."""
 _BUS_PREFIXES: Final = tuple(f"{scope}." for scope in (TopicScope.NATIONAL, TopicScope.EXCHANGE, TopicScope.DIRECTORY))
@@ -137,7 +135,10 @@ def revoke_principals(
                 admin.delete_acls([_make_filter(name)], request_timeout=ADMIN_SECONDS_MAX), "cannot remove the ACLs"
             )
         # A controller confirms a removal a moment before every broker applies it.
-        _wait_until(lambda: not any(map(is_revoked, _list_cluster_acls(admin))), "the ACLs were removed")
+        wait_until_shown(
+            lambda: not any(map(is_revoked, _list_cluster_acls(admin))),
+            "the ACLs were removed, but the cluster does not show it yet; try again",
+        )
     return revoked, for_everyone
 
 
@@ -221,16 +222,10 @@ def _create_acls(admin: AdminClient, missing: list[AclEntry]) -> None:
 
 
 def _wait_until_listed(admin: AdminClient, created: frozenset[AclEntry]) -> None:
-    # A controller confirms an entry a moment before every broker applies it.
-    _wait_until(lambda: created <= frozenset(_list_cluster_acls(admin)), "the ACLs were created")
-
-
-def _wait_until(is_applied: Callable[[], bool], done: str) -> None:
-    deadline = time.monotonic() + ADMIN_SECONDS_MAX
-    while not is_applied():
-        if time.monotonic() > deadline:
-            raise InfrastructureError(f"{done}, but the cluster does not show it yet; try again")
-        time.sleep(_POLL_SECONDS)
+    wait_until_shown(
+        lambda: created <= frozenset(_list_cluster_acls(admin)),
+        "the ACLs were created, but the cluster does not show it yet; try again",
+    )
 
 
 def _await_answers(futures: Mapping[Any, Future[Any]], failure: str) -> None:

@@ -28,7 +28,7 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from sharing.kafka.clients import make_consumer
+from sharing.kafka.clients import make_consumer, without_callbacks
 from sharing.kafka.errors import describe_kafka_error
 from sharing.model.bad_batch import BadBatch
 
@@ -55,8 +55,8 @@ BOUNDED_FETCH: Final[Mapping[str, int]] = {
     "fetch.message.max.bytes": 1_000_000,
     "receive.message.max.bytes": INFLATED_BYTES_MAX,
 }
-"""librdkafka properties of a consumer with bounded memory, for topics with little traffic. A broker returns at most so
-many compressed bytes for all partitions together, or one batch that is larger."""
+"""librdkafka properties of a consumer with bounded memory. A broker returns at most so many compressed bytes for all
+partitions together, or one batch that is larger."""
 
 FIND_SECONDS_MAX = 30.0
 """How long `find_batch` may take before it leaves the search to the next report of the error."""
@@ -70,7 +70,7 @@ _PROBE_PROPERTIES: Mapping[str, Any] = {
     "fetch.wait.max.ms": 10,
     "fetch.error.backoff.ms": 10,
 }
-_NOT_FOR_A_PROBE = ("group.instance.id", "message.max.bytes", "statistics.interval.ms", "debug")
+_NOT_FOR_A_PROBE = ("group.instance.id", "message.max.bytes", "debug")
 
 
 class BadBatchFinder:
@@ -81,12 +81,8 @@ class BadBatchFinder:
     """
 
     def __init__(self, properties: Mapping[str, Any]) -> None:
-        plain = {name: value for name, value in properties.items() if isinstance(value, str | int | float)}
-        self._properties = {
-            "group.id": "bad-batches",
-            **{name: value for name, value in plain.items() if name not in _NOT_FOR_A_PROBE},
-            **_PROBE_PROPERTIES,
-        }
+        shared = {name: value for name, value in without_callbacks(properties).items() if name not in _NOT_FOR_A_PROBE}
+        self._properties = {"group.id": "bad-batches", **shared, **_PROBE_PROPERTIES}
 
     def find_batch(self, message: Message) -> BadBatch | None:
         """Return the bad batch that an error reports.

@@ -14,13 +14,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
 )
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.clients import make_admin
+from sharing.kafka.clients import is_embedded, make_admin
 from sharing.kafka.errors import describe_kafka_error
 from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, await_result
 from sharing.topology.broker_settings import TRANSACTION_TIMEOUT_MS, list_required_settings
-
-_EMBEDDED_CLUSTER = "mockCluster"
-"""Start of the cluster id of librdkafka's mock cluster, which has no settings and answers no request for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ def inspect_brokers(bootstrap: str, properties: Mapping[str, Any] | None = None)
         cluster = admin.list_topics(timeout=ADMIN_SECONDS_MAX)
     except KafkaException as error:
         raise InfrastructureError(f"the brokers cannot be listed: {describe_kafka_error(error)}") from None
-    brokers = [] if str(cluster.cluster_id).startswith(_EMBEDDED_CLUSTER) else sorted(cluster.brokers)
+    brokers = [] if is_embedded(cluster.cluster_id) else sorted(cluster.brokers)
     differences = []
     for broker_id in brokers:
         actual = _describe_broker(admin, broker_id)

@@ -69,6 +69,21 @@ def make_admin(bootstrap: str, properties: Mapping[str, Any] | None = None) -> A
     return _make_client(AdminClient, client_properties(bootstrap, properties))
 
 
+def without_callbacks(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties for a further client that nobody polls: what it has to report would only pile up."""
+    return {
+        name: value for name, value in properties.items() if not callable(value) and name != "statistics.interval.ms"
+    }
+
+
+def is_embedded(cluster_id: str | None) -> bool:
+    """Return whether the cluster with this id is the embedded broker: librdkafka's mock cluster.
+
+    It has no topic ids and no configuration, and never answers a request for its controller.
+    """
+    return str(cluster_id).startswith("mockCluster")
+
+
 def look_up_topics(bootstrap: str, properties: Mapping[str, Any] | None = None) -> dict[str, int]:
     """Return each topic that this client may see, with its number of partitions. The request creates no topic.
 

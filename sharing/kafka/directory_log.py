@@ -100,10 +100,10 @@ class DirectoryLog:
         self.position = max(self.position, offset)
 
     def skip_batch(self, message: Message, end: int) -> int:
-        """Note a batch that cannot be read, and return the offset at which to go on.
+        """Note a batch that cannot be read, and return the offset at which to continue.
 
-        Only the newest record counts, so reading goes on at the last one. If that is in an unreadable batch too,
-        reading goes on at the end.
+        Only the newest record counts, so reading continues at the last one. If that is in an unreadable batch too,
+        reading continues at the end.
 
         Args:
             message: The message with the error.

@@ -196,7 +196,7 @@ class DirectoryReader:
             self._assign_partitions()
 
     def _update_logs(self, cluster: ClusterState, now: float) -> bool:
-        """Take over what a check found, and return whether partitions must be assigned anew."""
+        """Take over what a check found, and return whether partitions must be assigned again."""
         is_changed = False
         for state in [state for state in self._logs if cluster.topic_ids.get(state) != self._logs[state].topic_id]:
             log.warning("%s was deleted or created again: %s has no entry", DIRECTORY.topic(state), state)

@@ -23,7 +23,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from sharing.errors import InfrastructureError
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatch, BadBatchFinder
-from sharing.kafka.clients import UNASSIGNED_SESSIONS, client_properties, make_admin, make_consumer
+from sharing.kafka.clients import UNASSIGNED_SESSIONS, client_properties, make_admin, make_consumer, without_callbacks
 from sharing.kafka.errors import GROUP_MEMBERSHIP_ERRORS, describe_kafka_error, error_code, is_permanent_read_error
 from sharing.kafka.group_offsets import GroupOffsets
 
@@ -115,7 +115,7 @@ class GroupConsumer:
                 "group.protocol": "classic",
             },
         )
-        self._offsets = GroupOffsets(topic, group, make_admin(bootstrap, _remove_callbacks(properties or {})))
+        self._offsets = GroupOffsets(topic, group, make_admin(bootstrap, without_callbacks(properties or {})))
         self._bad_batches = BadBatchFinder(self._properties)
         self._consumer = self._join_group()
 
@@ -145,7 +145,7 @@ class GroupConsumer:
         return self._joined and self._started and not self._prefetched and self._assigned <= self._ended
 
     def rewind_to(self, record: PolledRecord) -> None:
-        """Make `poll` return this record again next, unless its partition was assigned anew since."""
+        """Make `poll` return this record again next, unless its partition has been assigned again since."""
         if self._is_current(record):
             self._seek(record.partition, record.offset)
 
@@ -184,7 +184,7 @@ class GroupConsumer:
         return self._joined and record.assignment == self._assignment and record.partition in self._assigned
 
     def _is_ready(self) -> bool:
-        """Return whether reading may go on. Asks the broker from time to time whether the topic is still the same."""
+        """Return whether reading may continue. Asks the broker from time to time if the topic is still the same."""
         if self._started and time.monotonic() > self._topic_checked + _TOPIC_CHECK_SECONDS:
             self._topic_checked = time.monotonic()
             try:
@@ -304,10 +304,3 @@ class GroupConsumer:
         self._drop_prefetched(revoked)
         self._joined = self._started = False
         self._unassigned_since = time.monotonic()
-
-
-def _remove_callbacks(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the properties for a client that nobody polls: what it has to report would only pile up."""
-    return {
-        name: value for name, value in properties.items() if not callable(value) and name != "statistics.interval.ms"
-    }

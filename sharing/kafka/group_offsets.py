@@ -21,7 +21,13 @@ from typing import TYPE_CHECKING
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.topic_ids import NO_TOPIC_ID, format_offset_metadata, parse_offset_metadata, query_topic_ids
+from sharing.kafka.topic_ids import (
+    NO_TOPIC_ID,
+    format_offset_metadata,
+    is_other_topic,
+    parse_offset_metadata,
+    query_topic_ids,
+)
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
@@ -97,7 +103,7 @@ class GroupOffsets:
         known_id = (parse_offset_metadata(committed.metadata) or (NO_TOPIC_ID,))[0]
         if committed.offset < 0:
             return first
-        if NO_TOPIC_ID not in (known_id, self.topic_id) and known_id != self.topic_id:
+        if is_other_topic(known_id, self.topic_id):
             log.warning(
                 "%s: the topic was deleted and created again; group %s reads the new one from its beginning",
                 name,

@@ -5,7 +5,6 @@ librdkafka has no API for quotas. kafka-python has the requests of Kafka's proto
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ from kafka.errors import KafkaError, for_code
 from kafka.protocol.admin import AlterClientQuotasRequest, DescribeClientQuotasRequest
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX
+from sharing.kafka.topic_admin import wait_until_shown
 from sharing.topology.acls import list_principals
 from sharing.topology.partners import Partners
 
@@ -26,7 +25,6 @@ _ANY_NAME = 2
 _STRIMZI_PREFIX = "CN="
 """Start of the names under which Strimzi keeps the quotas of its users."""
 
-_POLL_SECONDS = 0.05
 _TLS_OPTIONS: Mapping[str, str] = {
     "ssl.ca.location": "ssl_cafile",
     "ssl.certificate.location": "ssl_certfile",
@@ -107,12 +105,10 @@ def apply_quotas(bootstrap: str, partners: Partners, properties: Mapping[str, An
         missing = {change.principal for change in changes if change.kind == "missing"}
         if missing:
             client.set_quotas(dict.fromkeys(sorted(missing), wanted))
-            # A controller confirms quotas a moment before every broker knows them.
-            deadline = time.monotonic() + ADMIN_SECONDS_MAX
-            while not missing <= client.describe_quotas().keys():
-                if time.monotonic() > deadline:
-                    raise InfrastructureError("the quotas were set, but the cluster does not show them yet; try again")
-                time.sleep(_POLL_SECONDS)
+            wait_until_shown(
+                lambda: missing <= client.describe_quotas().keys(),
+                "the quotas were set, but the cluster does not show them yet; try again",
+            )
         return [
             QuotaChange(change.principal, "created") if change.principal in missing else change for change in changes
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -107,12 +107,10 @@ def _create_topics(admin: AdminClient, missing: list[Topic], replication: int) -
 
 
 def _wait_until_visible(bootstrap: str, names: set[str], properties: Mapping[str, Any] | None) -> None:
-    # A controller confirms a topic a moment before every broker knows it.
-    deadline = time.monotonic() + ADMIN_SECONDS_MAX
-    while not names <= look_up_topics(bootstrap, properties).keys():
-        if time.monotonic() > deadline:
-            raise InfrastructureError(f"the topics were created, but {bootstrap} does not list them yet; try again")
-        time.sleep(_POLL_SECONDS)
+    wait_until_shown(
+        lambda: names <= look_up_topics(bootstrap, properties).keys(),
+        f"the topics were created, but {bootstrap} does not list them yet; try again",
+    )
 
 
 def _describe_configs(admin: AdminClient, names: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -149,6 +147,23 @@ def _find_differences(
         if details:
             differences[name] = "; ".join(details)
     return differences
+
+
+def wait_until_shown(is_shown: Callable[[], bool], problem: str) -> None:
+    """Wait until the brokers show a change. The controller confirms it a moment before every broker knows it.
+
+    Args:
+        is_shown: Whether they do.
+        problem: The message of the error.
+
+    Raises:
+        InfrastructureError: They do not, within `ADMIN_SECONDS_MAX`.
+    """
+    deadline = time.monotonic() + ADMIN_SECONDS_MAX
+    while not is_shown():
+        if time.monotonic() > deadline:
+            raise InfrastructureError(problem)
+        time.sleep(_POLL_SECONDS)
 
 
 def await_result(future: Future[Result], failure: str) -> Result:

@@ -13,15 +13,14 @@ from weakref import WeakKeyDictionary
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
+from sharing.kafka.clients import is_embedded
+
 NO_TOPIC_ID = ""
 """For a broker that has no topic ids, such as the embedded one. It keeps no topic beyond the life of its process."""
 
 _NULL_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # the all-zero UUID: a broker that leaves the field empty
 METADATA_PREFIX = "topic-id:"
 """Start of the metadata of an offset that a client of this bus has committed: the ids of its topics follow."""
-
-_EMBEDDED_CLUSTER = "mockCluster"
-"""Start of the cluster id of librdkafka's mock cluster, which never answers a request to describe topics."""
 
 _MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001
 
@@ -71,17 +70,16 @@ def _collect_ids(futures: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def has_topic_ids(admin: AdminClient, timeout_s: float) -> bool:
-    """Return whether the client's cluster has topic ids. The cluster is asked once for each client.
+    """Return whether the client's cluster has topic ids and configurations, as all but the embedded one do.
 
-    The embedded broker has none, and never answers requests for its controller, such as those for configurations.
+    The cluster is asked once for each client.
 
     Raises:
         KafkaException: The broker does not answer.
     """
     has_ids = _has_ids.get(admin)
     if has_ids is None:
-        cluster = str(admin.list_topics(timeout=timeout_s).cluster_id)
-        has_ids = _has_ids[admin] = not cluster.startswith(_EMBEDDED_CLUSTER)
+        has_ids = _has_ids[admin] = not is_embedded(admin.list_topics(timeout=timeout_s).cluster_id)
     return has_ids
 
 
@@ -95,3 +93,8 @@ def parse_offset_metadata(metadata: str | None) -> tuple[str, ...] | None:
     if metadata is None or not metadata.startswith(METADATA_PREFIX):
         return None
     return tuple(metadata.removeprefix(METADATA_PREFIX).split(","))
+
+
+def is_other_topic(known_id: str | None, current_id: str | None) -> bool:
+    """Return whether two ids are known and differ: a topic of this name was deleted and created again in between."""
+    return bool(known_id) and bool(current_id) and known_id != current_id

@@ -22,6 +22,7 @@ from sharing.kafka.clients import LIBRDKAFKA_LOGGER
 from sharing.telemetry import metrics
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
     from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
@@ -69,11 +70,15 @@ def configure_logging(level: str | int, log_format: str = "auto") -> None:
 def describe_exception(error: BaseException) -> str:
     """Return an exception's type and code locations, and its message only if it is a `SharingError`."""
     summary = f"{type(error).__name__}: {error}" if isinstance(error, SharingError) else type(error).__name__
-    frames = traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:]
-    locations = " > ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames)
+    locations = format_locations(traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:])
     text = f"{summary} at {locations}" if locations else summary
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return f"{text}; after {describe_exception(cause)}" if cause is not None else text
+
+
+def format_locations(frames: Iterable[traceback.FrameSummary]) -> str:
+    """Return where an exception passed through the code, on one line and without the code itself."""
+    return " > ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames)
 
 
 def _make_formatter(*, as_json: bool) -> ProcessorFormatter:

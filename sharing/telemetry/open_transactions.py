@@ -1,7 +1,7 @@
 """Records that wait behind open transactions, as a consumer of committed records sees them in librdkafka's statistics.
 
 A reader of committed records gets no record at or after a partition's last stable offset: the start of the first
-transaction that is still open. While that transaction stays open, all later records wait, whoever wrote them.
+transaction that is still open. While that transaction stays open, all later records wait, no matter who wrote them.
 """
 
 from __future__ import annotations

@@ -131,6 +131,17 @@ class AclEntry:
     operation: str
     allow: bool = True
 
+    def to_document(self) -> dict[str, str]:
+        """Return it as the command line's JSON shows it."""
+        return {
+            "principal": self.principal,
+            "permission": "Allow" if self.allow else "Deny",
+            "operation": self.operation,
+            "resource": self.resource,
+            "pattern": self.pattern,
+            "name": self.name,
+        }
+
     def __str__(self) -> str:
         """Return it as a sentence: `User:gate.ch may Read topic national.ch.indicators…`."""
         ellipsis = "…" if self.pattern is AclPattern.PREFIX else ""

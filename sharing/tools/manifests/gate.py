@@ -130,7 +130,7 @@ def _make_pod(state: str) -> dict[str, Any]:
         {"name": "tls", "projected": {"defaultMode": 0o440, "sources": _make_tls_sources(state)}},
         {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
         {"name": "packs", "configMap": {"name": PACKS_MAP}},
-        # Apart from the packs: whoever may replace a pack should not be able to replace the key as well.
+        # Apart from the packs: anyone who may replace a pack should not be able to replace the key as well.
         {"name": PACK_KEY_MAP, "configMap": {"name": PACK_KEY_MAP}},
     ]
     return {
