@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.support.process_reaper import MARK
 from tests.support.waiting import wait_until
@@ -17,17 +18,22 @@ ROOT = Path(__file__).parents[2]
 
 RUN = """
 import subprocess, sys, time
+from sharing.testing.broker.jvm import make_environment
 from tests.support.process_reaper import start_reaper
 start_reaper()
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+environment = {environment}
+command = [sys.executable, "-c", "import time; time.sleep(600)"]
+child = subprocess.Popen(command, start_new_session=True, env=environment)
 print(child.pid, flush=True)
 time.sleep(600)
 """
 
 
-def test_a_killed_run_leaves_no_process_behind() -> None:
+@pytest.mark.parametrize("child_environment", ["None", "make_environment()"], ids=["inherited", "of a broker"])
+def test_a_killed_run_leaves_no_process_behind(child_environment: str) -> None:
+    program = RUN.replace("{environment}", child_environment)
     environment = {name: value for name, value in os.environ.items() if name != MARK}
-    run = subprocess.Popen([sys.executable, "-c", RUN], stdout=subprocess.PIPE, cwd=ROOT, env=environment)
+    run = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT, env=environment)
     assert run.stdout is not None
     child = psutil.Process(int(run.stdout.readline()))
     assert child.is_running()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 PROPERTIES_FILE = "server.properties"
 
 _FORMAT_TIMEOUT_S = 60.0
-# Nothing is inherited from the caller: JAVA_TOOL_OPTIONS, CLASSPATH and others would change the broker.
-_ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
+# The one variable that is inherited marks the processes of a test run, so that none of them outlives it.
+_INHERITED = ("TEST_RUN",)
 OPTIONS: tuple[str, ...] = (
     "-Xmx512m",
     # As in Kafka's own start script. Without them, a grown heap causes pauses of 25 to 40 ms.
@@ -37,6 +37,11 @@ OPTIONS: tuple[str, ...] = (
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
 )
 """Java options of both programs."""
+
+
+def make_environment() -> dict[str, str]:
+    """Return a node's environment: JAVA_TOOL_OPTIONS, CLASSPATH and others of the caller would change the broker."""
+    return {"LC_ALL": "C.UTF-8", **{name: os.environ[name] for name in _INHERITED if name in os.environ}}
 
 
 class JavaCommand(NamedTuple):
@@ -75,7 +80,7 @@ def format_storage(java: JavaCommand, folder: Path, cluster_id: str = "") -> Non
         result = subprocess.run(  # noqa: S603 - own JRE and arguments
             command,
             cwd=folder,
-            env=_ENVIRONMENT,
+            env=make_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -107,7 +112,7 @@ def spawn_node(java: JavaCommand, folder: Path, log: Path, *options: str) -> sub
             return subprocess.Popen(  # noqa: S603 - own JRE and arguments
                 java.arguments(*options, "kafka.Kafka", PROPERTIES_FILE),
                 cwd=folder,
-                env=_ENVIRONMENT,
+                env=make_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
