@@ -14,11 +14,13 @@ from processors.gate.gate import Gate
 from processors.gate_agent import GateAgent
 from processors.gate_identity import GateIdentity, identify_gate
 from processors.health.batch_observer import BatchObserver
+from processors.health.broker_clock import BrokerClock
 from processors.health.consumer_status import ConsumerStatus
 from processors.health.http_endpoints import HttpEndpoints, bind_metrics
 from processors.pack_reloader import PackFiles, PackReloader
 from sharing.errors import SettingsError
 from sharing.geoip import open_geoip_lookup
+from sharing.kafka.broker_clock import read_broker_clock
 from sharing.kafka.directory_reader import DirectoryReader
 from sharing.relevance.nexus import no_geo_lookup
 from sharing.serialization.schema_registry import load_framing
@@ -54,7 +56,10 @@ def compose(settings: Settings) -> App:
     framing = load_framing(settings, settings.state)
     app = create_app(f"gate-{settings.state.lower()}", web_port=settings.web_port, web_bind=settings.web_bind)
     status = ConsumerStatus()
-    observer = BatchObserver(status, BatchTracer(settings.otlp_endpoint, identity.group))
+    broker_clock = BrokerClock(
+        lambda: read_broker_clock(bootstrap, identity.client, lambda: read_clock() / 1000), read_clock
+    )
+    observer = BatchObserver(status, BatchTracer(settings.otlp_endpoint, identity.group), broker_clock.get_time)
     config = replace(_build_loop_config(settings, bootstrap, identity), on_statistics=status.update)
     loop = ExactlyOnceLoop(app.channel(), config, read_clock)
     directory = DirectoryFollower(
@@ -77,13 +82,14 @@ def compose(settings: Settings) -> App:
         loop.fail,
         read_clock,
     )
+    app.add_service(broker_clock)
     app.add_service(directory)
     app.add_service(reloader)
     app.add_service(loop)
-    endpoints = HttpEndpoints(loop, directory, reloader, status, observer)
+    endpoints = HttpEndpoints(loop, directory, reloader, status, observer, broker_clock)
     endpoints.register(app)
     bind_metrics(endpoints, observer)
-    agent = GateAgent(loop, directory, reloader, observer, endpoints if app.serves_web else None)
+    agent = GateAgent(loop, directory, reloader, observer, broker_clock, endpoints if app.serves_web else None)
     app.agent(loop.channel, name="gate")(agent.process_batches)
     return app
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from processors.exactly_once.loop import ExactlyOnceLoop
     from processors.gate.gate import Gate
     from processors.health.batch_observer import BatchObserver
+    from processors.health.broker_clock import BrokerClock
     from processors.health.http_endpoints import HttpEndpoints
     from processors.pack_reloader import PackReloader
     from sharing.model.directory import Directory
@@ -47,6 +48,7 @@ class GateAgent:
         directory: Provides the latest snapshot of the directory.
         reloader: Provides the gate that applies the current law.
         observer: Counts and traces each batch.
+        broker_clock: The brokers' clock, to be read before anything is decided.
         endpoints: The worker's HTTP endpoints; None when the worker serves none.
     """
 
@@ -56,12 +58,14 @@ class GateAgent:
         directory: DirectoryFollower,
         reloader: PackReloader,
         observer: BatchObserver,
+        broker_clock: BrokerClock,
         endpoints: HttpEndpoints | None,
     ) -> None:
         self._loop = loop
         self._directory = directory
         self._reloader = reloader
         self._observer = observer
+        self._broker_clock = broker_clock
         self._endpoints = endpoints
 
     async def process_batches(self, batches: AsyncIterable[Batch]) -> None:
@@ -72,6 +76,7 @@ class GateAgent:
 
     async def _process_batch(self, batch: Batch) -> None:
         result = BatchResult()
+        await self._broker_clock.wait_until_read()
         directory = await self._directory.get_snapshot()
         async with self._reloader.use_gate() as gate:
             try:

@@ -52,7 +52,7 @@ class PackError(SharingError):
     """
 
     def __init__(self, message: str, *, source: str = "", line: int = 0, key: str = "") -> None:
-        super().__init__(_with_position(message, source, line, key))
+        super().__init__(format_position(message, source, line, key))
         self.source = source
         self.line = line
         self.key = key
@@ -96,9 +96,10 @@ def input_file_error(message: str, *, source: str = "", line: int = 0, key: str 
         line: 1-based line number, or 0 when unknown.
         key: Dotted path of the offending key, or "".
     """
-    return InputError(_with_position(message, source, line, key), field=key, location=str(line or ""))
+    return InputError(format_position(message, source, line, key), field=key, location=str(line or ""))
 
 
-def _with_position(message: str, source: str, line: int, key: str) -> str:
+def format_position(message: str, source: str, line: int, key: str) -> str:
+    """Return the message after the position that it is about: file, line and key, as far as each is known."""
     position = source + (f":{line}" if line else "")
     return ": ".join(part for part in (position, key, message) if part)

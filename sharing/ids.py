@@ -24,6 +24,14 @@ def make_notice_id(provider: str, agency: str, indicator_id: str, version: int, 
     return str(uuid_utils.uuid5(ID_NAMESPACE, f"notice/{provider}/{agency}/{indicator_id}/{version}/{recipient}"))
 
 
+def make_item_id(provider: str, agency: str, indicator_id: str) -> str:
+    """Return the id that all versions of an agency's item have in notices.
+
+    Agencies of one State may share an indicator id, and a notice need not name its agency: its law may redact that.
+    """
+    return str(uuid_utils.uuid5(ID_NAMESPACE, f"item/{provider}/{agency}/{indicator_id}"))
+
+
 def make_offer_id(provider: str, agency: str, indicator_id: str, version: int, recipient: str) -> str:
     """Return the id of the offer of one version of an agency's item from one State to another."""
     return str(uuid_utils.uuid5(ID_NAMESPACE, f"offer/{provider}/{agency}/{indicator_id}/{version}/{recipient}"))

@@ -39,6 +39,22 @@ def _hidden_for_long(client: str) -> str:
     )
 
 
+EMERGENCIES_PER_HOUR_MAX = 20
+
+
+def _grown_beyond(maximum: int, counter: str, window: str) -> str:
+    """Return the query for agencies whose counter grew by more than a number within a window.
+
+    An agency has no series before its first item. `increase` does not see the first value of a new series, so a series
+    that did not exist before the window counts by its value.
+    """
+    total, before = f"sum by ({GATE}, agency) ({counter})", f"sum by ({GATE}, agency) ({counter} offset {window})"
+    return (
+        f"sum by ({GATE}, agency) (increase({counter}[{window}])) > {maximum} "
+        f"or {total} > {maximum} unless on ({GATE}, agency) {before}"
+    )
+
+
 def _latency_above(lane: str, seconds: int) -> str:
     bucket = f'sharing_notice_latency_seconds_bucket{{lane="{lane}"}}'
     return f"histogram_quantile(0.99, sum by ({GATE}, le) (rate({bucket}[<5m>]))) > {seconds}"
@@ -147,6 +163,24 @@ CORRECTNESS = (
         "",
         "A rule of the law pack fails to evaluate",
         "Where the rule applies, it counts as undecided. The affected States miss information that the law may permit.",
+    ),
+    AlertRule(
+        "SharingEmergenciesFrequent",
+        AlertSeverity.WARNING,
+        _grown_beyond(EMERGENCIES_PER_HOUR_MAX, "sharing_emergencies_stated_total", "<1h>"),
+        "",
+        f"An agency states more than {EMERGENCIES_PER_HOUR_MAX} emergencies within an hour",
+        "An emergency opens more than an ordinary item does, and an agency states it itself. Either something grave is "
+        "happening, or the word is used for items that are none; then other States stop believing it.",
+    ),
+    AlertRule(
+        "SharingEmergenciesUnsubstantiated",
+        AlertSeverity.WARNING,
+        _grown_beyond(0, "sharing_emergencies_as_ordinary_total", "<15m>"),
+        "",
+        "Emergencies of an agency are decided as ordinary",
+        "They name no officer or state no reason. If there is a risk to life or safety, States that could avert it get "
+        "nothing, or get it late.",
     ),
     AlertRule(
         "SharingQuarantineFlood",

@@ -132,6 +132,22 @@ SUPERVISOR = DashboardSpec(
                     "Normally 0. A failed rule counts as undecided.",
                     width=12,
                 ),
+                Panel(
+                    "Emergencies by agency",
+                    (
+                        (
+                            f"sum by (agency) (increase(sharing_emergencies_stated_total{{{STATES}}}[$__range]))",
+                            "{{agency}} stated",
+                        ),
+                        (
+                            f"sum by (agency) (increase(sharing_emergencies_as_ordinary_total{{{STATES}}}[$__range]))",
+                            "{{agency}} decided as ordinary",
+                        ),
+                    ),
+                    "short",
+                    "Without an officer and a reason, an emergency is decided as ordinary.",
+                    width=12,
+                ),
                 QUARANTINE,
             ),
         ),

@@ -166,6 +166,7 @@ class KafkaChangelog:
                     open_ends.pop(number, None)
             if next_offsets:
                 last_progress = time.monotonic()
+                self._calls.record_answer()
             elif time.monotonic() - last_progress > WARN_AFTER_S:
                 last_progress = time.monotonic()
                 log.warning("state store: still waiting for the end of %s%s", self._topic, sorted(open_ends))

@@ -158,17 +158,12 @@ class BatchConsumer:
         Raises:
             KafkaException: The partition is not assigned any more.
         """
-        found: dict[tuple[str, int, int], BadBatch | None] = {}
-        for message in messages:
-            position = (message.topic(), message.partition(), message.offset())
-            if position in found:
-                continue
+        with self._calls.track():
+            found = self._bad_batches.find_batches(messages)
+        for batch in found:
             with self._calls.track():
-                batch = found[position] = self._bad_batches.find_batch(message)
-            if batch is not None:
-                with self._calls.track():
-                    self._consumer.seek(TopicPartition(batch.topic, batch.partition, batch.next_offset))
-        return [batch for batch in found.values() if batch is not None]
+                self._consumer.seek(TopicPartition(batch.topic, batch.partition, batch.next_offset))
+        return found
 
     def _drop_large_records(self, messages: list[Any]) -> list[Any]:
         """Return the messages without those that are too large, which are kept by reference only."""

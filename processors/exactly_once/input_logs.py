@@ -29,6 +29,7 @@ from processors.exactly_once.start_offsets import (
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import make_consumer
 from sharing.kafka.errors import describe_kafka_error
+from sharing.kafka.reset_command import ResetCommand
 from sharing.kafka.topic_ids import parse_offset_metadata, query_topic_ids, request_topic_ids
 
 if TYPE_CHECKING:
@@ -151,7 +152,9 @@ class InputLogs:
                 unread = partition.end - position.offset
                 log.info("%s: %s", partition, f"{unread} offsets to read" if unread else "read to its end")
         if mismatches:
-            raise join_mismatches(mismatches, self._config.group)
+            config = self._config
+            command = ResetCommand(config.bootstrap, config.client_properties, config.group)
+            raise join_mismatches(mismatches, command)
 
     def check_when_idle(self) -> None:
         """Check as `begin_check` does, at most once a second."""

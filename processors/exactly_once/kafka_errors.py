@@ -69,6 +69,11 @@ def is_outside_log(error: KafkaError) -> bool:
     return bool(error.code() == KafkaError._AUTO_OFFSET_RESET)  # noqa: SLF001 librdkafka's own code
 
 
+def is_from_broker(error: KafkaError) -> bool:
+    """Return whether a broker has answered with this error; librdkafka's own errors have negative codes."""
+    return bool(error.code() > 0)
+
+
 def is_outage(error: KafkaError) -> bool:
     """Return whether no broker at all can be reached."""
     return bool(error.code() == _OUTAGE)

@@ -106,6 +106,11 @@ class ExactlyOnceLoop(Service):
         """When the librdkafka call in progress began (`time.monotonic`); None between calls."""
         return self._transactor.call_started_at
 
+    @property
+    def answered_at(self) -> float | None:
+        """When a broker last answered a query outside the consumer's statistics (`time.monotonic`); None before."""
+        return self._transactor.answered_at
+
     async def commit_batch(
         self, batch: Batch, outputs: Iterable[Output], on_settled: Callable[[bool], None] = ignore_outcome
     ) -> None:

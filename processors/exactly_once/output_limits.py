@@ -22,7 +22,7 @@ from sharing.kafka.errors import describe_kafka_error
 from sharing.kafka.topic_ids import has_topic_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from processors.exactly_once.retry import CallWatch
 
@@ -35,7 +35,8 @@ REQUEST_TIMEOUT_S = 5.0
 def query_output_limits(admin: AdminClient, expected: OutputLimits, calls: CallWatch) -> OutputLimits:
     """Return the limits that the output topics have now.
 
-    Topics that do not exist yet, and limits that may not be read, count with the expected limits.
+    A topic whose limit is not known counts with the expected limit of its kind, or with a lower one that another topic
+    of its kind has: an output must fit all topics of its kind.
 
     Args:
         admin: An admin client.
@@ -49,8 +50,8 @@ def query_output_limits(admin: AdminClient, expected: OutputLimits, calls: CallW
             if not has_topic_ids(admin, REQUEST_TIMEOUT_S):
                 return expected  # the embedded broker
             actual = _query_limits(admin, expected)
-    except KafkaException as failure:  # a broker that refuses, as an older version's ACLs do
-        log.info("the size limits of the output topics cannot be read: %s", describe_kafka_error(failure))
+    except KafkaException as failure:
+        log.warning("the size limits of the output topics cannot be read: %s", describe_kafka_error(failure))
         return expected
     batch_bytes = {}
     for kind, limit in expected.batch_bytes.items():
@@ -66,12 +67,10 @@ def _get_kind(topic: str) -> str:
 
 
 def _warn(lower: Mapping[str, int], expected: int) -> None:
-    topics = sorted(lower)
-    more = f" and {len(topics) - 1} more" if len(topics) > 1 else ""
     log.warning(
         "%s%s: %s is %s, the topic table says %s; larger outputs are quarantined",
-        topics[0],
-        more,
+        min(lower),
+        _format_more(lower),
         MAX_MESSAGE_BYTES,
         min(lower.values()),
         expected,
@@ -79,7 +78,7 @@ def _warn(lower: Mapping[str, int], expected: int) -> None:
 
 
 def _query_limits(admin: AdminClient, expected: OutputLimits) -> Mapping[str, int]:
-    """Return the limit of each existing output topic.
+    """Return the limit of each existing output topic, except of those that cannot be described.
 
     Raises:
         KafkaException: The broker does not answer, or rejects the request.
@@ -93,4 +92,23 @@ def _query_limits(admin: AdminClient, expected: OutputLimits) -> Mapping[str, in
     if not resources:
         return {}
     answers: Any = admin.describe_configs(resources, request_timeout=REQUEST_TIMEOUT_S)
-    return {resource.name: int(future.result()[MAX_MESSAGE_BYTES].value) for resource, future in answers.items()}
+    limits, failures = {}, {}
+    for resource, future in answers.items():
+        try:
+            limits[resource.name] = int(future.result()[MAX_MESSAGE_BYTES].value)
+        except KafkaException as failure:  # no permission, or the topic has just been deleted
+            failures[resource.name] = describe_kafka_error(failure)
+    if failures:
+        topic = min(failures)
+        log.warning(
+            "%s%s: %s cannot be read (%s); outputs are limited as the topic table and the other topics say",
+            topic,
+            _format_more(failures),
+            MAX_MESSAGE_BYTES,
+            failures[topic],
+        )
+    return limits
+
+
+def _format_more(topics: Collection[str]) -> str:
+    return f" and {len(topics) - 1} more" if len(topics) > 1 else ""

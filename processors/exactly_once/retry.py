@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from confluent_kafka import KafkaException
 
-from processors.exactly_once.kafka_errors import is_fatal, is_retriable_query
+from processors.exactly_once.kafka_errors import is_fatal, is_from_broker, is_retriable_query
 from sharing.kafka.errors import describe_kafka_error
 
 if TYPE_CHECKING:
@@ -46,30 +46,45 @@ def retry_query(
     while True:
         try:
             with calls.track() if calls is not None else nullcontext():
-                return query()
+                answer = query()
+            if calls is not None:
+                calls.record_answer()
         except KafkaException as failure:
+            if calls is not None and is_from_broker(failure.args[0]):
+                calls.record_answer()
             if should_give_up() or not is_retriable_query(failure.args[0]):
                 raise
             if time.monotonic() - last_warning > WARN_AFTER_S:
                 last_warning = time.monotonic()
                 log.warning("still waiting for %s: %s", waiting_for, describe_kafka_error(failure))
             time.sleep(QUERY_PAUSE_S)
+        else:
+            return answer
 
 
 class CallWatch:
-    """Knows for how long a librdkafka call in progress has not returned, in any thread.
+    """Knows for how long a librdkafka call in progress has not returned, in any thread, and when a broker answered.
 
     A call in a callback of another call restarts the time of both: restoring state inside a rebalance takes long, but
     each of its calls returns.
+
+    Attributes:
+        answered_at: When a broker last answered a query, or delivered a part of the state (`time.monotonic`); None
+            before. While partitions are assigned, the consumer's statistics stand still, and this goes on.
     """
 
     def __init__(self) -> None:
+        self.answered_at: float | None = None
         self._started_at: dict[int, float] = {}
 
     @property
     def started_at(self) -> float | None:
         """When the oldest call in progress began or last made progress (`time.monotonic`); None between calls."""
         return min(list(self._started_at.values()), default=None)
+
+    def record_answer(self) -> None:
+        """Record that a broker has just answered."""
+        self.answered_at = time.monotonic()
 
     @contextmanager
     def track(self) -> Iterator[None]:
@@ -149,4 +164,5 @@ class RetryPolicy:
                     raise
                 pause(RETRY_PAUSE_S)
             else:
+                self._calls.record_answer()
                 return

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sharing.errors import InfrastructureError
+from sharing.kafka.reset_command import ResetCommand
 from sharing.kafka.topic_ids import is_other_topic
 
 log = logging.getLogger(__name__)
@@ -90,21 +91,20 @@ class LogMismatchError(InfrastructureError):
         self.offset = offset
 
 
-def join_mismatches(mismatches: Sequence[LogMismatchError], group: str) -> InfrastructureError:
+def join_mismatches(mismatches: Sequence[LogMismatchError], command: ResetCommand) -> InfrastructureError:
     """Return one error for all partitions that a person must decide on, with the remedy.
 
     Args:
         mismatches: The errors of single partitions; at least one.
-        group: The consumer group.
+        command: Prints the commands for the consumer group.
     """
     commands = "; ".join(
-        f"kafka-consumer-groups.sh --group {group} --topic {each.partition.topic}:{each.partition.partition} "
-        f"--reset-offsets --to-offset {each.offset} --execute"
+        command.format(each.partition.topic, each.partition.partition, "--to-offset", str(each.offset))
         for each in mismatches
     )
     return InfrastructureError(
-        f"{'; '.join(map(str, mismatches))}. Nothing is read. Decide where to continue (--to-offset or --to-earliest), "
-        f"set it while no worker of the group runs, and start the worker: {commands}"
+        f"{'; '.join(map(str, mismatches))}. Nothing is read. Decide where to continue (--to-offset N or "
+        f"--to-earliest), set it while no worker of the group runs{command.hint}, and start the worker: {commands}"
     )
 
 

@@ -35,7 +35,8 @@ and a log that does not fit what was processed is not read.
 
 **What stops the process.** Being fenced by another process with the same ids, a missing permission, an output that no
 broker accepts, `ABORTS_MAX` aborts in a row, no broker within `start_timeout_s` of the start, an input log that a
-person has to look at. Each of these raises `InfrastructureError`, and none of the current batch is committed.
+person has to look at. Each of these raises `InfrastructureError`, and none of the current batch is committed. A batch
+that took too long is halved, and its abort counts only if it had one record.
 
 Keys, values and headers are never logged and never part of an error.
 """
@@ -107,7 +108,7 @@ class Transactor:
         self._clients = ClientPair(
             config, admin, self._reporter, self._retry, self._calls, self._input_logs, self._assignment
         )
-        self._sizer = BatchSizer(config.batch_records_max, config.output_bytes_max)
+        self._sizer = BatchSizer(config.batch_records_max, config.output_bytes_max, config.transaction_timeout_s)
         self._pending: PendingCommit | None = None
         self._aborts = 0
 
@@ -115,6 +116,11 @@ class Transactor:
     def call_started_at(self) -> float | None:
         """When the oldest librdkafka call in progress began (`time.monotonic`); None between calls."""
         return self._calls.started_at
+
+    @property
+    def answered_at(self) -> float | None:
+        """When a broker last answered a query outside the consumer's statistics (`time.monotonic`); None before."""
+        return self._calls.answered_at
 
     def open(self) -> None:
         """Fence an earlier process with the same ids, abort the transaction it left open, and join the group.
@@ -235,7 +241,7 @@ class Transactor:
             raise failure
         else:
             self._aborts = 0
-            self._sizer.count_committed(pending.records, pending.output_bytes)
+            self._sizer.count_committed(pending.records, pending.output_bytes, time.monotonic() - pending.began_at)
             self._reporter.reset_warnings()
             if self._state_store is not None and pending.overlay is not None:
                 self._state_store.apply_overlay(pending.overlay, pending.changelog_ends)
@@ -350,10 +356,12 @@ class Transactor:
         expired = time.monotonic() - began_at > self._config.transaction_timeout_s
         if is_fatal(error) and not (expired and is_fenced_producer(error)):
             raise self._reporter.make_fatal_error(error)
+        is_smaller = False
         if expired:
-            self._sizer.count_expired(records)
+            is_smaller = self._sizer.count_expired(records)
             self._clients.consumer.check_for_replacement()  # opening the clients again would fence it
-        self._aborts += 1
+        if not is_smaller:  # a restart would begin with large batches again
+            self._aborts += 1
         if is_permanent(error) or self._retry.is_expired() or self._aborts == ABORTS_MAX:
             self._clients.producer.abort_transaction()
             raise self._reporter.make_fatal_error(error, self._aborts)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, fields
 from itertools import chain
 from operator import itemgetter
-from typing import assert_never
+from typing import Any, NamedTuple, assert_never
 
 from processors.exactly_once.batch import ConsumedRecord, Output, OutputRecord, OutputRun
 from processors.gate.input_records import InputRecords, iter_runs
 from processors.gate.rejection import RejectedRecord
 from sharing.model.decision import Verdict
+from sharing.model.urgency import is_substantiated, states_emergency
 from sharing.model.vocabulary import NoticeLane, Outcome
 from sharing.topology.topics import DECISIONS, DRAFTS, NOTICES, OFFERS, QUARANTINE, URGENT, TopicKind
 
@@ -123,6 +124,23 @@ class BatchOutputs:
             yield from self.other_outputs.get(position, ())
 
 
+class StatedEmergency(NamedTuple):
+    """An emergency that an agency states.
+
+    Attributes:
+        agency: The agency.
+        is_substantiated: Whether it names an officer and a reason. Otherwise the item is decided as ORDINARY.
+    """
+
+    agency: str
+    is_substantiated: bool
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> StatedEmergency | None:
+        """Return the emergency that an indicator states, or None."""
+        return cls(record["source"]["agency"], is_substantiated(record)) if states_emergency(record) else None
+
+
 @dataclass(frozen=True, slots=True)
 class OutcomeTally:
     """What one indicator adds to the counts of a batch.
@@ -132,15 +150,17 @@ class OutcomeTally:
         deliveries: Number of recipients by outcome.
         effects: Number of recipients by each effect of the rules that made the outcome.
         failed: Ids of the rules whose evaluation failed.
+        emergency: The emergency that its agency states; None if it states none.
     """
 
     outcome: Outcome
     deliveries: tuple[tuple[Outcome, int], ...]
     effects: tuple[tuple[str, int], ...]
     failed: frozenset[str]
+    emergency: StatedEmergency | None = None
 
     @classmethod
-    def from_verdict(cls, verdict: Verdict) -> OutcomeTally:
+    def from_verdict(cls, verdict: Verdict, record: Mapping[str, Any]) -> OutcomeTally:
         """Return the tally of an indicator with this verdict."""
         deliveries, effects = Counter[Outcome](), Counter[str]()
         # Recipients that the law does not distinguish share one `Terms` object.
@@ -151,7 +171,8 @@ class OutcomeTally:
             for effect in terms.effects:
                 effects[effect] += recipients
         failed = frozenset().union(*(terms.failed_rules for terms in terms_by_id.values()))
-        return cls(verdict.outcome, tuple(deliveries.items()), tuple(effects.items()), failed)
+        emergency = StatedEmergency.of(record)
+        return cls(verdict.outcome, tuple(deliveries.items()), tuple(effects.items()), failed, emergency)
 
 
 @dataclass(slots=True)
@@ -167,6 +188,7 @@ class BatchResult:
         effects: Number of pairs of indicator and recipient, by each effect of the rules that made the outcome.
         drafts: Number of drafts by the outcome of their indicator.
         rule_errors: Number of indicators by each rule whose evaluation failed.
+        emergencies: Number of indicators by the emergency that their agency states.
         published: For each lane, when the indicators with notices in it were published, in UTC milliseconds.
         rejections: The quarantined records.
     """
@@ -179,6 +201,7 @@ class BatchResult:
     effects: Counter[str] = field(default_factory=Counter)
     drafts: Counter[Outcome] = field(default_factory=Counter)
     rule_errors: Counter[str] = field(default_factory=Counter)
+    emergencies: Counter[StatedEmergency] = field(default_factory=Counter)
     published: dict[NoticeLane, list[int]] = field(default_factory=dict)
     rejections: list[RejectedRecord] = field(default_factory=list)
 
@@ -222,6 +245,8 @@ class BatchResult:
             self.effects[effect] += item_count * recipients
         for rule in tally.failed:
             self.rule_errors[rule] += item_count
+        if tally.emergency is not None:
+            self.emergencies[tally.emergency] += item_count
 
     def record_rejection(self, rejected: RejectedRecord) -> None:
         """Count a quarantined record, and keep its reference."""

@@ -61,7 +61,7 @@ class ColumnarPath:
         session: The law, the directory and their caches.
         records: The records.
         values: Their values in single-object framing.
-        batches: The rows that were decoded, in the order of the records.
+        batches: The rows, in the order of the records. They are decoded when they are taken.
         versions: The versions of items; None to decide on each record by itself.
         now_ms: The processing time of the batch, in UTC milliseconds.
         part_bytes_max: Approximate limit of the outputs of a part, in bytes.
@@ -80,7 +80,8 @@ class ColumnarPath:
         self._session = session
         self._records = records
         self._values = values
-        self._unplanned = deque(batches)
+        self._batches = iter(batches)
+        self._unplanned: deque[ColumnBatch] = deque()
         self._planned: deque[PlannedRows] = deque()
         self._versions = versions
         self._now_ms = now_ms
@@ -141,8 +142,10 @@ class ColumnarPath:
 
     def _plan_more(self) -> bool:
         """Plan more rows if none are planned; return whether there are any."""
-        while not self._planned and self._unplanned:
-            batch = self._unplanned.popleft()
+        while not self._planned:
+            batch = self._unplanned.popleft() if self._unplanned else next(self._batches, None)
+            if batch is None:
+                return False
             if not len(batch.positions):
                 continue
             plans = self._session.groups.resolve_rows(batch, self._now_ms)
@@ -154,7 +157,7 @@ class ColumnarPath:
             plans = plans.leave_out(self._find_misplaced(batch))
             plans = plans.leave_out(self._find_other_versions(batch, plans))
             self._planned.append(PlannedRows.with_counts(batch, plans))
-        return bool(self._planned)
+        return True
 
     def _find_misplaced(self, batch: ColumnBatch) -> list[int]:
         """Return the rows that are not on the partition of their key."""

@@ -22,7 +22,7 @@ from processors.gate.output_plans import NoticePlan, OfferPlan, OutputPlan
 from sharing.columnar.groups import RowResults
 from sharing.columnar.indicators import ColumnBatch
 from sharing.columnar.splitting import FieldPath, SplitColumns, encode_rows, is_head_field, select_column
-from sharing.ids import make_notice_id, make_offer_id
+from sharing.ids import make_item_id, make_notice_id, make_offer_id
 from sharing.law.redact import CONTENT_FIELDS, EMPTIED_FIELDS
 from sharing.serialization.codec import get_codec, get_split_codecs
 from sharing.telemetry.tracing import TraceContext
@@ -152,11 +152,14 @@ class ColumnarWriter:
             make_notice_id(state, item.plan.agency, item.id, item.plan.version, plan.state)
             for item, plan in ((items[row], plan) for row, plan in planned)
         ]
-        selected_columns = columns.take([row for row, _ in planned])
+        item_ids = pa.array([make_item_id(state, item.plan.agency, item.id) for item in items])
+        rows = [row for row, _ in planned]
+        selected_columns = columns.take(rows)
         encoded_heads = _encode_fields(
             NOTICE_HEAD_SCHEMA,
             id=pa.array(notice_ids),
             indicator_id=selected_columns.get_column(("id",)),
+            item_id=item_ids.take(rows),
             version=selected_columns.get_column(("version",)),
             sent_at=self._repeat_processing_time(len(planned)),
             review_at=selected_columns.get_column(("review_at",)),

@@ -14,6 +14,7 @@ from processors.exactly_once.batch import ConsumedRecord
 from processors.gate.output_policy import is_drafted
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import Decision, PackReference, RecipientDecision, Verdict
+from sharing.model.urgency import get_effective_urgency
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import Action, NoticeKind
 from sharing.serialization.cloud_events import TRACEPARENT, EventHeaderBuilder, find_header
@@ -97,7 +98,7 @@ class EncodedTails:
     def encode_notice_tail(self, record: Mapping[str, Any], verdict: Verdict, index: int) -> bytes:
         """Return the tail of the notice to one recipient of a verdict."""
         # A verdict is hashed by identity, so verdict and index are a cheap key for a recipient's terms.
-        cache_key = ("notice", verdict, index, record["action"], record["urgency"], record["form"])
+        cache_key = ("notice", verdict, index, record["action"], get_effective_urgency(record), record["form"])
         tail = self._cache.get(cache_key)
         if tail is None:
             recipient = verdict.recipients[index]
@@ -106,7 +107,7 @@ class EncodedTails:
                 "seal": NO_SEAL,
                 "signature": NO_SIGNATURE,
                 "kind": _choose_notice_kind(Action(record["action"])),
-                "to_authority": None,
+                "to_authority": recipient.to_authority,
                 "redacted": recipient.redacted,
             }
             tail = self._cache.put(cache_key, NOTICE_TAIL.encode_unframed(terms))
@@ -125,7 +126,7 @@ class EncodedTails:
         """Return the tail of the offer to one recipient of a verdict."""
         category = VALUE_TYPES[record["type"]].group
         codes = tuple(record["offence"]["codes"])
-        cache_key = ("offer", verdict, index, category, codes, record["urgency"], record["form"])
+        cache_key = ("offer", verdict, index, category, codes, get_effective_urgency(record), record["form"])
         tail = self._cache.get(cache_key)
         if tail is None:
             terms = self._build_terms(record, verdict.recipients[index])
@@ -139,14 +140,14 @@ class EncodedTails:
 
     def encode_draft_tail(self, record: Mapping[str, Any], verdict: Verdict) -> bytes:
         """Return the tail of an item's draft: the recipients that may still get it, and their terms."""
-        cache_key = ("draft", verdict, record["action"], record["urgency"])
+        cache_key = ("draft", verdict, record["action"], get_effective_urgency(record))
         tail = self._cache.get(cache_key)
         if tail is None:
             terms = {
                 "seal": NO_SEAL,
                 "action": record["action"],
                 "state": self.state,
-                "urgency": record["urgency"],
+                "urgency": get_effective_urgency(record),
                 "pack": self._pack_record,
                 "recipients": [
                     {
@@ -169,7 +170,7 @@ class EncodedTails:
         return {
             "from_state": self.state,
             "to_state": recipient.state,
-            "urgency": record["urgency"],
+            "urgency": get_effective_urgency(record),
             "form": record["form"],
             "pack": self._pack_record,
             "relevance": sorted({str(reason.kind) for reason in recipient.relevance}),

@@ -121,7 +121,7 @@ class OutputPlanner:
         """Return the plan for items like this one, or None when an output could exceed the size limit.
 
         Args:
-            record: One such item. Of its item fields only the retention is read.
+            record: One such item. Of its item fields only the retention and the effective urgency are read.
             now_ms: The processing time at which the retention is evaluated, in UTC milliseconds.
             evidence: The nexus evidence that the items' values give.
         """
@@ -140,7 +140,7 @@ class OutputPlanner:
         return all(size + RECORD_BYTES_MAX <= self._get_bytes_max(topic) for topic, size in tails)
 
     def _build_plan(self, record: Mapping[str, Any], verdict: Verdict) -> OutputPlan:
-        tails, tally = self._tails, OutcomeTally.from_verdict(verdict)
+        tails, tally = self._tails, OutcomeTally.from_verdict(verdict, record)
         shared = (tally, record["source"]["agency"], record["version"], record["action"])
         decision_tail = tails.encode_decision_tail(verdict)
         required = self._policy.get_required_outputs(record, verdict)

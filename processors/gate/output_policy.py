@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, assert_never
 
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import Verdict
+from sharing.model.urgency import get_effective_urgency
 from sharing.model.vocabulary import Action, NoticeLane, Outcome, Urgency
 from sharing.topology.topics import NOTICES, OFFERS, URGENT, TopicKind
 
@@ -20,6 +21,9 @@ URGENT_LEVELS = frozenset({Urgency.URGENT, Urgency.EMERGENCY})
 
 REQUIRED_OUTPUTS_MAX = 10_000
 """Limit of the cache of required outputs, which is cleared when full."""
+
+REQUIRED_OUTPUTS_RECIPIENTS_MAX = 60_000
+"""Limit of the recipients in all their verdicts together: the cache keeps the verdicts in memory."""
 
 _LANE_TOPICS = {NoticeLane.ORDINARY: NOTICES, NoticeLane.URGENT: URGENT}
 
@@ -84,12 +88,14 @@ class OutputPolicy:
     """Caches the required outputs, because most indicators with one verdict share them."""
 
     def __init__(self) -> None:
-        self._cache: BoundedCache[tuple[Verdict, str, str], RequiredOutputs] = BoundedCache(REQUIRED_OUTPUTS_MAX)
+        self._cache: BoundedCache[tuple[Verdict, str, str], RequiredOutputs] = BoundedCache(
+            REQUIRED_OUTPUTS_MAX, REQUIRED_OUTPUTS_RECIPIENTS_MAX, lambda key, _: len(key[0].recipients)
+        )
 
     def get_required_outputs(self, record: Mapping[str, Any], verdict: Verdict) -> RequiredOutputs:
         """Return the outputs that an indicator with this verdict requires in addition to its decision."""
         # A verdict is hashed by identity. The outputs depend on it and on these two fields.
-        key = (verdict, record["action"], record["urgency"])
+        key = (verdict, record["action"], get_effective_urgency(record))
         return self._cache.get(key) or self._cache.put(key, derive_required_outputs(record, verdict))
 
 
@@ -147,4 +153,4 @@ def _choose_topic(kind: DeliveryKind, record: Mapping[str, Any]) -> TopicKind:
 
 
 def _choose_lane(record: Mapping[str, Any]) -> NoticeLane:
-    return NoticeLane.URGENT if record["urgency"] in URGENT_LEVELS else NoticeLane.ORDINARY
+    return NoticeLane.URGENT if get_effective_urgency(record) in URGENT_LEVELS else NoticeLane.ORDINARY

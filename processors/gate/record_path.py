@@ -136,7 +136,7 @@ class RecordPath:
             rejected = RejectedRecord.refer(message, rejection)
             result.record_rejection(rejected)
             return [self._writer.build_quarantine_record(rejected, rejection, message.value())]
-        result.count_items(OutcomeTally.from_verdict(verdict), closed=required.is_closed)
+        result.count_items(OutcomeTally.from_verdict(verdict, record), closed=required.is_closed)
         result.record_published(required.lane, message)
         return outputs
 

@@ -19,7 +19,7 @@ from processors.gate.encoded_tails import (
     read_trace,
 )
 from processors.gate.output_policy import Delivery, DeliveryKind, RequiredOutputs
-from sharing.ids import make_notice_id, make_offer_id, make_quarantine_id
+from sharing.ids import make_item_id, make_notice_id, make_offer_id, make_quarantine_id
 from sharing.law.redact import build_content
 from sharing.model.decision import Verdict
 from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec
@@ -105,6 +105,7 @@ class RecordWriter:
         head = {
             "id": record_id,
             "indicator_id": record["id"],
+            "item_id": make_item_id(self._tails.state, agency, record["id"]),
             "version": record["version"],
             "sent_at": self._now_ms,
             "review_at": record["review_at"],

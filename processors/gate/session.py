@@ -27,6 +27,9 @@ TAIL_CACHE_MAX = 50_000
 WITHHELD_MAX = 1_000
 """Limit of the cache of verdicts that are withheld by a rule of the bus: corrections that arrive late are rare."""
 
+WITHHELD_RECIPIENTS_MAX = 20_000
+"""Limit of the recipients in all these verdicts together."""
+
 
 @dataclass(frozen=True, slots=True)
 class GateSession:
@@ -45,7 +48,9 @@ class GateSession:
     groups: ItemGroups[OutputPlan]
     limits: OutputLimits
     _withheld: BoundedCache[tuple[Verdict, RuleReference], Verdict] = field(
-        default_factory=lambda: BoundedCache(WITHHELD_MAX)
+        default_factory=lambda: BoundedCache(
+            WITHHELD_MAX, WITHHELD_RECIPIENTS_MAX, lambda _, verdict: len(verdict.recipients)
+        )
     )
 
     @classmethod
@@ -68,7 +73,7 @@ class GateSession:
             limits: How large the outputs may be.
             plan_bytes_max: Approximate limit of the memory for output plans, and for tails, in bytes.
         """
-        cache: BoundedCache[Hashable, bytes] = BoundedCache(TAIL_CACHE_MAX, plan_bytes_max, len)
+        cache: BoundedCache[Hashable, bytes] = BoundedCache(TAIL_CACHE_MAX, plan_bytes_max, lambda _, tail: len(tail))
         tails = EncodedTails(pack.reference, pack.state, context.directory_version, cache, framing)
         policy = OutputPolicy()
         make_plan = OutputPlanner(context, tails, policy, limits).make_plan

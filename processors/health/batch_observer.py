@@ -57,6 +57,7 @@ class BatchObserver:
     Args:
         status: Receives the committed offsets.
         tracer: Records a span for each batch.
+        get_broker_time: Returns what is known about the brokers' clock since the start; None if nothing is.
 
     Attributes:
         aborted_at: When a batch was last aborted (`time.monotonic`); None if a batch was committed since.
@@ -65,8 +66,11 @@ class BatchObserver:
         committed_at: When a batch was last committed (`time.monotonic`), or None.
     """
 
-    def __init__(self, status: ConsumerStatus, tracer: BatchTracer) -> None:
+    def __init__(
+        self, status: ConsumerStatus, tracer: BatchTracer, get_broker_time: Callable[[], BrokerTime | None]
+    ) -> None:
         self._tracer = tracer
+        self._get_broker_time = get_broker_time
         self.aborted_at: float | None = None
         self.broken = False
         self.clock_check = ClockCheck()
@@ -84,17 +88,24 @@ class BatchObserver:
         Raises:
             ClockError: The clock is wrong; nothing may be decided.
         """
+        known = self._get_broker_time()
         if not batch.messages:
-            self.clock_check.accept_batch(batch.now_ms, None, pack)
+            self.clock_check.accept_batch(batch.now_ms, known, pack)
             return
         # The last record of a partition is its newest, and one partition shows what all would show.
         newest = batch.messages[-1]
         kind, appended_ms = newest.timestamp()
-        broker_time = None
+        broker_time = known
         if kind == TIMESTAMP_LOG_APPEND_TIME:
             age_max_s = self._status.get_record_age_max((newest.topic(), newest.partition()), newest.offset())
             broker_time = BrokerTime(appended_ms, None if age_max_s is None else int(age_max_s * 1000))
+            if age_max_s is None and known is not None:  # it was there before the worker
+                broker_time = known.bound(appended_ms)
         self.clock_check.accept_batch(batch.now_ms, broker_time, pack)
+
+    def find_clock_problem(self, now_ms: int, pack: Pack) -> str | None:
+        """Return in one sentence why the clock cannot be right at this time in UTC milliseconds, or None."""
+        return self.clock_check.failure or self.clock_check.find_problem(now_ms, self._get_broker_time(), pack)
 
     def start_batch(self, batch: Batch, result: BatchResult) -> Callable[[bool], None]:
         """Track a batch whose processing starts. Return the callback that settles it: True for committed.
@@ -171,6 +182,10 @@ def count_batch(result: BatchResult, committed_at: float) -> None:
     for metric, numbers in by_label:
         for label, number in numbers.items():
             metric.labels(label).inc(number)
+    for emergency, number in result.emergencies.items():
+        agency = metrics.label_agency(emergency.agency)
+        metrics.EMERGENCIES_STATED.labels(agency).inc(number)
+        metrics.EMERGENCIES_AS_ORDINARY.labels(agency).inc(0 if emergency.is_substantiated else number)
     for lane, published in result.published.items():
         waits = [committed_at - timestamp_ms / 1000 for timestamp_ms in published if timestamp_ms > 0]
         metrics.CLOCK_SKEWED.inc(sum(wait < 0 for wait in waits))

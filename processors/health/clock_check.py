@@ -39,6 +39,11 @@ class BrokerTime:
     appended_ms: int
     age_max_ms: int | None = None
 
+    def bound(self, appended_ms: int) -> BrokerTime:
+        """Return what is known about a record that was appended at this time, which may be older than this one."""
+        age_max_ms = None if self.age_max_ms is None else max(0, self.appended_ms + self.age_max_ms - appended_ms)
+        return BrokerTime(appended_ms, age_max_ms)
+
 
 class ClockCheck:
     """Judges the times at which one worker decides, in their order.

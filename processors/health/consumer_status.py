@@ -1,6 +1,7 @@
 """Status of a loop's consumer: broker connection, assigned partitions, their lag, and the records that it may not read.
 
-All of it comes from librdkafka's statistics of the consumer, once a second, so it costs nothing in between.
+All of it comes from librdkafka's statistics of the consumer, once a second, so it costs nothing in between. They stand
+still while partitions are assigned, that is while the worker waits for offsets or restores its state.
 """
 
 from __future__ import annotations
@@ -31,13 +32,14 @@ class ConsumerStatus:
     Attributes:
         assigned: Topics and partitions that this worker reads; None while the consumer group has not stabilised.
         connected: Whether a connection to a broker was up in the last statistics.
-        last_response: When a broker last responded (`time.monotonic`), or None.
+        last_response: When a broker last responded (`time.monotonic`), or None; see `find_last_response`.
     """
 
     def __init__(self) -> None:
         self.assigned: frozenset[PartitionKey] | None = None
         self.connected = False
         self.last_response: float | None = None
+        self._updated_at = float("-inf")
         self._started: dict[PartitionKey, int] = {}
         self._committed: dict[PartitionKey, int] = {}
         self._ends: dict[PartitionKey, int] = {}
@@ -45,11 +47,24 @@ class ConsumerStatus:
         self._open_transactions = OpenTransactionWatch()
         self._published: set[PartitionKey] = set()
 
-    def is_broker_reachable(self) -> bool:
-        """Return whether a broker is connected and has responded recently."""
-        if not self.connected or self.last_response is None:
+    def is_broker_reachable(self, answered_at: float | None = None) -> bool:
+        """Return whether a broker is connected and has responded recently.
+
+        Args:
+            answered_at: When a broker last answered another client of the worker (`time.monotonic`); None if never.
+                It counts if the consumer's statistics are older.
+        """
+        last_response = self.find_last_response(answered_at)
+        if last_response is None or not (self.connected or self._is_newer(answered_at)):
             return False
-        return time.monotonic() - self.last_response < RESPONSE_AGE_S_MAX
+        return time.monotonic() - last_response < RESPONSE_AGE_S_MAX
+
+    def find_last_response(self, answered_at: float | None = None) -> float | None:
+        """Return when a broker last responded (`time.monotonic`), or None. The argument is the same."""
+        return answered_at if self._is_newer(answered_at) else self.last_response
+
+    def _is_newer(self, answered_at: float | None) -> bool:
+        return answered_at is not None and answered_at > self._updated_at
 
     def record_started(self, offsets: Mapping[PartitionKey, int]) -> None:
         """Record the next offsets to read after a batch whose processing starts."""
@@ -100,6 +115,7 @@ class ConsumerStatus:
 
     def _update_broker(self, brokers: Any) -> None:
         # `rxidle` is -1 for a connection that is down. Logical brokers are aliases of others.
+        self._updated_at = time.monotonic()
         idle = [broker["rxidle"] for broker in brokers if broker["state"] == "UP" and broker["rxidle"] >= 0]
         self.connected = bool(idle)
         if idle:

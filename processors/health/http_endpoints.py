@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from processors.exactly_once.loop import ExactlyOnceLoop
     from processors.faust_app import App
     from processors.health.batch_observer import BatchObserver
+    from processors.health.broker_clock import BrokerClock
     from processors.health.consumer_status import ConsumerStatus
     from processors.pack_reloader import PackReloader
 
@@ -67,6 +68,7 @@ class HttpEndpoints:
         reloader: The gate's law.
         status: Status of the loop's consumer.
         observer: Observer of the batches.
+        broker_clock: The brokers' clock.
     """
 
     def __init__(
@@ -76,7 +78,9 @@ class HttpEndpoints:
         reloader: PackReloader,
         status: ConsumerStatus,
         observer: BatchObserver,
+        broker_clock: BrokerClock,
     ) -> None:
+        self._broker_clock = broker_clock
         self._loop = loop
         self._directory = directory
         self._reloader = reloader
@@ -149,16 +153,20 @@ class HttpEndpoints:
         return HealthCheck(healthy=True, reason=f"{pack.code} {pack.version} of {pack.consolidated_at}")
 
     def _check_clock(self) -> HealthCheck:
-        check = self._observer.clock_check
-        problem = check.failure or check.find_problem(time.time_ns() // 1_000_000, None, self._reloader.pack)
-        return HealthCheck(healthy=problem is None, reason=problem or "not behind the last batch and the law pack")
+        problem = self._observer.find_clock_problem(time.time_ns() // 1_000_000, self._reloader.pack)
+        if problem is None and self._broker_clock.failure is not None and self._check_broker().healthy:
+            problem = f"nothing is decided until it is compared with the broker's: {self._broker_clock.failure}"
+        return HealthCheck(
+            healthy=problem is None, reason=problem or "not behind the last batch, the law pack or the broker's clock"
+        )
 
     def _check_broker(self) -> HealthCheck:
-        status = self._status
-        if status.last_response is None:
+        status, answered_at = self._status, self._loop.answered_at
+        last_response = status.find_last_response(answered_at)
+        if last_response is None:
             return HealthCheck(healthy=False, reason="no broker has responded yet")
-        age = f"last response {time.monotonic() - status.last_response:.0f} s ago"
-        if status.is_broker_reachable():
+        age = f"last response {time.monotonic() - last_response:.0f} s ago"
+        if status.is_broker_reachable(answered_at):
             return HealthCheck(healthy=True, reason=age)
         cause = "no connection" if not status.connected else f"no response within {RESPONSE_AGE_S_MAX:g} s"
         return HealthCheck(healthy=False, reason=f"{cause}; {age}")

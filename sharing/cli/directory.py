@@ -18,7 +18,7 @@ from sharing.kafka.directory_reader import DirectoryReader
 from sharing.kafka.directory_topic import announce_entry, encode_entry, parse_entries
 from sharing.kafka.tls import read_identity, tls_properties
 from sharing.model.countries import normalise_country
-from sharing.model.directory import Directory, DirectoryEntry
+from sharing.model.directory import CompetentAuthority, Directory, DirectoryEntry
 from sharing.model.times import format_time
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
@@ -37,19 +37,18 @@ def show_directory(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None
     directory, unreadable = _read_directory(settings, servers)
     version = directory.get_version(int(time.time() * 1000))
     if as_json:
-        entries = [entry.model_dump(mode="json") for entry in directory.entries.values()]
+        entries = [entry.model_dump(mode="json", by_alias=True) for entry in directory.entries.values()]
         print_json({"version": version, "entries": entries, "unreadable": dict(unreadable)})
         return
-    table = make_table(
-        unwrapped_column("State"), "receiving authority", "contact points", "interests", "announced", "until"
-    )
+    table = make_table(unwrapped_column("State"), "authorities", "contact points", "interests", "announced", "until")
     for entry in directory.entries.values():
-        contacts = "; ".join(f"{point.name} ({point.hours})" for point in entry.contact_points)
+        points = (point for authority in entry.authorities for point in authority.contact_points)
+        contacts = "; ".join(f"{point.name} ({point.hours})" for point in points)
         interests = ", ".join(interest.id for interest in entry.interests)
         add_row(
             table,
             entry.state,
-            f"{entry.authority.name} ({entry.authority.kind})",
+            "\n".join(_describe_authority(authority) for authority in entry.authorities),
             contacts or "-",
             interests or "-",
             f"{entry.announced_at:%Y-%m-%d %H:%M}Z",
@@ -58,6 +57,12 @@ def show_directory(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None
     out.print(table)
     warn_unreadable(unreadable)
     err.print(f"version {version}")
+
+
+def _describe_authority(authority: CompetentAuthority) -> str:
+    """Return an authority with its kind, and its competence if it is limited."""
+    limits = (*authority.competence.offences, *(f"from {kind}" for kind in authority.competence.senders))
+    return f"{authority.name} ({authority.kind}{': ' if limits else ''}{', '.join(limits)})"
 
 
 @app.command("announce")

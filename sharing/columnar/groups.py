@@ -2,9 +2,9 @@
 
 A result that depends only on an item's shared fields and its nexus evidence is computed once per group and evidence.
 
-The items of a group share every field except the item fields (`sharing.columnar.indicators.ITEM_FIELDS`). Two item
-fields affect a decision: the value, through the States it points to, and whether the retention has expired (which is
-part of the group key).
+The items of a group share every field except the item fields (`sharing.columnar.indicators.ITEM_FIELDS`). Of these,
+three things affect a decision: the value, through the States it points to; whether the retention has expired; and
+whether an emergency names an officer and a reason. The latter two are part of the group key.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sharing.columnar.indicators import ColumnBatch, IndicatorReader, encode_pairs
+from sharing.columnar.indicators import ColumnBatch, GroupKey, IndicatorReader, encode_pairs
 from sharing.columnar.values import INVALID, ValueReader
 from sharing.errors import InputError
 from sharing.model.indicator_record import check_shared_fields
@@ -32,7 +32,8 @@ ResultFactory = Callable[[Mapping[str, Any], int, tuple[NexusEvidence, ...]], T 
 """Computes the result for an item group and nexus evidence.
 
 Args:
-    sample: One item of the group. The factory may read only the item's shared fields and its retention.
+    sample: One item of the group. The factory may read only the item's shared fields, its retention, and its effective
+        urgency.
     now_ms: The processing time at which the retention is evaluated, in UTC milliseconds.
     evidence: The nexus evidence.
 
@@ -42,8 +43,11 @@ Returns None if these items must take the record path.
 ITEM_GROUPS_MAX = 20_000
 """Maximum number of groups (about 100 MB). When it is exceeded, all groups are dropped."""
 
-GROUP_KEY_BYTES_MAX = 8_000_000
-"""Maximum length of the keys of all groups together, for groups with long fields. More groups are created later."""
+GROUP_KEY_BYTES_MAX = 3_000_000
+"""Maximum length of the keys of all groups together, for groups with long fields. More groups are created later.
+
+The samples of the groups need ten to thirty times as much memory as their keys.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,7 @@ class ItemGroups(Generic[T]):
         self._weight_max = weight_max
         self._weight = 0
         self._key_bytes = 0
-        self._groups: dict[tuple[bytes, bool], ItemGroup[T] | None] = {}
+        self._groups: dict[GroupKey, ItemGroup[T] | None] = {}
 
     def resolve_rows(self, batch: ColumnBatch, now_ms: int) -> RowResults[T]:
         """Return the results for the rows; None for rows that must take the record path.

@@ -32,18 +32,25 @@ from sharing.columnar.splitting import (
     split_bodies,
 )
 from sharing.model.indicator_record import ITEM_TEXTS, UUID_PATTERN
+from sharing.model.vocabulary import Urgency
 from sharing.serialization.codec import HEADER_LENGTH, get_codec, read_schema_text
 
 __all__ = ["ITEM_FIELDS", "ColumnBatch", "IndicatorReader", "RecordBlock"]
 
 log = logging.getLogger(__name__)
 
-GroupKey = tuple[bytes, bool]
-"""Key of an item group: the bytes of the shared fields, and whether the retention has expired."""
+GroupKey = tuple[bytes, bool, bool]
+"""Key of an item group: the bytes of the shared fields, and what else of its item fields affects a decision.
+
+That is whether the retention has expired, and whether the item is a substantiated emergency (`sharing.model.urgency`).
+"""
 
 TIME_FIELDS: tuple[FieldPath, ...] = (("observed_at",), ("review_at",), ("retain_until",))
 ITEM_FIELDS: tuple[FieldPath, ...] = (("id",), ("value",), *(path for path, _ in ITEM_TEXTS), *TIME_FIELDS)
 """Paths of the fields that differ from item to item."""
+
+SLICE_BYTES_MAX = 4_000_000
+"""How many bytes of records are decoded at once, because decoding needs about twelve times as much memory."""
 
 _TIME_RANGE_MS = (-62_135_596_800_000, 253_402_300_799_999)
 """The years 1 to 9999, which the record path can decode."""
@@ -122,12 +129,7 @@ class IndicatorReader:
             agencies: The agency that each record must come from; None where its topic belongs to no single agency.
         """
         framed_positions = self.decoder.select_framed(values)
-        framed_values = values
-        if len(framed_positions) < len(values):
-            framed_values = [values[position] for position in framed_positions]
-        bodies = [value[HEADER_LENGTH:] for value in framed_values if value is not None]
-        for start, columns in decode_in_halves(bodies, split_bodies):
-            positions = framed_positions[start : start + len(columns.tail_codes)]
+        for positions, columns in self._decode_slices(values, framed_positions):
             row_keys = keys if len(positions) == len(keys) else [keys[position] for position in positions]
             valid = pc.and_(_mask_item_fields(columns), _mask_keys(columns, row_keys))
             if agencies is not None:
@@ -163,6 +165,18 @@ class IndicatorReader:
         """Return these rows as records."""
         return self.decoder.to_records(batch.columns.take(rows).to_record_batch())
 
+    def _decode_slices(
+        self, values: Sequence[bytes | None], framed_positions: Sequence[int]
+    ) -> Iterator[tuple[Sequence[int], SplitColumns]]:
+        """Yield the positions and the columns of records, of at most about `SLICE_BYTES_MAX` bytes at once."""
+        first = 0
+        for last in _list_slice_ends([len(values[position] or b"") for position in framed_positions]):
+            framed_values = [values[position] for position in framed_positions[first:last]]
+            bodies = [value[HEADER_LENGTH:] for value in framed_values if value is not None]
+            for start, columns in decode_in_halves(bodies, split_bodies, first):
+                yield framed_positions[start : start + len(columns.tail_codes)], columns
+            first = last
+
     def _build_batch(
         self,
         positions: Sequence[int],
@@ -185,16 +199,32 @@ class IndicatorReader:
         heads = self._head_encoder.encode(columns.heads).dictionary_encode()
         code_by_tail: dict[GroupKey, int] = {}
         tails = zip(
-            self._tail_encoder.encode(columns.tails).to_pylist(), _mask_expired(columns.tails, now_ms), strict=True
+            self._tail_encoder.encode(columns.tails).to_pylist(),
+            _mask_expired(columns.tails, now_ms),
+            _mask_substantiated(columns.tails),
+            strict=True,
         )
         tail_codes = pa.array([code_by_tail.setdefault(tail, len(code_by_tail)) for tail in tails], pa.int64())
         pairs, pair_codes = encode_pairs(heads.indices, tail_codes.take(columns.tail_codes), len(code_by_tail))
         distinct_heads, distinct_tails = heads.dictionary.to_pylist(), list(code_by_tail)
         group_keys = []
         for head, tail in pairs:
-            shared, expired = distinct_tails[tail]
-            group_keys.append((distinct_heads[head] + shared, expired))
+            shared, *flags = distinct_tails[tail]
+            group_keys.append((distinct_heads[head] + shared, *flags))
         return group_keys, pair_codes
+
+
+def _list_slice_ends(lengths: Sequence[int]) -> list[int]:
+    """Return where slices of a batch end: each has at most `SLICE_BYTES_MAX` bytes."""
+    if sum(lengths) <= SLICE_BYTES_MAX:
+        return [len(lengths)]
+    ends, slice_bytes = [], 0
+    for position, length in enumerate(lengths):
+        if slice_bytes and slice_bytes + length > SLICE_BYTES_MAX:
+            ends.append(position)
+            slice_bytes = 0
+        slice_bytes += length
+    return [*ends, len(lengths)]
 
 
 def encode_pairs(
@@ -272,3 +302,11 @@ def _mask_expired(columns: pa.RecordBatch, now_ms: int) -> list[bool]:
     until = columns.column("retain_until")
     expired = pc.less_equal(until, pa.scalar(now_ms, until.type))
     return list(pc.fill_null(expired, fill_value=False).to_pylist())
+
+
+def _mask_substantiated(columns: pa.RecordBatch) -> list[bool]:
+    """Return a mask, as a list, of the rows that state an emergency, with an officer and a reason."""
+    is_emergency = pc.equal(columns.column("urgency").cast(pa.string()), Urgency.EMERGENCY.value)
+    texts = (select_column(columns, ("source", "officer")), columns.column("urgency_reason"))
+    is_stated = [pc.fill_null(pc.greater(pc.utf8_length(text), 0), fill_value=False) for text in texts]
+    return list(reduce(pc.and_, is_stated, is_emergency).to_pylist())

@@ -13,7 +13,11 @@ Protocol, in the thread that polls the consumer, for each `message` with an `err
         consumer.seek(TopicPartition(batch.topic, batch.partition, batch.next_offset))
 
 The records before the batch have been delivered when its error is. The seek discards what librdkafka has queued for the
-partition; a repeated error that the same `consume` call has returned already must be recognised by its offset.
+partition; a repeated error that the same `consume` call has returned already must be recognised by its offset
+(`find_batches` does that).
+
+A call is bounded, because the records of other partitions wait for it. A search that a slow broker interrupts continues
+where it was when the error comes again; in between, the caller has at least as much time for its other partitions.
 
 zstd and data that is no valid compression end here. What librdkafka inflates from gzip, lz4 and snappy has no limit, so
 such a batch is read. `BOUNDED_FETCH` limits how many of them are in memory at once.
@@ -23,7 +27,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -33,7 +38,7 @@ from sharing.kafka.errors import describe_kafka_error
 from sharing.model.bad_batch import BadBatch
 
 __all__ = [
-    "BAD_BATCH_ERRORS", "BOUNDED_FETCH", "FIND_SECONDS_MAX", "INFLATED_BYTES_MAX", "BadBatch", "BadBatchFinder",
+    "BAD_BATCH_ERRORS", "BOUNDED_FETCH", "INFLATED_BYTES_MAX", "BadBatch", "BadBatchFinder",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -58,10 +63,13 @@ BOUNDED_FETCH: Final[Mapping[str, int]] = {
 """librdkafka properties of a consumer with bounded memory. A broker returns at most so many compressed bytes for all
 partitions together, or one batch that is larger."""
 
-FIND_SECONDS_MAX = 30.0
-"""How long `find_batch` may take before it leaves the search to the next report of the error."""
+_FIND_SECONDS_MAX = 5.0
+"""After this time a call begins no further fetch, if it has got further."""
 
-_ANSWER_SECONDS_MAX = 5.0
+_ANSWER_SECONDS_MAX = 6.0
+"""How long a broker may take for each request. A call waits for three at most when it begins none any more, which stays
+below the time after which a worker counts as stuck."""
+
 _PROBE_PROPERTIES: Mapping[str, Any] = {
     **BOUNDED_FETCH,
     "enable.auto.commit": False,
@@ -71,6 +79,40 @@ _PROBE_PROPERTIES: Mapping[str, Any] = {
     "fetch.error.backoff.ms": 10,
 }
 _NOT_FOR_A_PROBE = ("group.instance.id", "message.max.bytes", "debug")
+
+
+@dataclass(slots=True)
+class BatchEndSearch:
+    """What is known about where a batch ends: searched for by doubling steps, then by bisection.
+
+    Attributes:
+        first: The first offset of the batch.
+        inside: The last offset that is known to be in the batch.
+        behind: The first offset that is known to be behind it.
+    """
+
+    first: int
+    inside: int
+    behind: int
+    _step: int = 1
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether `inside` is the last offset of the batch."""
+        return self.behind - self.inside <= 1
+
+    def choose_offset(self) -> int:
+        """Return the offset to try next."""
+        far = self.inside + self._step
+        return far if far < self.behind else (self.inside + self.behind) // 2
+
+    def note(self, offset: int, *, is_inside: bool) -> None:
+        """Note whether a fetch at an offset returns the batch."""
+        if is_inside:
+            self.inside = offset
+            self._step *= 2
+        else:
+            self.behind = offset
 
 
 class BadBatchFinder:
@@ -83,6 +125,29 @@ class BadBatchFinder:
     def __init__(self, properties: Mapping[str, Any]) -> None:
         shared = {name: value for name, value in without_callbacks(properties).items() if name not in _NOT_FOR_A_PROBE}
         self._properties = {"group.id": "bad-batches", **shared, **_PROBE_PROPERTIES}
+        self._searches: dict[tuple[str, int], BatchEndSearch] = {}
+        self._tried_at: dict[tuple[str, int], float] = {}
+        self._paused_until = 0.0
+
+    def find_batches(self, messages: Iterable[Message]) -> list[BadBatch]:
+        """Return the bad batches that errors report, each once; those whose ends are not known yet are left out.
+
+        After some seconds the remaining errors are left to their next reports. Then those are first that were not
+        searched for.
+
+        Args:
+            messages: Messages with errors. An error may occur several times.
+        """
+        reported = {(message.topic(), message.partition(), message.offset()): message for message in messages}
+        deadline = time.monotonic() + _FIND_SECONDS_MAX
+        found = []
+        for message in sorted(reported.values(), key=self._get_tried_at):
+            batch = self.find_batch(message)
+            if batch is not None:
+                found.append(batch)
+            if time.monotonic() > deadline:
+                break
+        return found
 
     def find_batch(self, message: Message) -> BadBatch | None:
         """Return the bad batch that an error reports.
@@ -94,64 +159,71 @@ class BadBatchFinder:
 
         Returns:
             The batch; None if the error is another one, if it does not occur again, or if the broker does not answer
-            (then the error comes again).
+            soon enough (then the error comes again, and the search continues).
         """
         error = message.error()
         topic, partition, first = message.topic(), message.partition(), message.offset()
         if error is None or error.code() not in BAD_BATCH_ERRORS or topic is None or partition is None:
             return None
-        if first is None or first < 0:
+        started_at = time.monotonic()
+        if first is None or first < 0 or started_at < self._paused_until:
             return None
+        self._tried_at[topic, partition] = started_at
         consumer = make_consumer(self._properties)
         try:
-            start = TopicPartition(topic, partition, first)
-            if not _is_in_batch(consumer, start, first, time.monotonic() + FIND_SECONDS_MAX):
-                return None  # the error was temporary, such as a damaged transmission: the record is readable
-            last = _find_last_offset(consumer, start)
+            search = self._continue_search(consumer, TopicPartition(topic, partition, first), started_at)
         except (KafkaException, TimeoutError) as failure:
             reason = describe_kafka_error(failure) if isinstance(failure, KafkaException) else "no answer in time"
             log.warning("%s/%s: the end of the bad batch at %s is not known yet: %s", topic, partition, first, reason)
-            return None
+            search = None
         finally:
             consumer.close()
-        return BadBatch(topic, partition, first, last, error.name())
+        if search is None or not search.is_finished:
+            now = time.monotonic()
+            self._paused_until = now + (now - started_at)
+            return None
+        del self._searches[topic, partition]
+        return BadBatch(topic, partition, first, search.inside, error.name())
+
+    def _get_tried_at(self, message: Message) -> float:
+        return self._tried_at.get((message.topic() or "", message.partition() or 0), 0.0)
+
+    def _continue_search(self, consumer: Consumer, start: TopicPartition, started_at: float) -> BatchEndSearch | None:
+        """Search for the end of the batch at `start` for a while; None if the record there is readable.
+
+        Raises:
+            KafkaException: The broker rejects a request.
+            TimeoutError: It does not answer.
+        """
+        key = (start.topic, start.partition)
+        search = self._searches.get(key)
+        # The topic may have been created again since.
+        if search is None or search.first != start.offset or not _is_in_batch(consumer, start, search.inside):
+            self._searches.pop(key, None)
+            if not _is_in_batch(consumer, start, start.offset):
+                return None  # the error was temporary, such as a damaged transmission: the record is readable
+            _, end = consumer.get_watermark_offsets(start, timeout=_ANSWER_SECONDS_MAX)
+            search = BatchEndSearch(start.offset, start.offset, max(end, start.offset + 1))
+        self._searches[key] = search
+        while not search.is_finished:
+            offset = search.choose_offset()
+            search.note(offset, is_inside=_is_in_batch(consumer, start, offset))
+            if time.monotonic() > started_at + _FIND_SECONDS_MAX:
+                break
+        return search
 
 
-def _find_last_offset(consumer: Consumer, first: TopicPartition) -> int:
-    """Return the last offset of the batch that begins at `first`: by doubling steps, then by bisection.
-
-    Raises:
-        KafkaException: The broker rejects a request.
-        TimeoutError: It does not answer.
-    """
-    deadline = time.monotonic() + FIND_SECONDS_MAX
-    _, end = consumer.get_watermark_offsets(first, timeout=_ANSWER_SECONDS_MAX)
-    inside, step = first.offset, 1
-    behind = end if end > inside else inside + 1
-    while inside + step < behind:
-        if _is_in_batch(consumer, first, inside + step, deadline):
-            inside, step = inside + step, step * 2
-        else:
-            behind = inside + step
-    while behind - inside > 1:
-        middle = (inside + behind) // 2
-        if _is_in_batch(consumer, first, middle, deadline):
-            inside = middle
-        else:
-            behind = middle
-    return inside
-
-
-def _is_in_batch(consumer: Consumer, first: TopicPartition, offset: int, deadline: float) -> bool:
+def _is_in_batch(consumer: Consumer, first: TopicPartition, offset: int) -> bool:
     """Return whether a fetch at this offset returns the batch that begins at `first`.
 
     Raises:
         KafkaException: The broker rejects the request.
-        TimeoutError: It does not answer before the deadline.
+        TimeoutError: It does not answer in time.
     """
+    deadline = time.monotonic() + _ANSWER_SECONDS_MAX
     consumer.assign([TopicPartition(first.topic, first.partition, offset)])
-    while time.monotonic() < deadline:
-        message = consumer.poll(_ANSWER_SECONDS_MAX)
+    while (remaining := deadline - time.monotonic()) > 0:
+        message = consumer.poll(remaining)
         if message is None or message.topic() != first.topic:  # an error of the client, not of the partition
             continue
         error = message.error()

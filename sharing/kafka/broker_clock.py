@@ -14,13 +14,20 @@ from typing import Any
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.clients import client_properties, make_producer
+from sharing.kafka.clients import client_properties, look_up_topics, make_producer
 from sharing.kafka.errors import describe_kafka_error
 from sharing.topology.topics import CLOCK
 
 ANSWER_SECONDS_MAX = 10.0
+_NO_CLOCK_MS = 86_400_000
+"""librdkafka's mock broker stamps each record with the second second of 1970."""
+
 _ATTEMPTS = 3
 """The first attempt includes connecting. The fastest attempt is the most exact."""
+
+
+class ClockTopicError(InfrastructureError):
+    """The topic is missing, or the broker does not stamp its records: the clock cannot be read on this cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +54,11 @@ def read_broker_clock(
         now: Returns the time of this machine's clock, in seconds since 1970 UTC.
 
     Raises:
-        InfrastructureError: The broker does not confirm, or does not stamp records of that topic with its own clock.
+        ClockTopicError: The topic does not exist, or its records are not stamped with the broker's clock.
+        InfrastructureError: The broker does not confirm.
     """
+    if CLOCK.topic() not in look_up_topics(bootstrap, properties):
+        raise ClockTopicError(f"topic {CLOCK.topic()} is missing; create it with `sharing topics apply`")
     given = {"linger.ms": 0, **(properties or {}), "acks": "all", "message.timeout.ms": int(ANSWER_SECONDS_MAX * 1000)}
     producer = make_producer(client_properties(bootstrap, given))
     confirmations: list[tuple[KafkaError | None, tuple[int, int], float]] = []
@@ -69,9 +79,11 @@ def read_broker_clock(
         if failure is not None:
             raise InfrastructureError(f"the broker's clock cannot be read: {describe_kafka_error(failure)}")
         if kind != TIMESTAMP_LOG_APPEND_TIME:
-            raise InfrastructureError(
+            raise ClockTopicError(
                 f"{CLOCK.topic()} keeps the writer's time; set its message.timestamp.type to LogAppendTime"
             )
+        if stamp_ms < _NO_CLOCK_MS:
+            raise ClockTopicError("the broker has no clock, as the embedded one")
         # Stamps are truncated to whole milliseconds, which adds up to 0.001 s to the error.
         midpoint = (sent_at + confirmed_at) / 2
         readings.append(ClockReading(midpoint - stamp_ms / 1000, (confirmed_at - sent_at) / 2 + 0.001))

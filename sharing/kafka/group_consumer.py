@@ -26,6 +26,7 @@ from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatch,
 from sharing.kafka.clients import UNASSIGNED_SESSIONS, client_properties, make_admin, make_consumer, without_callbacks
 from sharing.kafka.errors import GROUP_MEMBERSHIP_ERRORS, describe_kafka_error, error_code, is_permanent_read_error
 from sharing.kafka.group_offsets import GroupOffsets
+from sharing.kafka.reset_command import ResetCommand
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,12 @@ class GroupConsumer:
                 "group.protocol": "classic",
             },
         )
-        self._offsets = GroupOffsets(topic, group, make_admin(bootstrap, without_callbacks(properties or {})))
+        self._offsets = GroupOffsets(
+            topic,
+            group,
+            make_admin(bootstrap, without_callbacks(properties or {})),
+            ResetCommand(bootstrap, properties or {}, group),
+        )
         self._bad_batches = BadBatchFinder(self._properties)
         self._consumer = self._join_group()
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from sharing.errors import InfrastructureError
+from sharing.kafka.reset_command import ResetCommand
 from sharing.kafka.topic_ids import (
     NO_TOPIC_ID,
     format_offset_metadata,
@@ -45,16 +46,18 @@ class GroupOffsets:
         topic: Name of the topic.
         group: Id of the consumer group.
         admin: An admin client; it needs permission to describe the topic.
+        reset_command: Prints the command with which a person sets the group's offsets.
 
     Attributes:
         topic_id: The topic's id when `find_starts` was last called; `NO_TOPIC_ID` if the broker has none.
     """
 
-    def __init__(self, topic: str, group: str, admin: AdminClient) -> None:
+    def __init__(self, topic: str, group: str, admin: AdminClient, reset_command: ResetCommand) -> None:
         self.topic_id = NO_TOPIC_ID
         self._topic = topic
         self._group = group
         self._admin = admin
+        self._reset_command = reset_command
 
     def find_starts(self, consumer: Consumer, partitions: Iterable[int]) -> list[TopicPartition]:
         """Return the position at which to read each partition.
@@ -125,7 +128,7 @@ class GroupOffsets:
                 f"{name}: group {self._group} has read up to offset {committed.offset}, but the log ends at {end}: it "
                 "lost records (an unclean leader election, or an older copy of the data was restored). Find out which; "
                 "then stop every member of the group, and continue at the end, or at an offset of your choice, with "
-                f"kafka-consumer-groups.sh --bootstrap-server … --group {self._group} "
-                f"--topic {self._topic}:{committed.partition} --reset-offsets --to-latest --execute"
+                + self._reset_command.format(self._topic, committed.partition, "--to-latest")
+                + self._reset_command.hint
             )
         return committed.offset

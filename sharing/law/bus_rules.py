@@ -53,4 +53,5 @@ def _withhold_terms(terms: RecipientTerms, rule: RuleReference) -> RecipientTerm
         approver=None,
         is_obligatory=terms.is_obligatory,
         redacted=(),
+        to_authority=terms.to_authority,
     )

@@ -4,8 +4,9 @@ Lawyers write the cases, and they run like tests.
 
 `base` is an item and a recipient. Each case changes some facts of the base by their dotted names (`given`; null removes
 a fact) and states the expected decision. `given` may also set `recipient.*` and `treaty_basis`, which override the
-pack, the treaty table and the directory. In the cases of a template, `base` names the State that has adopted it
-(`providing`).
+pack, the treaty table and the directory. With another `recipient.authority` the instruments that cover the item are
+chosen for that authority; `treaty_basis` and `recipient.treaties` are taken as they are given. In the cases of a
+template, `base` names the State that has adopted it (`providing`).
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from sharing.errors import InputError, PackError
+from sharing.law.authorities import list_sole_authorities
 from sharing.law.combine import combine_results
 from sharing.law.expectation import Expectation, compare_decision
 from sharing.law.facts import FACTS, NONE, FactKind, FactScope, FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack
-from sharing.law.recipients import TreatyBasis
+from sharing.law.recipients import NO_TREATY, NOT_LOOKED_UP, TreatyBasis
 from sharing.law.treaties import TreatyTable
 from sharing.model.decision import Reason, RecipientDecision
 from sharing.model.field_validators import CountryCode, enum_validator
@@ -31,7 +33,7 @@ from sharing.model.indicator import Indicator, Instant
 from sharing.model.strict_model import StrictModel
 from sharing.model.times import to_milliseconds, to_utc_day
 from sharing.model.validation_errors import suggest_nearest
-from sharing.model.vocabulary import Authority, ConditionModel, RelevanceKind
+from sharing.model.vocabulary import Authority, RelevanceKind
 from sharing.yaml_source import YamlDocument, read_yaml, validate_document
 
 CASE_KINDS = ("decides", "outside", "boundary", "missing")
@@ -187,26 +189,30 @@ def decide_for_recipient(
         now_ms: The time of the decision, in UTC milliseconds.
         overrides: Recipient facts and facts of the decision that replace those looked up.
     """
-    law = DisclosureFilter(pack, treaties, to_utc_day(now_ms), {state: authority})
+    kind = overrides.get("recipient.authority", authority)
+    authorities = list_sole_authorities({state: kind if isinstance(kind, str) else None})
+    law = DisclosureFilter(pack, treaties, to_utc_day(now_ms), authorities)
     item = law.read_item_facts(record, now_ms)
     named = any(nexus["state"] == state for nexus in record["nexus"])
-    facts, basis, _ = law.profile_recipient(state, item["offence.codes"], named=named)
+    profile = law.profile_recipient(state, item, named=named)
+    basis_facts: dict[str, FactValue] = {}
+    basis = profile.basis
     if "treaty_basis" in overrides:
         name = overrides["treaty_basis"]
         basis = _find_treaty_basis(str(name) if name else None, pack, treaties)
-    changed_facts = {**facts, "treaty_basis": basis.name, "condition_model": basis.condition_model, **overrides}
+        basis_facts = {"treaty_basis": basis.name, "condition_model": basis.condition_model}
+    changed_facts = {**profile.facts, **basis_facts, **overrides}
     reasons = (Reason(RelevanceKind.NEXUS_STATED if named else RelevanceKind.NEXUS_DERIVED, "case"),)
-    return combine_results(state, law.evaluate_rules(item, changed_facts), basis, reasons)
+    return combine_results(state, law.evaluate_rules(item, changed_facts), basis, reasons, profile.to_authority)
 
 
 def _find_treaty_basis(name: str | None, pack: Pack, treaties: TreatyTable) -> TreatyBasis:
     if name is None:
-        return TreatyBasis(None, None)
-    if name in pack.bilateral:
-        return TreatyBasis(name, pack.bilateral[name].condition_model)
-    if name in treaties.instruments:
-        return TreatyBasis(name, treaties.instruments[name].condition_model)
-    return TreatyBasis(name, ConditionModel.PRE_ACCEPT)
+        return NOT_LOOKED_UP
+    if name == NONE:
+        return NO_TREATY
+    instrument = pack.bilateral[name] if name in pack.bilateral else treaties.instruments[name]
+    return TreatyBasis(name, instrument.condition_model, instrument.exculpatory_exception)
 
 
 def _read_fact_value(

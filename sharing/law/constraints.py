@@ -8,12 +8,12 @@ another fact.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sharing.law.facts import FACTS, NONE, Fact, FactKind, Facts
+from sharing.law.facts import FACTS, NONE, Fact, FactKind, Facts, FactValue, PartialValue
 from sharing.model.countries import COUNTRY_ALIASES
 from sharing.model.validation_errors import suggest_nearest
 from sharing.model.vocabulary import UNKNOWN
@@ -27,11 +27,30 @@ _LISTED_CHARACTERS_MAX = 400
 
 
 class ConstraintError(ValueError):
-    """A constraint is invalid. `path` is its position inside `when`."""
+    """A constraint is invalid.
 
-    def __init__(self, message: str, path: tuple[int | str, ...] = ()) -> None:
+    Attributes:
+        path: Its position inside `when`.
+        others: What else is wrong with the same `when`.
+    """
+
+    def __init__(self, message: str, path: tuple[int | str, ...] = (), others: Sequence[ConstraintError] = ()) -> None:
         super().__init__(message)
         self.path = path
+        self.others = tuple(others)
+
+    def list_all(self) -> tuple[ConstraintError, ...]:
+        """Return this error and the others."""
+        return (self, *self.others)
+
+    def within(self, *path: int | str) -> list[ConstraintError]:
+        """Return this error and the others, with their positions inside an outer `when`."""
+        return [ConstraintError(str(error), (*path, *error.path)) for error in self.list_all()]
+
+
+def _raise_all(errors: Sequence[ConstraintError]) -> None:
+    if errors:
+        raise ConstraintError(str(errors[0]), errors[0].path, errors[1:])
 
 
 class Operator(StrEnum):
@@ -42,6 +61,8 @@ class Operator(StrEnum):
     AT_LEAST = "at least"
     BELOW = "below"
 
+
+_BOUND_OPERATORS = (Operator.AT_LEAST, Operator.BELOW)
 
 _NEGATIONS = {
     Operator.ANY_OF: "is not",
@@ -79,17 +100,34 @@ class FactTest:
                     return operand.isdisjoint(value) is self.negated
             elif operator is Operator.INCLUDES and isinstance(value, frozenset):
                 return (operand <= value) is not self.negated
-        elif isinstance(value, float | int):
-            if operator is Operator.AT_LEAST:
-                return (value >= operand) is not self.negated
-            if operator is Operator.BELOW:
-                return (value < operand) is not self.negated
-        raise TypeError(f"{self.fact} cannot be compared")
+        elif isinstance(value, float | int) and operator in _BOUND_OPERATORS:
+            return (value >= operand if operator is Operator.AT_LEAST else value < operand) is not self.negated
+        return self._evaluate_partial(value, operand)
+
+    def _evaluate_partial(self, value: FactValue, operand: frozenset[str] | float) -> bool | None:
+        """Return whether the test holds whatever the value turns out to be; None if that depends on it."""
+        if not isinstance(value, PartialValue) or not isinstance(operand, frozenset):
+            raise TypeError(f"{self.fact} cannot be compared")
+        if self.operator is Operator.INCLUDES:
+            always, never = operand <= value.known, not operand <= value.possible
+        elif FACTS[self.fact].kind is FactKind.SET:
+            always, never = not operand.isdisjoint(value.known), operand.isdisjoint(value.possible)
+        else:
+            always, never = operand >= value.possible, operand.isdisjoint(value.possible)
+        return None if not always and not never else always is not self.negated
 
     def missing_facts(self, facts: Facts) -> Iterator[str]:
-        """Yield the fact if it is unknown."""
-        if facts[self.fact] is None:
+        """Yield the fact if it is unknown; if it is known in part, the facts that decide the instruments in question.
+
+        Only for a test that is undecided.
+        """
+        value = facts[self.fact]
+        if value is None:
             yield self.fact
+        elif isinstance(value, PartialValue):
+            is_set = FACTS[self.fact].kind is FactKind.SET
+            asked = self.operand if is_set and isinstance(self.operand, frozenset) else None
+            yield from value.list_missing_facts(asked)
 
     def iter_tests(self) -> Iterator[FactTest]:
         """Yield this test."""
@@ -177,12 +215,13 @@ def read_conjunction(when: Any, instruments: Iterable[str]) -> Conjunction:
 
     Raises:
         ConstraintError: The `when` is invalid; the error has the path inside `when`, what was expected and the
-            nearest known name.
+            nearest known name, and whatever else is wrong.
     """
     if not isinstance(when, dict):
         raise ConstraintError("must map facts to constraints")
     instrument_names = frozenset(instruments)
     parts: list[FactTest | AnyOf] = []
+    errors: list[ConstraintError] = []
     for name, constraint in when.items():
         try:
             if name == "any_of":
@@ -190,7 +229,8 @@ def read_conjunction(when: Any, instruments: Iterable[str]) -> Conjunction:
             else:
                 parts.extend(_read_tests(_find_fact(name), constraint, instrument_names, negated=False))
         except ConstraintError as error:
-            raise ConstraintError(str(error), (name, *error.path)) from None
+            errors += error.within(name)
+    _raise_all(errors)
     return Conjunction(tuple(parts))
 
 
@@ -206,14 +246,17 @@ def _read_any_of(alternatives: Any, instruments: frozenset[str]) -> AnyOf:
     if not isinstance(alternatives, list) or not alternatives:
         raise ConstraintError("must be a list of alternatives, each a mapping of fact to constraint")
     conjunctions = []
+    errors: list[ConstraintError] = []
     for index, alternative in enumerate(alternatives):
         try:
             conjunction = read_conjunction(alternative, instruments)
         except ConstraintError as error:
-            raise ConstraintError(str(error), (index, *error.path)) from None
+            errors += error.within(index)
+            continue
         if not conjunction.parts:
-            raise ConstraintError("an empty alternative always holds; leave the any_of out", (index,))
+            errors.append(ConstraintError("an empty alternative always holds; leave the any_of out", (index,)))
         conjunctions.append(conjunction)
+    _raise_all(errors)
     return AnyOf(tuple(conjunctions))
 
 
@@ -269,7 +312,15 @@ def _read_values(fact: Fact, operand: Any, instruments: frozenset[str]) -> froze
     values = operand if isinstance(operand, list) else [operand]
     if not values:
         raise ConstraintError("an empty list never holds")
-    return frozenset(_read_value(fact, value, instruments) for value in values)
+    names: set[str] = set()
+    errors: list[ConstraintError] = []
+    for value in values:
+        try:
+            names.add(_read_value(fact, value, instruments))
+        except ConstraintError as error:
+            errors.append(error)
+    _raise_all(errors)
+    return frozenset(names)
 
 
 def _read_value(fact: Fact, value: Any, instruments: frozenset[str]) -> str:

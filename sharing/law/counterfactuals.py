@@ -1,9 +1,10 @@
 """Finds which missing facts would change an outcome if they were known: the smallest sets, and the resulting outcome.
 
-Knowing more facts can decide only rules that were undecided, so only these rules are evaluated again. An outcome
-changes only if every undecided restriction is decided and a permission holds. The search therefore skips a set of facts
-that cannot decide one of the restrictions, or that cannot complete any permission. Values that no undecided rule
-distinguishes are tried once.
+Knowing more facts can decide only rules that were undecided, or whose exception was, so only these rules are evaluated
+again. An item that is withheld leaves only if every undecided restriction is decided and a permission holds. The search
+therefore skips a set of facts that cannot decide one of the restrictions, or that cannot complete any permission. An
+item that is held because it is unknown whether an exception lifts a rule leaves, or is withheld, once that is known.
+Values that no undecided rule distinguishes are tried once.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import assert_never
 
 from sharing.law.combine import RuleResult, combine_results
 from sharing.law.constraints import FactTest
 from sharing.law.facts import FACTS, FactKind, FactValue
-from sharing.law.filter import DisclosureFilter
+from sharing.law.filter import DisclosureFilter, RecipientProfile
 from sharing.law.pack import Rule
 from sharing.law.recipients import TreatyBasis
+from sharing.law.rulebook import evaluate_rule
 from sharing.model.decision import RecipientDecision
 from sharing.model.effects import FORBIDDING_EFFECTS, PERMITTING_EFFECTS, RESTRICTING_EFFECTS
 from sharing.model.vocabulary import Outcome
@@ -29,7 +32,14 @@ COUNTERFACTUALS_MAX = 500
 STEPS_MAX = 20_000
 """The search stops after this many steps (sets and values tried), with the results so far: about 0.3 seconds."""
 
-_CODES, _DUAL_CRIMINALITY = "offence.codes", "recipient.dual_criminality"
+_CODES = "offence.codes"
+
+_DETERMINED_BY: Mapping[str, tuple[str, ...]] = {
+    "recipient.dual_criminality": (_CODES,),
+    "recipient.capital_offence": (_CODES,),
+    "recipient.authority": (_CODES, "source.authority"),
+}
+"""Facts about a recipient that may become known through facts of the item."""
 
 _ANY_FACT = -1
 """The mask of all facts."""
@@ -64,13 +74,18 @@ def find_counterfactuals(
         results: The rules that hold or are undecided with these facts.
         decision: The decision for the State.
     """
-    denied = any(result.held and result.rule.effect in FORBIDDING_EFFECTS for result in results)
-    # More facts cannot withhold an item that is not withheld, and cannot release one that a rule forbids.
-    if decision.outcome is not Outcome.WITHHOLD or denied:
+    # More facts cannot release an item that a rule forbids, and without a known treaty basis they do not help.
+    if any(result.effect in FORBIDDING_EFFECTS for result in results) or decision.condition_model is None:
         return ()
-    # Without a known treaty basis, no fact of the item helps.
-    if decision.condition_model is None:
-        return ()
+    match decision.outcome:
+        case Outcome.WITHHOLD:
+            pass
+        case Outcome.HOLD:  # only the exceptions that are asked for can change it
+            results = [result for result in results if result.effect is not None]
+        case Outcome.DISCLOSE | Outcome.OFFER:  # more facts cannot withhold what leaves
+            return ()
+        case _:
+            assert_never(decision.outcome)
     smallest = _find_smallest_sets(disclosure_filter, facts, results, decision)
     return tuple(islice(smallest, COUNTERFACTUALS_MAX))
 
@@ -82,7 +97,7 @@ def _find_smallest_sets(
     decision: RecipientDecision,
 ) -> Iterator[Counterfactual]:
     """Yield the counterfactuals of the smallest size at which there are any."""
-    undecided = [result for result in results if result.held is None]
+    undecided = list(filter(_is_open, results))
     values = _list_possible_values(disclosure_filter, undecided)
     masks = _FactMasks(tuple(values), undecided)
     steps = _StepLimit()
@@ -132,8 +147,8 @@ class _FactMasks:
         mask = 0
         for name in names:
             mask |= self.bits.get(name, 0)
-            if name == _DUAL_CRIMINALITY:  # it follows from the offence codes
-                mask |= self.bits.get(_CODES, 0)
+            for determining in _DETERMINED_BY.get(name, ()):
+                mask |= self.bits.get(determining, 0)
         return mask
 
     def to_names(self, mask: int) -> FactNames:
@@ -194,11 +209,14 @@ class _FactSetSearch:
 
         The outcome can change only if, for at least one alternative, a fact from every mask becomes known.
         """
-        undecided = [result for result in results if result.held is None]
+        undecided = [result for result in results if result.effect is None]
         restrictions = [
             self._masks.deciding[result.rule.id] for result in undecided if result.rule.effect in RESTRICTING_EFFECTS
         ]
-        if any(result.held and result.rule.effect in PERMITTING_EFFECTS for result in results):
+        permitted = any(result.effect in PERMITTING_EFFECTS for result in results)
+        if permitted and not restrictions:  # the item is held
+            return [[self._masks.deciding[result.rule.id]] for result in results if result.lifted is None]
+        if permitted:
             permissions: list[list[int]] = [[]]  # no further permission is needed
         else:
             permits = (result for result in undecided if result.rule.effect in PERMITTING_EFFECTS)
@@ -224,8 +242,9 @@ class _ValueTrial:
         self._facts = facts
         self._state = decision.state
         self._basis = TreatyBasis(decision.basis, decision.condition_model)
-        self._held = [result for result in results if result.held]
-        self._undecided_rules = [result.rule for result in results if result.held is None]
+        self._outcome = decision.outcome
+        self._held = [result for result in results if not _is_open(result)]
+        self._undecided_rules = [result.rule for result in results if _is_open(result)]
         self._masks = masks
         self._steps = steps
         self._classified_values = {
@@ -258,8 +277,8 @@ class _ValueTrial:
         """Record the outcome for each combination of value classes of the facts that are not known yet."""
         index = len(known)
         if index == len(names):
-            outcome = combine_results(self._state, [*self._held, *held], self._basis, ()).outcome
-            if outcome is not Outcome.WITHHOLD:
+            outcome = combine_results(self._state, [*self._held, *held], self._find_basis(known), ()).outcome
+            if outcome is not self._outcome:
                 outcomes[classes] = outcome
             return
         remaining_facts = sum(self._masks.bits[name] for name in names[index + 1 :])
@@ -271,25 +290,30 @@ class _ValueTrial:
             if evaluated is not None:
                 still_undecided, now_held = evaluated
                 self._try_classes(trial, names, (*classes, value_class), still_undecided, [*held, *now_held], outcomes)
+            elif self._outcome is not Outcome.WITHHOLD and not remaining_facts:
+                outcomes[*classes, value_class] = Outcome.WITHHOLD
 
     def _evaluate_undecided(
         self, known: Mapping[str, FactValue], undecided: Sequence[Rule], remaining_facts: int
     ) -> tuple[list[Rule], list[RuleResult]] | None:
         """Return the rules that stay undecided and those that hold; None if the item is certainly withheld."""
         facts = {**self._facts, **known}
-        if _CODES in known and _DUAL_CRIMINALITY not in known:
-            facts[_DUAL_CRIMINALITY] = self._look_up_dual_criminality(known[_CODES])
+        if self._changes_recipient(known):
+            facts |= {**self._profile_recipient(known).facts, **known}
         still_undecided, now_held = [], []
         for rule in undecided:
-            holds = _evaluate_rule(rule, facts)
-            if holds is None:
-                if rule.effect in RESTRICTING_EFFECTS and not self._masks.deciding[rule.id] & remaining_facts:
-                    return None
+            result = _evaluate_rule(rule, facts)
+            if result is None:
+                continue
+            can_be_decided = bool(self._masks.deciding[rule.id] & remaining_facts)
+            if result.effect is None and rule.effect in RESTRICTING_EFFECTS and not can_be_decided:
+                return None
+            if result.effect in FORBIDDING_EFFECTS:
+                return None
+            if result.effect is None or (result.lifted is None and can_be_decided):
                 still_undecided.append(rule)
-            elif holds:
-                if rule.effect in FORBIDDING_EFFECTS:
-                    return None
-                now_held.append(RuleResult(rule, held=True))
+            else:
+                now_held.append(result)
         return still_undecided, now_held
 
     def _pick_representatives(self, name: str) -> dict[ValueClass, FactValue]:
@@ -297,16 +321,35 @@ class _ValueTrial:
         return {value_class: value for value, value_class in reversed(self._classified_values[name])}
 
     def _classify_value(self, name: str, value: FactValue) -> ValueClass:
-        tests = dict.fromkeys(
-            test for rule in self._undecided_rules for test in rule.when.iter_tests() if test.fact == name
-        )
-        dual_criminality = (self._look_up_dual_criminality(value),) if name == _CODES else ()
-        return (*(_answer_test(test, value) for test in tests), *dual_criminality)
+        tests = dict.fromkeys(test for rule in self._undecided_rules for test in rule.iter_tests() if test.fact == name)
+        return (*(_answer_test(test, value) for test in tests), *self._classify_for_recipient(name, value))
 
-    def _look_up_dual_criminality(self, codes: FactValue) -> FactValue:
+    def _classify_for_recipient(self, name: str, value: FactValue) -> ValueClass:
+        """Return what distinguishes the values of a fact of the item for the facts about the recipient."""
+        if name not in self._disclosure_filter.recipient_inputs:
+            return ()
+        scope_tests = (test for test in self._disclosure_filter.scope_tests if test.fact == name)
+        answers = tuple(_answer_test(test, value) for test in scope_tests)
+        if name == "source.authority":
+            return (value,)
+        if name != _CODES:
+            return answers
+        facts = self._profile_recipient({name: value}).facts
+        codes = value if isinstance(value, frozenset) else frozenset()
+        authorities = self._disclosure_filter.authorities.get(self._state, ())
+        competent = tuple(not codes.isdisjoint(authority.competence.offences) for authority in authorities)
+        return (*answers, *competent, *(facts[determined] for determined in _DETERMINED_BY))
+
+    def _changes_recipient(self, known: Mapping[str, FactValue]) -> bool:
+        return not self._disclosure_filter.recipient_inputs.isdisjoint(known)
+
+    def _profile_recipient(self, known: Mapping[str, FactValue]) -> RecipientProfile:
+        """Return the facts about the recipient if some facts of the item were known."""
         named = self._facts["recipient.named"] == "YES"
-        profile = self._disclosure_filter.profile_recipient(self._state, codes, named=named)
-        return profile.facts[_DUAL_CRIMINALITY]
+        return self._disclosure_filter.profile_recipient(self._state, {**self._facts, **known}, named=named)
+
+    def _find_basis(self, known: Mapping[str, FactValue]) -> TreatyBasis:
+        return self._profile_recipient(known).basis if self._changes_recipient(known) else self._basis
 
 
 def _list_possible_values(
@@ -322,9 +365,8 @@ def _list_possible_values(
 
 def _list_values_of(disclosure_filter: DisclosureFilter, name: str) -> Sequence[FactValue]:
     fact = FACTS[name]
-    operands = {
-        test.operand for rule in disclosure_filter.rules for test in rule.when.iter_tests() if test.fact == name
-    }
+    rule_tests = (test for rule in disclosure_filter.rules for test in rule.iter_tests())
+    operands = {test.operand for test in (*rule_tests, *disclosure_filter.scope_tests) if test.fact == name}
     if fact.kind is FactKind.NUMBER:
         return sorted({0.0, *(operand for operand in operands if isinstance(operand, float))})
     if fact.kind is FactKind.SET:
@@ -345,11 +387,16 @@ def _evaluation_failed(result: RuleResult) -> bool:
     return not FACTS.keys() >= set(result.missing)
 
 
-def _evaluate_rule(rule: Rule, facts: Mapping[str, FactValue]) -> bool | None:
+def _is_open(result: RuleResult) -> bool:
+    """Return whether more facts can decide a rule, or whether its exception lifts it."""
+    return result.effect is None or result.lifted is None
+
+
+def _evaluate_rule(rule: Rule, facts: Mapping[str, FactValue]) -> RuleResult | None:
     try:
-        return rule.when.evaluate(facts)
+        return evaluate_rule(rule, facts)
     except TypeError:
-        return None  # undecided, as in the filter
+        return RuleResult(rule, held=None)  # undecided, as in the filter
 
 
 def _answer_test(test: FactTest, value: FactValue) -> bool | str | None:

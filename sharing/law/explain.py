@@ -19,20 +19,29 @@ from sharing.law.pack import Rule
 from sharing.model.decision import RecipientDecision, UndecidedRule, describe_undecided
 from sharing.model.effects import FORBIDDING_EFFECTS, PERMITTING_EFFECTS, RESTRICTING_EFFECTS
 from sharing.model.indicator_record import WireRecord
-from sharing.model.vocabulary import Effect, Outcome, RelevanceKind
+from sharing.model.vocabulary import Effect, Nature, Outcome, RelevanceKind
 from sharing.relevance.audience import Audience
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainedRule:
-    """A rule in words. `missing` names the unknown facts because of which it could not be decided."""
+    """A rule in words.
+
+    Attributes:
+        effect: The effect that it has, or would have if it is undecided: APPROVAL if a person decides on its exception.
+        nature: What kind of text it encodes. A caution is not itself law.
+        missing: The unknown facts because of which it, or its exception, could not be decided.
+        lifted: Whether its exception lifted it; it then has no other effect than to be recorded.
+    """
 
     id: str
     effect: Effect
     citation: str
     paraphrase: str
     verified: bool
+    nature: Nature
     missing: tuple[str, ...] = ()
+    lifted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +61,8 @@ class Explanation:
     Attributes:
         considered: Whether the item has a reason to consider this State; if not, the explanation is hypothetical.
         sentence: The outcome in one sentence.
-        applied: The rules that hold.
-        undecided: The rules that could not be decided.
+        applied: The rules that have an effect, the decisive ones first.
+        undecided: The rules that could not be decided, those that decide the outcome first.
         near: The rules that did not apply for a single reason.
         would_change: The missing facts that would change the outcome.
         human: What a person must do next, or an empty string.
@@ -89,10 +98,11 @@ def explain_outcomes(
         made = decisions.get(state)
         reasons = made.relevance if made else dict(audience.reasons_by_state).get(state, ())
         named = any(reason.kind is RelevanceKind.NEXUS_STATED for reason in reasons)
-        recipient, basis, _ = disclosure_filter.profile_recipient(state, item["offence.codes"], named=named)
+        profile = disclosure_filter.profile_recipient(state, item, named=named)
+        recipient, basis = profile.facts, profile.basis
         facts = {**item, **recipient}
         results = disclosure_filter.evaluate_rules(item, recipient)
-        decision = made or combine_results(state, results, basis, ())
+        decision = made or combine_results(state, results, basis, (), profile.to_authority)
         explanations.append(_explain_decision(disclosure_filter, facts, results, decision, considered=made is not None))
     return explanations
 
@@ -110,8 +120,8 @@ def _explain_decision(
         considered=considered,
         outcome=str(decision.outcome),
         sentence=_write_sentence(results, decision, considered=considered),
-        applied=tuple(_explain_rule(result) for result in results if result.held),
-        undecided=tuple(_explain_rule(result) for result in results if result.held is None),
+        applied=tuple(_explain_rule(result) for result in _sort_by_weight(results) if result.effect is not None),
+        undecided=tuple(_explain_rule(result) for result in _sort_by_weight(results) if result.effect is None),
         near=tuple(_find_near_misses(disclosure_filter.rules, facts)),
         would_change=find_counterfactuals(disclosure_filter, facts, results, decision),
         human=_describe_next_step(disclosure_filter, decision),
@@ -120,7 +130,33 @@ def _explain_decision(
 
 def _explain_rule(result: RuleResult) -> ExplainedRule:
     rule = result.rule
-    return ExplainedRule(rule.id, rule.effect, rule.citation, rule.paraphrase, rule.verified, result.missing)
+    return ExplainedRule(
+        id=rule.id,
+        effect=result.effect or rule.effect,
+        citation=rule.citation,
+        paraphrase=rule.paraphrase,
+        verified=rule.verified,
+        nature=rule.nature,
+        missing=result.missing,
+        lifted=result.lifted is True,
+    )
+
+
+def _sort_by_weight(results: Sequence[RuleResult]) -> list[RuleResult]:
+    """Return the results by the precedence of their effects, so that what decides comes first.
+
+    Of rules with one effect, law comes before cautions; then they are in the order of their ids.
+    """
+    return sorted(results, key=_weigh)
+
+
+def _weigh(result: RuleResult) -> tuple[int, bool, str]:
+    effect = result.effect or result.rule.effect
+    return _PRECEDENCE.index(effect), result.rule.nature is Nature.CAUTION, result.rule.id
+
+
+_PRECEDENCE = tuple(Effect)
+"""Effects by precedence; the last two do not change the outcome."""
 
 
 def _write_sentence(results: Sequence[RuleResult], decision: RecipientDecision, *, considered: bool) -> str:
@@ -142,9 +178,12 @@ def _write_sentence(results: Sequence[RuleResult], decision: RecipientDecision, 
 
 
 def _describe_refusal(results: Sequence[RuleResult], decision: RecipientDecision) -> str:
-    denying = [result.rule.id for result in results if result.held and result.rule.effect in FORBIDDING_EFFECTS]
+    denying = [result.rule for result in _sort_by_weight(results) if result.effect in FORBIDDING_EFFECTS]
+    law = [rule.id for rule in denying if rule.nature is not Nature.CAUTION]
+    if law:
+        return f"{', '.join(law)} forbids it"
     if denying:
-        return f"{', '.join(denying)} forbids it"
+        return f"as a caution, {', '.join(rule.id for rule in denying)} withholds it"
     blocking = _describe_undecided_rules(results, RESTRICTING_EFFECTS)
     if blocking:
         return f"it is not known whether a restriction applies ({blocking})"
@@ -158,7 +197,7 @@ def _describe_refusal(results: Sequence[RuleResult], decision: RecipientDecision
 
 def _describe_undecided_rules(results: Sequence[RuleResult], effects: Collection[Effect]) -> str:
     """Return why rules with some effects could not be decided, or an empty string if each was decided."""
-    undecided = (result for result in results if result.held is None and result.rule.effect in effects)
+    undecided = (result for result in results if result.effect is None and result.rule.effect in effects)
     return describe_undecided(UndecidedRule(result.rule.id, fact) for result in undecided for fact in result.missing)
 
 

@@ -3,7 +3,7 @@
 A new fact is one line here. Indicator facts are read from the record as the Avro schema `Indicator` describes it (enums
 as strings). Recipient facts and the facts of a decision come from `sharing.law.recipients`.
 
-During evaluation a value is a `str`, a `float`, a `frozenset[str]`, or None for unknown.
+During evaluation a value is a `str`, a `float`, a `frozenset[str]`, a `PartialValue`, or None for unknown.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from sharing.model.countries import STATES
 from sharing.model.findings import FINDINGS
 from sharing.model.indicator_record import WireRecord
+from sharing.model.urgency import get_effective_urgency
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import (
     UNKNOWN,
@@ -37,7 +38,28 @@ from sharing.model.vocabulary import (
     Urgency,
 )
 
-FactValue = str | float | frozenset[str] | None
+
+@dataclass(frozen=True, slots=True)
+class PartialValue:
+    """A value about instruments that is known only in part, because facts of the item are missing.
+
+    Attributes:
+        known: What a set certainly has; empty for a single value.
+        possible: What a set may have, `known` included, or what a single value may be.
+        missing: For each instrument in question, the facts that decide it.
+    """
+
+    known: frozenset[str]
+    possible: frozenset[str]
+    missing: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def list_missing_facts(self, names: frozenset[str] | None = None) -> tuple[str, ...]:
+        """Return the facts that decide some of the instruments in question, or all of them."""
+        found = (fact for name, facts in self.missing if names is None or name in names for fact in facts)
+        return tuple(dict.fromkeys(found))
+
+
+FactValue = str | float | frozenset[str] | PartialValue | None
 
 Facts = Mapping[str, FactValue]
 """Fact values by name; None means unknown."""
@@ -179,6 +201,12 @@ _FACTS = (
         "Maximum penalty in years under domestic law.",
         FactKind.NUMBER,
     ),
+    _indicator_fact(
+        "offence.organised_group",
+        TRISTATE,
+        lambda r, _: r["offence"]["organised_group"],
+        "An organised criminal group is involved (UNTOC art. 2(a)).",
+    ),
     _direct_fact("collection", _known_values(Collection), "How it was obtained."),
     _direct_fact("secrecy_domain", TRISTATE, "It touches the secrecy domain."),
     _direct_fact("personal_data", TRISTATE, "It is personal data."),
@@ -201,12 +229,26 @@ _FACTS = (
     _indicator_fact("origin.foreign", TRISTATE, _read_origin_foreign, "The information belongs to another State."),
     _indicator_fact("origin.consent", TRISTATE, lambda r, _: r["origin"]["consent"], "The State of origin consents."),
     _indicator_fact(
+        "origin.consent_obtainable",
+        TRISTATE,
+        lambda r, _: r["origin"]["consent_obtainable"],
+        "The consent of the State of origin can be obtained in time.",
+    ),
+    _indicator_fact(
         "handling", _known_values(Handling), lambda r, _: tuple(r["handling"]), "Handling codes.", FactKind.SET
     ),
     _indicator_fact("tlp", _known_values(Tlp) | {NONE}, lambda r, _: r["tlp"] or NONE, "TLP 2.0 mark, or NONE."),
     _indicator_fact("pap", _known_values(Pap) | {NONE}, lambda r, _: r["pap"] or NONE, "PAP mark, or NONE."),
     _direct_fact("purpose", _known_values(Purpose), "Purpose of the sharing."),
-    _direct_fact("urgency", _known_values(Urgency), "How urgent it is; EMERGENCY means a risk to life or safety."),
+    _indicator_fact(
+        "urgency",
+        _known_values(Urgency),
+        lambda r, _: get_effective_urgency(r),
+        "How urgent it is; EMERGENCY means a risk to life or safety, and needs an officer and a reason.",
+    ),
+    _direct_fact("minor", TRISTATE, "A person under 18 is concerned."),
+    _direct_fact("exculpatory", TRISTATE, "It may clear a suspect or an accused."),
+    _direct_fact("us_person", TRISTATE, "It concerns a United States person."),
     _indicator_fact(
         "enables_request",
         TRISTATE,
@@ -225,13 +267,20 @@ _FACTS = (
     *(_indicator_fact(f"findings.{name}", TRISTATE, _finding_reader(name), doc) for name, doc in FINDINGS.items()),
     _recipient_fact("state", STATES, "The receiving State."),
     _recipient_fact("named", TRISTATE, "The agency named this State as concerned by the item."),
-    _recipient_fact("authority", _known_values(Authority), "Kind of the receiving authority, from the directory."),
-    _recipient_fact("treaties", frozenset(), "Instruments in force between the two States.", FactKind.SET),
+    _recipient_fact(
+        "authority",
+        _known_values(Authority) | {NONE},
+        "Kind of the competent authority that was chosen from the directory; NONE if no authority is competent.",
+    ),
+    _recipient_fact(
+        "treaties", frozenset(), "Instruments in force between the two States that cover the item.", FactKind.SET
+    ),
     _recipient_fact("eu", TRISTATE, "Member of the European Union."),
     _recipient_fact("schengen", TRISTATE, "Takes part in the Schengen acquis."),
     _recipient_fact("adequacy", TRISTATE, "Adequate data protection, as the providing State assesses it."),
     _recipient_fact("safeguards", TRISTATE, "Appropriate safeguards exist, as the providing State assesses it."),
     _recipient_fact("dual_criminality", TRISTATE, "Every stated offence is also an offence under its law."),
+    _recipient_fact("capital_offence", TRISTATE, "A stated offence is punishable by death under its law."),
     _recipient_fact("reciprocity", TRISTATE, "It would provide the same information in return."),
     _recipient_fact("equal_secrecy", TRISTATE, "It keeps the information as secret as the providing State does."),
     _recipient_fact("sole_purpose", TRISTATE, "It uses the information only for the stated purpose."),
@@ -268,4 +317,5 @@ ASSESSED_FACTS = frozenset(
         "persecution_risk",
     }
 )
-"""Recipient facts that a pack assesses itself. It also assesses `dual_criminality`, by offence code."""
+"""Recipient facts that a pack assesses itself. By offence code it also assesses `dual_criminality` and
+`capital_offence`."""

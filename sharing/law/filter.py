@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from sharing.law.authorities import AuthoritiesByState
 from sharing.law.combine import RuleResult, combine_terms
-from sharing.law.facts import FACTS, Fact, Facts, FactScope, FactValue
+from sharing.law.constraints import FactTest
+from sharing.law.facts import FACTS, NONE, Fact, Facts, FactScope, FactValue
 from sharing.law.pack import Pack, Rule
-from sharing.law.recipients import RecipientFactSource, TreatyBasis
+from sharing.law.recipients import ItemContext, RecipientFactSource, TreatyBasis
 from sharing.law.rulebook import Answers, ItemRules, RuleBook
 from sharing.law.treaties import TreatyTable
 from sharing.model.bounded_cache import BoundedCache
@@ -33,11 +35,11 @@ Together with the audience, they are the key of a cached verdict.
 VERDICTS_MAX = 20_000
 """Maximum number of cached verdicts: about 50 MB. Reached only if hardly any two items have equal facts."""
 
-VERDICT_RECIPIENTS_MAX = 200_000
+VERDICT_RECIPIENTS_MAX = 60_000
 """Maximum number of recipients in all cached verdicts together, so that verdicts on all States need no more memory."""
 
 PROFILES_MAX = 20_000
-"""Maximum number of cached profiles: about 40 MB. There is one for each State and combination of offences."""
+"""Maximum number of cached profiles: about 40 MB. There is one for each State and context of an item."""
 
 
 class FactReader:
@@ -72,12 +74,13 @@ class FactReader:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecipientClass:
-    """Recipients with the same treaty basis and equal answers to every test of the pack: they all get the same terms.
+    """Recipients with the same treaty basis, authority and answers to every test of the pack: all get the same terms.
 
     Compared by identity.
     """
 
     basis: TreatyBasis
+    to_authority: str | None
     answers: Answers
 
 
@@ -88,11 +91,13 @@ class RecipientProfile(NamedTuple):
         facts: Recipient facts and facts of the decision.
         basis: The treaty basis.
         recipient_class: Shared with all recipients that the pack does not distinguish.
+        to_authority: Kind of the competent authority that was chosen; None if none is competent or known.
     """
 
     facts: Facts
     basis: TreatyBasis
     recipient_class: RecipientClass
+    to_authority: str | None
 
 
 @dataclass(slots=True)
@@ -103,32 +108,33 @@ class DisclosureFilter:
         pack: The providing State's law.
         treaties: The treaty table.
         day: The UTC day whose law applies.
-        authorities: For each State, the kind of its receiving authority, from the directory.
-        rule_errors: For each rule, how often its evaluation failed. A failed rule counts as undecided.
+        authorities: The authorities of each State, from the directory.
+        rule_errors: For each rule, and each instrument, how often its evaluation failed. It then counts as undecided.
         reader: Reads the facts that the pack tests from a record.
     """
 
     pack: Pack
     treaties: TreatyTable
     day: dt.date
-    authorities: Mapping[str, str]
+    authorities: AuthoritiesByState
     rule_errors: dict[str, int] = field(default_factory=dict)
     reader: FactReader = field(init=False)
     _rule_book: RuleBook = field(init=False)
     _recipients: RecipientFactSource = field(init=False)
     _verdicts: BoundedCache[Hashable, Verdict] = field(init=False)
+    _contexts: BoundedCache[Hashable, ItemContext] = field(init=False)
     _profiles: BoundedCache[Hashable, RecipientProfile] = field(init=False)
     _recipient_classes: BoundedCache[Hashable, RecipientClass] = field(init=False)
 
     def __post_init__(self) -> None:
         self._rule_book = RuleBook(self.pack.rules_in_force(self.day), self.rule_errors)
-        self._recipients = RecipientFactSource(self.pack, self.treaties, self.day, self.authorities)
-        # Dual criminality is looked up by the offence codes, so these are always read.
-        tested = {"offence.codes", *(test.fact for test in self._rule_book.tests)}
+        self._recipients = RecipientFactSource(self.pack, self.treaties, self.day, self.authorities, self.rule_errors)
+        tested = self._recipients.item_fact_names | {test.fact for test in self._rule_book.tests}
         self.reader = FactReader(
             fact for fact in FACTS.values() if fact.scope is FactScope.INDICATOR and fact.name in tested
         )
         self._verdicts = make_verdict_cache()
+        self._contexts = BoundedCache(PROFILES_MAX)
         self._profiles = BoundedCache(PROFILES_MAX)
         self._recipient_classes = BoundedCache(PROFILES_MAX)
 
@@ -136,6 +142,16 @@ class DisclosureFilter:
     def rules(self) -> tuple[Rule, ...]:
         """The rules in force, sorted by id."""
         return self._rule_book.rules
+
+    @property
+    def recipient_inputs(self) -> frozenset[str]:
+        """Names of the indicator facts on which the facts about recipients depend."""
+        return self._recipients.item_fact_names
+
+    @property
+    def scope_tests(self) -> tuple[FactTest, ...]:
+        """The tests in the scopes of the instruments that may matter."""
+        return self._recipients.scope_tests
 
     @property
     def fact_names(self) -> tuple[str, ...]:
@@ -176,24 +192,35 @@ class DisclosureFilter:
         """Return the rules that hold or cannot be decided for one recipient, sorted by id."""
         return self._rule_book.evaluate_rules({**item, **recipient})
 
-    def profile_recipient(self, state: str, codes: FactValue, *, named: bool) -> RecipientProfile:
-        """Return the facts about one recipient, for an item with these offence codes.
+    def profile_recipient(self, state: str, item: Facts, *, named: bool) -> RecipientProfile:
+        """Return the facts about one recipient, for an item.
 
         Args:
             state: The recipient.
-            codes: The item's offence codes; None if none is stated.
+            item: The facts of the item.
             named: Whether the agency named the recipient as concerned.
         """
-        key = (state, codes, named)
+        return self._profile_recipient(state, self._intern_context(item), named=named)
+
+    def _intern_context(self, item: Facts) -> ItemContext:
+        """Return what the recipients' facts depend on of an item: one object for items that are equal in that."""
+        context = self._recipients.read_context(item)
+        key = (context.codes, context.sender, tuple(context.coverage.values()))
+        return self._contexts.get(key) or self._contexts.put(key, context)
+
+    def _profile_recipient(self, state: str, context: ItemContext, *, named: bool) -> RecipientProfile:
+        key = (state, context, named)
         profile = self._profiles.get(key)
         if profile is None:
-            known_codes = codes if isinstance(codes, frozenset) else None
-            facts, basis = self._recipients.look_up_facts(state, named=named, codes=known_codes)
-            profile = self._profiles.put(key, RecipientProfile(facts, basis, self._classify_recipient(facts, basis)))
+            facts, basis = self._recipients.look_up_facts(state, context, named=named)
+            authority = facts["recipient.authority"]
+            to_authority = authority if isinstance(authority, str) and authority != NONE else None
+            recipient_class = self._classify_recipient(facts, basis, to_authority)
+            profile = self._profiles.put(key, RecipientProfile(facts, basis, recipient_class, to_authority))
         return profile
 
-    def _classify_recipient(self, facts: Facts, basis: TreatyBasis) -> RecipientClass:
-        key = (basis, self._rule_book.answer_recipient_tests(facts))
+    def _classify_recipient(self, facts: Facts, basis: TreatyBasis, to_authority: str | None) -> RecipientClass:
+        key = (basis, to_authority, self._rule_book.answer_recipient_tests(facts))
         recipient_class = self._recipient_classes.get(key)
         if recipient_class is None:
             recipient_class = self._recipient_classes.put(key, RecipientClass(*key))
@@ -205,11 +232,11 @@ class DisclosureFilter:
 
     def _decide_uncached(self, raw: RawFacts, audience: Audience) -> Verdict:
         item = self._interpret_facts(raw)
-        codes = item["offence.codes"]
+        context = self._intern_context(item)
         rules = self._rule_book.narrow_to_item(item)
         considered = dict(audience.reasons_by_state)
         considered.pop(self.pack.state, None)
-        mandatory = self._list_mandatory_recipients(rules, item, considered)
+        mandatory = self._list_mandatory_recipients(rules, item, context, considered)
         if mandatory:
             for state, reason in mandatory:
                 considered[state] = (*considered.get(state, ()), reason)
@@ -220,7 +247,7 @@ class DisclosureFilter:
         get_profile = self._profiles.get  # a cached profile costs no Python call
         for state in considered:
             named = state in audience.named_by_agency
-            profile = get_profile((state, codes, named)) or self.profile_recipient(state, codes, named=named)
+            profile = get_profile((state, context, named)) or self._profile_recipient(state, context, named=named)
             terms = terms_by_class.get(profile.recipient_class)
             if terms is None:
                 terms = terms_by_class[profile.recipient_class] = _get_or_combine_terms(
@@ -231,14 +258,14 @@ class DisclosureFilter:
         return Verdict(tuple(decisions), find_most_permissive(terms.outcome for terms in terms_by_results.values()))
 
     def _list_mandatory_recipients(
-        self, rules: ItemRules, item: Facts, considered: Mapping[str, Any]
+        self, rules: ItemRules, item: Facts, context: ItemContext, considered: Mapping[str, Any]
     ) -> list[tuple[str, Reason]]:
         """Return the States that a rule names as mandatory recipients, if nothing else made them relevant."""
         mandatory = []
         for rule, state in rules.list_obligations():
             if state in considered or state == self.pack.state:
                 continue
-            facts = self.profile_recipient(state, item["offence.codes"], named=False).facts
+            facts = self._profile_recipient(state, context, named=False).facts
             result = self._rule_book.evaluate_rule(rule, {**item, **facts})
             if result is not None and result.held:
                 mandatory.append((state, Reason(RelevanceKind.OBLIGATION, rule.id)))
@@ -247,7 +274,7 @@ class DisclosureFilter:
 
 def make_verdict_cache() -> BoundedCache[Any, Verdict]:
     """Return a cache of verdicts that is limited by their number and by their recipients."""
-    return BoundedCache(VERDICTS_MAX, VERDICT_RECIPIENTS_MAX, lambda verdict: len(verdict.recipients))
+    return BoundedCache(VERDICTS_MAX, VERDICT_RECIPIENTS_MAX, lambda _, verdict: len(verdict.recipients))
 
 
 def _get_or_combine_terms(
@@ -258,8 +285,8 @@ def _get_or_combine_terms(
     `ItemRules` returns the same object for equal results, and keeps it as long as the decision takes.
     """
     results = rules.evaluate_recipient(profile.recipient_class.answers, profile.facts)
-    key = (profile.basis, *map(id, results))
+    key = (profile.basis, profile.to_authority, *map(id, results))
     terms = terms_by_results.get(key)
     if terms is None:
-        terms = terms_by_results[key] = combine_terms(results, profile.basis)
+        terms = terms_by_results[key] = combine_terms(results, profile.basis, profile.to_authority)
     return terms

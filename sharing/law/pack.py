@@ -7,15 +7,28 @@ member States share. A template belongs to no State and is never a fallback; a m
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from sharing.errors import InputError
-from sharing.law.constraints import Conjunction
-from sharing.law.treaties import Period, TreatyTable
+from sharing.law.constraints import Conjunction, FactTest
+from sharing.law.treaties import Coverage, Period, TreatyTable
 from sharing.model.decision import Condition, PackReference, RuleReference
 from sharing.model.pack_code import TEMPLATES
-from sharing.model.vocabulary import ConditionModel, Effect
+from sharing.model.vocabulary import ConditionModel, Effect, Nature
+
+
+@dataclass(frozen=True, slots=True)
+class RuleException:
+    """An exception that lifts a DENY rule, and no other rule.
+
+    Attributes:
+        when: Constraints under which it applies. Where that is unknown, a person decides.
+        approver: Role of that person.
+    """
+
+    when: Conjunction
+    approver: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +36,13 @@ class Rule:
     """One rule of law.
 
     Attributes:
+        nature: What kind of text it encodes.
         valid: Days on which it is in force.
         verified: Whether the encoding was checked against a published text.
         when: Constraints that must hold for it to apply.
         approver: Role that must approve, for APPROVAL.
+        exception: What lifts it; only a DENY rule may have one.
+        replaces: Id of the rule that it succeeds without a gap, or "".
         condition: Condition that binds the receiving State, for CONDITION.
         redact: Fields of the notice's content that it removes, for REDACT.
         is_common: Whether it is one of the common rules, which are part of every pack.
@@ -45,6 +61,19 @@ class Rule:
     redact: tuple[str, ...] = ()
     note: str = ""
     is_common: bool = False
+    nature: Nature = Nature.STATUTE
+    exception: RuleException | None = None
+    replaces: str = ""
+
+    def iter_tests(self) -> Iterator[FactTest]:
+        """Yield the tests of its `when`, and those of its exception."""
+        yield from self.when.iter_tests()
+        if self.exception is not None:
+            yield from self.exception.when.iter_tests()
+
+    def list_fact_names(self) -> frozenset[str]:
+        """Return the names of the facts that it tests, in its `when` or in its exception."""
+        return frozenset(test.fact for test in self.iter_tests())
 
     @property
     def reference(self) -> RuleReference:
@@ -66,16 +95,24 @@ class Assessment:
     source: str
     facts: Mapping[str, str]
     dual_criminality: Mapping[str, str]
+    capital_offence: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class BilateralAgreement:
-    """An agreement with one State; it is part of the pack that relies on it."""
+    """An agreement with one State; it is part of the pack that relies on it.
+
+    Attributes:
+        coverage: What it is a basis for.
+        exculpatory_exception: As of an instrument.
+    """
 
     name: str
     state: str
     valid: Period
     condition_model: ConditionModel
+    coverage: Coverage
+    exculpatory_exception: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from sharing.errors import InputError
-from sharing.law.treaties import PeriodModel
+from sharing.law.treaties import AuthoritiesModel, PeriodModel
 from sharing.model.field_validators import CountryCode, enum_validator, pattern_validator
 from sharing.model.pack_code import TEMPLATES, normalise_pack_code
 from sharing.model.strict_model import StrictModel
-from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect
+from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, Nature
 
 
 def _read_pack_code(value: Any) -> str:
@@ -57,11 +57,19 @@ class NeedsModel(StrictModel):
     redact: list[str] | None = Field(default=None, min_length=1)
 
 
+class ExceptionModel(StrictModel):
+    """The exception of a DENY rule: when it lifts the rule, and who decides if that is unknown."""
+
+    when: dict[str, Any]
+    approver: _NonEmptyText
+
+
 class RuleModel(StrictModel):
     """A rule."""
 
     id: _RuleId
     citation: _NonEmptyText
+    nature: Annotated[Nature, enum_validator(Nature)]
     paraphrase: _NonEmptyText
     source: _NonEmptyText
     verified: bool
@@ -69,6 +77,8 @@ class RuleModel(StrictModel):
     when: dict[str, Any]
     effect: Annotated[Effect, enum_validator(Effect)]
     needs: NeedsModel = NeedsModel()
+    exception: ExceptionModel | None = None
+    replaces: _RuleId | None = None
     note: str = ""
 
 
@@ -80,6 +90,7 @@ class AssessmentModel(StrictModel):
     source: _NonEmptyText
     facts: dict[str, bool] = Field(default_factory=dict)
     dual_criminality: dict[str, bool] = Field(default_factory=dict)
+    capital_offence: dict[str, bool] = Field(default_factory=dict)
 
 
 class BilateralAgreementModel(StrictModel):
@@ -88,6 +99,9 @@ class BilateralAgreementModel(StrictModel):
     state: CountryCode
     valid: PeriodModel
     condition_model: Annotated[ConditionModel, enum_validator(ConditionModel)]
+    scope: dict[str, Any]
+    authorities: AuthoritiesModel
+    exculpatory_exception: bool = False
     source: _NonEmptyText
     verified: bool
 

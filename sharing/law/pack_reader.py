@@ -1,36 +1,31 @@
-"""Parses law packs and the common rules strictly; each error has file, line, key and the nearest known name.
+"""Parses law packs and the common rules strictly.
 
-Anything that is not understood is refused, and so is a pack without rules. The keys are
-described in `sharing.law.pack_models`. The rules of `common.yaml` are part of every pack. The hash covers pack, common
-rules and treaty table, because each of them changes decisions.
+One error reports all that is wrong with a file, each fault with line, key and the nearest known name. Anything that is
+not understood is refused, and so is a pack without rules. The keys are described in `sharing.law.pack_models`. The
+rules of `common.yaml` are part of every pack. The hash covers pack, common rules and treaty table, because each of them
+changes decisions.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import replace
-from typing import assert_never
 
 from sharing.errors import PackError
-from sharing.law.constraints import ConstraintError, read_conjunction
 from sharing.law.facts import ASSESSED_FACTS
-from sharing.law.pack import Assessment, BilateralAgreement, CommonRules, Pack, Rule
-from sharing.law.pack_models import (
-    AssessmentModel,
-    BilateralAgreementModel,
-    CommonRulesModel,
-    PackModel,
-    RuleModel,
-)
-from sharing.law.redact import CONTENT_FIELDS
-from sharing.law.treaties import TreatyTable
-from sharing.model.decision import Condition
+from sharing.law.pack import Assessment, BilateralAgreement, CommonRules, Pack
+from sharing.law.pack_models import AssessmentModel, BilateralAgreementModel, CommonRulesModel, PackModel
+from sharing.law.rule_reader import RuleContext, check_relations, list_role_names, read_rules
+from sharing.law.treaties import TreatyTable, read_coverage
 from sharing.model.pack_code import TEMPLATES
 from sharing.model.validation_errors import suggest_nearest
-from sharing.model.vocabulary import Effect, OffenceCode
-from sharing.yaml_source import YamlDocument, read_yaml, validate_document
+from sharing.model.vocabulary import OffenceCode
+from sharing.yaml_faults import DocumentFaults
+from sharing.yaml_source import KeyPath, YamlDocument, read_yaml
+
+_BILATERAL = "BILATERAL:"
 
 
 def read_pack_yaml(text: str, source: str) -> YamlDocument:
@@ -47,14 +42,16 @@ def parse_common_rules(text: str, source: str, treaties: TreatyTable) -> CommonR
     """Parse the rules that are part of every pack.
 
     Raises:
-        PackError: They are invalid; the message names file, line and key.
+        PackError: They are invalid; the message has file, line and key of each fault.
     """
     document = read_pack_yaml(text, source)
-    model = validate_document(document, CommonRulesModel)
-    parsed = _read_rules(document, model.rules, treaties.instruments, model.approvers)
-    rules = tuple(replace(rule, is_common=True) for rule in parsed)
-    _refuse_overlaps(document, rules, rules)
-    return CommonRules(rules, model.approvers, text)
+    faults = DocumentFaults(document)
+    model = faults.validate(CommonRulesModel)
+    context = RuleContext(treaties.instruments.keys(), list_role_names(document.data, {}))
+    located = read_rules(faults, context)
+    check_relations(faults, located)
+    model = faults.settle(model)
+    return CommonRules(tuple(replace(rule, is_common=True) for _, rule in located), model.approvers, text)
 
 
 def parse_pack(text: str, source: str, treaties: TreatyTable, common: CommonRules) -> Pack:
@@ -67,30 +64,19 @@ def parse_pack(text: str, source: str, treaties: TreatyTable, common: CommonRule
         common: The rules that are part of every pack.
 
     Raises:
-        PackError: The pack is invalid; the message names file, line and key of the first fault, and what was
-            expected.
+        PackError: The pack is invalid; the message has file, line and key of each fault, and what was expected.
     """
     document = read_pack_yaml(text, source)
-    model = validate_document(document, PackModel)
-    if model.state in TEMPLATES and model.bilateral:
-        raise document.error(
-            "must be empty in a template: agreements belong to the State that adopts it", ("bilateral",)
-        )
-    for short_name, agreement in model.bilateral.items():
-        if agreement.state == model.state:
-            raise document.error("an agreement must be with another State", ("bilateral", short_name, "state"))
-    bilateral = _read_bilateral(document, model.bilateral)
-    instruments = [*treaties.instruments, *bilateral]
-    for index, name in enumerate(model.treaty_preference):
-        if name not in instruments:
-            message = f"unknown instrument {name!r}{suggest_nearest(name, instruments)}"
-            raise document.error(message, ("treaty_preference", index))
-        if name in model.treaty_preference[:index]:
-            raise document.error(f"{name} is listed twice; keep one", ("treaty_preference", index))
-    approvers = {**common.approvers, **model.approvers}
-    pack_rules = _read_rules(document, model.rules, instruments, approvers)
-    rules = (*common.rules, *pack_rules)
-    _refuse_overlaps(document, pack_rules, rules)
+    faults = DocumentFaults(document)
+    model = faults.validate(PackModel)
+    bilateral = _read_bilateral(faults, None if model is None else model.state)
+    # Also the agreements that are not valid: a rule may name them, which is no further fault.
+    instruments = [*treaties.instruments, *_list_bilateral_names(document)]
+    _check_preference(faults, document, instruments)
+    located = read_rules(faults, RuleContext(instruments, list_role_names(document.data, common.approvers)))
+    check_relations(faults, located, common.rules)
+    assessments = _read_assessments(faults)
+    model = faults.settle(model)
     return Pack(
         code=model.state,
         state=model.state,
@@ -101,24 +87,56 @@ def parse_pack(text: str, source: str, treaties: TreatyTable, common: CommonRule
         sha256=compute_law_digest(text, common.text, treaties.text),
         treaty_preference=tuple(model.treaty_preference),
         bilateral=bilateral,
-        approvers=approvers,
-        assessments=tuple(_read_assessments(document, model.assessments)),
-        rules=rules,
+        approvers={**common.approvers, **model.approvers},
+        assessments=tuple(assessments),
+        rules=(*common.rules, *(rule for _, rule in located)),
         source=source,
     )
 
 
-def _read_bilateral(
-    document: YamlDocument, models: Mapping[str, BilateralAgreementModel]
-) -> dict[str, BilateralAgreement]:
+def _list_bilateral_names(document: YamlDocument) -> list[str]:
+    """Return the names of the agreements of a pack; if they cannot be read, those that its preference names."""
+    data = document.data if isinstance(document.data, dict) else {}
+    agreements, preference = data.get("bilateral", {}), data.get("treaty_preference")
+    if isinstance(agreements, dict):
+        return [f"{_BILATERAL}{name}" for name in agreements]
+    names = preference if isinstance(preference, list) else []
+    return [name for name in names if isinstance(name, str) and name.startswith(_BILATERAL)]
+
+
+def _read_bilateral(faults: DocumentFaults, state: str | None) -> dict[str, BilateralAgreement]:
+    """Return the valid agreements of a pack by their names. The State of the pack is None if it is not known."""
     agreements = {}
-    for short_name, model in models.items():
-        name = f"BILATERAL:{short_name}"
+    for path, model in faults.iter_valid_entries("bilateral", BilateralAgreementModel):
+        name = f"{_BILATERAL}{path[-1]}"
+        if model.state == state:
+            faults.add("an agreement must be with another State", (*path, "state"))
+        coverage = read_coverage(faults, model.scope, model.authorities, path)
         try:
-            agreements[name] = BilateralAgreement(name, model.state, model.valid.to_period(), model.condition_model)
+            valid = model.valid.to_period()
         except ValueError as error:
-            raise document.error(str(error), ("bilateral", short_name, "valid")) from None
+            faults.add(str(error), (*path, "valid"))
+            continue
+        if coverage is not None:
+            agreements[name] = BilateralAgreement(
+                name, model.state, valid, model.condition_model, coverage, model.exculpatory_exception
+            )
+    if agreements and state in TEMPLATES:
+        faults.add("must be empty in a template: agreements belong to the State that adopts it", ("bilateral",))
     return agreements
+
+
+def _check_preference(faults: DocumentFaults, document: YamlDocument, instruments: Collection[str]) -> None:
+    written = document.data.get("treaty_preference") if isinstance(document.data, dict) else None
+    preference = written if isinstance(written, list) else []
+    for index, name in enumerate(preference):
+        if not isinstance(name, str):
+            continue  # the model reports it
+        if name not in instruments:
+            message = f"unknown instrument {name!r}{suggest_nearest(name, instruments)}"
+            faults.add(message, ("treaty_preference", index))
+        elif name in preference[:index]:
+            faults.add(f"{name} is listed twice; keep one", ("treaty_preference", index))
 
 
 def compute_law_digest(pack: str, common: str, treaties: str) -> str:
@@ -134,114 +152,40 @@ def compute_law_digest(pack: str, common: str, treaties: str) -> str:
     return digest.hexdigest()
 
 
-def _read_rules(
-    document: YamlDocument, models: Sequence[RuleModel], instruments: Collection[str], approvers: Mapping[str, str]
-) -> tuple[Rule, ...]:
-    return tuple(
-        _read_rule(document, model, ("rules", index), instruments, approvers) for index, model in enumerate(models)
-    )
-
-
-def _read_rule(
-    document: YamlDocument,
-    model: RuleModel,
-    path: tuple[int | str, ...],
-    instruments: Collection[str],
-    approvers: Mapping[str, str],
-) -> Rule:
-    try:
-        when = read_conjunction(model.when, instruments)
-        valid = model.valid.to_period()
-    except ConstraintError as error:
-        raise document.error(f"{error} (rule {model.id})", (*path, "when", *error.path)) from None
-    except ValueError as error:
-        raise document.error(f"{error} (rule {model.id})", (*path, "valid")) from None
-    _check_needs(document, model, path, approvers)
-    condition = model.needs.condition
-    return Rule(
-        id=model.id,
-        citation=model.citation,
-        paraphrase=model.paraphrase,
-        source=model.source,
-        verified=model.verified,
-        valid=valid,
-        when=when,
-        effect=model.effect,
-        approver=model.needs.approver,
-        condition=Condition(model.id, condition.kind, condition.text) if condition else None,
-        redact=tuple(sorted(model.needs.redact or ())),
-        note=model.note,
-    )
-
-
-_NEEDS = ("approver", "condition", "redact")
-
-
-def _find_required_need(effect: Effect) -> str | None:
-    match effect:
-        case Effect.APPROVAL:
-            return "approver"
-        case Effect.CONDITION:
-            return "condition"
-        case Effect.REDACT:
-            return "redact"
-        case Effect.DENY | Effect.PERMIT | Effect.OBLIGE | Effect.RECORD:
-            return None
-        case _:
-            assert_never(effect)
-
-
-def _check_needs(
-    document: YamlDocument, model: RuleModel, path: tuple[int | str, ...], approvers: Mapping[str, str]
-) -> None:
-    required = _find_required_need(model.effect)
-    given = {name for name in _NEEDS if getattr(model.needs, name) is not None}
-    if required is not None and required not in given:
-        raise document.error(f"effect {model.effect} needs {required} (rule {model.id})", (*path, "needs"))
-    for name in sorted(given - {required}):
-        raise document.error(f"effect {model.effect} must not have {name} (rule {model.id})", (*path, "needs", name))
-    if model.needs.approver is not None and model.needs.approver not in approvers:
-        hint = suggest_nearest(model.needs.approver, approvers)
-        message = f"unknown role{hint}; list it under approvers (rule {model.id})"
-        raise document.error(message, (*path, "needs", "approver"))
-    for index, name in enumerate(model.needs.redact or ()):
-        if name not in CONTENT_FIELDS:
-            message = f"a notice has no field {name!r}{suggest_nearest(name, CONTENT_FIELDS)} (rule {model.id})"
-            raise document.error(message, (*path, "needs", "redact", index))
-        if name in (model.needs.redact or ())[:index]:
-            message = f"{name} is listed twice; keep one (rule {model.id})"
-            raise document.error(message, (*path, "needs", "redact", index))
-
-
-def _refuse_overlaps(document: YamlDocument, file_rules: Sequence[Rule], rules: Sequence[Rule]) -> None:
-    """Refuse a rule of this file that has the id of another rule on the same day."""
-    for index, rule in enumerate(file_rules):
-        for other in rules:
-            if other is not rule and other.id == rule.id and other.valid.overlaps(rule.valid):
-                message = f"rule {rule.id} is defined twice for the same days; end one before the other starts"
-                raise document.error(message, ("rules", index, "id"))
-
-
-def _read_assessments(document: YamlDocument, models: Sequence[AssessmentModel]) -> Iterator[Assessment]:
+def _read_assessments(faults: DocumentFaults) -> list[Assessment]:
     offences = frozenset(map(str, OffenceCode))
-    seen: set[tuple[str, str, dt.date]] = set()
-    for index, model in enumerate(models):
+    seen: set[tuple[str, str, str, dt.date]] = set()
+    assessments = []
+    for path, model in faults.iter_valid_entries("assessments", AssessmentModel):
         for key, answers, known in (
             ("facts", model.facts, ASSESSED_FACTS),
             ("dual_criminality", model.dual_criminality, offences),
+            ("capital_offence", model.capital_offence, offences),
         ):
             for name in answers:
-                path = ("assessments", index, key, name)
                 if name not in known:
-                    raise document.error(f"cannot be assessed{suggest_nearest(name, known)}", path)
-                for state in model.states:
-                    if (state, name, model.date) in seen:
-                        raise document.error(f"{state} is assessed twice on {model.date}", path)
-                    seen.add((state, name, model.date))
-        yield Assessment(
-            states=frozenset(model.states),
-            date=model.date,
-            source=model.source,
-            facts={name: "YES" if value else "NO" for name, value in model.facts.items()},
-            dual_criminality={code: "YES" if value else "NO" for code, value in model.dual_criminality.items()},
+                    faults.add(f"cannot be assessed{suggest_nearest(name, known)}", (*path, key, name))
+                    continue
+                _refuse_repetition(faults, model, (*path, key, name), seen)
+        assessments.append(
+            Assessment(
+                states=frozenset(model.states),
+                date=model.date,
+                source=model.source,
+                facts={name: "YES" if value else "NO" for name, value in model.facts.items()},
+                dual_criminality={code: "YES" if value else "NO" for code, value in model.dual_criminality.items()},
+                capital_offence={code: "YES" if value else "NO" for code, value in model.capital_offence.items()},
+            )
         )
+    return assessments
+
+
+def _refuse_repetition(
+    faults: DocumentFaults, model: AssessmentModel, path: KeyPath, seen: set[tuple[str, str, str, dt.date]]
+) -> None:
+    """Add a fault for each State that was assessed before in the same respect on the same day."""
+    *_, key, name = map(str, path)
+    for state in model.states:
+        if (state, key, name, model.date) in seen:
+            faults.add(f"{state} is assessed twice on {model.date}", path)
+        seen.add((state, key, name, model.date))

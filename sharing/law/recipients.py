@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from sharing.law.facts import ASSESSED_FACTS, NONE, FactValue
-from sharing.law.pack import Pack
-from sharing.law.treaties import TreatyTable
+from sharing.law.authorities import AuthoritiesByState, find_authority_kind
+from sharing.law.facts import ASSESSED_FACTS, NONE, Facts, FactValue, PartialValue
+from sharing.law.pack import BilateralAgreement, Pack
+from sharing.law.treaties import Instrument, TreatyTable
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.countries import STATES
-from sharing.model.vocabulary import UNKNOWN, ConditionModel
+from sharing.model.decision import EVALUATION_FAILED
+from sharing.model.vocabulary import ConditionModel
 
 _ANSWER = {True: "YES", False: "NO"}
 
 
 class TreatyBasis(NamedTuple):
-    """The instrument chosen for a recipient. `name` is NONE without a common treaty, and None if unknown."""
+    """The instrument chosen for a recipient.
+
+    Attributes:
+        name: NONE if no instrument covers the item; None if it is unknown which one does.
+        condition_model: None if the treaties were not looked up. If it is unknown which instrument covers the item, the
+            stricter model of those that may.
+        exculpatory_exception: Whether the instrument lets what clears an accused be disclosed, after notice.
+    """
 
     name: str | None
     condition_model: ConditionModel | None
+    exculpatory_exception: bool = False
 
     @property
     def instrument(self) -> str | None:
@@ -28,104 +39,319 @@ class TreatyBasis(NamedTuple):
         return None if self.name == NONE else self.name
 
 
+class OffenceAnswers(NamedTuple):
+    """What the pack's assessments say about offences in a State: YES, NO, or None for unknown."""
+
+    dual_criminality: str | None
+    capital_offence: str | None
+
+
+NO_TREATY = TreatyBasis(NONE, ConditionModel.PRE_ACCEPT)
+"""Without a treaty nothing makes conditions bind on receipt, so the recipient must accept them first."""
+
+NOT_LOOKED_UP = TreatyBasis(None, None)
+
+CoverageAnswer = bool | tuple[str, ...]
+"""Whether an instrument covers an item; the missing facts if that is undecided."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ItemContext:
+    """What the facts about recipients depend on of an item. Compared by identity.
+
+    Attributes:
+        codes: The offence codes; None if none is stated.
+        sender: Kind of the sending authority; None if it is unknown.
+        coverage: For each instrument that may matter, whether it covers the item.
+    """
+
+    codes: frozenset[str] | None
+    sender: str | None
+    coverage: Mapping[str, CoverageAnswer]
+
+
+class _StateFacts(NamedTuple):
+    """What is known of a State on the day, without an item.
+
+    Attributes:
+        facts: The facts that do not depend on the item.
+        binding: The instruments that bind both States and may matter, in the order of preference.
+        is_looked_up: Whether the treaties of both States have been looked up.
+    """
+
+    facts: Mapping[str, FactValue]
+    binding: Mapping[str, Instrument | BilateralAgreement]
+    is_looked_up: bool
+
+
 class RecipientFactSource:
-    """Looks up the facts about recipients on one day, once for each State.
+    """Looks up the facts about recipients on one day.
 
     Args:
         pack: The providing State's law.
         treaties: The treaty table.
         day: The UTC day.
-        authorities: For each State with a directory entry, the kind of its receiving authority.
+        authorities: The authorities of each State, from the directory.
+        errors: Counts, for each instrument, how often the evaluation of its scope failed; it is then undecided.
+
+    Attributes:
+        item_fact_names: The indicator facts on which the facts about recipients depend.
+        scope_tests: The tests in the scopes of the instruments that may matter.
     """
 
-    def __init__(self, pack: Pack, treaties: TreatyTable, day: dt.date, authorities: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        treaties: TreatyTable,
+        day: dt.date,
+        authorities: AuthoritiesByState,
+        errors: dict[str, int] | None = None,
+    ) -> None:
+        self._errors = {} if errors is None else errors
         self._pack = pack
         self._treaties = treaties
         self._day = day
         self._authorities = authorities
-        self._providing_instruments = treaties.instruments_binding(pack.state, day)
-        self._bilateral: dict[str, dict[str, ConditionModel]] = {}
-        for name, agreement in pack.bilateral.items():
-            if agreement.valid.contains(day):
-                self._bilateral.setdefault(agreement.state, {})[name] = agreement.condition_model
+        self._own_instruments = treaties.instruments_binding(pack.state, day)
+        self._asked = frozenset(
+            name
+            for rule in pack.rules
+            for test in rule.iter_tests()
+            if test.fact == "recipient.treaties" and isinstance(test.operand, frozenset)
+            for name in test.operand
+        )
+        self._binding_own = self._list_own_binding()
+        scopes = (instrument.coverage.scope for instrument in self._binding_own.values())
+        self.scope_tests = tuple(dict.fromkeys(test for scope in scopes for test in scope.iter_tests()))
+        self.item_fact_names = frozenset(
+            {"offence.codes", "source.authority", *(test.fact for test in self.scope_tests)}
+        )
         self._assessed: dict[str, dict[str, str]] = {}
         self._dual_criminality: dict[str, dict[str, str]] = {}
+        self._capital_offence: dict[str, dict[str, str]] = {}
         # Sorted by date, so that the latest assessment made by that day prevails.
         for assessment in sorted(pack.assessments, key=lambda assessment: assessment.date):
             if assessment.date <= day:
                 for state in assessment.states:
                     self._assessed.setdefault(state, {}).update(assessment.facts)
                     self._dual_criminality.setdefault(state, {}).update(assessment.dual_criminality)
-        self._facts_by_state: BoundedCache[str, tuple[TreatyBasis, dict[str, FactValue]]] = BoundedCache(len(STATES))
+                    self._capital_offence.setdefault(state, {}).update(assessment.capital_offence)
+        self._facts_by_state: BoundedCache[str, _StateFacts] = BoundedCache(len(STATES))
+
+    def _list_own_binding(self) -> dict[str, Instrument | BilateralAgreement]:
+        """Return the instruments and agreements that bind the providing State and may matter, in order of preference.
+
+        Those matter that the pack prefers, and those of which a rule asks whether they are in force.
+        """
+        names = dict.fromkeys((*self._pack.treaty_preference, *sorted(self._asked)))
+        binding: dict[str, Instrument | BilateralAgreement] = {}
+        for name in names:
+            if name in self._pack.bilateral:
+                if self._pack.bilateral[name].valid.contains(self._day):
+                    binding[name] = self._pack.bilateral[name]
+            elif name in (self._own_instruments or ()):
+                binding[name] = self._treaties.instruments[name]
+        return binding
+
+    def read_context(self, item: Facts) -> ItemContext:
+        """Return what the facts about recipients depend on of an item."""
+        codes, sender = item["offence.codes"], item["source.authority"]
+        return ItemContext(
+            codes=codes if isinstance(codes, frozenset) else None,
+            sender=sender if isinstance(sender, str) else None,
+            coverage={
+                name: self._answer_for_item(name, instrument, item) for name, instrument in self._binding_own.items()
+            },
+        )
+
+    def _answer_for_item(self, name: str, instrument: Instrument | BilateralAgreement, item: Facts) -> CoverageAnswer:
+        try:
+            return instrument.coverage.answer_for_item(item)
+        except Exception:  # noqa: BLE001 an instrument whose evaluation fails for any reason is undecided
+            self._errors[name] = self._errors.get(name, 0) + 1
+            return (EVALUATION_FAILED,)
 
     def look_up_facts(
-        self, state: str, *, named: bool, codes: Collection[str] | None
+        self, state: str, context: ItemContext, *, named: bool
     ) -> tuple[dict[str, FactValue], TreatyBasis]:
         """Return every recipient fact and fact of the decision for one State, and its treaty basis.
 
         Args:
             state: The recipient.
-            named: Whether the agency named it.
-            codes: The item's offence codes; None if none is stated.
+            context: What matters of the item.
+            named: Whether the agency named the recipient.
         """
-        state_facts = self._facts_by_state.get(state)
-        if state_facts is None:
-            state_facts = self._facts_by_state.put(state, self._look_up_state_facts(state))
-        basis, facts = state_facts
+        known = self._facts_by_state.get(state)
+        if known is None:
+            known = self._facts_by_state.put(state, self._look_up_state_facts(state))
+        authority = find_authority_kind(self._authorities.get(state), context.codes, context.sender)
+        answers = {
+            name: _add_receiver(context.coverage[name], instrument, authority)
+            for name, instrument in known.binding.items()
+        }
+        basis, basis_fact, model_fact = self._choose_basis(known, answers)
+        offences = combine_offences(self.assess_offences(state, context.codes or ()).values())
         return {
-            **facts,
+            **known.facts,
+            "recipient.authority": authority,
+            "recipient.treaties": _collect_instruments(answers) if known.is_looked_up else None,
             "recipient.named": _ANSWER[named],
-            "recipient.dual_criminality": self._assess_dual_criminality(state, codes),
+            "recipient.dual_criminality": offences.dual_criminality,
+            "recipient.capital_offence": offences.capital_offence,
+            "treaty_basis": basis_fact,
+            "condition_model": model_fact,
         }, basis
 
-    def _look_up_state_facts(self, state: str) -> tuple[TreatyBasis, dict[str, FactValue]]:
-        basis, in_force = self._choose_basis(state)
-        authority = self._authorities.get(state)
+    def iter_possible_facts(self, state: str) -> Iterator[tuple[dict[str, FactValue], dict[str, bool | None]]]:
+        """Yield the facts about a State that do not depend on an item, once for each possible coverage.
+
+        Whether an instrument covers an item is left open here, so every combination of answers is yielded that the law
+        can tell apart. Facts that follow from offence codes or the directory are absent.
+
+        Returns:
+            The facts, and for each instrument that matters in them whether it covers the item; None for undecided.
+        """
+        known = self._look_up_state_facts(state)
+        for coverage in _iter_coverages(list(known.binding), self._asked):
+            answers: dict[str, CoverageAnswer] = {
+                name: _UNDECIDED if answer is None else answer for name, answer in coverage.items()
+            }
+            _, basis_fact, model_fact = self._choose_basis(known, answers)
+            treaties = _collect_instruments(answers) if known.is_looked_up else None
+            yield (
+                {
+                    **known.facts,
+                    "recipient.treaties": treaties,
+                    "treaty_basis": basis_fact,
+                    "condition_model": model_fact,
+                },
+                coverage,
+            )
+
+    def list_relevant_instruments(self) -> Mapping[str, Instrument | BilateralAgreement]:
+        """Return the instruments that bind the providing State and may matter, by name."""
+        return self._binding_own
+
+    def _look_up_state_facts(self, state: str) -> _StateFacts:
+        instruments = self._treaties.instruments_binding(state, self._day)
+        binding = {
+            name: entry
+            for name, entry in self._binding_own.items()
+            if (entry.state == state if isinstance(entry, BilateralAgreement) else name in (instruments or ()))
+        }
         assessed = self._assessed.get(state, {})
         facts: dict[str, FactValue] = {
             "recipient.state": state,
-            "recipient.authority": None if authority == UNKNOWN else authority,
-            "recipient.treaties": in_force,
             "recipient.eu": _ANSWER[self._treaties.is_member("EU", state, self._day)],
             "recipient.schengen": _ANSWER[self._treaties.is_member("SCHENGEN", state, self._day)],
-            "treaty_basis": basis.name,
-            "condition_model": basis.condition_model,
         }
         facts |= {f"recipient.{name}": assessed.get(name) for name in ASSESSED_FACTS}
-        return basis, facts
+        # A bilateral agreement in the pack does not replace a treaty list that was not looked up.
+        return _StateFacts(facts, binding, self._own_instruments is not None and instruments is not None)
 
-    def _choose_basis(self, state: str) -> tuple[TreatyBasis, frozenset[str] | None]:
+    def _choose_basis(
+        self, known: _StateFacts, answers: Mapping[str, CoverageAnswer]
+    ) -> tuple[TreatyBasis, FactValue, FactValue]:
         """Choose the treaty basis for a recipient, in the pack's order of preference.
 
-        Without a common treaty nothing makes conditions bind on receipt, so the recipient must accept them first.
+        An instrument of which it is not known whether it covers the item leaves the basis undecided between it and the
+        next one that is known to: more facts can then decide the basis, but never change it.
 
         Returns:
-            The basis, and all instruments in force between the two States (None: not looked up).
+            The basis, and the facts `treaty_basis` and `condition_model`.
         """
-        recipient_instruments = self._treaties.instruments_binding(state, self._day)
-        common = (
-            None
-            if self._providing_instruments is None or recipient_instruments is None
-            else self._providing_instruments & recipient_instruments
-        )
-        bilateral = self._bilateral.get(state, {})
-        # A bilateral agreement in the pack does not replace a treaty list that was not looked up.
-        in_force = None if common is None else common | frozenset(bilateral)
+        candidates: list[TreatyBasis] = []
+        undecided: list[tuple[str, tuple[str, ...]]] = []
         for name in self._pack.treaty_preference:
-            if name in bilateral:
-                return TreatyBasis(name, bilateral[name]), in_force
-            if common is not None and name in common:
-                return TreatyBasis(name, self._treaties.instruments[name].condition_model), in_force
-        if common is None:
-            return TreatyBasis(None, None), None
-        return TreatyBasis(NONE, ConditionModel.PRE_ACCEPT), in_force
+            answer = answers.get(name, False)
+            if answer is False:
+                continue
+            entry = known.binding[name]
+            candidates.append(TreatyBasis(name, entry.condition_model, entry.exculpatory_exception))
+            if answer is True:
+                break
+            undecided.append((name, answer))
+        else:
+            if not known.is_looked_up:
+                return NOT_LOOKED_UP, None, None
+            candidates.append(NO_TREATY)
+        if not undecided:
+            basis = candidates[0]
+            return basis, basis.name, basis.condition_model
+        return _combine_candidates(candidates, tuple(undecided))
 
-    def _assess_dual_criminality(self, state: str, codes: Collection[str] | None) -> str | None:
-        """Return YES if every offence is criminal in that State, NO if one is not, else None."""
-        if not codes:
-            return None
-        assessed = self._dual_criminality.get(state, {})
-        answers = {assessed.get(code) for code in codes}
-        if "NO" in answers:
-            return "NO"
-        return None if None in answers else "YES"
+    def assess_offences(self, state: str, codes: Collection[str]) -> dict[str, OffenceAnswers]:
+        """Return what the pack's assessments answer for each of some offences in a State."""
+        dual, capital = self._dual_criminality.get(state, {}), self._capital_offence.get(state, {})
+        return {code: OffenceAnswers(dual.get(code), capital.get(code)) for code in codes}
+
+
+_UNDECIDED = ("source.authority",)
+"""In place of the facts that would decide whether an instrument covers an item."""
+
+
+def _iter_coverages(names: Sequence[str], asked: Collection[str]) -> Iterator[dict[str, bool | None]]:
+    """Yield which instruments may cover an item, in their order of preference.
+
+    After the first that does, only those matter of which a rule asks whether they are in force.
+    """
+    if not names:
+        yield {}
+        return
+    first, rest = names[0], names[1:]
+    for answer in (True, False, None):
+        relevant = [name for name in rest if name in asked] if answer and first not in asked else rest
+        for others in _iter_coverages(relevant, asked):
+            yield {first: answer, **others}
+
+
+def combine_offences(answers: Iterable[OffenceAnswers]) -> OffenceAnswers:
+    """Return the answers for an item that states several offences, or none.
+
+    There is dual criminality if every offence is criminal in the other State, and the item is about a capital offence
+    if one of them is punishable by death there.
+    """
+    listed = list(answers)
+    dual = {answer.dual_criminality for answer in listed}
+    capital = {answer.capital_offence for answer in listed}
+    return OffenceAnswers(
+        "NO" if "NO" in dual else "YES" if dual == {"YES"} else None,
+        "YES" if "YES" in capital else "NO" if capital == {"NO"} else None,
+    )
+
+
+def _add_receiver(
+    answer: CoverageAnswer, instrument: Instrument | BilateralAgreement, receiver: str | None
+) -> CoverageAnswer:
+    """Return whether an instrument also covers the receiving authority."""
+    if answer is False or (receiver is not None and receiver not in instrument.coverage.receivers):
+        return False
+    missing = (*(() if answer is True else answer), *(("recipient.authority",) if receiver is None else ()))
+    return missing or True
+
+
+def _collect_instruments(answers: Mapping[str, CoverageAnswer]) -> FactValue:
+    known = frozenset(name for name, answer in answers.items() if answer is True)
+    missing = tuple((name, answer) for name, answer in answers.items() if not isinstance(answer, bool))
+    if not missing:
+        return known
+    return PartialValue(known, known | {name for name, _ in missing}, missing)
+
+
+def _combine_candidates(
+    candidates: list[TreatyBasis], undecided: tuple[tuple[str, tuple[str, ...]], ...]
+) -> tuple[TreatyBasis, FactValue, FactValue]:
+    """Return a basis of which only the candidates are known, with the stricter terms of theirs."""
+    nothing: frozenset[str] = frozenset()
+    models = frozenset(str(model) for model in _iter_models(candidates))
+    strictest = ConditionModel.PRE_ACCEPT if ConditionModel.PRE_ACCEPT in models else ConditionModel.ATTACHED_BINDING
+    basis = TreatyBasis(None, strictest, all(candidate.exculpatory_exception for candidate in candidates))
+    names = frozenset(candidate.name for candidate in candidates if candidate.name is not None)
+    model_fact: FactValue = PartialValue(nothing, models, undecided) if len(models) > 1 else strictest
+    return basis, PartialValue(nothing, names, undecided), model_fact
+
+
+def _iter_models(candidates: list[TreatyBasis]) -> Iterator[ConditionModel]:
+    for candidate in candidates:
+        if candidate.condition_model is not None:
+            yield candidate.condition_model

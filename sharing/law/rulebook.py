@@ -52,20 +52,18 @@ class RuleBook:
 
     Attributes:
         rules: The rules, sorted by id.
-        tests: The distinct tests of all rules.
+        tests: The distinct tests of all rules and their exceptions.
     """
 
     def __init__(self, rules: Sequence[Rule], errors: dict[str, int]) -> None:
         self.rules = tuple(rules)
-        self.tests = tuple(dict.fromkeys(test for rule in rules for test in rule.when.iter_tests()))
+        self.tests = tuple(dict.fromkeys(test for rule in rules for test in rule.iter_tests()))
         self._errors = errors
         self._recipient_tests = tuple(test for test in self.tests if not _tests_item(test))
         self._indexed_rules = tuple(self._index_rule(rule) for rule in rules)
 
     def _index_rule(self, rule: Rule) -> IndexedRule:
-        indexes = sorted(
-            {self._recipient_tests.index(test) for test in rule.when.iter_tests() if not _tests_item(test)}
-        )
+        indexes = sorted({self._recipient_tests.index(test) for test in rule.iter_tests() if not _tests_item(test)})
         item_parts = tuple(part for part in rule.when.parts if all(_tests_item(test) for test in part.iter_tests()))
         return IndexedRule(rule, item_parts, itemgetter(*indexes) if indexes else None, list_mandatory_recipients(rule))
 
@@ -79,12 +77,12 @@ class RuleBook:
         return [result for result in results if result is not None]
 
     def evaluate_rule(self, rule: Rule, facts: Facts) -> RuleResult | None:
-        """Return the result of a rule, or None if it does not hold. A failed evaluation is counted, and undecided."""
+        """Return the result of a rule, or None if it does not hold.
+
+        A failed evaluation, of the rule or of its exception, is counted; the rule is then undecided and not lifted.
+        """
         try:
-            held = rule.when.evaluate(facts)
-            if held is False:
-                return None
-            return RuleResult(rule, held, tuple(dict.fromkeys(rule.when.missing_facts(facts))) if held is None else ())
+            return evaluate_rule(rule, facts)
         except Exception:  # noqa: BLE001 a rule whose evaluation fails for any reason counts as undecided
             self._errors[rule.id] = self._errors.get(rule.id, 0) + 1
             return RuleResult(rule, None, (EVALUATION_FAILED,))
@@ -118,7 +116,7 @@ class _RecipientDependentRule(NamedTuple):
     pick_answers: Callable[[Answers], Any]
     mandatory_recipients: tuple[str, ...]
     results: dict[Any, RuleResult | None]
-    distinct: dict[tuple[bool | None, tuple[str, ...]] | None, RuleResult | None]
+    distinct: dict[tuple[object, ...] | None, RuleResult | None]
 
 
 class ItemRules:
@@ -150,7 +148,9 @@ class ItemRules:
 
     def _evaluate_dependent_rule(self, rule: _RecipientDependentRule, recipient: Facts) -> RuleResult | None:
         result = self._book.evaluate_rule(rule.rule, {**self._item, **recipient})
-        return rule.distinct.setdefault(None if result is None else (result.held, result.missing), result)
+        return rule.distinct.setdefault(
+            None if result is None else (result.held, result.lifted, result.missing), result
+        )
 
     def list_obligations(self) -> Iterator[tuple[Rule, str]]:
         """Yield the rules that may oblige the State to send, each with a State that it names as recipient."""
@@ -160,13 +160,33 @@ class ItemRules:
                     yield remaining.rule, state
 
 
+def evaluate_rule(rule: Rule, facts: Facts) -> RuleResult | None:
+    """Return the result of a rule, or None if it does not hold.
+
+    Raises:
+        TypeError: A fact has a value that a test cannot compare; the rule is then undecided.
+    """
+    held = rule.when.evaluate(facts)
+    if held is False:
+        return None
+    lifted = False if rule.exception is None else rule.exception.when.evaluate(facts)
+    if lifted:
+        return RuleResult(rule, held, (), lifted)
+    missing = list(rule.when.missing_facts(facts)) if held is None else []
+    if lifted is None and rule.exception is not None:
+        missing += rule.exception.when.missing_facts(facts)
+    return RuleResult(rule, held, tuple(dict.fromkeys(missing)), lifted)
+
+
 def _tests_item(test: FactTest) -> bool:
     return FACTS[test.fact].scope is FactScope.INDICATOR
 
 
 def _answer_test(test: FactTest, facts: Facts) -> Hashable:
     try:
-        return test.evaluate(facts)
+        answer = test.evaluate(facts)
+        # Undecided tests differ in what is missing: the fact itself, or facts of the item that decide it.
+        return tuple(test.missing_facts(facts)) if answer is None else answer
     except Exception:  # noqa: BLE001 the failure is counted when the rule of the test is evaluated
         return ("error", facts.get(test.fact))
 

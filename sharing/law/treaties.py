@@ -1,6 +1,7 @@
-"""The dated treaty table: which State is bound by which instrument since when, and how that instrument binds.
+"""The dated treaty table: which State is bound by which instrument since when, what it covers, and how it binds.
 
-A State that no instrument lists has not been looked up: its treaties are unknown, which is not the same as none.
+An instrument is a basis only for what it covers: the offences of its scope, between the kinds of authority that it
+names. A State that no instrument lists has not been looked up: its treaties are unknown, which is not the same as none.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from sharing.errors import PackError
+from sharing.law.constraints import Conjunction, ConstraintError, read_conjunction
+from sharing.law.facts import FACTS, Facts, FactScope
 from sharing.model.countries import COUNTRY_ALIASES
 from sharing.model.field_validators import CountryCode, enum_validator
 from sharing.model.strict_model import StrictModel
-from sharing.model.vocabulary import ConditionModel
-from sharing.yaml_source import YamlDocument, read_yaml, validate_document
+from sharing.model.vocabulary import Authority, ConditionModel
+from sharing.yaml_faults import DocumentFaults
+from sharing.yaml_source import KeyPath, read_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,30 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """What an instrument is a basis for.
+
+    Attributes:
+        scope: What holds of the items that it covers; it tests the item only.
+        senders, receivers: The kinds of authority between which it is a basis.
+    """
+
+    scope: Conjunction
+    senders: frozenset[str]
+    receivers: frozenset[str]
+
+    def answer_for_item(self, item: Facts) -> bool | tuple[str, ...]:
+        """Return whether it covers an item from its authority; the missing facts if that is undecided."""
+        sender = item.get("source.authority")
+        in_scope = self.scope.evaluate(item)
+        if in_scope is False or (sender is not None and sender not in self.senders):
+            return False
+        missing = () if in_scope else tuple(self.scope.missing_facts(item))
+        missing += ("source.authority",) if sender is None else ()
+        return tuple(dict.fromkeys(missing)) or True
+
+
+@dataclass(frozen=True, slots=True)
 class Instrument:
     """A treaty or Union act.
 
@@ -47,6 +75,9 @@ class Instrument:
         in_force: First day on which it is in force; None if it is not in force yet.
         parties: For each State, the period in which it is bound.
         verified: Whether the status was checked against the depositary's list.
+        coverage: What it is a basis for.
+        exculpatory_exception: Whether what clears an accused may be disclosed in spite of a duty of confidentiality or
+            a limit of use, after notice to the provider.
     """
 
     name: str
@@ -56,6 +87,8 @@ class Instrument:
     in_force: dt.date | None
     parties: Mapping[str, Period]
     verified: bool
+    coverage: Coverage
+    exculpatory_exception: bool = False
 
     def binds(self, state: str, day: dt.date) -> bool:
         """Return whether the instrument binds the State on that day."""
@@ -134,10 +167,59 @@ _PeriodsByState = Annotated[
 ]
 
 
+def _refuse_unknown_kind(kind: Authority) -> Authority:
+    if kind is Authority.UNKNOWN:
+        raise ValueError("an instrument cannot cover an authority of an unknown kind")
+    return kind
+
+
+_AuthorityKinds = Annotated[
+    list[Annotated[Authority, enum_validator(Authority), AfterValidator(_refuse_unknown_kind)]], Field(min_length=1)
+]
+
+
+class AuthoritiesModel(StrictModel):
+    """The kinds of authority between which an instrument is a basis, as written in YAML: `{from, to}`."""
+
+    senders: _AuthorityKinds = Field(alias="from")
+    receivers: _AuthorityKinds = Field(alias="to")
+
+
+def read_coverage(
+    faults: DocumentFaults, scope: dict[str, Any], authorities: AuthoritiesModel, path: KeyPath
+) -> Coverage | None:
+    """Read what an instrument covers.
+
+    Args:
+        faults: Receives what is wrong with it.
+        scope: Its scope: a `when` that tests the item only.
+        authorities: The kinds of authority between which it is a basis.
+        path: The path of the instrument in the document.
+
+    Returns:
+        What it covers; None if the scope is invalid, or tests something else than the item.
+    """
+    try:
+        conjunction = read_conjunction(scope, ())
+    except ConstraintError as error:
+        for part in error.list_all():
+            faults.add(str(part), (*path, "scope", *part.path))
+        return None
+    foreign = [name for name in sorted(conjunction.list_fact_names()) if FACTS[name].scope is not FactScope.INDICATOR]
+    for name in foreign:
+        faults.add(f"{name} is not a fact of the item; a scope tests the item only", (*path, "scope"))
+    if foreign:
+        return None
+    return Coverage(conjunction, frozenset(map(str, authorities.senders)), frozenset(map(str, authorities.receivers)))
+
+
 class _InstrumentModel(StrictModel):
     title: str
     article: str
     condition_model: Annotated[ConditionModel, enum_validator(ConditionModel)]
+    scope: dict[str, Any]
+    authorities: AuthoritiesModel
+    exculpatory_exception: bool = False
     in_force: dt.date | None
     source: str
     verified: bool
@@ -164,41 +246,51 @@ def parse_treaties(text: str, source: str) -> TreatyTable:
     """Parse the treaty table.
 
     Raises:
-        PackError: The table is invalid; the message names file, line and key.
+        PackError: The table is invalid; the message has file, line and key of each fault.
     """
     document = read_yaml(text, source, make_error=PackError)
-    model = validate_document(document, _TreatyTableModel)
-    for organisation in ("EU", "SCHENGEN"):
-        if organisation not in model.memberships:
-            raise document.error(f"is missing {organisation}", ("memberships",))
-    return TreatyTable(
-        instruments={
-            name: Instrument(
-                name=name,
-                title=entry.title,
-                article=entry.article,
-                condition_model=entry.condition_model,
-                in_force=entry.in_force,
-                parties=_read_periods(document, entry.parties, ("instruments", name, "parties")),
-                verified=entry.verified,
-            )
-            for name, entry in model.instruments.items()
-        },
-        memberships={
-            name: _read_periods(document, entry.members, ("memberships", name, "members"))
-            for name, entry in model.memberships.items()
-        },
-        text=text,
+    faults = DocumentFaults(document)
+    model = faults.validate(_TreatyTableModel)
+    instruments = {}
+    for path, entry in faults.iter_valid_entries("instruments", _InstrumentModel):
+        instrument = _read_instrument(faults, path, entry)
+        if instrument is not None:
+            instruments[instrument.name] = instrument
+    memberships = {
+        str(path[-1]): _read_periods(faults, entry.members, (*path, "members"))
+        for path, entry in faults.iter_valid_entries("memberships", _MembershipModel)
+    }
+    if model is not None:
+        for organisation in ("EU", "SCHENGEN"):
+            if organisation not in model.memberships:
+                faults.add(f"is missing {organisation}", ("memberships",))
+    faults.settle(model)
+    return TreatyTable(instruments, memberships, text)
+
+
+def _read_instrument(faults: DocumentFaults, path: KeyPath, entry: _InstrumentModel) -> Instrument | None:
+    parties = _read_periods(faults, entry.parties, (*path, "parties"))
+    coverage = read_coverage(faults, entry.scope, entry.authorities, path)
+    if coverage is None:
+        return None
+    return Instrument(
+        name=str(path[-1]),
+        title=entry.title,
+        article=entry.article,
+        condition_model=entry.condition_model,
+        in_force=entry.in_force,
+        parties=parties,
+        verified=entry.verified,
+        coverage=coverage,
+        exculpatory_exception=entry.exculpatory_exception,
     )
 
 
-def _read_periods(
-    document: YamlDocument, states: Mapping[str, PeriodModel], path: tuple[str, ...]
-) -> dict[str, Period]:
+def _read_periods(faults: DocumentFaults, states: Mapping[str, PeriodModel], path: KeyPath) -> dict[str, Period]:
     periods = {}
     for state, model in states.items():
         try:
             periods[state] = model.to_period()
         except ValueError as error:
-            raise document.error(str(error), (*path, state)) from None
+            faults.add(str(error), (*path, state))
     return periods

@@ -18,7 +18,7 @@ class BoundedCache(Generic[K, V]):
     Args:
         entries_max: Maximum number of results; one more clears the cache first.
         weight_max: Maximum weight of all results together; more clears the cache first. None for no limit.
-        weigh: Returns the weight of a result.
+        weigh: Returns the weight of a key and its result. A key may hold more memory than its result.
 
     Attributes:
         get: Returns the result for a key, or None. It is the `get` of the underlying dict, so a lookup costs no
@@ -30,7 +30,7 @@ class BoundedCache(Generic[K, V]):
     get: Callable[[K], V | None]
 
     def __init__(
-        self, entries_max: int, weight_max: int | None = None, weigh: Callable[[V], int] = lambda _: 0
+        self, entries_max: int, weight_max: int | None = None, weigh: Callable[[K, V], int] = lambda _key, _value: 0
     ) -> None:
         self._entries_max = entries_max
         self._weight_max = weight_max
@@ -45,7 +45,7 @@ class BoundedCache(Generic[K, V]):
         if len(entries) >= self._entries_max and key not in entries:
             self.clear()
         if self._weight_max is not None:
-            weight = self._weigh(value)
+            weight = self._weigh(key, value)
             if self._weight + weight > self._weight_max:
                 self.clear()
             self._weight += weight

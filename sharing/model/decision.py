@@ -35,7 +35,12 @@ class PackReference:
 
 @dataclass(frozen=True, slots=True)
 class RuleReference:
-    """A rule that contributed to an outcome."""
+    """A rule that contributed to an outcome.
+
+    Attributes:
+        effect: The effect that it had: RECORD for a rule that its exception lifted, APPROVAL for one whose exception a
+            person decides, otherwise its own.
+    """
 
     id: str
     citation: str
@@ -61,11 +66,19 @@ def describe_undecided(undecided: Iterable[UndecidedRule]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition that binds the receiving State. `code` is the id of the rule that imposes it."""
+    """A condition that binds the receiving State.
+
+    Attributes:
+        code: The id of the rule that imposes it.
+        exculpatory_exception: Whether what clears an accused may be disclosed in spite of it, after notice to the
+            provider: the treaty basis says so (UNCAC art. 46(5)), and it is a duty of confidentiality or a bar on the
+            use as evidence.
+    """
 
     code: str
     kind: ConditionKind
     text: str
+    exculpatory_exception: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +112,9 @@ class RecipientTerms:
     """Everything in a decision for a recipient except the recipient and the relevance.
 
     States with the same legal facts share one instance.
+
+    Attributes:
+        to_authority: Kind of the competent authority that was chosen; None if none is competent or known.
     """
 
     outcome: Outcome
@@ -110,6 +126,7 @@ class RecipientTerms:
     approver: str | None
     is_obligatory: bool
     redacted: tuple[str, ...]
+    to_authority: str | None = None
 
     @property
     def failed_rules(self) -> frozenset[str]:
@@ -142,8 +159,13 @@ class RecipientDecision(NamedTuple):
         return self.terms.outcome
 
     @property
+    def to_authority(self) -> str | None:
+        """Kind of the competent authority that was chosen; None if none is competent or known."""
+        return self.terms.to_authority
+
+    @property
     def basis(self) -> str | None:
-        """Treaty basis, or None if no common treaty is known."""
+        """Treaty basis, or None if no common treaty is known to cover the item."""
         return self.terms.basis
 
     @property
@@ -193,6 +215,7 @@ class RecipientDecision(NamedTuple):
 def _build_recipient_record(recipient: RecipientDecision, terms: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "state": recipient.state,
+        "to_authority": terms["to_authority"],
         "outcome": terms["outcome"],
         "basis": terms["basis"],
         "condition_model": terms["condition_model"],

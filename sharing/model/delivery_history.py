@@ -44,12 +44,12 @@ class DeliveryHistory:
         digest = self._handled.get(notice.id)
         if digest is not None:
             return Repetition.SAME if digest == _digest_content(notice) else Repetition.DIFFERENT
-        version = self._versions.get((notice.from_state, notice.indicator_id))
+        version = self._versions.get((notice.from_state, notice.item_id))
         return Repetition.OLDER if version is not None and notice.version < version else Repetition.NONE
 
     def hand_out(self, notice: Notice) -> None:
         """Remember that a notice is given to the program: no older version of its item follows."""
-        self._versions.put((notice.from_state, notice.indicator_id), notice.version)
+        self._versions.put((notice.from_state, notice.item_id), notice.version)
 
     def complete(self, notice: Notice) -> None:
         """Remember that the program has handled a notice: it is not delivered again."""

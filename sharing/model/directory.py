@@ -1,4 +1,4 @@
-"""The directory: what each State announces about its authority, contact points, interests, keys and acceptances."""
+"""The directory: what each State announces about its authorities, contact points, interests, keys and acceptances."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import base64
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, PlainSerializer, ValidationError
+from pydantic import AfterValidator, Field, PlainSerializer, ValidationError
 
 from sharing.model.field_validators import CountryCode, enum_validator, pattern_validator
 from sharing.model.indicator import Coerced, Instant, RecordModel, ShortText
@@ -22,11 +22,10 @@ from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import Authority, OffenceCode, Urgency
 
 
-class CompetentAuthority(RecordModel):
-    """The authority that receives spontaneous information."""
-
-    name: ShortText
-    kind: Annotated[Authority, enum_validator(Authority)] = Authority.UNKNOWN
+def _refuse_unknown_kind(kind: Authority) -> Authority:
+    if kind is Authority.UNKNOWN:
+        raise ValueError("must be a known kind; leave the list empty for every kind")
+    return kind
 
 
 class ContactPoint(RecordModel):
@@ -39,6 +38,30 @@ class ContactPoint(RecordModel):
     phone: ShortText | None = None
 
 
+class Competence(RecordModel):
+    """What an authority is competent for: offences, and kinds of sending authority. An empty list means all."""
+
+    offences: Annotated[tuple[Annotated[OffenceCode, enum_validator(OffenceCode)], ...], Coerced] = ()
+    senders: Annotated[
+        tuple[Annotated[Authority, enum_validator(Authority), AfterValidator(_refuse_unknown_kind)], ...], Coerced
+    ] = Field(alias="from", default=())
+
+    def includes(self, codes: Collection[str], sender: str) -> bool:
+        """Return whether it includes one of some offences, from a sending authority of this kind."""
+        return (not self.offences or any(code in self.offences for code in codes)) and (
+            not self.senders or sender in self.senders
+        )
+
+
+class CompetentAuthority(RecordModel):
+    """An authority that receives spontaneous information, what it is competent for, and how it is reached."""
+
+    name: ShortText
+    kind: Annotated[Authority, enum_validator(Authority)] = Authority.UNKNOWN
+    competence: Competence = Competence()
+    contact_points: Annotated[tuple[ContactPoint, ...], Coerced] = ()
+
+
 def _check_known_types(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if name not in VALUE_TYPES:
@@ -46,10 +69,21 @@ def _check_known_types(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+InterestId = Annotated[
+    str,
+    pattern_validator(
+        r"[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?",
+        "must be a code of 1 to 64 lower-case letters, digits, dots and hyphens, such as nl-hosting: other States keep "
+        "it permanently in their decisions, so choose one that says nothing about a person or a case",
+    ),
+]
+"""Id of an interest. It is the only thing that another State writes which the decisions of a State contain."""
+
+
 class Interest(RecordModel):
     """What a State wants to be notified of. An item matches if it shares a member with each list that is not empty."""
 
-    id: ShortText
+    id: InterestId
     offences: Annotated[tuple[Annotated[OffenceCode, enum_validator(OffenceCode)], ...], Coerced] = ()
     types: Annotated[tuple[str, ...], Coerced, AfterValidator(_check_known_types)] = ()
     nexus: Annotated[tuple[CountryCode, ...], Coerced] = ()
@@ -116,13 +150,16 @@ class EntrySignature(RecordModel):
 
 
 class DirectoryEntry(RecordModel):
-    """What one State announces about itself. Times are in UTC."""
+    """What one State announces about itself. Times are in UTC.
+
+    Attributes:
+        authorities: Its competent authorities, in its own order; at least one.
+    """
 
     state: CountryCode
     announced_at: Instant
     valid_until: Instant | None = None
-    authority: CompetentAuthority
-    contact_points: Annotated[tuple[ContactPoint, ...], Coerced] = ()
+    authorities: Annotated[tuple[CompetentAuthority, ...], Coerced, Field(min_length=1)]
     interests: Annotated[tuple[Interest, ...], Coerced, AfterValidator(_limit_combinations)] = ()
     keys: Annotated[tuple[PublicKey, ...], Coerced] = ()
     standing_acceptances: Annotated[tuple[StandingAcceptance, ...], Coerced] = ()
@@ -146,12 +183,12 @@ class DirectoryEntry(RecordModel):
 
     def to_record(self) -> dict[str, Any]:
         """Return the record that the Avro schema `DirectoryEntry` describes."""
-        return self.model_dump(mode="python")
+        return self.model_dump(mode="python", by_alias=True)
 
     @cached_property
     def content_digest(self) -> str:
         """Digest of what the entry states. A renewal, which changes only dates and signature, does not change it."""
-        content = self.model_dump(mode="python", exclude=set(_RENEWED_FIELDS))
+        content = self.model_dump(mode="python", by_alias=True, exclude=set(_RENEWED_FIELDS))
         return _digest(json.dumps(content, sort_keys=True, default=_to_json))
 
     def has_expired(self, now_ms: int) -> bool:
@@ -202,9 +239,9 @@ class Directory:
         """Return the entries that have not expired at an instant in UTC milliseconds."""
         return {state: entry for state, entry in self.entries.items() if not entry.has_expired(now_ms)}
 
-    def get_authorities(self, now_ms: int) -> dict[str, str]:
-        """Return the kind of receiving authority of each State with a valid entry."""
-        return {state: str(entry.authority.kind) for state, entry in self.get_valid_entries(now_ms).items()}
+    def get_authorities(self, now_ms: int) -> dict[str, tuple[CompetentAuthority, ...]]:
+        """Return the authorities of each State with a valid entry, in the State's own order."""
+        return {state: entry.authorities for state, entry in self.get_valid_entries(now_ms).items()}
 
     def get_interests(self, now_ms: int) -> dict[str, tuple[Interest, ...]]:
         """Return the interests of each State with a valid entry."""

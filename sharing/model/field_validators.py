@@ -27,7 +27,9 @@ def enum_validator(kind: type[StrEnum], when_null: StrEnum | None = None) -> Bef
             return when_null
         if isinstance(value, str) and value in names:
             return names[value]
-        hint = suggest_nearest(value.upper(), names) if isinstance(value, str) else ""
+        hint = ""
+        if isinstance(value, str):
+            hint = suggest_nearest(value.upper(), names) or suggest_nearest(value, names)
         raise ValueError(f"must be one of {', '.join(names)}{hint}")
 
     return BeforeValidator(convert)

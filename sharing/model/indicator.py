@@ -123,12 +123,13 @@ class Source(RecordModel):
 
 
 class Offence(RecordModel):
-    """The offence. Laws evaluate `codes` and `max_penalty_years`; `modus_operandi` tags serve interests only."""
+    """The offence. Laws evaluate codes, maximum penalty and organised group; `modus_operandi` serves interests only."""
 
     codes: UniqueTuple[Annotated[OffenceCode, enum_validator(OffenceCode)]] = ()
     modifiers: UniqueTuple[Annotated[OffenceModifier, enum_validator(OffenceModifier)]] = ()
     modus_operandi: UniqueTuple[ShortText] = ()
     max_penalty_years: Annotated[float, Field(ge=0, le=100)] | None = None
+    organised_group: TristateFact = Tristate.UNKNOWN
 
 
 class Grading(RecordModel):
@@ -148,10 +149,11 @@ class Grading(RecordModel):
 
 
 class Origin(RecordModel):
-    """Another State to which the information belongs, and that State's consent to forward it."""
+    """Another State to which the information belongs, and its consent to forward it."""
 
     state: CountryCode | None = None
     consent: TristateFact = Tristate.UNKNOWN
+    consent_obtainable: TristateFact = Tristate.UNKNOWN
 
 
 class Nexus(RecordModel):
@@ -195,6 +197,10 @@ class Indicator(RecordModel):
     pap: Annotated[Pap, enum_validator(Pap)] | None = None
     purpose: Annotated[Purpose, enum_validator(Purpose, Purpose.UNKNOWN)] = Purpose.UNKNOWN
     urgency: Annotated[Urgency, enum_validator(Urgency, Urgency.UNKNOWN)] = Urgency.UNKNOWN
+    urgency_reason: ShortText | None = None
+    minor: TristateFact = Tristate.UNKNOWN
+    exculpatory: TristateFact = Tristate.UNKNOWN
+    us_person: TristateFact = Tristate.UNKNOWN
     enables_request: TristateFact = Tristate.UNKNOWN
     live_case_harm: TristateFact = Tristate.UNKNOWN
     character: UniqueTuple[Annotated[Character, enum_validator(Character)]] | None = None

@@ -51,6 +51,7 @@ ITEM_TEXTS = (
     (("source", "officer"), SHORT_TEXT_MAX),
     (("source", "case"), SHORT_TEXT_MAX),
     (("summary",), TEXT_MAX),
+    (("urgency_reason",), SHORT_TEXT_MAX),
 )
 """Texts that differ from item to item: path and maximum length of each."""
 

@@ -17,6 +17,7 @@ class Notice:
 
     Attributes:
         id: Notice id; the same version of the same item to the same State always has the same id.
+        item_id: The same for all versions of an item. Items of two agencies that share an indicator id differ in it.
         rules: Rules of the providing State that permitted disclosure, with their citations.
         conditions: Conditions that bind the receiving State.
         relevance: Why the receiving State was chosen: kind and detail.
@@ -28,6 +29,7 @@ class Notice:
     id: str
     kind: NoticeKind
     indicator_id: str
+    item_id: str
     version: int
     from_state: str
     to_state: str
@@ -54,6 +56,7 @@ class Notice:
             id=envelope["id"],
             kind=NoticeKind(envelope["kind"]),
             indicator_id=envelope["indicator_id"],
+            item_id=envelope["item_id"],
             version=envelope["version"],
             from_state=envelope["from_state"],
             to_state=envelope["to_state"],
@@ -69,7 +72,7 @@ class Notice:
                 RuleReference(rule["id"], rule["citation"], Effect(rule["effect"])) for rule in envelope["rules"]
             ),
             conditions=tuple(
-                Condition(entry["code"], ConditionKind(entry["kind"]), entry["text"])
+                Condition(entry["code"], ConditionKind(entry["kind"]), entry["text"], entry["exculpatory_exception"])
                 for entry in envelope["conditions"]
             ),
             obligation=envelope["obligation"],
@@ -89,6 +92,7 @@ class Notice:
             content["observed_at"] = format_time(content["observed_at"])
         return {
             "id": self.id,
+            "item_id": self.item_id,
             "kind": str(self.kind),
             "from": self.from_state,
             "to": self.to_state,
@@ -97,7 +101,13 @@ class Notice:
             "basis": self.basis,
             "relevance": [{"kind": kind, "detail": detail} for kind, detail in self.relevance],
             "conditions": [
-                {"code": entry.code, "kind": str(entry.kind), "text": entry.text} for entry in self.conditions
+                {
+                    "code": entry.code,
+                    "kind": str(entry.kind),
+                    "text": entry.text,
+                    "exculpatory_exception": entry.exculpatory_exception,
+                }
+                for entry in self.conditions
             ],
             "redacted": list(self.redacted),
             "urgency": self.urgency,

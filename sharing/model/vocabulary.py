@@ -130,7 +130,7 @@ class Purpose(StrEnum):
 
 
 class Urgency(StrEnum):
-    """Urgency. EMERGENCY means a significant and imminent risk to life or safety."""
+    """Urgency. EMERGENCY means a significant and imminent risk to life or safety (`sharing.model.urgency`)."""
 
     ORDINARY = "ORDINARY"
     URGENT = "URGENT"
@@ -162,6 +162,8 @@ class OffenceCode(StrEnum):
     INTIMATE_IMAGES = "INTIMATE_IMAGES"  # 16 / -
     LAUNDERING = "LAUNDERING"  # 17 / -
     COPYRIGHT = "COPYRIGHT"  # - / 10
+    CORRUPTION = "CORRUPTION"  # UNCAC 15 to 25
+    SANCTIONS_EVASION = "SANCTIONS_EVASION"  # national law; Directive (EU) 2024/1226
     OTHER_SERIOUS_CRIME = "OTHER_SERIOUS_CRIME"  # at least four years
 
 
@@ -200,6 +202,16 @@ class ConditionKind(StrEnum):
     REPORT_USE = "REPORT_USE"
     HANDLING = "HANDLING"
     OTHER = "OTHER"
+
+
+class Nature(StrEnum):
+    """What kind of text a rule encodes. A caution goes beyond the law that it cites, or fills a gap in it."""
+
+    STATUTE = "statute"
+    TREATY = "treaty"
+    CASE_LAW = "case-law"
+    POLICY = "policy"
+    CAUTION = "caution"
 
 
 class Effect(StrEnum):

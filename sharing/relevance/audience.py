@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import Reason
 from sharing.model.indicator_record import WireRecord
+from sharing.model.urgency import get_effective_urgency
 from sharing.model.vocabulary import RelevanceKind
 from sharing.relevance.interests import IndicatorTraits, InterestIndex
 from sharing.relevance.nexus import (
@@ -24,7 +25,7 @@ from sharing.relevance.nexus import (
 AUDIENCES_MAX = 20_000
 """Maximum number of cached audiences. Reached only if hardly any two items have equal reasons."""
 
-AUDIENCE_STATES_MAX = 200_000
+AUDIENCE_STATES_MAX = 60_000
 """Maximum number of States in all cached audiences together, so that audiences of all States need no more memory."""
 
 
@@ -77,7 +78,7 @@ class AudienceFinder:
         self._interests = interests
         self._locate = locate
         self._audiences: BoundedCache[Hashable, Audience] = BoundedCache(
-            AUDIENCES_MAX, AUDIENCE_STATES_MAX, lambda audience: len(audience.reasons_by_state)
+            AUDIENCES_MAX, AUDIENCE_STATES_MAX, lambda _, audience: len(audience.reasons_by_state)
         )
 
     def find_audience(self, record: WireRecord) -> Audience:
@@ -93,7 +94,7 @@ class AudienceFinder:
         offence = record["offence"]
         named = tuple([(nexus["state"], nexus["reason"]) for nexus in record["nexus"]])
         key = (
-            record["type"], derived, named, record["urgency"],
+            record["type"], derived, named, get_effective_urgency(record),
             tuple(offence["codes"]), tuple(offence["modus_operandi"]),
         )  # fmt: skip
         audience = self._audiences.get(key)

@@ -24,6 +24,11 @@ READY_CHECKS = ("directory", "law", "clock", "broker", "partitions", "transactio
 
 EFFECTS = (*Effect, "UNDECIDED", "NONE")
 
+AGENCIES_MAX = 200
+"""Maximum number of agencies with series of their own: an agency's name is free text, and each name is a series."""
+
+OTHER_AGENCIES = "(other agencies)"
+
 
 # Records read, and their outcomes. All are counted when the transaction is committed.
 INDICATORS_READ = Counter(
@@ -82,6 +87,18 @@ RULE_ERRORS = Counter(
     "sharing_rule_errors",
     "Indicators for which a rule of the law pack failed to evaluate; a failed rule counts as undecided.",
     ["rule"],
+    registry=REGISTRY,
+)
+EMERGENCIES_STATED = Counter(
+    "sharing_emergencies_stated",
+    "Indicators that their agency states to be an emergency, by agency, in committed transactions.",
+    ["agency"],
+    registry=REGISTRY,
+)
+EMERGENCIES_AS_ORDINARY = Counter(
+    "sharing_emergencies_as_ordinary",
+    "Of these, indicators that were decided as ordinary, because no officer is named or no reason is stated.",
+    ["agency"],
     registry=REGISTRY,
 )
 
@@ -212,6 +229,18 @@ PACK_EXPIRY = Gauge(
 PACK_CHANGES = Counter(
     "sharing_pack_changes", "New versions of the law pack applied between two batches.", registry=REGISTRY
 )
+
+_labelled_agencies: set[str] = set()
+
+
+def label_agency(agency: str) -> str:
+    """Return the label of an agency: its name, but one label for all agencies after the first `AGENCIES_MAX`."""
+    if agency not in _labelled_agencies:
+        if len(_labelled_agencies) >= AGENCIES_MAX:
+            return OTHER_AGENCIES
+        _labelled_agencies.add(agency)
+    return agency
+
 
 # Prometheus sees the first increase of a series only if the series existed before, at 0.
 for _outcome in Outcome:

@@ -21,6 +21,7 @@ from sharing.errors import DecodeError, SharingError
 from sharing.kafka.clients import look_up_topics, make_admin, require_topics
 from sharing.kafka.directory_reader import DirectoryReader
 from sharing.model.effects import PERMITTING_EFFECTS
+from sharing.model.vocabulary import Authority
 from sharing.packs.library import find_law
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
@@ -135,10 +136,11 @@ class SmokeTest:
     def _check_directory(self) -> SmokeTestStage:
         reader = DirectoryReader(self._bootstrap, self._get_client_properties(OFFICER_PRINCIPAL), framing=self._framing)
         with closing(reader):
-            authority = reader.read_to_end().get_authorities(int(time.time() * 1000)).get(RECEIVER)
-        if authority != "POLICE":
+            authorities = reader.read_to_end().get_authorities(int(time.time() * 1000)).get(RECEIVER)
+        if authorities is None or [authority.kind for authority in authorities] != [Authority.POLICE]:
+            kinds = ", ".join(authority.kind for authority in authorities or ())
             problem = (
-                "has no valid entry" if authority is None else f"has the receiving authority {authority}, not POLICE"
+                "has no valid entry" if authorities is None else f"has authorities of the kind {kinds}, not POLICE"
             )
             remedy = f"sharing directory announce {smoke_test_directory()}"
             return SmokeTestStage("directory", ok=False, detail=f"{RECEIVER} {problem}", remedy=remedy)

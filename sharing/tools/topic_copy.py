@@ -3,8 +3,10 @@
     python -m sharing.tools.topic_copy --source OLD:9092 --target NEW:9092 --group national.ch.gate TOPIC…
 
 For a restore, a move, and a change of the number of partitions. During the copy, nobody may write to the topics, and no
-member of the group may run. Committed records are copied, with key, value, headers and timestamp. Their offsets change,
-because aborted records and transaction markers are not copied.
+member of the group may run. Committed records are copied, with key, value and headers. Their offsets change, because
+aborted records and transaction markers are not copied. Their timestamps change too where the target topic has
+`message.timestamp.type=LogAppendTime`, as every topic of the bus has: they become the time of the copy, from which the
+retention of the target counts.
 """
 
 from __future__ import annotations

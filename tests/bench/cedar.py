@@ -16,8 +16,9 @@ from typing import Any
 
 import cedarpy
 
+from sharing.law.authorities import list_sole_authorities
 from sharing.law.constraints import AnyOf, Conjunction, FactTest, Operator
-from sharing.law.facts import FACTS, FactKind, FactScope, FactValue
+from sharing.law.facts import FACTS, FactKind, FactScope, FactValue, PartialValue
 from sharing.law.filter import DisclosureFilter
 from sharing.model.countries import COUNTRIES
 from sharing.model.decision import Reason
@@ -59,6 +60,9 @@ def write_policies(law: DisclosureFilter) -> str:
             case Effect.PERMIT:
                 policies.append(f'@id("{rule.id}") permit(principal, action, resource) when {{ {held} }};')
             case Effect.DENY:
+                if rule.exception is not None:  # an exception that holds lifts the rule, an undecided one is asked for
+                    _, excepted = _render_conditions(rule.exception.when)
+                    possible = f"({possible}) && !({excepted})"
                 policies.append(f'@id("{rule.id}") forbid(principal, action, resource) when {{ {possible} }};')
             case effect if effect in RESTRICTING_EFFECTS and possible != held:
                 undecided = f"({possible}) && !({held})"
@@ -130,7 +134,7 @@ def _make_attributes(facts: Mapping[str, FactValue]) -> dict[str, Any]:
             else round(value * _SCALE)
         )
         for name, value in facts.items()
-        if value is not None
+        if value is not None and not isinstance(value, PartialValue)
     }
 
 
@@ -148,14 +152,12 @@ class CedarEngine:
 
     def __init__(self, law: DisclosureFilter, states: tuple[str, ...]) -> None:
         self.policies = cedarpy.PolicySet.from_str(write_policies(law))
-        tested_facts = {name for rule in law.rules for name in rule.when.list_fact_names()} - {
+        self._tested_facts = {name for rule in law.rules for name in rule.list_fact_names()} - {
             "recipient.named",
             "recipient.dual_criminality",
         }
-        entities = [
-            _make_entity("State", state, self._describe_recipient(law, state, tested_facts)) for state in states
-        ]
-        self.recipients = cedarpy.Entities.from_json_str(json.dumps(entities))
+        self._law, self._states = law, states
+        self._recipients: dict[tuple[FactValue, ...], cedarpy.Entities] = {}
         self._requests = [
             {
                 "principal": {"type": "State", "id": state},
@@ -166,10 +168,14 @@ class CedarEngine:
         ]
 
     @staticmethod
-    def _describe_recipient(law: DisclosureFilter, state: str, tested_facts: set[str]) -> dict[str, Any]:
-        facts, basis, _ = law.profile_recipient(state, None, named=False)
+    def _describe_recipient(
+        law: DisclosureFilter, state: str, tested_facts: set[str], item: Mapping[str, FactValue]
+    ) -> dict[str, Any]:
+        facts, basis, *_ = law.profile_recipient(state, item, named=False)
         dual_criminality = {
-            code: law.profile_recipient(state, frozenset({code}), named=False).facts["recipient.dual_criminality"]
+            code: law.profile_recipient(state, {**item, "offence.codes": frozenset({code})}, named=False).facts[
+                "recipient.dual_criminality"
+            ]
             for code in map(str, OffenceCode)
         }
         return {
@@ -180,10 +186,24 @@ class CedarEngine:
             "lawful": [code for code, answer in dual_criminality.items() if answer == "NO"],
         }
 
+    def _describe_recipients(self, item: Mapping[str, FactValue]) -> cedarpy.Entities:
+        """Return the parsed recipients. The treaties that cover an item depend on it; equal ones are parsed once."""
+        inputs = {name: item.get(name) for name in sorted(self._law.recipient_inputs)}
+        key = tuple(inputs.values())
+        if key not in self._recipients:
+            entities = [
+                _make_entity("State", state, self._describe_recipient(self._law, state, self._tested_facts, inputs))
+                for state in self._states
+            ]
+            self._recipients[key] = cedarpy.Entities.from_json_str(json.dumps(entities))
+        return self._recipients[key]
+
     def add_item(self, item: Mapping[str, FactValue], named: frozenset[str]) -> cedarpy.Entities:
         """Return the parsed entities: the recipients and an item."""
         attributes = {**_make_attributes(item), "named": sorted(named)}
-        return self.recipients.with_added_json_str(json.dumps([_make_entity("Item", "item", attributes)]))
+        return self._describe_recipients(item).with_added_json_str(
+            json.dumps([_make_entity("Item", "item", attributes)])
+        )
 
     def authorize_all(self, entities: cedarpy.Entities) -> list[cedarpy.AuthzResult]:
         """Return Cedar's answer for each recipient."""
@@ -217,7 +237,8 @@ MIXED_AUTHORITIES = ("POLICE", "PROSECUTOR", "COURT", "UNKNOWN")
 def _make_filter(states: tuple[str, ...], kinds: tuple[str, ...] = MIXED_AUTHORITIES) -> tuple[DisclosureFilter, int]:
     pack_law, item = find_law("CH"), load_items("CH")[0]
     authorities = {state: kinds[index % len(kinds)] for index, state in enumerate(states)}
-    return DisclosureFilter(pack_law.pack, pack_law.treaties, to_utc_day(item.now_ms), authorities), item.now_ms
+    day, by_state = to_utc_day(item.now_ms), list_sole_authorities(authorities)
+    return DisclosureFilter(pack_law.pack, pack_law.treaties, day, by_state), item.now_ms
 
 
 def compare_decisions(count: int = ITEMS) -> dict[str, int]:

@@ -28,7 +28,7 @@ def _make_directory(states: int) -> Directory:
             {
                 "state": code,
                 "announced_at": "2026-01-01T00:00:00Z",
-                "authority": {"name": "contact point", "kind": "POLICE"},
+                "authorities": [{"name": "contact point", "kind": "POLICE"}],
                 "interests": [{"id": f"{code.lower()}-access", "offences": ["ILLEGAL_ACCESS"]}],
             }
         )

@@ -56,10 +56,14 @@ def make_directory(states: int, interests: int) -> Directory:
     for index, code in enumerate(codes):
         number = min(share, max(0, interests - index * share))
         declared = [
-            {"id": f"{code}-{interest}", "types": ["file-md5"], "modus_operandi": [f"series-{index}-{interest}"]}
+            {
+                "id": f"{code.lower()}-{interest}",
+                "types": ["file-md5"],
+                "modus_operandi": [f"series-{index}-{interest}"],
+            }
             if interest % 2
             else {
-                "id": f"{code}-{interest}",
+                "id": f"{code.lower()}-{interest}",
                 "offences": ["LAUNDERING"],
                 "modus_operandi": [f"series-{index}-{interest}"],
             }
@@ -69,7 +73,7 @@ def make_directory(states: int, interests: int) -> Directory:
             {
                 "state": code,
                 "announced_at": "2026-01-01T00:00:00Z",
-                "authority": {"name": "contact point", "kind": "POLICE"},
+                "authorities": [{"name": "contact point", "kind": "POLICE"}],
                 "interests": declared,
             }
         )

@@ -12,7 +12,7 @@ from confluent_kafka import Message, TopicPartition
 
 from sharing.kafka.clients import client_properties, make_consumer
 
-_IDS_BEFORE_INSTANT = {"notices": 2, "urgent": 2, "offers": 2, "decisions": 1, "drafts": 1}
+_IDS_BEFORE_INSTANT = {"notices": 3, "urgent": 3, "offers": 2, "decisions": 1, "drafts": 1}
 """Number of ids before the version and the instant, by the last part of a topic's name (`schemas/`)."""
 
 _FRAME, _ID, _VERSION, _INSTANT = 10, 37, 1, 6

@@ -24,14 +24,17 @@ entries:
 - state: NL
   announced_at: "2026-01-15T08:00:00Z"
   valid_until: "2027-01-01T00:00:00Z"
-  authority: {name: "National unit [sample]", kind: POLICE}
-  contact_points:
-  - {name: Contact point, hours: 24/7, languages: [nl, en], email: spoc@nl.example}
+  authorities:
+  - name: "National unit [sample]"
+    kind: POLICE
+    contact_points:
+    - {name: Contact point, hours: 24/7, languages: [nl, en], email: spoc@nl.example}
+  - {name: Reporting office, kind: FIU, competence: {offences: [LAUNDERING], from: [FIU]}}
   interests:
   - {id: nl-hosting, types: [ipv4-addr, domain-name]}
 - state: CH
   announced_at: "2026-01-15T08:00:00Z"
-  authority: {name: Federal contact point, kind: PROSECUTOR}
+  authorities: [{name: Federal contact point, kind: PROSECUTOR}]
 """
 
 
@@ -49,8 +52,9 @@ def test_announced_entries_are_shown(call: Call, bus: EmbeddedBroker) -> None:
     version = document["version"]
     assert version != EMPTY_VERSION
     ch, nl = document["entries"]
-    assert (ch["state"], ch["authority"]["kind"]) == ("CH", "PROSECUTOR")
-    assert nl["contact_points"][0]["email"] == "spoc@nl.example"
+    assert (ch["state"], ch["authorities"][0]["kind"]) == ("CH", "PROSECUTOR")
+    assert nl["authorities"][0]["contact_points"][0]["email"] == "spoc@nl.example"
+    assert nl["authorities"][1]["competence"] == {"offences": ["LAUNDERING"], "from": ["FIU"]}
     assert nl["interests"][0]["types"] == ["ipv4-addr", "domain-name"]
     result = call("directory", "show")
     assert "National unit [sample] (POLICE)" in result.out
@@ -83,7 +87,7 @@ def test_if_one_entry_is_too_large_nothing_is_announced(call: Call, bus: Embedde
     Path("d.yaml").write_text(
         NL.replace(
             "name: Federal",
-            f"name: F, kind: POLICE}}\n  contact_points: [{{name: n, hours: h, languages: [{languages}]}}]\n# {{",
+            f"name: F, kind: POLICE, contact_points: [{{name: n, hours: h, languages: [{languages}]}}]}}]\n# {{",
         )
     )
     result = call("directory", "announce", "d.yaml")
@@ -125,7 +129,7 @@ def test_the_sample_directory_can_be_announced(call: Call, bus: EmbeddedBroker) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (NL.replace("POLICE", "POLIS"), "d.yaml:2: entries.0: authority.kind: must be one of"),
+        (NL.replace("POLICE", "POLIS"), "d.yaml:2: entries.0: authorities[0].kind: must be one of"),
         (NL.replace("POLICE", "POLIS"), "did you mean 'POLICE'?"),
         (NL.replace("24/7,", "24/7, phnoe: x,"), "unknown field; did you mean 'phone'?"),
         (NL.replace("domain-name", "domainname"), "did you mean 'domain-name'?"),

@@ -26,7 +26,7 @@ from tests.cli.conftest import Call, CommandResult
 from tests.cli.test_law import PACK
 from tests.cli.test_topics import OF_STATES
 
-ENTRY = {"announced_at": "2026-01-01T00:00:00Z", "authority": {"name": "n", "kind": "POLICE"}}
+ENTRY = {"announced_at": "2026-01-01T00:00:00Z", "authorities": [{"name": "n", "kind": "POLICE"}]}
 
 
 def get_finding(result: CommandResult, check: str) -> dict[str, Any]:

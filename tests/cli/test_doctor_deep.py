@@ -145,7 +145,7 @@ def test_a_receiver_without_a_valid_directory_entry(empty: EmbeddedBroker) -> No
     text = smoke_test_directory().read_text().replace("Test State B, kind: POLICE", "Test State B, kind: TAX")
     for entry in parse_entries(text, "directory.yaml"):
         announce_entry(empty.bootstrap, entry)
-    assert run_until_failure(empty).detail == "XB has the receiving authority TAX, not POLICE"
+    assert run_until_failure(empty).detail == "XB has authorities of the kind TAX, not POLICE"
     announce_all(empty)
     assert run_until_failure(empty).name == "decision"
 
@@ -194,7 +194,8 @@ def encode_decision(test: SmokeTest, outcome: Outcome) -> bytes:
     """Return an encoded decision on the item of a run."""
     sha256 = find_law(PROVIDER, smoke_test_packs()).pack.sha256
     recipient: dict[str, Any] = {
-        "state": "XB", "outcome": str(outcome), "basis": None, "condition_model": None, "rules": [], "undecided": [],
+        "state": "XB", "to_authority": None, "outcome": str(outcome), "basis": None, "condition_model": None,
+        "rules": [], "undecided": [],
         "conditions": [], "approver": None, "obligation": False, "relevance": [], "redacted": [],
     }  # fmt: skip
     record = {

@@ -150,7 +150,7 @@ def test_invalid_options_are_reported(call: Call) -> None:
 
 def test_a_custom_directory_is_used(call: Call) -> None:
     Path("d.yaml").write_text(
-        "entries:\n- {state: NL, announced_at: '2026-01-01T00:00:00Z', authority: {name: x, kind: POLICE}}\n"
+        "entries:\n- {state: NL, announced_at: '2026-01-01T00:00:00Z', authorities: [{name: x, kind: POLICE}]}\n"
     )
     file = write_items("i.jsonl", ITEM)
     result = call("law", "explain", file, "--state", "CH", "--directory", "d.yaml", *AT, "--json")
@@ -193,7 +193,7 @@ def test_a_failed_evaluation_is_distinguished_from_a_missing_fact(
     assert f"NL {outcome}" in result.out
     words = " ".join(result.out.split())
     request = f"tell the maintainers of the pack that {rule} fails on it"
-    assert f"[{rule}]: its evaluation failed, so it {consequence}; {request}" in words
+    assert f"[{rule}] (statute): its evaluation failed, so it {consequence}; {request}" in words
     assert ("(evaluation failed: ch.imac-67a-4)." in words) is (outcome == "WITHHOLD")
     assert "error" not in words
     assert "ZeroDivisionError" not in result.out + result.err

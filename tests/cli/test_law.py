@@ -25,6 +25,7 @@ assessments:
 rules:
   - id: ch.test-1
     citation: "Test Act art. 1 [as amended]"
+    nature: statute
     paraphrase: Information goes.
     source: test
     verified: false
@@ -156,8 +157,8 @@ def test_a_state_without_a_pack_is_an_error(call: Call, packs: Path, states: tup
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("effect: PERMIT", "efect: PERMIT"), "ch.yaml:21: rules.0.efect: unknown field; did you mean 'effect'?"),
-        (("form: INFORMATION", "from: INFORMATION"), "ch.yaml:20: "),
+        (("effect: PERMIT", "efect: PERMIT"), "ch.yaml:22: rules.0.efect: unknown field; did you mean 'effect'?"),
+        (("form: INFORMATION", "from: INFORMATION"), "ch.yaml:21: "),
         (("rules:", "rules: []\nrulez:"), "ch.yaml:"),
         (('version: "7"', 'version: "7"\nversion: "8"'), "ch.yaml:3: version: is a duplicate key; keep one"),
         (("state: CH", "state: CH\n\ttab: 1"), "is not YAML"),

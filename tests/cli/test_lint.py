@@ -27,6 +27,7 @@ assessments:
 rules:
   - id: ch.test-1
     citation: Test Act art. 1
+    nature: statute
     paraphrase: Information goes.
     source: S1
     verified: true
@@ -38,6 +39,7 @@ rules:
 UNREACHABLE = """\
   - id: ch.test-2
     citation: Test Act art. 2
+    nature: statute
     paraphrase: Evidence that is information stays.
     source: S1
     verified: true

@@ -113,7 +113,7 @@ def test_the_directory_of_the_bus_is_used_if_a_broker_is_configured(
     call: Call, bus: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("d.yaml").write_text(
-        "entries:\n- {state: NL, announced_at: '2026-01-01T00:00:00Z', authority: {name: x, kind: POLICE}}\n"
+        "entries:\n- {state: NL, announced_at: '2026-01-01T00:00:00Z', authorities: [{name: x, kind: POLICE}]}\n"
     )
     assert call("directory", "announce", "d.yaml").code == 0
     file = write_lines("items.jsonl", ITEM)
@@ -347,3 +347,24 @@ def test_lines_are_not_wrapped_in_a_pipe(call: Call) -> None:
     row = next(line for line in result.out.splitlines() if line.startswith("NL"))
     assert "secrecy_domain" in row
     assert "live_case_harm" in row
+
+
+def test_emergencies_without_an_officer_or_a_reason_are_warned_of(call: Call) -> None:
+    """They are published all the same."""
+    named = {"authority": "POLICE", "officer": "o-1"}
+    emergencies: list[dict[str, Any]] = [
+        {"urgency": "EMERGENCY", "urgency_reason": "a child is missing", "source": named},
+        {"urgency": "EMERGENCY", "source": named},
+        {"urgency": "EMERGENCY", "urgency_reason": "a child is missing"},
+        {"urgency": "URGENT"},
+    ]
+    file = write_lines(
+        "items.jsonl", *({**item, **more} for item, more in zip(make_items(4), emergencies, strict=True))
+    )
+    result = call("publish", file, *CH, "--dry-run", "--json")
+    assert result.code == 0
+    (warning,) = (line for line in result.err.splitlines() if line.startswith("warning: "))
+    assert "decided as ORDINARY" in warning
+    assert "source.officer and urgency_reason" in warning
+    assert warning.endswith("items.jsonl 2, items.jsonl 3")
+    assert json.loads(result.out)["published"] == 4

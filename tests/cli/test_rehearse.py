@@ -22,6 +22,7 @@ CANARY = "canary-7f3a"
 ADDED = """\
   - id: ch.zz-1
     citation: An invented amendment, art. 1
+    nature: policy
     paraphrase: Between States of Schengen, what is passed on is used for police purposes only.
     source: K
     verified: false
@@ -192,8 +193,8 @@ def test_the_topic_gives_the_same_report_as_a_recording(call: Call, bus: Embedde
 
 DIRECTORY = """\
 entries:
-- {state: NL, announced_at: '2026-01-01T00:00:00Z', authority: {name: x, kind: POLICE}}
-- {state: DE, announced_at: '2026-01-01T00:00:00Z', authority: {name: x, kind: POLICE}}
+- {state: NL, announced_at: '2026-01-01T00:00:00Z', authorities: [{name: x, kind: POLICE}]}
+- {state: DE, announced_at: '2026-01-01T00:00:00Z', authorities: [{name: x, kind: POLICE}]}
 """
 
 

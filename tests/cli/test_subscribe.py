@@ -44,7 +44,9 @@ def test_with_json_each_notice_is_one_line(call: Call, bus: EmbeddedBroker) -> N
     assert first["indicator"]["value"] == "host.example.org"
     assert first["rules"] == [{"id": "ch.siag-7", "citation": "SIaG art. 7(1)", "effect": "PERMIT"}]
     assert first["relevance"] == [{"kind": "NEXUS", "detail": "hosted there"}]
-    assert first["conditions"] == [{"code": "H2", "kind": "HANDLING", "text": "Ask before you pass it on."}]
+    assert first["conditions"] == [
+        {"code": "H2", "kind": "HANDLING", "text": "Ask before you pass it on.", "exculpatory_exception": False}
+    ]
     assert first["sent_at"] == "2026-01-01T00:00:00.000Z"
 
 

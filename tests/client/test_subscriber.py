@@ -110,12 +110,16 @@ def test_a_repeated_notice_is_delivered_once(bus: Broker, state: str, open_subsc
 def test_no_version_of_an_item_follows_a_later_one(
     bus: Broker, state: str, open_subscriber: OpenSubscriber, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Also across topics: the later version was urgent, and is delivered first."""
-    item, other = str(uuid.uuid4()), str(uuid.uuid4())
+    """Also across topics: the later version was urgent, and is delivered first.
 
-    def version(number: int, indicator_id: str = item, from_state: str = "CH") -> bytes:
+    Another item is an item of another agency or State too, even if both have the same indicator id.
+    """
+    indicator_id, item, other = (str(uuid.uuid4()) for _ in range(3))
+
+    def version(number: int, item_id: str = item, from_state: str = "CH") -> bytes:
         value = f"{from_state}-{number}.example".lower()
-        return notice_bytes(state, value, indicator_id=indicator_id, version=number, from_state=from_state)
+        ids = {"indicator_id": indicator_id, "item_id": item_id}
+        return notice_bytes(state, value, **ids, version=number, from_state=from_state)
 
     write_records(bus, URGENT.topic(state), [version(2)])
     write_records(
@@ -137,7 +141,7 @@ def test_no_version_of_an_item_follows_a_later_one(
 def test_another_content_under_a_known_id_is_reported(bus: Broker, state: str, open_subscriber: OpenSubscriber) -> None:
     record = notice_record(state, "first.example")
     other = notice_record(state, "other.example")
-    stricter = [{"code": "H3", "kind": "HANDLING", "text": "Do not pass it on."}]
+    stricter = [{"code": "H3", "kind": "HANDLING", "text": "Do not pass it on.", "exculpatory_exception": False}]
     versions = [
         record,
         {**record, "sent_at": record["sent_at"] + 1, "pack": {**record["pack"], "version": "2026.2"}},  # decided again

@@ -21,7 +21,7 @@ def make_entry(state: str, **changes: Any) -> DirectoryEntry:
     """Return a State's entry."""
     authority = {"name": "A", "kind": "POLICE"}
     return DirectoryEntry.parse(
-        {"state": state, "announced_at": "2026-01-15T08:00:00Z", "authority": authority} | changes
+        {"state": state, "announced_at": "2026-01-15T08:00:00Z", "authorities": [authority]} | changes
     )
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatch, BadBatchFinder
+from sharing.kafka import bad_batches
+from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatch, BadBatchFinder, BatchEndSearch
 from sharing.kafka.clients import client_properties, make_consumer
 from tests.kafka.compressed_batches import damage_batch, write_batch, write_bomb
 from tests.kafka.topic_io import SECONDS, write_records
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from sharing.testing.broker import Broker
@@ -101,8 +105,8 @@ def test_a_codec_without_a_limit_is_read(kafka: KafkaBroker, topic: str, codec: 
 class _Report:
     """A message with an error."""
 
-    def __init__(self, topic: str, code: int) -> None:
-        self._topic, self._code = topic, code
+    def __init__(self, topic: str, code: int, partition: int = 0, offset: int = 0) -> None:
+        self._topic, self._code, self._partition, self._offset = topic, code, partition, offset
 
     def error(self) -> KafkaError:
         return KafkaError(self._code)
@@ -111,10 +115,10 @@ class _Report:
         return self._topic
 
     def partition(self) -> int:
-        return 0
+        return self._partition
 
     def offset(self) -> int:
-        return 0
+        return self._offset
 
 
 def test_other_errors_are_not_bad_batches(kafka: KafkaBroker, topic: str) -> None:
@@ -128,6 +132,97 @@ def test_a_readable_record_is_not_skipped_after_a_passing_error(kafka: KafkaBrok
     write_batch(kafka, topic, "none", [b"readable"])
     finder = BadBatchFinder(client_properties(kafka.bootstrap))
     assert finder.find_batch(_Report(topic, KafkaError._BAD_MSG)) is None  # type: ignore[arg-type]
+
+
+@given(st.integers(1, 5_000), st.integers(0, 5_000), st.integers(0, 10**9))
+def test_the_search_ends_at_the_last_offset_in_few_steps(size: int, records_behind: int, first: int) -> None:
+    search = BatchEndSearch(first, first, first + size + records_behind)
+    steps = 0
+    while not search.is_finished:
+        offset = search.choose_offset()
+        assert search.inside < offset < search.behind
+        search.note(offset, is_inside=offset < first + size)
+        steps += 1
+    assert search.inside == first + size - 1
+    assert steps <= 2 * size.bit_length() + 1
+
+
+def count_fetches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that receives the offset of each fetch."""
+    fetched: list[int] = []
+    is_in_batch = bad_batches._is_in_batch
+
+    def count(consumer: Any, first: TopicPartition, offset: int) -> bool:
+        fetched.append(offset)
+        return is_in_batch(consumer, first, offset)
+
+    monkeypatch.setattr(bad_batches, "_is_in_batch", count)
+    return fetched
+
+
+def test_a_search_that_takes_too_long_for_one_call_continues_with_the_next(
+    kafka: KafkaBroker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow broker: each call has time for one step. A search that began again each time would never end."""
+    monkeypatch.setattr(bad_batches, "_FIND_SECONDS_MAX", 0.0)
+    fetched = count_fetches(monkeypatch)
+    write_batch(kafka, topic, "zstd", [bytes(40_000)] * 1_000)
+    write_records(kafka, topic, [b"readable"])
+    finder = BadBatchFinder(client_properties(kafka.bootstrap))
+    found: list[BadBatch] = []
+
+    def has_found() -> bool:
+        before = len(fetched)
+        found.extend(finder.find_batches([_Report(topic, KafkaError._BAD_COMPRESSION)]))  # type: ignore[list-item]
+        assert len(fetched) - before <= 2
+        assert len(fetched) < 100, "it began again"
+        return bool(found)
+
+    wait_until(has_found, "the end is found", SECONDS)
+    assert found == [BadBatch(topic, 0, 0, 999, "_BAD_COMPRESSION")]
+
+
+def test_a_search_begins_again_in_a_topic_that_was_created_again(
+    kafka: KafkaBroker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch there has the same first offset, but fewer records. None of those behind it may be skipped."""
+    monkeypatch.setattr(bad_batches, "_FIND_SECONDS_MAX", 0.0)
+    write_batch(kafka, topic, "zstd", [bytes(20_000_000)] * 2)
+    write_records(kafka, topic, [b"readable"] * 20)
+    finder = BadBatchFinder(client_properties(kafka.bootstrap))
+    finder._searches[topic, 0] = BatchEndSearch(0, 15, 20)
+    reports: Any = [_Report(topic, KafkaError._BAD_COMPRESSION)]
+    found: list[BadBatch] = []
+
+    def has_found() -> bool:
+        found.extend(finder.find_batches(reports))
+        return bool(found)
+
+    wait_until(has_found, "the end is found", SECONDS)
+    assert found == [BadBatch(topic, 0, 0, 1, "_BAD_COMPRESSION")]
+
+
+def test_a_call_takes_bounded_time_and_partitions_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No broker answers. The other records of the caller wait meanwhile."""
+    monkeypatch.setattr(bad_batches, "_FIND_SECONDS_MAX", 0.0)
+    monkeypatch.setattr(bad_batches, "_ANSWER_SECONDS_MAX", 0.1)
+    finder = BadBatchFinder(client_properties("127.0.0.1:1"))
+    tried: list[int] = []
+
+    def give_up(_: object, start: TopicPartition, __: float) -> None:
+        tried.append(start.partition)
+        raise TimeoutError
+
+    monkeypatch.setattr(finder, "_continue_search", give_up)
+    reports: Any = [_Report("topic", KafkaError._BAD_COMPRESSION, number) for number in (0, 1, 1, 2)]
+    calls = 0
+    while len(tried) < 6:
+        before = len(tried)
+        assert finder.find_batches(reports) == []
+        assert len(tried) - before <= 1
+        calls += 1
+    assert tried == [0, 1, 2, 0, 1, 2]
+    assert calls > len(tried), "between two searches the caller has time for other records"
 
 
 def test_without_an_answer_the_search_is_left_to_the_next_report(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,10 +106,10 @@ def test_the_newest_entry_of_a_state_is_valid(directory: Broker, open_reader: Op
     for state in ("CH", "DE"):
         announce_entry(directory.bootstrap, make_entry(state))
     before = reader.read_to_end()
-    announce_entry(directory.bootstrap, make_entry("CH", authority={"name": "B", "kind": "PROSECUTOR"}))
+    announce_entry(directory.bootstrap, make_entry("CH", authorities=[{"name": "B", "kind": "PROSECUTOR"}]))
     after = reader.read_to_end()
-    assert after.entries["CH"].authority.name == "B"
-    assert before.entries["CH"].authority.name == "A"  # the snapshot that a decision used does not change
+    assert after.entries["CH"].authorities[0].name == "B"
+    assert before.entries["CH"].authorities[0].name == "A"  # the snapshot that a decision used does not change
     assert before.get_version(0) != after.get_version(0)
     assert open_reader(directory).read_to_end() == after
 
@@ -153,7 +153,7 @@ def test_records_under_other_keys_are_ignored(
     directory: Broker, open_reader: OpenReader, caplog: pytest.LogCaptureFixture
 ) -> None:
     announce_entry(directory.bootstrap, make_entry("CH"))
-    foreign = encode("DE", authority={"name": "not Germany", "kind": "POLICE"})
+    foreign = encode("DE", authorities=[{"name": "not Germany", "kind": "POLICE"}])
     for key in ("DE", "ch", "", "secret"):
         write_to_directory(directory, "CH", foreign, key=key)
     reader = open_reader(directory)
@@ -169,7 +169,9 @@ def test_an_entry_that_the_schema_accepts_and_the_model_rejects_is_ignored(
     open_reader: OpenReader,
 ) -> None:
     interest = {"id": "x", "offences": [], "types": ["no-type"], "nexus": [], "modus_operandi": [], "urgency": []}
-    for change in ({"authority": {"name": "", "kind": "POLICE"}}, {"state": "XX"}, {"interests": [interest]}):
+    (authority,) = make_entry("CH").to_record()["authorities"]
+    nameless = {**authority, "name": ""}
+    for change in ({"authorities": [nameless]}, {"state": "XX"}, {"interests": [interest]}):
         with EmbeddedBroker() as broker:
             create_directory(broker, STATES)
             write_to_directory(broker, "CH", get_changed_record(change))
@@ -205,7 +207,9 @@ def test_an_expired_entry_is_not_valid(directory: Broker, open_reader: OpenReade
     end = to_milliseconds(expiring.valid_until or pytest.fail("no end"))
     assert set(read.get_valid_entries(end - 1)) == {"CH", "DE"}
     assert set(read.get_valid_entries(end)) == {"DE"}
-    assert read.get_authorities(end) == {"DE": "POLICE"}
+    assert {state: [entry.kind for entry in of] for state, of in read.get_authorities(end).items()} == {
+        "DE": ["POLICE"]
+    }
     assert set(read.get_interests(end)) == {"DE"}
     assert read.get_version(end - 1) != read.get_version(end)
 
@@ -242,8 +246,8 @@ def test_of_a_recreated_topic_only_the_new_records_count(kafka_directory: KafkaB
     # More records than the old topic had: a reader that knew only offsets would go on at its position.
     write_to_directory(kafka_directory, "DE", *[b"junk"] * 5, key="other")
     assert set(reader.read_to_end().entries) == {"CH", "FR"}
-    announce_entry(kafka_directory.bootstrap, make_entry("DE", authority={"name": "B", "kind": "POLICE"}))
-    assert reader.read_to_end().entries["DE"].authority.name == "B"
+    announce_entry(kafka_directory.bootstrap, make_entry("DE", authorities=[{"name": "B", "kind": "POLICE"}]))
+    assert reader.read_to_end().entries["DE"].authorities[0].name == "B"
     _delete_directory(kafka_directory, "DE")
     assert set(reader.read_to_end().entries) == {"CH", "FR"}
 
@@ -257,8 +261,8 @@ def test_of_a_recreated_topic_the_entry_is_not_read_at_the_old_offset(
     reader.read_to_end()
     _delete_directory(kafka_directory, "DE")
     create_directory(kafka_directory, ["DE"])
-    announce_entry(kafka_directory.bootstrap, make_entry("DE", authority={"name": "B", "kind": "POLICE"}))
-    assert reader.read_to_end().entries["DE"].authority.name == "B"
+    announce_entry(kafka_directory.bootstrap, make_entry("DE", authorities=[{"name": "B", "kind": "POLICE"}]))
+    assert reader.read_to_end().entries["DE"].authorities[0].name == "B"
 
 
 @pytest.mark.kafka
@@ -297,11 +301,11 @@ def read_past_bomb(bootstrap: str, codec: str, megabytes: int, records: int, cau
             assert set(reader.read_to_end().entries) == {"CH", "FR"}
             assert dict(reader.unreadable) == {"DE": cause}
             assert reader.ignored_count >= 1
-            announce_entry(bootstrap, make_entry("FR", authority={"name": "B", "kind": "POLICE"}))
-            assert reader.read_to_end().entries["FR"].authority.name == "B"
-        announce_entry(bootstrap, make_entry("DE", authority={"name": "C", "kind": "POLICE"}))
+            announce_entry(bootstrap, make_entry("FR", authorities=[{"name": "B", "kind": "POLICE"}]))
+            assert reader.read_to_end().entries["FR"].authorities[0].name == "B"
+        announce_entry(bootstrap, make_entry("DE", authorities=[{"name": "C", "kind": "POLICE"}]))
         for reader in (running, open_next()):
-            assert reader.read_to_end().entries["DE"].authority.name == "C"
+            assert reader.read_to_end().entries["DE"].authorities[0].name == "C"
             assert dict(reader.unreadable) == {}
     # Not `ru_maxrss`, which a process inherits from the one that started it.
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines())
@@ -385,8 +389,8 @@ def test_a_topic_that_cannot_be_read_to_its_end_is_given_up_and_tried_again(
     pass_time(reader, clock, STALL_SECONDS_MAX + CHECK_SECONDS)
     assert set(reader.snapshot.entries) == {"CH", "FR"}
     assert dict(reader.unreadable) == {"DE": "NOT_READ_IN_TIME"}
-    announce_entry(announced.bootstrap, make_entry("FR", authority={"name": "B", "kind": "POLICE"}))
-    poll_until(reader, lambda: reader.snapshot.entries["FR"].authority.name == "B")
+    announce_entry(announced.bootstrap, make_entry("FR", authorities=[{"name": "B", "kind": "POLICE"}]))
+    poll_until(reader, lambda: reader.snapshot.entries["FR"].authorities[0].name == "B")
     is_hidden = False
     pass_time(reader, clock, RETRY_SECONDS / 2)
     assert "DE" not in reader.snapshot.entries  # not before the time
@@ -484,15 +488,15 @@ def test_changes_of_a_state_are_limited(announced: EmbeddedBroker, open_reader: 
     reader = open_reader(announced, change_interval_s=60.0)
     poll_until(reader, lambda: set(reader.snapshot.entries) == set(STATES))
     for number in range(3):
-        announce_entry(announced.bootstrap, make_entry("DE", authority={"name": f"DE {number}", "kind": "POLICE"}))
-        announce_entry(announced.bootstrap, make_entry("FR", authority={"name": f"FR {number}", "kind": "POLICE"}))
+        announce_entry(announced.bootstrap, make_entry("DE", authorities=[{"name": f"DE {number}", "kind": "POLICE"}]))
+        announce_entry(announced.bootstrap, make_entry("FR", authorities=[{"name": f"FR {number}", "kind": "POLICE"}]))
         clock.now += CHECK_SECONDS
         poll_until(reader, lambda: reader.age_s == 0)
-    names = {entry.authority.name for entry in reader.snapshot.entries.values()}
+    names = {entry.authorities[0].name for entry in reader.snapshot.entries.values()}
     assert names == {"A", "DE 0", "FR 0"}
     clock.now += 60
     poll_until(reader, lambda: reader.age_s == 0)
-    assert {entry.authority.name for entry in reader.snapshot.entries.values()} == {"A", "DE 2", "FR 2"}
+    assert {entry.authorities[0].name for entry in reader.snapshot.entries.values()} == {"A", "DE 2", "FR 2"}
 
 
 def test_the_error_for_a_missing_directory_names_the_remedy(open_reader: OpenReader) -> None:

@@ -60,25 +60,28 @@ def test_a_broker_that_stops_answering_does_not_confirm(monkeypatch: pytest.Monk
         ("entries: {}", "must have one key, `entries`, with a list"),
         ("entries: []\nmore: 1", "must have one key, `entries`, with a list"),
         ("entries: [CH]", "must be a mapping"),
-        ("entries:\n  - {state: CH, announced_at: '2026-01-15T08:00:00Z'}", "d.yaml:2: .*authority: is missing"),
+        ("entries:\n  - {state: CH, announced_at: '2026-01-15T08:00:00Z'}", "d.yaml:2: .*authorities: is missing"),
         (
-            "entries:\n- {state: CH, announced_at: 2026-01-15, authority: {name: x}}",
+            "entries:\n- {state: CH, announced_at: 2026-01-15, authorities: [{name: x}]}",
             "d.yaml:2: .*announced_at: must be",
         ),
-        ("entries:\n- {sttae: CH, announced_at: '2026-01-15T08:00:00Z', authority: {name: x}}", "did you mean 'state'"),
+        (
+            "entries:\n- {sttae: CH, announced_at: '2026-01-15T08:00:00Z', authorities: [{name: x}]}",
+            "did you mean 'state'",
+        ),
         (
             (
-                "entries:\n- {state: CH, announced_at: '2026-01-15T08:00:00Z', authority: {name: x}}\n"
-                "- {state: CH, announced_at: '2026-01-16T08:00:00Z', authority: {name: y}}"
+                "entries:\n- {state: CH, announced_at: '2026-01-15T08:00:00Z', authorities: [{name: x}]}\n"
+                "- {state: CH, announced_at: '2026-01-16T08:00:00Z', authorities: [{name: y}]}"
             ),
             "d.yaml:3: .*CH already has an entry",
         ),
         (
-            "entries:\n- {state: CH, announced_at: '9999-12-31T23:59:59-05:00', authority: {name: x}}",
+            "entries:\n- {state: CH, announced_at: '9999-12-31T23:59:59-05:00', authorities: [{name: x}]}",
             "d.yaml:2: .*announced_at: must be in the years 1 to 9999",
         ),
         (
-            'entries:\n- {state: CH, announced_at: "2026-01-15T08:00:00Z", authority: {name: "\\uD83D"}}',
+            'entries:\n- {state: CH, announced_at: "2026-01-15T08:00:00Z", authorities: [{name: "\\uD83D"}]}',
             "d.yaml:2: .*is not YAML",
         ),
         ("entries: [", "is not YAML"),

@@ -34,6 +34,7 @@ def notice_record(state: str, value: str = "example.org", identity: str | None =
     return {
         "id": identity or str(uuid.uuid4()),
         "indicator_id": str(uuid.uuid4()),
+        "item_id": str(uuid.uuid4()),
         "version": 1,
         "sent_at": 1_767_225_600_000,
         "content": get_codec("notice_content").encode(fill_defaults("notice_content", content)),
@@ -49,7 +50,9 @@ def notice_record(state: str, value: str = "example.org", identity: str | None =
         "basis": "UNCAC",
         "condition_model": "ATTACHED_BINDING",
         "rules": [{"id": "ch.siag-7", "citation": "SIaG art. 7(1)", "effect": "PERMIT"}],
-        "conditions": [{"code": "H2", "kind": "HANDLING", "text": "Ask before you pass it on."}],
+        "conditions": [
+            {"code": "H2", "kind": "HANDLING", "text": "Ask before you pass it on.", "exculpatory_exception": False}
+        ],
         "obligation": False,
         "relevance": ["NEXUS"],
         "redacted": [],

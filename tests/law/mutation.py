@@ -29,6 +29,7 @@ from sharing.law.expectation import compare_decision
 from sharing.law.facts import FACTS, FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack, Rule
+from sharing.law.rulebook import evaluate_rule
 from sharing.model.decision import RecipientDecision
 from sharing.packs.library import Law, find_law_by_code, list_shipped_pack_codes
 from tests.law.mutants import Mutant, make_mutants
@@ -79,15 +80,13 @@ class CaseRun(NamedTuple):
     def _evaluate(self, rule: Rule | None) -> RuleResult | None:
         if rule is None or not rule.valid.contains(self.law.day):
             return None
-        held = rule.when.evaluate(self.facts)
-        missing = tuple(dict.fromkeys(rule.when.missing_facts(self.facts))) if held is None else ()
-        return None if held is False else RuleResult(rule, held, missing)
+        return evaluate_rule(rule, self.facts)
 
 
 def _relevant_fields(result: RuleResult) -> tuple[Any, ...]:
     """Return the parts of a rule's result that can influence a decision."""
     rule = result.rule
-    return result.held, result.missing, rule.effect, rule.approver, rule.condition, rule.redact
+    return result.held, result.lifted, result.missing, rule.effect, result.approver, rule.condition, rule.redact
 
 
 def run_unchanged(law: Law, file: CaseFile) -> tuple[Pack, list[CaseRun]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -19,7 +19,15 @@ RESTRICTING_EFFECTS = ("DENY", "APPROVAL", "REDACT", "CONDITION")
 ALIASES = {"UK": "GB", "EL": "GR"}
 TRUTHS = {"true": "YES", "false": "NO"}
 
+KINDS = ("POLICE", "PROSECUTOR", "COURT", "CUSTOMS", "FIU", "TAX", "INTELLIGENCE", "OTHER")
+OFFENCES = (
+    "ILLEGAL_ACCESS", "ILLEGAL_INTERCEPTION", "DATA_INTERFERENCE", "SYSTEM_INTERFERENCE", "MISUSE_OF_DEVICES",
+    "ICT_FORGERY", "ICT_FRAUD_THEFT", "CHILD_ABUSE_MATERIAL", "CHILD_SOLICITATION", "INTIMATE_IMAGES", "LAUNDERING",
+    "COPYRIGHT", "CORRUPTION", "SANCTIONS_EVASION", "OTHER_SERIOUS_CRIME",
+)  # fmt: skip
+
 Pack = dict[str, Any]
+Authorities = dict[str, list[dict[str, Any]]]
 Reasons = list[tuple[str, str]]
 
 
@@ -29,6 +37,13 @@ def read_yaml_as_text(text: str) -> Any:
     return yaml.load(text, Loader=yaml.CBaseLoader)  # noqa: S506 it creates only texts, lists and mappings
 
 
+class Worlds(NamedTuple):
+    """A fact about treaties: its value in each possible world, and what is missing to decide on each instrument."""
+
+    values: list[Any]
+    missing: dict[str, list[str]]
+
+
 class Oracle:
     """The law of one State on one day.
 
@@ -36,11 +51,11 @@ class Oracle:
         pack: The pack's text.
         common: The text of the common rules.
         treaties: The treaty table's text.
-        authorities: State to the kind of its receiving authority.
+        authorities: State to its authorities, in its own order: name, kind and competence of each.
         now_ms: The time of the decision, in UTC milliseconds.
     """
 
-    def __init__(self, pack: str, common: str, treaties: str, authorities: dict[str, str], now_ms: int) -> None:
+    def __init__(self, pack: str, common: str, treaties: str, authorities: Authorities, now_ms: int) -> None:
         self.pack: Pack = read_yaml_as_text(pack)
         self.treaties = read_yaml_as_text(treaties)
         self.state = country(self.pack["state"])
@@ -65,41 +80,68 @@ class Oracle:
     def outcome(self, record: dict[str, Any], state: str, reasons: Reasons) -> dict[str, Any]:
         """Return the decision for one State."""
         facts = self.facts(record, state, named=any(kind == "NEXUS_STATED" for kind, _ in reasons))
-        held, undecided, is_restriction_undecided = [], [], False
+        bases, models = facts["treaty_basis"].values, facts["condition_model"].values
+        basis = bases[0] if bases.count(bases[0]) == len(bases) else None
+        model = "PRE_ACCEPT" if "PRE_ACCEPT" in models else models[0]
+        applied, undecided, is_restriction_undecided = [], [], False
         for rule in self.rules:
             value, missing = truth(rule["when"], facts)
-            if value == 1:
-                held.append(rule)
-            elif value == UNDECIDED:
-                undecided += [(rule["id"], fact) for fact in dict.fromkeys(missing)]
-                is_restriction_undecided = is_restriction_undecided or rule["effect"] in RESTRICTING_EFFECTS
-        effects = [rule["effect"] for rule in held]
+            if value == 0:
+                continue
+            excepted, also_missing = truth(rule["exception"]["when"], facts) if "exception" in rule else (0, [])
+            if excepted == 1:
+                applied.append((rule, "RECORD"))
+                continue
+            if excepted == UNDECIDED:
+                applied.append((rule, "APPROVAL"))
+                missing = [*missing, *also_missing]
+            elif value == 1:
+                applied.append((rule, rule["effect"]))
+            elif rule["effect"] in RESTRICTING_EFFECTS:
+                is_restriction_undecided = True
+            undecided += [(rule["id"], fact) for fact in dict.fromkeys(missing)]
+        effects = [effect for _, effect in applied]
+        held = [rule for rule, effect in applied if effect == rule["effect"]]
         conditions = [
-            (rule["id"], rule["needs"]["condition"]["kind"], rule["needs"]["condition"]["text"])
+            (
+                rule["id"],
+                rule["needs"]["condition"]["kind"],
+                rule["needs"]["condition"]["text"],
+                rule["needs"]["condition"]["kind"] in ("NO_EVIDENCE", "CONFIDENTIALITY")
+                and self.opens_for_the_defence(basis),
+            )
             for rule in held
             if rule["effect"] == "CONDITION"
         ]
-        if is_restriction_undecided or "DENY" in effects or "PERMIT" not in effects or facts["condition_model"] is None:
+        if is_restriction_undecided or "DENY" in effects or "PERMIT" not in effects or model is None:
             outcome = "WITHHOLD"
         elif "APPROVAL" in effects:
             outcome = "HOLD"
-        elif conditions and facts["condition_model"] == "PRE_ACCEPT":
+        elif conditions and model == "PRE_ACCEPT":
             outcome = "OFFER"
         else:
             outcome = "DISCLOSE"
         is_withheld = outcome == "WITHHOLD"
-        named_rules = [rule for rule in held if not is_withheld or rule["effect"] in ("DENY", "OBLIGE", "RECORD")]
+        named_rules = [
+            (rule["id"], rule["citation"], effect)
+            for rule, effect in applied
+            if not is_withheld or effect in ("DENY", "OBLIGE", "RECORD")
+        ]
         fields = {name for rule in held if rule["effect"] == "REDACT" for name in rule["needs"]["redact"]}
-        approvals = [rule for rule in held if rule["effect"] == "APPROVAL"]
+        approvals = [rule for rule, effect in applied if effect == "APPROVAL"]
         own_approvals = [rule for rule in approvals if rule in self.pack["rules"]]
-        approvers = [rule["needs"]["approver"] for rule in [*own_approvals, *approvals]]
+        approvers = [
+            (rule["needs"] if rule["effect"] == "APPROVAL" else rule["exception"])["approver"]
+            for rule in [*own_approvals, *approvals]
+        ]
         return {
             "state": state,
             "outcome": outcome,
-            "basis": None if facts["treaty_basis"] == "NONE" else facts["treaty_basis"],
-            "condition_model": facts["condition_model"],
-            "rules": [(rule["id"], rule["citation"], rule["effect"]) for rule in named_rules],
-            "undecided": undecided,
+            "to_authority": None if facts["recipient.authority"] == "NONE" else facts["recipient.authority"],
+            "basis": None if basis == "NONE" else basis,
+            "condition_model": model,
+            "rules": named_rules,
+            "undecided": sorted(set(undecided)),
             "conditions": [] if is_withheld else conditions,
             "approver": approvers[0] if outcome == "HOLD" else None,
             "obligation": "OBLIGE" in effects,
@@ -109,16 +151,18 @@ class Oracle:
 
     def facts(self, record: dict[str, Any], state: str, *, named: bool) -> dict[str, Any]:
         """Return every fact; an unknown fact is None."""
-        basis, model, instruments = self.basis(state)
         facts: dict[str, Any] = {
             "action": record["action"],
             "type": record["type"],
             "source.authority": record["source"]["authority"],
             "offence.codes": set(record["offence"]["codes"]) or None,
             "offence.max_penalty_years": record["offence"]["max_penalty_years"],
+            "offence.organised_group": record["offence"]["organised_group"],
             "grading.source": record["grading"]["source"],
             "grading.information": record["grading"]["information"],
             "origin.consent": record["origin"]["consent"],
+            "origin.consent_obtainable": record["origin"]["consent_obtainable"],
+            "urgency": urgency(record),
             "handling": set(record["handling"]),
             "tlp": record["tlp"] or "NONE",
             "pap": record["pap"] or "NONE",
@@ -131,17 +175,15 @@ class Oracle:
             **origin(record),
             "recipient.state": state,
             "recipient.named": yes_or_no(named),
-            "recipient.authority": self.authorities.get(state),
-            "recipient.treaties": instruments,
+            "recipient.authority": self.receiver(record, state),
             "recipient.eu": yes_or_no(self.member("EU", state)),
             "recipient.schengen": yes_or_no(self.member("SCHENGEN", state)),
             "recipient.dual_criminality": self.dual_criminality(state, record["offence"]["codes"]),
-            "treaty_basis": basis,
-            "condition_model": model,
+            "recipient.capital_offence": self.capital_offence(state, record["offence"]["codes"]),
         }
         for name in (
             "form", "collection", "secrecy_domain", "personal_data", "special_category", "subject_class",
-            "assertion", "purpose", "urgency", "enables_request", "live_case_harm",
+            "assertion", "purpose", "enables_request", "live_case_harm", "minor", "exculpatory", "us_person",
         ):  # fmt: skip
             facts[name] = record[name]
         for name, answer in record["findings"].items():
@@ -151,7 +193,8 @@ class Oracle:
             "mistreatment_risk", "persecution_risk",
         ):  # fmt: skip
             facts[f"recipient.{name}"] = self.latest(state, "facts", name)
-        return {name: None if value == "UNKNOWN" else value for name, value in facts.items()}
+        facts = {name: None if value == "UNKNOWN" else value for name, value in facts.items()}
+        return {**facts, **self.treaty_facts(state, facts)}
 
     def within(self, period: str | dict[str, str]) -> bool:
         """Return whether the day is in a period, including its first and last day."""
@@ -181,26 +224,73 @@ class Oracle:
                 binding.add(name)
         return binding if is_listed else None
 
-    def basis(self, state: str) -> tuple[str | None, str | None, set[str] | None]:
-        """Return the treaty basis, its condition model, and all instruments between the two States."""
+    def receiver(self, record: dict[str, Any], state: str) -> str | None:
+        """Return the kind of the authority that gets the item, NONE if none is competent, or None if unknown."""
+        if state not in self.authorities:
+            return None
+        codes, sender = record["offence"]["codes"], record["source"]["authority"]
+        results = set()
+        for stated in [codes] if codes else [[code] for code in OFFENCES]:
+            for kind in [sender] if sender != "UNKNOWN" else KINDS:
+                able = [
+                    authority["kind"]
+                    for authority in self.authorities[state]
+                    if set(authority["competence"]["offences"] or stated) & set(stated)
+                    and kind in (authority["competence"]["from"] or KINDS)
+                ]
+                alike = [other for other in able if other == kind]
+                results.add([*alike, *able, "NONE"][0])
+        return results.pop() if len(results) == 1 else "UNKNOWN"
+
+    def coverage(self, entry: dict[str, Any], facts: dict[str, Any]) -> tuple[float, list[str]]:
+        """Return whether an instrument covers an item and its authorities, and what is missing to know it."""
+        when = {
+            **entry["scope"],
+            "source.authority": entry["authorities"]["from"],
+            "recipient.authority": entry["authorities"]["to"],
+        }
+        return truth(when, facts)
+
+    def treaty_facts(self, state: str, facts: dict[str, Any]) -> dict[str, Any]:
+        """Return the facts about treaties: each with its value in every world that the missing facts leave possible."""
         own, other = self.instruments(self.state), self.instruments(state)
-        common = None if own is None or other is None else own & other
-        agreements = {
-            f"BILATERAL:{name}": entry["condition_model"]
-            for name, entry in self.pack.get("bilateral", {}).items()
-            if country(entry["state"]) == state and self.within(entry["valid"])
+        is_known = own is not None and other is not None
+        entries = {name: self.treaties["instruments"][name] for name in (own or set()) & (other or set())}
+        for name, entry in self.pack.get("bilateral", {}).items():
+            if country(entry["state"]) == state and self.within(entry["valid"]):
+                entries[f"BILATERAL:{name}"] = entry
+        answers = {name: self.coverage(entry, facts) for name, entry in entries.items()}
+        certain = {name for name, (value, _) in answers.items() if value == 1}
+        open_ones = {name: missing for name, (value, missing) in answers.items() if value == UNDECIDED}
+        worlds = [certain]
+        for name in open_ones:
+            worlds = [world | extra for world in worlds for extra in (set(), {name})]
+        bases = []
+        for world in worlds:
+            chosen = [name for name in self.pack["treaty_preference"] if name in world]
+            bases.append(chosen[0] if chosen else "NONE" if is_known else None)
+        deciding = {name: missing for name, missing in open_ones.items() if name in bases}
+        models = [self.model(entries, name) for name in bases]
+        if None in bases:  # treaties that were not looked up may contain anything
+            bases, models = [None], [None]
+        return {
+            "recipient.treaties": Worlds(worlds, open_ones) if is_known else None,
+            "treaty_basis": Worlds(bases, deciding),
+            "condition_model": Worlds(models, deciding),
         }
-        usable = {
-            **{name: self.treaties["instruments"][name]["condition_model"] for name in common or ()},
-            **agreements,
-        }
-        chosen = [name for name in self.pack["treaty_preference"] if name in usable]
-        instruments = None if common is None else set(usable)
-        if chosen:
-            return chosen[0], usable[chosen[0]], instruments
-        # Without a common treaty no condition binds on receipt, so conditions must be accepted first. If the treaties
-        # of a State have not been looked up, there is neither a basis nor a model.
-        return (None, None, None) if common is None else ("NONE", "PRE_ACCEPT", instruments)
+
+    def model(self, entries: dict[str, Any], name: str | None) -> str | None:
+        """Return the condition model: without a treaty no condition binds on receipt, so it must be accepted first."""
+        if name is None:
+            return None
+        return "PRE_ACCEPT" if name == "NONE" else str(entries[name]["condition_model"])
+
+    def opens_for_the_defence(self, basis: str | None) -> bool:
+        """Return whether what clears an accused may be disclosed, after notice, under a treaty basis."""
+        name = (basis or "").removeprefix("BILATERAL:")
+        instruments = self.pack.get("bilateral", {}) if basis != name else self.treaties["instruments"]
+        entry: dict[str, str] = instruments.get(name, {})
+        return entry.get("exculpatory_exception") == "true"
 
     def latest(self, state: str, part: str, name: str) -> str | None:
         """Return the latest assessment made by the day of the decision."""
@@ -212,6 +302,13 @@ class Oracle:
             if name in assessment.get(part, {}) and made >= latest_date:
                 latest_date, answer = made, TRUTHS[assessment[part][name]]
         return answer
+
+    def capital_offence(self, state: str, codes: list[str]) -> str | None:
+        """Return YES if one offence is punishable by death there, NO if none is, otherwise None."""
+        answers = [self.latest(state, "capital_offence", code) for code in codes]
+        if "YES" in answers:
+            return "YES"
+        return "NO" if answers and None not in answers else None
 
     def dual_criminality(self, state: str, codes: list[str]) -> str | None:
         """Return NO if one offence is not criminal there, YES if all are, otherwise None."""
@@ -229,6 +326,13 @@ def country(code: str) -> str:
 def yes_or_no(answer: bool) -> str:
     """Return YES or NO."""
     return "YES" if answer else "NO"
+
+
+def urgency(record: dict[str, Any]) -> str:
+    """Return the urgency. Nobody answers for an emergency without an officer and a reason."""
+    if record["urgency"] == "EMERGENCY" and None in (record["source"]["officer"], record["urgency_reason"]):
+        return "ORDINARY"
+    return str(record["urgency"])
 
 
 def origin(record: dict[str, Any]) -> dict[str, Any]:
@@ -263,15 +367,30 @@ def truth(when: dict[str, Any], facts: dict[str, Any]) -> tuple[float, list[str]
             missing = [fact for value, facts_missing in alternatives if value == UNDECIDED for fact in facts_missing]
             parts.append((max(value for value, _ in alternatives), missing))
         else:
-            parts += [(value, [name]) for value in compare(name, facts.get(name), constraint)]
+            value = facts.get(name)
+            parts += [(answer, find_missing(name, value, constraint)) for answer in compare(name, value, constraint)]
     return (
         min([1.0, *(value for value, _ in parts)]),
         [fact for value, facts_missing in parts if value == UNDECIDED for fact in facts_missing],
     )
 
 
+def find_missing(name: str, value: Any, constraint: Any) -> list[str]:
+    """Return the facts without which a constraint on one fact cannot be decided."""
+    if not isinstance(value, Worlds) or None in value.values:
+        return [name]
+    operand = constraint
+    while isinstance(operand, dict):
+        (operand,) = operand.values()
+    asked = as_list(operand) if name == "recipient.treaties" else list(value.missing)
+    return [fact for instrument in asked for fact in value.missing.get(instrument, [])]
+
+
 def compare(name: str, value: Any, constraint: Any) -> list[float]:
     """Return the truth value of each part of a constraint on one fact."""
+    if isinstance(value, Worlds):
+        in_each = [compare(name, possible, constraint) for possible in value.values]
+        return [part[0] if len(set(part)) == 1 else UNDECIDED for part in zip(*in_each, strict=True)]
     if not isinstance(constraint, dict):
         return [UNDECIDED if value is None else float(meets(name, value, constraint))]
     results = []

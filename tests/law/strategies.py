@@ -18,8 +18,9 @@ from sharing.law.pack_reader import parse_common_rules
 from sharing.law.redact import CONTENT_FIELDS
 from sharing.law.treaties import TreatyTable, parse_treaties
 from sharing.model.decision import Reason
+from sharing.model.directory import Competence, CompetentAuthority
 from sharing.model.findings import FINDINGS
-from sharing.model.vocabulary import ConditionKind, Effect, RelevanceKind
+from sharing.model.vocabulary import Authority, ConditionKind, Effect, Nature, RelevanceKind
 from sharing.relevance.audience import Audience
 
 # The default run decides about 2,000 generated items and is the same each time. For a longer, random search:
@@ -51,6 +52,8 @@ DAYS = tuple(DAY + dt.timedelta(days=shift) for shift in (-400, -1, 0, 1, 400))
 STATES = ("CH", "FR", "GB", "JP", "SO", "US")
 """SO is in no treaty list."""
 
+_KINDS = "[POLICE, PROSECUTOR, COURT, CUSTOMS, FIU, TAX, INTELLIGENCE, OTHER]"
+
 SMALL_TREATIES = f"""\
 title: A small table
 consolidated_at: 2026-01-01
@@ -59,6 +62,8 @@ instruments:
     title: A convention
     article: art. 26
     condition_model: PRE_ACCEPT
+    scope: {{}}
+    authorities: {{from: {_KINDS}, to: {_KINDS}}}
     in_force: 2004-07-01
     source: K
     verified: false
@@ -67,6 +72,8 @@ instruments:
     title: Another
     article: art. 46
     condition_model: ATTACHED_BINDING
+    scope: {{}}
+    authorities: {{from: {_KINDS}, to: {_KINDS}}}
     in_force: {DAY}
     source: K
     verified: false
@@ -75,6 +82,8 @@ instruments:
     title: One that is not in force
     article: art. 40
     condition_model: ATTACHED_BINDING
+    scope: {{}}
+    authorities: {{from: {_KINDS}, to: {_KINDS}}}
     in_force: null
     source: K
     verified: false
@@ -84,22 +93,35 @@ memberships:
   SCHENGEN: {{source: K, verified: false, members: {{FR: 1995-03-26, CH: {DAY}}}}}
 """
 
+SCOPED_TREATIES = (
+    SMALL_TREATIES.replace(
+        "scope: {}",
+        "scope: {any_of: [{offence.codes: [ILLEGAL_ACCESS, COPYRIGHT]}, {enables_request: true}]}",
+        1,
+    )
+    .replace("scope: {}", "scope: {offence.organised_group: true, offence.max_penalty_years: {at_least: 4}}", 1)
+    .replace(f"{{from: {_KINDS}, to: {_KINDS}}}", "{from: [POLICE, COURT], to: [COURT, FIU]}", 1)
+    .replace(f"{{from: {_KINDS}, to: {_KINDS}}}", "{from: [POLICE], to: [POLICE]}", 1)
+    .replace(f"FR: 2005-12-14, GB: {DAY + dt.timedelta(days=1)}", "FR: 2005-12-14, US: 2005-12-14, GB: 2005-12-14")
+)
+"""The small table with instruments that cover some offences between some authorities."""
+
 SMALL_COMMON = """\
 title: Almost no common rules
 approvers: {OFFICER: An officer}
 rules:
   - {id: common.audit, citation: c, paraphrase: p, source: s, verified: true, valid: {from: 1970-01-01},
-     when: {}, effect: RECORD}
+     nature: statute, when: {}, effect: RECORD}
 """
 
 APPROVAL_COMMON = f"""{SMALL_COMMON}\
   - {{id: common.approval, citation: c, paraphrase: p, source: s, verified: true, valid: {{from: 1970-01-01}},
-     when: {{}}, effect: APPROVAL, needs: {{approver: OFFICER}}}}
+     nature: statute, when: {{}}, effect: APPROVAL, needs: {{approver: OFFICER}}}}
 """
 
 APPROVERS = ("JUDGE", "OFFICER")
 
-TREATY_TEXTS = {"shipped": SHIPPED_TREATIES, "small": SMALL_TREATIES}
+TREATY_TEXTS = {"shipped": SHIPPED_TREATIES, "small": SMALL_TREATIES, "scoped": SCOPED_TREATIES}
 COMMON_TEXTS = {"shipped": SHIPPED_COMMON, "small": SMALL_COMMON, "approval": APPROVAL_COMMON}
 TREATIES: dict[str, TreatyTable] = {name: parse_treaties(text, "treaties.yaml") for name, text in TREATY_TEXTS.items()}
 COMMON_RULES: dict[str, CommonRules] = {
@@ -114,7 +136,7 @@ _SAMPLE_VALUES = {
     "recipient.state": STATES,
     "collection": ("SEARCH", "FOREIGN_STATE", "OPEN_SOURCE"),
     "source.authority": ("POLICE", "COURT"),
-    "recipient.authority": ("POLICE", "COURT"),
+    "recipient.authority": ("POLICE", "COURT", "FIU", "NONE"),
     "recipient.treaties": ("BUDAPEST", "UNCAC", "BILATERAL:one"),
     "treaty_basis": ("BUDAPEST", "UNCAC", "BILATERAL:one", "NONE"),
 }
@@ -181,7 +203,9 @@ _EFFECT_PARAMETERS: dict[Effect, st.SearchStrategy[dict[str, Any]]] = {
     ),
 }
 # Permissions are frequent, so that some items are shared.
-_EFFECTS = (*Effect, *[Effect.PERMIT] * 7, Effect.CONDITION, Effect.CONDITION, Effect.REDACT, Effect.APPROVAL)
+_EFFECTS = (
+    *Effect, *[Effect.PERMIT] * 7, Effect.DENY, Effect.CONDITION, Effect.CONDITION, Effect.REDACT, Effect.APPROVAL
+)  # fmt: skip
 _PERIODS = st.sampled_from(
     [
         {"from": DAYS[0]},
@@ -204,7 +228,18 @@ _BASE_EFFECTS = st.sampled_from(
         (Effect.PERMIT, Effect.CONDITION, Effect.REDACT),
     ]
 )
-_RULE_TEXTS = {"citation": "art. 0", "paraphrase": "p", "source": "K", "verified": False}
+_RULE_TEXTS = {"citation": "art. 0", "nature": "statute", "paraphrase": "p", "source": "K", "verified": False}
+
+
+_ABSOLUTE = ("recipient.death_", "recipient.capital_", "recipient.mistreatment_", "recipient.persecution_",
+             "findings.death_", "findings.mistreatment_", "findings.capital_", "character")  # fmt: skip
+"""Facts that no rule with an exception may test."""
+
+
+@st.composite
+def exceptions(draw: st.DrawFn, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return an exception of a DENY rule, on some facts."""
+    return {"when": draw(conjunctions(names, least=1)), "approver": draw(st.sampled_from(APPROVERS))}
 
 
 @st.composite
@@ -217,6 +252,7 @@ def rules(draw: st.DrawFn, names: tuple[str, ...], index: int) -> dict[str, Any]
     rule = {
         "id": f"t.{draw(st.integers(0, 9))}-{index}",
         "citation": f"art. {index}",
+        "nature": draw(st.sampled_from(Nature)).value,
         "paraphrase": "p",
         "source": "K",
         "verified": False,
@@ -226,6 +262,10 @@ def rules(draw: st.DrawFn, names: tuple[str, ...], index: int) -> dict[str, Any]
     }
     if effect in _EFFECT_PARAMETERS:
         rule["needs"] = draw(_EFFECT_PARAMETERS[effect])
+    weighable = tuple(name for name in names if not name.startswith(_ABSOLUTE))
+    is_absolute = any(name in str(when) for name in names if name not in weighable)
+    if effect is Effect.DENY and weighable and not is_absolute and draw(st.integers(0, 2)):
+        rule["exception"] = draw(exceptions(weighable))
     return rule
 
 
@@ -237,6 +277,9 @@ _ASSESSMENTS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
             "dual_criminality": st.dictionaries(
                 st.sampled_from(_SAMPLE_VALUES["offence.codes"]), st.booleans(), max_size=3
             ),
+            "capital_offence": st.dictionaries(
+                st.sampled_from(_SAMPLE_VALUES["offence.codes"]), st.booleans(), max_size=3
+            ),
         }
     ),
     max_size=3,
@@ -246,6 +289,13 @@ _BILATERAL = st.fixed_dictionaries(
         "state": st.sampled_from(["FR", "SO", "uk"]),
         "valid": _PERIODS,
         "condition_model": st.sampled_from(["PRE_ACCEPT", "ATTACHED_BINDING"]),
+        "scope": st.sampled_from([{}, {}, {"offence.codes": ["LAUNDERING"]}, {"offence.organised_group": False}]),
+        "authorities": st.sampled_from(
+            [
+                {"from": ["POLICE", "COURT"], "to": ["POLICE", "COURT", "FIU"]},
+                {"from": ["POLICE"], "to": ["POLICE"]},
+            ]
+        ),
         "source": st.just("K"),
         "verified": st.just(False),
     }
@@ -282,7 +332,8 @@ def packs(draw: st.DrawFn, names: tuple[str, ...]) -> dict[str, Any]:
     if draw(st.booleans()):  # a new version of a rule, after its end
         old = next((rule for rule in rule_list if "to" in rule["valid"] and rule["valid"]["to"] < DAY), None)
         if old:
-            rule_list.append({**old, "valid": {"from": DAY}, "effect": "PERMIT", "needs": {}, "when": {}})
+            unbound = {key: value for key, value in old.items() if key != "exception"}
+            rule_list.append({**unbound, "valid": {"from": DAY}, "effect": "PERMIT", "needs": {}, "when": {}})
     return pack
 
 
@@ -336,7 +387,8 @@ def records(names: tuple[str, ...] | None = None) -> st.SearchStrategy[dict[str,
             "value": st.just("198.51.100.7"),
             "summary": st.none(),
             "source": st.fixed_dictionaries(
-                {"state": st.just("CH"), "agency": st.just("a"), "officer": _NONE, "case": _NONE,
+                {"state": st.just("CH"), "agency": st.just("a"), "case": _NONE,
+                 "officer": _none_or_one_of(["o"]) if is_used("urgency") else _NONE,
                  "authority": single("source.authority")}
             ),
             "form": single("form"),
@@ -346,6 +398,7 @@ def records(names: tuple[str, ...] | None = None) -> st.SearchStrategy[dict[str,
                     "modifiers": st.just([]),
                     "modus_operandi": st.just([]),
                     "max_penalty_years": penalties,
+                    "organised_group": _TRISTATE,
                 }
             ),
             "collection": single("collection") | st.just("FOREIGN_STATE") if foreign else single("collection"),
@@ -358,7 +411,8 @@ def records(names: tuple[str, ...] | None = None) -> st.SearchStrategy[dict[str,
                 lambda pair: {"source": pair[0], "information": pair[1], "admiralty": None}
             ),
             "origin": st.fixed_dictionaries(
-                {"state": origins, "consent": answer("origin.consent")}
+                {"state": origins, "consent": answer("origin.consent"),
+                 "consent_obtainable": answer("origin.consent_obtainable")}
             ),
             "handling": several("handling", []),
             "handling_text": st.just("text"),
@@ -366,7 +420,11 @@ def records(names: tuple[str, ...] | None = None) -> st.SearchStrategy[dict[str,
             "pap": _none_or_one_of(["AMBER", "CLEAR"]) if is_used("pap") else _NONE,
             "purpose": single("purpose"),
             "urgency": single("urgency"),
-            "enables_request": answer("enables_request"),
+            "urgency_reason": _none_or_one_of(["r"]) if is_used("urgency") else _NONE,
+            "minor": answer("minor"),
+            "exculpatory": answer("exculpatory"),
+            "us_person": answer("us_person"),
+            "enables_request": _TRISTATE,
             "live_case_harm": answer("live_case_harm"),
             "character": several("character", None),
             "findings": st.dictionaries(st.sampled_from(findings or sorted(FINDINGS)[:2]), _TRISTATE, max_size=3),
@@ -378,9 +436,17 @@ def records(names: tuple[str, ...] | None = None) -> st.SearchStrategy[dict[str,
     )  # fmt: skip
 
 
-AUTHORITIES = st.dictionaries(
-    st.sampled_from(STATES), st.sampled_from(["POLICE", "POLICE", "COURT", "UNKNOWN"]), min_size=2
+_AUTHORITY = st.builds(
+    CompetentAuthority,
+    name=st.just("An authority"),
+    kind=st.sampled_from([Authority.POLICE, Authority.POLICE, Authority.COURT, Authority.FIU, Authority.UNKNOWN]),
+    competence=st.builds(
+        lambda offences, senders: Competence.model_validate({"offences": offences, "from": senders}),
+        st.just([]) | st.lists(st.sampled_from(_SAMPLE_VALUES["offence.codes"]), max_size=2),
+        st.sampled_from([[], [], ["POLICE"], ["COURT", "FIU"]]),
+    ),
 )
+AUTHORITIES = st.dictionaries(st.sampled_from(STATES), st.lists(_AUTHORITY, max_size=3).map(tuple), min_size=2)
 _REASONS = st.sampled_from(
     [
         (Reason(RelevanceKind.NEXUS_STATED, "seen there"),),

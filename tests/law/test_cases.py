@@ -21,16 +21,16 @@ maintainers: []
 treaty_preference: [BUDAPEST, UNCAC]
 approvers: {JUDGE: A judge}
 rules:
-  - {id: ch.1, citation: c, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
+  - {id: ch.1, citation: c, nature: statute, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
      when: {form: INFORMATION, recipient.adequacy: true}, effect: PERMIT}
-  - {id: ch.2, citation: c, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
+  - {id: ch.2, citation: c, nature: statute, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
      when: {treaty_basis: BUDAPEST}, effect: CONDITION,
      needs: {condition: {kind: PURPOSE, text: Only so.}}}
-  - {id: ch.3, citation: c, paraphrase: p, source: K, verified: false, valid: {from: 2026-03-01},
+  - {id: ch.3, citation: c, nature: statute, paraphrase: p, source: K, verified: false, valid: {from: 2026-03-01},
      when: {urgency: URGENT}, effect: APPROVAL, needs: {approver: JUDGE}}
-  - {id: ch.4, citation: c, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
-     when: {recipient.treaties: {includes: UNCAC}}, effect: REDACT, needs: {redact: [summary]}}
-  - {id: ch.5, citation: c, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
+  - {id: ch.4, citation: c, nature: statute, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
+     when: {recipient.treaties: {includes: BUDAPEST}}, effect: REDACT, needs: {redact: [summary]}}
+  - {id: ch.5, citation: c, nature: statute, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
      when: {recipient.named: true}, effect: OBLIGE}
 """
 
@@ -160,8 +160,8 @@ def test_null_removes_a_fact() -> None:
         ("treaty_basis: UNCAC", "{outcome: DISCLOSE, basis: UNCAC, condition_model: ATTACHED_BINDING, conditions: []}"),
         ("treaty_basis: NONE", "{outcome: DISCLOSE, condition_model: PRE_ACCEPT, conditions: []}"),
         ("treaty_basis: null", "{outcome: WITHHOLD, undecided: {ch.2: [treaty_basis]}}"),
-        ("recipient.treaties: [BUDAPEST]", "{outcome: OFFER, redacted: []}"),
-        ("recipient.treaties: UNCAC", "{outcome: OFFER, redacted: [summary]}"),
+        ("recipient.treaties: [UNCAC]", "{outcome: OFFER, redacted: []}"),
+        ("recipient.treaties: BUDAPEST", "{outcome: OFFER, redacted: [summary]}"),
         ("recipient.treaties: []", "{outcome: OFFER, redacted: []}"),
         ("recipient.treaties: null", "{outcome: WITHHOLD, undecided: {ch.4: [recipient.treaties]}}"),
     ],

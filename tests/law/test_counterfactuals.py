@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from sharing.law import counterfactuals as counterfactuals_module
+from sharing.law.authorities import list_sole_authorities
 from sharing.law.combine import combine_results
 from sharing.law.constraints import read_conjunction
 from sharing.law.counterfactuals import COUNTERFACTUALS_MAX, Counterfactual, find_counterfactuals, format_fact_value
@@ -67,7 +68,8 @@ def search_naively(
 
 def list_possible_values(law: DisclosureFilter, name: str) -> Sequence[FactValue]:
     fact = FACTS[name]
-    operands = [test.operand for rule in law.rules for test in rule.when.iter_tests() if test.fact == name]
+    tests = [*(test for rule in law.rules for test in rule.iter_tests()), *law.scope_tests]
+    operands = [test.operand for test in tests if test.fact == name]
     if fact.kind is FactKind.NUMBER:
         return sorted({0.0, *(bound for bound in operands if isinstance(bound, float))})
     if fact.kind is FactKind.SET:
@@ -80,15 +82,14 @@ def list_possible_values(law: DisclosureFilter, name: str) -> Sequence[FactValue
 def outcome_if(
     law: DisclosureFilter, facts: Mapping[str, FactValue], known: Mapping[str, FactValue], state: str
 ) -> str:
-    codes = known.get("offence.codes", facts["offence.codes"])
-    recipient, basis, _ = law.profile_recipient(state, codes, named=facts["recipient.named"] == "YES")
+    recipient, basis, *_ = law.profile_recipient(state, {**facts, **known}, named=facts["recipient.named"] == "YES")
     return str(combine_results(state, law.evaluate_rules({**facts, **recipient}, known), basis, ()).outcome)
 
 
 def compare_searches(law: DisclosureFilter, record: Mapping[str, Any], state: str, now_ms: int) -> int:
     """Compare the two searches for one State, and return the number of results."""
     item = law.read_item_facts(record, now_ms)
-    recipient, basis, _ = law.profile_recipient(state, item["offence.codes"], named=False)
+    recipient, basis, *_ = law.profile_recipient(state, item, named=False)
     rule_results = law.evaluate_rules(item, recipient)
     decision = combine_results(state, rule_results, basis, ())
     facts = {**item, **recipient}
@@ -119,7 +120,10 @@ def test_the_search_finds_every_counterfactual_of_the_shipped_packs() -> None:
         shipped = find_law(state)
         for item in sample_items(state, 4):
             law = DisclosureFilter(
-                shipped.pack, shipped.treaties, to_utc_day(item.now_ms), {item.recipient: item.authority}
+                shipped.pack,
+                shipped.treaties,
+                to_utc_day(item.now_ms),
+                list_sole_authorities({item.recipient: item.authority}),
             )
             hidden = draw.sample(HIDEABLE_FACTS, draw.choice((1, 2, 3)))
             total += compare_searches(law, item.record(**dict.fromkeys(hidden)), item.recipient, item.now_ms)
@@ -141,13 +145,13 @@ def test_offence_codes_determine_dual_criminality() -> None:
     rules = make_filter({"effect": "PERMIT", "when": {"recipient.dual_criminality": True}}).pack
     answers = {"ILLEGAL_ACCESS": "YES", "LAUNDERING": "YES", "COPYRIGHT": "NO"}
     assessed = replace(rules, assessments=(Assessment(frozenset({"US"}), DAY, "K", {}, answers),))
-    law = DisclosureFilter(assessed, TREATIES["small"], DAY, {"US": "POLICE"})
+    law = DisclosureFilter(assessed, TREATIES["small"], DAY, list_sole_authorities({"US": "POLICE"}))
     record = {**RECORD, "offence": {**RECORD["offence"], "codes": []}}
     assert compare_searches(law, record, "US", NOW_MS) == 1  # dual criminality: no rule tests the codes
     when = read_conjunction({"offence.codes": "LAUNDERING"}, ())
     forbidding = replace(assessed.rules[-1], id="t.codes", effect=Effect.DENY, when=when)
     asking = replace(assessed, rules=(*assessed.rules, forbidding))
-    law = DisclosureFilter(asking, TREATIES["small"], DAY, {"US": "POLICE"})
+    law = DisclosureFilter(asking, TREATIES["small"], DAY, list_sole_authorities({"US": "POLICE"}))
     assert compare_searches(law, record, "US", NOW_MS) == 1  # ILLEGAL_ACCESS: criminal in that State, and not forbidden
 
 
@@ -160,7 +164,7 @@ def test_a_set_of_many_missing_facts_is_found() -> None:
     )
     record = {**RECORD, **dict.fromkeys(names, "UNKNOWN"), "findings": {}}
     item = law.read_item_facts(record, NOW_MS)
-    recipient, basis, _ = law.profile_recipient("US", item["offence.codes"], named=False)
+    recipient, basis, *_ = law.profile_recipient("US", item, named=False)
     rule_results = law.evaluate_rules(item, recipient)
     (change,) = find_counterfactuals(
         law, {**item, **recipient}, rule_results, combine_results("US", rule_results, basis, ())
@@ -178,7 +182,7 @@ def test_a_search_that_exceeds_its_limits_returns_the_results_so_far(monkeypatch
         **RECORD, "live_case_harm": "UNKNOWN", "collection": "UNKNOWN", "origin": {"state": None, "consent": "UNKNOWN"},
     }  # fmt: skip
     item = law.read_item_facts(record, NOW_MS)
-    recipient, basis, _ = law.profile_recipient("US", item["offence.codes"], named=False)
+    recipient, basis, *_ = law.profile_recipient("US", item, named=False)
     rule_results = law.evaluate_rules(item, recipient)
 
     def list_changes() -> list[str]:

@@ -73,7 +73,8 @@ def test_a_changed_directory_is_used_at_once() -> None:
     assert decide_outcome(gate, NOW_MS, make_directory()) is Outcome.WITHHOLD
     assert decide_outcome(gate, NOW_MS, make_directory(directory_entry("US"))) is Outcome.DISCLOSE
     assert (
-        decide_outcome(gate, NOW_MS, make_directory(directory_entry("US", authority={"name": "n"}))) is Outcome.WITHHOLD
+        decide_outcome(gate, NOW_MS, make_directory(directory_entry("US", authorities=[{"name": "n"}])))
+        is Outcome.WITHHOLD
     )
 
 

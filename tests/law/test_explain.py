@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sharing.law.authorities import list_sole_authorities
 from sharing.law.combine import combine_results
-from sharing.law.explain import Explanation, explain_outcomes
+from sharing.law.explain import ExplainedRule, Explanation, explain_outcomes
 from sharing.law.facts import FACTS, FactKind, FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack_reader import parse_pack
@@ -47,15 +48,17 @@ def make_filter(*rules: dict[str, Any], **authorities: str) -> DisclosureFilter:
     """Return the filter of a pack with some rules, for which only `when` and `effect` are needed."""
     data = {
         "state": "CH", "version": "1", "title": "t", "disclaimer": "d", "consolidated_at": DAY, "maintainers": [],
-        "treaty_preference": ["BUDAPEST", "UNCAC"], "approvers": {"JUDGE": "A judge of the canton"},
+        "treaty_preference": ["BUDAPEST", "UNCAC"],
+        "approvers": {"JUDGE": "A judge of the canton", "OFFICER": "An officer"},
         "rules": [
-            {"id": f"t.{number}", "citation": f"art. {number}", "paraphrase": f"Paraphrase {number}.", "source": "K",
-             "verified": number == 0, "valid": {"from": DAYS[0]}, "when": {}, **rule}
+            {"id": f"t.{number}", "citation": f"art. {number}", "paraphrase": f"Paraphrase {number}.",
+             "nature": "statute", "source": "K", "verified": number == 0, "valid": {"from": DAYS[0]},
+             "when": {}, **rule}
             for number, rule in enumerate(rules)
         ],
     }  # fmt: skip
     pack = parse_pack(dump_yaml(data), "ch.yaml", TREATIES["small"], COMMON_RULES["small"])
-    return DisclosureFilter(pack, TREATIES["small"], DAY, authorities or {"US": "POLICE"})
+    return DisclosureFilter(pack, TREATIES["small"], DAY, list_sole_authorities(authorities or {"US": "POLICE"}))
 
 
 def explain_one(
@@ -96,8 +99,11 @@ def test_the_sentence_gives_the_reason(rules: list[dict[str, Any]], sentence: st
 
 def test_attached_conditions_are_mentioned() -> None:
     law = make_filter(PERMIT, CONDITION, GB="POLICE")
-    shipped = DisclosureFilter(law.pack, TREATIES["shipped"], DAY, {"IE": "POLICE"})  # UNCAC only
-    explanation = explain_one(shipped, audience=Audience([("IE", DERIVED)]))
+    shipped = DisclosureFilter(
+        law.pack, TREATIES["shipped"], DAY, list_sole_authorities({"IE": "POLICE"})
+    )  # UNCAC only
+    offence = {**RECORD["offence"], "codes": ["CORRUPTION"]}
+    explanation = explain_one(shipped, audience=Audience([("IE", DERIVED)]), offence=offence)
     assert explanation.sentence == "IE receives the content immediately under the attached conditions."
 
 
@@ -202,11 +208,16 @@ def test_an_explanation_matches_the_decision_and_its_counterfactuals_are_true(si
         for explanation in explain_outcomes(law, record, audience, NOW_MS):
             decision = decided[explanation.state]
             assert explanation.outcome == decision.outcome
-            assert {(rule.id, fact) for rule in explanation.undecided for fact in rule.missing} == {
+            assert {(rule.id, fact) for rule in list_open_rules(explanation) for fact in rule.missing} == {
                 (entry.rule, entry.fact) for entry in decision.undecided
             }
             assert {rule.id for rule in decision.rules} <= {rule.id for rule in explanation.applied}
             check_counterfactuals(law, record, decision, explanation)
+
+
+def list_open_rules(explanation: Explanation) -> list[ExplainedRule]:
+    """Return the rules with missing facts: undecided ones, and those on whose exception a person decides."""
+    return [rule for rule in (*explanation.undecided, *explanation.applied) if rule.missing]
 
 
 def check_counterfactuals(
@@ -216,13 +227,12 @@ def check_counterfactuals(
     named = any(reason.kind is RelevanceKind.NEXUS_STATED for reason in decision.relevance)
 
     def outcome(**known: Any) -> str:
-        codes = known.get("offence.codes", item["offence.codes"])
-        recipient, basis, _ = law.profile_recipient(explanation.state, codes, named=named)
+        recipient, basis, *_ = law.profile_recipient(explanation.state, {**item, **known}, named=named)
         return str(
             combine_results(explanation.state, law.evaluate_rules(item, {**recipient, **known}), basis, ()).outcome
         )
 
-    missing = {fact for rule in explanation.undecided for fact in rule.missing}
+    missing = {fact for rule in list_open_rules(explanation) for fact in rule.missing}
     outcomes = {change.facts: change.outcome for change in explanation.would_change}
     for facts, after in outcomes.items():
         assert after != explanation.outcome
@@ -251,7 +261,12 @@ def test_explanations_of_the_shipped_cases_are_deterministic(state: str) -> None
     found = find_law(state)
     for item in sample_items(state, 6):
         laws = [
-            DisclosureFilter(found.pack, found.treaties, to_utc_day(item.now_ms), {item.recipient: item.authority})
+            DisclosureFilter(
+                found.pack,
+                found.treaties,
+                to_utc_day(item.now_ms),
+                list_sole_authorities({item.recipient: item.authority}),
+            )
             for _ in range(2)
         ]
         audience = Audience([(item.recipient, DERIVED)])
@@ -268,3 +283,38 @@ def test_explanations_of_the_shipped_cases_are_deterministic(state: str) -> None
             assert explanation.sentence
             # An explanation is shown on a screen: it has facts and rules, never the value.
             assert record["value"] not in repr(explanation)
+
+
+# --- The decisive rule first, and what kind of text it is ---
+
+
+def test_the_decisive_rule_comes_first() -> None:
+    rules = [
+        {"effect": "RECORD"}, PERMIT, {"effect": "OBLIGE"}, CONDITION, APPROVAL,
+        {"effect": "DENY", "nature": "caution"}, {"effect": "DENY"},
+    ]  # fmt: skip
+    explanation = explain_one(make_filter(*rules))
+    # A caution after the law; the common rule of the pack is a RECORD.
+    assert [rule.id for rule in explanation.applied] == [
+        "t.6",
+        "t.5",
+        "t.4",
+        "t.3",
+        "t.1",
+        "t.2",
+        "common.audit",
+        "t.0",
+    ]
+    assert explanation.sentence == "withheld from US: t.6 forbids it."
+
+
+def test_a_caution_does_not_read_as_law() -> None:
+    explanation = explain_one(make_filter(PERMIT, {"effect": "DENY", "nature": "caution"}))
+    assert explanation.sentence == "withheld from US: as a caution, t.1 withholds it."
+    assert explanation.applied[0].nature == "caution"
+
+
+def test_undecided_rules_are_in_the_same_order() -> None:
+    rules = [{**CONDITION, "when": {"minor": True}}, {"effect": "DENY", "when": {"minor": True}}]
+    explanation = explain_one(make_filter(PERMIT, *rules), minor="UNKNOWN")
+    assert [rule.id for rule in explanation.undecided] == ["t.2", "t.1"]

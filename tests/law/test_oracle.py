@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sharing.law.authorities import AuthoritiesByState, list_sole_authorities
 from sharing.law.facts import FACTS
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack_reader import parse_pack
@@ -46,12 +47,15 @@ def to_oracle_format(decision: RecipientDecision) -> dict[str, Any]:
     """Return a decision in the format of the oracle."""
     return {
         "state": decision.state,
+        "to_authority": decision.to_authority,
         "outcome": str(decision.outcome),
         "basis": decision.basis,
         "condition_model": None if decision.condition_model is None else str(decision.condition_model),
         "rules": [(rule.id, rule.citation, str(rule.effect)) for rule in decision.rules],
-        "undecided": [(entry.rule, entry.fact) for entry in decision.undecided],
-        "conditions": [(entry.code, str(entry.kind), entry.text) for entry in decision.conditions],
+        "undecided": sorted((entry.rule, entry.fact) for entry in decision.undecided),
+        "conditions": [
+            (entry.code, str(entry.kind), entry.text, entry.exculpatory_exception) for entry in decision.conditions
+        ],
         "approver": decision.approver,
         "obligation": decision.is_obligatory,
         "relevance": [(str(reason.kind), reason.detail) for reason in decision.relevance],
@@ -67,9 +71,12 @@ def to_oracle_reasons(audience: Audience) -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def known_authorities(authorities: dict[str, str]) -> dict[str, str]:
-    """Return the authorities whose kind is known."""
-    return {state: kind for state, kind in authorities.items() if kind != "UNKNOWN"}
+def to_oracle_authorities(authorities: AuthoritiesByState) -> dict[str, list[dict[str, Any]]]:
+    """Return the authorities of each State in the format of the oracle."""
+    return {
+        state: [authority.model_dump(mode="json", by_alias=True) for authority in of_state]
+        for state, of_state in authorities.items()
+    }
 
 
 @st.composite
@@ -93,7 +100,7 @@ def test_engine_and_oracle_agree_on_generated_packs() -> None:
         text = dump_yaml(data)
         pack = parse_pack(text, "ch.yaml", TREATIES[table], COMMON_RULES[common])
         engine = DisclosureFilter(pack, TREATIES[table], DAY, authorities)
-        oracle = Oracle(text, COMMON_TEXTS[common], TREATY_TEXTS[table], known_authorities(authorities), NOW_MS)
+        oracle = Oracle(text, COMMON_TEXTS[common], TREATY_TEXTS[table], to_oracle_authorities(authorities), NOW_MS)
         for record, audience in items:
             verdict = engine.decide(record, audience, NOW_MS)
             expected = oracle.decide(record, to_oracle_reasons(audience))
@@ -122,10 +129,10 @@ def test_engine_and_oracle_agree_on_the_items_of_the_shipped_cases(state: str) -
             (name, (Reason(RelevanceKind.NEXUS_STATED, "named") if named else Reason(RelevanceKind.INTEREST, "i"),))
             for name, named in ((item.recipient, True), ("US", False), ("SO", True), ("AT", False))
         )
-        authorities = {item.recipient: item.authority, "US": "PROSECUTOR", "AT": "POLICE"}
+        authorities = list_sole_authorities({item.recipient: item.authority, "US": "PROSECUTOR", "AT": "POLICE"})
         day = to_utc_day(item.now_ms)
         engine = DisclosureFilter(law.pack, law.treaties, day, authorities)
-        oracle = Oracle(TEXTS[state], SHIPPED_COMMON, SHIPPED_TREATIES, authorities, item.now_ms)
+        oracle = Oracle(TEXTS[state], SHIPPED_COMMON, SHIPPED_TREATIES, to_oracle_authorities(authorities), item.now_ms)
         verdict = engine.decide(record, audience, item.now_ms)
         expected = oracle.decide(record, to_oracle_reasons(audience))
         assert [to_oracle_format(recipient) for recipient in verdict.recipients] == expected, item.name

@@ -19,8 +19,9 @@ from sharing.law.constraints import FactTest, Operator
 from sharing.law.pack import Pack
 from sharing.law.pack_reader import parse_common_rules, parse_pack
 from sharing.law.treaties import parse_treaties
-from sharing.model.vocabulary import ConditionModel, Effect
+from sharing.model.vocabulary import ConditionModel, Effect, Nature
 from sharing.packs.library import find_law, list_pack_files, load_law
+from sharing.yaml_faults import FAULTS_MAX
 from sharing.yaml_source import read_yaml
 from tests.law.strategies import COMMON_RULES, SHIPPED_COMMON, SHIPPED_TREATIES, TREATIES, search_settings
 
@@ -271,3 +272,121 @@ def test_a_pack_in_the_file_of_another_state_is_refused(tmp_path: Path) -> None:
     (tmp_path / "de.yaml").write_text(VALID_PACK)
     with pytest.raises(PackError, match="state"):
         find_law("DE", tmp_path)
+
+
+# --- Several faults ---
+
+
+def list_faults(text: str) -> list[str]:
+    with pytest.raises(PackError) as caught:
+        parse(text)
+    return str(caught.value).splitlines()
+
+
+def line_of(text: str, part: str) -> int:
+    return 1 + next(number for number, line in enumerate(text.splitlines()) if part in line)
+
+
+def test_all_faults_of_a_pack_are_reported_at_once() -> None:
+    """What the model finds, and what only the reader can find, in one error; each with line, key and nearest word."""
+    text = (
+        VALID_PACK.replace("title: A pack", "titel: A pack")
+        .replace("treaty_preference: [BUDAPEST,", "treaty_preference: [BUDPEST,")
+        .replace("facts: {adequacy: true}", "facts: {adequcy: true}")
+        .replace("effect: PERMIT", "effect: PERMITT")
+        .replace("needs: {approver: JUDGE}", "needs: {approver: JUGDE}")
+        .replace("when: {source.authority: POLICE}", "when: {source.authority: [POLICE, PLICE, COURTT], tpl: RED}")
+        .replace("redact: [source_case]", "redact: [source_csae]")
+    )
+    expected = [
+        ("titel", "titel", "unknown field; did you mean 'title'?"),
+        ("state: CH", "title", "is missing"),
+        ("treaty_preference:", "treaty_preference.0", "did you mean 'BUDAPEST'?"),
+        ("adequcy", "assessments.0.facts.adequcy", "did you mean 'adequacy'?"),
+        ("PERMITT", "rules.0.effect", "did you mean 'PERMIT'?"),
+        ("JUGDE", "rules.1.needs.approver", "did you mean 'JUDGE'?; list it under approvers (rule ch.test-2)"),
+        ("tpl: RED", "rules.3.when.source.authority", "'PLICE' is not a value"),
+        ("tpl: RED", "rules.3.when.source.authority", "did you mean 'COURT'? (rule ch.test-4)"),
+        ("tpl: RED", "rules.3.when.tpl", "unknown fact; did you mean 'tlp'? (rule ch.test-4)"),
+        ("source_csae", "rules.3.needs.redact.0", "did you mean 'source_case'? (rule ch.test-4)"),
+    ]
+    faults = list_faults(text)
+    assert len(faults) == len(expected)
+    for fault, (part, key, message) in zip(faults, expected, strict=True):
+        assert fault.startswith(f"ch.yaml:{line_of(text, part)}: {key}: "), fault
+        assert message in fault
+
+
+def test_the_error_has_the_position_of_its_first_fault() -> None:
+    with pytest.raises(PackError) as caught:
+        parse(VALID_PACK.replace("effect: PERMIT", "effect: PERMITT").replace("JUDGE}", "JUGDE}"))
+    assert (caught.value.key, caught.value.line) == ("rules.0.effect", line_of(VALID_PACK, "effect: PERMIT"))
+
+
+def test_a_rule_that_is_invalid_hides_no_fault_of_another() -> None:
+    text = VALID_PACK.replace("  - id: ch.test-1", "  - a text\n  - id: ch.test-1").replace("JUDGE}", "JUGDE}")
+    assert [fault.split(": ")[1] for fault in list_faults(text)] == ["rules.0", "rules.2.needs.approver"]
+
+
+def test_the_list_of_faults_is_bounded() -> None:
+    rules = "".join(
+        f"  - {{id: ch.more-{number}, citation: c, nature: statute, paraphrase: p, source: K, verified: false,"
+        f" valid: {{from: 2026-01-01}}, when: {{}}, effect: NONE}}\n"
+        for number in range(60)
+    )
+    faults = list_faults(VALID_PACK + rules)
+    assert len(faults) == FAULTS_MAX + 1
+    assert faults[-1] == f"ch.yaml: and {60 - FAULTS_MAX} more"
+
+
+@pytest.mark.parametrize("nature", list(Nature))
+def test_each_rule_states_its_nature(nature: Nature) -> None:
+    text = VALID_PACK.replace("nature: statute", f"nature: {nature}", 1)
+    (rule,) = (rule for rule in parse(text).rules if rule.id == "ch.test-1")
+    assert rule.nature is nature
+    (fault,) = list_faults(VALID_PACK.replace("    nature: statute\n", "", 1))
+    assert fault == f"ch.yaml:{line_of(VALID_PACK, 'id: ch.test-1')}: rules.0.nature: is missing, and is required"
+    (fault,) = list_faults(VALID_PACK.replace("nature: statute", f"nature: {str(nature)[:-1]}", 1))
+    assert f"did you mean '{nature}'?" in fault
+
+
+# --- Successors ---
+
+PREDECESSOR = VALID_PACK.replace(
+    "valid: {from: 2026-01-01}\n    when:\n", "valid: {from: 2026-01-01, to: 2026-06-30}\n    when:\n"
+)
+
+
+def add_successor(replaces: str, first_day: str) -> str:
+    return PREDECESSOR + (
+        "  - id: ch.test-5\n    citation: Test Act art. 5\n    nature: statute\n    paraphrase: It succeeds.\n"
+        f"    source: K\n    verified: false\n    valid: {{from: {first_day}}}\n    when: {{}}\n    effect: PERMIT\n"
+        f"    replaces: {replaces}\n"
+    )
+
+
+def test_a_successor_begins_on_the_day_after_its_predecessor_ends() -> None:
+    (rule,) = (rule for rule in parse(add_successor("ch.test-1", "2026-07-01")).rules if rule.id == "ch.test-5")
+    assert rule.replaces == "ch.test-1"
+
+
+@pytest.mark.parametrize(
+    ("replaces", "first_day", "message"),
+    [
+        ("ch.test-1", "2026-07-02", "rule ch.test-1 must end on 2026-07-01, the day before this rule starts"),
+        ("ch.test-1", "2026-06-30", "rule ch.test-1 must end on 2026-06-29, the day before this rule starts"),
+        ("ch.test-3", "2026-07-01", "rule ch.test-3 must end on 2026-06-30, the day before this rule starts"),
+        ("ch.tset-1", "2026-07-01", "there is no other rule ch.tset-1; did you mean 'ch.test-1'?"),
+        ("ch.test-5", "2026-07-01", "there is no other rule ch.test-5"),
+        ("common.h1", "2026-07-01", "there is no other rule common.h1"),
+    ],
+)  # fmt: skip
+def test_a_successor_that_leaves_a_gap_is_refused(replaces: str, first_day: str, message: str) -> None:
+    text = add_successor(replaces, first_day)
+    (fault,) = list_faults(text)
+    assert fault.startswith(f"ch.yaml:{line_of(text, 'replaces:')}: rules.4.replaces: {message}")
+
+
+def test_a_new_version_may_name_the_old_one_which_has_the_same_id() -> None:
+    text = add_successor("ch.test-1", "2026-07-01").replace("id: ch.test-5", "id: ch.test-1")
+    assert [rule.replaces for rule in parse(text).rules if rule.id == "ch.test-1"] == ["", "ch.test-1"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sharing.law.authorities import list_sole_authorities
 from sharing.law.combine import combine_results
 from sharing.law.filter import DisclosureFilter
 from sharing.law.reach import group_recipients, list_candidate_states
@@ -20,7 +21,9 @@ from tests.law.test_explain import CONDITION, PERMIT, RECORD, TO_US, make_filter
 def test_each_state_is_in_one_group_with_the_terms_of_its_own_decision(state: str) -> None:
     found = find_law(state)
     for item in sample_items(state, 3):
-        law = DisclosureFilter(found.pack, found.treaties, to_utc_day(item.now_ms), {item.recipient: item.authority})
+        law = DisclosureFilter(
+            found.pack, found.treaties, to_utc_day(item.now_ms), list_sole_authorities({item.recipient: item.authority})
+        )
         states = list_candidate_states(law, Directory({}))
         record = item.record(nexus=[])
         groups = group_recipients(law, record, EMPTY_AUDIENCE, states, item.now_ms)
@@ -29,7 +32,7 @@ def test_each_state_is_in_one_group_with_the_terms_of_its_own_decision(state: st
         assert set(states) <= by_state.keys()
         facts = law.read_item_facts(record, item.now_ms)
         for member in states[::9]:
-            recipient, basis, _ = law.profile_recipient(member, facts["offence.codes"], named=False)
+            recipient, basis, *_ = law.profile_recipient(member, facts, named=False)
             alone = combine_results(member, law.evaluate_rules(facts, recipient), basis, ())
             group = by_state[member]
             assert group.terms.outcome == alone.outcome

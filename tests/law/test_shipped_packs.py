@@ -110,7 +110,11 @@ def test_every_assessed_state_has_looked_up_treaties(file: Any) -> None:
 
 @pytest.mark.parametrize("state", STATES)
 def test_the_common_rules_list_every_value_of_their_facts(state: str) -> None:
-    """Then only an unknown value leaves a rule undecided, and no known value is refused."""
+    """Then only an unknown value leaves a rule undecided, and no known value is refused.
+
+    `NONE` is no authority: it says that none is competent, and is refused.
+    """
+    assert FACTS["recipient.authority"].values - FACTS["source.authority"].values == {"NONE"}
     rules = {rule.id: rule for rule in find_law_by_code(state).pack.rules}
     for rule_id, fact, members in (
         ("common.offence-stated", "offence.codes", OffenceCode),
@@ -119,7 +123,8 @@ def test_the_common_rules_list_every_value_of_their_facts(state: str) -> None:
     ):
         (test,) = rules[rule_id].when.parts
         assert getattr(test, "fact", None) == fact
-        assert getattr(test, "operand", None) == FACTS[fact].values == set(map(str, members)) - {"UNKNOWN"}
+        assert getattr(test, "operand", None) == set(map(str, members)) - {"UNKNOWN"}
+        assert FACTS[fact].values - {"NONE"} == set(map(str, members)) - {"UNKNOWN"}
     assert {f"common.{code.lower()}" for code in Handling} <= rules.keys()
 
 

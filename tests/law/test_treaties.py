@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from importlib import resources
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,8 @@ instruments:
     in_force: 2004-07-01
     source: K
     verified: false
+    scope: {offence.codes: ILLEGAL_ACCESS}
+    authorities: {from: [POLICE], to: [POLICE, COURT]}
     parties: {CH: 2012-01-01, GB: {from: 2011-09-01, to: 2020-12-31}, US: 2003-01-01}
   NEW:
     title: One that is not in force
@@ -48,6 +51,8 @@ instruments:
     in_force: null
     source: K
     verified: false
+    scope: {}
+    authorities: {from: [POLICE], to: [POLICE]}
     parties: {CH: 2005-01-01, FR: 2005-01-01, US: 2005-01-01}
 memberships:
   EU:
@@ -344,34 +349,68 @@ def test_denmark_is_bound_by_the_directive_and_five_other_states_are_not(table: 
     [
         # unknown keys with the nearest known key, and missing keys
         ("title: A small", "noet: a word\ntitle: A small", 1, "noet", "unknown field; did you mean 'note'?"),
-        ("note: nothing", "noet: nothing", 28, "memberships.SCHENGEN.noet", "unknown field"),
-        ("to: 2020", "till: 2020", 11, "instruments.OLD.parties.GB.till", "unknown field"),
+        ("note: nothing", "noet: nothing", 32, "memberships.SCHENGEN.noet", "unknown field"),
+        ("to: 2020", "till: 2020", 13, "instruments.OLD.parties.GB.till", "unknown field"),
         ("article: art. 26", "artcle: art. 26", 6, "instruments.OLD.artcle", "did you mean 'article'"),
         ("    source: K\n", "", 4, "instruments.OLD.source", "is missing"),
         # dates
-        ("CH: 2012-01-01", "CH: soon", 11, "instruments.OLD.parties.CH", ""),
-        ("CH: 2012-01-01", "CH: 01.01.2012", 11, "instruments.OLD.parties.CH", ""),
+        ("CH: 2012-01-01", "CH: soon", 13, "instruments.OLD.parties.CH", ""),
+        ("CH: 2012-01-01", "CH: 01.01.2012", 13, "instruments.OLD.parties.CH", ""),
         ("in_force: 2004-07-01", "in_force: 2004", 8, "instruments.OLD.in_force", ""),
-        ("to: 2020-12-31", "to: 2011-08-31", 11, "instruments.OLD.parties.GB", "ends before it starts"),
+        ("to: 2020-12-31", "to: 2011-08-31", 13, "instruments.OLD.parties.GB", "ends before it starts"),
         # countries
-        ("CH: 2012", "CHE: 2012", 11, "instruments.OLD.parties.CHE", "did you mean CH (Switzerland)?"),
-        ("CH: 2012", "Switzerland: 2012", 11, "instruments.OLD.parties.Switzerland", "did you mean CH"),
-        ("CH: 2012", "XK: 2012", 11, "instruments.OLD.parties.XK", "user-assigned"),
+        ("CH: 2012", "CHE: 2012", 13, "instruments.OLD.parties.CHE", "did you mean CH (Switzerland)?"),
+        ("CH: 2012", "Switzerland: 2012", 13, "instruments.OLD.parties.Switzerland", "did you mean CH"),
+        ("CH: 2012", "XK: 2012", 13, "instruments.OLD.parties.XK", "user-assigned"),
         # memberships that law packs need
-        ("  EU:\n", "  UE:\n", 20, "memberships", "is missing EU"),
-        ("  SCHENGEN:\n", "  SHENGEN:\n", 20, "memberships", "is missing SCHENGEN"),
+        ("  EU:\n", "  UE:\n", 24, "memberships", "is missing EU"),
+        ("  SCHENGEN:\n", "  SHENGEN:\n", 24, "memberships", "is missing SCHENGEN"),
         # duplicate keys
         (
             "CH: 2012-01-01",
             "CH: 2012-01-01, CH: 2013-01-01",
-            11,
+            13,
             "instruments.OLD.parties.CH",
             "is a duplicate key; keep one",
         ),
-        ("  NEW:\n", "  OLD:\n", 12, "instruments.OLD", "is a duplicate key; keep one"),
+        ("  NEW:\n", "  OLD:\n", 14, "instruments.OLD", "is a duplicate key; keep one"),
         # values outside their closed list
         ("PRE_ACCEPT", "PREACCEPT", 7, "instruments.OLD.condition_model", "did you mean 'PRE_ACCEPT'?"),
         ("verified: false", "verified: no", 10, "instruments.OLD.verified", ""),
+        # what it covers
+        ("    scope: {}\n", "", 14, "instruments.NEW.scope", "is missing, and is required"),
+        ("    authorities: {from: [POLICE], to: [POLICE]}\n", "", 14, "instruments.NEW.authorities", "is missing"),
+        (
+            "offence.codes: ILLEGAL",
+            "offence.code: ILLEGAL",
+            11,
+            "instruments.OLD.scope.offence.code",
+            "unknown fact; did",
+        ),
+        (
+            "ILLEGAL_ACCESS",
+            "ILLEGAL_ACCES",
+            11,
+            "instruments.OLD.scope.offence.codes",
+            "did you mean 'ILLEGAL_ACCESS'?",
+        ),
+        ("offence.codes: ILLEGAL_ACCESS", "recipient.eu: true", 11, "instruments.OLD.scope", "tests the item only"),
+        (
+            "from: [POLICE], to: [POLICE, C",
+            "from: [POLIC], to: [POLICE, C",
+            12,
+            "instruments.OLD.authorities",
+            "'POLICE'?",
+        ),
+        ("from: [POLICE], to: [POLICE, C", "from: [], to: [POLICE, C", 12, "instruments.OLD.authorities.from", "empty"),
+        ("from: [POLICE], to: [POLICE, C", "to: [POLICE, C", 12, "instruments.OLD.authorities.from", "is missing"),
+        (
+            "from: [POLICE], to: [POLICE, C",
+            "from: [UNKNOWN], to: [POLICE, C",
+            12,
+            "instruments.OLD.authorities",
+            "unknown kind",
+        ),
     ],
 )
 def test_a_broken_table_is_refused_with_file_line_and_key(
@@ -383,6 +422,68 @@ def test_a_broken_table_is_refused_with_file_line_and_key(
     assert error.key.startswith(key)
     assert str(error).startswith(f"small.yaml:{line}: {key}")
     assert message in str(error)
+
+
+def test_all_faults_of_a_table_are_reported_at_once() -> None:
+    error = parse_broken_table(
+        "ILLEGAL_ACCESS}\n    authorities: {from: [POLICE]", "NO_CRIME}\n    authorities: {form: [POLICE]"
+    )
+    assert "instruments.OLD.authorities.form: unknown field" in str(error)
+    broken = SMALL.replace("ILLEGAL_ACCESS", "NO_CRIME").replace("to: 2020-12-31", "to: 2011-08-31")
+    with pytest.raises(PackError) as caught:
+        parse_treaties(broken, "small.yaml")
+    assert "instruments.OLD.scope.offence.codes" in str(caught.value)
+    assert "ends before it starts" in str(caught.value)
+
+
+# --- What an instrument covers ---
+
+ITEM: dict[str, Any] = {
+    "source.authority": "POLICE", "offence.codes": frozenset({"ILLEGAL_ACCESS"}), "offence.max_penalty_years": 5.0,
+    "offence.organised_group": "YES", "enables_request": "NO", "findings.customs_infringement": "NO",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "expected"),
+    [
+        ("BUDAPEST", {}, True),
+        ("BUDAPEST", {"offence.codes": frozenset({"LAUNDERING"})}, False),
+        ("BUDAPEST", {"offence.codes": frozenset({"LAUNDERING"}), "enables_request": "YES"}, True),
+        ("BUDAPEST", {"offence.codes": frozenset({"LAUNDERING"}), "enables_request": None}, ("enables_request",)),
+        ("BUDAPEST", {"source.authority": None}, ("source.authority",)),
+        ("BUDAPEST", {"source.authority": "FIU"}, False),
+        ("UNTOC", {}, True),
+        ("UNTOC", {"offence.max_penalty_years": 3.9}, False),
+        ("UNTOC", {"offence.max_penalty_years": 3.9, "offence.codes": frozenset({"CORRUPTION"})}, True),
+        ("UNTOC", {"offence.max_penalty_years": 3.9, "offence.organised_group": None}, False),
+        ("UNTOC", {"offence.organised_group": "NO"}, False),
+        ("UNTOC", {"offence.organised_group": None}, ("offence.organised_group",)),
+        ("UNTOC", {"offence.organised_group": None, "source.authority": "INTELLIGENCE"}, False),
+        ("UNCAC", {}, False),
+        ("UNCAC", {"offence.codes": frozenset({"LAUNDERING"})}, False),
+        ("UNCAC", {"offence.codes": frozenset({"LAUNDERING", "CORRUPTION"})}, True),
+        ("UNCAC", {"offence.codes": None}, ("offence.codes",)),
+        ("EU_2023_977", {"offence.codes": None}, True),
+        *[("EU_2023_977", {"source.authority": kind}, False) for kind in ("PROSECUTOR", "COURT", "FIU")],
+        ("NAPLES_II", {"source.authority": "CUSTOMS"}, False),
+        ("NAPLES_II", {"source.authority": "CUSTOMS", "findings.customs_infringement": "YES"}, True),
+    ],
+)  # fmt: skip
+def test_what_the_shipped_instruments_cover(
+    table: TreatyTable, name: str, changes: dict[str, Any], expected: bool | tuple[str, ...]
+) -> None:
+    assert table.instruments[name].coverage.answer_for_item({**ITEM, **changes}) == expected
+
+
+def test_the_directive_binds_police_and_customs_only(table: TreatyTable) -> None:
+    coverage = table.instruments["EU_2023_977"].coverage
+    assert coverage.senders == coverage.receivers == {"POLICE", "CUSTOMS"}
+
+
+def test_the_conventions_of_the_united_nations_let_exculpatory_information_be_disclosed(table: TreatyTable) -> None:
+    names = {name for name, entry in table.instruments.items() if entry.exculpatory_exception}
+    assert names == {"UNCAC", "UNTOC", "UNCC"}
 
 
 def test_a_table_without_instruments_is_refused() -> None:

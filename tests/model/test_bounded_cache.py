@@ -40,7 +40,7 @@ def test_a_cleared_cache_is_empty_and_usable() -> None:
 
 
 def test_the_weight_of_all_results_is_bounded() -> None:
-    cache: BoundedCache[int, bytes] = BoundedCache(100, 10, len)
+    cache: BoundedCache[int, bytes] = BoundedCache(100, 10, lambda _, value: len(value))
     for key in range(5):
         cache.put(key, bytes(3))
         assert len(cache) <= 3
@@ -53,7 +53,14 @@ def test_the_weight_of_all_results_is_bounded() -> None:
 
 def test_a_result_that_is_too_heavy_is_kept_alone() -> None:
     """Whoever puts it asks for it next."""
-    cache: BoundedCache[int, bytes] = BoundedCache(100, 10, len)
+    cache: BoundedCache[int, bytes] = BoundedCache(100, 10, lambda _, value: len(value))
     cache.put(1, bytes(3))
     cache.put(2, bytes(50))
     assert (cache.get(1), cache.get(2)) == (None, bytes(50))
+
+
+def test_the_weight_of_the_keys_counts_too() -> None:
+    cache: BoundedCache[tuple[int, ...], int] = BoundedCache(100, 10, lambda key, _: len(key))
+    for number in range(5):
+        cache.put((number,) * 4, number)
+        assert len(cache) <= 2

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sharing.errors import InputError
 from sharing.model.directory import VERSION_LENGTH, Directory
 from sharing.model.times import to_milliseconds
 from tests.kafka.directory_fixtures import make_entry
@@ -43,10 +44,10 @@ def test_a_renewal_has_the_same_version(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"authority": {"name": "A", "kind": "PROSECUTOR"}},
-        {"authority": {"name": "B", "kind": "POLICE"}},
+        {"authorities": [{"name": "A", "kind": "PROSECUTOR"}]},
+        {"authorities": [{"name": "B", "kind": "POLICE"}]},
         {"interests": [{"id": "i"}]},
-        {"contact_points": [{"name": "n", "hours": "h"}]},
+        {"authorities": [{"name": "A", "kind": "POLICE", "contact_points": [{"name": "n", "hours": "h"}]}]},
         {"keys": [KEY]},
         {"standing_acceptances": [{"from_state": "DE"}]},
     ],
@@ -79,3 +80,15 @@ def test_states_without_topics_are_those_with_a_valid_entry() -> None:
     }
     assert Directory(entries).get_unreachable_states(NOW_MS) == frozenset()
     assert Directory(entries, receiving_states=frozenset({"CH", "US"})).get_unreachable_states(NOW_MS) == {"DE"}
+
+
+@pytest.mark.parametrize("interest_id", ["n", "nl-hosting", "de.wallets.2026", "9" * 64])
+def test_the_id_of_an_interest_is_a_code(interest_id: str) -> None:
+    assert make_entry("NL", interests=[{"id": interest_id}]).interests[0].id == interest_id
+
+
+@pytest.mark.parametrize("interest_id", ["", "NL", "Jan Jansen", "nl_hosting", "-nl", "nl.", "n\n", "é", "n" * 65])
+def test_the_id_of_an_interest_has_no_words(interest_id: str) -> None:
+    """Decisions contain it, and other States keep those for ever."""
+    with pytest.raises(InputError, match=r"interests\S*id.*must be a code of 1 to 64 lower-case letters"):
+        make_entry("NL", interests=[{"id": interest_id}])

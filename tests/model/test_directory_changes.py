@@ -22,7 +22,7 @@ class Announcements:
         self._announced: dict[str, DirectoryEntry] = {}
 
     def announce(self, at_s: float, name: str, **changes: Any) -> DirectoryEntry | None:
-        self._announced = {"DE": make_entry("DE", authority={"name": name, "kind": "POLICE"}, **changes)}
+        self._announced = {"DE": make_entry("DE", authorities=[{"name": name, "kind": "POLICE"}], **changes)}
         return self.wait(at_s)
 
     def remove(self, at_s: float) -> DirectoryEntry | None:
@@ -35,7 +35,7 @@ class Announcements:
 
 
 def name_of(entry: DirectoryEntry | None) -> str | None:
-    return entry.authority.name if entry is not None else None
+    return entry.authorities[0].name if entry is not None else None
 
 
 def test_the_first_entry_and_one_change_take_effect_at_once_and_the_next_one_waits() -> None:
@@ -95,7 +95,7 @@ def test_an_earlier_expiry_takes_effect_at_once_also_with_changed_content() -> N
     de.announce(1, "second")
     entry = de.announce(2, "third", valid_until=YEAR)
     assert entry is not None
-    assert (entry.authority.name, entry.valid_until) == ("second", make_entry("DE", valid_until=YEAR).valid_until)
+    assert (entry.authorities[0].name, entry.valid_until) == ("second", make_entry("DE", valid_until=YEAR).valid_until)
     later = de.announce(3, "fourth", valid_until="2028-01-15T08:00:00Z")
     assert later is not None
     assert later.valid_until == entry.valid_until
@@ -125,8 +125,8 @@ def test_states_do_not_wait_for_each_other() -> None:
     limiter = ChangeLimiter(INTERVAL_S)
     for at_s, names in ((0, ("a", "a")), (1, ("b", "a")), (2, ("c", "d"))):
         announced = {
-            state: make_entry(state, authority={"name": name, "kind": "POLICE"})
+            state: make_entry(state, authorities=[{"name": name, "kind": "POLICE"}])
             for state, name in zip(("DE", "FR"), names, strict=True)
         }
         entries = limiter.select_entries(announced, Instant(at_s, NOW_MS))
-    assert [entry.authority.name for entry in entries.values()] == ["b", "d"]
+    assert [entry.authorities[0].name for entry in entries.values()] == ["b", "d"]

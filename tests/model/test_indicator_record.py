@@ -85,13 +85,22 @@ _STRINGS = [path for path in list_paths(RECORD) if isinstance(get_at_path(RECORD
 # Avro enums: the schema accepts only their members.
 _ENUMS = {
     "action", "form", "collection", "secrecy_domain", "personal_data", "special_category", "subject_class", "assertion",
-    "purpose", "urgency", "enables_request", "live_case_harm",
+    "purpose", "urgency", "minor", "exculpatory", "us_person", "enables_request", "live_case_harm",
 }  # fmt: skip
 _FREE = [
     path
     for path in _STRINGS
     if path[0] not in _ENUMS
-    and path not in [("source", "authority"), ("grading", "source"), ("origin", "consent"), ("type",), ("value",)]
+    and path
+    not in [
+        ("source", "authority"),
+        ("grading", "source"),
+        ("origin", "consent"),
+        ("origin", "consent_obtainable"),
+        ("offence", "organised_group"),
+        ("type",),
+        ("value",),
+    ]
     and path[0] not in ("handling", "character")
 ]
 

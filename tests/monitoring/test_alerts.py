@@ -42,6 +42,8 @@ HEALTHY: dict[str, str] = {
     "sharing_transaction_aborts_total": "0x200",
     "sharing_clock_skewed_total": "0x200",
     'sharing_rule_errors_total{rule="ch.imac-67a-1"}': "0x200",
+    'sharing_emergencies_stated_total{agency="Police"}': "0x200",
+    'sharing_emergencies_as_ordinary_total{agency="Police"}': "0x200",
     **{
         f'sharing_notice_latency_seconds_bucket{{lane="{lane}",le="{bound}"}}': "0+10x200"
         for lane in ("ordinary", "urgent")

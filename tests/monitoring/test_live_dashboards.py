@@ -92,6 +92,8 @@ def test_every_query_returns_data(system: MonitoredSystem) -> None:
                 assert time.monotonic() < deadline, missing
                 number = next(numbers)
                 publisher.publish({"type": "domain-name", "value": f"a{number}.example.nl", "form": "INFORMATION"})
+                # Without an officer and a reason: decided as ORDINARY.
+                publisher.publish({"type": "domain-name", "value": f"e{number}.example.nl", "urgency": "EMERGENCY"})
                 load_records(system.broker.bootstrap, "CH", [make_record("CH", f"plain {number}")])
                 load_records(system.broker.bootstrap, "CH", [make_record("CH", f"urgent {number}", "URGENT")])
                 for _ in subscriber:

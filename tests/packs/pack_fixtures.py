@@ -30,16 +30,16 @@ assessments:
      facts: {mistreatment_risk: false, persecution_risk: false}}
 rules:
   - {id: eu.permit, citation: art. 1, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
-     when: {form: INFORMATION, recipient.eu: true}, effect: PERMIT}
+     nature: statute, when: {form: INFORMATION, recipient.eu: true}, effect: PERMIT}
   - {id: eu.oblige, citation: art. 2, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
-     when: {recipient.state: [AT, DE, FR], offence.codes: LAUNDERING}, effect: OBLIGE}
+     nature: statute, when: {recipient.state: [AT, DE, FR], offence.codes: LAUNDERING}, effect: OBLIGE}
 """
 
 CASES = """\
 base:
   providing: AT
   indicator: {type: domain-name, value: a.example, source: {state: AT, agency: A, authority: POLICE},
-    form: INFORMATION, offence: {codes: [LAUNDERING]}, live_case_harm: false, character: [],
+    form: INFORMATION, offence: {codes: [LAUNDERING]}, enables_request: true, live_case_harm: false, character: [],
     nexus: [{state: DE, reason: r}]}
   recipient: DE
   authority: POLICE
@@ -54,7 +54,7 @@ cases:
 DIRECTORY = Directory(
     {
         "DE": DirectoryEntry.parse(
-            {"state": "DE", "announced_at": "2026-01-01T00:00:00Z", "authority": {"name": "n", "kind": "POLICE"}}
+            {"state": "DE", "announced_at": "2026-01-01T00:00:00Z", "authorities": [{"name": "n", "kind": "POLICE"}]}
         )
     }
 )
@@ -66,6 +66,7 @@ ITEM: dict[str, Any] = {
     "source": {"state": "AT", "agency": "A", "authority": "POLICE"},
     "form": "INFORMATION",
     "offence": {"codes": ["LAUNDERING"]},
+    "enables_request": True,
     "live_case_harm": False,
     "character": [],
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sharing.errors import InputError, PackError
+from sharing.law.authorities import list_sole_authorities
 from sharing.law.cases import parse_cases, run_cases
 from sharing.law.decision_context import DecisionContext
 from sharing.law.pack_reader import compute_law_digest, parse_pack
@@ -101,8 +102,12 @@ def test_a_template_in_the_file_of_a_state_is_refused(folder: Path) -> None:
 
 
 def test_a_template_has_no_bilateral_agreements(folder: Path) -> None:
-    agreement = "bilateral: {X: {state: CH, valid: {from: 2020-01-01}, condition_model: PRE_ACCEPT, source: K, "
-    (folder / "eu.yaml").write_text(TEMPLATE + agreement + "verified: false}}\n")
+    agreement = (
+        "bilateral: {X: {state: CH, valid: {from: 2020-01-01}, condition_model: PRE_ACCEPT, source: K, scope: {}, "
+    )
+    (folder / "eu.yaml").write_text(
+        TEMPLATE + agreement + "authorities: {from: [POLICE], to: [POLICE]}, verified: false}}\n"
+    )
     with pytest.raises(PackError, match=r"eu\.yaml:\d+: bilateral: must be empty in a template"):
         find_law_by_code("EU", folder)
 
@@ -237,7 +242,7 @@ def test_a_test_state_needs_a_treaty_table_in_the_folder(folder: Path) -> None:
             context = _open_context(find_law(state, folder, "EU" if state == "AT" else None))
             record = Indicator.parse({**ITEM, "source": {**ITEM["source"], "state": state}}).to_record()
             to = "XA" if state == "AT" else "AT"
-            authorities = replace(context.disclosure_filter, authorities={to: "POLICE"})
+            authorities = replace(context.disclosure_filter, authorities=list_sole_authorities({to: "POLICE"}))
             verdict = authorities.decide(record, Audience(((to, (Reason(RelevanceKind.NEXUS_STATED, "r"),)),)), NOW_MS)
             outcomes.append({decision.state: (decision.outcome, decision.basis) for decision in verdict.recipients}[to])
         _write_treaty_table(folder)
@@ -331,10 +336,11 @@ def test_archived_common_rules_are_used_only_for_replay(amended_folder: tuple[Pa
 
 def test_two_versions_of_a_rule_in_one_pack_apply_each_on_its_days(folder: Path) -> None:
     two = TEMPLATE.replace(
-        "valid: {from: 2020-01-01},\n     when: {form: INFORMATION, recipient.eu: true}",
-        "valid: {from: 2020-01-01, to: 2026-06-30},\n     when: {form: INFORMATION, recipient.eu: true}",
+        "valid: {from: 2020-01-01},\n     nature: statute, when: {form: INFORMATION, recipient.eu: true}",
+        "valid: {from: 2020-01-01, to: 2026-06-30},\n"
+        "     nature: statute, when: {form: INFORMATION, recipient.eu: true}",
     ) + (
-        "  - {id: eu.permit, citation: art. 1 as amended, paraphrase: p, source: K, verified: false,\n"
+        "  - {id: eu.permit, citation: art. 1 as amended, nature: statute, paraphrase: p, source: K, verified: false,\n"
         "     valid: {from: 2026-07-01}, when: {form: INFORMATION, recipient.eu: true, personal_data: false},"
         " effect: PERMIT}\n"
     )

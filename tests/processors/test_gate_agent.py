@@ -179,6 +179,9 @@ def run_agent(gate: Gate, *, serves_web: bool, step_ms: int = 0) -> tuple[FakeLo
     async def use_gate() -> AsyncIterator[Gate]:
         yield gate
 
+    async def wait_until_read() -> None:
+        pass
+
     async def await_scrape() -> None:
         calls.append("await_scrape")
 
@@ -191,6 +194,7 @@ def run_agent(gate: Gate, *, serves_web: bool, step_ms: int = 0) -> tuple[FakeLo
         cast("Any", SimpleNamespace(get_snapshot=get_snapshot)),
         cast("Any", SimpleNamespace(use_gate=use_gate)),
         observer,
+        cast("Any", SimpleNamespace(wait_until_read=wait_until_read)),
         cast("Any", SimpleNamespace(await_scrape=await_scrape)) if serves_web else None,
     )
     asyncio.run(agent.process_batches(iter_batches()))

@@ -25,6 +25,13 @@ BASE: dict[str, Any] = {
 }
 
 
+SUBSTANTIATED: dict[str, Any] = {
+    "urgency": "EMERGENCY",
+    "urgency_reason": "a child is missing",
+    "source": {**BASE["source"], "officer": "o-1"},
+}
+
+
 def make_record(**changes: Any) -> dict[str, Any]:
     return Indicator.parse({**copy.deepcopy(BASE), **changes}).to_record()
 
@@ -32,7 +39,7 @@ def make_record(**changes: Any) -> dict[str, Any]:
 def make_finder(locate: Any = lambda _: None, **interests: list[dict[str, Any]]) -> AudienceFinder:
     declared = {
         state: [
-            Interest.model_validate({"id": f"{state}-{number}", **criteria})
+            Interest.model_validate({"id": f"{state.lower()}-{number}", **criteria})
             for number, criteria in enumerate(state_interests)
         ]
         for state, state_interests in interests.items()
@@ -69,8 +76,8 @@ def test_every_reason_is_listed_with_stated_ones_first() -> None:
     )  # fmt: skip
     audience = make_finder(FR=[{"offences": ["LAUNDERING"]}], AT=[{"types": ["domain-name"]}]).find_audience(item)
     assert list_reasons(audience) == {
-        "AT": [(INTEREST, "declared interest AT-0")],
-        "FR": [(STATED, "one"), (STATED, "three"), (DERIVED, "ccTLD .fr"), (INTEREST, "declared interest FR-0")],
+        "AT": [(INTEREST, "declared interest at-0")],
+        "FR": [(STATED, "one"), (STATED, "three"), (DERIVED, "ccTLD .fr"), (INTEREST, "declared interest fr-0")],
         "US": [(STATED, "two")],
     }
     assert [state for state, _ in audience.reasons_by_state] == ["AT", "FR", "US"]
@@ -82,7 +89,8 @@ def test_every_reason_is_listed_with_stated_ones_first() -> None:
         ({"offences": ["LAUNDERING"]}, {}),
         ({"types": ["file-md5"]}, {}),
         ({"modus_operandi": ["phishing"]}, {"offence": {"modus_operandi": ["spam", "phishing"]}}),
-        ({"urgency": ["EMERGENCY"]}, {"urgency": "EMERGENCY"}),
+        ({"urgency": ["EMERGENCY"]}, SUBSTANTIATED),
+        ({"urgency": ["ORDINARY"]}, {"urgency": "EMERGENCY"}),
         ({"nexus": ["US"]}, {"nexus": [{"state": "US", "reason": "r"}]}),
         ({"nexus": ["DE"]}, {"type": "iban", "value": "DE89370400440532013000"}),
         ({"nexus": ["JP"]}, {"type": "ipv4-addr", "value": "198.51.100.7"}),
@@ -92,7 +100,13 @@ def test_each_criterion_matches_properties_of_the_item_and_derived_states(
     criteria: dict[str, Any], changes: dict[str, Any]
 ) -> None:
     audience = list_reasons(make_finder(lambda _: "JP", AT=[criteria]).find_audience(make_record(**changes)))
-    assert audience["AT"] == [(INTEREST, "declared interest AT-0")]
+    assert audience["AT"] == [(INTEREST, "declared interest at-0")]
+
+
+def test_an_emergency_without_a_reason_does_not_match_an_interest_in_emergencies() -> None:
+    find = make_finder(AT=[{"urgency": ["EMERGENCY"]}]).find_audience
+    assert find(make_record(urgency="EMERGENCY")) is EMPTY_AUDIENCE
+    assert find(make_record(**SUBSTANTIATED)) is not EMPTY_AUDIENCE
 
 
 def test_an_unknown_urgency_does_not_match_an_interest_in_emergencies() -> None:
@@ -157,7 +171,7 @@ def test_repeated_values_of_an_item_are_looked_up_once() -> None:
             return find_matches(traits)
 
     finder._interests = RecordingIndex()
-    assert list_reasons(finder.find_audience(item)) == {"AT": [(INTEREST, "declared interest AT-0")]}
+    assert list_reasons(finder.find_audience(item)) == {"AT": [(INTEREST, "declared interest at-0")]}
     assert (lookups[0].offences, lookups[0].modus_operandi) == (("LAUNDERING",), ("x",))
 
 

@@ -258,8 +258,9 @@ def find_model(annotation: Any) -> type[BaseModel] | None:
 
 
 def assert_same_fields(model: type[BaseModel], schema: Any) -> None:
-    assert list(model.model_fields) == [field["name"] for field in schema["fields"]], model
-    for name, field in model.model_fields.items():
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    assert list(fields) == [field["name"] for field in schema["fields"]], model
+    for name, field in fields.items():
         part = find_model(field.annotation)
         if part is not None:
             assert_same_fields(part, unwrap_type(get_fields(schema)[name]["type"]))

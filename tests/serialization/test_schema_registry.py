@@ -190,7 +190,7 @@ def test_the_bus_works_with_a_registry_and_continues_during_its_outage(
     applied = CliRunner().invoke(app, ["topics", "apply", "--states", "CH,NL", "--bootstrap", bootstrap])
     assert applied.exit_code == 0, applied.output
     framing = load_framing(Settings(), "CH")
-    entry = {"state": "NL", "announced_at": "2026-01-01T00:00:00Z", "authority": {"name": "n", "kind": "POLICE"}}
+    entry = {"state": "NL", "announced_at": "2026-01-01T00:00:00Z", "authorities": [{"name": "n", "kind": "POLICE"}]}
     announce_entry(bootstrap, DirectoryEntry.parse(entry), framing=framing)
     reader = DirectoryReader(bootstrap, framing=framing)
     assert set(reader.read_to_end().entries) == {"NL"}

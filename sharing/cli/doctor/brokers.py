@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sharing.cli.doctor.check_result import CheckResult
 from sharing.cli.doctor.cluster import Cluster
-from sharing.cli.shared.kafka_commands import format_quota_command
+from sharing.cli.shared.kafka_commands import format_broker_config_command, format_quota_command
 from sharing.errors import SharingError
 from sharing.kafka.broker_settings import BrokerDifference, inspect_brokers
 from sharing.topology.acls import OPERATOR
@@ -68,5 +68,5 @@ def _suggest_setting(difference: BrokerDifference) -> str:
     """Return how to change a setting of a broker."""
     assignment = f"{difference.setting}={difference.wanted}"
     if difference.setting in _SET_AT_RUN_TIME:
-        return f"kafka-configs.sh … --alter --entity-type brokers --entity-default --add-config {assignment}"
+        return format_broker_config_command(assignment)
     return f"set {assignment} in the configuration of the broker, and restart it (docs/operate.md)"

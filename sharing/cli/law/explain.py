@@ -14,7 +14,13 @@ from rich.padding import Padding
 from rich.text import Text
 
 from sharing.cli.law.explain_everyone import print_reach
-from sharing.cli.law.options import AdoptedPackOption, PacksOption, read_decision_time
+from sharing.cli.law.options import (
+    AdoptedPackOption,
+    DecisionTimeOption,
+    DirectoryOption,
+    PacksOption,
+    read_decision_time,
+)
 from sharing.cli.shared.console import AsJson, out, print_json, print_labelled, print_line, to_printable
 from sharing.cli.shared.directory_source import read_directory
 from sharing.errors import InputError
@@ -29,7 +35,7 @@ from sharing.model.decision import EVALUATION_FAILED, Decision
 from sharing.model.effects import permits
 from sharing.model.indicator import Indicator
 from sharing.model.times import format_time
-from sharing.model.vocabulary import Effect, Outcome
+from sharing.model.vocabulary import Effect, Nature, Outcome
 from sharing.packs.archive import find_law_version
 from sharing.packs.library import Law, find_law
 from sharing.packs.signature import read_public_keys
@@ -64,13 +70,8 @@ def explain_file(
             "--everyone", help="Show which States could receive it and on which terms, regardless of relevance."
         ),
     ] = False,
-    at: Annotated[
-        str | None,
-        typer.Option("--at", help="Time of the decision, RFC 3339 with a zone. Default: the current minute."),
-    ] = None,
-    directory: Annotated[
-        Path | None, typer.Option("--directory", help="YAML file with directory entries. Default: a sample.")
-    ] = None,
+    at: DecisionTimeOption = None,
+    directory: DirectoryOption = None,
     packs: PacksOption = None,
     pack: AdoptedPackOption = None,
     version_hash: Annotated[
@@ -173,10 +174,9 @@ def _print_explanation(why: Explanation) -> None:
     title.append(f": {to_printable(why.sentence)}", style="not bold")
     out.print(Padding(title, (0, 0, 0, 2), expand=False))
     for rule in why.applied:
-        checked = "" if rule.verified else " (not checked against a text)"
-        print_labelled(rule.effect, f"{rule.citation} [{rule.id}]{checked}: {rule.paraphrase}", indent=4)
+        print_labelled(rule.effect, _describe_applied(rule), indent=4)
     for rule in why.undecided:
-        print_labelled("undecided", f"{rule.citation} [{rule.id}]: {_describe_missing(rule)}", indent=4)
+        print_labelled("undecided", f"{_name_rule(rule)}: {_describe_missing(rule)}", indent=4)
     _print_near_misses(why)
     for change in why.would_change[:CHANGES_SHOWN]:
         facts = " and ".join(f"{name} were {value}" for name, value in change.facts)
@@ -186,6 +186,23 @@ def _print_explanation(why: Explanation) -> None:
         print_line(f"and {hidden} more combinations of missing facts that would change it; see --json", indent=4)
     if why.human:
         print_labelled("next", why.human, indent=4)
+
+
+def _describe_applied(rule: ExplainedRule) -> str:
+    text = f"{_name_rule(rule)}: {rule.paraphrase}"
+    if rule.lifted:
+        return f"lifted by its exception: {text}"
+    if rule.missing:
+        return f"a person decides on its exception (missing {', '.join(rule.missing)}): {text}"
+    return text
+
+
+def _name_rule(rule: ExplainedRule) -> str:
+    """Return the citation, id and nature of a rule; a caution does not read as the law that it cites."""
+    checked = "" if rule.verified else ", not checked against a text"
+    if rule.nature is Nature.CAUTION:
+        return f"a caution beyond {rule.citation} [{rule.id}]{checked}"
+    return f"{rule.citation} [{rule.id}] ({rule.nature}{checked})"
 
 
 def _describe_missing(rule: ExplainedRule) -> str:

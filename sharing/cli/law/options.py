@@ -21,6 +21,14 @@ AdoptedPackOption = Annotated[
     typer.Option("--pack", help="The pack that the State adopted, such as EU. Default: SHARING_PACK, else its own."),
 ]
 
+DecisionTimeOption = Annotated[
+    str | None, typer.Option("--at", help="Time of the decision, RFC 3339 with a zone. Default: the current minute.")
+]
+
+DirectoryOption = Annotated[
+    Path | None, typer.Option("--directory", help="YAML file with directory entries. Default: a sample.")
+]
+
 
 def read_decision_time(text: str | None) -> int:
     """Return the time given with `--at`, or the current time, in UTC milliseconds.

@@ -34,9 +34,13 @@ def _print_rule(rule: Rule) -> None:
     until = f" to {rule.valid.end}" if rule.valid.end else ""
     checked = "checked" if rule.verified else "not checked against a text"
     out.print()
-    print_line(f"{rule.effect} {rule.id}: {rule.citation}", style="bold")
+    print_line(f"{rule.effect} {rule.id}: {rule.citation} ({rule.nature})", style="bold")
     print_line(rule.paraphrase, indent=2)
     print_labelled("when", rule.when)
+    if rule.exception is not None:
+        print_labelled("except", f"{rule.exception.when}; if that is unknown, {rule.exception.approver} decides")
+    if rule.replaces:
+        print_labelled("replaces", rule.replaces)
     parameter = _describe_effect_parameter(rule)
     if parameter:
         print_labelled(*parameter)
@@ -69,7 +73,14 @@ def _to_pack_document(pack: Pack) -> dict[str, Any]:
                 "effect": str(rule.effect),
                 "citation": rule.citation,
                 "paraphrase": rule.paraphrase,
+                "nature": str(rule.nature),
                 "when": str(rule.when),
+                "exception": (
+                    None
+                    if rule.exception is None
+                    else {"when": str(rule.exception.when), "approver": rule.exception.approver}
+                ),
+                "replaces": rule.replaces or None,
                 "from": str(rule.valid.start),
                 "to": str(rule.valid.end) if rule.valid.end else None,
                 "verified": rule.verified,

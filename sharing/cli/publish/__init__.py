@@ -35,13 +35,17 @@ from sharing.interop.import_context import FileFormat, ImportContext, PublisherI
 from sharing.interop.import_results import ImportResult, LocatedIndicator
 from sharing.interop.publishing_profile import NO_PROFILE
 from sharing.kafka.tls import tls_properties
-from sharing.model.vocabulary import Outcome
+from sharing.model.urgency import is_substantiated
+from sharing.model.vocabulary import Outcome, Urgency
 from sharing.packs.library import find_law
 from sharing.packs.signature import read_public_keys
 from sharing.relevance.nexus import no_geo_lookup
 from sharing.serialization.framing import Framing
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings, load_settings
+
+EMERGENCIES_SHOWN = 5
+"""How many emergencies that are decided as ordinary a warning lists."""
 
 
 def publish(
@@ -87,6 +91,7 @@ def publish(
     expected = decide_locally(law, entries, _find_delivered(imported, undelivered), locate)
     for error in imported.unreadable:
         err.print(f"not read: {error}")
+    _warn_of_unsubstantiated_emergencies(imported)
     if as_json:
         print_json(_to_document(imported, expected, undelivered, dry_run=dry_run))
     else:
@@ -214,6 +219,22 @@ def _print_summary(
     elif published:
         print_line("No State would receive them: they point to no State and match no declared interest.")
     err.print("This is a prediction with the law pack installed here. The gate's decision is what counts.")
+
+
+def _warn_of_unsubstantiated_emergencies(imported: ImportResult) -> None:
+    """Say which items state an emergency for which nobody answers: they are decided as ordinary."""
+    places = [
+        f"{located.file} {located.position}"
+        for located in imported.indicators
+        if located.indicator.urgency is Urgency.EMERGENCY and not is_substantiated(located.indicator.to_record())
+    ]
+    if places:
+        hidden = len(places) - EMERGENCIES_SHOWN
+        more = f" and {hidden} more" if hidden > 0 else ""
+        err.print(
+            f"warning: decided as ORDINARY, because an EMERGENCY needs source.officer and urgency_reason: "
+            f"{', '.join(places[:EMERGENCIES_SHOWN])}{more}"
+        )
 
 
 def _print_not_published(imported: ImportResult) -> None:

@@ -25,6 +25,15 @@ def format_config_command(topic: Topic) -> str:
     return f"kafka-configs.sh {_TOOL_OPTIONS} --alter {target} --add-config {config}"
 
 
+def format_broker_config_command(assignment: str) -> str:
+    """Return the Kafka command that sets a setting of all brokers while they run.
+
+    Args:
+        assignment: The setting and its value: `name=value`.
+    """
+    return f"kafka-configs.sh {_TOOL_OPTIONS} --alter --entity-type brokers --entity-default --add-config {assignment}"
+
+
 def format_quota_command(name: str, quotas: Quotas) -> str:
     """Return the Kafka command that sets the quotas of one principal."""
     return f"kafka-configs.sh {_TOOL_OPTIONS} {quota_command(name, quotas)}"

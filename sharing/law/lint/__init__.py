@@ -10,8 +10,9 @@ all combinations of facts, not by sampling. The analysis works as follows.
    that rules name, sets by the elements that rules distinguish, real States on real days.
 2. **Cubes** (`cubes`). A cube restricts each dimension to a set of its points; a cover is a list of cubes.
    Intersection, difference and containment of covers need no enumeration of combinations.
-3. **Analysis** (`analysis`). For each rule it computes two covers, on the days on which the rule is in force: where the
-   rule holds, and where it is undecided because a fact is unknown.
+3. **Analysis** (`analysis`). For each rule it computes covers, on the days on which the rule is in force: where the
+   rule holds, where it is undecided because a fact is unknown, and where its exception asks a person. Where its
+   exception lifts it, or asks, the rule itself neither holds nor is undecided.
 4. **Checks**. Each check is a containment question on covers. A dead rule (`unreachable`) has an empty cover. A rule is
    redundant (`redundant`) when its cover is contained in those of other rules that have the same effect or prevent
    sharing. Rules contradict each other (`conflicts`) when their covers overlap where something is shared. Combinations
@@ -117,7 +118,7 @@ def lint_common_rules(subject: LintSubject, treaties: TreatyTable, day: dt.date)
 
 def _make_assessments(pack: Pack, treaties: TreatyTable) -> tuple[Assessment, ...]:
     """Return invented assessments: one State for each combination of answers to the assessed facts of the rules."""
-    tested = {name.removeprefix("recipient.") for rule in pack.rules for name in rule.when.list_fact_names()}
+    tested = {name.removeprefix("recipient.") for rule in pack.rules for name in rule.list_fact_names()}
     names = sorted(tested & ASSESSED_FACTS)
     states = [state for state in sorted(COUNTRIES - {pack.state}) if treaties.covers(state)]
     combinations = product(("YES", "NO", None), repeat=len(names))

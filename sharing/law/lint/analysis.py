@@ -19,7 +19,7 @@ from sharing.law.lint.cubes import (
 from sharing.law.lint.decision_space import RECIPIENT_DIMENSION, Counterexample, DecisionSpace, build_decision_space
 from sharing.law.pack import Pack, Rule
 from sharing.law.treaties import TreatyTable
-from sharing.model.effects import FORBIDDING_EFFECTS
+from sharing.model.effects import APPROVAL_EFFECTS, FORBIDDING_EFFECTS
 from sharing.model.vocabulary import Effect
 
 NO_TREATY_BASIS = -1
@@ -36,9 +36,12 @@ class PackAnalysis:
     Attributes:
         common_count: Number of common rules; they come first in the pack.
         space: The decision space.
-        holds_in: Rule number to the combinations under which the rule is in force and holds.
-        may_hold_in: Rule number to the combinations under which it is in force and holds or is undecided.
-        undecided_in: Rule number to the combinations under which it is in force and undecided.
+        holds_in: Rule number to the combinations under which the rule is in force and holds, and no exception lifts it
+            or asks a person instead.
+        may_hold_in: The same for rules that hold or are undecided.
+        undecided_in: The same for rules that are undecided.
+        asks_in: Rule number to the combinations under which it asks a person: an APPROVAL that holds, or a rule that
+            holds or is undecided and of which it is unknown whether its exception lifts it.
     """
 
     pack: Pack
@@ -47,14 +50,16 @@ class PackAnalysis:
     holds_in: list[Cover] = field(init=False)
     may_hold_in: list[Cover] = field(init=False)
     undecided_in: list[Cover] = field(init=False)
+    asks_in: list[Cover] = field(init=False)
 
     def __post_init__(self) -> None:
         self.holds_in = [self.compute_cover(rule) for rule in self.pack.rules]
         self.may_hold_in = [self.compute_cover(rule, include_undecided=True) for rule in self.pack.rules]
         self.undecided_in = [
-            subtract_cubes(possible, certain, self.space.all_points)
+            self.keep_possible(subtract_cubes(possible, certain, self.space.all_points))
             for possible, certain in zip(self.may_hold_in, self.holds_in, strict=True)
         ]
+        self.asks_in = [self.compute_asking_cover(rule) for rule in self.pack.rules]
 
     @property
     def own_rules(self) -> range:
@@ -66,17 +71,40 @@ class PackAnalysis:
         return [number for number, rule in enumerate(self.pack.rules) if rule.effect in effects]
 
     def compute_cover(self, rule: Rule, *, include_undecided: bool = False) -> Cover:
-        """Return the combinations under which a rule is in force and holds.
+        """Return the combinations under which a rule is in force and holds, and no exception lifts it or asks.
 
         Args:
             rule: The rule; it need not belong to the pack, but must not test other facts.
             include_undecided: Whether to include the combinations under which the rule is undecided.
         """
-        days = self.space.points_in(self.space.timeline.find_rule_intervals(rule.valid))
-        if not days:
-            return []
         compute = cover_where_possible if include_undecided else cover_where_true
-        return intersect_covers([{RECIPIENT_DIMENSION: days}], compute(rule.when, self.space.masks))
+        cover = intersect_covers(self._cover_days(rule), compute(rule.when, self.space.masks))
+        if rule.exception is not None:
+            lifted = cover_where_possible(rule.exception.when, self.space.masks)
+            cover = subtract_cubes(cover, lifted, self.space.all_points)
+        return self.keep_possible(cover)
+
+    def compute_asking_cover(self, rule: Rule) -> Cover:
+        """Return the combinations under which a rule is in force and asks a person. See `compute_cover`."""
+        if rule.effect in APPROVAL_EFFECTS:
+            return self.compute_cover(rule)
+        if rule.exception is None:
+            return []
+        possible, certain = (
+            compute(rule.exception.when, self.space.masks) for compute in (cover_where_possible, cover_where_true)
+        )
+        cover = intersect_covers(self._cover_days(rule), cover_where_possible(rule.when, self.space.masks))
+        return self.keep_possible(subtract_cubes(intersect_covers(cover, possible), certain, self.space.all_points))
+
+    def _cover_days(self, rule: Rule) -> Cover:
+        days = self.space.points_in(self.space.timeline.find_rule_intervals(rule.valid))
+        return [{RECIPIENT_DIMENSION: days}] if days else []
+
+    def find_asking_rules(self) -> list[int]:
+        """Return the numbers of the rules that may ask a person, by the precedence of their roles."""
+        rules = self.pack.rules
+        numbers = [number for number, rule in enumerate(rules) if get_asked_role(rule) is not None]
+        return sorted(numbers, key=lambda number: rules[number].approval_rank)
 
     def find_forbidden(self, excluded: Collection[int] = ()) -> list[RuleCube]:
         """Return where nothing can be shared for certain: a DENY rule holds, or no treaty basis is known.
@@ -120,9 +148,18 @@ class PackAnalysis:
         """Return the cubes under which some rules hold."""
         return [(number, cube) for number in numbers for cube in self.holds_in[number]]
 
+    def cubes_of_asking_rules(self, numbers: Iterable[int]) -> list[RuleCube]:
+        """Return the cubes under which some rules ask a person."""
+        return [(number, cube) for number in numbers for cube in self.asks_in[number]]
+
     def find_uncovered(self, cover: Iterable[Cube], covering: Iterable[RuleCube]) -> Cube | None:
         """Return a part of a cover that the cubes of some rules leave out, or None when they contain all of it."""
-        return find_uncovered(cover, (cube for _, cube in covering), self.space.all_points)
+        cubes = (*self.space.impossible, *(cube for _, cube in covering))
+        return find_uncovered(cover, cubes, self.space.all_points)
+
+    def keep_possible(self, cover: Cover) -> Cover:
+        """Return the cubes of a cover that have a combination that can occur."""
+        return [cube for cube in cover if self.find_uncovered([cube], ()) is not None]
 
     def find_covering_rules(self, cover: Cover, covering: Iterable[RuleCube]) -> tuple[int, ...]:
         """Return an irredundant set of rules whose cubes together contain a cover: a single rule where one is enough.
@@ -149,8 +186,13 @@ class PackAnalysis:
 
     def build_counterexample(self, cube: Cube, *numbers: int) -> Counterexample:
         """Return one combination of a cube; relevant are the facts that these rules test."""
-        relevant = {name for number in numbers for name in self.pack.rules[number].when.list_fact_names()}
+        relevant = {name for number in numbers for name in self.pack.rules[number].list_fact_names()}
         return self.space.build_counterexample(cube, relevant)
+
+
+def get_asked_role(rule: Rule) -> str | None:
+    """Return the role that a rule, or its exception, may ask; None if there is none."""
+    return rule.approver if rule.exception is None else rule.exception.approver
 
 
 def _sort_rules(numbers: Iterable[int]) -> tuple[int, ...]:

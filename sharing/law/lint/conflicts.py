@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from sharing.law.lint.analysis import PackAnalysis, RuleCube
+from sharing.law.lint.analysis import PackAnalysis, RuleCube, get_asked_role
 from sharing.law.lint.cubes import Cover, Cube, intersect_covers
 from sharing.law.lint.decision_space import EVIDENCE_TEST
 from sharing.law.lint.findings import LintCode, LintFinding, LintSeverity, RuleLocator, join_names
-from sharing.model.effects import APPROVAL_EFFECTS, FORBIDDING_EFFECTS, OBLIGING_EFFECTS, PERMITTING_EFFECTS
+from sharing.model.effects import FORBIDDING_EFFECTS, OBLIGING_EFFECTS, PERMITTING_EFFECTS
 from sharing.model.vocabulary import ConditionKind
 
 
@@ -45,7 +45,7 @@ class _Conflicts:
         overriding = [
             (deny, overlap)
             for deny in analysis.rules_with_effect(*FORBIDDING_EFFECTS)
-            if (overlap := intersect_covers(obligation, analysis.holds_in[deny]))
+            if (overlap := analysis.keep_possible(intersect_covers(obligation, analysis.holds_in[deny])))
         ]
         own = [entry for entry in overriding if entry[0] in analysis.own_rules]
         common = [entry for entry in overriding if entry[0] not in analysis.own_rules]
@@ -64,7 +64,7 @@ class _Conflicts:
     def _explain_unfulfillable(self, obligation: Cover) -> tuple[LintSeverity, str, tuple[int, ...]]:
         """Return how serious it is that nothing can be shared under an obligation, why, and the rules that cause it."""
         analysis = self.analysis
-        permitted_obligation = intersect_covers(obligation, self.permitted)
+        permitted_obligation = analysis.keep_possible(intersect_covers(obligation, self.permitted))
         if not permitted_obligation:
             return LintSeverity.ERROR, "whenever it applies, no rule permits anything", ()
         if analysis.find_uncovered(obligation, self.withheld) is None:
@@ -81,21 +81,27 @@ class _Conflicts:
 
     def _find_shared(self, first: int, second: int) -> Cube | None:
         """Return where two rules hold together and something is shared or waits for approval."""
-        both = intersect_covers(self.analysis.holds_in[first], self.analysis.holds_in[second])
+        return self._find_shared_in(self.analysis.holds_in[first], self.analysis.holds_in[second])
+
+    def _find_shared_in(self, first: Cover, second: Cover) -> Cube | None:
+        both = intersect_covers(first, second)
         if not both:
             return None
         return self.analysis.find_uncovered(intersect_covers(both, self.permitted), self.withheld)
 
     def find_competing_approvers(self) -> Iterator[LintFinding]:
-        """Yield pairs of approvals that can hold together although the decision names only one approver."""
+        """Yield pairs of rules that can ask two persons at once although the decision names only one approver.
+
+        These are approvals, and prohibitions of which it is unknown whether their exception lifts them.
+        """
         analysis, rules = self.analysis, self.analysis.pack.rules
-        numbers = sorted(analysis.rules_with_effect(*APPROVAL_EFFECTS), key=lambda number: rules[number].approval_rank)
+        numbers = analysis.find_asking_rules()
         conflicts: dict[tuple[str | None, str | None], list[tuple[int, int, Cube]]] = {}
         for first, second in combinations(numbers, 2):
-            approvers = (rules[first].approver, rules[second].approver)
+            approvers = (get_asked_role(rules[first]), get_asked_role(rules[second]))
             is_own = first in analysis.own_rules or second in analysis.own_rules
             if approvers[0] != approvers[1] and is_own:
-                cube = self._find_shared(first, second)
+                cube = self._find_shared_in(analysis.asks_in[first], analysis.asks_in[second])
                 if cube is not None:
                     conflicts.setdefault(approvers, []).append((first, second, cube))
         for (named, not_named), pairs in conflicts.items():
@@ -129,7 +135,7 @@ class _Conflicts:
                     LintCode.CONDITIONS_CLASH,
                     (number, rule.id),
                     "this condition forbids the use as evidence, but it can apply to an item in the form EVIDENCE",
-                    self.analysis.space.build_counterexample(cube, {*rule.when.list_fact_names(), "form"}),
+                    self.analysis.space.build_counterexample(cube, {*rule.list_fact_names(), "form"}),
                 )
 
     def find_retention_clashes(self) -> Iterator[LintFinding]:

@@ -8,12 +8,25 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from sharing.law.constraints import FactTest, Operator
-from sharing.law.facts import FACTS, NONE, Fact, FactKind, FactScope, FactValue
-from sharing.law.lint.cubes import Cube, FactTestMask, FactTestMasks
+from sharing.law.constraints import Conjunction, FactTest, Operator
+from sharing.law.facts import FACTS, NONE, Fact, FactKind, FactScope, FactValue, PartialValue
+from sharing.law.lint.cubes import (
+    Cover,
+    Cube,
+    FactTestMask,
+    FactTestMasks,
+    cover_where_possible,
+    cover_where_true,
+    find_uncovered,
+    intersect_covers,
+    intersect_cubes,
+    subtract_cubes,
+)
 from sharing.law.lint.recipient_timeline import (
+    CAPITAL_OFFENCE,
     DUAL_CRIMINALITY,
     OFFENCE_CODES,
+    OFFENCE_FACTS,
     OFFENCES,
     RecipientSnapshot,
     RecipientTimeline,
@@ -22,7 +35,7 @@ from sharing.law.lint.recipient_timeline import (
     iter_subsets,
 )
 from sharing.law.pack import Pack
-from sharing.law.treaties import TreatyTable
+from sharing.law.treaties import Coverage, TreatyTable
 from sharing.model.vocabulary import UNKNOWN
 
 Point = Mapping[str, FactValue]
@@ -75,6 +88,8 @@ class DecisionSpace:
         masks: Where each test is true, and where it is undecided.
         snapshots: State, day and rule interval of each point of the recipient dimension.
         without_treaty_basis: Points of the recipient dimension without a known treaty basis: nothing can be shared.
+        impossible: Combinations that cannot occur: at their points of the recipient dimension an instrument covers the
+            item although its scope or its authorities exclude that, or the other way round.
         timeline: The recipients of the pack over time.
         occurring_values: Fact and rule interval to the values that some State has in it. Only for facts that follow
             from the State and the day.
@@ -85,6 +100,7 @@ class DecisionSpace:
     masks: FactTestMasks
     snapshots: tuple[RecipientSnapshot, ...]
     without_treaty_basis: int
+    impossible: Cover
     timeline: RecipientTimeline
     occurring_values: Mapping[tuple[str, int], frozenset[FactValue]]
 
@@ -100,6 +116,15 @@ class DecisionSpace:
             cube: The combinations to choose from.
             relevant: Names of the facts that matter to the finding.
         """
+        consolidated_at = self.timeline.pack.consolidated_at
+        current = {RECIPIENT_DIMENSION: _to_mask(snapshot.day == consolidated_at for snapshot in self.snapshots)}
+        for candidate in (intersect_cubes(cube, current), cube):
+            possible = None
+            if candidate is not None:
+                possible = find_uncovered([candidate], self.impossible, self.all_points)
+            if possible is not None:
+                cube = possible
+                break
         facts: dict[str, FactValue] = {}
         for dimension, points in enumerate(self.dimensions):
             facts |= points[_first_point(cube.get(dimension, self.all_points[dimension]))]
@@ -110,9 +135,13 @@ class DecisionSpace:
 
 def build_decision_space(pack: Pack, treaties: TreatyTable) -> DecisionSpace:
     """Return every combination of facts under a pack."""
-    tests = list(dict.fromkeys([EVIDENCE_TEST, *(test for rule in pack.rules for test in rule.when.iter_tests())]))
-    tested_facts = {test.fact for test in tests}
+    tests = list(dict.fromkeys([EVIDENCE_TEST, *(test for rule in pack.rules for test in rule.iter_tests())]))
     timeline = RecipientTimeline(pack, treaties)
+    instruments = timeline.list_relevant_instruments()
+    tests = list(
+        dict.fromkeys([*tests, *(test for part in instruments.values() for test in _cover(part).iter_tests())])
+    )
+    tested_facts = {test.fact for test in tests}
     recipients = _RecipientDimension(timeline, tests)
     dimensions, results, tests_by_dimension = [recipients.points], [recipients.results], [recipients.tests]
     for names, points in _iter_indicator_dimensions(tested_facts, tests, pack):
@@ -129,15 +158,50 @@ def build_decision_space(pack: Pack, treaties: TreatyTable) -> DecisionSpace:
                 true=_to_mask(row[column] is True for row in point_results),
                 unknown=_to_mask(row[column] is None for row in point_results),
             )
+    all_points = tuple((1 << len(points)) - 1 for points in dimensions)
     return DecisionSpace(
         dimensions=tuple(map(tuple, dimensions)),
-        all_points=tuple((1 << len(points)) - 1 for points in dimensions),
+        all_points=all_points,
         masks=masks,
         snapshots=tuple(recipients.snapshots),
         without_treaty_basis=_to_mask(point["condition_model"] is None for point in recipients.points),
+        impossible=_find_impossible(instruments, recipients.snapshots, masks, all_points),
         timeline=timeline,
         occurring_values={key: frozenset(values) for key, values in recipients.occurring_values.items()},
     )
+
+
+def _cover(coverage: Coverage) -> Conjunction:
+    """Return when an instrument covers an item between two authorities."""
+    senders = FactTest("source.authority", Operator.ANY_OF, coverage.senders)
+    receivers = FactTest("recipient.authority", Operator.ANY_OF, coverage.receivers)
+    return Conjunction((*coverage.scope.parts, senders, receivers))
+
+
+def _find_impossible(
+    instruments: Mapping[str, Coverage],
+    snapshots: Sequence[RecipientSnapshot],
+    masks: FactTestMasks,
+    all_points: Sequence[int],
+) -> Cover:
+    """Return the combinations at which a snapshot and the other facts disagree on what an instrument covers."""
+    impossible: Cover = []
+    for name, coverage in instruments.items():
+        covered = cover_where_true(_cover(coverage), masks)
+        possibly_covered = cover_where_possible(_cover(coverage), masks)
+        for answer in (True, False, None):
+            points = _to_mask(name in snapshot.coverage and snapshot.coverage[name] is answer for snapshot in snapshots)
+            if not points:
+                continue
+            here: Cover = [{RECIPIENT_DIMENSION: points}]
+            if answer is True:
+                impossible += subtract_cubes(here, covered, all_points)
+            elif answer is False:
+                impossible += intersect_covers(here, possibly_covered)
+            else:
+                impossible += intersect_covers(here, covered)
+                impossible += subtract_cubes(here, possibly_covered, all_points)
+    return impossible
 
 
 class _RecipientDimension:
@@ -145,14 +209,12 @@ class _RecipientDimension:
 
     def __init__(self, timeline: RecipientTimeline, tests: Sequence[FactTest]) -> None:
         tested_facts = {test.fact for test in tests}
-        self._tests_dual_criminality = DUAL_CRIMINALITY in tested_facts
+        self._tests_offences = bool(tested_facts & OFFENCE_FACTS)
         dependent_facts = {name for name in tested_facts if FACTS[name].scope is not FactScope.INDICATOR}
-        dependent_facts -= INDEPENDENT_OF_STATE | {DUAL_CRIMINALITY}
+        dependent_facts -= INDEPENDENT_OF_STATE | OFFENCE_FACTS
         self._state_tests = [test for test in tests if test.fact in dependent_facts]
         self._offence_tests = (
-            [test for test in tests if test.fact in {OFFENCE_CODES, DUAL_CRIMINALITY}]
-            if self._tests_dual_criminality
-            else []
+            [test for test in tests if test.fact in {OFFENCE_CODES, *OFFENCE_FACTS}] if self._tests_offences else []
         )
         self._offence_classes = group_equivalent_values(
             OFFENCES, [test for test in tests if test.fact == OFFENCE_CODES]
@@ -165,7 +227,7 @@ class _RecipientDimension:
         self._seen: set[Hashable] = set()
         # Snapshots of the consolidation day come first, so that counterexamples show the law that readers know.
         snapshots = sorted(
-            timeline.iter_snapshots(with_dual_criminality=self._tests_dual_criminality),
+            timeline.iter_snapshots(with_offences=self._tests_offences),
             key=lambda snapshot: snapshot.day != timeline.pack.consolidated_at,
         )
         results_by_facts: dict[int, FactTestResults] = {}
@@ -179,22 +241,22 @@ class _RecipientDimension:
     def _record_values(self, snapshot: RecipientSnapshot, names: set[str]) -> None:
         for name in names:
             value = snapshot.facts[name]
+            if isinstance(value, PartialValue):
+                continue  # each of its possible values occurs in another snapshot
             values = value if isinstance(value, frozenset) else (value,)
             self.occurring_values.setdefault((name, snapshot.rule_interval), set()).update(values)
 
     def _add_points(self, snapshot: RecipientSnapshot, state_results: FactTestResults) -> None:
         has_no_treaty_basis = snapshot.facts["condition_model"] is None
-        state_key = (state_results, snapshot.rule_interval, has_no_treaty_basis)
-        answers = tuple(
-            frozenset(snapshot.dual_criminality.get(code) for code in members) for members in self._offence_classes
-        )
+        state_key = (state_results, snapshot.rule_interval, has_no_treaty_basis, frozenset(snapshot.coverage.items()))
+        answers = tuple(frozenset(snapshot.offences.get(code) for code in members) for members in self._offence_classes)
         if (state_key, answers) in self._seen:
             return
         self._seen.add((state_key, answers))
         for offences in self._iter_offences(snapshot):
             point = {**snapshot.facts, **offences}
             results = (*state_results, *(test.evaluate(point) for test in self._offence_tests))
-            key = (results, snapshot.rule_interval, has_no_treaty_basis)
+            key = (results, *state_key[1:])
             if key not in self._seen:
                 self._seen.add(key)
                 self.points.append({name: value for name, value in point.items() if name not in INDEPENDENT_OF_STATE})
@@ -202,12 +264,12 @@ class _RecipientDimension:
                 self.results.append(results)
 
     def _iter_offences(self, snapshot: RecipientSnapshot) -> Iterator[Point]:
-        if not self._tests_dual_criminality:
+        if not self._tests_offences:
             yield {}
             return
-        for codes, answer in iter_offence_points(self._offence_classes, snapshot.dual_criminality):
-            yield {OFFENCE_CODES: codes, DUAL_CRIMINALITY: answer}
-        yield {OFFENCE_CODES: None, DUAL_CRIMINALITY: None}
+        for codes, (dual_criminality, capital_offence) in iter_offence_points(self._offence_classes, snapshot.offences):
+            yield {OFFENCE_CODES: codes, DUAL_CRIMINALITY: dual_criminality, CAPITAL_OFFENCE: capital_offence}
+        yield {OFFENCE_CODES: None, DUAL_CRIMINALITY: None, CAPITAL_OFFENCE: None}
 
 
 def _iter_indicator_dimensions(
@@ -218,7 +280,7 @@ def _iter_indicator_dimensions(
         (_ORIGIN, lambda: _iter_origins(tests, pack.state)),
         (_GRADING, _iter_gradings),
     ]
-    done = {OFFENCE_CODES} if DUAL_CRIMINALITY in tested_facts else set()
+    done = {OFFENCE_CODES} if tested_facts & OFFENCE_FACTS else set()
     for names, make_points in dependent:
         if tested_facts & set(names) - {"collection"}:
             yield names, make_points()

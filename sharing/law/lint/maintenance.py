@@ -125,6 +125,6 @@ def required_case_kinds(rule: Rule) -> list[str]:
     required = ["decides", "outside", "boundary", "missing"]
     if not rule.when.parts:
         required.remove("outside")
-    if not set(rule.when.list_fact_names()) - NEVER_UNKNOWN:
+    if not rule.list_fact_names() - NEVER_UNKNOWN:
         required.remove("missing")
     return required

@@ -12,7 +12,7 @@ from sharing.law.lint.analysis import PackAnalysis
 from sharing.law.lint.cubes import Cover, Cube, find_uncovered
 from sharing.law.lint.decision_space import INDEPENDENT_OF_STATE, RECIPIENT_DIMENSION
 from sharing.law.lint.findings import LintCode, LintFinding, LintSeverity, RuleLocator, join_names
-from sharing.law.lint.recipient_timeline import DUAL_CRIMINALITY, OFFENCES
+from sharing.law.lint.recipient_timeline import OFFENCE_FACTS, OFFENCES
 from sharing.law.pack import Rule
 from sharing.model.effects import RESTRICTING_EFFECTS
 from sharing.yaml_source import KeyPath
@@ -26,6 +26,13 @@ def find_unreachable(analysis: PackAnalysis, locator: RuleLocator) -> Iterator[L
         rule = analysis.pack.rules[number]
         if analysis.holds_in[number]:
             yield from _find_useless_alternatives(analysis, locator, number)
+            yield from _find_useless_exception(analysis, locator, number)
+            continue
+        if rule.exception is not None and analysis.compute_cover(replace(rule, exception=None)):
+            sentence = "the rule can never apply: whenever it does, its exception lifts it or asks a person"
+            yield locator.make_finding(
+                LintSeverity.ERROR, LintCode.UNREACHABLE, (number, rule.id), sentence, within=("exception",)
+            )
             continue
         core = _find_unsatisfiable_core(analysis, rule)
         requirements = join_names([_describe_part(part) for part in core]) or "its dates"
@@ -43,6 +50,19 @@ def find_unreachable(analysis: PackAnalysis, locator: RuleLocator) -> Iterator[L
             yield locator.make_finding(
                 LintSeverity.ERROR, LintCode.UNREACHABLE, (number, rule.id), sentence, within=("when",)
             )
+
+
+def _find_useless_exception(analysis: PackAnalysis, locator: RuleLocator, number: int) -> Iterator[LintFinding]:
+    """Yield the exception of a rule if it neither lifts the rule nor asks a person under any combination of facts."""
+    rule = analysis.pack.rules[number]
+    if rule.exception is None:
+        return
+    without = analysis.compute_cover(replace(rule, exception=None), include_undecided=True)
+    if _find_lost(analysis, without, analysis.may_hold_in[number]) is None:
+        sentence = "its exception can never apply: under no combination of facts does it lift the rule or ask a person"
+        yield locator.make_finding(
+            LintSeverity.ERROR, LintCode.UNREACHABLE, (number, rule.id), sentence, within=("exception",)
+        )
 
 
 def _find_unsatisfiable_core(analysis: PackAnalysis, rule: Rule) -> list[FactTest | AnyOf]:
@@ -88,7 +108,9 @@ def _find_useless_alternatives(analysis: PackAnalysis, locator: RuleLocator, num
         without = replace(rule, when=_replace_alternative(when, path, _ALWAYS_FALSE))
         if _find_lost(analysis, analysis.holds_in[number], analysis.compute_cover(without)) is not None:
             continue
-        isolated = replace(rule, when=_isolate_alternative(when, path))
+        if _find_lost(analysis, analysis.asks_in[number], analysis.compute_asking_cover(without)) is not None:
+            continue
+        isolated = replace(rule, when=_isolate_alternative(when, path), exception=None)
         is_reachable = bool(analysis.compute_cover(isolated))
         undecided = _find_lost(
             analysis, analysis.may_hold_in[number], analysis.compute_cover(without, include_undecided=True)
@@ -122,7 +144,7 @@ def _find_useless_alternatives(analysis: PackAnalysis, locator: RuleLocator, num
 
 def _find_lost(analysis: PackAnalysis, before: Cover, after: Cover) -> Cube | None:
     """Return combinations that are in the cover before a change but not after it, or None."""
-    return find_uncovered(before, after, analysis.space.all_points)
+    return find_uncovered(before, [*analysis.space.impossible, *after], analysis.space.all_points)
 
 
 _ALWAYS_FALSE = Conjunction((AnyOf(()),))
@@ -183,18 +205,25 @@ def find_facts_never_known(analysis: PackAnalysis, locator: RuleLocator, day: dt
     """
     for number, rule in enumerate(analysis.pack.rules):
         days = analysis.space.points_in(analysis.space.timeline.find_rule_intervals(rule.valid))
+        if rule.exception is not None and number in analysis.own_rules:
+            yield from _find_exception_never_known(analysis, locator, number, days)
         for name in sorted(rule.when.list_fact_names()):
-            masks = [analysis.space.masks[test] for test in rule.when.iter_tests() if test.fact == name]
-            if days and all(mask.dimension == RECIPIENT_DIMENSION and not days & ~mask.unknown for mask in masks):
+            if _is_never_known(analysis, rule.when, name, days):
                 is_expired = rule.valid.end is not None and rule.valid.end < day
                 yield _make_never_known(
                     analysis, locator, number, LintSeverity.WARNING if is_expired else LintSeverity.ERROR, name,
                     f"{name} is never known while the rule is in force: {_explain_unknown(name)}; "
                     "the rule always stays undecided",
                 )  # fmt: skip
-            elif name == DUAL_CRIMINALITY and number in analysis.own_rules:
-                snapshots = analysis.space.timeline.iter_snapshots(with_dual_criminality=True)
-                assessed = {code for snapshot in snapshots for code in snapshot.dual_criminality}
+            elif name in OFFENCE_FACTS and number in analysis.own_rules:
+                key = name.removeprefix("recipient.")
+                snapshots = analysis.space.timeline.iter_snapshots(with_offences=True)
+                assessed = {
+                    code
+                    for snapshot in snapshots
+                    for code, answers in snapshot.offences.items()
+                    if getattr(answers, key) is not None
+                }
                 missing = [code for code in OFFENCES if code not in assessed]
                 if missing:
                     yield _make_never_known(
@@ -204,8 +233,33 @@ def find_facts_never_known(analysis: PackAnalysis, locator: RuleLocator, day: dt
                     )  # fmt: skip
 
 
+def _is_never_known(analysis: PackAnalysis, when: Conjunction, name: str, days: int) -> bool:
+    """Return whether a fact that a `when` tests is unknown at all these points of the recipient dimension."""
+    masks = [analysis.space.masks[test] for test in when.iter_tests() if test.fact == name]
+    return bool(days) and all(mask.dimension == RECIPIENT_DIMENSION and not days & ~mask.unknown for mask in masks)
+
+
+def _find_exception_never_known(
+    analysis: PackAnalysis, locator: RuleLocator, number: int, days: int
+) -> Iterator[LintFinding]:
+    """Yield facts that an exception tests and that are never known, so that it can only ask a person."""
+    rule = analysis.pack.rules[number]
+    if rule.exception is None:
+        return
+    for name in sorted(rule.exception.when.list_fact_names()):
+        if _is_never_known(analysis, rule.exception.when, name, days):
+            sentence = (
+                f"{name} is never known while the rule is in force: {_explain_unknown(name)}; "
+                f"the exception can only ask {rule.exception.approver}"
+            )
+            within: KeyPath = ("exception", "when", name)
+            yield locator.make_finding(
+                LintSeverity.NOTICE, LintCode.NEVER_KNOWN, (number, rule.id), sentence, within=within
+            )
+
+
 def _explain_unknown(name: str) -> str:
-    if name == DUAL_CRIMINALITY:
+    if name in OFFENCE_FACTS:
         return "the pack assesses it for no State"
     if FACTS[name].values == frozenset({"YES", "NO"}):
         return "the pack assesses it for no State in that time"
@@ -228,7 +282,8 @@ def find_values_that_never_occur(analysis: PackAnalysis, locator: RuleLocator) -
     for number in analysis.own_rules:
         rule = analysis.pack.rules[number]
         intervals = analysis.space.timeline.find_rule_intervals(rule.valid)
-        for test in rule.when.iter_tests():
+        in_exception = frozenset(rule.exception.when.iter_tests()) if rule.exception is not None else frozenset()
+        for test in rule.iter_tests():
             if test.negated or not _depends_on_state(test) or not isinstance(test.operand, frozenset):
                 continue
             occurring = frozenset().union(
@@ -241,7 +296,7 @@ def find_values_that_never_occur(analysis: PackAnalysis, locator: RuleLocator) -
                     LintCode.NEVER_OCCURS,
                     (number, rule.id),
                     f"while the rule is in force, {test.fact} is never {join_names(absent, 'or')} for any State",
-                    within=("when", test.fact),
+                    within=("exception", "when", test.fact) if test in in_exception else ("when", test.fact),
                 )
 
 

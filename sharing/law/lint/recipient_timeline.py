@@ -10,17 +10,21 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, combinations, pairwise
+from itertools import chain, combinations, pairwise, product
 
 from sharing.law.constraints import FactTest, Operator
 from sharing.law.facts import FACTS, FactValue
 from sharing.law.pack import Pack
-from sharing.law.recipients import RecipientFactSource
-from sharing.law.treaties import Period, TreatyTable
+from sharing.law.recipients import OffenceAnswers, RecipientFactSource, combine_offences
+from sharing.law.treaties import Coverage, Period, TreatyTable
 from sharing.model.vocabulary import OffenceCode
 
 OFFENCE_CODES = "offence.codes"
 DUAL_CRIMINALITY = "recipient.dual_criminality"
+CAPITAL_OFFENCE = "recipient.capital_offence"
+OFFENCE_FACTS = frozenset({DUAL_CRIMINALITY, CAPITAL_OFFENCE})
+"""Facts about a recipient that follow from the offence codes."""
+
 _DAY = dt.timedelta(days=1)
 _FAR_FUTURE = dt.date.max
 
@@ -36,14 +40,16 @@ class RecipientSnapshot:
         day: A day of the interval.
         rule_interval: Index of the interval between two changes of the set of rules in force.
         facts: Facts of the recipient and the decision that follow from the State and the day.
-        dual_criminality: Offence code to YES or NO: whether the offence is criminal there. Unknown ones are left out.
+        coverage: For each instrument that matters in the facts, whether it covers the item; None for undecided.
+        offences: Offence code to its dual criminality and whether it is a capital offence there; None for unknown.
     """
 
     state: str
     day: dt.date
     rule_interval: int
     facts: Mapping[str, FactValue]
-    dual_criminality: Mapping[str, str]
+    coverage: Mapping[str, bool | None]
+    offences: Mapping[str, OffenceAnswers]
 
 
 @dataclass(slots=True)
@@ -72,19 +78,34 @@ class RecipientTimeline:
         """Return the intervals in which a rule with this validity is in force."""
         return frozenset(index for index, day in enumerate(self.rule_intervals) if valid.contains(day))
 
-    def iter_snapshots(self, *, with_dual_criminality: bool) -> Iterator[RecipientSnapshot]:
+    def iter_snapshots(self, *, with_offences: bool) -> Iterator[RecipientSnapshot]:
         """Yield the facts of every State in every interval.
 
         Args:
-            with_dual_criminality: Whether a rule tests dual criminality, so that it must be looked up.
+            with_offences: Whether a rule tests what follows from the offence codes, so that it must be looked up.
         """
         for state in sorted(FACTS["recipient.state"].values - {self.pack.state}):
             for first, end in self._find_intervals(state):
                 recipients = self._recipients_on(first)
-                facts, _ = recipients.look_up_facts(state, named=False, codes=None)
-                dual_criminality = _find_dual_criminality(recipients, state) if with_dual_criminality else {}
-                for rule_interval, day in self._find_overlaps(first, end):
-                    yield RecipientSnapshot(state, day, rule_interval, facts, dual_criminality)
+                offences = recipients.assess_offences(state, OFFENCES) if with_offences else {}
+                overlaps = list(self._find_overlaps(first, end))
+                for facts, coverage in recipients.iter_possible_facts(state):
+                    for rule_interval, day in overlaps:
+                        yield RecipientSnapshot(state, day, rule_interval, facts, coverage, offences)
+
+    def list_relevant_instruments(self) -> dict[str, Coverage]:
+        """Return what the instruments cover that may matter on some day, by name."""
+        days = (day for day in self._list_change_days() if day >= self.rule_intervals[0])
+        return {
+            name: instrument.coverage
+            for day in (self.rule_intervals[0], *days)
+            for name, instrument in self._recipients_on(day).list_relevant_instruments().items()
+        }
+
+    def _list_change_days(self) -> list[dt.date]:
+        """Return the days on which an instrument begins or ends to bind the providing State."""
+        agreements = (day for agreement in self.pack.bilateral.values() for day in _change_days(agreement.valid))
+        return sorted({*self._changes_for_every_state, *agreements})
 
     def _recipients_on(self, day: dt.date) -> RecipientFactSource:
         if day not in self._recipients_by_day:
@@ -119,15 +140,6 @@ def _change_days(period: Period) -> Iterator[dt.date]:
         yield period.end + _DAY
 
 
-def _find_dual_criminality(recipients: RecipientFactSource, state: str) -> dict[str, str]:
-    answers = {}
-    for code in OFFENCES:
-        answer = recipients.look_up_facts(state, named=False, codes=frozenset({code}))[0][DUAL_CRIMINALITY]
-        if isinstance(answer, str):
-            answers[code] = answer
-    return answers
-
-
 def group_equivalent_values(values: Iterable[str], tests: Sequence[FactTest]) -> list[list[str]]:
     """Return the values of a closed list, grouped into classes that the tests cannot tell apart."""
     classes: dict[tuple[object, ...], list[str]] = {}
@@ -149,28 +161,30 @@ def iter_subsets(values: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 def iter_offence_points(
-    classes: Sequence[Sequence[str]], dual_criminality: Mapping[str, str]
-) -> Iterator[tuple[frozenset[str], str | None]]:
-    """Yield sets of offence codes with the resulting dual criminality, one set for each distinguishable combination.
-
-    The result is NO when one stated offence is not criminal there. Otherwise it is unknown when one of them is unknown,
-    and YES only when all are YES.
+    classes: Sequence[Sequence[str]], offences: Mapping[str, OffenceAnswers]
+) -> Iterator[tuple[frozenset[str], OffenceAnswers]]:
+    """Yield sets of offence codes with what follows from them, one set for each distinguishable combination.
 
     Args:
         classes: Offence codes in classes that the rules cannot tell apart.
-        dual_criminality: Offence code to YES or NO for one State; unknown ones are left out.
+        offences: Offence code to the answers for one State; codes without known answers may be left out.
     """
-    by_answer = [{dual_criminality.get(code): code for code in reversed(members)} for members in classes]
-    for chosen in iter_subsets([str(index) for index in range(len(classes))]):
-        groups = [by_answer[int(index)] for index in chosen]
-        if not groups:
-            continue
-        if all("YES" in group for group in groups):
-            yield frozenset(group["YES"] for group in groups), "YES"
-        for answer in ("NO", None):
-            deciding = next((group for group in groups if answer in group), None)
-            others = [group for group in groups if group is not deciding]
-            if deciding is None or (answer is None and not all({"YES", None} & group.keys() for group in others)):
-                continue
-            codes = [group.get("YES", group.get(None, group.get("NO"))) for group in others]
-            yield frozenset(code for code in (deciding[answer], *codes) if code is not None), answer
+    unknown = OffenceAnswers(None, None)
+    groups = [list({offences.get(code, unknown): code for code in reversed(members)}.values()) for members in classes]
+    # For a choice of classes, and for each of them at most as many codes as there are answers to combine.
+    seen: set[tuple[tuple[int, ...], OffenceAnswers]] = set()
+    for size in range(1, len(groups) + 1):
+        for chosen in combinations(range(len(groups)), size):
+            pending = [frozenset[str]()]
+            for index in chosen:
+                subsets = [frozenset(codes) for codes in iter_subsets(groups[index]) if codes]
+                distinct: dict[OffenceAnswers, frozenset[str]] = {}
+                for codes, more in product(pending, subsets):
+                    both = codes | more
+                    distinct.setdefault(combine_offences(offences.get(code, unknown) for code in both), both)
+                pending = list(distinct.values())
+            for codes in pending:
+                answers = combine_offences(offences.get(code, unknown) for code in codes)
+                if (chosen, answers) not in seen:
+                    seen.add((chosen, answers))
+                    yield codes, answers

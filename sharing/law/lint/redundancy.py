@@ -2,8 +2,11 @@
 
 A rule is *redundant* when removing it would change no decision under any combination of facts, even if everything else
 were permitted: no outcome, condition, redaction, approver or obligation. The logic is three-valued, so an undecided
-restriction counts too: it withholds, and is redundant only where something else withholds as well. A restriction of
-something that nothing permits is not redundant but *idle*: a later permission would make it effective.
+restriction counts too: it withholds, and is redundant only where something else withholds as well. So does an exception
+that asks a person: it is redundant only where the item is withheld, or the decision names that person anyway, or
+another one whose rule precedes. That a decision names a rule which its exception lifted does not count.
+
+A restriction of something that nothing permits is not redundant but *idle*: a later permission would make it effective.
 
 Rules are tried from the last to the first, and a rule already found redundant is not used to make another redundant. Of
 two equal rules the later one is reported, and all reported rules can be removed together.
@@ -16,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import assert_never
 
-from sharing.law.lint.analysis import PackAnalysis, RuleCube
+from sharing.law.lint.analysis import PackAnalysis, RuleCube, get_asked_role
 from sharing.law.lint.cubes import Cover, Cube, intersect_covers, subtract_cubes
 from sharing.law.lint.findings import LintCode, LintFinding, LintSeverity, RuleLocator, join_names
 from sharing.law.rulebook import list_mandatory_recipients
@@ -111,6 +114,7 @@ def explain_redundancy(
             result = blocked or _check_same_effect(analysis, number, removed, withheld)
         case Effect.DENY:
             result = _check_same_effect(analysis, number, removed, withheld)
+            result = result and _check_asking(analysis, number, removed, result, withheld)
         case _:
             assert_never(effect)
     return None if result is None else _check_undecided(analysis, number, result, withheld)
@@ -141,6 +145,19 @@ def _check_same_effect(
             return None
         causes.update(part.causes)
     return Redundancy(tuple(sorted(causes)), RedundancyKind.SAME_EFFECT)
+
+
+def _check_asking(
+    analysis: PackAnalysis, number: int, removed: set[int], result: Redundancy, withheld: Sequence[RuleCube]
+) -> Redundancy | None:
+    """Check a rule where its exception asks a person: there the decision must be the same without it."""
+    asks_in = analysis.asks_in[number]
+    if not asks_in:
+        return result
+    others = [other for other in analysis.find_asking_rules() if other != number and other not in removed]
+    covering = [*_find_same_approver(analysis, number, others), *withheld]
+    part = _check_covered(analysis, asks_in, covering, result.kind)
+    return None if part is None else Redundancy(tuple(sorted({*result.causes, *part.causes})), result.kind)
 
 
 def _check_covered(
@@ -193,7 +210,8 @@ def _find_same_effect(analysis: PackAnalysis, number: int, removed: set[int]) ->
                 )
             ]
         case Effect.APPROVAL:
-            return [_find_same_approver(analysis, number, others)]
+            asking = [other for other in analysis.find_asking_rules() if other != number and other not in removed]
+            return [_find_same_approver(analysis, number, asking)]
         case Effect.OBLIGE:
             states = set(list_mandatory_recipients(rule))
             return [
@@ -210,26 +228,27 @@ def _find_same_effect(analysis: PackAnalysis, number: int, removed: set[int]) ->
 def _find_same_approver(analysis: PackAnalysis, number: int, others: Sequence[int]) -> list[RuleCube]:
     """Return where the decision would name the same approver without a rule, or names another approver anyway.
 
-    A decision names the approver of the rule with the lowest `approval_rank` that holds.
+    A decision names the role of the rule with the lowest `approval_rank` that asks one.
     """
     rules = analysis.pack.rules
-    rank, approver = rules[number].approval_rank, rules[number].approver
-    cubes = analysis.cubes_of_rules(other for other in others if rules[other].approval_rank <= rank)
+    rank, approver = rules[number].approval_rank, get_asked_role(rules[number])
+    cubes = analysis.cubes_of_asking_rules(other for other in others if rules[other].approval_rank <= rank)
     for other in others:
         other_rank = rules[other].approval_rank
-        if other_rank > rank and rules[other].approver == approver:
+        if other_rank > rank and get_asked_role(rules[other]) == approver:
             ranked_between = [
                 cube
                 for third in others
-                if rank < rules[third].approval_rank < other_rank and rules[third].approver != approver
-                for cube in analysis.holds_in[third]
+                if rank < rules[third].approval_rank < other_rank and get_asked_role(rules[third]) != approver
+                for cube in analysis.asks_in[third]
             ]
-            remainder = subtract_cubes(analysis.holds_in[other], ranked_between, analysis.space.all_points)
+            remainder = subtract_cubes(analysis.asks_in[other], ranked_between, analysis.space.all_points)
             cubes += [(other, cube) for cube in remainder]
     return cubes
 
 
 def _can_hold_with_permission(analysis: PackAnalysis, number: int) -> bool:
-    """Return whether a rule can hold together with a permission."""
+    """Return whether a rule can hold, or ask a person, together with a permission."""
     permits = analysis.rules_with_effect(*PERMITTING_EFFECTS)
-    return any(intersect_covers(analysis.holds_in[number], analysis.holds_in[permit]) for permit in permits)
+    applies_in = [*analysis.holds_in[number], *analysis.asks_in[number]]
+    return any(analysis.keep_possible(intersect_covers(applies_in, analysis.holds_in[permit])) for permit in permits)

@@ -383,6 +383,8 @@ public final class GateStreams {
         private final int offence;
         private final int codes;
         private final int modusOperandi;
+        private final int maxPenaltyYears;
+        private final int organisedGroup;
         private final int origin;
         private final int originState;
         private final int originConsent;
@@ -415,6 +417,8 @@ public final class GateStreams {
             Schema offences = schema.getField("offence").schema();
             codes = offences.getField("codes").pos();
             modusOperandi = offences.getField("modus_operandi").pos();
+            maxPenaltyYears = offences.getField("max_penalty_years").pos();
+            organisedGroup = offences.getField("organised_group").pos();
             Schema origins = schema.getField("origin").schema();
             originState = origins.getField("state").pos();
             originConsent = origins.getField("consent").pos();
@@ -430,7 +434,7 @@ public final class GateStreams {
         }
 
         Object[] extractFacts(GenericRecord item, String derived, long now) {
-            Object[] parts = new Object[DIRECT.length + 9];
+            Object[] parts = new Object[DIRECT.length + 11];
             int index = 0;
             for (int position : direct) {
                 parts[index++] = item.get(position);
@@ -439,6 +443,8 @@ public final class GateStreams {
             GenericRecord offences = (GenericRecord) item.get(offence);
             parts[index++] = offences.get(codes);
             parts[index++] = offences.get(modusOperandi);
+            parts[index++] = offences.get(maxPenaltyYears);
+            parts[index++] = offences.get(organisedGroup);
             GenericRecord origins = (GenericRecord) item.get(origin);
             parts[index++] = origins.get(originState);
             parts[index++] = origins.get(originConsent);
@@ -508,8 +514,9 @@ public final class GateStreams {
             }
             begin("notice");
             Utf8 id = (Utf8) item.get(fields.id);
-            encoder.writeString(makeId("notice", item, delivery.state()));
+            encoder.writeString(makeId("notice", item, item.get(fields.version).toString(), delivery.state()));
             encoder.writeString(id);
+            encoder.writeString(makeId("item", item));
             encoder.writeInt((Integer) item.get(fields.version));
             encoder.writeLong(now);
             writeOptionalLong(item.get(fields.reviewAt));
@@ -525,7 +532,7 @@ public final class GateStreams {
         byte[] encodeOffer(GenericRecord item, Delivery delivery, long now) throws IOException {
             begin("offer");
             Utf8 id = (Utf8) item.get(fields.id);
-            encoder.writeString(makeId("offer", item, delivery.state()));
+            encoder.writeString(makeId("offer", item, item.get(fields.version).toString(), delivery.state()));
             encoder.writeString(id);
             encoder.writeInt((Integer) item.get(fields.version));
             encoder.writeLong(now);
@@ -620,19 +627,16 @@ public final class GateStreams {
             }
         }
 
-        /** Returns the UUIDv5 of item and recipient, computed as in the gate. */
-        private String makeId(String kind, GenericRecord item, String recipient) {
+        /** Returns the UUIDv5 of an item and of what distinguishes the output, computed as in the gate. */
+        private String makeId(String kind, GenericRecord item, String... parts) {
             Object agency = ((GenericRecord) item.get(fields.source)).get(fields.agency);
-            String name = String.join(
-                    "/",
-                    kind,
-                    table.state(),
-                    agency.toString(),
-                    item.get(fields.id).toString(),
-                    item.get(fields.version).toString(),
-                    recipient);
+            StringBuilder name = new StringBuilder(
+                    String.join("/", kind, table.state(), agency.toString(), item.get(fields.id).toString()));
+            for (String part : parts) {
+                name.append('/').append(part);
+            }
             sha1.update(table.namespace());
-            ByteBuffer digest = ByteBuffer.wrap(sha1.digest(name.getBytes(StandardCharsets.UTF_8)));
+            ByteBuffer digest = ByteBuffer.wrap(sha1.digest(name.toString().getBytes(StandardCharsets.UTF_8)));
             long high = digest.getLong() & ~0xF000L | 0x5000L;
             long low = digest.getLong() & ~(3L << 62) | 2L << 62;
             return new java.util.UUID(high, low).toString();

@@ -49,7 +49,7 @@ _DIRECT = (
 )  # fmt: skip
 _KNOWN = {
     *_DIRECT, "source.authority", "offence.codes", "origin.state", "origin.foreign", "origin.consent",
-    "retention_expired",
+    "offence.max_penalty_years", "offence.organised_group", "retention_expired",
 }  # fmt: skip
 
 
@@ -132,6 +132,8 @@ def _render_facts(record: dict[str, Any]) -> str:
         record["source"]["authority"],
         offence["codes"],
         offence["modus_operandi"],
+        offence["max_penalty_years"],
+        offence["organised_group"],
         origin["state"],
         origin["consent"],
         "NO",  # no retention period in this workload has expired

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any
 
+from sharing.law.authorities import list_sole_authorities
 from sharing.law.combine import RuleResult, combine_results
 from sharing.law.facts import FACTS, FactKind, FactScope, FactValue
 from sharing.law.filter import DisclosureFilter
-from sharing.law.pack import Pack
+from sharing.law.pack import Pack, Rule
 from sharing.law.recipients import TreatyBasis
 from sharing.law.rulebook import list_mandatory_recipients
 from sharing.law.treaties import TreatyTable
@@ -20,7 +21,10 @@ from sharing.model.vocabulary import ConditionModel, Effect
 STATES = ("AD", "CH", "FR", "GB", "JP", "SO", "US")
 NEVER_UNKNOWN = {"action", "type", "handling", "tlp", "pap", "retention_expired"}
 
-TruthValue = bool | None
+TruthValue = bool | None | str
+"""Whether a rule has its effect; None if it is undecided; else LIFTED or ASKS, if its exception lifts it or asks."""
+
+LIFTED, ASKS = "lifted", "asks"
 Evaluation = tuple[ConditionModel | None, tuple[TruthValue, ...]]
 """The condition model and the truth value of each rule (False while not in force) under one combination of facts."""
 
@@ -57,7 +61,8 @@ class BruteForceLint:
                 and other not in {number, *removed}
                 and set(list_mandatory_recipients(rule)) <= set(list_mandatory_recipients(other_rule))
             ]
-            return all(any(values[other] for other in others) for _, values in self.evaluations if values[number])
+            holding = [values for _, values in self.evaluations if values[number] is True]
+            return all(any(values[other] is True for other in others) for values in holding)
         return all(
             self._decide(evaluation, removed, permit_all=rule.effect is not Effect.PERMIT)
             == self._decide(evaluation, {number, *removed}, permit_all=rule.effect is not Effect.PERMIT)
@@ -73,8 +78,8 @@ class BruteForceLint:
             for other, other_rule in enumerate(self.pack.rules)
             if other_rule.effect is Effect.DENY and other not in removed
         ]
-        holding = [evaluation for evaluation in self.evaluations if evaluation[1][number]]
-        if all(model is None or any(values[other] for other in denials) for model, values in holding):
+        holding = [evaluation for evaluation in self.evaluations if evaluation[1][number] is True]
+        if all(model is None or any(values[other] is True for other in denials) for model, values in holding):
             return "FORBIDDEN"
         is_withheld = all(
             self._decide(evaluation, {number, *removed}, permit_all=True)[0] == "WITHHOLD" for evaluation in holding
@@ -84,7 +89,7 @@ class BruteForceLint:
     def _decide(self, evaluation: Evaluation, removed: set[int], *, permit_all: bool) -> tuple[Any, ...]:
         model, values = evaluation
         results = [
-            RuleResult(rule, values[number], ("x",) if values[number] is None else ())
+            _make_result(rule, values[number])
             for number, rule in enumerate(self.pack.rules)
             if number not in removed and values[number] is not False
         ]
@@ -99,23 +104,44 @@ class BruteForceLint:
 
 def enumerate_evaluations(pack: Pack, treaties: TreatyTable) -> BruteForceLint:
     """Evaluate the rules of a small pack under every combination of facts."""
-    tested_facts = sorted({name for rule in pack.rules for name in rule.when.list_fact_names()})
+    tested_facts = sorted({name for rule in pack.rules for name in rule.list_fact_names()})
     items = list(_iter_items(tested_facts, pack))
     evaluations: set[Evaluation] = set()
     seen: set[Any] = set()
     for day in _find_change_days(pack, treaties):
         in_force = tuple(rule.valid.contains(day) for rule in pack.rules)
-        for item, (find_facts, model) in product(items, _iter_recipients(pack, treaties, day, tested_facts)):
-            facts = {**item, **find_facts(item.get("offence.codes"))}
+        for item, find_facts in product(items, _iter_recipients(pack, treaties, day, tested_facts)):
+            recipient, model = find_facts(item)
+            facts = {**item, **recipient}
             key = (in_force, model, tuple(facts[name] for name in tested_facts))
             if key not in seen:
                 seen.add(key)
                 values = (
-                    rule.when.evaluate(facts) if is_in_force else False
+                    evaluate_rule(rule, facts) if is_in_force else False
                     for rule, is_in_force in zip(pack.rules, in_force, strict=True)
                 )
                 evaluations.add((model, tuple(values)))
     return BruteForceLint(pack, frozenset(evaluations))
+
+
+def evaluate_rule(rule: Rule, facts: Mapping[str, FactValue]) -> TruthValue:
+    """Return the truth value of a rule in force."""
+    held = rule.when.evaluate(facts)
+    if held is False or rule.exception is None:
+        return held
+    match rule.exception.when.evaluate(facts):
+        case True:
+            return LIFTED
+        case None:
+            return ASKS
+        case _:
+            return held
+
+
+def _make_result(rule: Rule, value: TruthValue) -> RuleResult:
+    if value in (LIFTED, ASKS):
+        return RuleResult(rule, True, (), True) if value == LIFTED else RuleResult(rule, True, ("x",), None)
+    return RuleResult(rule, None, ("x",)) if value is None else RuleResult(rule, True)
 
 
 def _find_change_days(pack: Pack, treaties: TreatyTable) -> list[dt.date]:
@@ -133,24 +159,26 @@ def _find_change_days(pack: Pack, treaties: TreatyTable) -> list[dt.date]:
 
 
 def _iter_recipients(pack: Pack, treaties: TreatyTable, day: dt.date, tested_facts: Sequence[str]) -> Iterator[Any]:
-    authorities = ["POLICE", "COURT", "TAX", "UNKNOWN"] if "recipient.authority" in tested_facts else ["POLICE"]
-    tests_dual_criminality = "recipient.dual_criminality" in tested_facts
-    seen: set[Any] = set()
+    authorities = ["POLICE", "COURT", "TAX", "NONE", "UNKNOWN"]
+    if "recipient.authority" not in tested_facts:
+        authorities = ["POLICE", "NONE", "UNKNOWN"] if tests_treaties(tested_facts) else ["POLICE"]
     for authority in authorities:
-        law = DisclosureFilter(pack, treaties, day, dict.fromkeys(STATES, authority))
+        law = DisclosureFilter(pack, treaties, day, list_sole_authorities(dict.fromkeys(STATES, authority)))
         for state, named in product(sorted(set(STATES) - {pack.state}), (True, False)):
-            facts = law.profile_recipient(state, None, named=named).facts
-            key = tuple(facts[name] for name in [*tested_facts, "condition_model"] if name in facts)
-            if key in seen and not tests_dual_criminality:
-                continue
-            seen.add(key)
 
             def find_facts(
-                codes: FactValue, state: str = state, named: bool = named, law: DisclosureFilter = law
-            ) -> Any:
-                return law.profile_recipient(state, codes if tests_dual_criminality else None, named=named).facts
+                item: Mapping[str, FactValue], state: str = state, named: bool = named, law: DisclosureFilter = law
+            ) -> tuple[Any, Any]:
+                full = {**dict.fromkeys(law.recipient_inputs), **item}
+                profile = law.profile_recipient(state, full, named=named)
+                return profile.facts, profile.basis.condition_model
 
-            yield find_facts, facts["condition_model"]
+            yield find_facts
+
+
+def tests_treaties(tested_facts: Sequence[str]) -> bool:
+    """Return whether a rule asks for what depends on the instruments that cover an item."""
+    return not {"recipient.treaties", "treaty_basis", "condition_model"}.isdisjoint(tested_facts)
 
 
 def _iter_items(tested_facts: Sequence[str], pack: Pack) -> Iterator[Mapping[str, FactValue]]:
@@ -158,6 +186,7 @@ def _iter_items(tested_facts: Sequence[str], pack: Pack) -> Iterator[Mapping[str
     names = {name for name in tested_facts if FACTS[name].scope is FactScope.INDICATOR} | (
         {"offence.codes"} if "recipient.dual_criminality" in tested_facts else set()
     )
+    names |= {"source.authority"} if tests_treaties(tested_facts) else set()
     dimensions: list[list[dict[str, FactValue]]] = []
     if names & {"collection", "origin.state", "origin.foreign"}:
         dimensions.append(list(_iter_origins(pack)))

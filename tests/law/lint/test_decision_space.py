@@ -43,8 +43,9 @@ def build(*whens: dict[str, Any], valid: dict[str, dt.date] | None = None) -> De
     always = {"from": DAY}
     rules = [
         {
-            "id": f"t.{number}", "citation": "c", "paraphrase": "p", "source": "s", "verified": True,
-            "valid": valid if valid and number == len(whens) - 1 else always, "when": when, "effect": "PERMIT",
+            "id": f"t.{number}", "citation": "c", "nature": "statute", "paraphrase": "p", "source": "s",
+            "verified": True, "valid": valid if valid and number == len(whens) - 1 else always, "when": when,
+            "effect": "PERMIT",
         }
         for number, when in enumerate(whens)
     ]  # fmt: skip
@@ -97,7 +98,7 @@ def test_the_masks_agree_with_the_tests_and_no_two_points_are_alike(data: st.Dat
     for rows in answers[RECIPIENT_DIMENSION + 1 :]:
         assert len(set(rows)) == len(rows)
     recipients = [
-        (row, snapshot.rule_interval, is_in(space.without_treaty_basis, index))
+        (row, snapshot.rule_interval, is_in(space.without_treaty_basis, index), frozenset(snapshot.coverage.items()))
         for index, (row, snapshot) in enumerate(zip(answers[RECIPIENT_DIMENSION], space.snapshots, strict=True))
     ]
     assert len(set(recipients)) == len(recipients)
@@ -105,8 +106,11 @@ def test_the_masks_agree_with_the_tests_and_no_two_points_are_alike(data: st.Dat
 
 def test_the_evidence_test_is_always_part_of_the_space() -> None:
     space = build({})
-    (forms,) = space.dimensions[RECIPIENT_DIMENSION + 1 :]
-    assert list(space.masks) == [EVIDENCE_TEST]
+    forms = space.dimensions[space.masks[EVIDENCE_TEST].dimension]
+    coverages = space.timeline.list_relevant_instruments().values()
+    scopes = {test.fact for coverage in coverages for test in coverage.scope.iter_tests()}
+    # No rule tests a fact; what else there is, the instruments ask for.
+    assert {test.fact for test in space.masks} == {"form", "source.authority", "recipient.authority", *scopes}
     assert [EVIDENCE_TEST.evaluate(point) for point in forms] == [True, False, None]
 
 

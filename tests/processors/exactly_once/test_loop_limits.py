@@ -9,6 +9,8 @@ import pytest
 
 from processors.exactly_once.batch import OutputLimits
 from processors.exactly_once.loop import OutputRecord
+from processors.exactly_once.output_limits import query_output_limits
+from processors.exactly_once.retry import CallWatch
 from sharing.kafka.clients import make_admin
 from sharing.testing.broker import admin
 from tests.kafka.compressed_batches import write_bomb
@@ -82,6 +84,26 @@ def test_a_topic_that_accepts_less_does_not_stop_small_records(kafka_pipeline: C
     assert limits[0] == OutputLimits({pipeline.target: SMALL_LIMIT, "other": 200_000})
     assert limits[0].get_value_bytes_max(pipeline.target) == SMALL_LIMIT // 2
     assert limits[0].get_value_bytes_max("exchange.de.other") == 190_000
+
+
+def test_a_topic_that_cannot_be_described_loses_only_its_own_limit(
+    kafka_pipeline: CopyPipeline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One is deleted between the list of topics and their description, as one that may not be described."""
+    pipeline = kafka_pipeline
+    bootstrap = pipeline.broker.bootstrap
+    names = {kind: f"{pipeline.suffix}.{kind}" for kind in ("gone", "low", "high")}
+    config = {"gone": "30000", "low": "20000", "high": "90000000"}
+    for kind, topic in names.items():
+        admin.create_topics(bootstrap, [topic], 1, {"max.message.bytes": config[kind]})
+    client = make_admin(bootstrap)
+    listed = client.list_topics(timeout=TIMEOUT_S)
+    client.delete_topics([names["gone"]], operation_timeout=TIMEOUT_S)[names["gone"]].result(TIMEOUT_S)
+    monkeypatch.setattr(client, "list_topics", lambda **_: listed)
+    expected = OutputLimits({"gone": 100_000, "low": 100_000, "high": 100_000}, (f"{pipeline.suffix}.",))
+    limits = query_output_limits(client, expected, CallWatch())
+    assert limits.batch_bytes == {"gone": 100_000, "low": 20_000, "high": 100_000}
+    assert f"{names['gone']}: max.message.bytes cannot be read (UNKNOWN_TOPIC_OR_PART" in caplog.text
 
 
 def test_the_real_cause_of_a_refused_output_is_reported(kafka_pipeline: CopyPipeline) -> None:

@@ -13,9 +13,14 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from processors.exactly_once import consumer as consumer_module
 from processors.exactly_once.changelog import KafkaChangelog
+from processors.exactly_once.input_logs import InputLogs
 from processors.exactly_once.log_positions import is_log_position
 from processors.exactly_once.loop import OutputRecord
+from processors.exactly_once.transactor import Transactor
+from processors.health import consumer_status
+from processors.health.consumer_status import ConsumerStatus
 from sharing.errors import InfrastructureError
+from sharing.kafka.clients import make_consumer
 from tests.processors.exactly_once.copy_pipeline import PARTITIONS, TIMEOUT_S, CopyPipeline
 from tests.processors.exactly_once.loop_fixtures import make_counter, run_loop, running_worker
 from tests.support.waiting import wait_until
@@ -204,4 +209,73 @@ def test_a_stopping_worker_does_not_wait_for_its_state(pipeline: CopyPipeline, t
     assert pipeline.count_acknowledged() == 0
     owner.abort_transaction(TIMEOUT_S)
     assert count_remaining(pipeline) is None
+    pipeline.check_counts()
+
+
+def consume_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each read of the changelog take a while."""
+
+    class SlowConsumer:
+        def __init__(self, consumer: Any) -> None:
+            self._consumer = consumer
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._consumer, name)
+
+        def consume(self, *arguments: Any) -> Any:
+            time.sleep(0.1)
+            return self._consumer.consume(*arguments)
+
+    monkeypatch.setattr(
+        "processors.exactly_once.changelog.make_consumer", lambda properties: SlowConsumer(make_consumer(properties))
+    )
+
+
+@pytest.mark.parametrize("slow_part", ["state", "offsets"])
+def test_a_broker_that_answers_counts_as_reachable_during_a_slow_assignment(
+    pipeline: CopyPipeline, monkeypatch: pytest.MonkeyPatch, slow_part: str
+) -> None:
+    """The callback of an assignment restores state and looks up offsets. No statistics arrive meanwhile."""
+    monkeypatch.setattr(consumer_status, "RESPONSE_AGE_S_MAX", 1.0)
+    pipeline.send_records(500)
+    assert count_remaining(pipeline) is None
+    pipeline.send_records(50)
+    status, reachable, observed_at = ConsumerStatus(), list[bool](), list[float]()
+    loops: list[Transactor] = []
+    open_transactor = Transactor.open
+
+    def remember(self: Transactor) -> None:
+        loops.append(self)
+        open_transactor(self)
+
+    def observe() -> None:
+        observed_at.append(time.monotonic())
+        reachable.append(status.is_broker_reachable(loops[0].answered_at))
+
+    def restore_slowly(self: KafkaChangelog, ranges: dict[int, OffsetRange], on_records: Any) -> bool:
+        def apply_slowly(*arguments: Any) -> None:
+            time.sleep(0.2)
+            observe()
+            on_records(*arguments)
+
+        monkeypatch.setattr("processors.exactly_once.changelog.BULK_RECORDS", 10)
+        return read_records(self, ranges, apply_slowly)
+
+    def query_slowly(self: InputLogs, *arguments: Any) -> None:
+        for _ in range(30):
+            time.sleep(0.1)
+            self._query(self._query_ids)
+            observe()
+        choose_start_offsets(self, *arguments)
+
+    read_records, choose_start_offsets = KafkaChangelog.read_records, InputLogs.choose_start_offsets
+    monkeypatch.setattr(Transactor, "open", remember)
+    if slow_part == "state":
+        monkeypatch.setattr(KafkaChangelog, "read_records", restore_slowly)
+        consume_slowly(monkeypatch)
+    else:
+        monkeypatch.setattr(InputLogs, "choose_start_offsets", query_slowly)
+    assert count_remaining(pipeline, on_statistics=status.update) is None
+    assert all(reachable)
+    assert observed_at[-1] - observed_at[0] > consumer_status.RESPONSE_AGE_S_MAX  # the statistics have become too old
     pipeline.check_counts()

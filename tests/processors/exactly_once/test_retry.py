@@ -258,3 +258,16 @@ def test_the_log_says_what_a_long_query_waits_for(clock: FakeTime, caplog: pytes
     with caplog.at_level(logging.WARNING), pytest.raises(KafkaException):
         retry_query(query, "the offsets", lambda: clock.now > 1_000 + 2.5 * WARN_AFTER_S)
     assert [record.message for record in caplog.records] == ["still waiting for the offsets: _TIMED_OUT: no answer"] * 2
+
+
+@pytest.mark.parametrize(
+    ("code", "is_answer"), [(KafkaError.UNSTABLE_OFFSET_COMMIT, True), (KafkaError._TRANSPORT, False)]
+)
+def test_an_error_of_the_broker_is_an_answer_too(code: int, is_answer: bool) -> None:
+    calls = CallWatch()
+    query = FakeCall(KafkaException(KafkaError(code)))
+    with pytest.raises(KafkaException):
+        retry_query(query, "an answer", lambda: True, calls)
+    assert (calls.answered_at is not None) == is_answer
+    assert retry_query(query, "an answer", lambda: True, calls)
+    assert calls.answered_at is not None

@@ -15,6 +15,7 @@ from processors.exactly_once.start_offsets import (
     join_mismatches,
 )
 from sharing.errors import InfrastructureError
+from sharing.kafka.reset_command import ResetCommand
 
 NOW, BEFORE, UNKNOWN = "now", "before", ""
 LOG = PartitionLog("in", 0, NOW, first=10, end=100, has_store=True, changelog_id=NOW)
@@ -74,14 +75,24 @@ def test_a_worker_refuses_to_guess(
     assert refusal.value.offset == offset
 
 
-def test_one_message_names_all_partitions_with_their_commands() -> None:
-    mismatches = [LogMismatchError(LOG._replace(partition=number), 40 + number, f"p{number}") for number in range(2)]
-    assert str(join_mismatches(mismatches, "g")) == (
-        "p0; p1. Nothing is read. Decide where to continue (--to-offset or --to-earliest), set it while no worker of "
-        "the group runs, and start the worker: kafka-consumer-groups.sh --group g --topic in:0 --reset-offsets "
-        "--to-offset 40 --execute; kafka-consumer-groups.sh --group g --topic in:1 --reset-offsets --to-offset 41 "
-        "--execute"
+MISMATCHES = [LogMismatchError(LOG._replace(partition=number), 40 + number, f"p{number}") for number in range(2)]
+
+
+def test_one_message_names_all_partitions_with_commands_that_can_be_pasted() -> None:
+    command = ResetCommand("b1:9092,b2:9092", {}, "group of CH")
+    start = "kafka-consumer-groups.sh --bootstrap-server b1:9092,b2:9092 --group 'group of CH'"
+    assert str(join_mismatches(MISMATCHES, command)) == (
+        "p0; p1. Nothing is read. Decide where to continue (--to-offset N or --to-earliest), set it while no worker of "
+        f"the group runs, and start the worker: {start} --topic in:0 --reset-offsets --to-offset 40 --execute; "
+        f"{start} --topic in:1 --reset-offsets --to-offset 41 --execute"
     )
+
+
+def test_the_commands_name_a_file_with_the_certificate_where_brokers_want_one() -> None:
+    command = ResetCommand("b:9093", {"security.protocol": "SSL"}, "g")
+    message = str(join_mismatches(MISMATCHES[:1], command))
+    assert "b:9093 --command-config client.properties --group g" in message
+    assert "(client.properties has the settings of a Java client with this client's certificate" in message
 
 
 def test_without_a_state_store_the_group_alone_decides() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -14,6 +15,7 @@ from processors.exactly_once import transactor as transactor_module
 from processors.exactly_once.input_logs import LogChangedError
 from processors.exactly_once.loop import OutputRecord
 from processors.exactly_once.producer import TransactionalProducer
+from sharing.errors import InfrastructureError
 from sharing.kafka.clients import UNASSIGNED_SESSIONS, make_consumer
 from tests.processors.exactly_once.consumer_fixtures import StubRebalancing, open_batch_consumer
 from tests.processors.exactly_once.copy_pipeline import CopyPipeline
@@ -354,3 +356,36 @@ def test_clients_are_opened_once_for_a_topic_that_was_created_again(
         for _ in range(3):
             transactor._check_logs_when_idle()
     assert opened == ["again"]
+
+
+def recover_repeatedly(transactor: transactor_module.Transactor, seconds: float) -> list[int]:
+    """Abort full batches that have taken this long until the transactor gives up; return their sizes."""
+    sizes: list[int] = []
+    error = KafkaError(KafkaError.INVALID_TXN_STATE)
+    while True:
+        sizes.append(transactor._sizer.limit)
+        try:
+            transactor._recover(error, sizes[-1], time.monotonic() - seconds)
+        except InfrastructureError:
+            return sizes
+
+
+@pytest.fixture
+def offline_transactor(monkeypatch: pytest.MonkeyPatch) -> transactor_module.Transactor:
+    """A transactor without clients."""
+    transactor = transactor_module.Transactor(OFFLINE_CONFIG, lambda: 0)
+    monkeypatch.setattr(transactor, "_clients", Mock())
+    monkeypatch.setattr(transactor, "_reopen_clients", lambda: None)
+    return transactor
+
+
+def test_a_batch_that_is_too_slow_is_halved_down_to_one_record_before_the_worker_ends(
+    offline_transactor: transactor_module.Transactor,
+) -> None:
+    """A restart would begin with large batches again: a worker that ended sooner would never get past."""
+    sizes = recover_repeatedly(offline_transactor, OFFLINE_CONFIG.transaction_timeout_s + 1)
+    assert sizes == [1_000, 500, 250, 125, 62, 31, 15, 7, 3, *[1] * transactor_module.ABORTS_MAX]
+
+
+def test_other_aborts_are_counted_at_any_size(offline_transactor: transactor_module.Transactor) -> None:
+    assert recover_repeatedly(offline_transactor, 0) == [1_000] * transactor_module.ABORTS_MAX

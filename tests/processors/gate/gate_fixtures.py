@@ -45,17 +45,18 @@ assessments:
      facts: {mistreatment_risk: false, persecution_risk: false}}
 rules:
   - {id: ch.permit, citation: art. 1, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
-     when: {form: [INFORMATION, EXISTENCE]}, effect: PERMIT}
+     nature: statute, when: {form: [INFORMATION, EXISTENCE]}, effect: PERMIT}
   - {id: ch.condition, citation: art. 2, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
-     when: {offence.codes: LAUNDERING}, effect: CONDITION, needs: {condition: {kind: PURPOSE, text: Only so.}}}
+     nature: statute, when: {offence.codes: LAUNDERING}, effect: CONDITION,
+     needs: {condition: {kind: PURPOSE, text: Only so.}}}
   - {id: ch.approval, citation: art. 3, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
-     when: {collection: INTERCEPTION}, effect: APPROVAL, needs: {approver: JUDGE}}
+     nature: statute, when: {collection: INTERCEPTION}, effect: APPROVAL, needs: {approver: JUDGE}}
   - {id: ch.redact, citation: art. 4, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
-     when: {recipient.state: US}, effect: REDACT, needs: {redact: [summary, offence_codes]}}
+     nature: statute, when: {recipient.state: US}, effect: REDACT, needs: {redact: [summary, offence_codes]}}
   - {id: ch.oblige, citation: art. 5, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
-     when: {recipient.state: DE, offence.codes: ICT_FRAUD_THEFT}, effect: OBLIGE}
+     nature: statute, when: {recipient.state: DE, offence.codes: ICT_FRAUD_THEFT}, effect: OBLIGE}
   - {id: ch.tomorrow, citation: art. 6, paraphrase: p, source: K, verified: false, valid: {from: 2026-03-02},
-     when: {}, effect: DENY}
+     nature: statute, when: {}, effect: DENY}
 """
 
 
@@ -73,7 +74,7 @@ def directory_entry(state: str, **changes: Any) -> DirectoryEntry:
         {
             "state": state,
             "announced_at": "2026-01-01T00:00:00Z",
-            "authority": {"name": "n", "kind": "POLICE"},
+            "authorities": [{"name": "n", "kind": "POLICE"}],
             **changes,
         }
     )
@@ -147,6 +148,8 @@ def indicator_form(number: int = 1, **changes: Any) -> dict[str, Any]:
 
 OFFERED: dict[str, Any] = {"offence": {"codes": ["LAUNDERING"]}}
 HELD: dict[str, Any] = {"collection": "INTERCEPTION"}
+EMERGENCY: dict[str, Any] = {"urgency": "EMERGENCY", "urgency_reason": "a child is missing"}
+"""With the officer that each indicator names."""
 WITHHELD: dict[str, Any] = {"form": "EVIDENCE"}
 FULL_OF_MARKERS: dict[str, Any] = {
     "value": f"{MARKER.lower()}.example.org",

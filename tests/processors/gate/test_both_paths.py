@@ -28,6 +28,7 @@ from sharing.serialization.framing import Framing, make_registry_header
 from tests.columnar.test_partitioner import find_partition
 from tests.processors.gate.gate_fixtures import (
     DIRECTORY,
+    EMERGENCY,
     HELD,
     INVALID_MESSAGES,
     LAW,
@@ -50,7 +51,9 @@ FRAMING = Framing({"decision": make_registry_header(8), "draft": make_registry_h
 PUBLISHED: list[dict[str, Any]] = [
     {}, OFFERED, HELD, WITHHELD, {"summary": "other"}, {"summary": None}, {"nexus": []},
     {"retain_until": "2020-01-01T00:00:00Z"}, {"retain_until": "2030-01-01T00:00:00Z"},
-    {"urgency": "URGENT"}, {"urgency": "EMERGENCY", **OFFERED},
+    {"urgency": "URGENT"}, {"urgency": "EMERGENCY", **OFFERED}, EMERGENCY,
+    {"urgency": "URGENT", "urgency_reason": "soon"}, {**EMERGENCY, "urgency_reason": "another"},
+    {**EMERGENCY, "source": {"state": "CH", "agency": "Police", "authority": "POLICE"}},
     {"source": {"state": "CH", "agency": "Customs", "officer": "o-2", "authority": "POLICE", "case": "c-2"}},
     {"nexus": [{"state": state, "reason": state} for state in ("DE", "IE", "US")]},
     {"nexus": [{"state": "IE", "reason": "r"}, {"state": "US", "reason": "s"}], "offence": {"codes": ["LAUNDERING"]}},

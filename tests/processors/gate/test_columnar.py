@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from processors.exactly_once.batch import OutputRun
 from processors.gate.gate import BatchResult, Gate, is_conserved
-from sharing.columnar import decoding
+from processors.gate.record_path import RecordPath
+from sharing.columnar import decoding, indicators
 from sharing.columnar.indicators import ITEM_FIELDS, IndicatorReader
+from sharing.columnar.splitting import SplitColumns, split_bodies
 from sharing.law.facts import FACTS
 from sharing.model.indicator import Indicator
 from sharing.model.vocabulary import NoticeLane, Outcome
@@ -117,6 +120,24 @@ def test_valid_records_take_the_columnar_path(monkeypatch: pytest.MonkeyPatch) -
     assert gate.process_batch(batch, DIRECTORY, NOW_MS).output_records == reference.output_records
 
 
+def test_a_large_batch_is_decoded_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoding needs many times the memory of its records. The slices are columns, and change no output."""
+    batch = [make_message(number, summary="s" * number) for number in range(1, 59)]
+    whole = Gate(LAW, load_shipped_treaties(), columnar_min=1).process_batch(batch, DIRECTORY, NOW_MS)
+    sizes: list[int] = []
+
+    def split_counted(bodies: Sequence[bytes]) -> SplitColumns:
+        sizes.append(len(bodies))
+        return split_bodies(bodies)
+
+    monkeypatch.setattr(indicators, "split_bodies", split_counted)
+    monkeypatch.setattr(indicators, "SLICE_BYTES_MAX", 3_000)
+    gate = Gate(LAW, load_shipped_treaties(), columnar_min=1)
+    monkeypatch.setattr(RecordPath, "process_record", lambda *_, **__: pytest.fail("a valid record was decided alone"))
+    assert gate.process_batch(batch, DIRECTORY, NOW_MS).output_records == whole.output_records
+    assert (sum(sizes), max(sizes) < 20) == (len(batch), True)
+
+
 def test_an_invalid_record_does_not_take_others_off_the_columnar_path(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = [make_message(number) for number in range(1, 60)]
     for position, name in {3: "malformed", 20: "left over", 41: "value", 57: "no key"}.items():
@@ -146,7 +167,7 @@ def test_facts_depend_only_on_shared_fields_and_retention() -> None:
     record = Indicator.parse(indicator_form(1)).to_record()
     for path, value in {
         ("id",): "x", ("value",): "x", ("summary",): "x", ("source", "officer"): "x", ("source", "case"): "x",
-        ("observed_at",): None, ("review_at",): None,
+        ("urgency_reason",): "x", ("observed_at",): None, ("review_at",): None,
     }.items():  # fmt: skip
         assert path in ITEM_FIELDS
         changed = {**record, path[0]: {**record[path[0]], path[1]: value} if path[1:] else value}
@@ -154,7 +175,31 @@ def test_facts_depend_only_on_shared_fields_and_retention() -> None:
             if fact.read_raw is not None:
                 assert fact.read_raw(record, NOW_MS) == fact.read_raw(changed, NOW_MS), fact.name
     assert set(ITEM_FIELDS) == {("retain_until",), ("id",), ("value",), ("summary",), ("source", "officer"),
-                        ("source", "case"), ("observed_at",), ("review_at",)}  # fmt: skip
+                        ("source", "case"), ("urgency_reason",), ("observed_at",), ("review_at",)}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("urgency", "officer", "reason", "is_substantiated"),
+    [
+        ("EMERGENCY", "o", "r", True),
+        ("EMERGENCY", None, "r", False),
+        ("EMERGENCY", "o", None, False),
+        ("EMERGENCY", None, None, False),
+        ("URGENT", "o", "r", False),
+    ],
+)
+def test_a_substantiated_emergency_is_a_group_of_its_own(
+    urgency: str, officer: str | None, reason: str | None, is_substantiated: bool
+) -> None:
+    """Otherwise an emergency without a reason could share the decision on one that has a reason."""
+    source = {"state": "CH", "agency": "Police", "officer": officer, "authority": "POLICE"}
+    messages = [
+        make_message(number, urgency=urgency, urgency_reason=reason and f"{reason}{number}", source=source)
+        for number in range(20)
+    ]
+    (batch,) = IndicatorReader().read_batch([each.value() for each in messages], [each.key() for each in messages], 0)
+    ((_, _, flag),) = batch.group_keys
+    assert flag is is_substantiated
 
 
 def test_invalid_text_is_left_to_the_reference_path() -> None:

@@ -48,7 +48,8 @@ def test_no_output_contains_content_of_a_withheld_indicator(changes: dict[str, A
 
 
 def test_an_offer_contains_no_content() -> None:
-    marked = {**FULL_OF_MARKERS, "offence": {"codes": ["LAUNDERING"], "modus_operandi": [MARKER]}}
+    offence = {"codes": ["LAUNDERING"], "modus_operandi": [MARKER]}
+    marked = {**FULL_OF_MARKERS, "offence": offence, "enables_request": "YES"}
     result = process_messages(make_message(nexus=[{"state": "US", "reason": MARKER}], **marked))
     offers = [output for output in result.output_records if output.topic.endswith(".offers")]
     assert len(offers) == 2
@@ -123,7 +124,7 @@ TWO_REDACTIONS = make_pack(
     PACK
     + """\
   - {id: ch.redact-ie, citation: art. 7, paraphrase: p, source: K, verified: false, valid: {from: 2020-01-01},
-     when: {recipient.state: IE}, effect: REDACT, needs: {redact: [source_case]}}
+     nature: statute, when: {recipient.state: IE}, effect: REDACT, needs: {redact: [source_case]}}
 """
 )
 
@@ -167,6 +168,8 @@ WORDS: dict[str, Any] = {
     "action": "WITHDRAW",
     "version": 2,
     "reason": MARKER,
+    "urgency": "EMERGENCY",
+    "urgency_reason": MARKER,
     "nexus": [{"state": "US", "reason": MARKER}, {"state": "IE", "reason": MARKER}],
 }
 

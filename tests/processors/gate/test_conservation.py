@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.exactly_once.batch import OutputRecord
-from processors.gate.batch_result import is_balanced
+from processors.gate.batch_result import StatedEmergency, is_balanced
 from processors.gate.columnar_writer import ColumnarWriter
 from processors.gate.gate import BatchResult, Gate, is_conserved
 from processors.gate.input_records import InputRecords
@@ -193,6 +193,7 @@ def fill(number: int) -> BatchResult:
         effects=Counter({"PERMIT": number}),
         drafts=Counter({Outcome.DISCLOSE: number}),
         rule_errors=Counter({"ch.permit": number}),
+        emergencies=Counter({StatedEmergency("Police", is_substantiated=True): number}),
         published={NoticeLane.URGENT: [number], NoticeLane.ORDINARY: [number] * (number % 2)},
         rejections=[RejectedRecord("topic", 0, number, "EMPTY", None)],
     )

@@ -49,12 +49,14 @@ def encode_expected_outputs(message: Message, record: dict[str, Any], verdict: V
             "relevance": sorted({str(reason.kind) for reason in recipient.relevance}),
             "indicator_id": record["id"], "version": record["version"], "sent_at": NOW_MS, "signature": signature,
         }  # fmt: skip
-        name = f"/CH/{record['source']['agency']}/{record['id']}/{record['version']}/{recipient.state}"
+        item = f"/CH/{record['source']['agency']}/{record['id']}"
+        name = f"{item}/{record['version']}/{recipient.state}"
         if recipient.outcome is Outcome.DISCLOSE:
             content = {**build_content(record, recipient.redacted), "relevance": fields["relevance"]}
             notice = {
                 **terms, "id": str(uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), "notice" + name)), "seal": seal,
-                "kind": "ITEM" if record["action"] == "PUBLISH" else "CORRECTION", "to_authority": None,
+                "item_id": str(uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), "item" + item)),
+                "kind": "ITEM" if record["action"] == "PUBLISH" else "CORRECTION", "to_authority": "POLICE",
                 "redacted": recipient.redacted, "review_at": record["review_at"],
                 "retain_until": record["retain_until"], "content": get_codec("notice_content").encode(content),
             }  # fmt: skip

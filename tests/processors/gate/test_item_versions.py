@@ -15,7 +15,10 @@ from processors.gate.gate import BatchResult, Gate, is_conserved
 from processors.gate.input_records import InputRecords
 from processors.gate.item_versions import ItemVersions
 from processors.gate_agent import decide_batch
+from sharing._subscriber import decode_notice
 from sharing.columnar import decoding
+from sharing.model.delivery_history import DeliveryHistory, Repetition
+from sharing.model.notice import Notice
 from sharing.model.vocabulary import Outcome
 from sharing.packs.library import load_shipped_treaties
 from sharing.serialization.codec import get_codec
@@ -171,6 +174,25 @@ def test_an_agency_neither_withdraws_nor_contradicts_the_item_of_another_one(wor
     assert both.outcomes == Counter({Outcome.DISCLOSE: 2})
     notices = [decode_output(each)["id"] for each in both.output_records if each.topic == "exchange.us.notices"]
     assert len(set(notices)) == 2
+
+
+def test_a_subscriber_tells_the_items_of_agencies_apart(worker: Worker) -> None:
+    """Version 1 of an agency's item is not older than version 2 of the item that another agency has with its id."""
+    history = DeliveryHistory(100)
+    notices = [read_notice(worker.process(message)) for message in (SECOND, make_message(1, **CUSTOMS), THIRD)]
+    for notice in notices:
+        assert history.compare(notice) is Repetition.NONE
+        history.hand_out(notice)
+    second, customs, third = notices
+    assert second.indicator_id == customs.indicator_id == third.indicator_id
+    assert second.item_id == third.item_id != customs.item_id
+    assert history.compare(second) is Repetition.OLDER
+
+
+def read_notice(result: BatchResult) -> Notice:
+    """Return the only notice of a result, as its recipient reads it."""
+    (notice,) = (output for output in result.output_records if output.topic.endswith((".notices", ".urgent")))
+    return decode_notice(notice.value or b"", notice.topic.split(".")[1].upper())
 
 
 def test_an_invalid_record_is_no_version(worker: Worker) -> None:

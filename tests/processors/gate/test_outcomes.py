@@ -13,6 +13,7 @@ from sharing.ids import ID_NAMESPACE
 from sharing.model.vocabulary import Outcome
 from tests.processors.gate.gate_fixtures import (
     DIRECTORY,
+    EMERGENCY,
     HELD,
     LAW,
     NOON,
@@ -34,7 +35,8 @@ NATIONAL_TOPICS = ["national.ch.decisions", "national.ch.drafts"]
     [
         ({}, Outcome.DISCLOSE, ["exchange.us.notices", *NATIONAL_TOPICS]),
         ({"urgency": "URGENT"}, Outcome.DISCLOSE, ["exchange.us.urgent", *NATIONAL_TOPICS]),
-        ({"urgency": "EMERGENCY"}, Outcome.DISCLOSE, ["exchange.us.urgent", *NATIONAL_TOPICS]),
+        (EMERGENCY, Outcome.DISCLOSE, ["exchange.us.urgent", *NATIONAL_TOPICS]),
+        ({"urgency": "EMERGENCY"}, Outcome.DISCLOSE, ["exchange.us.notices", *NATIONAL_TOPICS]),  # without a reason
         (OFFERED, Outcome.OFFER, ["exchange.fr.offers", "exchange.us.offers", *NATIONAL_TOPICS]),
         (HELD, Outcome.HOLD, NATIONAL_TOPICS),
         (WITHHELD, Outcome.WITHHOLD, ["national.ch.decisions"]),
@@ -55,8 +57,9 @@ def test_an_indicator_without_recipients_still_yields_a_decision() -> None:
 
 def test_an_indicator_counts_under_its_most_open_outcome() -> None:
     nexus = [{"state": "US", "reason": "r"}, {"state": "IE", "reason": "r"}, {"state": "SO", "reason": "r"}]
-    result = process_messages(make_message(nexus=nexus, **OFFERED))
-    # Ireland is bound by UNCAC only, where conditions travel with the content. Somalia has no assessment.
+    offence = {"codes": [*OFFERED["offence"]["codes"], "CORRUPTION"]}
+    result = process_messages(make_message(nexus=nexus, **{**OFFERED, "offence": offence, "enables_request": "YES"}))
+    # Ireland is bound by UNCAC only, for corruption; there conditions travel with the content. SO is not assessed.
     assert result.deliveries == Counter({Outcome.DISCLOSE: 1, Outcome.OFFER: 2, Outcome.WITHHOLD: 1})
     assert result.outcomes == Counter([Outcome.DISCLOSE])
     (notice,) = decode_by_topic(result)["exchange.ie.notices"]

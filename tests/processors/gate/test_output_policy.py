@@ -50,7 +50,9 @@ ACTIONS = ["PUBLISH", "SUPERSEDE", "WITHDRAW"]
     ],
 )
 def test_each_recipient_gets_what_its_outcome_requires(action: str, urgency: str, lane: NoticeLane, topic: str) -> None:
-    required = derive_required_outputs({**RECORD, "action": action, "urgency": urgency}, MIXED)
+    required = derive_required_outputs(
+        {**RECORD, "action": action, "urgency": urgency, "urgency_reason": "a child is missing"}, MIXED
+    )
     offer = Delivery(DeliveryKind.OFFER, 1, "exchange.fr.offers")
     assert required == RequiredOutputs(
         is_closed=False, deliveries=(offer, Delivery(DeliveryKind.NOTICE, 3, topic)), lane=lane

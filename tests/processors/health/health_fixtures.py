@@ -8,6 +8,7 @@ from typing import Any
 
 from processors.exactly_once.batch import Batch
 from processors.health.batch_observer import BatchObserver
+from processors.health.clock_check import BrokerTime
 from processors.health.consumer_status import ConsumerStatus
 from sharing.telemetry import metrics
 from sharing.telemetry.tracing import BatchTracer
@@ -38,9 +39,14 @@ class SampleGrowth:
         }
 
 
-def make_observer(status: ConsumerStatus | None = None) -> BatchObserver:
-    """Return an observer without tracing."""
-    return BatchObserver(status or ConsumerStatus(), BatchTracer(None, "test"))
+def make_observer(status: ConsumerStatus | None = None, broker_time: BrokerTime | None = None) -> BatchObserver:
+    """Return an observer without tracing.
+
+    Args:
+        status: The status of the consumer.
+        broker_time: What is known about the brokers' clock.
+    """
+    return BatchObserver(status or ConsumerStatus(), BatchTracer(None, "test"), lambda: broker_time)
 
 
 def make_batch(offset: int = 5) -> Batch:

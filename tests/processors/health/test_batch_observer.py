@@ -14,9 +14,11 @@ from processors.health.batch_observer import REJECTIONS_LOGGED_MAX, BatchObserve
 from processors.health.consumer_status import ConsumerStatus
 from sharing.model.vocabulary import NoticeLane, Outcome
 from sharing.packs.library import load_shipped_treaties
+from sharing.telemetry import metrics
 from sharing.telemetry.tracing import BatchTracer
 from tests.processors.gate.gate_fixtures import (
     DIRECTORY,
+    EMERGENCY,
     HELD,
     LAW,
     MARKER,
@@ -59,6 +61,35 @@ def test_the_result_of_a_batch_is_counted(columnar_min: int) -> None:
         assert growth.get("sharing_notice_latency_seconds_bucket", lane=lane, le="0.04") == 0
         assert growth.get("sharing_notice_latency_seconds_bucket", lane=lane, le="0.05") == 1
         assert growth.get("sharing_notice_latency_seconds_sum", lane=lane) == pytest.approx(0.045, abs=1e-6)
+
+
+@pytest.mark.parametrize("columnar_min", [1, NEVER_COLUMNAR], ids=["columnar", "record by record"])
+def test_emergencies_are_counted_by_agency(columnar_min: int) -> None:
+    agency = f"Agency {columnar_min}"
+    source = {"state": "CH", "agency": agency, "officer": "o-1", "authority": "POLICE"}
+    batch = [
+        make_message(1, source=source, **EMERGENCY),
+        make_message(2, source=source, **{**EMERGENCY, **WITHHELD}),
+        make_message(3, source=source, urgency="EMERGENCY"),
+        make_message(4, source={**source, "officer": None}, **EMERGENCY),
+        make_message(5, source=source, urgency="URGENT"),
+        make_message(6, **EMERGENCY),
+    ]
+    growth = SampleGrowth()
+    result = Gate(LAW, load_shipped_treaties(), columnar_min=columnar_min).process_batch(batch, DIRECTORY, NOW_MS)
+    count_batch(result, NOW_MS / 1000)
+    assert growth.get("sharing_emergencies_stated_total", agency=agency) == 4
+    assert growth.get("sharing_emergencies_as_ordinary_total", agency=agency) == 2
+    assert growth.get("sharing_emergencies_stated_total", agency="Police") == 1
+    assert growth.get("sharing_emergencies_as_ordinary_total", agency="Police") == 0
+
+
+def test_only_so_many_agencies_have_series_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "_labelled_agencies", set())
+    names = [f"agency {number}" for number in range(metrics.AGENCIES_MAX + 10)]
+    labels = [metrics.label_agency(name) for name in names]
+    assert labels == [*names[: metrics.AGENCIES_MAX], *[metrics.OTHER_AGENCIES] * 10]
+    assert metrics.label_agency(names[0]) == names[0]
 
 
 def test_both_paths_have_equal_counts() -> None:
@@ -130,7 +161,9 @@ def test_a_tracer_that_fails_does_not_stop_the_gate(*, committed: bool, caplog: 
             raise RuntimeError(MARKER)
 
     growth = SampleGrowth()
-    BatchObserver(ConsumerStatus(), BrokenTracer(None, "x")).start_batch(make_batch(), BatchResult())(committed)
+    BatchObserver(ConsumerStatus(), BrokenTracer(None, "x"), lambda: None).start_batch(make_batch(), BatchResult())(
+        committed
+    )
     assert growth.get("sharing_indicators_read_total") == committed
     assert caplog.messages == ["the span of a batch could not be recorded (RuntimeError)"]
 

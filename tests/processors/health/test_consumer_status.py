@@ -148,3 +148,21 @@ def test_a_broker_is_reachable_while_it_is_connected_and_responds(monkeypatch: p
     monkeypatch.undo()
     status.update(make_statistics(broker_state="INIT"))
     assert not status.is_broker_reachable()
+
+
+def test_an_answer_to_another_client_counts_while_the_statistics_stand_still(clock: FakeMonotonic) -> None:
+    """As while a worker restores its state, also before the first statistics."""
+    status = ConsumerStatus()
+    assert status.is_broker_reachable(clock.monotonic())
+    status.update(make_statistics())
+    clock.passed = RESPONSE_AGE_S_MAX + 1
+    assert not status.is_broker_reachable()
+    answered_at = clock.monotonic()
+    assert status.is_broker_reachable(answered_at)
+    assert status.find_last_response(answered_at) == answered_at
+    clock.passed *= 2
+    assert not status.is_broker_reachable(answered_at), "nothing has answered since"
+    answered_at = clock.monotonic()
+    clock.passed += 1
+    status.update(make_statistics(broker_state="DOWN"))
+    assert not status.is_broker_reachable(answered_at), "the statistics are newer"

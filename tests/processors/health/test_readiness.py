@@ -9,7 +9,7 @@ import pytest
 
 from processors.gate.gate import BatchResult
 from processors.health import consumer_status, http_endpoints
-from processors.health.clock_check import ClockError
+from processors.health.clock_check import BrokerTime, ClockError
 from processors.health.consumer_status import ConsumerStatus
 from processors.health.http_endpoints import HealthCheck, HttpEndpoints
 from tests.processors.gate.gate_fixtures import DAY_MS, LAW, NOW_MS, TOPIC, make_message
@@ -27,17 +27,19 @@ OTHER_TOPIC = "national.ch.indicators.customs"
 class Worker:
     """The endpoints of a worker without a loop, and what they look at."""
 
-    def __init__(self, *topics: str) -> None:
+    def __init__(self, *topics: str, broker_time: BrokerTime | None = None) -> None:
         self.status = ConsumerStatus()
-        self.observer = make_observer(self.status)
+        self.observer = make_observer(self.status, broker_time)
+        self.broker_clock = SimpleNamespace(failure=None)
         config = SimpleNamespace(topics=topics, transaction_timeout_s=30)
-        loop = SimpleNamespace(call_started_at=None, crashed=False, config=config)
+        self.loop = SimpleNamespace(call_started_at=None, answered_at=None, crashed=False, config=config)
         self._endpoints = HttpEndpoints(
-            cast("Any", loop),
+            cast("Any", self.loop),
             cast("Any", SimpleNamespace(version="v", age_s=0, problems="")),
             cast("Any", SimpleNamespace(failed=False, pack=LAW)),
             self.status,
             self.observer,
+            cast("Any", self.broker_clock),
         )
 
     def check(self, name: str) -> HealthCheck:
@@ -134,3 +136,38 @@ def test_a_batch_that_is_open_for_long_makes_it_not_ready(monkeypatch: pytest.Mo
     worker.observer.start_batch(make_batch(), BatchResult())
     monkeypatch.setattr(http_endpoints, "OPEN_SECONDS_MAX", -1)
     assert worker.check("commit").reason == "a batch has been open for 0 s"
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "problem"),
+    [(0, None), (240_000, None), (1_200_000, "20 minutes ahead"), (-1_200_000, "19 minutes behind")],
+)
+def test_a_clock_that_was_wrong_at_the_start_is_seen_without_a_record_and_under_a_backlog(
+    clock: FakeMonotonic, monkeypatch: pytest.MonkeyPatch, ahead_ms: int, problem: str | None
+) -> None:
+    worker = Worker(TOPIC, broker_time=BrokerTime(NOW_MS - ahead_ms - 60_000, 60_000))
+    monkeypatch.setattr(clock, "time_ns", lambda: NOW_MS * 1_000_000)
+    assert worker.check("clock").healthy == (problem is None)
+    message_type = type(make_message(1))
+    # A record of the backlog, of which nobody knows how old it is.
+    monkeypatch.setattr(message_type, "timestamp", lambda _: (2, NOW_MS - 20 * DAY_MS))
+    if problem is None:
+        worker.observer.check_clock(make_batch(), LAW)
+    elif "ahead" in problem:
+        with pytest.raises(ClockError, match=problem):
+            worker.observer.check_clock(make_batch(), LAW)
+    if problem is not None:
+        assert problem in worker.check("clock").reason
+
+
+def test_a_worker_that_cannot_read_the_brokers_clock_is_not_ready_while_the_broker_responds(
+    clock: FakeMonotonic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Worker(TOPIC)
+    monkeypatch.setattr(clock, "time_ns", lambda: NOW_MS * 1_000_000)
+    worker.broker_clock.failure = "no permission"
+    assert worker.check("clock").healthy, "the check of the broker fails instead"
+    worker.loop.answered_at = clock.monotonic()
+    assert worker.check("broker").healthy
+    reason = "nothing is decided until it is compared with the broker's: no permission"
+    assert worker.check("clock") == (False, reason)

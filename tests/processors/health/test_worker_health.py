@@ -12,7 +12,7 @@ from sharing._publisher import Publisher
 from sharing.kafka.topic_admin import apply_topics
 from sharing.serialization.codec import get_codec
 from sharing.testing.broker.process import find_free_port
-from sharing.topology.topics import DECISIONS, INDICATORS, list_topics
+from sharing.topology.topics import CLOCK, DECISIONS, INDICATORS, list_topics
 from tests.faults.gate_process import GateProcess
 from tests.kafka.topic_io import SECONDS, plain_producer, read_records, write_records
 from tests.processors.health.endpoint_client import EndpointClient
@@ -111,7 +111,8 @@ def test_a_gate_whose_clock_goes_back_decides_nothing_and_says_so(fresh_kafka: K
 def test_a_gate_whose_clock_differs_from_the_brokers_decides_nothing(
     fresh_kafka: KafkaBroker, tmp_path: Path, days: str, problem: str
 ) -> None:
-    """It was wrong before the gate started, so that only the stamps of the broker show it."""
+    """It was wrong before the gate started, so that only the stamps of the records show it."""
+    fresh_kafka.create_topics([CLOCK.topic()], 1)  # without stamps
     apply_topics(fresh_kafka.bootstrap, list_topics([STATE], 1), 1)
     prepare_state(fresh_kafka, STATE, partitions=1)
     port, file = find_free_port(), tmp_path / "days"
@@ -133,3 +134,34 @@ def test_a_gate_whose_clock_differs_from_the_brokers_decides_nothing(
         assert gate.exit_code() == 3
     assert problem in gate.read_log_tail()
     assert count_decisions(fresh_kafka, 1) < next(published)
+
+
+@pytest.mark.parametrize(("days", "problem"), [("0.51", "12 hours ahead"), ("-0.51", "12 hours behind")])
+# A duration is rounded down to whole units, so a little more than half a day is 12 hours.
+def test_a_gate_that_starts_with_a_wrong_clock_decides_nothing_of_a_backlog(
+    fresh_kafka: KafkaBroker, tmp_path: Path, days: str, problem: str
+) -> None:
+    """All records were there before it, so that their stamps alone show no clock that is ahead."""
+    apply_topics(fresh_kafka.bootstrap, list_topics([STATE], 1), 1)
+    prepare_state(fresh_kafka, STATE, partitions=1)
+    port, file = find_free_port(), tmp_path / "days"
+    client = EndpointClient(port)
+    file.write_text(days)
+    program = (sys.executable, "-m", "tests.processors.health.skewed_gate", str(file))
+    gate = GateProcess(fresh_kafka.bootstrap, STATE, tmp_path, program=program, web_port=str(port))
+    with gate:
+        gate.wait_until(lambda: problem in client.find_failing().get("clock", ""))
+        publish(fresh_kafka, 3)
+        wait_until(lambda: not client.is_scraped() and not gate.is_alive(), "the worker ends once it was scraped")
+        assert gate.exit_code() == 3
+    with gate:  # its supervisor starts it again: everything is a backlog
+        wait_until(lambda: not client.is_scraped() and not gate.is_alive(), "the worker ends once it was scraped")
+        assert gate.exit_code() == 3
+    assert problem in gate.read_log_tail()
+    assert count_decisions(fresh_kafka, 1) == 0
+    file.unlink()
+    with gate:
+        gate.wait_until(client.is_ready)
+        gate.wait_until(lambda: client.read_samples()["sharing_indicators_read_total", ()] >= 3)
+        assert gate.stop() == 0, gate.read_log_tail()
+    assert count_decisions(fresh_kafka, 1) == 3

@@ -1,0 +1,90 @@
+"""The questions that an officer answers about an item, in plain words: one for each fact that can be missing.
+
+The questions about findings come from `sharing.model.findings`, which also names the law that asks them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from sharing.law.facts import FACTS, FactScope, FactValue
+from sharing.model.findings import FINDINGS
+from sharing.model.indicator_record import WireRecord
+
+QUESTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "source.authority": "What kind of authority holds the item?",
+        "form": "Is it information, evidence, or only the fact that something exists?",
+        "offence.codes": "Which offences does it concern?",
+        "offence.max_penalty_years": "What is the maximum penalty for the offence under your law, in years?",
+        "offence.organised_group": "Is an organised criminal group involved?",
+        "collection": "How was it obtained?",
+        "secrecy_domain": "Does it touch the secrecy domain?",
+        "personal_data": "Is it personal data?",
+        "special_category": "Is it a special category of personal data, such as health or political opinion?",
+        "subject_class": "To whom does it relate: a suspect, a convict, a victim, someone else, or nobody?",
+        "assertion": "Is it a fact, or somebody's assessment?",
+        "grading.source": "How reliable is the source (Europol: A, B, C or X)?",
+        "grading.information": "How reliable is the information (Europol: 1 to 4)?",
+        "origin.state": "Does it belong to another State, and to which?",
+        "origin.consent": "Does the State to which it belongs consent to passing it on?",
+        "origin.consent_obtainable": "Can the consent of the State to which it belongs be obtained in time?",
+        "purpose": "For which purpose is it shared?",
+        "urgency": "How urgent is it? An emergency is a significant and imminent risk to life or safety.",
+        "minor": "Does it concern a person under 18?",
+        "exculpatory": "May it clear a suspect or an accused?",
+        "us_person": "Does it concern a person of the United States?",
+        "enables_request": "Would it enable the recipient to request assistance?",
+        "live_case_harm": "Would sharing it harm a live case?",
+        "character": "Is it of a political, military, religious or racial character?",
+    }
+)
+"""Fact to question. Facts that are known of every item, and those that follow from others, have none."""
+
+_CITATION = re.compile(r"\s*\((?P<citation>[^()]*(?:\([^()]*\)[^()]*)*)\)\.?$")
+
+
+def can_be_asked(name: str) -> bool:
+    """Return whether a person can be asked for a fact."""
+    return name in QUESTIONS or name.startswith("findings.")
+
+
+def get_question(name: str) -> str:
+    """Return the question that an officer answers to state a fact.
+
+    Raises:
+        KeyError: Nobody can be asked for the fact.
+    """
+    if not name.startswith("findings."):
+        return QUESTIONS[name]
+    statement = _CITATION.sub("", FINDINGS[name.removeprefix("findings.")]).rstrip(".")
+    return f"Is this so: {statement[0].lower()}{statement[1:]}?"
+
+
+def read_all_facts(record: WireRecord, now_ms: int) -> dict[str, FactValue]:
+    """Return every fact of an item as the law reads it, whether or not a rule tests it; None if it is unknown.
+
+    Args:
+        record: The indicator's record.
+        now_ms: The time of the decision, in UTC milliseconds.
+    """
+    return {
+        name: fact.interpret_raw(fact.read_raw(record, now_ms))
+        for name, fact in FACTS.items()
+        if fact.read_raw is not None
+    }
+
+
+def list_facts_without_question() -> list[str]:
+    """Return the facts of an item that neither have a question nor are known of every item."""
+    return [
+        name
+        for name, fact in FACTS.items()
+        if fact.scope is FactScope.INDICATOR and not can_be_asked(name) and name not in NEVER_ASKED
+    ]
+
+
+NEVER_ASKED = frozenset({"action", "type", "handling", "tlp", "pap", "retention_expired", "origin.foreign"})
+"""Facts of an item that are always known, or follow from others."""

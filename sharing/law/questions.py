@@ -1,0 +1,387 @@
+"""The questions that an officer must answer about an item: those whose answer can change an outcome, computed exactly.
+
+A fact is asked for if, for one of the recipients and with some answers to the other open questions, the outcome with an
+answer differs from the outcome without one. The most decisive questions come first:
+
+1. by the share of their answers that settle the matter: nothing can leave any more, whatever else is answered;
+2. by the number of other answers that they need: the fewest with which their own answer changes an outcome;
+3. in the order of the vocabulary.
+
+Both numbers are exact. The work is bounded (`STEPS_MAX`); if a search is cut short, the question is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from sharing.law.fact_questions import can_be_asked, get_question
+from sharing.law.facts import FACTS, NONE, FactKind, Facts
+from sharing.law.filter import DisclosureFilter
+from sharing.law.lint.cubes import Cover, Cube, intersect_covers
+from sharing.law.pack import Rule
+from sharing.law.search.authority_choice import cover_chosen_authority
+from sharing.law.search.cheapest import CheapestSearch, SearchLimitError
+from sharing.law.search.dimensions import AUTHORITY, CODES, NAMED, RECIPIENT_DIMENSION, ItemSpace, Point
+from sharing.law.search.law_covers import LawCovers, list_space_tests
+from sharing.law.search.recipients import list_recipient_points
+from sharing.law.search.regions import compute_regions
+from sharing.law.search.ternary import complement, restrict, simplify
+from sharing.model.vocabulary import Collection as CollectionWay
+from sharing.model.vocabulary import Outcome
+
+STEPS_MAX = 200_000
+"""The search is cut short after this many steps. An item needs a few thousand."""
+
+CITATIONS_MAX = 3
+"""A question names at most this many articles; `Question.rules` has all rules."""
+
+_FROM_OPEN_TO_CLOSED = (Outcome.DISCLOSE, Outcome.OFFER, Outcome.HOLD)
+_SENDER = "source.authority"
+_ORIGIN_STATE, _COLLECTION = "origin.state", "collection"
+_SUPPOSED = frozenset({CODES, _SENDER})
+"""Without these nothing leaves: an item without offences or sender is withheld."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question to the officer who provides an item.
+
+    Attributes:
+        fact: The fact that its answer states.
+        question: The question.
+        citation: The articles that ask it.
+        answers: For each answer, the most open outcome that it leaves possible for any recipient.
+        rules: Ids of the rules that ask it.
+        needs: The fewest other answers with which this one changes an outcome.
+    """
+
+    fact: str
+    question: str
+    citation: str
+    answers: Mapping[str, Outcome]
+    rules: tuple[str, ...]
+    needs: int
+
+    @property
+    def settling_share(self) -> float:
+        """The share of the answers after which nothing can leave any more."""
+        return sum(outcome is Outcome.WITHHOLD for outcome in self.answers.values()) / max(len(self.answers), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Questionnaire:
+    """The questions about an item.
+
+    Attributes:
+        questions: The questions, the most decisive first. Without any, no answer can change an outcome.
+        complete: Whether no search was cut short. Otherwise some questions may be unnecessary.
+    """
+
+    questions: tuple[Question, ...]
+    complete: bool
+
+
+BARE_ITEM: Facts = MappingProxyType(
+    {"action": "PUBLISH", "handling": frozenset(), "tlp": NONE, "pap": NONE, "retention_expired": "NO"}
+)
+"""What is known of a typical item of a State: it is published, unmarked, and not too old."""
+
+
+def find_typical_questions(
+    law: DisclosureFilter, recipients: Iterable[str] | None = None, steps_max: int = STEPS_MAX
+) -> Questionnaire:
+    """Return the questions that a State's law can ask at all: about an item of which nothing is known.
+
+    Args:
+        law: The law of the day. Its directory is ignored: any kind of authority may receive the item.
+        recipients: The States that are considered; None for all.
+        steps_max: The search is cut short after this many steps.
+    """
+    states = FACTS["recipient.state"].values if recipients is None else recipients
+    return find_questions(law, BARE_ITEM, states, any_authority=True, steps_max=steps_max)
+
+
+def find_questions(
+    law: DisclosureFilter,
+    known: Facts,
+    recipients: Iterable[str],
+    named: Collection[str] = (),
+    *,
+    any_authority: bool = False,
+    steps_max: int = STEPS_MAX,
+) -> Questionnaire:
+    """Return the questions about an item, as far as its facts are known.
+
+    Args:
+        law: The law of the day, with the directory.
+        known: Facts of the item by name; None and missing ones are unknown, and are asked for if they matter.
+        recipients: The States that are considered.
+        named: Those of them that the agency names as concerned.
+        any_authority: Whether to suppose that any kind of authority may receive it, whatever the directory says.
+        steps_max: The search is cut short after this many steps.
+    """
+    stated = {name: value for name, value in known.items() if value is not None}
+    states = sorted(set(recipients) - {law.pack.state})
+    if not states:
+        return Questionnaire((), complete=True)
+    return _Inquiry(law, stated, states, frozenset(named), any_authority=any_authority, steps_max=steps_max).ask()
+
+
+def describe_answers(question: Question) -> list[tuple[str, str]]:
+    """Return the outcomes that the answers to a question leave possible, the most open first, each with its answers."""
+    groups: dict[Outcome, list[str]] = {}
+    for answer, outcome in question.answers.items():
+        groups.setdefault(outcome, []).append(answer)
+    return [(outcome.value, ", ".join(groups[outcome])) for outcome in Outcome if outcome in groups]
+
+
+class _Inquiry:
+    """The search for the questions about one item."""
+
+    def __init__(
+        self, law: DisclosureFilter, known: Facts, states: list[str], named: frozenset[str], *, any_authority: bool,
+        steps_max: int,
+    ) -> None:  # fmt: skip
+        self._law = law
+        self._known = known
+        laws = [(law.pack, law.treaties)]
+        self._points = list_recipient_points(laws, states, [law.day], merge=any_authority and not named)
+        self._space = ItemSpace(list_space_tests(*laws[0]), law.pack.state, len(self._points), known)
+        self._covers = LawCovers(*laws[0], self._space, [point.views[0] for point in self._points])
+        self._regions = compute_regions(self._covers, self._space)
+        self._base = self._space.locate(_without_derived(known, self._space))
+        self._impossible = self._find_impossible(named, any_authority=any_authority)
+        known_dimensions = {number for number, points in self._base.items() if self._space.all_points[number] != points}
+        self._search = CheapestSearch(
+            self._space.all_points,
+            [
+                (0,) * len(dimension.points) if number in known_dimensions else dimension.costs
+                for number, dimension in enumerate(self._space.dimensions)
+            ],
+            steps_max,
+        )
+        self._permitted = restrict(self._regions.permitted, self._base)
+        self._most_open: dict[frozenset[tuple[int, int]], Outcome] = {}
+        self._is_complete = True
+
+    def _find_impossible(self, named: frozenset[str], *, any_authority: bool) -> Cover:
+        """Return what cannot be: another authority than the chosen one, a State named that is not, and the reverse."""
+        impossible: Cover = []
+        is_named = self._space.locate({NAMED: "YES"})
+        for index, point in enumerate(self._points):
+            cube: Cube = {RECIPIENT_DIMENSION: 1 << index}
+            if is_named and not (any_authority and not named):
+                excluded = self._space.locate({NAMED: "NO" if point.state in named else "YES"})
+                impossible.append({**cube, **excluded})
+            if not any_authority and AUTHORITY in self._space.fact_names:
+                chosen = cover_chosen_authority(self._space, self._law.authorities.get(point.state), 1 << index)
+                others = complement(chosen, self._space.all_points)
+                impossible += restrict(others, cube)
+        return simplify(impossible)
+
+    def ask(self) -> Questionnaire:
+        """Return the questions."""
+        questions = []
+        if self._find_most_open({}) is not Outcome.WITHHOLD:
+            for name in FACTS:
+                if can_be_asked(name) and name not in self._known and name in self._space.fact_names:
+                    question = self._make_question(name)
+                    if question is not None:
+                        questions.append(question)
+        questions.sort(key=lambda question: (-question.settling_share, question.needs))
+        return Questionnaire(tuple(questions), self._is_complete)
+
+    def _make_question(self, name: str) -> Question | None:
+        """Return the question for a fact, or None if its answer never matters."""
+        unanswered, answered = self._locate_unanswered(name), self._locate_answers(name)
+        if not answered or unanswered is None:
+            return None
+        needs = self._count_needed(name, unanswered, list(answered.values()))
+        if needs is None:
+            return None
+        rules, citations = self._find_sources(name)
+        hidden = len(citations) - CITATIONS_MAX
+        return Question(
+            fact=name,
+            question=get_question(name),
+            citation="; ".join([*citations[:CITATIONS_MAX], *([f"and {hidden} more"] if hidden > 0 else [])]),
+            answers={answer: self._find_most_open(cube) for answer, cube in answered.items()},
+            rules=rules,
+            needs=needs,
+        )
+
+    # --- Answers ---
+
+    def _locate_unanswered(self, name: str) -> Cube | None:
+        """Return where a fact is unknown; None if the others that are known exclude that."""
+        if self._space.list_elements(name):
+            return self._space.locate_set(name, None)
+
+        def is_unanswered(point: Point) -> bool:
+            if not self._fits_known(point) or point[name] is not None:
+                return False
+            if name == _ORIGIN_STATE:
+                return point[_COLLECTION] == CollectionWay.FOREIGN_STATE
+            return name != _COLLECTION or _ORIGIN_STATE in self._known or point[_ORIGIN_STATE] is None
+
+        cube = self._space.select_combinations(name, is_unanswered)
+        return cube if all(cube.values()) else None
+
+    def _locate_answers(self, name: str) -> dict[str, Cube]:
+        """Return each answer to a question, with where the fact has it."""
+        fact = FACTS[name]
+        elements = self._space.list_elements(name)
+        if elements:
+            sets = {value: self._space.locate_set(name, frozenset({value})) for value in elements}
+            return sets if name == CODES else {"none": self._space.locate_set(name, frozenset()), **sets}
+        combinations = [point for point in self._space.list_combinations(name) if self._is_answer(name, point)]
+        values = list(dict.fromkeys(point[name] for point in combinations))
+        if fact.kind is FactKind.NUMBER:
+            values.sort(key=lambda value: value if isinstance(value, float) else 0.0)
+            labels = _label_intervals([value for value in values if isinstance(value, float)])
+        else:
+            values.sort(key=str)
+            labels = [str(value) for value in values]
+        return {
+            label: self._space.select_combinations(
+                name,
+                lambda point, value=value: self._is_answer(name, point) and point[name] == value,  # type: ignore[misc]
+            )
+            for label, value in zip(labels, values, strict=True)
+        }
+
+    def _is_answer(self, name: str, point: Point) -> bool:
+        if not self._fits_known(point) or point[name] is None:
+            return False
+        if name == _ORIGIN_STATE:
+            return point[_COLLECTION] == CollectionWay.FOREIGN_STATE
+        if name == _COLLECTION:
+            return _ORIGIN_STATE in self._known or point[_ORIGIN_STATE] in {None, NONE}
+        return True
+
+    def _fits_known(self, point: Point) -> bool:
+        return all(
+            self._known.get(name, value) == value for name, value in point.items() if name in _STATED_BY_OFFICERS
+        )
+
+    # --- Searches ---
+
+    def _find(self, cubes: Cover, covering: Cover) -> Cube | None:
+        """Return the cheapest combination of some cubes outside of others; any of them if the search is cut short."""
+        try:
+            return self._search.find(cubes, [*covering, *self._impossible])
+        except SearchLimitError:
+            self._is_complete = False
+            return cubes[0] if cubes else None
+
+    def _find_most_open(self, answer: Cube) -> Outcome:
+        """Return the most open outcome that an answer leaves possible."""
+        key = frozenset(answer.items())
+        if key not in self._most_open:
+            self._most_open[key] = self._search_most_open(answer)
+        return self._most_open[key]
+
+    def _search_most_open(self, answer: Cube) -> Outcome:
+        permitted = restrict(self._permitted, answer)
+        for outcome in _FROM_OPEN_TO_CLOSED:
+            if self._find(permitted, self._regions.find_blocking(outcome)) is not None:
+                return outcome
+        return Outcome.WITHHOLD
+
+    def _count_needed(self, name: str, unanswered: Cube, answers: list[Cube]) -> int | None:
+        """Return the fewest other answers with which an answer changes an outcome; None if none ever does."""
+        own = self._space.list_dimensions(name)
+        answered = _join_answers(answers) if len(own) == 1 else [{}]
+        permitted = intersect_covers(self._permitted, answered)
+        can_close = any(rule.exception and name in rule.exception.when.list_fact_names() for rule in self._law.rules)
+        counts = []
+        for outcome in _FROM_OPEN_TO_CLOSED:
+            blocking = self._regions.find_blocking(outcome)
+            if name in _SUPPOSED:
+                found = [self._find(permitted, blocking)]
+            else:
+                # What the law says without an answer, as a statement about the other facts. What does not depend on
+                # the answer is the same with one, so the difference begins at what does.
+                was_permitted = _project(restrict(self._permitted, unanswered), own)
+                was_blocking = _project(restrict(_depending(blocking, own), unanswered), own)
+                found = [
+                    self._find(intersect_covers(was_blocking, permitted), blocking),
+                    self._find(
+                        intersect_covers(_depending(self._permitted, own), answered), [*blocking, *was_permitted]
+                    ),
+                ]
+                if can_close:  # an answer to an exception can also close what a person would have been asked
+                    blocked = intersect_covers(restrict(_depending(blocking, own), self._base), answered)
+                    still_blocking = _project(restrict(blocking, unanswered), own)
+                    found.append(self._find(intersect_covers(was_permitted, blocked), still_blocking))
+            counts += [self._count_stated(cube, own) for cube in found if cube is not None]
+            if 0 in counts:
+                break
+        return min(counts, default=None)
+
+    def _count_stated(self, cube: Cube, own: frozenset[int]) -> int:
+        return self._search.bound.of_cube({number: points for number, points in cube.items() if number not in own})
+
+    # --- Sources ---
+
+    def _find_sources(self, name: str) -> tuple[tuple[str, ...], list[str]]:
+        """Return the rules that ask for a fact and may apply, and the articles; instruments only if no rule asks."""
+        rules = [rule for rule in self._law.rules if name in _list_asked_facts(rule) and self._may_apply(rule)]
+        own_first = sorted(rules, key=lambda rule: rule.approval_rank)
+        citations = list(dict.fromkeys(rule.citation for rule in own_first))
+        if not citations:
+            used = {instrument for point in self._points for instrument in point.views[0].instruments}
+            citations = [
+                f"{instrument.title}, {instrument.article}"
+                for instrument_name, instrument in self._law.treaties.instruments.items()
+                if instrument_name in used and name in instrument.coverage.scope.list_fact_names()
+            ]
+        return tuple(rule.id for rule in own_first), citations
+
+    def _may_apply(self, rule: Rule) -> bool:
+        number = self._law.pack.rules.index(rule)
+        return bool(restrict(self._covers.cover_rule(number).possible, self._base))
+
+
+_STATED_BY_OFFICERS = frozenset(FACTS) - {"origin.foreign"}
+
+
+def _without_derived(known: Facts, space: ItemSpace) -> Facts:
+    """Return the known facts that the space has, without those that follow from others."""
+    return {name: value for name, value in known.items() if name in space.fact_names and name in _STATED_BY_OFFICERS}
+
+
+def _list_asked_facts(rule: Rule) -> frozenset[str]:
+    """Return the facts that a rule asks an officer for; who states the origin also says whether it is foreign."""
+    names = rule.list_fact_names()
+    return names | {_ORIGIN_STATE, _COLLECTION} if "origin.foreign" in names else names
+
+
+def _join_answers(answers: list[Cube]) -> Cover:
+    """Return where a fact of one dimension has any of some answers."""
+    number = next(iter(answers[0]))
+    points = 0
+    for cube in answers:
+        points |= cube[number]
+    return [{number: points}]
+
+
+def _project(cover: Cover, dimensions: frozenset[int]) -> Cover:
+    """Return a cover without its restrictions on some dimensions."""
+    return [{number: points for number, points in cube.items() if number not in dimensions} for cube in cover]
+
+
+def _depending(cover: Cover, dimensions: frozenset[int]) -> Cover:
+    """Return the cubes of a cover that some dimensions restrict."""
+    return [cube for cube in cover if not dimensions.isdisjoint(cube)]
+
+
+def _label_intervals(bounds: list[float]) -> list[str]:
+    """Return words for the intervals that begin at some bounds, the first of which is 0."""
+    labels = []
+    for index, bound in enumerate(bounds):
+        below = f"below {bounds[index + 1]:g}" if index + 1 < len(bounds) else ""
+        labels.append(" and ".join(part for part in (f"at least {bound:g}" if bound else "", below) if part) or "any")
+    return labels

@@ -1,0 +1,133 @@
+"""One law over all items and recipients: where each outcome, condition, redaction and approver is reached.
+
+The regions follow `sharing.law.combine`: what withholds, what permits, what makes an item wait for a person, and what
+makes it wait for the acceptance of conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from sharing.law.lint.cubes import Cover, intersect_covers
+from sharing.law.pack import Rule
+from sharing.law.search.dimensions import ItemSpace
+from sharing.law.search.law_covers import LawCovers
+from sharing.law.search.ternary import Ternary, simplify, subtract
+from sharing.model.vocabulary import Effect, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRegion:
+    """Where a rule has an effect.
+
+    Attributes:
+        approver: The role that it asks, for an approval.
+    """
+
+    rule: Rule
+    cover: Cover
+    approver: str = ""
+
+
+@dataclass(slots=True)
+class LawRegions:
+    """Where one law withholds, permits, holds, binds by conditions and redacts.
+
+    Attributes:
+        permitted: Where a rule permits.
+        withheld: Where a rule, or treaties that were not looked up, withhold, whatever permits.
+        offered: Where conditions must be accepted first, if nothing withholds and nobody must approve.
+        exculpatory: Where the treaty basis opens some conditions for what clears an accused.
+        approvals: The rules that ask a person, and where, those that a decision would name first at the start.
+        conditions: The rules that impose a condition, and where.
+        redactions: The rules that redact, and where.
+        obligations: The rules that oblige the State to send, and where.
+    """
+
+    permitted: Cover = field(default_factory=list)
+    withheld: Cover = field(default_factory=list)
+    offered: Cover = field(default_factory=list)
+    exculpatory: Cover = field(default_factory=list)
+    approvals: list[RuleRegion] = field(default_factory=list)
+    conditions: list[RuleRegion] = field(default_factory=list)
+    redactions: list[RuleRegion] = field(default_factory=list)
+    obligations: list[RuleRegion] = field(default_factory=list)
+
+    @property
+    def held(self) -> Cover:
+        """Where a person must approve, if nothing withholds."""
+        return [cube for region in self.approvals for cube in region.cover]
+
+    def find_blocking(self, outcome: Outcome) -> Cover:
+        """Return where, although a rule permits, the outcome is less open than this one."""
+        match outcome:
+            case Outcome.WITHHOLD:
+                return []
+            case Outcome.HOLD:
+                return self.withheld
+            case Outcome.OFFER:
+                return [*self.withheld, *self.held]
+            case Outcome.DISCLOSE:
+                return [*self.withheld, *self.held, *self.offered]
+            case _:
+                assert_never(outcome)
+
+
+def compute_regions(covers: LawCovers, space: ItemSpace) -> LawRegions:
+    """Return the regions of a law.
+
+    Args:
+        covers: Where the rules of the law hold.
+        space: All items.
+    """
+    regions = LawRegions(withheld=list(covers.without_basis), exculpatory=covers.exculpatory)
+    for number, rule in enumerate(covers.pack.rules):
+        _add_rule(regions, rule, covers, covers.cover_rule(number), space)
+    regions.approvals.sort(key=lambda region: region.rule.approval_rank)
+    bound = [cube for region in regions.conditions for cube in region.cover]
+    regions.offered = simplify(intersect_covers(simplify(bound), covers.pre_accept))
+    return regions
+
+
+def _add_rule(regions: LawRegions, rule: Rule, covers: LawCovers, where: Ternary, space: ItemSpace) -> None:
+    match rule.effect:
+        case Effect.DENY:
+            _add_deny(regions, rule, covers, where)
+            return
+        case Effect.PERMIT:
+            regions.permitted += where.true
+            return
+        case Effect.OBLIGE:
+            regions.obligations.append(RuleRegion(rule, where.true))
+            return
+        case Effect.RECORD:
+            return
+        case Effect.APPROVAL:
+            regions.approvals.append(RuleRegion(rule, where.true, rule.approver or ""))
+        case Effect.REDACT:
+            regions.redactions.append(RuleRegion(rule, where.true))
+        case Effect.CONDITION:
+            regions.conditions.append(RuleRegion(rule, where.true))
+        case _:
+            assert_never(rule.effect)
+    # A restriction that is undecided withholds.
+    regions.withheld += simplify(subtract(where.possible, where.true, space.all_points))
+
+
+def _add_deny(regions: LawRegions, rule: Rule, covers: LawCovers, where: Ternary) -> None:
+    """Add a prohibition: it withholds unless its exception lifts it, and asks a person where that is unknown."""
+    exception = covers.cover_exception(rule)
+    if exception is None:
+        regions.withheld += where.possible
+        return
+    regions.withheld += intersect_covers(where.possible, exception.false)
+    asked = intersect_covers(where.possible, exception.undecided)
+    if asked:
+        regions.approvals.append(RuleRegion(rule, asked, rule.exception.approver if rule.exception else ""))
+
+
+def list_covers(regions: Sequence[RuleRegion]) -> Cover:
+    """Return where at least one of some rules has its effect."""
+    return [cube for region in regions for cube in region.cover]

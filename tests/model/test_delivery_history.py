@@ -1,0 +1,61 @@
+"""What a subscriber hands out, for any sequence of notices, is what a naive reading of the whole past gives."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sharing._subscriber import decode_notice
+from sharing.model.delivery_history import DeliveryHistory, Repetition
+from sharing.model.notice import Notice
+from tests.kafka.topic_io import notice_bytes
+
+INDICATOR_ID = "018f2b2e-0000-7000-8000-000000000001"
+VALUES = ("one.example", "two.example")
+
+
+def make_notice(state: str, agency: str, version: int, value: str) -> Notice:
+    """Return a notice of one of several items that share an indicator id."""
+    ids = {"identity": f"{state}/{agency}/{version}", "indicator_id": INDICATOR_ID, "item_id": agency}
+    return decode_notice(notice_bytes("DE", value, **ids, version=version, from_state=state), "DE")
+
+
+NOTICES = [make_notice(*parts) for parts in product(("CH", "FR"), ("a", "b"), (1, 2, 3), VALUES)]
+
+
+def compare_naively(past: list[tuple[Notice, bool]], notice: Notice) -> Repetition:
+    """Return what a notice is after those that were handed out, each with whether it was handled."""
+    for earlier, handled in past:
+        if handled and earlier.id == notice.id:
+            return Repetition.SAME if earlier.content == notice.content else Repetition.DIFFERENT
+    of_item = [each for each, _ in past if (each.from_state, each.item_id) == (notice.from_state, notice.item_id)]
+    return Repetition.OLDER if any(each.version > notice.version for each in of_item) else Repetition.NONE
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(st.lists(st.tuples(st.sampled_from(NOTICES), st.booleans()), max_size=25))
+def test_the_history_compares_like_a_reading_of_the_whole_past(arrivals: list[tuple[Notice, bool]]) -> None:
+    history, past = DeliveryHistory(1_000), list[tuple[Notice, bool]]()
+    for notice, is_handled in arrivals:
+        expected = compare_naively(past, notice)
+        assert history.compare(notice) is expected
+        if expected is Repetition.NONE:
+            history.hand_out(notice)
+            if is_handled:
+                history.complete(notice)
+            past.append((notice, is_handled))
+
+
+def test_what_was_seen_last_is_remembered() -> None:
+    first, second, other = (make_notice("CH", agency, 2, "one.example") for agency in "abc")
+    history = DeliveryHistory(2)
+    for notice in (first, second, other):
+        history.hand_out(notice)
+        history.complete(notice)
+    assert [history.compare(notice) for notice in (first, second, other)] == [
+        Repetition.NONE, Repetition.SAME, Repetition.SAME
+    ]  # fmt: skip
+    older = [make_notice("CH", agency, 1, "one.example") for agency in "abc"]
+    assert [history.compare(notice) for notice in older] == [Repetition.NONE, Repetition.OLDER, Repetition.OLDER]
