@@ -169,10 +169,8 @@ class _Comparer:
 
     def _find_outcomes(self, old: int, new: int) -> Iterator[Difference]:
         """Yield the smallest item that reaches each outcome, or a more open one, only under the new law."""
-        shown: Outcome = Outcome.WITHHOLD
+        shown, shown_size = 0, 0
         for outcome in _OPENNESS[1:]:
-            if _OPENNESS.index(outcome) <= _OPENNESS.index(shown):
-                continue  # the item already found demonstrates this, too
             blocking, was_blocking = (self._regions[law].find_blocking(outcome) for law in (new, old))
             permitted, was_permitted = self._regions[new].permitted, self._regions[old].permitted
             closed = intersect_covers(_without(was_blocking, blocking), permitted)
@@ -182,13 +180,15 @@ class _Comparer:
                 for cube in (self._find(closed, blocking), self._find(unpermitted, [*blocking, *was_permitted]))
                 if cube is not None
             ]
-            if cubes:
-                cube = min(cubes, key=self._search.bound.of_cube)
-                found = self._build(
-                    DifferenceKind.OUTCOME, "", cube, (old, new), lambda was, is_: _rank(is_) > _rank(was)
-                )
-                shown = (found.was, found.is_)[new]
-                yield found
+            if not cubes:
+                continue
+            cube = min(cubes, key=self._search.bound.of_cube)
+            size = self._search.bound.of_cube(cube)
+            if _OPENNESS.index(outcome) <= shown and size >= shown_size:
+                continue  # an item that is no larger demonstrates this, too
+            found = self._build(DifferenceKind.OUTCOME, "", cube, (old, new), lambda was, is_: _rank(is_) > _rank(was))
+            shown, shown_size = _OPENNESS.index((found.was, found.is_)[new]), size
+            yield found
 
     def _find_lost(
         self, kind: DifferenceKind, detail: str, lost: Cover, kept: Cover, laws: tuple[int, int],
