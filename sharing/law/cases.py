@@ -211,8 +211,7 @@ def _find_treaty_basis(name: str | None, pack: Pack, treaties: TreatyTable) -> T
         return NOT_LOOKED_UP
     if name == NONE:
         return NO_TREATY
-    instrument = pack.bilateral[name] if name in pack.bilateral else treaties.instruments[name]
-    return TreatyBasis(name, instrument.condition_model, instrument.exculpatory_exception)
+    return TreatyBasis.of(pack.get_instrument(name, treaties))
 
 
 def _read_fact_value(

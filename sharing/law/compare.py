@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 from sharing.errors import InputError
 from sharing.law.combine import OPENED_BY_EXCULPATION, RuleResult
 from sharing.law.facts import FACTS, FactValue
-from sharing.law.lint.cubes import Cover, Cube, intersect_covers
 from sharing.law.pack import Pack
 from sharing.law.search.cheapest import CheapestSearch, SearchLimitError
+from sharing.law.search.cubes import Cover, Cube, intersect_covers
 from sharing.law.search.dimensions import AUTHORITY, NAMED, RECIPIENT_DIMENSION, ItemSpace
 from sharing.law.search.engine_decisions import EngineDecisions
 from sharing.law.search.example_items import build_example_item

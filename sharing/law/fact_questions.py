@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from sharing.law.facts import FACTS, FactScope, FactValue
+from sharing.law.facts import FACTS, FactValue
 from sharing.model.findings import FINDINGS
 from sharing.model.indicator_record import WireRecord
 
@@ -75,16 +75,3 @@ def read_all_facts(record: WireRecord, now_ms: int) -> dict[str, FactValue]:
         for name, fact in FACTS.items()
         if fact.read_raw is not None
     }
-
-
-def list_facts_without_question() -> list[str]:
-    """Return the facts of an item that neither have a question nor are known of every item."""
-    return [
-        name
-        for name, fact in FACTS.items()
-        if fact.scope is FactScope.INDICATOR and not can_be_asked(name) and name not in NEVER_ASKED
-    ]
-
-
-NEVER_ASKED = frozenset({"action", "type", "handling", "tlp", "pap", "retention_expired", "origin.foreign"})
-"""Facts of an item that are always known, or follow from others."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from sharing.errors import InputError
 from sharing.law.constraints import Conjunction, FactTest
-from sharing.law.treaties import Coverage, Period, TreatyTable
+from sharing.law.treaties import Coverage, Instrument, Period, TreatyTable
 from sharing.model.decision import Condition, PackReference, RuleReference
 from sharing.model.pack_code import TEMPLATES
 from sharing.model.vocabulary import ConditionModel, Effect, Nature
@@ -148,6 +148,15 @@ class Pack:
     def is_template(self) -> bool:
         """Whether a State must adopt the pack before it can decide anything."""
         return self.state in TEMPLATES
+
+    def get_instrument(self, name: str, treaties: TreatyTable) -> Instrument | BilateralAgreement:
+        """Return the pack's own agreement, or the instrument of the treaty table, with a name that a rule may test."""
+        return self.bilateral[name] if name in self.bilateral else treaties.instruments[name]
+
+    def list_tested_values(self, fact: str) -> frozenset[str]:
+        """Return the values that a fact is compared with, in rules and their exceptions on any day."""
+        tests = (test for rule in self.rules for test in rule.iter_tests() if test.fact == fact)
+        return frozenset().union(*(test.operand for test in tests if isinstance(test.operand, frozenset)))
 
     def adopt_for(self, state: str, treaties: TreatyTable) -> Pack:
         """Return this template as the law of a State.

@@ -19,10 +19,10 @@ from types import MappingProxyType
 from sharing.law.fact_questions import can_be_asked, get_question
 from sharing.law.facts import FACTS, NONE, FactKind, Facts
 from sharing.law.filter import DisclosureFilter
-from sharing.law.lint.cubes import Cover, Cube, intersect_covers
 from sharing.law.pack import Rule
 from sharing.law.search.authority_choice import cover_chosen_authority
 from sharing.law.search.cheapest import CheapestSearch, SearchLimitError
+from sharing.law.search.cubes import Cover, Cube, intersect_covers
 from sharing.law.search.dimensions import AUTHORITY, CODES, NAMED, RECIPIENT_DIMENSION, ItemSpace, Point
 from sharing.law.search.law_covers import LawCovers, list_space_tests
 from sharing.law.search.recipients import list_recipient_points

@@ -33,10 +33,19 @@ class TreatyBasis(NamedTuple):
     condition_model: ConditionModel | None
     exculpatory_exception: bool = False
 
+    @classmethod
+    def of(cls, instrument: Instrument | BilateralAgreement) -> TreatyBasis:
+        """Return the basis that an instrument is."""
+        return cls(instrument.name, instrument.condition_model, instrument.exculpatory_exception)
+
     @property
     def instrument(self) -> str | None:
         """The instrument, or None if there is none or it is unknown."""
         return None if self.name == NONE else self.name
+
+
+DECISIVE_ANSWERS: Mapping[str, str] = {"recipient.dual_criminality": "NO", "recipient.capital_offence": "YES"}
+"""Recipient facts that are assessed for each offence code, with the answer that one stated offence is enough for."""
 
 
 class OffenceAnswers(NamedTuple):
@@ -113,13 +122,7 @@ class RecipientFactSource:
         self._day = day
         self._authorities = authorities
         self._own_instruments = treaties.instruments_binding(pack.state, day)
-        self._asked = frozenset(
-            name
-            for rule in pack.rules
-            for test in rule.iter_tests()
-            if test.fact == "recipient.treaties" and isinstance(test.operand, frozenset)
-            for name in test.operand
-        )
+        self._asked = pack.list_tested_values("recipient.treaties")
         self._binding_own = self._list_own_binding()
         scopes = (instrument.coverage.scope for instrument in self._binding_own.values())
         self.scope_tests = tuple(dict.fromkeys(test for scope in scopes for test in scope.iter_tests()))
@@ -266,8 +269,7 @@ class RecipientFactSource:
             answer = answers.get(name, False)
             if answer is False:
                 continue
-            entry = known.binding[name]
-            candidates.append(TreatyBasis(name, entry.condition_model, entry.exculpatory_exception))
+            candidates.append(TreatyBasis.of(known.binding[name]))
             if answer is True:
                 break
             undecided.append((name, answer))
@@ -312,12 +314,17 @@ def combine_offences(answers: Iterable[OffenceAnswers]) -> OffenceAnswers:
     if one of them is punishable by death there.
     """
     listed = list(answers)
-    dual = {answer.dual_criminality for answer in listed}
-    capital = {answer.capital_offence for answer in listed}
     return OffenceAnswers(
-        "NO" if "NO" in dual else "YES" if dual == {"YES"} else None,
-        "YES" if "YES" in capital else "NO" if capital == {"NO"} else None,
+        _combine_answers({answer.dual_criminality for answer in listed}, "recipient.dual_criminality"),
+        _combine_answers({answer.capital_offence for answer in listed}, "recipient.capital_offence"),
     )
+
+
+def _combine_answers(answers: Collection[str | None], fact: str) -> str | None:
+    decisive = DECISIVE_ANSWERS[fact]
+    if decisive in answers:
+        return decisive
+    return next(iter(answers)) if len(answers) == 1 else None
 
 
 def _add_receiver(

@@ -7,7 +7,7 @@ names. A State that no instrument lists has not been looked up: its treaties are
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -38,6 +38,12 @@ class Period:
     def overlaps(self, other: Period) -> bool:
         """Return whether the two periods share a day."""
         return (self.end is None or other.start <= self.end) and (other.end is None or self.start <= other.end)
+
+    def iter_change_days(self) -> Iterator[dt.date]:
+        """Yield the first day, and the day after the last one."""
+        yield self.start
+        if self.end is not None:
+            yield self.end + dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)

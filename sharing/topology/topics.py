@@ -169,7 +169,7 @@ GATE_STATE = TopicKind(
 )  # fmt: skip
 # The broker's confirmation of an empty record contains the broker's time, so nobody needs to read the topic.
 CLOCK = TopicKind(
-    "clock", TopicScope.SHARED, "", "none", "`sharing doctor`", "nobody", ALL_ROLES, frozenset(), HOUR_MS,
+    "clock", TopicScope.SHARED, "", "none", "gates and `sharing doctor`", "nobody", ALL_ROLES, frozenset(), HOUR_MS,
     single_partition=True, max_message_bytes=10_000,
 )  # fmt: skip
 

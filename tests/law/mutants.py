@@ -112,17 +112,12 @@ def _find_covered_values(when: Conjunction, pack: Pack, treaties: TreatyTable) -
             continue
         if not isinstance(test.operand, frozenset) or NONE in test.operand:
             continue
-        coverages = [_find_coverage(name, pack, treaties) for name in sorted(test.operand)]
+        coverages = [pack.get_instrument(name, treaties).coverage for name in sorted(test.operand)]
         restricted = [_list_restrictions(coverage) for coverage in coverages]
         for fact in set.intersection(*(set(restriction) for restriction in restricted)):
             values = frozenset().union(*(restriction[fact] for restriction in restricted))
             covered[fact] = covered.get(fact, values) & values
     return covered
-
-
-def _find_coverage(name: str, pack: Pack, treaties: TreatyTable) -> Coverage:
-    agreement = pack.bilateral.get(name)
-    return agreement.coverage if agreement is not None else treaties.instruments[name].coverage
 
 
 def _list_restrictions(coverage: Coverage) -> dict[str, frozenset[str]]:

@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from sharing.law.lint.cubes import (
+from sharing.law.lint.decision_space import RECIPIENT_DIMENSION, Counterexample, DecisionSpace, build_decision_space
+from sharing.law.pack import Pack, Rule
+from sharing.law.search.cubes import (
     Cover,
     Cube,
     cover_where_possible,
@@ -16,8 +18,6 @@ from sharing.law.lint.cubes import (
     intersect_cubes,
     subtract_cubes,
 )
-from sharing.law.lint.decision_space import RECIPIENT_DIMENSION, Counterexample, DecisionSpace, build_decision_space
-from sharing.law.pack import Pack, Rule
 from sharing.law.treaties import TreatyTable
 from sharing.model.effects import APPROVAL_EFFECTS, FORBIDDING_EFFECTS
 from sharing.model.vocabulary import Effect

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from sharing.law.lint.analysis import PackAnalysis, RuleCube, get_asked_role
-from sharing.law.lint.cubes import Cover, Cube, intersect_covers
 from sharing.law.lint.decision_space import EVIDENCE_TEST
 from sharing.law.lint.findings import LintCode, LintFinding, LintSeverity, RuleLocator, join_names
+from sharing.law.search.cubes import Cover, Cube, intersect_covers
 from sharing.model.effects import FORBIDDING_EFFECTS, OBLIGING_EFFECTS, PERMITTING_EFFECTS
 from sharing.model.vocabulary import ConditionKind
 

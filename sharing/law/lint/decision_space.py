@@ -10,18 +10,6 @@ from typing import Any
 
 from sharing.law.constraints import Conjunction, FactTest, Operator
 from sharing.law.facts import FACTS, NONE, Fact, FactKind, FactScope, FactValue, PartialValue
-from sharing.law.lint.cubes import (
-    Cover,
-    Cube,
-    FactTestMask,
-    FactTestMasks,
-    cover_where_possible,
-    cover_where_true,
-    find_uncovered,
-    intersect_covers,
-    intersect_cubes,
-    subtract_cubes,
-)
 from sharing.law.lint.recipient_timeline import (
     CAPITAL_OFFENCE,
     DUAL_CRIMINALITY,
@@ -35,6 +23,18 @@ from sharing.law.lint.recipient_timeline import (
     iter_subsets,
 )
 from sharing.law.pack import Pack
+from sharing.law.search.cubes import (
+    Cover,
+    Cube,
+    FactTestMask,
+    FactTestMasks,
+    cover_where_possible,
+    cover_where_true,
+    find_uncovered,
+    intersect_covers,
+    intersect_cubes,
+    subtract_cubes,
+)
 from sharing.law.treaties import Coverage, TreatyTable
 from sharing.model.vocabulary import UNKNOWN
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from sharing.law.constraints import AnyOf, Conjunction, FactTest, Operator
 from sharing.law.facts import FACTS, FactScope
 from sharing.law.lint.analysis import PackAnalysis
-from sharing.law.lint.cubes import Cover, Cube, find_uncovered
 from sharing.law.lint.decision_space import INDEPENDENT_OF_STATE, RECIPIENT_DIMENSION
 from sharing.law.lint.findings import LintCode, LintFinding, LintSeverity, RuleLocator, join_names
 from sharing.law.lint.recipient_timeline import OFFENCE_FACTS, OFFENCES
 from sharing.law.pack import Rule
+from sharing.law.search.cubes import Cover, Cube, find_uncovered
 from sharing.model.effects import RESTRICTING_EFFECTS
 from sharing.yaml_source import KeyPath
 

@@ -25,7 +25,6 @@ CAPITAL_OFFENCE = "recipient.capital_offence"
 OFFENCE_FACTS = frozenset({DUAL_CRIMINALITY, CAPITAL_OFFENCE})
 """Facts about a recipient that follow from the offence codes."""
 
-_DAY = dt.timedelta(days=1)
 _FAR_FUTURE = dt.date.max
 
 OFFENCES = tuple(map(str, OffenceCode))
@@ -67,11 +66,11 @@ class RecipientTimeline:
     _changes_for_every_state: frozenset[dt.date] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rule_intervals = tuple(sorted({day for rule in self.pack.rules for day in _change_days(rule.valid)}))
+        self.rule_intervals = tuple(sorted({day for rule in self.pack.rules for day in rule.valid.iter_change_days()}))
         instruments = self.treaties.instruments.values()
         own_periods = [treaty.parties[self.pack.state] for treaty in instruments if self.pack.state in treaty.parties]
         entries_into_force = {treaty.in_force for treaty in instruments if treaty.in_force is not None}
-        own_changes = {day for period in own_periods for day in _change_days(period)}
+        own_changes = {day for period in own_periods for day in period.iter_change_days()}
         self._changes_for_every_state = frozenset(entries_into_force | own_changes)
 
     def find_rule_intervals(self, valid: Period) -> frozenset[int]:
@@ -104,7 +103,7 @@ class RecipientTimeline:
 
     def _list_change_days(self) -> list[dt.date]:
         """Return the days on which an instrument begins or ends to bind the providing State."""
-        agreements = (day for agreement in self.pack.bilateral.values() for day in _change_days(agreement.valid))
+        agreements = (day for agreement in self.pack.bilateral.values() for day in agreement.valid.iter_change_days())
         return sorted({*self._changes_for_every_state, *agreements})
 
     def _recipients_on(self, day: dt.date) -> RecipientFactSource:
@@ -117,7 +116,7 @@ class RecipientTimeline:
         periods = [treaty.parties[state] for treaty in self.treaties.instruments.values() if state in treaty.parties]
         periods += [members[state] for members in self.treaties.memberships.values() if state in members]
         periods += [agreement.valid for agreement in self.pack.bilateral.values() if agreement.state == state]
-        changes = {*self._changes_for_every_state, *(day for period in periods for day in _change_days(period))}
+        changes = {*self._changes_for_every_state, *(day for period in periods for day in period.iter_change_days())}
         changes |= {assessment.date for assessment in self.pack.assessments if state in assessment.states}
         first = self.rule_intervals[0]
         return list(reversed(list(pairwise([first, *sorted(day for day in changes if day > first), _FAR_FUTURE]))))
@@ -131,13 +130,6 @@ class RecipientTimeline:
             if low < high:
                 preferred = self.pack.consolidated_at
                 yield index, preferred if low <= preferred < high else low
-
-
-def _change_days(period: Period) -> Iterator[dt.date]:
-    """Yield the first day of a period, and the day after its last."""
-    yield period.start
-    if period.end is not None:
-        yield period.end + _DAY
 
 
 def group_equivalent_values(values: Iterable[str], tests: Sequence[FactTest]) -> list[list[str]]:

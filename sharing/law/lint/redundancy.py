@@ -20,9 +20,9 @@ from enum import Enum
 from typing import assert_never
 
 from sharing.law.lint.analysis import PackAnalysis, RuleCube, get_asked_role
-from sharing.law.lint.cubes import Cover, Cube, intersect_covers, subtract_cubes
 from sharing.law.lint.findings import LintCode, LintFinding, LintSeverity, RuleLocator, join_names
 from sharing.law.rulebook import list_mandatory_recipients
+from sharing.law.search.cubes import Cover, Cube, intersect_covers, subtract_cubes
 from sharing.model.effects import PERMITTING_EFFECTS, RESTRICTING_EFFECTS
 from sharing.model.vocabulary import Effect
 

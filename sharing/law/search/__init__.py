@@ -1,1 +1,1 @@
-"""Exact searches over all items and recipients under one or two laws: for `law compare` and `law questions`."""
+"""Exact searches over all items and recipients: the cube calculus, and what `law compare` and `law questions` ask."""

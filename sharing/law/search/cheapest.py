@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from itertools import count
 
-from sharing.law.lint.cubes import Cube
+from sharing.law.search.cubes import Cube
 
 CubeItems = tuple[tuple[int, int], ...]
 

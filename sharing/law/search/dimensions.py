@@ -15,7 +15,7 @@ from typing import Any
 
 from sharing.law.constraints import FactTest, Operator
 from sharing.law.facts import FACTS, NONE, Fact, FactKind, FactScope, FactValue
-from sharing.law.lint.cubes import Cover, Cube
+from sharing.law.search.cubes import Cover, Cube
 from sharing.law.search.ternary import Ternary, negate
 from sharing.model.vocabulary import UNKNOWN
 

@@ -11,10 +11,11 @@ from typing import NamedTuple, TypeVar
 
 from sharing.law.constraints import AnyOf, Conjunction, FactTest, Operator
 from sharing.law.facts import NONE
-from sharing.law.lint.cubes import Cover, intersect_covers
 from sharing.law.pack import BilateralAgreement, Pack, Rule
+from sharing.law.recipients import DECISIVE_ANSWERS
+from sharing.law.search.cubes import Cover, intersect_covers
 from sharing.law.search.dimensions import AUTHORITY, RECIPIENT_DIMENSION, ItemSpace, is_item_test
-from sharing.law.search.recipients import DECISIVE_ANSWERS, RecipientView
+from sharing.law.search.recipients import RecipientView
 from sharing.law.search.ternary import NEVER, Ternary, complement, conjoin, disjoin, negate, simplify, subtract
 from sharing.law.treaties import Coverage, Instrument, TreatyTable
 from sharing.model.vocabulary import ConditionModel
@@ -155,14 +156,11 @@ class LawCovers:
 
     # --- Treaties ---
 
-    def _get_instrument(self, name: str) -> Instrument | BilateralAgreement:
-        return self.pack.bilateral[name] if name in self.pack.bilateral else self._treaties.instruments[name]
-
     def _cover_instrument(self, name: str) -> Ternary:
         """Return where an instrument that binds both States covers the item and the authorities."""
         cover = self._coverage.get(name)
         if cover is None:
-            coverage = self._get_instrument(name).coverage
+            coverage = self.pack.get_instrument(name, self._treaties).coverage
             tests = map(self._cover, _list_authority_tests(coverage))
             cover = self._coverage[name] = conjoin([self._cover(coverage.scope), *tests])
         return cover
@@ -173,7 +171,7 @@ class LawCovers:
         rest: Cover = [{RECIPIENT_DIMENSION: mask}]  # where none so far is known to cover the item
         for name in self.pack.treaty_preference:
             if name in instruments:
-                entry, covers = self._get_instrument(name), self._cover_instrument(name)
+                entry, covers = self.pack.get_instrument(name, self._treaties), self._cover_instrument(name)
                 where = intersect_covers(rest, covers.possible)
                 candidates.append(_Candidate(name, entry.condition_model, where, entry.exculpatory_exception))
                 rest = subtract(rest, covers.true, self._space.all_points)

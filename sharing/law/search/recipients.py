@@ -8,13 +8,8 @@ from dataclasses import dataclass
 
 from sharing.law.facts import FACTS, FactValue
 from sharing.law.pack import Pack
-from sharing.law.recipients import ItemContext, RecipientFactSource
-from sharing.law.treaties import Period, TreatyTable
-
-DECISIVE_ANSWERS: Mapping[str, str] = {"recipient.dual_criminality": "NO", "recipient.capital_offence": "YES"}
-"""Recipient facts that are assessed for each offence code, with the answer that one stated offence is enough for."""
-
-_DAY = dt.timedelta(days=1)
+from sharing.law.recipients import DECISIVE_ANSWERS, ItemContext, RecipientFactSource
+from sharing.law.treaties import TreatyTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +63,7 @@ class RecipientViews:
         self._contexts: dict[tuple[dt.date, str | None], ItemContext] = {}
         tested = {name for rule in pack.rules for name in rule.list_fact_names()}
         self._assessed_by_code = sorted(tested & DECISIVE_ANSWERS.keys())
-        self.tested_states = frozenset(
-            value
-            for rule in pack.rules
-            for test in rule.iter_tests()
-            if test.fact == "recipient.state" and isinstance(test.operand, frozenset)
-            for value in test.operand
-        )
+        self.tested_states = pack.list_tested_values("recipient.state")
         """States that a rule names."""
 
     def view(self, state: str, day: dt.date) -> RecipientView:
@@ -122,7 +111,7 @@ class RecipientViews:
         periods += [period for treaty in treaties.instruments.values() for period in treaty.parties.values()]
         periods += [period for members in treaties.memberships.values() for period in members.values()]
         for period in periods:
-            yield from _iter_change_days(period)
+            yield from period.iter_change_days()
         yield from (assessment.date for assessment in pack.assessments)
         yield from (treaty.in_force for treaty in treaties.instruments.values() if treaty.in_force is not None)
 
@@ -133,12 +122,6 @@ _INDEPENDENT_OF_ITEM = frozenset(
     if name.startswith("recipient.")
     and name not in {"recipient.named", "recipient.authority", "recipient.treaties", *DECISIVE_ANSWERS}
 )
-
-
-def _iter_change_days(period: Period) -> Iterator[dt.date]:
-    yield period.start
-    if period.end is not None:
-        yield period.end + _DAY
 
 
 def list_recipient_points(

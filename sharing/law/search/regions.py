@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from sharing.law.lint.cubes import Cover, intersect_covers
 from sharing.law.pack import Rule
+from sharing.law.search.cubes import Cover, intersect_covers
 from sharing.law.search.dimensions import ItemSpace
 from sharing.law.search.law_covers import LawCovers
 from sharing.law.search.ternary import Ternary, simplify, subtract
@@ -58,7 +58,7 @@ class LawRegions:
     @property
     def held(self) -> Cover:
         """Where a person must approve, if nothing withholds."""
-        return [cube for region in self.approvals for cube in region.cover]
+        return list_covers(self.approvals)
 
     def find_blocking(self, outcome: Outcome) -> Cover:
         """Return where, although a rule permits, the outcome is less open than this one."""
@@ -86,8 +86,8 @@ def compute_regions(covers: LawCovers, space: ItemSpace) -> LawRegions:
     for number, rule in enumerate(covers.pack.rules):
         _add_rule(regions, rule, covers, covers.cover_rule(number), space)
     regions.approvals.sort(key=lambda region: region.rule.approval_rank)
-    bound = [cube for region in regions.conditions for cube in region.cover]
-    regions.offered = simplify(intersect_covers(simplify(bound), covers.pre_accept))
+    bound = simplify(list_covers(regions.conditions))
+    regions.offered = simplify(intersect_covers(bound, covers.pre_accept))
     return regions
 
 

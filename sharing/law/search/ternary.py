@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from sharing.law.lint.cubes import Cover, Cube, intersect_covers, intersect_cubes
+from sharing.law.search.cubes import Cover, Cube, intersect_covers, intersect_cubes
 
 
 class Ternary(NamedTuple):

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from sharing.law.constraints import FactTest
 from sharing.law.facts import FACTS
-from sharing.law.lint.cubes import FactTestMask
 from sharing.law.lint.decision_space import (
     EVIDENCE_TEST,
     INDEPENDENT_OF_STATE,
@@ -22,6 +21,7 @@ from sharing.law.lint.decision_space import (
     build_decision_space,
 )
 from sharing.law.pack_reader import parse_pack
+from sharing.law.search.cubes import FactTestMask
 from tests.law.strategies import COMMON_RULES, TREATIES, dump_yaml, packs, search_settings
 
 GROUPS = (

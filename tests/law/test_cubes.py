@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharing.law.constraints import AnyOf, Conjunction, FactTest, Operator
-from sharing.law.lint.cubes import (
+from sharing.law.search.cubes import (
     Cover,
     Cube,
     FactTestMask,
