@@ -95,18 +95,17 @@ class OutputLimits:
     prefixes: tuple[str, ...] = ("",)
 
     @property
-    def lowest(self) -> int:
-        """The size of the largest record batch that every topic accepts, in bytes."""
-        return min(self.batch_bytes.values(), default=DEFAULT_BATCH_BYTES_MAX)
-
-    @property
     def highest(self) -> int:
         """The size of the largest record batch that any topic accepts, in bytes."""
         return max(self.batch_bytes.values(), default=DEFAULT_BATCH_BYTES_MAX)
 
+    def get_batch_bytes(self, topic: str) -> int:
+        """Return the size of the largest record batch that a topic accepts, in bytes."""
+        return self.batch_bytes.get(topic.rpartition(".")[2], DEFAULT_BATCH_BYTES_MAX)
+
     def get_value_bytes_max(self, topic: str) -> int:
         """Return the size limit of one value in a topic, in bytes: room is left for key, headers and frame."""
-        limit = self.batch_bytes.get(topic.rpartition(".")[2], DEFAULT_BATCH_BYTES_MAX)
+        limit = self.get_batch_bytes(topic)
         return max(limit - FRAME_BYTES, limit // 2)
 
 

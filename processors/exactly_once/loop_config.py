@@ -89,7 +89,7 @@ def producer_properties(
             "retry.backoff.ms": 2,
             "retry.backoff.max.ms": 20,
             "linger.ms": 5,
-            "batch.size": limits.lowest,
+            "batch.size": limits.highest,
             "message.max.bytes": limits.highest,
             "batch.num.messages": 20_000,
             # Decisions under one law are repetitive: compression leaves a tenth of the bytes to send and to store.

@@ -1,8 +1,8 @@
 """How large an output may be: what the topics accept, as the topic table says or as it is when a worker starts.
 
 The limits are configuration, and may be lower than the topic table says. librdkafka sends many small records in one
-batch, which a topic with a lower limit refuses as a whole, every time. So the batches of the producer keep to the
-lowest limit of all output topics, and each output to the limit of the topics of its kind.
+batch, which a topic with a lower limit refuses as a whole, every time. So each output, and what waits for one partition
+(`processors.exactly_once.queue_bound`), keeps to the limit of the topics of its kind.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from processors.exactly_once.batch import DEFAULT_LIMITS, OutputLimits, OutputRun, count_bytes
 from processors.exactly_once.loop_config import LoopConfig, producer_properties
+from processors.exactly_once.queue_bound import QueueBound
 from processors.exactly_once.retry import CALL_TIMEOUT_S, CallWatch, RetryPolicy
 from sharing.kafka.clients import make_producer
 from sharing.kafka.errors import describe_kafka_error
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 QUEUE_POLL_S = 0.1  # how long to let a full queue drain before the next attempt
+FLUSH_STEP_S = 1.0  # how long to wait for queued records before the state of the transaction is examined
 
 
 class TransactionalProducer:
@@ -63,6 +65,8 @@ class TransactionalProducer:
         self._transaction_timeout_s = float(config.transaction_timeout_s)
         self._reporter = reporter
         self._retry = retry
+        self._bound = QueueBound(limits)
+        self._group_metadata: Any = None
         self._producer = make_producer(
             producer_properties(config, reporter.on_producer_error, self._on_delivery, limits)
         )
@@ -90,6 +94,8 @@ class TransactionalProducer:
         self._reporter.undelivered = ""
         producer = self._producer
         self.output_bytes = 0
+        self._bound.reset()
+        self._group_metadata = batch.group_metadata
         offsets = [
             TopicPartition(topic, partition, offset, self._format_metadata(topic, topic_ids))
             for (topic, partition), offset in batch.offsets.items()
@@ -114,7 +120,7 @@ class TransactionalProducer:
             KafkaException: A record cannot be accepted.
         """
         try:
-            self._produce_records(outputs, overlay)
+            self._produce_outputs(outputs, overlay)
         except KafkaException as failure:
             if failure.args[0].code() == KafkaError._FATAL:  # noqa: SLF001 librdkafka's own name
                 with self._calls.track():
@@ -122,30 +128,53 @@ class TransactionalProducer:
                     self._producer.abort_transaction(CALL_TIMEOUT_S)
             raise
 
-    def _produce_records(self, outputs: Iterable[Output], overlay: Overlay | None) -> None:
-        produce = self._producer.produce
+    def _produce_outputs(self, outputs: Iterable[Output], overlay: Overlay | None) -> None:
         for output in outputs:
             self.output_bytes += count_bytes(output)
-            if isinstance(output, OutputRun):
-                topic, partition = output.topic, output.partition
-                for key, value in zip(output.keys, output.values, strict=True):
-                    try:
-                        produce(topic, value, key, partition)
-                    except BufferError:
-                        self._produce_when_drained(topic, value, key, partition)
-            else:
-                topic, key, value, headers, partition = output
-                try:
-                    # Positional arguments: a quarter faster.
-                    produce(topic, value, key, partition, None, None, 0, headers)
-                except BufferError:
-                    self._produce_when_drained(topic, value, key, partition, headers=headers)
+            self._produce_admitted(output)
         for partition, changes in (overlay.freeze() if overlay is not None else {}).items():
-            for key, value in changes.items():
+            self._produce_admitted(OutputRun(self._changelog_topic, list(changes), list(changes.values()), partition))
+        while self._bound.has_waiting:
+            self._send_queued()
+            for part in self._bound.take_waiting():
+                self._produce(part)
+
+    def _produce_admitted(self, output: Output) -> None:
+        for part in self._bound.admit(output):
+            self._produce(part)
+
+    def _produce(self, output: Output) -> None:
+        produce = self._producer.produce
+        if isinstance(output, OutputRun):
+            topic, partition = output.topic, output.partition
+            for key, value in zip(output.keys, output.values, strict=True):
                 try:
-                    produce(self._changelog_topic, value, key, partition)
+                    produce(topic, value, key, partition)
                 except BufferError:
-                    self._produce_when_drained(self._changelog_topic, value, key, partition)
+                    self._produce_when_drained(topic, value, key, partition)
+        else:
+            topic, key, value, headers, partition = output
+            try:
+                # Positional arguments: a quarter faster.
+                produce(topic, value, key, partition, None, None, 0, headers)
+            except BufferError:
+                self._produce_when_drained(topic, value, key, partition, headers=headers)
+
+    def _send_queued(self) -> None:
+        """Wait until all records that are queued are delivered or refused.
+
+        Raises:
+            KafkaException: The transaction has failed, so that nothing more will be sent.
+        """
+        while True:
+            with self._calls.track():
+                if not self._producer.flush(FLUSH_STEP_S):
+                    return
+            # Sends nothing, but raises the error that the transaction has met, if any; `flush` does not.
+            self._retry_call(
+                lambda limit: self._producer.send_offsets_to_transaction([], self._group_metadata, limit),
+                self._transaction_timeout_s,
+            )
 
     def commit_transaction(self) -> None:
         """Commit the transaction; may run in a background thread.

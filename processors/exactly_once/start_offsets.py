@@ -130,14 +130,7 @@ def choose_start_offset(partition: PartitionLog, group: str) -> int:
         )
         return partition.first
     if has_lost_state or (recorded is not None and is_other_topic(recorded.topic_id, partition.topic_id)):
-        is_known = committed is not None and not is_other_topic(committed.topic_id, partition.topic_id)
-        offset = committed.offset if committed is not None and is_known else partition.first
-        raise LogMismatchError(
-            partition,
-            offset,
-            f"the state store does not fit to {partition}, which group {group} has processed up to offset {offset}: "
-            "the changelog topic was deleted or has lost entries, so withdrawn items may be unknown",
-        )
+        raise _describe_lost_state(partition, group)
     if recorded is None:
         return partition.first if committed is None else _require_in_range(partition, committed.offset, group)
     if committed is None:
@@ -160,6 +153,28 @@ def choose_start_offset(partition: PartitionLog, group: str) -> int:
     return _require_in_range(partition, recorded.next_offset, group)
 
 
+def _describe_lost_state(partition: PartitionLog, group: str) -> LogMismatchError:
+    committed = partition.committed
+    is_known = committed is not None and not is_other_topic(committed.topic_id, partition.topic_id)
+    offset = committed.offset if committed is not None and is_known else partition.first
+    lost = "the changelog topic was deleted or has lost entries, so withdrawn items may be unknown"
+    if offset > partition.end:  # a broker that lost the end of its logs lost that of both
+        problem = f"{_describe_cut(partition, offset, group)}; {lost}"
+        return LogMismatchError(partition, partition.end, problem)
+    return LogMismatchError(
+        partition,
+        offset,
+        f"the state store does not fit to {partition}, which group {group} has processed up to offset {offset}: {lost}",
+    )
+
+
+def _describe_cut(partition: PartitionLog, offset: int, group: str) -> str:
+    return (
+        f"{partition} ends at offset {partition.end}, before the offset {offset} up to which group {group} has "
+        "processed it: a broker has lost records that it had confirmed"
+    )
+
+
 def _has_lost_state(partition: PartitionLog) -> bool:
     """Return whether the group's offset shows that the state store once had more entries than it has now."""
     committed, recorded = partition.committed, partition.recorded
@@ -176,10 +191,7 @@ def _require_in_range(partition: PartitionLog, offset: int, group: str) -> int:
     if partition.first <= offset <= partition.end:
         return offset
     if offset > partition.end:
-        problem = (
-            f"{partition} ends at offset {partition.end}, before the offset {offset} up to which group {group} has "
-            "processed it: a broker has lost records that it had confirmed"
-        )
+        problem = _describe_cut(partition, offset, group)
         start = partition.end
     else:
         problem = (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import griffe
 
-from sharing.tools.script import run_script
+from sharing.tools.script import parse_paths, run_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,9 +133,10 @@ def _render_docstring(target: Any) -> Iterator[str]:
         yield ""
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Write the page to the path given as the only argument. Return the exit code."""
-    return run_script(lambda: _write_page(Path(sys.argv[1])) if len(sys.argv) == 2 else sys.exit(__doc__))  # noqa: PLR2004
+    (page,) = parse_paths("sharing.tools.api_reference", arguments, "PAGE.md")
+    return run_script(lambda: _write_page(page))
 
 
 def _write_page(path: Path) -> None:
@@ -143,4 +144,4 @@ def _write_page(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError
 
 from sharing.errors import InputError
 from sharing.model.strict_model import StrictModel
-from sharing.tools.script import run_script
+from sharing.tools.script import parse_paths, run_script
 from sharing.topology.topics import DAY_MS, FOREVER, TOPIC_KINDS, TopicScope
 
 BEGIN, END = "<!-- begin: made by `make capacity` -->", "<!-- end -->"
@@ -30,8 +30,6 @@ DAYS_KEPT = 365
 
 SCENARIOS = ((6, 10**5), (30, 10**6), (60, 10**7), (193, 10**8), (193, 10**9))
 """Number of States, and indicators per day of all States together."""
-
-USAGE = "usage: python -m sharing.tools.capacity FIGURES.json PAGE.md [BENCH.json]\n"
 
 
 class RecordSize(StrictModel):
@@ -262,10 +260,9 @@ def _format_size(amount: float) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the tables. Return the exit code."""
-    if len(arguments) not in {2, 3}:
-        sys.stderr.write(USAGE)
-        return 2
-    figures, page, *benchmarks = map(Path, arguments)
+    figures, page, *benchmarks = parse_paths(
+        "sharing.tools.capacity", arguments, "FIGURES.json", "PAGE.md", optional="BENCH.json"
+    )
 
     def work() -> None:
         for benchmark in benchmarks:

@@ -16,7 +16,7 @@ from sharing.law.questions import Question, describe_answers, find_typical_quest
 from sharing.law.treaties import TreatyTable
 from sharing.model.countries import country_name
 from sharing.packs.library import find_law_by_code, list_shipped_pack_codes
-from sharing.tools.script import run_script
+from sharing.tools.script import parse_paths, run_script
 
 _INTRODUCTION = """\
 An officer of {name} who provides an item answers these questions, if the item does not answer them already. They follow
@@ -78,12 +78,10 @@ def _warn_if_cut_short(*, complete: bool) -> Iterator[str]:
         yield from ("", "The search was cut short: some of these questions may be unnecessary.")
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Write the page of each shipped pack to a folder; return the exit code."""
-    if len(sys.argv) != 2:  # noqa: PLR2004 the name of the program and one argument
-        sys.stderr.write("usage: python -m sharing.tools.question_pages FOLDER\n")
-        return 2
-    return run_script(lambda: write_pages(Path(sys.argv[1])))
+    (folder,) = parse_paths("sharing.tools.question_pages", arguments, "FOLDER")
+    return run_script(lambda: write_pages(folder))
 
 
 def write_pages(folder: Path) -> None:
@@ -94,4 +92,4 @@ def write_pages(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

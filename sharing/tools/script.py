@@ -1,14 +1,36 @@
-"""Runs the work of a script, and turns errors into an exit code and one line on standard error."""
+"""What scripts share: their arguments, and errors as an exit code and one line on standard error."""
 
 from __future__ import annotations
 
+import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sharing.errors import SharingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+
+def parse_paths(module: str, arguments: Sequence[str], *names: str, optional: str | None = None) -> list[Path]:
+    """Return the paths given to `python -m MODULE`.
+
+    Args:
+        module: Name of the module.
+        arguments: The command line, without the program.
+        names: What each path is, for the usage.
+        optional: A last path that may be left out.
+
+    Raises:
+        SystemExit: Not these arguments (code 2, with the usage), or help was asked for (code 0).
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {module}")
+    for name in names:
+        parser.add_argument(name, type=Path)
+    if optional:
+        parser.add_argument(optional, type=Path, nargs="?")
+    return [path for path in vars(parser.parse_args(arguments)).values() if path is not None]
 
 
 def run_script(work: Callable[[], None]) -> int:

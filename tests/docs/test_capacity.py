@@ -94,7 +94,6 @@ def test_a_file_that_is_not_a_benchmark_is_refused(
     (tmp_path / "bench.json").write_text(bench)
     assert main([str(tmp_path / "capacity.json"), str(PAGE), str(tmp_path / "bench.json")]) == 2
     assert message in capsys.readouterr().err
-    assert main([]) == 2
 
 
 def test_invalid_figures_and_pages_are_named(tmp_path: Path) -> None:

@@ -61,10 +61,10 @@ def _load_result(arguments: argparse.Namespace) -> dict[str, Any]:
         "seconds": 0,
     }
     fresh |= {"accepted": 0, "lost": 0, "duplicated": 0, "leaked": 0, "unfounded": 0, "reordered": 0, "failed": 0}
-    fresh |= {"torn": 0, "faults": {}, "counts": {}, "violations": []}
+    fresh |= {"torn": 0, "faults": {}, "counts": {}, "violations": [], "not_injected": []}
     if not arguments.resume or not RESULT_FILE.exists():
         return fresh
-    previous: dict[str, Any] = json.loads(RESULT_FILE.read_text())
+    previous: dict[str, Any] = {"not_injected": [], **json.loads(RESULT_FILE.read_text())}
     if (previous["seed"], previous["brokers"]) != (arguments.seed, arguments.brokers):
         sys.exit(f"{RESULT_FILE} has seed {previous['seed']} and {previous['brokers']} brokers: resume with these")
     return previous
@@ -115,6 +115,7 @@ def _add_findings(result: dict[str, Any], findings: Findings, seed: int, rounds:
         result[name] = dict(sorted((Counter(result[name]) + counts).items()))
     result["accepted"] = result["counts"].get("accepted", 0)
     result["violations"] = (result["violations"] + violations)[:REPORTED_MAX]
+    result["not_injected"] += [f"chapter seed {seed}: {fault}" for fault in findings.not_injected]
     result["chapters"] += 1
     result["rounds"] += rounds
 
@@ -140,6 +141,8 @@ def _print_result(result: dict[str, Any], requested: int) -> None:
         print("torn: the only broker left out transaction markers, according to its own log (docs/guarantees.md)")
     for line in result["violations"]:
         print(line)
+    for line in result["not_injected"]:
+        print(f"not injected, which is no violation: {line}")
     setup = f"seed {result['seed']} on {result['brokers']} broker{'s' * (result['brokers'] > 1)}"
     print(f"\n{result['rounds']} of {requested} rounds with {setup}, {result['seconds']} s")
     if result["rounds"] < requested:

@@ -60,6 +60,7 @@ class Bus:
         directory_bombs: Offsets of unreadable records in directory topics, by State.
         exits: Number of processes that ended by themselves, by role and exit code.
         failures: Descriptions of what no process may do.
+        not_injected: Descriptions of faults that could not be injected, which says nothing about the bus.
     """
 
     def __init__(self, folder: Path, seed: int, per_second: int = 40, *, brokers: int = BROKERS) -> None:
@@ -75,6 +76,7 @@ class Bus:
         self.directory_bombs: dict[str, list[int]] = {state: [] for state in STATES}
         self.exits: Counter[str] = Counter()
         self.failures: list[str] = []
+        self.not_injected: list[str] = []
         self._folder = folder
         self._per_second = per_second
         self._stack = ExitStack()

@@ -17,7 +17,6 @@ from tests.faults.agency import read_numbers
 from tests.faults.bus import Bus
 from tests.faults.checker import (
     Breach,
-    ItemVersion,
     Violation,
     count_outcomes,
     find_handling_violations,
@@ -28,6 +27,7 @@ from tests.faults.checker import (
 from tests.faults.drain import RemainingWork, drain_work
 from tests.faults.gate_process import STATES as ALL_STATES
 from tests.faults.injections import inject_fault
+from tests.faults.item_agencies import ItemVersion, get_agency, get_item
 from tests.faults.partner import count_new_subscribers, read_handled
 from tests.faults.records import TopicContents, read_records
 from tests.faults.schedule import BROKERS, STATES, Fault, plan_faults
@@ -47,6 +47,7 @@ class Findings:
         counts: Numbers of accepted indicators, records, notices and so on.
         violations: Each with the round, counted from 1, in which it shows; 0 if that is not known.
         failures: What processes did although they must not.
+        not_injected: Faults that could not be injected. They are no violations, and prove nothing.
         torn: Violations, as above, of a State for whose transactions the only broker logged that it left out markers.
             Content that reached the wrong State is never included, nor is any violation with several brokers.
     """
@@ -55,6 +56,7 @@ class Findings:
     counts: Counter[str] = field(default_factory=Counter)
     violations: list[tuple[int, Violation]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    not_injected: list[str] = field(default_factory=list)
     torn: list[tuple[int, Violation]] = field(default_factory=list)
 
     @property
@@ -101,7 +103,11 @@ class Chapter:
 
     def check_records(self, records: Mapping[str, TopicContents]) -> Findings:
         """Return the violations and the counts."""
-        findings = Findings(faults=Counter(str(fault.kind) for fault in self.faults), failures=list(self.bus.failures))
+        findings = Findings(
+            faults=Counter(str(fault.kind) for fault in self.faults),
+            failures=list(self.bus.failures),
+            not_injected=list(self.bus.not_injected),
+        )
         skipped = find_skipped_markers(self.bus.cluster.read_logs())
         is_single_broker = self.bus.cluster.size == 1
         findings.counts[SKIPPED_MARKERS] = skipped.total()
@@ -243,14 +249,14 @@ def _count_records(
     state: str, records: TopicContents, accepted: AbstractSet[ItemVersion], handled: Counter[str]
 ) -> Counter[str]:
     received = records.list_notices(state)
-    distinct = {(record.data["id"], record.data["version"]) for record in records.indicators if not record.poison}
-    valid = sum(not record.poison for record in records.indicators)
+    valid = [record for record in records.indicators if not record.poison]
+    distinct = {(get_agency(record), get_item(record)) for record in valid}
     return Counter(
         {
             "accepted": len(accepted),
             "records": len(records.indicators),
             "deleted with their topic": len(records.deleted),
-            "published again": valid - len(distinct),
+            "published again": len(valid) - len(distinct),
             "notices": len(received),
             "handled": len(handled),
             "handled again": handled.total() - len(handled),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from functools import partial
@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from sharing.ids import make_notice_id, make_offer_id, make_quarantine_id
 from sharing.topology.topics import INDICATORS
+from tests.faults.item_agencies import ItemAgencies, ItemVersion, get_agency, get_item
 from tests.faults.records import CommittedRecord, TopicContents
 from tests.faults.workload import MARKER
 
@@ -51,9 +52,6 @@ class Violation(NamedTuple):
     def __str__(self) -> str:
         return f"{self.breach}: {self.description}"
 
-
-ItemVersion = tuple[str, int]
-"""An indicator's id and version."""
 
 OUTCOMES = ("DISCLOSE", "OFFER", "HOLD", "WITHHOLD")
 
@@ -148,13 +146,8 @@ def find_widest_outcome(decision: CommittedRecord) -> str:
     return next((outcome for outcome in OUTCOMES if outcome in outcomes), "WITHHOLD")
 
 
-def _get_item(record: CommittedRecord) -> ItemVersion:
-    data = record.data
-    return str(data.get("indicator_id") or data["id"]), int(data["version"])
-
-
 def _check_accepted(accepted: AbstractSet[ItemVersion], contents: TopicContents) -> Iterator[Violation]:
-    present = {_get_item(record) for record in contents.indicators if not record.poison}
+    present = {get_item(record) for record in contents.indicators if not record.poison}
     for item in accepted - contents.deleted - present:
         yield Violation(Breach.LOST, f"{item} was confirmed to its publisher and is missing")
 
@@ -162,13 +155,13 @@ def _check_accepted(accepted: AbstractSet[ItemVersion], contents: TopicContents)
 def _check_decisions(contents: TopicContents) -> Iterator[Violation]:
     """Check that each partition has the decisions on its records, in the same order."""
     valid = [record for record in contents.indicators if not record.poison]
-    known = {_get_item(record) for record in valid}
+    known = {get_item(record) for record in valid}
 
     def classify_surplus(record: CommittedRecord) -> Breach:
-        return Breach.DUPLICATED if _get_item(record) in known else Breach.UNFOUNDED
+        return Breach.DUPLICATED if get_item(record) in known else Breach.UNFOUNDED
 
-    yield from _compare("decision", valid, contents.decisions, _get_item, classify_surplus)
-    yield from _compare_order("decision", valid, contents.decisions, _get_item)
+    yield from _compare("decision", valid, contents.decisions, get_item, classify_surplus)
+    yield from _compare_order("decision", valid, contents.decisions, get_item)
 
 
 def _check_times(contents: TopicContents) -> Iterator[Violation]:
@@ -178,19 +171,21 @@ def _check_times(contents: TopicContents) -> Iterator[Violation]:
         if difference_s > CLOCK_TOLERANCE_S:
             yield Violation(
                 Breach.UNFOUNDED,
-                f"decision on {_get_item(record)}: its clock differs from the broker's by {difference_s:.0f} s",
+                f"decision on {get_item(record)}: its clock differs from the broker's by {difference_s:.0f} s",
                 record.at_ms,
             )
 
 
 def _check_versions(contents: TopicContents) -> Iterator[Violation]:
     """Check that a version that was processed after a later one of its item is withheld from every State."""
-    last: dict[str, int] = {}
+    agencies = ItemAgencies(contents)
+    last: Counter[tuple[str, str]] = Counter()
     for record in contents.decisions:
-        identity, version = _get_item(record)
-        if version < last.get(identity, 0) and find_widest_outcome(record) != "WITHHOLD":
+        identity, version = get_item(record)
+        item = agencies.find_by_decision(record), identity
+        if version < last[item] and find_widest_outcome(record) != "WITHHOLD":
             yield Violation(Breach.LEAKED, f"{(identity, version)} came back after a later version", record.at_ms)
-        last[identity] = max(version, last.get(identity, 0))
+        last[item] = max(version, last[item])
 
 
 def _check_quarantine(provider: str, contents: TopicContents) -> Iterator[Violation]:
@@ -230,9 +225,9 @@ def _check_outputs(provider: str, contents: TopicContents) -> Iterator[Violation
         for record in contents.decisions
         if find_widest_outcome(record) != "WITHHOLD" or record.data["version"] > 1
     ]
-    yield from _compare("draft", with_draft, contents.drafts, _get_item, lambda _: Breach.UNFOUNDED)
-    yield from _compare_order("draft", with_draft, contents.drafts, _get_item)
-    agencies = _map_agencies(contents)
+    yield from _compare("draft", with_draft, contents.drafts, get_item, lambda _: Breach.UNFOUNDED)
+    yield from _compare_order("draft", with_draft, contents.drafts, get_item)
+    agencies = ItemAgencies(contents)
     for state in contents.notices:
         get_id = partial(_get_output_id, make_notice_id, provider, agencies, state)
         yield from _check_sent(
@@ -267,23 +262,17 @@ def _check_sent(
         yield from _compare_order(what, [record for record in required if get_id(record) in present], topic, get_id)
 
 
-def _map_agencies(contents: TopicContents) -> dict[ItemVersion, str]:
-    """Return the agency of each item: part of the ids of its notices and offers, and not part of its decision."""
-    return {
-        _get_item(record): str(record.data["source"]["agency"]) for record in contents.indicators if not record.poison
-    }
-
-
 def _get_output_id(
     make: Callable[[str, str, str, int, str], str],
     provider: str,
-    agencies: Mapping[ItemVersion, str],
+    agencies: ItemAgencies,
     state: str,
     record: CommittedRecord,
 ) -> str:
     """Return the id of an output, or the id that a decision requires for its output."""
-    item = _get_item(record)
-    return str(record.data.get("id") or make(provider, agencies.get(item, ""), *item, state))
+    if "id" in record.data:
+        return str(record.data["id"])
+    return make(provider, agencies.find_by_decision(record), *get_item(record), state)
 
 
 def _get_outcome(decision: CommittedRecord, state: str) -> str:
@@ -292,7 +281,7 @@ def _get_outcome(decision: CommittedRecord, state: str) -> str:
 
 def _check_envelopes(provider: str, contents: TopicContents) -> Iterator[Violation]:
     """Check that every record is addressed to the State that received it, and that its id follows from its cause."""
-    agencies = _map_agencies(contents)
+    agencies = ItemAgencies(contents)
     notices = {state: contents.list_notices(state) for state in contents.notices}
     for make_id, received in ((make_notice_id, notices), (make_offer_id, contents.offers)):
         for state, records in received.items():
@@ -303,9 +292,9 @@ def _check_envelopes(provider: str, contents: TopicContents) -> Iterator[Violati
                         Breach.LEAKED, f"{data['id']} for {data['to_state']} was sent to {state}", record.at_ms
                     )
                     continue
-                item = _get_item(record)
-                expected = make_id(provider, agencies.get(item, ""), *item, state)
-                if data["from_state"] == provider and data["id"] != expected:
+                item = get_item(record)
+                expected = {make_id(provider, agency, *item, state) for agency in agencies.list_by_item(item)}
+                if data["from_state"] == provider and data["id"] not in expected:
                     yield Violation(
                         Breach.UNFOUNDED,
                         f"{data['id']} to {state} has an id that does not follow from its cause",
@@ -315,15 +304,16 @@ def _check_envelopes(provider: str, contents: TopicContents) -> Iterator[Violati
 
 def _check_content(provider: str, contents: TopicContents) -> Iterator[Violation]:
     """Check that markers reach only States to which their item was disclosed, and no decision, offer or header."""
+    agencies = ItemAgencies(contents)
     owners = {
-        marker: record.data["id"]
+        marker: (get_agency(record), str(record.data["id"]))
         for record in contents.indicators
         if not record.poison
         for marker in MARKER.findall(record.raw)
     }
     poisoned = {marker for record in contents.indicators if record.poison for marker in MARKER.findall(record.raw)}
     disclosed = {
-        (str(record.data["indicator_id"]), recipient["state"])
+        (agencies.find_by_decision(record), str(record.data["indicator_id"]), recipient["state"])
         for record in contents.decisions
         for recipient in record.data["recipients"]
         if recipient["outcome"] == "DISCLOSE"
@@ -331,14 +321,14 @@ def _check_content(provider: str, contents: TopicContents) -> Iterator[Violation
     for state in contents.notices:
         for record in contents.list_notices(state):
             for marker in set(MARKER.findall(record.raw + record.unsealed)):
-                if marker in poisoned or (marker in owners and (owners[marker], state) not in disclosed):
+                if marker in poisoned or (marker in owners and (*owners[marker], state) not in disclosed):
                     yield Violation(Breach.LEAKED, f"content of {owners.get(marker)} was sent to {state}", record.at_ms)
     sent = [record for records in contents.offers.values() for record in records]
     sent += [record._replace(raw=b"") for state in contents.notices for record in contents.list_notices(state)]
     sent_by_provider = [record for record in sent if record.data["from_state"] == provider]
     for record in sent_by_provider + contents.decisions:
         if MARKER.search(record.raw + record.unsealed):
-            yield Violation(Breach.LEAKED, f"content of {_get_item(record)[0]} is readable by anyone", record.at_ms)
+            yield Violation(Breach.LEAKED, f"content of {get_item(record)[0]} is readable by anyone", record.at_ms)
 
 
 def _check_conservation(contents: TopicContents) -> Iterator[Violation]:
@@ -361,11 +351,11 @@ def _compare(
     for cause in {
         get_id(record): record for record in causes if required[get_id(record)] > actual[get_id(record)]
     }.values():
-        yield Violation(Breach.LOST, f"no {what} on {_get_item(cause)}", cause.at_ms)
+        yield Violation(Breach.LOST, f"no {what} on {get_item(cause)}", cause.at_ms)
     for effect in {
         get_id(record): record for record in present if actual[get_id(record)] > required[get_id(record)]
     }.values():
-        yield Violation(classify_surplus(effect), f"{what} on {_get_item(effect)}", effect.at_ms)
+        yield Violation(classify_surplus(effect), f"{what} on {get_item(effect)}", effect.at_ms)
 
 
 def _compare_order(
@@ -384,7 +374,7 @@ def _compare_order(
             continue
         for cause, effect in zip(expected, found, strict=True):
             if get_id(cause) != get_id(effect):
-                yield Violation(Breach.REORDERED, f"{what} on {_get_item(effect)}: wrong order", effect.at_ms)
+                yield Violation(Breach.REORDERED, f"{what} on {get_item(effect)}: wrong order", effect.at_ms)
                 break
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -15,6 +15,7 @@ from processors.gate.gate import Gate
 from sharing.ids import make_quarantine_id
 from sharing.kafka.directory_topic import parse_entries
 from sharing.model.directory import Directory
+from sharing.model.indicator import Indicator
 from sharing.packs.library import find_law
 from sharing.serialization.codec import get_codec
 from sharing.testing.samples import sample_directory
@@ -65,9 +66,13 @@ class _Message:
 @pytest.fixture(scope="module")
 def valid() -> TopicContents:
     """The outputs of a gate for Swiss items of every kind and for invalid records."""
+    return process(make_item(SEED, "CH", number) for number in range(COUNT))
+
+
+def process(items: Iterable[Indicator]) -> TopicContents:
+    """Return items, invalid records, and what a gate makes of them."""
     law = find_law("CH")
     directory = Directory({record.state: record for record in parse_entries(*sample_directory())})
-    items = [make_item(SEED, "CH", number) for number in range(COUNT)]
     loaded = [(indicator.id.encode(), get_codec("indicator").encode(indicator.to_record()), "") for indicator in items]
     loaded += [(*record, cause) for cause, record in make_poison("CH", "mk" + 20 * "0")]
     messages = [_Message(offset, key, value) for offset, (key, value, _) in enumerate(loaded)]
@@ -230,6 +235,60 @@ def test_each_corruption_is_found(
 ) -> None:
     corrupt(contents)
     assert expected in list_breaches(find_violations("CH", contents))
+
+
+# --- Agencies that share ids ---
+
+
+@pytest.fixture
+def shared() -> TopicContents:
+    """The items of two agencies, whose ids are the same and whose outcomes are not, in turn."""
+    twins = []
+    for number in range(48):
+        item, other = make_item(SEED, "CH", number), make_item(SEED + 1, "CH", number + 8)
+        if item.version == 1 == other.version:
+            source = other.source.model_copy(update={"agency": "another agency"})
+            twins += [item, other.model_copy(update={"id": item.id, "source": source})]
+    return process(twins)
+
+
+def find_mixed(contents: TopicContents) -> tuple[CommittedRecord, CommittedRecord]:
+    """Return two indicators with one id: one that is disclosed to NL, and one that nobody may see."""
+    twins: dict[str, list[tuple[bool, CommittedRecord]]] = {}
+    valid = [record for record in contents.indicators if not record.poison]
+    for indicator, decision in zip(valid, contents.decisions, strict=True):
+        assert indicator.data["id"] == decision.data["indicator_id"]
+        twins.setdefault(decision.data["indicator_id"], []).append((_discloses(decision), indicator))
+    pair = next(pair for pair in twins.values() if {discloses for discloses, _ in pair} == {True, False})
+    return next(one for discloses, one in pair if discloses), next(one for discloses, one in pair if not discloses)
+
+
+def test_items_of_two_agencies_with_one_id_are_told_apart(shared: TopicContents) -> None:
+    find_mixed(shared)
+    assert find_violations("CH", shared) == []
+
+
+def test_a_leak_to_a_state_that_got_the_other_agency_s_item_is_found(shared: TopicContents) -> None:
+    sent, secret = find_mixed(shared)
+    notices = shared.notices["NL"]
+    position = next(
+        number for number, notice in enumerate(notices) if set(MARKER.findall(notice.raw)) & {*MARKER.findall(sent.raw)}
+    )
+    notices[position] = notices[position]._replace(raw=notices[position].raw + secret.raw)
+    (violation,) = find_violations("CH", shared)
+    assert violation.breach is Breach.LEAKED
+    assert violation.description.startswith(f"content of ('{secret.data['source']['agency']}', ")
+
+
+def test_a_later_version_of_another_agency_s_item_withholds_nothing() -> None:
+    items = [make_item(SEED, "CH", number) for number in range(COUNT)]
+    corrected = next(item for item in items if item.version == 2)
+    first = next(item for item in items if item.id == corrected.id)
+    other = next(item for item in items if item.id != first.id and item.urgency == "URGENT")
+    source = other.source.model_copy(update={"agency": "another agency"})
+    contents = process([first, corrected, other.model_copy(update={"id": first.id, "source": source})])
+    assert _discloses(contents.decisions[2])
+    assert find_violations("CH", contents) == []
 
 
 def test_a_missing_accepted_indicator_is_found(valid: TopicContents) -> None:

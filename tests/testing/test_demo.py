@@ -16,7 +16,7 @@ from sharing.law.decision_context import DecisionContext
 from sharing.model.directory import Directory
 from sharing.packs.library import find_law
 from sharing.serialization.codec import get_codec
-from sharing.testing.demo.decision_replay import find_differing_decisions
+from sharing.testing.demo.decision_replay import _can_pair, find_differing_decisions
 from sharing.testing.demo.scenario import STATES, read_demo_cases
 from sharing.testing.samples import sample_directory
 
@@ -90,3 +90,34 @@ def test_missing_duplicate_and_altered_decisions_are_found(
     altered = (decisions[0][0], decisions[0][1].replace(b"IMAC", b"IMAD", 1))
     assert find_differing_decisions(law, directory, indicators, [altered, *decisions[1:]]) == [first]
     assert find_differing_decisions(law, directory, indicators[1:], decisions) == [first]
+
+
+def test_agencies_may_share_an_id(decided: tuple[Directory, list[Any], list[Any]]) -> None:
+    """A decision does not name the agency: it is paired with an indicator from which it can be reproduced."""
+    directory, indicators, _ = decided
+    law = find_law("CH")
+    first, other = ({**one, "id": indicators[0]["id"], "version": 1} for one in indicators[:2])
+    other["source"] = {**other["source"], "agency": "Another agency"}
+    context = DecisionContext.open(law.pack, law.treaties, directory, NOW_MS)
+    encode = get_codec("decision").encode
+    (raw_first, raw_other) = (encode(context.build_decision(one, NOW_MS).to_record()) for one in (first, other))
+    assert raw_first != raw_other
+    decode = get_codec("decision").decode
+
+    def find(*raws: bytes) -> list[str]:
+        return find_differing_decisions(law, directory, [first, other], [(decode(raw), raw) for raw in raws])
+
+    assert find(raw_first, raw_other) == find(raw_other, raw_first) == []
+    assert find(raw_first, raw_first) == [first["id"]]
+    assert find(raw_other) == find(raw_first, raw_other, raw_other) == [first["id"]]
+
+
+@pytest.mark.parametrize(
+    ("causes", "expected"),
+    [
+        ([], True), ([[0]], True), ([[]], False), ([[0, 1], [0]], True), ([[0], [0]], False),
+        ([[0, 1], [0], [1, 2]], True), ([[0, 1], [0, 1], [0, 1]], False),
+    ],
+)  # fmt: skip
+def test_each_decision_needs_a_cause_of_its_own(causes: list[list[int]], expected: bool) -> None:
+    assert _can_pair(causes) is expected

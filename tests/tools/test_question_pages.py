@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from sharing.packs.library import list_shipped_pack_codes
-from sharing.tools.question_pages import main, render_page
+from sharing.tools.question_pages import render_page
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "questions"
@@ -24,9 +23,3 @@ def test_the_page_of_each_pack_is_current_and_complete(code: str) -> None:
 
 def test_there_is_no_page_without_a_pack() -> None:
     assert {page.stem.upper() for page in PAGES.glob("*.md")} == set(list_shipped_pack_codes())
-
-
-def test_the_folder_is_required(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["question_pages"])
-    assert main() == 2
-    assert "FOLDER" in capsys.readouterr().err

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from sharing.law.decision_context import DecisionContext
 from sharing.model.directory import Directory
@@ -12,10 +13,20 @@ from sharing.packs.library import Law
 from sharing.serialization.codec import get_codec
 
 
+@dataclass(slots=True)
+class _Item:
+    """The indicators with one id and version, and the decisions on them. Agencies of a State may share an id."""
+
+    indicators: list[WireRecord] = field(default_factory=list)
+    decisions: list[tuple[WireRecord, bytes]] = field(default_factory=list)
+
+
 def find_differing_decisions(
     law: Law, directory: Directory, indicators: Iterable[WireRecord], decisions: Iterable[tuple[WireRecord, bytes]]
 ) -> list[str]:
     """Return the ids of indicators without exactly one decision, or whose decision cannot be reproduced.
+
+    A decision does not name the agency. If agencies share an id, each of their indicators must have its own decision.
 
     Args:
         law: Law of the providing State.
@@ -23,16 +34,45 @@ def find_differing_decisions(
         indicators: The published indicators.
         decisions: The decisions, each as a record and as the bytes on the topic.
     """
-    by_indicator: dict[tuple[str, int], list[tuple[WireRecord, bytes]]] = {}
-    for record, raw in decisions:
-        by_indicator.setdefault((record["indicator_id"], record["version"]), []).append((record, raw))
-    differing = []
-    contexts: list[DecisionContext] = []
+    items: dict[tuple[str, int], _Item] = {}
     for indicator in indicators:
-        matching = by_indicator.pop((indicator["id"], indicator["version"]), [])
-        if len(matching) != 1 or not _is_reproduced(law, directory, indicator, *matching[0], contexts):
-            differing.append(str(indicator["id"]))
-    return differing + [indicator_id for indicator_id, _ in by_indicator]
+        items.setdefault((str(indicator["id"]), indicator["version"]), _Item()).indicators.append(indicator)
+    for record, raw in decisions:
+        items.setdefault((str(record["indicator_id"]), record["version"]), _Item()).decisions.append((record, raw))
+    contexts: list[DecisionContext] = []
+    return [identity for (identity, _), item in items.items() if not _are_reproduced(law, directory, item, contexts)]
+
+
+def _are_reproduced(law: Law, directory: Directory, item: _Item, contexts: list[DecisionContext]) -> bool:
+    """Return whether each indicator of an item has a decision of its own that can be reproduced from it."""
+    if len(item.indicators) != len(item.decisions):
+        return False
+    causes = [
+        [
+            index
+            for index, indicator in enumerate(item.indicators)
+            if _is_reproduced(law, directory, indicator, record, raw, contexts)
+        ]
+        for record, raw in item.decisions
+    ]
+    return _can_pair(causes)
+
+
+def _can_pair(causes: Sequence[Sequence[int]]) -> bool:
+    """Return whether each decision can have another one of its possible causes (a matching, by augmenting paths)."""
+    decision_of: dict[int, int] = {}
+
+    def place(decision: int, tried: set[int]) -> bool:
+        for cause in causes[decision]:
+            if cause in tried:
+                continue
+            tried.add(cause)
+            if cause not in decision_of or place(decision_of[cause], tried):
+                decision_of[cause] = decision
+                return True
+        return False
+
+    return all(place(decision, set()) for decision in range(len(causes)))
 
 
 def _is_reproduced(

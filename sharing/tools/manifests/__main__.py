@@ -6,10 +6,8 @@ import sys
 from pathlib import Path
 
 from sharing.tools.manifests import render_deployment
-from sharing.tools.script import run_script
+from sharing.tools.script import parse_paths, run_script
 from sharing.topology.partners import parse_partners
-
-USAGE = "usage: python -m sharing.tools.manifests PARTNERS.yaml FOLDER\n"
 
 
 def main(arguments: list[str]) -> int:
@@ -18,10 +16,7 @@ def main(arguments: list[str]) -> int:
     A file of a State that is no longer in the partners file is not deleted, but reported: its workloads must be stopped
     first.
     """
-    if len(arguments) != 2:  # noqa: PLR2004 the two that the usage names
-        sys.stderr.write(USAGE)
-        return 2
-    source, folder = Path(arguments[0]), Path(arguments[1])
+    source, folder = parse_paths("sharing.tools.manifests", arguments, "PARTNERS.yaml", "FOLDER")
 
     def work() -> None:
         files = render_deployment(parse_partners(source.read_text(encoding="utf-8"), source.name))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from processors.exactly_once import producer as producer_module
-from processors.exactly_once.batch import Batch, Output, OutputRecord, OutputRun
+from processors.exactly_once.batch import DEFAULT_LIMITS, Batch, Output, OutputLimits, OutputRecord, OutputRun
 from processors.exactly_once.kafka_errors import ErrorReporter
 from processors.exactly_once.producer import TransactionalProducer
 from processors.exactly_once.retry import CallWatch, RetryPolicy
@@ -24,6 +24,8 @@ class ShortQueueProducer:
         self.produced: list[OutputRecord] = []
         self.calls: list[str] = []
         self.room = 0
+        self.undelivered: list[int] = []
+        self.failure: KafkaException | None = None
 
     def produce(
         self, topic: str, value: bytes | None, key: bytes | None, partition: int, *args: Any, headers: Any = None
@@ -36,12 +38,19 @@ class ShortQueueProducer:
     def poll(self, _: float) -> None:
         self.room = 3
 
+    def flush(self, _: float) -> int:
+        self.calls.append(f"flush {len(self.produced)}")
+        self.room = 3
+        return self.undelivered.pop() if self.undelivered else 0
+
     def init_transactions(self, _: float) -> None: ...
 
     def begin_transaction(self) -> None:
         self.calls.append("begin")
 
     def send_offsets_to_transaction(self, positions: list[TopicPartition], metadata: Any, _: float) -> None:
+        if self.failure is not None:
+            raise self.failure
         self.calls += [
             f"{position.topic}[{position.partition}] {position.offset} {position.metadata} as {metadata}"
             for position in positions
@@ -51,9 +60,9 @@ class ShortQueueProducer:
         self.calls.append(f"commit {len(self.produced)}")
 
 
-def make_transactional_producer() -> TransactionalProducer:
+def make_transactional_producer(limits: OutputLimits = DEFAULT_LIMITS) -> TransactionalProducer:
     calls = CallWatch()
-    return TransactionalProducer(CONFIG, ErrorReporter(CONFIG), RetryPolicy(calls), calls)
+    return TransactionalProducer(CONFIG, ErrorReporter(CONFIG), RetryPolicy(calls), calls, limits)
 
 
 def test_a_full_queue_neither_loses_nor_duplicates_nor_reorders_records(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,3 +92,28 @@ def test_a_run_must_have_a_value_for_each_key(monkeypatch: pytest.MonkeyPatch) -
     producer = make_transactional_producer()
     with pytest.raises(ValueError, match="shorter"):
         producer.write_outputs([OutputRun("many", [b"a", b"b"], [b"1"])], None)
+
+
+def test_outputs_for_a_strict_topic_wait_until_those_before_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = ShortQueueProducer()
+    monkeypatch.setattr(producer_module, "make_producer", lambda _: client)
+    producer = make_transactional_producer(OutputLimits({"strict": 500, "generous": 5_000}))
+    producer.begin_transaction(Batch([], 0, {}, "me"), {})
+    run = OutputRun("strict", [b"%d" % number for number in range(4)], [bytes(150)] * 4, 0)
+    other = OutputRun("generous", [b"9"], [bytes(4_000)], 0)
+    producer.write_outputs([other, run, other], None)
+    assert [record.key for record in client.produced] == [b"9", b"0", b"1", b"9", b"2", b"3"]
+    assert client.calls[1:] == ["flush 4"]
+
+
+def test_a_transaction_that_failed_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = ShortQueueProducer()
+    monkeypatch.setattr(producer_module, "make_producer", lambda _: client)
+    producer = make_transactional_producer(OutputLimits({"strict": 500, "generous": 5_000}))
+    producer.begin_transaction(Batch([], 0, {}, "me"), {})
+    producer.write_outputs([OutputRun("strict", [b"0"], [bytes(300)], 0)], None)
+    client.undelivered = [1, 1, 1]
+    client.failure = KafkaException(KafkaError(KafkaError.INVALID_PRODUCER_EPOCH, "fenced"))
+    with pytest.raises(KafkaException, match="fenced"):
+        producer.write_outputs([OutputRun("strict", [b"1"], [bytes(300)], 0)], None)
+    assert client.calls[1:] == ["flush 1"]

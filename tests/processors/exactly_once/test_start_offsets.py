@@ -61,6 +61,8 @@ DELETED = r"in\[0\] begins at offset 10, after the offset 9"
         (CommittedOffset(50, NOW, BEFORE), LogPosition(NOW, 50), 50, NO_STATE),
         (CommittedOffset(50, BEFORE), None, 10, NO_STATE),
         (CommittedOffset(101, NOW), LogPosition(NOW, 101), 100, CUT),
+        (CommittedOffset(101, NOW), LogPosition(NOW, 40), 100, rf"{CUT}.* lost entries"),
+        (CommittedOffset(101, NOW), None, 100, rf"{CUT}.* lost entries"),
         (CommittedOffset(90, NOW), LogPosition(NOW, 101), 100, CUT),
         (CommittedOffset(101, None), LogPosition(NOW, 40), 100, CUT),
         (CommittedOffset(9, NOW), LogPosition(NOW, 9), 10, DELETED),
