@@ -35,7 +35,7 @@ lint: $(VENV)/dev.stamp  ## Run ruff, mypy --strict and import-linter
 	$(BIN)/lint-imports
 
 mutation: $(VENV)/dev.stamp  ## Change each rule of each pack in one place; for each change a case must fail
-	$(BIN)/python -m tests.law.mutation
+	$(BIN)/sharing law mutate --equivalent tests/law/equivalent_mutants.yaml
 
 fuzz: $(VENV)/dev.stamp  ## Feed malformed input to every decoder and importer; INPUTS=1000000 SEED=1
 	$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),1000000) --seed $(or $(SEED),1)

@@ -102,6 +102,13 @@ class Settings(BaseSettings):
         default=None,
         description="File with the agency's secret, of which the ids of items in files are made; readable by you only.",
     )
+    key_folder: Path | None = Field(
+        default=None, description="Folder with the State's roots, key statements and online private keys."
+    )
+    key_passphrase_file: Path | None = Field(
+        default=None, description="File with the passphrase of the online private keys; readable by its owner only."
+    )
+    trust_file: Path | None = Field(default=None, description="YAML file with the pinned roots of other States.")
     registry: str | None = Field(
         default=None, description="URL of a Schema Registry's Confluent API; if not set, Avro single-object encoding."
     )

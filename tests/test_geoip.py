@@ -10,7 +10,7 @@ from netaddr import IPSet
 
 from sharing.errors import SettingsError
 from sharing.geoip import open_geoip_lookup
-from sharing.relevance.nexus import derive_nexus
+from tests.relevance.derived_nexus import derive_nexus
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ COMMANDS = {
     "top": CommandSource("sharing.cli.top", "top", "Watch one worker: rates, lag, latency, alerts."),
     "law": CommandSource("sharing.cli.law", "app", "Law packs: list, test, lint, explain, rehearse, sign."),
     "directory": CommandSource("sharing.cli.directory", "app", "The directory of States: show, announce."),
+    "keys": CommandSource("sharing.cli.keys", "app", "A State's own keys: init, issue, rotate, revoke, back up."),
+    "trust": CommandSource("sharing.cli.trust", "app", "The pinned roots of other States: list, add, check."),
     "broker": CommandSource("sharing.cli.broker", "app", "A real Kafka for local work.", "kafka-local"),
     "topics": CommandSource("sharing.cli.topics", "app", "The topic table: list, apply, ACLs."),
     "partners": CommandSource("sharing.cli.partners", "app", "The parties on a cluster: revoke their rights."),

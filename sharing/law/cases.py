@@ -12,28 +12,22 @@ template, `base` names the State that has adopted it (`providing`).
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from sharing.errors import InputError, PackError
-from sharing.law.authorities import list_sole_authorities
-from sharing.law.combine import combine_results
-from sharing.law.expectation import Expectation, compare_decision
+from sharing.law.expectation import Expectation
 from sharing.law.facts import FACTS, NONE, FactKind, FactScope, FactValue
-from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack
-from sharing.law.recipients import NO_TREATY, NOT_LOOKED_UP, TreatyBasis
 from sharing.law.treaties import TreatyTable
-from sharing.model.decision import Reason, RecipientDecision
 from sharing.model.field_validators import CountryCode, enum_validator
 from sharing.model.indicator import Indicator, Instant
 from sharing.model.strict_model import StrictModel
-from sharing.model.times import to_milliseconds, to_utc_day
 from sharing.model.validation_errors import suggest_nearest
-from sharing.model.vocabulary import Authority, RelevanceKind
+from sharing.model.vocabulary import Authority
 from sharing.yaml_source import YamlDocument, read_yaml, validate_document
 
 CASE_KINDS = ("decides", "outside", "boundary", "missing")
@@ -89,16 +83,6 @@ class CaseFile:
     cases: tuple[Case, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CaseResult:
-    """The result of a case. `differences` is empty if it passes; each names the expected and the actual value."""
-
-    case: Case
-    line: int
-    decision: RecipientDecision
-    differences: tuple[str, ...]
-
-
 def parse_cases(text: str, source: str) -> CaseFile:
     """Parse a file of cases.
 
@@ -113,29 +97,7 @@ def parse_cases(text: str, source: str) -> CaseFile:
     return CaseFile(document, model.base, tuple(model.cases))
 
 
-def run_cases(file: CaseFile, pack: Pack, treaties: TreatyTable) -> Iterator[CaseResult]:
-    """Run each case.
-
-    Raises:
-        PackError: A case names a rule that the pack does not have or an unknown fact, its indicator is invalid,
-            or the providing State is missing for a template, or cannot have this pack.
-    """
-    pack = _adopt_if_template(file, pack, treaties)
-    ids = {rule.id for rule in pack.rules}
-    for index, case in enumerate(file.cases):
-        if case.rule not in ids:
-            message = f"the pack has no rule {case.rule!r}{suggest_nearest(case.rule, ids)}"
-            raise file.document.error(message, ("cases", index, "rule"))
-        decision = _decide_case(file, index, case, pack, treaties)
-        yield CaseResult(
-            case=case,
-            line=file.document.line_of(("cases", index)),
-            decision=decision,
-            differences=tuple(compare_decision(case.expect, decision)),
-        )
-
-
-def _adopt_if_template(file: CaseFile, pack: Pack, treaties: TreatyTable) -> Pack:
+def adopt_if_template(file: CaseFile, pack: Pack, treaties: TreatyTable) -> Pack:
     """Return the pack as the law of the providing State of the cases."""
     state, path = file.base.providing, ("base", "providing")
     if state is None and pack.is_template:
@@ -148,70 +110,27 @@ def _adopt_if_template(file: CaseFile, pack: Pack, treaties: TreatyTable) -> Pac
         raise file.document.error(str(error), path) from None
 
 
-def _decide_case(file: CaseFile, index: int, case: Case, pack: Pack, treaties: TreatyTable) -> RecipientDecision:
-    base = file.base
-    now_ms = to_milliseconds(case.at or base.at)
-    data = copy.deepcopy(base.indicator)
+def read_case(
+    file: CaseFile, index: int, pack: Pack, treaties: TreatyTable
+) -> tuple[dict[str, Any], dict[str, FactValue]]:
+    """Return the record of a case, and the recipient facts and facts of the decision that it sets.
+
+    Raises:
+        PackError: It states an unknown fact or value, or its indicator is invalid; the message names file and line.
+    """
+    data = copy.deepcopy(file.base.indicator)
     overrides: dict[str, FactValue] = {}
     instruments = {*treaties.instruments, *pack.bilateral}
-    for name, value in case.given.items():
+    for name, value in file.cases[index].given.items():
         path = ("cases", index, "given", name)
         if name in FACTS and FACTS[name].scope is not FactScope.INDICATOR:
             overrides[name] = _read_fact_value(file.document, path, name, value, instruments)
         else:
             _set_field(file.document, path, data, name, value)
     try:
-        record = Indicator.parse({"id": "00000000-0000-4000-8000-000000000000", **data}).to_record()
+        return Indicator.parse({"id": "00000000-0000-4000-8000-000000000000", **data}).to_record(), overrides
     except InputError as error:
         raise file.document.error(f"the indicator is invalid: {error}", ("cases", index, "given")) from None
-    return decide_for_recipient(
-        pack, treaties, record, case.recipient or base.recipient, base.authority, now_ms, overrides
-    )
-
-
-def decide_for_recipient(
-    pack: Pack,
-    treaties: TreatyTable,
-    record: Mapping[str, Any],
-    state: str,
-    authority: str,
-    now_ms: int,
-    overrides: Mapping[str, FactValue],
-) -> RecipientDecision:
-    """Decide for one recipient, with some facts overridden.
-
-    Args:
-        pack: The providing State's law.
-        treaties: The treaty table.
-        record: The indicator's record.
-        state: The recipient.
-        authority: Kind of its receiving authority.
-        now_ms: The time of the decision, in UTC milliseconds.
-        overrides: Recipient facts and facts of the decision that replace those looked up.
-    """
-    kind = overrides.get("recipient.authority", authority)
-    authorities = list_sole_authorities({state: kind if isinstance(kind, str) else None})
-    law = DisclosureFilter(pack, treaties, to_utc_day(now_ms), authorities)
-    item = law.read_item_facts(record, now_ms)
-    named = any(nexus["state"] == state for nexus in record["nexus"])
-    profile = law.profile_recipient(state, item, named=named)
-    basis_facts: dict[str, FactValue] = {}
-    basis = profile.basis
-    if "treaty_basis" in overrides:
-        name = overrides["treaty_basis"]
-        basis = _find_treaty_basis(str(name) if name else None, pack, treaties)
-        basis_facts = {"treaty_basis": basis.name, "condition_model": basis.condition_model}
-    changed_facts = {**profile.facts, **basis_facts, **overrides}
-    reasons = (Reason(RelevanceKind.NEXUS_STATED if named else RelevanceKind.NEXUS_DERIVED, "case"),)
-    return combine_results(state, law.evaluate_rules(item, changed_facts), basis, reasons, profile.to_authority)
-
-
-def _find_treaty_basis(name: str | None, pack: Pack, treaties: TreatyTable) -> TreatyBasis:
-    if name is None:
-        return NOT_LOOKED_UP
-    if name == NONE:
-        return NO_TREATY
-    return TreatyBasis.of(pack.get_instrument(name, treaties))
 
 
 def _read_fact_value(

@@ -395,8 +395,8 @@ def _is_open(result: RuleResult) -> bool:
 def _evaluate_rule(rule: Rule, facts: Mapping[str, FactValue]) -> RuleResult | None:
     try:
         return evaluate_rule(rule, facts)
-    except TypeError:
-        return RuleResult(rule, held=None)  # undecided, as in the filter
+    except Exception:  # noqa: BLE001 undecided, as in the filter
+        return RuleResult(rule, held=None)
 
 
 def _answer_test(test: FactTest, value: FactValue) -> bool | str | None:

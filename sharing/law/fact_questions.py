@@ -1,11 +1,10 @@
 """The questions that an officer answers about an item, in plain words: one for each fact that can be missing.
 
-The questions about findings come from `sharing.model.findings`, which also names the law that asks them.
+Those about findings come from `sharing.model.findings`, which also names the law that asks them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -39,28 +38,10 @@ QUESTIONS: Mapping[str, str] = MappingProxyType(
         "enables_request": "Would it enable the recipient to request assistance?",
         "live_case_harm": "Would sharing it harm a live case?",
         "character": "Is it of a political, military, religious or racial character?",
+        **{f"findings.{name}": finding.question for name, finding in FINDINGS.items()},
     }
 )
 """Fact to question. Facts that are known of every item, and those that follow from others, have none."""
-
-_CITATION = re.compile(r"\s*\((?P<citation>[^()]*(?:\([^()]*\)[^()]*)*)\)\.?$")
-
-
-def can_be_asked(name: str) -> bool:
-    """Return whether a person can be asked for a fact."""
-    return name in QUESTIONS or name.startswith("findings.")
-
-
-def get_question(name: str) -> str:
-    """Return the question that an officer answers to state a fact.
-
-    Raises:
-        KeyError: Nobody can be asked for the fact.
-    """
-    if not name.startswith("findings."):
-        return QUESTIONS[name]
-    statement = _CITATION.sub("", FINDINGS[name.removeprefix("findings.")]).rstrip(".")
-    return f"Is this so: {statement[0].lower()}{statement[1:]}?"
 
 
 def read_all_facts(record: WireRecord, now_ms: int) -> dict[str, FactValue]:

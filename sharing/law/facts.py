@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
+from operator import getitem
 from types import MappingProxyType
 from typing import Any
 
@@ -95,7 +97,7 @@ class Fact:
         values: The closed list of values; empty for numbers, and for treaties, whose list is the treaty table.
         doc: What it means, for a lawyer.
         read_raw: For indicator facts: returns the raw, hashable value from a record, at a time in UTC milliseconds.
-        is_direct: Whether the raw value is the record's field of the same name.
+        is_plain: Whether the raw value is the record's field of that name, as with `form` and `source.authority`.
     """
 
     name: str
@@ -104,7 +106,7 @@ class Fact:
     values: frozenset[str]
     doc: str
     read_raw: Callable[[WireRecord, int], Hashable] | None = None
-    is_direct: bool = False
+    is_plain: bool = False
 
     @property
     def is_tristate(self) -> bool:
@@ -137,8 +139,11 @@ def _indicator_fact(
     return Fact(name, kind, FactScope.INDICATOR, values, doc, read_raw)
 
 
-def _direct_fact(name: str, values: frozenset[str], doc: str) -> Fact:
-    return Fact(name, FactKind.SINGLE, FactScope.INDICATOR, values, doc, lambda record, _: record[name], is_direct=True)
+def _plain_fact(name: str, values: frozenset[str], doc: str, kind: FactKind = FactKind.SINGLE) -> Fact:
+    path = name.split(".")
+    return Fact(
+        name, kind, FactScope.INDICATOR, values, doc, lambda record, _: reduce(getitem, path, record), is_plain=True
+    )
 
 
 def _recipient_fact(name: str, values: frozenset[str], doc: str, kind: FactKind = FactKind.SINGLE) -> Fact:
@@ -178,15 +183,10 @@ def _finding_reader(name: str) -> Callable[[WireRecord, int], Hashable]:
 
 
 _FACTS = (
-    _direct_fact("action", _known_values(Action), "Publish, supersede or withdraw."),
-    _direct_fact("type", frozenset(VALUE_TYPES), "Type of the observable."),
-    _indicator_fact(
-        "source.authority",
-        _known_values(Authority),
-        lambda r, _: r["source"]["authority"],
-        "Kind of the authority that holds it.",
-    ),
-    _direct_fact("form", _known_values(Form), "Information, evidence, or the mere existence of either."),
+    _plain_fact("action", _known_values(Action), "Publish, supersede or withdraw."),
+    _plain_fact("type", frozenset(VALUE_TYPES), "Type of the observable."),
+    _plain_fact("source.authority", _known_values(Authority), "Kind of the authority that holds it."),
+    _plain_fact("form", _known_values(Form), "Information, evidence, or the mere existence of either."),
     _indicator_fact(
         "offence.codes",
         _known_values(OffenceCode),
@@ -194,68 +194,41 @@ _FACTS = (
         "Legal offence codes; unknown if none is stated.",
         FactKind.SET,
     ),
-    _indicator_fact(
-        "offence.max_penalty_years",
-        frozenset(),
-        lambda r, _: r["offence"]["max_penalty_years"],
-        "Maximum penalty in years under domestic law.",
-        FactKind.NUMBER,
+    _plain_fact(
+        "offence.max_penalty_years", frozenset(), "Maximum penalty in years under domestic law.", FactKind.NUMBER
     ),
-    _indicator_fact(
-        "offence.organised_group",
-        TRISTATE,
-        lambda r, _: r["offence"]["organised_group"],
-        "An organised criminal group is involved (UNTOC art. 2(a)).",
-    ),
-    _direct_fact("collection", _known_values(Collection), "How it was obtained."),
-    _direct_fact("secrecy_domain", TRISTATE, "It touches the secrecy domain."),
-    _direct_fact("personal_data", TRISTATE, "It is personal data."),
-    _direct_fact("special_category", TRISTATE, "It is a special category of personal data."),
-    _direct_fact("subject_class", _known_values(SubjectClass), "Class of data subject."),
-    _direct_fact("assertion", _known_values(Assertion), "Fact or assessment."),
-    _indicator_fact(
-        "grading.source", _known_values(SourceGrade), lambda r, _: r["grading"]["source"], "Europol source grade."
-    ),
-    _indicator_fact(
-        "grading.information",
-        frozenset(),
-        lambda r, _: r["grading"]["information"],
-        "Europol information grade, 1 to 4.",
-        FactKind.NUMBER,
-    ),
+    _plain_fact("offence.organised_group", TRISTATE, "An organised criminal group is involved (UNTOC art. 2(a))."),
+    _plain_fact("collection", _known_values(Collection), "How it was obtained."),
+    _plain_fact("secrecy_domain", TRISTATE, "It touches the secrecy domain."),
+    _plain_fact("personal_data", TRISTATE, "It is personal data."),
+    _plain_fact("special_category", TRISTATE, "It is a special category of personal data."),
+    _plain_fact("subject_class", _known_values(SubjectClass), "Class of data subject."),
+    _plain_fact("assertion", _known_values(Assertion), "Fact or assessment."),
+    _plain_fact("grading.source", _known_values(SourceGrade), "Europol source grade."),
+    _plain_fact("grading.information", frozenset(), "Europol information grade, 1 to 4.", FactKind.NUMBER),
     _indicator_fact(
         "origin.state", STATES | {NONE}, _read_origin_state, "Another State that the information belongs to, or NONE."
     ),
     _indicator_fact("origin.foreign", TRISTATE, _read_origin_foreign, "The information belongs to another State."),
-    _indicator_fact("origin.consent", TRISTATE, lambda r, _: r["origin"]["consent"], "The State of origin consents."),
-    _indicator_fact(
-        "origin.consent_obtainable",
-        TRISTATE,
-        lambda r, _: r["origin"]["consent_obtainable"],
-        "The consent of the State of origin can be obtained in time.",
-    ),
+    _plain_fact("origin.consent", TRISTATE, "The State of origin consents."),
+    _plain_fact("origin.consent_obtainable", TRISTATE, "The consent of the State of origin can be obtained in time."),
     _indicator_fact(
         "handling", _known_values(Handling), lambda r, _: tuple(r["handling"]), "Handling codes.", FactKind.SET
     ),
     _indicator_fact("tlp", _known_values(Tlp) | {NONE}, lambda r, _: r["tlp"] or NONE, "TLP 2.0 mark, or NONE."),
     _indicator_fact("pap", _known_values(Pap) | {NONE}, lambda r, _: r["pap"] or NONE, "PAP mark, or NONE."),
-    _direct_fact("purpose", _known_values(Purpose), "Purpose of the sharing."),
+    _plain_fact("purpose", _known_values(Purpose), "Purpose of the sharing."),
     _indicator_fact(
         "urgency",
         _known_values(Urgency),
         lambda r, _: get_effective_urgency(r),
         "How urgent it is; EMERGENCY means a risk to life or safety, and needs an officer and a reason.",
     ),
-    _direct_fact("minor", TRISTATE, "A person under 18 is concerned."),
-    _direct_fact("exculpatory", TRISTATE, "It may clear a suspect or an accused."),
-    _direct_fact("us_person", TRISTATE, "It concerns a United States person."),
-    _indicator_fact(
-        "enables_request",
-        TRISTATE,
-        lambda r, _: r["enables_request"],
-        "It enables the recipient to request assistance.",
-    ),
-    _direct_fact("live_case_harm", TRISTATE, "Sharing would harm a live case."),
+    _plain_fact("minor", TRISTATE, "A person under 18 is concerned."),
+    _plain_fact("exculpatory", TRISTATE, "It may clear a suspect or an accused."),
+    _plain_fact("us_person", TRISTATE, "It concerns a United States person."),
+    _plain_fact("enables_request", TRISTATE, "It enables the recipient to request assistance."),
+    _plain_fact("live_case_harm", TRISTATE, "Sharing would harm a live case."),
     _indicator_fact(
         "character",
         _known_values(Character),
@@ -264,7 +237,10 @@ _FACTS = (
         FactKind.SET,
     ),
     _indicator_fact("retention_expired", TRISTATE, _read_retention_expired, "Its `retain_until` has passed."),
-    *(_indicator_fact(f"findings.{name}", TRISTATE, _finding_reader(name), doc) for name, doc in FINDINGS.items()),
+    *(
+        _indicator_fact(f"findings.{name}", TRISTATE, _finding_reader(name), f"{finding.question} ({finding.law}).")
+        for name, finding in FINDINGS.items()
+    ),
     _recipient_fact("state", STATES, "The receiving State."),
     _recipient_fact("named", TRISTATE, "The agency named this State as concerned by the item."),
     _recipient_fact(

@@ -43,7 +43,7 @@ PROFILES_MAX = 20_000
 
 
 class FactReader:
-    """Reads some facts from records: first plain fields, then derived values, then the officer's findings.
+    """Reads some facts from records: plain fields, fields of groups, derived values, then the officer's findings.
 
     Attributes:
         facts: The facts, in the order in which they are read.
@@ -51,13 +51,16 @@ class FactReader:
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         wanted = list(facts)
-        direct = [fact for fact in wanted if fact.is_direct]
+        plain = [fact for fact in wanted if fact.is_plain]
+        fields = [fact for fact in plain if "." not in fact.name]
+        nested = [fact for fact in plain if "." in fact.name]
         findings = [fact for fact in wanted if fact.name.startswith("findings.")]
-        derived = [fact for fact in wanted if fact not in direct and fact not in findings]
-        self.facts = (*direct, *derived, *findings)
+        derived = [fact for fact in wanted if fact not in plain and fact not in findings]
+        self.facts = (*fields, *nested, *derived, *findings)
         # An itemgetter returns a tuple only for two or more names.
-        names = [fact.name for fact in direct]
-        self._direct = itemgetter(*names) if len(names) > 1 else lambda record: tuple(record[name] for name in names)
+        names = [fact.name for fact in fields]
+        self._fields = itemgetter(*names) if len(names) > 1 else lambda record: tuple(record[name] for name in names)
+        self._nested = [tuple(fact.name.split(".")) for fact in nested]
         self._derived = [fact.read_raw for fact in derived if fact.read_raw is not None]
         self._findings = [fact.name.removeprefix("findings.") for fact in findings]
         self._no_findings = (None,) * len(findings)
@@ -66,7 +69,8 @@ class FactReader:
         """Return the raw values of a record, at a time in UTC milliseconds."""
         findings = record["findings"]
         return (
-            self._direct(record),
+            self._fields(record),
+            tuple([record[group][field] for group, field in self._nested]),
             tuple([read(record, now_ms) for read in self._derived]),
             tuple([findings.get(name) for name in self._findings]) if findings else self._no_findings,
         )

@@ -64,6 +64,7 @@ class Rule:
     nature: Nature = Nature.STATUTE
     exception: RuleException | None = None
     replaces: str = ""
+    role_order: int = 0
 
     def iter_tests(self) -> Iterator[FactTest]:
         """Yield the tests of its `when`, and those of its exception."""
@@ -81,9 +82,17 @@ class Rule:
         return RuleReference(self.id, self.citation, self.effect)
 
     @property
-    def approval_rank(self) -> tuple[bool, str]:
-        """Its order among approval rules that apply together: the State's own rules before common rules, then by id."""
-        return self.is_common, self.id
+    def asked_role(self) -> str | None:
+        """The role that it asks, or that its exception does; None if it asks nobody."""
+        return self.exception.approver if self.exception is not None else self.approver
+
+    @property
+    def approval_rank(self) -> tuple[bool, int, str]:
+        """Its order among rules that ask a person at the same time; the decision names the role of the first.
+
+        The State's own rules come before common rules, and among them the role that the pack lists first.
+        """
+        return self.is_common, self.role_order, self.id
 
 
 @dataclass(frozen=True, slots=True)

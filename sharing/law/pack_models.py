@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from sharing.errors import InputError
+from sharing.law.lint_codes import LintCode
 from sharing.law.treaties import AuthoritiesModel, PeriodModel
 from sharing.model.field_validators import CountryCode, enum_validator, pattern_validator
 from sharing.model.pack_code import TEMPLATES, normalise_pack_code
@@ -32,6 +33,12 @@ _RuleId = Annotated[
     str,
     pattern_validator(
         r"[a-z0-9][a-z0-9.-]*", "must be lower-case letters, digits, dots and hyphens, such as ch.irsg-67a.1"
+    ),
+]
+_RulePattern = Annotated[
+    str,
+    pattern_validator(
+        r"[a-z0-9][a-z0-9.-]*\*?", "must be the id of a rule, or the beginning of ids and an asterisk, such as ch.*"
     ),
 ]
 _Version = Annotated[
@@ -106,6 +113,21 @@ class BilateralAgreementModel(StrictModel):
     verified: bool
 
 
+class AcceptanceModel(StrictModel):
+    """Findings of lint that the pack accepts, with the reason. It changes no decision.
+
+    Attributes:
+        finding: The kind of the findings.
+        rules: The rules that they are about: ids, or beginnings of ids and an asterisk.
+        others: The other rules that they name, if they name any, in the same form.
+    """
+
+    finding: Annotated[LintCode, enum_validator(LintCode)]
+    rules: list[_RulePattern] = Field(min_length=1)
+    others: list[_RulePattern] = Field(alias="with", default_factory=list)
+    reason: _NonEmptyText
+
+
 class PackModel(StrictModel):
     """The file of a pack."""
 
@@ -120,6 +142,7 @@ class PackModel(StrictModel):
     approvers: dict[str, str] = Field(default_factory=dict)
     assessments: list[AssessmentModel] = Field(default_factory=list)
     rules: list[RuleModel] = Field(min_length=1)
+    accepted: list[AcceptanceModel] = Field(default_factory=list)
 
 
 class CommonRulesModel(StrictModel):
@@ -128,3 +151,9 @@ class CommonRulesModel(StrictModel):
     title: _NonEmptyText
     approvers: dict[str, str]
     rules: list[RuleModel] = Field(min_length=1)
+    accepted: list[AcceptanceModel] = Field(default_factory=list)
+
+
+def names_rule(pattern: str, rule_id: str) -> bool:
+    """Return whether an id, or the beginning of ids and an asterisk, names a rule."""
+    return rule_id.startswith(pattern[:-1]) if pattern.endswith("*") else rule_id == pattern

@@ -15,8 +15,16 @@ from dataclasses import replace
 
 from sharing.errors import PackError
 from sharing.law.facts import ASSESSED_FACTS
+from sharing.law.lint_codes import ACCEPTED_TOGETHER
 from sharing.law.pack import Assessment, BilateralAgreement, CommonRules, Pack
-from sharing.law.pack_models import AssessmentModel, BilateralAgreementModel, CommonRulesModel, PackModel
+from sharing.law.pack_models import (
+    AcceptanceModel,
+    AssessmentModel,
+    BilateralAgreementModel,
+    CommonRulesModel,
+    PackModel,
+    names_rule,
+)
 from sharing.law.rule_reader import RuleContext, check_relations, list_role_names, read_rules
 from sharing.law.treaties import TreatyTable, read_coverage
 from sharing.model.pack_code import TEMPLATES
@@ -50,6 +58,7 @@ def parse_common_rules(text: str, source: str, treaties: TreatyTable) -> CommonR
     context = RuleContext(treaties.instruments.keys(), list_role_names(document.data, {}))
     located = read_rules(faults, context)
     check_relations(faults, located)
+    _check_acceptances(faults, {rule.id for _, rule in located})
     model = faults.settle(model)
     return CommonRules(tuple(replace(rule, is_common=True) for _, rule in located), model.approvers, text)
 
@@ -75,6 +84,7 @@ def parse_pack(text: str, source: str, treaties: TreatyTable, common: CommonRule
     _check_preference(faults, document, instruments)
     located = read_rules(faults, RuleContext(instruments, list_role_names(document.data, common.approvers)))
     check_relations(faults, located, common.rules)
+    _check_acceptances(faults, {rule.id for rule in (*common.rules, *(rule for _, rule in located))})
     assessments = _read_assessments(faults)
     model = faults.settle(model)
     return Pack(
@@ -137,6 +147,26 @@ def _check_preference(faults: DocumentFaults, document: YamlDocument, instrument
             faults.add(message, ("treaty_preference", index))
         elif name in preference[:index]:
             faults.add(f"{name} is listed twice; keep one", ("treaty_preference", index))
+
+
+def _check_acceptances(faults: DocumentFaults, rule_ids: Collection[str]) -> None:
+    """Add a fault for each rule that an acceptance names and that does not exist, or whose finding is accepted twice.
+
+    Whether lint still has the finding is not examined here: lint reports an acceptance that matches none.
+    """
+    seen: set[tuple[str, str, frozenset[str]]] = set()
+    for path, model in faults.iter_valid_entries("accepted", AcceptanceModel):
+        for key, names in (("rules", model.rules), ("with", model.others)):
+            for index, name in enumerate(names):
+                if not any(names_rule(name, rule_id) for rule_id in rule_ids):
+                    faults.add(f"there is no rule {name}{suggest_nearest(name, rule_ids)}", (*path, key, index))
+                if name.endswith("*") and model.finding not in ACCEPTED_TOGETHER:
+                    faults.add(f"{model.finding} is accepted rule by rule: write the ids out", (*path, key, index))
+        for index, name in enumerate(model.rules):
+            accepted = (str(model.finding), name, frozenset(model.others))
+            if accepted in seen:
+                faults.add(f"{model.finding} is accepted twice for {name}; keep one", (*path, "rules", index))
+            seen.add(accepted)
 
 
 def compute_law_digest(pack: str, common: str, treaties: str) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sharing.law.fact_questions import can_be_asked, get_question
+from sharing.law.fact_questions import QUESTIONS
 from sharing.law.facts import FACTS, NONE, FactKind, Facts
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Rule
@@ -186,7 +186,7 @@ class _Inquiry:
         questions = []
         if self._find_most_open({}) is not Outcome.WITHHOLD:
             for name in FACTS:
-                if can_be_asked(name) and name not in self._known and name in self._space.fact_names:
+                if name in QUESTIONS and name not in self._known and name in self._space.fact_names:
                     question = self._make_question(name)
                     if question is not None:
                         questions.append(question)
@@ -205,7 +205,7 @@ class _Inquiry:
         hidden = len(citations) - CITATIONS_MAX
         return Question(
             fact=name,
-            question=get_question(name),
+            question=QUESTIONS[name],
             citation="; ".join([*citations[:CITATIONS_MAX], *([f"and {hidden} more"] if hidden > 0 else [])]),
             answers={answer: self._find_most_open(cube) for answer, cube in answered.items()},
             rules=rules,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -62,6 +62,9 @@ NOT_LOOKED_UP = TreatyBasis(None, None)
 
 CoverageAnswer = bool | tuple[str, ...]
 """Whether an instrument covers an item; the missing facts if that is undecided."""
+
+OpenCoverage = Mapping[str, bool | None]
+"""For each instrument that matters, whether it covers an item that is left open; None if that is undecided."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,42 +208,41 @@ class RecipientFactSource:
             "condition_model": model_fact,
         }, basis
 
-    def iter_possible_facts(self, state: str) -> Iterator[tuple[dict[str, FactValue], dict[str, bool | None]]]:
-        """Yield the facts about a State that do not depend on an item, once for each possible coverage.
+    def iter_facts_by_coverage(
+        self, state: str, list_coverages: Callable[[tuple[str, ...]], Iterable[OpenCoverage]]
+    ) -> Iterator[tuple[dict[str, FactValue], OpenCoverage]]:
+        """Yield the facts about a State that do not depend on an item, once for each coverage of an item.
 
-        Whether an instrument covers an item is left open here, so every combination of answers is yielded that the law
-        can tell apart. Facts that follow from offence codes or the directory are absent.
+        Facts that follow from offence codes or the directory are absent.
 
-        Returns:
-            The facts, and for each instrument that matters in them whether it covers the item; None for undecided.
+        Args:
+            state: The State.
+            list_coverages: Returns which of some instruments may cover an item; it gets those that bind both States,
+                in the order of preference.
         """
         known = self._look_up_state_facts(state)
-        for coverage in _iter_coverages(list(known.binding), self._asked):
+        for coverage in list_coverages(tuple(known.binding)):
             answers: dict[str, CoverageAnswer] = {
                 name: _UNDECIDED if answer is None else answer for name, answer in coverage.items()
             }
             _, basis_fact, model_fact = self._choose_basis(known, answers)
             treaties = _collect_instruments(answers) if known.is_looked_up else None
-            yield (
-                {
-                    **known.facts,
-                    "recipient.treaties": treaties,
-                    "treaty_basis": basis_fact,
-                    "condition_model": model_fact,
-                },
-                coverage,
-            )
+            facts = {"recipient.treaties": treaties, "treaty_basis": basis_fact, "condition_model": model_fact}
+            yield {**known.facts, **facts}, coverage
 
     def list_relevant_instruments(self) -> Mapping[str, Instrument | BilateralAgreement]:
         """Return the instruments that bind the providing State and may matter, by name."""
         return self._binding_own
 
     def _look_up_state_facts(self, state: str) -> _StateFacts:
-        instruments = self._treaties.instruments_binding(state, self._day)
         binding = {
             name: entry
             for name, entry in self._binding_own.items()
-            if (entry.state == state if isinstance(entry, BilateralAgreement) else name in (instruments or ()))
+            if (
+                entry.state == state
+                if isinstance(entry, BilateralAgreement)
+                else entry.binds(state, self._day) and entry.connects(self._pack.state, state)
+            )
         }
         assessed = self._assessed.get(state, {})
         facts: dict[str, FactValue] = {
@@ -250,7 +252,8 @@ class RecipientFactSource:
         }
         facts |= {f"recipient.{name}": assessed.get(name) for name in ASSESSED_FACTS}
         # A bilateral agreement in the pack does not replace a treaty list that was not looked up.
-        return _StateFacts(facts, binding, self._own_instruments is not None and instruments is not None)
+        is_looked_up = self._own_instruments is not None and self._treaties.covers(state)
+        return _StateFacts(facts, binding, is_looked_up)
 
     def _choose_basis(
         self, known: _StateFacts, answers: Mapping[str, CoverageAnswer]
@@ -290,21 +293,6 @@ class RecipientFactSource:
 
 _UNDECIDED = ("source.authority",)
 """In place of the facts that would decide whether an instrument covers an item."""
-
-
-def _iter_coverages(names: Sequence[str], asked: Collection[str]) -> Iterator[dict[str, bool | None]]:
-    """Yield which instruments may cover an item, in their order of preference.
-
-    After the first that does, only those matter of which a rule asks whether they are in force.
-    """
-    if not names:
-        yield {}
-        return
-    first, rest = names[0], names[1:]
-    for answer in (True, False, None):
-        relevant = [name for name in rest if name in asked] if answer and first not in asked else rest
-        for others in _iter_coverages(relevant, asked):
-            yield {first: answer, **others}
 
 
 def combine_offences(answers: Iterable[OffenceAnswers]) -> OffenceAnswers:

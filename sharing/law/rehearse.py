@@ -3,21 +3,27 @@
 Both laws decide as of the same time, with the same directory and for the same audiences. Items with equal facts share a
 verdict under each law, so they are counted by pairs of verdicts, and each pair is compared once. Only the id of an item
 is retained.
+
+To a State without a competent authority nothing is sent under any law, so an amendment shows no effect for it. For
+States that have announced nothing yet, a rehearsal can therefore supply authorities; States for which none was
+competent all the same are listed as untested.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import NamedTuple
 
+from sharing.law.authorities import AuthoritiesByState
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack, Rule
 from sharing.model.decision import RecipientDecision, Verdict
+from sharing.model.directory import CompetentAuthority
 from sharing.model.indicator_record import WireRecord
-from sharing.model.vocabulary import Outcome
+from sharing.model.vocabulary import Authority, Outcome
 from sharing.relevance.audience import Audience
 
 PAIRS_MAX = 10_000
@@ -39,6 +45,7 @@ class TermAspect(StrEnum):
     BASIS = "treaty basis"
     CONDITION_MODEL = "conditions bind"
     OBLIGATION = "duty to send"
+    AUTHORITY = "receiving authority"
     FACT = "fact"
     EFFECT = "effect of"
     CITATION = "citation of"
@@ -97,6 +104,7 @@ class RehearsalSummary:
         states: For each State, items by the change of its outcome.
         rules: For each rule, how often it determines an outcome, counted for each item and State.
         terms: Changes of other terms, counted for each item and State.
+        untested: For each State, items of which no authority is competent or known: withheld whatever the laws say.
     """
 
     items: int = 0
@@ -105,6 +113,7 @@ class RehearsalSummary:
     states: dict[str, dict[OutcomeChange, ChangeTally]] = field(default_factory=dict)
     rules: dict[str, RuleTally] = field(default_factory=dict)
     terms: dict[TermChange, ChangeTally] = field(default_factory=dict)
+    untested: dict[str, ChangeTally] = field(default_factory=dict)
 
 
 class Rehearsal:
@@ -169,6 +178,8 @@ class Rehearsal:
             change = OutcomeChange(_describe_outcome(old), _describe_outcome(new), altered)
             self._add_tally(summary.states.setdefault(state, {}).setdefault(change, ChangeTally()), tally)
             self._count_rules(old, new, tally)
+            if all(decision is None or decision.to_authority is None for decision in (old, new)):
+                self._add_tally(summary.untested.setdefault(state, ChangeTally()), tally)
             if altered:
                 for term_change in _find_term_changes(old, new):
                     self._add_tally(summary.terms.setdefault(term_change, ChangeTally()), tally)
@@ -195,8 +206,25 @@ def list_terms(decision: RecipientDecision | None) -> tuple[object, ...]:
         return ()
     return (
         decision.outcome, decision.basis, decision.condition_model, decision.rules, decision.undecided,
-        decision.conditions, decision.approver, decision.is_obligatory, decision.redacted,
+        decision.conditions, decision.approver, decision.is_obligatory, decision.redacted, decision.to_authority,
     )  # fmt: skip
+
+
+_SUPPLIED_KINDS = tuple(kind for kind in Authority if kind not in {Authority.UNKNOWN, Authority.OTHER})
+
+
+def supply_authorities(announced: AuthoritiesByState, states: Collection[str]) -> AuthoritiesByState:
+    """Return the authorities of each State, supplied for those that have announced none.
+
+    Such a State gets one of each kind, competent for everything. So an item is addressed to an authority of the
+    sender's own kind, as everywhere else; one whose sender is unknown still has no known receiving authority.
+
+    Args:
+        announced: The authorities in the directory.
+        states: The States that need some.
+    """
+    supplied = tuple(CompetentAuthority(name=f"Supplied ({kind})", kind=kind) for kind in _SUPPLIED_KINDS)
+    return {**{state: supplied for state in states if state not in announced}, **announced}
 
 
 class RuleEdit(NamedTuple):
@@ -267,4 +295,5 @@ def _index_terms(decision: RecipientDecision | None) -> dict[tuple[TermAspect, s
     terms[TermAspect.BASIS, ""] = decision.basis or ""
     terms[TermAspect.CONDITION_MODEL, ""] = str(decision.condition_model or "")
     terms[TermAspect.OBLIGATION, ""] = "yes" if decision.is_obligatory else ""
+    terms[TermAspect.AUTHORITY, ""] = decision.to_authority or ""
     return terms

@@ -39,11 +39,12 @@ class RuleContext(NamedTuple):
 
     Attributes:
         instruments: Names of the instruments.
-        approvers: Names of the roles; None if they could not be read, and then every role is accepted.
+        approvers: Names of the roles, in order of precedence; None if they could not be read, and then every role is
+            accepted.
     """
 
     instruments: Collection[str]
-    approvers: Collection[str] | None
+    approvers: Sequence[str] | None
 
 
 class LocatedRule(NamedTuple):
@@ -140,7 +141,13 @@ class _RuleReader:
             nature=model.nature,
             exception=exception,
             replaces=model.replaces or "",
+            role_order=self._find_role_order(),
         )
+
+    def _find_role_order(self) -> int:
+        model, approvers = self._model, self._context.approvers or ()
+        role = model.needs.approver if model.exception is None else model.exception.approver
+        return approvers.index(role) if role in approvers else len(approvers)
 
     def _add(self, message: str, *path: int | str) -> None:
         self._faults.add(f"{message} (rule {self._model.id})", (*self._path, *path))
@@ -218,7 +225,7 @@ def _find_required_need(effect: Effect) -> str | None:
             assert_never(effect)
 
 
-def list_role_names(data: Any, common: Mapping[str, str]) -> Collection[str] | None:
-    """Return the roles that a document lists, with those of the common rules; None if they cannot be read."""
+def list_role_names(data: Any, common: Mapping[str, str]) -> Sequence[str] | None:
+    """Return the roles that a document lists, then those of the common rules; None if they cannot be read."""
     roles = data.get("approvers", {}) if isinstance(data, dict) else None
-    return {*common, *roles} if isinstance(roles, dict) else None
+    return [*roles, *(name for name in common if name not in roles)] if isinstance(roles, dict) else None

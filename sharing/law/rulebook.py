@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sharing.law.combine import RuleResult
-from sharing.law.constraints import AnyOf, FactTest, Operator
+from sharing.law.constraints import Conjunction, FactTest, Operator
 from sharing.law.facts import FACTS, Facts, FactScope
 from sharing.law.pack import Rule
 from sharing.model.decision import EVALUATION_FAILED
@@ -25,20 +25,20 @@ class IndexedRule(NamedTuple):
     """A rule, with what can be prepared before an item is known.
 
     Attributes:
-        item_parts: The parts that test only the item.
+        item_condition: The parts that test only the item.
         pick_answers: Picks the answers to the rule's own tests on recipients; None if it has none.
         mandatory_recipients: The States that it names as mandatory recipients.
     """
 
     rule: Rule
-    item_parts: tuple[FactTest | AnyOf, ...]
+    item_condition: Conjunction
     pick_answers: Callable[[Answers], Any] | None
     mandatory_recipients: tuple[str, ...]
 
     def is_excluded_by(self, item: Facts) -> bool:
         """Return whether the item alone rules the rule out; a part whose evaluation fails does not."""
         try:
-            return any(part.evaluate(item) is False for part in self.item_parts)
+            return self.item_condition.evaluate(item) is False
         except Exception:  # noqa: BLE001 evaluated again, and counted, with the facts of the recipient
             return False
 
@@ -65,7 +65,9 @@ class RuleBook:
     def _index_rule(self, rule: Rule) -> IndexedRule:
         indexes = sorted({self._recipient_tests.index(test) for test in rule.iter_tests() if not _tests_item(test)})
         item_parts = tuple(part for part in rule.when.parts if all(_tests_item(test) for test in part.iter_tests()))
-        return IndexedRule(rule, item_parts, itemgetter(*indexes) if indexes else None, list_mandatory_recipients(rule))
+        return IndexedRule(
+            rule, Conjunction(item_parts), itemgetter(*indexes) if indexes else None, list_mandatory_recipients(rule)
+        )
 
     def answer_recipient_tests(self, facts: Facts) -> Answers:
         """Return the answers to all tests on recipients; the answer of a failed test includes the offending value."""
@@ -133,6 +135,7 @@ class ItemRules:
         Equal results are the same object, so that terms can be cached by the identity of the results.
         """
         results = []
+        facts: Facts = {}
         for remaining in self._remaining:
             if isinstance(remaining, RuleResult):
                 results.append(remaining)
@@ -141,13 +144,14 @@ class ItemRules:
             try:
                 result = remaining.results[key]
             except KeyError:
-                result = remaining.results[key] = self._evaluate_dependent_rule(remaining, recipient)
+                facts = facts or {**self._item, **recipient}
+                result = remaining.results[key] = self._evaluate_dependent_rule(remaining, facts)
             if result is not None:
                 results.append(result)
         return results
 
-    def _evaluate_dependent_rule(self, rule: _RecipientDependentRule, recipient: Facts) -> RuleResult | None:
-        result = self._book.evaluate_rule(rule.rule, {**self._item, **recipient})
+    def _evaluate_dependent_rule(self, rule: _RecipientDependentRule, facts: Facts) -> RuleResult | None:
+        result = self._book.evaluate_rule(rule.rule, facts)
         return rule.distinct.setdefault(
             None if result is None else (result.held, result.lifted, result.missing), result
         )

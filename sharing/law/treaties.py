@@ -84,6 +84,7 @@ class Instrument:
         coverage: What it is a basis for.
         exculpatory_exception: Whether what clears an accused may be disclosed in spite of a duty of confidentiality or
             a limit of use, after notice to the provider.
+        hub: The State with which it binds each of the others; it does not bind these among themselves.
     """
 
     name: str
@@ -95,6 +96,11 @@ class Instrument:
     verified: bool
     coverage: Coverage
     exculpatory_exception: bool = False
+    hub: str | None = None
+
+    def connects(self, first: str, second: str) -> bool:
+        """Return whether it can bind two of its parties to each other."""
+        return self.hub is None or self.hub in {first, second}
 
     def binds(self, state: str, day: dt.date) -> bool:
         """Return whether the instrument binds the State on that day."""
@@ -123,7 +129,10 @@ class TreatyTable:
     def common_instruments(self, first: str, second: str, day: dt.date) -> frozenset[str] | None:
         """Return the instruments that bind both States on a day; None if one of them was not looked up."""
         instruments = self.instruments_binding(first, day), self.instruments_binding(second, day)
-        return None if instruments[0] is None or instruments[1] is None else instruments[0] & instruments[1]
+        if instruments[0] is None or instruments[1] is None:
+            return None
+        both = instruments[0] & instruments[1]
+        return frozenset(name for name in both if self.instruments[name].connects(first, second))
 
     def is_member(self, organisation: str, state: str, day: dt.date) -> bool:
         """Return whether the State is a member of the organisation on that day."""
@@ -226,6 +235,7 @@ class _InstrumentModel(StrictModel):
     scope: dict[str, Any]
     authorities: AuthoritiesModel
     exculpatory_exception: bool = False
+    hub: CountryCode | None = None
     in_force: dt.date | None
     source: str
     verified: bool
@@ -276,6 +286,8 @@ def parse_treaties(text: str, source: str) -> TreatyTable:
 
 def _read_instrument(faults: DocumentFaults, path: KeyPath, entry: _InstrumentModel) -> Instrument | None:
     parties = _read_periods(faults, entry.parties, (*path, "parties"))
+    if entry.hub is not None and entry.hub not in parties:
+        faults.add(f"{entry.hub} is not one of its parties", (*path, "hub"))
     coverage = read_coverage(faults, entry.scope, entry.authorities, path)
     if coverage is None:
         return None
@@ -289,6 +301,7 @@ def _read_instrument(faults: DocumentFaults, path: KeyPath, entry: _InstrumentMo
         verified=entry.verified,
         coverage=coverage,
         exculpatory_exception=entry.exculpatory_exception,
+        hub=entry.hub,
     )
 
 

@@ -5,7 +5,8 @@ is converted. Codes that ISO 3166-1 does not assign to a country are refused: `E
 is user-assigned. Country codes returned by libraries for telephone numbers or IBANs must be checked against
 `COUNTRIES`, since those libraries know more codes than the standard.
 
-Two user-assigned codes, `XA` and `XB`, denote *test States*, used by the smoke test and as fictitious States in guides.
+Three user-assigned codes, `XA`, `XB` and `XC`, denote *test States*, used by the smoke test and as fictitious States in
+guides and tests.
 Test States may publish, receive and have a pack like any State. No value points to them, since no numbering plan
 contains them, and the shipped treaty table does not list them. Everything is therefore withheld from them unless a
 user's own treaty table lists them.
@@ -19,7 +20,7 @@ import pycountry
 
 from sharing.errors import InputError
 
-TEST_STATES: dict[str, str] = {"XA": "Test State A", "XB": "Test State B"}
+TEST_STATES: dict[str, str] = {"XA": "Test State A", "XB": "Test State B", "XC": "Test State C"}
 """Test States: user-assigned codes (ISO 3166-1, 8.1.3) and their names."""
 
 _COUNTRY_NAMES: dict[str, str] = {country.alpha_2: country.name for country in pycountry.countries}

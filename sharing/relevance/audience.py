@@ -5,19 +5,19 @@ A State is considered only for a reason: an item that points to no State and mat
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import Reason
 from sharing.model.indicator_record import WireRecord
 from sharing.model.urgency import get_effective_urgency
+from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import RelevanceKind
 from sharing.relevance.interests import IndicatorTraits, InterestIndex
 from sharing.relevance.nexus import (
     GeoLookup,
     NexusEvidence,
     NexusFunction,
-    derive_nexus,
     find_nexus_function,
     no_geo_lookup,
 )
@@ -72,22 +72,25 @@ class AudienceFinder:
     Args:
         interests: The interests that States declared.
         locate: Returns the country of an IP address.
+
+    Attributes:
+        find_nexus_function: Returns the function that derives States from values of a type; None if no value of the
+            type points to a State.
     """
+
+    find_nexus_function: Callable[[str], NexusFunction | None]
 
     def __init__(self, interests: InterestIndex, locate: GeoLookup = no_geo_lookup) -> None:
         self._interests = interests
-        self._locate = locate
+        self.find_nexus_function = {name: find_nexus_function(name, locate) for name in VALUE_TYPES}.get
         self._audiences: BoundedCache[Hashable, Audience] = BoundedCache(
             AUDIENCES_MAX, AUDIENCE_STATES_MAX, lambda _, audience: len(audience.reasons_by_state)
         )
 
     def find_audience(self, record: WireRecord) -> Audience:
         """Return the States to consider for an indicator's record, each with its reasons."""
-        return self.find_audience_with(record, derive_nexus(record["type"], record["value"], self._locate))
-
-    def find_nexus_function(self, type_name: str) -> NexusFunction | None:
-        """Return the function that derives States from values of this type; None if none points to a State."""
-        return find_nexus_function(type_name, self._locate)
+        derive = self.find_nexus_function(record["type"])
+        return self.find_audience_with(record, () if derive is None else derive(record["value"]))
 
     def find_audience_with(self, record: WireRecord, derived: tuple[NexusEvidence, ...]) -> Audience:
         """Return the audience of an item whose value points to these States, without reading the value."""

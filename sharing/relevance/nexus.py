@@ -37,18 +37,6 @@ def no_geo_lookup(_: str) -> None:
     """Return no country; used when no geolocation database is configured."""
 
 
-def derive_nexus(type_name: str, value: str, locate: GeoLookup = no_geo_lookup) -> tuple[NexusEvidence, ...]:
-    """Return the States that a value points to, each with the kind of evidence.
-
-    Args:
-        type_name: Type of the indicator.
-        value: The value, in the normal form of its type.
-        locate: Returns the country of an IP address.
-    """
-    derive = find_nexus_function(type_name, locate)
-    return derive(value) if derive is not None else ()
-
-
 def find_nexus_function(type_name: str, locate: GeoLookup = no_geo_lookup) -> NexusFunction | None:
     """Return the function that derives States from values of this type; None if no value of it points to a State."""
     derive = _NEXUS_FUNCTIONS.get(type_name)

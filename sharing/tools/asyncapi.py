@@ -11,13 +11,12 @@ import json
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from sharing.model.countries import STATES
 from sharing.serialization.cloud_events import CONTENT_TYPE, TRACEPARENT, EventHeaderBuilder
 from sharing.serialization.codec import RECORD_BYTES_MAX, SCHEMA_NAMES, read_schema_text
-from sharing.tools.script import run_script
+from sharing.tools.script import parse_paths, run_script
 from sharing.topology.acls import Principal
 from sharing.topology.partners import Partners
 from sharing.topology.topics import (
@@ -49,7 +48,6 @@ _HEADERS: Mapping[str, Mapping[str, str]] = {
     TRACEPARENT: {"description": "W3C Trace Context, from the publisher to the notice."},
 }
 
-USAGE = "usage: python -m sharing.tools.asyncapi FILE.yaml\n"
 
 _STATE, _AGENCY = "{state}", "{agency}"
 _CERTIFICATES: Mapping[Role, Principal] = {
@@ -257,7 +255,7 @@ def _make_headers(kind: TopicKind) -> dict[str, Any]:
 def _make_parameters() -> dict[str, Any]:
     return {
         "state": {
-            "description": "ISO 3166-1 alpha-2 code, lower case; XA and XB are test States.",
+            "description": "ISO 3166-1 alpha-2 code, lower case; XA, XB and XC are test States.",
             "enum": sorted(code.lower() for code in STATES),
         },
         "agency": {"description": f"Id of an agency in the partners file: `{AGENCY_PATTERN}`.", "examples": ["fedpol"]},
@@ -266,12 +264,10 @@ def _make_parameters() -> dict[str, Any]:
 
 def main(arguments: list[str]) -> int:
     """Write the document to a file; return the exit code."""
-    if len(arguments) != 1:
-        sys.stderr.write(USAGE)
-        return 2
+    (file,) = parse_paths("sharing.tools.asyncapi", arguments, "FILE.yaml")
 
     def work() -> None:
-        Path(arguments[0]).write_text(render_document(), encoding="utf-8")
+        file.write_text(render_document(), encoding="utf-8")
 
     return run_script(work)
 

@@ -25,7 +25,7 @@ from tests.bench.workload import make_indicators
 DISCLOSED_SHARE = 0.10
 BUILD_FOLDER = Path("build")
 _CONTEXT = "recipient.schengen: true\n      form: [INFORMATION, EXISTENCE]\n      secrecy_domain: false\n      "
-NARROWED_RULE = (f"{_CONTEXT}collection: [OPEN_SOURCE, VOLUNTARY]", f"{_CONTEXT}collection: [VOLUNTARY]")
+NARROWED_RULE = (f"{_CONTEXT}collection: [OPEN_SOURCE, ", f"{_CONTEXT}collection: [")
 """A text of the Swiss pack and its replacement: ch.siag-7 no longer permits open-source items to Schengen States."""
 
 

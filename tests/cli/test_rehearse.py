@@ -68,7 +68,7 @@ def amend(*replaced: tuple[str, str], added: str = "", name: str = "amended.yaml
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     path = Path(name)
-    path.write_text(text.rstrip("\n") + "\n" + added)
+    path.write_text(text.replace("\naccepted:", f"\n{added}\naccepted:", 1))
     return path
 
 
@@ -281,3 +281,59 @@ def test_unreadable_lines_are_reported_and_skipped(call: Call) -> None:
     assert (report["read"], report["not_read"], len(report["told"])) == (6, 31, 20)
     assert report["told"][0].keys() == {"source", "place", "reason"}
     assert report["told"][0]["place"] == "line 1"
+
+
+# --- States without an authority ---
+
+ABROAD = item(9, nexus=[{"state": "BR", "reason": f"{CANARY} reason"}], value=f"{CANARY}.example.org")
+
+
+def test_a_state_that_has_announced_nothing_is_tested_and_named_in_the_report(call: Call) -> None:
+    arguments = (
+        "law",
+        "rehearse",
+        "--candidate",
+        amend(NARROWED_RULE),
+        "--events",
+        write_items("i.jsonl", ABROAD),
+        *AT,
+    )
+    report = call(*arguments, "--json").json_document
+    assert (report["supplied_authorities"], report["untested"]) == (["BR"], {})
+    result = call(*arguments)
+    assert "Receiving authorities" in result.out
+    assert "kind receives: BR." in " ".join(result.out.split())
+    assert "BR" not in result.err
+
+
+def test_without_supplied_authorities_it_is_reported_as_untested(call: Call) -> None:
+    file = write_items("i.jsonl", ABROAD, *ITEMS)
+    arguments = ("law", "rehearse", "--candidate", amend(NARROWED_RULE), "--events", file, *AT, "--announced-only")
+    report = call(*arguments, "--json").json_document
+    assert report["supplied_authorities"] == []
+    assert report["untested"] == {"BR": {"indicators": 1, "examples": [ABROAD["id"]]}}
+    (shift,) = report["states"]["BR"]
+    assert (shift["now"], shift["then"]) == ("WITHHOLD", "WITHHOLD")
+    printed = " ".join(call(*arguments).out.split())
+    assert "Not tested, because no authority is competent or known" in printed
+    assert "BR Brazil 1" in printed
+
+
+def test_an_authority_that_is_not_competent_leaves_a_state_untested(call: Call) -> None:
+    """A State that has announced authorities gets none in addition: it has said what they are competent for."""
+    Path("directory.yaml").write_text(
+        DIRECTORY + "- {state: BR, announced_at: '2026-01-01T00:00:00Z', authorities: "
+        "[{name: x, kind: POLICE, competence: {offences: [COPYRIGHT]}}]}\n"
+    )
+    arguments = (
+        "law",
+        "rehearse",
+        "--candidate",
+        amend(NARROWED_RULE),
+        "--events",
+        write_items("i.jsonl", ABROAD),
+        *AT,
+    )
+    report = call(*arguments, "--directory", "directory.yaml", "--json").json_document
+    assert report["supplied_authorities"] == []
+    assert list(report["untested"]) == ["BR"]

@@ -14,7 +14,8 @@ from sharing.columnar.values import INVALID, ValueReader, get_columnar_shape
 from sharing.model.values import VALUE_TYPES, matches_shape
 from sharing.relevance.audience import AudienceFinder
 from sharing.relevance.interests import InterestIndex
-from sharing.relevance.nexus import GeoLookup, derive_nexus, no_geo_lookup
+from sharing.relevance.nexus import GeoLookup, no_geo_lookup
+from tests.relevance.derived_nexus import derive_nexus
 
 HYPOTHESIS_SETTINGS = settings(max_examples=12, deadline=None, derandomize=True, database=None)
 

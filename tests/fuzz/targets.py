@@ -22,7 +22,8 @@ from sharing.interop import FileFormat, ImportContext, PublisherIdentity
 from sharing.interop.files import read_bytes
 from sharing.interop.publishing_profile import parse_profile
 from sharing.kafka.directory_topic import parse_entries
-from sharing.law.cases import parse_cases, run_cases
+from sharing.law.case_runs import run_cases
+from sharing.law.cases import parse_cases
 from sharing.law.pack_reader import parse_pack
 from sharing.law.treaties import parse_treaties
 from sharing.model.values import VALUE_TYPES, normalise_value

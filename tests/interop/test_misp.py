@@ -183,6 +183,37 @@ def test_the_admiralty_code_is_used_if_it_is_complete_and_unambiguous(
     assert indicator.grading.admiralty == code
 
 
+US_PERSON = 'dni-ism:notice="US-Person"'
+
+
+@pytest.mark.parametrize(
+    ("on_event", "on_attribute", "profile", "minor", "us_person"),
+    [
+        ([], [], ONLY, "UNKNOWN", "UNKNOWN"),
+        ([], ["copine-scale:level-7"], ONLY, "YES", "UNKNOWN"),
+        (["COPINE-scale:level-1"], [US_PERSON], ONLY, "YES", "YES"),
+        ([US_PERSON], [], "defaults: {minor: NO, us_person: NO}", "NO", "YES"),
+        (['dni-ism:notice="NATO"', "rsit:abusive-content"], ["copine"], ONLY, "UNKNOWN", "UNKNOWN"),
+        ([], ["case:juvenile"], "by_tag: {'case:*': {minor: YES}}", "YES", "UNKNOWN"),
+    ],
+)
+def test_a_tag_that_states_a_fact_answers_it_with_yes_whatever_the_profile_says(
+    on_event: list[str], on_attribute: list[str], profile: str, minor: str, us_person: str
+) -> None:
+    tagged = {**IP, "Tag": [{"name": name} for name in on_attribute]}
+    indicator = get_only_indicator(import_event(tagged, Tag=[{"name": name} for name in on_event], profile=profile))
+    assert (indicator.minor, indicator.us_person) == (minor, us_person)
+
+
+def test_what_no_tag_states_is_unknown_unless_a_profile_says_it() -> None:
+    tags = [{"name": name} for name in ('veris:actor:external:variety="Organized crime"', "copine-scale:level-1")]
+    indicator = get_only_indicator(import_event({**IP, "Tag": tags}, profile=ONLY))
+    assert (indicator.exculpatory, indicator.offence.organised_group) == ("UNKNOWN", "UNKNOWN")
+    profile = "defaults: {exculpatory: NO}\nby_tag: {'veris:actor:*': {offence: {organised_group: YES}}}"
+    indicator = get_only_indicator(import_event({**IP, "Tag": tags}, profile=profile))
+    assert (indicator.exculpatory, indicator.offence.organised_group) == ("NO", "YES")
+
+
 def test_attributes_that_are_never_published_are_listed_with_their_position() -> None:
     inner = make_event(IP, IP, Object=[{"name": "o", "Attribute": [IP]}])
     result = import_event(

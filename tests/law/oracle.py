@@ -37,6 +37,12 @@ def read_yaml_as_text(text: str) -> Any:
     return yaml.load(text, Loader=yaml.CBaseLoader)  # noqa: S506 it creates only texts, lists and mappings
 
 
+def get_role(rule: dict[str, Any]) -> str:
+    """Return the role that a rule asks."""
+    role: str = (rule["needs"] if rule["effect"] == "APPROVAL" else rule["exception"])["approver"]
+    return role
+
+
 class Worlds(NamedTuple):
     """A fact about treaties: its value in each possible world, and what is missing to decide on each instrument."""
 
@@ -128,12 +134,10 @@ class Oracle:
             if not is_withheld or effect in ("DENY", "OBLIGE", "RECORD")
         ]
         fields = {name for rule in held if rule["effect"] == "REDACT" for name in rule["needs"]["redact"]}
-        approvals = [rule for rule, effect in applied if effect == "APPROVAL"]
-        own_approvals = [rule for rule in approvals if rule in self.pack["rules"]]
-        approvers = [
-            (rule["needs"] if rule["effect"] == "APPROVAL" else rule["exception"])["approver"]
-            for rule in [*own_approvals, *approvals]
-        ]
+        asking = [rule for rule, effect in applied if effect == "APPROVAL"]
+        own_roles = [get_role(rule) for rule in asking if rule in self.pack["rules"]]
+        listed_roles = [role for role in self.pack.get("approvers", {}) if role in own_roles]
+        approvers = [*listed_roles, *own_roles, *(get_role(rule) for rule in asking)]
         return {
             "state": state,
             "outcome": outcome,
@@ -256,6 +260,7 @@ class Oracle:
         own, other = self.instruments(self.state), self.instruments(state)
         is_known = own is not None and other is not None
         entries = {name: self.treaties["instruments"][name] for name in (own or set()) & (other or set())}
+        entries = {name: entry for name, entry in entries.items() if entry.get("hub", state) in (self.state, state)}
         for name, entry in self.pack.get("bilateral", {}).items():
             if country(entry["state"]) == state and self.within(entry["valid"]):
                 entries[f"BILATERAL:{name}"] = entry

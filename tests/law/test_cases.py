@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from sharing.errors import PackError
-from sharing.law.cases import CaseResult, parse_cases, run_cases
+from sharing.law.case_runs import CaseResult, run_cases
+from sharing.law.cases import parse_cases
 from sharing.law.pack_reader import parse_pack
 from tests.law.strategies import COMMON_RULES, TREATIES
 

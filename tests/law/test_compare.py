@@ -20,13 +20,13 @@ from sharing.law.combine import combine_terms
 from sharing.law.compare import Comparison, DifferenceKind, LawVersion, compare_laws
 from sharing.law.facts import FACTS, NONE, FactScope, FactValue
 from sharing.law.filter import DisclosureFilter
+from sharing.law.mutation import make_mutants
 from sharing.law.pack import Pack
 from sharing.law.pack_reader import parse_pack
 from sharing.model.decision import RecipientTerms
 from sharing.model.effects import FORBIDDING_EFFECTS
 from sharing.model.vocabulary import Effect, Outcome
 from sharing.packs.library import find_law_by_code, list_shipped_pack_codes
-from tests.law.mutants import make_mutants
 from tests.law.strategies import COMMON_RULES, DAY, DAYS, STATES, TREATIES, dump_yaml, packs, search_settings
 
 OPENNESS = [Outcome.WITHHOLD, Outcome.HOLD, Outcome.OFFER, Outcome.DISCLOSE]
@@ -212,12 +212,12 @@ def test_a_pack_compared_with_itself_opens_and_closes_nothing(code: str) -> None
 
 def test_a_removed_prohibition_is_found_with_the_smallest_item_and_the_rule() -> None:
     law = load_shipped("CH")
-    rules = tuple(rule for rule in law.pack.rules if rule.id != "ch.scc-349c")
+    rules = tuple(rule for rule in law.pack.rules if rule.id != "ch.imac-37-3")
     assert len(rules) == len(law.pack.rules) - 1
     comparison = compare_laws(law, amend(law, rules=rules), TODAY)
     opened = comparison.opens[0]
     assert opened.kind is DifferenceKind.OUTCOME
-    assert (opened.was, opened.rules) == (Outcome.WITHHOLD, ("ch.scc-349c",))
+    assert (opened.was, opened.rules) == (Outcome.WITHHOLD, ("ch.imac-37-3",))
     assert opened.is_ is not Outcome.WITHHOLD
     assert comparison.closes == ()
     # Each fact of the smallest item is needed.

@@ -81,8 +81,8 @@ def test_plain_hacking_has_no_basis_with_a_state_that_shares_only_the_convention
     law = find_law(state)
     item = load_items(state)[0]
     record = item.record(**{"offence.codes": ["ILLEGAL_ACCESS"], "offence.max_penalty_years": 3})
-    engine = DisclosureFilter(law.pack, law.treaties, to_utc_day(item.now_ms), list_sole_authorities({"IE": "POLICE"}))
-    (decision,) = engine.decide(record, Audience([("IE", NAMED)]), item.now_ms).recipients
+    engine = DisclosureFilter(law.pack, law.treaties, to_utc_day(item.now_ms), list_sole_authorities({"TH": "POLICE"}))
+    (decision,) = engine.decide(record, Audience([("TH", NAMED)]), item.now_ms).recipients
     assert (decision.basis, decision.condition_model) == (None, ConditionModel.PRE_ACCEPT)
     assert not (decision.outcome is Outcome.DISCLOSE and decision.conditions)
 

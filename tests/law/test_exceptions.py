@@ -93,13 +93,16 @@ def test_conditions_bind_what_a_person_lets_leave() -> None:
     assert decide(PERMIT, CONDITION, WEIGHED, personal_data="YES", minor="YES").outcome is Outcome.OFFER
 
 
-def test_the_role_of_an_exception_ranks_as_that_of_an_approval() -> None:
-    exception = {"when": {"minor": True}, "approver": "OFFICER"}
-    for rules, approver in (
-        ((WEIGHED, APPROVAL), "JUDGE"),
-        (({**WEIGHED, "exception": exception}, APPROVAL), "OFFICER"),
+def test_a_decision_names_the_role_that_the_pack_lists_first() -> None:
+    """Whether an approval or an exception asks it, and in whatever order the rules stand."""
+    officer = {"approver": "OFFICER"}
+    for asking in (
+        (WEIGHED, {**APPROVAL, "needs": officer}),
+        ({**WEIGHED, "exception": {"when": {"minor": True}, **officer}}, {**APPROVAL, "needs": {"approver": "JUDGE"}}),
     ):
-        assert decide(PERMIT, *rules, personal_data="YES", minor="UNKNOWN").approver == approver
+        for rules in (asking, asking[::-1]):
+            assert decide(PERMIT, *rules, personal_data="YES", minor="UNKNOWN").approver == "JUDGE"
+    assert decide(PERMIT, {**APPROVAL, "needs": officer}, personal_data="YES").approver == "OFFICER"
 
 
 def test_an_exception_on_facts_of_the_recipient_is_decided_for_each_recipient() -> None:

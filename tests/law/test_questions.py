@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 from typing import Any
 
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from sharing.law.authorities import list_sole_authorities
 from sharing.law.combine import combine_terms
-from sharing.law.fact_questions import QUESTIONS, can_be_asked, get_question
-from sharing.law.facts import FACTS, NONE, FactScope, FactValue
+from sharing.law.fact_questions import QUESTIONS
+from sharing.law.facts import FACTS, NONE, TRISTATE, FactScope, FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack_reader import parse_pack
 from sharing.law.questions import BARE_ITEM, find_questions
@@ -105,17 +106,25 @@ def test_every_fact_of_an_item_has_a_question_or_is_always_known() -> None:
     asked_of_nobody = [
         name
         for name, fact in FACTS.items()
-        if fact.scope is FactScope.INDICATOR and not can_be_asked(name) and name not in never_asked
+        if fact.scope is FactScope.INDICATOR and name not in QUESTIONS and name not in never_asked
     ]
     assert asked_of_nobody == []
     assert FACTS.keys() >= QUESTIONS.keys()
-    for name in FINDINGS:
-        question = get_question(f"findings.{name}")
-        assert question.startswith("Is this so: ")
-        assert question.endswith("?")
-        assert not question.endswith(".?")
-    asked = "Is this so: passing on special categories of personal data is strictly necessary?"
-    assert get_question("findings.strictly_necessary") == asked
+
+
+@pytest.mark.parametrize("name", sorted(FINDINGS))
+def test_a_finding_is_one_question_to_be_answered_with_yes_or_no_and_names_its_law(name: str) -> None:
+    question, law = FINDINGS[name]
+    assert re.fullmatch(r"(Is|Are|Was|Were|Do|Does|Has|Have|Can|Could|May|Would) [^?]*\w\?", question)
+    assert ". " not in question.replace("art. ", "")
+    assert re.search(r"[A-Z]", law)
+    assert not law.endswith((".", " "))
+    assert QUESTIONS[f"findings.{name}"] == question
+    assert FACTS[f"findings.{name}"].values == TRISTATE
+
+
+def test_no_two_questions_are_the_same() -> None:
+    assert len(set(QUESTIONS.values())) == len(QUESTIONS)
 
 
 # --- A real item ---

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sharing.law import rehearse as rehearse_module
-from sharing.law.authorities import list_sole_authorities
+from sharing.law.authorities import find_authority_kind, list_sole_authorities
 from sharing.law.facts import FACTS
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack_reader import parse_pack
@@ -25,6 +25,7 @@ from sharing.law.rehearse import (
     TermChange,
     compare_rules,
     compare_supporting_data,
+    supply_authorities,
 )
 from sharing.model.decision import Reason
 from sharing.model.times import to_utc_day
@@ -140,6 +141,7 @@ def list_terms(decision: Any) -> dict[str, Any]:
         "approver": decision.approver,
         "obligation": decision.is_obligatory,
         "redacted": list(decision.redacted),
+        "to_authority": decision.to_authority,
     }
 
 
@@ -302,3 +304,48 @@ def test_a_summary_includes_the_items_of_earlier_summaries() -> None:
         assert rehearsal.summarise().altered == number + 1
     (tally,) = rehearsal.summarise().states["US"].values()
     assert (tally.count, tally.examples) == (5, ["item 0", "item 1", "item 2"])
+
+
+# --- Receiving authorities ---
+
+
+def test_another_receiving_authority_is_a_change() -> None:
+    before, after = make_filter(PERMIT, US="POLICE"), make_filter(PERMIT, US="PROSECUTOR")
+    summary = rehearse(before, after, [(RECORD, TO_US)])
+    assert {tuple(change): tally.count for change, tally in summary.terms.items()} == {
+        (TermAspect.AUTHORITY, "", "POLICE", "PROSECUTOR"): 1
+    }
+    assert summary.altered == 1
+
+
+def test_a_state_without_a_competent_authority_is_untested() -> None:
+    law = make_filter(PERMIT, US="NONE")
+    unknown = make_filter(PERMIT)
+    unknown = DisclosureFilter(unknown.pack, unknown.treaties, unknown.day, {})
+    for untested in (law, unknown):
+        summary = rehearse(untested, untested, [(RECORD, TO_US)] * 2)
+        assert {state: tally.count for state, tally in summary.untested.items()} == {"US": 2}
+    known = make_filter(PERMIT, US="POLICE")
+    assert rehearse(known, known, [(RECORD, TO_US)]).untested == {}
+
+
+def test_supplied_authorities_are_of_the_kind_of_the_sender_and_replace_none_that_is_announced() -> None:
+    announced = list_sole_authorities({"DE": "PROSECUTOR"})
+    authorities = supply_authorities(announced, {"DE", "US"})
+    assert authorities["DE"] == announced["DE"]
+    for sender in FACTS["source.authority"].values - {"OTHER"}:
+        assert find_authority_kind(authorities["US"], ["LAUNDERING"], sender) == sender
+    assert find_authority_kind(authorities["US"], ["LAUNDERING"], None) is None
+    assert find_authority_kind(authorities["US"], None, "FIU") == "FIU"
+
+
+def test_with_supplied_authorities_the_effect_of_an_amendment_shows() -> None:
+    known = {"recipient.authority": {"not": ["NONE"]}}
+    laws = [make_filter({**PERMIT, "when": {**known, **more}}) for more in ({}, {"form": "EVIDENCE"})]
+    for supplied in (False, True):
+        authorities = supply_authorities({}, {"US"}) if supplied else {}
+        before, after = (DisclosureFilter(law.pack, law.treaties, law.day, authorities) for law in laws)
+        summary = rehearse(before, after, [(RECORD, TO_US)])
+        outcomes = {(change.before, change.after) for change in summary.states["US"]}
+        assert outcomes == ({("DISCLOSE", "WITHHOLD")} if supplied else {("WITHHOLD", "WITHHOLD")})
+        assert bool(summary.untested) is not supplied

@@ -10,8 +10,8 @@ from unittest.mock import patch
 
 import pytest
 
-from sharing.law import cases as cases_module
-from sharing.law.cases import CaseResult, run_cases
+from sharing.law import case_runs
+from sharing.law.case_runs import CaseResult, run_cases
 from sharing.law.combine import RuleResult, combine_results
 from sharing.law.constraints import FactTest
 from sharing.law.facts import FACTS
@@ -95,6 +95,7 @@ def test_every_rule_has_citation_source_and_paraphrase(file: Any) -> None:
 def test_every_listed_role_is_used(file: Any) -> None:
     pack = load_law(file).pack
     used = {rule.approver for rule in pack.rules if rule.approver}
+    used |= {rule.exception.approver for rule in pack.rules if rule.exception}
     assert used == set(pack.approvers)
 
 
@@ -104,7 +105,7 @@ def test_every_assessed_state_has_looked_up_treaties(file: Any) -> None:
     for assessment in pack.assessments:
         assert assessment.states <= COUNTRIES
         assert pack.state not in assessment.states
-        assert assessment.facts or assessment.dual_criminality
+        assert assessment.facts or assessment.dual_criminality or assessment.capital_offence
         assert all(load_shipped_treaties().covers(state) for state in assessment.states), assessment.states
 
 
@@ -141,7 +142,7 @@ def run_all_cases(state: str, name: str) -> list[tuple[CaseResult, list[RuleResu
         return combine_results(recipient, rule_results, *arguments)
 
     law = find_law_by_code(state)
-    with patch.object(cases_module, "combine_results", record_and_combine):
+    with patch.object(case_runs, "combine_results", record_and_combine):
         return list(zip(run_cases(load_case_files(state)[name], law.pack, law.treaties), recorded, strict=True))
 
 
@@ -177,8 +178,9 @@ def test_every_rule_has_cases_of_every_kind(state: str, name: str) -> None:
 def test_every_case_tests_its_rule(state: str, name: str) -> None:
     """The rule holds in "decides", not in "outside", is undecided in "missing", and starts or ends in "boundary".
 
-    There are two exceptions. A rule that lists every known value applies if the value is unknown. A rule that tests
-    only facts that are never missing is decided whatever is missing.
+    A rule that lists every known value applies if the value is unknown. A rule that tests only facts that are never
+    missing is decided whatever is missing. One with an exception also decides while it is undecided, and what is
+    missing may be a fact of the exception.
     """
     rules = {rule.id: rule for rule in list_tested_rules(state, name)}
     edges, wrong = defaultdict(set), []
@@ -187,9 +189,13 @@ def test_every_case_tests_its_rule(state: str, name: str) -> None:
         held = {rule_result.rule.id: rule_result.held for rule_result in rule_results}.get(case.rule, False)
         rule = rules[case.rule]
         allowed = {
-            "decides": {True} if not lists_every_value(rule) else {True, None},
+            "decides": {True, None} if lists_every_value(rule) or rule.exception else {True},
             "outside": {False} if rule.when.parts else {True},
-            "missing": {None} if set(rule.when.list_fact_names()) - NEVER_MISSING else {None, False},
+            "missing": {
+                None,
+                *((True,) if rule.exception else ()),
+                *(() if set(rule.when.list_fact_names()) - NEVER_MISSING else (False,)),
+            },
         }.get(case.kind, {held})
         if held not in allowed:
             wrong.append(f"{result.line}: {case.kind}: {case.rule} is {held}: {case.name}")

@@ -13,13 +13,15 @@ from typing import Any
 
 import pytest
 
-from sharing.law.cases import CaseFile, decide_for_recipient
-from sharing.law.facts import FACTS
+from sharing.law.case_runs import decide_for_recipient
+from sharing.law.cases import CaseFile
+from sharing.law.facts import FACTS, FactScope
 from sharing.model.decision import RecipientDecision
 from sharing.model.indicator import Indicator
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import OffenceCode, Outcome
 from sharing.packs.library import Law, find_law, list_pack_files, load_cases
+from tests.law.scenarios import NOW_MS, write_item
 
 JUSTICE = {"PROSECUTOR", "COURT"}
 NO_CAPITAL_CHARGE = frozenset(map(str, OffenceCode)) - {
@@ -42,6 +44,10 @@ JP_POLICE: dict[str, Any] = {}
 JP_NAME = {"personal_data": True, "findings.statutory_ground": True}
 JP_TRADE = {"source.authority": "OTHER", "collection": "TRADE_CONTROL"}
 JP_REPORT = {"source.authority": "FIU", "collection": "FIU_REPORT", "offence.codes": ["LAUNDERING"]}
+
+CH_LIFE = {"form": "INFORMATION", "urgency": "EMERGENCY", "purpose": "PUBLIC_SECURITY", "enables_request": True}
+JP_LIFE = {**CH_LIFE, "findings.public_interest_outweighs": True}
+JP_LIFE_NAME = {**JP_LIFE, "personal_data": True, "findings.special_circumstances": True}
 
 
 def _load_law(state: str) -> tuple[Law, CaseFile]:
@@ -96,6 +102,15 @@ def _is_disclosed(state: str, given: dict[str, Any], to: str, authority: str, tr
         pytest.param("JP", JP_NAME, "DE", {("POLICE", "POLICE"), ("POLICE", "PROSECUTOR")}, id="jp-name"),
         pytest.param("JP", JP_TRADE, "DE", {("OTHER", "OTHER")}, id="jp-trade"),
         pytest.param("JP", JP_REPORT, "DE", {("FIU", "FIU")}, id="jp-report"),
+        pytest.param(
+            "CH",
+            CH_LIFE,
+            "GB",
+            {*itertools.product(JUSTICE, {"POLICE", *JUSTICE}), ("POLICE", "POLICE"), ("POLICE", "PROSECUTOR")},
+            id="ch-life",
+        ),
+        pytest.param("JP", JP_LIFE, "DE", {("POLICE", "POLICE"), ("POLICE", "PROSECUTOR")}, id="jp-life"),
+        pytest.param("JP", JP_LIFE_NAME, "DE", {("POLICE", "POLICE"), ("POLICE", "PROSECUTOR")}, id="jp-life-name"),
     ],
 )
 def test_only_these_pairs_of_authorities_may_share(
@@ -115,6 +130,8 @@ def test_only_these_pairs_of_authorities_may_share(
 OPEN = {"OPEN_SOURCE", "VOLUNTARY"}
 OWN = {*OPEN, "SEARCH", "SUBSCRIBER_DATA", "UNDERCOVER"}
 TELECOM = {"TRAFFIC_DATA", "CONTENT_DATA", "INTERCEPTION"}
+FILE = {"SEARCH", "SUBSCRIBER_DATA", "TRAFFIC_DATA", "CONTENT_DATA", "UNDERCOVER"}
+LIFE = {*OWN, "FOREIGN_STATE"}
 
 
 @pytest.mark.parametrize(
@@ -122,11 +139,32 @@ TELECOM = {"TRAFFIC_DATA", "CONTENT_DATA", "INTERCEPTION"}
     [
         pytest.param("CH", CH_EVIDENCE, "DE", "PROSECUTOR", "collection", OWN, id="ch-evidence-collection"),
         pytest.param("CH", CH_LEAD, "DE", "PROSECUTOR", "collection", OWN | TELECOM, id="ch-lead-collection"),
-        pytest.param("CH", CH_POLICE, "DE", "POLICE", "collection", OPEN, id="ch-schengen-collection"),
-        pytest.param("CH", CH_POLICE, "GB", "POLICE", "collection", OPEN, id="ch-interpol-collection"),
+        pytest.param("CH", CH_POLICE, "DE", "POLICE", "collection", OWN, id="ch-schengen-collection"),
+        pytest.param("CH", CH_POLICE, "GB", "POLICE", "collection", OWN, id="ch-interpol-collection"),
         pytest.param("CH", CH_REPORT, "DE", "FIU", "collection", {"FIU_REPORT"}, id="ch-report-collection"),
         pytest.param("JP", JP_POLICE, "DE", "POLICE", "collection", OPEN, id="jp-police-collection"),
-        pytest.param("JP", JP_NAME, "DE", "POLICE", "collection", OPEN, id="jp-name-collection"),
+        pytest.param("JP", JP_NAME, "DE", "POLICE", "collection", {*OPEN, "FOREIGN_STATE"}, id="jp-name-collection"),
+        pytest.param("CH", CH_LIFE, "GB", "PROSECUTOR", "collection", LIFE, id="ch-life-collection"),
+        pytest.param(
+            "CH",
+            {**CH_LIFE, "secrecy_domain": True},
+            "GB",
+            "PROSECUTOR",
+            "collection",
+            LIFE | TELECOM,
+            id="ch-life-secret-collection",
+        ),
+        pytest.param(
+            "CH",
+            {**CH_LIFE, "source.authority": "POLICE", "secrecy_domain": True},
+            "GB",
+            "POLICE",
+            "collection",
+            LIFE | TELECOM,
+            id="ch-police-life-collection",
+        ),
+        pytest.param("JP", JP_LIFE, "DE", "POLICE", "collection", FILE | LIFE, id="jp-life-collection"),
+        pytest.param("JP", JP_LIFE_NAME, "DE", "POLICE", "collection", FILE | LIFE, id="jp-life-name-collection"),
         pytest.param("JP", JP_TRADE, "DE", "OTHER", "collection", {"TRADE_CONTROL"}, id="jp-trade-collection"),
         pytest.param("JP", JP_REPORT, "DE", "FIU", "collection", {"FIU_REPORT"}, id="jp-report-collection"),
         pytest.param(
@@ -150,7 +188,7 @@ TELECOM = {"TRAFFIC_DATA", "CONTENT_DATA", "INTERCEPTION"}
             "GB",
             "POLICE",
             "purpose",
-            {"DETECTION", "INVESTIGATION", "PROSECUTION", "EXECUTION"},
+            {"DETECTION", "INVESTIGATION", "PROSECUTION", "EXECUTION", "PREVENTION", "PUBLIC_SECURITY"},
             id="ch-interpol-purpose",
         ),
         pytest.param(
@@ -199,6 +237,15 @@ def test_the_death_penalty_risk_depends_on_the_offence(
 
 
 @pytest.mark.parametrize("code", sorted(map(str, OffenceCode)))
+def test_for_japan_only_an_unknown_crime_may_be_capital(code: str) -> None:
+    """Without the assurance it is withheld; whatever the offence, nothing else is asked."""
+    item = {**CH_EVIDENCE, "enables_request": True, "offence.codes": [code]}
+    assert _is_disclosed("CH", item, "JP", "PROSECUTOR") is (code != "OTHER_SERIOUS_CRIME")
+    assured = {**item, "findings.death_penalty_assurance": True}
+    assert _is_disclosed("CH", assured, "JP", "PROSECUTOR")
+
+
+@pytest.mark.parametrize("code", sorted(map(str, OffenceCode)))
 def test_a_swiss_report_needs_the_offence_of_laundering(code: str) -> None:
     """AMLA art. 30: no other code alone leads to a disclosure."""
     assert _is_disclosed("CH", {**CH_REPORT, "offence.codes": [code]}, "DE", "FIU") is (code == "LAUNDERING")
@@ -219,16 +266,16 @@ OUTCOMES = {
         "GB": ("DISCLOSE", "OFFER"),
         "AU": ("DISCLOSE", "WITHHOLD"),
         "CA": ("DISCLOSE", "WITHHOLD"),
-        "JP": ("OFFER", "WITHHOLD"),
-        "US": ("OFFER", "WITHHOLD"),
+        "JP": ("DISCLOSE", "WITHHOLD"),
+        "US": ("DISCLOSE", "WITHHOLD"),
     },
     "JP": {
         **dict.fromkeys(SCHENGEN, ("DISCLOSE", "OFFER")),
         "GB": ("DISCLOSE", "OFFER"),
-        "AU": ("DISCLOSE", "WITHHOLD"),
-        "CA": ("DISCLOSE", "WITHHOLD"),
-        "CH": ("DISCLOSE", "WITHHOLD"),
-        "US": ("DISCLOSE", "WITHHOLD"),
+        "AU": ("DISCLOSE", "HOLD"),
+        "CA": ("DISCLOSE", "HOLD"),
+        "CH": ("DISCLOSE", "HOLD"),
+        "US": ("DISCLOSE", "HOLD"),
     },
 }
 
@@ -244,6 +291,52 @@ def test_the_outcome_for_each_state(state: str) -> None:
         to: tuple(str(_decide(state, item, to, "POLICE").outcome) for item in (hash_item, name_item)) for to in states
     }
     assert found == {to: OUTCOMES[state].get(to, ("WITHHOLD", "WITHHOLD")) for to in states}
+
+
+NOBODY_CAN_REPLACE = {
+    ("CH", "collection"),  # telecommunications are secret by nature, tax records and trade control are barred
+    ("CH", "personal_data"),  # the prosecutor, and the conditions on personal data, depend on it
+    ("JP", "collection"),  # an interception never leaves
+    ("JP", "personal_data"),  # which permission there is depends on it
+}
+ASSURANCE = ("CH", "findings.death_penalty_assurance", "US")
+
+
+def _list_questions(state: str) -> list[str]:
+    """Return what the State's own rules ask an officer, besides who sends what in which form, and how urgent it is."""
+    tested = [
+        conjunction.list_fact_names()
+        for rule in LAWS[state][0].pack.rules
+        if not rule.is_common
+        for conjunction in (rule.when, *((rule.exception.when,) if rule.exception else ()))
+    ]
+    known = {"source.authority", "form", "offence.codes", "urgency"}
+    return [
+        name
+        for name in sorted({fact for facts in tested for fact in facts} - known)
+        if FACTS[name].scope is FactScope.INDICATOR and not name.startswith("origin.")
+    ]
+
+
+@pytest.mark.parametrize("state", ["CH", "JP"])
+def test_two_missing_answers_do_not_refuse_an_emergency(state: str) -> None:
+    """The police answer all but two questions about a child in danger: it leaves, or a person is asked."""
+    questions = _list_questions(state)
+    assert len(questions) >= 8
+    law = LAWS[state][0]
+    wrong = []
+    for missing in itertools.combinations_with_replacement(questions, 2):
+        emergency = write_item("EMERGENCY", state)
+        for name in missing:
+            emergency.pop(name, None)
+            emergency["findings"].pop(name.removeprefix("findings."), None)
+        record = Indicator.parse(emergency).to_record()
+        for to in OUTCOMES[state]:
+            outcome = decide_for_recipient(law.pack, law.treaties, record, to, "POLICE", NOW_MS, {}).outcome
+            is_refused = any((state, name) in NOBODY_CAN_REPLACE or (state, name, to) == ASSURANCE for name in missing)
+            if (outcome is Outcome.WITHHOLD) is not is_refused:
+                wrong.append((missing, to, outcome))
+    assert wrong == []
 
 
 @pytest.mark.parametrize("state", ["CH", "JP"])

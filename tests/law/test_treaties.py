@@ -13,6 +13,7 @@ from sharing.errors import PackError
 from sharing.law.treaties import Instrument, Period, TreatyTable, parse_treaties
 from sharing.model.countries import COUNTRIES
 from sharing.model.vocabulary import ConditionModel
+from sharing.packs.library import read_shipped_treaties_text
 from sharing.yaml_source import read_yaml
 
 TEXT = resources.files("sharing.packs").joinpath("shipped", "treaties.yaml").read_text(encoding="utf-8")
@@ -172,16 +173,18 @@ def test_the_table_has_its_text_for_the_hash_of_a_pack(table: TreatyTable) -> No
 
 def test_the_shipped_table_has_these_instruments_and_memberships(table: TreatyTable) -> None:
     assert set(table.instruments) == {
-        "BUDAPEST", "BUDAPEST_P2", "UNCAC", "UNTOC", "UNCC", "EU_2023_977", "NAPLES_II",
+        "BUDAPEST", "BUDAPEST_P2", "UNCAC", "UNTOC", "UNCC", "EU_2023_977", "NAPLES_II", "TCA_PART_3", "EU_MLA_2000",
+        "ETS_182", "AMLD_FIU",
     }  # fmt: skip
     assert set(table.memberships) == {"EU", "SCHENGEN"}
 
 
-def test_only_the_budapest_instruments_require_prior_acceptance(table: TreatyTable) -> None:
+def test_prior_acceptance_is_required_where_conditions_may_not_bind_without_it(table: TreatyTable) -> None:
+    """Budapest art. 26(2), and ETS 182 art. 11(4), where a Party may declare that they bind only if agreed."""
     pre_accept = {
         name for name, entry in table.instruments.items() if entry.condition_model is ConditionModel.PRE_ACCEPT
     }
-    assert pre_accept == {"BUDAPEST", "BUDAPEST_P2"}
+    assert pre_accept == {"BUDAPEST", "BUDAPEST_P2", "ETS_182"}
 
 
 def test_every_list_has_sorted_known_countries(table: TreatyTable) -> None:
@@ -189,7 +192,7 @@ def test_every_list_has_sorted_known_countries(table: TreatyTable) -> None:
     data = read_yaml(TEXT, "treaties.yaml").data
     lists = {name: entry["parties"] for name, entry in data["instruments"].items()}
     lists |= {name: entry["members"] for name, entry in data["memberships"].items()}
-    assert len(lists) == 9
+    assert len(lists) == 13
     for name, states in lists.items():
         assert set(states) <= COUNTRIES, name
         assert list(states) == sorted(states), name
@@ -208,9 +211,10 @@ def test_no_start_is_after_the_consolidation_of_the_table(table: TreatyTable) ->
         assert all(period.start <= consolidated for period in entry.parties.values()), entry.name
 
 
-def test_budapest_dates_are_entries_into_force_and_not_deposits(table: TreatyTable) -> None:
-    """Art. 36(4): it enters into force for a State on the first day of a month."""
-    assert {period.start.day for period in table.instruments["BUDAPEST"].parties.values()} == {1}
+@pytest.mark.parametrize("name", ["BUDAPEST", "ETS_182"])
+def test_dates_of_the_council_of_europe_are_entries_into_force_and_not_deposits(table: TreatyTable, name: str) -> None:
+    """Budapest art. 36(4), ETS 182 art. 30(3): it enters into force for a State on the first day of a month."""
+    assert {period.start.day for period in table.instruments[name].parties.values()} == {1}
 
 
 def test_a_state_is_listed_only_if_the_three_main_instruments_were_looked_up(table: TreatyTable) -> None:
@@ -248,7 +252,7 @@ def test_the_number_of_parties(table: TreatyTable) -> None:
     numbers = {name: len(entry.parties) for name, entry in table.instruments.items()}
     assert numbers == {
         "BUDAPEST": 77, "BUDAPEST_P2": 0, "UNCAC": 181, "UNTOC": 184, "UNCC": 0,
-        "EU_2023_977": 27, "NAPLES_II": 28,
+        "EU_2023_977": 28, "NAPLES_II": 28, "TCA_PART_3": 28, "EU_MLA_2000": 26, "ETS_182": 34, "AMLD_FIU": 28,
     }  # fmt: skip
     assert {name: len(members) for name, members in table.memberships.items()} == {"EU": 28, "SCHENGEN": 29}
 
@@ -278,6 +282,12 @@ def test_an_instrument_not_in_force_binds_no_state_on_any_day(table: TreatyTable
         ("UNTOC", "FR", dt.date(2003, 9, 29)),
         ("EU_2023_977", "DE", dt.date(2024, 12, 12)),
         ("EU_2023_977", "CH", dt.date(2025, 7, 17)),
+        ("EU_2023_977", "IE", dt.date(2024, 12, 12)),
+        ("TCA_PART_3", "GB", dt.date(2021, 1, 1)),
+        ("EU_MLA_2000", "IE", dt.date(2020, 8, 23)),
+        ("EU_MLA_2000", "IT", dt.date(2018, 2, 22)),
+        ("ETS_182", "CH", dt.date(2005, 2, 1)),
+        ("AMLD_FIU", "IE", dt.date(2017, 6, 26)),
         ("NAPLES_II", "HR", dt.date(2016, 7, 1)),
     ],
 )
@@ -291,13 +301,72 @@ def test_common_treaties_depend_on_the_day(table: TreatyTable) -> None:
     assert table.common_instruments("CH", "JP", dt.date(2012, 11, 1)) == frozenset({"BUDAPEST"})
     assert table.common_instruments("CH", "JP", TODAY) == frozenset({"BUDAPEST", "UNCAC", "UNTOC"})
     assert table.common_instruments("DE", "NL", TODAY) == frozenset(
-        {"BUDAPEST", "UNCAC", "UNTOC", "EU_2023_977", "NAPLES_II"}
+        {
+            "BUDAPEST", "UNCAC", "UNTOC", "EU_2023_977", "NAPLES_II", "EU_MLA_2000", "ETS_182", "AMLD_FIU",
+        }
+    )  # fmt: skip
+    assert table.common_instruments("DE", "GB", TODAY) == frozenset(
+        {"BUDAPEST", "UNCAC", "UNTOC", "TCA_PART_3", "ETS_182"}
     )
 
 
-@pytest.mark.parametrize("state", ["IE", "RU", "CN", "IN", "ZA"])
+@pytest.mark.parametrize("state", ["CN", "IN", "ZA"])
 def test_states_outside_the_budapest_convention(table: TreatyTable, state: str) -> None:
     assert table.common_instruments("CH", state, TODAY) == frozenset({"UNCAC", "UNTOC"})
+
+
+@pytest.mark.parametrize("provider", ["FR", "NL"])
+@pytest.mark.parametrize(
+    ("sender", "codes", "receiver", "expected"),
+    [
+        ("POLICE", {"ILLEGAL_ACCESS"}, "POLICE", {"EU_2023_977"}),
+        ("CUSTOMS", {"ICT_FRAUD_THEFT"}, "POLICE", {"EU_2023_977"}),
+        ("PROSECUTOR", {"ILLEGAL_ACCESS"}, "COURT", {"EU_MLA_2000", "ETS_182"}),
+        ("POLICE", {"ILLEGAL_ACCESS"}, "PROSECUTOR", set()),
+        ("FIU", {"LAUNDERING"}, "FIU", {"AMLD_FIU"}),
+        ("FIU", {"ILLEGAL_ACCESS"}, "FIU", set()),
+    ],
+)
+def test_ireland_has_a_basis_outside_the_budapest_convention(
+    table: TreatyTable, provider: str, sender: str, codes: set[str], receiver: str, expected: set[str]
+) -> None:
+    """Not the Budapest Convention: acts of the Union, and between judicial authorities the protocol of 2001."""
+    facts = {**ITEM, "offence.codes": frozenset(codes), "source.authority": sender, "offence.organised_group": "NO"}
+    common = table.common_instruments(provider, "IE", TODAY) or frozenset()
+    covering = {
+        name
+        for name in common
+        if table.instruments[name].coverage.answer_for_item(facts) is True
+        and receiver in table.instruments[name].coverage.receivers
+    }
+    assert "BUDAPEST" not in common
+    assert covering == expected
+
+
+def test_an_instrument_with_a_hub_binds_no_others_to_each_other(table: TreatyTable) -> None:
+    """The agreement with the United Kingdom is none among member States."""
+    assert "TCA_PART_3" in (table.common_instruments("DE", "GB", TODAY) or ())
+    assert "TCA_PART_3" in (table.common_instruments("GB", "NL", TODAY) or ())
+    assert "TCA_PART_3" not in (table.common_instruments("DE", "NL", TODAY) or ())
+
+
+def test_a_hub_is_a_party() -> None:
+    text = read_shipped_treaties_text().replace("hub: GB", "hub: US")
+    with pytest.raises(PackError, match=r"US is not one of its parties"):
+        parse_treaties(text, "treaties.yaml")
+
+
+def test_the_agreement_binds_the_united_kingdom_and_the_member_states(table: TreatyTable) -> None:
+    assert set(table.instruments["TCA_PART_3"].parties) == {"GB"} | {
+        state for state in COUNTRIES if table.is_member("EU", state, TODAY)
+    }
+
+
+def test_units_of_the_united_kingdom_shared_on_the_directive_on_laundering_until_2020(table: TreatyTable) -> None:
+    directive = table.instruments["AMLD_FIU"]
+    assert directive.binds("GB", dt.date(2020, 12, 31))
+    assert not directive.binds("GB", dt.date(2021, 1, 1))
+    assert directive.binds("FR", dt.date(2021, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -335,10 +404,11 @@ def test_the_united_kingdom_left_naples_at_the_end_of_the_transition_period(tabl
     assert not naples.binds("GB", dt.date(2021, 1, 1))
 
 
-def test_denmark_is_bound_by_the_directive_and_five_other_states_are_not(table: TreatyTable) -> None:
+def test_denmark_and_ireland_are_bound_by_the_directive_and_four_other_states_are_not(table: TreatyTable) -> None:
     directive: Instrument = table.instruments["EU_2023_977"]
     assert directive.binds("DK", TODAY)
-    assert not any(directive.binds(state, TODAY) for state in ("IE", "IS", "LI", "NO", "GB"))
+    assert directive.binds("IE", TODAY)
+    assert not any(directive.binds(state, TODAY) for state in ("IS", "LI", "NO", "GB"))
 
 
 # --- Refusals ---
@@ -438,6 +508,8 @@ def test_all_faults_of_a_table_are_reported_at_once() -> None:
 
 # --- What an instrument covers ---
 
+JUDICIAL = ("EU_MLA_2000", "ETS_182")
+
 ITEM: dict[str, Any] = {
     "source.authority": "POLICE", "offence.codes": frozenset({"ILLEGAL_ACCESS"}), "offence.max_penalty_years": 5.0,
     "offence.organised_group": "YES", "enables_request": "NO", "findings.customs_infringement": "NO",
@@ -468,6 +540,14 @@ ITEM: dict[str, Any] = {
         *[("EU_2023_977", {"source.authority": kind}, False) for kind in ("PROSECUTOR", "COURT", "FIU")],
         ("NAPLES_II", {"source.authority": "CUSTOMS"}, False),
         ("NAPLES_II", {"source.authority": "CUSTOMS", "findings.customs_infringement": "YES"}, True),
+        ("TCA_PART_3", {"offence.codes": None}, True),
+        *[("TCA_PART_3", {"source.authority": kind}, False) for kind in ("PROSECUTOR", "COURT", "FIU", "TAX")],
+        *[(name, {"source.authority": kind}, True) for name in JUDICIAL for kind in ("PROSECUTOR", "COURT")],
+        *[(name, {"source.authority": kind}, False) for name in JUDICIAL for kind in ("POLICE", "FIU", "CUSTOMS")],
+        ("AMLD_FIU", {"source.authority": "FIU"}, False),
+        ("AMLD_FIU", {"source.authority": "FIU", "offence.codes": frozenset({"LAUNDERING", "CORRUPTION"})}, True),
+        ("AMLD_FIU", {"source.authority": "FIU", "offence.codes": None}, ("offence.codes",)),
+        ("AMLD_FIU", {"offence.codes": frozenset({"LAUNDERING"})}, False),
     ],
 )  # fmt: skip
 def test_what_the_shipped_instruments_cover(

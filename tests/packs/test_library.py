@@ -11,7 +11,8 @@ import pytest
 
 from sharing.errors import InputError, PackError
 from sharing.law.authorities import list_sole_authorities
-from sharing.law.cases import parse_cases, run_cases
+from sharing.law.case_runs import run_cases
+from sharing.law.cases import parse_cases
 from sharing.law.decision_context import DecisionContext
 from sharing.law.pack_reader import compute_law_digest, parse_pack
 from sharing.model.decision import Reason
@@ -212,7 +213,7 @@ def test_a_treaty_table_is_not_listed_as_a_pack(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("CH: 2012-01-01", "CH: 2012-01-01, XC: 2020-01-01", r"treaties\.yaml:\d+: instruments\.BUDAPEST\.parties\.XC"),
+        ("CH: 2012-01-01", "CH: 2012-01-01, XD: 2020-01-01", r"treaties\.yaml:\d+: instruments\.BUDAPEST\.parties\.XD"),
         ("memberships:", "membership:", r"treaties\.yaml:\d+: membership: unknown field; did you mean 'memberships'"),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sharing.model.countries import COUNTRIES
 from sharing.model.values import VALUE_TYPES, is_normalised_value
-from sharing.relevance.nexus import derive_nexus
+from tests.relevance.derived_nexus import derive_nexus
 
 
 def locate_address(address: str) -> str | None:

@@ -38,6 +38,7 @@ from sharing.packs.library import (
 )
 from sharing.settings import load_settings
 
+_ACCEPTED = "accepted"
 _STYLES = {LintSeverity.ERROR: "red", LintSeverity.WARNING: "yellow", LintSeverity.NOTICE: ""}
 
 
@@ -46,7 +47,9 @@ def lint_packs(
         list[str] | None,
         typer.Argument(metavar="[STATE]...", help="States whose packs are checked; all by default."),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on warnings, too.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 on warnings, too, unless the pack accepts them.")
+    ] = False,
     at: Annotated[
         str | None,
         typer.Option(
@@ -60,14 +63,15 @@ def lint_packs(
 ) -> None:
     """Find rules that can never apply, are redundant, contradict each other, or lack citations, checks or cases.
 
-    The search covers every combination of facts: each example shown can occur, and no combination is missed.
+    The search covers every combination of facts: each example shown can occur, and no combination is missed. Findings
+    that a pack accepts are shown with its reason, and do not count.
     """
     day = dt.datetime.now(dt.UTC).date() if at is None else _read_day(at)
     files = choose_packs(list_pack_files(load_settings(packs=packs).packs), states)
     findings = list(itertools.chain.from_iterable(_lint_all(files, day)))
-    counts = Counter(finding.severity for finding in findings)
+    counts = _count(findings)
     if as_json:
-        totals = {f"{severity}s": counts[severity] for severity in LintSeverity}
+        totals = {f"{severity}s": counts[severity] for severity in LintSeverity} | {"accepted": counts[_ACCEPTED]}
         print_json({"packs": len(files), **totals, "findings": [_to_document(finding) for finding in findings]})
     else:
         _print_report(findings, [COMMON_RULES_FILE, *(file.name for file in files)])
@@ -102,19 +106,36 @@ def _read_day(text: str) -> dt.date:
 def _print_report(findings: list[LintFinding], sources: Iterable[str]) -> None:
     for source in sources:
         findings_in_file = [finding for finding in findings if finding.source == source]
-        counts = Counter(finding.severity for finding in findings_in_file)
-        print_line(f"{source}: {_format_counts(counts)}", style="bold")
-        unverified = [finding.rule for finding in findings_in_file if finding.code is LintCode.UNVERIFIED]
-        for finding in findings_in_file:
+        print_line(f"{source}: {_format_counts(_count(findings_in_file))}", style="bold")
+        open_findings = [finding for finding in findings_in_file if not finding.accepted]
+        unverified = [finding.rule for finding in open_findings if finding.code is LintCode.UNVERIFIED]
+        for finding in open_findings:
             if finding.code is not LintCode.UNVERIFIED:
                 _print_finding(finding)
         if unverified:
             print_line(f"warning unverified: not checked against a published text: {', '.join(unverified)}", indent=2)
+        _print_accepted(findings_in_file)
         out.print()
 
 
-def _format_counts(counts: Counter[LintSeverity]) -> str:
-    return ", ".join(_format_count(counts[severity], severity) for severity in LintSeverity)
+def _print_accepted(findings: list[LintFinding]) -> None:
+    """Print each reason for which findings are accepted, with their rules."""
+    rules: dict[tuple[LintCode, str], list[str]] = {}
+    for finding in findings:
+        if finding.accepted:
+            rules.setdefault((finding.code, finding.accepted), []).append(finding.rule)
+    for (code, reason), names in rules.items():
+        print_line(f"accepted {code} [{', '.join(dict.fromkeys(names))}]: {reason}", indent=2, style="dim")
+
+
+def _count(findings: Iterable[LintFinding]) -> Counter[str]:
+    """Return the number of findings of each severity that are not accepted, and of those that are."""
+    return Counter(_ACCEPTED if finding.accepted else str(finding.severity) for finding in findings)
+
+
+def _format_counts(counts: Counter[str]) -> str:
+    accepted = [f"{counts[_ACCEPTED]} accepted"] if counts[_ACCEPTED] else []
+    return ", ".join([*(_format_count(counts[severity], severity) for severity in LintSeverity), *accepted])
 
 
 def _format_count(number: int, noun: str) -> str:
@@ -141,6 +162,7 @@ def _to_document(finding: LintFinding) -> dict[str, Any]:
         "severity": finding.severity,
         "code": finding.code,
         "sentence": finding.sentence,
+        "accepted": finding.accepted or None,
         "combination": None
         if counterexample is None
         else {

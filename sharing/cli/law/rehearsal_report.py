@@ -41,6 +41,7 @@ class RehearsalReport:
         edits: How the rules of the two packs differ, regardless of the indicators.
         other_differences: What else differs between the packs.
         summary: What would change for the indicators.
+        supplied: Considered States without an entry in the directory, for which authorities were supplied.
         failed_rules: Ids of rules whose evaluation failed for some indicator.
     """
 
@@ -53,6 +54,7 @@ class RehearsalReport:
     edits: list[RuleEdit]
     other_differences: list[str]
     summary: RehearsalSummary
+    supplied: list[str]
     failed_rules: list[str]
 
 
@@ -114,6 +116,10 @@ def to_document(report: RehearsalReport) -> dict[str, Any]:
             }
             for change, tally in sorted(summary.terms.items())
         ],
+        "supplied_authorities": report.supplied,
+        "untested": {
+            state: _to_tally_document("indicators", tally) for state, tally in sorted(summary.untested.items())
+        },
         "failed_rules": report.failed_rules,
         "disclaimer": DISCLAIMER,
     }
@@ -130,6 +136,7 @@ def print_report(report: RehearsalReport) -> None:
         _print_rules(report)
         _print_terms(summary)
         _print_examples(summary)
+    _print_authorities(report)
     out.print()
     _print_block(DISCLAIMER)
 
@@ -252,6 +259,28 @@ def _print_examples(summary: RehearsalSummary) -> None:
         for text, tally in examples:
             for number, identity in enumerate(tally.examples):
                 add_row(table, text if number == 0 else "", identity)
+        _print_block(table)
+
+
+def _print_authorities(report: RehearsalReport) -> None:
+    """Print for which States authorities were supplied, and which could not be tested because they have none."""
+    untested = sorted(report.summary.untested.items())
+    if not report.supplied and not untested:
+        return
+    _print_title("Receiving authorities")
+    if report.supplied:
+        _print_block(
+            "Not in the directory, and tested with supplied authorities, of which one of the sender's own kind "
+            f"receives: {', '.join(report.supplied)}. In operation they receive nothing before they announce one.",
+            indent=2,
+        )
+    if untested:
+        _print_block(
+            "Not tested, because no authority is competent or known: nothing leaves, whatever the law says.", indent=2
+        )
+        table = make_table(unwrapped_column("State"), "", _number_column("indicators"))
+        for state, tally in untested:
+            add_row(table, state, country_name(state), f"{tally.count:,}")
         _print_block(table)
 
 

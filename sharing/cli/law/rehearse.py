@@ -20,8 +20,9 @@ from sharing.geoip import open_geoip_lookup
 from sharing.kafka.tls import tls_properties
 from sharing.kafka.topic_range import TopicRange
 from sharing.law.decision_context import DecisionContext
-from sharing.law.rehearse import Rehearsal, compare_rules, compare_supporting_data
-from sharing.model.countries import normalise_country
+from sharing.law.filter import DisclosureFilter
+from sharing.law.rehearse import Rehearsal, compare_rules, compare_supporting_data, supply_authorities
+from sharing.model.countries import STATES, normalise_country
 from sharing.model.directory import Directory
 from sharing.packs.library import TREATIES_FILE, Law, adopt_law, find_law, load_law, read_law_texts
 from sharing.packs.signature import read_public_keys
@@ -93,6 +94,13 @@ _DirectoryOption = Annotated[
     Path | None,
     typer.Option("--directory", help="YAML file with directory entries. Default: the broker's, or a sample."),
 ]
+_AnnouncedOnlyOption = Annotated[
+    bool,
+    typer.Option(
+        "--announced-only",
+        help="Supply no authority for a State without an entry in the directory: it then receives nothing.",
+    ),
+]
 _ExamplesOption = Annotated[
     int, typer.Option("--examples", min=0, max=EXAMPLES_MAX, help="Number of example ids per change.")
 ]
@@ -110,6 +118,7 @@ def rehearse(
     baseline: _BaselineOption = None,
     at: _AtOption = None,
     directory: _DirectoryOption = None,
+    announced_only: _AnnouncedOnlyOption = False,
     examples: _ExamplesOption = 3,
     packs: PacksOption = None,
     pack: AdoptedPackOption = None,
@@ -118,6 +127,7 @@ def rehearse(
 ) -> None:
     """Replay recorded indicators under an amended pack and show what would change, by State and by rule.
 
+    A State without an entry in the directory is tested with supplied authorities; the report names it.
     Examples are shown as ids of indicators. Values, names and case references are never shown.
     """
     settings = load_settings(packs=packs, pack=pack, bootstrap=bootstrap)
@@ -138,7 +148,7 @@ def rehearse(
             _record_only(source, admission, recorder)
         else:
             entries = read_directory(directory, settings if from_topic else None, tls_properties(settings))
-            contexts = _open_contexts(laws, entries, now_ms, settings)
+            contexts = _open_contexts(laws, entries, now_ms, settings, supply=not announced_only)
             report = _replay(source, admission, recorder, contexts, now_ms, examples)
     _print_unread(admission)
     if record is not None:
@@ -217,11 +227,18 @@ def _open_source(
 
 
 def _open_contexts(
-    laws: tuple[Law, Law], directory: Directory, now_ms: int, settings: Settings
+    laws: tuple[Law, Law], directory: Directory, now_ms: int, settings: Settings, *, supply: bool
 ) -> tuple[DecisionContext, DecisionContext]:
     locate = no_geo_lookup if settings.geoip is None else open_geoip_lookup(settings.geoip)
-    before, after = (DecisionContext.open(law.pack, law.treaties, directory, now_ms, locate) for law in laws)
+    contexts = [DecisionContext.open(law.pack, law.treaties, directory, now_ms, locate) for law in laws]
+    before, after = (_supply_authorities(context) if supply else context for context in contexts)
     return before, after
+
+
+def _supply_authorities(context: DecisionContext) -> DecisionContext:
+    law = context.disclosure_filter
+    authorities = supply_authorities(law.authorities, STATES)
+    return replace(context, disclosure_filter=DisclosureFilter(law.pack, law.treaties, law.day, authorities))
 
 
 def _replay(
@@ -242,6 +259,9 @@ def _replay(
         else:  # recording needs whole records
             for record in recorder.write_through(admit_records(batches, admission)):
                 replay.replay_record(record)
+    summary = rehearsal.summarise()
+    announced = before.directory.get_authorities(now_ms)
+    has_supplied = any(state not in announced for state in before.disclosure_filter.authorities)
     return RehearsalReport(
         sources=source.names,
         admission=admission,
@@ -251,7 +271,8 @@ def _replay(
         after=after.disclosure_filter.pack,
         edits=compare_rules(before.disclosure_filter, after.disclosure_filter),
         other_differences=compare_supporting_data(before.disclosure_filter, after.disclosure_filter),
-        summary=rehearsal.summarise(),
+        summary=summary,
+        supplied=sorted(state for state in summary.states if state not in announced) if has_supplied else [],
         failed_rules=sorted(before.disclosure_filter.rule_errors.keys() | after.disclosure_filter.rule_errors.keys()),
     )
 

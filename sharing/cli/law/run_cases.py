@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from sharing.cli.law.coverage_report import LocatedCoverage, print_coverage, to_coverage_document
 from sharing.cli.law.options import PacksOption
-from sharing.cli.law.pack_choice import choose_packs
+from sharing.cli.law.pack_choice import choose_packs, load_case_files, locate_rules
 from sharing.cli.shared.console import AsJson, err, out, print_json, print_line
-from sharing.law.cases import CaseResult, run_cases
-from sharing.packs.library import list_pack_files, load_cases, load_common_cases, load_law
+from sharing.law.case_runs import CaseResult, run_cases, run_cases_in_detail
+from sharing.law.cases import CaseFile
+from sharing.law.coverage import measure_coverage
+from sharing.packs.library import Law, list_pack_files, load_cases, load_law
 from sharing.settings import load_settings
 
 
@@ -20,28 +26,46 @@ def run_pack_cases(
         list[str] | None,
         typer.Argument(metavar="[STATE]...", help="States whose packs are tested; all by default."),
     ] = None,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Also show which branches of each rule no case exercises.")
+    ] = False,
     packs: PacksOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the cases of the packs and report passes and failures."""
     folder = load_settings(packs=packs).packs
     results: list[tuple[str, CaseResult]] = []
+    measured: list[LocatedCoverage] = []
     for pack_file in choose_packs(list_pack_files(folder), states):
         law = load_law(pack_file)
-        own_cases = load_cases(pack_file)
-        if own_cases is None:
+        files = load_case_files(pack_file, law, folder)
+        if load_cases(pack_file) is None:
             err.print(f"{pack_file.name}: there is no file with its cases")
-        # The cases of the common rules are written for the shipped pack of Switzerland.
-        for cases in (own_cases, load_common_cases() if folder is None and law.pack.state == "CH" else None):
-            if cases is not None:
-                results += [(cases.document.source, result) for result in run_cases(cases, law.pack, law.treaties)]
+        for cases in files:
+            results += [(cases.document.source, result) for result in run_cases(cases, law.pack, law.treaties)]
+        if coverage:
+            measured += _measure_pack(pack_file, law, files)
     failed = [(source, result) for source, result in results if result.differences]
     if as_json:
-        print_json({"cases": len(results), "failed": [_to_case_document(source, result) for source, result in failed]})
+        document = {"cases": len(results), "failed": [_to_case_document(source, result) for source, result in failed]}
+        print_json({**document, "coverage": to_coverage_document(measured)} if coverage else document)
     else:
         _print_results(results, failed)
+        if coverage:
+            print_coverage(measured)
     if failed or not results:
         raise typer.Exit(1)
+
+
+def _measure_pack(file: Traversable | Path, law: Law, case_files: list[CaseFile]) -> Iterator[LocatedCoverage]:
+    """Yield the coverage of a pack's own rules, and of the common rules if their cases run with it."""
+    runs = [run for cases in case_files for run in run_cases_in_detail(cases, law.pack, law.treaties)[1]]
+    places = locate_rules(file, law)
+    tested = {run.case.rule for run in runs}
+    with_common = any(rule.is_common and rule.id in tested for rule in law.pack.rules)
+    rules = [rule for rule in law.pack.rules if with_common or not rule.is_common]
+    for entry in measure_coverage(rules, runs):
+        yield LocatedCoverage(law.pack.code, *places[entry.rule], entry)
 
 
 def _print_results(results: list[tuple[str, CaseResult]], failed: list[tuple[str, CaseResult]]) -> None:

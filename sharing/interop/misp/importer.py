@@ -3,8 +3,8 @@
 A report has the JSON pointer and the reason. The attributes of an event and of its objects are read. Proposals, event
 reports, deleted attributes and the attributes of related events are reported as unpublished. Each value of a composite
 attribute is read separately (`…/Attribute/17#ip`). The facts that MISP states are taken as they are: the comment as
-summary, `first_seen` as the time of observation (`timestamp` is the time of the last edit), and the TLP, PAP and
-Admiralty tags. The event's title and creator are not used.
+summary, `first_seen` as the time of observation (`timestamp` is the time of the last edit), the TLP, PAP and Admiralty
+tags, and the facts that other tags state. The event's title and creator are not used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sharing.errors import InputError
 from sharing.interop.import_results import InputLocation, UnpublishedCause, build_indicator, make_unpublished
 from sharing.interop.misp.events import find_attributes, find_events
-from sharing.interop.misp.markings import pick_stricter, read_markings, read_tag_names
+from sharing.interop.misp.markings import pick_stricter, read_markings, read_stated_facts, read_tag_names
 from sharing.interop.misp.registry_keys import is_common_registry_key
 from sharing.interop.misp.type_mappings import COMPOSITE_TYPES, UnmappedType, find_mapping
 from sharing.interop.publishing_profile import ToIds, merge_fields
@@ -171,7 +171,7 @@ def _read_facts(
         InputError: A marking is not known, or a field is malformed.
     """
     markings = read_markings(own_tags, event_tags)
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = {**read_stated_facts((*own_tags, *event_tags))}
     if tlp := pick_stricter(markings.tlp, Tlp(initial_fields["tlp"]) if initial_fields.get("tlp") else None):
         facts["tlp"] = str(tlp)
     if pap := pick_stricter(markings.pap, Pap(initial_fields["pap"]) if initial_fields.get("pap") else None):

@@ -1,4 +1,4 @@
-"""The markings in MISP tags: TLP, PAP and the Admiralty code.
+"""What MISP tags state: the markings TLP, PAP and the Admiralty code, and a few facts.
 
 The strictest of several markings counts. An attribute with an unknown TLP or PAP tag is not published.
 """
@@ -22,6 +22,14 @@ _OLD_NAMES = {"WHITE": "CLEAR"}  # TLP 1.0; PAP still uses WHITE
 _ADMIRALTY = re.compile(
     r"admiralty-scale:(?P<axis>source-reliability|information-credibility)=\"(?P<grade>[a-f1-6])\"", re.IGNORECASE
 )
+
+_FACT_BY_TAG = {"copine-scale:": "minor", 'dni-ism:notice="us-person"': "us_person"}
+"""Beginning of a tag, in lower case, to the fact to which it answers YES.
+
+The COPINE scale grades pictures of children, and the notice marks information about a United States person. No tag is
+read as NO. No taxonomy says that something is exculpatory, and VERIS's "organized crime" includes groups that are no
+organised criminal group in the sense of UNTOC. An agency's profile can set these facts by tag.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,12 @@ def read_markings(own_tags: Sequence[str], event_tags: Sequence[str]) -> Marking
         _pick_strictest(_find_markings(all_tags, "pap", Pap)),
         _read_admiralty_code(own_tags) or _read_admiralty_code(event_tags),
     )
+
+
+def read_stated_facts(tags: Iterable[str]) -> dict[str, str]:
+    """Return the facts that the tags of an attribute or its event state."""
+    lower_tags = [tag.lower() for tag in tags]
+    return {fact: "YES" for start, fact in _FACT_BY_TAG.items() if any(tag.startswith(start) for tag in lower_tags)}
 
 
 def pick_stricter(first: Marking | None, second: Marking | None) -> Marking | None:

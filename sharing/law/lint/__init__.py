@@ -17,6 +17,9 @@ all combinations of facts, not by sampling. The analysis works as follows.
    redundant (`redundant`) when its cover is contained in those of other rules that have the same effect or prevent
    sharing. Rules contradict each other (`conflicts`) when their covers overlap where something is shared. Combinations
    that are left over are counterexamples, and can occur. Citations, dates and cases (`maintenance`) need no search.
+5. **Mistakes of direction** (`direction`). A lost `not` and a weakened prohibition leave the pack consistent. In one
+   version they show in tests of facts whose bad answer is known, in harms that are only recorded, and in words.
+6. **Acceptances** (`acceptances`). The pack says which findings it accepts, and why.
 
 The search is complete: every counterexample can occur, and where nothing is found, no combination has the problem.
 """
@@ -30,13 +33,17 @@ from itertools import product
 
 from sharing.law.cases import CaseFile
 from sharing.law.facts import ASSESSED_FACTS
+from sharing.law.lint.acceptances import apply_acceptances
 from sharing.law.lint.analysis import analyse_pack
 from sharing.law.lint.conflicts import find_conflicts
 from sharing.law.lint.decision_space import Counterexample
-from sharing.law.lint.findings import LintCode, LintFinding, LintSeverity, RuleLocator, describe_counterexample
+from sharing.law.lint.direction import find_mistakes_of_direction
+from sharing.law.lint.findings import LintFinding, LintSeverity, RuleLocator, describe_counterexample
 from sharing.law.lint.maintenance import find_citation_gaps, find_date_problems, find_missing_cases
+from sharing.law.lint.preference import find_permissions_cut_off
 from sharing.law.lint.reachability import find_facts_never_known, find_unreachable, find_values_that_never_occur
 from sharing.law.lint.redundancy import find_redundant_rules
+from sharing.law.lint_codes import LintCode
 from sharing.law.pack import Assessment, Pack
 from sharing.law.treaties import TreatyTable
 from sharing.model.countries import COUNTRIES
@@ -89,7 +96,7 @@ def lint_pack(subject: LintSubject, treaties: TreatyTable, day: dt.date) -> list
         *find_missing_cases(own_rules, locator, subject.cases),
         *_search_under_every_provider(subject, treaties, locator, day),
     ]
-    return _sort_findings(findings)
+    return _sort_findings(apply_acceptances(findings, subject.document))
 
 
 def lint_common_rules(subject: LintSubject, treaties: TreatyTable, day: dt.date) -> list[LintFinding]:
@@ -113,7 +120,7 @@ def lint_common_rules(subject: LintSubject, treaties: TreatyTable, day: dt.date)
         # The common rules permit nothing, so each of their restrictions would be idle. Packs hold the permissions.
         *(finding for finding in searched if finding.code is not LintCode.IDLE),
     ]
-    return _sort_findings(findings)
+    return _sort_findings(apply_acceptances(findings, subject.document))
 
 
 def _make_assessments(pack: Pack, treaties: TreatyTable) -> tuple[Assessment, ...]:
@@ -196,6 +203,8 @@ def _search(subject: LintSubject, treaties: TreatyTable, locator: RuleLocator, d
     yield from find_unreachable(analysis, locator)
     yield from find_facts_never_known(analysis, locator, day)
     yield from find_values_that_never_occur(analysis, locator)
+    yield from find_permissions_cut_off(analysis, locator)
+    yield from find_mistakes_of_direction(analysis, locator)
     yield from find_redundant_rules(analysis, locator)
     yield from find_conflicts(analysis, locator)
 

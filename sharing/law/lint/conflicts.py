@@ -8,7 +8,8 @@ from itertools import combinations
 
 from sharing.law.lint.analysis import PackAnalysis, RuleCube, get_asked_role
 from sharing.law.lint.decision_space import EVIDENCE_TEST
-from sharing.law.lint.findings import LintCode, LintFinding, LintSeverity, RuleLocator, join_names
+from sharing.law.lint.findings import LintFinding, LintSeverity, RuleLocator, join_names
+from sharing.law.lint_codes import LintCode
 from sharing.law.search.cubes import Cover, Cube, intersect_covers
 from sharing.model.effects import FORBIDDING_EFFECTS, OBLIGING_EFFECTS, PERMITTING_EFFECTS
 from sharing.model.vocabulary import ConditionKind
@@ -109,6 +110,7 @@ class _Conflicts:
             others = [f"{rules[a].id} with {rules[b].id}" for a, b, _ in pairs[1:]]
             suffix = f" (the same holds for {join_names(others)})" if others else ""
             own = second if second in analysis.own_rules else first
+            named_rules = {rules[number].id for a, b, _ in pairs for number in (a, b)}
             yield self.locator.make_finding(
                 LintSeverity.WARNING,
                 LintCode.TWO_APPROVERS,
@@ -116,6 +118,7 @@ class _Conflicts:
                 f"{rules[first].id} and {rules[second].id} can apply together; the decision then names {named} "
                 f"as approver, and {not_named} is not asked{suffix}",
                 analysis.build_counterexample(cube, first, second),
+                others=tuple(sorted(named_rules - {rules[own].id})),
             )
 
     def find_evidence_clashes(self) -> Iterator[LintFinding]:
@@ -158,6 +161,7 @@ class _Conflicts:
                     (second, rules[second].id),
                     f"this condition and {rules[first].id} can apply together, and their texts on retention differ",
                     self.analysis.build_counterexample(cube, first, second),
+                    others=(rules[first].id,),
                 )
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from sharing.law.facts import FactValue
 from sharing.law.lint.decision_space import Counterexample
+from sharing.law.lint_codes import LintCode
 from sharing.yaml_source import KeyPath, YamlDocument
 
 
@@ -21,31 +22,6 @@ class LintSeverity(StrEnum):
     NOTICE = "notice"
 
 
-class LintCode(StrEnum):
-    """The kind of a finding. `docs/law.md` explains each."""
-
-    UNREACHABLE = "unreachable"
-    UNREACHABLE_ALTERNATIVE = "unreachable-alternative"
-    REDUNDANT_ALTERNATIVE = "redundant-alternative"
-    ONLY_UNDECIDED = "only-undecided"
-    NEVER_KNOWN = "never-known"
-    NEVER_OCCURS = "never-occurs"
-    REDUNDANT = "redundant"
-    IDLE = "idle"
-    UNFULFILLABLE = "unfulfillable"
-    DUTY_FORBIDDEN = "duty-forbidden"
-    TWO_APPROVERS = "two-approvers"
-    CONDITIONS_CLASH = "conditions-clash"
-    UNCITED = "uncited"
-    UNSOURCED = "unsourced"
-    UNVERIFIED = "unverified"
-    EXPIRED = "expired"
-    GAP = "gap"
-    LATER_THAN_PACK = "later-than-pack"
-    NO_CASES = "no-cases"
-    CASES_MISSING = "cases-missing"
-
-
 @dataclass(frozen=True, slots=True)
 class LintFinding:
     """One finding.
@@ -56,6 +32,8 @@ class LintFinding:
         rule: Id of the rule; empty when the finding is about the pack.
         sentence: What is wrong.
         counterexample: Facts under which it is wrong; None when it is wrong under all facts or does not depend on them.
+        others: Ids of the other rules that it is about.
+        accepted: The reason for which the pack accepts it; empty if it does not.
     """
 
     severity: LintSeverity
@@ -65,6 +43,8 @@ class LintFinding:
     rule: str
     sentence: str
     counterexample: Counterexample | None = None
+    others: tuple[str, ...] = ()
+    accepted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +67,7 @@ class RuleLocator:
         sentence: str,
         counterexample: Counterexample | None = None,
         within: KeyPath = (),
+        others: tuple[str, ...] = (),
     ) -> LintFinding:
         """Return a finding about a rule.
 
@@ -97,10 +78,11 @@ class RuleLocator:
             sentence: What is wrong.
             counterexample: Facts under which it is wrong.
             within: Path to the part of the rule that is wrong.
+            others: Ids of the other rules that the finding is about.
         """
         number, rule_id = rule
         line = self.document.line_of(("rules", number - self.first, *within))
-        return LintFinding(severity, code, self.document.source, line, rule_id, sentence, counterexample)
+        return LintFinding(severity, code, self.document.source, line, rule_id, sentence, counterexample, others)
 
 
 def describe_value(value: FactValue) -> str:

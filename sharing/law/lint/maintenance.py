@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from sharing.law.cases import CaseFile
-from sharing.law.lint.decision_space import NEVER_UNKNOWN
-from sharing.law.lint.findings import LintCode, LintFinding, LintSeverity, RuleLocator, join_names
+from sharing.law.lint.findings import LintFinding, LintSeverity, RuleLocator, join_names
+from sharing.law.lint.item_dimensions import NEVER_UNKNOWN
+from sharing.law.lint_codes import LintCode
 from sharing.law.pack import Rule
 
 _DAY = dt.timedelta(days=1)

@@ -8,12 +8,23 @@ from dataclasses import replace
 
 from sharing.law.constraints import AnyOf, Conjunction, FactTest, Operator
 from sharing.law.facts import FACTS, FactScope
+from sharing.law.lint.alternatives import (
+    ALWAYS_FALSE,
+    find_lost,
+    get_alternative,
+    isolate_alternative,
+    iter_alternative_paths,
+    rate_redundancy,
+    replace_alternative,
+)
 from sharing.law.lint.analysis import PackAnalysis
-from sharing.law.lint.decision_space import INDEPENDENT_OF_STATE, RECIPIENT_DIMENSION
-from sharing.law.lint.findings import LintCode, LintFinding, LintSeverity, RuleLocator, join_names
-from sharing.law.lint.recipient_timeline import OFFENCE_FACTS, OFFENCES
+from sharing.law.lint.decision_space import RECIPIENT_DIMENSION
+from sharing.law.lint.exceptions import find_useless_exception
+from sharing.law.lint.findings import LintFinding, LintSeverity, RuleLocator, join_names
+from sharing.law.lint.item_dimensions import INDEPENDENT_OF_STATE, OFFENCE_FACTS
+from sharing.law.lint.recipient_timeline import OFFENCES
+from sharing.law.lint_codes import LintCode
 from sharing.law.pack import Rule
-from sharing.law.search.cubes import Cover, Cube, find_uncovered
 from sharing.model.effects import RESTRICTING_EFFECTS
 from sharing.yaml_source import KeyPath
 
@@ -26,7 +37,7 @@ def find_unreachable(analysis: PackAnalysis, locator: RuleLocator) -> Iterator[L
         rule = analysis.pack.rules[number]
         if analysis.holds_in[number]:
             yield from _find_useless_alternatives(analysis, locator, number)
-            yield from _find_useless_exception(analysis, locator, number)
+            yield from find_useless_exception(analysis, locator, number)
             continue
         if rule.exception is not None and analysis.compute_cover(replace(rule, exception=None)):
             sentence = "the rule can never apply: whenever it does, its exception lifts it or asks a person"
@@ -52,19 +63,6 @@ def find_unreachable(analysis: PackAnalysis, locator: RuleLocator) -> Iterator[L
             )
 
 
-def _find_useless_exception(analysis: PackAnalysis, locator: RuleLocator, number: int) -> Iterator[LintFinding]:
-    """Yield the exception of a rule if it neither lifts the rule nor asks a person under any combination of facts."""
-    rule = analysis.pack.rules[number]
-    if rule.exception is None:
-        return
-    without = analysis.compute_cover(replace(rule, exception=None), include_undecided=True)
-    if _find_lost(analysis, without, analysis.may_hold_in[number]) is None:
-        sentence = "its exception can never apply: under no combination of facts does it lift the rule or ask a person"
-        yield locator.make_finding(
-            LintSeverity.ERROR, LintCode.UNREACHABLE, (number, rule.id), sentence, within=("exception",)
-        )
-
-
 def _find_unsatisfiable_core(analysis: PackAnalysis, rule: Rule) -> list[FactTest | AnyOf]:
     """Return parts of a rule that cannot hold together, none of which can be left out."""
     parts = list(_iter_required_parts(rule.when))
@@ -78,7 +76,7 @@ def _find_unsatisfiable_core(analysis: PackAnalysis, rule: Rule) -> list[FactTes
 def _iter_required_parts(when: Conjunction) -> Iterator[FactTest | AnyOf]:
     """Yield the parts that must hold. A single remaining alternative counts as required."""
     for part in when.parts:
-        alternatives = [one for one in part.alternatives if one != _ALWAYS_FALSE] if isinstance(part, AnyOf) else []
+        alternatives = [one for one in part.alternatives if one != ALWAYS_FALSE] if isinstance(part, AnyOf) else []
         if len(alternatives) == 1:
             yield from _iter_required_parts(alternatives[0])
         else:
@@ -103,16 +101,16 @@ def _describe_part(part: FactTest | AnyOf) -> str:
 def _find_useless_alternatives(analysis: PackAnalysis, locator: RuleLocator, number: int) -> Iterator[LintFinding]:
     """Yield alternatives that can be removed from a rule without changing where it holds."""
     rule, when = analysis.pack.rules[number], analysis.pack.rules[number].when
-    for path in _iter_alternative_paths(when):
-        alternative = _get_alternative(when, path)
-        without = replace(rule, when=_replace_alternative(when, path, _ALWAYS_FALSE))
-        if _find_lost(analysis, analysis.holds_in[number], analysis.compute_cover(without)) is not None:
+    for path in iter_alternative_paths(when):
+        alternative = get_alternative(when, path)
+        without = replace(rule, when=replace_alternative(when, path, ALWAYS_FALSE))
+        if find_lost(analysis, analysis.holds_in[number], analysis.compute_cover(without)) is not None:
             continue
-        if _find_lost(analysis, analysis.asks_in[number], analysis.compute_asking_cover(without)) is not None:
+        if find_lost(analysis, analysis.asks_in[number], analysis.compute_asking_cover(without)) is not None:
             continue
-        isolated = replace(rule, when=_isolate_alternative(when, path), exception=None)
+        isolated = replace(rule, when=isolate_alternative(when, path), exception=None)
         is_reachable = bool(analysis.compute_cover(isolated))
-        undecided = _find_lost(
+        undecided = find_lost(
             analysis, analysis.may_hold_in[number], analysis.compute_cover(without, include_undecided=True)
         )
         reason = "adds nothing: whenever it applies, another alternative does" if is_reachable else "can never apply"
@@ -128,68 +126,17 @@ def _find_useless_alternatives(analysis: PackAnalysis, locator: RuleLocator, num
         elif is_reachable:
             # Of two equal alternatives only one is reported, so the reported one counts as removed from here on.
             when = without.when
-            # A redundancy that rests on facts of the recipient may end with the next assessment.
-            tests_recipient = any(
-                FACTS[name].scope is not FactScope.INDICATOR for name in alternative.list_fact_names()
-            )
-            severity = LintSeverity.NOTICE if tests_recipient else LintSeverity.WARNING
             yield locator.make_finding(
-                severity, LintCode.REDUNDANT_ALTERNATIVE, (number, rule.id), sentence, within=within
+                rate_redundancy(alternative),
+                LintCode.REDUNDANT_ALTERNATIVE,
+                (number, rule.id),
+                sentence,
+                within=within,
             )
         else:
             yield locator.make_finding(
                 LintSeverity.ERROR, LintCode.UNREACHABLE_ALTERNATIVE, (number, rule.id), sentence, within=within
             )
-
-
-def _find_lost(analysis: PackAnalysis, before: Cover, after: Cover) -> Cube | None:
-    """Return combinations that are in the cover before a change but not after it, or None."""
-    return find_uncovered(before, [*analysis.space.impossible, *after], analysis.space.all_points)
-
-
-_ALWAYS_FALSE = Conjunction((AnyOf(()),))
-"""Takes the place of an alternative that is removed."""
-
-
-def _iter_alternative_paths(when: Conjunction) -> Iterator[KeyPath]:
-    """Yield the path of each alternative. A `when` has at most one `any_of`; alternatives may have their own."""
-    for part in when.parts:
-        if isinstance(part, AnyOf):
-            for index, alternative in enumerate(part.alternatives):
-                yield ("any_of", index)
-                yield from (("any_of", index, *path) for path in _iter_alternative_paths(alternative))
-
-
-def _get_alternative(when: Conjunction, path: KeyPath) -> Conjunction:
-    for index in path[1::2]:
-        (part,) = (part for part in when.parts if isinstance(part, AnyOf))
-        when = part.alternatives[int(index)]
-    return when
-
-
-def _replace_alternative(
-    when: Conjunction, path: KeyPath, replacement: Conjunction, *, disable_others: bool = False
-) -> Conjunction:
-    """Return a `when` in which one alternative is replaced, and on request all its siblings are disabled."""
-    if not path:
-        return replacement
-    index = int(path[1])
-    parts: list[FactTest | AnyOf] = []
-    for part in when.parts:
-        if isinstance(part, AnyOf):
-            alternatives = [_ALWAYS_FALSE] * len(part.alternatives) if disable_others else list(part.alternatives)
-            alternatives[index] = _replace_alternative(
-                part.alternatives[index], path[2:], replacement, disable_others=disable_others
-            )
-            parts.append(AnyOf(tuple(alternatives)))
-        else:
-            parts.append(part)
-    return Conjunction(tuple(parts))
-
-
-def _isolate_alternative(when: Conjunction, path: KeyPath) -> Conjunction:
-    """Return a `when` in which only one alternative is left."""
-    return _replace_alternative(when, path, _get_alternative(when, path), disable_others=True)
 
 
 # --- Facts and values ---

@@ -8,22 +8,17 @@ interval.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, combinations, pairwise, product
+from itertools import combinations, pairwise, product
 
-from sharing.law.constraints import FactTest, Operator
 from sharing.law.facts import FACTS, FactValue
+from sharing.law.lint.item_dimensions import iter_subsets
+from sharing.law.lint.possible_coverages import PossibleCoverages
 from sharing.law.pack import Pack
 from sharing.law.recipients import OffenceAnswers, RecipientFactSource, combine_offences
 from sharing.law.treaties import Coverage, Period, TreatyTable
 from sharing.model.vocabulary import OffenceCode
-
-OFFENCE_CODES = "offence.codes"
-DUAL_CRIMINALITY = "recipient.dual_criminality"
-CAPITAL_OFFENCE = "recipient.capital_offence"
-OFFENCE_FACTS = frozenset({DUAL_CRIMINALITY, CAPITAL_OFFENCE})
-"""Facts about a recipient that follow from the offence codes."""
 
 _FAR_FUTURE = dt.date.max
 
@@ -63,6 +58,7 @@ class RecipientTimeline:
     treaties: TreatyTable
     rule_intervals: tuple[dt.date, ...] = field(init=False)
     _recipients_by_day: dict[dt.date, RecipientFactSource] = field(init=False, default_factory=dict)
+    _coverages: PossibleCoverages | None = field(init=False, default=None)
     _changes_for_every_state: frozenset[dt.date] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,12 +79,13 @@ class RecipientTimeline:
         Args:
             with_offences: Whether a rule tests what follows from the offence codes, so that it must be looked up.
         """
+        list_coverages = self.possible_coverages.list_coverages
         for state in sorted(FACTS["recipient.state"].values - {self.pack.state}):
             for first, end in self._find_intervals(state):
                 recipients = self._recipients_on(first)
                 offences = recipients.assess_offences(state, OFFENCES) if with_offences else {}
                 overlaps = list(self._find_overlaps(first, end))
-                for facts, coverage in recipients.iter_possible_facts(state):
+                for facts, coverage in recipients.iter_facts_by_coverage(state, list_coverages):
                     for rule_interval, day in overlaps:
                         yield RecipientSnapshot(state, day, rule_interval, facts, coverage, offences)
 
@@ -100,6 +97,13 @@ class RecipientTimeline:
             for day in (self.rule_intervals[0], *days)
             for name, instrument in self._recipients_on(day).list_relevant_instruments().items()
         }
+
+    @property
+    def possible_coverages(self) -> PossibleCoverages:
+        """Which instruments can cover an item at the same time."""
+        if self._coverages is None:
+            self._coverages = PossibleCoverages(self.pack, self.list_relevant_instruments())
+        return self._coverages
 
     def _list_change_days(self) -> list[dt.date]:
         """Return the days on which an instrument begins or ends to bind the providing State."""
@@ -130,26 +134,6 @@ class RecipientTimeline:
             if low < high:
                 preferred = self.pack.consolidated_at
                 yield index, preferred if low <= preferred < high else low
-
-
-def group_equivalent_values(values: Iterable[str], tests: Sequence[FactTest]) -> list[list[str]]:
-    """Return the values of a closed list, grouped into classes that the tests cannot tell apart."""
-    classes: dict[tuple[object, ...], list[str]] = {}
-    for value in sorted(values):
-        key = tuple(_distinguish(value, test) for test in tests)
-        classes.setdefault(key, []).append(value)
-    return list(classes.values())
-
-
-def _distinguish(value: str, test: FactTest) -> object:
-    listed = isinstance(test.operand, frozenset) and value in test.operand
-    # `includes` requires every listed element, so each of them is a class of its own.
-    return value if listed and test.operator is Operator.INCLUDES else listed
-
-
-def iter_subsets(values: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Yield every subset, the smallest first."""
-    return chain.from_iterable(combinations(values, size) for size in range(len(values) + 1))
 
 
 def iter_offence_points(

@@ -20,7 +20,8 @@ from enum import Enum
 from typing import assert_never
 
 from sharing.law.lint.analysis import PackAnalysis, RuleCube, get_asked_role
-from sharing.law.lint.findings import LintCode, LintFinding, LintSeverity, RuleLocator, join_names
+from sharing.law.lint.findings import LintFinding, LintSeverity, RuleLocator, join_names
+from sharing.law.lint_codes import LintCode
 from sharing.law.rulebook import list_mandatory_recipients
 from sharing.law.search.cubes import Cover, Cube, intersect_covers, subtract_cubes
 from sharing.model.effects import PERMITTING_EFFECTS, RESTRICTING_EFFECTS

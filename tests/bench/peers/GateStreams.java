@@ -388,6 +388,7 @@ public final class GateStreams {
         private final int origin;
         private final int originState;
         private final int originConsent;
+        private final int originConsentObtainable;
         private final int findings;
         private final int nexus;
 
@@ -422,6 +423,7 @@ public final class GateStreams {
             Schema origins = schema.getField("origin").schema();
             originState = origins.getField("state").pos();
             originConsent = origins.getField("consent").pos();
+            originConsentObtainable = origins.getField("consent_obtainable").pos();
         }
 
         static final String[] DIRECT = {
@@ -434,7 +436,7 @@ public final class GateStreams {
         }
 
         Object[] extractFacts(GenericRecord item, String derived, long now) {
-            Object[] parts = new Object[DIRECT.length + 11];
+            Object[] parts = new Object[DIRECT.length + 12];
             int index = 0;
             for (int position : direct) {
                 parts[index++] = item.get(position);
@@ -448,6 +450,7 @@ public final class GateStreams {
             GenericRecord origins = (GenericRecord) item.get(origin);
             parts[index++] = origins.get(originState);
             parts[index++] = origins.get(originConsent);
+            parts[index++] = origins.get(originConsentObtainable);
             Long until = (Long) item.get(retainUntil);
             parts[index++] = until != null && until <= now ? "YES" : "NO";
             parts[index++] = ((Map<?, ?>) item.get(findings)).isEmpty() ? "" : "findings"; // not in the table

@@ -22,13 +22,13 @@ from processors.exactly_once.batch import OutputRecord
 from sharing.ids import ID_NAMESPACE
 from sharing.model.countries import COUNTRIES
 from sharing.model.values import VALUE_TYPES
-from sharing.relevance.nexus import derive_nexus
 from sharing.serialization.codec import get_codec, get_split_codecs, read_schema_text
 from sharing.testing.broker import jars
 from sharing.testing.broker.jars import Jar, fetch_jars, find_java
 from tests.bench.names import STATE
 from tests.bench.peers.record_gate import InputRecord, RecordGate
 from tests.bench.workload import TYPES
+from tests.relevance.derived_nexus import derive_nexus
 
 COORDINATES = (
     "org.apache.kafka:kafka-streams:4.4.0",
@@ -49,7 +49,7 @@ _DIRECT = (
 )  # fmt: skip
 _KNOWN = {
     *_DIRECT, "source.authority", "offence.codes", "origin.state", "origin.foreign", "origin.consent",
-    "offence.max_penalty_years", "offence.organised_group", "retention_expired",
+    "origin.consent_obtainable",    "offence.max_penalty_years", "offence.organised_group", "retention_expired",
 }  # fmt: skip
 
 
@@ -136,6 +136,7 @@ def _render_facts(record: dict[str, Any]) -> str:
         offence["organised_group"],
         origin["state"],
         origin["consent"],
+        origin["consent_obtainable"],
         "NO",  # no retention period in this workload has expired
         "",
         nexus,

@@ -13,13 +13,11 @@ from sharing.law.constraints import FactTest
 from sharing.law.facts import FACTS
 from sharing.law.lint.decision_space import (
     EVIDENCE_TEST,
-    INDEPENDENT_OF_STATE,
-    NEVER_UNKNOWN,
     RECIPIENT_DIMENSION,
     DecisionSpace,
-    Point,
     build_decision_space,
 )
+from sharing.law.lint.item_dimensions import INDEPENDENT_OF_STATE, NEVER_UNKNOWN, Point
 from sharing.law.pack_reader import parse_pack
 from sharing.law.search.cubes import FactTestMask
 from tests.law.strategies import COMMON_RULES, TREATIES, dump_yaml, packs, search_settings

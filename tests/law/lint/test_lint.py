@@ -388,7 +388,7 @@ def test_a_prohibition_matters_when_it_is_undecided() -> None:
     assert lint_single(LintCode.REDUNDANT, PERMIT, wide, undecided).rule == "ch.undecided"
     origin = rule("ch.origin", "DENY", {"origin.foreign": True, "urgency": "URGENT"})
     named = rule(
-        "ch.named", "DENY", {"origin.state": {"not": ["NONE", "CH"]}, "urgency": "URGENT", "live_case_harm": False}
+        "ch.named", "DENY", {"origin.state": {"not": ["NONE", "CH"]}, "urgency": "URGENT", "secrecy_domain": False}
     )
     abroad = rule("ch.abroad", "DENY", {"any_of": [{"origin.foreign": True}, {"urgency": "ORDINARY"}], "tlp": "RED"})
     assert [summarise(finding) for finding in lint(PERMIT, origin, named)[0]] == [("warning", "redundant", "ch.named")]

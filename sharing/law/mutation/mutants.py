@@ -1,33 +1,31 @@
 """Mutants of law packs: each rule changed in exactly one place.
 
-Left out are mutants that the pack reader refuses and mutants with the same meaning: `includes` of one value is `is` of
-it; what no instrument that the rule requires covers, the rule need not exclude itself (where treaties were not looked
-up, such a rule is undecided, not false: no mutant tests that); and if no authority is competent, a rule of the bus
-withholds.
+A permission is widened by every value. Of the values that extend a restriction, one represents all.
+
+Left out are mutants that the pack reader refuses, and mutants with the same meaning: `includes` of one value is `is` of
+it; an instrument to which the State is not a party never covers an item; if no authority is competent, a rule of the
+bus withholds. What no instrument covers that the rule requires is not left out: where treaties were not looked up, the
+test on them is undecided and not false.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sharing.law.constraints import AnyOf, Conjunction, FactTest, Operator
 from sharing.law.facts import FACTS, NONE, FactKind
 from sharing.law.pack import Pack, Rule
 from sharing.law.redact import CONTENT_FIELDS
-from sharing.law.treaties import Coverage, Period, TreatyTable
+from sharing.law.treaties import Period, TreatyTable
 from sharing.model.countries import COUNTRIES
 from sharing.model.vocabulary import ConditionKind, Effect
 
 DAY = dt.timedelta(days=1)
 ADDITIONAL_STATES = ("DE", "FR", "NL")
 """Candidates to add to a list of States: the first that is neither listed nor the State of the pack is added."""
-
-RECIPIENT_AUTHORITY = "recipient.authority"
-INSTRUMENT_FACTS = frozenset({"recipient.treaties", "treaty_basis"})
-"""Facts that are instruments which cover the item."""
 
 ConjunctionPart = FactTest | AnyOf
 NamedConjunction = tuple[str, Conjunction]
@@ -55,9 +53,8 @@ class _AllowedValues:
     Attributes:
         is_permission: Whether a longer list permits more. Then every missing value is tried, otherwise one.
         state: The State of the pack.
-        instruments: Treaties, including the bilateral agreements of the pack.
+        instruments: Treaties that bind the State at some time, including the bilateral agreements of the pack.
         preferred: Treaties that can be chosen as the basis.
-        covered: Fact to the values with which an instrument that the rule requires can cover the item.
         is_of_bus: Whether the rule is one of the bus, which decides where no authority is competent.
     """
 
@@ -65,74 +62,39 @@ class _AllowedValues:
     state: str
     instruments: frozenset[str]
     preferred: frozenset[str]
-    covered: Mapping[str, frozenset[str]]
     is_of_bus: bool
 
     @classmethod
     def for_rule(cls, rule: Rule, pack: Pack, treaties: TreatyTable) -> _AllowedValues:
         """Return the allowed values for one rule."""
-        instruments = frozenset((*treaties.instruments, *pack.bilateral))
+        binding = (name for name, entry in treaties.instruments.items() if pack.state in entry.parties)
+        instruments = frozenset((*binding, *pack.bilateral))
         return cls(
             is_permission=rule.effect is Effect.PERMIT,
             state=pack.state,
             instruments=instruments,
-            preferred=frozenset(pack.treaty_preference),
-            covered=_find_covered_values(rule.when, pack, treaties),
-            is_of_bus=rule.id.startswith("common."),
+            preferred=instruments & frozenset(pack.treaty_preference),
+            is_of_bus=rule.is_common,
         )
 
     def values_for(self, test: FactTest) -> frozenset[str]:
         """Return the values that a test may list. Of the States, only the listed ones and one more are returned."""
         values = FACTS[test.fact].values
         if values >= COUNTRIES and isinstance(test.operand, frozenset):
-            more = next(state for state in ADDITIONAL_STATES if state not in {self.state, *test.operand})
+            excluded = {self.state, NONE, *test.operand}
+            more = next((state for state in (*ADDITIONAL_STATES, *sorted(values)) if state not in excluded), NONE)
             return (values & {NONE}) | test.operand | {more}
         if test.fact == "treaty_basis":
             return self.preferred | {NONE}
-        if test.fact == RECIPIENT_AUTHORITY and not self.is_of_bus:
-            values -= {NONE}
-        return (values & self.covered.get(test.fact, values)) or self.instruments
-
-    def are_equivalent(self, test: FactTest, mutated: FactTest | None) -> bool:
-        """Return whether two tests of a fact (None: no test) differ only where the rule cannot apply anyway."""
-        covered = self.covered.get(test.fact)
-        return covered is not None and _accept(test, covered) == (_accept(mutated, covered) if mutated else covered)
-
-
-def _accept(test: FactTest, values: frozenset[str]) -> frozenset[str]:
-    assert isinstance(test.operand, frozenset)
-    return values - test.operand if test.negated else values & test.operand
-
-
-def _find_covered_values(when: Conjunction, pack: Pack, treaties: TreatyTable) -> dict[str, frozenset[str]]:
-    """Return, for facts that the required instruments restrict, the values with which one of them can cover an item."""
-    covered: dict[str, frozenset[str]] = {}
-    for test in when.parts:
-        if not isinstance(test, FactTest) or test.fact not in INSTRUMENT_FACTS or test.negated:
-            continue
-        if not isinstance(test.operand, frozenset) or NONE in test.operand:
-            continue
-        coverages = [pack.get_instrument(name, treaties).coverage for name in sorted(test.operand)]
-        restricted = [_list_restrictions(coverage) for coverage in coverages]
-        for fact in set.intersection(*(set(restriction) for restriction in restricted)):
-            values = frozenset().union(*(restriction[fact] for restriction in restricted))
-            covered[fact] = covered.get(fact, values) & values
-    return covered
-
-
-def _list_restrictions(coverage: Coverage) -> dict[str, frozenset[str]]:
-    """Return facts with one value of which an instrument lists the values that it covers."""
-    listed = {"source.authority": coverage.senders, RECIPIENT_AUTHORITY: coverage.receivers}
-    for test in coverage.scope.parts:
-        if isinstance(test, FactTest) and isinstance(test.operand, frozenset) and not test.negated:
-            listed |= {test.fact: test.operand} if FACTS[test.fact].kind is not FactKind.SET else {}
-    return listed
+        if test.fact == "recipient.authority" and not self.is_of_bus:
+            return values - {NONE}
+        return values or self.instruments
 
 
 def make_mutants(rule: Rule, pack: Pack, treaties: TreatyTable) -> list[Mutant]:
     """Return every mutant of a rule, each with a unique description."""
     allowed = _AllowedValues.for_rule(rule, pack, treaties)
-    mutants = [
+    return [
         Mutant(rule, "removed", None),
         *(Mutant(rule, change, mutated) for change, mutated in _mutate_effect(rule)),
         *(
@@ -143,9 +105,6 @@ def make_mutants(rule: Rule, pack: Pack, treaties: TreatyTable) -> list[Mutant]:
         *(Mutant(rule, change, mutated) for change, mutated in _mutate_effect_parameter(rule, pack)),
         *(Mutant(rule, change, mutated) for change, mutated in _mutate_exception(rule, pack, allowed)),
     ]
-    duplicates = [change for change, count in Counter(mutant.change for mutant in mutants).items() if count > 1]
-    assert not duplicates, f"{rule.id}: several mutants are described as {duplicates}"
-    return mutants
 
 
 def _mutate_effect(rule: Rule) -> Iterator[tuple[str, Rule]]:
@@ -203,16 +162,13 @@ def _mutate_when(when: Conjunction, allowed: _AllowedValues) -> Iterator[NamedCo
     """Yield the conjunction with one change, at any depth."""
     for index, (name, part) in enumerate(_iter_named_parts(when)):
         before, after = when.parts[:index], when.parts[index + 1 :]
-        if not (isinstance(part, FactTest) and allowed.are_equivalent(part, None)):
-            yield f"{name} removed", Conjunction((*before, *after))
+        yield f"{name} removed", Conjunction((*before, *after))
         changed: Iterable[tuple[str, ConjunctionPart]] = (
             _mutate_test(name, part, allowed)
             if isinstance(part, FactTest)
             else _mutate_alternatives(name, part, allowed)
         )
         for change, mutated in changed:
-            if isinstance(part, FactTest) and isinstance(mutated, FactTest) and allowed.are_equivalent(part, mutated):
-                continue
             yield change, Conjunction((*before, mutated, *after))
 
 

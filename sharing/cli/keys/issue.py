@@ -1,0 +1,82 @@
+"""`sharing keys issue`: the first online keys of roles, or new ones after all were revoked or have ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from sharing.cli.keys.online_keys import make_online_keys, print_statement
+from sharing.cli.keys.options import (
+    Folder,
+    PassphraseFile,
+    RootFiles,
+    RootPassphraseFiles,
+    get_online_passphrase,
+    locate_folder,
+)
+from sharing.cli.keys.root_keys import open_root_keys, publish_statement
+from sharing.cli.shared.console import AsJson
+from sharing.errors import InputError
+from sharing.settings import load_settings
+from sharing.trust.ceremonies import issue_keys
+from sharing.trust.key_statement import TrustedKeys
+from sharing.trust.public_keys import ROLE_ALGORITHMS, KeyAlgorithm, KeyRole
+from sharing.trust.root import require_current_root
+
+
+def issue_online_keys(
+    root: RootFiles,
+    role: Annotated[
+        list[KeyRole] | None,
+        typer.Option("--role", help="A role; repeat it for several. Default: all that have no key in force."),
+    ] = None,
+    seal_algorithm: Annotated[
+        KeyAlgorithm, typer.Option("--seal-algorithm", help="Algorithm of the seal key: mlkem768-x25519 or x25519.")
+    ] = KeyAlgorithm.MLKEM768_X25519,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            "--days", help="For how many days the keys are valid. Default: as long as the root allows.", min=1
+        ),
+    ] = None,
+    folder: Folder = None,
+    root_passphrase_file: RootPassphraseFiles = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make online keys and their successors, and sign the key statement that names them with the root keys."""
+    if seal_algorithm not in ROLE_ALGORITHMS[KeyRole.SEAL]:
+        raise InputError(f"--seal-algorithm {seal_algorithm} does not seal; use mlkem768-x25519 or x25519")
+    settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file)
+    key_folder = locate_folder(settings)
+    roots = key_folder.read_roots()
+    newest, previous = roots[-1], key_folder.read_keys(roots)
+    now = int(time.time() * 1000)
+    require_current_root(newest, now)
+    roles = _choose_roles(role, previous, now)
+    signers = open_root_keys(newest, root, root_passphrase_file)
+    passphrase = get_online_passphrase(settings, is_new=True)
+    made = make_online_keys(key_folder, newest.state, previous, roles, passphrase, seal_algorithm)
+    statement = issue_keys(
+        newest, previous, made.named, days=newest.metadata.online_days_max if days is None else days, now=now
+    )
+    files = made.write(key_folder, passphrase)
+    files.append(publish_statement(key_folder, newest, statement, previous, signers))
+    print_statement(statement, files, as_json=as_json)
+
+
+def _choose_roles(requested: Sequence[KeyRole] | None, previous: TrustedKeys | None, now: int) -> list[KeyRole]:
+    in_force = {
+        role for role in KeyRole if previous is not None and previous.statement.find_usable_key(role, now) is not None
+    }
+    roles = [role for role in KeyRole if role in requested] if requested else [*KeyRole]
+    if not requested:
+        roles = [role for role in roles if role not in in_force]
+    taken = [role for role in roles if role in in_force]
+    if taken or not roles:
+        names = " ".join(taken or KeyRole)
+        raise InputError(f"{names}: has a key in force; `sharing keys rotate {names}` puts the successor into force")
+    return roles

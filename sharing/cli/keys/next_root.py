@@ -1,0 +1,83 @@
+"""The next root of a State: other root keys, another threshold, or a later expiry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sharing.cli.keys.init import print_root
+from sharing.cli.keys.key_names import find_key
+from sharing.cli.keys.options import get_passphrases, require_new_files
+from sharing.cli.keys.root_keys import open_root_keys, publish_statement
+from sharing.keystore.key_folder import KeyFolder
+from sharing.keystore.private_key_file import ROOT_ROLE, generate_key, write_private_key
+from sharing.trust.ceremonies import make_next_root, renew_statement
+from sharing.trust.documents import sign_document
+from sharing.trust.public_keys import KeyAlgorithm
+from sharing.trust.root import accept_next_root
+from sharing.trust.signatures import ObjectKind
+
+
+@dataclass(frozen=True, slots=True)
+class RootChange:
+    """What is to change in the root.
+
+    Attributes:
+        new_files: Files of root keys to make and add.
+        new_passphrase_files: Files with their passphrases, or None to ask.
+        removed: Ids of root keys to remove, or how they begin.
+        threshold: The new threshold, or None.
+        days: For how many days the new root is valid.
+    """
+
+    new_files: Sequence[Path]
+    new_passphrase_files: Sequence[Path] | None
+    removed: Sequence[str]
+    threshold: int | None
+    days: int
+
+
+def put_root_into_force(
+    folder: KeyFolder,
+    change: RootChange,
+    root_files: Sequence[Path],
+    passphrase_files: Sequence[Path] | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Make the next root, signed by the old and the new keys; and sign the key statement again under it.
+
+    Raises:
+        InputError: A key or the threshold cannot be, or a file exists.
+        TrustError: Too few of the new keys are at hand to sign.
+    """
+    roots = folder.read_roots()
+    trusted, previous = roots[-1], folder.read_keys(roots)
+    require_new_files(change.new_files)
+    known = [key.key_id for key in trusted.metadata.keys]
+    now = int(time.time() * 1000)
+    new_keys = [generate_key(trusted.state, ROOT_ROLE, KeyAlgorithm.ED25519) for _ in change.new_files]
+    metadata = make_next_root(
+        trusted,
+        added=[key.public_key for key in new_keys],
+        removed=[find_key(text, known) for text in change.removed],
+        threshold=change.threshold,
+        days=change.days,
+        now=now,
+    )
+    signers = open_root_keys(trusted, root_files, passphrase_files)
+    signers += [key.to_signing_key() for key in new_keys]
+    document = sign_document(ObjectKind.ROOT, trusted.state, metadata, signers)
+    newest = accept_next_root(trusted, document.to_bytes())  # as every reader will
+    passphrases = get_passphrases(
+        change.new_files, change.new_passphrase_files, "--new-root-passphrase-file", are_new=True
+    )
+    for path, key, passphrase in zip(change.new_files, new_keys, passphrases, strict=True):
+        write_private_key(path, key, passphrase)
+    files = [folder.write_root(document, metadata.version)]
+    if previous is not None:
+        statement = renew_statement(newest, previous, days=metadata.online_days_max, now=now)
+        files.append(publish_statement(folder, newest, statement, previous, signers))
+    print_root(newest, files, list(zip(change.new_files, new_keys, strict=True)), as_json=as_json)

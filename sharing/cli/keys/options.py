@@ -1,0 +1,114 @@
+"""Options of several commands, and the passphrases that they need."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+
+from sharing.errors import InputError, SettingsError
+from sharing.keystore.encryption import normalise_passphrase
+from sharing.keystore.key_folder import KeyFolder
+from sharing.keystore.passphrases import read_passphrase_file
+from sharing.settings import Settings
+
+Folder = Annotated[
+    Path | None,
+    typer.Option("--folder", help="The State's key folder. Default: SHARING_KEY_FOLDER.", metavar="FOLDER"),
+]
+RootFiles = Annotated[
+    list[Path],
+    typer.Option("--root", help="File of a root private key; repeat it for as many as the threshold.", metavar="FILE"),
+]
+RootPassphraseFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--root-passphrase-file",
+        help="Its first line is the passphrase of a root key, one file for each --root in the same order; without it, "
+        "the command asks.",
+        metavar="FILE",
+    ),
+]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        help="Its first line is the passphrase of the online keys. Default: SHARING_KEY_PASSPHRASE_FILE; without it, "
+        "the command asks.",
+        metavar="FILE",
+    ),
+]
+
+
+def locate_folder(settings: Settings) -> KeyFolder:
+    """Return the key folder.
+
+    Raises:
+        SettingsError: None is set.
+    """
+    if settings.key_folder is None:
+        raise SettingsError("no key folder is set: give --folder FOLDER, or set SHARING_KEY_FOLDER")
+    return KeyFolder(settings.key_folder)
+
+
+def require_new_files(paths: Sequence[Path]) -> None:
+    """Refuse places where files cannot be made, before the first one is made.
+
+    Raises:
+        InputError: A file exists or is named twice, or its folder does not exist.
+    """
+    known: set[Path] = set()
+    for path in paths:
+        if path.exists() or path.is_symlink():
+            raise InputError(f"{path} exists already, and is not overwritten; choose another place, or move it")
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: the folder {path.parent} is not there; make it, or insert the medium")
+        if path.resolve() in known:
+            raise InputError(f"{path} is given twice; each is a file of its own")
+        known.add(path.resolve())
+
+
+def get_online_passphrase(settings: Settings, *, is_new: bool) -> SecretStr:
+    """Return the passphrase of the online keys, from a file or from the terminal.
+
+    Args:
+        settings: The settings, with the option.
+        is_new: Whether a key will be encrypted under it; a person then enters it twice.
+
+    Raises:
+        InputError: There is none.
+    """
+    if settings.key_passphrase_file is not None:
+        return read_passphrase_file(settings.key_passphrase_file)
+    return ask_passphrase("the online keys", "--passphrase-file", is_new=is_new)
+
+
+def get_passphrases(
+    paths: Sequence[Path], passphrase_files: Sequence[Path] | None, option: str, *, are_new: bool
+) -> list[SecretStr]:
+    """Return the passphrase of each key file, from files or from the terminal.
+
+    Raises:
+        InputError: There are not as many files of passphrases as of keys, or one is no passphrase.
+    """
+    if passphrase_files:
+        if len(passphrase_files) != len(paths):
+            raise InputError(f"give {option} once for each of the {len(paths)} key files, in the same order")
+        return [read_passphrase_file(path) for path in passphrase_files]
+    return [ask_passphrase(str(path), option, is_new=are_new) for path in paths]
+
+
+def ask_passphrase(what: str, option: str, *, is_new: bool) -> SecretStr:
+    """Return a passphrase that a person enters at the terminal, without showing it.
+
+    Raises:
+        InputError: There is no terminal, or it is too short.
+    """
+    if not sys.stdin.isatty():
+        raise InputError(f"{what} need a passphrase; give {option}, or run this at a terminal")
+    entered = typer.prompt(f"Passphrase of {what}", hide_input=True, confirmation_prompt=is_new, err=True)
+    return normalise_passphrase(str(entered))

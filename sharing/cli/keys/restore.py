@@ -1,0 +1,50 @@
+"""`sharing keys restore`: the seal keys from a backup and the shares of m custodians."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sharing.cli.keys.options import Folder, PassphraseFile, get_online_passphrase, locate_folder
+from sharing.cli.shared.console import AsJson, print_json, print_line
+from sharing.errors import InputError
+from sharing.keystore.backup import open_backup, read_backup, read_share
+from sharing.settings import load_settings
+from sharing.trust.verification import shorten
+
+
+def restore_keys(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")],
+    share: Annotated[
+        list[Path],
+        typer.Option("--share", help="File of a share; repeat it for as many as the threshold.", metavar="FILE"),
+    ],
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the seal keys of a backup into the key folder, under a new passphrase. Keys that are there are kept."""
+    settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file)
+    key_folder = locate_folder(settings)
+    state = key_folder.read_roots()[-1].state
+    backup = read_backup(file)
+    if backup.header.state != state:
+        raise InputError(f"{file} is a backup of {backup.header.state}, and {key_folder.path} is of {state}")
+    keys = open_backup(backup, [read_share(path) for path in share])
+    passphrase = get_online_passphrase(settings, is_new=True)
+    restored, kept = [], []
+    for key in keys:
+        key_id = key.public_key.key_id
+        if key_folder.locate_private_key(key.header.role, key_id).exists():
+            kept.append(key_id)
+        else:
+            key_folder.write_private_key(key, passphrase)
+            restored.append(key_id)
+    if as_json:
+        print_json({"backup": backup.header.id, "state": state, "restored": restored, "kept": kept})
+        return
+    for what, ids in (("restored", restored), ("kept", kept)):
+        for key_id in ids:
+            print_line(f"{what}  {shorten(key_id)}")

@@ -1,0 +1,58 @@
+"""Opens root private keys, and signs with them what readers will accept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from sharing.cli.keys.options import get_passphrases
+from sharing.errors import InputError
+from sharing.keystore.key_folder import KeyFolder
+from sharing.keystore.private_key_file import ROOT_ROLE, read_key_header, read_private_key
+from sharing.trust.documents import sign_document
+from sharing.trust.key_statement import KeyStatement, TrustedKeys, verify_key_statement
+from sharing.trust.root import TrustedRoot
+from sharing.trust.signatures import MemorySigningKey, ObjectKind
+
+
+def open_root_keys(
+    root: TrustedRoot, paths: Sequence[Path], passphrase_files: Sequence[Path] | None
+) -> list[MemorySigningKey]:
+    """Return the root keys in these files. Which keys they are is examined before a passphrase is asked for.
+
+    Raises:
+        InputError: A file is not a key of this root, there are fewer than the threshold, or a passphrase is wrong.
+    """
+    known = {key.key_id for key in root.metadata.keys}
+    given: set[str] = set()
+    for path in paths:
+        header = read_key_header(path)
+        if header.role != ROOT_ROLE or header.state != root.state or header.key.key_id not in known:
+            raise InputError(f"{path} is not a key of version {root.metadata.version} of the root of {root.state}")
+        given.add(header.key.key_id)
+    if len(given) < root.metadata.threshold:
+        raise InputError(
+            f"{root.metadata.threshold} different root keys must sign, and {len(given)} were given; repeat --root"
+        )
+    passphrases: list[SecretStr] = get_passphrases(paths, passphrase_files, "--root-passphrase-file", are_new=False)
+    keys = (read_private_key(path, passphrase) for path, passphrase in zip(paths, passphrases, strict=True))
+    return [key.to_signing_key() for key in keys]
+
+
+def publish_statement(
+    folder: KeyFolder,
+    root: TrustedRoot,
+    statement: KeyStatement,
+    previous: TrustedKeys | None,
+    signers: Sequence[MemorySigningKey],
+) -> Path:
+    """Sign a key statement, verify it as every reader will, and write it; return its file.
+
+    Raises:
+        TrustError: A reader would refuse it.
+    """
+    document = sign_document(ObjectKind.KEYS, root.state, statement, signers)
+    verify_key_statement(root, document.to_bytes(), previous=previous)
+    return folder.write_keys(document, statement.version)

@@ -1,0 +1,152 @@
+"""Files that appear whole or not at all, also if the process is killed, and that only their owner can read."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sharing.errors import InfrastructureError, InputError
+
+PRIVATE_MODE = 0o600
+PUBLIC_MODE = 0o644
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_FILE_BYTES_MAX = 1_000_000
+
+
+def write_new_file(path: Path, data: bytes, mode: int) -> None:
+    """Write a file that does not exist yet. A key or a signed document is never overwritten.
+
+    Raises:
+        InputError: It exists.
+        InfrastructureError: It cannot be written.
+    """
+    draft = _write_draft(path, data, mode)
+    try:
+        os.link(draft, path)  # fails if the file exists, and shows it only when it is complete
+    except FileExistsError:
+        raise InputError(f"{path} exists already, and is not overwritten; choose another place, or move it") from None
+    except OSError as error:
+        raise InfrastructureError(f"{path} cannot be written: {error.strerror}; use a POSIX file system") from None
+    finally:
+        draft.unlink(missing_ok=True)
+    _synchronise(path.parent)
+
+
+def replace_file(path: Path, data: bytes, mode: int) -> None:
+    """Write a file in place of the present one: a reader sees the old or the new one.
+
+    Raises:
+        InfrastructureError: It cannot be written.
+    """
+    draft = _write_draft(path, data, mode)
+    try:
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise InfrastructureError(f"{path} cannot be written: {error.strerror}") from None
+    _synchronise(path.parent)
+
+
+def read_file(path: Path) -> bytes:
+    """Return what is in a file.
+
+    Raises:
+        InputError: It cannot be read, is not a file, or is too long.
+    """
+    return _read(path)[1]
+
+
+def read_private_file(path: Path) -> bytes:
+    """Return what is in a file that no other user may access.
+
+    Raises:
+        InputError: As `read_file`; or other users may access it.
+    """
+    mode, data = _read(path)
+    if mode & _OTHERS:
+        raise InputError(f"other users may access {path}; restrict it with `chmod 600 {path}`")
+    return data
+
+
+def _read(path: Path) -> tuple[int, bytes]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a named pipe must not block
+        with open(descriptor, "rb") as file:  # noqa: PTH123 a descriptor
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise InputError(f"{path} is not a file")
+            data = file.read(_FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    if len(data) > _FILE_BYTES_MAX:
+        raise InputError(f"{path} is longer than {_FILE_BYTES_MAX:,} bytes")
+    return mode, data
+
+
+def make_private_folder(path: Path) -> None:
+    """Make a folder that only its owner can enter; one that exists is left as it is.
+
+    Raises:
+        InfrastructureError: It cannot be made.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InfrastructureError(f"{path} cannot be made: {error.strerror}") from None
+
+
+def list_drafts(folder: Path) -> list[Path]:
+    """Return the files that a killed process has left in a folder: each may be a private file by another name."""
+    return sorted(folder.glob(".*.new"))
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Let one process at a time change what it has read in a folder.
+
+    Raises:
+        InfrastructureError: The folder cannot be locked.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise InfrastructureError(f"{folder} cannot be locked: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise InfrastructureError(f"{folder} cannot be locked: {error.strerror}") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write_draft(path: Path, data: bytes, mode: int) -> Path:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_MODE)
+        with open(descriptor, "wb") as file:  # noqa: PTH123 a descriptor, made with its mode
+            os.fchmod(descriptor, mode)
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise InfrastructureError(f"{path} cannot be written: {error.strerror}") from None
+    return draft
+
+
+def _synchronise(folder: Path) -> None:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise InfrastructureError(f"{folder}: cannot be written to the disk: {error.strerror}") from None

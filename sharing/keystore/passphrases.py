@@ -1,0 +1,26 @@
+"""Passphrases from files. They never come from a command line, which other users of the machine can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from sharing.errors import InputError
+from sharing.keystore.encryption import normalise_passphrase
+from sharing.keystore.files import read_private_file
+
+
+def read_passphrase_file(path: Path) -> SecretStr:
+    """Return the first line of a file that no other user may access.
+
+    Raises:
+        InputError: The file cannot be read, other users may access it, or its first line is no passphrase.
+    """
+    lines = read_private_file(path).splitlines()
+    try:
+        return normalise_passphrase(lines[0].decode() if lines else "")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: the first line is not UTF-8 text") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None

@@ -1,0 +1,211 @@
+"""What the holders of a State's root keys make: roots, key statements, revocations. Nothing is signed here.
+
+Each function returns the content that `documents.sign_document` signs. It raises `InputError` where a person asks for
+what a reader would refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from pydantic import ValidationError
+
+from sharing.errors import InputError
+from sharing.model.times import format_time
+from sharing.trust.documents import CLOCK_TOLERANCE_MS, INSTANT_MAX, INSTANT_MIN, Content
+from sharing.trust.key_statement import DAY_MS, KeyStatement, OnlineKey, Revocation, TrustedKeys
+from sharing.trust.public_keys import KeyRole, PublishedKey
+from sharing.trust.root import RootMetadata, TrustedRoot
+from sharing.trust.verification import shorten
+
+KEEP_ENDED_DAYS = 30
+"""For how many days a statement still lists a key that has ended: as long as exchange topics keep what it signed."""
+
+
+def make_first_root(
+    state: str, keys: Iterable[PublishedKey], *, threshold: int, days: int, online_days_max: int, now: int
+) -> RootMetadata:
+    """Return the first root of a State.
+
+    Raises:
+        InputError: The threshold, the keys or the validity cannot be.
+    """
+    fields = {
+        "state": state,
+        "version": 1,
+        "issued_at": now,
+        "expires_at": now + days * DAY_MS,
+        "threshold": threshold,
+        "keys": tuple(keys),
+        "online_days_max": online_days_max,
+    }
+    return _make(RootMetadata, fields)
+
+
+def make_next_root(
+    trusted: TrustedRoot,
+    *,
+    added: Iterable[PublishedKey] = (),
+    removed: Collection[str] = (),
+    threshold: int | None = None,
+    days: int,
+    now: int,
+) -> RootMetadata:
+    """Return the root that follows.
+
+    Args:
+        trusted: The present root.
+        added: Root keys to add.
+        removed: Ids of root keys to remove.
+        threshold: The new threshold; the present one if None.
+        days: For how many days it is valid.
+        now: The time, in UTC milliseconds.
+
+    Raises:
+        InputError: A key to remove is not a root key; or the result cannot be.
+    """
+    present = trusted.metadata
+    unknown = set(removed) - {key.key_id for key in present.keys}
+    if unknown:
+        raise InputError(
+            f"{', '.join(sorted(map(shorten, unknown)))}: is not a root key; `sharing keys show` lists them"
+        )
+    fields = {
+        "state": present.state,
+        "version": present.version + 1,
+        "issued_at": now,
+        "expires_at": now + days * DAY_MS,
+        "threshold": present.threshold if threshold is None else threshold,
+        "keys": (*(key for key in present.keys if key.key_id not in removed), *added),
+        "online_days_max": present.online_days_max,
+    }
+    return _make(RootMetadata, fields)
+
+
+def issue_keys(
+    root: TrustedRoot,
+    previous: TrustedKeys | None,
+    new_keys: Mapping[KeyRole, tuple[PublishedKey, str]],
+    *,
+    days: int,
+    now: int,
+) -> KeyStatement:
+    """Return the statement that adds one key for each of these roles, valid from now on.
+
+    Args:
+        root: The present root.
+        previous: The present statement, if there is one.
+        new_keys: For each role, the public key and the id of its successor.
+        days: For how many days the new keys are valid. The statement is valid for as long as the root allows: if it
+            ended with a key of a few days, all other keys would end with it.
+        now: The time, in UTC milliseconds.
+
+    Raises:
+        InputError: The validity is longer than the root allows; or an earlier key is not valid yet.
+    """
+    if days > root.metadata.online_days_max:
+        raise InputError(f"the root allows online keys for at most {root.metadata.online_days_max} days")
+    added = []
+    for role, (key, successor) in new_keys.items():
+        listed = [] if previous is None else previous.statement.list_keys(role)
+        valid_from = max([now, *(earlier.valid_from + 1 for earlier in listed)])  # also if the clock was set back
+        if valid_from > now + CLOCK_TOLERANCE_MS:
+            raise InputError(
+                f"the last {role} key is valid only from {format_time(listed[-1].valid_from)}, and none can be valid "
+                "before it: check the clock of this machine; or was it wrong when that key was issued?"
+            )
+        added.append(
+            OnlineKey(
+                algorithm=key.algorithm,
+                public=key.public,
+                role=role,
+                valid_from=valid_from,
+                valid_until=valid_from + days * DAY_MS,
+                successor=successor,
+            )
+        )
+    return _make_statement(root, previous, added=tuple(added), days=root.metadata.online_days_max, now=now)
+
+
+def revoke_keys(
+    root: TrustedRoot, previous: TrustedKeys, key_ids: Iterable[str], *, effective_at: int, days: int, now: int
+) -> KeyStatement:
+    """Return the statement that revokes keys.
+
+    Raises:
+        InputError: A key is neither listed nor named as a successor.
+    """
+    statement = previous.statement
+    if not INSTANT_MIN <= effective_at <= INSTANT_MAX:
+        raise InputError("a revocation takes effect in a year from 2000 to 2099")
+    known = {key.key_id for key in statement.keys} | {key.successor for key in statement.keys}
+    by_id = {item.key: item for item in statement.revocations}
+    for key_id in key_ids:
+        if key_id not in known:
+            raise InputError(
+                f"{shorten(key_id)} is neither an online key nor a successor; a root key is removed by "
+                "`sharing keys rotate root --remove`"
+            )
+        earlier = by_id.get(key_id)
+        effective = effective_at if earlier is None else min(effective_at, earlier.effective_at)
+        by_id[key_id] = Revocation(key=key_id, effective_at=effective)
+    return _make_statement(root, previous, revocations=tuple(by_id.values()), days=days, now=now)
+
+
+def renew_statement(root: TrustedRoot, previous: TrustedKeys, *, days: int, now: int) -> KeyStatement:
+    """Return the statement that says the same again, under the present root."""
+    return _make_statement(root, previous, days=days, now=now)
+
+
+def find_successor(keys: TrustedKeys, role: KeyRole) -> str | None:
+    """Return the id of the key that must follow in a role; None if any key may, because no key binds the choice."""
+    listed = keys.statement.list_keys(role)
+    if not listed:
+        return None
+    last = listed[-1]
+    revoked = {item.key for item in keys.statement.revocations}
+    return None if {last.key_id, last.successor} & revoked else last.successor
+
+
+def _make_statement(
+    root: TrustedRoot,
+    previous: TrustedKeys | None,
+    *,
+    added: tuple[OnlineKey, ...] = (),
+    revocations: tuple[Revocation, ...] | None = None,
+    days: int,
+    now: int,
+) -> KeyStatement:
+    statement = None if previous is None else previous.statement
+    kept = (
+        ()
+        if statement is None
+        else tuple(key for key in statement.keys if key.valid_until + KEEP_ENDED_DAYS * DAY_MS > now)
+    )
+    if revocations is None:
+        revocations = () if statement is None else statement.revocations
+    fields = {
+        "state": root.state,
+        "root_version": root.metadata.version,
+        "version": 1 if statement is None else statement.version + 1,
+        "issued_at": now,
+        "expires_at": now + days * DAY_MS,
+        "keys": (*kept, *added),
+        "revocations": revocations,
+    }
+    return _make(KeyStatement, fields)
+
+
+def _make(model: type[Content], fields: dict[str, object]) -> Content:
+    """Return content that readers accept as well-formed.
+
+    Raises:
+        InputError: It would not be.
+    """
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        sentence = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{place}: {sentence}" if place else sentence) from None

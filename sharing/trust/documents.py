@@ -1,0 +1,197 @@
+"""A signed document: its content in canonical form, and signatures by root keys.
+
+On disk and on the wire it is the canonical JSON `{"signatures":[{"key":…,"signature":…},…],"signed":{…}}`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationError
+
+from sharing.model.countries import STATES
+from sharing.model.strict_model import StrictModel
+from sharing.model.times import format_time, to_milliseconds
+from sharing.trust.canonical import decode_canonical, encode_canonical
+from sharing.trust.faults import TrustError, TrustFault
+from sharing.trust.public_keys import KeyId, PublishedKey
+from sharing.trust.signatures import ObjectKind, SigningKey, build_message, is_signature_by
+
+SIGNATURES_MAX = 64
+"""So that a document with countless signatures costs a reader nothing."""
+
+INSTANT_MIN, INSTANT_MAX = 946_684_800_000, 4_102_444_799_999
+"""The years 2000 to 2099, in UTC milliseconds."""
+
+CLOCK_TOLERANCE_MS = 5 * 60_000
+"""How far two clocks may differ: the reader's own clock decides on expiry, with this tolerance."""
+
+_NAME_MAX = 40
+_INSTANT = re.compile(r"20\d{2}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
+
+
+class Signature(StrictModel):
+    """One signature.
+
+    Attributes:
+        key: Id of the key that made it.
+        signature: The signature, in hexadecimal digits.
+    """
+
+    key: KeyId
+    signature: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
+
+
+class _Envelope(StrictModel):
+    signatures: Annotated[tuple[Signature, ...], Field(max_length=SIGNATURES_MAX)]
+    signed: dict[str, Any]
+
+
+def _parse_instant(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if not _INSTANT.fullmatch(value):
+        raise ValueError("is not an instant such as 2026-03-01T12:00:00.000Z")
+    return to_milliseconds(datetime.fromisoformat(value))
+
+
+Instant = Annotated[
+    int,
+    Field(ge=INSTANT_MIN, le=INSTANT_MAX),
+    BeforeValidator(_parse_instant),
+    PlainSerializer(format_time, return_type=str),
+]
+"""An instant in UTC milliseconds; in the document, RFC 3339 text with milliseconds, such as 2026-03-01T12:00:00.000Z"""
+
+
+def _check_state(value: str) -> str:
+    if value not in STATES:
+        raise ValueError("is not the code of a State")
+    return value
+
+
+StateCode = Annotated[str, AfterValidator(_check_state)]
+Content = TypeVar("Content", bound=StrictModel)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedDocument:
+    """A document as it was read. Nothing in it is to be trusted before its signatures were verified.
+
+    Attributes:
+        kind: Kind of the object.
+        payload: Its content in canonical form.
+        signatures: Signatures, at most one by each key.
+    """
+
+    kind: ObjectKind
+    payload: bytes
+    signatures: tuple[Signature, ...]
+
+    def to_bytes(self) -> bytes:
+        """Return the document's canonical form."""
+        signatures = [{"key": item.key, "signature": item.signature} for item in self.signatures]
+        return encode_canonical({"signatures": signatures, "signed": decode_canonical(self.payload)})
+
+    def find_signers(self, state: str, keys: Iterable[PublishedKey]) -> frozenset[KeyId]:
+        """Return the ids of those keys that have signed this document for this State."""
+        message = build_message(self.kind, state, self.payload)
+        by_key = {item.key: bytes.fromhex(item.signature) for item in self.signatures}
+        return frozenset(
+            key.key_id
+            for key in keys
+            if key.key_id in by_key and is_signature_by(key, by_key[key.key_id], message)
+        )  # fmt: skip
+
+
+def compute_digest(kind: ObjectKind, state: str, payload: bytes) -> str:
+    """Return the SHA-256 of what is signed, in hexadecimal digits. Of a root it is the fingerprint.
+
+    It covers the content and not the signatures, of which there may be more in another copy.
+    """
+    return hashlib.sha256(build_message(kind, state, payload)).hexdigest()
+
+
+def read_document(data: bytes, kind: ObjectKind, model: type[Content]) -> tuple[SignedDocument, Content]:
+    """Return a document and its content, neither of which is verified.
+
+    Args:
+        data: The document's canonical form.
+        kind: The kind that it must have.
+        model: The model of its content.
+
+    Raises:
+        TrustError: It is malformed, of another kind, or names an unknown role or algorithm.
+    """
+    decode_canonical(data)
+    try:
+        envelope = _Envelope.model_validate_json(data)
+        if envelope.signed.get("kind") != kind:
+            raise TrustError(TrustFault.WRONG_KIND, f"is not a signed object of the kind {kind!s}")
+        payload = encode_canonical(envelope.signed)
+        content = model.model_validate_json(payload)
+    except ValidationError as error:
+        raise _make_error(error) from None
+    if encode_canonical(content.model_dump(mode="json")) != payload:
+        raise TrustError(TrustFault.MALFORMED, "has a value that is not written in its one canonical form")
+    if len({item.key for item in envelope.signatures}) < len(envelope.signatures):
+        raise TrustError(TrustFault.MALFORMED, "has two signatures by the same key")
+    return SignedDocument(kind, payload, envelope.signatures), content
+
+
+def peek_kind(data: bytes) -> str:
+    """Return the kind that a document claims to be of; empty if it claims none.
+
+    Raises:
+        TrustError: It is not in canonical form.
+    """
+    value = decode_canonical(data)
+    signed = value.get("signed") if isinstance(value, dict) else None
+    kind = signed.get("kind") if isinstance(signed, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
+def sign_document(kind: ObjectKind, state: str, content: StrictModel, signers: Iterable[SigningKey]) -> SignedDocument:
+    """Return a document with the signatures of these keys."""
+    payload = encode_canonical(content.model_dump(mode="json"))
+    message = build_message(kind, state, payload)
+    by_key = {signer.public_key.key_id: signer for signer in signers}
+    signatures = tuple(Signature(key=key, signature=by_key[key].sign(message).hex()) for key in sorted(by_key))
+    return SignedDocument(kind, payload, signatures)
+
+
+def check_period(what: str, valid_from: int, valid_until: int, now: int) -> None:
+    """Refuse what is not valid at this instant, by the reader's clock and with its tolerance.
+
+    Raises:
+        TrustError: It is not valid yet, or has expired.
+    """
+    if now < valid_from - CLOCK_TOLERANCE_MS:
+        raise TrustError(
+            TrustFault.NOT_YET_VALID, f"{what} is valid only from {format_time(valid_from)}; check the clock"
+        )
+    if now > valid_until + CLOCK_TOLERANCE_MS:
+        raise TrustError(TrustFault.EXPIRED, f"{what} has expired at {format_time(valid_until)}")
+
+
+def _make_error(error: ValidationError) -> TrustError:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(map(_show_part, first["loc"]))
+    match first["loc"][-1:], first["type"]:
+        case ("algorithm",), "enum":
+            return TrustError(TrustFault.UNKNOWN_ALGORITHM, f"{place}: names an algorithm that is not known")
+        case ("role",), "enum":
+            return TrustError(TrustFault.UNKNOWN_ROLE, f"{place}: names a role that is not known")
+    sentence = first["msg"].removeprefix("Value error, ")
+    return TrustError(TrustFault.MALFORMED, f"{place}: {sentence}" if place else sentence)
+
+
+def _show_part(part: str | int) -> str:
+    """Return the name of a field for a message. The name of an unknown field is the sender's text, of any length."""
+    text = str(part)
+    return text if len(text) <= _NAME_MAX and text.replace("_", "").isalnum() else "?"

@@ -1,0 +1,283 @@
+"""The key statement of a State: its online keys, signed by a threshold of its root keys.
+
+Each statement replaces the one before. What a statement may change is restricted, so that no rotation is hidden:
+
+- a key is never altered, and its validity never extended; it may end earlier;
+- the key after a key is the one that it named as its successor, unless one of these two was revoked;
+- a revocation is never dropped, and never moved to a later time.
+
+A statement drops keys that have ended; those that are dropped sign nothing that still arrives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sharing.model.strict_model import StrictModel
+from sharing.trust.documents import (
+    Instant,
+    StateCode,
+    check_period,
+    compute_digest,
+    read_document,
+)
+from sharing.trust.faults import TrustError, TrustFault
+from sharing.trust.public_keys import ROLE_ALGORITHMS, KeyId, KeyRole, PublishedKey
+from sharing.trust.root import TrustedRoot, require_current_root, require_root_signatures
+from sharing.trust.signatures import ObjectKind
+
+DAY_MS = 86_400_000
+KEYS_MAX, REVOCATIONS_MAX = 256, 1000
+
+
+class OnlineKey(PublishedKey):
+    """A key that a State uses every day, for one role.
+
+    Attributes:
+        role: What it is for.
+        valid_from: From then on it may sign, or content be sealed to it.
+        valid_until: Until then.
+        successor: Id of the key that will follow it, which exists already.
+    """
+
+    role: KeyRole
+    valid_from: Instant
+    valid_until: Instant
+    successor: KeyId
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.algorithm not in ROLE_ALGORITHMS[self.role]:
+            raise ValueError(f"a key for the role {self.role} is not an {self.algorithm} key")
+        if self.valid_until <= self.valid_from:
+            raise ValueError("a key must be valid for some time")
+        if self.successor == self.key_id:
+            raise ValueError("a key cannot succeed itself")
+        return self
+
+
+class Revocation(StrictModel):
+    """A key that must not be used any more.
+
+    Attributes:
+        key: Its id. It may be a successor, which no statement has listed yet.
+        effective_at: What arrives from then on under this key is refused, whatever its date.
+    """
+
+    key: KeyId
+    effective_at: Instant
+
+
+class KeyStatement(StrictModel):
+    """What a State states about its online keys.
+
+    Attributes:
+        kind: Always `keys`.
+        format: Version of this format.
+        state: The State.
+        root_version: Version of the root under which it was issued.
+        version: One more than in the statement before.
+        issued_at: When it was made.
+        expires_at: From then on none of its keys is accepted.
+        keys: The online keys.
+        revocations: All keys that were ever revoked.
+    """
+
+    kind: Literal["keys"] = "keys"
+    format: Literal[1] = 1
+    state: StateCode
+    root_version: Annotated[int, Field(ge=1, le=1_000_000)]
+    version: Annotated[int, Field(ge=1, le=1_000_000_000)]
+    issued_at: Instant
+    expires_at: Instant
+    keys: Annotated[tuple[OnlineKey, ...], Field(max_length=KEYS_MAX)]
+    revocations: Annotated[tuple[Revocation, ...], Field(max_length=REVOCATIONS_MAX)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len({key.key_id for key in self.keys}) < len(self.keys):
+            raise ValueError("a key is listed twice, or for two roles")
+        if len({key.successor for key in self.keys}) < len(self.keys):
+            raise ValueError("two keys have the same successor")
+        if len({item.key for item in self.revocations}) < len(self.revocations):
+            raise ValueError("a revocation is listed twice")
+        if self.expires_at <= self.issued_at:
+            raise ValueError("a statement must expire after it was issued")
+        return self
+
+    def list_keys(self, role: KeyRole) -> list[OnlineKey]:
+        """Return the keys of a role, the oldest first."""
+        return sorted((key for key in self.keys if key.role is role), key=lambda key: (key.valid_from, key.key_id))
+
+    def find_usable_key(self, role: KeyRole, now: int) -> OnlineKey | None:
+        """Return the newest key of a role that is valid and not revoked at this instant, or None."""
+        usable = [
+            key
+            for key in self.list_keys(role)
+            if key.valid_from <= now <= key.valid_until and not self.is_revoked(key.key_id, now)
+        ]
+        return usable[-1] if usable else None
+
+    def is_revoked(self, key_id: str, now: int) -> bool:
+        """Return whether the revocation of a key is in effect."""
+        revocation = self.find_revocation(key_id)
+        return revocation is not None and now >= revocation.effective_at
+
+    def find_revocation(self, key_id: str) -> Revocation | None:
+        """Return the revocation of a key, or None."""
+        return next((item for item in self.revocations if item.key == key_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedKeys:
+    """The online keys of a State, from a statement that was verified. Only the functions of this module make it.
+
+    A reader that accepts a newer root verifies its key statement again, under that root.
+
+    Attributes:
+        statement: What was stated.
+        digest: Digest of the statement.
+        root: The root whose keys signed it.
+    """
+
+    statement: KeyStatement
+    digest: str
+    root: TrustedRoot
+
+    @property
+    def state(self) -> str:
+        """The State."""
+        return self.statement.state
+
+
+def accept_key_statement(
+    root: TrustedRoot, data: bytes, *, now: int, previous: TrustedKeys | None = None
+) -> TrustedKeys:
+    """Return the online keys that a statement names, after verifying it.
+
+    Args:
+        root: The newest root of the State.
+        data: The document.
+        now: The reader's clock, in UTC milliseconds.
+        previous: What the reader accepted before.
+
+    Raises:
+        TrustError: The root has expired; or the document is malformed, another State's, not signed by a threshold of
+            the root keys, older than what was accepted, expired, or changes what it must not change.
+    """
+    require_current_root(root, now)
+    keys = verify_key_statement(root, data, previous=previous)
+    require_current_statement(keys, now)
+    return keys
+
+
+def verify_key_statement(root: TrustedRoot, data: bytes, *, previous: TrustedKeys | None = None) -> TrustedKeys:
+    """Return the online keys that a statement names, whether or not it is valid now: a State renews an expired one.
+
+    Raises:
+        TrustError: As `accept_key_statement`, but for expiry.
+    """
+    document, statement = read_document(data, ObjectKind.KEYS, KeyStatement)
+    name = f"{statement.state}: key statement {statement.version}"
+    if statement.state != root.state:
+        raise TrustError(TrustFault.WRONG_STATE, f"is a key statement of {statement.state}, not of {root.state}")
+    if statement.root_version > root.metadata.version:
+        raise TrustError(
+            TrustFault.VERSION_MISSING,
+            f"{name} was issued under version {statement.root_version} of the root; get that root first",
+        )
+    require_root_signatures(document, root.metadata, name)
+    keys = TrustedKeys(statement, compute_digest(ObjectKind.KEYS, statement.state, document.payload), root)
+    _check_validity(keys, name)
+    _check_succession(statement, name)
+    if previous is not None:
+        _check_change(previous, keys, name)
+    return keys
+
+
+def require_current_statement(keys: TrustedKeys, now: int) -> None:
+    """Refuse a statement that is not valid at this instant.
+
+    Raises:
+        TrustError: It is not valid yet, or has expired.
+    """
+    statement = keys.statement
+    name = f"{statement.state}: key statement {statement.version}"
+    check_period(name, statement.issued_at, statement.expires_at, now)
+
+
+def _check_validity(keys: TrustedKeys, name: str) -> None:
+    longest = keys.root.metadata.online_days_max * DAY_MS
+    statement = keys.statement
+    root_ids = {key.key_id for key in keys.root.metadata.keys}
+    if statement.expires_at - statement.issued_at > longest:
+        raise TrustError(TrustFault.VALID_TOO_LONG, f"{name} is valid for longer than the root allows")
+    for key in statement.keys:
+        if key.valid_until - key.valid_from > longest:
+            raise TrustError(TrustFault.VALID_TOO_LONG, f"{name}: the {key.role} key is valid for longer than allowed")
+        if key.key_id in root_ids:
+            raise TrustError(TrustFault.WRONG_PURPOSE, f"{name}: a root key is listed as the {key.role} key")
+
+
+def _check_succession(statement: KeyStatement, name: str) -> None:
+    """Check that within the statement each key is the one that the key before it named."""
+    for role in KeyRole:
+        keys = statement.list_keys(role)
+        for key, following in pairwise(keys):
+            _require_successor(statement, key, following, name)
+
+
+def _require_successor(statement: KeyStatement, key: OnlineKey, following: OnlineKey, name: str) -> None:
+    if following.key_id == key.successor or statement.find_revocation(key.key_id) is not None:
+        return
+    if statement.find_revocation(key.successor) is None:
+        raise TrustError(
+            TrustFault.NOT_THE_SUCCESSOR, f"{name}: the new {key.role} key is not the one that was named before"
+        )
+
+
+def _check_change(previous: TrustedKeys, keys: TrustedKeys, name: str) -> None:
+    """Check what a statement changes against what was accepted before."""
+    old, new = previous.statement, keys.statement
+    if new.version == old.version and keys.digest != previous.digest:
+        raise TrustError(TrustFault.CONFLICT, f"{name} exists in two different forms; ask that State")
+    if new.version < old.version or new.root_version < old.root_version:
+        raise TrustError(TrustFault.ROLLED_BACK, f"{name} is older than {old.version}, which was accepted before")
+    for revocation in old.revocations:
+        kept = new.find_revocation(revocation.key)
+        if kept is None or kept.effective_at > revocation.effective_at:
+            raise TrustError(TrustFault.REVOCATION_DROPPED, f"{name} drops or defers a revocation")
+    by_id = {key.key_id: key for key in new.keys}
+    for key in old.keys:
+        kept_key = by_id.get(key.key_id)
+        if kept_key is not None and not _is_only_shortened(key, kept_key):
+            raise TrustError(TrustFault.KEY_CHANGED, f"{name} alters the {key.role} key or extends its validity")
+    for role in KeyRole:
+        _check_next_key(old, new, role, name)
+
+
+def _is_only_shortened(old: OnlineKey, new: OnlineKey) -> bool:
+    return new.valid_until <= old.valid_until and new == old.model_copy(update={"valid_until": new.valid_until})
+
+
+def _check_next_key(old: KeyStatement, new: KeyStatement, role: KeyRole, name: str) -> None:
+    """Check that the first new key of a role is the successor of the last old one.
+
+    If statements between the two were missed, and the last old key is no longer listed, then the keys between them are
+    not known: the root's signatures have to suffice.
+    """
+    known = {key.key_id for key in old.keys}
+    old_keys, added = old.list_keys(role), [key for key in new.list_keys(role) if key.key_id not in known]
+    if not old_keys or not added:
+        return
+    last = old_keys[-1]
+    if added[0].valid_from <= last.valid_from:
+        raise TrustError(TrustFault.NOT_THE_SUCCESSOR, f"{name}: a {role} key was inserted before a known one")
+    is_listed = any(key.key_id == last.key_id for key in new.keys)
+    if new.version > old.version + 1 and not is_listed:
+        return
+    _require_successor(new, last, added[0], name)

@@ -1,0 +1,138 @@
+"""Whether an object was signed by a key that its State named for such objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from sharing.trust.documents import CLOCK_TOLERANCE_MS, check_period
+from sharing.trust.faults import TrustError, TrustFault
+from sharing.trust.key_statement import OnlineKey, TrustedKeys, require_current_statement
+from sharing.trust.public_keys import KeyAlgorithm, KeyRole
+from sharing.trust.root import require_current_root
+from sharing.trust.signatures import ObjectKind, SigningKey, build_message, is_signature_by
+
+SIGNING_ROLES = MappingProxyType(
+    {
+        ObjectKind.NOTICES: KeyRole.GATE,
+        ObjectKind.REPLY: KeyRole.CONVERSATION,
+        ObjectKind.DIRECTORY_ENTRY: KeyRole.DIRECTORY,
+        ObjectKind.OFFICER: KeyRole.REGISTRAR,
+        ObjectKind.RULING: KeyRole.DESK,
+    }
+)
+"""The role whose keys sign objects of a kind. A kind that is not listed is signed by root keys only."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSignature:
+    """A signature by an online key, as an object carries it.
+
+    Attributes:
+        algorithm: Its algorithm, as text, because a reader must refuse one that it does not know.
+        key: Id of the key.
+        value: The signature.
+    """
+
+    algorithm: str
+    key: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedSigner:
+    """Who signed an object.
+
+    Attributes:
+        state: The State.
+        key: Its online key.
+    """
+
+    state: str
+    key: OnlineKey
+
+
+def sign_object(kind: ObjectKind, state: str, payload: bytes, key: SigningKey) -> ObjectSignature:
+    """Return the signature on an object.
+
+    Args:
+        kind: Kind of the object.
+        state: The State that signs.
+        payload: The object in its canonical form.
+        key: Its online key for the role that signs such objects.
+    """
+    public = key.public_key
+    return ObjectSignature(str(public.algorithm), public.key_id, key.sign(build_message(kind, state, payload)))
+
+
+def verify_object(
+    keys: TrustedKeys, kind: ObjectKind, payload: bytes, signature: ObjectSignature, *, signed_at: int, now: int
+) -> VerifiedSigner:
+    """Return who signed an object that has arrived.
+
+    Args:
+        keys: The online keys of the State that claims to have signed it.
+        kind: Kind that the object must have.
+        payload: The object in its canonical form.
+        signature: Its signature.
+        signed_at: When it claims to have been signed, in UTC milliseconds.
+        now: The reader's clock, in UTC milliseconds.
+
+    Raises:
+        TrustError: The root or the key statement has expired; the algorithm or the key is not known; the key is for
+            another purpose, was revoked, or was not valid when it signed; or the signature is wrong.
+    """
+    key = find_online_key(keys, SIGNING_ROLES.get(kind), signature.key, signed_at=signed_at, now=now)
+    if signature.algorithm not in set(KeyAlgorithm):
+        raise TrustError(TrustFault.UNKNOWN_ALGORITHM, f"{keys.state}: the signature's algorithm is not known")
+    if signature.algorithm != key.algorithm:
+        raise TrustError(TrustFault.WRONG_PURPOSE, f"{keys.state}: the {key.role} key has another algorithm")
+    if not is_signature_by(key, signature.value, build_message(kind, keys.state, payload)):
+        raise TrustError(TrustFault.BAD_SIGNATURE, f"{keys.state}: the signature on this {kind} is not valid")
+    return VerifiedSigner(keys.state, key)
+
+
+def find_online_key(keys: TrustedKeys, role: KeyRole | None, key_id: str, *, signed_at: int, now: int) -> OnlineKey:
+    """Return a State's online key, if it may be used for a role.
+
+    Args:
+        keys: The State's online keys.
+        role: The role that is required; None if no online key may do it.
+        key_id: Id of the key.
+        signed_at: When the key was used, in UTC milliseconds.
+        now: The reader's clock, in UTC milliseconds.
+
+    Raises:
+        TrustError: As `verify_object`.
+    """
+    require_current_root(keys.root, now)
+    require_current_statement(keys, now)
+    if keys.statement.is_revoked(key_id, now):
+        raise TrustError(TrustFault.REVOKED, f"{keys.state}: the key {shorten(key_id)} was revoked")
+    key = next((key for key in keys.statement.keys if key.key_id == key_id), None)
+    if key is None:
+        raise TrustError(TrustFault.UNKNOWN_KEY, f"{keys.state}: the key {shorten(key_id)} is not one that it names")
+    if key.role is not role:
+        raise TrustError(
+            TrustFault.WRONG_PURPOSE, f"{keys.state}: the key {shorten(key_id)} is for the role {key.role}"
+        )
+    if signed_at > now + CLOCK_TOLERANCE_MS:
+        raise TrustError(TrustFault.NOT_YET_VALID, f"{keys.state}: it claims to have been signed in the future")
+    check_period(f"{keys.state}: the {key.role} key {shorten(key_id)}", key.valid_from, key.valid_until, signed_at)
+    return key
+
+
+def get_current_key(keys: TrustedKeys, role: KeyRole, now: int) -> OnlineKey | None:
+    """Return the newest key of a role that is valid and not revoked at this instant, or None.
+
+    Raises:
+        TrustError: The root or the key statement has expired.
+    """
+    require_current_root(keys.root, now)
+    require_current_statement(keys, now)
+    return keys.statement.find_usable_key(role, now)
+
+
+def shorten(key_id: str) -> str:
+    """Return the first digits of a key's id, which name it in messages."""
+    return f"{key_id[:16]}…" if key_id.isalnum() else "?"

@@ -1,0 +1,1 @@
+"""Tests of roots, key statements and signatures."""
