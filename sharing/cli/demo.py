@@ -87,7 +87,7 @@ class _DemoPrinter:
         for recipient in observed.record["recipients"]:
             outcome = Outcome(recipient["outcome"])
             why = escape(_explain_outcome(outcome, recipient))
-            reasons = "; ".join(reason["detail"] for reason in recipient["relevance"])
+            reasons = "; ".join(reason["detail"] or "named by the agency" for reason in recipient["relevance"])
             self._print_line(f"[{_choose_colour(outcome)}]{outcome}[/] {recipient['state']}: {why}", 3)
             self._print_line(f"[dim]considered because: {escape(reasons)}[/]", 12)
 

@@ -58,6 +58,7 @@ def test_the_demo_adds_up(
     assert all(report[name] > 0 for name in ("disclosed", "offered", "held", "withheld")), report
     assert report["delivered"] == sum(counts["notices"] for counts in report["states"].values()) > 0
     assert set(STATES) <= set(report["states"])
+    assert all(report["states"][state]["disclosed"] for state in STATES), "a sample profile lacks an answer"
     output = " ".join(result.stderr.split())  # lines are wrapped to the width of the terminal
     for case in read_demo_cases():
         assert case.title in output
