@@ -75,8 +75,8 @@ class KeyFolder:
         """Return the keys of the newest statement.
 
         It may be signed by the root keys before the present ones, if `keys rotate root` was interrupted: then it is
-        signed again. But not once there was a statement under the present root: else whoever holds root keys that were
-        removed could have the present ones sign a key of his own.
+        signed again. But not once there was a statement under the present root: otherwise anyone who holds removed root
+        keys could have the present ones sign a key of their own.
         """
         data = read_file(files[-1])
         try:

@@ -19,7 +19,7 @@ from sharing.yaml_source import YamlDocument, read_yaml, validate_document
 
 _HEADING = """\
 # Roots of other States. Each fingerprint was compared with paper, or by telephone, before it was entered here:
-# whoever can change this file decides whose notices are believed. `sharing trust add` changes it.
+# Anyone who can change this file decides whose notices are believed. `sharing trust add` changes it.
 """
 _WIDTH = 120
 

@@ -1,8 +1,8 @@
 """The root of a State: its root keys and their threshold; and the chain from a pinned root to the newest one.
 
 Roots are rotated as TUF rotates them (The Update Framework, specification 5.3): a new root has the next version, and is
-signed by a threshold of the keys of the root before it *and* by a threshold of its own keys. So whoever has pinned one
-root can follow to every later one, and whoever holds fewer root keys than the threshold can replace nothing.
+signed by a threshold of the keys of the root before it *and* by a threshold of its own keys. So anyone who has pinned
+one root can follow to every later one, and anyone who holds fewer root keys than the threshold can replace nothing.
 """
 
 from __future__ import annotations

@@ -330,7 +330,7 @@ def test_nothing_is_made_if_one_of_the_places_is_not_there(issued: KeyCeremony) 
 
 
 def test_show_reports_what_a_killed_command_has_left(issued: KeyCeremony) -> None:
-    """The draft is a second name of the key's file: whoever destroys the key must destroy it, too."""
+    """The draft is a second name of the key's file: anyone who destroys the key must destroy it, too."""
     key = next((issued.keys / "private").glob("seal.*.key"))
     (issued.keys / "private" / f".{key.name}.0a1b2c3d.new").hardlink_to(key)
     (issued.keys / ".keys.2.json.0a1b2c3d.new").touch()

@@ -75,6 +75,17 @@ def test_a_wrong_passphrase_is_one_sentence(tmp_path: Path) -> None:
         read_private_key(path, SecretStr("correct horse battery "))
 
 
+def write_altered_key(folder: Path, change: dict[str, dict[str, Any]]) -> Path:
+    """Write the file of a private key, with some fields of its parts changed."""
+    path = folder / "key"
+    write_private_key(path, generate_key("CH", "gate", KeyAlgorithm.ED25519), PASSPHRASE)
+    content = json.loads(path.read_text())
+    for part, fields in change.items():
+        content[part].update(fields)
+    path.write_bytes(encode_canonical(content))
+    return path
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -83,12 +94,7 @@ def test_a_wrong_passphrase_is_one_sentence(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_an_altered_file_does_not_open(tmp_path: Path, change: dict[str, dict[str, Any]]) -> None:
-    path = tmp_path / "key"
-    write_private_key(path, generate_key("CH", "gate", KeyAlgorithm.ED25519), PASSPHRASE)
-    content = json.loads(path.read_text())
-    for part, fields in change.items():
-        content[part].update(fields)
-    path.write_bytes(encode_canonical(content))
+    path = write_altered_key(tmp_path, change)
     with pytest.raises(InputError, match="or the file was altered"):
         read_private_key(path, PASSPHRASE)
 
@@ -104,12 +110,7 @@ def test_an_altered_file_does_not_open(tmp_path: Path, change: dict[str, dict[st
 def test_a_file_of_another_form_is_refused_before_a_key_is_derived(
     tmp_path: Path, change: dict[str, dict[str, Any]]
 ) -> None:
-    path = tmp_path / "key"
-    write_private_key(path, generate_key("CH", "gate", KeyAlgorithm.ED25519), PASSPHRASE)
-    content = json.loads(path.read_text())
-    for part, fields in change.items():
-        content[part].update(fields)
-    path.write_bytes(encode_canonical(content))
+    path = write_altered_key(tmp_path, change)
     with pytest.raises(InputError, match="is not the file of a private key"):
         read_private_key(path, PASSPHRASE)
 

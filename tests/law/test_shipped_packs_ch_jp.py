@@ -303,7 +303,7 @@ ASSURANCE = ("CH", "findings.death_penalty_assurance", "US")
 
 
 def _list_questions(state: str) -> list[str]:
-    """Return what the State's own rules ask an officer, besides who sends what in which form, and how urgent it is."""
+    """Return what the State's own rules ask an officer, apart from sender, type, form and urgency."""
     tested = [
         conjunction.list_fact_names()
         for rule in LAWS[state][0].pack.rules

@@ -46,7 +46,7 @@ def test_an_honest_key_is_accepted_and_cannot_be_forged() -> None:
 
 
 def test_weak_keys_do_not_reach_a_threshold() -> None:
-    """A root of which two "keys" are weak, so that whoever wants to can sign its successors."""
+    """A root of which two "keys" are weak, so that anyone who wants to can sign its successors."""
     root, document = make_root()
     weak = [{"algorithm": "ed25519", "public": (1 | sign).to_bytes(32, "little").hex()} for sign in (0, SIGN)]
     data = resign(document, lambda signed: (signed.update(version=2), signed["keys"].extend(weak)))

@@ -51,7 +51,7 @@ def put_root_into_force(
 
     Raises:
         InputError: A key or the threshold cannot be, or a file exists.
-        TrustError: Too few of the new keys are at hand to sign.
+        TrustError: Too few of the new keys were given to sign.
     """
     roots = folder.read_roots()
     trusted, previous = roots[-1], folder.read_keys(roots)

@@ -29,7 +29,7 @@ def add_root(
         ),
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Pin anew by fingerprint, although another root is pinned.")
+        bool, typer.Option("--replace", help="Pin again by fingerprint, although another root is pinned.")
     ] = False,
     file: TrustFile = None,
     as_json: AsJson = False,

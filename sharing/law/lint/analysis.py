@@ -103,7 +103,7 @@ class PackAnalysis:
     def find_asking_rules(self) -> list[int]:
         """Return the numbers of the rules that may ask a person, by the precedence of their roles."""
         rules = self.pack.rules
-        numbers = [number for number, rule in enumerate(rules) if get_asked_role(rule) is not None]
+        numbers = [number for number, rule in enumerate(rules) if rule.asked_role is not None]
         return sorted(numbers, key=lambda number: rules[number].approval_rank)
 
     def find_forbidden(self, excluded: Collection[int] = ()) -> list[RuleCube]:
@@ -188,11 +188,6 @@ class PackAnalysis:
         """Return one combination of a cube; relevant are the facts that these rules test."""
         relevant = {name for number in numbers for name in self.pack.rules[number].list_fact_names()}
         return self.space.build_counterexample(cube, relevant)
-
-
-def get_asked_role(rule: Rule) -> str | None:
-    """Return the role that a rule, or its exception, may ask; None if there is none."""
-    return rule.approver if rule.exception is None else rule.exception.approver
 
 
 def _sort_rules(numbers: Iterable[int]) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from sharing.law.lint.analysis import PackAnalysis, RuleCube, get_asked_role
+from sharing.law.lint.analysis import PackAnalysis, RuleCube
 from sharing.law.lint.decision_space import EVIDENCE_TEST
 from sharing.law.lint.findings import LintFinding, LintSeverity, RuleLocator, join_names
 from sharing.law.lint_codes import LintCode
@@ -99,7 +99,7 @@ class _Conflicts:
         numbers = analysis.find_asking_rules()
         conflicts: dict[tuple[str | None, str | None], list[tuple[int, int, Cube]]] = {}
         for first, second in combinations(numbers, 2):
-            approvers = (get_asked_role(rules[first]), get_asked_role(rules[second]))
+            approvers = (rules[first].asked_role, rules[second].asked_role)
             is_own = first in analysis.own_rules or second in analysis.own_rules
             if approvers[0] != approvers[1] and is_own:
                 cube = self._find_shared_in(analysis.asks_in[first], analysis.asks_in[second])

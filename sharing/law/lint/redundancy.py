@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import assert_never
 
-from sharing.law.lint.analysis import PackAnalysis, RuleCube, get_asked_role
+from sharing.law.lint.analysis import PackAnalysis, RuleCube
 from sharing.law.lint.findings import LintFinding, LintSeverity, RuleLocator, join_names
 from sharing.law.lint_codes import LintCode
 from sharing.law.rulebook import list_mandatory_recipients
@@ -232,15 +232,15 @@ def _find_same_approver(analysis: PackAnalysis, number: int, others: Sequence[in
     A decision names the role of the rule with the lowest `approval_rank` that asks one.
     """
     rules = analysis.pack.rules
-    rank, approver = rules[number].approval_rank, get_asked_role(rules[number])
+    rank, approver = rules[number].approval_rank, rules[number].asked_role
     cubes = analysis.cubes_of_asking_rules(other for other in others if rules[other].approval_rank <= rank)
     for other in others:
         other_rank = rules[other].approval_rank
-        if other_rank > rank and get_asked_role(rules[other]) == approver:
+        if other_rank > rank and rules[other].asked_role == approver:
             ranked_between = [
                 cube
                 for third in others
-                if rank < rules[third].approval_rank < other_rank and get_asked_role(rules[third]) != approver
+                if rank < rules[third].approval_rank < other_rank and rules[third].asked_role != approver
                 for cube in analysis.asks_in[third]
             ]
             remainder = subtract_cubes(analysis.asks_in[other], ranked_between, analysis.space.all_points)
