@@ -22,7 +22,7 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 demo: $(VENV)/run.stamp  ## Run the main job on the embedded broker (needs only Python)
 	$(BIN)/sharing demo
 
-system-packages:  ## Unpack Debian's prometheus, promtool and amtool into build/ if they are not installed
+system-packages:  ## Unpack Debian's prometheus, promtool, amtool and softhsm2 into build/ if they are not installed
 	@sh monitoring/system-packages.sh
 
 test: $(VENV)/dev.stamp system-packages  ## Run the whole suite, on the embedded broker and on a real Kafka; JOBS=2

@@ -1,14 +1,15 @@
 #!/bin/sh
-# Unpacks Debian's Prometheus, node exporter and Alertmanager into build/system, unless they are installed.
+# Unpacks Debian's Prometheus, node exporter, Alertmanager and SoftHSM into build/system, unless they are installed.
 # Unpacking is not installing: no daemon is started, and nothing outside build/ changes.
 set -eu
 cd "$(dirname "$0")/.."
 target=$PWD/build/system
 
 missing() {
-    for tool in prometheus promtool prometheus-node-exporter prometheus-alertmanager amtool; do
+    for tool in prometheus promtool prometheus-node-exporter prometheus-alertmanager amtool softhsm2-util; do
         PATH=$PATH:$target/usr/bin command -v "$tool" >/dev/null || return 0
     done
+    [ -e /usr/lib/softhsm/libsofthsm2.so ] || [ -e "$target/usr/lib/softhsm/libsofthsm2.so" ] || return 0
     return 1
 }
 
@@ -19,7 +20,8 @@ give_up() {
 }
 
 fetch() {
-    apt-get download -qq prometheus prometheus-node-exporter prometheus-alertmanager >/dev/null 2>&1
+    apt-get download -qq prometheus prometheus-node-exporter prometheus-alertmanager softhsm2 libsofthsm2 \
+        >/dev/null 2>&1
 }
 
 missing || exit 0

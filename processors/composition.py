@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from processors.directory_follower import DirectoryFollower
+from processors.directory_heartbeat import DirectoryHeartbeat
 from processors.exactly_once.batch import OutputLimits
 from processors.exactly_once.loop import ExactlyOnceLoop
 from processors.exactly_once.loop_config import LoopConfig
@@ -13,15 +17,24 @@ from processors.faust_app import App, create_app
 from processors.gate.gate import Gate
 from processors.gate_agent import GateAgent
 from processors.gate_identity import GateIdentity, identify_gate
+from processors.gate_keys import GateKeys
 from processors.health.batch_observer import BatchObserver
 from processors.health.broker_clock import BrokerClock
 from processors.health.consumer_status import ConsumerStatus
 from processors.health.http_endpoints import HttpEndpoints, bind_metrics
+from processors.inbox_composition import add_inbox, open_own_keys
+from processors.inbox_keys import InboxKeySource
 from processors.pack_reloader import PackFiles, PackReloader
+from processors.sealing.gate_sealing import GateSealing
+from processors.sealing.indicator_opening import IndicatorOpening
 from sharing.errors import SettingsError
 from sharing.geoip import open_geoip_lookup
 from sharing.kafka.broker_clock import read_broker_clock
+from sharing.kafka.directory_pins import read_directory_pins
 from sharing.kafka.directory_reader import DirectoryReader
+from sharing.kafka.directory_writer import DirectoryWriter
+from sharing.keystore.key_folder import KeyFolder
+from sharing.keystore.online_keys import OnlineKeys
 from sharing.relevance.nexus import no_geo_lookup
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
@@ -30,6 +43,9 @@ from sharing.topology.topics import DECISIONS, GATE_STATE, TopicScope, list_outp
 
 DIRECTORY_EXTRA_SECONDS = 15
 """How much longer the directory waits for a broker than the loop, so that the loop reports a missing broker first."""
+
+COUNT_CHECK_SECONDS = 60.0
+"""How often a gate that seals looks, while there are no indicators, whether it must state what it has sent."""
 
 
 def read_clock() -> int:
@@ -54,13 +70,17 @@ def compose(settings: Settings) -> App:
     bootstrap = settings.bootstrap
     identity = identify_gate(settings)
     framing = load_framing(settings, settings.state)
+    pins, own_keys = read_directory_pins(settings), open_own_keys(settings)
     app = create_app(f"gate-{settings.state.lower()}", web_port=settings.web_port, web_bind=settings.web_bind)
     status = ConsumerStatus()
     broker_clock = BrokerClock(
         lambda: read_broker_clock(bootstrap, identity.client, lambda: read_clock() / 1000), read_clock
     )
     observer = BatchObserver(status, BatchTracer(settings.otlp_endpoint, identity.group), broker_clock.get_time)
-    config = replace(_build_loop_config(settings, bootstrap, identity), on_statistics=status.update)
+    idle_s = float("inf") if own_keys is None else COUNT_CHECK_SECONDS
+    config = replace(
+        _build_loop_config(settings, bootstrap, identity), on_statistics=status.update, idle_batch_s=idle_s
+    )
     loop = ExactlyOnceLoop(app.channel(), config, read_clock)
     directory = DirectoryFollower(
         lambda: DirectoryReader(
@@ -70,6 +90,7 @@ def compose(settings: Settings) -> App:
             finds_receivers=True,
             partitions_like=DECISIONS.topic(identity.state),
             change_interval_s=settings.directory_interval_ms / 1000,
+            pins=pins,
         ),
         settings.start_timeout_ms / 1000 + DIRECTORY_EXTRA_SECONDS,
     )
@@ -89,9 +110,32 @@ def compose(settings: Settings) -> App:
     endpoints = HttpEndpoints(loop, directory, reloader, status, observer, broker_clock)
     endpoints.register(app)
     bind_metrics(endpoints, observer)
-    agent = GateAgent(loop, directory, reloader, observer, broker_clock, endpoints if app.serves_web else None)
+    sealing, opening = None, None
+    if own_keys is not None:
+        gate_keys = GateKeys(own_keys, lambda: directory.trusted_keys)
+        sealing = GateSealing(settings.state, gate_keys, secrets.token_bytes, framing=framing)
+        own_keys.get_opening_keys(read_clock())  # a worker that could open nothing does not start
+        opening = IndicatorOpening(
+            settings.state,
+            own_keys.get_opening_keys,
+            framing=framing,
+            accepts_unsealed=not settings.seal_indicators,
+        )
+    shown = endpoints if app.serves_web else None
+    agent = GateAgent(loop, directory, reloader, observer, broker_clock, shown, sealing, opening)
     app.agent(loop.channel, name="gate")(agent.process_batches)
+    if own_keys is not None:
+        keys = InboxKeySource(settings.state, own_keys, lambda: directory.trusted_keys)
+        add_inbox(app, config, settings.state, keys, directory, read_clock, framing=framing, endpoints=endpoints)
+        app.add_service(DirectoryHeartbeat(settings.state, _connect_writer(settings, bootstrap, identity, own_keys)))
     return app
+
+
+def _connect_writer(
+    settings: Settings, bootstrap: str, identity: GateIdentity, own_keys: OnlineKeys
+) -> Callable[[], DirectoryWriter]:
+    folder, framing = KeyFolder(settings.key_folder or Path()), load_framing(settings, settings.state)
+    return lambda: DirectoryWriter(bootstrap, folder, own_keys, identity.client, framing, read_clock)
 
 
 def _build_loop_config(settings: Settings, bootstrap: str, identity: GateIdentity) -> LoopConfig:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from mode import Service
 from prometheus_client import Gauge
 
+from sharing.directory.trusted_directory import NO_SEAL_KEY
 from sharing.errors import InfrastructureError
-from sharing.kafka.directory_reader import STALL_SECONDS_MAX, DirectoryReader
+from sharing.kafka.directory_logs import STALL_SECONDS_MAX
+from sharing.kafka.directory_reader import DirectoryReader
 from sharing.model.directory import Directory
 from sharing.telemetry import metrics
+from sharing.trust.key_statement import TrustedKeys
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +61,21 @@ class DirectoryFollower(Service):
 
     @property
     def problems(self) -> str:
-        """Which States have no entry because their topic cannot be read, and which have one but no topics; or ""."""
+        """Which States have no entry, and which have one but no topics or no seal key; or ""."""
         unreadable = dict(self._reader.unreadable) if self._reader is not None else {}
+        unconfirmed = dict(self._reader.unconfirmed) if self._reader is not None else {}
         unreachable = self._snapshot.get_unreachable_states(_now_ms()) if self._snapshot is not None else ()
         parts = [f"{state} cannot be read ({cause})" for state, cause in unreadable.items()]
-        parts += [f"{state} has no topics" for state in sorted(unreachable)]
+        parts += [
+            f"{state} has no {'seal key' if unconfirmed.get(state) == NO_SEAL_KEY else 'topics'}"
+            for state in sorted(unreachable)
+        ]
         return ", ".join(parts)
+
+    @property
+    def trusted_keys(self) -> Mapping[str, TrustedKeys]:
+        """The online keys that may be used now, by State, as of the last poll; none without pins."""
+        return {} if self._reader is None else self._reader.trusted_keys
 
     async def get_snapshot(self) -> Directory:
         """Return the latest snapshot. Waits until it is confirmed: at the start, and after a silence.
@@ -109,6 +121,7 @@ class DirectoryFollower(Service):
         now_ms = _now_ms()
         version = snapshot.get_version(now_ms)
         _set_for_states(metrics.DIRECTORY_UNREADABLE, reader.unreadable)
+        _set_for_states(metrics.DIRECTORY_UNCONFIRMED, reader.unconfirmed)
         _set_for_states(metrics.DIRECTORY_WITHOUT_TOPICS, snapshot.get_unreachable_states(now_ms))
         metrics.DIRECTORY_IGNORED.set(reader.ignored_count)
         if version != self._version:  # also when an entry has expired

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from processors.health.broker_clock import BrokerClock
     from processors.health.http_endpoints import HttpEndpoints
     from processors.pack_reloader import PackReloader
+    from processors.sealing.gate_sealing import GateSealing
+    from processors.sealing.indicator_opening import IndicatorOpening
     from sharing.model.directory import Directory
 
 DECISION_CHUNK_RECORDS = 10_000
@@ -50,6 +52,8 @@ class GateAgent:
         observer: Counts and traces each batch.
         broker_clock: The brokers' clock, to be read before anything is decided.
         endpoints: The worker's HTTP endpoints; None when the worker serves none.
+        sealing: Seals and signs the outputs; None where the State has no keys.
+        opening: Opens the indicators; None where the State has no keys.
     """
 
     def __init__(
@@ -60,6 +64,8 @@ class GateAgent:
         observer: BatchObserver,
         broker_clock: BrokerClock,
         endpoints: HttpEndpoints | None,
+        sealing: GateSealing | None = None,
+        opening: IndicatorOpening | None = None,
     ) -> None:
         self._loop = loop
         self._directory = directory
@@ -67,6 +73,8 @@ class GateAgent:
         self._observer = observer
         self._broker_clock = broker_clock
         self._endpoints = endpoints
+        self._sealing = sealing
+        self._opening = opening
 
     async def process_batches(self, batches: AsyncIterable[Batch]) -> None:
         """Process and commit each batch. An exception stops the process, and none of its batch is committed."""
@@ -84,7 +92,7 @@ class GateAgent:
                 on_settled = self._observer.start_batch(batch, result)
                 # The loop's worker thread iterates over `outputs`, so the gate runs and fills `result` in that thread.
                 # The observer reads `result` in `on_settled`, which is called later in the same thread.
-                outputs = decide_batch(gate, batch, directory, result)
+                outputs = decide_batch(gate, batch, directory, result, self._sealing, self._opening)
                 await self._loop.commit_batch(batch, outputs, on_settled)
             except ConservationError:
                 self._observer.mark_broken()
@@ -100,34 +108,53 @@ class GateAgent:
             await self._endpoints.await_scrape()
 
 
-def decide_batch(gate: Gate, batch: Batch, directory: Directory, result: BatchResult) -> Iterator[Output]:
+def decide_batch(
+    gate: Gate,
+    batch: Batch,
+    directory: Directory,
+    result: BatchResult,
+    gate_sealing: GateSealing | None = None,
+    opening: IndicatorOpening | None = None,
+) -> Iterator[Output]:
     """Yield the outputs of a batch, and add its counts to `result`.
 
     Decisions depend on the batch, on its view of the state store, which receives the versions of its items, and on the
-    directory and the law of the gate. The outputs of one part of the batch at a time are in memory.
+    directory and the law of the gate. The outputs of one part of the batch at a time are in memory, and are sealed
+    after they were counted.
 
     Raises:
         ConservationError: The batch, or a part of it, is not conserved. The transaction must be aborted.
+        SharingError: An output cannot be sealed, or the State's own keys cannot be read. The transaction must be
+            aborted.
     """
-    records = InputRecords.read(batch.messages, batch.partition_count)
+    sealing = None if gate_sealing is None else gate_sealing.begin_batch(batch, directory)
+    limits = batch.output_limits
+    if sealing is not None:
+        directory, limits = sealing.directory, sealing.limits
+    open_values = None if opening is None else opening.begin_batch(batch.now_ms)
+    records = InputRecords.read(batch.messages, batch.partition_count, open_values)
     versions = ItemVersions(records, batch.store_view)
     covered = 0
     if batch.unreadable:
-        part = gate.quarantine_unreadable(batch.unreadable, directory, batch.now_ms, batch.output_limits)
+        part = gate.quarantine_unreadable(batch.unreadable, directory, batch.now_ms, limits)
         if len(part.rejections) != len(batch.unreadable) or not is_balanced(part):
             raise ConservationError("a batch is not conserved: what could not be read has no quarantine record")
         result.add_counts(part)
         yield from part.outputs.iter_outgoing()
     for start in range(0, len(records), DECISION_CHUNK_RECORDS):
         chunk = records.slice(start, start + DECISION_CHUNK_RECORDS)
-        for part in gate.process_parts(chunk, directory, batch.now_ms, versions, batch.output_limits):
+        for part in gate.process_parts(chunk, directory, batch.now_ms, versions, limits):
             end = covered + len(part.outputs.keys)
             # Also compared with what was consumed, because a count does not tell which records a part is about.
             if part.outputs.keys != records.keys[covered:end] or not is_conserved(range(covered, end), part):
                 raise ConservationError("a batch is not conserved: a record or an output is missing or counted twice")
             covered = end
             result.add_counts(part)
+            if sealing is not None:
+                sealing.seal_part(part.outputs)
             yield from part.outputs.iter_outgoing()
             del part  # before the next part is computed
     if covered != len(batch.messages) or not is_balanced(result):
         raise ConservationError("a batch is not conserved: the totals of its parts do not match the batch")
+    if sealing is not None:
+        yield from sealing.state_counts()

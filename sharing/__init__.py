@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sharing._inbox_reader import InboxReader
     from sharing._publisher import Publisher, new_id
     from sharing._subscriber import Subscriber, UnreadableNotice
     from sharing.errors import (
@@ -37,6 +38,7 @@ __all__ = [
     "Condition",
     "DecodeError",
     "Framing",
+    "InboxReader",
     "Indicator",
     "InfrastructureError",
     "InputError",
@@ -61,6 +63,7 @@ _MODULES = {
     "Condition": "sharing.model.decision",
     "DecodeError": "sharing.errors",
     "Framing": "sharing.serialization.framing",
+    "InboxReader": "sharing._inbox_reader",
     "Indicator": "sharing.model.indicator",
     "InfrastructureError": "sharing.errors",
     "InputError": "sharing.errors",

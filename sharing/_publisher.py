@@ -30,18 +30,22 @@ from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
 from sharing.model.countries import normalise_country
 from sharing.model.indicator import Indicator, Source
 from sharing.model.recent_map import RecentMap
-from sharing.serialization.cloud_events import EventHeaderBuilder
+from sharing.serialization.cloud_events import EventHeaderBuilder, replace_type
 from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.telemetry.tracing import new_traceparent
 from sharing.topology.topics import AGENCY_PATTERN, FOREIGN_BATCH_BYTES_MAX, INDICATORS
 
 if TYPE_CHECKING:
+    from sharing.kafka.indicator_sealing import IndicatorSealing
     from sharing.telemetry.client_metrics import PublisherMetrics
+    from sharing.trust.root import Pin
 
 FLUSH_SECONDS_MAX = 30.0
 REMEMBERED_VERSIONS_MAX = 100_000
 """How many published ids and versions one publisher remembers, to refuse another content under one of them."""
+
+_SEALED_TYPE = get_codec("sealed_indicator").schema["name"]
 
 _FLUSH_AFTER_ERROR_SECONDS = 5.0
 """How long leaving the block with an exception waits for outstanding confirmations."""
@@ -78,14 +82,18 @@ class Publisher:
         framing: How records are framed: Avro single-object encoding unless given. `registry_framing` returns the
             framing for a Schema Registry.
         metrics: Prometheus metrics to update; None for no metrics.
+        pins: The pinned roots of States. If given, each indicator is sealed to the gate of this State, by the key that
+            the State has announced and its pinned root has signed; nothing is published unsealed. None, and so not
+            sealed, where there are no keys, or where the State runs its own cluster and its gate accepts it.
 
     Attributes:
         state: ISO 3166-1 alpha-2 code of the publishing State, in upper case.
         agency: The agency's name or id.
 
     Raises:
-        InfrastructureError: No broker answers, or the topic does not exist or may not be seen.
-        InputError: The State is unknown, or the agency's name is empty or too long.
+        InfrastructureError: No broker answers, the topic does not exist or may not be seen, or the State has announced
+            no valid seal key.
+        InputError: The State is unknown, its root is not among the pins, or the agency's name is empty or too long.
         SettingsError: A librdkafka property is unknown or wrong.
     """
 
@@ -99,6 +107,7 @@ class Publisher:
         timeout_s: float = FLUSH_SECONDS_MAX,
         framing: Framing = SINGLE_OBJECT_FRAMING,
         metrics: PublisherMetrics | None = None,
+        pins: Mapping[str, Pin] | None = None,
     ) -> None:
         self._metrics = metrics
         self._framing = framing
@@ -135,6 +144,11 @@ class Publisher:
         if self._topic not in present:
             _require_shared_topic(self.state, self.agency, present)
         require_topics(present, [self._topic], self.state)
+        self._sealing: IndicatorSealing | None = None
+        if pins is not None:
+            from sharing.kafka.indicator_sealing import IndicatorSealing  # noqa: PLC0415 only publishers that seal
+
+            self._sealing = IndicatorSealing(bootstrap, self.state, pins, properties, framing, timeout_s)
 
     def publish(self, indicator: Indicator | Mapping[str, Any]) -> str:
         """Validate one indicator and queue it for sending. `flush` waits for its confirmation.
@@ -152,15 +166,18 @@ class Publisher:
             InputError: The indicator is invalid, too large, or of another State or agency, or this object has published
                 the same id and version with another content. The message names each wrong field and contains no value.
                 Nothing was queued.
-            InfrastructureError: The queue stayed full, or Kafka refused the record. Nothing was queued.
+            InfrastructureError: The queue stayed full, or Kafka refused the record; or the State's seal key has ended,
+                was revoked, or could not be confirmed for a minute. Nothing was queued.
         """
+        now_ms = time.time_ns() // 1_000_000
         try:
             item, data = self._encode_indicator(indicator)
+            value = self._seal(item, data, now_ms)
         except InputError:
             if self._metrics is not None:
                 self._metrics.refused.inc()
             raise
-        self._produce_record(item, data)
+        self._produce_record(item, value, now_ms)
         self._published.put((item.id, item.version), (next(self._numbers), _digest(data)))
         if self._metrics is not None:
             self._metrics.published.inc()
@@ -222,24 +239,29 @@ class Publisher:
         )
 
     def _encode_record(self, item: Indicator) -> bytes:
-        data = self._framing.frame("indicator", self._codec.encode_unframed(item.to_record()))
+        framing = self._framing if self._sealing is None else SINGLE_OBJECT_FRAMING
+        data = framing.frame("indicator", self._codec.encode_unframed(item.to_record()))
         if len(data) > RECORD_BYTES_MAX:
             message = f"the record has {len(data)} bytes, more than {RECORD_BYTES_MAX}; shorten its texts or its value"
             raise InputError(message)
         return data
 
-    def _produce_record(self, item: Indicator, data: bytes) -> None:
-        now_ms = time.time_ns() // 1_000_000
+    def _seal(self, item: Indicator, data: bytes, now_ms: int) -> bytes:
+        return data if self._sealing is None else self._sealing.seal_indicator(item.id.encode(), data, now_ms)
+
+    def _produce_record(self, item: Indicator, value: bytes, now_ms: int) -> None:
         headers = self._headers.at_instant(now_ms).build_headers(
             f"{item.id}/{item.version}", item.id, new_traceparent()
         )
+        if self._sealing is not None:
+            headers = replace_type(headers, _SEALED_TYPE)
         serial = next(self._serials)
         deadline = time.monotonic() + self._timeout_s
         while True:
             try:
                 self._producer.produce(
                     self._topic,
-                    data,
+                    value,
                     item.id.encode(),
                     on_delivery=partial(self._on_delivery, serial),
                     headers=headers,

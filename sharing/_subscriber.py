@@ -18,9 +18,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, assert_never
+from typing import TYPE_CHECKING, Any, Protocol, Self, assert_never
 
-from sharing.errors import DecodeError, InfrastructureError
+from sharing.errors import DecodeError, InfrastructureError, InputError
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.deferred_close import DeferredClose
 from sharing.kafka.group_consumer import GroupConsumer, PolledRecord
@@ -31,7 +31,7 @@ from sharing.serialization.cloud_events import TRACEPARENT, find_header
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.telemetry.tracing import read_traceparent
-from sharing.topology.topics import NOTICES, URGENT
+from sharing.topology.topics import INBOX, INBOX_URGENT, NOTICES, URGENT
 
 if TYPE_CHECKING:
     from sharing.telemetry.client_metrics import SubscriberMetrics
@@ -47,8 +47,6 @@ SILENCE_SECONDS_MAX = 60.0
 _POLL_SECONDS = 0.05
 _URGENT_SECONDS_MAX = 5.0
 """How long ordinary notices wait for the end of the urgent topic: one of its partitions may be unavailable."""
-
-_NOT_SEALED = "NONE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +71,24 @@ class UnreadableNotice:
     reason: str
     cause: str
     last_offset: int
+
+
+class ItemOpener(Protocol):
+    """What opens the items of a State's inbox: an `InboxReader`."""
+
+    @property
+    def state(self) -> str:
+        """The State whose inbox it opens."""
+        ...
+
+    def open_notice(self, value: bytes) -> bytes | None:
+        """Return the notice in an item, as an Avro record; None if the item is an offer.
+
+        Raises:
+            DecodeError: The item is refused.
+            InfrastructureError: No item can be judged at the moment.
+        """
+        ...
 
 
 class Subscriber:
@@ -112,17 +128,20 @@ class Subscriber:
         framing: How records are framed: Avro single-object encoding unless given. `registry_framing` returns the
             framing for a Schema Registry; a subscriber with it reads both.
         metrics: Prometheus metrics to update; None for no metrics.
+        reader: Opens the items of the State's inbox: an `InboxReader`. Then the inbox is read, in the groups
+            `exchange.<st>.inbox` and `exchange.<st>.inbox.urgent` when none is given, and nothing else is believed. If
+            None, notices that are not sealed are read from where other States write them.
 
     Attributes:
         state: ISO 3166-1 alpha-2 code of the receiving State, in upper case.
 
     Raises:
         InfrastructureError: No broker answers, or the State's topics do not exist or may not be seen.
-        InputError: The State is unknown.
+        InputError: The State is unknown, or the reader's is another one.
         SettingsError: A librdkafka property is unknown or wrong.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 all but the first two are named and have defaults
         self,
         bootstrap: str,
         state: str,
@@ -133,17 +152,22 @@ class Subscriber:
         stop_at_end: bool = False,
         framing: Framing = SINGLE_OBJECT_FRAMING,
         metrics: SubscriberMetrics | None = None,
+        reader: ItemOpener | None = None,
     ) -> None:
         self._metrics = metrics
+        self._reader = reader
         self._framing = framing
         self.state = normalise_country(state)
         self._on_unreadable = on_unreadable
         self._stop_at_end = stop_at_end
         self._history = DeliveryHistory(REMEMBERED_IDS_MAX)
         self._pending: tuple[GroupConsumer, PolledRecord] | None = None
-        urgent, ordinary = URGENT.topic(self.state), NOTICES.topic(self.state)
+        if reader is not None and reader.state != self.state:
+            raise InputError(f"the reader's key opens the inbox of {reader.state}, not that of {self.state}")
+        kinds = (URGENT, NOTICES) if reader is None else (INBOX_URGENT, INBOX)
+        urgent, ordinary = (kind.topic(self.state) for kind in kinds)
         require_topics(look_up_topics(bootstrap, properties), [urgent, ordinary], self.state)
-        group = group or f"exchange.{self.state.lower()}.subscriber"
+        group = group or f"exchange.{self.state.lower()}.{'subscriber' if reader is None else INBOX.name}"
         self._urgent = GroupConsumer(bootstrap, urgent, f"{group}.urgent", _add_statistics(properties, metrics))
         self._ordinary = GroupConsumer(bootstrap, ordinary, group, _add_statistics(properties, metrics))
         # Only the iterating thread uses the two consumers, in `use` sections. Any thread may request the close.
@@ -296,7 +320,12 @@ class Subscriber:
             self._report_unreadable(record, reason, cause)
             return None
         try:
-            notice = decode_notice(self._framing.to_single_object(message.value()), self.state)
+            value = self._framing.to_single_object(message.value())
+            if self._reader is not None:
+                value = None if not value else self._reader.open_notice(value)
+                if value is None:  # a deleted item, or an offer
+                    return None
+            notice = decode_notice(value, self.state)
         except DecodeError as error:
             self._report_unreadable(record, str(error), error.cause)
             return None
@@ -331,14 +360,11 @@ def decode_notice(data: bytes | None, state: str) -> Notice:
         state: The State to which it must be addressed.
 
     Raises:
-        DecodeError: The record is not a notice, is sealed, or is addressed to another State.
+        DecodeError: The record is not a notice, or is addressed to another State.
     """
     envelope = get_codec("notice").decode(data)
     if envelope["to_state"] != state:
         raise DecodeError(f"the notice is addressed to {envelope['to_state']}, not to {state}", cause="WRONG_STATE")
-    if envelope["seal"]["suite"] != _NOT_SEALED:
-        message = f"the content is sealed with {envelope['seal']['suite']}, which this version cannot open; update it"
-        raise DecodeError(message, cause="SEALED")
     content = get_codec("notice_content").decode(envelope["content"])
     try:
         return Notice.from_records(envelope, content)

@@ -32,6 +32,16 @@ def make_item_id(provider: str, agency: str, indicator_id: str) -> str:
     return str(uuid_utils.uuid5(ID_NAMESPACE, f"item/{provider}/{agency}/{indicator_id}"))
 
 
+def make_draft_key(item_id: str, version: int) -> bytes:
+    """Return the record key of the draft of one version of an item.
+
+    Args:
+        item_id: The item's id from `make_item_id`: an indicator id may belong to items of several agencies.
+        version: The version.
+    """
+    return f"{item_id}/{version}".encode()
+
+
 def make_offer_id(provider: str, agency: str, indicator_id: str, version: int, recipient: str) -> str:
     """Return the id of the offer of one version of an agency's item from one State to another."""
     return str(uuid_utils.uuid5(ID_NAMESPACE, f"offer/{provider}/{agency}/{indicator_id}/{version}/{recipient}"))

@@ -108,6 +108,20 @@ class Settings(BaseSettings):
     key_passphrase_file: Path | None = Field(
         default=None, description="File with the passphrase of the online private keys; readable by its owner only."
     )
+    key_token: str | None = Field(
+        default=None,
+        description="PKCS#11 URI of the token that keeps the private keys, with `token`, `module-path`, `pin-source`.",
+    )
+    reader_key: Path | None = Field(
+        default=None, description="File of a reader's private key; if set, `sharing subscribe` reads the sealed inbox."
+    )
+    reader_passphrase_file: Path | None = Field(
+        default=None, description="File with the passphrase of the reader's key; readable by its owner only."
+    )
+    seal_indicators: bool = Field(
+        default=True,
+        description="With `trust_file`, indicators are sealed; false only where the State runs its own cluster.",
+    )
     trust_file: Path | None = Field(default=None, description="YAML file with the pinned roots of other States.")
     registry: str | None = Field(
         default=None, description="URL of a Schema Registry's Confluent API; if not set, Avro single-object encoding."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.alerts.gates import AGENCIES_AND_PARTNERS, CORRECTNESS, LAW_AND_DIRECTORY, LIVENESS, TIMELINESS
+from monitoring.alerts.gates import AGENCIES_AND_PARTNERS, CORRECTNESS, INBOX, LAW_AND_DIRECTORY, LIVENESS, TIMELINESS
 from monitoring.alerts.kafka import KAFKA
 
 GROUPS = (
@@ -10,6 +10,7 @@ GROUPS = (
     ("sharing-correct", CORRECTNESS),
     ("sharing-timely", TIMELINESS),
     ("sharing-law-and-directory", LAW_AND_DIRECTORY),
+    ("sharing-inbox", INBOX),
     ("sharing-agencies-and-partners", AGENCIES_AND_PARTNERS),
     ("sharing-kafka", KAFKA),
 )

@@ -60,6 +60,10 @@ def _latency_above(lane: str, seconds: int) -> str:
     return f"histogram_quantile(0.99, sum by ({GATE}, le) (rate({bucket}[<5m>]))) > {seconds}"
 
 
+# The inbox's loop is apart from the gate's, and has alerts of its own.
+GATE_TOPICS = 'topic!~"exchange[.].*"'
+INBOX_TOPICS = 'topic=~"exchange[.].*"'
+
 LIVENESS = (
     AlertRule(
         "SharingGateDown",
@@ -76,7 +80,7 @@ LIVENESS = (
     AlertRule(
         "SharingWorkerStuck",
         AlertSeverity.CRITICAL,
-        f"{HUNG} or sum by ({WORKER}) (sharing_consumer_lag_records) > 0 and on ({WORKER}) {IDLE} "
+        f"{HUNG} or sum by ({WORKER}) (sharing_consumer_lag_records{{{GATE_TOPICS}}}) > 0 and on ({WORKER}) {IDLE} "
         f"unless on ({WORKER}) {BROKER_UNREACHABLE} unless on ({GATE}) {UNBALANCED} "
         f"unless on ({GATE}) {CLOCK_WRONG} unless on ({WORKER}) {HIDDEN}",
         "2m",
@@ -114,8 +118,8 @@ LIVENESS = (
     AlertRule(
         "SharingLagGrowing",
         AlertSeverity.WARNING,
-        f"sum by ({GATE}) (sharing_consumer_lag_records) > 1000 "
-        f"and on ({GATE}) sum by ({GATE}) (deriv(sharing_consumer_lag_records[<10m>])) > 0 "
+        f"sum by ({GATE}) (sharing_consumer_lag_records{{{GATE_TOPICS}}}) > 1000 "
+        f"and on ({GATE}) sum by ({GATE}) (deriv(sharing_consumer_lag_records{{{GATE_TOPICS}}}[<10m>])) > 0 "
         f"unless on ({GATE}) {BROKER_UNREACHABLE} unless on ({GATE}) {IDLE} unless on ({GATE}) {HIDDEN}",
         "5m",
         "A gate's consumer lag keeps growing",
@@ -299,6 +303,23 @@ LAW_AND_DIRECTORY = (
         "The State has no entry, so the gate withholds everything from it. The other States are not affected.",
     ),
     AlertRule(
+        "SharingDirectoryUnconfirmed",
+        AlertSeverity.CRITICAL,
+        f"max by ({GATE}, entry) (sharing_directory_unconfirmed) > 0",
+        "2m",
+        "What arrives for a State's directory entry is refused",
+        "The last entry that the State signed stays in force until it expires, then the gate withholds everything from "
+        "it. Someone else may have written to the topic.",
+    ),
+    AlertRule(
+        "SharingDirectoryStatementExpiring",
+        AlertSeverity.CRITICAL,
+        f"max by ({GATE}, entry) (sharing_directory_statement_expiry_timestamp_seconds) - time() < 12 * 3600",
+        "5m",
+        "The State's own directory statement is not renewed",
+        "When it has expired, every other State withholds from this one and refuses what it sends.",
+    ),
+    AlertRule(
         "SharingDirectoryWithoutTopics",
         AlertSeverity.WARNING,
         f"max by ({GATE}, entry) (sharing_directory_without_topics) > 0",
@@ -323,6 +344,45 @@ LAW_AND_DIRECTORY = (
         "",
         "The directory contains a new invalid record",
         "If it is the newest record of its State, the State has no entry, and the gates withhold everything from it.",
+    ),
+)
+
+INBOX_IDLE = f"(time() - max by ({WORKER}) (sharing_inbox_last_commit_timestamp_seconds) > <2m:seconds>)"
+
+INBOX = (
+    AlertRule(
+        "SharingInboxStuck",
+        AlertSeverity.CRITICAL,
+        f"sum by ({WORKER}) (sharing_consumer_lag_records{{{INBOX_TOPICS}}}) > 0 and on ({WORKER}) {INBOX_IDLE} "
+        f'unless on ({WORKER}) {BROKER_UNREACHABLE} unless on ({WORKER}) (sharing_ready_check{{check="inbox"}} == 0)',
+        "2m",
+        "The inbox opens nothing, although other States send",
+        "What other States send, urgent or not, does not reach this State's case systems. Nothing is lost.",
+    ),
+    AlertRule(
+        "SharingInboxRefused",
+        AlertSeverity.CRITICAL,
+        f'sum by ({GATE}) (increase(sharing_inbox_records_total{{outcome="REFUSED"}}[<15m>])) > 0',
+        "",
+        "Records in the name of another State are refused",
+        "Somebody forges, alters, replays or redirects messages; or a key is missing, has ended or was revoked. This "
+        "State does not receive what is genuine among them.",
+    ),
+    AlertRule(
+        "SharingMessagesMissing",
+        AlertSeverity.CRITICAL,
+        f"sum by ({GATE}) (increase(sharing_inbox_missing_total[<15m>])) > 0",
+        "",
+        "Messages that another State has sent did not arrive",
+        "Somebody drops messages on the way, or the cluster has lost them. Their sender has them still.",
+    ),
+    AlertRule(
+        "SharingCountsOverdue",
+        AlertSeverity.WARNING,
+        f"max by ({GATE}, sender) (sharing_inbox_counts_overdue) == 1",
+        "5m",
+        "A State's hourly count statement has not arrived",
+        "Until it does, nobody notices if the last messages of that State are dropped. Its gate may be down.",
     ),
 )
 

@@ -137,6 +137,50 @@ ERRORS = (
         "Warnings and above.",
     ),
 )
+INBOX = (
+    Panel(
+        "Records from other States by outcome",
+        (
+            (
+                f"sum by (state, outcome) (rate(sharing_inbox_records_total{{{STATES}}}[{INTERVAL}]))",
+                "{{state}} {{outcome}}",
+            ),
+            (f"sum by (state) (rate(sharing_inbox_read_total{{{STATES}}}[{INTERVAL}]))", "{{state}} read"),
+        ),
+        "cps",
+        "Counted when their transaction is committed. The outcomes add up to what was read.",
+    ),
+    Panel(
+        "Refused records by cause and claimed sender",
+        (
+            (
+                f"sum by (state, cause, sender) (sharing_inbox_refused_total{{{STATES}}})",
+                "{{state}} {{cause}} {{sender}}",
+            ),
+        ),
+        "short",
+        "Normally none. The sender is what the record claims; nothing proves it.",
+    ),
+    Panel(
+        "Missing, irregular and repeated messages",
+        (
+            (
+                f"sum by (state, sender) (sharing_inbox_missing_by_sender_total{{{STATES}}})",
+                "{{state}} missing from {{sender}}",
+            ),
+            (f"sum by (state, arrival) (sharing_inbox_irregular_total{{{STATES}}})", "{{state}} {{arrival}}"),
+            (f"sum by (state) (sharing_inbox_twins_total{{{STATES}}})", "{{state}} sealed anew"),
+        ),
+        "short",
+        "Normally 0. A message that is sealed anew is from an aborted transaction, or was sent again.",
+    ),
+    Panel(
+        "Time since the last commit of the inbox",
+        ((seconds_since("sharing_inbox_last_commit_timestamp_seconds"), "{{state}}"),),
+        "s",
+        "At most some ten seconds, also while nothing arrives.",
+    ),
+)
 RESOURCES = (
     Panel(
         "CPU usage",
@@ -242,6 +286,7 @@ OPERATOR = DashboardSpec(
         ("Liveness and readiness", LIVENESS),
         ("Throughput and latency", THROUGHPUT),
         ("Errors", ERRORS),
+        ("Inbox", INBOX),
         ("Resources", RESOURCES),
         ("Agencies and partners", CLIENT_LIBRARIES),
     ),

@@ -89,10 +89,12 @@ class OutputLimits:
         batch_bytes: Size of the largest record batch that topics accept, by the last part of their names, in bytes.
             Other topics accept a million bytes, about Kafka's default.
         prefixes: Starts of the names of these topics.
+        value_bytes: Lower limits of one value, by the last part of the topics' names, in bytes.
     """
 
     batch_bytes: Mapping[str, int] = field(default_factory=dict)
     prefixes: tuple[str, ...] = ("",)
+    value_bytes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def highest(self) -> int:
@@ -106,7 +108,8 @@ class OutputLimits:
     def get_value_bytes_max(self, topic: str) -> int:
         """Return the size limit of one value in a topic, in bytes: room is left for key, headers and frame."""
         limit = self.get_batch_bytes(topic)
-        return max(limit - FRAME_BYTES, limit // 2)
+        limit = max(limit - FRAME_BYTES, limit // 2)
+        return min(limit, self.value_bytes.get(topic.rpartition(".")[2], limit))
 
 
 DEFAULT_LIMITS = OutputLimits()
@@ -118,7 +121,8 @@ class Batch:
     """Records that were read together.
 
     Attributes:
-        messages: The records; those of a partition are in order. Empty only if there is something in `unreadable`.
+        messages: The records; those of a partition are in order. Empty if there is something in `unreadable`, or if
+            there was no record for `LoopConfig.idle_batch_s`.
         now_ms: The processing time of the whole batch, in UTC milliseconds.
         offsets: The next offset to read, by (topic, partition).
         group_metadata: Opaque group metadata to send with the offsets.

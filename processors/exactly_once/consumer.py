@@ -108,6 +108,11 @@ class BatchConsumer:
         """
         return 0.0 if self._unassigned_since is None else time.monotonic() - self._unassigned_since
 
+    @property
+    def is_assigned(self) -> bool:
+        """Whether this consumer has partitions with known start offsets."""
+        return self._unassigned_since is None and bool(self._consumer.assignment())
+
     def fill_batch(self, wait_s: float) -> bool:
         """Wait for a first record, then read all available records until they fill a batch.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processors.exactly_once.start_offsets import LogPosition
-from sharing.serialization.codec import get_codec
+from processors.exactly_once.state_entries import decode_entry, encode_entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ def read_position(entries: Overlay, topic: str, partition: int) -> LogPosition |
     encoded = entries.get(partition, _make_key(topic))
     if encoded is None:
         return None
-    position = get_codec("gate_state").decode(encoded)["log"]
+    position = decode_entry(encoded, "log")
     return LogPosition(position["topic_id"], position["next_offset"])
 
 
@@ -38,10 +38,9 @@ def write_positions(overlay: Overlay, offsets: Mapping[tuple[str, int], int], to
         offsets: The next offset to read, by (topic, partition).
         topic_ids: The ids of the topics.
     """
-    codec = get_codec("gate_state")
     for (topic, partition), offset in offsets.items():
         position = {"topic_id": topic_ids.get(topic, ""), "next_offset": offset}
-        overlay.put(partition, _make_key(topic), codec.encode({"item": None, "log": position}))
+        overlay.put(partition, _make_key(topic), encode_entry("log", position))
 
 
 def is_log_position(key: bytes) -> bool:

@@ -44,6 +44,8 @@ class LoopConfig:
         output_limits: How large the outputs may be, as expected; topics may accept less.
         output_bytes_max: Size of the outputs in bytes that a batch should not exceed: `BatchSizer` reads fewer records
             when their outputs are large.
+        idle_batch_s: After how many seconds without a batch the agent gets one without records, so that what it does
+            at certain times does not wait for the next record.
     """
 
     bootstrap: str
@@ -64,6 +66,7 @@ class LoopConfig:
     optional_topics: Sequence[str] = ()
     output_limits: OutputLimits = DEFAULT_LIMITS
     record_bytes_max: int = 1_000_000
+    idle_batch_s: float = float("inf")
 
 
 def producer_properties(

@@ -151,6 +151,11 @@ class Overlay:
         self._previous = previous.changes if previous is not None else {}
         self._frozen = False
 
+    @property
+    def partitions(self) -> frozenset[int]:
+        """The partitions that are assigned."""
+        return frozenset(self._stores)
+
     def get(self, partition: int, key: bytes) -> bytes | None:
         """Return the value of a key, or None."""
         for changes in (self.changes.get(partition), self._previous.get(partition)):

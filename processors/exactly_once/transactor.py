@@ -111,6 +111,7 @@ class Transactor:
         self._sizer = BatchSizer(config.batch_records_max, config.output_bytes_max, config.transaction_timeout_s)
         self._pending: PendingCommit | None = None
         self._aborts = 0
+        self._batch_made_at = time.monotonic()
 
     @property
     def call_started_at(self) -> float | None:
@@ -135,6 +136,8 @@ class Transactor:
     def read_batch(self) -> Batch | None:
         """Wait briefly for a record, then read all available records up to the limits; None if there are none.
 
+        Where there has been no record for `idle_batch_s`, the batch has none.
+
         Raises:
             InfrastructureError: Fenced, or not permitted.
         """
@@ -158,9 +161,18 @@ class Transactor:
             self._reporter.handle_errors(error for error in errors if error.code() not in BAD_BATCH_ERRORS)
         if not messages and not unreadable:
             self._check_logs_when_idle()
-            return None
+            return self._make_batch([], []) if self._is_idle_batch_due() else None
         self._reporter.mark_connected()
         return self._make_batch(messages, unreadable)
+
+    def _is_idle_batch_due(self) -> bool:
+        idle_s = time.monotonic() - self._batch_made_at
+        return (
+            idle_s >= self._config.idle_batch_s
+            and self._clients.consumer.is_assigned
+            and self._pending is None
+            and not self._is_stopping()
+        )
 
     def _check_logs_when_idle(self) -> None:
         if self._pending is None and self._input_logs.topic_ids:
@@ -170,6 +182,7 @@ class Transactor:
                 self._follow_change(change)
 
     def _make_batch(self, messages: list[Any], unreadable: list[BadBatch]) -> Batch:
+        self._batch_made_at = time.monotonic()
         offsets = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
         for bad in unreadable:
             offsets[bad.topic, bad.partition] = max(offsets.get((bad.topic, bad.partition), 0), bad.next_offset)

@@ -22,7 +22,7 @@ from processors.gate.output_plans import NoticePlan, OfferPlan, OutputPlan
 from sharing.columnar.groups import RowResults
 from sharing.columnar.indicators import ColumnBatch
 from sharing.columnar.splitting import FieldPath, SplitColumns, encode_rows, is_head_field, select_column
-from sharing.ids import make_item_id, make_notice_id, make_offer_id
+from sharing.ids import make_draft_key, make_item_id, make_notice_id, make_offer_id
 from sharing.law.redact import CONTENT_FIELDS, EMPTIED_FIELDS
 from sharing.serialization.codec import get_codec, get_split_codecs
 from sharing.telemetry.tracing import TraceContext
@@ -65,6 +65,7 @@ class _DraftedItem(NamedTuple):
     """An item that has a draft, and so more outputs than a decision."""
 
     id: str
+    item_id: str
     key: bytes
     partition: int
     plan: OutputPlan
@@ -122,7 +123,9 @@ class ColumnarWriter:
             position = batch.positions[row]
             trace = read_trace(records.messages[position], item_id)
             partition = records.partitions[position]
-            items.append(_DraftedItem(item_id, batch.keys[row], partition, plan, values[position] or b"", trace))
+            value = values[position] or b""
+            bus_id = make_item_id(self._tails.state, plan.agency, item_id)
+            items.append(_DraftedItem(item_id, bus_id, batch.keys[row], partition, plan, value, trace))
         # Both lists are in the order of items and recipients, and have one output for each plan of their type. So for
         # each plan in that order, the next output of its type belongs to it.
         outputs_by_plan = {
@@ -152,7 +155,7 @@ class ColumnarWriter:
             make_notice_id(state, item.plan.agency, item.id, item.plan.version, plan.state)
             for item, plan in ((items[row], plan) for row, plan in planned)
         ]
-        item_ids = pa.array([make_item_id(state, item.plan.agency, item.id) for item in items])
+        item_ids = pa.array([item.item_id for item in items])
         rows = [row for row, _ in planned]
         selected_columns = columns.take(rows)
         encoded_heads = _encode_fields(
@@ -220,7 +223,8 @@ class ColumnarWriter:
         outputs = []
         for item, head in zip(items, encoded_heads, strict=True):
             value = b"".join((header, head, _encode_length(len(item.value)), item.value, item.plan.draft_tail or b""))
-            outputs.append(OutputRecord(topic, item.key, value, None, item.partition))
+            key = make_draft_key(item.item_id, item.plan.version)
+            outputs.append(OutputRecord(topic, key, value, None, item.partition))
         return outputs
 
     def _repeat_processing_time(self, count: int) -> pa.Array:

@@ -23,17 +23,14 @@ from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.telemetry.tracing import TraceContext
 from sharing.topology.topics import DECISIONS, DRAFTS, NOTICES, OFFERS
 
-NO_SEAL = {"suite": "NONE", "key_id": None, "parameters": b""}
-NO_SIGNATURE = {"algorithm": "NONE", "key_id": None, "value": b""}
-
 PLACEHOLDER_ID = "00000000-0000-4000-8000-000000000000"
 """Placeholder for an item's id while the bytes around it are encoded. Every id has the same length."""
 
 DECISION_HEAD, DECISION_TAIL = get_split_codecs("decision", "state")
-NOTICE_HEAD, NOTICE_TAIL = get_split_codecs("notice", "seal")
+NOTICE_HEAD, NOTICE_TAIL = get_split_codecs("notice", "kind")
 CONTENT_HEAD, CONTENT_TAIL = get_split_codecs("notice_content", "relevance")
-OFFER_HEAD, OFFER_TAIL = get_split_codecs("offer", "signature")
-DRAFT_HEAD, DRAFT_TAIL = get_split_codecs("draft", "seal")
+OFFER_HEAD, OFFER_TAIL = get_split_codecs("offer", "from_state")
+DRAFT_HEAD, DRAFT_TAIL = get_split_codecs("draft", "action")
 
 
 class EncodedTails:
@@ -104,8 +101,6 @@ class EncodedTails:
             recipient = verdict.recipients[index]
             terms = {
                 **self._build_terms(record, recipient),
-                "seal": NO_SEAL,
-                "signature": NO_SIGNATURE,
                 "kind": _choose_notice_kind(Action(record["action"])),
                 "to_authority": recipient.to_authority,
                 "redacted": recipient.redacted,
@@ -132,9 +127,7 @@ class EncodedTails:
             terms = self._build_terms(record, verdict.recipients[index])
             tail = self._cache.put(
                 cache_key,
-                OFFER_TAIL.encode_unframed(
-                    {**terms, "signature": NO_SIGNATURE, "category": category, "offence_codes": codes}
-                ),
+                OFFER_TAIL.encode_unframed({**terms, "category": category, "offence_codes": codes}),
             )
         return tail
 
@@ -144,7 +137,6 @@ class EncodedTails:
         tail = self._cache.get(cache_key)
         if tail is None:
             terms = {
-                "seal": NO_SEAL,
                 "action": record["action"],
                 "state": self.state,
                 "urgency": get_effective_urgency(record),

@@ -161,9 +161,9 @@ class Gate:
         self, session: GateSession, records: InputRecords, now_ms: int, versions: ItemVersions | None
     ) -> ColumnarPath:
         """Decode a batch into columns if it is large enough."""
-        values: list[bytes | None] = []
+        values: Sequence[bytes | None] = ()
         if len(records) >= self._columnar_min:
-            values = [message.value() for message in records.messages]
+            values = records.values
             if self._framing.known_headers:
                 values = [self._framing.to_single_object(value) for value in values]
         required_agencies = None

@@ -1,17 +1,23 @@
-"""The input of a gate: consumed records, with their keys and partitions read once."""
+"""The input of a gate: consumed records, with their keys, values and partitions read once, and sealed ones opened."""
 
 from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from processors.exactly_once.batch import ConsumedRecord
+from sharing.seal.faults import SealError
+
+OpenValues = Callable[
+    [Sequence[bytes | None], Sequence[bytes | None]], tuple[Sequence[bytes | None], Mapping[int, SealError]]
+]
+"""Opens the values of records with these keys: returns the opened values, and by position why some are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +27,39 @@ class InputRecords:
     Attributes:
         messages: The records.
         keys: Their keys.
+        values: Their values, opened where they were sealed; None for one that is empty or refused. `messages` has the
+            values as they were received.
         partitions: The partitions that they were read from.
         partition_count: Number of partitions of each topic that is read; 0 if unknown.
+        refusals: Why a record is refused before anything of it is read, by its position.
     """
 
     messages: Sequence[ConsumedRecord]
     keys: Sequence[bytes | None]
+    values: Sequence[bytes | None] = field(repr=False)
     partitions: array[int]
     partition_count: int = 0
+    refusals: Mapping[int, SealError] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, messages: Iterable[ConsumedRecord], partition_count: int = 0) -> InputRecords:
-        """Return these records with their keys and partitions."""
+    def read(
+        cls, messages: Iterable[ConsumedRecord], partition_count: int = 0, open_values: OpenValues | None = None
+    ) -> InputRecords:
+        """Return these records with their keys, values and partitions.
+
+        Args:
+            messages: The records.
+            partition_count: Number of partitions of each topic that is read; 0 if unknown.
+            open_values: Opens sealed values; None if none is sealed.
+        """
         messages = list(messages)
         partitions = array("I", [message.partition() for message in messages])
-        return cls(messages, [message.key() for message in messages], partitions, partition_count)
+        keys = [message.key() for message in messages]
+        values: Sequence[bytes | None] = [message.value() for message in messages]
+        refusals: Mapping[int, SealError] = {}
+        if open_values is not None:
+            values, refusals = open_values(values, keys)
+        return cls(messages, keys, values, partitions, partition_count, refusals)
 
     def __len__(self) -> int:
         return len(self.messages)
@@ -44,8 +68,16 @@ class InputRecords:
         """Return the records from a position up to another one, which is excluded."""
         if start <= 0 and stop >= len(self):
             return self
+        refusals = {
+            position - start: refusal for position, refusal in self.refusals.items() if start <= position < stop
+        }
         return InputRecords(
-            self.messages[start:stop], self.keys[start:stop], self.partitions[start:stop], self.partition_count
+            self.messages[start:stop],
+            self.keys[start:stop],
+            self.values[start:stop],
+            self.partitions[start:stop],
+            self.partition_count,
+            refusals,
         )
 
     def group_keys(self) -> dict[int, set[bytes]]:

@@ -24,6 +24,7 @@ from enum import Enum, auto
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from processors.exactly_once.state_entries import decode_entry, encode_entry
 from sharing.law.bus_rules import make_superseded_rule, make_withdrawn_rule
 from sharing.serialization.codec import get_codec
 
@@ -176,11 +177,11 @@ def _encode_entry(entry: dict[bytes, ItemVersion]) -> bytes:
         for item in entry.values()
         if item.version > 1
     ]
-    return get_codec("gate_state").encode({"item": versions, "log": None})
+    return encode_entry("item", versions)
 
 
 def _decode_entry(encoded: bytes | None) -> dict[bytes, ItemVersion]:
     if encoded is None:
         return {}
-    versions = [ItemVersion(**fields) for fields in get_codec("gate_state").decode(encoded)["item"] or ()]
+    versions = [ItemVersion(**fields) for fields in decode_entry(encoded, "item") or ()]
     return {item.agency_digest: item for item in versions}

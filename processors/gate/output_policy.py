@@ -12,12 +12,9 @@ from typing import Any, NamedTuple, assert_never
 
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import Verdict
-from sharing.model.urgency import get_effective_urgency
-from sharing.model.vocabulary import Action, NoticeLane, Outcome, Urgency
+from sharing.model.urgency import URGENT_LEVELS, get_effective_urgency
+from sharing.model.vocabulary import Action, NoticeLane, Outcome
 from sharing.topology.topics import NOTICES, OFFERS, URGENT, TopicKind
-
-URGENT_LEVELS = frozenset({Urgency.URGENT, Urgency.EMERGENCY})
-"""Levels of urgency whose notices go to the urgent lane."""
 
 REQUIRED_OUTPUTS_MAX = 10_000
 """Limit of the cache of required outputs, which is cleared when full."""

@@ -115,8 +115,12 @@ class RecordPath:
             misplaced: Whether the record is not on the partition of its key, if the key is an id.
         """
         session, message = self._session, self._records.messages[position]
-        decoded = self._decoder.decode_one(session.tails.framing.to_single_object(message.value()))
+        value = session.tails.framing.to_single_object(self._records.values[position])
+        decoded = self._decoder.decode_one(value)
         try:
+            refusal = self._records.refusals.get(position)
+            if refusal is not None:
+                raise refusal
             record = self._admission.check(message, decoded)
             if misplaced:
                 raise MisplacedRecordError(
@@ -129,12 +133,13 @@ class RecordPath:
                 required = session.policy.get_required_outputs(record, verdict)
             else:
                 verdict, required = session.withhold(verdict, rule), CLOSED
-            outputs = self._writer.build_outputs(message, record, verdict, required)
+            outputs = self._writer.build_outputs(message, value, record, verdict, required)
             _check_output_sizes(outputs, self._limits)
         except Exception as error:  # noqa: BLE001 a bad record must neither stop the batch nor cause a disclosure
             rejection = replace(describe_rejection(error), indicator_id=extract_id(decoded))
             rejected = RejectedRecord.refer(message, rejection)
             result.record_rejection(rejected)
+            # As it was received: what was sealed stays so.
             return [self._writer.build_quarantine_record(rejected, rejection, message.value())]
         result.count_items(OutcomeTally.from_verdict(verdict, record), closed=required.is_closed)
         result.record_published(required.lane, message)

@@ -12,14 +12,13 @@ from processors.exactly_once.batch import ConsumedRecord, OutputRecord
 from processors.gate.encoded_tails import (
     CONTENT_HEAD,
     DRAFT_HEAD,
-    NO_SEAL,
     NOTICE_HEAD,
     OFFER_HEAD,
     EncodedTails,
     read_trace,
 )
 from processors.gate.output_policy import Delivery, DeliveryKind, RequiredOutputs
-from sharing.ids import make_item_id, make_notice_id, make_offer_id, make_quarantine_id
+from sharing.ids import make_draft_key, make_item_id, make_notice_id, make_offer_id, make_quarantine_id
 from sharing.law.redact import build_content
 from sharing.model.decision import Verdict
 from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec
@@ -48,12 +47,18 @@ class RecordWriter:
         self._frames: dict[int, tuple[bytes, bytes]] = {}
 
     def build_outputs(
-        self, message: ConsumedRecord, record: Mapping[str, Any], verdict: Verdict, required: RequiredOutputs
+        self,
+        message: ConsumedRecord,
+        value: bytes | None,
+        record: Mapping[str, Any],
+        verdict: Verdict,
+        required: RequiredOutputs,
     ) -> list[OutputRecord]:
         """Return the outputs for one indicator.
 
         Args:
             message: The record as consumed.
+            value: Its value, opened, in single-object encoding.
             record: The decoded record.
             verdict: The verdict on it.
             required: The outputs that this verdict requires.
@@ -73,7 +78,7 @@ class RecordWriter:
                     outputs.append(self._build_offer(record, key, verdict, delivery, trace))
                 case _:
                     assert_never(delivery.kind)
-        outputs.append(self._build_draft(message, record, key, verdict))
+        outputs.append(self._build_draft(value, record, verdict))
         return [output._replace(partition=partition) for output in outputs]
 
     def _encode_decision(self, record: Mapping[str, Any], key: bytes, verdict: Verdict) -> bytes:
@@ -135,19 +140,18 @@ class RecordWriter:
         headers = self._offer_headers.build_headers(record_id, record["id"], trace.traceparent(record_id))
         return OutputRecord(delivery.topic, key, value, headers)
 
-    def _build_draft(
-        self, message: ConsumedRecord, record: Mapping[str, Any], key: bytes, verdict: Verdict
-    ) -> OutputRecord:
+    def _build_draft(self, value: bytes | None, record: Mapping[str, Any], verdict: Verdict) -> OutputRecord:
         head = {
             "indicator_id": record["id"],
             "version": record["version"],
             "decided_at": self._now_ms,
             "officer": record["source"]["officer"],
-            "content": self._tails.framing.to_single_object(message.value()),
+            "content": value,
         }
         tail = self._tails.encode_draft_tail(record, verdict)
-        value = self._tails.framing.get_header("draft") + DRAFT_HEAD.encode_unframed(head) + tail
-        return OutputRecord(self._tails.drafts_topic, key, value)
+        draft = self._tails.framing.get_header("draft") + DRAFT_HEAD.encode_unframed(head) + tail
+        item_id = make_item_id(self._tails.state, record["source"]["agency"], record["id"])
+        return OutputRecord(self._tails.drafts_topic, make_draft_key(item_id, record["version"]), draft)
 
     def build_quarantine_record(
         self, rejected: RejectedRecord, rejection: Rejection, value: bytes | None
@@ -157,7 +161,7 @@ class RecordWriter:
         Args:
             rejected: The rejected record, by reference.
             rejection: Why it was rejected.
-            value: Its value; None if it could not be read. One that is too large to be copied is left out.
+            value: Its value as received; None if it could not be read. One that is too large to be copied is left out.
         """
         record_id = make_quarantine_id(rejected.topic, rejected.partition, rejected.offset)
         record = {
@@ -173,7 +177,6 @@ class RecordWriter:
             "indicator_id": rejection.indicator_id,
             "pack": self._tails.pack_record,
             "record": value if value is not None and len(value) <= RECORD_BYTES_MAX else None,
-            "seal": NO_SEAL,
         }
         return OutputRecord(
             QUARANTINE.topic(self._tails.state),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sharing.errors import DecodeError, InputError, SharingError
+from sharing.seal.faults import SealError
 
 if TYPE_CHECKING:
     from processors.exactly_once.batch import ConsumedRecord
@@ -29,7 +30,7 @@ class Rejection:
     """Why a record cannot be processed.
 
     Attributes:
-        stage: Where it was rejected: READ, DECODE, CHECK or DECIDE.
+        stage: Where it was rejected: READ, OPEN, DECODE, CHECK or DECIDE.
         cause: A short code.
         message: A sentence without content.
         indicator_id: Id of the indicator, where it is known.
@@ -76,16 +77,19 @@ def describe_unreadable(batch: BadBatch) -> Rejection:
 def describe_rejection(error: Exception) -> Rejection:
     """Return the rejection for an error."""
     match error:
+        case SealError():
+            stage, cause = "OPEN", str(error.fault)
         case DecodeError():
-            return Rejection("DECODE", error.cause, str(error))
+            stage, cause = "DECODE", error.cause
         case OversizedOutputError():
-            return Rejection("DECIDE", "OUTPUT_OVERSIZED", str(error))
+            stage, cause = "DECIDE", "OUTPUT_OVERSIZED"
         case MisplacedRecordError():
-            return Rejection("CHECK", "WRONG_PARTITION", str(error))
+            stage, cause = "CHECK", "WRONG_PARTITION"
         case ContentConflictError():
-            return Rejection("CHECK", "CONTENT_CONFLICT", str(error))
+            stage, cause = "CHECK", "CONTENT_CONFLICT"
         case InputError():
-            return Rejection("CHECK", f"FIELD_{error.field.upper().replace('.', '_')}", str(error))
+            stage, cause = "CHECK", f"FIELD_{error.field.upper().replace('.', '_')}"
         case _:
             # The text of an unexpected error may hold content, so only its type is recorded.
             return Rejection("DECIDE", "UNEXPECTED", f"the gate failed on this record ({type(error).__name__})")
+    return Rejection(stage, cause, str(error))

@@ -29,13 +29,17 @@ _AGE_SLACK_S = 10.0
 class ConsumerStatus:
     """Status of one loop's consumer.
 
+    Args:
+        is_main: Whether the loop is the worker's main one, whose number of partitions is a metric of the worker.
+
     Attributes:
         assigned: Topics and partitions that this worker reads; None while the consumer group has not stabilised.
         connected: Whether a connection to a broker was up in the last statistics.
         last_response: When a broker last responded (`time.monotonic`), or None; see `find_last_response`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_main: bool = True) -> None:
+        self._is_main = is_main
         self.assigned: frozenset[PartitionKey] | None = None
         self.connected = False
         self.last_response: float | None = None
@@ -103,7 +107,8 @@ class ConsumerStatus:
         group = statistics.get("cgrp", {})
         partitions = select_assigned(statistics)
         self.assigned = frozenset(partitions) if group.get("join_state") == "steady" else None
-        metrics.PARTITIONS_ASSIGNED.set(len(partitions))
+        if self._is_main:
+            metrics.PARTITIONS_ASSIGNED.set(len(partitions))
         for offsets in (self._started, self._committed):
             for key in list(offsets):  # a copy: batches start in another thread
                 if key not in partitions:

@@ -22,7 +22,7 @@ from processors.health.consumer_status import RESPONSE_AGE_S_MAX
 from sharing.telemetry import metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from processors.directory_follower import DirectoryFollower
     from processors.exactly_once.loop import ExactlyOnceLoop
@@ -69,7 +69,12 @@ class HttpEndpoints:
         status: Status of the loop's consumer.
         observer: Observer of the batches.
         broker_clock: The brokers' clock.
+
+    Attributes:
+        find_inbox_problem: Returns why the inbox opens nothing, in a sentence, or None; itself None without an inbox.
     """
+
+    find_inbox_problem: Callable[[], str | None] | None = None
 
     def __init__(
         self,
@@ -134,7 +139,14 @@ class HttpEndpoints:
             "partitions": self._check_partitions(),
             "transactions": self._check_transactions(),
             "commit": self._check_commit(),
+            "inbox": self._check_inbox(),
         }
+
+    def _check_inbox(self) -> HealthCheck:
+        if self.find_inbox_problem is None:
+            return HealthCheck(healthy=True, reason="none: this State has no keys")
+        problem = self.find_inbox_problem()
+        return HealthCheck(problem is None, f"waits: {problem}" if problem else "opens what other States send")
 
     def _check_directory(self) -> HealthCheck:
         directory = self._directory

@@ -11,11 +11,15 @@ import typer
 
 from sharing.cli.shared.connection import Bootstrap, load_broker_settings
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
-from sharing.cli.shared.directory_source import warn_unreadable
-from sharing.errors import InputError
+from sharing.cli.shared.directory_source import warn_unconfirmed, warn_unreadable
+from sharing.cli.shared.own_directory import open_directory_writer
+from sharing.directory.announcements import encode_entry as encode_signed_entry
+from sharing.errors import InputError, SettingsError
 from sharing.kafka.clients import look_up_topics
+from sharing.kafka.directory_pins import read_directory_pins
 from sharing.kafka.directory_reader import DirectoryReader
-from sharing.kafka.directory_topic import announce_entry, encode_entry, parse_entries
+from sharing.kafka.directory_topic import announce_entry, encode_entry, parse_entries, remove_entry
+from sharing.kafka.directory_writer import DirectoryWriter
 from sharing.kafka.tls import read_identity, tls_properties
 from sharing.model.countries import normalise_country
 from sharing.model.directory import CompetentAuthority, Directory, DirectoryEntry
@@ -30,15 +34,15 @@ app = typer.Typer(
 )
 
 
-@app.command("show")
+@app.command("show", short_help="Show the entries of all States, and which topics cannot be read.")
 def show_directory(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
-    """Show each State's entry, unreadable topics, and the version."""
+    """Show each State's entry, which topics are unreadable or refused, and the version."""
     settings, servers = load_broker_settings(bootstrap)
-    directory, unreadable = _read_directory(settings, servers)
+    directory, unreadable, unconfirmed = _read_directory(settings, servers)
     version = directory.get_version(int(time.time() * 1000))
     if as_json:
         entries = [entry.model_dump(mode="json", by_alias=True) for entry in directory.entries.values()]
-        print_json({"version": version, "entries": entries, "unreadable": dict(unreadable)})
+        print_json({"version": version, "entries": entries, "unreadable": unreadable, "unconfirmed": unconfirmed})
         return
     table = make_table(unwrapped_column("State"), "authorities", "contact points", "interests", "announced", "until")
     for entry in directory.entries.values():
@@ -56,6 +60,7 @@ def show_directory(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None
         )
     out.print(table)
     warn_unreadable(unreadable)
+    warn_unconfirmed(unconfirmed)
     err.print(f"version {version}")
 
 
@@ -72,7 +77,7 @@ def announce_entries(
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Announce the entries of a file, each for its own State."""
+    """Announce the entries of a file, each for its own State. With a key folder, the entry is signed."""
     settings, servers = load_broker_settings(bootstrap)
     framing, tls = load_framing(settings, None), tls_properties(settings)
     entries = parse_entries(read_text_file(file), file.name)
@@ -81,12 +86,17 @@ def announce_entries(
         entries = [entry for entry in entries if entry.state == code]
         if not entries:
             raise InputError(f"{file} has no entry for {code}")
-    _check_own_state(settings, entries)
+    _check_own_state(settings, [entry.state for entry in entries])
     for entry in entries:
         encode_entry(entry, framing)  # refuses one that is too large before any is announced
     _check_notice_topics(servers, tls, entries)
+    writer = open_directory_writer(settings, servers, tls, framing)
     for entry in entries:
-        announce_entry(servers, entry, tls, framing=framing)
+        if writer is None:
+            announce_entry(servers, entry, tls, framing=framing)
+        else:
+            _require_keys_of(writer, [entry.state for entry in entries])
+            writer.announce(encode_signed_entry(entry))
     effective_by = format_time(int(time.time() * 1000) + settings.directory_interval_ms)
     if as_json:
         print_json({"announced": [entry.state for entry in entries], "effective_by": effective_by})
@@ -98,7 +108,46 @@ def announce_entries(
         )
 
 
-def _check_own_state(settings: Settings, entries: list[DirectoryEntry]) -> None:
+@app.command("remove")
+def remove_own_entry(
+    state: Annotated[str | None, typer.Option("--state", help="The State. Default: SHARING_STATE.")] = None,
+    bootstrap: Bootstrap = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a State's entry: nothing is sent to it any more. With a key folder, the removal is signed and stays."""
+    settings, servers = load_broker_settings(bootstrap)
+    code = normalise_country(state) if state is not None else settings.state
+    if code is None:
+        raise SettingsError("which State? give --state CH, or set SHARING_STATE")
+    framing, tls = load_framing(settings, None), tls_properties(settings)
+    _check_own_state(settings, [code])
+    writer = open_directory_writer(settings, servers, tls, framing)
+    if writer is None:
+        remove_entry(servers, code, tls)
+    else:
+        _require_keys_of(writer, [code])
+        writer.announce(None)
+    if as_json:
+        print_json({"removed": code})
+    else:
+        err.print(f"removed: {code}; in effect within seconds")
+
+
+def _require_keys_of(writer: DirectoryWriter, states: list[str]) -> None:
+    """Check that the keys are those of the State, before anything is signed.
+
+    Raises:
+        InputError: They are another State's.
+    """
+    foreign = [state for state in states if state != writer.state]
+    if foreign:
+        raise InputError(
+            f"the key folder is that of {writer.state}, and signs nothing for {', '.join(foreign)}; give --state "
+            f"{writer.state}, or the folder of that State"
+        )
+
+
+def _check_own_state(settings: Settings, states: list[str]) -> None:
     """Check that officers announce only their own State, before any entry is announced.
 
     Raises:
@@ -108,7 +157,7 @@ def _check_own_state(settings: Settings, entries: list[DirectoryEntry]) -> None:
     if identity is None or identity.principal is None or identity.principal.role is not Role.CONSOLE:
         return
     own_state = identity.principal.state
-    foreign = [entry.state for entry in entries if entry.state != own_state]
+    foreign = [state for state in states if state != own_state]
     if foreign:
         raise InputError(
             f"{identity.name} may announce {own_state} only, not {', '.join(foreign)}; give --state {own_state}"
@@ -131,10 +180,15 @@ def _check_notice_topics(servers: str, tls: Mapping[str, str], entries: list[Dir
         )
 
 
-def _read_directory(settings: Settings, servers: str) -> tuple[Directory, Mapping[str, str]]:
-    """Return the directory, and why each State whose topic or newest record cannot be read has no entry."""
-    reader = DirectoryReader(servers, tls_properties(settings), framing=load_framing(settings, None))
+def _read_directory(settings: Settings, servers: str) -> tuple[Directory, dict[str, str], dict[str, str]]:
+    """Return the directory, why each State without an entry has none, and why some entries cannot be confirmed."""
+    reader = DirectoryReader(
+        servers,
+        tls_properties(settings),
+        framing=load_framing(settings, None),
+        pins=read_directory_pins(settings),
+    )
     try:
-        return reader.read_to_end(), reader.unreadable
+        return reader.read_to_end(), dict(reader.unreadable), dict(reader.unconfirmed)
     finally:
         reader.close()

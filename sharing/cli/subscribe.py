@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
+from sharing._inbox_reader import InboxReader
 from sharing._subscriber import Subscriber, UnreadableNotice
 from sharing.cli.shared.connection import Bootstrap, load_client_settings
 from sharing.cli.shared.console import AsJson, err, out, print_json, print_labelled, to_printable
+from sharing.errors import SettingsError
 from sharing.model.countries import normalise_country
 from sharing.model.notice import Notice
 from sharing.serialization.schema_registry import load_framing
+from sharing.settings import Settings
 
 
 def subscribe(
@@ -24,6 +29,7 @@ def subscribe(
 ) -> None:
     """Print the notices for a State as they arrive. A notice counts as received once it is printed."""
     settings, servers, tls = load_client_settings(bootstrap)
+    reader = open_reader(settings, servers, state, tls)
     framing = load_framing(settings, normalise_country(state))
     unreadable: list[UnreadableNotice] = []
 
@@ -37,14 +43,45 @@ def subscribe(
         else:
             print_notice(notice)
 
-    with Subscriber(
-        servers, state, group=group, properties=tls, on_unreadable=report_unreadable, stop_at_end=once, framing=framing
-    ) as subscriber:
+    with (
+        reader or nullcontext(),
+        Subscriber(
+            servers,
+            state,
+            group=group,
+            properties=tls,
+            on_unreadable=report_unreadable,
+            stop_at_end=once,
+            framing=framing,
+            reader=reader,
+        ) as subscriber,
+    ):
         if not once:
             err.print(f"waiting for notices to {subscriber.state}; stop with Ctrl-C")
         subscriber.run(print_received)
     if unreadable:
         raise typer.Exit(1)
+
+
+def open_reader(settings: Settings, bootstrap: str, state: str, properties: Mapping[str, Any]) -> InboxReader | None:
+    """Return what opens the State's inbox, or None if no reader's key is configured.
+
+    Raises:
+        SettingsError: Only some of the settings for it are set.
+    """
+    if settings.reader_key is None:
+        if settings.trust_file is not None:
+            raise SettingsError(
+                "SHARING_TRUST_FILE is set, so that nothing unsealed is believed: set SHARING_READER_KEY and "
+                "SHARING_READER_PASSPHRASE_FILE to read the sealed inbox"
+            )
+        return None
+    if settings.reader_passphrase_file is None or settings.trust_file is None:
+        missing = "READER_PASSPHRASE_FILE" if settings.reader_passphrase_file is None else "TRUST_FILE"
+        raise SettingsError(f"SHARING_READER_KEY is set, and SHARING_{missing} is not; the inbox needs both")
+    return InboxReader.open(
+        bootstrap, state, settings.reader_key, settings.reader_passphrase_file, settings.trust_file, properties
+    )
 
 
 def print_notice(notice: Notice) -> None:

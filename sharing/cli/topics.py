@@ -168,12 +168,11 @@ def _print_acl_rules(partners: Partners) -> None:
 
 
 def _format_retention(kind: TopicKind) -> str:
-    if kind.compacted:
-        return "last per key"
     if kind.retention_ms < 0:
-        return "forever"
+        return "last per key" if kind.compacted else "forever"
     days, hours = divmod(kind.retention_ms // HOUR_MS, 24)
-    return f"{days} days" if days else f"{hours} hour"
+    kept = f"{days} days" if days else f"{hours} hour"
+    return f"{kept}, last per key" if kind.compacted else kept
 
 
 def _print_acl_changes(changes: list[AclChange]) -> None:

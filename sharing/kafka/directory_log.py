@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import OFFSET_BEGINNING, Message
 
+from sharing.directory.state_chain import KEYS_KEY, ROOT_KEY
+from sharing.directory.statement import ENTRY_BYTES_MAX, SCHEMA, decode_statement, limit_validity, read_entry
 from sharing.errors import DecodeError, InputError
 from sharing.model.directory import DirectoryEntry
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import Framing
 from sharing.topology.topics import DIRECTORY
+from sharing.trust.faults import TrustError
 
 log = logging.getLogger(__name__)
-
-ENTRY_BYTES_MAX = 100_000
-"""Size limit of an encoded entry, in bytes. The topic's `max.message.bytes` admits a little more."""
 
 INVALID_RECORD = "INVALID_RECORD"
 NOT_AT_END = "NOT_READ_IN_TIME"
@@ -79,11 +79,13 @@ class DirectoryLog:
         return self.stall or self._defect
 
     def read_record(self, message: Message, framing: Framing) -> None:
-        """Take over a record."""
-        self.position = (message.offset() or 0) + 1
-        self.last_error = None
-        if message.key() != self.state.encode():
-            self._ignore(message, "its key is not the State")
+        """Take over a record, and believe it."""
+        self.pass_record(message)
+        key = message.key()
+        if key is not None and (key == KEYS_KEY.encode() or key.startswith(ROOT_KEY.encode())):
+            return  # for readers that have pins
+        if key != self.state.encode():
+            self.ignore(message, "its key is not the State")
             return
         self._newest, self._defect = None, None
         value = message.value()
@@ -91,9 +93,14 @@ class DirectoryLog:
             return
         try:
             self._newest = _decode_entry(value, self.state, framing)
-        except (DecodeError, InputError) as error:
+        except (DecodeError, InputError, TrustError) as error:
             self._defect = INVALID_RECORD
-            self._ignore(message, str(error))
+            self.ignore(message, str(error))
+
+    def pass_record(self, message: Message) -> None:
+        """Note that a record was read."""
+        self.position = (message.offset() or 0) + 1
+        self.last_error = None
 
     def reach_offset(self, offset: int) -> None:
         """Note that there is no record before this offset that was not read."""
@@ -111,7 +118,7 @@ class DirectoryLog:
         """
         error = message.error()
         self._newest, self._defect = None, error.name() if error is not None else INVALID_RECORD
-        self._ignore(message, self._defect)
+        self.ignore(message, self._defect)
         self._sought = end - 1 if end - 1 > max(self._sought, self.position) else end
         self.position = self._sought
         return self.position
@@ -127,7 +134,7 @@ class DirectoryLog:
         self.stall = self.last_error or NOT_AT_END
         self.is_read, self.current = False, None
         self.retry_at = retry_at
-        log.error("%s cannot be read to its end (%s): %s has no entry", self.topic, self.stall, self.state)
+        log.error("%s cannot be read to its end (%s)", self.topic, self.stall)
 
     def read_again(self, now: float) -> None:
         """Start at the beginning again. The State has no entry until the end is reached."""
@@ -135,21 +142,29 @@ class DirectoryLog:
         self.current, self._newest, self._defect, self.caught_up_at = None, None, None, None
         self.ignored_count = 0
 
-    def _ignore(self, message: Message, reason: str) -> None:
+    def ignore(self, message: Message, reason: str) -> None:
+        """Count a record or batch that is refused."""
         self.ignored_count += 1
         log.warning("%s: record at partition 0, offset %s ignored: %s", self.topic, message.offset(), reason)
 
 
-def _decode_entry(value: bytes, state: str, framing: Framing) -> DirectoryEntry:
-    """Return the entry in a record.
+def _decode_entry(value: bytes, state: str, framing: Framing) -> DirectoryEntry | None:
+    """Return the entry in a record: as it is, or in a statement, whose signature is not verified.
 
     Raises:
         DecodeError: The record cannot be decoded.
         InputError: It is too large, not valid, or the entry of another State.
+        TrustError: It is a malformed statement.
     """
-    if len(value) > ENTRY_BYTES_MAX:
+    single_object = framing.to_single_object(value) or b""
+    if single_object.startswith(get_codec(SCHEMA).header):
+        statement = decode_statement(single_object)
+        signed = read_entry(statement)
+        entry = None if signed is None else limit_validity(signed, statement)
+    elif len(value) > ENTRY_BYTES_MAX:
         raise InputError(f"it has {len(value)} bytes; the limit is {ENTRY_BYTES_MAX}")
-    entry = DirectoryEntry.parse(get_codec("directory_entry").decode(framing.to_single_object(value)))
-    if entry.state != state:
+    else:
+        entry = DirectoryEntry.parse(get_codec("directory_entry").decode(single_object))
+    if entry is not None and entry.state != state:
         raise InputError("the entry's State is not the State in its key", field="state")
     return entry

@@ -6,6 +6,9 @@ the new topic. So is a topic that ends before the position, and one that was las
 tombstone may have gone since. A snapshot is as old as the last check that it agrees with, and a user that must not act
 on an old one (a gate that was frozen, or cut off) waits for the next.
 
+**With pins, nothing is believed that is not signed.** Each State's entry is verified from its pinned root, and what was
+verified is not forgotten with a topic (`sharing.directory.state_chain`). Without pins, what is in the topics counts.
+
 **One State does not hold up the others.** A record batch that cannot be decompressed is skipped. A topic that is not
 read to its end within a bounded time, although brokers answer, is given up and tried again later; until then its State
 has no entry. Memory is bounded by what a batch of the topic's `max.message.bytes` can inflate to.
@@ -23,39 +26,33 @@ from sharing.errors import InfrastructureError
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS
 from sharing.kafka.clients import look_up_topics, make_admin
 from sharing.kafka.directory_cluster import (
-    ClusterState,
     make_directory_consumer,
     query_cluster,
     require_directory,
 )
 from sharing.kafka.directory_log import DirectoryLog
+from sharing.kafka.directory_logs import STALL_SECONDS_MAX, DirectoryLogs
+from sharing.kafka.directory_view import DirectoryView
 from sharing.kafka.errors import describe_kafka_error
 from sharing.model.directory import Directory
-from sharing.model.directory_changes import CHANGE_INTERVAL_S, ChangeLimiter, Instant
+from sharing.model.directory_changes import CHANGE_INTERVAL_S, Instant
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.topology.topics import DIRECTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from confluent_kafka import Message
+
+    from sharing.trust.key_statement import TrustedKeys
+    from sharing.trust.root import Pin
 
 log = logging.getLogger(__name__)
 
 READ_SECONDS_MAX = 60.0
 
-STALL_SECONDS_MAX = 30.0
-"""How long a topic may take to be read to its end while brokers answer. Also the age up to which an entry is used that
-cannot be confirmed."""
-
-RETRY_SECONDS = 60.0
-"""When a topic that was given up is tried again."""
-
 CHECK_SECONDS = 3.0
 REQUEST_SECONDS_MAX = 5.0
-
-COPY_AGE_SECONDS_MAX = 12 * 60 * 60.0
-"""Half of Kafka's default for `delete.retention.ms`, the minimum time for which a tombstone is kept."""
 
 _CLIENT_ERRORS = frozenset({KafkaError._AUTHENTICATION, KafkaError._FATAL})  # noqa: SLF001 librdkafka's own codes
 _MESSAGES_MAX = 100
@@ -64,6 +61,11 @@ _MESSAGES_MAX = 100
 def read_uptime() -> float:
     """Return seconds of a clock that is never set, and that counts the time for which the machine was suspended."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def read_clock() -> int:
+    """Return the time in UTC milliseconds."""
+    return time.time_ns() // 1_000_000
 
 
 class DirectoryReader:
@@ -77,12 +79,12 @@ class DirectoryReader:
             describe all `exchange.*` topics, which only gates have.
         partitions_like: The topic whose number of partitions those topics must have; "" if any number will do.
         change_interval_s: At most one change of what a State announces takes effect in this interval, in seconds.
+        pins: The pinned root of each State that is trusted (`sharing.kafka.directory_pins` reads them); then only what
+            these States have signed counts, and only those with a valid seal key are receiving States. None to believe
+            what is in the topics.
+        clock: Returns the time in UTC milliseconds.
 
     One thread polls; others may read the attributes.
-
-    Attributes:
-        snapshot: The entries in effect; empty until every topic was read to its end or given up. It is replaced by a
-            new object exactly when something has changed.
 
     Raises:
         SettingsError: A property is unknown or wrong.
@@ -97,21 +99,35 @@ class DirectoryReader:
         finds_receivers: bool = False,
         partitions_like: str = "",
         change_interval_s: float = CHANGE_INTERVAL_S,
+        pins: Mapping[str, Pin] | None = None,
+        clock: Callable[[], int] = read_clock,
     ) -> None:
-        self.snapshot = Directory()
-        self._framing = framing
+        self._view = DirectoryView(framing, change_interval_s, pins)
+        self._clock = clock
         self._bootstrap = bootstrap
         self._properties = dict(properties or {})
         self._finds_receivers = finds_receivers
         self._partitions_like = partitions_like
-        self._limiter = ChangeLimiter(change_interval_s)
-        self._logs: dict[str, DirectoryLog] = {}
+        self._logs = DirectoryLogs(self._view.forget_state)
         self._receiving_states: frozenset[str] | None = None
         self._checked_at: float | None = None
         self._answering_since: float | None = None
         self._next_check_at = 0.0
         self._admin = make_admin(bootstrap, self._properties)
         self._consumer = make_directory_consumer(bootstrap, self._properties)
+
+    @property
+    def snapshot(self) -> Directory:
+        """The entries in effect; empty until every topic was read to its end or given up.
+
+        It is another object exactly when something has changed.
+        """
+        return self._view.snapshot
+
+    @property
+    def trusted_keys(self) -> Mapping[str, TrustedKeys]:
+        """The online keys that may be used now, by State, as of the last poll; none without pins."""
+        return self._view.trusted_keys
 
     @property
     def age_s(self) -> float:
@@ -123,8 +139,16 @@ class DirectoryReader:
 
     @property
     def unreadable(self) -> Mapping[str, str]:
-        """The States that have no entry because their topic or its newest record cannot be read, with the cause."""
-        return {state: known.defect for state, known in sorted(self._logs.items()) if known.defect is not None}
+        """The States that have no entry although their topic is not empty, with the cause: a code.
+
+        Their topic or its newest record cannot be read; with pins, also what is missing, refused or expired.
+        """
+        return self._view.problems.unreadable
+
+    @property
+    def unconfirmed(self) -> Mapping[str, str]:
+        """With pins: the States whose last good entry is in force, although something is wrong, with the cause."""
+        return self._view.problems.unconfirmed
 
     @property
     def ignored_count(self) -> int:
@@ -190,62 +214,11 @@ class DirectoryReader:
         if is_silent or self._answering_since is None:
             self._answering_since = now  # every topic gets the full time again
         self._checked_at = now
+        self._view.retry_refused(self._clock())
         if self._finds_receivers:
             self._receiving_states = cluster.receiving_states
-        if self._update_logs(cluster, now) | self._give_up_stalled(now, self._answering_since):
+        if self._logs.take_over(cluster, now) | self._logs.give_up_stalled(now, self._answering_since):
             self._assign_partitions()
-
-    def _update_logs(self, cluster: ClusterState, now: float) -> bool:
-        """Take over what a check found, and return whether partitions must be assigned again."""
-        is_changed = False
-        for state in [state for state in self._logs if cluster.topic_ids.get(state) != self._logs[state].topic_id]:
-            log.warning("%s was deleted or created again: %s has no entry", DIRECTORY.topic(state), state)
-            self._forget(state)
-            is_changed = True
-        for state, topic_id in cluster.topic_ids.items():
-            known = self._logs.get(state)
-            if known is None:
-                known = self._logs[state] = DirectoryLog(state, topic_id, now)
-                is_changed = True
-            end = cluster.ends[state]
-            if isinstance(end, str):
-                known.end, known.last_error = None, end
-                continue
-            is_cut = end < known.position
-            is_old = known.caught_up_at is not None and now - known.caught_up_at > COPY_AGE_SECONDS_MAX
-            if is_cut or is_old or (not known.is_read and known.retry_at <= now):
-                self._limiter.forget_state(state)
-                known.read_again(now)
-                is_changed = True
-            known.end = end
-        return is_changed
-
-    def _give_up_stalled(self, now: float, answering_since: float) -> bool:
-        """Give up the topics that were not read to their end in time, and return whether there are any.
-
-        Raises:
-            InfrastructureError: That holds for every topic: the fault is not in one of them.
-        """
-        stalled = [
-            known
-            for known in self._logs.values()
-            if known.is_read
-            and not known.is_at_end
-            and now - max(known.caught_up_at or known.opened_at, answering_since) > STALL_SECONDS_MAX
-        ]
-        for known in stalled:
-            known.give_up(now + RETRY_SECONDS)
-            self._limiter.forget_state(known.state)
-        if stalled and all(known.stall is not None for known in self._logs.values()):
-            raise InfrastructureError(
-                f"no topic of the directory can be read to its end within {STALL_SECONDS_MAX:g} s "
-                f"({stalled[0].topic}: {stalled[0].stall}); check the broker, and the permission to read directory.*"
-            )
-        return bool(stalled)
-
-    def _forget(self, state: str) -> None:
-        del self._logs[state]
-        self._limiter.forget_state(state)
 
     def _assign_partitions(self) -> None:
         """Read every topic that was not given up, from its position."""
@@ -267,7 +240,7 @@ class DirectoryReader:
             if error is not None and error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
                 log.warning("directory: %s", describe_kafka_error(error))  # librdkafka recovers from it
         elif error is None:
-            known.read_record(message, self._framing)
+            self._view.read_record(known, message, self._clock())
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
             known.reach_offset(message.offset() or 0)
         elif error.code() in BAD_BATCH_ERRORS:
@@ -292,12 +265,4 @@ class DirectoryReader:
     def _update_snapshot(self) -> None:
         if self.age_s == float("inf"):
             return
-        announced = {state: known.current for state, known in self._logs.items() if known.current is not None}
-        waiting = set(self._limiter.waiting)
-        now = Instant(read_uptime(), time.time_ns() // 1_000_000)
-        entries = self._limiter.select_entries(announced, now)
-        for state in set(self._limiter.waiting) - waiting:
-            rest = self._limiter.waiting[state] - now.uptime_s
-            log.info("directory: a change of %s takes effect in %.0f s", state, rest)
-        if entries != self.snapshot.entries or self._receiving_states != self.snapshot.receiving_states:
-            self.snapshot = Directory(entries, receiving_states=self._receiving_states)
+        self._view.update(self._logs, self._receiving_states, Instant(read_uptime(), self._clock()))

@@ -1,31 +1,22 @@
-"""The directory topic of a State: announces an entry, and reads entries from a file.
+"""The directory topic of a State: announces an entry that nobody signs, and reads entries from a file.
 
-Each State has a topic, which only that State's officers may write to. It has one partition, is compacted, and has the
-State code as key: the last record is the State's entry, and an empty record removes it. The topics of all States are
-read by `sharing.kafka.directory_reader`.
+Each State has a topic, which only that State's officers and gate may write to. It has one partition and is compacted.
+Without keys, the last record under the State code is the State's entry, and an empty record removes it. With keys,
+`sharing.kafka.directory_writer` announces. The topics of all States are read by `sharing.kafka.directory_reader`.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message
-
-from sharing.errors import InfrastructureError, InputError
-from sharing.kafka.clients import client_properties, fetch_topics, make_producer, require_topics
-from sharing.kafka.directory_log import ENTRY_BYTES_MAX
-from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
+from sharing.directory.announcements import require_entry_size
+from sharing.errors import InputError
+from sharing.kafka.directory_own_topic import publish_records
 from sharing.model.directory import DirectoryEntry
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
-from sharing.topology.topics import DIRECTORY
 from sharing.yaml_source import read_yaml
-
-ANNOUNCE_SECONDS_MAX = 15.0
-
-_PARTITION = 0
 
 
 def encode_entry(entry: DirectoryEntry, framing: Framing = SINGLE_OBJECT_FRAMING) -> bytes:
@@ -35,11 +26,7 @@ def encode_entry(entry: DirectoryEntry, framing: Framing = SINGLE_OBJECT_FRAMING
         InputError: It is larger than readers accept.
     """
     value = framing.frame("directory_entry", get_codec("directory_entry").encode_unframed(entry.to_record()))
-    if len(value) > ENTRY_BYTES_MAX:
-        raise InputError(
-            f"the entry of {entry.state} has {len(value):,} bytes; readers accept {ENTRY_BYTES_MAX:,}: shorten its "
-            "interests, contact points or keys"
-        )
+    require_entry_size(entry.state, value)
     return value
 
 
@@ -58,33 +45,17 @@ def announce_entry(
         SettingsError: A property is unknown or wrong.
     """
     value = encode_entry(entry, framing)
-    topic = DIRECTORY.topic(entry.state)
-    errors: deque[KafkaError] = deque(maxlen=10)
-    confirmations: list[KafkaError | None] = []
+    publish_records(bootstrap, entry.state, [(entry.state, value)], properties)
 
-    def on_delivery(error: KafkaError | None, _: Message) -> None:
-        confirmations.append(error)
 
-    wait_ms = int(ANNOUNCE_SECONDS_MAX * 1000)
-    producer = make_producer(
-        client_properties(
-            bootstrap,
-            {"error_cb": errors.append, **(properties or {}), "acks": "all", "delivery.timeout.ms": wait_ms},
-        )
-    )
-    require_topics(fetch_topics(producer, bootstrap, errors), [topic], entry.state)
-    try:
-        producer.produce(topic, value, entry.state.encode(), _PARTITION, on_delivery=on_delivery)
-    except KafkaException as error:
-        raise InfrastructureError(f"cannot announce: {describe_kafka_error(error)}") from None
-    producer.flush(ANNOUNCE_SECONDS_MAX + 2)
-    failure = confirmations[0] if confirmations else None
-    if not confirmations or failure is not None:
-        reason = describe_kafka_error(failure) if failure is not None else "no confirmation in time"
-        remedy = "announce it again when the broker is back"
-        if failure is not None and failure.code() in AUTHORIZATION_ERRORS:
-            remedy = f"use the certificate of {entry.state}'s officers, console.{entry.state.lower()}"
-        raise InfrastructureError(f"the broker did not confirm the entry of {entry.state}: {reason}; {remedy}")
+def remove_entry(bootstrap: str, state: str, properties: Mapping[str, Any] | None = None) -> None:
+    """Remove a State's entry by an empty record, which nobody signs, and wait until the broker has confirmed it.
+
+    Raises:
+        InfrastructureError: As `announce_entry`.
+        SettingsError: A property is unknown or wrong.
+    """
+    publish_records(bootstrap, state, [(state, None)], properties)
 
 
 def parse_entries(text: str, source: str) -> list[DirectoryEntry]:

@@ -21,12 +21,11 @@ from pydantic import Field, SecretBytes, ValidationError
 from sharing.errors import InputError
 from sharing.keystore.encryption import Ciphertext, decrypt, derive_from_secret, encrypt
 from sharing.keystore.files import PRIVATE_MODE, PUBLIC_MODE, read_file, read_private_file, write_new_file
-from sharing.keystore.private_key_file import KeyHeader, PrivateKey
+from sharing.keystore.private_key import KeyHeader, PrivateKey, count_seed_bytes, require_seed
 from sharing.model.strict_model import StrictModel
 from sharing.trust.canonical import decode_canonical, encode_canonical
 from sharing.trust.documents import StateCode
 from sharing.trust.faults import TrustError
-from sharing.trust.key_pairs import SEED_BYTES, derive_public_key
 
 SHARES_MAX: Final = 16
 KEYS_MAX: Final = 256
@@ -179,11 +178,9 @@ def read_share(path: Path) -> BackupShare:
 def _split_seeds(header: BackupHeader, seeds: SecretBytes) -> list[PrivateKey]:
     data, keys = seeds.get_secret_value(), []
     for key_header in header.keys:
-        length = SEED_BYTES[key_header.key.algorithm]
+        length = count_seed_bytes(key_header)
         seed, data = SecretBytes(data[:length]), data[length:]
-        if derive_public_key(key_header.key.algorithm, seed) != key_header.key:
-            raise InputError("a private key in the backup does not belong to its public key")
-        keys.append(PrivateKey(key_header, seed))
+        keys.append(require_seed(key_header, seed, "the backup"))
     return keys
 
 

@@ -24,7 +24,7 @@ PASSPHRASE_CHARACTERS_MIN = 12
 SCRYPT_LOG_N = 17
 """2^17 rounds of 8 blocks: 128 MiB and a third of a second for each guess."""
 
-_SCRYPT_LOG_N_MAX = 20
+_SCRYPT_LOG_N_MAX = 18
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
 
@@ -34,7 +34,7 @@ class ScryptParameters(StrictModel):
 
     Attributes:
         kdf: Always `scrypt`.
-        log_n: Binary logarithm of the cost. A reader refuses what would exhaust its memory.
+        log_n: Binary logarithm of the cost. A reader refuses more than 18, which takes 256 MiB.
         r: Block size.
         p: Parallelism.
         salt: Random bytes, in hexadecimal digits.

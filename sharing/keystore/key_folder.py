@@ -13,19 +13,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from sharing.errors import InputError
 from sharing.keystore.files import PUBLIC_MODE, list_drafts, make_private_folder, read_file, write_new_file
-from sharing.keystore.private_key_file import PrivateKey, read_private_key, write_private_key
+from sharing.keystore.key_access import KeyAccess, OpenKey
+from sharing.keystore.private_key import WRAP_ROLE, WrappingKeyName
+from sharing.keystore.private_key_file import KeyFile, read_key_header, write_key_file
 from sharing.trust.documents import SignedDocument, read_document
 from sharing.trust.faults import TrustError
 from sharing.trust.key_statement import TrustedKeys, verify_key_statement
+from sharing.trust.readers import ReaderList, verify_readers
 from sharing.trust.root import RootMetadata, TrustedRoot, accept_next_root, fingerprint_of, require_root_signatures
 from sharing.trust.signatures import ObjectKind
 
 _ROOT_FILE = re.compile(r"root\.([1-9]\d*)\.json")
 _KEYS_FILE = re.compile(r"keys\.([1-9]\d*)\.json")
+_READERS_FILE = re.compile(r"readers\.([1-9]\d*)\.json")
 _ID_DIGITS = 16
 
 
@@ -103,6 +105,28 @@ class KeyFolder:
         """
         return self._write(document, f"keys.{version}.json")
 
+    def read_readers(self, keys: TrustedKeys, now: int) -> ReaderList | None:
+        """Return the newest list of readers, verified, whether or not it has expired; None if there is none.
+
+        Raises:
+            InputError: It has the name of another version: an older one in the place of the newest.
+            TrustError: As `verify_readers`.
+        """
+        files = self._list(_READERS_FILE)
+        if not files:
+            return None
+        content = verify_readers(keys, read_file(files[-1]), now=now)
+        _require_name(files[-1], f"readers.{content.version}.json")
+        return content
+
+    def write_readers(self, document: SignedDocument, version: int) -> Path:
+        """Write a signed list of readers, and return its file.
+
+        Raises:
+            InputError: There is one of that version.
+        """
+        return self._write(document, f"readers.{version}.json")
+
     def locate_private_key(self, role: str, key_id: str) -> Path:
         """Return the path of an online private key, whether or not it exists."""
         return self.path / "private" / f"{role}.{key_id[:_ID_DIGITS]}.key"
@@ -120,28 +144,39 @@ class KeyFolder:
         """Return the files that a killed command has left, each perhaps a private key under another name."""
         return [*list_drafts(self.path), *list_drafts(self.path / "private")]
 
-    def write_private_key(self, key: PrivateKey, passphrase: SecretStr) -> Path:
-        """Write an online private key, and return its file.
+    def write_private_key(self, content: KeyFile) -> Path:
+        """Write the file of an online private key or a wrapping key, and return its path.
 
         Raises:
             InputError: The file exists.
         """
-        path = self.locate_private_key(key.header.role, key.public_key.key_id)
+        path = self.locate_private_key(content.header.role, content.header.key.key_id)
         make_private_folder(path.parent)
-        write_private_key(path, key, passphrase)
+        write_key_file(path, content)
         return path
 
-    def read_private_key(self, role: str, key_id: str, passphrase: SecretStr) -> PrivateKey:
-        """Return an online private key.
+    def read_private_key(self, role: str, key_id: str, access: KeyAccess) -> OpenKey:
+        """Return an online private key or a wrapping key.
 
         Raises:
             InputError: It is not in the folder, or is another key, or the passphrase is wrong.
+            InfrastructureError: The token does not answer.
         """
         path = self.locate_private_key(role, key_id)
-        key = read_private_key(path, passphrase)
-        if (key.public_key.key_id, key.header.role) != (key_id, role):
+        key = access.read_key(path)
+        if (key.key_id, key.header.role) != (key_id, role):
             raise InputError(f"{path} is another key than its name says")
         return key
+
+    def list_wrapping_keys(self) -> list[WrappingKeyName]:
+        """Return the names of the wrapping keys, the newest first. Nothing proves them before their key is read.
+
+        Raises:
+            InputError: A file is not the file of a private key, or other users may access it.
+        """
+        headers = [read_key_header(path) for path in (self.path / "private").glob(f"{WRAP_ROLE}.*.key")]
+        names = [header.key for header in headers if isinstance(header.key, WrappingKeyName)]
+        return sorted(names, key=lambda name: (name.made_at, name.key_id), reverse=True)
 
     def _write(self, document: SignedDocument, name: str) -> Path:
         make_private_folder(self.path)

@@ -1,17 +1,16 @@
-"""One private key in one file: encrypted under a passphrase, and readable by its owner only.
+"""One private key in one file, which only its owner can read: encrypted under a passphrase, or kept by a token.
 
-State, role and public key stand in clear beside it, and are authenticated: a file that was renamed or moved to another
-role does not open. The file is not a PEM file, so that no program takes it for a TLS key.
+State, role and the name of the key stand in clear beside it, and are authenticated: a file that was renamed or moved to
+another role does not open. The file is not a PEM file, so that no program takes it for a TLS key. A token keeps a
+signing key itself, and the file only says where; other keys are in the file, encrypted under a key in the token.
 """
 
 from __future__ import annotations
 
-import secrets
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Self
 
-from pydantic import Field, SecretBytes, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 
 from sharing.errors import InputError
 from sharing.keystore.encryption import (
@@ -22,89 +21,79 @@ from sharing.keystore.encryption import (
     encrypt,
     make_scrypt_parameters,
 )
-from sharing.keystore.files import PRIVATE_MODE, read_private_file, write_new_file
+from sharing.keystore.files import PRIVATE_MODE, read_private_file, replace_file, write_new_file
+from sharing.keystore.private_key import KeyHeader, PrivateKey, require_seed
 from sharing.model.strict_model import StrictModel
 from sharing.trust.canonical import decode_canonical, encode_canonical
-from sharing.trust.documents import StateCode
 from sharing.trust.faults import TrustError
-from sharing.trust.key_pairs import SEED_BYTES, derive_public_key
-from sharing.trust.public_keys import KeyAlgorithm, KeyRole, PublishedKey
-from sharing.trust.signatures import MemorySigningKey
-
-ROOT_ROLE = "root"
-_ROLES = "|".join((ROOT_ROLE, *KeyRole))
+from sharing.trust.public_keys import PublishedKey
 
 
-class KeyHeader(StrictModel):
-    """What stands in clear in the file of a private key.
+class TokenPlace(StrictModel):
+    """Where in a token a key is.
 
     Attributes:
-        kind: Always `private-key`.
-        format: Version of this format.
-        state: The State.
-        role: `root`, or the role of an online key.
-        key: Its public key.
+        label: Label of the token.
+        key: Id of the key in it, in hexadecimal digits: of the signing key, or of the key that encrypts.
     """
 
-    kind: Literal["private-key"] = "private-key"
-    format: Literal[1] = 1
-    state: StateCode
-    role: Annotated[str, Field(pattern=f"^(?:{_ROLES})$")]
-    key: PublishedKey
+    label: Annotated[str, Field(min_length=1, max_length=32)]
+    key: Annotated[str, Field(pattern=r"^(?:[0-9a-f]{2}){1,32}$")]
 
 
-class _KeyFile(StrictModel):
-    header: KeyHeader
-    parameters: ScryptParameters
-    encrypted: Ciphertext
-
-
-@dataclass(frozen=True, slots=True)
-class PrivateKey:
-    """A private key in memory. Its `repr` shows no secret.
+class KeyFile(StrictModel):
+    """The content of a private key's file.
 
     Attributes:
         header: Whose key it is, and what for.
-        seed: The private key.
+        parameters: How the passphrase gives the key that encrypts; or None.
+        token: The token that has the key, or the key that encrypts; or None.
+        encrypted: The seed; None if the token has the key.
     """
 
     header: KeyHeader
-    seed: SecretBytes
+    parameters: ScryptParameters | None = None
+    token: TokenPlace | None = None
+    encrypted: Ciphertext | None = None
 
-    @property
-    def public_key(self) -> PublishedKey:
-        """The public key of the pair."""
-        return self.header.key
-
-    def to_signing_key(self) -> MemorySigningKey:
-        """Return the key as one that signs.
-
-        Raises:
-            InputError: It is a seal key.
-        """
-        if self.public_key.algorithm is not KeyAlgorithm.ED25519:
-            raise InputError(f"the {self.header.role} key does not sign")
-        return MemorySigningKey(self.seed)
-
-
-def generate_key(state: str, role: str, algorithm: KeyAlgorithm) -> PrivateKey:
-    """Return a new private key from the randomness of the operating system."""
-    seed = SecretBytes(secrets.token_bytes(SEED_BYTES[algorithm]))
-    return PrivateKey(KeyHeader(state=state, role=role, key=derive_public_key(algorithm, seed)), seed)
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.parameters is None) == (self.token is None):
+            raise ValueError("a private key is under a passphrase, or kept by a token")
+        if self.encrypted is None and self.token is None:
+            raise ValueError("there is no private key in it")
+        return self
 
 
 def write_private_key(path: Path, key: PrivateKey, passphrase: SecretStr) -> None:
-    """Write a private key into a new file.
+    """Write a private key into a new file, encrypted under a passphrase.
 
     Raises:
         InputError: The file exists.
         InfrastructureError: It cannot be written.
     """
-    parameters = make_scrypt_parameters()
-    authenticated = _authenticate(key.header, parameters)
-    encrypted = encrypt(derive_from_passphrase(passphrase, parameters), key.seed, authenticated)
-    content = _KeyFile(header=key.header, parameters=parameters, encrypted=encrypted)
-    write_new_file(path, encode_canonical(content.model_dump(mode="json")) + b"\n", PRIVATE_MODE)
+    write_key_file(path, encrypt_key(key, passphrase))
+
+
+def replace_passphrase(path: Path, before: SecretStr, after: SecretStr) -> None:
+    """Write a private key's file again, encrypted under another passphrase.
+
+    Raises:
+        InputError: As `read_private_key`.
+        InfrastructureError: It cannot be written.
+    """
+    content = encrypt_key(read_private_key(path, before), after)
+    replace_file(path, _to_bytes(content), PRIVATE_MODE)
+
+
+def write_key_file(path: Path, content: KeyFile) -> None:
+    """Write a new file of a private key.
+
+    Raises:
+        InputError: The file exists.
+        InfrastructureError: It cannot be written.
+    """
+    write_new_file(path, _to_bytes(content), PRIVATE_MODE)
 
 
 def read_key_header(path: Path) -> KeyHeader:
@@ -113,33 +102,67 @@ def read_key_header(path: Path) -> KeyHeader:
     Raises:
         InputError: It is not the file of a private key, or other users may access it.
     """
-    return _read(path).header
+    return read_key_file(path).header
 
 
 def read_private_key(path: Path, passphrase: SecretStr) -> PrivateKey:
     """Return the private key in a file.
 
     Raises:
-        InputError: It is not the file of a private key, other users may access it, or the passphrase is wrong.
+        InputError: It is not the file of a private key, other users may access it, the passphrase is wrong, or a token
+            has the key.
     """
-    content = _read(path)
+    content = read_key_file(path)
+    if content.parameters is None or content.encrypted is None:
+        raise InputError(f"{path}: a token has this private key; name it by --token, or set SHARING_KEY_TOKEN")
     key = derive_from_passphrase(passphrase, content.parameters)
-    seed = decrypt(key, content.encrypted, _authenticate(content.header, content.parameters))
+    seed = decrypt(key, content.encrypted, authenticate(content.header, content.parameters))
     if seed is None:
         raise InputError(f"{path}: the passphrase is wrong, or the file was altered")
-    if derive_public_key(content.header.key.algorithm, seed) != content.header.key:
-        raise InputError(f"{path}: the private key does not belong to the public key in the file")
-    return PrivateKey(content.header, seed)
+    return require_seed(content.header, seed, str(path))
 
 
-def _read(path: Path) -> _KeyFile:
+def read_key_file(path: Path) -> KeyFile:
+    """Return what is in the file of a private key. Nothing proves it yet.
+
+    Raises:
+        InputError: It is not the file of a private key, or other users may access it.
+    """
     data = read_private_file(path)
     try:
         decode_canonical(data)
-        return _KeyFile.model_validate_json(data)
+        return KeyFile.model_validate_json(data)
     except (TrustError, ValidationError):
         raise InputError(f"{path} is not the file of a private key that `sharing keys` has written") from None
 
 
-def _authenticate(header: KeyHeader, parameters: ScryptParameters) -> bytes:
-    return encode_canonical([header.model_dump(mode="json"), parameters.model_dump(mode="json")])
+def authenticate(header: KeyHeader, how: ScryptParameters | TokenPlace) -> bytes:
+    """Return what an encrypted seed is bound to: what stands in clear beside it."""
+    return encode_canonical([header.model_dump(mode="json"), how.model_dump(mode="json")])
+
+
+def get_public_key(content: KeyFile) -> PublishedKey:
+    """Return the public key of a private key.
+
+    Raises:
+        InputError: It is a wrapping key, which has none.
+    """
+    if not isinstance(content.header.key, PublishedKey):
+        raise InputError("a wrapping key has no public key")
+    return content.header.key
+
+
+def encrypt_key(key: PrivateKey, passphrase: SecretStr) -> KeyFile:
+    """Return the file of a private key, encrypted under a passphrase.
+
+    Raises:
+        InfrastructureError: There is not enough memory.
+    """
+    parameters = make_scrypt_parameters()
+    authenticated = authenticate(key.header, parameters)
+    encrypted = encrypt(derive_from_passphrase(passphrase, parameters), key.seed, authenticated)
+    return KeyFile(header=key.header, parameters=parameters, encrypted=encrypted)
+
+
+def _to_bytes(content: KeyFile) -> bytes:
+    return encode_canonical(content.model_dump(mode="json", exclude_none=True)) + b"\n"

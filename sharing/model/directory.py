@@ -1,8 +1,7 @@
-"""The directory: what each State announces about its authorities, contact points, interests, keys and acceptances."""
+"""The directory: what each State announces about its authorities, contact points, interests and acceptances."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from bisect import bisect_right
@@ -12,7 +11,7 @@ from functools import cached_property
 from math import prod
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, PlainSerializer, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from sharing.model.field_validators import CountryCode, enum_validator, pattern_validator
 from sharing.model.indicator import Coerced, Instant, RecordModel, ShortText
@@ -114,39 +113,12 @@ def _limit_combinations(interests: tuple[Interest, ...]) -> tuple[Interest, ...]
     return interests
 
 
-def _to_base64(value: bytes) -> str:
-    return base64.b64encode(value).decode("ascii")
-
-
-Binary = Annotated[bytes, Coerced, PlainSerializer(_to_base64, when_used="json")]
-"""Bytes, in JSON as Base64: they need not be text."""
-
-
-class PublicKey(RecordModel):
-    """A public key with its validity period; `use` is SEAL or SIGN."""
-
-    id: ShortText
-    use: Annotated[str, pattern_validator("SEAL|SIGN", "must be SEAL or SIGN")]
-    algorithm: ShortText
-    public: Binary
-    valid_from: Instant
-    valid_until: Instant | None = None
-
-
 class StandingAcceptance(RecordModel):
     """Kinds of conditions from another State that a State accepts in advance."""
 
     from_state: CountryCode
     condition_kinds: Annotated[tuple[ShortText, ...], Coerced] = ()
     valid_until: Instant | None = None
-
-
-class EntrySignature(RecordModel):
-    """Signature of a directory entry."""
-
-    algorithm: ShortText = "NONE"
-    key_id: ShortText | None = None
-    value: Binary = b""
 
 
 class DirectoryEntry(RecordModel):
@@ -161,9 +133,7 @@ class DirectoryEntry(RecordModel):
     valid_until: Instant | None = None
     authorities: Annotated[tuple[CompetentAuthority, ...], Coerced, Field(min_length=1)]
     interests: Annotated[tuple[Interest, ...], Coerced, AfterValidator(_limit_combinations)] = ()
-    keys: Annotated[tuple[PublicKey, ...], Coerced] = ()
     standing_acceptances: Annotated[tuple[StandingAcceptance, ...], Coerced] = ()
-    signature: EntrySignature = EntrySignature()
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], *, location: str = "") -> DirectoryEntry:
@@ -187,21 +157,16 @@ class DirectoryEntry(RecordModel):
 
     @cached_property
     def content_digest(self) -> str:
-        """Digest of what the entry states. A renewal, which changes only dates and signature, does not change it."""
+        """Digest of what the entry states. A renewal, which changes only dates, does not change it."""
         content = self.model_dump(mode="python", by_alias=True, exclude=set(_RENEWED_FIELDS))
-        return _digest(json.dumps(content, sort_keys=True, default=_to_json))
+        return _digest(json.dumps(content, sort_keys=True, default=str))
 
     def has_expired(self, now_ms: int) -> bool:
         """Return whether the entry has expired at an instant in UTC milliseconds."""
         return self.valid_until is not None and to_milliseconds(self.valid_until) <= now_ms
 
 
-_RENEWED_FIELDS = ("announced_at", "valid_until", "signature")
-
-
-def _to_json(value: object) -> str:
-    """Return the text of a value that JSON has no type for."""
-    return value.hex() if isinstance(value, bytes) else str(value)
+_RENEWED_FIELDS = ("announced_at", "valid_until")
 
 
 def _digest(text: str) -> str:

@@ -79,11 +79,20 @@ FINDINGS: Mapping[str, Finding] = MappingProxyType(
         ),
         "statutory_ground": Finding(
             "Does a statute allow your authority to disclose it?",
-            "JP APPI art. 69(1); GB ATCSA 2001 s. 17; AU Privacy Act s. 16A, Telecommunications Act 1997 s. 300",
+            "JP APPI art. 69(1); GB ATCSA 2001 s. 17",
         ),
         "death_penalty_assurance": Finding(
             "Has the recipient given an assurance that no death penalty is imposed or carried out?",
             "DE IRG §§ 8, 73; NL Uitleveringswet art. 8; CA Charter s. 7; CH IMAC art. 37(3)",
+        ),
+        "case_file_disclosure_appropriate": Finding(
+            "Has the keeper of the case file found that the public interest, or another reason, makes it appropriate "
+            "to disclose what is in it?",
+            "JP CCP art. 47",
+        ),
+        "secret_disclosure_permitted": Finding(
+            "Has the head of your agency permitted the secret to be disclosed?",
+            "JP National Public Service Act art. 100, Local Public Service Act art. 34",
         ),
         "customs_infringement": Finding(
             "Does it concern a breach of the other State's customs law?", "Naples II art. 17"
@@ -101,7 +110,7 @@ FINDINGS: Mapping[str, Finding] = MappingProxyType(
         ),
         "public_interest_outweighs": Finding(
             "Does the public interest in disclosing it clearly outweigh privacy?",
-            "CA Privacy Act s. 8(2)(m); JP CCP art. 47",
+            "CA Privacy Act s. 8(2)(m)",
         ),
         "suspicion_of_relevance": Finding(
             "Are there reasonable grounds to suspect that it is relevant to a case of laundering, financing of "
@@ -125,6 +134,11 @@ FINDINGS: Mapping[str, Finding] = MappingProxyType(
         "disclosure_appropriate": Finding("Is disclosing it appropriate in all the circumstances?", "AU TIA s. 180B"),
         "privacy_interference_justified": Finding(
             "Is the loss of privacy justifiable and proportionate?", "AU TIA s. 180F"
+        ),
+        "emergency_consent_unobtainable": Finding(
+            "Is disclosing it necessary against a serious threat to someone's life, health or safety, and is it "
+            "unreasonable or impracticable to obtain the consent of the person concerned?",
+            "AU Privacy Act s. 16A, Telecommunications Act 1997 ss 287, 300",
         ),
         "arrested_or_charged": Finding(
             "Has anyone been arrested, detained, charged or convicted for the offence?",

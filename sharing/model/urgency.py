@@ -11,6 +11,9 @@ from typing import Any
 
 from sharing.model.vocabulary import Urgency
 
+URGENT_LEVELS = frozenset({Urgency.URGENT, Urgency.EMERGENCY})
+"""Levels of urgency whose notices go to the urgent lane."""
+
 _EMERGENCY, _ORDINARY = Urgency.EMERGENCY.value, Urgency.ORDINARY.value
 """Looked up once, because every decision reads the urgency, and the lookup takes longer than the comparison."""
 

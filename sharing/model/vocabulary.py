@@ -253,6 +253,19 @@ class NoticeKind(StrEnum):
     RECALL = "RECALL"
 
 
+class MessageKind(StrEnum):
+    """What is sealed to another State. UNKNOWN is a kind of a later version, which a reader refuses."""
+
+    NOTICE = "NOTICE"
+    OFFER = "OFFER"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def schema_name(self) -> str:
+        """Name of the schema of the content."""
+        return self.value.lower()
+
+
 class NoticeLane(StrEnum):
     """Which topic carries a notice: `urgent` has its own, so that urgent notices never wait behind ordinary ones."""
 

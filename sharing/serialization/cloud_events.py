@@ -60,6 +60,12 @@ class InstantHeaderBuilder:
         return [*self._shared, ("ce_id", event_id), ("ce_subject", subject), (TRACEPARENT, traceparent)]
 
 
+def replace_type(headers: Headers, event_type: str) -> list[Header]:
+    """Return headers with another type of event, as of a sealed record."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    return [(name, event_type if name == "ce_type" else value) for name, value in pairs]
+
+
 def find_header(headers: Headers, name: str) -> bytes | None:
     """Return the last value of a header, or None."""
     last_value = None

@@ -29,11 +29,11 @@ RECORD_BYTES_MAX = 200_000
 OUTPUT_RECORD_BYTES_MAX = 1_000_000
 """Larger records of the other schemas, which gates write, are refused before they are decoded."""
 
-_WRITTEN_BY_PEOPLE = frozenset({"indicator", "directory_entry"})
+_WRITTEN_BY_PEOPLE = frozenset({"indicator", "sealed_indicator", "directory_entry"})
 
 SCHEMA_NAMES = (
     "indicator", "decision", "notice", "notice_content", "offer", "draft", "quarantine", "directory_entry",
-    "gate_state",
+    "gate_state", "sealed_message", "own_record", "inbox_item", "inbox_state", "sealed_indicator",
 )  # fmt: skip
 
 

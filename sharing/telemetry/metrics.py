@@ -19,7 +19,7 @@ from sharing.telemetry.latency_buckets import LATENCY_BUCKETS
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
-READY_CHECKS = ("directory", "law", "clock", "broker", "partitions", "transactions", "commit")
+READY_CHECKS = ("directory", "law", "clock", "broker", "partitions", "transactions", "commit", "inbox")
 """The checks that must all pass for a gate to be ready."""
 
 EFFECTS = (*Effect, "UNDECIDED", "NONE")
@@ -99,6 +99,57 @@ EMERGENCIES_AS_ORDINARY = Counter(
     "sharing_emergencies_as_ordinary",
     "Of these, indicators that were decided as ordinary, because no officer is named or no reason is stated.",
     ["agency"],
+    registry=REGISTRY,
+)
+
+# What other States send.
+INBOX_READ = Counter(
+    "sharing_inbox_read",
+    "Records read from the topics on which other States send, in committed transactions.",
+    registry=REGISTRY,
+)
+INBOX_RECORDS = Counter(
+    "sharing_inbox_records",
+    "Of these, records by outcome; their sum equals the number of records read. OPENED: in the inbox. REPEATED: opened "
+    "before. COUNTED: statements of how many messages were sent. REFUSED: quarantined by reference.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+INBOX_REFUSED = Counter(
+    "sharing_inbox_refused",
+    "Refused records, by cause and by the State that they claim to be from; empty if they name none.",
+    ["cause", "sender"],
+    registry=REGISTRY,
+)
+INBOX_MISSING = Counter(
+    "sharing_inbox_missing",
+    "Messages that other States have sent and that did not arrive, as their numbers or count statements show.",
+    registry=REGISTRY,
+)
+INBOX_MISSING_BY_SENDER = Counter(
+    "sharing_inbox_missing_by_sender", "The same by sending State.", ["sender"], registry=REGISTRY
+)
+INBOX_IRREGULAR = Counter(
+    "sharing_inbox_irregular",
+    "Opened messages that did not arrive as they were sent. OUT_OF_ORDER: their number had passed. NEW_STREAM: the "
+    "sender began to count again.",
+    ["arrival"],
+    registry=REGISTRY,
+)
+INBOX_TWINS = Counter(
+    "sharing_inbox_twins",
+    "Repeated messages that were sealed anew: from an aborted transaction, or sent again.",
+    registry=REGISTRY,
+)
+INBOX_COUNTS_OVERDUE = Gauge(
+    "sharing_inbox_counts_overdue",
+    "1 for a State whose hourly count statement has not arrived; then 0.",
+    ["sender"],
+    registry=REGISTRY,
+)
+INBOX_LAST_COMMIT_TIME = Gauge(
+    "sharing_inbox_last_commit_timestamp_seconds",
+    "Unix time of the last committed batch of the inbox; 0 before the first, and where there is no inbox.",
     registry=REGISTRY,
 )
 
@@ -203,6 +254,19 @@ DIRECTORY_WITHOUT_TOPICS = Gauge(
     ["entry"],
     registry=REGISTRY,
 )
+DIRECTORY_UNCONFIRMED = Gauge(
+    "sharing_directory_unconfirmed",
+    "1 for a State whose last signed entry is still in force, although what came later was refused, its topic cannot "
+    "be read, or it has no seal key.",
+    ["entry"],
+    registry=REGISTRY,
+)
+DIRECTORY_STATEMENT_EXPIRY = Gauge(
+    "sharing_directory_statement_expiry_timestamp_seconds",
+    "Unix time at which the State's own directory statement expires; 0 if none is valid. No series without keys.",
+    ["entry"],
+    registry=REGISTRY,
+)
 DIRECTORY_ENTRIES = Gauge("sharing_directory_entries", "States with an entry in the directory.", registry=REGISTRY)
 DIRECTORY_ANNOUNCED = Gauge(
     "sharing_directory_announced_timestamp_seconds",
@@ -251,5 +315,9 @@ for _effect in EFFECTS:
     RECIPIENT_EFFECTS.labels(_effect)
 for _check in READY_CHECKS:
     READY_CHECK.labels(_check)
+for _inbox_outcome in ("OPENED", "REPEATED", "COUNTED", "REFUSED"):
+    INBOX_RECORDS.labels(_inbox_outcome)
+for _arrival in ("OUT_OF_ORDER", "NEW_STREAM"):
+    INBOX_IRREGULAR.labels(_arrival)
 for _level in ("warning", "error", "critical"):
     LOG_RECORDS.labels(_level)

@@ -31,7 +31,7 @@ This page is generated from the docstrings by `make api`. Edit the docstrings, n
 """
 
 _GROUPS = {
-    "Clients": ("Publisher", "Subscriber", "PublisherMetrics", "SubscriberMetrics"),
+    "Clients": ("Publisher", "Subscriber", "InboxReader", "PublisherMetrics", "SubscriberMetrics"),
     "Data": (
         "Indicator", "Notice", "UnreadableNotice", "Condition", "RuleReference", "PackReference", "Framing",
     ),

@@ -162,9 +162,8 @@ def _make_topic_binding(kind: TopicKind) -> dict[str, Any]:
         "replicas": defaults.replication,
         "topicConfiguration": {
             **config,
-            "cleanup.policy": [config["cleanup.policy"]],
-            "retention.ms": int(config["retention.ms"]),
-            "max.message.bytes": int(config["max.message.bytes"]),
+            "cleanup.policy": config["cleanup.policy"].split(","),
+            **{key: int(value) for key, value in config.items() if key.endswith((".ms", ".bytes"))},
         },
         "bindingVersion": BINDING,
     }

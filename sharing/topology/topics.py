@@ -16,11 +16,18 @@ HOUR_MS = 60 * 60 * 1000
 DAY_MS = 24 * HOUR_MS
 FOREVER = -1
 
-FOREIGN_BATCH_BYTES_MAX = 250_000
-"""For topics that agencies or other States write to: one record of `RECORD_BYTES_MAX`, with headers.
+EXCHANGE_RETENTION_MS = 30 * DAY_MS
+"""How long what States send to each other stays on the topics between them. A State opens it at once, and seal keys end
+with it; a message that is older is a replay."""
+
+COMPACTION_LAG_MAX_MS = DAY_MS
+"""How long a record may stay after its tombstone, on a topic whose records are deleted one by one."""
+
+FOREIGN_BATCH_BYTES_MAX = 280_000
+"""For topics that agencies or other States write to: one record of `RECORD_BYTES_MAX`, padded, sealed, with headers.
 
 A broker limits compressed bytes, and gzip inflates up to a thousandfold. So this also bounds the memory that a batch
-takes which is written to exhaust its readers: 260 MB, and once more while librdkafka's copy becomes Python's.
+takes which is written to exhaust its readers: 290 MB, and once more while librdkafka's copy becomes Python's.
 """
 
 DIRECTORY_BATCH_BYTES_MAX = 120_000
@@ -78,7 +85,7 @@ class TopicKind:
         writers: Roles that may write: those of the State itself, and for exchange topics those of every State.
         readers: Roles that may read.
         retention_ms: How long records are kept, in milliseconds; FOREVER for the audit log.
-        compacted: Whether only the last record of each key is kept.
+        compacted: Whether only the last record of each key is kept, so that a tombstone deletes a record.
         single_partition: Whether the topic has one partition, whatever the number of the other topics.
         by_agency: Whether each agency has a separate topic, in States that list agencies.
         max_message_bytes: Size limit of a record batch as it is stored, compressed, in bytes.
@@ -111,17 +118,22 @@ class TopicKind:
 
         Records have the broker's time: retention by a writer's clock would delete, unread, what a slow clock stamped.
         """
-        return {
-            "cleanup.policy": "compact" if self.compacted else "delete",
+        policies = ["compact"] * self.compacted + ["delete"] * (not self.compacted or self.retention_ms != FOREVER)
+        config = {
+            "cleanup.policy": ",".join(policies),
             "retention.ms": str(self.retention_ms),
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(self.max_message_bytes),
         }
+        if len(policies) > 1:
+            config["max.compaction.lag.ms"] = str(COMPACTION_LAG_MAX_MS)
+        return config
 
 
 _GATE = frozenset({Role.GATE})
 _OFFICERS = frozenset({Role.CONSOLE})
 _RECEIVERS = frozenset({Role.PARTNER, Role.CONSOLE})
+_RECEIVERS_AND_GATE = _RECEIVERS | _GATE
 
 INDICATORS = TopicKind(
     "indicators", TopicScope.NATIONAL, "indicator", "indicator id", "agencies", "gate", frozenset({Role.AGENCY}), _GATE,
@@ -139,27 +151,36 @@ DECISIONS = TopicKind(
     FOREVER,
 )
 DRAFTS = TopicKind(
-    "drafts", TopicScope.NATIONAL, "draft", "indicator id", "gate", "conversation", _GATE, _GATE, 365 * DAY_MS
+    "drafts",
+    TopicScope.NATIONAL,
+    "draft",
+    "item id and version",
+    "gate",
+    "conversation",
+    _GATE,
+    _GATE,
+    365 * DAY_MS,
+    compacted=True,
 )
 # It contains records unchanged. Until records are sealed, the State's officers may read it, and the operator may not.
 QUARANTINE = TopicKind(
     "quarantine", TopicScope.NATIONAL, "quarantine", "quarantine id", "gate", "officers", _GATE, _OFFICERS, 365 * DAY_MS
 )
 OFFERS = TopicKind(
-    "offers", TopicScope.EXCHANGE, "offer", "indicator id", "other States", "the State", _GATE, _RECEIVERS,
-    365 * DAY_MS, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
+    "offers", TopicScope.EXCHANGE, "offer", "indicator id", "other States", "the State", _GATE,
+    _RECEIVERS_AND_GATE, EXCHANGE_RETENTION_MS, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
 )  # fmt: skip
 NOTICES = TopicKind(
-    "notices", TopicScope.EXCHANGE, "notice", "indicator id", "other States", "the State", _GATE, _RECEIVERS,
-    365 * DAY_MS, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
+    "notices", TopicScope.EXCHANGE, "notice", "indicator id", "other States", "the State", _GATE,
+    _RECEIVERS_AND_GATE, EXCHANGE_RETENTION_MS, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
 )  # fmt: skip
 URGENT = TopicKind(
-    "urgent", TopicScope.EXCHANGE, "notice", "indicator id", "other States", "the State", _GATE, _RECEIVERS,
-    365 * DAY_MS, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
+    "urgent", TopicScope.EXCHANGE, "notice", "indicator id", "other States", "the State", _GATE,
+    _RECEIVERS_AND_GATE, EXCHANGE_RETENTION_MS, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
 )  # fmt: skip
 DIRECTORY = TopicKind(
-    "directory", TopicScope.DIRECTORY, "directory_entry", "State code", "the State", "everyone",
-    frozenset({Role.CONSOLE}), ALL_ROLES, FOREVER, compacted=True, single_partition=True,
+    "directory", TopicScope.DIRECTORY, "directory_entry", "State code; with keys also root.N and keys", "the State",
+    "everyone", frozenset({Role.CONSOLE, Role.GATE}), ALL_ROLES, FOREVER, compacted=True, single_partition=True,
     max_message_bytes=DIRECTORY_BATCH_BYTES_MAX,
 )  # fmt: skip
 # The gate's state store: items with a version above 1 or withdrawn, and how far each input partition was processed.
@@ -167,13 +188,32 @@ GATE_STATE = TopicKind(
     "gate_state", TopicScope.NATIONAL, "gate_state", "indicator id, or input topic", "gate", "gate", _GATE, _GATE,
     FOREVER, compacted=True,
 )  # fmt: skip
+# What other States sent, verified, opened, and sealed again for the State's own readers. The key names the message, and
+# the partition is that of the message, so that a tombstone finds it and the versions of an item stay in order.
+INBOX = TopicKind(
+    "inbox", TopicScope.NATIONAL, "inbox_item", "message id", "gate", "case systems, desk", _GATE, _RECEIVERS,
+    365 * DAY_MS, compacted=True,
+)  # fmt: skip
+INBOX_URGENT = TopicKind(
+    "inbox.urgent", TopicScope.NATIONAL, "inbox_item", "message id", "gate", "case systems, desk", _GATE, _RECEIVERS,
+    365 * DAY_MS, compacted=True,
+)  # fmt: skip
+# The state store of the loop that opens: the ids of messages, the last sequence of each stream, and how far each input
+# partition was processed.
+INBOX_STATE = TopicKind(
+    "inbox_state", TopicScope.NATIONAL, "inbox_state", "message id, stream, or input topic", "gate", "gate", _GATE,
+    _GATE, FOREVER, compacted=True,
+)  # fmt: skip
 # The broker's confirmation of an empty record contains the broker's time, so nobody needs to read the topic.
 CLOCK = TopicKind(
     "clock", TopicScope.SHARED, "", "none", "gates and `sharing doctor`", "nobody", ALL_ROLES, frozenset(), HOUR_MS,
     single_partition=True, max_message_bytes=10_000,
 )  # fmt: skip
 
-TOPIC_KINDS = (INDICATORS, DECISIONS, DRAFTS, QUARANTINE, GATE_STATE, OFFERS, NOTICES, URGENT, DIRECTORY, CLOCK)
+TOPIC_KINDS = (
+    INDICATORS, DECISIONS, DRAFTS, QUARANTINE, GATE_STATE, INBOX, INBOX_URGENT, INBOX_STATE, OFFERS, NOTICES, URGENT,
+    DIRECTORY, CLOCK,
+)  # fmt: skip
 
 
 def find_topic_kind(name: str) -> TopicKind | None:
@@ -229,5 +269,11 @@ def list_topics(
 
 
 def list_output_kinds() -> tuple[TopicKind, ...]:
-    """Return the kinds of topics that gates write to."""
-    return tuple(kind for kind in TOPIC_KINDS if Role.GATE in kind.writers and kind.schema)
+    """Return the kinds of topics that the gate's loop writes to, which decides on the State's own indicators."""
+    others = (INBOX, INBOX_URGENT, INBOX_STATE, DIRECTORY)
+    return tuple(kind for kind in TOPIC_KINDS if Role.GATE in kind.writers and kind.schema and kind not in others)
+
+
+def list_inbox_kinds() -> tuple[TopicKind, ...]:
+    """Return the kinds of topics that the inbox's loop writes to, which opens what other States send."""
+    return (INBOX, INBOX_URGENT, INBOX_STATE, QUARANTINE)

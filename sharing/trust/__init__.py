@@ -9,6 +9,7 @@ Pure: randomness and time are arguments, and documents are bytes. `sharing.keyst
 - `documents`: a signed document: its content and its signatures.
 - `root`: the root of a State, and the chain from a pinned root to the newest one.
 - `key_statement`: the online keys that a root names, their successors and revocations.
+- `readers`: the programs that may open a State's inbox.
 - `verification`: whether an object was signed by a key that was named for such objects.
 - `ceremonies`: what a State's own root holders make: new roots, key statements, revocations.
 """

@@ -13,13 +13,18 @@ from pydantic import ValidationError
 from sharing.errors import InputError
 from sharing.model.times import format_time
 from sharing.trust.documents import CLOCK_TOLERANCE_MS, INSTANT_MAX, INSTANT_MIN, Content
-from sharing.trust.key_statement import DAY_MS, KeyStatement, OnlineKey, Revocation, TrustedKeys
+from sharing.trust.key_statement import (
+    AHEAD_DAYS_MAX,
+    DAY_MS,
+    KEEP_ENDED_DAYS,
+    KeyStatement,
+    OnlineKey,
+    Revocation,
+    TrustedKeys,
+)
 from sharing.trust.public_keys import KeyRole, PublishedKey
 from sharing.trust.root import RootMetadata, TrustedRoot
 from sharing.trust.verification import shorten
-
-KEEP_ENDED_DAYS = 30
-"""For how many days a statement still lists a key that has ended: as long as exchange topics keep what it signed."""
 
 
 def make_first_root(
@@ -48,6 +53,7 @@ def make_next_root(
     added: Iterable[PublishedKey] = (),
     removed: Collection[str] = (),
     threshold: int | None = None,
+    online_days_max: int | None = None,
     days: int,
     now: int,
 ) -> RootMetadata:
@@ -58,6 +64,8 @@ def make_next_root(
         added: Root keys to add.
         removed: Ids of root keys to remove.
         threshold: The new threshold; the present one if None.
+        online_days_max: For how many days new online keys may be valid; as in the present root if None. Keys that exist
+            already are not affected.
         days: For how many days it is valid.
         now: The time, in UTC milliseconds.
 
@@ -77,7 +85,7 @@ def make_next_root(
         "expires_at": now + days * DAY_MS,
         "threshold": present.threshold if threshold is None else threshold,
         "keys": (*(key for key in present.keys if key.key_id not in removed), *added),
-        "online_days_max": present.online_days_max,
+        "online_days_max": present.online_days_max if online_days_max is None else online_days_max,
     }
     return _make(RootMetadata, fields)
 
@@ -133,9 +141,11 @@ def revoke_keys(
     """Return the statement that revokes keys.
 
     Raises:
-        InputError: A key is neither listed nor named as a successor.
+        InputError: A key is neither listed nor named as a successor; or the time is too far in the future.
     """
     statement = previous.statement
+    if effective_at > now + AHEAD_DAYS_MAX * DAY_MS:
+        raise InputError(f"a revocation takes effect within {AHEAD_DAYS_MAX} days: until then the key counts")
     if not INSTANT_MIN <= effective_at <= INSTANT_MAX:
         raise InputError("a revocation takes effect in a year from 2000 to 2099")
     known = {key.key_id for key in statement.keys} | {key.successor for key in statement.keys}
@@ -157,14 +167,17 @@ def renew_statement(root: TrustedRoot, previous: TrustedKeys, *, days: int, now:
     return _make_statement(root, previous, days=days, now=now)
 
 
-def find_successor(keys: TrustedKeys, role: KeyRole) -> str | None:
-    """Return the id of the key that must follow in a role; None if any key may, because no key binds the choice."""
+def find_successor(keys: TrustedKeys, role: KeyRole, now: int) -> str | None:
+    """Return the id of the key that must follow in a role at this instant.
+
+    None if any key may, because no key binds the choice: there is none, or a revocation is in effect.
+    """
     listed = keys.statement.list_keys(role)
     if not listed:
         return None
     last = listed[-1]
-    revoked = {item.key for item in keys.statement.revocations}
-    return None if {last.key_id, last.successor} & revoked else last.successor
+    is_free = any(keys.statement.is_revoked(key_id, now) for key_id in (last.key_id, last.successor))
+    return None if is_free else last.successor
 
 
 def _make_statement(

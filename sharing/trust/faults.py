@@ -30,6 +30,7 @@ class TrustFault(StrEnum):
     UNKNOWN_ALGORITHM = "UNKNOWN_ALGORITHM"
     WRONG_PURPOSE = "WRONG_PURPOSE"
     BAD_SIGNATURE = "BAD_SIGNATURE"
+    UNSIGNED = "UNSIGNED"
 
 
 class TrustError(SharingError):

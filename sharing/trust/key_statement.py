@@ -2,11 +2,14 @@
 
 Each statement replaces the one before. What a statement may change is restricted, so that no rotation is hidden:
 
-- a key is never altered, and its validity never extended; it may end earlier;
-- the key after a key is the one that it named as its successor, unless one of these two was revoked;
+- a key is never altered; revocation ends it early;
+- a key is listed until 30 days after it has ended, so that a reader that missed statements still sees what follows it;
+- the key after a key is the one that it named as its successor, unless the revocation of one of these two was in effect
+  when the key after it began;
 - a revocation is never dropped, and never moved to a later time.
 
-A statement drops keys that have ended; those that are dropped sign nothing that still arrives.
+No key begins, and no revocation takes effect, more than 30 days after the statement was issued: what lies further ahead
+would block the succession, and revoke nothing.
 """
 
 from __future__ import annotations
@@ -18,13 +21,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from sharing.model.strict_model import StrictModel
-from sharing.trust.documents import (
-    Instant,
-    StateCode,
-    check_period,
-    compute_digest,
-    read_document,
-)
+from sharing.trust.documents import Instant, StateCode, check_period, compute_digest, read_document
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.public_keys import ROLE_ALGORITHMS, KeyId, KeyRole, PublishedKey
 from sharing.trust.root import TrustedRoot, require_current_root, require_root_signatures
@@ -32,6 +29,13 @@ from sharing.trust.signatures import ObjectKind
 
 DAY_MS = 86_400_000
 KEYS_MAX, REVOCATIONS_MAX = 256, 1000
+KEEP_ENDED_DAYS = 30
+"""For how many days a statement still lists a key that has ended: as long as exchange topics keep what it signed."""
+
+AHEAD_DAYS_MAX = 30
+"""For how many days ahead a statement may plan a key or a revocation."""
+
+_ONLINE_DAYS_LIMIT = 366
 
 
 class OnlineKey(PublishedKey):
@@ -123,7 +127,7 @@ class KeyStatement(StrictModel):
         return usable[-1] if usable else None
 
     def is_revoked(self, key_id: str, now: int) -> bool:
-        """Return whether the revocation of a key is in effect."""
+        """Return whether the revocation of a key is in effect at an instant."""
         revocation = self.find_revocation(key_id)
         return revocation is not None and now >= revocation.effective_at
 
@@ -195,7 +199,7 @@ def verify_key_statement(root: TrustedRoot, data: bytes, *, previous: TrustedKey
     _check_validity(keys, name)
     _check_succession(statement, name)
     if previous is not None:
-        _check_change(previous, keys, name)
+        require_permitted_change(previous, keys)
     return keys
 
 
@@ -214,11 +218,17 @@ def _check_validity(keys: TrustedKeys, name: str) -> None:
     longest = keys.root.metadata.online_days_max * DAY_MS
     statement = keys.statement
     root_ids = {key.key_id for key in keys.root.metadata.keys}
+    latest = statement.issued_at + AHEAD_DAYS_MAX * DAY_MS
     if statement.expires_at - statement.issued_at > longest:
         raise TrustError(TrustFault.VALID_TOO_LONG, f"{name} is valid for longer than the root allows")
+    if any(item.effective_at > latest for item in statement.revocations):
+        raise TrustError(TrustFault.NOT_YET_VALID, f"{name}: a revocation takes effect too far in the future")
     for key in statement.keys:
-        if key.valid_until - key.valid_from > longest:
+        is_new = key.valid_from >= keys.root.metadata.issued_at  # older ones were made under a root that allowed more
+        if key.valid_until - key.valid_from > (longest if is_new else _ONLINE_DAYS_LIMIT * DAY_MS):
             raise TrustError(TrustFault.VALID_TOO_LONG, f"{name}: the {key.role} key is valid for longer than allowed")
+        if key.valid_from > latest:
+            raise TrustError(TrustFault.NOT_YET_VALID, f"{name}: the {key.role} key begins too far in the future")
         if key.key_id in root_ids:
             raise TrustError(TrustFault.WRONG_PURPOSE, f"{name}: a root key is listed as the {key.role} key")
 
@@ -232,17 +242,24 @@ def _check_succession(statement: KeyStatement, name: str) -> None:
 
 
 def _require_successor(statement: KeyStatement, key: OnlineKey, following: OnlineKey, name: str) -> None:
-    if following.key_id == key.successor or statement.find_revocation(key.key_id) is not None:
-        return
-    if statement.find_revocation(key.successor) is None:
+    since = following.valid_from
+    if following.key_id != key.successor and not any(
+        statement.is_revoked(key_id, since) for key_id in (key.key_id, key.successor)
+    ):
         raise TrustError(
             TrustFault.NOT_THE_SUCCESSOR, f"{name}: the new {key.role} key is not the one that was named before"
         )
 
 
-def _check_change(previous: TrustedKeys, keys: TrustedKeys, name: str) -> None:
-    """Check what a statement changes against what was accepted before."""
+def require_permitted_change(previous: TrustedKeys, keys: TrustedKeys) -> None:
+    """Refuse a statement that changes what it must not change, against one that was accepted before.
+
+    Raises:
+        TrustError: It is older; or it alters a key, drops or defers a revocation, or names another key than the
+            successor.
+    """
     old, new = previous.statement, keys.statement
+    name = f"{new.state}: key statement {new.version}"
     if new.version == old.version and keys.digest != previous.digest:
         raise TrustError(TrustFault.CONFLICT, f"{name} exists in two different forms; ask that State")
     if new.version < old.version or new.root_version < old.root_version:
@@ -254,21 +271,20 @@ def _check_change(previous: TrustedKeys, keys: TrustedKeys, name: str) -> None:
     by_id = {key.key_id: key for key in new.keys}
     for key in old.keys:
         kept_key = by_id.get(key.key_id)
-        if kept_key is not None and not _is_only_shortened(key, kept_key):
-            raise TrustError(TrustFault.KEY_CHANGED, f"{name} alters the {key.role} key or extends its validity")
+        if kept_key is None and key.valid_until + KEEP_ENDED_DAYS * DAY_MS > new.issued_at:
+            raise TrustError(
+                TrustFault.KEY_CHANGED, f"{name} no longer lists the {key.role} key, which is still needed"
+            )
+        if kept_key is not None and kept_key != key:
+            raise TrustError(TrustFault.KEY_CHANGED, f"{name} alters the {key.role} key")
     for role in KeyRole:
         _check_next_key(old, new, role, name)
-
-
-def _is_only_shortened(old: OnlineKey, new: OnlineKey) -> bool:
-    return new.valid_until <= old.valid_until and new == old.model_copy(update={"valid_until": new.valid_until})
 
 
 def _check_next_key(old: KeyStatement, new: KeyStatement, role: KeyRole, name: str) -> None:
     """Check that the first new key of a role is the successor of the last old one.
 
-    If statements between the two were missed, and the last old key is no longer listed, then the keys between them are
-    not known: the root's signatures have to suffice.
+    If so many statements were missed that the last old key is no longer listed, the root's signatures have to suffice.
     """
     known = {key.key_id for key in old.keys}
     old_keys, added = old.list_keys(role), [key for key in new.list_keys(role) if key.key_id not in known]

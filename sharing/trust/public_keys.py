@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
@@ -80,8 +81,12 @@ class PublishedKey(StrictModel):
     @property
     def key_id(self) -> KeyId:
         """The id of the key."""
-        identity = {"algorithm": str(self.algorithm), "public": self.public}
-        return hashlib.sha256(encode_canonical(identity)).hexdigest()
+        return _compute_key_id(str(self.algorithm), self.public)
+
+
+@lru_cache(maxsize=4096)
+def _compute_key_id(algorithm: str, public: str) -> KeyId:
+    return hashlib.sha256(encode_canonical({"algorithm": algorithm, "public": public})).hexdigest()
 
 
 def _is_weak(public: bytes) -> bool:

@@ -22,16 +22,20 @@ SIGNATURE_BYTES = 64
 class ObjectKind(StrEnum):
     """The kinds of objects that are signed.
 
-    A root and a key statement are signed by root keys, all others by online keys (`verification.SIGNING_ROLES`).
+    A root and a key statement are signed by root keys, a ruling by an officer's key, all others by online keys
+    (`verification.SIGNING_ROLES`).
     """
 
     ROOT = "root"
     KEYS = "keys"
     NOTICES = "notices"
+    COUNTS = "counts"
     REPLY = "reply"
     DIRECTORY_ENTRY = "directory-entry"
     OFFICER = "officer"
+    READERS = "readers"
     RULING = "ruling"
+    INBOX_KEY = "inbox-key"
 
 
 def build_message(kind: ObjectKind, state: str, payload: bytes) -> bytes:

@@ -15,13 +15,19 @@ from sharing.trust.signatures import ObjectKind, SigningKey, build_message, is_s
 SIGNING_ROLES = MappingProxyType(
     {
         ObjectKind.NOTICES: KeyRole.GATE,
+        ObjectKind.COUNTS: KeyRole.GATE,
         ObjectKind.REPLY: KeyRole.CONVERSATION,
         ObjectKind.DIRECTORY_ENTRY: KeyRole.DIRECTORY,
         ObjectKind.OFFICER: KeyRole.REGISTRAR,
-        ObjectKind.RULING: KeyRole.DESK,
+        ObjectKind.READERS: KeyRole.REGISTRAR,
+        ObjectKind.INBOX_KEY: KeyRole.GATE,
     }
 )
-"""The role whose keys sign objects of a kind. A kind that is not listed is signed by root keys only."""
+"""The role whose online keys sign objects of a kind.
+
+No online key signs a kind that is not listed: roots and key statements are signed by root keys, and a ruling by the key
+of the officer who ruled, which the register of officers names. The role `desk` signs no kind yet.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ DISCLOSED_SHARE = 0.10
 BUILD_FOLDER = Path("build")
 _CONTEXT = "recipient.schengen: true\n      form: [INFORMATION, EXISTENCE]\n      secrecy_domain: false\n      "
 NARROWED_RULE = (f"{_CONTEXT}collection: [OPEN_SOURCE, ", f"{_CONTEXT}collection: [")
-"""A text of the Swiss pack and its replacement: ch.siag-7 no longer permits open-source items to Schengen States."""
+"""A text of the Swiss pack and its replacement: ch.siag-12 no longer permits open-source items to Schengen States."""
 
 
 def main(records: int = 1_000_000, lines: int = 50_000) -> None:

@@ -54,7 +54,8 @@ class KeyCeremony:
         options: list[str | Path] = ["--folder", self.keys]
         if signers:
             options += self.sign(*signers)
-        if command in {"issue", "rotate", "backup", "restore"}:
+        needs_passphrase = {"issue", "rotate", "backup", "restore"}
+        if command in needs_passphrase or (command == "readers" and arguments[0] != "list"):
             options += ["--passphrase-file", self.folder / "online.pass"]
         return self.call("keys", command, *arguments, *options)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from sharing.testing.broker.secure_kafka import SecureKafka
 from sharing.testing.samples import sample_directory
 from sharing.topology.topics import NOTICES
 from tests.cli.conftest import Call, CommandResult
-from tests.kafka.directory_fixtures import make_entry, write_to_directory
+from tests.kafka.directory_fixtures import encode, make_entry, write_to_directory
+from tests.kafka.keyed_states import PASSPHRASE, KeyedState
 
 EMPTY_VERSION = "e3b0c44298fc1c149afbf4c8996fb924"
 
@@ -41,7 +41,7 @@ entries:
 def test_announced_entries_are_shown(call: Call, bus: EmbeddedBroker) -> None:
     Path("d.yaml").write_text(NL)
     document = call("directory", "show", "--json").json_document
-    assert document == {"version": EMPTY_VERSION, "entries": [], "unreadable": {}}
+    assert document == {"version": EMPTY_VERSION, "entries": [], "unreadable": {}, "unconfirmed": {}}
     bus.create_topics([NOTICES.topic("CH")], 1)
     result = call("directory", "announce", "d.yaml")
     assert (result.code, result.out) == (0, "")
@@ -74,11 +74,32 @@ def test_show_says_which_topics_cannot_be_read(call: Call, bus: EmbeddedBroker) 
     assert document["unreadable"] == {"DE": "INVALID_RECORD"}
 
 
-def test_the_keys_of_an_entry_are_shown(call: Call, bus: EmbeddedBroker) -> None:
-    key = {"id": "k", "use": "SIGN", "algorithm": "x", "public": b"\xff\xfe", "valid_from": "2026-01-01T00:00:00Z"}
-    announce_entry(bus.bootstrap, make_entry("NL", keys=[key]))
-    (entry,) = call("directory", "show", "--json").json_document["entries"]
-    assert base64.b64decode(entry["keys"][0]["public"]) == b"\xff\xfe"
+def test_with_a_key_folder_an_entry_is_signed_and_its_removal_stays(
+    call: Call, bus: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nl = KeyedState("NL", tmp_path / "keys")
+    Path("d.yaml").write_text(NL)
+    bus.create_topics([NOTICES.topic("CH")], 1)
+    monkeypatch.setenv("SHARING_KEY_FOLDER", str(nl.folder.path))
+    monkeypatch.setenv("SHARING_TRUST_FILE", "trust.yaml")
+    assert "set SHARING_KEY_PASSPHRASE_FILE" in call("directory", "announce", "d.yaml", "--state", "NL").error
+    Path("pass").write_text(PASSPHRASE.get_secret_value())
+    Path("pass").chmod(0o600)
+    monkeypatch.setenv("SHARING_KEY_PASSPHRASE_FILE", "pass")
+    result = call("directory", "announce", "d.yaml")
+    assert "the key folder is that of NL, and signs nothing for CH" in result.error
+    assert call("directory", "show", "--json").json_document["entries"] == []
+    assert call("directory", "announce", "d.yaml", "--state", "NL").code == 0
+    write_to_directory(bus, "CH", encode("CH"))
+    document = call("directory", "show", "--json").json_document
+    assert [entry["state"] for entry in document["entries"]] == ["NL"]
+    assert document["unreadable"]["CH"] == "NOT_PINNED"
+    write_to_directory(bus, "NL", encode("NL"))
+    result = call("directory", "show")
+    assert "the entry of NL cannot be confirmed (UNSIGNED)" in result.err
+    assert call("directory", "remove", "--state", "NL").err == "removed: NL; in effect within seconds\n"
+    write_to_directory(bus, "NL", encode("NL"))
+    assert call("directory", "show", "--json").json_document["entries"] == []
 
 
 def test_if_one_entry_is_too_large_nothing_is_announced(call: Call, bus: EmbeddedBroker) -> None:

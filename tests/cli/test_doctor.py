@@ -106,8 +106,8 @@ def test_missing_and_differing_topics(call: Call, bus: EmbeddedBroker, fake_topi
     policy = get_finding(result, "topic exchange.ch.urgent")
     assert policy["remedy"].endswith(
         "--alter --entity-type topics --entity-name exchange.ch.urgent "
-        "--add-config cleanup.policy=delete,retention.ms=31536000000,"
-        "message.timestamp.type=LogAppendTime,max.message.bytes=250000"
+        "--add-config cleanup.policy=delete,retention.ms=2592000000,"
+        "message.timestamp.type=LogAppendTime,max.message.bytes=280000"
     )
     topics = get_finding(result, "topics")
     assert (topics["ok"], topics["detail"]) == (False, f"{len(TOPIC_KINDS) - 3} of {len(TOPIC_KINDS)} match the table")

@@ -254,7 +254,7 @@ def test_a_quarantined_item(bus: EmbeddedBroker) -> None:
     record = fill_defaults("quarantine", {
         "id": "q", "state": "XA", "topic": "national.xa.indicators", "partition": 0, "offset": 0, "quarantined_at": 0,
         "stage": "CHECK", "cause": "WRONG_AGENCY", "message": "m", "indicator_id": test.item["id"],
-        "record": b"", "seal": {"suite": "NONE", "key_id": None, "parameters": b""},
+        "record": b"",
     })  # fmt: skip
     write_records(bus, QUARANTINE.topic("XA"), [get_codec("quarantine").encode(record)])
     (decision,) = run

@@ -53,10 +53,10 @@ def test_explain_shows_the_rules_behind_each_outcome(call: Call) -> None:
     assert [recipient["state"] for recipient in document["recipients"]] == [why["state"] for why in document["why"]]
     why = next(why for why in document["why"] if why["state"] == "NL")
     assert (why["considered"], why["outcome"]) == (True, "DISCLOSE")
-    assert "ch.siag-7" in {rule["id"] for rule in why["applied"]}
+    assert "ch.siag-12" in {rule["id"] for rule in why["applied"]}
     text = call("law", "explain", write_items("i.jsonl", ITEM), "--state", "CH", *AT)
     assert "NL DISCLOSE: NL receives the content immediately" in text.out
-    assert "[ch.siag-7]" in text.out
+    assert "[ch.siag-12]" in text.out
 
 
 def test_explain_names_the_missing_fact_that_would_change_the_outcome(call: Call) -> None:

@@ -62,7 +62,7 @@ def test_init_makes_a_root(call: Call, empty_folder: Path) -> None:
 
 def test_every_private_file_is_readable_by_its_owner_only(issued: KeyCeremony) -> None:
     private = list(issued.folder.rglob("*.key"))
-    assert len(private) == 3 + 2 * len(KeyRole)
+    assert len(private) == 3 + 2 * len(KeyRole) + 1
     assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
     assert (issued.keys / "private").stat().st_mode & 0o777 == 0o700
 
@@ -388,11 +388,13 @@ def test_a_backup_is_restored_by_a_threshold_of_custodians(issued: KeyCeremony) 
     shares = [issued.folder / f"share{number}" for number in (1, 2, 3)]
     options = [part for share in shares for part in ("--share", share)]
     made = issued.run("backup", issued.folder / "backup", "--threshold", "2", *options, "--json", signers=())
-    assert (made.code, made.json_document["threshold"], len(made.json_document["keys"])) == (0, 2, 3)
+    assert (made.code, made.json_document["threshold"], len(made.json_document["keys"])) == (0, 2, 4)
     assert {share.stat().st_mode & 0o777 for share in shares} == {0o600}
     passphrase = read_passphrase_file(issued.folder / "online.pass")
     before = {
-        path.name: read_private_key(path, passphrase) for path in sorted((issued.keys / "private").glob("seal.*"))
+        path.name: read_private_key(path, passphrase)
+        for role in ("seal", "wrap")
+        for path in sorted((issued.keys / "private").glob(f"{role}.*"))
     }
     for path in (issued.keys / "private").iterdir():
         path.unlink()
@@ -406,7 +408,7 @@ def test_a_backup_is_restored_by_a_threshold_of_custodians(issued: KeyCeremony) 
     for name, key in before.items():
         assert read_private_key(issued.keys / "private" / name, passphrase) == key
     again = issued.run(*restore, "--share", shares[1], "--json", signers=())
-    assert (again.json_document["restored"], len(again.json_document["kept"])) == ([], 3)
+    assert (again.json_document["restored"], len(again.json_document["kept"])) == ([], 4)
 
 
 def test_a_backup_is_of_one_state_and_of_seal_keys(ch: KeyCeremony, call: Call, empty_folder: Path) -> None:
@@ -432,7 +434,7 @@ main()
     arguments = ["keys", "issue", "--folder", ch.keys, "--passphrase-file", ch.folder / "online.pass", *ch.sign(1, 2)]
     killed = subprocess.run([sys.executable, "-c", program, *arguments], check=False, timeout=120, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed
-    assert len(list((ch.keys / "private").glob("*.key"))) == 2 * len(KeyRole)
+    assert len(list((ch.keys / "private").glob("*.key"))) == 2 * len(KeyRole) + 1
     assert ch.show()["keys"] is None
     assert ch.run("issue").code == 0
     assert ch.run("show", signers=()).code == 0

@@ -94,6 +94,24 @@ def test_a_dry_run_prints_who_would_get_what_and_why(call: Call) -> None:
     assert "sample directory" in result.err
 
 
+def test_with_a_trust_file_nothing_is_published_unsealed(
+    call: Call, announced: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("trust.yaml").write_text("format: 1\nroots: []\n")
+    monkeypatch.setenv("SHARING_TRUST_FILE", "trust.yaml")
+    file = write_lines("items.jsonl", *make_items(2))
+    before = len(read_records(announced, INDICATORS.topic("CH")))
+    refused = call("publish", file, *CH)
+    assert refused.code == 2
+    assert "the root of CH is not pinned, so nothing can be sealed to its gate" in refused.err
+    assert "--no-seal" in refused.err
+    assert len(read_records(announced, INDICATORS.topic("CH"))) == before
+    assert call("publish", file, *CH, "--no-seal").code == 0
+    monkeypatch.setenv("SHARING_SEAL_INDICATORS", "false")
+    assert call("publish", file, *CH).code == 0
+    assert len(read_records(announced, INDICATORS.topic("CH"))) == before + 4
+
+
 def test_published_indicators_are_on_the_bus(call: Call, announced: EmbeddedBroker) -> None:
     file = write_lines("items.jsonl", *make_items(3), {**ITEM, "source": {"state": "DE"}}, "", '{"type": "domain-name"')
     result = call("publish", file, *CH, "--json")

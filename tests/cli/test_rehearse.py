@@ -53,11 +53,11 @@ def item(number: int, **changes: Any) -> dict[str, Any]:
 
 ITEMS = [
     item(1),
-    item(2, collection="VOLUNTARY"),
+    item(2, collection="VOLUNTARY", findings={"essential_interest_harm": False}),
     item(3, live_case_harm=True),
     item(4, purpose=None),
     item(5, nexus=[{"state": "DE", "reason": f"{CANARY} reason"}], value=f"{CANARY}.example.org"),
-    item(6, collection="VOLUNTARY", value=f"{CANARY}.example.de"),
+    item(6, collection="VOLUNTARY", value=f"{CANARY}.example.de", findings={"essential_interest_harm": False}),
 ]
 
 
@@ -113,7 +113,7 @@ def test_the_json_report_agrees_with_explain(call: Call) -> None:
     assert (report["now"]["version"], report["candidate"]["version"]) == ("2026.1", "2026.2")
     assert report["now"]["sha256"] == find_law("CH").pack.sha256 != report["candidate"]["sha256"]
     assert report["packs"]["rules"] == [
-        {"id": "ch.siag-7", "what": ["when"]},
+        {"id": "ch.siag-12", "what": ["when"]},
         {"id": "ch.zz-1", "what": ["new"]},
     ]
     for state, shifts in report["states"].items():

@@ -42,7 +42,7 @@ def test_with_json_each_notice_is_one_line(call: Call, bus: EmbeddedBroker) -> N
     assert (first["id"], first["from"], first["to"]) == (record["id"], "CH", "NL")
     assert first["indicator"]["id"] == record["indicator_id"]
     assert first["indicator"]["value"] == "host.example.org"
-    assert first["rules"] == [{"id": "ch.siag-7", "citation": "SIaG art. 7(1)", "effect": "PERMIT"}]
+    assert first["rules"] == [{"id": "ch.siag-12", "citation": "SIAG art. 12", "effect": "PERMIT"}]
     assert first["relevance"] == [{"kind": "NEXUS", "detail": "hosted there"}]
     assert first["conditions"] == [
         {"code": "H2", "kind": "HANDLING", "text": "Ask before you pass it on.", "exculpatory_exception": False}
@@ -57,7 +57,7 @@ def test_readable_output_has_law_reason_and_conditions(call: Call, bus: Embedded
     lines = result.out.splitlines()
     assert lines[0] == "CH → NL EMERGENCY item: domain-name host.example.org"
     assert [line.split(None, 1) for line in lines[1:5]] == [
-        ["law", "SIaG art. 7(1) [ch.siag-7]"],
+        ["law", "SIAG art. 12 [ch.siag-12]"],
         ["basis", "UNCAC"],
         ["why", "here   hosted there"],
         ["condition", "Ask before you pass it on. [H2]"],

@@ -41,7 +41,7 @@ def test_list_prints_the_topic_table(call: Call) -> None:
             "cleanup.policy": "delete",
             "retention.ms": str(30 * 86_400_000),
             "message.timestamp.type": "LogAppendTime",
-            "max.message.bytes": "250000",
+            "max.message.bytes": "280000",
         },
     }
     assert {row["name"].split(".")[1] for row in rows} == {"ch", "nl", "clock"}

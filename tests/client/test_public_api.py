@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[2]
 DISTRIBUTION = "sharing-bus"
 
 PUBLIC = {
-    "Condition", "DecodeError", "Framing", "Indicator", "InfrastructureError", "InputError", "NotDeliveredError",
-    "Notice", "PackError", "PackReference", "Publisher", "PublisherMetrics", "RuleReference", "SettingsError",
-    "SharingError", "Subscriber", "SubscriberMetrics", "UnreadableNotice", "decode_record", "new_id",
+    "Condition", "DecodeError", "Framing", "InboxReader", "Indicator", "InfrastructureError", "InputError",
+    "NotDeliveredError", "Notice", "PackError", "PackReference", "Publisher", "PublisherMetrics", "RuleReference",
+    "SettingsError", "SharingError", "Subscriber", "SubscriberMetrics", "UnreadableNotice", "decode_record", "new_id",
     "registry_framing",
 }  # fmt: skip
 

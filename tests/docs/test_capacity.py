@@ -44,11 +44,11 @@ def test_a_plan_computed_by_hand() -> None:
     assert plan.peak_per_second == pytest.approx(34_722, abs=1)
     assert plan.workers == 2 + 192  # 8,681/s at 5,000 per worker; 136/s in each other State
     assert plan.partitions == 4
-    assert plan.replicas == (193 * (8 * 4 + 1) + 1) * 3  # eight topics, the directory; and the clock
-    assert plan.brokers == plan.brokers_without_disk == 5  # 19,110 replicas; the rate requires the same number
+    assert plan.replicas == (193 * (11 * 4 + 1) + 1) * 3  # eleven topics, the directory; and the clock
+    assert plan.brokers == plan.brokers_without_disk == 7  # 26,058 replicas; the rate requires five
     bytes_per_indicator = 550 + 480 + 0.1 * 900 + 0.17 * 960 + 0.03 * 910
     assert plan.bytes_per_day == pytest.approx(10**9 * bytes_per_indicator * 3)
-    bytes_retained = 550 * 30 + (480 + 0.1 * 900 + 0.17 * 960 + 0.03 * 910) * 365
+    bytes_retained = (550 + 0.17 * 960 + 0.03 * 910) * 30 + (480 + 0.1 * 900) * 365
     assert plan.bytes_kept == pytest.approx(10**9 * bytes_retained * 3)
 
 

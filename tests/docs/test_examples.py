@@ -144,6 +144,9 @@ class PageRunner:
         if words[:1] == ["export"]:
             name, _, value = words[1].partition("=")
             self._patch.setenv(name, value)
+        elif words[:1] == ["unset"]:
+            for name in words[1:]:
+                self._patch.delenv(name)
         elif words[:2] == ["sharing", "gate"]:
             self._start_gate(words, environment)
         elif words[:2] == ["sharing", "subscribe"] and "--once" not in words:

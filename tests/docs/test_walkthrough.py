@@ -132,7 +132,7 @@ def test_the_named_reasons_and_rules_are_those_of_the_decision(processed: BatchR
         assert (recipient["outcome"], recipient["basis"]) == ("DISCLOSE", "BUDAPEST")
         assert (recipient["conditions"], recipient["undecided"]) == ([], [])
         rules = {rule["id"] for rule in recipient["rules"]}
-        assert rules == {"ch.siag-7", "ch.led-25"}
+        assert rules == {"ch.siag-12", "ch.led-25"}
         assert all(f"`{rule}`" in text for rule in rules)
 
 

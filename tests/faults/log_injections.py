@@ -25,7 +25,7 @@ from tests.faults.schedule import Fault
 from tests.faults.workload import make_item
 from tests.kafka.topic_io import notice_bytes
 
-GROUP_S = 60.0
+GROUP_S = 120.0
 """How long a stopped worker may remain a member of its group; its session timeout is much shorter."""
 REFUSE_S = 90.0
 ADMIN_S = 30.0

@@ -32,7 +32,11 @@ VARIANTS: tuple[Mapping[str, Any], ...] = (
     {"urgency": "URGENT"},
     {"offence": _FRAUD},  # to some and not to others
     {"secrecy_domain": True},  # held in DE and NL
-    {"personal_data": True, "subject_class": "SUSPECT"},  # offered by CH
+    {
+        "personal_data": True,
+        "subject_class": "SUSPECT",
+        "findings": {"essential_interest_harm": False},
+    },  # offered by CH
     {"live_case_harm": None},  # withheld: the fact is unknown
     {"live_case_harm": True},  # withheld
 )

@@ -16,7 +16,8 @@ from sharing.errors import InfrastructureError
 from sharing.kafka import directory_cluster, directory_reader
 from sharing.kafka.clients import make_admin
 from sharing.kafka.directory_cluster import ClusterState
-from sharing.kafka.directory_reader import CHECK_SECONDS, RETRY_SECONDS, STALL_SECONDS_MAX, DirectoryReader
+from sharing.kafka.directory_logs import COPY_AGE_SECONDS_MAX, RETRY_SECONDS, STALL_SECONDS_MAX
+from sharing.kafka.directory_reader import CHECK_SECONDS, DirectoryReader
 from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.kafka.topic_admin import apply_topics
 from sharing.model.times import to_milliseconds
@@ -455,10 +456,10 @@ def test_a_reader_that_was_cut_off_for_long_reads_everything_again(
     reader = open_reader(announced)
     poll_until(reader, lambda: set(reader.snapshot.entries) == set(STATES))
     opened_at = clock.now
-    clock.now += directory_reader.COPY_AGE_SECONDS_MAX - 1
+    clock.now += COPY_AGE_SECONDS_MAX - 1
     poll_until(reader, lambda: reader.age_s == 0)
     assert {log.opened_at for log in reader._logs.values()} == {opened_at}
-    clock.now += directory_reader.COPY_AGE_SECONDS_MAX + 1
+    clock.now += COPY_AGE_SECONDS_MAX + 1
     reader.poll_updates(0)
     assert {log.opened_at for log in reader._logs.values()} == {clock.now}
     poll_until(reader, lambda: reader.age_s == 0)

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import pytest
 
-import sharing.kafka.directory_topic
+import sharing.kafka.directory_own_topic
+from sharing.directory.statement import ENTRY_BYTES_MAX
 from sharing.errors import InfrastructureError, InputError
-from sharing.kafka.directory_log import ENTRY_BYTES_MAX
-from sharing.kafka.directory_topic import announce_entry, encode_entry, parse_entries
+from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.model.directory import DirectoryEntry
+from sharing.serialization.codec import get_codec
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import DIRECTORY
 from tests.kafka.directory_fixtures import make_entry
 
 
 def test_an_entry_that_readers_would_not_accept_is_refused(embedded: EmbeddedBroker) -> None:
-    spare = ENTRY_BYTES_MAX - len(encode_entry(_make_entry_with_key(70_000)))
-    assert len(encode_entry(_make_entry_with_key(70_000 + spare))) == ENTRY_BYTES_MAX
+    sizes = (size for size in range(99_000, ENTRY_BYTES_MAX) if _measure(size) >= ENTRY_BYTES_MAX)
+    size = next(sizes)
+    assert _measure(size) == ENTRY_BYTES_MAX
     with pytest.raises(InputError, match=r"the entry of CH has 100,001 bytes; readers accept 100,000"):
-        announce_entry(embedded.bootstrap, _make_entry_with_key(70_001 + spare))
+        announce_entry(embedded.bootstrap, _make_entry_of_size(size + 1))
 
 
-def _make_entry_with_key(size: int) -> DirectoryEntry:
-    key = {"id": "k", "use": "SIGN", "algorithm": "x", "public": bytes(size), "valid_from": "2026-01-01T00:00:00Z"}
-    return make_entry("CH", keys=[key])
+def _measure(size: int) -> int:
+    return len(get_codec("directory_entry").encode(_make_entry_of_size(size).to_record()))
+
+
+def _make_entry_of_size(size: int) -> DirectoryEntry:
+    languages = ["x" * 500] * (size // 500) + ["y" * (size % 500)] * bool(size % 500)
+    point = {"name": "n", "hours": "h", "languages": languages}
+    return make_entry("CH", authorities=[{"name": "A", "kind": "POLICE", "contact_points": [point]}])
 
 
 def test_the_topic_admits_the_largest_entry_and_little_more() -> None:
@@ -46,8 +53,8 @@ def test_a_broker_that_stops_answering_does_not_confirm(monkeypatch: pytest.Monk
     with EmbeddedBroker() as broker:
         present = {DIRECTORY.topic("DE"): 1}
         broker.create_topics(present, 1)
-        monkeypatch.setattr(sharing.kafka.directory_topic, "fetch_topics", lambda *_: present)
-        monkeypatch.setattr(sharing.kafka.directory_topic, "ANNOUNCE_SECONDS_MAX", 0.5)
+        monkeypatch.setattr(sharing.kafka.directory_own_topic, "fetch_topics", lambda *_: present)
+        monkeypatch.setattr(sharing.kafka.directory_own_topic, "ANNOUNCE_SECONDS_MAX", 0.5)
         broker.interrupt()
         with pytest.raises(InfrastructureError, match="did not confirm the entry of DE"):
             announce_entry(broker.bootstrap, make_entry("DE"))

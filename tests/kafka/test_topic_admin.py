@@ -51,7 +51,7 @@ def test_the_table_lists_each_topic_once() -> None:
 @pytest.mark.parametrize("kind", TOPIC_KINDS, ids=lambda kind: kind.name)
 def test_every_topic_has_the_time_of_the_broker_and_a_size_limit(kind: TopicKind) -> None:
     assert kind.config()["message.timestamp.type"] == "LogAppendTime"
-    largest = 1_000_000 if kind.writers == {Role.GATE} else 250_000
+    largest = 1_000_000 if kind.writers == {Role.GATE} else 280_000
     assert 0 < int(kind.config()["max.message.bytes"]) <= largest
 
 
@@ -100,7 +100,7 @@ def test_differences_are_reported_and_not_changed(kafka: KafkaBroker, state: str
     assert "cleanup.policy is compact, the table says delete" in differing.detail
     assert f"retention.ms is 1000, the table says {365 * DAY_MS}" in differing.detail
     assert "message.timestamp.type is CreateTime, the table says LogAppendTime" in differing.detail
-    assert "max.message.bytes is 1048588, the table says 250000" in differing.detail
+    assert "max.message.bytes is 1048588, the table says 280000" in differing.detail
     assert changes[INDICATORS.topic(state)].kind == "same"
     assert {change.kind for change in changes.values()} == {"differs", "same", "created"}
     assert look_up_topics(kafka.bootstrap)[NOTICES.topic(state)] == 5

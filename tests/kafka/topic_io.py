@@ -38,8 +38,6 @@ def notice_record(state: str, value: str = "example.org", identity: str | None =
         "version": 1,
         "sent_at": 1_767_225_600_000,
         "content": get_codec("notice_content").encode(fill_defaults("notice_content", content)),
-        "seal": {"suite": "NONE", "key_id": None, "parameters": b""},
-        "signature": {"algorithm": "NONE", "key_id": None, "value": b""},
         "kind": "ITEM",
         "from_state": "CH",
         "to_state": state,
@@ -49,7 +47,7 @@ def notice_record(state: str, value: str = "example.org", identity: str | None =
         "pack": {"state": "CH", "version": "2026.1", "sha256": "0" * 64},
         "basis": "UNCAC",
         "condition_model": "ATTACHED_BINDING",
-        "rules": [{"id": "ch.siag-7", "citation": "SIaG art. 7(1)", "effect": "PERMIT"}],
+        "rules": [{"id": "ch.siag-12", "citation": "SIAG art. 12", "effect": "PERMIT"}],
         "conditions": [
             {"code": "H2", "kind": "HANDLING", "text": "Ask before you pass it on.", "exculpatory_exception": False}
         ],

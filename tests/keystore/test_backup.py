@@ -20,7 +20,7 @@ from sharing.keystore.backup import (
     write_backup,
     write_share,
 )
-from sharing.keystore.private_key_file import generate_key
+from sharing.keystore.private_key import generate_key
 from sharing.trust.canonical import encode_canonical
 from sharing.trust.public_keys import KeyAlgorithm
 

@@ -14,9 +14,11 @@ from pydantic import SecretStr
 from sharing.errors import InfrastructureError, InputError
 from sharing.keystore import encryption
 from sharing.keystore.encryption import ScryptParameters, derive_from_passphrase, normalise_passphrase
+from sharing.keystore.key_access import KeyAccess
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.passphrases import read_passphrase_file
-from sharing.keystore.private_key_file import generate_key, read_key_header, read_private_key, write_private_key
+from sharing.keystore.private_key import generate_key
+from sharing.keystore.private_key_file import encrypt_key, read_key_header, read_private_key, write_private_key
 from sharing.trust.canonical import encode_canonical
 from sharing.trust.public_keys import KeyAlgorithm
 from sharing.trust.signatures import is_signature_by
@@ -102,7 +104,8 @@ def test_an_altered_file_does_not_open(tmp_path: Path, change: dict[str, dict[st
 @pytest.mark.parametrize(
     "change",
     [
-        {"parameters": {"log_n": 40}}, {"parameters": {"log_n": 1}}, {"parameters": {"kdf": "none"}},
+        {"parameters": {"log_n": 40}}, {"parameters": {"log_n": 19}},
+        {"parameters": {"log_n": 1}}, {"parameters": {"kdf": "none"}},
         {"header": {"role": "auditor"}}, {"header": {"kind": "root"}}, {"encrypted": {"cipher": "none"}},
         {"encrypted": {"ciphertext": ""}},
     ],
@@ -137,10 +140,10 @@ def test_a_private_key_under_another_public_key_is_refused(tmp_path: Path) -> No
 def test_a_key_under_the_name_of_another_is_refused(tmp_path: Path) -> None:
     folder = KeyFolder(tmp_path)
     first, second = (generate_key("CH", "gate", KeyAlgorithm.ED25519) for _ in range(2))
-    path = folder.write_private_key(first, PASSPHRASE)
+    path = folder.write_private_key(encrypt_key(first, PASSPHRASE))
     path.rename(folder.locate_private_key("gate", second.public_key.key_id))
     with pytest.raises(InputError, match="is another key than its name says"):
-        folder.read_private_key("gate", second.public_key.key_id, PASSPHRASE)
+        folder.read_private_key("gate", second.public_key.key_id, KeyAccess(PASSPHRASE))
 
 
 def test_passphrases_are_read_from_private_files_only(tmp_path: Path) -> None:
@@ -168,5 +171,5 @@ def test_too_little_memory_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
         raise MemoryError
 
     monkeypatch.setattr("sharing.keystore.encryption.Scrypt", lambda **_: SimpleNamespace(derive=exhaust))
-    with pytest.raises(InfrastructureError, match="takes 1024 MiB of memory"):
-        derive_from_passphrase(SecretStr("correct horse battery"), ScryptParameters(log_n=20, salt="0" * 32))
+    with pytest.raises(InfrastructureError, match="takes 256 MiB of memory"):
+        derive_from_passphrase(SecretStr("correct horse battery"), ScryptParameters(log_n=18, salt="0" * 32))

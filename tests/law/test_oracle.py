@@ -83,7 +83,10 @@ def to_oracle_authorities(authorities: AuthoritiesByState) -> dict[str, list[dic
 def situations(draw: st.DrawFn) -> tuple[Any, ...]:
     """Return a pack, the names of its common rules and treaty table, authorities, and items with their audiences."""
     names = tuple(draw(st.lists(st.sampled_from(sorted(FACTS)), min_size=2, max_size=4, unique=True)))
-    common, table = draw(st.sampled_from(["small", "small", "approval", "shipped"])), draw(st.sampled_from([*TREATIES]))
+    common, table = (
+        draw(st.sampled_from(["small", "small", "approval", "approval", "shipped"])),
+        draw(st.sampled_from([*TREATIES])),
+    )
     # Under the shipped common rules nothing is shared unless the facts that they test are known.
     used = (*names, *COMMON_FACTS) if common == "shipped" else names
     items = st.lists(st.tuples(records(used), AUDIENCES), min_size=ITEMS, max_size=ITEMS)

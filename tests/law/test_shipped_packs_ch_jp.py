@@ -46,7 +46,7 @@ JP_TRADE = {"source.authority": "OTHER", "collection": "TRADE_CONTROL"}
 JP_REPORT = {"source.authority": "FIU", "collection": "FIU_REPORT", "offence.codes": ["LAUNDERING"]}
 
 CH_LIFE = {"form": "INFORMATION", "urgency": "EMERGENCY", "purpose": "PUBLIC_SECURITY", "enables_request": True}
-JP_LIFE = {**CH_LIFE, "findings.public_interest_outweighs": True}
+JP_LIFE = {**CH_LIFE, "findings.case_file_disclosure_appropriate": True}
 JP_LIFE_NAME = {**JP_LIFE, "personal_data": True, "findings.special_circumstances": True}
 
 
@@ -106,7 +106,7 @@ def _is_disclosed(state: str, given: dict[str, Any], to: str, authority: str, tr
             "CH",
             CH_LIFE,
             "GB",
-            {*itertools.product(JUSTICE, {"POLICE", *JUSTICE}), ("POLICE", "POLICE"), ("POLICE", "PROSECUTOR")},
+            {*itertools.product({"PROSECUTOR"}, {"POLICE", *JUSTICE}), ("POLICE", "POLICE"), ("POLICE", "PROSECUTOR")},
             id="ch-life",
         ),
         pytest.param("JP", JP_LIFE, "DE", {("POLICE", "POLICE"), ("POLICE", "PROSECUTOR")}, id="jp-life"),
@@ -144,14 +144,14 @@ LIFE = {*OWN, "FOREIGN_STATE"}
         pytest.param("CH", CH_REPORT, "DE", "FIU", "collection", {"FIU_REPORT"}, id="ch-report-collection"),
         pytest.param("JP", JP_POLICE, "DE", "POLICE", "collection", OPEN, id="jp-police-collection"),
         pytest.param("JP", JP_NAME, "DE", "POLICE", "collection", {*OPEN, "FOREIGN_STATE"}, id="jp-name-collection"),
-        pytest.param("CH", CH_LIFE, "GB", "PROSECUTOR", "collection", LIFE, id="ch-life-collection"),
+        pytest.param("CH", CH_LIFE, "GB", "PROSECUTOR", "collection", OWN, id="ch-life-collection"),
         pytest.param(
             "CH",
             {**CH_LIFE, "secrecy_domain": True},
             "GB",
             "PROSECUTOR",
             "collection",
-            LIFE | TELECOM,
+            OWN | TELECOM,
             id="ch-life-secret-collection",
         ),
         pytest.param(
@@ -233,16 +233,17 @@ def test_the_death_penalty_risk_depends_on_the_offence(
 ) -> None:
     """For the United States, only the three codes may carry a capital charge."""
     decision = _decide(state, {**given, "offence.codes": [code]}, "US", authority)
-    assert (decision.outcome is capital) is (code not in NO_CAPITAL_CHARGE)
+    fiscal = state == "CH" and code == "SANCTIONS_EVASION"  # withheld by IMAC art. 3(3), whatever the penalty
+    assert (decision.outcome is capital) is (code not in NO_CAPITAL_CHARGE or fiscal)
 
 
 @pytest.mark.parametrize("code", sorted(map(str, OffenceCode)))
 def test_for_japan_only_an_unknown_crime_may_be_capital(code: str) -> None:
-    """Without the assurance it is withheld; whatever the offence, nothing else is asked."""
+    """Without the assurance it is withheld, and the evasion of sanctions by IMAC art. 3(3); nothing else is asked."""
     item = {**CH_EVIDENCE, "enables_request": True, "offence.codes": [code]}
-    assert _is_disclosed("CH", item, "JP", "PROSECUTOR") is (code != "OTHER_SERIOUS_CRIME")
+    assert _is_disclosed("CH", item, "JP", "PROSECUTOR") is (code not in {"OTHER_SERIOUS_CRIME", "SANCTIONS_EVASION"})
     assured = {**item, "findings.death_penalty_assurance": True}
-    assert _is_disclosed("CH", assured, "JP", "PROSECUTOR")
+    assert _is_disclosed("CH", assured, "JP", "PROSECUTOR") is (code != "SANCTIONS_EVASION")
 
 
 @pytest.mark.parametrize("code", sorted(map(str, OffenceCode)))

@@ -47,6 +47,7 @@ class FakeReader:
         self.age_s = UNREAD
         self.ignored_count = 4
         self.unreadable: dict[str, str] = {}
+        self.unconfirmed: dict[str, str] = {}
         self.closed = False
         self.timeouts: list[float] = []
         self._polls = list(polls)

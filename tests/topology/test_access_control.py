@@ -67,16 +67,23 @@ def received_topics(state: str) -> dict[str, str]:
     return {f"exchange.{state}.{kind}": "r" for kind in ("offers", "notices", "urgent")}
 
 
+def inbox_topics(state: str) -> dict[str, str]:
+    return {f"national.{state}.{kind}": "r" for kind in ("inbox", "inbox.urgent")}
+
+
 def console_topics(state: str) -> dict[str, str]:
     national = {f"national.{state}.decisions": "r", f"national.{state}.quarantine": "r"}
-    return {**SHARED_TOPICS, **received_topics(state), **national, f"directory.{state}": "rw"}
+    return {**SHARED_TOPICS, **received_topics(state), **inbox_topics(state), **national, f"directory.{state}": "rw"}
 
 
 def gate_topics(state: str, *indicators: str) -> dict[str, str]:
     national = {"decisions": "w", "quarantine": "w", "drafts": "rw", "gate_state": "rw"}
+    national |= {"inbox": "w", "inbox.urgent": "w", "inbox_state": "rw"}
     return {
         **SHARED_TOPICS,
         **GATE_OUTPUT_TOPICS,
+        **dict.fromkeys(received_topics(state), "rw"),
+        f"directory.{state}": "rw",
         **{f"national.{state}.{kind}": letters for kind, letters in national.items()},
         **dict.fromkeys(indicators, "r"),
     }
@@ -90,8 +97,8 @@ INTENDED: Mapping[str, Mapping[str, str]] = {
     "gate.de": gate_topics("de", "national.de.indicators"),
     "console.ch": console_topics("ch"),
     "console.de": console_topics("de"),
-    "partner.ch": {**SHARED_TOPICS, **received_topics("ch")},
-    "partner.de": {**SHARED_TOPICS, **received_topics("de")},
+    "partner.ch": {**SHARED_TOPICS, **received_topics("ch"), **inbox_topics("ch")},
+    "partner.de": {**SHARED_TOPICS, **received_topics("de"), **inbox_topics("de")},
     "operator": SHARED_TOPICS,
     "judge.ch": {},  # issued by the right CA, but the name of no principal
 }
@@ -112,7 +119,10 @@ TOPICS = sorted(
         *(
             f"national.{state}.{kind}"
             for state in ("ch", "de")
-            for kind in ("decisions", "drafts", "quarantine", "gate_state")
+            for kind in (
+                *("decisions", "drafts", "quarantine", "gate_state"),
+                *("inbox", "inbox.urgent", "inbox_state"),
+            )
         ),
     }
 )

@@ -58,8 +58,12 @@ def readers(topic: str) -> set[str]:
         ("national.ch.decisions", {"gate.ch"}, {"console.ch"}),
         ("national.ch.drafts", {"gate.ch"}, {"gate.ch"}),
         ("national.ch.quarantine", {"gate.ch"}, {"console.ch"}),
-        ("exchange.de.notices", {"gate.ch", "gate.de"}, {"partner.de", "console.de"}),
-        ("exchange.de.offers", {"gate.ch", "gate.de"}, {"partner.de", "console.de"}),
+        ("exchange.de.notices", {"gate.ch", "gate.de"}, {"gate.de", "partner.de", "console.de"}),
+        ("exchange.de.urgent", {"gate.ch", "gate.de"}, {"gate.de", "partner.de", "console.de"}),
+        ("exchange.de.offers", {"gate.ch", "gate.de"}, {"gate.de", "partner.de", "console.de"}),
+        ("national.de.inbox", {"gate.de"}, {"partner.de", "console.de"}),
+        ("national.de.inbox.urgent", {"gate.de"}, {"partner.de", "console.de"}),
+        ("national.de.inbox_state", {"gate.de"}, {"gate.de"}),
     ],
 )
 def test_each_topic_has_exactly_the_intended_writers_and_readers(
@@ -70,10 +74,10 @@ def test_each_topic_has_exactly_the_intended_writers_and_readers(
     assert readers(topic) == who_reads
 
 
-def test_all_principals_may_read_the_directory_and_only_officers_may_write_it() -> None:
+def test_all_principals_may_read_the_directory_and_only_the_states_officers_and_gate_may_write_it() -> None:
     for state in ("ch", "de"):
         assert readers(f"directory.{state}") == {principal.name for principal in list_principals(PARTNERS)}
-        assert writers(f"directory.{state}") == {f"console.{state}"}
+        assert writers(f"directory.{state}") == {f"console.{state}", f"gate.{state}"}
 
 
 def test_no_rule_denies_anything_because_no_prefix_covers_too_much() -> None:

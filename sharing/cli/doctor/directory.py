@@ -9,6 +9,7 @@ from sharing.cli.doctor.check_result import CheckResult
 from sharing.cli.doctor.cluster import Cluster
 from sharing.errors import SharingError
 from sharing.kafka.clients import look_up_topics
+from sharing.kafka.directory_pins import read_directory_pins
 from sharing.kafka.directory_reader import DirectoryReader
 from sharing.serialization.schema_registry import load_framing
 from sharing.topology.acls import allowed_operations
@@ -18,7 +19,8 @@ from sharing.topology.topics import DIRECTORY, NOTICES
 def check_directory(cluster: Cluster) -> Iterator[CheckResult]:
     """Check that the directory can be read, and that every State in it has topics."""
     try:
-        reader = DirectoryReader(cluster.servers, cluster.tls, framing=load_framing(cluster.settings, None))
+        pins = read_directory_pins(cluster.settings)
+        reader = DirectoryReader(cluster.servers, cluster.tls, framing=load_framing(cluster.settings, None), pins=pins)
         try:
             directory = reader.read_to_end()
         finally:
@@ -38,6 +40,13 @@ def check_directory(cluster: Cluster) -> Iterator[CheckResult]:
             "directory", ok=False, detail=f"{detail}; cannot be read, so nothing goes there: {causes}", remedy=remedy
         )
         return
+    if reader.unconfirmed:
+        causes = ", ".join(f"{DIRECTORY.topic(state)} ({cause})" for state, cause in reader.unconfirmed.items())
+        remedy = "see docs/runbooks/directory-unconfirmed.md, and ask these States by telephone"
+        yield CheckResult("directory", ok=False, detail=f"{detail}; cannot be confirmed: {causes}", remedy=remedy)
+        return
+    if pins is not None:
+        detail += f"; the chain from the pinned root verifies for {len(reader.trusted_keys)} of {len(pins)} States"
     missing = [
         state
         for state in directory.get_authorities(now_ms)

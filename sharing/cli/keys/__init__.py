@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from sharing.cli.keys import readers
 from sharing.cli.keys.backup import back_up_keys
 from sharing.cli.keys.init import init_keys
 from sharing.cli.keys.issue import issue_online_keys
@@ -20,5 +21,7 @@ app.command("issue", short_help="Make online keys, and sign the statement that n
 app.command("rotate", short_help="Put the successors of online keys, or a new root, into force.")(rotate_keys)
 app.command("revoke", short_help="Revoke online keys or successors.")(revoke_online_keys)
 app.command("show", short_help="Show root, online keys, and what needs attention.")(show_keys)
-app.command("backup", short_help="Back up the seal keys for m of n custodians.")(back_up_keys)
-app.command("restore", short_help="Restore the seal keys from a backup and m shares.")(restore_keys)
+app.command("backup", short_help="Back up seal and wrapping keys for m of n custodians.")(back_up_keys)
+app.command("restore", short_help="Restore seal and wrapping keys from a backup and m shares.")(restore_keys)
+app.command("reader", short_help="Make the key pair of a program that reads the inbox.")(readers.make_reader)
+app.add_typer(readers.app)

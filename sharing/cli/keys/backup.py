@@ -1,4 +1,4 @@
-"""`sharing keys backup`: the seal keys, recoverable by m of n custodians."""
+"""`sharing keys backup`: seal keys and wrapping keys, recoverable by m of n custodians."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ import typer
 from sharing.cli.keys.options import (
     Folder,
     PassphraseFile,
-    get_online_passphrase,
+    TokenUri,
     locate_folder,
+    open_key_access,
     require_new_files,
 )
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
 from sharing.errors import InputError
 from sharing.keystore.backup import make_backup, write_backup, write_share
-from sharing.keystore.private_key_file import read_key_header, read_private_key
+from sharing.keystore.key_access import require_seed_key
+from sharing.keystore.private_key import WRAP_ROLE
+from sharing.keystore.private_key_file import read_key_header
 from sharing.settings import load_settings
 from sharing.trust.public_keys import KeyRole
+
+_BACKED_UP = (KeyRole.SEAL, WRAP_ROLE)
 
 
 def back_up_keys(
@@ -30,27 +35,31 @@ def back_up_keys(
     threshold: Annotated[int, typer.Option("--threshold", help="How many shares open the backup.", min=2, max=16)],
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
+    token: TokenUri = None,
     as_json: AsJson = False,
 ) -> None:
-    """Back up the seal keys, their successors included. Signing keys are not backed up: a lost one is replaced."""
-    settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file)
+    """Back up the seal keys, their successors included, and the wrapping keys.
+
+    Signing keys are not backed up: a lost one is replaced.
+    """
+    settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file, key_token=token)
     key_folder = locate_folder(settings)
     state = key_folder.read_roots()[-1].state
     require_new_files([file, *share])
-    paths = [path for path in key_folder.list_private_keys() if read_key_header(path).role == KeyRole.SEAL]
+    paths = [path for path in key_folder.list_private_keys() if read_key_header(path).role in _BACKED_UP]
     if not paths:
         raise InputError(f"{key_folder.path} has no seal keys; `sharing keys issue --role seal` makes one")
-    passphrase = get_online_passphrase(settings, is_new=False)
-    keys = [read_private_key(path, passphrase) for path in paths]
+    access = open_key_access(settings, key_folder, is_new=False)
+    keys = [require_seed_key(access.read_key(path)) for path in paths]
     backup, shares = make_backup(state, keys, threshold, len(share))
     write_backup(file, backup)
     for path, item in zip(share, shares, strict=True):
         write_share(path, item)
-    ids = [key.public_key.key_id for key in keys]
+    ids = [key.key_id for key in keys]
     if as_json:
         print_json(
             {"backup": backup.header.id, "state": state, "threshold": threshold, "shares": len(shares), "keys": ids}
         )
         return
-    print_line(f"backup {backup.header.id} of {len(ids)} seal keys: {threshold} of {len(shares)} shares open it")
+    print_line(f"backup {backup.header.id} of {len(ids)} keys: {threshold} of {len(shares)} shares open it")
     err.print("give each share to another custodian; until shares are destroyed, what was sealed can be opened")

@@ -19,7 +19,8 @@ from sharing.cli.keys.options import (
 )
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
 from sharing.errors import InputError, SettingsError
-from sharing.keystore.private_key_file import ROOT_ROLE, PrivateKey, generate_key, write_private_key
+from sharing.keystore.private_key import ROOT_ROLE, PrivateKey, generate_key
+from sharing.keystore.private_key_file import write_private_key
 from sharing.settings import load_settings
 from sharing.trust.ceremonies import make_first_root
 from sharing.trust.documents import sign_document

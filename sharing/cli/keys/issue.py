@@ -14,12 +14,14 @@ from sharing.cli.keys.options import (
     PassphraseFile,
     RootFiles,
     RootPassphraseFiles,
-    get_online_passphrase,
+    TokenUri,
     locate_folder,
+    open_key_access,
 )
 from sharing.cli.keys.root_keys import open_root_keys, publish_statement
 from sharing.cli.shared.console import AsJson
 from sharing.errors import InputError
+from sharing.keystore.private_key import generate_wrapping_key
 from sharing.settings import load_settings
 from sharing.trust.ceremonies import issue_keys
 from sharing.trust.key_statement import TrustedKeys
@@ -45,12 +47,16 @@ def issue_online_keys(
     folder: Folder = None,
     root_passphrase_file: RootPassphraseFiles = None,
     passphrase_file: PassphraseFile = None,
+    token: TokenUri = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make online keys and their successors, and sign the key statement that names them with the root keys."""
+    """Make online keys and their successors, and sign the key statement that names them with the root keys.
+
+    The first time it also makes the wrapping key, which no statement names: it is for the State's own topics.
+    """
     if seal_algorithm not in ROLE_ALGORITHMS[KeyRole.SEAL]:
         raise InputError(f"--seal-algorithm {seal_algorithm} does not seal; use mlkem768-x25519 or x25519")
-    settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file)
+    settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file, key_token=token)
     key_folder = locate_folder(settings)
     roots = key_folder.read_roots()
     newest, previous = roots[-1], key_folder.read_keys(roots)
@@ -58,12 +64,14 @@ def issue_online_keys(
     require_current_root(newest, now)
     roles = _choose_roles(role, previous, now)
     signers = open_root_keys(newest, root, root_passphrase_file)
-    passphrase = get_online_passphrase(settings, is_new=True)
-    made = make_online_keys(key_folder, newest.state, previous, roles, passphrase, seal_algorithm)
+    access = open_key_access(settings, key_folder, is_new=True)
+    made = make_online_keys(key_folder, newest.state, previous, roles, access, seal_algorithm, now)
+    if not key_folder.list_wrapping_keys():
+        made.private.append(access.protect(generate_wrapping_key(newest.state, now)))
     statement = issue_keys(
         newest, previous, made.named, days=newest.metadata.online_days_max if days is None else days, now=now
     )
-    files = made.write(key_folder, passphrase)
+    files = made.write(key_folder)
     files.append(publish_statement(key_folder, newest, statement, previous, signers))
     print_statement(statement, files, as_json=as_json)
 

@@ -12,7 +12,8 @@ from sharing.cli.keys.key_names import find_key
 from sharing.cli.keys.options import get_passphrases, require_new_files
 from sharing.cli.keys.root_keys import open_root_keys, publish_statement
 from sharing.keystore.key_folder import KeyFolder
-from sharing.keystore.private_key_file import ROOT_ROLE, generate_key, write_private_key
+from sharing.keystore.private_key import ROOT_ROLE, generate_key
+from sharing.keystore.private_key_file import write_private_key
 from sharing.trust.ceremonies import make_next_root, renew_statement
 from sharing.trust.documents import sign_document
 from sharing.trust.public_keys import KeyAlgorithm

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from sharing.cli.shared.console import err, print_json, print_line
 from sharing.errors import InputError
+from sharing.keystore.key_access import KeyAccess, OpenKey
 from sharing.keystore.key_folder import KeyFolder
-from sharing.keystore.private_key_file import PrivateKey, generate_key
+from sharing.keystore.private_key_file import KeyFile, get_public_key
 from sharing.model.times import format_time
 from sharing.trust.ceremonies import find_successor
 from sharing.trust.key_statement import KeyStatement, TrustedKeys
@@ -25,15 +24,15 @@ class NewOnlineKeys:
 
     Attributes:
         named: For each role, the public key that comes into force, and the id of its successor.
-        private: The private keys that have no file yet.
+        private: The files of private keys that are not written yet.
     """
 
     named: dict[KeyRole, tuple[PublishedKey, str]]
-    private: list[PrivateKey]
+    private: list[KeyFile]
 
-    def write(self, folder: KeyFolder, passphrase: SecretStr) -> list[Path]:
+    def write(self, folder: KeyFolder) -> list[Path]:
         """Write the private keys, before a statement names them; return their files."""
-        return [folder.write_private_key(key, passphrase) for key in self.private]
+        return [folder.write_private_key(content) for content in self.private]
 
 
 def make_online_keys(
@@ -41,8 +40,9 @@ def make_online_keys(
     state: str,
     previous: TrustedKeys | None,
     roles: Iterable[KeyRole],
-    passphrase: SecretStr,
+    access: KeyAccess,
     seal_algorithm: KeyAlgorithm,
+    now: int,
 ) -> NewOnlineKeys:
     """Return a key that comes into force for each role, and a successor for it.
 
@@ -50,29 +50,30 @@ def make_online_keys(
         InputError: The private key of a successor is not in the folder, or the passphrase is wrong.
     """
     named: dict[KeyRole, tuple[PublishedKey, str]] = {}
-    private: list[PrivateKey] = []
+    private: list[KeyFile] = []
     for role in roles:
         algorithm = seal_algorithm if role is KeyRole.SEAL else ROLE_ALGORITHMS[role][0]
-        bound = None if previous is None else find_successor(previous, role)
+        bound = None if previous is None else find_successor(previous, role, now)
         if bound is None:
-            key = generate_key(state, role, algorithm)
-            private.append(key)
+            content = access.make_key(state, role, algorithm)
+            private.append(content)
+            public_key = get_public_key(content)
         else:
-            key = _read_successor(folder, role, bound, passphrase)
-        successor = generate_key(state, role, algorithm)
+            public_key = _read_successor(folder, role, bound, access).public_key
+        successor = access.make_key(state, role, algorithm)
         private.append(successor)
-        named[role] = (key.public_key, successor.public_key.key_id)
+        named[role] = (public_key, successor.header.key.key_id)
     return NewOnlineKeys(named, private)
 
 
-def _read_successor(folder: KeyFolder, role: KeyRole, key_id: str, passphrase: SecretStr) -> PrivateKey:
+def _read_successor(folder: KeyFolder, role: KeyRole, key_id: str, access: KeyAccess) -> OpenKey:
     path = folder.locate_private_key(role, key_id)
     if not path.exists():
         raise InputError(
             f"{path}, the successor of the {role} key, is not there: put it back, or revoke it with "
             f"`sharing keys revoke {key_id[:16]}`, so that a new key may follow"
         )
-    return folder.read_private_key(role, key_id, passphrase)
+    return folder.read_private_key(role, key_id, access)
 
 
 def print_statement(statement: KeyStatement, files: Iterable[Path], *, as_json: bool) -> None:

@@ -12,8 +12,10 @@ from pydantic import SecretStr
 
 from sharing.errors import InputError, SettingsError
 from sharing.keystore.encryption import normalise_passphrase
+from sharing.keystore.key_access import KeyAccess
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.passphrases import read_passphrase_file
+from sharing.keystore.token_address import open_token, parse_token_address
 from sharing.settings import Settings
 
 Folder = Annotated[
@@ -22,6 +24,10 @@ Folder = Annotated[
 ]
 RootFiles = Annotated[
     list[Path],
+    typer.Option("--root", help="File of a root private key; repeat it for as many as the threshold.", metavar="FILE"),
+]
+OptionalRootFiles = Annotated[
+    list[Path] | None,
     typer.Option("--root", help="File of a root private key; repeat it for as many as the threshold.", metavar="FILE"),
 ]
 RootPassphraseFiles = Annotated[
@@ -40,6 +46,15 @@ PassphraseFile = Annotated[
         help="Its first line is the passphrase of the online keys. Default: SHARING_KEY_PASSPHRASE_FILE; without it, "
         "the command asks.",
         metavar="FILE",
+    ),
+]
+TokenUri = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        help="PKCS#11 URI of the token that keeps new private keys, such as "
+        "pkcs11:token=LABEL?module-path=…&pin-source=…. Default: SHARING_KEY_TOKEN.",
+        metavar="URI",
     ),
 ]
 
@@ -85,6 +100,30 @@ def get_online_passphrase(settings: Settings, *, is_new: bool) -> SecretStr:
     if settings.key_passphrase_file is not None:
         return read_passphrase_file(settings.key_passphrase_file)
     return ask_passphrase("the online keys", "--passphrase-file", is_new=is_new)
+
+
+def open_key_access(settings: Settings, folder: KeyFolder, *, is_new: bool) -> KeyAccess:
+    """Return what opens the online keys: their passphrase, from a file or from the terminal; or the token.
+
+    Args:
+        settings: The settings, with the options.
+        folder: The key folder. If there are private keys in it, one of them must open.
+        is_new: Whether a person enters the passphrase twice if it opens nothing yet.
+
+    Raises:
+        SettingsError: The token's address or its module is wrong.
+        InputError: There is no passphrase, or it is not that of the keys in the folder; or the PIN is wrong.
+        InfrastructureError: The token does not answer.
+    """
+    present = folder.list_private_keys()
+    token = None if settings.key_token is None else open_token(parse_token_address(settings.key_token))
+    passphrase = None
+    if token is None or settings.key_passphrase_file is not None:
+        passphrase = get_online_passphrase(settings, is_new=is_new and not present)
+    access = KeyAccess(passphrase, token)
+    if present:
+        access.read_key(present[-1])
+    return access
 
 
 def get_passphrases(

@@ -1,4 +1,4 @@
-"""`sharing keys restore`: the seal keys from a backup and the shares of m custodians."""
+"""`sharing keys restore`: seal keys and wrapping keys from a backup and the shares of m custodians."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.keys.options import Folder, PassphraseFile, get_online_passphrase, locate_folder
+from sharing.cli.keys.options import Folder, PassphraseFile, TokenUri, locate_folder, open_key_access
 from sharing.cli.shared.console import AsJson, print_json, print_line
 from sharing.errors import InputError
 from sharing.keystore.backup import open_backup, read_backup, read_share
@@ -23,25 +23,25 @@ def restore_keys(
     ],
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
+    token: TokenUri = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the seal keys of a backup into the key folder, under a new passphrase. Keys that are there are kept."""
-    settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file)
+    """Write the keys of a backup into the key folder. Keys that are there are kept."""
+    settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file, key_token=token)
     key_folder = locate_folder(settings)
     state = key_folder.read_roots()[-1].state
     backup = read_backup(file)
     if backup.header.state != state:
         raise InputError(f"{file} is a backup of {backup.header.state}, and {key_folder.path} is of {state}")
     keys = open_backup(backup, [read_share(path) for path in share])
-    passphrase = get_online_passphrase(settings, is_new=True)
+    access = open_key_access(settings, key_folder, is_new=True)
     restored, kept = [], []
     for key in keys:
-        key_id = key.public_key.key_id
-        if key_folder.locate_private_key(key.header.role, key_id).exists():
-            kept.append(key_id)
+        if key_folder.locate_private_key(key.header.role, key.key_id).exists():
+            kept.append(key.key_id)
         else:
-            key_folder.write_private_key(key, passphrase)
-            restored.append(key_id)
+            key_folder.write_private_key(access.protect(key))
+            restored.append(key.key_id)
     if as_json:
         print_json({"backup": backup.header.id, "state": state, "restored": restored, "kept": kept})
         return

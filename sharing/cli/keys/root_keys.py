@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from sharing.cli.keys.options import get_passphrases
 from sharing.errors import InputError
 from sharing.keystore.key_folder import KeyFolder
-from sharing.keystore.private_key_file import ROOT_ROLE, read_key_header, read_private_key
+from sharing.keystore.private_key import ROOT_ROLE
+from sharing.keystore.private_key_file import read_key_header, read_private_key
 from sharing.trust.documents import sign_document
 from sharing.trust.key_statement import KeyStatement, TrustedKeys, verify_key_statement
 from sharing.trust.root import TrustedRoot

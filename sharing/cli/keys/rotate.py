@@ -12,28 +12,31 @@ from sharing.cli.keys.next_root import RootChange, put_root_into_force
 from sharing.cli.keys.online_keys import make_online_keys, print_statement
 from sharing.cli.keys.options import (
     Folder,
+    OptionalRootFiles,
     PassphraseFile,
-    RootFiles,
     RootPassphraseFiles,
-    get_online_passphrase,
+    TokenUri,
     locate_folder,
+    open_key_access,
 )
 from sharing.cli.keys.root_keys import open_root_keys, publish_statement
-from sharing.cli.shared.console import AsJson
+from sharing.cli.shared.console import AsJson, err, print_json, print_line
 from sharing.errors import InputError
 from sharing.keystore.key_folder import KeyFolder
-from sharing.keystore.private_key_file import ROOT_ROLE
+from sharing.keystore.private_key import ROOT_ROLE, WRAP_ROLE, generate_wrapping_key
+from sharing.model.times import format_time
 from sharing.model.validation_errors import suggest_nearest
 from sharing.settings import Settings, load_settings
-from sharing.trust.ceremonies import find_successor, issue_keys
+from sharing.trust.ceremonies import issue_keys
 from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.public_keys import ROLE_ALGORITHMS, KeyAlgorithm, KeyRole
 from sharing.trust.root import require_current_root
+from sharing.trust.verification import shorten
 
 
 def rotate_keys(
-    roles: Annotated[list[str], typer.Argument(metavar="ROLES…", help="Roles of online keys; or `root`, alone.")],
-    root: RootFiles,
+    roles: Annotated[list[str], typer.Argument(metavar="ROLES…", help="Roles of online keys; `root`, alone; `wrap`.")],
+    root: OptionalRootFiles = None,
     new_root: Annotated[
         list[Path] | None, typer.Option("--new-root", help="File for a root key to make and add.", metavar="FILE")
     ] = None,
@@ -56,21 +59,47 @@ def rotate_keys(
     folder: Folder = None,
     root_passphrase_file: RootPassphraseFiles = None,
     passphrase_file: PassphraseFile = None,
+    token: TokenUri = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put the successors of online keys into force and name new ones; or replace the root by the next version."""
-    settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file)
+    """Put the successors of online keys into force and name new ones; or replace the root by the next version.
+
+    A new wrapping key (`wrap`) needs no root key. Older wrapping keys stay, and open what they wrapped.
+    """
+    settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file, key_token=token)
     key_folder = locate_folder(settings)
     if roles == [ROOT_ROLE]:
         change = RootChange(
             new_root or [], new_root_passphrase_file, remove or [], threshold, 365 if days is None else days
         )
-        put_root_into_force(key_folder, change, root, root_passphrase_file, as_json=as_json)
+        put_root_into_force(key_folder, change, root or [], root_passphrase_file, as_json=as_json)
         return
     if new_root or remove or new_root_passphrase_file or threshold is not None:
         raise InputError("--new-root, --remove and --threshold are for `sharing keys rotate root`")
+    if roles == [WRAP_ROLE]:
+        put_wrapping_key_into_force(key_folder, settings, as_json=as_json)
+        return
     passphrases = (settings, root_passphrase_file)
-    put_successors_into_force(key_folder, roles, root, passphrases, days, as_json=as_json)
+    put_successors_into_force(key_folder, roles, root or [], passphrases, days, as_json=as_json)
+
+
+def put_wrapping_key_into_force(key_folder: KeyFolder, settings: Settings, *, as_json: bool) -> None:
+    """Make a wrapping key, which wraps from now on.
+
+    Raises:
+        InputError: The passphrase is not that of the keys in the folder.
+    """
+    state = key_folder.read_roots()[-1].state
+    access = open_key_access(settings, key_folder, is_new=True)
+    latest = max((name.made_at for name in key_folder.list_wrapping_keys()), default=0)
+    made_at = max(int(time.time() * 1000), latest + 1)  # also if the clock was set back
+    content = access.protect(generate_wrapping_key(state, made_at))
+    path = key_folder.write_private_key(content)
+    if as_json:
+        print_json({"state": state, "key": content.header.key.key_id, "files": [str(path)]})
+        return
+    print_line(f"{WRAP_ROLE}  {shorten(content.header.key.key_id)}  made {format_time(made_at)}")
+    err.print(f"written: {path}")
 
 
 def put_successors_into_force(
@@ -94,13 +123,12 @@ def put_successors_into_force(
     require_current_root(newest, now)
     chosen = _choose_roles(names, previous, now)
     signers = open_root_keys(newest, root_files, root_passphrase_files)
-    opens_nothing = previous is None or any(find_successor(previous, role) is None for role in chosen)
-    passphrase = get_online_passphrase(settings, is_new=opens_nothing)
-    made = make_online_keys(key_folder, newest.state, previous, chosen, passphrase, _get_seal_algorithm(previous))
+    access = open_key_access(settings, key_folder, is_new=False)
+    made = make_online_keys(key_folder, newest.state, previous, chosen, access, _get_seal_algorithm(previous), now)
     statement = issue_keys(
         newest, previous, made.named, days=newest.metadata.online_days_max if days is None else days, now=now
     )
-    files = made.write(key_folder, passphrase)
+    files = made.write(key_folder)
     files.append(publish_statement(key_folder, newest, statement, previous, signers))
     print_statement(statement, files, as_json=as_json)
 
@@ -108,11 +136,11 @@ def put_successors_into_force(
 def _choose_roles(names: list[str], previous: TrustedKeys | None, now: int) -> list[KeyRole]:
     known = [*map(str, KeyRole)]
     for name in names:
-        if name == ROOT_ROLE:
-            raise InputError("`root` is rotated alone, by a command of its own")
+        if name in (ROOT_ROLE, WRAP_ROLE):
+            raise InputError(f"`{name}` is rotated alone, by a command of its own")
         if name not in known:
-            nearest = suggest_nearest(name, {*known, ROOT_ROLE})
-            raise InputError(f"{name!r} is none of the roles {', '.join(known)}, nor `root`{nearest}")
+            nearest = suggest_nearest(name, {*known, ROOT_ROLE, WRAP_ROLE})
+            raise InputError(f"{name!r} is none of the roles {', '.join(known)}, nor `root` or `wrap`{nearest}")
     roles = [role for role in KeyRole if role in names]
     missing = [role for role in roles if previous is None or previous.statement.find_usable_key(role, now) is None]
     if missing:

@@ -34,13 +34,13 @@ from sharing.interop.id_secret import make_missing_secret_error, read_id_secret
 from sharing.interop.import_context import FileFormat, ImportContext, PublisherIdentity
 from sharing.interop.import_results import ImportResult, LocatedIndicator
 from sharing.interop.publishing_profile import NO_PROFILE
+from sharing.kafka.directory_pins import read_directory_pins
 from sharing.kafka.tls import tls_properties
 from sharing.model.urgency import is_substantiated
 from sharing.model.vocabulary import Outcome, Urgency
 from sharing.packs.library import find_law
 from sharing.packs.signature import read_public_keys
 from sharing.relevance.nexus import no_geo_lookup
-from sharing.serialization.framing import Framing
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings, load_settings
 
@@ -62,6 +62,9 @@ def publish(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Skip files that cannot be read, and publish the others.")
     ] = False,
+    no_seal: Annotated[
+        bool, typer.Option("--no-seal", help="Do not seal; only where the State runs its own cluster.")
+    ] = False,
     directory: Annotated[
         Path | None,
         typer.Option("--directory", help="With --dry-run: YAML with the States' entries. Default: the broker's."),
@@ -73,7 +76,7 @@ def publish(
     if directory is not None and not dry_run:
         raise InputError("--directory needs --dry-run; otherwise the gate decides with the directory of the bus")
     publisher = PublisherIdentity(state, agency)
-    settings = load_settings(bootstrap=bootstrap)
+    settings = load_settings(bootstrap=bootstrap, seal_indicators=False if no_seal else None)
     law = find_law(publisher.state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
     locate = no_geo_lookup if settings.geoip is None else open_geoip_lookup(settings.geoip)
     facts = load_profile(profile) if profile is not None else NO_PROFILE
@@ -84,9 +87,7 @@ def publish(
     # Read the directory before publishing: a failure after it would look as if nothing had been published.
     entries = read_directory(directory, settings, tls)
     undelivered = (
-        None
-        if dry_run or servers is None
-        else _publish_indicators(imported, publisher, servers, tls, load_framing(settings, publisher.state))
+        None if dry_run or servers is None else _publish_indicators(imported, publisher, servers, tls, settings)
     )
     expected = decide_locally(law, entries, _find_delivered(imported, undelivered), locate)
     for error in imported.unreadable:
@@ -136,7 +137,7 @@ def _read_files(files: list[Path], context: ImportContext, *, keep_going: bool) 
 
 
 def _publish_indicators(
-    imported: ImportResult, identity: PublisherIdentity, servers: str, tls: Mapping[str, str], framing: Framing
+    imported: ImportResult, identity: PublisherIdentity, servers: str, tls: Mapping[str, str], settings: Settings
 ) -> NotDeliveredError | None:
     """Publish the indicators.
 
@@ -144,9 +145,16 @@ def _publish_indicators(
         The error with the indicators that the broker did not confirm, or None.
 
     Raises:
-        InfrastructureError: No broker answers, or the State's topic does not exist: nothing was published.
+        InfrastructureError: No broker answers, the State's topic does not exist, or it has announced no valid seal key:
+            nothing was published.
+        InputError: The State's root is not pinned: nothing was published.
     """
-    publisher = Publisher(servers, identity.state, identity.agency, properties=tls, framing=framing)
+    framing = load_framing(settings, identity.state)
+    pins = read_directory_pins(settings) if settings.seal_indicators else None
+    publisher = Publisher(
+        servers, identity.state, identity.agency,
+        properties=tls, framing=framing, pins=pins,
+    )  # fmt: skip
     reason, missing_ids = "", []
     done = 0
     with progress_bar("publishing", len(imported.indicators)) as set_done:

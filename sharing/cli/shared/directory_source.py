@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sharing.cli.shared.console import err
+from sharing.kafka.directory_pins import read_directory_pins
 from sharing.kafka.directory_reader import DirectoryReader
 from sharing.kafka.directory_topic import parse_entries
 from sharing.model.directory import Directory
@@ -30,12 +31,18 @@ def read_directory(
         SharingError: It cannot be read.
     """
     if file is None and settings is not None and settings.bootstrap is not None:
-        reader = DirectoryReader(settings.bootstrap, properties, framing=load_framing(settings, None))
+        reader = DirectoryReader(
+            settings.bootstrap,
+            properties,
+            framing=load_framing(settings, None),
+            pins=read_directory_pins(settings),
+        )
         try:
             directory = reader.read_to_end()
         finally:
             reader.close()
         warn_unreadable(reader.unreadable)
+        warn_unconfirmed(reader.unconfirmed)
         return directory
     if file is None:
         err.print("using the authorities and interests of the sample directory; give another with --directory")
@@ -51,3 +58,13 @@ def warn_unreadable(unreadable: Mapping[str, str]) -> None:
     """
     for state, cause in unreadable.items():
         err.print(f"{DIRECTORY.topic(state)} cannot be read ({cause}): {state} has no entry, and receives nothing")
+
+
+def warn_unconfirmed(unconfirmed: Mapping[str, str]) -> None:
+    """Say which entries are still in force although something is wrong.
+
+    Args:
+        unconfirmed: The cause for each State.
+    """
+    for state, cause in unconfirmed.items():
+        err.print(f"{DIRECTORY.topic(state)}: the entry of {state} cannot be confirmed ({cause}); see the runbook")

@@ -117,9 +117,6 @@ public final class GateStreams {
             String state,
             Set<String> countries,
             Map<String, Pattern> shapes,
-            byte[] sealAndSignature,
-            byte[] seal,
-            byte[] signature,
             Map<String, Verdict> verdicts) {
 
         static Table read(Path path) throws IOException {
@@ -137,16 +134,11 @@ public final class GateStreams {
                 for (int left = in.readInt(); left > 0; left--) {
                     shapes.put(in.readUTF(), Pattern.compile(in.readUTF()));
                 }
-                byte[] seal = readBytes(in);
-                byte[] signature = readBytes(in);
-                byte[] both = Arrays.copyOf(seal, seal.length + signature.length);
-                System.arraycopy(signature, 0, both, seal.length, signature.length);
                 Map<String, Verdict> verdicts = new HashMap<>();
                 for (int left = in.readInt(); left > 0; left--) {
                     verdicts.put(in.readUTF(), readVerdict(in));
                 }
-                return new Table(
-                        indicator, frames, namespace, state, countries, shapes, both, seal, signature, verdicts);
+                return new Table(indicator, frames, namespace, state, countries, shapes, verdicts);
             }
         }
 
@@ -527,7 +519,6 @@ public final class GateStreams {
             encoder.writeLong(head.length + delivery.contentTail().length);
             encoder.writeFixed(head);
             encoder.writeFixed(delivery.contentTail());
-            encoder.writeFixed(table.sealAndSignature());
             encoder.writeFixed(delivery.tail());
             return end();
         }
@@ -540,7 +531,6 @@ public final class GateStreams {
             encoder.writeInt((Integer) item.get(fields.version));
             encoder.writeLong(now);
             writeOptionalLong(null);
-            encoder.writeFixed(table.signature());
             encoder.writeFixed(delivery.tail());
             return end();
         }
@@ -552,7 +542,6 @@ public final class GateStreams {
             encoder.writeLong(now);
             writeOptionalText(((GenericRecord) item.get(fields.source)).get(fields.officer));
             encoder.writeBytes(value);
-            encoder.writeFixed(table.seal());
             encoder.writeFixed(verdict.draftTail());
             return end();
         }

@@ -90,7 +90,8 @@ class RecordGate:
                 "source.state or key: the record is of another State, or has the wrong key", field="source.state"
             )
         verdict = self._context.decide(record, now_ms)
-        return self._writer.build_outputs(message, record, verdict, self._policy.get_required_outputs(record, verdict))
+        required = self._policy.get_required_outputs(record, verdict)
+        return self._writer.build_outputs(message, message.value(), record, verdict, required)
 
     def _open_context(self) -> None:
         """Open a decision context, as the gate does when the day or the directory changes."""

@@ -202,8 +202,6 @@ def _encode_constants() -> bytes:
             _encode_text(STATE),
             struct.pack(">i", len(countries)), *map(_encode_text, countries),
             struct.pack(">i", len(TYPES)), shapes,
-            # Neither sealed nor signed: the text NONE, no key, no bytes.
-            _encode_bytes(b"\x08NONE\x00\x00"), _encode_bytes(b"\x08NONE\x00\x00"),
         )
     )  # fmt: skip
 

@@ -279,3 +279,30 @@ def test_a_broker_that_answers_counts_as_reachable_during_a_slow_assignment(
     assert all(reachable)
     assert observed_at[-1] - observed_at[0] > consumer_status.RESPONSE_AGE_S_MAX  # the statistics have become too old
     pipeline.check_counts()
+
+
+def test_an_idle_loop_gets_batches_without_records_whose_outputs_and_state_are_committed(
+    pipeline: CopyPipeline,
+) -> None:
+    """Each of them sees what the one before has put into the state, and no offset is committed."""
+    transactor = Transactor(pipeline.loop_config(changelog_topic=pipeline.changelog, idle_batch_s=0.2), lambda: 0)
+    transactor.open()
+    settled: list[bool] = []
+    try:
+        for number in range(3):
+            deadline = time.monotonic() + TIMEOUT_S
+            while (batch := transactor.read_batch()) is None:
+                assert time.monotonic() < deadline, "no idle batch"
+            assert not batch.messages
+            assert not batch.offsets
+            assert batch.store_view is not None
+            assert batch.store_view.partitions
+            partition = min(batch.store_view.partitions)
+            assert batch.store_view.get(partition, b"number") == (b"%d" % (number - 1) if number else None)
+            batch.store_view.put(partition, b"number", b"%d" % number)
+            transactor.commit_batch(batch, [OutputRecord(pipeline.target, b"key", b"%d" % number)], settled.append)
+        assert transactor.finish_pending_commit()
+    finally:
+        transactor.close()
+    assert settled == [True, True, True]
+    assert sorted(value or b"" for _, _, value, _ in pipeline.read_committed(pipeline.target)) == [b"0", b"1", b"2"]

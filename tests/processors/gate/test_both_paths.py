@@ -6,8 +6,10 @@ latencies and the same state; also when the batch is written in parts.
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,10 +21,12 @@ from processors.exactly_once.state_store import Overlay
 from processors.exactly_once.state_store_backends import MemoryStore
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import PART_BYTES_MAX, Gate, is_conserved
-from processors.gate.input_records import InputRecords
+from processors.gate.input_records import InputRecords, OpenValues
 from processors.gate.item_versions import ItemVersions
 from sharing.columnar import decoding
 from sharing.packs.library import load_shipped_treaties
+from sharing.seal.indicator_record import INDICATOR_BYTES_MAX
+from sharing.seal.indicators import IndicatorOpener, IndicatorSealer
 from sharing.serialization.codec import HEADER_LENGTH, get_codec
 from sharing.serialization.framing import Framing, make_registry_header
 from tests.columnar.test_partitioner import find_partition
@@ -39,11 +43,13 @@ from tests.processors.gate.gate_fixtures import (
     Message,
     make_message,
 )
+from tests.seal.seal_fixtures import make_opening_key
 
 SETTINGS = settings(
     max_examples=80, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 PARTITION_COUNT = 3
+SEAL_KEY = make_opening_key("CH seal 1")
 HEADER = get_codec("indicator").header
 REGISTRY_HEADER = make_registry_header(7)
 FRAMING = Framing({"decision": make_registry_header(8), "draft": make_registry_header(9)}, {REGISTRY_HEADER: HEADER})
@@ -112,14 +118,16 @@ def summarise(result: BatchResult) -> dict[str, Any]:
     return {**summary, "outputs": result.output_records}
 
 
-def process_in_order(batches: list[list[Message]], columnar_min: int, part_bytes_max: int) -> list[Any]:
+def process_in_order(
+    batches: list[list[Message]], columnar_min: int, part_bytes_max: int, open_values: OpenValues | None = None
+) -> list[Any]:
     """Return what a new gate with an empty state store gives for each batch, with the changes of the state."""
     gate = Gate(LAW, load_shipped_treaties(), framing=FRAMING, columnar_min=columnar_min, part_bytes_max=part_bytes_max)
     stores = {partition: MemoryStore() for partition in range(PARTITION_COUNT)}
     everything = []
     for batch in batches:
         overlay = Overlay(stores)
-        records = InputRecords.read(batch, PARTITION_COUNT)
+        records = InputRecords.read(batch, PARTITION_COUNT, open_values)
         versions = ItemVersions(records, overlay)
         result = BatchResult.join(gate.process_parts(records, DIRECTORY, NOW_MS, versions))
         assert is_conserved(batch, result)
@@ -136,6 +144,42 @@ def test_both_paths_and_any_parts_give_the_same_result(batches: list[list[Messag
     for columnar_min in (1, NEVER_COLUMNAR):
         for bytes_max in (PART_BYTES_MAX, part_bytes_max):
             assert process_in_order(batches, columnar_min, bytes_max) == reference
+
+
+def seal_message(message: Message, sealer: IndicatorSealer) -> Message:
+    """Return a record as a publisher seals it, if it can be sealed."""
+    if message.data is None or len(message.data) > INDICATOR_BYTES_MAX:
+        return message
+    value = sealer.seal_indicator(message.record_key or b"", message.data, SEAL_KEY.public_key, NOW_MS)
+    return replace(message, data=value)
+
+
+def drop_received_bytes(everything: list[Any]) -> list[Any]:
+    """Return what batches gave, without the bytes as received in quarantine records."""
+    codec = get_codec("quarantine")
+    for summary in everything[::2]:
+        summary["outputs"] = [
+            output._replace(value=repr(codec.decode(output.value) | {"record": None}).encode())
+            if output.topic == "national.ch.quarantine"
+            else output
+            for output in summary["outputs"]
+        ]
+    return everything
+
+
+@SETTINGS
+@given(batches=BATCHES, part_bytes_max=st.sampled_from([1, 20_000]))
+def test_sealed_indicators_give_the_same_result(batches: list[list[Message]], part_bytes_max: int) -> None:
+    sealer = IndicatorSealer("CH", random.Random(1).randbytes)
+    sealed = [[seal_message(message, sealer) for message in batch] for batch in batches]
+    open_values = partial(
+        IndicatorOpener("CH", framing=FRAMING, accepts_unsealed=True).open_values,
+        opening_keys={SEAL_KEY.public_key.key_id: SEAL_KEY},
+    )
+    reference = drop_received_bytes(process_in_order(batches, NEVER_COLUMNAR, PART_BYTES_MAX))
+    for columnar_min in (1, NEVER_COLUMNAR):
+        opened = process_in_order(sealed, columnar_min, part_bytes_max, open_values)
+        assert drop_received_bytes(opened) == reference
 
 
 @SETTINGS

@@ -31,8 +31,6 @@ from tests.processors.gate.gate_fixtures import (
 
 def encode_expected_outputs(message: Message, record: dict[str, Any], verdict: Verdict) -> dict[str, list[bytes]]:
     """Return the expected outputs by topic. Each record is encoded as a whole, which is slow."""
-    seal = {"suite": "NONE", "key_id": None, "parameters": b""}
-    signature = {"algorithm": "NONE", "key_id": None, "value": b""}
     reference = LAW.reference
     decision = Decision(
         record["id"], record["version"], NOW_MS, "CH", reference, DIRECTORY.get_version(NOW_MS), verdict.recipients
@@ -47,14 +45,14 @@ def encode_expected_outputs(message: Message, record: dict[str, Any], verdict: V
             **legal, "from_state": "CH", "to_state": recipient.state, "urgency": record["urgency"],
             "form": record["form"], "pack": asdict(reference),
             "relevance": sorted({str(reason.kind) for reason in recipient.relevance}),
-            "indicator_id": record["id"], "version": record["version"], "sent_at": NOW_MS, "signature": signature,
+            "indicator_id": record["id"], "version": record["version"], "sent_at": NOW_MS,
         }  # fmt: skip
         item = f"/CH/{record['source']['agency']}/{record['id']}"
         name = f"{item}/{record['version']}/{recipient.state}"
         if recipient.outcome is Outcome.DISCLOSE:
             content = {**build_content(record, recipient.redacted), "relevance": fields["relevance"]}
             notice = {
-                **terms, "id": str(uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), "notice" + name)), "seal": seal,
+                **terms, "id": str(uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), "notice" + name)),
                 "item_id": str(uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), "item" + item)),
                 "kind": "ITEM" if record["action"] == "PUBLISH" else "CORRECTION", "to_authority": "POLICE",
                 "redacted": recipient.redacted, "review_at": record["review_at"],
@@ -78,7 +76,7 @@ def encode_expected_outputs(message: Message, record: dict[str, Any], verdict: V
     if drafted or record["action"] != "PUBLISH":
         draft = {
             "indicator_id": record["id"], "version": record["version"], "decided_at": NOW_MS, "state": "CH",
-            "officer": record["source"]["officer"], "content": message.data, "seal": seal, "action": record["action"],
+            "officer": record["source"]["officer"], "content": message.data, "action": record["action"],
             "urgency": record["urgency"], "pack": asdict(reference), "recipients": drafted,
         }  # fmt: skip
         outputs["national.ch.drafts"] = [get_codec("draft").encode(draft)]

@@ -77,7 +77,7 @@ def test_the_policy_rejects_an_unknown_outcome(verdict: Verdict) -> None:
 def test_the_record_writer_rejects_an_unknown_delivery(tails: EncodedTails, verdict: Verdict) -> None:
     required = RequiredOutputs(is_closed=False, deliveries=(Delivery(ESCALATE, 1, "topic"),))
     with pytest.raises(AssertionError, match="ESCALATE"):
-        RecordWriter(tails, NOW_MS).build_outputs(MESSAGE, RECORD, verdict, required)
+        RecordWriter(tails, NOW_MS).build_outputs(MESSAGE, MESSAGE.value(), RECORD, verdict, required)
 
 
 def test_the_output_planner_rejects_an_unknown_outcome(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sharing.ids import ID_NAMESPACE
+from sharing.ids import ID_NAMESPACE, make_item_id
 from sharing.model.vocabulary import Outcome
 from tests.processors.gate.gate_fixtures import (
     DIRECTORY,
@@ -47,7 +47,23 @@ def test_each_outcome_writes_exactly_its_outputs(changes: dict[str, Any], outcom
     result = process_messages(make_message(**changes))
     assert result.outcomes == Counter([outcome])
     assert sorted(output.topic for output in result.output_records) == topics
-    assert {output.key for output in result.output_records} == {indicator_form()["id"].encode()}
+    record_id = indicator_form()["id"]
+    keys = {output.key for output in result.output_records if output.topic != "national.ch.drafts"}
+    assert keys == {record_id.encode()}
+    drafts = [output.key for output in result.output_records if output.topic == "national.ch.drafts"]
+    assert drafts == [f"{make_item_id('CH', 'Police', record_id)}/1".encode()] * topics.count("national.ch.drafts")
+
+
+def test_drafts_of_two_agencies_and_of_two_versions_have_different_keys() -> None:
+    """The topic is compacted: one of them must not replace another."""
+    source = indicator_form()["source"]
+    messages = [
+        make_message(1),
+        make_message(1, source={**source, "agency": "Customs"}),
+        make_message(1, version=2, action="SUPERSEDE"),
+    ]
+    outputs = process_messages(*messages).output_records
+    assert len({output.key for output in outputs if output.topic == "national.ch.drafts"}) == len(messages)
 
 
 def test_an_indicator_without_recipients_still_yields_a_decision() -> None:

@@ -1,0 +1,122 @@
+"""Composes the inbox of a State's worker: a second exactly-once loop, which opens what other States send."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from processors.exactly_once.batch import OutputLimits
+from processors.exactly_once.loop import ExactlyOnceLoop
+from processors.health.consumer_status import ConsumerStatus
+from processors.health.inbox_observer import InboxObserver
+from processors.inbox.inbox_processor import InboxProcessor
+from processors.inbox_agent import InboxAgent
+from sharing.errors import SettingsError
+from sharing.keystore.online_keys import OnlineKeys
+from sharing.keystore.passphrases import read_passphrase_file
+from sharing.keystore.token_address import open_token, parse_token_address
+from sharing.topology.topics import INBOX_STATE, NOTICES, OFFERS, URGENT, TopicScope, list_inbox_kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from processors.directory_follower import DirectoryFollower
+    from processors.exactly_once.loop_config import LoopConfig
+    from processors.faust_app import App
+    from processors.health.http_endpoints import HttpEndpoints
+    from processors.inbox_keys import InboxKeySource
+    from sharing.serialization.framing import Framing
+    from sharing.settings import Settings
+
+IDLE_SECONDS = 10.0
+"""How often the inbox looks for what is overdue while nothing arrives."""
+
+OUTPUT_BYTES_MAX = 32 * 1024 * 1024
+INPUT_BYTES_MAX = 8 * 1024 * 1024
+"""Half of the gate's: both loops are in one process."""
+
+
+def add_inbox(
+    app: App,
+    config: LoopConfig,
+    state: str,
+    keys: InboxKeySource,
+    directory: DirectoryFollower,
+    clock: Callable[[], int],
+    *,
+    framing: Framing,
+    endpoints: HttpEndpoints,
+) -> InboxAgent:
+    """Add the inbox to a worker's app, and return its agent.
+
+    Args:
+        app: The app.
+        config: Configuration of the gate's loop, from which that of the inbox is made.
+        state: The State.
+        keys: Collects the keys for each batch.
+        directory: The directory, with pins.
+        clock: Returns the time in UTC milliseconds.
+        framing: How records are framed.
+        endpoints: The worker's HTTP endpoints.
+    """
+    status = ConsumerStatus(is_main=False)
+    loop = ExactlyOnceLoop(app.channel(), replace(make_inbox_config(config, state), on_statistics=status.update), clock)
+    observer = InboxObserver(status)
+    agent = InboxAgent(
+        loop,
+        directory,
+        keys,
+        InboxProcessor(state, secrets.token_bytes, framing=framing),
+        observer,
+        clock,
+        endpoints if app.serves_web else None,
+    )
+    endpoints.find_inbox_problem = lambda: "a batch is not conserved" if observer.broken else agent.waits_for
+    app.add_service(loop)
+    app.agent(loop.channel, name="inbox")(agent.process_batches)
+    return agent
+
+
+def open_own_keys(settings: Settings) -> OnlineKeys | None:
+    """Return the State's own keys where it has keys and trusts those of others; None where it has neither.
+
+    Raises:
+        SettingsError: There is one without the other, so that a worker would send unsealed what must be sealed.
+        InputError: The passphrase file, or the file with the PIN of the token, is unusable.
+        SettingsError: The address of the token is wrong, or what speaks with it is not installed.
+    """
+    if settings.trust_file is None and settings.key_folder is None:
+        return None
+    if settings.trust_file is None or settings.key_folder is None:
+        missing = "SHARING_TRUST_FILE" if settings.trust_file is None else "SHARING_KEY_FOLDER"
+        raise SettingsError(f"{missing} is not set: a gate that seals needs its own keys and the pins of other States")
+    passphrase = None if settings.key_passphrase_file is None else read_passphrase_file(settings.key_passphrase_file)
+    token = None if settings.key_token is None else open_token(parse_token_address(settings.key_token))
+    return OnlineKeys.open(settings.key_folder, passphrase, token)
+
+
+def make_inbox_config(config: LoopConfig, state: str) -> LoopConfig:
+    """Return the configuration of the inbox's loop: other topics, other ids, the same brokers and times.
+
+    Args:
+        config: Configuration of the gate's loop.
+        state: The State.
+    """
+    # Limits are looked up by the last part of a topic's name, and national topics alone count here.
+    limits = {kind.name.rpartition(".")[2]: kind.max_message_bytes for kind in list_inbox_kinds()}
+    worker = config.transactional_id.removeprefix(config.group)
+    return replace(
+        config,
+        topics=tuple(kind.topic(state) for kind in (URGENT, NOTICES, OFFERS)),
+        optional_topics=(),
+        changelog_topic=INBOX_STATE.topic(state),
+        output_limits=OutputLimits(limits, (f"{TopicScope.NATIONAL}.{state.lower()}.",)),
+        group=f"{config.group}.inbox",
+        instance=f"{config.group}.inbox{worker}",
+        transactional_id=f"{config.group}.inbox{worker}",
+        batch_bytes_max=INPUT_BYTES_MAX,
+        output_bytes_max=OUTPUT_BYTES_MAX,
+        idle_batch_s=IDLE_SECONDS,
+        on_statistics=None,
+    )

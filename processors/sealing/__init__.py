@@ -1,0 +1,1 @@
+"""Seals and signs the outputs of a gate."""

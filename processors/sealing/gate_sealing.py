@@ -1,0 +1,152 @@
+"""The sealing of a gate's batches: which keys hold for a batch, and who can receive anything under them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from processors.sealing.output_sealer import OutputSealer, SealingKeys
+from processors.sealing.sent_streams import SentStreams
+from sharing.seal.envelope import TOPIC_KINDS
+from sharing.seal.padding import find_content_bytes_max
+from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
+from sharing.topology.topics import DRAFTS
+from sharing.trust.faults import TrustError
+from sharing.trust.public_keys import KeyRole, PublishedKey
+from sharing.trust.verification import get_current_key
+
+if TYPE_CHECKING:
+    from processors.exactly_once.batch import Batch, OutputLimits, OutputRecord
+    from processors.gate.batch_result import BatchOutputs
+    from sharing.model.directory import Directory
+    from sharing.trust.key_statement import TrustedKeys
+
+
+class KeySource(Protocol):
+    """Where a gate gets its keys from."""
+
+    def collect_keys(self, now_ms: int) -> SealingKeys:
+        """Return the keys for a batch.
+
+        Raises:
+            SharingError: One of the State's own keys is missing or has ended.
+        """
+        ...
+
+
+class GateSealing:
+    """Seals the batches of one gate.
+
+    Args:
+        state: The State.
+        keys: Where the keys come from.
+        random: Returns this many random bytes: `secrets.token_bytes`.
+        framing: The framing of records.
+    """
+
+    def __init__(
+        self,
+        state: str,
+        keys: KeySource,
+        random: Callable[[int], bytes],
+        *,
+        framing: Framing = SINGLE_OBJECT_FRAMING,
+    ) -> None:
+        self._keys = keys
+        self._sealer = OutputSealer(state, random, framing=framing)
+        self._restricted: tuple[Directory, frozenset[str], Directory] | None = None
+        self._limits: tuple[OutputLimits, OutputLimits] | None = None
+
+    def begin_batch(self, batch: Batch, directory: Directory) -> BatchSealing:
+        """Return the sealing of one batch.
+
+        Args:
+            batch: The batch. Its loop has a state store.
+            directory: The directory that is applied.
+
+        Raises:
+            SharingError: One of the State's own keys is missing or has ended.
+        """
+        if batch.store_view is None:
+            raise ValueError("sealing needs a state store, for the sequences")
+        keys = self._keys.collect_keys(batch.now_ms)
+        restricted = self._restrict(directory, frozenset(keys.recipient_keys))
+        streams = SentStreams(batch.store_view, batch.now_ms)
+        limits = self._lower_limits(batch.output_limits)
+        return BatchSealing(self._sealer, streams, keys, restricted, limits, batch.now_ms)
+
+    def _restrict(self, directory: Directory, reachable: frozenset[str]) -> Directory:
+        """Return the directory in which a State without a seal key cannot receive anything.
+
+        It is the same object as long as nothing changes: a new one ends the gate's caches.
+        """
+        known = self._restricted
+        if known is None or known[0] is not directory or known[1] != reachable:
+            receiving = directory.receiving_states
+            able = reachable & directory.entries.keys() if receiving is None else reachable & receiving
+            known = self._restricted = (directory, reachable, replace(directory, receiving_states=able))
+        return known[2]
+
+    def _lower_limits(self, limits: OutputLimits) -> OutputLimits:
+        """Return the limits of what can be sealed within limits of what is written."""
+        if self._limits is None or self._limits[0] != limits:
+            topics = (*TOPIC_KINDS, DRAFTS.name)
+            lower = {name: find_content_bytes_max(limits.get_value_bytes_max(name)) for name in topics}
+            self._limits = (limits, replace(limits, value_bytes=lower))
+        return self._limits[1]
+
+
+class BatchSealing:
+    """The sealing of one batch.
+
+    Attributes:
+        directory: The directory under which the batch must be decided.
+        limits: How large its outputs may be before they are sealed.
+    """
+
+    def __init__(
+        self,
+        sealer: OutputSealer,
+        streams: SentStreams,
+        keys: SealingKeys,
+        directory: Directory,
+        limits: OutputLimits,
+        now_ms: int,
+    ) -> None:
+        self.directory = directory
+        self.limits = limits
+        self._sealer = sealer
+        self._streams = streams
+        self._keys = keys
+        self._now_ms = now_ms
+
+    def seal_part(self, outputs: BatchOutputs) -> None:
+        """Seal the outputs of a part of the batch.
+
+        Raises:
+            SealError: A record cannot be sealed. Then none of the batch may be written.
+        """
+        self._sealer.seal_outputs(outputs, self._streams, self._keys, self._now_ms)
+
+    def state_counts(self) -> Iterator[OutputRecord]:
+        """Yield the count statements that are due, after all parts."""
+        return self._sealer.state_counts(self._streams, self._keys, self._now_ms)
+
+
+def select_seal_keys(trusted: Mapping[str, TrustedKeys], now_ms: int) -> dict[str, PublishedKey]:
+    """Return the seal key of each State that has one in force.
+
+    Args:
+        trusted: The verified online keys of each State.
+        now_ms: The time in UTC milliseconds.
+    """
+    found = {}
+    for state, keys in trusted.items():
+        try:
+            key = get_current_key(keys, KeyRole.SEAL, now_ms)
+        except TrustError:  # its root or statement has expired
+            continue
+        if key is not None:
+            found[state] = PublishedKey(algorithm=key.algorithm, public=key.public)
+    return found

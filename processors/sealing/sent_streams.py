@@ -1,0 +1,111 @@
+"""The sequences of sent messages, in the gate's state store: one for each input partition, recipient and topic.
+
+A recipient sees from the numbers that a message was dropped or is repeated. A sequence for a whole gate would tell each
+recipient how much the others get.
+
+A number is used again if the transaction in which it was used is aborted: the state is rolled back with it. So a
+recipient may find a number twice, under two ids, in a log that was manipulated; it treats them as two messages.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from processors.exactly_once.state_entries import decode_entry, encode_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from processors.exactly_once.state_store import Overlay
+
+_RECIPIENTS_KEY = b"sent"
+_COUNTED_KEY = b"counted"
+
+
+class SentStream(NamedTuple):
+    """A sequence.
+
+    Attributes:
+        began_at: When it began, in UTC milliseconds.
+        last: Number of the last message.
+    """
+
+    began_at: int
+    last: int
+
+
+class SentStreams:
+    """The sequences that one batch continues. The changes become visible to later batches when it is committed.
+
+    Args:
+        view: The batch's view of the state store.
+        now_ms: The processing time of the batch, in UTC milliseconds.
+    """
+
+    def __init__(self, view: Overlay, now_ms: int) -> None:
+        self._view = view
+        self._now_ms = now_ms
+        self._streams: dict[tuple[int, str, str], SentStream] = {}
+        self._changed: set[tuple[int, str, str]] = set()
+
+    def take_number(self, partition: int, recipient: str, topic: str) -> SentStream:
+        """Return the sequence with the number of the next message as its last.
+
+        Args:
+            partition: The input partition of the message.
+            recipient: Code of the recipient.
+            topic: Last part of the topic's name: notices, urgent or offers.
+        """
+        key = (partition, recipient, topic)
+        stream = self._streams.get(key) or self._read_stream(key)
+        stream = self._streams[key] = stream._replace(last=stream.last + 1)
+        self._changed.add(key)
+        return stream
+
+    def save(self) -> None:
+        """Add the sequences to the changes of the batch."""
+        for key in self._changed:
+            partition, recipient, topic = key
+            began_at, last = self._streams[key]
+            self._view.put(
+                partition, _make_key(recipient, topic), encode_entry("stream", {"began_at": began_at, "last": last})
+            )
+        self._changed.clear()
+
+    def take_due_counts(self, interval_ms: int) -> Iterator[tuple[int, str, str, SentStream]]:
+        """Yield the sequences of each partition whose counts were not stated for so long, and note that they are now.
+
+        Args:
+            interval_ms: The time between two statements, in milliseconds.
+
+        Yields:
+            Input partition, recipient, topic, and the sequence.
+        """
+        for partition in sorted(self._view.partitions):
+            encoded = self._view.get(partition, _COUNTED_KEY)
+            counted_at = None if encoded is None else decode_entry(encoded, "counted_at")
+            names = self._read_recipients(partition)
+            if names and (counted_at is None or not 0 <= self._now_ms - counted_at < interval_ms):
+                self._view.put(partition, _COUNTED_KEY, encode_entry("counted_at", self._now_ms))
+                for name in names:
+                    recipient, _, topic = name.partition("/")
+                    key = (partition, recipient, topic)
+                    yield partition, recipient, topic, self._streams.get(key) or self._read_stream(key)
+
+    def _read_stream(self, key: tuple[int, str, str]) -> SentStream:
+        partition, recipient, topic = key
+        encoded = self._view.get(partition, _make_key(recipient, topic))
+        if encoded is not None:
+            stored = decode_entry(encoded, "stream")
+            return SentStream(stored["began_at"], stored["last"])
+        names = self._read_recipients(partition)
+        self._view.put(partition, _RECIPIENTS_KEY, encode_entry("recipients", [*names, f"{recipient}/{topic}"]))
+        return SentStream(self._now_ms, 0)
+
+    def _read_recipients(self, partition: int) -> list[str]:
+        encoded = self._view.get(partition, _RECIPIENTS_KEY)
+        return [] if encoded is None else decode_entry(encoded, "recipients")
+
+
+def _make_key(recipient: str, topic: str) -> bytes:
+    return b"/".join((_RECIPIENTS_KEY, recipient.encode(), topic.encode()))

@@ -1,0 +1,200 @@
+"""The key with which a partner State's own program opens its State's inbox, and the trust that it needs for that.
+
+```python
+with InboxReader.open("broker:9092", "DE", key_file, passphrase_file, trust_file) as reader:
+    with Subscriber("broker:9092", "DE", reader=reader) as subscriber:
+        …
+```
+
+An item of the inbox is believed if the State's gate has sealed it. Which keys are the gate's, the State itself states
+in its topic of the directory, signed by its root; and the root is pinned in a file.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from sharing.errors import DecodeError, InfrastructureError, InputError, SettingsError
+from sharing.model.countries import normalise_country
+from sharing.model.vocabulary import MessageKind
+from sharing.seal.faults import SealError
+from sharing.trust.faults import TrustError
+
+if TYPE_CHECKING:
+    from sharing.kafka.directory_reader import DirectoryReader
+    from sharing.seal.hpke import OpeningKey
+    from sharing.trust.key_statement import TrustedKeys
+
+log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.5
+_CLOSE_SECONDS_MAX = 10.0
+
+
+class InboxReader:
+    """Opens the items of a State's inbox with the private key of one reader.
+
+    A thread follows the State's topic of the directory, so that new and revoked keys take effect within seconds. If the
+    topic cannot be read any more, the last known keys hold until they expire. Threads may share the object.
+
+    Attributes:
+        state: ISO 3166-1 alpha-2 code of the State.
+    """
+
+    def __init__(self, state: str, key: OpeningKey, directory: DirectoryReader) -> None:
+        """Begin with a directory that was read to its end.
+
+        Args:
+            state: The State.
+            key: The reader's private key.
+            directory: Reads the directory, with the State's pinned root.
+        """
+        from sharing.seal.inbox_opening import InboxOpener  # noqa: PLC0415 needs an extra
+
+        self.state = normalise_country(state)
+        self._opener = InboxOpener(self.state, key)
+        self._directory = directory
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._follow, name=f"directory {self.state}", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(
+        cls,
+        bootstrap: str,
+        state: str,
+        key_file: Path,
+        passphrase_file: Path,
+        trust_file: Path,
+        properties: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Return the reader whose key is in a file.
+
+        Args:
+            bootstrap: Kafka bootstrap servers.
+            state: ISO 3166-1 alpha-2 code of the State.
+            key_file: File of the reader's private key.
+            passphrase_file: File with its passphrase, readable by its owner only.
+            trust_file: File of pinned roots, with that of the State itself.
+            properties: Further librdkafka properties, such as those of TLS.
+
+        Raises:
+            InfrastructureError: No broker answers, or the directory cannot be read.
+            InputError: A file is unusable, the passphrase is wrong, or the key is not that of a reader of this State.
+            SettingsError: The State's root is not pinned; or the packages that this needs are not installed.
+        """
+        try:
+            from sharing.kafka.directory_reader import DirectoryReader  # noqa: PLC0415 needs an extra
+            from sharing.keystore.pin_file import read_pins  # noqa: PLC0415 needs an extra
+        except ImportError as error:
+            raise SettingsError(
+                f"a sealed inbox needs the package {error.name}, which is not installed: run "
+                "pip install 'sharing-bus[cli]'"
+            ) from None
+        state = normalise_country(state)
+        key = read_reader_key(key_file, passphrase_file, state)
+        pinned = read_pins(trust_file).get(state)
+        if pinned is None:
+            raise SettingsError(
+                f"{trust_file} does not pin the root of {state}: whoever reads an inbox must know the keys of its own "
+                "gate; pin it with `sharing trust add`"
+            )
+        directory = DirectoryReader(bootstrap, properties, pins={state: pinned.to_pin()})
+        try:
+            directory.read_to_end()
+        except BaseException:
+            directory.close()
+            raise
+        return cls(state, key, directory)
+
+    def open_notice(self, value: bytes) -> bytes | None:
+        """Return the notice in an item of the inbox, as an Avro record; None if the item is an offer.
+
+        Args:
+            value: The item, in Avro single-object encoding.
+
+        Raises:
+            DecodeError: It is refused: this reader was not in the list, the gate of this State did not seal it, or it
+                was altered.
+            InfrastructureError: The keys of the State's gate are not known, or have expired. No item can be judged, so
+                none must be passed over.
+        """
+        now = time.time_ns() // 1_000_000
+        keys = self._require_keys(now)
+        try:
+            with self._lock:
+                item = self._opener.open(value, keys, now)
+        except SealError as error:
+            raise DecodeError(str(error), cause=str(error.trust_fault or error.fault)) from None
+        return item.content if item.envelope.kind is MessageKind.NOTICE else None
+
+    def close(self) -> None:
+        """Stop following the directory."""
+        self._stopping.set()
+        self._thread.join(_CLOSE_SECONDS_MAX)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"InboxReader({self.state})"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a private key is never copied or stored by pickle")
+
+    def _require_keys(self, now: int) -> TrustedKeys:
+        from sharing.trust.key_statement import require_current_statement  # noqa: PLC0415 needs an extra
+        from sharing.trust.root import require_current_root  # noqa: PLC0415 needs an extra
+
+        keys = self._directory.trusted_keys.get(self.state)
+        reason = self._directory.unreadable.get(self.state, "it has not stated them")
+        if keys is not None:
+            try:
+                require_current_root(keys.root, now)
+                require_current_statement(keys, now)
+            except TrustError as error:
+                reason = str(error)
+            else:
+                return keys
+        raise InfrastructureError(
+            f"the keys of the gate of {self.state} are not known ({reason}): nothing of its inbox can be judged; run "
+            "again when `sharing directory check` finds them"
+        )
+
+    def _follow(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._directory.poll_updates(_POLL_SECONDS)
+        except InfrastructureError as error:
+            log.error("the directory is not followed any more, and the keys hold until they expire: %s", error)  # noqa: TRY400 its text says all
+        finally:
+            self._directory.close()
+
+
+def read_reader_key(key_file: Path, passphrase_file: Path, state: str) -> OpeningKey:
+    """Return the private key of a reader.
+
+    Raises:
+        InputError: A file is unusable, the passphrase is wrong, or the key is not that of a reader of this State.
+    """
+    from sharing.keystore.passphrases import read_passphrase_file  # noqa: PLC0415 needs an extra
+    from sharing.keystore.private_key import READER_ROLE  # noqa: PLC0415 needs an extra
+    from sharing.keystore.private_key_file import read_private_key  # noqa: PLC0415 needs an extra
+    from sharing.seal.hpke import MemoryOpeningKey  # noqa: PLC0415 needs an extra
+
+    key = read_private_key(key_file, read_passphrase_file(passphrase_file))
+    if (key.header.role, key.header.state) != (READER_ROLE, state):
+        raise InputError(f"{key_file} is a {key.header.role} key of {key.header.state}, not a reader key of {state}")
+    return MemoryOpeningKey(key.public_key.algorithm, key.seed)

@@ -1,0 +1,165 @@
+"""`sharing keys reader` and `sharing keys readers`: the programs that may open a State's inbox."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from sharing.cli.keys.options import (
+    Folder,
+    PassphraseFile,
+    TokenUri,
+    get_online_passphrase,
+    locate_folder,
+    open_key_access,
+    require_new_files,
+)
+from sharing.cli.shared.console import AsJson, print_json, print_line
+from sharing.errors import InputError, SettingsError
+from sharing.keystore.files import PUBLIC_MODE, read_file, write_new_file
+from sharing.keystore.key_folder import KeyFolder
+from sharing.keystore.online_keys import OnlineKeys
+from sharing.keystore.private_key import generate_key
+from sharing.keystore.private_key_file import write_private_key
+from sharing.model.times import format_time
+from sharing.settings import Settings, load_settings
+from sharing.trust.canonical import encode_canonical
+from sharing.trust.public_keys import KeyAlgorithm, KeyRole
+from sharing.trust.readers import Reader, ReaderList, change_readers, sign_readers
+from sharing.trust.verification import shorten
+
+READER_ROLE = "reader"
+PUBLIC_SUFFIX = ".public.json"
+
+app = typer.Typer(
+    name="readers", help="The programs that may open the inbox, signed by the registrar key.", no_args_is_help=True
+)
+
+
+def make_reader(
+    name: Annotated[str, typer.Argument(help="Name of the program, such as case-system.")],
+    key: Annotated[Path, typer.Option("--key", help="File to write the private key to.", metavar="FILE")],
+    state: Annotated[str | None, typer.Option("--state", help="The State. Default: SHARING_STATE.")] = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the key pair of a program that reads the inbox. Run it where the program runs; only the public file leaves.
+
+    The private key is in FILE, the public one in FILE.public.json: `sharing keys readers add` takes that.
+    """
+    settings = load_settings(state=state, key_passphrase_file=passphrase_file)
+    if settings.state is None:
+        raise SettingsError("which State? give --state CH, or set SHARING_STATE")
+    public_file = key.with_name(key.name + PUBLIC_SUFFIX)
+    require_new_files([key, public_file])
+    private = generate_key(settings.state, READER_ROLE, KeyAlgorithm.MLKEM768_X25519)
+    reader = _parse_reader({"name": name, "key": private.public_key.model_dump(mode="json")}, "NAME")
+    write_private_key(key, private, get_online_passphrase(settings, is_new=True))
+    write_new_file(public_file, encode_canonical(reader.model_dump(mode="json")) + b"\n", PUBLIC_MODE)
+    if as_json:
+        print_json({"name": name, "key": reader.key.key_id, "files": [str(key), str(public_file)]})
+    else:
+        print_line(f"reader {name}, key {shorten(reader.key.key_id)}: give {public_file} to the registrar")
+
+
+@app.command("add", short_help="Let programs read the inbox.")
+def add_readers(
+    public_files: Annotated[list[Path], typer.Argument(metavar="FILES…", help="Public files of `keys reader`.")],
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    token: TokenUri = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign a list of readers with these in addition, or in place of those with the same name."""
+    settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file, key_token=token)
+    added = [_read_reader(path) for path in public_files]
+    if len({reader.name for reader in added}) < len(added):
+        raise InputError("two files have the same name of a reader; each reader needs a name of its own")
+    _change(settings, added, (), as_json=as_json)
+
+
+@app.command("remove", short_help="Stop programs from reading what arrives from now on.")
+def remove_readers(
+    names: Annotated[list[str], typer.Argument(metavar="NAMES…", help="Names of readers.")],
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    token: TokenUri = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign a list of readers without these. What was sealed to them before, they can still open."""
+    settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file, key_token=token)
+    _change(settings, (), names, as_json=as_json)
+
+
+@app.command("renew", short_help="Sign the list again, before it expires.")
+def renew_readers(
+    folder: Folder = None, passphrase_file: PassphraseFile = None, token: TokenUri = None, as_json: AsJson = False
+) -> None:
+    """Sign the present list again, for the next 30 days."""
+    settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file, key_token=token)
+    _change(settings, (), (), as_json=as_json)
+
+
+@app.command("list", short_help="Show who may read the inbox.")
+def list_readers(folder: Folder = None, as_json: AsJson = False) -> None:
+    """Show the newest list of readers; exit with 1 if there is none or it has expired."""
+    key_folder = locate_folder(load_settings(key_folder=folder))
+    now = int(time.time() * 1000)
+    content = _read_present(key_folder, now)
+    if content is None:
+        raise InputError(f"{key_folder.path} has no list of readers; `sharing keys readers add` makes one")
+    _print_readers(content, as_json=as_json)
+    if not content.issued_at <= now <= content.expires_at:
+        raise typer.Exit(1)
+
+
+def _change(settings: Settings, added: Any, removed: Any, *, as_json: bool) -> None:
+    key_folder = locate_folder(settings)
+    access = open_key_access(settings, key_folder, is_new=False)
+    now = int(time.time() * 1000)
+    online = OnlineKeys(key_folder, access)
+    present = key_folder.read_readers(online.get_trusted_keys(now), now)
+    if present is None and not added:
+        raise InputError(f"{key_folder.path} has no list of readers; `sharing keys readers add` makes one")
+    state = online.get_trusted_keys(now).state
+    content = change_readers(state, present, added=added, removed=removed, now=now)
+    document = sign_readers(content, online.get_signing_key(KeyRole.REGISTRAR, now))
+    key_folder.write_readers(document, content.version)
+    _print_readers(content, as_json=as_json)
+
+
+def _read_present(key_folder: KeyFolder, now: int) -> ReaderList | None:
+    keys = key_folder.read_keys(key_folder.read_roots())
+    if keys is None:
+        raise InputError(f"{key_folder.path} has no online keys; `sharing keys issue` makes them")
+    return key_folder.read_readers(keys, now)
+
+
+def _read_reader(path: Path) -> Reader:
+    data = read_file(path)
+    try:
+        return Reader.model_validate_json(data)
+    except ValidationError:
+        raise InputError(
+            f"{path} is not the public file of a reader; `sharing keys reader` makes it beside the private key"
+        ) from None
+
+
+def _parse_reader(fields: dict[str, Any], where: str) -> Reader:
+    try:
+        return Reader.model_validate(fields, strict=False)
+    except ValidationError:
+        raise InputError(f"{where} must have 1 to 40 lower-case letters, digits and hyphens") from None
+
+
+def _print_readers(content: ReaderList, *, as_json: bool) -> None:
+    if as_json:
+        print_json(content.model_dump(mode="json"))
+        return
+    print_line(f"{content.state}: list of readers {content.version}, until {format_time(content.expires_at)}")
+    for reader in content.readers:
+        print_line(f"reader  {reader.name}  {shorten(reader.key.key_id)}")

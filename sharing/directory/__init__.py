@@ -1,0 +1,10 @@
+"""Directory entries as signed statements: what a State signs, and what a reader accepts of it.
+
+Pure: time is an argument, and records are bytes. `sharing.kafka.directory_reader` reads them from a cluster, and
+`sharing.kafka.directory_writer` writes those of one's own State.
+
+- `statement`: one statement: its bytes, its signature.
+- `announcements`: what a State states next.
+- `state_chain`: what a reader has verified of one State, from the pinned root to the entry.
+- `trusted_directory`: the chains of all States that are pinned.
+"""

@@ -1,0 +1,26 @@
+"""The roots that a reader of the directory trusts, as the settings name them."""
+
+from __future__ import annotations
+
+from sharing.keystore.key_folder import KeyFolder
+from sharing.keystore.pin_file import read_pins
+from sharing.settings import Settings
+from sharing.trust.root import Pin
+
+
+def read_directory_pins(settings: Settings) -> dict[str, Pin] | None:
+    """Return the pinned roots by State; None if no trust file is set: then the topics are believed.
+
+    Nobody has to pin the root of the own State: the first root in the key folder counts as pinned.
+
+    Raises:
+        InputError: The trust file is not one, or the key folder has no root.
+        TrustError: A root in the key folder was altered.
+    """
+    if settings.trust_file is None:
+        return None
+    pins = {state: pinned.to_pin() for state, pinned in read_pins(settings.trust_file).items()}
+    if settings.key_folder is not None:
+        own = KeyFolder(settings.key_folder).read_roots()[0].to_pin()
+        pins.setdefault(own.state, own)
+    return pins

@@ -1,0 +1,56 @@
+"""Proving one message to a court, without opening any other.
+
+The recipient hands over the record as it arrived, the key of this one message, and the sender's root and key
+statement. With them anybody can check offline that the sender's gate signed this message, and that this is its content:
+the signature covers the commitment to the key. The data key, from which all message keys of an epoch derive, stays
+secret, and cannot be computed from a message key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import SecretBytes
+
+from sharing.seal.hpke import OpeningKey
+from sharing.seal.opening import MessageOpener, VerifiedMessage, open_with_key
+from sharing.seal.sealed_record import decode_record
+from sharing.trust.key_statement import TrustedKeys
+
+
+def export_message_key(
+    opener: MessageOpener, verified: VerifiedMessage, opening_keys: Mapping[str, OpeningKey]
+) -> SecretBytes:
+    """Return the key of one message, which opens this message and no other.
+
+    Args:
+        opener: The recipient's.
+        verified: The message.
+        opening_keys: The recipient's seal keys, by id.
+
+    Raises:
+        SealError: The message does not open.
+    """
+    message_key = opener.open_message_key(verified, opening_keys)
+    open_with_key(verified, message_key)
+    return SecretBytes(message_key)
+
+
+def check_disclosed_message(
+    value: bytes, message_key: SecretBytes, trusted: Mapping[str, TrustedKeys], now: int
+) -> tuple[VerifiedMessage, bytes]:
+    """Return a message and its content, if its sender has signed them.
+
+    Args:
+        value: The record as it arrived.
+        message_key: What `export_message_key` returned.
+        trusted: The sender's online keys.
+        now: For when the check is made, in UTC milliseconds: today, or when the message arrived, if the sender's keys
+            have ended since.
+
+    Raises:
+        SealError: The sender has not signed it, or the key is not that of this message.
+    """
+    opener = MessageOpener(decode_record(value).envelope.to_state)
+    verified = opener.verify(value, trusted, now)
+    return verified, open_with_key(verified, message_key.get_secret_value())

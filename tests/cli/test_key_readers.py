@@ -1,0 +1,88 @@
+"""`sharing keys reader` and `readers`: who may open the inbox, as a registrar and a program's operator use them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from sharing._inbox_reader import read_reader_key
+from sharing.keystore.key_folder import KeyFolder
+from sharing.keystore.online_keys import OnlineKeys
+from sharing.keystore.passphrases import read_passphrase_file
+from tests.cli.conftest import Call
+from tests.cli.key_ceremonies import KeyCeremony, make_ceremony
+
+
+@pytest.fixture(autouse=True)
+def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
+
+
+@pytest.fixture
+def issued(call: Call, empty_folder: Path) -> KeyCeremony:
+    ceremony = make_ceremony(call, empty_folder / "ch")
+    assert ceremony.run("issue").code == 0
+    return ceremony
+
+
+def make_pass(folder: Path) -> Path:
+    path = folder / "reader.pass"
+    path.write_text("a reader's passphrase\n")
+    path.chmod(0o600)
+    return path
+
+
+def test_a_reader_is_added_named_to_the_worker_and_removed(issued: KeyCeremony, call: Call, empty_folder: Path) -> None:
+    passphrase = make_pass(empty_folder)
+    key = empty_folder / "case.key"
+    arguments = ("--state", "CH", "--key", str(key), "--passphrase-file", str(passphrase))
+    made = call("keys", "reader", "case-system", *arguments, "--json").json_document
+    assert (key.stat().st_mode & 0o777, made["files"][1]) == (0o600, f"{key}.public.json")
+    added = issued.run("readers", "add", made["files"][1], signers=())
+    assert added.code == 0, added.err
+    assert "case-system" in added.out
+    now = int(time.time() * 1000)
+    online = OnlineKeys.open(issued.keys, read_passphrase_file(issued.folder / "online.pass"))
+    (listed,) = online.get_readers(now)
+    assert listed.key_id == made["key"] == read_reader_key(key, passphrase, "CH").public_key.key_id
+    assert issued.run("readers", "renew", signers=()).code == 0
+    shown = issued.run("readers", "list", "--json", signers=()).json_document
+    assert (shown["version"], [each["name"] for each in shown["readers"]]) == (2, ["case-system"])
+    assert issued.run("readers", "remove", "case-system", signers=()).code == 0
+    unknown = issued.run("readers", "remove", "case-system", signers=())
+    assert (unknown.code, "is not a reader" in unknown.err) == (2, True)
+    keys = KeyFolder(issued.keys)
+    content = keys.read_readers(online.get_trusted_keys(now), now)
+    assert content is not None
+    assert (content.version, content.readers) == (3, ())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"{}", "not the public file of a reader"), (b"\xff", "not the public file of a reader")],
+)
+def test_a_wrong_public_file_is_refused(issued: KeyCeremony, empty_folder: Path, content: bytes, message: str) -> None:
+    path = empty_folder / "x.json"
+    path.write_bytes(content)
+    refused = issued.run("readers", "add", str(path), signers=())
+    assert refused.code == 2
+    assert message in refused.err
+
+
+def test_without_a_list_the_command_says_what_makes_one(issued: KeyCeremony) -> None:
+    for command in (("list",), ("renew",)):
+        refused = issued.run("readers", *command, signers=())
+        assert (refused.code, "`sharing keys readers add` makes one" in refused.err) == (2, True)
+
+
+def test_a_reader_needs_a_name_and_a_new_file(call: Call, empty_folder: Path) -> None:
+    passphrase = str(make_pass(empty_folder))
+    key = empty_folder / "case.key"
+    options = ("--state", "CH", "--key", str(key), "--passphrase-file", passphrase)
+    refused = call("keys", "reader", "Case System", *options)
+    assert (refused.code, "lower-case letters" in refused.err, key.exists()) == (2, True, False)
+    assert call("keys", "reader", "case", *options).code == 0
+    again = call("keys", "reader", "case", *options)
+    assert (again.code, "exists already" in again.err) == (2, True)

@@ -1,0 +1,256 @@
+"""The keys of a program that runs: opened once, followed through rotations, refused when exposed."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from sharing.errors import InputError
+from sharing.keystore import key_access
+from sharing.keystore.online_keys import SETTLE_MS, OnlineKeys
+from sharing.keystore.private_key import generate_key
+from sharing.keystore.private_key_file import read_private_key
+from sharing.seal import hpke
+from sharing.trust.faults import TrustError, TrustFault
+from sharing.trust.public_keys import KeyAlgorithm, KeyRole
+from sharing.trust.readers import Reader, change_readers, sign_readers
+from sharing.trust.signatures import is_signature_by
+from tests.keystore.state_keys import DAY, NOW, PASSPHRASE, StateKeys
+
+
+@pytest.fixture
+def ch(tmp_path: Path) -> StateKeys:
+    """CH with a gate and a seal key."""
+    state = StateKeys(tmp_path / "keys")
+    state.init()
+    state.rotate(KeyRole.GATE, KeyRole.SEAL, now=NOW)
+    return state
+
+
+@pytest.fixture
+def opened(ch: StateKeys) -> OnlineKeys:
+    return OnlineKeys.open(ch.path, PASSPHRASE)
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files that were decrypted, in order."""
+    found: list[Path] = []
+
+    def read(path: Path, passphrase: SecretStr) -> Any:
+        found.append(path)
+        return read_private_key(path, passphrase)
+
+    monkeypatch.setattr(key_access, "read_private_key", read)
+    return found
+
+
+def test_the_key_in_force_signs_and_is_opened_once(ch: StateKeys, opened: OnlineKeys, reads: list[Path]) -> None:
+    for _ in range(3):
+        key = opened.get_signing_key(KeyRole.GATE, NOW)
+        assert key.public_key.key_id == ch.list_keys(KeyRole.GATE)[0]
+        assert is_signature_by(key.public_key, key.sign(b"message"), b"message")
+    assert [path.name.split(".")[0] for path in reads] == ["gate"]
+
+
+def test_what_is_sealed_to_a_seal_key_is_opened(ch: StateKeys, opened: OnlineKeys, reads: list[Path]) -> None:
+    ch.rotate(KeyRole.SEAL, now=NOW + DAY)
+    for _ in range(2):
+        keys = opened.get_opening_keys(NOW + DAY)
+        assert list(keys) == ch.list_keys(KeyRole.SEAL)
+    for key_id, key in keys.items():
+        assert key.public_key.key_id == key_id
+        assert key.unwrap(hpke.wrap("CH", key.public_key, b"secret", b"info"), b"info") == b"secret"
+    assert len([path for path in reads if path.name.startswith("seal")]) >= 2
+
+
+def test_nothing_is_read_again_while_nothing_changes(
+    ch: StateKeys, opened: OnlineKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.get_signing_key(KeyRole.GATE, NOW)
+    monkeypatch.setattr("sharing.keystore.key_folder.read_file", None)
+    opened.get_signing_key(KeyRole.GATE, NOW + 1)
+    monkeypatch.undo()
+    ch.rotate(KeyRole.GATE, now=NOW + DAY)
+    assert opened.get_trusted_keys(NOW + DAY).statement.version == 2
+
+
+def test_after_a_rotation_the_key_before_signs_until_others_know_the_new_one(ch: StateKeys, opened: OnlineKeys) -> None:
+    first = opened.get_signing_key(KeyRole.GATE, NOW).public_key.key_id
+    ch.rotate(KeyRole.GATE, now=NOW + DAY)
+    later = NOW + DAY + 60_000  # the program notices it a minute later
+    second = ch.list_keys(KeyRole.GATE)[1]
+    assert opened.get_signing_key(KeyRole.GATE, later).public_key.key_id == first
+    assert opened.get_signing_key(KeyRole.GATE, later + SETTLE_MS - 1).public_key.key_id == first
+    assert opened.get_signing_key(KeyRole.GATE, later + SETTLE_MS).public_key.key_id == second
+
+
+def test_without_a_key_before_the_new_one_signs_at_once(ch: StateKeys, opened: OnlineKeys) -> None:
+    first = opened.get_signing_key(KeyRole.GATE, NOW).public_key.key_id
+    ch.rotate(KeyRole.GATE, now=NOW + DAY)
+    ch.revoke(first, at=NOW + DAY, now=NOW + DAY)
+    assert opened.get_signing_key(KeyRole.GATE, NOW + DAY).public_key.key_id == ch.list_keys(KeyRole.GATE)[1]
+
+
+def test_a_revoked_key_neither_signs_nor_opens(ch: StateKeys, opened: OnlineKeys) -> None:
+    opened.get_signing_key(KeyRole.GATE, NOW)
+    (seal,) = opened.get_opening_keys(NOW)
+    for key_id in (ch.list_keys(KeyRole.GATE)[0], seal):
+        ch.revoke(key_id, at=NOW + 1000, now=NOW)
+    opened.get_signing_key(KeyRole.GATE, NOW + 999)
+    assert seal in opened.get_opening_keys(NOW + 999)
+    with pytest.raises(InputError, match="no gate key is in force; run `sharing keys issue --role gate`"):
+        opened.get_signing_key(KeyRole.GATE, NOW + 1000)
+    assert not opened.get_opening_keys(NOW + 1000)
+
+
+def test_keys_that_have_ended_are_dropped_from_memory(ch: StateKeys, opened: OnlineKeys) -> None:
+    opened.get_signing_key(KeyRole.GATE, NOW)
+    (seal,) = opened.get_opening_keys(NOW)
+    assert (len(opened._signing), len(opened._opening)) == (1, 1)
+    end = NOW + 30 * DAY
+    assert seal in opened.get_opening_keys(end + 30 * DAY)
+    assert (len(opened._signing), len(opened._opening)) == (0, 1)
+    assert not opened.get_opening_keys(end + 30 * DAY + 1)
+    assert (len(opened._signing), len(opened._opening)) == (0, 0)
+
+
+def test_nothing_signs_under_an_expired_statement(opened: OnlineKeys) -> None:
+    with pytest.raises(TrustError, match="has expired") as caught:
+        opened.get_signing_key(KeyRole.GATE, NOW + 31 * DAY)
+    assert caught.value.fault is TrustFault.EXPIRED
+
+
+@pytest.mark.parametrize("role", [KeyRole.DESK, KeyRole.SEAL])
+def test_a_role_without_a_signing_key_is_refused(opened: OnlineKeys, role: KeyRole) -> None:
+    with pytest.raises(InputError, match=r"no desk key is in force|does not sign"):
+        opened.get_signing_key(role, NOW)
+
+
+@pytest.mark.parametrize("name", ["", "private"])
+def test_an_exposed_folder_is_refused(ch: StateKeys, opened: OnlineKeys, name: str) -> None:
+    (ch.path / name).chmod(0o770)
+    with pytest.raises(InputError, match="other users may write to"):
+        opened.get_signing_key(KeyRole.GATE, NOW)
+
+
+def test_an_exposed_file_is_refused(ch: StateKeys, opened: OnlineKeys) -> None:
+    ch.folder.locate_private_key("gate", ch.list_keys(KeyRole.GATE)[0]).chmod(0o640)
+    with pytest.raises(InputError, match="other users may access"):
+        opened.get_signing_key(KeyRole.GATE, NOW)
+
+
+def test_a_wrong_passphrase_opens_nothing(ch: StateKeys) -> None:
+    wrong = OnlineKeys.open(ch.path, SecretStr("another passphrase"))
+    for use in (
+        lambda: wrong.get_signing_key(KeyRole.GATE, NOW),
+        lambda: wrong.get_opening_keys(NOW),
+        lambda: wrong.get_wrapping_key(NOW),
+    ):
+        with pytest.raises(InputError, match="the passphrase is wrong"):
+            use()
+    with pytest.raises(InputError, match="is under a passphrase"):
+        OnlineKeys.open(ch.path).get_signing_key(KeyRole.GATE, NOW)
+
+
+def test_a_private_key_that_is_missing_is_named(ch: StateKeys, opened: OnlineKeys) -> None:
+    ch.folder.locate_private_key("gate", ch.list_keys(KeyRole.GATE)[0]).unlink()
+    ch.folder.locate_private_key("seal", ch.list_keys(KeyRole.SEAL)[0]).unlink()
+    for use in (lambda: opened.get_signing_key(KeyRole.GATE, NOW), lambda: opened.get_opening_keys(NOW)):
+        with pytest.raises(InputError, match=r"is not in .*private; put it back, or revoke the key"):
+            use()
+    assert not opened.get_opening_keys(NOW + 30 * DAY + 1)  # it has ended: what can be opened is opened
+
+
+def test_an_older_statement_is_not_gone_back_to(ch: StateKeys, opened: OnlineKeys) -> None:
+    ch.rotate(KeyRole.GATE, now=NOW + DAY)
+    opened.get_signing_key(KeyRole.GATE, NOW + DAY)
+    (ch.path / "keys.2.json").unlink()
+    with pytest.raises(TrustError, match="is older than 2, which was accepted before"):
+        opened.get_signing_key(KeyRole.GATE, NOW + DAY)
+
+
+def test_a_folder_that_is_gone_is_refused_although_keys_are_in_memory(ch: StateKeys, opened: OnlineKeys) -> None:
+    opened.get_signing_key(KeyRole.GATE, NOW)
+    ch.path.rename(ch.path.with_name("elsewhere"))
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        opened.get_signing_key(KeyRole.GATE, NOW)
+
+
+def test_a_folder_without_online_keys_says_what_to_do(tmp_path: Path) -> None:
+    state = StateKeys(tmp_path)
+    state.init()
+    with pytest.raises(InputError, match="has no online keys; `sharing keys issue` makes them"):
+        OnlineKeys.open(tmp_path, PASSPHRASE).get_opening_keys(NOW)
+
+
+def test_the_newest_wrapping_key_wraps_and_older_ones_are_found(ch: StateKeys, opened: OnlineKeys) -> None:
+    first, value = opened.get_wrapping_key(NOW)
+    assert len(value.get_secret_value()) == 32
+    second = ch.add_wrapping_key(NOW + 1)
+    assert opened.get_wrapping_key(NOW)[0] == second
+    assert opened.get_wrapping_key(NOW)[1] != value
+    assert opened.find_wrapping_key(first, NOW) == value
+    assert opened.find_wrapping_key("0" * 64, NOW) is None
+
+
+def test_without_a_wrapping_key_it_is_said_what_to_do(ch: StateKeys, opened: OnlineKeys) -> None:
+    next((ch.path / "private").glob("wrap.*")).unlink()
+    with pytest.raises(InputError, match="`sharing keys rotate wrap` makes one"):
+        opened.get_wrapping_key(NOW)
+
+
+def test_threads_share_it(ch: StateKeys, opened: OnlineKeys, reads: list[Path]) -> None:
+    threads = [threading.Thread(target=opened.get_signing_key, args=(KeyRole.GATE, NOW)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(reads) == 1
+
+
+def test_it_shows_and_stores_nothing(ch: StateKeys, opened: OnlineKeys) -> None:
+    opened.get_signing_key(KeyRole.GATE, NOW)
+    opened.get_opening_keys(NOW)
+    _, value = opened.get_wrapping_key(NOW)
+    seeds = [read_private_key(path, PASSPHRASE).seed for path in (ch.path / "private").iterdir()]
+    shown = "".join(map(repr, (opened, opened._access, opened._signing, opened._opening, opened._wrapping, value)))
+    for secret in (PASSPHRASE.get_secret_value(), *(seed.get_secret_value().hex() for seed in seeds)):
+        assert secret not in shown
+    assert not [seed for seed in seeds if repr(seed.get_secret_value())[2:-1] in shown]
+    for copier in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="never copied"):
+            copier(opened)
+    assert os.fspath(ch.path) in repr(opened)
+
+
+def test_readers_are_those_of_the_newest_list(ch: StateKeys, opened: OnlineKeys) -> None:
+    with pytest.raises(InputError, match="has no list of readers"):
+        opened.get_readers(NOW)
+    ch.rotate(KeyRole.REGISTRAR, now=NOW)
+    registrar = opened.get_signing_key(KeyRole.REGISTRAR, NOW)
+    desk = Reader(name="desk", key=generate_key("CH", "reader", KeyAlgorithm.X25519).public_key)
+    first = change_readers("CH", None, added=[desk], now=NOW)
+    second = change_readers("CH", first, removed=["desk"], now=NOW)
+    ch.folder.write_readers(sign_readers(first, registrar), 1)
+    assert opened.get_readers(NOW) == (desk.key,)
+    path = ch.folder.write_readers(sign_readers(second, registrar), 2)
+    assert opened.get_readers(NOW) == ()
+    path.unlink()
+    with pytest.raises(TrustError, match="is older than 2, which was read before"):
+        opened.get_readers(NOW)
+    again = OnlineKeys.open(ch.path, PASSPHRASE)
+    assert again.get_readers(NOW) == (desk.key,)
+    with pytest.raises(TrustError, match="has expired"):
+        again.get_readers(NOW + 31 * DAY)
+    ch.revoke(registrar.public_key.key_id, at=NOW + DAY, now=NOW)
+    assert again.get_readers(NOW + DAY - 1) == (desk.key,)
+    with pytest.raises(TrustError, match="was revoked"):
+        again.get_readers(NOW + DAY + 1000)

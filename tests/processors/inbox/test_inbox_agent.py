@@ -1,0 +1,140 @@
+"""Where the inbox's keys come from, what it counts, and what its readiness says."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from processors.exactly_once.batch import Batch
+from processors.health.consumer_status import ConsumerStatus
+from processors.health.http_endpoints import HttpEndpoints
+from processors.health.inbox_observer import InboxObserver
+from processors.inbox.inbox_result import InboxResult
+from processors.inbox_composition import make_inbox_config, open_own_keys
+from processors.inbox_keys import InboxKeySource
+from sharing.errors import InputError, SettingsError, SharingError
+from sharing.seal.sequences import StreamId
+from sharing.settings import Settings
+from sharing.telemetry import metrics
+from sharing.topology.acls import Principal, acl_rules_for, covers_resource
+from sharing.topology.topics import Role
+from sharing.trust.public_keys import KeyAlgorithm, PublishedKey
+from tests.processors.exactly_once.copy_pipeline import make_loop_config
+from tests.processors.health.health_fixtures import SampleGrowth
+from tests.processors.inbox.inbox_fixtures import FakeInbox, FakeState, make_reader
+from tests.trust.trust_fixtures import NOW
+
+CH, DE = FakeState("CH"), FakeState("DE")
+UNUSABLE = PublishedKey(algorithm=KeyAlgorithm.X25519, public="00" * 32)
+
+
+def make_source(readers: tuple[PublishedKey, ...], trusted: Any) -> InboxKeySource:
+    online = SimpleNamespace(
+        get_signing_key=lambda role, now: DE.gate_key,
+        get_opening_keys=lambda now: DE.opening,
+        get_readers=lambda now: readers,
+    )
+    return InboxKeySource("DE", cast("Any", online), lambda: trusted)
+
+
+def test_the_keys_are_those_of_the_folder_and_of_the_directory() -> None:
+    readers = (make_reader().public_key,)
+    keys = make_source(readers, {"CH": CH.trusted}).collect_keys(NOW)
+    assert (keys.readers, keys.signing, dict(keys.trusted)) == (readers, DE.gate_key, {"CH": CH.trusted})
+    assert keys.opening.keys() == DE.opening.keys()
+
+
+@pytest.mark.parametrize(
+    ("readers", "trusted", "message"),
+    [
+        ((), {"CH": CH.trusted}, "the list of readers must name"),
+        ((UNUSABLE,), {"CH": CH.trusted}, "nothing can be sealed to its key"),
+        ((make_reader().public_key,), {}, "no State's keys are trusted"),
+    ],
+)
+def test_what_is_missing_is_one_sentence(readers: tuple[PublishedKey, ...], trusted: Any, message: str) -> None:
+    with pytest.raises(SharingError, match=message):
+        make_source(readers, trusted).collect_keys(NOW)
+
+
+def test_each_record_is_counted_and_each_finding_logged_without_content(caplog: pytest.LogCaptureFixture) -> None:
+    ch, fr = FakeState("CH"), FakeState("FR")
+    inbox = FakeInbox(DE, [ch, fr])
+    sealed = ch.seal([ch.make_message("DE") for _ in range(4)], [DE])
+    forged = FakeState("CH")
+    forged.gate_key = fr.gate_key
+    result = inbox.receive(
+        sealed[0], sealed[0], sealed[2], sealed[1], *forged.seal([forged.make_message("DE")], [DE]), ch.count("DE")
+    )
+    growth = SampleGrowth()
+    observer = InboxObserver(ConsumerStatus(is_main=False))
+    with caplog.at_level(logging.INFO):
+        observer.start_batch(Batch([cast("Any", None)] * 6, NOW, {}), result)(True)
+    outcomes = {"OPENED": 3, "REPEATED": 1, "COUNTED": 1, "REFUSED": 1}
+    for outcome, number in outcomes.items():
+        assert growth.get("sharing_inbox_records_total", outcome=outcome) == number
+    assert growth.get("sharing_inbox_read_total") == sum(outcomes.values())
+    assert growth.get("sharing_inbox_refused_total", cause="UNKNOWN_KEY", sender="CH") == 1
+    assert growth.get("sharing_inbox_missing_total") == 2
+    assert growth.get("sharing_inbox_missing_by_sender_total", sender="CH") == 2
+    assert growth.get("sharing_inbox_irregular_total", arrival="OUT_OF_ORDER") == 1
+    assert "refused exchange.de.notices[0] offset 5: UNKNOWN_KEY, claims to be from CH" in caplog.text
+    assert "missing: 1 messages of CH to notices[0], numbers 2 to 2, as a later message shows" in caplog.text
+    assert "numbers 4 to 4, as its count statement shows" in caplog.text
+    assert "MARKER" not in caplog.text
+
+
+def test_an_aborted_batch_is_not_counted() -> None:
+    growth = SampleGrowth()
+    InboxObserver(ConsumerStatus(is_main=False)).start_batch(Batch([], NOW, {}), InboxResult())(False)
+    assert growth.get("sharing_transaction_aborts_total") == 1
+    assert growth.get("sharing_inbox_read_total") == 0
+
+
+def test_an_overdue_statement_is_shown_until_it_comes() -> None:
+    observer = InboxObserver(ConsumerStatus(is_main=False))
+    stream = StreamId("IS", "gate", 0, "notices")
+    for overdue, shown in (([stream], 1), ([stream], 1), ([], 0)):
+        observer.start_batch(Batch([], NOW, {}), InboxResult(overdue=overdue))(True)
+        assert metrics.REGISTRY.get_sample_value("sharing_inbox_counts_overdue", {"sender": "IS"}) == shown
+
+
+def test_a_worker_is_not_ready_while_its_inbox_waits() -> None:
+    endpoints = HttpEndpoints(*[cast("Any", None)] * 6)
+    assert endpoints._check_inbox() == (True, "none: this State has no keys")
+    endpoints.find_inbox_problem = lambda: "no list of readers"
+    assert endpoints._check_inbox() == (False, "waits: no list of readers")
+    endpoints.find_inbox_problem = lambda: None
+    assert endpoints._check_inbox().healthy
+
+
+def test_the_loop_has_ids_and_topics_that_the_gates_rights_cover() -> None:
+    group = "national.de.gate"
+    gate = make_loop_config(
+        bootstrap="nowhere:1", topics=["in"], group=group, instance=f"{group}.7", transactional_id=f"{group}.7"
+    )
+    config = make_inbox_config(gate, "DE")
+    assert (config.group, config.instance, config.transactional_id) == (
+        "national.de.gate.inbox",
+        "national.de.gate.inbox.7",
+        "national.de.gate.inbox.7",
+    )
+    assert config.topics == ("exchange.de.urgent", "exchange.de.notices", "exchange.de.offers")
+    assert config.output_limits.get_batch_bytes("national.de.inbox.urgent") == 1_000_000
+    rules = acl_rules_for(Principal(Role.GATE, "DE"))
+    for name in (*config.topics, str(config.changelog_topic), config.group, config.transactional_id):
+        assert any(covers_resource(rule, name) for rule in rules), name
+
+
+def test_without_trust_or_keys_there_is_no_inbox(tmp_path: Any) -> None:
+    assert open_own_keys(Settings()) is None
+    for half in ({"trust_file": tmp_path / "trust.yaml"}, {"key_folder": tmp_path}):
+        with pytest.raises(SettingsError, match="is not set"):
+            open_own_keys(Settings(**half))
+    both = Settings(key_folder=tmp_path, trust_file=tmp_path / "trust.yaml")
+    assert open_own_keys(both) is not None
+    with pytest.raises(InputError, match="missing"):
+        open_own_keys(both.model_copy(update={"key_passphrase_file": tmp_path / "missing"}))
