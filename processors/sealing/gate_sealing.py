@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from processors.sealing.output_sealer import OutputSealer, SealingKeys
 from processors.sealing.sent_streams import SentStreams
 from sharing.seal.envelope import TOPIC_KINDS
+from sharing.seal.faults import SealError
+from sharing.seal.hpke import wrap
+from sharing.seal.message_keys import KEY_BYTES
 from sharing.seal.padding import find_content_bytes_max
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.topology.topics import DRAFTS
@@ -148,5 +152,17 @@ def select_seal_keys(trusted: Mapping[str, TrustedKeys], now_ms: int) -> dict[st
         except TrustError:  # its root or statement has expired
             continue
         if key is not None:
-            found[state] = PublishedKey(algorithm=key.algorithm, public=key.public)
+            published = PublishedKey(algorithm=key.algorithm, public=key.public)
+            if _is_usable(published):
+                found[state] = published
     return found
+
+
+@lru_cache(maxsize=1_000)
+def _is_usable(key: PublishedKey) -> bool:
+    """Return whether something can be sealed to a key: one State's bad key must not stop what goes to the others."""
+    try:
+        wrap("", key, bytes(KEY_BYTES), b"")
+    except SealError:
+        return False
+    return True

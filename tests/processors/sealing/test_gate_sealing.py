@@ -25,7 +25,7 @@ from sharing.seal.own_records import open_own_record
 from sharing.serialization.cloud_events import find_header
 from sharing.serialization.codec import get_codec
 from sharing.trust.key_statement import TrustedKeys
-from sharing.trust.public_keys import KeyAlgorithm
+from sharing.trust.public_keys import KeyAlgorithm, KeyRole
 from tests.processors.gate.gate_fixtures import (
     DIRECTORY,
     EMERGENCY,
@@ -190,6 +190,15 @@ def test_a_state_without_a_seal_key_receives_nothing_and_the_others_do() -> None
     assert [(each["state"], each["outcome"]) for each in first["recipients"]] == [("US", "WITHHOLD")]
     later = NOW_MS + 31 * 24 * 3_600_000  # every seal key has ended
     assert select_messages(gate.process(make_message(3), now_ms=later)) == []
+
+
+def test_a_state_that_publishes_an_unusable_seal_key_does_not_stop_the_others() -> None:
+    statement = TRUSTED["US"].statement
+    keys = [key.model_copy(update={"public": "00" * 32}) if key.role is KeyRole.SEAL else key for key in statement.keys]
+    bad = replace(TRUSTED["US"], statement=statement.model_copy(update={"keys": tuple(keys)}))
+    gate = SealedGate(FixedKeys({**TRUSTED, "US": bad}))
+    outputs = gate.process(make_message(1), make_message(2, **OFFERED))
+    assert [each.topic for each in select_messages(outputs)] == ["exchange.fr.offers"]
 
 
 def test_without_own_keys_nothing_is_written() -> None:
