@@ -100,13 +100,13 @@ class InboxReader:
             ) from None
         state = normalise_country(state)
         key = read_reader_key(key_file, passphrase_file, state)
-        pinned = read_pins(trust_file).get(state)
-        if pinned is None:
+        pins = {code: pinned.to_pin() for code, pinned in read_pins(trust_file).items()}
+        if state not in pins:
             raise SettingsError(
                 f"{trust_file} does not pin the root of {state}: whoever reads an inbox must know the keys of its own "
                 "gate; pin it with `sharing trust add`"
             )
-        directory = DirectoryReader(bootstrap, properties, pins={state: pinned.to_pin()})
+        directory = DirectoryReader(bootstrap, properties, pins=pins)  # of all, or it warns of those without one
         try:
             directory.read_to_end()
         except BaseException:

@@ -18,6 +18,7 @@ from sharing.model.decision import UndecidedRule, describe_undecided
 from sharing.model.effects import FORBIDDING_EFFECTS
 from sharing.model.vocabulary import Effect, Outcome
 from sharing.serialization.codec import get_codec
+from sharing.testing.demo.attacks import AttackResult
 from sharing.testing.demo.outcome_watcher import ObservedRecord
 from sharing.testing.demo.report import DemoReport
 from sharing.testing.demo.run import run_demo
@@ -37,7 +38,11 @@ def demo(
         BrokerChoice, typer.Option("--broker", help="The embedded broker, or a real Kafka.")
     ] = BrokerChoice.EMBEDDED,
     secure: Annotated[
-        bool, typer.Option("--secure", help="With kafka: a certificate and ACLs for each principal.")
+        bool,
+        typer.Option(
+            "--secure",
+            help="With kafka: certificates and ACLs for each principal, keys of each State, and attacks on it.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -53,7 +58,7 @@ def demo(
         print_json(report.to_json())
     else:
         _print_report(report)
-    if not (report.adds_up and report.decisions_verified):
+    if not (report.adds_up and report.decisions_verified and report.attacks_refused):
         for indicator_id in report.differing_ids:
             err.print(f"the decision on {indicator_id} is missing, duplicated, or cannot be reproduced")
         raise typer.Exit(1)
@@ -81,6 +86,13 @@ class _DemoPrinter:
             self._print_notice(observed)
         elif observed.kind is OFFERS:
             self._print_offer(observed)
+
+    def report_attack(self, attack: AttackResult) -> None:
+        if attack.refused:
+            reason = f"{attack.cause}: {attack.message}"
+            self._print_line(f"[green]refused by {attack.state}[/] {escape(f'{attack.detail}: {reason}')}", 3)
+        else:
+            self._print_line(f"[bold red]NOT REFUSED by {attack.state}[/] {escape(attack.detail)}", 3)
 
     def _print_decision(self, observed: ObservedRecord, case: DemoCase) -> None:
         self._print_line(f"\n[bold]{observed.state}: {escape(case.title)}[/] ({case.indicator.type})")
@@ -164,6 +176,10 @@ def _print_report(report: DemoReport) -> None:
     out.print(f"{report.total('published')} published = {total}: {verdict}")
     comparison = "[green]same bytes[/]" if report.decisions_verified else "[red]DIFFERENT BYTES[/]"
     out.print(f"Every decision recomputed from indicator, law pack and directory: {comparison}")
+    if report.attacks:
+        refused = sum(attack.refused for attack in report.attacks)
+        verdict = "[green]all refused[/]" if report.attacks_refused else "[red]NOT ALL REFUSED[/]"
+        out.print(f"{len(report.attacks)} attacks with valid certificates and rights, {refused} refused: {verdict}")
     out.print(f"{report.broker} broker, {report.seconds:.1f} s")
 
 

@@ -22,6 +22,16 @@ from sharing.testing.samples import sample_directory
 
 NOW_MS = 1_793_000_000_000
 
+CAUSES = [
+    ("forged", "MALFORMED", "DE"),
+    ("forged", "UNKNOWN_KEY", "DE"),
+    ("replayed", "REPEATED", "DE"),
+    ("readdressed", "WRONG_RECIPIENT", "FR"),
+    ("directory", "UNSIGNED", "CH"),
+    ("directory", "UNKNOWN_KEY", "CH"),
+]
+"""The attacks of the demo with keys, in order, with the cause of refusal and the State that refuses."""
+
 
 def _run_demo(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -40,7 +50,7 @@ def _run_demo(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]
     [
         ("embedded", ()),
         pytest.param("kafka", (), marks=pytest.mark.kafka),
-        pytest.param("kafka", ("--secure",), marks=pytest.mark.kafka),  # each principal with its own certificate
+        pytest.param("kafka", ("--secure",), marks=pytest.mark.kafka),  # certificates, keys, and attacks
     ],
 )
 def test_the_demo_adds_up(
@@ -59,7 +69,11 @@ def test_the_demo_adds_up(
     assert report["delivered"] == sum(counts["notices"] for counts in report["states"].values()) > 0
     assert set(STATES) <= set(report["states"])
     assert all(report["states"][state]["disclosed"] for state in STATES), "a sample profile lacks an answer"
+    attacks = report.get("attacks", [])
+    assert [(one["kind"], one["cause"], one["state"]) for one in attacks] == (CAUSES if options else [])
+    assert report.get("refused") == (dict.fromkeys((kind for kind, _, _ in CAUSES), True) if options else None)
     output = " ".join(result.stderr.split())  # lines are wrapped to the width of the terminal
+    assert output.count("refused by ") == len(attacks)
     for case in read_demo_cases():
         assert case.title in output
 

@@ -1,4 +1,4 @@
-"""The processes of a demo: a broker with topics and directory, and a gate for each State."""
+"""The processes of a demo: a broker with topics and directory, and workers of States, which are their gates."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sharing.directory.announcements import encode_entry
 from sharing.errors import InfrastructureError
 from sharing.kafka.directory_topic import announce_entry
+from sharing.kafka.directory_writer import DirectoryWriter
 from sharing.kafka.topic_admin import apply_topics
+from sharing.keystore.key_folder import KeyFolder
 from sharing.model.directory import DirectoryEntry
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.kafka import KafkaBroker
+from sharing.testing.broker.process import find_free_port
 from sharing.testing.broker.secure_kafka import SecureKafka
+from sharing.testing.demo.keys import DemoKeys, make_demo_keys
 from sharing.topology.acls import Principal
 from sharing.topology.partners import Partners
 from sharing.topology.topics import Role
@@ -31,10 +36,15 @@ class DemoCluster:
 
     Args:
         broker: `embedded` or `kafka`.
-        states: The States whose gates run.
+        states: The States that publish, whose gates run.
         entries: What the States announce.
         on_progress: Called with a description of each step.
-        secure: With `kafka`: mutual TLS and ACLs, with a certificate for each principal.
+        secure: With `kafka`: mutual TLS and ACLs, with a certificate for each principal; and signed and sealed, with
+            keys of each State. Every State then has a worker, which opens what it receives.
+
+    Attributes:
+        keys: The keys of the States; None if nothing is signed or sealed.
+        ports: With keys: the port of each worker's metrics.
     """
 
     def __init__(
@@ -50,6 +60,8 @@ class DemoCluster:
         self.states = tuple(states)
         self.entries = tuple(entries)
         self.bootstrap = ""
+        self.keys: DemoKeys | None = None
+        self.ports: dict[str, int] = {}
         self._secure = secure
         self._secure_kafka: SecureKafka | None = None
         self._on_progress = on_progress
@@ -75,6 +87,10 @@ class DemoCluster:
         if self._secure_kafka is None:
             return {}
         return self._secure_kafka.broker.client_properties(Principal(role, state).name)
+
+    def super_user_properties(self) -> dict[str, str]:
+        """Return the librdkafka properties of the cluster's super user, whom no ACL stops; {} without security."""
+        return {} if self._secure_kafka is None else self._secure_kafka.broker.client_properties()
 
     def check_gates(self) -> None:
         """Check that every gate is running.
@@ -108,16 +124,32 @@ class DemoCluster:
             kafka = self._stack.enter_context(KafkaBroker(folder / "kafka", on_progress=self._on_progress))
             self.bootstrap = kafka.bootstrap
             apply_topics(self.bootstrap, topics, replication=1)
+        if self._secure:
+            self._on_progress("making root keys, online keys and readers of each State")
+            self.keys = make_demo_keys((entry.state for entry in self.entries), folder / "states")
         for entry in self.entries:
-            announce_entry(self.bootstrap, entry, self.client_properties(Role.CONSOLE, entry.state))
-        self._on_progress(f"starting the gates of {', '.join(self.states)}")
+            self._announce(entry)
+        gates = self.states if self.keys is None else tuple(self.keys.states)
+        self._on_progress(f"starting the gates of {', '.join(gates)}")
         self._stack.callback(self._stop_gates)
-        for state in self.states:
+        for state in gates:
             self._start_gate(state, folder)
+
+    def _announce(self, entry: DirectoryEntry) -> None:
+        properties = self.client_properties(Role.CONSOLE, entry.state)
+        if self.keys is None:
+            announce_entry(self.bootstrap, entry, properties)
+            return
+        own = self.keys.states[entry.state]
+        writer = DirectoryWriter(self.bootstrap, KeyFolder(own.folder), own.online, properties)
+        writer.announce(encode_entry(entry))
 
     def _start_gate(self, state: str, folder: Path) -> None:
         log = self._logs[state] = folder / f"gate-{state.lower()}.log"
         secure = {} if self._secure_kafka is None else self._secure_kafka.environment(Principal(Role.GATE, state).name)
+        if self.keys is not None:
+            self.ports[state] = find_free_port()
+            secure |= {**self.keys.environment(state), "SHARING_WEB_PORT": str(self.ports[state])}
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SHARING_")},
             "SHARING_STATE": state,

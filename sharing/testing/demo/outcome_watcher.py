@@ -1,4 +1,7 @@
-"""Reads and counts everything that the gates write: decisions, notices, offers, quarantined records."""
+"""Reads and counts everything that the gates write: decisions, notices, offers, quarantined records.
+
+With keys, notices and offers are read where a State's own programs read them: in its inbox, opened as its reader.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,32 @@ from sharing.errors import InfrastructureError
 from sharing.kafka.clients import client_properties, make_consumer
 from sharing.kafka.errors import describe_kafka_error
 from sharing.model.decision import find_most_permissive
-from sharing.model.vocabulary import Outcome
+from sharing.model.vocabulary import MessageKind, Outcome
 from sharing.serialization.codec import get_codec
-from sharing.topology.topics import DECISIONS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT, Role, TopicKind
+from sharing.testing.demo.keys import DemoKeys
+from sharing.topology.topics import (
+    DECISIONS,
+    INBOX,
+    INBOX_URGENT,
+    INDICATORS,
+    NOTICES,
+    OFFERS,
+    QUARANTINE,
+    URGENT,
+    Role,
+    TopicKind,
+)
 
 WATCHED = (INDICATORS, DECISIONS, NOTICES, URGENT, OFFERS, QUARANTINE)
+WATCHED_WITH_KEYS = (DECISIONS, INBOX, INBOX_URGENT, QUARANTINE)
+"""Indicators are sealed to the gate, so nothing here can read them."""
+
 POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedRecord:
-    """A decoded record. `raw` holds its bytes on the topic."""
+    """A decoded record. `raw` holds its bytes on the topic, or those that an item of an inbox contains."""
 
     kind: TopicKind
     state: str
@@ -88,15 +106,22 @@ class OutcomeWatcher:
         bootstrap: Kafka bootstrap servers.
         states: The States whose topics are read.
         get_client_properties: Returns the librdkafka properties of a role in a State.
+        keys: The keys of the States; None if nothing is sealed.
 
     Raises:
         InfrastructureError: The topics cannot be read.
     """
 
     def __init__(
-        self, bootstrap: str, states: Iterable[str], get_client_properties: Callable[[Role, str], Mapping[str, str]]
+        self,
+        bootstrap: str,
+        states: Iterable[str],
+        get_client_properties: Callable[[Role, str], Mapping[str, str]],
+        keys: DemoKeys | None = None,
     ) -> None:
-        self._kinds = {kind.topic(state): (kind, state) for kind in WATCHED for state in states}
+        self._keys = keys
+        watched = WATCHED if keys is None else WATCHED_WITH_KEYS
+        self._kinds = {kind.topic(state): (kind, state) for kind in watched for state in states}
         self._consumers: list[Consumer] = []
         readers: dict[tuple[tuple[str, str], ...], list[str]] = {}
         for name, (kind, state) in self._kinds.items():
@@ -106,13 +131,26 @@ class OutcomeWatcher:
             self._consumers.append(_open_consumer(bootstrap, dict(properties), names))
 
     def read_records(self) -> Iterator[ObservedRecord]:
-        """Yield the records that have arrived; wait briefly if there are none."""
+        """Yield the records that have arrived; wait briefly if there are none.
+
+        Raises:
+            SealError: An item of an inbox does not open for the State's reader.
+        """
         for consumer in self._consumers:
             for message in consumer.consume(500, POLL_SECONDS / len(self._consumers)):
                 if message.error() is None:
                     kind, state = self._kinds[message.topic() or ""]
-                    raw = message.value() or b""
+                    kind, raw = self._open(kind, state, message.value() or b"")
                     yield ObservedRecord(kind, state, get_codec(kind.schema).decode(raw), raw)
+
+    def _open(self, kind: TopicKind, state: str, raw: bytes) -> tuple[TopicKind, bytes]:
+        """Return the kind of topic on which a State receives an item of its inbox, and the item's content."""
+        if self._keys is None or kind not in {INBOX, INBOX_URGENT}:
+            return kind, raw
+        item = self._keys.states[state].open_item(raw)
+        if item.envelope.kind is MessageKind.OFFER:
+            return OFFERS, item.content
+        return (URGENT if kind is INBOX_URGENT else NOTICES), item.content
 
     def close(self) -> None:
         """Stop reading."""

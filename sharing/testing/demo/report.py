@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sharing.model.vocabulary import Outcome
+from sharing.testing.demo.attacks import AttackResult
 from sharing.testing.demo.outcome_watcher import DemoTally
 
 
@@ -41,6 +42,7 @@ class DemoReport:
         states: Counts by State.
         decisions_verified: Whether each indicator has one decision, and recomputing it gives the same bytes.
         differing_ids: Ids of the indicators for which this does not hold.
+        attacks: With keys: what was forged, and whether it was refused.
     """
 
     broker: str
@@ -48,6 +50,7 @@ class DemoReport:
     states: dict[str, StateReport]
     decisions_verified: bool
     differing_ids: tuple[str, ...] = field(default=())
+    attacks: tuple[AttackResult, ...] = field(default=())
 
     def total(self, name: str) -> int:
         """Return the sum of one count over all States."""
@@ -59,16 +62,28 @@ class DemoReport:
         accounted = sum(self.total(name) for name in ("disclosed", "offered", "held", "withheld", "quarantined"))
         return self.total("published") == accounted and self.total("notices") == self.total("delivered")
 
+    @property
+    def attacks_refused(self) -> bool:
+        """Whether everything that was forged was refused."""
+        return all(attack.refused for attack in self.attacks)
+
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form that scripts rely on."""
         names = ("published", "disclosed", "offered", "held", "withheld", "quarantined", "delivered")
-        return {
+        report = {
             "broker": self.broker,
             **{name: self.total(name) for name in names},
             "seconds": round(self.seconds, 1),
             "states": {state: asdict(state_report) for state, state_report in self.states.items()},
             "minutes_verified": self.decisions_verified,
         }
+        if not self.attacks:
+            return report
+        refused = {
+            kind: all(attack.refused for attack in self.attacks if attack.kind == kind)
+            for kind in dict.fromkeys(attack.kind for attack in self.attacks)
+        }
+        return {**report, "refused": refused, "attacks": [attack.to_json() for attack in self.attacks]}
 
 
 def build_state_reports(

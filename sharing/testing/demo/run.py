@@ -1,18 +1,23 @@
-"""Runs the demo: publish, watch the outcomes, receive, verify."""
+"""Runs the demo: publish, watch the outcomes, receive, verify; with keys, also attack."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, Protocol
 
+from sharing._inbox_reader import InboxReader
 from sharing._publisher import Publisher
 from sharing._subscriber import Subscriber
 from sharing.errors import InfrastructureError
 from sharing.kafka.directory_reader import DirectoryReader
 from sharing.kafka.directory_topic import parse_entries
 from sharing.model.directory import Directory
+from sharing.model.indicator import Indicator
 from sharing.packs.library import find_law
+from sharing.testing.demo.attacks import AttackResult, run_attacks
 from sharing.testing.demo.cluster import DemoCluster
 from sharing.testing.demo.decision_replay import find_differing_decisions
 from sharing.testing.demo.outcome_watcher import DemoTally, ObservedRecord, OutcomeWatcher
@@ -33,6 +38,9 @@ class DemoOutput(Protocol):
     def report_record(self, observed: ObservedRecord, case: DemoCase | None) -> None:
         """Show a record that a gate wrote; `case` is the demo case that it concerns, if any."""
 
+    def report_attack(self, attack: AttackResult) -> None:
+        """Show what was forged, and what became of it."""
+
     def report_progress(self, done: int, total: int) -> None:
         """Show how many indicators are decided or quarantined."""
 
@@ -43,7 +51,8 @@ def run_demo(broker: str, output: DemoOutput, *, secure: bool = False) -> DemoRe
     Args:
         broker: `embedded` or `kafka`.
         output: Shows the course of the demo.
-        secure: With `kafka`: mutual TLS and ACLs, with a certificate for each principal.
+        secure: With `kafka`: mutual TLS and ACLs, with a certificate for each principal; signed and sealed, with keys
+            of each State; and then attacked.
 
     Raises:
         SharingError: A process did not start, or the decisions did not arrive in time.
@@ -53,31 +62,37 @@ def run_demo(broker: str, output: DemoOutput, *, secure: bool = False) -> DemoRe
     with DemoCluster(broker, STATES, entries, output.report_step, secure=secure) as cluster:
         cases = list(read_demo_cases())
         published = _publish_scenario(cluster, cases, output.report_step)
-        tally = _watch_outcomes(cluster, {case.indicator.id: case for case in cases}, sum(published.values()), output)
+        counts = {state: len(indicators) for state, indicators in published.items()}
+        tally = _watch_outcomes(cluster, {case.indicator.id: case for case in cases}, sum(counts.values()), output)
+        directory = _read_directory(cluster)
+        attacks = _attack(cluster, output)
         output.report_step("receiving States read their notices")
-        delivered = {entry.state: _count_received(cluster, entry.state) for entry in entries}
+        received = {entry.state: _receive_notices(cluster, entry.state) for entry in entries}
+        attacks = _find_delivered(attacks, set().union(*received.values()), output)
         output.report_step("recomputing every decision, to compare")
-        differing_ids = _find_differing(cluster, tally)
+        differing_ids = _find_differing(cluster, tally, directory, published)
     return DemoReport(
         broker=broker,
         seconds=time.monotonic() - started_at,
-        states=build_state_reports(tally, published, delivered),
+        states=build_state_reports(tally, counts, {state: len(ids) for state, ids in received.items()}),
         decisions_verified=not differing_ids,
         differing_ids=tuple(differing_ids),
+        attacks=attacks,
     )
 
 
 def _publish_scenario(
     cluster: DemoCluster, cases: Iterable[DemoCase], report_step: Callable[[str], None]
-) -> dict[str, int]:
-    """Publish the demo cases, then each State's MISP event; return the number of indicators by publishing State."""
-    published = dict.fromkeys(cluster.states, 0)
+) -> dict[str, list[Indicator]]:
+    """Publish the demo cases, then each State's MISP event; return the indicators by publishing State."""
+    published: dict[str, list[Indicator]] = {state: [] for state in cluster.states}
+    pins = None if cluster.keys is None else cluster.keys.pins
     for case in cases:
         source = case.indicator.source
         properties = cluster.client_properties(Role.AGENCY, source.state)
-        with Publisher(cluster.bootstrap, source.state, source.agency, properties=properties) as publisher:
+        with Publisher(cluster.bootstrap, source.state, source.agency, properties=properties, pins=pins) as publisher:
             publisher.publish(case.indicator)
-        published[source.state] += 1
+        published[source.state].append(case.indicator)
     for state in cluster.states:
         imported = import_sample_event(state)
         report_step(
@@ -85,16 +100,17 @@ def _publish_scenario(
             f"{len(imported.indicators)} published, {len(imported.unpublished)} listed with a reason"
         )
         properties = cluster.client_properties(Role.AGENCY, state)
-        with Publisher(cluster.bootstrap, state, "Sample agency", properties=properties) as publisher:
+        with Publisher(cluster.bootstrap, state, "Sample agency", properties=properties, pins=pins) as publisher:
             for located in imported.indicators:
                 publisher.publish(located.indicator)
-        published[state] += len(imported.indicators)
+        published[state] += [located.indicator for located in imported.indicators]
     return published
 
 
 def _watch_outcomes(cluster: DemoCluster, cases: dict[str, DemoCase], total: int, output: DemoOutput) -> DemoTally:
     tally = DemoTally()
-    watcher = OutcomeWatcher(cluster.bootstrap, [entry.state for entry in cluster.entries], cluster.client_properties)
+    states = [entry.state for entry in cluster.entries]
+    watcher = OutcomeWatcher(cluster.bootstrap, states, cluster.client_properties, cluster.keys)
     deadline = time.monotonic() + DECISION_SECONDS_MAX
     try:
         while tally.count_accounted() < total or not tally.is_complete():
@@ -117,21 +133,65 @@ def _get_indicator_id(observed: ObservedRecord) -> str:
     return str(record.get("indicator_id") or "")
 
 
-def _count_received(cluster: DemoCluster, state: str) -> int:
+def _attack(cluster: DemoCluster, output: DemoOutput) -> tuple[AttackResult, ...]:
+    """Attack the States if they have keys, and show the results."""
+    if cluster.keys is None:
+        return ()
+    output.report_step("forging notices and directory entries, with valid certificates and rights")
+    attacks = []
+    for attack in run_attacks(cluster, cluster.keys):
+        cluster.check_gates()
+        output.report_attack(attack)
+        attacks.append(attack)
+    return tuple(attacks)
+
+
+def _find_delivered(
+    attacks: tuple[AttackResult, ...], received_ids: set[str], output: DemoOutput
+) -> tuple[AttackResult, ...]:
+    """Return the attacks, of which one is not refused if its notice has reached a subscriber."""
+    checked = tuple(replace(one, refused=one.refused and one.forged_id not in received_ids) for one in attacks)
+    for before, attack in zip(attacks, checked, strict=True):
+        if attack != before:
+            output.report_attack(attack)
+    return checked
+
+
+def _receive_notices(cluster: DemoCluster, state: str) -> list[str]:
+    """Return the ids of the notices that a State's subscriber receives; with keys, from the inbox, as its reader."""
     properties = cluster.client_properties(Role.PARTNER, state)
-    with Subscriber(cluster.bootstrap, state, properties=properties, stop_at_end=True) as subscriber:
-        return sum(1 for _ in subscriber)
+    with ExitStack() as stack:
+        reader = None
+        if cluster.keys is not None:
+            own = cluster.keys.states[state]
+            files = (own.reader_file, own.reader_passphrase_file, cluster.keys.trust_file)
+            reader = stack.enter_context(InboxReader.open(cluster.bootstrap, state, *files, properties))
+        subscriber = Subscriber(cluster.bootstrap, state, properties=properties, stop_at_end=True, reader=reader)
+        return [notice.id for notice in stack.enter_context(subscriber)]
 
 
-def _find_differing(cluster: DemoCluster, tally: DemoTally) -> list[str]:
-    reader = DirectoryReader(cluster.bootstrap, cluster.client_properties(Role.OPERATOR), finds_receivers=True)
+def _read_directory(cluster: DemoCluster) -> Directory:
+    reader = DirectoryReader(
+        cluster.bootstrap,
+        cluster.client_properties(Role.OPERATOR),
+        finds_receivers=True,
+        pins=None if cluster.keys is None else cluster.keys.pins,
+    )
     try:
-        directory: Directory = reader.read_to_end()
+        return reader.read_to_end()
     finally:
         reader.close()
+
+
+def _find_differing(
+    cluster: DemoCluster, tally: DemoTally, directory: Directory, published: dict[str, list[Indicator]]
+) -> list[str]:
+    """Return the ids of indicators whose decisions differ. Sealed ones are taken from where they were published."""
     differing_ids: list[str] = []
     for state in cluster.states:
         indicators = [observed.record for observed in tally.indicators[state]]
+        if cluster.keys is not None:
+            indicators = [indicator.to_record() for indicator in published[state]]
         decisions = [(observed.record, observed.raw) for observed in tally.decisions[state]]
         differing_ids += find_differing_decisions(find_law(state), directory, indicators, decisions)
     return differing_ids

@@ -1,0 +1,189 @@
+"""The keys of a demo's States: a root of three keys, online keys, one reader, and the pinned roots of all.
+
+All of it is made for one run, in the demo's own temporary folder. Root keys, the registrar's key and the successors of
+online keys are never written: each signs once, or never. The other private keys are in the same files as those of a
+real State, each State's under a passphrase of its own.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from sharing.keystore.files import PRIVATE_MODE, make_private_folder, write_new_file
+from sharing.keystore.key_access import KeyAccess
+from sharing.keystore.key_folder import KeyFolder
+from sharing.keystore.online_keys import OnlineKeys
+from sharing.keystore.pin_file import make_pinned_root, write_pins
+from sharing.keystore.private_key import (
+    READER_ROLE,
+    ROOT_ROLE,
+    PrivateKey,
+    generate_key,
+    generate_wrapping_key,
+)
+from sharing.keystore.private_key_file import write_private_key
+from sharing.seal.hpke import MemoryOpeningKey
+from sharing.seal.inbox_opening import InboxOpener, OpenedItem
+from sharing.trust.ceremonies import issue_keys, make_first_root
+from sharing.trust.documents import sign_document
+from sharing.trust.public_keys import ROLE_ALGORITHMS, KeyRole
+from sharing.trust.readers import Reader, change_readers, sign_readers
+from sharing.trust.root import Pin, TrustedRoot, fingerprint_of
+from sharing.trust.signatures import ObjectKind
+
+ROOT_KEYS: Final = 3
+ROOT_THRESHOLD: Final = 2
+DAYS: Final = 1
+WRITTEN_ROLES: Final = (KeyRole.GATE, KeyRole.DIRECTORY, KeyRole.SEAL)
+"""The roles whose private keys a worker needs. The registrar's key signs the list of readers, and is then forgotten."""
+
+READER_NAME: Final = "case-system"
+THREADS: Final = 2
+
+
+def read_clock() -> int:
+    """Return the time in UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class StateKeys:
+    """The keys of one State. The `repr` shows no secret.
+
+    Attributes:
+        state: The State.
+        folder: Its key folder.
+        passphrase_file: The passphrase of the private keys in it.
+        reader_file, reader_passphrase_file: The private key of its reader, and the passphrase.
+        pin: Its root.
+        online: Its online keys.
+    """
+
+    state: str
+    folder: Path
+    passphrase_file: Path
+    reader_file: Path
+    reader_passphrase_file: Path
+    pin: Pin
+    online: OnlineKeys
+    _opener: InboxOpener = field(repr=False)
+
+    def open_item(self, value: bytes) -> OpenedItem:
+        """Return what is in an item of the State's inbox, opened as its reader.
+
+        Raises:
+            SealError: It is refused.
+        """
+        now = read_clock()
+        return self._opener.open(value, self.online.get_trusted_keys(now), now)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoKeys:
+    """The keys of all States.
+
+    Attributes:
+        states: The keys of each State.
+        trust_file: The pinned roots of all of them: what each State's worker and readers trust.
+    """
+
+    states: Mapping[str, StateKeys]
+    trust_file: Path
+
+    @property
+    def pins(self) -> dict[str, Pin]:
+        """The pinned roots."""
+        return {state: keys.pin for state, keys in self.states.items()}
+
+    def environment(self, state: str) -> dict[str, str]:
+        """Return the settings with which a State's worker seals, signs and opens."""
+        keys = self.states[state]
+        return {
+            "SHARING_TRUST_FILE": str(self.trust_file),
+            "SHARING_KEY_FOLDER": str(keys.folder),
+            "SHARING_KEY_PASSPHRASE_FILE": str(keys.passphrase_file),
+        }
+
+
+def make_demo_keys(states: Iterable[str], folder: Path) -> DemoKeys:
+    """Make the keys of some States, and pin the root of each. It takes about two seconds for each State.
+
+    Args:
+        states: The States.
+        folder: A new folder, which nobody else may read.
+
+    Raises:
+        InfrastructureError: A file cannot be written.
+    """
+    make_private_folder(folder)
+    now = read_clock()
+    with ThreadPoolExecutor(THREADS) as threads:
+        made = list(threads.map(lambda state: _make_state_keys(state, folder / state.lower(), now), states))
+    trust_file = folder / "trust.yaml"
+    write_pins(trust_file, {keys.state: make_pinned_root(keys.pin, now) for keys in made})
+    return DemoKeys({keys.state: keys for keys in made}, trust_file)
+
+
+def _make_state_keys(state: str, folder: Path, now: int) -> StateKeys:
+    make_private_folder(folder)
+    passphrase, passphrase_file = _make_passphrase(folder / "online.pass")
+    key_folder, access = KeyFolder(folder / "keys"), KeyAccess(passphrase)
+    pin = _write_documents(key_folder, access, state, reader := _make_key(state, READER_ROLE, KeyRole.SEAL), now)
+    reader_passphrase, reader_passphrase_file = _make_passphrase(folder / "reader.pass")
+    write_private_key(folder / "reader.key", reader, reader_passphrase)
+    return StateKeys(
+        state,
+        key_folder.path,
+        passphrase_file,
+        folder / "reader.key",
+        reader_passphrase_file,
+        pin,
+        OnlineKeys.open(key_folder.path, passphrase),
+        InboxOpener(state, MemoryOpeningKey(reader.public_key.algorithm, reader.seed)),
+    )
+
+
+def _write_documents(folder: KeyFolder, access: KeyAccess, state: str, reader: PrivateKey, now: int) -> Pin:
+    """Write root, online keys, key statement and list of readers, and return the pin of the root."""
+    root_keys = [generate_key(state, ROOT_ROLE, ROLE_ALGORITHMS[KeyRole.GATE][0]) for _ in range(ROOT_KEYS)]
+    signers = [key.to_signing_key() for key in root_keys]
+    metadata = make_first_root(
+        state,
+        [key.public_key for key in root_keys],
+        threshold=ROOT_THRESHOLD,
+        days=DAYS,
+        online_days_max=DAYS,
+        now=now,
+    )
+    document = sign_document(ObjectKind.ROOT, state, metadata, signers)
+    folder.write_root(document, metadata.version)
+    root = TrustedRoot(metadata, fingerprint_of(document, metadata))
+    online = {role: _make_key(state, role, role) for role in (*WRITTEN_ROLES, KeyRole.REGISTRAR)}
+    for key in (*(online[role] for role in WRITTEN_ROLES), generate_wrapping_key(state, now)):
+        folder.write_private_key(access.protect(key))
+    named = {role: (key.public_key, _make_key(state, role, role).key_id) for role, key in online.items()}
+    statement = issue_keys(root, None, named, days=DAYS, now=now)
+    # One root key stays away: two of three suffice.
+    folder.write_keys(sign_document(ObjectKind.KEYS, state, statement, signers[:ROOT_THRESHOLD]), statement.version)
+    readers = change_readers(state, None, added=[Reader(name=READER_NAME, key=reader.public_key)], now=now)
+    folder.write_readers(sign_readers(readers, online[KeyRole.REGISTRAR].to_signing_key()), readers.version)
+    return root.to_pin()
+
+
+def _make_key(state: str, role: str, like: KeyRole) -> PrivateKey:
+    """Return a new key for a role, with the default algorithm of the role `like`."""
+    return generate_key(state, role, ROLE_ALGORITHMS[like][0])
+
+
+def _make_passphrase(path: Path) -> tuple[SecretStr, Path]:
+    passphrase = secrets.token_urlsafe(24)
+    write_new_file(path, passphrase.encode(), PRIVATE_MODE)
+    return SecretStr(passphrase), path
