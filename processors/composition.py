@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 from processors.directory_follower import DirectoryFollower
 from processors.directory_heartbeat import DirectoryHeartbeat
@@ -17,13 +16,14 @@ from processors.faust_app import App, create_app
 from processors.gate.gate import Gate
 from processors.gate_agent import GateAgent
 from processors.gate_identity import GateIdentity, identify_gate
-from processors.gate_keys import GateKeys
+from processors.gate_keys import GateKeySource
 from processors.health.batch_observer import BatchObserver
 from processors.health.broker_clock import BrokerClock
 from processors.health.consumer_status import ConsumerStatus
 from processors.health.http_endpoints import HttpEndpoints, bind_metrics
-from processors.inbox_composition import add_inbox, open_own_keys
+from processors.inbox_composition import add_inbox
 from processors.inbox_keys import InboxKeySource
+from processors.own_keys import open_own_keys
 from processors.pack_reloader import PackFiles, PackReloader
 from processors.sealing.gate_sealing import GateSealing
 from processors.sealing.indicator_opening import IndicatorOpening
@@ -33,9 +33,9 @@ from sharing.kafka.broker_clock import read_broker_clock
 from sharing.kafka.directory_pins import read_directory_pins
 from sharing.kafka.directory_reader import DirectoryReader
 from sharing.kafka.directory_writer import DirectoryWriter
-from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.online_keys import OnlineKeys
 from sharing.relevance.nexus import no_geo_lookup
+from sharing.serialization.framing import Framing
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
 from sharing.telemetry.tracing import BatchTracer
@@ -67,10 +67,9 @@ def compose(settings: Settings) -> App:
     files = PackFiles(settings.state, settings)
     law = files.read_law(read_clock())
     look_up_country = open_geoip_lookup(settings.geoip) if settings.geoip else no_geo_lookup
-    bootstrap = settings.bootstrap
-    identity = identify_gate(settings)
+    bootstrap, identity = settings.bootstrap, identify_gate(settings)
     framing = load_framing(settings, settings.state)
-    pins, own_keys = read_directory_pins(settings), open_own_keys(settings)
+    own_keys = open_own_keys(settings)
     app = create_app(f"gate-{settings.state.lower()}", web_port=settings.web_port, web_bind=settings.web_bind)
     status = ConsumerStatus()
     broker_clock = BrokerClock(
@@ -82,7 +81,38 @@ def compose(settings: Settings) -> App:
         _build_loop_config(settings, bootstrap, identity), on_statistics=status.update, idle_batch_s=idle_s
     )
     loop = ExactlyOnceLoop(app.channel(), config, read_clock)
-    directory = DirectoryFollower(
+    directory = _follow_directory(settings, bootstrap, identity, framing)
+    reloader = PackReloader(
+        files,
+        law,
+        lambda law: Gate(
+            law.pack, law.treaties, look_up_country, agency_by_topic=identity.agency_by_topic, framing=framing
+        ),
+        loop.fail,
+        read_clock,
+    )
+    for service in (broker_clock, directory, reloader, loop):
+        app.add_service(service)
+    endpoints = HttpEndpoints(loop, directory, reloader, status, observer, broker_clock)
+    endpoints.register(app)
+    bind_metrics(endpoints, observer)
+    sealing, opening = (None, None) if own_keys is None else _open_sealing(settings, own_keys, directory, framing)
+    shown = endpoints if app.serves_web else None
+    agent = GateAgent(loop, directory, reloader, observer, broker_clock, shown, sealing, opening)
+    app.agent(loop.channel, name="gate")(agent.process_batches)
+    if own_keys is not None:
+        keys = InboxKeySource(settings.state, own_keys, lambda: directory.trusted_keys)
+        add_inbox(app, config, settings.state, keys, directory, read_clock, framing=framing, endpoints=endpoints)
+        connect = partial(DirectoryWriter, bootstrap, own_keys, identity.client, framing, read_clock)
+        app.add_service(DirectoryHeartbeat(settings.state, connect))
+    return app
+
+
+def _follow_directory(
+    settings: Settings, bootstrap: str, identity: GateIdentity, framing: Framing
+) -> DirectoryFollower:
+    pins = read_directory_pins(settings)
+    return DirectoryFollower(
         lambda: DirectoryReader(
             bootstrap,
             identity.client,
@@ -94,48 +124,23 @@ def compose(settings: Settings) -> App:
         ),
         settings.start_timeout_ms / 1000 + DIRECTORY_EXTRA_SECONDS,
     )
-    reloader = PackReloader(
-        files,
-        law,
-        lambda law: Gate(
-            law.pack, law.treaties, look_up_country, agency_by_topic=identity.agency_by_topic, framing=framing
-        ),
-        loop.fail,
-        read_clock,
+
+
+def _open_sealing(
+    settings: Settings, own_keys: OnlineKeys, directory: DirectoryFollower, framing: Framing
+) -> tuple[GateSealing, IndicatorOpening]:
+    """Return what seals a gate's outputs and what opens its indicators.
+
+    Raises:
+        SharingError: The keys that open cannot be read: a worker that could open nothing does not start.
+    """
+    state = str(settings.state)
+    own_keys.get_opening_keys(read_clock())
+    key_source = GateKeySource(own_keys, lambda: directory.trusted_keys)
+    opening = IndicatorOpening(
+        state, own_keys.get_opening_keys, framing=framing, accepts_unsealed=not settings.seal_indicators
     )
-    app.add_service(broker_clock)
-    app.add_service(directory)
-    app.add_service(reloader)
-    app.add_service(loop)
-    endpoints = HttpEndpoints(loop, directory, reloader, status, observer, broker_clock)
-    endpoints.register(app)
-    bind_metrics(endpoints, observer)
-    sealing, opening = None, None
-    if own_keys is not None:
-        gate_keys = GateKeys(own_keys, lambda: directory.trusted_keys)
-        sealing = GateSealing(settings.state, gate_keys, secrets.token_bytes, framing=framing)
-        own_keys.get_opening_keys(read_clock())  # a worker that could open nothing does not start
-        opening = IndicatorOpening(
-            settings.state,
-            own_keys.get_opening_keys,
-            framing=framing,
-            accepts_unsealed=not settings.seal_indicators,
-        )
-    shown = endpoints if app.serves_web else None
-    agent = GateAgent(loop, directory, reloader, observer, broker_clock, shown, sealing, opening)
-    app.agent(loop.channel, name="gate")(agent.process_batches)
-    if own_keys is not None:
-        keys = InboxKeySource(settings.state, own_keys, lambda: directory.trusted_keys)
-        add_inbox(app, config, settings.state, keys, directory, read_clock, framing=framing, endpoints=endpoints)
-        app.add_service(DirectoryHeartbeat(settings.state, _connect_writer(settings, bootstrap, identity, own_keys)))
-    return app
-
-
-def _connect_writer(
-    settings: Settings, bootstrap: str, identity: GateIdentity, own_keys: OnlineKeys
-) -> Callable[[], DirectoryWriter]:
-    folder, framing = KeyFolder(settings.key_folder or Path()), load_framing(settings, settings.state)
-    return lambda: DirectoryWriter(bootstrap, folder, own_keys, identity.client, framing, read_clock)
+    return GateSealing(state, key_source, secrets.token_bytes, framing=framing), opening
 
 
 def _build_loop_config(settings: Settings, bootstrap: str, identity: GateIdentity) -> LoopConfig:

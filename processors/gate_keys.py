@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from processors.sealing.gate_sealing import select_seal_keys
 from processors.sealing.output_sealer import SealingKeys
+from sharing.seal.recipient_keys import select_seal_keys
 from sharing.trust.public_keys import KeyRole, PublishedKey
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ SELECTION_MS_MAX: Final = 1_000
 """How long the selection of the other States' keys is used, so that small batches do not pay for it each time."""
 
 
-class GateKeys:
+class GateKeySource:
     """Collects the keys for each batch.
 
     Args:
@@ -44,9 +44,7 @@ class GateKeys:
         signing_key = self._online_keys.get_signing_key(KeyRole.GATE, now_ms)
         wrapping_key_id, wrapping_key = self._online_keys.get_wrapping_key(now_ms)
         trusted = self._get_trusted_keys()
-        return SealingKeys(
-            signing_key, self._select(trusted, now_ms), len(trusted), wrapping_key_id, wrapping_key
-        )  # fmt: skip
+        return SealingKeys(signing_key, self._select(trusted, now_ms), len(trusted), wrapping_key_id, wrapping_key)
 
     def _select(self, trusted: Mapping[str, TrustedKeys], now_ms: int) -> Mapping[str, PublishedKey]:
         known = self._selected

@@ -12,10 +12,6 @@ from processors.health.consumer_status import ConsumerStatus
 from processors.health.inbox_observer import InboxObserver
 from processors.inbox.inbox_processor import InboxProcessor
 from processors.inbox_agent import InboxAgent
-from sharing.errors import SettingsError
-from sharing.keystore.online_keys import OnlineKeys
-from sharing.keystore.passphrases import read_passphrase_file
-from sharing.keystore.token_address import open_token, parse_token_address
 from sharing.topology.topics import INBOX_STATE, NOTICES, OFFERS, URGENT, TopicScope, list_inbox_kinds
 
 if TYPE_CHECKING:
@@ -27,7 +23,6 @@ if TYPE_CHECKING:
     from processors.health.http_endpoints import HttpEndpoints
     from processors.inbox_keys import InboxKeySource
     from sharing.serialization.framing import Framing
-    from sharing.settings import Settings
 
 IDLE_SECONDS = 10.0
 """How often the inbox looks for what is overdue while nothing arrives."""
@@ -76,24 +71,6 @@ def add_inbox(
     app.add_service(loop)
     app.agent(loop.channel, name="inbox")(agent.process_batches)
     return agent
-
-
-def open_own_keys(settings: Settings) -> OnlineKeys | None:
-    """Return the State's own keys where it has keys and trusts those of others; None where it has neither.
-
-    Raises:
-        SettingsError: There is one without the other, so that a worker would send unsealed what must be sealed.
-        InputError: The passphrase file, or the file with the PIN of the token, is unusable.
-        SettingsError: The address of the token is wrong, or what speaks with it is not installed.
-    """
-    if settings.trust_file is None and settings.key_folder is None:
-        return None
-    if settings.trust_file is None or settings.key_folder is None:
-        missing = "SHARING_TRUST_FILE" if settings.trust_file is None else "SHARING_KEY_FOLDER"
-        raise SettingsError(f"{missing} is not set: a gate that seals needs its own keys and the pins of other States")
-    passphrase = None if settings.key_passphrase_file is None else read_passphrase_file(settings.key_passphrase_file)
-    token = None if settings.key_token is None else open_token(parse_token_address(settings.key_token))
-    return OnlineKeys.open(settings.key_folder, passphrase, token)
 
 
 def make_inbox_config(config: LoopConfig, state: str) -> LoopConfig:

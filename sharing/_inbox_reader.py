@@ -103,7 +103,7 @@ class InboxReader:
         pins = {code: pinned.to_pin() for code, pinned in read_pins(trust_file).items()}
         if state not in pins:
             raise SettingsError(
-                f"{trust_file} does not pin the root of {state}: whoever reads an inbox must know the keys of its own "
+                f"{trust_file} does not pin the root of {state}: a reader of an inbox must know the keys of its own "
                 "gate; pin it with `sharing trust add`"
             )
         directory = DirectoryReader(bootstrap, properties, pins=pins)  # of all, or it warns of those without one

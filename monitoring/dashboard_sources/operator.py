@@ -169,10 +169,10 @@ INBOX = (
                 "{{state}} missing from {{sender}}",
             ),
             (f"sum by (state, arrival) (sharing_inbox_irregular_total{{{STATES}}})", "{{state}} {{arrival}}"),
-            (f"sum by (state) (sharing_inbox_twins_total{{{STATES}}})", "{{state}} sealed anew"),
+            (f"sum by (state) (sharing_inbox_twins_total{{{STATES}}})", "{{state}} sealed again"),
         ),
         "short",
-        "Normally 0. A message that is sealed anew is from an aborted transaction, or was sent again.",
+        "Normally 0. A message that is sealed again is from an aborted transaction, or was sent again.",
     ),
     Panel(
         "Time since the last commit of the inbox",

@@ -88,7 +88,7 @@ class InboxResult:
         refused: The refused records.
         missed: Messages that did not arrive.
         irregular: Number of messages by sender and arrival, of those that are opened and whose number is not the next.
-        twins: Number of repeated messages that were sealed anew: from aborted transactions, or sent again.
+        twins: Number of repeated messages that were sealed again: from aborted transactions, or sent again.
         overdue: The streams whose next count statement should have arrived.
     """
 

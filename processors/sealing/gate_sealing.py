@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from processors.sealing.output_sealer import OutputSealer, SealingKeys
 from processors.sealing.sent_streams import SentStreams
 from sharing.seal.envelope import TOPIC_KINDS
-from sharing.seal.faults import SealError
-from sharing.seal.hpke import wrap
-from sharing.seal.message_keys import KEY_BYTES
 from sharing.seal.padding import find_content_bytes_max
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.topology.topics import DRAFTS
-from sharing.trust.faults import TrustError
-from sharing.trust.public_keys import KeyRole, PublishedKey
-from sharing.trust.verification import get_current_key
 
 if TYPE_CHECKING:
     from processors.exactly_once.batch import Batch, OutputLimits, OutputRecord
     from processors.gate.batch_result import BatchOutputs
     from sharing.model.directory import Directory
-    from sharing.trust.key_statement import TrustedKeys
 
 
 class KeySource(Protocol):
@@ -136,33 +128,3 @@ class BatchSealing:
     def state_counts(self) -> Iterator[OutputRecord]:
         """Yield the count statements that are due, after all parts."""
         return self._sealer.state_counts(self._streams, self._keys, self._now_ms)
-
-
-def select_seal_keys(trusted: Mapping[str, TrustedKeys], now_ms: int) -> dict[str, PublishedKey]:
-    """Return the seal key of each State that has one in force.
-
-    Args:
-        trusted: The verified online keys of each State.
-        now_ms: The time in UTC milliseconds.
-    """
-    found = {}
-    for state, keys in trusted.items():
-        try:
-            key = get_current_key(keys, KeyRole.SEAL, now_ms)
-        except TrustError:  # its root or statement has expired
-            continue
-        if key is not None:
-            published = PublishedKey(algorithm=key.algorithm, public=key.public)
-            if _is_usable(published):
-                found[state] = published
-    return found
-
-
-@lru_cache(maxsize=1_000)
-def _is_usable(key: PublishedKey) -> bool:
-    """Return whether something can be sealed to a key: one State's bad key must not stop what goes to the others."""
-    try:
-        wrap("", key, bytes(KEY_BYTES), b"")
-    except SealError:
-        return False
-    return True

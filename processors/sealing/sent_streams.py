@@ -9,9 +9,10 @@ recipient may find a number twice, under two ids, in a log that was manipulated;
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from processors.exactly_once.state_entries import decode_entry, encode_entry
+from sharing.seal.sequences import StreamPosition, take_next_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,18 +21,6 @@ if TYPE_CHECKING:
 
 _RECIPIENTS_KEY = b"sent"
 _COUNTED_KEY = b"counted"
-
-
-class SentStream(NamedTuple):
-    """A sequence.
-
-    Attributes:
-        began_at: When it began, in UTC milliseconds.
-        last: Number of the last message.
-    """
-
-    began_at: int
-    last: int
 
 
 class SentStreams:
@@ -45,10 +34,10 @@ class SentStreams:
     def __init__(self, view: Overlay, now_ms: int) -> None:
         self._view = view
         self._now_ms = now_ms
-        self._streams: dict[tuple[int, str, str], SentStream] = {}
+        self._streams: dict[tuple[int, str, str], StreamPosition] = {}
         self._changed: set[tuple[int, str, str]] = set()
 
-    def take_number(self, partition: int, recipient: str, topic: str) -> SentStream:
+    def take_number(self, partition: int, recipient: str, topic: str) -> StreamPosition:
         """Return the sequence with the number of the next message as its last.
 
         Args:
@@ -57,22 +46,22 @@ class SentStreams:
             topic: Last part of the topic's name: notices, urgent or offers.
         """
         key = (partition, recipient, topic)
-        stream = self._streams.get(key) or self._read_stream(key)
-        stream = self._streams[key] = stream._replace(last=stream.last + 1)
+        stored = self._streams.get(key) or self._read_stream(key)
+        if stored is None:
+            self._add_recipient(partition, f"{recipient}/{topic}")
+        _, position = take_next_number(stored, self._now_ms)
+        self._streams[key] = position
         self._changed.add(key)
-        return stream
+        return position
 
     def save(self) -> None:
         """Add the sequences to the changes of the batch."""
         for key in self._changed:
             partition, recipient, topic = key
-            began_at, last = self._streams[key]
-            self._view.put(
-                partition, _make_key(recipient, topic), encode_entry("stream", {"began_at": began_at, "last": last})
-            )
+            self._view.put(partition, _make_key(recipient, topic), encode_entry("stream", self._streams[key]._asdict()))
         self._changed.clear()
 
-    def take_due_counts(self, interval_ms: int) -> Iterator[tuple[int, str, str, SentStream]]:
+    def take_due_counts(self, interval_ms: int) -> Iterator[tuple[int, str, str, StreamPosition]]:
         """Yield the sequences of each partition whose counts were not stated for so long, and note that they are now.
 
         Args:
@@ -90,17 +79,18 @@ class SentStreams:
                 for name in names:
                     recipient, _, topic = name.partition("/")
                     key = (partition, recipient, topic)
-                    yield partition, recipient, topic, self._streams.get(key) or self._read_stream(key)
+                    position = self._streams.get(key) or self._read_stream(key)
+                    if position is not None:
+                        yield partition, recipient, topic, position
 
-    def _read_stream(self, key: tuple[int, str, str]) -> SentStream:
+    def _read_stream(self, key: tuple[int, str, str]) -> StreamPosition | None:
         partition, recipient, topic = key
         encoded = self._view.get(partition, _make_key(recipient, topic))
-        if encoded is not None:
-            stored = decode_entry(encoded, "stream")
-            return SentStream(stored["began_at"], stored["last"])
-        names = self._read_recipients(partition)
-        self._view.put(partition, _RECIPIENTS_KEY, encode_entry("recipients", [*names, f"{recipient}/{topic}"]))
-        return SentStream(self._now_ms, 0)
+        return None if encoded is None else StreamPosition(**decode_entry(encoded, "stream"))
+
+    def _add_recipient(self, partition: int, name: str) -> None:
+        names = [*self._read_recipients(partition), name]
+        self._view.put(partition, _RECIPIENTS_KEY, encode_entry("recipients", names))
 
     def _read_recipients(self, partition: int) -> list[str]:
         encoded = self._view.get(partition, _RECIPIENTS_KEY)

@@ -91,11 +91,12 @@ def announce_entries(
         encode_entry(entry, framing)  # refuses one that is too large before any is announced
     _check_notice_topics(servers, tls, entries)
     writer = open_directory_writer(settings, servers, tls, framing)
+    if writer is not None:
+        _require_keys_of(writer, [entry.state for entry in entries])
     for entry in entries:
         if writer is None:
             announce_entry(servers, entry, tls, framing=framing)
         else:
-            _require_keys_of(writer, [entry.state for entry in entries])
             writer.announce(encode_signed_entry(entry))
     effective_by = format_time(int(time.time() * 1000) + settings.directory_interval_ms)
     if as_json:

@@ -36,7 +36,7 @@ STATEMENT_BYTES_MAX: Final = ENTRY_BYTES_MAX + 1_000
 
 HOUR_MS: Final = 3_600_000
 STATEMENT_HOURS_MAX: Final = 7 * 24
-"""A statement that is valid for longer is refused: whoever holds back a later one could show it for too long."""
+"""A statement that is valid for longer is refused: someone who holds back a later one could show it for too long."""
 
 NUMBER_MAX: Final = 2**53 - 1
 

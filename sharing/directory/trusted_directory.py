@@ -10,7 +10,6 @@ from sharing.directory.state_chain import StateChain
 from sharing.model.directory import DirectoryEntry
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import TrustedKeys
-from sharing.trust.public_keys import KeyRole
 from sharing.trust.root import Pin
 
 NO_SEAL_KEY: Final = "NO_SEAL_KEY"
@@ -93,18 +92,6 @@ class TrustedDirectory:
             (unconfirmed if is_in_force else unreadable)[state] = str(fault.fault)
             sentences[state] = str(fault)
         return DirectoryProblems(unreadable, unconfirmed, sentences)
-
-
-def find_sealable_states(keys: Mapping[str, TrustedKeys], now: int) -> frozenset[str]:
-    """Return the States to which content can be sealed: they have a seal key that is valid and not revoked.
-
-    Args:
-        keys: The online keys of each State.
-        now: The time, in UTC milliseconds.
-    """
-    return frozenset(
-        state for state, trusted in keys.items() if trusted.statement.find_usable_key(KeyRole.SEAL, now) is not None
-    )
 
 
 def _make_not_pinned(state: str) -> TrustError:

@@ -11,11 +11,11 @@ from sharing.directory.trusted_directory import (
     NO_SEAL_KEY,
     DirectoryProblems,
     TrustedDirectory,
-    find_sealable_states,
 )
 from sharing.kafka.directory_log import DirectoryLog
 from sharing.model.directory import Directory, DirectoryEntry
 from sharing.model.directory_changes import ChangeLimiter, Instant
+from sharing.seal.recipient_keys import select_seal_keys
 from sharing.serialization.framing import Framing
 from sharing.topology.topics import DIRECTORY
 from sharing.trust.key_statement import TrustedKeys
@@ -89,7 +89,7 @@ class DirectoryView:
             trusted_keys = self._trusted.list_keys(now.now_ms)
             if trusted_keys != self.trusted_keys:
                 self.trusted_keys = trusted_keys
-            sealable = find_sealable_states(self.trusted_keys, now.now_ms)
+            sealable = frozenset(select_seal_keys(self.trusted_keys, now.now_ms))
             self._set_problems(_add_topic_problems(self._trusted, announced, logs, now.now_ms), announced, sealable)
             if receiving_states is not None:
                 receiving_states &= sealable

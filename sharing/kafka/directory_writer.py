@@ -2,7 +2,7 @@
 
 Nothing is written before the topic was read to its end and verified from the own first root. Afterwards it is read
 again: another writer may have come first, whose statement then counts. An announcement is then tried again with the
-next number. A renewal is not: whoever came first may have announced something else.
+next number. A renewal is not: the writer that came first may have announced something else.
 
 What a gate renews is what a person has announced, under the directory key that has signed it or a later one. It renews
 nothing that has expired, and nothing that a revoked key has signed: a person announces it again.
@@ -26,7 +26,6 @@ from sharing.directory.statement import SCHEMA, DirectoryStatement, StatementCon
 from sharing.errors import InfrastructureError, InputError
 from sharing.kafka.directory_own_topic import OwnTopic, publish_records
 from sharing.keystore.files import read_file
-from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.online_keys import OnlineKeys
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.trust.key_statement import TrustedKeys
@@ -64,15 +63,14 @@ class _OwnDocuments:
 
 
 class DirectoryWriter:
-    """Writes the directory topic of the State that a key folder belongs to.
+    """Writes the directory topic of the State to which the keys belong.
 
     Its methods raise `InputError` or `TrustError` if the keys cannot be used, and `InfrastructureError` if the broker
     does not answer or does not confirm.
 
     Args:
         bootstrap: Kafka bootstrap servers.
-        folder: The State's key folder.
-        online_keys: The keys in it.
+        online_keys: The keys in the State's key folder.
         properties: Further librdkafka properties, such as those of TLS.
         framing: How records are framed.
         clock: Returns the time in UTC milliseconds.
@@ -81,19 +79,18 @@ class DirectoryWriter:
     def __init__(
         self,
         bootstrap: str,
-        folder: KeyFolder,
         online_keys: OnlineKeys,
         properties: Mapping[str, Any] | None = None,
         framing: Framing = SINGLE_OBJECT_FRAMING,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._bootstrap = bootstrap
-        self._folder = folder
+        self._folder = online_keys.folder
         self._online_keys = online_keys
         self._properties = dict(properties or {})
         self._framing = framing
         self._clock = clock
-        pin = folder.read_roots()[0].to_pin()
+        pin = self._folder.read_roots()[0].to_pin()
         self._chain = StateChain(pin)
         self._topic = OwnTopic(bootstrap, pin.state, self._properties, framing)
 

@@ -152,7 +152,7 @@ class IndicatorSealing:
                 "`sharing keys rotate`, and publish again"
             )
         if key is not self._announced or self._seal_key is None:
-            self._announced, self._seal_key = key, PublishedKey(algorithm=key.algorithm, public=key.public)
+            self._announced, self._seal_key = key, key.to_published()
         return self._seal_key
 
     def __repr__(self) -> str:

@@ -39,6 +39,9 @@ _Marks = tuple[tuple[int, tuple[str, ...]], ...]
 class OnlineKeys:
     """The private keys of one State, as its programs use them. Its `repr` shows no secret. Threads may share it.
 
+    Attributes:
+        folder: The key folder.
+
     All methods take `now`, the time in UTC milliseconds, and raise:
 
     - `InputError` if the folder or a file in it is not as `sharing keys` writes it, other users may access it, or the
@@ -48,7 +51,7 @@ class OnlineKeys:
     """
 
     def __init__(self, folder: KeyFolder, access: KeyAccess) -> None:
-        self._folder = folder
+        self.folder = folder
         self._access = access
         self._marks: _Marks | None = None
         self._keys: TrustedKeys | None = None
@@ -138,7 +141,7 @@ class OnlineKeys:
         with self._lock:
             keys = self._read(now)
             if self._readers is None or not 0 <= now - self._readers_verified_at < _VERIFY_MS:
-                self._readers = self._folder.read_readers(keys, now)
+                self._readers = self.folder.read_readers(keys, now)
                 self._readers_verified_at = now
             content = self._readers
             if content is None:
@@ -162,7 +165,7 @@ class OnlineKeys:
         with self._lock:
             self._read(now)
             if not self._wrapping_names:
-                raise InputError(f"{self._folder.path} has no wrapping key; `sharing keys rotate wrap` makes one")
+                raise InputError(f"{self.folder.path} has no wrapping key; `sharing keys rotate wrap` makes one")
             newest = self._wrapping_names[0].key_id
             return newest, self._read_wrapping_key(newest)
 
@@ -174,7 +177,7 @@ class OnlineKeys:
             return self._read_wrapping_key(key_id) if is_known else None
 
     def __repr__(self) -> str:
-        return f"OnlineKeys({str(self._folder.path)!r})"
+        return f"OnlineKeys({str(self.folder.path)!r})"
 
     def __reduce__(self) -> str:
         raise TypeError("private keys are never copied or stored by pickle")
@@ -190,24 +193,24 @@ class OnlineKeys:
         return self._keys
 
     def _read_marks(self) -> _Marks:
-        path = self._folder.path
+        path = self.folder.path
         try:
             return tuple((folder.stat().st_mtime_ns, tuple(os.listdir(folder))) for folder in (path, path / "private"))  # noqa: PTH208 names, quickly
         except OSError as error:
             raise InputError(f"the key folder {path} cannot be read: {error.strerror}") from None
 
     def _load(self, now: int) -> None:
-        exposed = self._folder.list_exposed()
+        exposed = self.folder.list_exposed()
         if exposed:
             raise InputError(f"other users may write to {exposed[0]}; restrict it with `chmod go-w {exposed[0]}`")
-        keys = self._folder.read_keys(self._folder.read_roots())
+        keys = self.folder.read_keys(self.folder.read_roots())
         if keys is None:
-            raise InputError(f"{self._folder.path} has no online keys; `sharing keys issue` makes them")
+            raise InputError(f"{self.folder.path} has no online keys; `sharing keys issue` makes them")
         if self._keys is not None:
             require_permitted_change(self._keys, keys)
         noticed_at = 0 if self._keys is None else now  # a program that starts does not know since when others know it
         self._noticed = {key.key_id: self._noticed.get(key.key_id, noticed_at) for key in keys.statement.keys}
-        self._wrapping_names = self._folder.list_wrapping_keys()
+        self._wrapping_names = self.folder.list_wrapping_keys()
         self._readers = None
         self._keys = keys
 
@@ -218,7 +221,7 @@ class OnlineKeys:
                 del opened[key_id]
 
     def _has_opening_key(self, key_id: KeyId) -> bool:
-        return key_id in self._opening or self._folder.locate_private_key(KeyRole.SEAL, key_id).exists()
+        return key_id in self._opening or self.folder.locate_private_key(KeyRole.SEAL, key_id).exists()
 
     def _find_settled(self, keys: TrustedKeys, newest: OnlineKey, now: int) -> OnlineKey:
         """Return the newest key in force of which others had time to learn; the newest of all if there is none."""
@@ -235,12 +238,12 @@ class OnlineKeys:
         return self._wrapping[key_id]
 
     def _read_private_key(self, role: str, key_id: KeyId) -> OpenKey:
-        if not self._folder.locate_private_key(role, key_id).exists():
+        if not self.folder.locate_private_key(role, key_id).exists():
             raise InputError(
-                f"the private key of the {role} key {shorten(key_id)} is not in {self._folder.path / 'private'}; put "
+                f"the private key of the {role} key {shorten(key_id)} is not in {self.folder.path / 'private'}; put "
                 "it back, or revoke the key"
             )
-        return self._folder.read_private_key(role, key_id, self._access)
+        return self.folder.read_private_key(role, key_id, self._access)
 
 
 def _is_needed(keys: TrustedKeys, key: OnlineKey, now: int) -> bool:

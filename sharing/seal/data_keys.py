@@ -22,6 +22,18 @@ EPOCH_MESSAGES_MAX: Final = 2**20
 _INFO_DOMAIN: Final = "sharing/data-key/v1"
 
 
+def has_epoch_ended(epoch: int, used: int, now: int, *, more: int = 1) -> bool:
+    """Return whether a data key must not be used for so many further records.
+
+    Args:
+        epoch: When the data key was made, in UTC milliseconds.
+        used: For how many records it was used.
+        now: The time, in UTC milliseconds.
+        more: The number of further records.
+    """
+    return not 0 <= now - epoch < EPOCH_MS_MAX or used + more > EPOCH_MESSAGES_MAX
+
+
 @lru_cache(maxsize=4096)
 def encode_info(suite: str, from_state: str, to_state: str, epoch: int) -> bytes:
     """Return the context of HPKE, without which a data key does not open: a list in canonical JSON.
@@ -67,10 +79,8 @@ class DataKey:
 
     def has_ended(self, key: PublishedKey, now: int, messages: int) -> bool:
         """Return whether this many further messages need a new data key."""
-        return (
-            not 0 <= now - self.epoch < EPOCH_MS_MAX
-            or self.messages + messages > EPOCH_MESSAGES_MAX
-            or (self.recipient_key is not key and self.recipient_key != key)
+        return has_epoch_ended(self.epoch, self.messages, now, more=messages) or (
+            self.recipient_key is not key and self.recipient_key != key
         )
 
     def __repr__(self) -> str:

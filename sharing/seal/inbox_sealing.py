@@ -9,7 +9,7 @@ from typing import Final, final
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sharing.model.vocabulary import MessageKind
-from sharing.seal.data_keys import EPOCH_MESSAGES_MAX, EPOCH_MS_MAX
+from sharing.seal.data_keys import has_epoch_ended
 from sharing.seal.envelope import encode_bytes
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.hpke import find_suite, wrap
@@ -74,8 +74,7 @@ class _ReaderDataKey:
 
     def has_ended(self, signer: str, now: int, items: int) -> bool:
         """Return whether so many further items need a new data key."""
-        is_in_epoch = 0 <= now - self.epoch < EPOCH_MS_MAX and self.items + items <= EPOCH_MESSAGES_MAX
-        return not is_in_epoch or self.signer != signer
+        return has_epoch_ended(self.epoch, self.items, now, more=items) or self.signer != signer
 
     def __repr__(self) -> str:
         return f"_ReaderDataKey(epoch {self.epoch})"

@@ -22,7 +22,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sharing.model.bounded_cache import BoundedCache
-from sharing.seal.data_keys import EPOCH_MESSAGES_MAX, EPOCH_MS_MAX
+from sharing.seal.data_keys import has_epoch_ended
 from sharing.seal.envelope import encode_long
 from sharing.seal.faults import SealError, SealFault, show_state
 from sharing.seal.hpke import SUITE_OF_ALGORITHM, OpeningKey, SealSuite, find_suite, wrap
@@ -102,10 +102,8 @@ class IndicatorSealer:
         return b"".join((self._head, nonce, encode_long(len(ciphertext)), ciphertext))
 
     def _has_ended(self, seal_key: PublishedKey, now: int) -> bool:
-        return (
-            not 0 <= now - self._epoch < EPOCH_MS_MAX
-            or self._number >= EPOCH_MESSAGES_MAX
-            or (self._seal_key is not seal_key and self._seal_key != seal_key)
+        return has_epoch_ended(self._epoch, self._number, now) or (
+            self._seal_key is not seal_key and self._seal_key != seal_key
         )
 
     def _make_data_key(self, seal_key: PublishedKey, now: int) -> AESGCM:

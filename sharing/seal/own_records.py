@@ -19,7 +19,7 @@ import fastavro
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from pydantic import SecretBytes
 
-from sharing.seal.data_keys import EPOCH_MESSAGES_MAX, EPOCH_MS_MAX
+from sharing.seal.data_keys import EPOCH_MS_MAX, has_epoch_ended
 from sharing.seal.envelope import encode_bytes, encode_long, encode_string
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.message_keys import KEY_BYTES, SALT_BYTES, decrypt, derive_message_key, encrypt_once
@@ -81,8 +81,8 @@ class OwnRecordSealer:
             wrapping_key: The key: 32 bytes.
             now: The time, in UTC milliseconds.
         """
-        is_in_epoch = 0 <= now - self._epoch < EPOCH_MS_MAX and self._records < EPOCH_MESSAGES_MAX
-        if self._data_key and is_in_epoch and key_id == self._wrapping_key:
+        has_ended = has_epoch_ended(self._epoch, self._records, now) or key_id != self._wrapping_key
+        if self._data_key and not has_ended:
             return
         self._data_key = self._random(KEY_BYTES)
         self._wrapping_key, self._epoch, self._records = key_id, now, 0

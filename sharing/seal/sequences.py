@@ -32,8 +32,7 @@ class StreamId(NamedTuple):
     topic: str
 
 
-@dataclass(frozen=True, slots=True)
-class StreamPosition:
+class StreamPosition(NamedTuple):
     """What a recipient stores of a stream; and a sender, of each stream to each recipient.
 
     Attributes:

@@ -138,7 +138,7 @@ INBOX_IRREGULAR = Counter(
 )
 INBOX_TWINS = Counter(
     "sharing_inbox_twins",
-    "Repeated messages that were sealed anew: from an aborted transaction, or sent again.",
+    "Repeated messages that were sealed again: from an aborted transaction, or sent again.",
     registry=REGISTRY,
 )
 INBOX_COUNTS_OVERDUE = Gauge(

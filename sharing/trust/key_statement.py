@@ -63,6 +63,10 @@ class OnlineKey(PublishedKey):
             raise ValueError("a key cannot succeed itself")
         return self
 
+    def to_published(self) -> PublishedKey:
+        """Return the public key alone."""
+        return PublishedKey(algorithm=self.algorithm, public=self.public)
+
 
 class Revocation(StrictModel):
     """A key that must not be used any more.

@@ -68,7 +68,7 @@ def measure_sealing(recipients: int, *, content_bytes: int = CONTENT_BYTES) -> d
     own_values, keys = [values[number] for number in own], {key.public_key.key_id: key}
     verified_us, opened_us = [], []
     for _ in range(ROUNDS):
-        opener = MessageOpener(states[0])  # each round verifies the batch and unwraps the data key anew
+        opener = MessageOpener(states[0])  # each round verifies the batch and unwraps the data key again
         started = time.process_time()
         verified = [opener.verify(value, {_SENDER: trusted}, now, topic="notices") for value in own_values]
         between = time.process_time()

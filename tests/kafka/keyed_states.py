@@ -72,7 +72,7 @@ class KeyedState:
 
     def open_writer(self, broker: Broker, clock: Callable[[], int] = read_now) -> DirectoryWriter:
         keys = OnlineKeys(self.folder, self.access)
-        return DirectoryWriter(broker.bootstrap, self.folder, keys, clock=clock)
+        return DirectoryWriter(broker.bootstrap, keys, clock=clock)
 
 
 def make_signed_entry(state: str, name: str = "A") -> bytes:

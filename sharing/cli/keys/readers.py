@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
@@ -23,16 +24,15 @@ from sharing.errors import InputError, SettingsError
 from sharing.keystore.files import PUBLIC_MODE, read_file, write_new_file
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.online_keys import OnlineKeys
-from sharing.keystore.private_key import generate_key
+from sharing.keystore.private_key import READER_ROLE, generate_key
 from sharing.keystore.private_key_file import write_private_key
 from sharing.model.times import format_time
 from sharing.settings import Settings, load_settings
 from sharing.trust.canonical import encode_canonical
-from sharing.trust.public_keys import KeyAlgorithm, KeyRole
+from sharing.trust.public_keys import KeyAlgorithm, KeyRole, PublishedKey
 from sharing.trust.readers import Reader, ReaderList, change_readers, sign_readers
 from sharing.trust.verification import shorten
 
-READER_ROLE = "reader"
 PUBLIC_SUFFIX = ".public.json"
 
 app = typer.Typer(
@@ -57,7 +57,7 @@ def make_reader(
     public_file = key.with_name(key.name + PUBLIC_SUFFIX)
     require_new_files([key, public_file])
     private = generate_key(settings.state, READER_ROLE, KeyAlgorithm.MLKEM768_X25519)
-    reader = _parse_reader({"name": name, "key": private.public_key.model_dump(mode="json")}, "NAME")
+    reader = _build_reader(name, private.public_key)
     write_private_key(key, private, get_online_passphrase(settings, is_new=True))
     write_new_file(public_file, encode_canonical(reader.model_dump(mode="json")) + b"\n", PUBLIC_MODE)
     if as_json:
@@ -117,16 +117,16 @@ def list_readers(folder: Folder = None, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _change(settings: Settings, added: Any, removed: Any, *, as_json: bool) -> None:
+def _change(settings: Settings, added: Sequence[Reader], removed: Sequence[str], *, as_json: bool) -> None:
     key_folder = locate_folder(settings)
     access = open_key_access(settings, key_folder, is_new=False)
     now = int(time.time() * 1000)
     online = OnlineKeys(key_folder, access)
-    present = key_folder.read_readers(online.get_trusted_keys(now), now)
+    keys = online.get_trusted_keys(now)
+    present = key_folder.read_readers(keys, now)
     if present is None and not added:
         raise InputError(f"{key_folder.path} has no list of readers; `sharing keys readers add` makes one")
-    state = online.get_trusted_keys(now).state
-    content = change_readers(state, present, added=added, removed=removed, now=now)
+    content = change_readers(keys.state, present, added=added, removed=removed, now=now)
     document = sign_readers(content, online.get_signing_key(KeyRole.REGISTRAR, now))
     key_folder.write_readers(document, content.version)
     _print_readers(content, as_json=as_json)
@@ -149,11 +149,11 @@ def _read_reader(path: Path) -> Reader:
         ) from None
 
 
-def _parse_reader(fields: dict[str, Any], where: str) -> Reader:
+def _build_reader(name: str, key: PublishedKey) -> Reader:
     try:
-        return Reader.model_validate(fields, strict=False)
+        return Reader(name=name, key=key)
     except ValidationError:
-        raise InputError(f"{where} must have 1 to 40 lower-case letters, digits and hyphens") from None
+        raise InputError("NAME must have 1 to 40 lower-case letters, digits and hyphens") from None
 
 
 def _print_readers(content: ReaderList, *, as_json: bool) -> None:

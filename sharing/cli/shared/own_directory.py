@@ -6,10 +6,7 @@ from collections.abc import Mapping
 
 from sharing.errors import SettingsError
 from sharing.kafka.directory_writer import DirectoryWriter
-from sharing.keystore.key_folder import KeyFolder
-from sharing.keystore.online_keys import OnlineKeys
-from sharing.keystore.passphrases import read_passphrase_file
-from sharing.keystore.token_address import open_token, parse_token_address
+from sharing.keystore.configured_keys import open_configured_keys
 from sharing.serialization.framing import Framing
 from sharing.settings import Settings
 
@@ -30,14 +27,12 @@ def open_directory_writer(
         InputError: The key folder has no root, or the passphrase file is unusable.
         TrustError: A root in the key folder was altered.
     """
-    if settings.key_folder is None:
+    keys = open_configured_keys(settings)
+    if keys is None:
         return None
     if settings.key_passphrase_file is None and settings.key_token is None:
         raise SettingsError(
             "SHARING_KEY_FOLDER is set, and nothing opens its keys: set SHARING_KEY_PASSPHRASE_FILE, so that the entry "
             "can be signed"
         )
-    passphrase = None if settings.key_passphrase_file is None else read_passphrase_file(settings.key_passphrase_file)
-    token = None if settings.key_token is None else open_token(parse_token_address(settings.key_token))
-    keys = OnlineKeys.open(settings.key_folder, passphrase, token)
-    return DirectoryWriter(servers, KeyFolder(settings.key_folder), keys, properties, framing)
+    return DirectoryWriter(servers, keys, properties, framing)

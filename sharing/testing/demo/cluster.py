@@ -17,7 +17,6 @@ from sharing.errors import InfrastructureError
 from sharing.kafka.directory_topic import announce_entry
 from sharing.kafka.directory_writer import DirectoryWriter
 from sharing.kafka.topic_admin import apply_topics
-from sharing.keystore.key_folder import KeyFolder
 from sharing.model.directory import DirectoryEntry
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.kafka import KafkaBroker
@@ -141,7 +140,7 @@ class DemoCluster:
             announce_entry(self.bootstrap, entry, properties)
             return
         own = self.keys.states[entry.state]
-        writer = DirectoryWriter(self.bootstrap, KeyFolder(own.folder), own.online, properties)
+        writer = DirectoryWriter(self.bootstrap, own.online, properties)
         writer.announce(encode_entry(entry))
 
     def _start_gate(self, state: str, folder: Path) -> None:

@@ -13,8 +13,9 @@ from processors.health.consumer_status import ConsumerStatus
 from processors.health.http_endpoints import HttpEndpoints
 from processors.health.inbox_observer import InboxObserver
 from processors.inbox.inbox_result import InboxResult
-from processors.inbox_composition import make_inbox_config, open_own_keys
+from processors.inbox_composition import make_inbox_config
 from processors.inbox_keys import InboxKeySource
+from processors.own_keys import open_own_keys
 from sharing.errors import InputError, SettingsError, SharingError
 from sharing.seal.sequences import StreamId
 from sharing.settings import Settings

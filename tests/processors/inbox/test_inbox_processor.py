@@ -110,7 +110,7 @@ def test_a_replayed_message_is_one_message(ch: FakeState, inbox: FakeInbox, *, r
 
 
 def test_the_twin_of_an_aborted_transaction_is_the_same_message(ch: FakeState, inbox: FakeInbox) -> None:
-    """It has the same id and number, and is sealed and signed anew."""
+    """It has the same id and number, and is sealed and signed again."""
     message = ch.make_message("DE")
     twins = [*ch.seal([message], [DE]), *ch.seal([message], [DE])]
     assert twins[0] != twins[1]

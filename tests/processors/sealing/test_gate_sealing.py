@@ -14,7 +14,7 @@ from processors.exactly_once.state_store import Overlay
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
 from processors.gate_agent import decide_batch
-from processors.sealing.gate_sealing import GateSealing, select_seal_keys
+from processors.sealing.gate_sealing import GateSealing
 from processors.sealing.output_sealer import COUNTS_KEY, SealingKeys
 from sharing.errors import SharingError
 from sharing.packs.library import load_shipped_treaties
@@ -22,6 +22,7 @@ from sharing.seal.counts import verify_counts
 from sharing.seal.hpke import MemoryOpeningKey
 from sharing.seal.opening import MessageOpener, VerifiedMessage
 from sharing.seal.own_records import open_own_record
+from sharing.seal.recipient_keys import select_seal_keys
 from sharing.serialization.cloud_events import find_header
 from sharing.serialization.codec import get_codec
 from sharing.trust.key_statement import TrustedKeys
