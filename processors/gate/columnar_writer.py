@@ -5,14 +5,11 @@ The bytes equal those of `processors.gate.record_writer`, record by record.
 
 from __future__ import annotations
 
-import io
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
-import fastavro
 import pyarrow as pa
 
 from processors.exactly_once.batch import OutputRecord
@@ -24,6 +21,7 @@ from sharing.columnar.indicators import ColumnBatch
 from sharing.columnar.splitting import FieldPath, SplitColumns, encode_rows, is_head_field, select_column
 from sharing.ids import make_draft_key, make_item_id, make_notice_id, make_offer_id
 from sharing.law.redact import CONTENT_FIELDS, EMPTIED_FIELDS
+from sharing.serialization.avro_primitives import encode_long
 from sharing.serialization.codec import get_codec, get_split_codecs
 from sharing.telemetry.tracing import TraceContext
 
@@ -175,7 +173,7 @@ class ColumnarWriter:
             planned, notice_ids, encoded_heads, contents, strict=True
         ):
             item = items[row]
-            length = _encode_length(len(content_header) + len(from_head) + len(from_tail) + len(plan.content_tail))
+            length = encode_long(len(content_header) + len(from_head) + len(from_tail) + len(plan.content_tail))
             content = (content_header, from_head, from_tail, plan.content_tail)
             value = b"".join((header, head, length, *content, plan.tail))
             headers = build_headers(notice_id, item.id, item.trace.traceparent(notice_id))
@@ -222,7 +220,7 @@ class ColumnarWriter:
         topic, header = self._tails.drafts_topic, self._tails.framing.get_header("draft")
         outputs = []
         for item, head in zip(items, encoded_heads, strict=True):
-            value = b"".join((header, head, _encode_length(len(item.value)), item.value, item.plan.draft_tail or b""))
+            value = b"".join((header, head, encode_long(len(item.value)), item.value, item.plan.draft_tail or b""))
             key = make_draft_key(item.item_id, item.plan.version)
             outputs.append(OutputRecord(topic, key, value, None, item.partition))
         return outputs
@@ -278,11 +276,3 @@ def _encode_fields(schema: str, **fields: Any) -> list[bytes]:
     """Return the Avro bytes of each row."""
     encoded = encode_rows(pa.RecordBatch.from_arrays(list(fields.values()), names=list(fields)), schema)
     return list(encoded.to_pylist())
-
-
-@lru_cache(maxsize=10_000)
-def _encode_length(byte_count: int) -> bytes:
-    """Return the length prefix of an Avro `bytes` value: the number of its bytes, as a long."""
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, "long", byte_count)
-    return out.getvalue()

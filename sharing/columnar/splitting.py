@@ -6,18 +6,17 @@ of a record are left over or encoded in another way.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
 
-import fastavro
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyruhvro
 
+from sharing.serialization.avro_primitives import encode_long
 from sharing.serialization.codec import get_split_codecs, read_schema_text
 
 FieldPath = tuple[str, ...]
@@ -121,7 +120,7 @@ def split_blocks(blocks: Sequence[RecordBlock]) -> SplitColumns:
     """
     if any(not 0 < block.count <= len(block.body) for block in blocks):  # a false count must not allocate memory
         raise ValueError("a block has more records than bytes")
-    array = b"".join(part for block in blocks for part in (_encode_long(block.count), block.body))
+    array = b"".join(part for block in blocks for part in (encode_long(block.count), block.body))
     columns = pa.RecordBatch.from_struct_array(_decode_columns([array + b"\0"], _ARRAY_SCHEMA).column(0).flatten())
     heads, tails = columns.select(_HEAD_FIELDS), encode_rows(columns.select(_TAIL_FIELDS), TAIL_SCHEMA)
     lengths = pc.add(pc.binary_length(encode_rows(heads, HEAD_SCHEMA)), pc.binary_length(tails))
@@ -170,9 +169,3 @@ def _remove_prefixes(bodies: pa.Array, prefixes: pa.Array) -> pa.Array:
     if not pieces.take(pa.arange(0, 2 * count, 2)).equals(prefixes):
         raise ValueError("some bytes do not come back when encoded again")
     return pieces.take(pa.arange(1, 2 * count, 2))
-
-
-def _encode_long(number: int) -> bytes:
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, "long", number)
-    return out.getvalue()

@@ -15,6 +15,7 @@ import fastavro
 
 from sharing.model.vocabulary import MessageKind
 from sharing.seal.faults import SealError, SealFault
+from sharing.serialization.avro_primitives import encode_long, encode_string
 from sharing.serialization.codec import read_schema_text
 from sharing.trust.documents import INSTANT_MAX, INSTANT_MIN
 
@@ -94,29 +95,6 @@ class Envelope(NamedTuple):
     def stream(self) -> Stream:
         """With what the message is numbered."""
         return Stream(self.loop, self.began_at, self.partition, self.topic)
-
-
-@lru_cache(maxsize=4096)
-def encode_long(number: int) -> bytes:
-    """Return the Avro encoding of an integer that is not negative."""
-    rest = number << 1
-    encoded = bytearray()
-    while rest >> 7:
-        encoded.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    encoded.append(rest)
-    return bytes(encoded)
-
-
-def encode_bytes(data: bytes) -> bytes:
-    """Return the Avro encoding of bytes."""
-    return encode_long(len(data)) + data
-
-
-@lru_cache(maxsize=4096)
-def encode_string(text: str) -> bytes:
-    """Return the Avro encoding of a text."""
-    return encode_bytes(text.encode())
 
 
 @lru_cache(maxsize=4096)

@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple
 from sharing.errors import DecodeError
 from sharing.model.times import format_time, to_milliseconds
 from sharing.model.vocabulary import MessageKind
-from sharing.seal.envelope import encode_bytes, encode_long, encode_string
 from sharing.seal.faults import SealError, SealFault
+from sharing.serialization.avro_primitives import encode_bytes, encode_long, encode_string
 from sharing.serialization.codec import get_codec
 from sharing.trust.canonical import encode_canonical
 

@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sharing.model.vocabulary import MessageKind
 from sharing.seal.data_keys import has_epoch_ended
-from sharing.seal.envelope import encode_bytes
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.hpke import find_suite, wrap
 from sharing.seal.inbox_record import (
@@ -23,6 +22,7 @@ from sharing.seal.inbox_record import (
 )
 from sharing.seal.message_keys import KEY_BYTES, encrypt_once
 from sharing.seal.padding import pad_content
+from sharing.serialization.avro_primitives import encode_bytes
 from sharing.trust.public_keys import PublishedKey
 from sharing.trust.signatures import ObjectKind, SigningKey
 from sharing.trust.verification import sign_object

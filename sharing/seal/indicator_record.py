@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 
 import fastavro
 
-from sharing.seal.envelope import encode_bytes, encode_long, encode_string
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.padding import LENGTH_CLASSES
+from sharing.serialization.avro_primitives import encode_bytes, encode_long, encode_string
 from sharing.serialization.codec import HEADER_LENGTH, RECORD_BYTES_MAX, get_codec
 from sharing.trust.canonical import encode_canonical
 from sharing.trust.documents import INSTANT_MAX, INSTANT_MIN

@@ -23,7 +23,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sharing.model.bounded_cache import BoundedCache
 from sharing.seal.data_keys import has_epoch_ended
-from sharing.seal.envelope import encode_long
 from sharing.seal.faults import SealError, SealFault, show_state
 from sharing.seal.hpke import SUITE_OF_ALGORITHM, OpeningKey, SealSuite, find_suite, wrap
 from sharing.seal.indicator_record import (
@@ -38,6 +37,7 @@ from sharing.seal.indicator_record import (
 )
 from sharing.seal.message_keys import KEY_BYTES, TAG_BYTES
 from sharing.seal.padding import LENGTH_CLASSES, pad_content
+from sharing.serialization.avro_primitives import encode_long
 from sharing.serialization.codec import HEADER_LENGTH, RECORD_BYTES_MAX, get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.trust.public_keys import PublishedKey

@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 from pydantic import SecretBytes
 
 from sharing.seal.data_keys import EPOCH_MS_MAX, has_epoch_ended
-from sharing.seal.envelope import encode_bytes, encode_long, encode_string
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.message_keys import KEY_BYTES, SALT_BYTES, decrypt, derive_message_key, encrypt_once
 from sharing.seal.padding import pad_content, remove_padding
+from sharing.serialization.avro_primitives import encode_bytes, encode_long, encode_string
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.trust.public_keys import KeyId

@@ -10,9 +10,10 @@ import hashlib
 from functools import cache
 from typing import Final, NamedTuple
 
-from sharing.seal.envelope import Envelope, decode_envelope, encode_long
+from sharing.seal.envelope import Envelope, decode_envelope
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.message_keys import TAG_BYTES
+from sharing.serialization.avro_primitives import encode_long
 from sharing.serialization.codec import OUTPUT_RECORD_BYTES_MAX, get_codec
 from sharing.sign.batch_tree import BLIND_BYTES, RecipientTree
 from sharing.sign.merkle_tree import HASH_BYTES, hash_leaf

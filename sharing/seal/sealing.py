@@ -12,7 +12,6 @@ from sharing.seal.envelope import (
     TOPIC_KINDS,
     OutgoingMessage,
     encode_address,
-    encode_long,
     encode_sealer,
     encode_stream,
 )
@@ -20,6 +19,7 @@ from sharing.seal.faults import SealError, SealFault
 from sharing.seal.message_keys import SALT_BYTES, compute_commitment, derive_message_key, encrypt_once
 from sharing.seal.padding import pad_content
 from sharing.seal.sealed_record import SCHEMA_NAME, compute_leaf, encode_batch_part
+from sharing.serialization.avro_primitives import encode_long
 from sharing.serialization.codec import OUTPUT_RECORD_BYTES_MAX
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.sign.batch_statement import sign_batch

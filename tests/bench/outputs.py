@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message, TopicPartition
 
+from sharing.ids import make_draft_key, make_item_id
 from sharing.kafka.clients import client_properties, make_consumer
+from sharing.serialization.codec import get_codec
 
 _IDS_BEFORE_INSTANT = {"notices": 3, "urgent": 3, "offers": 2, "decisions": 1, "drafts": 1}
 """Number of ids before the version and the instant, by the last part of a topic's name (`schemas/`)."""
@@ -60,8 +62,18 @@ class Fingerprints:
         keys = self.sums.keys() | other.sums.keys()
         return sum(self.sums.get(key) != other.sums.get(key) for key in keys)
 
-    def select_keys(self, keys: Iterable[bytes]) -> Fingerprints:
-        """Return the fingerprints of some keys, without counts."""
+    def select_indicators(self, indicators: Iterable[tuple[bytes, bytes]]) -> Fingerprints:
+        """Return the fingerprints of the outputs of some indicators of this workload, without counts.
+
+        Args:
+            indicators: Key and value of each indicator's record.
+        """
+        codec = get_codec("indicator")
+        keys: list[bytes] = []
+        for key, value in indicators:
+            source = codec.decode(value)["source"]
+            item_id = make_item_id(source["state"], source["agency"], key.decode())
+            keys += key, make_draft_key(item_id, 1)
         return Fingerprints({key: self.sums[key] for key in keys if key in self.sums})
 
 

@@ -22,7 +22,9 @@ from processors.exactly_once.loop import ExactlyOnceLoop
 from processors.exactly_once.loop_config import LoopConfig, consumer_properties, producer_properties
 from processors.faust_app import create_app, run_worker
 from sharing.kafka.clients import make_consumer, make_producer
-from tests.bench.names import list_output_topics
+from sharing.serialization.codec import get_codec
+from sharing.topology.topics import DRAFTS
+from tests.bench.names import STATE, list_output_topics
 from tests.bench.outputs import read_outputs
 from tests.processors.exactly_once.copy_pipeline import make_loop_config
 
@@ -32,11 +34,15 @@ PreparedOutputs = dict[bytes | None, list[OutputRecord]]
 
 
 def read_prepared_outputs(bootstrap: str, prefix: str) -> PreparedOutputs:
-    """Return the outputs of a gate by key, addressed to the topics with the prefix."""
+    """Return the outputs of a gate by the key of their indicator, addressed to the topics with the prefix."""
+    drafts, draft_codec = DRAFTS.topic(STATE), get_codec("draft")
     prepared: PreparedOutputs = {}
     for message in read_outputs(bootstrap, list_output_topics()):
         output = OutputRecord(f"{prefix}{message.topic()}", message.key(), message.value())
-        prepared.setdefault(output.key, []).append(output)
+        indicator = output.key
+        if message.topic() == drafts:
+            indicator = draft_codec.decode(output.value or b"")["indicator_id"].encode()
+        prepared.setdefault(indicator, []).append(output)
     gc.collect()
     gc.freeze()
     return prepared

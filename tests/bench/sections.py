@@ -166,7 +166,6 @@ def _measure_gate(engines: Engines, plan: BenchPlan, figures: Figures) -> Finger
 
 
 def _measure_python_peers(engines: Engines, plan: BenchPlan, figures: Figures, gate_outputs: Fingerprints) -> None:
-    keys = [key for key, _ in make_indicators(plan.quixstreams_records, DISCLOSED_SHARE)]
     try:
         figures.record_rate("quixstreams", engines.run_quixstreams(_QUIXSTREAMS_TOPIC, plan.quixstreams_records).rate)
     except subprocess.CalledProcessError as error:
@@ -174,12 +173,13 @@ def _measure_python_peers(engines: Engines, plan: BenchPlan, figures: Figures, g
             "quixstreams", f"its environment could not be installed (pip exited with {error.returncode})"
         )
     else:
-        check_equal_outputs("quixstreams", gate_outputs.select_keys(keys), engines.read_outputs_of("quix"))
-    faust_keys = keys[: plan.faust_records]
+        indicators = list(make_indicators(plan.quixstreams_records, DISCLOSED_SHARE))
+        check_equal_outputs("quixstreams", gate_outputs.select_indicators(indicators), engines.read_outputs_of("quix"))
     engines.cluster.create_topics([_FAUST_TOPIC])
-    engines.cluster.write_records(_FAUST_TOPIC, make_indicators(plan.faust_records, DISCLOSED_SHARE))
+    indicators = list(make_indicators(plan.faust_records, DISCLOSED_SHARE))
+    engines.cluster.write_records(_FAUST_TOPIC, indicators)
     figures.record_rate("faust", engines.run_faust(_FAUST_TOPIC, plan.faust_records).rate)
-    check_equal_outputs("faust", gate_outputs.select_keys(faust_keys), engines.read_outputs_of("faust"))
+    check_equal_outputs("faust", gate_outputs.select_indicators(indicators), engines.read_outputs_of("faust"))
 
 
 def _measure_kafka_streams(engines: Engines, plan: BenchPlan, figures: Figures) -> None:

@@ -63,7 +63,7 @@ def test_a_notice_arrives_with_all_its_fields(bus: Broker, state: str, open_subs
     assert notice.content["value"] == "malware.example"
     assert notice.content["summary"] is None
     assert [condition.text for condition in notice.conditions] == ["Ask before you pass it on."]
-    assert [rule.citation for rule in notice.rules] == ["SIaG art. 7(1)"]
+    assert [rule.citation for rule in notice.rules] == ["SIAG art. 12"]
     assert notice.relevance == (("NEXUS", "hosted there"),)
     assert notice.to_json()["sent_at"] == "2026-01-01T00:00:00.000Z"
 

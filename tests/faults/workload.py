@@ -23,6 +23,7 @@ _OPEN: dict[str, Any] = {
     **OPEN_FACTS,
     "offence": {"codes": ["ILLEGAL_ACCESS"], "modus_operandi": ["malware"], "max_penalty_years": 3},
     "enables_request": True,
+    "findings": {"essential_interest_harm": False, "person_safety_harm": False},
 }
 _FRAUD = {"codes": ["ICT_FRAUD_THEFT", "LAUNDERING"], "modus_operandi": ["malware"], "max_penalty_years": 3}
 
@@ -32,11 +33,7 @@ VARIANTS: tuple[Mapping[str, Any], ...] = (
     {"urgency": "URGENT"},
     {"offence": _FRAUD},  # to some and not to others
     {"secrecy_domain": True},  # held in DE and NL
-    {
-        "personal_data": True,
-        "subject_class": "SUSPECT",
-        "findings": {"essential_interest_harm": False},
-    },  # offered by CH
+    {"personal_data": True, "subject_class": "SUSPECT"},  # offered by CH
     {"live_case_harm": None},  # withheld: the fact is unknown
     {"live_case_harm": True},  # withheld
 )
@@ -51,14 +48,18 @@ def make_marker(seed: int, state: str, number: int) -> str:
     return "mk" + hashlib.sha256(f"{seed}/{state}/{number}".encode()).hexdigest()[:20]
 
 
+def find_variant(number: int) -> int:
+    """Return the variant of an item, so that first versions and corrections occur for every variant."""
+    return (number // _CORRECTED + number) % len(VARIANTS)
+
+
 def make_item(seed: int, state: str, number: int) -> Indicator:
     """Return the indicator with a number: always the same, so that it can be published again."""
     is_correction = number % _CORRECTED == _CORRECTED - 1
     first = number - 3 if is_correction else number
     marker = make_marker(seed, state, first)
     others = [other for other in STATES if other != state]
-    # Chosen so that corrections occur for every variant.
-    facts = {**_OPEN, **VARIANTS[(number // 3 + number) % len(VARIANTS)]}
+    facts = {**_OPEN, **VARIANTS[find_variant(number)]}
     change = {"version": 2, "action": "SUPERSEDE", "reason": "seen again"} if is_correction else {}
     return Indicator.parse(
         {

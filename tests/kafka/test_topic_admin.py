@@ -17,7 +17,6 @@ from sharing.kafka.topic_admin import apply_topics, inspect_topics
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.kafka import KafkaBroker
 from sharing.topology.topics import (
-    DAY_MS,
     DECISIONS,
     DIRECTORY,
     FOREVER,
@@ -98,7 +97,7 @@ def test_differences_are_reported_and_not_changed(kafka: KafkaBroker, state: str
     assert differing.kind == "differs"
     assert "has 5 partitions, the table says 2" in differing.detail
     assert "cleanup.policy is compact, the table says delete" in differing.detail
-    assert f"retention.ms is 1000, the table says {365 * DAY_MS}" in differing.detail
+    assert f"retention.ms is 1000, the table says {NOTICES.retention_ms}" in differing.detail
     assert "message.timestamp.type is CreateTime, the table says LogAppendTime" in differing.detail
     assert "max.message.bytes is 1048588, the table says 280000" in differing.detail
     assert changes[INDICATORS.topic(state)].kind == "same"
@@ -123,7 +122,7 @@ def test_a_limited_retention_of_the_audit_log_is_reported(kafka: KafkaBroker, st
 @pytest.mark.kafka
 def test_too_many_replicas_are_reported_in_one_error(kafka: KafkaBroker, state: str) -> None:
     state_topics = {name: topic for name, topic in list_topics([state], 1).items() if topic.kind is not DIRECTORY}
-    with pytest.raises(InfrastructureError, match=r"and 7 more: INVALID_REPLICATION_FACTOR.*set SHARING_REPLICATION"):
+    with pytest.raises(InfrastructureError, match=r"and 10 more: INVALID_REPLICATION_FACTOR.*set SHARING_REPLICATION"):
         apply_topics(kafka.bootstrap, state_topics, 3)
     assert not [name for name in look_up_topics(kafka.bootstrap) if f".{state.lower()}." in name]
 

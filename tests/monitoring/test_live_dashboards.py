@@ -14,9 +14,13 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, start_http_server
 
+from processors.health.inbox_observer import count_inbox
+from processors.inbox.inbox_result import InboxOutcome, InboxResult, MissedMessages, RefusedRecord
 from sharing._publisher import Publisher
 from sharing._subscriber import Subscriber
 from sharing.errors import InputError
+from sharing.seal.sequences import MissingNumbers, StreamId
+from sharing.telemetry import metrics
 from sharing.telemetry.client_metrics import PublisherMetrics, SubscriberMetrics
 from sharing.testing.broker.process import find_free_port
 from sharing.tools.manifests.kafka_metrics import DISK_JOB
@@ -70,14 +74,21 @@ def test_every_dashboard_has_queries() -> None:
     assert len(QUERIES) > 70
 
 
+def count_refused_and_missing() -> None:
+    """Count what only an inbox with keys finds: a refused record, and messages that are missing."""
+    stream = StreamId("DE", "gate", 0, "notices")
+    missed = MissedMessages(stream, MissingNumbers(1, 3), by_statement=True)
+    refused = RefusedRecord("exchange.ch.notices", 0, 7, "MALFORMED", "DE", "cannot be decoded")
+    count_inbox(InboxResult([InboxOutcome.REFUSED], {}, [refused], [missed]))
+
+
 def test_every_query_returns_data(system: MonitoredSystem) -> None:
     agency, partner = CollectorRegistry(), CollectorRegistry()
     counts = PublisherMetrics(agency)
-    ports = {"agency": find_free_port(), "partner": find_free_port()}
-    servers = [
-        start_http_server(ports["agency"], "127.0.0.1", agency),
-        start_http_server(ports["partner"], "127.0.0.1", partner),
-    ]
+    count_refused_and_missing()
+    registries = {"agency": agency, "partner": partner, "inbox": metrics.REGISTRY}
+    ports = {job: find_free_port() for job in registries}
+    servers = [start_http_server(ports[job], "127.0.0.1", registry) for job, registry in registries.items()]
     with node_exporter(system.folder) as disk_port:
         system.prometheus.set_targets(system.gates, {**ports, DISK_JOB: disk_port})
         subscriber = Subscriber(system.broker.bootstrap, "NL", metrics=SubscriberMetrics(partner), stop_at_end=True)

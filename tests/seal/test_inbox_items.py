@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharing.model.vocabulary import MessageKind
-from sharing.seal import inbox_sealing
+from sharing.seal import data_keys
 from sharing.seal.data_keys import EPOCH_MESSAGES_MAX, EPOCH_MS_MAX
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.hpke import MemoryOpeningKey
@@ -216,7 +216,7 @@ def test_a_data_key_is_used_for_one_epoch_one_signer_and_a_limited_number(monkey
     assert epoch_of(GATE, NOW + EPOCH_MS_MAX - 1) == first
     assert epoch_of(GATE, NOW + EPOCH_MS_MAX) == (NOW + EPOCH_MS_MAX, first[1])
     assert epoch_of(make_signer("gate 2"), NOW + EPOCH_MS_MAX)[1] != first[1]
-    monkeypatch.setattr(inbox_sealing, "EPOCH_MESSAGES_MAX", 3)
+    monkeypatch.setattr(data_keys, "EPOCH_MESSAGES_MAX", 3)
     begun = epoch_of(GATE, NOW + 9 * EPOCH_MS_MAX, 2)
     assert epoch_of(GATE, NOW + 9 * EPOCH_MS_MAX + 1) == begun
     assert epoch_of(GATE, NOW + 9 * EPOCH_MS_MAX + 2) != begun

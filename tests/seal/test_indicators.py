@@ -14,14 +14,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharing.seal import indicators
+from sharing.seal import data_keys
 from sharing.seal.data_keys import EPOCH_MESSAGES_MAX, EPOCH_MS_MAX
-from sharing.seal.envelope import encode_long
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.hpke import MemoryOpeningKey, wrap
 from sharing.seal.indicator_record import INDICATOR_BYTES_MAX, NONCE_BYTES, encode_head, encode_info, hash_head
 from sharing.seal.indicators import IndicatorOpener, IndicatorSealer
 from sharing.seal.padding import LENGTH_CLASSES
+from sharing.serialization.avro_primitives import encode_long
 from sharing.serialization.codec import HEADER_LENGTH, RECORD_BYTES_MAX, get_codec
 from sharing.serialization.framing import Framing, make_registry_header
 from tests.seal.seal_fixtures import CANARY, HYBRID, expect_refusal, make_opening_key
@@ -195,7 +195,7 @@ def read_parts(value: bytes) -> tuple[bytes, int]:
 
 
 def test_a_nonce_never_repeats_under_a_data_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indicators, "EPOCH_MESSAGES_MAX", 3)
+    monkeypatch.setattr(data_keys, "EPOCH_MESSAGES_MAX", 3)
     sealer = make_sealer()
     times = [0, 1, 59_999, 59_999, 119_999, 119_999, 119_998, 119_998]
     parts = [read_parts(sealer.seal_indicator(KEY, CANARY, OWN.public_key, NOW + time)) for time in times]

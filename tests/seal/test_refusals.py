@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 import sharing.seal.sealing as sealing_module
 from sharing.seal import data_keys as data_keys_module
-from sharing.seal.envelope import encode_long
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.message_keys import compute_commitment, encrypt_once
 from sharing.seal.opening import MessageOpener
 from sharing.seal.sealed_record import decode_batch_part, decode_record
+from sharing.serialization.avro_primitives import encode_long
 from sharing.serialization.codec import OUTPUT_RECORD_BYTES_MAX, get_codec
 from sharing.trust.ceremonies import revoke_keys
 from sharing.trust.faults import TrustFault

@@ -245,7 +245,8 @@ public final class GateStreams {
                             : writer.encodeNotice(item, delivery, contents, now);
                     forward(message, prefix + delivery.topic(), output);
                 }
-                forward(message, drafts, writer.encodeDraft(item, value, verdict, now));
+                byte[] draft = writer.encodeDraft(item, value, verdict, now);
+                context().forward(message.withKey(writer.makeDraftKey(item)).withValue(new Output(drafts, draft)));
             } catch (IOException failure) {
                 throw new UncheckedIOException(failure);
             }
@@ -544,6 +545,10 @@ public final class GateStreams {
             encoder.writeBytes(value);
             encoder.writeFixed(verdict.draftTail());
             return end();
+        }
+
+        byte[] makeDraftKey(GenericRecord item) {
+            return (makeId("item", item) + "/" + item.get(fields.version)).getBytes(StandardCharsets.UTF_8);
         }
 
         /** Returns the fields that may be disclosed, in the order of the schema; redacted fields are empty. */
