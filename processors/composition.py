@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from functools import partial
 
+from processors.allocator import limit_arenas
 from processors.directory_follower import DirectoryFollower
 from processors.directory_heartbeat import DirectoryHeartbeat
 from processors.exactly_once.batch import OutputLimits
@@ -64,6 +65,7 @@ def compose(settings: Settings) -> App:
     if settings.state is None or settings.bootstrap is None:
         missing = "SHARING_STATE" if settings.state is None else "SHARING_BOOTSTRAP"
         raise SettingsError(f"{missing} is not set; a gate needs its State and the brokers")
+    limit_arenas()
     files = PackFiles(settings.state, settings)
     law = files.read_law(read_clock())
     look_up_country = open_geoip_lookup(settings.geoip) if settings.geoip else no_geo_lookup
@@ -71,7 +73,7 @@ def compose(settings: Settings) -> App:
     framing = load_framing(settings, settings.state)
     own_keys = open_own_keys(settings)
     app = create_app(f"gate-{settings.state.lower()}", web_port=settings.web_port, web_bind=settings.web_bind)
-    status = ConsumerStatus()
+    status = ConsumerStatus(optional_topics=identity.optional_topics)
     broker_clock = BrokerClock(
         lambda: read_broker_clock(bootstrap, identity.client, lambda: read_clock() / 1000), read_clock
     )
@@ -102,9 +104,13 @@ def compose(settings: Settings) -> App:
     app.agent(loop.channel, name="gate")(agent.process_batches)
     if own_keys is not None:
         keys = InboxKeySource(settings.state, own_keys, lambda: directory.trusted_keys)
-        add_inbox(app, config, settings.state, keys, directory, read_clock, framing=framing, endpoints=endpoints)
+        add_inbox(
+            app, config, settings.state, keys, directory, read_clock, broker_clock, lambda: reloader.pack,
+            framing=framing, endpoints=endpoints,
+        )  # fmt: skip
         connect = partial(DirectoryWriter, bootstrap, own_keys, identity.client, framing, read_clock)
-        app.add_service(DirectoryHeartbeat(settings.state, connect))
+        get_version = partial(_get_statement_version, own_keys)
+        app.add_service(DirectoryHeartbeat(settings.state, connect, get_version))
     return app
 
 
@@ -121,6 +127,7 @@ def _follow_directory(
             partitions_like=DECISIONS.topic(identity.state),
             change_interval_s=settings.directory_interval_ms / 1000,
             pins=pins,
+            memory=settings.state_folder,
         ),
         settings.start_timeout_ms / 1000 + DIRECTORY_EXTRA_SECONDS,
     )
@@ -141,6 +148,10 @@ def _open_sealing(
         state, own_keys.get_opening_keys, framing=framing, accepts_unsealed=not settings.seal_indicators
     )
     return GateSealing(state, key_source, secrets.token_bytes, framing=framing), opening
+
+
+def _get_statement_version(own_keys: OnlineKeys) -> int:
+    return own_keys.get_trusted_keys(read_clock()).statement.version
 
 
 def _build_loop_config(settings: Settings, bootstrap: str, identity: GateIdentity) -> LoopConfig:

@@ -12,7 +12,7 @@ from mode import Service
 from prometheus_client import Gauge
 
 from sharing.directory.trusted_directory import NO_SEAL_KEY
-from sharing.errors import InfrastructureError
+from sharing.errors import InfrastructureError, SharingError
 from sharing.kafka.directory_logs import STALL_SECONDS_MAX
 from sharing.kafka.directory_reader import DirectoryReader
 from sharing.model.directory import Directory
@@ -91,7 +91,7 @@ class DirectoryFollower(Service):
 
     @Service.task
     async def _follow(self) -> None:
-        failure: InfrastructureError | None = None
+        failure: SharingError | None = None
         try:
             reader = self._reader = await asyncio.to_thread(self._connect)
             deadline = time.monotonic() + self._start_timeout_s
@@ -102,7 +102,7 @@ class DirectoryFollower(Service):
                 elif self._snapshot is None and time.monotonic() > deadline:
                     raise InfrastructureError(f"the directory cannot be read within {self._start_timeout_s:g} s")
                 self._wake_waiting()
-        except InfrastructureError as error:
+        except SharingError as error:
             failure = error
         finally:
             self._is_following = False

@@ -1,9 +1,10 @@
 """Renews the State's own directory statement, so that it expires only if nobody renews it.
 
-Every minute the own topic is read and verified. What a person has announced is signed again when it is an hour old;
-roots and key statements that are in the key folder and not in the topic are published at once. A failure is logged and
-tried again a minute later: nothing that the gate decides waits for it. `SharingDirectoryStatementExpiring` fires long
-before the statement expires.
+Every minute, and at once when the key folder has a newer key statement, the own topic is read and verified. What a
+person has announced is signed again when it is an hour old; roots and key statements that are in the key folder and not
+in the topic are published, because other States refuse what a key signs that they do not know yet. A failure is logged
+and tried again a minute later: nothing that the gate decides waits for it. `SharingDirectoryStatementExpiring` fires
+long before the statement expires.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from sharing.telemetry import metrics
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 60.0
+LOOK_SECONDS = 1.0
+"""How often the key folder is looked at, which costs two listings of names."""
 
 
 class DirectoryHeartbeat(Service):
@@ -30,14 +33,22 @@ class DirectoryHeartbeat(Service):
     Args:
         state: The State.
         connect: Opens the writer of the State's topic; may block.
+        get_version: Returns the version of the newest key statement in the key folder; may block. None if nobody looks.
     """
 
     mundane_level = "debug"
     logger = logging.getLogger("mode.directory_heartbeat")
 
-    def __init__(self, state: str, connect: Callable[[], DirectoryWriter], **options: Any) -> None:
+    def __init__(
+        self,
+        state: str,
+        connect: Callable[[], DirectoryWriter],
+        get_version: Callable[[], int] | None = None,
+        **options: Any,
+    ) -> None:
         self._state = state
         self._connect = connect
+        self._get_version = get_version
         self._writer: DirectoryWriter | None = None
         self._reported: str | None = None
         metrics.DIRECTORY_STATEMENT_EXPIRY.labels(state).set(0)
@@ -78,8 +89,23 @@ class DirectoryHeartbeat(Service):
             log.error("%s", problem)
         self._reported = problem
 
+    def _find_version(self) -> int:
+        """Return the version of the newest key statement in the folder; 0 if it cannot be read: `beat` says why."""
+        try:
+            return 0 if self._get_version is None else self._get_version()
+        except SharingError:
+            return 0
+
     @Service.task
     async def _renew_periodically(self) -> None:
         while not self.should_stop:
+            version = await asyncio.to_thread(self._find_version)
             await self.beat()
-            await self.sleep(CHECK_SECONDS)
+            await self._wait_for_change(version)
+
+    async def _wait_for_change(self, version: int) -> None:
+        """Wait until the key folder has another key statement, for a minute at most."""
+        for _ in range(int(CHECK_SECONDS / LOOK_SECONDS)):
+            await self.sleep(LOOK_SECONDS)
+            if await asyncio.to_thread(self._find_version) not in {0, version}:
+                return

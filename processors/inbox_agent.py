@@ -7,13 +7,14 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from processors.health.clock_check import ClockError
 from processors.inbox.inbox_batch import InboxConservationError, open_batch
 from processors.inbox.inbox_result import InboxResult
 from processors.inbox.inbox_state import InboxState
 from sharing.errors import SharingError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable
+    from collections.abc import AsyncIterable, Awaitable, Callable
 
     from processors.directory_follower import DirectoryFollower
     from processors.exactly_once.batch import Batch
@@ -32,7 +33,8 @@ class InboxAgent:
     """Processes the batches of the inbox's loop, one at a time.
 
     While a key is missing it waits, and nothing is read past: what cannot be opened for lack of the State's own keys is
-    not the sender's fault.
+    not the sender's fault. Nor is it under a wrong clock, under which every message would be too old or not yet valid:
+    then the worker ends.
 
     Args:
         loop: Reads the batches and commits their outputs.
@@ -41,6 +43,7 @@ class InboxAgent:
         processor: Opens the messages.
         observer: Counts each batch.
         clock: Returns the time in UTC milliseconds.
+        check_clock: Raises ClockError if the time of a batch cannot be right; waits until that can be judged.
         endpoints: The worker's HTTP endpoints; None when the worker serves none.
 
     Attributes:
@@ -55,6 +58,7 @@ class InboxAgent:
         processor: InboxProcessor,
         observer: InboxObserver,
         clock: Callable[[], int],
+        check_clock: Callable[[Batch], Awaitable[None]],
         endpoints: HttpEndpoints | None = None,
     ) -> None:
         self._loop = loop
@@ -63,6 +67,7 @@ class InboxAgent:
         self._processor = processor
         self._observer = observer
         self._clock = clock
+        self._check_clock = check_clock
         self._endpoints = endpoints
         self._memory = InboxState()
         self.waits_for: str | None = "the directory was not read yet"
@@ -76,17 +81,26 @@ class InboxAgent:
     async def _process_batch(self, batch: Batch) -> None:
         await self._directory.get_snapshot()
         keys = await self._wait_for_keys()
-        result = InboxResult()
-        on_settled = self._observer.start_batch(batch, result)
         # The time may be later than that of the batch: keys are judged when they are used.
-        outputs = open_batch(self._processor, self._memory, replace(batch, now_ms=self._clock()), keys, result)
+        timed = replace(batch, now_ms=self._clock())
+        result = InboxResult()
         try:
+            await self._check_clock(timed)
+            on_settled = self._observer.start_batch(batch, result)
+            outputs = open_batch(self._processor, self._memory, timed, keys, result)
             await self._loop.commit_batch(batch, outputs, on_settled)
         except InboxConservationError:
             self._observer.mark_broken()
-            if self._endpoints is not None:
-                await self._endpoints.await_scrape()
+            await self._await_scrape()
             raise
+        except ClockError:
+            await self._await_scrape()
+            raise
+
+    async def _await_scrape(self) -> None:
+        """Keep the failing worker running until its metrics have been scraped: they disappear with the process."""
+        if self._endpoints is not None:
+            await self._endpoints.await_scrape()
 
     async def _wait_for_keys(self) -> InboxKeys:
         """Return the keys, as soon as all of them are there. Reading a key file takes a third of a second."""

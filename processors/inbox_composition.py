@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from processors.exactly_once.batch import OutputLimits
 from processors.exactly_once.loop import ExactlyOnceLoop
+from processors.health.batch_clock import BatchClock
 from processors.health.consumer_status import ConsumerStatus
 from processors.health.inbox_observer import InboxObserver
 from processors.inbox.inbox_processor import InboxProcessor
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from processors.directory_follower import DirectoryFollower
+    from processors.exactly_once.batch import Batch
     from processors.exactly_once.loop_config import LoopConfig
     from processors.faust_app import App
+    from processors.health.broker_clock import BrokerClock
     from processors.health.http_endpoints import HttpEndpoints
     from processors.inbox_keys import InboxKeySource
+    from sharing.law.pack import Pack
     from sharing.serialization.framing import Framing
 
 IDLE_SECONDS = 10.0
@@ -32,13 +36,15 @@ INPUT_BYTES_MAX = 8 * 1024 * 1024
 """Half of the gate's: both loops are in one process."""
 
 
-def add_inbox(
+def add_inbox(  # noqa: PLR0913 the parts of the worker that it shares with the gate
     app: App,
     config: LoopConfig,
     state: str,
     keys: InboxKeySource,
     directory: DirectoryFollower,
     clock: Callable[[], int],
+    broker_clock: BrokerClock,
+    get_pack: Callable[[], Pack],
     *,
     framing: Framing,
     endpoints: HttpEndpoints,
@@ -52,12 +58,20 @@ def add_inbox(
         keys: Collects the keys for each batch.
         directory: The directory, with pins.
         clock: Returns the time in UTC milliseconds.
+        broker_clock: The brokers' clock, to be read before anything is opened.
+        get_pack: Returns the law that the gate applies: a time before it is wrong.
         framing: How records are framed.
         endpoints: The worker's HTTP endpoints.
     """
     status = ConsumerStatus(is_main=False)
     loop = ExactlyOnceLoop(app.channel(), replace(make_inbox_config(config, state), on_statistics=status.update), clock)
     observer = InboxObserver(status)
+    batch_clock = BatchClock(status, broker_clock.get_time)
+
+    async def check_clock(batch: Batch) -> None:
+        await broker_clock.wait_until_read()
+        batch_clock.check_batch(batch, get_pack())
+
     agent = InboxAgent(
         loop,
         directory,
@@ -65,6 +79,7 @@ def add_inbox(
         InboxProcessor(state, secrets.token_bytes, framing=framing),
         observer,
         clock,
+        check_clock,
         endpoints if app.serves_web else None,
     )
     endpoints.find_inbox_problem = lambda: "a batch is not conserved" if observer.broken else agent.waits_for

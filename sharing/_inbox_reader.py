@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sharing.errors import DecodeError, InfrastructureError, InputError, SettingsError
+from sharing.errors import DecodeError, InfrastructureError, InputError, SettingsError, SharingError
 from sharing.model.countries import normalise_country
 from sharing.model.vocabulary import MessageKind
 from sharing.seal.faults import SealError
@@ -74,6 +74,7 @@ class InboxReader:
         passphrase_file: Path,
         trust_file: Path,
         properties: Mapping[str, Any] | None = None,
+        state_folder: Path | None = None,
     ) -> Self:
         """Return the reader whose key is in a file.
 
@@ -84,11 +85,14 @@ class InboxReader:
             passphrase_file: File with its passphrase, readable by its owner only.
             trust_file: File of pinned roots, with that of the State itself.
             properties: Further librdkafka properties, such as those of TLS.
+            state_folder: Folder in which it remembers which keys of the State it has accepted, so that no older ones
+                can be shown to it after a restart; None to forget them.
 
         Raises:
             InfrastructureError: No broker answers, or the directory cannot be read.
             InputError: A file is unusable, the passphrase is wrong, or the key is not that of a reader of this State.
-            SettingsError: The State's root is not pinned; or the packages that this needs are not installed.
+            SettingsError: The State's root is not pinned; the packages that this needs are not installed; or what is in
+                the state folder cannot be used.
         """
         try:
             from sharing.kafka.directory_reader import DirectoryReader  # noqa: PLC0415 needs an extra
@@ -106,7 +110,9 @@ class InboxReader:
                 f"{trust_file} does not pin the root of {state}: a reader of an inbox must know the keys of its own "
                 "gate; pin it with `sharing trust add`"
             )
-        directory = DirectoryReader(bootstrap, properties, pins=pins)  # of all, or it warns of those without one
+        directory = DirectoryReader(
+            bootstrap, properties, pins={state: pins[state]}, states=[state], memory=state_folder
+        )
         try:
             directory.read_to_end()
         except BaseException:
@@ -114,11 +120,13 @@ class InboxReader:
             raise
         return cls(state, key, directory)
 
-    def open_notice(self, value: bytes) -> bytes | None:
+    def open_notice(self, value: bytes, arrived_at: int | None = None) -> bytes | None:
         """Return the notice in an item of the inbox, as an Avro record; None if the item is an offer.
 
         Args:
             value: The item, in Avro single-object encoding.
+            arrived_at: When the item arrived in the inbox by the broker's clock, in UTC milliseconds: if a key of the
+                gate was revoked only afterwards, the item is opened. None: it arrives now.
 
         Raises:
             DecodeError: It is refused: this reader was not in the list, the gate of this State did not seal it, or it
@@ -130,7 +138,7 @@ class InboxReader:
         keys = self._require_keys(now)
         try:
             with self._lock:
-                item = self._opener.open(value, keys, now)
+                item = self._opener.open(value, keys, now, arrived_at=arrived_at)
         except SealError as error:
             raise DecodeError(str(error), cause=str(error.trust_fault or error.fault)) from None
         return item.content if item.envelope.kind is MessageKind.NOTICE else None
@@ -177,7 +185,7 @@ class InboxReader:
         try:
             while not self._stopping.is_set():
                 self._directory.poll_updates(_POLL_SECONDS)
-        except InfrastructureError as error:
+        except SharingError as error:
             log.error("the directory is not followed any more, and the keys hold until they expire: %s", error)  # noqa: TRY400 its text says all
         finally:
             self._directory.close()

@@ -37,6 +37,8 @@ from sharing.telemetry.tracing import new_traceparent
 from sharing.topology.topics import AGENCY_PATTERN, FOREIGN_BATCH_BYTES_MAX, INDICATORS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sharing.kafka.indicator_sealing import IndicatorSealing
     from sharing.telemetry.client_metrics import PublisherMetrics
     from sharing.trust.root import Pin
@@ -85,6 +87,8 @@ class Publisher:
         pins: The pinned roots of States. If given, each indicator is sealed to the gate of this State, by the key that
             the State has announced and its pinned root has signed; nothing is published unsealed. None, and so not
             sealed, where there are no keys, or where the State runs its own cluster and its gate accepts it.
+        state_folder: With `pins`: folder in which it remembers which keys of the State it has accepted, so that no
+            older ones can be shown to it after a restart. None to forget them.
 
     Attributes:
         state: ISO 3166-1 alpha-2 code of the publishing State, in upper case.
@@ -94,10 +98,10 @@ class Publisher:
         InfrastructureError: No broker answers, the topic does not exist or may not be seen, or the State has announced
             no valid seal key.
         InputError: The State is unknown, its root is not among the pins, or the agency's name is empty or too long.
-        SettingsError: A librdkafka property is unknown or wrong.
+        SettingsError: A librdkafka property is unknown or wrong, or what is in the state folder cannot be used.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 all but the first three are named and have defaults
         self,
         bootstrap: str,
         state: str,
@@ -108,6 +112,7 @@ class Publisher:
         framing: Framing = SINGLE_OBJECT_FRAMING,
         metrics: PublisherMetrics | None = None,
         pins: Mapping[str, Pin] | None = None,
+        state_folder: Path | None = None,
     ) -> None:
         self._metrics = metrics
         self._framing = framing
@@ -148,7 +153,7 @@ class Publisher:
         if pins is not None:
             from sharing.kafka.indicator_sealing import IndicatorSealing  # noqa: PLC0415 only publishers that seal
 
-            self._sealing = IndicatorSealing(bootstrap, self.state, pins, properties, framing, timeout_s)
+            self._sealing = IndicatorSealing(bootstrap, self.state, pins, properties, framing, timeout_s, state_folder)
 
     def publish(self, indicator: Indicator | Mapping[str, Any]) -> str:
         """Validate one indicator and queue it for sending. `flush` waits for its confirmation.

@@ -20,6 +20,8 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, assert_never
 
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
+
 from sharing.errors import DecodeError, InfrastructureError, InputError
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.deferred_close import DeferredClose
@@ -34,6 +36,8 @@ from sharing.telemetry.tracing import read_traceparent
 from sharing.topology.topics import INBOX, INBOX_URGENT, NOTICES, URGENT
 
 if TYPE_CHECKING:
+    from confluent_kafka import Message
+
     from sharing.telemetry.client_metrics import SubscriberMetrics
 
 log = logging.getLogger(__name__)
@@ -81,8 +85,12 @@ class ItemOpener(Protocol):
         """The State whose inbox it opens."""
         ...
 
-    def open_notice(self, value: bytes) -> bytes | None:
+    def open_notice(self, value: bytes, arrived_at: int | None = None) -> bytes | None:
         """Return the notice in an item, as an Avro record; None if the item is an offer.
+
+        Args:
+            value: The item, in Avro single-object encoding.
+            arrived_at: When it arrived by the broker's clock, in UTC milliseconds; None if the broker does not say so.
 
         Raises:
             DecodeError: The item is refused.
@@ -322,7 +330,7 @@ class Subscriber:
         try:
             value = self._framing.to_single_object(message.value())
             if self._reader is not None:
-                value = None if not value else self._reader.open_notice(value)
+                value = None if not value else self._reader.open_notice(value, _get_arrival(message))
                 if value is None:  # a deleted item, or an offer
                     return None
             notice = decode_notice(value, self.state)
@@ -343,6 +351,12 @@ class Subscriber:
         log.log(level, "%s/%s@%s: skipped, not a readable notice: %s", record.topic, record.partition, position, cause)
         if self._on_unreadable is not None:
             self._on_unreadable(unreadable)
+
+
+def _get_arrival(message: Message) -> int | None:
+    """Return when a record arrived by the broker's clock, in UTC milliseconds; None if its time is the writer's."""
+    kind, time_ms = message.timestamp()
+    return time_ms if kind == TIMESTAMP_LOG_APPEND_TIME else None
 
 
 def _add_statistics(

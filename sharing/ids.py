@@ -47,6 +47,18 @@ def make_offer_id(provider: str, agency: str, indicator_id: str, version: int, r
     return str(uuid_utils.uuid5(ID_NAMESPACE, f"offer/{provider}/{agency}/{indicator_id}/{version}/{recipient}"))
 
 
+def make_ask_id(item_id: str, kind: str, place: str, number: int) -> str:
+    """Return the id of an Ask in the conversation about an item.
+
+    Args:
+        item_id: The item's id from `make_item_id`.
+        kind: Kind of the Ask.
+        place: Version, amendment and receiving States.
+        number: 1 for the first Ask of that kind at this place, and so on.
+    """
+    return str(uuid_utils.uuid5(ID_NAMESPACE, f"ask/{item_id}/{kind}/{place}/{number}"))
+
+
 def make_quarantine_id(topic: str, partition: int, offset: int) -> str:
     """Return the id of the quarantine record for a record of a topic."""
     return str(uuid_utils.uuid5(ID_NAMESPACE, f"quarantine/{topic}/{partition}/{offset}"))

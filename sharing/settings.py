@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     )
     state_folder: Path | None = Field(
         default=None,
-        description="Folder in which a gate keeps which pack it applied last; if not set, it forgets when it stops.",
+        description="Folder in which a program remembers which pack and which statements of States it accepted last.",
     )
     id_secret_file: Path | None = Field(
         default=None,

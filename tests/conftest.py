@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from sharing.model.countries import COUNTRIES
 from sharing.testing.broker import KafkaUnavailableError, jvm
@@ -30,6 +31,10 @@ os.environ.pop("COLUMNS", None)
 _QUICK = "-XX:TieredStopAtLevel=1"
 jvm.OPTIONS += (_QUICK,)
 os.environ.setdefault("JDK_JAVA_OPTIONS", _QUICK)
+
+# Hypothesis' default limit of 200 ms for an example fails on a machine that other work keeps busy.
+settings.register_profile("suite", settings(), deadline=None)
+settings.load_profile("suite")
 
 
 def pytest_configure() -> None:

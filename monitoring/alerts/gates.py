@@ -20,8 +20,15 @@ BROKER_UNREACHABLE = '(sharing_ready_check{check="broker"} == 0)'
 UNBALANCED = f"(max by ({GATE}) (max_over_time(sharing_conservation_broken_total[<10m>])) > 0)"
 # The worker refuses to decide, and exits once this was scraped.
 CLOCK_WRONG = f'(min by ({GATE}) (min_over_time(sharing_ready_check{{check="clock"}}[<10m>])) == 0)'
-# Longer than Kafka's clients keep a transaction open by default.
-HIDDEN = "(sharing_consumer_hidden_records > 0 and sharing_consumer_hidden_seconds > <1m:seconds>)"
+# The inbox's loop is apart from the gate's, and has alerts of its own.
+GATE_TOPICS = 'topic!~"exchange[.].*"'
+INBOX_TOPICS = 'topic=~"exchange[.].*"'
+# Longer than Kafka's clients keep a transaction open by default. Only on the gate's topics: another State, which may
+# hide what it sends, must not be able to silence the alerts about the gate.
+HIDDEN = (
+    f"(sharing_consumer_hidden_records{{{GATE_TOPICS}}} > 0 "
+    f"and sharing_consumer_hidden_seconds{{{GATE_TOPICS}}} > <1m:seconds>)"
+)
 IDLE = f"(time() - max by ({WORKER}) (sharing_last_commit_timestamp_seconds) > <2m:seconds>)"
 QUARANTINE_FLOOD = (
     f"(sum by ({GATE}) (increase(sharing_indicators_quarantined_total[<10m>])) > 100 "
@@ -59,10 +66,6 @@ def _latency_above(lane: str, seconds: int) -> str:
     bucket = f'sharing_notice_latency_seconds_bucket{{lane="{lane}"}}'
     return f"histogram_quantile(0.99, sum by ({GATE}, le) (rate({bucket}[<5m>]))) > {seconds}"
 
-
-# The inbox's loop is apart from the gate's, and has alerts of its own.
-GATE_TOPICS = 'topic!~"exchange[.].*"'
-INBOX_TOPICS = 'topic=~"exchange[.].*"'
 
 LIVENESS = (
     AlertRule(
@@ -130,9 +133,10 @@ LIVENESS = (
         AlertSeverity.CRITICAL,
         f"max by ({GATE}, topic, partition) ({_hidden_for_long('consumer')}) unless on ({GATE}) {BROKER_UNREACHABLE}",
         "1m",
-        "An open transaction hides indicators from a gate",
-        "A client that writes to the agencies' topic keeps transactions open. All later indicators on that partition "
-        "wait, urgent ones and those of other agencies included, until they are ended.",
+        "An open transaction hides records from a gate",
+        "A client that writes to the agencies' topic (or, to a topic `exchange.*`, the gate of another State) keeps "
+        "transactions open. All later records on that partition wait, urgent ones and those of others included, until "
+        "they are ended.",
     ),
     AlertRule(
         "SharingTransactionsAborted",

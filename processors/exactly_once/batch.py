@@ -41,7 +41,7 @@ class OutputRecord(NamedTuple):
         topic: Its topic.
         key: Its key.
         value: Its value; None for a tombstone.
-        headers: Its headers.
+        headers: Its headers. Texts are ASCII: a text has as many bytes as characters.
         partition: Number of its partition, or `PARTITION_BY_KEY`.
     """
 

@@ -135,9 +135,9 @@ class BatchConsumer:
                 return not self._assigned_during_consume
             if not received:
                 break
-            sizes = list(map(len, received))
-            self._bytes += sum(sizes)
-            if max(sizes) > self._record_bytes_max:
+            size = sum(map(len, received))
+            self._bytes += size
+            if size > self._record_bytes_max:  # otherwise none of them alone is larger
                 received = self._drop_large_records(received)
             self._messages += received
         return True

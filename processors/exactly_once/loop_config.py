@@ -62,7 +62,7 @@ class LoopConfig:
     client_properties: Mapping[str, Any] = field(default_factory=dict)
     on_statistics: Callable[[str], None] | None = None
     batch_bytes_max: int = 16 * 1024 * 1024
-    output_bytes_max: int = 64 * 1024 * 1024
+    output_bytes_max: int = 24 * 1024 * 1024
     optional_topics: Sequence[str] = ()
     output_limits: OutputLimits = DEFAULT_LIMITS
     record_bytes_max: int = 1_000_000

@@ -129,24 +129,23 @@ class TransactionalProducer:
             raise
 
     def _produce_outputs(self, outputs: Iterable[Output], overlay: Overlay | None) -> None:
+        admit = self._bound.admit
         for output in outputs:
-            self.output_bytes += count_bytes(output)
-            self._produce_admitted(output)
+            for part in admit(output):
+                self._produce(part)
         for partition, changes in (overlay.freeze() if overlay is not None else {}).items():
-            self._produce_admitted(OutputRun(self._changelog_topic, list(changes), list(changes.values()), partition))
+            for part in admit(OutputRun(self._changelog_topic, list(changes), list(changes.values()), partition)):
+                self._produce(part)
         while self._bound.has_waiting:
             self._send_queued()
             for part in self._bound.take_waiting():
                 self._produce(part)
 
-    def _produce_admitted(self, output: Output) -> None:
-        for part in self._bound.admit(output):
-            self._produce(part)
-
     def _produce(self, output: Output) -> None:
         produce = self._producer.produce
         if isinstance(output, OutputRun):
             topic, partition = output.topic, output.partition
+            self.output_bytes += count_bytes(output)
             for key, value in zip(output.keys, output.values, strict=True):
                 try:
                     produce(topic, value, key, partition)
@@ -154,6 +153,7 @@ class TransactionalProducer:
                     self._produce_when_drained(topic, value, key, partition)
         else:
             topic, key, value, headers, partition = output
+            self.output_bytes += len(value or b"")
             try:
                 # Positional arguments: a quarter faster.
                 produce(topic, value, key, partition, None, None, 0, headers)

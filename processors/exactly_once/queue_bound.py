@@ -43,7 +43,7 @@ class QueueBound:
 
     def __init__(self, limits: OutputLimits) -> None:
         self._limits = limits
-        self._room: dict[str, int | None] = {}
+        self._rooms: dict[str, int | None] = {}
         self._queued: dict[_Partition, int] = {}
         self._waiting: dict[_Partition, deque[Output]] = {}
 
@@ -59,36 +59,45 @@ class QueueBound:
 
     def admit(self, output: Output) -> Iterable[Output]:
         """Return the parts of an output that may be queued now, in order; the others wait."""
-        room = self._get_room(output.topic)
+        room = self._rooms[output.topic] if output.topic in self._rooms else self._find_room(output.topic)
         if room is None:
             return (output,)
-        self._waiting.setdefault((output.topic, output.partition), deque()).extend(_split_output(output, room))
-        return self._take_fitting((output.topic, output.partition), room)
+        partition = (output.topic, output.partition)
+        if isinstance(output, OutputRecord) and partition not in self._waiting:  # nearly always
+            queued = self._queued.get(partition, 0)
+            total = queued + _measure_output(output)
+            if total <= room or not queued:
+                self._queued[partition] = total
+                return (output,)
+        self._waiting.setdefault(partition, deque()).extend(_split_output(output, room))
+        return self._take_fitting(partition, room)
 
     def take_waiting(self) -> Iterator[Output]:
         """Yield what may be queued once everything that was queued has been sent."""
         self._queued.clear()
         for partition in list(self._waiting):
-            yield from self._take_fitting(partition, self._get_room(partition[0]) or 0)
+            yield from self._take_fitting(partition, self._rooms[partition[0]] or 0)
 
     def _take_fitting(self, partition: _Partition, room: int) -> list[Output]:
         """Return the outputs that wait for a partition, as far as they fit; a single one always does."""
         waiting, taken = self._waiting[partition], []
         queued = self._queued.get(partition, 0)
-        while waiting and (not queued or queued + _measure_output(waiting[0]) <= room):
-            queued += _measure_output(waiting[0])
+        while waiting:
+            size = _measure_output(waiting[0])
+            if queued and queued + size > room:
+                break
+            queued += size
             taken.append(waiting.popleft())
         self._queued[partition] = queued
         if not waiting:
             del self._waiting[partition]
         return taken
 
-    def _get_room(self, topic: str) -> int | None:
+    def _find_room(self, topic: str) -> int | None:
         """Return the size of a record batch of this topic, without its frame; None if every batch fits."""
-        if topic not in self._room:
-            limit = self._limits.get_batch_bytes(topic)
-            self._room[topic] = None if limit >= self._limits.highest else max(0, limit - BATCH_FRAME_BYTES)
-        return self._room[topic]
+        limit = self._limits.get_batch_bytes(topic)
+        self._rooms[topic] = None if limit >= self._limits.highest else max(0, limit - BATCH_FRAME_BYTES)
+        return self._rooms[topic]
 
 
 def _split_output(output: Output, room: int) -> Iterator[Output]:
@@ -113,8 +122,13 @@ def _cut_run(run: OutputRun, first: int, end: int) -> OutputRun:
 def _measure_output(output: Output) -> int:
     if isinstance(output, OutputRun):
         return sum(map(_measure_record, output.keys, output.values))
-    headers = sum(HEADER_FRAME_BYTES + len(name) + len(value or b"") for name, value in output.headers or ())
-    return _measure_record(output.key, output.value) + headers
+    _, key, value, headers, _ = output
+    size = RECORD_FRAME_BYTES + len(key or b"") + len(value or b"")
+    if headers:
+        size += HEADER_FRAME_BYTES * len(headers)
+        for name, text in headers:
+            size += len(name) + len(text or b"")
+    return size
 
 
 def _measure_record(key: bytes | None, value: bytes | None) -> int:

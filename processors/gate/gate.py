@@ -46,10 +46,10 @@ COLUMNAR_MIN = 100
 The columnar path costs a fixed 4.4 ms per batch; the record path costs 0.042 ms per record.
 """
 
-PART_BYTES_MAX = 48 * 1024 * 1024
+PART_BYTES_MAX = 16 * 1024 * 1024
 """Approximate limit of the outputs that are in memory together, and of the output plans and tails that are cached.
 
-By default, a batch of 10,000 items that are each disclosed to one State is one part.
+By default, a batch of 10,000 items is one part if each second one is disclosed to one State.
 """
 
 

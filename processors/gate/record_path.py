@@ -140,7 +140,7 @@ class RecordPath:
             rejected = RejectedRecord.refer(message, rejection)
             result.record_rejection(rejected)
             # As it was received: what was sealed stays so.
-            return [self._writer.build_quarantine_record(rejected, rejection, message.value())]
+            return [self._writer.build_quarantine_record(rejected, rejection, message.value(), self._limits)]
         result.count_items(OutcomeTally.from_verdict(verdict, record), closed=required.is_closed)
         result.record_published(required.lane, message)
         return outputs

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from processors.exactly_once.batch import ConsumedRecord, OutputRecord
+from processors.exactly_once.batch import DEFAULT_LIMITS, ConsumedRecord, OutputLimits, OutputRecord
 from processors.gate.encoded_tails import (
     CONTENT_HEAD,
     DRAFT_HEAD,
@@ -154,15 +154,18 @@ class RecordWriter:
         return OutputRecord(self._tails.drafts_topic, make_draft_key(item_id, record["version"]), draft)
 
     def build_quarantine_record(
-        self, rejected: RejectedRecord, rejection: Rejection, value: bytes | None
+        self, rejected: RejectedRecord, rejection: Rejection, value: bytes | None, limits: OutputLimits = DEFAULT_LIMITS
     ) -> OutputRecord:
         """Return the quarantine record.
 
         Args:
             rejected: The rejected record, by reference.
             rejection: Why it was rejected.
-            value: Its value as received; None if it could not be read. One that is too large to be copied is left out.
+            value: Its value as received; None if it could not be read. It is left out if it is too large to be copied,
+                or if the topic accepts no record with it: a refused quarantine record would stop the gate for good.
+            limits: How large outputs may be.
         """
+        topic = QUARANTINE.topic(self._tails.state)
         record_id = make_quarantine_id(rejected.topic, rejected.partition, rejected.offset)
         record = {
             "id": record_id,
@@ -178,9 +181,8 @@ class RecordWriter:
             "pack": self._tails.pack_record,
             "record": value if value is not None and len(value) <= RECORD_BYTES_MAX else None,
         }
-        return OutputRecord(
-            QUARANTINE.topic(self._tails.state),
-            record_id.encode(),
-            self._tails.framing.frame("quarantine", get_codec("quarantine").encode_unframed(record)),
-            partition=rejected.partition,
-        )
+        encoded = get_codec("quarantine").encode_unframed(record)
+        if len(encoded) > limits.get_value_bytes_max(topic):
+            encoded = get_codec("quarantine").encode_unframed({**record, "record": None})
+        framed = self._tails.framing.frame("quarantine", encoded)
+        return OutputRecord(topic, record_id.encode(), framed, partition=rejected.partition)

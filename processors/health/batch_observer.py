@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
-
-from processors.health.clock_check import BrokerTime, ClockCheck
+from processors.health.batch_clock import BatchClock
 from sharing.serialization.cloud_events import TRACEPARENT, find_header
 from sharing.telemetry import metrics
 
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
 
     from processors.exactly_once.batch import Batch
     from processors.gate.batch_result import BatchResult
+    from processors.health.clock_check import BrokerTime
     from processors.health.consumer_status import ConsumerStatus
     from sharing.law.pack import Pack
     from sharing.telemetry.tracing import BatchTracer
@@ -62,7 +61,6 @@ class BatchObserver:
     Attributes:
         aborted_at: When a batch was last aborted (`time.monotonic`); None if a batch was committed since.
         broken: Whether a batch was not conserved. Nothing is committed any more.
-        clock_check: Checks the processing time of each batch.
         committed_at: When a batch was last committed (`time.monotonic`), or None.
     """
 
@@ -70,10 +68,9 @@ class BatchObserver:
         self, status: ConsumerStatus, tracer: BatchTracer, get_broker_time: Callable[[], BrokerTime | None]
     ) -> None:
         self._tracer = tracer
-        self._get_broker_time = get_broker_time
         self.aborted_at: float | None = None
         self.broken = False
-        self.clock_check = ClockCheck()
+        self._clock = BatchClock(status, get_broker_time)
         self.committed_at: float | None = None
         self._status = status
         self._open: set[OpenBatch] = set()
@@ -88,24 +85,11 @@ class BatchObserver:
         Raises:
             ClockError: The clock is wrong; nothing may be decided.
         """
-        known = self._get_broker_time()
-        if not batch.messages:
-            self.clock_check.accept_batch(batch.now_ms, known, pack)
-            return
-        # The last record of a partition is its newest, and one partition shows what all would show.
-        newest = batch.messages[-1]
-        kind, appended_ms = newest.timestamp()
-        broker_time = known
-        if kind == TIMESTAMP_LOG_APPEND_TIME:
-            age_max_s = self._status.get_record_age_max((newest.topic(), newest.partition()), newest.offset())
-            broker_time = BrokerTime(appended_ms, None if age_max_s is None else int(age_max_s * 1000))
-            if age_max_s is None and known is not None:  # it was there before the worker
-                broker_time = known.bound(appended_ms)
-        self.clock_check.accept_batch(batch.now_ms, broker_time, pack)
+        self._clock.check_batch(batch, pack)
 
     def find_clock_problem(self, now_ms: int, pack: Pack) -> str | None:
         """Return in one sentence why the clock cannot be right at this time in UTC milliseconds, or None."""
-        return self.clock_check.failure or self.clock_check.find_problem(now_ms, self._get_broker_time(), pack)
+        return self._clock.find_problem(now_ms, pack)
 
     def start_batch(self, batch: Batch, result: BatchResult) -> Callable[[bool], None]:
         """Track a batch whose processing starts. Return the callback that settles it: True for committed.

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from processors.exactly_once.assignment import find_uneven_topics
+from processors.health.drained_topics import DrainWatch, Progress
 from sharing.telemetry import metrics
 from sharing.telemetry.open_transactions import HiddenRecords, OpenTransactionWatch, PartitionKey, select_assigned
 
@@ -31,6 +32,7 @@ class ConsumerStatus:
 
     Args:
         is_main: Whether the loop is the worker's main one, whose number of partitions is a metric of the worker.
+        optional_topics: Topics that the loop reads until they are deleted; the log says when they are drained.
 
     Attributes:
         assigned: Topics and partitions that this worker reads; None while the consumer group has not stabilised.
@@ -38,8 +40,9 @@ class ConsumerStatus:
         last_response: When a broker last responded (`time.monotonic`), or None; see `find_last_response`.
     """
 
-    def __init__(self, *, is_main: bool = True) -> None:
+    def __init__(self, *, is_main: bool = True, optional_topics: Collection[str] = ()) -> None:
         self._is_main = is_main
+        self._drain_watch = DrainWatch(optional_topics)
         self.assigned: frozenset[PartitionKey] | None = None
         self.connected = False
         self.last_response: float | None = None
@@ -117,6 +120,13 @@ class ConsumerStatus:
         self._current_ends = self._find_current_ends(statistics, partitions)
         self._open_transactions.update(partitions, time.monotonic())
         self._publish(partitions)
+        progress = {key: self._measure_progress(key, partition) for key, partition in partitions.items()}
+        self._drain_watch.update(progress, time.monotonic())
+
+    def _measure_progress(self, key: PartitionKey, partition: Any) -> Progress:
+        end = int(partition["hi_offset"])
+        is_committed = self._started.get(key, 0) <= self._committed.get(key, 0)
+        return Progress(end if end >= 0 else None, is_committed and self._get_position(key, partition) >= end)
 
     def _update_broker(self, brokers: Any) -> None:
         # `rxidle` is -1 for a connection that is down. Logical brokers are aliases of others.

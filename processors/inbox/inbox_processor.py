@@ -4,7 +4,8 @@ A pure function of batch, state, keys and time; the randomness is an argument. F
 addressed to this State, on this topic and partition, from a State whose root is pinned; signed by a key that its State
 names; not too old; its number compared with what was stored; its id not known; it opens; and its content says what its
 envelope says. A record that fails is quarantined *by reference*: topic, partition, offset and cause, and nothing of it.
-It never holds up what follows. The same id is one message, however often it arrives.
+It never holds up what follows. The same id is one message, however often it arrives. Only if the State's own gate key
+under which it was sealed for the readers was revoked since, a message that arrives again is sealed again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from processors.exactly_once.batch import ConsumedRecord, OutputRecord
 from processors.inbox.inbox_result import InboxOutcome, InboxResult, MissedMessages, RefusedRecord
 from processors.inbox.inbox_state import MESSAGE_AGE_MS_MAX
 from processors.inbox.refusals import RefusalError, describe_refusal, describe_unreadable, find_claimed_state
+from processors.inbox.state_entries import OpenedBefore
 from sharing.ids import make_quarantine_id
 from sharing.model.urgency import URGENT_LEVELS
 from sharing.seal.counts import CountStatement, is_count_statement, verify_counts
@@ -53,12 +55,14 @@ class InboxKeys:
         opening: This State's seal keys, by id.
         readers: The public keys of its readers, as the registrar's key has signed them.
         signing: Its gate key.
+        revoked: Ids of its own keys that are revoked: its readers refuse what they have sealed.
     """
 
     trusted: Mapping[str, TrustedKeys]
     opening: Mapping[str, OpeningKey] = field(repr=False)
     readers: Sequence[PublishedKey]
     signing: SigningKey
+    revoked: frozenset[str] = frozenset()
 
 
 class _OpenedMessage(NamedTuple):
@@ -141,16 +145,17 @@ class InboxProcessor:
         verified = self._opener.verify(value, keys.trusted, now_ms, topic=topic)
         _check_place(verified, record, now_ms)
         envelope, partition = verified.envelope, record.partition()
-        commitment = state.find_commitment(partition, envelope.id)
-        self._note_number(verified, result, state, is_known=commitment is not None)
-        if commitment is not None:
+        known = state.find_message(partition, envelope.id)
+        self._note_number(verified, result, state, is_known=known is not None)
+        if known is not None and known.signer not in keys.revoked:
             result.outcomes.append(InboxOutcome.REPEATED)
-            result.twins += commitment != verified.commitment
+            result.twins += known.commitment != verified.commitment
             return None
         content = self._opener.open(verified, keys.opening)
         content = self._framing.to_single_object(content) or b""
         fields = decode_content(envelope, content)
-        state.remember_message(partition, envelope.id, verified.commitment)
+        signer = keys.signing.public_key.key_id
+        state.remember_message(partition, envelope.id, OpenedBefore(verified.commitment, signer))
         result.outcomes.append(InboxOutcome.OPENED)
         return ReceivedMessage(
             envelope.id, verified.kind, envelope.from_state, fields["urgency"], now_ms, envelope.signer, content

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 from processors.inbox.state_entries import (
     ID_PREFIX,
     STREAM_PREFIX,
+    OpenedBefore,
     ReceivedStream,
-    decode_commitment,
+    decode_message,
     decode_stream,
     encode_message,
     encode_stream,
@@ -113,14 +114,14 @@ class BatchState:
         self._streams: dict[StreamId, ReceivedStream | None] = {}
         self._changed: set[StreamId] = set()
 
-    def find_commitment(self, partition: int, message_id: str) -> bytes | None:
-        """Return the commitment of a message that was opened before, or None if its id is not known."""
+    def find_message(self, partition: int, message_id: str) -> OpenedBefore | None:
+        """Return what is known of a message that was opened before, or None if its id is not known."""
         entry = self._view.get(partition, make_message_key(message_id))
-        return None if entry is None else decode_commitment(entry)
+        return None if entry is None else decode_message(entry)
 
-    def remember_message(self, partition: int, message_id: str, commitment: bytes) -> None:
+    def remember_message(self, partition: int, message_id: str, message: OpenedBefore) -> None:
         """Remember a message that was opened."""
-        self._view.put(partition, make_message_key(message_id), encode_message(commitment, self._now_ms))
+        self._view.put(partition, make_message_key(message_id), encode_message(message, self._now_ms))
 
     def get_position(self, stream: StreamId) -> StreamPosition | None:
         """Return how far a stream has arrived, or None if it is not known."""

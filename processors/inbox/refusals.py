@@ -14,7 +14,7 @@ from sharing.seal.sealed_record import decode_record
 if TYPE_CHECKING:
     from sharing.model.bad_batch import BadBatch
 
-_DECODING: Final = frozenset({SealFault.OVERSIZED, SealFault.MALFORMED})
+_DECODING: Final = frozenset({SealFault.UNSEALED, SealFault.OVERSIZED, SealFault.MALFORMED})
 
 
 class RefusalError(SharingError):

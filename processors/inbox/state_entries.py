@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sharing.seal.sequences import StreamId, StreamPosition
 from sharing.serialization.codec import HEADER_LENGTH, get_codec
+from sharing.sign.merkle_tree import HASH_BYTES
 
 ID_PREFIX: Final = b"id/"
 STREAM_PREFIX: Final = b"stream/"
@@ -30,6 +31,18 @@ class ReceivedStream:
     counted_at: int
 
 
+class OpenedBefore(NamedTuple):
+    """A message that was opened.
+
+    Attributes:
+        commitment: Its commitment.
+        signer: Id of the State's own gate key under which it was sealed for the readers.
+    """
+
+    commitment: bytes
+    signer: str
+
+
 def make_message_key(message_id: str) -> bytes:
     """Return the key of a message's entry. The id is a UUID."""
     return ID_PREFIX + bytes.fromhex(message_id.replace("-", ""))
@@ -51,9 +64,9 @@ def read_changed_at(entry: bytes) -> int:
     return int.from_bytes(entry[_INSTANT_START : _INSTANT_START + _INSTANT_BYTES], "big")
 
 
-def encode_message(commitment: bytes, now_ms: int) -> bytes:
+def encode_message(message: OpenedBefore, now_ms: int) -> bytes:
     """Return the entry of a message that was opened."""
-    return _encode(now_ms, "message", commitment)
+    return _encode(now_ms, "message", message.commitment + bytes.fromhex(message.signer))
 
 
 def encode_stream(stream: ReceivedStream, now_ms: int) -> bytes:
@@ -63,10 +76,10 @@ def encode_stream(stream: ReceivedStream, now_ms: int) -> bytes:
     return _encode(now_ms, "stream", fields)
 
 
-def decode_commitment(entry: bytes) -> bytes:
-    """Return the commitment of a message that was opened."""
-    commitment: bytes = get_codec(_SCHEMA).decode(entry)["message"]
-    return commitment
+def decode_message(entry: bytes) -> OpenedBefore:
+    """Return what is known of a message that was opened."""
+    message: bytes = get_codec(_SCHEMA).decode(entry)["message"]
+    return OpenedBefore(message[:HASH_BYTES], message[HASH_BYTES:].hex())
 
 
 def decode_stream(entry: bytes) -> ReceivedStream:

@@ -6,8 +6,9 @@ contain codes and no content. A quarantined record stays as it was received.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretBytes
@@ -18,7 +19,7 @@ from sharing.seal.counts import COUNT_INTERVAL_MS, sign_counts
 from sharing.seal.envelope import TOPIC_KINDS, OutgoingMessage, Stream
 from sharing.seal.own_records import OwnRecordSealer
 from sharing.seal.sealing import BatchSealer
-from sharing.serialization.cloud_events import find_header, replace_type
+from sharing.serialization.cloud_events import Header
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.topology.topics import DRAFTS, TopicScope
@@ -37,7 +38,10 @@ RECIPIENTS_MIN: Final = 16
 COUNTS_KEY: Final = b"counts"
 """Key of the records of count statements."""
 
-_URGENCY: Final = {"notices": "ORDINARY", "urgent": "URGENT", "offers": "UNKNOWN"}
+_EXCHANGE_PREFIX: Final = f"{TopicScope.EXCHANGE}."
+
+_Place = tuple[list[OutputRecord], int]
+"""Where a record stands among the outputs: in which list, and its index there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class OutputSealer:
         self._drafts_topic = DRAFTS.topic(state)
         self._messages = BatchSealer(state, random, framing=framing)
         self._own_records = OwnRecordSealer(state, random, framing=framing)
-        self._type = get_codec("sealed_message").schema["name"]
+        self._type_header: Header = ("ce_type", get_codec("sealed_message").schema["name"])
 
     def seal_outputs(self, outputs: BatchOutputs, streams: SentStreams, keys: SealingKeys, now_ms: int) -> None:
         """Replace what must be sealed among the outputs of a part of a batch.
@@ -87,28 +91,17 @@ class OutputSealer:
         Raises:
             SealError: A record cannot be sealed. Then none of the batch may be written.
         """
-        self._own_records.begin_batch(keys.wrapping_key_id, keys.wrapping_key, now_ms)
-        messages: list[OutgoingMessage] = []
-        places: list[tuple[list[OutputRecord], int]] = []
+        drafts: list[_Place] = []
+        messages: dict[tuple[str, int], list[_Place]] = {}
         for position in sorted(outputs.other_outputs):
-            records = list(outputs.other_outputs[position])
+            outputs.other_outputs[position] = records = list(outputs.other_outputs[position])
             for index, record in enumerate(records):
                 if record.topic == self._drafts_topic:
-                    records[index] = self._seal_draft(record, now_ms)
-                elif record.topic.startswith(f"{TopicScope.EXCHANGE}."):
-                    messages.append(_number_message(record, streams, now_ms))
-                    places.append((records, index))
-            outputs.other_outputs[position] = records
-        sealed = self._messages.seal_batch(
-            messages,
-            keys.recipient_keys,
-            keys.signing_key,
-            recipients_max=max(keys.recipients_max, RECIPIENTS_MIN),
-            now=now_ms,
-        )
-        for (records, index), value in zip(places, sealed, strict=True):
-            headers = replace_type(records[index].headers, self._type)
-            records[index] = records[index]._replace(value=value, headers=headers)
+                    drafts.append((records, index))
+                elif record.topic.startswith(_EXCHANGE_PREFIX):
+                    messages.setdefault((record.topic, record.partition), []).append((records, index))
+        self._seal_drafts(drafts, keys, now_ms)
+        self._seal_messages(messages, streams, keys, now_ms)
         streams.save()
 
     def state_counts(self, streams: SentStreams, keys: SealingKeys, now_ms: int) -> Iterator[OutputRecord]:
@@ -125,21 +118,69 @@ class OutputSealer:
             name = f"{TopicScope.EXCHANGE}.{recipient.lower()}.{topic}"
             yield OutputRecord(name, COUNTS_KEY, value, [("content-type", "application/json")], partition)
 
-    def _seal_draft(self, record: OutputRecord, now_ms: int) -> OutputRecord:
-        value = self._own_records.seal_record("draft", record.key or b"", record.value or b"", now_ms)
-        return record._replace(value=value)
+    def _seal_drafts(self, places: Sequence[_Place], keys: SealingKeys, now_ms: int) -> None:
+        self._own_records.begin_batch(keys.wrapping_key_id, keys.wrapping_key, now_ms)
+        drafts = [records[index] for records, index in places]
+        contents = [(draft.key or b"", draft.value or b"") for draft in drafts]
+        sealed = self._own_records.seal_records("draft", contents, now_ms)
+        for (records, index), draft, value in zip(places, drafts, sealed, strict=True):
+            records[index] = OutputRecord(draft.topic, draft.key, value, draft.headers, draft.partition)
+
+    def _seal_messages(
+        self,
+        places_by_stream: Mapping[tuple[str, int], Sequence[_Place]],
+        streams: SentStreams,
+        keys: SealingKeys,
+        now_ms: int,
+    ) -> None:
+        """Seal notices and offers.
+
+        Args:
+            places_by_stream: The places of the messages by topic and partition. Those of one topic and partition are
+                numbered together, in this order.
+            streams: The sequences.
+            keys: The keys.
+            now_ms: The time, in UTC milliseconds.
+        """
+        messages: list[OutgoingMessage] = []
+        for (topic, partition), places in places_by_stream.items():
+            _, state, kind = topic.split(".")
+            numbers, sent = streams.take_numbers(partition, state.upper(), kind, len(places))
+            stream = Stream(LOOP, sent.began_at, partition, kind)
+            for sequence, (records, index) in zip(numbers, places, strict=True):
+                record = records[index]
+                messages.append(
+                    OutgoingMessage(
+                        _read_id(record),
+                        TOPIC_KINDS[kind],
+                        state.upper(),
+                        now_ms,
+                        stream,
+                        sequence,
+                        record.value or b"",
+                    )
+                )
+        sealed = self._messages.seal_batch(
+            messages,
+            keys.recipient_keys,
+            keys.signing_key,
+            recipients_max=max(keys.recipients_max, RECIPIENTS_MIN),
+            now=now_ms,
+        )
+        in_order = chain.from_iterable(places_by_stream.values())
+        for (records, index), value in zip(in_order, sealed, strict=True):
+            topic, key, _, headers, partition = records[index]
+            renamed = [self._type_header if header[0] == "ce_type" else header for header in headers or ()]
+            records[index] = OutputRecord(topic, key, value, renamed, partition)
 
 
-def _number_message(record: OutputRecord, streams: SentStreams, now_ms: int) -> OutgoingMessage:
-    """Return a notice or an offer with the next number of its sequence."""
-    _, state, topic = record.topic.split(".")
-    recipient = state.upper()
-    numbered = streams.take_number(record.partition, recipient, topic)
-    record_id = find_header(record.headers, "ce_id")
-    if record_id is None:
-        raise ValueError("a message has no id")
-    stream = Stream(LOOP, numbered.began_at, record.partition, topic)
-    kind, urgency = TOPIC_KINDS[topic], _URGENCY[topic]
-    return OutgoingMessage(
-        record_id.decode(), kind, recipient, urgency, now_ms, stream, numbered.last, record.value or b""
-    )
+def _read_id(record: OutputRecord) -> str:
+    """Return the id of a notice or offer.
+
+    Raises:
+        ValueError: It has none.
+    """
+    record_id = dict(record.headers or ()).get("ce_id")
+    if not isinstance(record_id, str):
+        raise ValueError("a message has no id")  # noqa: TRY004 a defect of the gate
+    return record_id

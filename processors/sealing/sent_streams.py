@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processors.exactly_once.state_entries import decode_entry, encode_entry
-from sharing.seal.sequences import StreamPosition, take_next_number
+from sharing.seal.sequences import StreamPosition, take_next_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,22 +37,23 @@ class SentStreams:
         self._streams: dict[tuple[int, str, str], StreamPosition] = {}
         self._changed: set[tuple[int, str, str]] = set()
 
-    def take_number(self, partition: int, recipient: str, topic: str) -> StreamPosition:
-        """Return the sequence with the number of the next message as its last.
+    def take_numbers(self, partition: int, recipient: str, topic: str, count: int) -> tuple[range, StreamPosition]:
+        """Return the numbers of the next messages of a sequence, and the sequence with them.
 
         Args:
-            partition: The input partition of the message.
+            partition: The input partition of the messages.
             recipient: Code of the recipient.
             topic: Last part of the topic's name: notices, urgent or offers.
+            count: The number of messages.
         """
         key = (partition, recipient, topic)
         stored = self._streams.get(key) or self._read_stream(key)
         if stored is None:
             self._add_recipient(partition, f"{recipient}/{topic}")
-        _, position = take_next_number(stored, self._now_ms)
+        numbers, position = take_next_numbers(stored, count, self._now_ms)
         self._streams[key] = position
         self._changed.add(key)
-        return position
+        return numbers, position
 
     def save(self) -> None:
         """Add the sequences to the changes of the batch."""
@@ -73,8 +74,10 @@ class SentStreams:
         for partition in sorted(self._view.partitions):
             encoded = self._view.get(partition, _COUNTED_KEY)
             counted_at = None if encoded is None else decode_entry(encoded, "counted_at")
+            if counted_at is not None and 0 <= self._now_ms - counted_at < interval_ms:
+                continue
             names = self._read_recipients(partition)
-            if names and (counted_at is None or not 0 <= self._now_ms - counted_at < interval_ms):
+            if names:
                 self._view.put(partition, _COUNTED_KEY, encode_entry("counted_at", self._now_ms))
                 for name in names:
                     recipient, _, topic = name.partition("/")

@@ -31,9 +31,10 @@ COMMANDS = {
     "directory": CommandSource("sharing.cli.directory", "app", "The directory of States: show, announce."),
     "keys": CommandSource("sharing.cli.keys", "app", "A State's own keys: init, issue, rotate, revoke, back up."),
     "trust": CommandSource("sharing.cli.trust", "app", "The pinned roots of other States: list, add, check."),
+    "audit": CommandSource("sharing.cli.audit", "app", "Proofs of received messages: export one, check one."),
     "broker": CommandSource("sharing.cli.broker", "app", "A real Kafka for local work.", "kafka-local"),
     "topics": CommandSource("sharing.cli.topics", "app", "The topic table: list, apply, ACLs."),
-    "partners": CommandSource("sharing.cli.partners", "app", "The parties on a cluster: revoke their rights."),
+    "partners": CommandSource("sharing.cli.partners", "app", "The parties on a cluster: revoke rights, leave."),
     "settings": CommandSource(
         "sharing.cli.settings", "show_settings", "Show each setting and where its value comes from."
     ),

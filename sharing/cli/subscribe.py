@@ -80,7 +80,13 @@ def open_reader(settings: Settings, bootstrap: str, state: str, properties: Mapp
         missing = "READER_PASSPHRASE_FILE" if settings.reader_passphrase_file is None else "TRUST_FILE"
         raise SettingsError(f"SHARING_READER_KEY is set, and SHARING_{missing} is not; the inbox needs both")
     return InboxReader.open(
-        bootstrap, state, settings.reader_key, settings.reader_passphrase_file, settings.trust_file, properties
+        bootstrap,
+        state,
+        settings.reader_key,
+        settings.reader_passphrase_file,
+        settings.trust_file,
+        properties,
+        settings.state_folder,
     )
 
 

@@ -60,8 +60,8 @@ def make_announcement(
 ) -> StatementContent:
     """Return the content by which a person announces an entry, or removes it.
 
-    A State of which no statement is known numbers from the seconds of its clock. So its numbers are higher than earlier
-    ones, also if all earlier statements are gone.
+    The numbers are at least the seconds of the State's clock. So they are higher than earlier ones, also of statements
+    that are gone, or have expired and are not known any more: readers remember them.
 
     Args:
         state: The State.
@@ -76,12 +76,11 @@ def make_announcement(
     """
     if not 1 <= hours <= STATEMENT_HOURS_MAX:
         raise InputError(f"a directory statement is valid for 1 to {STATEMENT_HOURS_MAX} hours")
-    first = StatementNumber(now // 1000, now // 1000)
-    before = first if previous is None else previous.content.number
+    before = StatementNumber(0, 0) if previous is None else previous.content.number
     return StatementContent(
         state=state,
-        announcement=before.announcement + 1,
-        sequence=before.sequence + 1,
+        announcement=max(before.announcement, now // 1000) + 1,
+        sequence=max(before.sequence, now // 1000) + 1,
         previous=NO_DIGEST if previous is None else previous.digest,
         issued_at=now,
         expires_at=now + hours * HOUR_MS,

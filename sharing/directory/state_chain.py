@@ -76,13 +76,16 @@ class StateChain:
         root: The newest root; None before the pinned one has arrived.
         keys: The newest online keys, whether or not they are still valid; None if none are verified under the root.
         statement: The newest directory statement that was accepted, whether or not it is still valid.
+        revision: Counts what was accepted and is new.
     """
 
     def __init__(self, pin: Pin) -> None:
         self.root: TrustedRoot | None = None
         self.keys: TrustedKeys | None = None
         self.statement: DirectoryStatement | None = None
+        self.revision = 0
         self._pin = pin
+        self._root_documents: list[bytes] = []
         self._announced: DirectoryEntry | None = None
         self._entry: DirectoryEntry | None = None
         self._keys_seen: TrustedKeys | None = None
@@ -176,6 +179,7 @@ class StateChain:
             case "statement":
                 is_new = self._take_statement(value, now)
         self._faults.pop(part, None)
+        self.revision += is_new
         if part != "root":
             self._refused[part].clear()  # what was refused before is older
         if is_new and part != "statement":
@@ -192,6 +196,7 @@ class StateChain:
         if root is self.root:
             return False
         self.root = root
+        self._root_documents.append(value)
         if self._keys_seen is not None:
             self.keys = None
             try:

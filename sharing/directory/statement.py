@@ -140,6 +140,11 @@ def sign_statement(content: StatementContent, key: SigningKey) -> DirectoryState
     return DirectoryStatement(content, payload, sign_object(ObjectKind.DIRECTORY_ENTRY, content.state, payload, key))
 
 
+def encode_statement(statement: DirectoryStatement) -> bytes:
+    """Return the record of a statement in single-object encoding."""
+    return get_codec(SCHEMA).header + statement.encode()
+
+
 def decode_statement(value: bytes) -> DirectoryStatement:
     """Return the statement in a record in single-object encoding. It is not verified.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from sharing.directory.lasting_chain import LastingChain
 from sharing.directory.state_chain import StateChain
 from sharing.model.directory import DirectoryEntry
 from sharing.trust.faults import TrustError, TrustFault
@@ -38,11 +39,15 @@ class TrustedDirectory:
     """
 
     def __init__(self, pins: Mapping[str, Pin]) -> None:
-        self._chains = {state: StateChain(pin) for state, pin in sorted(pins.items())}
+        self._chains = {state: LastingChain(pin) for state, pin in sorted(pins.items())}
 
     def get_chain(self, state: str) -> StateChain | None:
         """Return the chain of a State; None if its root is not pinned."""
         return self._chains.get(state)
+
+    def list_chains(self) -> Iterable[LastingChain]:
+        """Return the chains of all States that are pinned."""
+        return self._chains.values()
 
     def receive(self, state: str, key: str, value: bytes | None, now: int) -> TrustError | None:
         """Take over a record of a State's topic, and return why it is refused, or None.

@@ -70,7 +70,9 @@ def make_directory_consumer(bootstrap: str, properties: Mapping[str, Any]) -> Co
     )
 
 
-def query_cluster(admin: AdminClient, timeout_s: float, partitions_like: str = "") -> ClusterState:
+def query_cluster(
+    admin: AdminClient, timeout_s: float, partitions_like: str = "", states: Iterable[str] = STATES
+) -> ClusterState:
     """Return which topics there are, and where those of the directory end.
 
     Args:
@@ -78,6 +80,7 @@ def query_cluster(admin: AdminClient, timeout_s: float, partitions_like: str = "
         timeout_s: How long to wait for each answer, in seconds.
         partitions_like: The topic whose number of partitions the topics of a receiving State must have, because outputs
             go to the partition of their input; "" if any number will do.
+        states: The States whose topics of the directory are looked at.
 
     Raises:
         KafkaException: No broker answers.
@@ -85,7 +88,7 @@ def query_cluster(admin: AdminClient, timeout_s: float, partitions_like: str = "
     """
     topics = admin.list_topics(timeout=timeout_s).topics
     require_directory(topics)
-    state_by_topic = {DIRECTORY.topic(state): state for state in STATES if DIRECTORY.topic(state) in topics}
+    state_by_topic = {DIRECTORY.topic(state): state for state in states if DIRECTORY.topic(state) in topics}
     ids = query_topic_ids(admin, state_by_topic, timeout_s)
     ends: dict[str, int | str] = {}
     led = []

@@ -16,10 +16,11 @@ from sharing.kafka.directory_cluster import make_directory_consumer
 from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
 from sharing.serialization.framing import Framing
 from sharing.topology.topics import DIRECTORY
+from sharing.trust.documents import PUBLISHED_BYTES_MAX
 
 READ_SECONDS_MAX: Final = 30.0
 ANNOUNCE_SECONDS_MAX = 15.0
-RECORD_BYTES_MAX: Final = 110_000
+RECORD_BYTES_MAX: Final = PUBLISHED_BYTES_MAX
 """What fits in a batch of the topic, with headers."""
 
 _PARTITION = 0

@@ -32,15 +32,18 @@ from sharing.kafka.directory_cluster import (
 )
 from sharing.kafka.directory_log import DirectoryLog
 from sharing.kafka.directory_logs import STALL_SECONDS_MAX, DirectoryLogs
+from sharing.kafka.directory_memory import DirectoryMemory
 from sharing.kafka.directory_view import DirectoryView
 from sharing.kafka.errors import describe_kafka_error
+from sharing.model.countries import STATES
 from sharing.model.directory import Directory
 from sharing.model.directory_changes import CHANGE_INTERVAL_S, Instant
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.topology.topics import DIRECTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from confluent_kafka import Message
 
@@ -82,15 +85,18 @@ class DirectoryReader:
         pins: The pinned root of each State that is trusted (`sharing.kafka.directory_pins` reads them); then only what
             these States have signed counts, and only those with a valid seal key are receiving States. None to believe
             what is in the topics.
+        states: The States whose topics are read; others are not there for this reader.
         clock: Returns the time in UTC milliseconds.
+        memory: The folder in which it keeps, with pins, what it has accepted: then it accepts nothing older after a
+            restart. None to forget it.
 
     One thread polls; others may read the attributes.
 
     Raises:
-        SettingsError: A property is unknown or wrong.
+        SettingsError: A property is unknown or wrong, or what it remembers is damaged.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 each is a choice of its own
         self,
         bootstrap: str,
         properties: Mapping[str, Any] | None = None,
@@ -100,14 +106,19 @@ class DirectoryReader:
         partitions_like: str = "",
         change_interval_s: float = CHANGE_INTERVAL_S,
         pins: Mapping[str, Pin] | None = None,
+        states: Iterable[str] = STATES,
         clock: Callable[[], int] = read_clock,
+        memory: Path | None = None,
     ) -> None:
-        self._view = DirectoryView(framing, change_interval_s, pins)
+        kept = DirectoryMemory(memory) if memory is not None and pins is not None else None
+        self._view = DirectoryView(framing, change_interval_s, pins, kept)
+        self._view.restore(clock())
         self._clock = clock
         self._bootstrap = bootstrap
         self._properties = dict(properties or {})
         self._finds_receivers = finds_receivers
         self._partitions_like = partitions_like
+        self._states = frozenset(states)
         self._logs = DirectoryLogs(self._view.forget_state)
         self._receiving_states: frozenset[str] | None = None
         self._checked_at: float | None = None
@@ -203,7 +214,7 @@ class DirectoryReader:
             InfrastructureError: No topic of the directory exists or may be read.
         """
         try:
-            cluster = query_cluster(self._admin, REQUEST_SECONDS_MAX, self._partitions_like)
+            cluster = query_cluster(self._admin, REQUEST_SECONDS_MAX, self._partitions_like, self._states)
         except KafkaException as error:
             log.warning("the topics of the directory cannot be checked: %s", describe_kafka_error(error))
             self._answering_since = None

@@ -13,6 +13,7 @@ from sharing.directory.trusted_directory import (
     TrustedDirectory,
 )
 from sharing.kafka.directory_log import DirectoryLog
+from sharing.kafka.directory_memory import DirectoryMemory
 from sharing.model.directory import Directory, DirectoryEntry
 from sharing.model.directory_changes import ChangeLimiter, Instant
 from sharing.seal.recipient_keys import select_seal_keys
@@ -33,6 +34,7 @@ class DirectoryView:
         framing: How records are framed.
         change_interval_s: At most one change of what a State announces takes effect in this interval, in seconds.
         pins: The pinned root of each State that is trusted; None to believe what is in the topics.
+        memory: Keeps what was accepted, with pins; None to forget it at the end.
 
     Attributes:
         snapshot: The entries in effect.
@@ -41,13 +43,30 @@ class DirectoryView:
         problems: The States without an entry, or with one that cannot be confirmed, with the causes.
     """
 
-    def __init__(self, framing: Framing, change_interval_s: float, pins: Mapping[str, Pin] | None) -> None:
+    def __init__(
+        self,
+        framing: Framing,
+        change_interval_s: float,
+        pins: Mapping[str, Pin] | None,
+        memory: DirectoryMemory | None = None,
+    ) -> None:
         self.snapshot = Directory()
         self.trusted_keys: Mapping[str, TrustedKeys] = {}
         self.problems = DirectoryProblems()
         self._framing = framing
         self._limiter = ChangeLimiter(change_interval_s)
         self._trusted = None if pins is None else TrustedDirectory(pins)
+        self._memory = memory
+
+    def restore(self, now_ms: int) -> None:
+        """Take over what an earlier reader has accepted.
+
+        Raises:
+            SettingsError: It is damaged, or cannot be read.
+        """
+        if self._trusted is not None and self._memory is not None:
+            for chain in self._trusted.list_chains():
+                self._memory.restore(chain, now_ms)
 
     def read_record(self, known: DirectoryLog, message: Message, now_ms: int) -> None:
         """Take over a record of a State's topic."""
@@ -79,7 +98,13 @@ class DirectoryView:
             logs: The topic of each State that has one.
             receiving_states: The States with topics for notices and offers; None if that was not looked up.
             now: The time.
+
+        Raises:
+            SettingsError: What was accepted cannot be remembered.
         """
+        if self._trusted is not None and self._memory is not None:
+            for chain in self._trusted.list_chains():
+                self._memory.save(chain)
         if self._trusted is None:
             announced = {state: known.current for state, known in logs.items() if known.current is not None}
             defects = {state: known.defect for state, known in sorted(logs.items()) if known.defect is not None}

@@ -309,4 +309,5 @@ class GroupConsumer:
         self._assigned -= revoked
         self._drop_prefetched(revoked)
         self._joined = self._started = False
+        self._assignment += 1  # another member may read on from here, before this one gets its partitions back
         self._unassigned_since = time.monotonic()

@@ -24,6 +24,8 @@ from sharing.trust.public_keys import KeyRole, PublishedKey
 from sharing.trust.verification import get_current_key
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sharing.trust.key_statement import OnlineKey
     from sharing.trust.root import Pin
 
@@ -48,9 +50,11 @@ class IndicatorSealing:
         properties: Further librdkafka properties, such as those of TLS.
         framing: How records are framed.
         timeout_s: How long the directory may take to be read, in seconds.
+        state_folder: Folder in which it remembers which keys of the State it has accepted; None to forget them.
 
     Raises:
         InputError: The root of the State is not pinned.
+        SettingsError: What is in the state folder cannot be used.
         InfrastructureError: The directory cannot be read in time, or the State has announced no seal key that is valid.
     """
 
@@ -62,6 +66,7 @@ class IndicatorSealing:
         properties: Mapping[str, Any] | None = None,
         framing: Framing = SINGLE_OBJECT_FRAMING,
         timeout_s: float = 30.0,
+        state_folder: Path | None = None,
     ) -> None:
         if state not in pins:
             raise InputError(
@@ -73,7 +78,15 @@ class IndicatorSealing:
         self._process = os.getpid()
         self._announced: OnlineKey | None = None
         self._seal_key: PublishedKey | None = None
-        self._reader = DirectoryReader(bootstrap, properties, framing, pins=pins, change_interval_s=0)
+        self._reader = DirectoryReader(
+            bootstrap,
+            properties,
+            framing,
+            pins={state: pins[state]},
+            states=[state],
+            change_interval_s=0,
+            memory=state_folder,
+        )
         self._reader.read_to_end(timeout_s)
         self._polled_at = read_uptime()
         self._confirmed_at = self._polled_at - self._reader.age_s

@@ -1,4 +1,4 @@
-"""Sets the missing quotas of a cluster's principals and reports what differs. Never changes or removes a quota.
+"""Sets the missing quotas of a cluster's principals, reports what differs, and removes those of who leaves.
 
 librdkafka has no API for quotas. kafka-python has the requests of Kafka's protocol, but no methods for these two.
 """
@@ -15,7 +15,7 @@ from kafka.protocol.admin import AlterClientQuotasRequest, DescribeClientQuotasR
 
 from sharing.errors import InfrastructureError
 from sharing.kafka.topic_admin import wait_until_shown
-from sharing.topology.acls import list_principals
+from sharing.topology.acls import Principal, list_principals, parse_principal
 from sharing.topology.partners import Partners
 
 _USER = "user"
@@ -56,6 +56,10 @@ class _QuotaClient(KafkaAdminClient):  # type: ignore[misc]  # the library has n
         """Set quotas of users."""
         self._manager.run(self._set_quotas, quotas)
 
+    def remove_quotas(self, quotas: Mapping[str, Mapping[str, float]]) -> None:
+        """Remove quotas of users: of each the keys that are given."""
+        self._manager.run(self._remove_quotas, quotas)
+
     async def _describe_quotas(self) -> dict[str, dict[str, float]]:
         answer = await self._manager.send(
             DescribeClientQuotasRequest(components=[(_USER, _ANY_NAME, None)], strict=True)
@@ -68,11 +72,17 @@ class _QuotaClient(KafkaAdminClient):  # type: ignore[misc]  # the library has n
         }
 
     async def _set_quotas(self, quotas: Mapping[str, Mapping[str, float]]) -> None:
+        await self._alter(quotas, remove=False)
+
+    async def _remove_quotas(self, quotas: Mapping[str, Mapping[str, float]]) -> None:
+        await self._alter(quotas, remove=True)
+
+    async def _alter(self, quotas: Mapping[str, Mapping[str, float]], *, remove: bool) -> None:
         entry = AlterClientQuotasRequest.EntryData
         entries = [
             entry(
                 entity=[entry.EntityData(entity_type=_USER, entity_name=name)],
-                ops=[entry.OpData(key=key, value=float(value), remove=False) for key, value in values.items()],
+                ops=[entry.OpData(key=key, value=float(value), remove=remove) for key, value in values.items()],
             )
             for name, values in quotas.items()
         ]
@@ -114,6 +124,42 @@ def apply_quotas(bootstrap: str, partners: Partners, properties: Mapping[str, An
         ]
 
     return _call(bootstrap, properties, set_missing)
+
+
+def remove_quotas(
+    bootstrap: str,
+    matches: Callable[[Principal], bool],
+    properties: Mapping[str, Any] | None = None,
+    *,
+    dry_run: bool = False,
+) -> list[str]:
+    """Remove all quotas of some principals, and return whose were (or would be) removed.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        matches: Returns whether the quotas of a principal of the bus are to be removed.
+        properties: Further librdkafka properties, such as those of TLS.
+        dry_run: Remove nothing.
+
+    Raises:
+        InfrastructureError: The cluster does not answer, or refuses.
+    """
+
+    def is_matched(name: str) -> bool:
+        principal = parse_principal(name.removeprefix(_STRIMZI_PREFIX))
+        return principal is not None and matches(principal)
+
+    def remove(client: _QuotaClient) -> list[str]:
+        found = {name: values for name, values in client.describe_quotas().items() if is_matched(name)}
+        if found and not dry_run:
+            client.remove_quotas(found)
+            wait_until_shown(
+                lambda: found.keys().isdisjoint(client.describe_quotas()),
+                "the quotas were removed, but the cluster still shows them; try again",
+            )
+        return sorted(found)
+
+    return _call(bootstrap, properties, remove)
 
 
 def compare_quotas(partners: Partners, present: Mapping[str, Mapping[str, float]]) -> list[QuotaChange]:

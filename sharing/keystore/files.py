@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ PRIVATE_MODE = 0o600
 PUBLIC_MODE = 0o644
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _FILE_BYTES_MAX = 1_000_000
+_CURRENT_FOLDER, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux (renameat2(2))
 
 
 def write_new_file(path: Path, data: bytes, mode: int) -> None:
@@ -52,13 +55,17 @@ def replace_file(path: Path, data: bytes, mode: int) -> None:
     _synchronise(path.parent)
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, *, bytes_max: int = _FILE_BYTES_MAX) -> bytes:
     """Return what is in a file.
+
+    Args:
+        path: The file.
+        bytes_max: How long it may be.
 
     Raises:
         InputError: It cannot be read, is not a file, or is too long.
     """
-    return _read(path)[1]
+    return _read(path, bytes_max)[1]
 
 
 def read_private_file(path: Path) -> bytes:
@@ -67,24 +74,24 @@ def read_private_file(path: Path) -> bytes:
     Raises:
         InputError: As `read_file`; or other users may access it.
     """
-    mode, data = _read(path)
+    mode, data = _read(path, _FILE_BYTES_MAX)
     if mode & _OTHERS:
         raise InputError(f"other users may access {path}; restrict it with `chmod 600 {path}`")
     return data
 
 
-def _read(path: Path) -> tuple[int, bytes]:
+def _read(path: Path, bytes_max: int) -> tuple[int, bytes]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a named pipe must not block
         with open(descriptor, "rb") as file:  # noqa: PTH123 a descriptor
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
                 raise InputError(f"{path} is not a file")
-            data = file.read(_FILE_BYTES_MAX + 1)
+            data = file.read(bytes_max + 1)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    if len(data) > _FILE_BYTES_MAX:
-        raise InputError(f"{path} is longer than {_FILE_BYTES_MAX:,} bytes")
+    if len(data) > bytes_max:
+        raise InputError(f"{path} is longer than {bytes_max:,} bytes")
     return mode, data
 
 
@@ -106,10 +113,15 @@ def list_drafts(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path, *, waits: bool = True) -> Iterator[None]:
     """Let one process at a time change what it has read in a folder.
 
+    Args:
+        folder: The folder.
+        waits: Whether to wait for a process that changes it now.
+
     Raises:
+        InputError: Another process changes it now, and this one does not wait.
         InfrastructureError: The folder cannot be locked.
     """
     try:
@@ -118,12 +130,60 @@ def lock_folder(folder: Path) -> Iterator[None]:
         raise InfrastructureError(f"{folder} cannot be locked: {error.strerror}") from None
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise InputError(f"another command is changing {folder}; run this again when it has ended") from None
         except OSError as error:
             raise InfrastructureError(f"{folder} cannot be locked: {error.strerror}") from None
         yield
     finally:
         os.close(descriptor)
+
+
+def exchange_folders(one: Path, other: Path) -> None:
+    """Let two folders change places in one step: at no time is there only one of them, or none.
+
+    Raises:
+        InfrastructureError: The operating system or the file system cannot do it. Nothing was changed.
+    """
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        raise InfrastructureError("this operating system cannot exchange two folders in one step; use Linux") from None
+    if rename(_CURRENT_FOLDER, os.fsencode(one), _CURRENT_FOLDER, os.fsencode(other), _EXCHANGE) != 0:
+        raise InfrastructureError(
+            f"{one} and {other} cannot be exchanged: {os.strerror(ctypes.get_errno())}; nothing was changed: use a "
+            "file system that can do it, such as ext4, XFS or Btrfs"
+        )
+    _synchronise(one.parent)
+
+
+def remove_file(path: Path) -> None:
+    """Delete a file. One that is not there any more is not an error.
+
+    Raises:
+        InfrastructureError: It cannot be deleted.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise InfrastructureError(f"{path} cannot be deleted: {error.strerror}") from None
+    _synchronise(path.parent)
+
+
+def remove_folder(path: Path) -> None:
+    """Delete a folder with everything in it. One that is not there is not an error.
+
+    Raises:
+        InfrastructureError: It cannot be deleted.
+    """
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InfrastructureError(f"{path} cannot be deleted: {error.strerror}") from None
+    _synchronise(path.parent)
 
 
 def _write_draft(path: Path, data: bytes, mode: int) -> Path:

@@ -176,8 +176,8 @@ class KeyAccess:
             return read_private_key(path, self.passphrase)
         if self.token is None:
             raise InputError(
-                f"{path}: the token {content.token.label!r} has this private key; set SHARING_KEY_TOKEN_MODULE, "
-                "SHARING_KEY_TOKEN and SHARING_KEY_TOKEN_PIN_FILE"
+                f"{path}: the token {content.token.label!r} has this private key; set SHARING_KEY_TOKEN, or give "
+                "--token"
             )
         if self.token.label != content.token.label:
             raise InputError(

@@ -1,15 +1,14 @@
 """A State's folder of keys: its roots and key statements, which are public, and its online private keys.
 
-`root.N.json` and `keys.N.json` are signed documents of version N; all are kept. `private/ROLE.ID.key` are private keys.
-A private key that no statement names yet is a successor, or the remainder of a command that was interrupted. The root
-keys are elsewhere, each on a medium of its own.
+`root.N.json` and `keys.N.json` are signed documents of version N; all are kept, from 1 on. `private/ROLE.ID.key` are
+private keys. A private key that no statement names yet is a successor, or the remainder of a command that was
+interrupted. The root keys are elsewhere, each on a medium of its own.
 """
 
 from __future__ import annotations
 
 import re
 import stat
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,15 +18,12 @@ from sharing.keystore.key_access import KeyAccess, OpenKey
 from sharing.keystore.private_key import WRAP_ROLE, WrappingKeyName
 from sharing.keystore.private_key_file import KeyFile, read_key_header, write_key_file
 from sharing.trust.documents import SignedDocument, read_document
-from sharing.trust.faults import TrustError
-from sharing.trust.key_statement import TrustedKeys, verify_key_statement
+from sharing.trust.key_statement import KeyStatement, TrustedKeys, verify_key_statement
 from sharing.trust.readers import ReaderList, verify_readers
 from sharing.trust.root import RootMetadata, TrustedRoot, accept_next_root, fingerprint_of, require_root_signatures
 from sharing.trust.signatures import ObjectKind
 
-_ROOT_FILE = re.compile(r"root\.([1-9]\d*)\.json")
-_KEYS_FILE = re.compile(r"keys\.([1-9]\d*)\.json")
-_READERS_FILE = re.compile(r"readers\.([1-9]\d*)\.json")
+_ROOT, _KEYS, _READERS = "root", "keys", "readers"
 _ID_DIGITS = 16
 
 
@@ -41,14 +37,19 @@ class KeyFolder:
 
     path: Path
 
+    @property
+    def private(self) -> Path:
+        """The folder of the online private keys."""
+        return self.path / "private"
+
     def read_roots(self) -> list[TrustedRoot]:
         """Return all roots, each verified against the one before, whether or not they have expired.
 
         Raises:
-            InputError: There is none.
-            TrustError: One is missing, altered or not signed by enough keys.
+            InputError: There is none; or one is missing, or has the name of another version.
+            TrustError: One was altered, or is not signed by enough keys.
         """
-        files = self._list(_ROOT_FILE)
+        files = self._list_versions(_ROOT)
         if not files:
             raise InputError(f"{self.path} has no root; `sharing keys init` makes one")
         document, metadata = read_document(read_file(files[0]), ObjectKind.ROOT, RootMetadata)
@@ -56,38 +57,45 @@ class KeyFolder:
         _require_name(files[0], f"root.{metadata.version}.json")
         roots = [TrustedRoot(metadata, fingerprint_of(document, metadata))]
         for file in files[1:]:
-            roots.append(accept_next_root(roots[-1], read_file(file)))
+            data = read_file(file)
+            _, metadata = read_document(data, ObjectKind.ROOT, RootMetadata)
+            _require_name(file, f"root.{metadata.version}.json")
+            roots.append(accept_next_root(roots[-1], data))
         return roots
 
     def read_keys(self, roots: list[TrustedRoot]) -> TrustedKeys | None:
-        """Return the newest key statement, verified under the root that it was issued under; None if there is none.
+        """Return the newest key statement, verified under the newest root; None if there is none.
+
+        A root is written after the statement that its keys have signed, too. So no statement is accepted that only the
+        keys of an earlier root have signed, whatever was interrupted: those keys may have been replaced because they
+        were stolen.
 
         Raises:
-            InputError: It has the name of another version: an older one in the place of the newest.
+            InputError: One is missing, or the newest has the name of another version: an older one in its place.
             TrustError: It was altered, or is not signed by enough keys.
         """
-        files = self._list(_KEYS_FILE)
+        files = self._list_versions(_KEYS)
         if not files:
             return None
-        keys = self._verify_newest(roots, files)
+        keys = verify_key_statement(roots[-1], read_file(files[-1]))
         _require_name(files[-1], f"keys.{keys.statement.version}.json")
         return keys
 
-    def _verify_newest(self, roots: list[TrustedRoot], files: list[Path]) -> TrustedKeys:
-        """Return the keys of the newest statement.
+    def read_all_statements(self, roots: list[TrustedRoot]) -> list[KeyStatement]:
+        """Return every key statement, each verified under the root that it names, the newest first.
 
-        It may be signed by the root keys before the present ones, if `keys rotate root` was interrupted: then it is
-        signed again. But not once there was a statement under the present root: otherwise anyone who holds removed root
-        keys could have the present ones sign a key of their own.
+        Raises:
+            InputError: One is missing, or has the name of another version.
+            TrustError: One was altered, or is not signed by enough keys.
         """
-        data = read_file(files[-1])
-        try:
-            return verify_key_statement(roots[-1], data)
-        except TrustError:
-            if len(roots) > 1 and not any(_is_under(roots[-1], file) for file in files[:-1]):
-                with suppress(TrustError):
-                    return verify_key_statement(roots[-2], data)
-            raise
+        by_version = {root.metadata.version: root for root in roots}
+        statements = []
+        for file in reversed(self._list_versions(_KEYS)):
+            data = read_file(file)
+            _, claimed = read_document(data, ObjectKind.KEYS, KeyStatement)
+            _require_name(file, f"keys.{claimed.version}.json")
+            statements.append(verify_key_statement(by_version.get(claimed.root_version, roots[-1]), data).statement)
+        return statements
 
     def write_root(self, document: SignedDocument, version: int) -> Path:
         """Write a signed root, and return its file.
@@ -95,7 +103,11 @@ class KeyFolder:
         Raises:
             InputError: There is one of that version.
         """
-        return self._write(document, f"root.{version}.json")
+        return self._write(document, self.locate_root(version).name)
+
+    def locate_root(self, version: int) -> Path:
+        """Return the path of a version of the root, whether or not it exists."""
+        return self.path / f"{_ROOT}.{version}.json"
 
     def write_keys(self, document: SignedDocument, version: int) -> Path:
         """Write a signed key statement, and return its file.
@@ -112,7 +124,7 @@ class KeyFolder:
             InputError: It has the name of another version: an older one in the place of the newest.
             TrustError: As `verify_readers`.
         """
-        files = self._list(_READERS_FILE)
+        files = self._list_versions(_READERS)
         if not files:
             return None
         content = verify_readers(keys, read_file(files[-1]), now=now)
@@ -129,20 +141,20 @@ class KeyFolder:
 
     def locate_private_key(self, role: str, key_id: str) -> Path:
         """Return the path of an online private key, whether or not it exists."""
-        return self.path / "private" / f"{role}.{key_id[:_ID_DIGITS]}.key"
+        return self.private / f"{role}.{key_id[:_ID_DIGITS]}.key"
 
     def list_private_keys(self) -> list[Path]:
         """Return the files of all online private keys."""
-        return sorted((self.path / "private").glob("*.key"))
+        return sorted((self.private).glob("*.key"))
 
     def list_exposed(self) -> list[Path]:
         """Return those of the folders in which other users may put or replace files."""
         others = stat.S_IWGRP | stat.S_IWOTH
-        return [path for path in (self.path, self.path / "private") if path.is_dir() and path.stat().st_mode & others]
+        return [path for path in (self.path, self.private) if path.is_dir() and path.stat().st_mode & others]
 
     def list_drafts(self) -> list[Path]:
         """Return the files that a killed command has left, each perhaps a private key under another name."""
-        return [*list_drafts(self.path), *list_drafts(self.path / "private")]
+        return [*list_drafts(self.path), *list_drafts(self.private)]
 
     def write_private_key(self, content: KeyFile) -> Path:
         """Write the file of an online private key or a wrapping key, and return its path.
@@ -174,7 +186,7 @@ class KeyFolder:
         Raises:
             InputError: A file is not the file of a private key, or other users may access it.
         """
-        headers = [read_key_header(path) for path in (self.path / "private").glob(f"{WRAP_ROLE}.*.key")]
+        headers = [read_key_header(path) for path in (self.private).glob(f"{WRAP_ROLE}.*.key")]
         names = [header.key for header in headers if isinstance(header.key, WrappingKeyName)]
         return sorted(names, key=lambda name: (name.made_at, name.key_id), reverse=True)
 
@@ -184,22 +196,25 @@ class KeyFolder:
         write_new_file(path, document.to_bytes() + b"\n", PUBLIC_MODE)
         return path
 
-    def _list(self, pattern: re.Pattern[str]) -> list[Path]:
+    def _list_versions(self, name: str) -> list[Path]:
+        """Return the files of a kind of document, from version 1 on.
+
+        Raises:
+            InputError: One is missing.
+        """
         if not self.path.is_dir():
             return []
-        found = [(int(match[1]), path) for path in self.path.iterdir() if (match := pattern.fullmatch(path.name))]
-        return [path for _, path in sorted(found)]
+        pattern = re.compile(rf"{name}\.([1-9]\d*)\.json")
+        found = {int(match[1]): path for path in self.path.iterdir() if (match := pattern.fullmatch(path.name))}
+        missing = next((version for version in range(1, len(found) + 1) if version not in found), None)
+        if missing is not None:
+            raise InputError(
+                f"{self.path / f'{name}.{missing}.json'} is missing, and {name}.{max(found)}.json is there: every "
+                "version is kept, so put it back from a copy of the folder"
+            )
+        return [found[version] for version in sorted(found)]
 
 
 def _require_name(path: Path, name: str) -> None:
     if path.name != name:
-        raise InputError(f"{path} contains {name}: an older version was put in the place of a newer one")
-
-
-def _is_under(root: TrustedRoot, file: Path) -> bool:
-    """Return whether a key statement was issued under this very root, and not under one before it."""
-    try:
-        keys = verify_key_statement(root, read_file(file))
-    except TrustError:
-        return False
-    return keys.statement.root_version == root.metadata.version
+        raise InputError(f"{path} contains {name}: another version was put in its place")

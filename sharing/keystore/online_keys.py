@@ -32,6 +32,9 @@ from sharing.trust.verification import get_current_key, shorten
 SETTLE_MS: Final = CLOCK_TOLERANCE_MS
 """For so long after a rotation the key before still signs, until others have the statement that names the new one."""
 
+LEAVE_MS: Final = 30_000
+"""For so long before its revocation takes effect a key no longer signs, so that nothing under it is still under way."""
+
 _VERIFY_MS: Final = 1000
 _Marks = tuple[tuple[int, tuple[str, ...]], ...]
 
@@ -89,7 +92,8 @@ class OnlineKeys:
         """Return the key with which a role signs at this instant.
 
         It is the newest key in force. During the first five minutes after this program has noticed it, the key before
-        signs, if that is still in force: so other States learn of the new key before they see its first signature.
+        signs, if that is still in force: so other States learn of the new key before they see its first signature. If
+        the revocation of a key is planned, another one signs from half a minute before it takes effect.
 
         Raises:
             InputError: The role does not sign, or has no key in force; or as the class says.
@@ -224,13 +228,19 @@ class OnlineKeys:
         return key_id in self._opening or self.folder.locate_private_key(KeyRole.SEAL, key_id).exists()
 
     def _find_settled(self, keys: TrustedKeys, newest: OnlineKey, now: int) -> OnlineKey:
-        """Return the newest key in force of which others had time to learn; the newest of all if there is none."""
-        for key in reversed(keys.statement.list_keys(newest.role)):
-            since = max(key.valid_from, self._noticed[key.key_id])
-            is_in_force = key.valid_from <= now <= key.valid_until and not keys.statement.is_revoked(key.key_id, now)
-            if is_in_force and since + SETTLE_MS <= now:
-                return key
-        return newest
+        """Return the key that signs: the newest that others had time to learn; else the one that they know longest.
+
+        A key whose revocation takes effect soon does not sign, if there is another one.
+        """
+        in_force = [
+            key
+            for key in keys.statement.list_keys(newest.role)
+            if key.valid_from <= now <= key.valid_until and not keys.statement.is_revoked(key.key_id, now)
+        ]
+        staying = [key for key in in_force if not keys.statement.is_revoked(key.key_id, now + LEAVE_MS)] or in_force
+        known_since = {key.key_id: max(key.valid_from, self._noticed[key.key_id]) for key in staying}
+        settled = [key for key in staying if known_since[key.key_id] + SETTLE_MS <= now]
+        return settled[-1] if settled else min(staying, key=lambda key: known_since[key.key_id])
 
     def _read_wrapping_key(self, key_id: KeyId) -> SecretBytes:
         if key_id not in self._wrapping:

@@ -60,6 +60,8 @@ def read_pins(path: Path) -> dict[str, PinnedRoot]:
         if path.is_symlink():
             raise InputError(f"{path} is a link to a file that is not there")
         return {}
+    if not path.is_file():
+        raise InputError(f"{path} is not a file; give the YAML file of pinned roots")
     document = read_yaml(read_text_file(path), path.name)
     content = validate_document(document, _Content)
     pins: dict[str, PinnedRoot] = {}
@@ -91,14 +93,38 @@ def replace_pin(path: Path, before: PinnedRoot | None, pinned: PinnedRoot) -> No
         pinned: What to pin.
 
     Raises:
-        InputError: Something else is pinned for this State by now; or the file cannot be read.
+        InputError: Something else is pinned for this State by now; the file cannot be read; or its folder is not there.
         InfrastructureError: The file cannot be written.
     """
-    with lock_folder(path.resolve().parent):
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise InputError(f"{path}: the folder {folder} is not there; make it, or correct the name")
+    with lock_folder(folder):
         pins = read_pins(path)
         if pins.get(pinned.state) != before:
             raise InputError(f"{path}: the pin of {pinned.state} was changed at the same time; run this again")
         write_pins(path, {**pins, pinned.state: pinned})
+
+
+def remove_pin(path: Path, pinned: PinnedRoot) -> None:
+    """Unpin the root of a State. Pins of other States that another process enters at the same time are kept.
+
+    Args:
+        path: The file.
+        pinned: What was pinned when it was decided to unpin it.
+
+    Raises:
+        InputError: Something else is pinned for this State by now; the file cannot be read; or its folder is not there.
+        InfrastructureError: The file cannot be written.
+    """
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise InputError(f"{path}: the folder {folder} is not there; make it, or correct the name")
+    with lock_folder(folder):
+        pins = read_pins(path)
+        if pins.get(pinned.state) != pinned:
+            raise InputError(f"{path}: the pin of {pinned.state} was changed at the same time; run this again")
+        write_pins(path, {state: pin for state, pin in pins.items() if state != pinned.state})
 
 
 def make_pinned_root(pin: Pin, now: int) -> PinnedRoot:

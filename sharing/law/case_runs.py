@@ -5,6 +5,7 @@ Coverage asks which branches of the rules the cases exercise; mutation asks whet
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -109,18 +110,19 @@ def require_passing(runs: Iterable[CaseRun]) -> None:
 
 def _run_cases(file: CaseFile, pack: Pack, treaties: TreatyTable) -> Iterator[CaseRun]:
     ids = {rule.id for rule in pack.rules}
+    laws = _Laws(pack, treaties)
     for index, case in enumerate(file.cases):
         if case.rule not in ids:
             message = f"the pack has no rule {case.rule!r}{suggest_nearest(case.rule, ids)}"
             raise file.document.error(message, ("cases", index, "rule"))
-        yield _run_case(file, index, case, pack, treaties)
+        yield _run_case(file, index, case, laws)
 
 
-def _run_case(file: CaseFile, index: int, case: Case, pack: Pack, treaties: TreatyTable) -> CaseRun:
+def _run_case(file: CaseFile, index: int, case: Case, laws: _Laws) -> CaseRun:
     now_ms = to_milliseconds(case.at or file.base.at)
     state = case.recipient or file.base.recipient
-    record, overrides = read_case(file, index, pack, treaties)
-    situation = _look_up(pack, treaties, record, state, file.base.authority, now_ms, overrides)
+    record, overrides = read_case(file, index, laws.pack, laws.treaties)
+    situation = _look_up(laws, record, state, file.base.authority, now_ms, overrides)
     return CaseRun(
         case=case,
         source=file.document.source,
@@ -155,7 +157,7 @@ def decide_for_recipient(
         now_ms: The time of the decision, in UTC milliseconds.
         overrides: Recipient facts and facts of the decision that replace those looked up.
     """
-    situation = _look_up(pack, treaties, record, state, authority, now_ms, overrides)
+    situation = _look_up(_Laws(pack, treaties), record, state, authority, now_ms, overrides)
     return combine_results(
         state, situation.evaluate_rules(), situation.basis, situation.reasons, situation.to_authority
     )
@@ -175,9 +177,29 @@ class _Situation(NamedTuple):
         return self.law.evaluate_rules(self.item_facts, self.recipient_facts)
 
 
+class _Laws:
+    """The law of each day, with a directory of one State: many cases share it.
+
+    Args:
+        pack: The pack.
+        treaties: The treaty table.
+    """
+
+    def __init__(self, pack: Pack, treaties: TreatyTable) -> None:
+        self.pack, self.treaties = pack, treaties
+        self._opened: dict[tuple[dt.date, str, str | None], DisclosureFilter] = {}
+
+    def open(self, day: dt.date, state: str, kind: str | None) -> DisclosureFilter:
+        """Return the law of a day, under which a State has one authority of this kind, or none if it is None."""
+        key = (day, state, kind)
+        if key not in self._opened:
+            authorities = list_sole_authorities({state: kind})
+            self._opened[key] = DisclosureFilter(self.pack, self.treaties, day, authorities)
+        return self._opened[key]
+
+
 def _look_up(
-    pack: Pack,
-    treaties: TreatyTable,
+    laws: _Laws,
     record: Mapping[str, Any],
     state: str,
     authority: str,
@@ -185,15 +207,14 @@ def _look_up(
     overrides: Mapping[str, FactValue],
 ) -> _Situation:
     kind = overrides.get("recipient.authority", authority)
-    authorities = list_sole_authorities({state: kind if isinstance(kind, str) else None})
-    law = DisclosureFilter(pack, treaties, to_utc_day(now_ms), authorities)
+    law = laws.open(to_utc_day(now_ms), state, kind if isinstance(kind, str) else None)
     item = law.read_item_facts(record, now_ms)
     named = any(nexus["state"] == state for nexus in record["nexus"])
     profile = law.profile_recipient(state, item, named=named)
     basis, basis_facts = profile.basis, dict[str, FactValue]()
     if "treaty_basis" in overrides:
         name = overrides["treaty_basis"]
-        basis = _find_treaty_basis(str(name) if name else None, pack, treaties)
+        basis = _find_treaty_basis(str(name) if name else None, laws.pack, laws.treaties)
         basis_facts = {"treaty_basis": basis.name, "condition_model": basis.condition_model}
     reasons = (Reason(RelevanceKind.NEXUS_STATED if named else RelevanceKind.NEXUS_DERIVED, "case"),)
     return _Situation(law, item, {**profile.facts, **basis_facts, **overrides}, basis, profile.to_authority, reasons)

@@ -91,9 +91,11 @@ def parse_cases(text: str, source: str) -> CaseFile:
     """
     document = read_yaml(text, source, make_error=PackError)
     model = validate_document(document, _CaseFileModel)
+    names: set[str] = set()
     for index, case in enumerate(model.cases):
-        if case.name in {other.name for other in model.cases[:index]}:
+        if case.name in names:
             raise document.error("two cases have this name", ("cases", index, "name"))
+        names.add(case.name)
     return CaseFile(document, model.base, tuple(model.cases))
 
 

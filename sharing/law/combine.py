@@ -12,6 +12,9 @@ not permit anything by itself (`docs/adr/0026`):
 | holds        | lifted: as RECORD | denies                | asks its role: as APPROVAL | withholds        |
 | is undecided | lifted: as RECORD | withholds             | asks its role: as APPROVAL | withholds        |
 | does not     | absent            | absent                | absent                     | absent           |
+
+In an emergency an undecided APPROVAL asks its role, too: whichever way the fact is, asking is at least as strict. Not
+if it tests what no urgency outweighs (`sharing.law.fact_groups`), and not if its evaluation failed.
 """
 
 from __future__ import annotations
@@ -48,8 +51,8 @@ class RuleResult(NamedTuple):
     """The result of a rule: it holds, or it cannot be decided (`held` is None) because `missing` facts are unknown.
 
     Attributes:
-        lifted: Whether its exception lifts it; None if that is unknown, and then `missing` has the facts that the
-            exception lacks, too.
+        lifted: Whether its exception lifts it; None if a person is asked. Either that is unknown, and `missing` has the
+            facts that the exception lacks, too, or the rule is an APPROVAL that is undecided in an emergency.
     """
 
     rule: Rule

@@ -108,6 +108,8 @@ class FactTest:
         """Return whether the test holds whatever the value turns out to be; None if that depends on it."""
         if not isinstance(value, PartialValue) or not isinstance(operand, frozenset):
             raise TypeError(f"{self.fact} cannot be compared")
+        if value.is_open:
+            return None
         if self.operator is Operator.INCLUDES:
             always, never = operand <= value.known, not operand <= value.possible
         elif FACTS[self.fact].kind is FactKind.SET:

@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 from sharing.law.case_runs import CaseRun
 from sharing.law.combine import RuleResult
 from sharing.law.constraints import AnyOf, Conjunction, FactTest, Operator
+from sharing.law.fact_groups import NEVER_UNKNOWN
 from sharing.law.facts import FACTS, FactKind, Facts
-from sharing.law.lint.item_dimensions import NEVER_UNKNOWN
 from sharing.law.pack import Rule
 from sharing.model.decision import RecipientDecision
 from sharing.model.vocabulary import Effect

@@ -28,7 +28,7 @@ class ExplainedRule:
     """A rule in words.
 
     Attributes:
-        effect: The effect that it has, or would have if it is undecided: APPROVAL if a person decides on its exception.
+        effect: The effect that it has, or would have if it is undecided: APPROVAL if a person is asked.
         nature: What kind of text it encodes. A caution is not itself law.
         missing: The unknown facts because of which it, or its exception, could not be decided.
         lifted: Whether its exception lifted it; it then has no other effect than to be recorded.

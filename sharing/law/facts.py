@@ -49,11 +49,13 @@ class PartialValue:
         known: What a set certainly has; empty for a single value.
         possible: What a set may have, `known` included, or what a single value may be.
         missing: For each instrument in question, the facts that decide it.
+        is_open: Whether it may also be anything else, because the treaties were not looked up.
     """
 
     known: frozenset[str]
     possible: frozenset[str]
     missing: tuple[tuple[str, tuple[str, ...]], ...]
+    is_open: bool = False
 
     def list_missing_facts(self, names: frozenset[str] | None = None) -> tuple[str, ...]:
         """Return the facts that decide some of the instruments in question, or all of them."""
@@ -66,6 +68,7 @@ FactValue = str | float | frozenset[str] | PartialValue | None
 Facts = Mapping[str, FactValue]
 """Fact values by name; None means unknown."""
 
+_EMERGENCY = Urgency.EMERGENCY.value
 NONE = "NONE"
 """A known absence, for facts where absence is an answer: no TLP mark, no other State of origin, no common treaty."""
 
@@ -221,7 +224,7 @@ _FACTS = (
     _indicator_fact(
         "urgency",
         _known_values(Urgency),
-        lambda r, _: get_effective_urgency(r),
+        lambda r, _: get_effective_urgency(r) if r["urgency"] == _EMERGENCY else r["urgency"],
         "How urgent it is; EMERGENCY means a risk to life or safety, and needs an officer and a reason.",
     ),
     _plain_fact("minor", TRISTATE, "A person under 18 is concerned."),

@@ -11,11 +11,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from sharing.errors import InputError
-from sharing.law.constraints import Conjunction, FactTest
+from sharing.law.constraints import Conjunction, FactTest, Operator
+from sharing.law.fact_groups import NEVER_UNKNOWN, is_absolute
 from sharing.law.treaties import Coverage, Instrument, Period, TreatyTable
 from sharing.model.decision import Condition, PackReference, RuleReference
+from sharing.model.effects import requires_approval
 from sharing.model.pack_code import TEMPLATES
-from sharing.model.vocabulary import ConditionModel, Effect, Nature
+from sharing.model.vocabulary import ConditionModel, Effect, Nature, Urgency
+
+EMERGENCY_TEST = FactTest("urgency", Operator.ANY_OF, frozenset({Urgency.EMERGENCY.value}))
+"""Whether the item is an emergency that counts as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class Rule:
         condition: Condition that binds the receiving State, for CONDITION.
         redact: Fields of the notice's content that it removes, for REDACT.
         is_common: Whether it is one of the common rules, which are part of every pack.
+        asks_undecided: Whether it asks its role in an emergency, although a fact that it tests is unknown: an APPROVAL
+            that tests nothing absolute. What the role decides is then at most what the law allows either way.
     """
 
     id: str
@@ -65,16 +72,25 @@ class Rule:
     exception: RuleException | None = None
     replaces: str = ""
     role_order: int = 0
+    asks_undecided: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        tested = self.when.list_fact_names()
+        is_open = requires_approval(self.effect) and not tested <= NEVER_UNKNOWN
+        object.__setattr__(self, "asks_undecided", is_open and not any(map(is_absolute, tested)))
 
     def iter_tests(self) -> Iterator[FactTest]:
-        """Yield the tests of its `when`, and those of its exception."""
+        """Yield the tests of its `when`, those of its exception, and that of the urgency if it matters."""
         yield from self.when.iter_tests()
+        if self.asks_undecided:
+            yield EMERGENCY_TEST
         if self.exception is not None:
             yield from self.exception.when.iter_tests()
 
     def list_fact_names(self) -> frozenset[str]:
         """Return the names of the facts that it tests, in its `when` or in its exception."""
-        return frozenset(test.fact for test in self.iter_tests())
+        stated = self.when.list_fact_names()
+        return stated if self.exception is None else stated | self.exception.when.list_fact_names()
 
     @property
     def reference(self) -> RuleReference:

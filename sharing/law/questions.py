@@ -12,7 +12,7 @@ Both numbers are exact. The work is bounded (`STEPS_MAX`); if a search is cut sh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -28,6 +28,8 @@ from sharing.law.search.law_covers import LawCovers, list_space_tests
 from sharing.law.search.recipients import list_recipient_points
 from sharing.law.search.regions import compute_regions
 from sharing.law.search.ternary import complement, restrict, simplify
+from sharing.law.treaties import Instrument
+from sharing.model.countries import country_name
 from sharing.model.vocabulary import Collection as CollectionWay
 from sharing.model.vocabulary import Outcome
 
@@ -38,8 +40,9 @@ CITATIONS_MAX = 3
 """A question names at most this many articles; `Question.rules` has all rules."""
 
 _FROM_OPEN_TO_CLOSED = (Outcome.DISCLOSE, Outcome.OFFER, Outcome.HOLD)
-_SENDER = "source.authority"
+_SENDER, _TREATIES = "source.authority", "recipient.treaties"
 _ORIGIN_STATE, _COLLECTION = "origin.state", "collection"
+_GRADING = frozenset({"grading.source", "grading.information"})
 _SUPPOSED = frozenset({CODES, _SENDER})
 """Without these nothing leaves: an item without offences or sender is withheld."""
 
@@ -330,15 +333,22 @@ class _Inquiry:
         """Return the rules that ask for a fact and may apply, and the articles; instruments only if no rule asks."""
         rules = [rule for rule in self._law.rules if name in _list_asked_facts(rule) and self._may_apply(rule)]
         own_first = sorted(rules, key=lambda rule: rule.approval_rank)
-        citations = list(dict.fromkeys(rule.citation for rule in own_first))
-        if not citations:
-            used = {instrument for point in self._points for instrument in point.views[0].instruments}
-            citations = [
-                f"{instrument.title}, {instrument.article}"
-                for instrument_name, instrument in self._law.treaties.instruments.items()
-                if instrument_name in used and name in instrument.coverage.scope.list_fact_names()
-            ]
+        citations = list(dict.fromkeys(rule.citation for rule in own_first)) or list(self._cite_instruments(name))
         return tuple(rule.id for rule in own_first), citations
+
+    def _cite_instruments(self, name: str) -> Iterator[str]:
+        """Yield the instruments and agreements whose scope asks for a fact, in the pack's order of preference."""
+        pack = self._law.pack
+        binding = {instrument for point in self._points for instrument in point.views[0].instruments}
+        for instrument in dict.fromkeys((*pack.treaty_preference, *sorted(pack.list_tested_values(_TREATIES)))):
+            if instrument in binding:
+                entry = pack.get_instrument(instrument, self._law.treaties)
+                if name not in entry.coverage.scope.list_fact_names():
+                    continue
+                if isinstance(entry, Instrument):
+                    yield f"{entry.title}, {entry.article}"
+                else:
+                    yield f"agreement with {country_name(entry.state)} ({instrument})"
 
     def _may_apply(self, rule: Rule) -> bool:
         number = self._law.pack.rules.index(rule)
@@ -354,9 +364,14 @@ def _without_derived(known: Facts, space: ItemSpace) -> Facts:
 
 
 def _list_asked_facts(rule: Rule) -> frozenset[str]:
-    """Return the facts that a rule asks an officer for; who states the origin also says whether it is foreign."""
+    """Return the facts that a rule asks an officer for.
+
+    Who states the origin also says whether it is foreign, and a grading has both its parts or none.
+    """
     names = rule.list_fact_names()
-    return names | {_ORIGIN_STATE, _COLLECTION} if "origin.foreign" in names else names
+    if "origin.foreign" in names:
+        names |= {_ORIGIN_STATE, _COLLECTION}
+    return names if _GRADING.isdisjoint(names) else names | _GRADING
 
 
 def _join_answers(answers: list[Cube]) -> Cover:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Rule
-from sharing.model.decision import RecipientDecision, UndecidedRule, describe_undecided
+from sharing.model.decision import EVALUATION_FAILED, RecipientDecision, describe_undecided
 from sharing.model.directory import Directory
 from sharing.model.effects import FORBIDDING_EFFECTS, PERMITTING_EFFECTS, RESTRICTING_EFFECTS
 from sharing.model.indicator_record import WireRecord
-from sharing.model.vocabulary import Outcome
+from sharing.model.urgency import get_effective_urgency
+from sharing.model.vocabulary import Outcome, Urgency
 from sharing.relevance.audience import Audience
 
 
@@ -72,9 +73,12 @@ def group_recipients(
     reasons = dict(audience.reasons_by_state)
     extended_audience = Audience((state, reasons.get(state, ())) for state in states)
     rules = {rule.id: rule for rule in disclosure_filter.rules}
+    is_emergency = get_effective_urgency(record) == Urgency.EMERGENCY
     states_by_terms: dict[GroupTerms, list[str]] = {}
     for decision in disclosure_filter.decide(record, extended_audience, now_ms).recipients:
-        states_by_terms.setdefault(_summarise_terms(decision, rules), []).append(decision.state)
+        states_by_terms.setdefault(_summarise_terms(decision, rules, is_emergency=is_emergency), []).append(
+            decision.state
+        )
     groups = [RecipientGroup(terms, tuple(members)) for terms, members in states_by_terms.items()]
     return sorted(groups, key=_sort_key)
 
@@ -85,25 +89,29 @@ def _sort_key(group: RecipientGroup) -> tuple[object, ...]:
     return openness, len(terms.redacted), len(terms.conditions), -len(group.states), group.states
 
 
-def _summarise_terms(decision: RecipientDecision, rules: Mapping[str, Rule]) -> GroupTerms:
+def _summarise_terms(decision: RecipientDecision, rules: Mapping[str, Rule], *, is_emergency: bool) -> GroupTerms:
     is_withheld = decision.outcome is Outcome.WITHHOLD
     return GroupTerms(
         outcome=str(decision.outcome),
         basis="" if is_withheld else decision.basis or "",
         condition_model="" if is_withheld else str(decision.condition_model or ""),
-        ground=_describe_ground(decision, rules) if is_withheld else "",
+        ground=_describe_ground(decision, rules, is_emergency=is_emergency) if is_withheld else "",
         redacted=decision.redacted,
         conditions=tuple((condition.code, condition.text) for condition in decision.conditions),
         approver=decision.approver or "",
     )
 
 
-def _describe_ground(decision: RecipientDecision, rules: Mapping[str, Rule]) -> str:
+def _describe_ground(decision: RecipientDecision, rules: Mapping[str, Rule], *, is_emergency: bool) -> str:
     """Return why the item is withheld: rules that forbid it, else missing facts, else that no rule permits it.
 
-    A rule whose exception a person would decide withholds nothing.
+    A rule that would ask a person, although it is undecided or its exception is, withholds nothing.
     """
-    asking = {entry.rule for entry in decision.undecided if _lacks_exception(entry, rules)}
+    asking = {
+        entry.rule
+        for entry in decision.undecided
+        if (rule := rules.get(entry.rule)) is not None and _would_ask(rule, entry.fact, is_emergency=is_emergency)
+    }
     effects = {rule.id: rule.effect for rule in rules.values() if rule.id not in asking}
     denying = [rule.id for rule in decision.rules if rule.effect in FORBIDDING_EFFECTS]
     if denying:
@@ -121,7 +129,8 @@ def _describe_ground(decision: RecipientDecision, rules: Mapping[str, Rule]) -> 
     return f"not known whether it is permitted; {opening}" if opening else "nothing permits it"
 
 
-def _lacks_exception(entry: UndecidedRule, rules: Mapping[str, Rule]) -> bool:
-    """Return whether the missing fact is one of the exception of its rule."""
-    rule = rules.get(entry.rule)
-    return rule is not None and rule.exception is not None and entry.fact in rule.exception.when.list_fact_names()
+def _would_ask(rule: Rule, missing: str, *, is_emergency: bool) -> bool:
+    """Return whether a rule asks a person because a fact is missing."""
+    if rule.exception is not None:
+        return missing in rule.exception.when.list_fact_names()
+    return is_emergency and rule.asks_undecided and missing != EVALUATION_FAILED

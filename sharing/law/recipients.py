@@ -227,6 +227,8 @@ class RecipientFactSource:
             }
             _, basis_fact, model_fact = self._choose_basis(known, answers)
             treaties = _collect_instruments(answers) if known.is_looked_up else None
+            if isinstance(basis_fact, PartialValue) and basis_fact.is_open:
+                basis_fact = model_fact = None  # unknown, whatever would decide it
             facts = {"recipient.treaties": treaties, "treaty_basis": basis_fact, "condition_model": model_fact}
             yield {**known.facts, **facts}, coverage
 
@@ -278,7 +280,8 @@ class RecipientFactSource:
             undecided.append((name, answer))
         else:
             if not known.is_looked_up:
-                return NOT_LOOKED_UP, None, None
+                missing = PartialValue(_NOTHING, _NOTHING, tuple(undecided), is_open=True) if undecided else None
+                return NOT_LOOKED_UP, missing, missing
             candidates.append(NO_TREATY)
         if not undecided:
             basis = candidates[0]
@@ -290,6 +293,8 @@ class RecipientFactSource:
         dual, capital = self._dual_criminality.get(state, {}), self._capital_offence.get(state, {})
         return {code: OffenceAnswers(dual.get(code), capital.get(code)) for code in codes}
 
+
+_NOTHING: frozenset[str] = frozenset()
 
 _UNDECIDED = ("source.authority",)
 """In place of the facts that would decide whether an instrument covers an item."""
@@ -337,13 +342,12 @@ def _combine_candidates(
     candidates: list[TreatyBasis], undecided: tuple[tuple[str, tuple[str, ...]], ...]
 ) -> tuple[TreatyBasis, FactValue, FactValue]:
     """Return a basis of which only the candidates are known, with the stricter terms of theirs."""
-    nothing: frozenset[str] = frozenset()
     models = frozenset(str(model) for model in _iter_models(candidates))
     strictest = ConditionModel.PRE_ACCEPT if ConditionModel.PRE_ACCEPT in models else ConditionModel.ATTACHED_BINDING
     basis = TreatyBasis(None, strictest, all(candidate.exculpatory_exception for candidate in candidates))
     names = frozenset(candidate.name for candidate in candidates if candidate.name is not None)
-    model_fact: FactValue = PartialValue(nothing, models, undecided) if len(models) > 1 else strictest
-    return basis, PartialValue(nothing, names, undecided), model_fact
+    model_fact: FactValue = PartialValue(_NOTHING, models, undecided) if len(models) > 1 else strictest
+    return basis, PartialValue(_NOTHING, names, undecided), model_fact
 
 
 def _iter_models(candidates: list[TreatyBasis]) -> Iterator[ConditionModel]:

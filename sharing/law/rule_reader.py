@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, assert_never
 
 from sharing.law.constraints import Conjunction, ConstraintError, FactTest, read_conjunction
+from sharing.law.fact_groups import is_absolute
 from sharing.law.pack import Rule, RuleException
 from sharing.law.pack_models import ExceptionModel, RuleModel
 from sharing.law.redact import CONTENT_FIELDS
@@ -17,20 +18,6 @@ from sharing.model.vocabulary import Effect
 from sharing.yaml_faults import DocumentFaults
 from sharing.yaml_source import KeyPath
 
-ABSOLUTE_FACTS = frozenset(
-    {
-        "recipient.death_penalty_risk",
-        "recipient.capital_offence",
-        "recipient.mistreatment_risk",
-        "recipient.persecution_risk",
-        "findings.death_penalty_assurance",
-        "findings.capital_strict_necessity",
-        "character",
-    }
-)
-"""Facts that no rule with an exception may test: nobody weighs death, mistreatment or persecution against urgency."""
-
-_ABSOLUTE_FINDINGS = "findings.mistreatment_"
 _NEEDS = ("approver", "condition", "redact")
 
 
@@ -174,7 +161,7 @@ class _RuleReader:
         if when is not None and not when.parts:
             self._add("an exception that always applies lifts the rule for good", "exception", "when")
         tests = [*_iter_tests(rule_when), *_iter_tests(when)]
-        for name in sorted({test.fact for test in tests if _is_absolute(test.fact)}):
+        for name in sorted({test.fact for test in tests if is_absolute(test.fact)}):
             self._add(f"a rule that tests {name} must not have an exception", "exception")
         self._check_role(model.approver, "exception", "approver")
         return None if when is None else RuleException(when, model.approver)
@@ -205,10 +192,6 @@ class _RuleReader:
 def _iter_tests(when: Conjunction | None) -> Iterator[FactTest]:
     if when is not None:
         yield from when.iter_tests()
-
-
-def _is_absolute(fact: str) -> bool:
-    return fact in ABSOLUTE_FACTS or fact.startswith(_ABSOLUTE_FINDINGS)
 
 
 def _find_required_need(effect: Effect) -> str | None:

@@ -6,14 +6,14 @@ once for each combination of answers to these tests, and a rule that tests only 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sharing.law.combine import RuleResult
 from sharing.law.constraints import Conjunction, FactTest, Operator
 from sharing.law.facts import FACTS, Facts, FactScope
-from sharing.law.pack import Rule
+from sharing.law.pack import EMERGENCY_TEST, Rule
 from sharing.model.decision import EVALUATION_FAILED
 from sharing.model.effects import obliges
 
@@ -60,14 +60,8 @@ class RuleBook:
         self.tests = tuple(dict.fromkeys(test for rule in rules for test in rule.iter_tests()))
         self._errors = errors
         self._recipient_tests = tuple(test for test in self.tests if not _tests_item(test))
-        self._indexed_rules = tuple(self._index_rule(rule) for rule in rules)
-
-    def _index_rule(self, rule: Rule) -> IndexedRule:
-        indexes = sorted({self._recipient_tests.index(test) for test in rule.iter_tests() if not _tests_item(test)})
-        item_parts = tuple(part for part in rule.when.parts if all(_tests_item(test) for test in part.iter_tests()))
-        return IndexedRule(
-            rule, Conjunction(item_parts), itemgetter(*indexes) if indexes else None, list_mandatory_recipients(rule)
-        )
+        positions = {test: position for position, test in enumerate(self._recipient_tests)}
+        self._indexed_rules = tuple(_index_rule(rule, positions) for rule in rules)
 
     def answer_recipient_tests(self, facts: Facts) -> Answers:
         """Return the answers to all tests on recipients; the answer of a failed test includes the offending value."""
@@ -102,6 +96,20 @@ class RuleBook:
                     _RecipientDependentRule(indexed.rule, indexed.pick_answers, indexed.mandatory_recipients, {}, {})
                 )
         return ItemRules(self, item, remaining)
+
+
+def _index_rule(rule: Rule, positions: Mapping[FactTest, int]) -> IndexedRule:
+    """Return a rule with what can be prepared.
+
+    Args:
+        rule: The rule.
+        positions: The position of each test on recipients among the answers.
+    """
+    picked = sorted({positions[test] for test in rule.iter_tests() if test in positions})
+    item_parts = tuple(part for part in rule.when.parts if all(_tests_item(test) for test in part.iter_tests()))
+    return IndexedRule(
+        rule, Conjunction(item_parts), itemgetter(*picked) if picked else None, list_mandatory_recipients(rule)
+    )
 
 
 class _RecipientDependentRule(NamedTuple):
@@ -170,15 +178,21 @@ def evaluate_rule(rule: Rule, facts: Facts) -> RuleResult | None:
     Raises:
         TypeError: A fact has a value that a test cannot compare; the rule is then undecided.
     """
-    held = rule.when.evaluate(facts)
+    when, exception = rule.when, rule.exception
+    held = when.evaluate(facts)
     if held is False:
         return None
-    lifted = False if rule.exception is None else rule.exception.when.evaluate(facts)
+    if exception is None:
+        if held:
+            return RuleResult(rule, held)
+        asks = rule.asks_undecided and EMERGENCY_TEST.evaluate(facts)
+        return RuleResult(rule, held, tuple(dict.fromkeys(when.missing_facts(facts))), None if asks else False)
+    lifted = exception.when.evaluate(facts)
     if lifted:
         return RuleResult(rule, held, (), lifted)
-    missing = list(rule.when.missing_facts(facts)) if held is None else []
-    if lifted is None and rule.exception is not None:
-        missing += rule.exception.when.missing_facts(facts)
+    missing = list(when.missing_facts(facts)) if held is None else []
+    if lifted is None:
+        missing += exception.when.missing_facts(facts)
     return RuleResult(rule, held, tuple(dict.fromkeys(missing)), lifted)
 
 

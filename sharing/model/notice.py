@@ -13,7 +13,7 @@ from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, Noti
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Spontaneous information from one State to another. Times are in UTC milliseconds.
+    """Spontaneous information from one State to another. Times are in UTC milliseconds. Its `repr` shows no content.
 
     Attributes:
         id: Notice id; the same version of the same item to the same State always has the same id.
@@ -48,6 +48,9 @@ class Notice:
     relevance: tuple[tuple[str, str], ...]
     content: Mapping[str, Any]
     trace: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Notice({self.id}, {self.from_state} to {self.to_state}, {self.kind}, version {self.version})"
 
     @classmethod
     def from_records(cls, envelope: Mapping[str, Any], content: Mapping[str, Any]) -> Notice:

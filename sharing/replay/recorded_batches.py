@@ -28,8 +28,8 @@ from sharing.kafka.topic_range import TopicRange
 from sharing.model.indicator_record import WireRecord
 from sharing.replay.admission import AdmissionStats
 from sharing.replay.avro_containers import CONTAINER_MAGIC, ContainerBlock, DamagedContainerError, read_blocks
+from sharing.replay.sealed_records import SealedRecords
 from sharing.serialization.codec import get_codec, read_schema_text
-from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 
 ProgressCallback = Callable[[int], object]
 """Called with the progress: bytes of the files, or offsets of the topic."""
@@ -112,7 +112,7 @@ def measure_files(paths: Iterable[Path]) -> int:
 
 
 def read_topic_range(
-    topic: TopicRange, name: str, report_progress: ProgressCallback, framing: Framing = SINGLE_OBJECT_FRAMING
+    topic: TopicRange, name: str, report_progress: ProgressCallback, sealed: SealedRecords
 ) -> Iterator[RecordedBatch]:
     """Yield the indicators in a range of a topic.
 
@@ -120,7 +120,7 @@ def read_topic_range(
         topic: The range.
         name: The topic's name.
         report_progress: Called with the number of offsets read.
-        framing: The framing of its records.
+        sealed: Opens its sealed records.
 
     Raises:
         InfrastructureError: The broker denies access or does not respond for a minute.
@@ -128,24 +128,26 @@ def read_topic_range(
     decoder = BulkDecoder(get_codec("indicator"), read_schema_text("indicator"))
     done = 0
     for messages in topic.read_batches():
-        values = [framing.to_single_object(message.value()) for message in messages]
-        yield _make_message_batch(messages, values, name, decoder)
+        yield _make_message_batch(messages, name, decoder, sealed)
         done += len(messages)
         report_progress(done)
 
 
 def _make_message_batch(
-    messages: Sequence[Message], values: Sequence[bytes | None], name: str, decoder: BulkDecoder
+    messages: Sequence[Message], name: str, decoder: BulkDecoder, sealed: SealedRecords
 ) -> RecordedBatch:
     keys = [message.key() for message in messages]
+    values, refused = sealed.open_values([message.value() for message in messages], keys)
 
     def read_columns(reader: IndicatorReader, now_ms: int) -> Iterable[ColumnBatch]:
         return reader.read_batch(values, keys, now_ms)
 
     def iter_records() -> Iterator[LocatedRecord]:
-        for message, key, record in zip(messages, keys, decoder.decode(values), strict=True):
+        for position, (message, key, record) in enumerate(zip(messages, keys, decoder.decode(values), strict=True)):
             location = f"{message.partition()}@{message.offset()}"
-            if not isinstance(record, DecodeError) and key != record["id"].encode():
+            if position in refused:
+                yield location, InputError(refused[position])
+            elif not isinstance(record, DecodeError) and key != record["id"].encode():
                 yield location, InputError("id: must equal the record key")
             else:
                 yield location, record

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, final
 
+from sharing.seal.faults import SealError, SealFault
 from sharing.seal.hpke import SealSuite, find_suite, wrap
-from sharing.seal.message_keys import KEY_BYTES
+from sharing.seal.message_keys import KEY_BYTES, MessageKeyDeriver
 from sharing.trust.canonical import encode_canonical
+from sharing.trust.documents import INSTANT_MAX, INSTANT_MIN
 from sharing.trust.public_keys import PublishedKey
 
 EPOCH_MS_MAX: Final = 60_000
@@ -34,6 +36,16 @@ def has_epoch_ended(epoch: int, used: int, now: int, *, more: int = 1) -> bool:
     return not 0 <= now - epoch < EPOCH_MS_MAX or used + more > EPOCH_MESSAGES_MAX
 
 
+def require_clock(now: int) -> None:
+    """Refuse a time at which no epoch can begin, because no reader would accept it.
+
+    Raises:
+        SealError: It is not in the years 2000 to 2099.
+    """
+    if not INSTANT_MIN <= now <= INSTANT_MAX:
+        raise SealError(SealFault.NOT_SEALABLE, "the clock is not in the years 2000 to 2099; set it")
+
+
 @lru_cache(maxsize=4096)
 def encode_info(suite: str, from_state: str, to_state: str, epoch: int) -> bytes:
     """Return the context of HPKE, without which a data key does not open: a list in canonical JSON.
@@ -52,7 +64,7 @@ class DataKey:
     """A data key that seals. Its `repr` shows no secret, and it cannot be pickled.
 
     Attributes:
-        secret: The key: 32 random bytes.
+        message_keys: Derives the keys of messages from it.
         suite: Suite by which it is sealed.
         seal_key: Id of the recipient's key.
         epoch: When it was made, in UTC milliseconds.
@@ -60,15 +72,22 @@ class DataKey:
         wrapped_digest: SHA-256 of `wrapped`.
     """
 
-    __slots__ = ("epoch", "messages", "recipient_key", "seal_key", "secret", "suite", "wrapped", "wrapped_digest")
+    __slots__ = ("epoch", "message_keys", "messages", "recipient_key", "seal_key", "suite", "wrapped", "wrapped_digest")
 
     def __init__(self, secret: bytes, from_state: str, to_state: str, key: PublishedKey, epoch: int) -> None:
         """Seal a new data key.
 
+        Args:
+            secret: The key: 32 random bytes.
+            from_state: The State that seals.
+            to_state: The State to which it seals.
+            key: That State's seal key.
+            epoch: The time, in UTC milliseconds.
+
         Raises:
             SealError: Nothing can be sealed to the recipient's key.
         """
-        self.secret = secret
+        self.message_keys = MessageKeyDeriver(secret)
         self.recipient_key = key
         self.suite: SealSuite = find_suite(to_state, key)
         self.seal_key = key.key_id

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import fastavro
 
-from sharing.model.vocabulary import MessageKind
+from sharing.model.vocabulary import MessageKind, Urgency
 from sharing.seal.faults import SealError, SealFault
 from sharing.serialization.avro_primitives import encode_long, encode_string
 from sharing.serialization.codec import read_schema_text
@@ -26,11 +25,17 @@ _LAST_FIELD: Final = "salt"
 TOPIC_KINDS: Final = {"notices": MessageKind.NOTICE, "urgent": MessageKind.NOTICE, "offers": MessageKind.OFFER}
 """The topics on which sealed messages travel, by the last part of their names, and the kind of message on each."""
 
+TOPIC_URGENCY: Final = {
+    "notices": Urgency.ORDINARY.value,
+    "urgent": Urgency.URGENT.value,
+    "offers": Urgency.UNKNOWN.value,
+}
+"""What an envelope names as urgency: that of its topic, which is seen anyway. The exact urgency is sealed content."""
+
 _KIND_INDEXES: Final = {kind: bytes([index << 1]) for index, kind in enumerate(MessageKind)}
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(NamedTuple):
     """The messages to one recipient that are numbered together.
 
     Attributes:
@@ -46,15 +51,13 @@ class Stream:
     topic: str
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingMessage:
-    """A message before it is sealed.
+class OutgoingMessage(NamedTuple):
+    """A message before it is sealed. Its `repr` does not show the content.
 
     Attributes:
         id: Id of the notice or offer.
         kind: What it is.
         to_state: The recipient.
-        urgency: As in the content.
         sent_at: As in the content, in UTC milliseconds.
         stream: With what it is numbered.
         sequence: Its number, from 1.
@@ -64,11 +67,13 @@ class OutgoingMessage:
     id: str
     kind: MessageKind
     to_state: str
-    urgency: str
     sent_at: int
     stream: Stream
     sequence: int
-    content: bytes = field(repr=False)
+    content: bytes
+
+    def __repr__(self) -> str:
+        return f"OutgoingMessage({self.kind} {self.id} to {self.to_state}, {self.sequence} of {self.stream})"
 
 
 class Envelope(NamedTuple):
@@ -97,18 +102,13 @@ class Envelope(NamedTuple):
         return Stream(self.loop, self.began_at, self.partition, self.topic)
 
 
-@lru_cache(maxsize=4096)
-def encode_address(kind: MessageKind, from_state: str, to_state: str, urgency: str) -> bytes:
-    """Return the encoded fields of an envelope from `kind` to `urgency`."""
-    return _KIND_INDEXES[kind] + encode_string(from_state) + encode_string(to_state) + encode_string(urgency)
-
-
-@lru_cache(maxsize=4096)
-def encode_stream(stream: Stream) -> bytes:
-    """Return the encoded fields of an envelope from `loop` to `topic`."""
-    return b"".join(
-        (encode_string(stream.loop), encode_long(stream.began_at), encode_long(stream.partition))
-    ) + encode_string(stream.topic)  # fmt: skip
+def encode_route(kind: MessageKind, from_state: str, to_state: str, sent_at: int, stream: Stream) -> bytes:
+    """Return the encoded fields of an envelope from `kind` to `topic`."""
+    return b"".join((
+        _KIND_INDEXES[kind], encode_string(from_state), encode_string(to_state),
+        encode_string(TOPIC_URGENCY[stream.topic]), encode_long(sent_at), encode_string(stream.loop),
+        encode_long(stream.began_at), encode_long(stream.partition), encode_string(stream.topic),
+    ))  # fmt: skip
 
 
 def encode_sealer(suite: str, seal_key: str, epoch: int, signer: str) -> bytes:

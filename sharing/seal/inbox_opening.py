@@ -46,6 +46,27 @@ class OpenedItem:
     content: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """When the signer of a data key was last checked.
+
+    Attributes:
+        keys: Under which key statement.
+        second: In which second of the reader's clock.
+        revoked_at: From when on the signer's key is revoked, in UTC milliseconds; None if it is not.
+    """
+
+    keys: TrustedKeys
+    second: int
+    revoked_at: int | None
+
+    def holds(self, keys: TrustedKeys, second: int, arrived_at: int | None) -> bool:
+        """Return whether the check need not be repeated for an item."""
+        if self.keys is not keys or self.second != second:
+            return False
+        return self.revoked_at is None or (arrived_at is not None and arrived_at < self.revoked_at)
+
+
 @final
 class InboxOpener:
     """Opens the items of a State's inbox for one reader."""
@@ -62,15 +83,17 @@ class InboxOpener:
         self._reader = key.public_key.key_id
         self._suite = SUITE_OF_ALGORITHM[key.public_key.algorithm]
         self._data_keys: BoundedCache[ReaderSlot, AESGCM] = BoundedCache(DATA_KEYS_MAX)
-        self._checked: BoundedCache[ReaderSlot, tuple[TrustedKeys, int]] = BoundedCache(DATA_KEYS_MAX)
+        self._checked: BoundedCache[ReaderSlot, _Check] = BoundedCache(DATA_KEYS_MAX)
 
-    def open(self, value: bytes | None, keys: TrustedKeys, now: int) -> OpenedItem:
+    def open(self, value: bytes | None, keys: TrustedKeys, now: int, *, arrived_at: int | None = None) -> OpenedItem:
         """Return what is in an item.
 
         Args:
             value: The record in Avro single-object encoding.
             keys: The online keys of this State, verified from its pinned root.
             now: The reader's clock, in UTC milliseconds.
+            arrived_at: When the item arrived in the inbox by the broker's clock, in UTC milliseconds: if the gate's key
+                was revoked only afterwards, it is opened. None: it arrives now.
 
         Raises:
             SealError: It is no item of this inbox, this reader is not in the list under which it was sealed, the gate
@@ -92,9 +115,10 @@ class InboxOpener:
                 "had not named it in the list of readers when the item came",
             )
         slot, wrapped_key = found
-        return OpenedItem(record.envelope, self._open_content(record, self._get_data_key(slot, keys, now), wrapped_key))
+        data_key = self._get_data_key(slot, keys, now, arrived_at)
+        return OpenedItem(record.envelope, self._open_content(record, data_key, wrapped_key))
 
-    def _get_data_key(self, slot: ReaderSlot, keys: TrustedKeys, now: int) -> AESGCM:
+    def _get_data_key(self, slot: ReaderSlot, keys: TrustedKeys, now: int, arrived_at: int | None) -> AESGCM:
         """Return a data key that the gate has signed.
 
         The signer's key is checked again under each new key statement, and in each second: revocations take effect.
@@ -102,10 +126,10 @@ class InboxOpener:
         data_key = self._data_keys.get(slot)
         second = now // 1000
         checked = self._checked.get(slot)
-        if data_key is not None and checked is not None and checked[0] is keys and checked[1] == second:
+        if data_key is not None and checked is not None and checked.holds(keys, second, arrived_at):
             return data_key
         if data_key is None:
-            _verify_slot(slot, keys, now)
+            _verify_slot(slot, keys, now, arrived_at)
             if slot.suite != self._suite:
                 raise SealError(SealFault.UNKNOWN_SUITE, "the suite of the data key is not known, or not the key's own")
             info = encode_info(slot.suite, self._state, slot.reader, slot.epoch)
@@ -115,10 +139,12 @@ class InboxOpener:
             data_key = self._data_keys.put(slot, AESGCM(secret))
         else:
             try:
-                find_online_key(keys, SIGNING_ROLES[ObjectKind.INBOX_KEY], slot.signer, signed_at=slot.epoch, now=now)
+                role = SIGNING_ROLES[ObjectKind.INBOX_KEY]
+                find_online_key(keys, role, slot.signer, signed_at=slot.epoch, now=now, arrived_at=arrived_at)
             except TrustError as error:
                 raise refuse_signer(error) from None
-        self._checked.put(slot, (keys, second))
+        revocation = keys.statement.find_revocation(slot.signer)
+        self._checked.put(slot, _Check(keys, second, None if revocation is None else revocation.effective_at))
         return data_key
 
     @staticmethod
@@ -141,11 +167,14 @@ class InboxOpener:
         raise TypeError("data keys are never copied or stored by pickle")
 
 
-def _verify_slot(slot: ReaderSlot, keys: TrustedKeys, now: int) -> None:
+def _verify_slot(slot: ReaderSlot, keys: TrustedKeys, now: int, arrived_at: int | None) -> None:
     if not INSTANT_MIN <= slot.epoch <= INSTANT_MAX:
         raise SealError(SealFault.MALFORMED, "the item names an epoch that cannot be")
     signature = ObjectSignature(slot.algorithm, slot.signer, slot.signature)
     try:
-        verify_object(keys, ObjectKind.INBOX_KEY, slot.encode_statement(), signature, signed_at=slot.epoch, now=now)
+        statement = slot.encode_statement()
+        verify_object(
+            keys, ObjectKind.INBOX_KEY, statement, signature, signed_at=slot.epoch, now=now, arrived_at=arrived_at
+        )
     except TrustError as error:
         raise refuse_signer(error) from None

@@ -18,7 +18,7 @@ from sharing.model.times import format_time, to_milliseconds
 from sharing.model.vocabulary import MessageKind
 from sharing.seal.faults import SealError, SealFault
 from sharing.serialization.avro_primitives import encode_bytes, encode_long, encode_string
-from sharing.serialization.codec import get_codec
+from sharing.serialization.codec import OUTPUT_RECORD_BYTES_MAX, get_codec
 from sharing.trust.canonical import encode_canonical
 
 SCHEMA_NAME: Final = "inbox_item"
@@ -162,6 +162,8 @@ def decode_item(value: bytes | None) -> ItemRecord:
     Raises:
         SealError: It is too long, or no item of an inbox.
     """
+    if value and len(value) <= OUTPUT_RECORD_BYTES_MAX and not value.startswith(get_header()):
+        raise SealError(SealFault.UNSEALED, "the record is not sealed; only the gate may write to an inbox")
     try:
         fields = get_codec(SCHEMA_NAME).decode(value)
         envelope = ItemEnvelope(

@@ -9,7 +9,7 @@ from typing import Final, final
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sharing.model.vocabulary import MessageKind
-from sharing.seal.data_keys import has_epoch_ended
+from sharing.seal.data_keys import has_epoch_ended, require_clock
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.hpke import find_suite, wrap
 from sharing.seal.inbox_record import (
@@ -61,6 +61,7 @@ class _ReaderDataKey:
     __slots__ = ("aead", "epoch", "items", "signer", "slot")
 
     def __init__(self, state: str, reader: PublishedKey, secret: bytes, signing_key: SigningKey, now: int) -> None:
+        require_clock(now)
         suite, key_id = find_suite(state, reader), reader.key_id
         wrapped = wrap(state, reader, secret, encode_info(suite, state, key_id, now))
         unsigned = ReaderSlot(key_id, suite, now, wrapped, "", "", b"")

@@ -22,7 +22,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sharing.model.bounded_cache import BoundedCache
-from sharing.seal.data_keys import has_epoch_ended
+from sharing.seal.data_keys import has_epoch_ended, require_clock
 from sharing.seal.faults import SealError, SealFault, show_state
 from sharing.seal.hpke import SUITE_OF_ALGORITHM, OpeningKey, SealSuite, find_suite, wrap
 from sharing.seal.indicator_record import (
@@ -85,7 +85,7 @@ class IndicatorSealer:
             now: The time, in UTC milliseconds.
 
         Raises:
-            SealError: The content is too long, or nothing can be sealed to this key.
+            SealError: The content is too long, nothing can be sealed to this key, or the clock is wrong.
         """
         if len(content) > INDICATOR_BYTES_MAX:
             raise SealError(
@@ -107,6 +107,7 @@ class IndicatorSealer:
         )
 
     def _make_data_key(self, seal_key: PublishedKey, now: int) -> AESGCM:
+        require_clock(now)
         suite = find_suite(self._state, seal_key)
         data_key = self._random(KEY_BYTES)
         wrapped = wrap(self._state, seal_key, data_key, encode_info(suite, self._state, now))
@@ -246,7 +247,7 @@ class _Layout(NamedTuple):
 class _OpenedDataKey:
     """A data key that opens."""
 
-    __slots__ = ("_decrypt", "_digest", "_layouts", "_nonce", "head")
+    __slots__ = ("_decrypt", "_digest", "_layouts", "_nonce_end", "_nonce_start", "head")
 
     def __init__(self, secret: bytes, head: bytes) -> None:
         """Keep a data key.
@@ -258,8 +259,8 @@ class _OpenedDataKey:
         self.head = head
         self._decrypt = AESGCM(secret).decrypt
         self._digest = hash_head(head[HEADER_LENGTH:])
-        nonce_end = len(head) + NONCE_BYTES
-        self._nonce = slice(len(head), nonce_end)
+        self._nonce_start = len(head)
+        self._nonce_end = nonce_end = len(head) + NONCE_BYTES
         self._layouts: dict[int, _Layout] = {}
         for shorter, padded in zip((0, *LENGTH_CLASSES), LENGTH_CLASSES, strict=False):
             length = encode_long(padded + TAG_BYTES)
@@ -273,17 +274,21 @@ class _OpenedDataKey:
             SealError: The record was cut or altered, or has another key.
         """
         layout = self._layouts.get(len(value))
-        if layout is None or not value.startswith(layout.length, self._nonce.stop):
+        if layout is None:
+            raise make_malformed()
+        length, start, shorter = layout
+        nonce_end = self._nonce_end
+        if not value.startswith(length, nonce_end):
             raise make_malformed()
         try:
-            padded = self._decrypt(value[self._nonce], value[layout.start :], self._digest + key)
+            padded = self._decrypt(value[self._nonce_start : nonce_end], value[start:], self._digest + key)
         except InvalidTag:
             raise SealError(
                 SealFault.NOT_OPENED,
                 "the indicator does not open: it was altered, or is not the record that was published with this key",
             ) from None
         end = padded.rfind(_MARK)  # several times as fast as removing zeros one by one
-        if end < layout.shorter or not padded.endswith(_ZEROS[: len(padded) - end - 1]):
+        if end < shorter or not _ZEROS.startswith(padded[end + 1 :]):
             raise SealError(SealFault.BAD_PADDING, "the indicator is not padded as it must be; update its publisher")
         return padded[:end]
 

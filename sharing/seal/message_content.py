@@ -1,8 +1,8 @@
 """The content of an opened message, and whether it is what the envelope says.
 
 A sender is proved by the envelope. The notice or offer inside names sender and recipient again, and a gate of another
-State could write anything there. So both must agree before the content is used. An envelope may name the urgency of its
-topic in place of the exact one, which is content.
+State could write anything there. So both must agree before the content is used. The exact urgency is content: it must
+be one of those that travel on the topic of the envelope.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from sharing.seal.faults import SealError, SealFault
 from sharing.serialization.codec import decode_record, get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 
-_TOPIC_URGENCY: Final = {
-    "notices": (Urgency.ORDINARY, frozenset(Urgency) - URGENT_LEVELS),
-    "urgent": (Urgency.URGENT, URGENT_LEVELS),
-    "offers": (Urgency.UNKNOWN, frozenset(Urgency)),
+_CONTENT_URGENCIES: Final = {
+    "notices": frozenset(Urgency) - URGENT_LEVELS,
+    "urgent": URGENT_LEVELS,
+    "offers": frozenset(Urgency),
 }
-"""For each topic, what an envelope may name as urgency, and which urgencies its contents have."""
+"""The urgencies of the contents on each topic."""
 
 
 def decode_content(envelope: Envelope, content: bytes, *, framing: Framing = SINGLE_OBJECT_FRAMING) -> dict[str, Any]:
@@ -45,8 +45,7 @@ def decode_content(envelope: Envelope, content: bytes, *, framing: Framing = SIN
         "sent_at": from_milliseconds(envelope.sent_at),
     }
     differing = [name for name, value in expected.items() if record[name] != value]
-    shown, allowed = _TOPIC_URGENCY[envelope.topic]
-    if record["urgency"] not in allowed or envelope.urgency not in {record["urgency"], shown}:
+    if record["urgency"] not in _CONTENT_URGENCIES[envelope.topic]:
         differing.append("urgency")
     if differing:
         raise SealError(

@@ -8,13 +8,17 @@ secret, and cannot be computed from a message key.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 from pydantic import SecretBytes
 
+from sharing.seal.faults import SealError, SealFault
 from sharing.seal.hpke import OpeningKey
 from sharing.seal.opening import MessageOpener, VerifiedMessage, open_with_key
-from sharing.seal.sealed_record import decode_record
+from sharing.seal.sealed_record import BatchPart, compute_leaf, decode_batch_part, decode_record
+from sharing.sign.batch_statement import encode_batch_statement
+from sharing.sign.batch_tree import compute_batch_root, compute_recipient_root, hash_recipient
 from sharing.trust.key_statement import TrustedKeys
 
 
@@ -54,3 +58,31 @@ def check_disclosed_message(
     opener = MessageOpener(decode_record(value).envelope.to_state)
     verified = opener.verify(value, trusted, now)
     return verified, open_with_key(verified, message_key.get_secret_value())
+
+
+def compute_batch_statement(value: bytes) -> tuple[bytes, BatchPart]:
+    """Return what the sender's gate has signed for the batch of a message, and the part with the signature.
+
+    The inclusion path of the message leads to its root. Nothing is verified but that there is such a path.
+
+    Args:
+        value: The record as it arrived.
+
+    Raises:
+        SealError: It is no sealed message, or its path leads nowhere.
+    """
+    record = decode_record(value)
+    wrapped_digest = hashlib.sha256(record.wrapped_key).digest()
+    leaf = compute_leaf(record.envelope_bytes, record.commitment, record.ciphertext, wrapped_digest)
+    own_root = compute_recipient_root(leaf, record.leaf_index, record.leaf_count, record.path)
+    part = decode_batch_part(record.batch)
+    root = None
+    if own_root is not None:
+        recipient = hash_recipient(own_root, record.leaf_count, part.blind)
+        root = compute_batch_root(recipient, part.recipient_index, part.recipient_count, part.path)
+    if root is None:
+        raise SealError(SealFault.BAD_SIGNATURE, "the inclusion path of the message leads to no root; it was altered")
+    try:
+        return encode_batch_statement(root, part.signed_at), part
+    except ValueError:
+        raise SealError(SealFault.MALFORMED, "the message names a time at which nothing is signed") from None

@@ -15,10 +15,10 @@ from typing import Final, NamedTuple, final
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.vocabulary import MessageKind
 from sharing.seal.data_keys import encode_info
-from sharing.seal.envelope import TOPIC_KINDS, Envelope
+from sharing.seal.envelope import TOPIC_KINDS, TOPIC_URGENCY, Envelope
 from sharing.seal.faults import SealError, SealFault, refuse_signer, show_state
 from sharing.seal.hpke import SUITE_OF_ALGORITHM, OpeningKey, SealSuite
-from sharing.seal.message_keys import KEY_BYTES, compute_commitment, decrypt, derive_message_key
+from sharing.seal.message_keys import KEY_BYTES, MessageKeyDeriver, compute_commitment, decrypt
 from sharing.seal.padding import remove_padding
 from sharing.seal.sealed_record import SealedRecord, compute_leaf, decode_batch_part, decode_record
 from sharing.sign.batch_statement import verify_batch
@@ -80,7 +80,7 @@ class MessageOpener:
         self._state = state
         self._batches: BoundedCache[tuple[str, str, bytes, int, bytes], int] = BoundedCache(BATCHES_MAX)
         self._signers: BoundedCache[tuple[str, str, int], tuple[TrustedKeys, int]] = BoundedCache(BATCHES_MAX)
-        self._data_keys: BoundedCache[tuple[bytes, bytes], bytes] = BoundedCache(DATA_KEYS_MAX)
+        self._data_keys: BoundedCache[tuple[bytes, bytes], MessageKeyDeriver] = BoundedCache(DATA_KEYS_MAX)
 
     def verify(
         self, value: bytes, trusted: Mapping[str, TrustedKeys], now: int, *, topic: str | None = None
@@ -142,8 +142,8 @@ class MessageOpener:
             )
         info = encode_info(envelope.suite, envelope.from_state, envelope.to_state, envelope.epoch)
         cached = envelope.seal_key.encode() + info, verified.wrapped_key
-        data_key = self._data_keys.get(cached)
-        if data_key is None:
+        message_keys = self._data_keys.get(cached)
+        if message_keys is None:
             if SUITE_OF_ALGORITHM.get(key.public_key.algorithm) != envelope.suite:
                 raise SealError(
                     SealFault.UNKNOWN_SUITE, f"{envelope.from_state}: the suite of the message is not that of its key"
@@ -151,8 +151,8 @@ class MessageOpener:
             data_key = key.unwrap(verified.wrapped_key, info)
             if len(data_key) != KEY_BYTES:
                 raise SealError(SealFault.NOT_OPENED, f"{envelope.from_state}: the data key has the wrong length")
-            self._data_keys.put(cached, data_key)
-        return derive_message_key(data_key, envelope.salt)
+            message_keys = self._data_keys.put(cached, MessageKeyDeriver(data_key))
+        return message_keys.derive(envelope.salt)
 
     def _verify_signature(self, record: SealedRecord, keys: TrustedKeys, now: int) -> VerifiedMessage:
         """Check signer, path and signature."""
@@ -216,6 +216,10 @@ def _check_envelope(envelope: Envelope, topic: str | None) -> None:
         raise SealError(
             SealFault.WRONG_TOPIC,
             f"{envelope.from_state}: the message was not written for this topic, or its kind does not belong there",
+        )
+    if envelope.urgency != TOPIC_URGENCY[envelope.topic]:
+        raise SealError(
+            SealFault.WRONG_TOPIC, f"{envelope.from_state}: the envelope names another urgency than that of its topic"
         )
     if envelope.suite not in _SUITES:
         raise SealError(

@@ -11,7 +11,7 @@ client that can write to the topic can delete a record, or put an old one in the
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, final
 
@@ -19,9 +19,16 @@ import fastavro
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from pydantic import SecretBytes
 
-from sharing.seal.data_keys import EPOCH_MS_MAX, has_epoch_ended
+from sharing.seal.data_keys import EPOCH_MS_MAX, has_epoch_ended, require_clock
 from sharing.seal.faults import SealError, SealFault
-from sharing.seal.message_keys import KEY_BYTES, SALT_BYTES, decrypt, derive_message_key, encrypt_once
+from sharing.seal.message_keys import (
+    KEY_BYTES,
+    SALT_BYTES,
+    MessageKeyDeriver,
+    decrypt,
+    derive_message_key,
+    encrypt_once,
+)
 from sharing.seal.padding import pad_content, remove_padding
 from sharing.serialization.avro_primitives import encode_bytes, encode_long, encode_string
 from sharing.serialization.codec import get_codec
@@ -46,32 +53,37 @@ class OwnRecordSealer:
         self._state = state
         self._random = random
         self._header = framing.get_header(SCHEMA_NAME)
-        self._data_key = b""
+        self._message_keys: MessageKeyDeriver | None = None
         self._wrapping_key = ""
         self._epoch = 0
         self._records = 0
         self._shared_head = b""
         self._wrapped = b""
 
-    def seal_record(self, schema: str, key: bytes, value: bytes, now: int) -> bytes:
-        """Return the sealed record, under the data key that `begin_batch` has chosen.
+    def seal_records(self, schema: str, records: Sequence[tuple[bytes, bytes]], now: int) -> list[bytes]:
+        """Return the sealed records, under the data key that `begin_batch` has chosen.
 
         Args:
-            schema: Name of the record's schema.
-            key: The record's key, which is ASCII text.
-            value: The record, with its framing header.
+            schema: Name of the records' schema.
+            records: The key of each record, which is ASCII text, and the record with its framing header.
             now: The time of the batch, in UTC milliseconds.
 
         Raises:
-            SealError: It is too long, or no batch was begun at this time.
+            SealError: One is too long, or no batch was begun at this time.
         """
-        if not self._data_key or not 0 <= now - self._epoch < EPOCH_MS_MAX:
+        if self._message_keys is None or not 0 <= now - self._epoch < EPOCH_MS_MAX:
             raise SealError(SealFault.NOT_SEALABLE, f"{self._state}: no data key was chosen for this time")
-        self._records += 1
-        salt = self._random(SALT_BYTES)
-        head = b"".join((encode_bytes(key), encode_string(schema), self._shared_head, salt))
-        ciphertext = encrypt_once(derive_message_key(self._data_key, salt), pad_content(value), head)
-        return b"".join((self._header, head, self._wrapped, encode_long(len(ciphertext)), ciphertext))
+        self._records += len(records)
+        derive_key, header, wrapped = self._message_keys.derive, self._header, self._wrapped
+        shared_head = encode_string(schema) + self._shared_head
+        salts = self._random(SALT_BYTES * len(records))
+        sealed = []
+        for start, (key, value) in zip(range(0, len(salts), SALT_BYTES), records, strict=True):
+            salt = salts[start : start + SALT_BYTES]
+            head = b"".join((encode_bytes(key), shared_head, salt))
+            ciphertext = encrypt_once(derive_key(salt), pad_content(value), head)
+            sealed.append(b"".join((header, head, wrapped, encode_long(len(ciphertext)), ciphertext)))
+        return sealed
 
     def begin_batch(self, key_id: KeyId, wrapping_key: SecretBytes, now: int) -> None:
         """Choose the data key of the records that follow; make one if the last has ended.
@@ -80,14 +92,19 @@ class OwnRecordSealer:
             key_id: Id of the State's wrapping key.
             wrapping_key: The key: 32 bytes.
             now: The time, in UTC milliseconds.
+
+        Raises:
+            SealError: The clock is not in the years 2000 to 2099.
         """
         has_ended = has_epoch_ended(self._epoch, self._records, now) or key_id != self._wrapping_key
-        if self._data_key and not has_ended:
+        if self._message_keys is not None and not has_ended:
             return
-        self._data_key = self._random(KEY_BYTES)
+        require_clock(now)
+        data_key = self._random(KEY_BYTES)
+        self._message_keys = MessageKeyDeriver(data_key)
         self._wrapping_key, self._epoch, self._records = key_id, now, 0
         self._shared_head = encode_string(self._state) + encode_string(key_id) + encode_long(now)
-        self._wrapped = encode_bytes(aes_key_wrap(wrapping_key.get_secret_value(), self._data_key))
+        self._wrapped = encode_bytes(aes_key_wrap(wrapping_key.get_secret_value(), data_key))
 
     def __repr__(self) -> str:
         return f"OwnRecordSealer({self._state})"
@@ -135,12 +152,12 @@ def open_own_record(
 def _decode(value: bytes) -> tuple[Mapping[str, Any], bytes]:
     """Return the fields of a sealed record, and the bytes of its head."""
     header = get_codec(SCHEMA_NAME).header
+    if not value.startswith(header):
+        raise SealError(SealFault.UNSEALED, "is not a record that this State has sealed")
     stream = io.BytesIO(value)
     stream.seek(len(header))
     head_schema, tail_schema = _parse_schemas()
     try:
-        if not value.startswith(header):
-            raise ValueError
         head: Any = fastavro.schemaless_reader(stream, head_schema, None)
         end = stream.tell()
         tail: Any = fastavro.schemaless_reader(stream, tail_schema, None)

@@ -19,8 +19,12 @@ LENGTH_CLASSES: Final = tuple(sorted({512 << step for step in range(11)} | {768 
 CONTENT_BYTES_MAX: Final = LENGTH_CLASSES[-1] - 1
 """Longer contents are not sealed."""
 
-SEALED_OVERHEAD_BYTES_MAX: Final = 8_000
-"""What a sealed record has beside its padded content: envelope, wrapped key, proof and signature."""
+SEALED_OVERHEAD_BYTES_MAX: Final = 6_000
+"""What a sealed record has beside its padded content: envelope, wrapped key, proof and signature; about 3,000 at most.
+
+If it were 8,000, the longest indicator would no longer fit, padded and sealed, into what topics accept. The gate would
+then not know of any item without its length whether it fits, and would process all of them one by one.
+"""
 
 _MARK: Final = b"\x80"
 

@@ -116,7 +116,7 @@ def decode_record(value: bytes) -> SealedRecord:
     header = get_header()
     if value[: len(header)] != header:
         raise SealError(
-            SealFault.MALFORMED, "the record is not a sealed message: unsealed records from other States are refused"
+            SealFault.UNSEALED, "the record is not a sealed message: unsealed records from other States are refused"
         )
     envelope, end = decode_envelope(value, len(header))
     envelope_bytes = value[len(header) : end]

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import final
 
 from sharing.model.times import format_time
+from sharing.model.vocabulary import MessageKind
 from sharing.seal.data_keys import DataKey, DataKeys
 from sharing.seal.envelope import (
     SEQUENCE_MAX,
     TOPIC_KINDS,
     OutgoingMessage,
-    encode_address,
+    Stream,
+    encode_route,
     encode_sealer,
-    encode_stream,
 )
 from sharing.seal.faults import SealError, SealFault
-from sharing.seal.message_keys import SALT_BYTES, compute_commitment, derive_message_key, encrypt_once
+from sharing.seal.message_keys import SALT_BYTES, compute_commitment, encrypt_once
 from sharing.seal.padding import pad_content
 from sharing.seal.sealed_record import SCHEMA_NAME, compute_leaf, encode_batch_part
-from sharing.serialization.avro_primitives import encode_long
+from sharing.serialization.avro_primitives import encode_long, encode_string
 from sharing.serialization.codec import OUTPUT_RECORD_BYTES_MAX
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.sign.batch_statement import sign_batch
@@ -71,10 +72,11 @@ class BatchSealer:
         """
         if not messages:
             return []
-        self._check(messages, recipient_keys, recipients_max, now)
         numbers: dict[str, list[int]] = {}
         for number, message in enumerate(messages):
             numbers.setdefault(message.to_state, []).append(number)
+        _check_recipients(numbers, recipient_keys, recipients_max, now)
+        _check_messages(messages, now)
         signer = signing_key.public_key.key_id
         bodies: list[bytes] = [b""] * len(messages)
         leaves: list[list[bytes]] = []
@@ -95,26 +97,26 @@ class BatchSealer:
         self, messages: Sequence[OutgoingMessage], data_key: DataKey, signer: str
     ) -> list[tuple[bytes, bytes]]:
         """Return for each message the hash of its leaf, and its record as far as the data key."""
-        state, header, secret = self._state, self._header, data_key.secret
+        state, header, derive_key = self._state, self._header, data_key.message_keys.derive
         sealer = encode_sealer(data_key.suite, data_key.seal_key, data_key.epoch, signer)
         wrapped = encode_long(len(data_key.wrapped)) + data_key.wrapped
         salts = self._random(SALT_BYTES * len(messages))
+        routed: tuple[MessageKind, int, Stream] | None = None
+        route = b""
         sealed = []
         for start, message in zip(range(0, len(salts), SALT_BYTES), messages, strict=True):
             salt = salts[start : start + SALT_BYTES]
-            id_bytes = message.id.encode()
-            envelope = b"".join((
-                encode_long(len(id_bytes)), id_bytes,
-                encode_address(message.kind, state, message.to_state, message.urgency), encode_long(message.sent_at),
-                encode_stream(message.stream), encode_long(message.sequence), sealer, salt,
-            ))  # fmt: skip
-            message_key = derive_message_key(secret, salt)
+            id_, kind, to_state, sent_at, stream, sequence, content = message
+            if routed != (kind, sent_at, stream):  # it is the same for many messages in a row
+                routed, route = (kind, sent_at, stream), encode_route(kind, state, to_state, sent_at, stream)
+            envelope = b"".join((encode_string(id_), route, encode_long(sequence), sealer, salt))
+            message_key = derive_key(salt)
             commitment = compute_commitment(message_key)
-            ciphertext = encrypt_once(message_key, pad_content(message.content), envelope)
+            ciphertext = encrypt_once(message_key, pad_content(content), envelope)
             leaf = compute_leaf(envelope, commitment, ciphertext, data_key.wrapped_digest)
             body = b"".join((header, envelope, commitment, encode_long(len(ciphertext)), ciphertext, wrapped))
             if len(body) > OUTPUT_RECORD_BYTES_MAX - _PROOF_BYTES_MAX:
-                raise SealError(SealFault.NOT_SEALABLE, f"{message.id}: the sealed record would be too long")
+                raise SealError(SealFault.NOT_SEALABLE, f"{id_[:40]}: the sealed record would be too long")
             sealed.append((leaf, body))
         return sealed
 
@@ -127,40 +129,56 @@ class BatchSealer:
                 (values[number], encode_long(index), count, encode_long(len(path)), path, common)
             )  # fmt: skip
 
-    @staticmethod
-    def _check(
-        messages: Sequence[OutgoingMessage],
-        recipient_keys: Mapping[str, PublishedKey],
-        recipients_max: int,
-        now: int,
-    ) -> None:
-        if not INSTANT_MIN <= now <= INSTANT_MAX:
-            raise SealError(SealFault.NOT_SEALABLE, "the clock is not in the years 2000 to 2099; set it")
-        recipients = {message.to_state for message in messages}
-        if len(recipients) > recipients_max:
+
+def _check_recipients(
+    recipients: Collection[str], recipient_keys: Mapping[str, PublishedKey], recipients_max: int, now: int
+) -> None:
+    """Refuse a batch to States to which it cannot be sealed.
+
+    Raises:
+        SealError: It cannot.
+    """
+    if not INSTANT_MIN <= now <= INSTANT_MAX:
+        raise SealError(SealFault.NOT_SEALABLE, "the clock is not in the years 2000 to 2099; set it")
+    if len(recipients) > recipients_max:
+        raise SealError(
+            SealFault.NOT_SEALABLE,
+            f"a batch goes to {len(recipients)} States, more than the {recipients_max} known",
+        )
+    for state in sorted(recipients):
+        if state not in recipient_keys:
+            raise SealError(
+                SealFault.NO_RECIPIENT_KEY,
+                f"{state}: no valid seal key is known; nothing is sent there until that State announces one",
+            )
+
+
+def _check_messages(messages: Sequence[OutgoingMessage], now: int) -> None:
+    """Refuse a batch with a message whose parts do not fit together.
+
+    Raises:
+        SealError: There is one.
+    """
+    checked = None
+    for message in messages:
+        routed = (message.kind, message.sent_at, message.stream)
+        is_consistent = routed == checked or _is_consistent(*routed)  # the same for many messages in a row
+        if not is_consistent or not 1 <= message.sequence <= SEQUENCE_MAX:
             raise SealError(
                 SealFault.NOT_SEALABLE,
-                f"a batch goes to {len(recipients)} States, more than the {recipients_max} known",
+                f"{message.id[:40]}: topic, number, partition or time do not fit a {message.kind} of "
+                f"{format_time(now)}",
             )
-        for state in sorted(recipients):
-            if state not in recipient_keys:
-                raise SealError(
-                    SealFault.NO_RECIPIENT_KEY,
-                    f"{state}: no valid seal key is known; nothing is sent there until that State announces one",
-                )
-        for message in messages:
-            stream = message.stream
-            if (
-                TOPIC_KINDS.get(stream.topic) is not message.kind
-                or not 1 <= message.sequence <= SEQUENCE_MAX
-                or stream.partition < 0
-                or not INSTANT_MIN <= stream.began_at <= INSTANT_MAX
-                or not INSTANT_MIN <= message.sent_at <= INSTANT_MAX
-            ):
-                raise SealError(
-                    SealFault.NOT_SEALABLE,
-                    f"{message.id}: topic, number, partition or time do not fit a {message.kind} of {format_time(now)}",
-                )
+        checked = routed
+
+
+def _is_consistent(kind: MessageKind, sent_at: int, stream: Stream) -> bool:
+    return (
+        TOPIC_KINDS.get(stream.topic) is kind
+        and stream.partition >= 0
+        and INSTANT_MIN <= stream.began_at <= INSTANT_MAX
+        and INSTANT_MIN <= sent_at <= INSTANT_MAX
+    )
 
 
 _PROOF_BYTES_MAX = 4_096

@@ -95,15 +95,16 @@ def identify_stream(envelope: Envelope) -> StreamId:
     return StreamId(envelope.from_state, envelope.loop, envelope.partition, envelope.topic)
 
 
-def take_next_number(position: StreamPosition | None, now: int) -> tuple[int, StreamPosition]:
-    """Return the number of the next message to a recipient, and what to store with it.
+def take_next_numbers(position: StreamPosition | None, count: int, now: int) -> tuple[range, StreamPosition]:
+    """Return the numbers of the next messages to a recipient, and what to store with them.
 
     Args:
         position: What was stored; None if nothing was: a stream begins.
+        count: The number of messages.
         now: The time, in UTC milliseconds.
     """
     began_at, last = (now, 0) if position is None else (position.began_at, position.last)
-    return last + 1, StreamPosition(began_at, last + 1)
+    return range(last + 1, last + 1 + count), StreamPosition(began_at, last + count)
 
 
 def classify_arrival(stored: StreamPosition | None, began_at: int, sequence: int, *, is_known: bool) -> Receipt:

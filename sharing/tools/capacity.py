@@ -221,7 +221,8 @@ def _render_assumptions(figures: CapacityFigures) -> Iterator[str]:
     )
     rows: Mapping[str, str] = {
         f"A worker handles {figures.gate_per_second:,.0f} indicators per second, in {figures.gate_megabytes:,.0f} MB": (
-            f"measured ({figures.measured}; [performance](performance.md)); a worker with a dedicated core is faster"
+            f"measured without keys ({figures.measured}; [performance](performance.md)); a worker with a dedicated "
+            "core is faster"
         ),
         f"A broker handles the records of {figures.pass_through_per_second:,.0f} indicators per second": (
             "measured as the pass-through, with its clients on the same cores; each replica costs the same"
@@ -235,7 +236,8 @@ def _render_assumptions(figures: CapacityFigures) -> Iterator[str]:
             f"at least {figures.partitions_min}, because it cannot be changed in place"
         ),
         f"One indicator results in {sizes}": (
-            "the workload of the benchmark, in which 10 % are disclosed; with keys and headers, before compression"
+            "the workload of the benchmark, in which 10 % are disclosed; sealed by MLKEM768-X25519, items of the inbox "
+            "for two readers; with keys and headers. What is sealed cannot be compressed"
         ),
         f"{figures.replication} replicas of each partition, and at most {figures.broker_replicas_max:,} on a broker": (
             "assumed: a common rule of Kafka operators"

@@ -16,7 +16,7 @@ from typing import Any, Final
 from sharing.trust.faults import TrustError, TrustFault
 
 DOCUMENT_BYTES_MAX: Final = 250_000
-"""Size limit of a signed document: what a record of the directory topic may hold."""
+"""Size limit of a signed document: what fits in a record of an exchange topic."""
 
 _INTEGER_MAX: Final = 2**53 - 1
 _DEPTH_MAX: Final = 16

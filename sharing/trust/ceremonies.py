@@ -16,11 +16,12 @@ from sharing.trust.documents import CLOCK_TOLERANCE_MS, INSTANT_MAX, INSTANT_MIN
 from sharing.trust.key_statement import (
     AHEAD_DAYS_MAX,
     DAY_MS,
-    KEEP_ENDED_DAYS,
+    KEYS_MAX,
     KeyStatement,
     OnlineKey,
     Revocation,
     TrustedKeys,
+    count_kept_days,
 )
 from sharing.trust.public_keys import KeyRole, PublishedKey
 from sharing.trust.root import RootMetadata, TrustedRoot
@@ -193,10 +194,15 @@ def _make_statement(
     kept = (
         ()
         if statement is None
-        else tuple(key for key in statement.keys if key.valid_until + KEEP_ENDED_DAYS * DAY_MS > now)
+        else tuple(key for key in statement.keys if key.valid_until + count_kept_days(key.role) * DAY_MS > now)
     )
     if revocations is None:
         revocations = () if statement is None else statement.revocations
+    if len(kept) + len(added) > KEYS_MAX:
+        raise InputError(
+            f"a key statement lists at most {KEYS_MAX} keys, those that have ended within a year included: rotate keys "
+            "less often"
+        )
     fields = {
         "state": root.state,
         "root_version": root.metadata.version,

@@ -14,16 +14,20 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationError
 
+from sharing.errors import InputError
 from sharing.model.countries import STATES
 from sharing.model.strict_model import StrictModel
 from sharing.model.times import format_time, to_milliseconds
-from sharing.trust.canonical import decode_canonical, encode_canonical
+from sharing.trust.canonical import DOCUMENT_BYTES_MAX, decode_canonical, encode_canonical
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.public_keys import KeyId, PublishedKey
 from sharing.trust.signatures import ObjectKind, SigningKey, build_message, is_signature_by
 
 SIGNATURES_MAX = 64
 """So that a document with countless signatures costs a reader nothing."""
+
+PUBLISHED_BYTES_MAX = 110_000
+"""Size limit of a root and of a key statement: what a record of the directory topic may hold, with headers."""
 
 INSTANT_MIN, INSTANT_MAX = 946_684_800_000, 4_102_444_799_999
 """The years 2000 to 2099, in UTC milliseconds."""
@@ -128,7 +132,7 @@ def read_document(data: bytes, kind: ObjectKind, model: type[Content]) -> tuple[
     Raises:
         TrustError: It is malformed, of another kind, or names an unknown role or algorithm.
     """
-    decode_canonical(data)
+    decode_canonical(data, bytes_max=_get_bytes_max(kind))
     try:
         envelope = _Envelope.model_validate_json(data)
         if envelope.signed.get("kind") != kind:
@@ -157,12 +161,19 @@ def peek_kind(data: bytes) -> str:
 
 
 def sign_document(kind: ObjectKind, state: str, content: StrictModel, signers: Iterable[SigningKey]) -> SignedDocument:
-    """Return a document with the signatures of these keys."""
+    """Return a document with the signatures of these keys.
+
+    Raises:
+        InputError: It would be too long to be read.
+    """
     payload = encode_canonical(content.model_dump(mode="json"))
     message = build_message(kind, state, payload)
     by_key = {signer.public_key.key_id: signer for signer in signers}
     signatures = tuple(Signature(key=key, signature=by_key[key].sign(message).hex()) for key in sorted(by_key))
-    return SignedDocument(kind, payload, signatures)
+    document, bytes_max = SignedDocument(kind, payload, signatures), _get_bytes_max(kind)
+    if len(payload) > bytes_max or len(document.to_bytes()) > bytes_max:
+        raise InputError(f"the {kind} of {state} would be longer than {bytes_max:,} bytes; let it name fewer keys")
+    return document
 
 
 def check_period(what: str, valid_from: int, valid_until: int, now: int) -> None:
@@ -177,6 +188,10 @@ def check_period(what: str, valid_from: int, valid_until: int, now: int) -> None
         )
     if now > valid_until + CLOCK_TOLERANCE_MS:
         raise TrustError(TrustFault.EXPIRED, f"{what} has expired at {format_time(valid_until)}")
+
+
+def _get_bytes_max(kind: ObjectKind) -> int:
+    return PUBLISHED_BYTES_MAX if kind in {ObjectKind.ROOT, ObjectKind.KEYS} else DOCUMENT_BYTES_MAX
 
 
 def _make_error(error: ValidationError) -> TrustError:

@@ -4,6 +4,7 @@ Each statement replaces the one before. What a statement may change is restricte
 
 - a key is never altered; revocation ends it early;
 - a key is listed until 30 days after it has ended, so that a reader that missed statements still sees what follows it;
+  a `gate` key for a year, because it signs the inbox of its own State, which keeps items for so long;
 - the key after a key is the one that it named as its successor, unless the revocation of one of these two was in effect
   when the key after it began;
 - a revocation is never dropped, and never moved to a later time.
@@ -31,6 +32,9 @@ DAY_MS = 86_400_000
 KEYS_MAX, REVOCATIONS_MAX = 256, 1000
 KEEP_ENDED_DAYS = 30
 """For how many days a statement still lists a key that has ended: as long as exchange topics keep what it signed."""
+
+KEEP_ENDED_GATE_DAYS = 366
+"""The same for a `gate` key: the inbox of its State keeps for a year what it signed."""
 
 AHEAD_DAYS_MAX = 30
 """For how many days ahead a statement may plan a key or a revocation."""
@@ -162,6 +166,11 @@ class TrustedKeys:
         return self.statement.state
 
 
+def count_kept_days(role: KeyRole) -> int:
+    """Return for how many days a statement still lists a key of a role that has ended."""
+    return KEEP_ENDED_GATE_DAYS if role is KeyRole.GATE else KEEP_ENDED_DAYS
+
+
 def accept_key_statement(
     root: TrustedRoot, data: bytes, *, now: int, previous: TrustedKeys | None = None
 ) -> TrustedKeys:
@@ -275,7 +284,7 @@ def require_permitted_change(previous: TrustedKeys, keys: TrustedKeys) -> None:
     by_id = {key.key_id: key for key in new.keys}
     for key in old.keys:
         kept_key = by_id.get(key.key_id)
-        if kept_key is None and key.valid_until + KEEP_ENDED_DAYS * DAY_MS > new.issued_at:
+        if kept_key is None and key.valid_until + count_kept_days(key.role) * DAY_MS > new.issued_at:
             raise TrustError(
                 TrustFault.KEY_CHANGED, f"{name} no longer lists the {key.role} key, which is still needed"
             )

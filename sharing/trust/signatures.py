@@ -36,6 +36,7 @@ class ObjectKind(StrEnum):
     READERS = "readers"
     RULING = "ruling"
     INBOX_KEY = "inbox-key"
+    EXPORT = "export"
 
 
 def build_message(kind: ObjectKind, state: str, payload: bytes) -> bytes:

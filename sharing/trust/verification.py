@@ -21,12 +21,13 @@ SIGNING_ROLES = MappingProxyType(
         ObjectKind.OFFICER: KeyRole.REGISTRAR,
         ObjectKind.READERS: KeyRole.REGISTRAR,
         ObjectKind.INBOX_KEY: KeyRole.GATE,
+        ObjectKind.EXPORT: KeyRole.DESK,
     }
 )
 """The role whose online keys sign objects of a kind.
 
 No online key signs a kind that is not listed: roots and key statements are signed by root keys, and a ruling by the key
-of the officer who ruled, which the register of officers names. The role `desk` signs no kind yet.
+of the officer who ruled, which the register of officers names.
 """
 
 
@@ -72,7 +73,14 @@ def sign_object(kind: ObjectKind, state: str, payload: bytes, key: SigningKey) -
 
 
 def verify_object(
-    keys: TrustedKeys, kind: ObjectKind, payload: bytes, signature: ObjectSignature, *, signed_at: int, now: int
+    keys: TrustedKeys,
+    kind: ObjectKind,
+    payload: bytes,
+    signature: ObjectSignature,
+    *,
+    signed_at: int,
+    now: int,
+    arrived_at: int | None = None,
 ) -> VerifiedSigner:
     """Return who signed an object that has arrived.
 
@@ -83,12 +91,14 @@ def verify_object(
         signature: Its signature.
         signed_at: When it claims to have been signed, in UTC milliseconds.
         now: The reader's clock, in UTC milliseconds.
+        arrived_at: When it arrived, as in `find_online_key`.
 
     Raises:
         TrustError: The root or the key statement has expired; the algorithm or the key is not known; the key is for
             another purpose, was revoked, or was not valid when it signed; or the signature is wrong.
     """
-    key = find_online_key(keys, SIGNING_ROLES.get(kind), signature.key, signed_at=signed_at, now=now)
+    role = SIGNING_ROLES.get(kind)
+    key = find_online_key(keys, role, signature.key, signed_at=signed_at, now=now, arrived_at=arrived_at)
     if signature.algorithm not in set(KeyAlgorithm):
         raise TrustError(TrustFault.UNKNOWN_ALGORITHM, f"{keys.state}: the signature's algorithm is not known")
     if signature.algorithm != key.algorithm:
@@ -98,7 +108,9 @@ def verify_object(
     return VerifiedSigner(keys.state, key)
 
 
-def find_online_key(keys: TrustedKeys, role: KeyRole | None, key_id: str, *, signed_at: int, now: int) -> OnlineKey:
+def find_online_key(
+    keys: TrustedKeys, role: KeyRole | None, key_id: str, *, signed_at: int, now: int, arrived_at: int | None = None
+) -> OnlineKey:
     """Return a State's online key, if it may be used for a role.
 
     Args:
@@ -107,13 +119,15 @@ def find_online_key(keys: TrustedKeys, role: KeyRole | None, key_id: str, *, sig
         key_id: Id of the key.
         signed_at: When the key was used, in UTC milliseconds.
         now: The reader's clock, in UTC milliseconds.
+        arrived_at: When the object arrived, in UTC milliseconds, where that is known from another clock than the
+            signer's: a key that was revoked only afterwards counts. None: it arrives now.
 
     Raises:
         TrustError: As `verify_object`.
     """
     require_current_root(keys.root, now)
     require_current_statement(keys, now)
-    if keys.statement.is_revoked(key_id, now):
+    if keys.statement.is_revoked(key_id, now if arrived_at is None else min(arrived_at, now)):
         raise TrustError(TrustFault.REVOKED, f"{keys.state}: the key {shorten(key_id)} was revoked")
     key = next((key for key in keys.statement.keys if key.key_id == key_id), None)
     if key is None:

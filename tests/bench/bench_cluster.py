@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -65,10 +65,14 @@ class BenchCluster:
 
     def reset_topics(self, partitions: int = PARTITIONS) -> None:
         """Recreate the topics of the six States, empty, and announce the sample directory."""
-        self.delete_topics(name for name in self._list_topics() if not name.startswith("__"))
-        apply_topics(self.bootstrap, list_topics(STATES, partitions), replication=1)
+        self.recreate_topics(partitions)
         for entry in parse_entries(*sample_directory()):
             announce_entry(self.bootstrap, entry)
+
+    def recreate_topics(self, partitions: int = PARTITIONS, kept: Container[str] = ()) -> None:
+        """Delete all topics but those to keep, and create those of the six States."""
+        self.delete_topics(name for name in self._list_topics() if not name.startswith("__") and name not in kept)
+        apply_topics(self.bootstrap, list_topics(STATES, partitions), replication=1)
 
     def create_topics(self, names: Iterable[str], partitions: int = PARTITIONS) -> None:
         """Create topics."""
@@ -116,9 +120,11 @@ class BenchCluster:
             deleted.result(_WAIT_S)
 
     @contextmanager
-    def run_python(self, arguments: Sequence[str], instance: str = "0") -> Iterator[MeasuredProcess]:
+    def run_python(
+        self, arguments: Sequence[str], instance: str = "0", environment: Mapping[str, str] | None = None
+    ) -> Iterator[MeasuredProcess]:
         """Run a Python process for the duration of the block."""
-        with self.run_command([sys.executable, *arguments], instance) as worker:
+        with self.run_command([sys.executable, *arguments], instance, environment) as worker:
             yield worker
 
     @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -51,10 +51,12 @@ class Engines:
     def __init__(self, cluster: BenchCluster) -> None:
         self.cluster = cluster
 
-    def run_gate(self, records: int, warm_share: float = WARM_SHARE) -> EngineRun:
-        """Run `python -m processors` on the source topic."""
+    def run_gate(
+        self, records: int, warm_share: float = WARM_SHARE, environment: Mapping[str, str] | None = None
+    ) -> EngineRun:
+        """Run `python -m processors` on the source topic, with further environment variables."""
         observer = TopicObserver(self.cluster.bootstrap, DECISIONS_TOPIC)
-        with self.cluster.run_python(GATE_ARGUMENTS) as worker:
+        with self.cluster.run_python(GATE_ARGUMENTS, environment=environment) as worker:
             return _measure_run(observer, worker, records, warm_share)
 
     def run_pass_through(self, variant: str, records: int) -> EngineRun:

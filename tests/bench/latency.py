@@ -58,7 +58,7 @@ def measure_latency(
         for number, rate in enumerate(rates):
             records = list(make_indicators(int(rate * (WARM_S + seconds)), disclosed_share, seed=100 + number))
             waits = _measure_waits(cluster, rate, records)
-            percentiles[str(rate)] = _compute_percentiles(waits)
+            percentiles[str(rate)] = compute_percentiles(waits)
             worker.check_running()
         return percentiles
 
@@ -104,7 +104,7 @@ def _publish_at_rate(bootstrap: str, rate: int, records: list[tuple[bytes, bytes
     producer.flush(_LAST_S)
 
 
-def _compute_percentiles(waits: list[float]) -> dict[str, float]:
+def compute_percentiles(waits: list[float]) -> dict[str, float]:
     """Return p50, p99, p99.9 and the longest, in milliseconds, and the number of notices.
 
     Raises:

@@ -29,6 +29,10 @@ _GROWTH = (
     ("interests_1e3_to_1e6", "10³ → 10⁶ interests: time per indicator"),
     ("partitions_1_to_16", "1 → 16 partitions: time per indicator"),
 )
+_SEALED_VARIANTS = (
+    ("signed", "The gate that signs and seals what it writes, 193 States"),
+    ("sealed", "The same, and its indicators are sealed too"),
+)
 GROWTH_MAX = 1.3
 _GATE_WITH_STREAMS = "gate_with_kafka_streams"
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -117,6 +121,28 @@ def _other_rows(figures: Mapping[str, Any]) -> Iterator[str]:
         yield f"| 1 → 2 workers: rate, on two cores shared with the broker | {TIMES} {ratio:.2f} | |"
     if "bulk" in figures:
         yield from _bulk_rows(figures["bulk"])
+    yield from list_sealed_rows(figures)
+
+
+def list_sealed_rows(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is measured with keys: what sealing costs the gate, and the latency over both workers."""
+    sealed = figures.get("sealed")
+    if sealed is not None:
+        rates = sealed["rates"]
+        for variant, title in _SEALED_VARIANTS:
+            ratio = f"{_format_rate(rates[variant])} /s: {sealed['ratios'][variant]:.2f} {TIMES}"
+            compared = f"the gate without keys in the same run: {_format_rate(rates['plain'])} /s"
+            yield f"| {title}; {compared} | {ratio} | ≥ 0.6 {TIMES} |"
+        cpu = " / ".join(f"{sealed['cpu_us'][variant]:.1f}" for variant in ("plain", "signed", "sealed"))
+        yield f"| The worker's CPU time for each indicator, in this order: without keys first | {cpu} µs | |"
+        memory = " / ".join(f"{sealed['rss_mb'][variant]:.0f}" for variant in ("plain", "signed", "sealed"))
+        yield f"| Its memory without keys / with sealed outputs / with sealed indicators too | {memory} MB | ≤ 400 MB |"
+    for rate, measured in figures.get("sealed_latency_ms", {}).items():
+        target = "p99 ≤ 120 ms" if rate == "1000" else ""
+        times = " / ".join(f"{measured[name]:.1f}" for name in ("p50", "p99", "p999"))
+        title = f"All sealed: published → handed to a subscriber at {int(rate):,}/s"
+        notices = f"p50 / p99 / p99.9 of {measured['notices']:,} notices"
+        yield f"| {title}, {notices} | {times} ms | {target} |"
 
 
 def _bulk_rows(bulk: Mapping[str, Any]) -> Iterator[str]:

@@ -52,7 +52,7 @@ def measure_sealing(recipients: int, *, content_bytes: int = CONTENT_BYTES) -> d
     stream = Stream("gate", now, 0, "notices")
     messages = [
         OutgoingMessage(
-            str(uuid.uuid4()), MessageKind.NOTICE, states[number % recipients], "ORDINARY", now, stream, number + 1,
+            str(uuid.uuid4()), MessageKind.NOTICE, states[number % recipients], now, stream, number + 1,
             secrets.token_bytes(content_bytes),
         )
         for number in range(MESSAGES)

@@ -5,22 +5,26 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from sharing.testing.broker import KafkaUnavailableError
-from tests.bench import bulk, cedar, decision, growth, latency, restart
+from tests.bench import bulk, cedar, decision, growth, latency, restart, sealed_latency, sealed_rates
 from tests.bench.bench_cluster import BenchCluster
 from tests.bench.engines import WARM_SHARE_LONG, EngineRun, Engines, StreamsJob
 from tests.bench.figures import Figures, print_line
 from tests.bench.names import GATE_GROUP, SOURCE_TOPIC
 from tests.bench.outputs import Fingerprints
 from tests.bench.peers import streams
+from tests.bench.sealed_states import SealedStates
 from tests.bench.workload import make_indicators
 
 DISCLOSED_SHARE = 0.10
 LATENCY_RATES = (100, 1_000, 5_000)
 STREAMS_THREADS = (1, 2)
+SEALED_LATENCY_RATES = (100, 1_000)
 LATENCY_S = 20.0
 
 _QUIXSTREAMS_TOPIC, _FAUST_TOPIC = "quixstreams.indicators", "faust.indicators"
@@ -232,9 +236,7 @@ def measure_latency(cluster: BenchCluster, plan: BenchPlan, figures: Figures) ->
     """Measure the time from publication to the committed notice, at constant rates."""
     del plan
     figures["latency_ms"] = latency.measure_latency(cluster, LATENCY_RATES, LATENCY_S, DISCLOSED_SHARE)
-    for rate, percentiles in figures["latency_ms"].items():
-        text = "  ".join(f"{name} {percentiles[name]:6.1f}" for name in ("p50", "p99", "p999", "max"))
-        print_line(f"  latency at {rate:>5}/s in ms              {text}   ({percentiles['notices']} notices)")
+    _print_latency("latency", figures["latency_ms"])
 
 
 def measure_restart(cluster: BenchCluster, plan: BenchPlan, figures: Figures) -> None:
@@ -273,6 +275,38 @@ def measure_bulk(cluster: BenchCluster, plan: BenchPlan, figures: Figures) -> No
     )
 
 
+def measure_sealed_rates(cluster: BenchCluster, plan: BenchPlan, figures: Figures) -> None:
+    """Measure the gate that signs and seals beside the gate without keys, with 192 other States in the directory."""
+    with tempfile.TemporaryDirectory(prefix="bench-keys-") as folder:
+        states = SealedStates(cluster, Path(folder) / "keys")
+        measured = sealed_rates.measure_sealed_rates(cluster, states, plan.records, plan.rounds, DISCLOSED_SHARE)
+    figures["sealed"] = measured
+    for variant, rate in measured["rates"].items():
+        ratio = f"   {measured['ratios'][variant]:.2f} of the plain gate" if variant in measured["ratios"] else ""
+        print_line(
+            f"  {variant + ' gate, 193 States':34} {rate:10,.0f} /s   {measured['cpu_us'][variant]:5.1f} us of CPU time"
+            f"   {measured['rss_mb'][variant]:.0f} MB{ratio}"
+        )
+
+
+def measure_sealed_latency(cluster: BenchCluster, plan: BenchPlan, figures: Figures) -> None:
+    """Measure the time from a publisher that seals to a subscriber that opens, over two workers."""
+    del plan
+    with tempfile.TemporaryDirectory(prefix="bench-keys-") as folder:
+        states = SealedStates(cluster, Path(folder) / "keys")
+        measured = sealed_latency.measure_sealed_latency(
+            cluster, states, SEALED_LATENCY_RATES, LATENCY_S, DISCLOSED_SHARE
+        )
+    figures["sealed_latency_ms"] = measured
+    _print_latency("sealed latency", measured)
+
+
+def _print_latency(name: str, measured: Mapping[str, Mapping[str, float]]) -> None:
+    for rate, percentiles in measured.items():
+        text = "  ".join(f"{key} {percentiles[key]:6.1f}" for key in ("p50", "p99", "p999", "max"))
+        print_line(f"  {f'{name} at {rate}/s in ms':34} {text}   ({percentiles['notices']} notices)")
+
+
 SECTIONS: Mapping[str, Callable[[BenchCluster, BenchPlan, Figures], None]] = {
     "decision": measure_decision,
     "rates": measure_rates,
@@ -281,5 +315,7 @@ SECTIONS: Mapping[str, Callable[[BenchCluster, BenchPlan, Figures], None]] = {
     "restart": measure_restart,
     "growth": measure_growth,
     "bulk": measure_bulk,
+    "sealed": measure_sealed_rates,
+    "sealed_latency": measure_sealed_latency,
 }
 """Sections in the order in which they run."""

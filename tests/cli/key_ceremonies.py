@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +57,7 @@ class KeyCeremony:
         options: list[str | Path] = ["--folder", self.keys]
         if signers:
             options += self.sign(*signers)
-        needs_passphrase = {"issue", "rotate", "backup", "restore"}
+        needs_passphrase = {"issue", "rotate", "backup", "restore", "protect"}
         if command in needs_passphrase or (command == "readers" and arguments[0] != "list"):
             options += ["--passphrase-file", self.folder / "online.pass"]
         return self.call("keys", command, *arguments, *options)
@@ -73,3 +76,37 @@ def make_ceremony(call: Call, folder: Path, state: str = "CH") -> KeyCeremony:
     result = ceremony.init()
     assert result.code == 0, result
     return ceremony
+
+
+KILLED_COMMAND = """
+import os, signal, sys
+from sharing.keystore import encryption, passphrase_change
+from sharing.cli import main
+encryption.SCRYPT_LOG_N = 10
+step, remaining = sys.argv.pop(1), int(sys.argv.pop(1))
+owner = os if hasattr(os, step) else passphrase_change
+function = getattr(owner, step)
+
+def run_or_die(*arguments, **options):
+    global remaining
+    if remaining == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    remaining -= 1
+    return function(*arguments, **options)
+
+setattr(owner, step, run_or_die)
+main()
+"""
+
+
+def run_killed(step: str, count: int, *arguments: str | Path) -> None:
+    """Run `sharing keys` in a process that is killed in place of a step, after this has been taken so many times.
+
+    Args:
+        step: A function of `os`, such as `link`, which makes each new file appear; or of `passphrase_change`.
+        count: How many times it is done.
+        arguments: The command and its arguments.
+    """
+    program = [sys.executable, "-c", KILLED_COMMAND, step, str(count), "keys", *map(str, arguments)]
+    killed = subprocess.run(program, check=False, timeout=120, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed

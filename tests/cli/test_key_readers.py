@@ -86,3 +86,31 @@ def test_a_reader_needs_a_name_and_a_new_file(call: Call, empty_folder: Path) ->
     assert call("keys", "reader", "case", *options).code == 0
     again = call("keys", "reader", "case", *options)
     assert (again.code, "exists already" in again.err) == (2, True)
+
+
+def test_show_lists_readers_and_says_when_their_list_ends(
+    issued: KeyCeremony, call: Call, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert issued.show()["readers"] is None
+    options = ("--state", "CH", "--key", str(empty_folder / "case.key"), "--passphrase-file", make_pass(empty_folder))
+    assert call("keys", "reader", "case-system", *options).code == 0
+    assert issued.run("readers", "add", empty_folder / "case.key.public.json", signers=()).code == 0
+    shown = issued.run("show", signers=())
+    assert (shown.code, shown.err) == (0, "")
+    assert "list of readers 1, until " in shown.out
+    assert "reader  case-system  " in shown.out
+    assert "wraps since " in shown.out
+    document = issued.show()
+    assert [reader["name"] for reader in document["readers"]["readers"]] == ["case-system"]
+    real = time.time
+    monkeypatch.setattr("time.time", lambda: real() + 25 * 86_400)
+    assert issued.run("rotate", "gate", "registrar", signers=(1, 2)).code == 0
+    ending = issued.run("show", signers=())
+    assert (ending.code, "the list of readers ends at " in ending.err) == (1, True)
+    assert "run `sharing keys readers renew`" in ending.err
+    monkeypatch.setattr("time.time", lambda: real() + 31 * 86_400)
+    ended = issued.run("show", signers=())
+    assert "list of readers 1 has expired" in ended.err
+    assert "nothing can be put into the inbox; run `sharing keys readers renew`" in ended.err
+    assert issued.run("readers", "renew", signers=()).code == 0
+    assert "list of readers" not in issued.run("show", signers=()).err

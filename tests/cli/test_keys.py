@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,13 @@ from sharing.trust.key_statement import KeyStatement
 from sharing.trust.public_keys import KeyRole, PublishedKey
 from sharing.trust.signatures import ObjectKind
 from tests.cli.conftest import Call
-from tests.cli.key_ceremonies import ONLINE_PASSPHRASE, ROOT_PASSPHRASES, KeyCeremony, make_ceremony
+from tests.cli.key_ceremonies import (
+    ONLINE_PASSPHRASE,
+    ROOT_PASSPHRASES,
+    KeyCeremony,
+    make_ceremony,
+    run_killed,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -151,7 +158,7 @@ def test_the_root_is_rotated_by_old_and_new_keys(issued: KeyCeremony) -> None:
     result = issued.run("rotate", "root", *new, "--remove", root["keys"][2][:12])
     assert result.code == 0, result
     document = issued.show()
-    assert document["root"]["version"] == document["keys"]["root_version"] == 2
+    assert (document["root"]["version"], document["keys"]["statement"]) == (2, 2)
     assert document["root"]["keys"][:2] == root["keys"][:2]
     assert (document["root"]["keys"][2] != root["keys"][2], document["findings"]) == (True, [])
     refused = issued.run("rotate", "gate", signers=(1, 3))
@@ -169,20 +176,71 @@ def test_a_root_for_which_too_few_new_keys_sign_is_not_written(issued: KeyCeremo
     assert issued.list_files() == before
 
 
-def test_an_interrupted_root_rotation_is_finished_by_the_next(issued: KeyCeremony) -> None:
-    issued.write_secret("root4.pass", "another passphrase")
-    issued.write_secret("root5.pass", "another passphrase")
+@pytest.mark.parametrize("writes", range(4))
+def test_an_interrupted_root_rotation_leaves_a_valid_folder(issued: KeyCeremony, writes: int) -> None:
+    """Two new root keys, the key statement, and the root: killed before each of these four files."""
+    for number in (4, 5, 6, 7):
+        issued.write_secret(f"root{number}.pass", "another passphrase")
     root = issued.show()["root"]
-    options: list[str | Path] = ["--remove", root["keys"][0], "--remove", root["keys"][1]]
+
+    def replace_by(*numbers: int) -> list[str | Path]:
+        options: list[str | Path] = ["--remove", root["keys"][0], "--remove", root["keys"][1]]
+        for number in numbers:
+            options += ["--new-root", issued.folder / f"root{number}.key"]
+            options += ["--new-root-passphrase-file", issued.folder / f"root{number}.pass"]
+        return options
+
+    run_killed("link", writes, "rotate", "root", "--folder", issued.keys, *replace_by(4, 5), *issued.sign(1, 2))
+    written = [f"root{number}.key" for number in (4, 5)] + ["keys/keys.2.json", "keys/root.2.json"]
+    assert [name in issued.list_files() for name in written] == [position < writes for position in range(4)]
+    shown = issued.run("show", "--json", signers=())
+    assert shown.json_document["root"] == root
+    assert shown.json_document["keys"]["statement"] == (2 if writes == 3 else 1)
+    for draft in issued.folder.rglob(".*.new"):
+        draft.unlink()
+    assert issued.run("show", signers=()).code == 0
+    assert issued.run("rotate", "root", *replace_by(6, 7)).code == 0
+    document = issued.show()
+    assert (document["root"]["version"], document["findings"]) == (2, [])
+    assert not set(root["keys"][:2]) & set(document["root"]["keys"])
+    assert issued.run("rotate", "gate", signers=(6, 7)).code == 0
+
+
+def test_a_statement_by_the_keys_of_the_root_before_is_refused(issued: KeyCeremony) -> None:
+    """Whoever stole the root keys that were replaced, and writes to the folder, states nothing any more."""
+    newest = issued.keys / "keys.1.json"
+    stolen = newest.read_bytes()
     for number in (4, 5):
-        options += ["--new-root", issued.folder / f"root{number}.key"]
+        issued.write_secret(f"root{number}.pass", "another passphrase")
+    options: list[str | Path] = []
+    for key, number in zip(issued.show()["root"]["keys"][:2], (4, 5), strict=True):
+        options += ["--remove", key, "--new-root", issued.folder / f"root{number}.key"]
         options += ["--new-root-passphrase-file", issued.folder / f"root{number}.pass"]
     assert issued.run("rotate", "root", *options).code == 0
-    (issued.keys / "keys.2.json").unlink()  # as if killed before the key statement was signed again
-    shown = issued.run("show", signers=())
-    assert (shown.code, "is not signed by the present root keys" in shown.err) == (1, True)
-    assert issued.run("rotate", "root", signers=(4, 5)).code == 0
-    assert issued.run("show", signers=()).code == 0
+    (issued.keys / "keys.2.json").unlink()
+    newest.write_bytes(stolen)
+    for result in (issued.run("show", signers=()), issued.run("rotate", "gate", signers=(4, 5))):
+        assert (result.code, "0 valid signatures of 2 that are needed" in result.error) == (1, True)
+
+
+@pytest.mark.parametrize(("days", "longest"), [(7, 7), (90, 30)])
+def test_a_new_root_changes_how_long_online_keys_are_valid(issued: KeyCeremony, days: int, longest: int) -> None:
+    before = find_key(issued, "gate")
+    assert issued.run("rotate", "root", "--online-days", str(days)).code == 0
+    document = issued.show()
+    assert document["root"]["online_days_max"] == days
+    assert find_key(issued, "gate") == before, "a key that is in force is not altered"
+    assert count_days(document["keys"]["issued_at"], document["keys"]["expires_at"]) == longest
+    assert "at most" in issued.run("rotate", "gate", "--days", str(days + 1)).error
+    assert issued.run("rotate", "gate").code == 0
+    after = find_key(issued, "gate")
+    assert count_days(after["valid_from"], after["valid_until"]) == days
+    refused = issued.run("rotate", "gate", "--online-days", "5")
+    assert (refused.code, "--online-days are for `sharing keys rotate root`" in refused.error) == (2, True)
+
+
+def count_days(since: str, until: str) -> int:
+    return (datetime.fromisoformat(until) - datetime.fromisoformat(since)).days
 
 
 def test_a_statement_by_root_keys_that_were_removed_is_not_signed_again(issued: KeyCeremony) -> None:
@@ -296,11 +354,23 @@ def test_show_reports_folders_that_others_may_write_to(issued: KeyCeremony, name
 
 def test_an_older_document_in_the_place_of_the_newest_is_refused(issued: KeyCeremony) -> None:
     older = issued.keys / "keys.1.json"
-    (issued.keys / "keys.9.json").write_bytes(older.read_bytes())
-    assert "keys.9.json contains keys.1.json" in issued.run("show", signers=()).error
+    (issued.keys / "keys.2.json").write_bytes(older.read_bytes())
+    assert "keys.2.json contains keys.1.json" in issued.run("show", signers=()).error
     assert issued.run("rotate", "gate").code == 2
-    (issued.keys / "root.1.json").rename(issued.keys / "root.2.json")
+    (issued.keys / "root.2.json").write_bytes((issued.keys / "root.1.json").read_bytes())
     assert "root.2.json contains root.1.json" in issued.run("show", signers=()).error
+
+
+@pytest.mark.parametrize(("kind", "missing"), [("keys", 1), ("keys", 2), ("root", 1), ("root", 2)])
+def test_a_missing_version_is_one_clear_error(issued: KeyCeremony, kind: str, missing: int) -> None:
+    for command in (("rotate", "root"), ("rotate", "root")):
+        assert issued.run(*command).code == 0
+    (issued.keys / f"{kind}.{missing}.json").unlink()
+    before = issued.list_files()
+    for result in (issued.run("show", signers=()), issued.run("rotate", "gate"), issued.run("rotate", "root")):
+        expected = f"{kind}.{missing}.json is missing, and {kind}.3.json is there: every version is kept"
+        assert (result.code, expected in result.error) == (2, True)
+    assert issued.list_files() == before
 
 
 def test_it_is_said_which_root_key_is_in_which_file(call: Call, empty_folder: Path) -> None:
@@ -498,7 +568,14 @@ def test_no_secret_is_in_any_output(
         ch.run("restore", ch.folder / "backup", *shares, signers=()),
         ch.run("restore", ch.folder / "backup", *shares[:2], signers=()),
         ch.run("issue", signers=(1,)),
+        ch.run("prune", "--json", signers=()),
+        ch.run("rotate", "wrap", signers=()),
     ]
+    ch.write_secret("new.pass", "canary-new-passphrase")
+    protect = ("protect", "--new-passphrase-file", ch.folder / "new.pass")
+    outputs += [ch.run(*protect, signers=()), ch.run(*protect, signers=())]
+    assert [output.code for output in outputs[-2:]] == [0, 2]
+    ch.write_secret("online.pass", "canary-new-passphrase")
     passphrase = read_passphrase_file(ch.folder / "online.pass")
     seeds = [read_private_key(path, passphrase).seed for path in (ch.keys / "private").iterdir()]
     monkeypatch.setattr("sharing.keystore.key_folder.write_new_file", fail)

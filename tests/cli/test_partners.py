@@ -16,7 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, not
     ResourceType,
 )
 
-from sharing.cli.partners import parse_party
+from sharing.cli.partners.revoke import parse_party
 from sharing.errors import InputError
 from sharing.kafka.acl_admin import apply_acls, inspect_acls
 from sharing.kafka.clients import client_properties, make_admin, make_consumer, make_producer

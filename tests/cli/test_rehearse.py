@@ -14,6 +14,7 @@ from sharing.packs.library import find_law, get_pack_path, read_law_file
 from tests.bench.rehearsal import NARROWED_RULE
 from tests.cli.conftest import Call
 from tests.cli.test_explain import AT, ITEM, write_items
+from tests.kafka.keyed_states import PASSPHRASE, KeyedState, make_signed_entry
 
 if TYPE_CHECKING:
     from sharing.testing.broker.embedded import EmbeddedBroker
@@ -189,6 +190,35 @@ def test_the_topic_gives_the_same_report_as_a_recording(call: Call, bus: Embedde
     assert from_file["read"] == len(ITEMS)
     assert result.json_document["outcomes"] == from_file["outcomes"]
     assert result.json_document["altered"] == from_file["altered"] > 0
+
+
+def test_a_sealed_topic_is_rehearsed_with_the_keys_of_its_gate(
+    call: Call, bus: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyed = KeyedState("CH", Path("keys").absolute())
+    keyed.open_writer(bus).announce(make_signed_entry("CH"))
+    with Publisher(bus.bootstrap, "CH", "fedpol", pins={"CH": keyed.pin}) as publisher:
+        for data in ITEMS:
+            source = {**data["source"], "state": "CH", "agency": "fedpol"}
+            publisher.publish(Indicator.parse({**data, "source": source}))
+    Path("directory.yaml").write_text(DIRECTORY)
+    common = ("law", "rehearse", "--candidate", amend(NARROWED_RULE), "--from-topic", "--directory", "directory.yaml")
+    refused = call(*common, *AT, "--json")
+    assert refused.code == 2
+    assert "contains no readable indicator of CH" in refused.error
+    assert refused.err.count("is sealed to the gate of CH: to open it, set SHARING_KEY_FOLDER") == len(ITEMS)
+    monkeypatch.setenv("SHARING_KEY_FOLDER", str(keyed.folder.path))
+    assert "nothing opens its keys: set SHARING_KEY_PASSPHRASE_FILE" in call(*common, *AT, "--json").error
+    passphrase = Path("pass")
+    passphrase.write_text(PASSPHRASE.get_secret_value())
+    passphrase.chmod(0o600)
+    monkeypatch.setenv("SHARING_KEY_PASSPHRASE_FILE", str(passphrase))
+    result = call(*common, *AT, "--json")
+    assert result.code == 0, result
+    assert (result.json_document["read"], result.json_document["not_read"]) == (len(ITEMS), 0)
+    of_another = KeyedState("DE", Path("other").absolute())
+    monkeypatch.setenv("SHARING_KEY_FOLDER", str(of_another.folder.path))
+    assert "the key folder is that of DE, and opens nothing of CH" in call(*common, *AT).error
 
 
 DIRECTORY = """\

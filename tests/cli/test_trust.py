@@ -63,7 +63,7 @@ def test_the_file_itself_proves_nothing(call: Call, ch: KeyCeremony, trust_file:
     assert (refused.code, "--fingerprint with the digits that CH gave on paper" in refused.error) == (2, True)
     assert get_fingerprint(ch)[:9] not in refused.err
     refused = call("trust", "add", root_file(ch), "--fingerprint", "0123 " * 16)
-    assert (refused.code, "its fingerprint differs" in refused.error) == (1, True)
+    assert (refused.code, "its fingerprint is not the one that was typed" in refused.error) == (1, True)
     refused = call("trust", "add", root_file(ch), "--fingerprint", "0123")
     assert (refused.code, "64 digits" in refused.error) == (1, True)
     assert not trust_file.exists()
@@ -142,12 +142,16 @@ def test_documents_are_verified_against_the_pinned_root(call: Call, ch: KeyCerem
     assert check(call, *documents) == {"CH root 1": True, "CH keys 1": True}
     assert check(call, documents[0]) == {"CH keys 1": "VERSION_MISSING"}
     assert ch.run("rotate", "root").code == 0
-    newest = ch.keys / "keys.2.json"
-    assert check(call, root_file(ch), newest) == {"CH root 1": True, "CH keys 2": "VERSION_MISSING"}
     roots = (root_file(ch, 1), root_file(ch, 2))
-    assert check(call, *roots, newest) == {"CH root 1": True, "CH root 2": True, "CH keys 2": True}
+    by_both = ch.keys / "keys.2.json"
+    assert check(call, root_file(ch), by_both) == {"CH root 1": True, "CH keys 2": True}
+    assert check(call, *roots, by_both) == {"CH root 1": True, "CH root 2": True, "CH keys 2": True}
+    assert ch.run("rotate", "gate").code == 0
+    newest = ch.keys / "keys.3.json"
+    assert check(call, root_file(ch), newest) == {"CH root 1": True, "CH keys 3": "VERSION_MISSING"}
+    assert check(call, *roots, newest) == {"CH root 1": True, "CH root 2": True, "CH keys 3": True}
     assert call("trust", "add", *roots).code == 0
-    assert check(call, *roots, newest) == {"CH root 1": None, "CH root 2": True, "CH keys 2": True}
+    assert check(call, *roots, newest) == {"CH root 1": None, "CH root 2": True, "CH keys 3": True}
     forger = make_ceremony(call, empty_folder / "forger")
     assert forger.run("issue").code == 0
     forged = (root_file(forger), forger.keys / "keys.1.json")
@@ -260,3 +264,20 @@ def test_the_trust_file_must_be_named(call: Call, monkeypatch: pytest.MonkeyPatc
     trust_file.write_text("format: 1\nroots:\n- state: CH\n")
     refused = call("trust", "list", "--file", trust_file)
     assert (refused.code, refused.error.startswith("trust.yaml:3: roots.0")) == (2, True)
+
+
+def test_a_state_is_unpinned(call: Call, ch: KeyCeremony, trust_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pin(call, ch)
+    fingerprint = get_fingerprint(ch)
+    removed = call("trust", "remove", "ch", "--json").json_document
+    assert removed == {"state": "CH", "version": 1, "fingerprint": fingerprint, "file": "trust.yaml"}
+    assert call("trust", "list", "--json").json_document == []
+    again = call("trust", "remove", "CH")
+    assert (again.code, again.error) == (2, "trust.yaml pins no root of CH; `sharing trust list` shows what it pins")
+    assert "did you mean DE" in call("trust", "remove", "Germny").error
+    pin(call, ch)
+    monkeypatch.setenv("SHARING_KEY_FOLDER", str(ch.keys))
+    own = call("trust", "remove", "CH")
+    assert own.code == 2
+    assert "CH is the State of the key folder" in own.error
+    assert "CH" in trust_file.read_text()

@@ -122,7 +122,7 @@ def test_a_reader_receives_what_the_gate_has_sealed_to_it_urgent_ones_first(file
     files.put("four.example.org", signer="desk")
     received, reported = read(files)
     assert received == [urgent, ordinary]
-    assert [each.cause for each in reported] == ["MALFORMED", "UNKNOWN_SEAL_KEY", "WRONG_PURPOSE"]
+    assert [each.cause for each in reported] == ["UNSEALED", "UNKNOWN_SEAL_KEY", "WRONG_PURPOSE"]
     assert "example.org" not in str(reported)
 
 

@@ -94,6 +94,18 @@ def test_an_indicator_is_sealed_to_the_gate(bus: Broker, keyed: KeyedState) -> N
     assert find_header(message.headers(), "ce_subject") == message.key()
 
 
+def test_a_publisher_does_not_warn_of_states_that_it_does_not_seal_to(
+    bus: Broker, keyed: KeyedState, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = "FR" if keyed.state != "FR" else "IT"
+    create_directory(bus, [other])
+    with caplog.at_level("WARNING"), open_publisher(bus, keyed) as publisher:
+        publisher.publish(ITEM)
+    assert "no root of" not in caplog.text
+    assert publisher._sealing is not None
+    assert publisher._sealing._reader.unreadable == {}
+
+
 @pytest.mark.usefixtures("checked_at_once")
 def test_a_new_key_in_place_of_a_revoked_one_is_used(bus: Broker, keyed: KeyedState) -> None:
     with open_publisher(bus, keyed) as publisher:

@@ -10,12 +10,13 @@ import threading
 import time
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 
 from sharing._subscriber import Subscriber
 from sharing.errors import InfrastructureError
 from sharing.kafka import group_consumer
 from sharing.kafka.clients import make_consumer
+from sharing.kafka.group_consumer import GroupConsumer, PolledRecord
 from sharing.model.notice import Notice
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.kafka import KafkaBroker
@@ -119,6 +120,37 @@ def test_a_subscriber_without_an_assignment_joins_with_a_new_consumer(
             consumer._on_assign(old, [TopicPartition(consumer.topic, 99)])
             consumer._on_revoke(old, [TopicPartition(consumer.topic, partition) for partition in before])
             assert consumer._assigned == before
+
+
+def test_a_commit_is_not_repeated_after_the_partition_moved_and_came_back_while_it_waited(
+    state: str, embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The member that had the partition in between has committed more."""
+    monkeypatch.setattr(group_consumer, "COMMIT_SECONDS_MAX", 1.0)
+    topic = NOTICES.topic(state)
+    make_topics(embedded, state, partitions=1)
+    write_records(embedded, topic, [notice_bytes(state)])
+    consumer = GroupConsumer(embedded.bootstrap, topic, f"group-{state}")
+    records: list[PolledRecord] = []
+
+    def is_read() -> bool:
+        record = consumer.poll(0.1)
+        records.extend([] if record is None else [record])
+        return bool(records)
+
+    wait_until(is_read, "the record is delivered", SECONDS)
+    attempts = []
+
+    def move_away_and_back(position: TopicPartition) -> KafkaError:
+        attempts.append(position.offset)
+        consumer._on_revoke(consumer._consumer, [position])
+        consumer._on_assign(consumer._consumer, [position])
+        return KafkaError(KafkaError._TIMED_OUT)
+
+    monkeypatch.setattr(consumer, "_try_commit", move_away_and_back)
+    consumer.commit(records[0])
+    consumer.close()
+    assert attempts == [1]
 
 
 @pytest.mark.kafka

@@ -46,9 +46,9 @@ def test_a_plan_computed_by_hand() -> None:
     assert plan.partitions == 4
     assert plan.replicas == (193 * (11 * 4 + 1) + 1) * 3  # eleven topics, the directory; and the clock
     assert plan.brokers == plan.brokers_without_disk == 7  # 26,058 replicas; the rate requires five
-    bytes_per_indicator = 550 + 480 + 0.1 * 900 + 0.17 * 960 + 0.03 * 910
+    bytes_per_indicator = 2160 + 300 + 0.1 * 1050 + 0.17 * 3210 + 0.03 * 3180 + 0.2 * 3800
     assert plan.bytes_per_day == pytest.approx(10**9 * bytes_per_indicator * 3)
-    bytes_retained = (550 + 0.17 * 960 + 0.03 * 910) * 30 + (480 + 0.1 * 900) * 365
+    bytes_retained = (2160 + 0.17 * 3210 + 0.03 * 3180) * 30 + (300 + 0.1 * 1050 + 0.2 * 3800) * 365
     assert plan.bytes_kept == pytest.approx(10**9 * bytes_retained * 3)
 
 

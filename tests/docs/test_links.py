@@ -179,7 +179,7 @@ def test_every_command_and_option_is_documented_and_no_other() -> None:
     for row in read_table_rows("docs/cli.md"):
         usage = row[0].strip("`")
         if usage.startswith("sharing "):
-            path = re.match(r"sharing(?: [a-z]+)+", usage)
+            path = re.match(r"sharing(?: [a-z]+(?:-[a-z]+)*)+", usage)
             assert path is not None
             documented[path[0]] = set(re.findall(r"--[a-z-]+", usage))
     assert documented == list_commands()

@@ -46,6 +46,7 @@ def _read_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=200, help="number of faults; 200 by default")
     parser.add_argument("--seed", type=int, default=1, help="seed of the campaign; 1 by default")
     parser.add_argument("--brokers", type=int, default=BROKERS, help=f"size of the cluster; {BROKERS} by default")
+    parser.add_argument("--secure", action="store_true", help="with keys: everything is signed and sealed")
     parser.add_argument("--resume", action="store_true", help="continue the campaign in build/faults.json")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no chapter after that time")
     parser.add_argument("--keep-going", action="store_true", help="continue after a violation")
@@ -56,6 +57,7 @@ def _load_result(arguments: argparse.Namespace) -> dict[str, Any]:
     fresh: dict[str, Any] = {
         "seed": arguments.seed,
         "brokers": arguments.brokers,
+        "secure": arguments.secure,
         "rounds": 0,
         "chapters": 0,
         "seconds": 0,
@@ -64,9 +66,14 @@ def _load_result(arguments: argparse.Namespace) -> dict[str, Any]:
     fresh |= {"torn": 0, "faults": {}, "counts": {}, "violations": [], "not_injected": []}
     if not arguments.resume or not RESULT_FILE.exists():
         return fresh
-    previous: dict[str, Any] = {"not_injected": [], **json.loads(RESULT_FILE.read_text())}
-    if (previous["seed"], previous["brokers"]) != (arguments.seed, arguments.brokers):
-        sys.exit(f"{RESULT_FILE} has seed {previous['seed']} and {previous['brokers']} brokers: resume with these")
+    previous: dict[str, Any] = {"not_injected": [], "secure": False, **json.loads(RESULT_FILE.read_text())}
+    setup = ("seed", "brokers", "secure")
+    if [previous[name] for name in setup] != [getattr(arguments, name) for name in setup]:
+        mode = "" if previous["secure"] else "out"
+        sys.exit(
+            f"{RESULT_FILE} has seed {previous['seed']} and {previous['brokers']} brokers, with{mode} --secure: resume "
+            "with these"
+        )
     return previous
 
 
@@ -82,7 +89,9 @@ def _add_chapter(result: dict[str, Any], rounds: int) -> None:
     print(f"chapter {chapter}, seed {seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     try:
-        findings = run_chapter(folder / "bus", seed, rounds, print_round, brokers=result["brokers"])
+        findings = run_chapter(
+            folder / "bus", seed, rounds, print_round, brokers=result["brokers"], secure=result["secure"]
+        )
         if not findings.is_clean or findings.torn:
             _keep_logs(folder, seed)
     except BaseException:
@@ -143,7 +152,8 @@ def _print_result(result: dict[str, Any], requested: int) -> None:
         print(line)
     for line in result["not_injected"]:
         print(f"not injected, which is no violation: {line}")
-    setup = f"seed {result['seed']} on {result['brokers']} broker{'s' * (result['brokers'] > 1)}"
+    mode = "keys, " if result["secure"] else ""
+    setup = f"{mode}seed {result['seed']} on {result['brokers']} broker{'s' * (result['brokers'] > 1)}"
     print(f"\n{result['rounds']} of {requested} rounds with {setup}, {result['seconds']} s")
     if result["rounds"] < requested:
         print("continue with --resume")

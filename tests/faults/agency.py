@@ -17,6 +17,8 @@ from pathlib import Path
 
 from sharing._publisher import Publisher
 from sharing.errors import InfrastructureError, NotDeliveredError
+from sharing.keystore.pin_file import read_pins
+from sharing.trust.root import Pin
 from tests.faults.workload import make_item
 
 CHUNK = 20
@@ -35,11 +37,17 @@ class Agency:
         seed: Seed of the campaign.
         journal: File with the numbers of the confirmed items, one per line.
         per_second: Number of items per second.
+        trust_file: File of pinned roots, so that items are sealed; "" to publish them as they are.
     """
 
-    def __init__(self, bootstrap: str, state: str, seed: int, journal: str, per_second: int) -> None:
+    def __init__(
+        self, bootstrap: str, state: str, seed: int, journal: str, per_second: int, trust_file: str = ""
+    ) -> None:
         self._bootstrap, self._state, self._seed = bootstrap, state, seed
         self._pause_s = CHUNK / per_second
+        self._pins: dict[str, Pin] | None = None
+        if trust_file:
+            self._pins = {code: pinned.to_pin() for code, pinned in read_pins(Path(trust_file)).items()}
         self._stop_requested = False
         confirmed = read_numbers(Path(journal))
         self._next = max(confirmed, default=-1) + 1
@@ -55,7 +63,7 @@ class Agency:
         """Publish; create a new client when the broker is unavailable."""
         while not self._stop_requested:
             try:
-                publisher = Publisher(self._bootstrap, self._state, "agency", timeout_s=CONFIRM_S)
+                publisher = Publisher(self._bootstrap, self._state, "agency", timeout_s=CONFIRM_S, pins=self._pins)
                 while not self._stop_requested:
                     started_at = time.monotonic()
                     self._publish_chunk(publisher)

@@ -8,15 +8,13 @@ import time
 from functools import partial
 
 from tests.faults.agency import CONFIRM_S, read_numbers
-from tests.faults.bus import IN_SYNC, SYNC_S, Bus
+from tests.faults.bus import BROKER, IN_SYNC, SYNC_S, Bus
 from tests.faults.cluster import BrokerNode
 from tests.faults.disk import fill_disk, forbid_writes
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import STATES, Fault
 
 STOP_S = 5.0
-BROKER = "broker"
-"""Target of all faults of brokers: only one of these faults at a time."""
 
 
 def _choose_broker(bus: Bus, fault: Fault) -> BrokerNode:

@@ -13,18 +13,31 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sharing.directory.state_chain import KEYS_KEY
 from sharing.kafka.clients import client_properties, make_producer
-from sharing.topology.topics import INDICATORS
+from sharing.kafka.directory_topic import parse_entries
+from sharing.kafka.topic_admin import apply_topics
+from sharing.testing.samples import sample_directory
+from sharing.topology.topics import DIRECTORY, INDICATORS, NOTICES, OFFERS, URGENT, list_topics
+from sharing.trust.documents import read_document
+from sharing.trust.key_statement import KeyStatement
+from sharing.trust.signatures import ObjectKind
 from tests.faults.agency import read_numbers
 from tests.faults.children import ChildProcess, make_child_environment
 from tests.faults.cluster import BrokerCluster, BrokerNode
-from tests.faults.gate_process import GateProcess, prepare_topics
+from tests.faults.gate_process import PARTITIONS, GateProcess, prepare_topics
+from tests.faults.gate_process import STATES as ALL_STATES
 from tests.faults.group_offsets import GateOffsets
-from tests.faults.records import DeletedLog
+from tests.faults.records import DeletedLog, read_topic
 from tests.faults.schedule import BROKERS, SESSION_S, STATES
 from tests.faults.workload import POISON_HEADER, make_item
+from tests.secure.secure_states import SecureStates, make_states
 
 POLL_S = 0.05
+NETWORK = "net"
+BROKER = "broker"
+"""What faults are repaired together."""
+
 GATE_SETTINGS = {
     "session_timeout_ms": str(int(SESSION_S * 1_000)),
     "transaction_timeout_ms": "4000",
@@ -49,8 +62,11 @@ class Bus:
         seed: Seed of the indicators that the agencies publish.
         per_second: Indicators per second and State.
         brokers: Number of brokers.
+        secure: Whether the States have keys: everything is sealed and signed, and subscribers read the inbox.
 
     Attributes:
+        states: The keys of the States; None without.
+        recipients: The States that may receive something.
         cluster: The brokers.
         gates, agencies, partners: The processes, by State.
         extra_workers: Second workers of gates, by State.
@@ -63,8 +79,14 @@ class Bus:
         not_injected: Descriptions of faults that could not be injected, which says nothing about the bus.
     """
 
-    def __init__(self, folder: Path, seed: int, per_second: int = 40, *, brokers: int = BROKERS) -> None:
+    def __init__(
+        self, folder: Path, seed: int, per_second: int = 40, *, brokers: int = BROKERS, secure: bool = False
+    ) -> None:
         self.seed = seed
+        self.states: SecureStates | None = None
+        self.recipients = STATES if secure else ALL_STATES
+        self.inbox_offsets: dict[str, list[GateOffsets]] = {}
+        self._is_secure = secure
         self.cluster = BrokerCluster(folder, brokers)
         self.gates: dict[str, ChildProcess] = {}
         self.extra_workers: dict[str, ChildProcess] = {}
@@ -109,12 +131,20 @@ class Bus:
         """Return the file with the number of days by which the clock of a State's gate is wrong, while it is wrong."""
         return self._folder / f"clock-{state.lower()}.days"
 
+    def get_trigger_file(self, name: str) -> Path:
+        """Return the file that says at which step the worker with this name must die, while it must."""
+        return self._folder / f"{name}.die"
+
     def make_gate(self, state: str, instance: str, suffix: str = "") -> ChildProcess:
         """Return a worker of a State's gate, not yet started."""
         name = f"gate-{state.lower()}-{instance}{suffix}"
         program = [sys.executable, "-m", "tests.processors.health.skewed_gate", str(self.get_clock_file(state))]
+        settings = GATE_SETTINGS
+        if self.states is not None:
+            program[2:] = ["tests.faults.sealed.dying_worker", str(self.get_trigger_file(name))]
+            settings = {**GATE_SETTINGS, **self.states.make_settings(state)}
         gate = GateProcess(
-            self.bootstrap, state, self._folder, name=name, program=program, instance=instance, **GATE_SETTINGS
+            self.bootstrap, state, self._folder, name=name, program=program, instance=instance, **settings
         )
         self._children.append(gate)
         return gate
@@ -196,6 +226,21 @@ class Bus:
         logs = sorted(self._folder.glob(f"gate-{state.lower()}-*.log"))
         return "".join(log.read_text(errors="replace") for log in logs)
 
+    def list_logs(self, state: str) -> list[Path]:
+        """Return the logs of all processes that a State ever had."""
+        return [
+            log for role in ("gate", "agency", "partner") for log in self._folder.glob(f"{role}-{state.lower()}*.log")
+        ]
+
+    def has_published(self, state: str, version: int) -> bool:
+        """Return whether a State's key statement of this version, or a later one, is in its directory topic."""
+        for message in read_topic(self.bootstrap, DIRECTORY, state, decode=False):
+            if message.key == KEYS_KEY.encode():
+                _, statement = read_document(message.raw, ObjectKind.KEYS, KeyStatement)
+                if statement.version >= version:
+                    return True
+        return False
+
     def wait_until_healthy(self) -> None:
         """Repair all faults, and wait until all replicas are in sync."""
         self.repair()
@@ -207,6 +252,24 @@ class Bus:
         for cause, (key, value) in records:
             producer.produce(INDICATORS.topic(state), value, key, headers={POISON_HEADER: cause.encode()})
         producer.flush(22)
+
+    def publish_raw(self, topic: str, key: bytes, value: bytes, partition: int, cause: str) -> None:
+        """Write a record; with a cause, one that must be refused for it."""
+        producer = make_producer(client_properties(self.bootstrap, {"delivery.timeout.ms": 20_000, "acks": "all"}))
+        headers: dict[str, str | bytes | None] = {POISON_HEADER: cause.encode()} if cause else {}
+        refused: list[object] = []
+
+        def collect(error: object, _: object) -> None:
+            refused.extend([error] if error else [])
+
+        producer.produce(topic, value, key, partition, headers=headers, on_delivery=collect)
+        if producer.flush(22) or refused:
+            self.not_injected.append(f"a record for {topic} was not confirmed")
+
+    def count_unopened(self, state: str) -> int:
+        """Return the number of messages that a State's inbox has not processed; -1 if the broker does not answer."""
+        counts = [offsets.count_unprocessed() for offsets in self.inbox_offsets[state]]
+        return -1 if -1 in counts else sum(counts)
 
     def publish_bomb(self, topic: str, partition: int, key: bytes, codec: str) -> int | None:
         """Publish a record of zeros that inflates to more than any client accepts; return its offset if it arrives."""
@@ -228,14 +291,38 @@ class Bus:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._stack.enter_context(self.cluster)
         self._stack.callback(self._end_children)
-        prepare_topics(self.bootstrap, replication=self.cluster.size)
+        if self._is_secure:
+            self._prepare_secure()
+        else:
+            prepare_topics(self.bootstrap, replication=self.cluster.size)
         for state in STATES:
             self.offsets[state] = GateOffsets(self.bootstrap, state)
             self.gates[state] = self.make_gate(state, "0")
-            self.agencies[state] = self._make_child("agency", state, seed=self.seed, per_second=self._per_second)
-            self.partners[state] = self._make_child("partner", state, session_ms=int(SESSION_S * 1_000))
+            publishing, reading = self._make_client_keys(state)
+            self.agencies[state] = self._make_child(
+                "agency", state, seed=self.seed, per_second=self._per_second, **publishing
+            )
+            self.partners[state] = self._make_child("partner", state, session_ms=int(SESSION_S * 1_000), **reading)
         for child in self._children:
             child.start()
+
+    def _prepare_secure(self) -> None:
+        """Make keys, create the topics of the States, and announce signed entries."""
+        self.states = make_states(self._folder / "states", STATES)
+        apply_topics(self.bootstrap, list_topics(STATES, PARTITIONS), self.cluster.size)
+        self.states.announce(self.bootstrap, parse_entries(*sample_directory()))
+        for state in STATES:
+            self.inbox_offsets[state] = [GateOffsets(self.bootstrap, state) for _ in range(3)]
+            for offsets, kind in zip(self.inbox_offsets[state], (NOTICES, URGENT, OFFERS), strict=True):
+                offsets.topic, offsets.group = kind.topic(state), f"{offsets.group}.inbox"
+
+    def _make_client_keys(self, state: str) -> tuple[dict[str, str], dict[str, list[str]]]:
+        """Return what a publisher and a subscriber need to seal and to open."""
+        if self.states is None:
+            return {}, {}
+        # The readers' own file of pins: no fault takes anything from it.
+        trust_file = str(self.states.trust_file)
+        return {"trust_file": trust_file}, {"reader": [*map(str, self.states[state].reader_files), trust_file]}
 
     def _make_child(self, role: str, state: str, **extra: Any) -> ChildProcess:
         arguments = {

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sharing.topology.topics import DIRECTORY
+from sharing.topology.topics import DIRECTORY, INDICATORS
 from tests.faults.agency import read_numbers
 from tests.faults.bus import Bus
 from tests.faults.checker import (
@@ -25,12 +25,14 @@ from tests.faults.checker import (
     find_violations,
 )
 from tests.faults.drain import RemainingWork, drain_work
-from tests.faults.gate_process import STATES as ALL_STATES
 from tests.faults.injections import inject_fault
 from tests.faults.item_agencies import ItemVersion, get_agency, get_item
 from tests.faults.partner import count_new_subscribers, read_handled
 from tests.faults.records import TopicContents, read_records
 from tests.faults.schedule import BROKERS, STATES, Fault, plan_faults
+from tests.faults.sealed.check import SealedCheck, publish_again
+from tests.faults.sealed.kinds import plan_sealed_faults
+from tests.faults.sealed.openings import Openings
 
 SKIPPED_MARKERS = "transactions without markers, by the broker"
 """Key in `Findings.counts`."""
@@ -98,8 +100,17 @@ class Chapter:
         self._drain()
 
     def read_records(self) -> dict[str, TopicContents]:
-        """Return the content of the topics, by providing State."""
-        return read_records(self.bus.bootstrap, STATES, ALL_STATES, deleted_logs=self.bus.deleted_logs)
+        """Return the content of the topics, by providing State; opened where it is sealed."""
+        bus = self.bus
+        open_value = None if bus.states is None else Openings(bus.states).open_value
+        records = read_records(
+            bus.bootstrap, STATES, bus.recipients, open_value=open_value, deleted_logs=bus.deleted_logs
+        )
+        if bus.states is not None:
+            for state, contents in records.items():  # the rest is what the inbox refused
+                own = INDICATORS.topic(state)
+                contents.quarantined = [record for record in contents.quarantined if record.data["topic"] == own]
+        return records
 
     def check_records(self, records: Mapping[str, TopicContents]) -> Findings:
         """Return the violations and the counts."""
@@ -112,13 +123,18 @@ class Chapter:
         is_single_broker = self.bus.cluster.size == 1
         findings.counts[SKIPPED_MARKERS] = skipped.total()
         findings.counts["elections of leaders"] = self.bus.cluster.count_elections()
+        sealed = None if self.bus.states is None else SealedCheck(self.bus)
         for state, contents in records.items():
             accepted = self.bus.find_accepted(state)
             violations = find_violations(state, contents, accepted)
             handled = read_handled(self.bus.get_journal("partner", state))
             restarts = self._count_new_subscribers(state)
-            violations += find_handling_violations(state, contents, handled, restarts)
-            violations += self._find_unreported(state, contents)
+            if sealed is None:
+                violations += find_handling_violations(state, contents, handled, restarts)
+                violations += self._find_unreported(state, contents)
+            else:
+                violations += sealed.find_violations(state, handled, restarts)
+                findings.counts += sealed.count_refusals(state)
             for violation in violations:
                 is_torn = is_single_broker and state in skipped and violation.breach is not Breach.LEAKED
                 (findings.torn if is_torn else findings.violations).append((self._find_round(violation), violation))
@@ -140,29 +156,50 @@ class Chapter:
         for child in bus.agencies.values():
             self._check_exit_code(child.name, child.stop())
         drain_work(bus, [self._make_gate_work(state) for state in STATES])
+        if bus.states is not None:
+            self._drain_inboxes()
         bus.wait_until(
             lambda: not any(gate.is_alive() for gate in bus.replaced_gates), "replaced gates have ended", RETIRE_S
         )
         for child in [*bus.gates.values(), *bus.extra_workers.values()]:
             if child.is_alive():
                 self._check_exit_code(child.name, child.stop())
-        contents = self.read_records()
-        drain_work(bus, [self._make_partner_work(state, contents[state]) for state in STATES])
+        received = self._list_received()
+        drain_work(bus, [self._make_partner_work(state, received[state]) for state in STATES])
         for child in bus.partners.values():
             self._check_exit_code(child.name, child.stop())
 
+    def _list_received(self) -> dict[str, AbstractSet[str]]:
+        """Return the ids of the notices that each State's subscriber must handle."""
+        if self.bus.states is not None:
+            return SealedCheck(self.bus).list_received()
+        contents = self.read_records()
+        return {state: {str(record.data["id"]) for record in contents[state].list_notices(state)} for state in STATES}
+
+    def _drain_inboxes(self) -> None:
+        """Wait for the inboxes; let what they refused during a fault be published again, and wait once more."""
+        bus = self.bus
+        drain_work(bus, [self._make_inbox_work(state) for state in STATES])
+        again = SealedCheck(bus).list_refused_numbers()
+        for state, numbers in again.items():
+            publish_again(bus, state, numbers)
+        if any(again.values()):
+            drain_work(bus, [self._make_gate_work(state) for state in STATES])
+            drain_work(bus, [self._make_inbox_work(state) for state in STATES])
+
     def _make_gate_work(self, state: str) -> RemainingWork:
+        return self._make_worker_work(state, self.bus.offsets[state].count_unprocessed)
+
+    def _make_inbox_work(self, state: str) -> RemainingWork:
+        return self._make_worker_work(state, lambda: self.bus.count_unopened(state))
+
+    def _make_worker_work(self, state: str, count_left: Callable[[], int]) -> RemainingWork:
         workers = [
             worker for worker in (self.bus.gates[state], self.bus.extra_workers.get(state)) if worker is not None
         ]
-        return RemainingWork(
-            "gate",
-            self.bus.offsets[state].count_unprocessed,
-            [worker for worker in workers if worker.is_alive()],
-        )
+        return RemainingWork("gate", count_left, [worker for worker in workers if worker.is_alive()])
 
-    def _make_partner_work(self, state: str, contents: TopicContents) -> RemainingWork:
-        ids = {str(record.data["id"]) for record in contents.list_notices(state)}
+    def _make_partner_work(self, state: str, ids: AbstractSet[str]) -> RemainingWork:
         journal = self.bus.get_journal("partner", state)
         return RemainingWork("partner", lambda: len(ids - read_handled(journal).keys()), [self.bus.partners[state]])
 
@@ -211,6 +248,7 @@ def run_chapter(
     on_round: Callable[[int, Fault], None] = lambda *_: None,
     *,
     brokers: int = BROKERS,
+    secure: bool = False,
 ) -> Findings:
     """Run rounds of faults on a new bus.
 
@@ -220,9 +258,11 @@ def run_chapter(
         rounds: Number of faults.
         on_round: Called with number and fault when a round begins.
         brokers: Number of brokers.
+        secure: Whether the States have keys; then most faults are of keys and seals.
     """
-    with Bus(folder, seed, brokers=brokers) as bus:
-        chapter = Chapter(bus, plan_faults(seed, rounds, brokers), on_round)
+    plan = plan_sealed_faults if secure else plan_faults
+    with Bus(folder, seed, brokers=brokers, secure=secure) as bus:
+        chapter = Chapter(bus, plan(seed, rounds, brokers), on_round)
         chapter.run()
         findings = chapter.check_records(chapter.read_records())
         if findings.violations or findings.torn:

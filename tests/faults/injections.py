@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 
 from tests.faults.broker_injections import (
-    BROKER,
     apply_quota,
     cut_off_broker,
     fill_broker_disk,
@@ -17,7 +16,7 @@ from tests.faults.broker_injections import (
     lose_two_brokers,
     stop_broker,
 )
-from tests.faults.bus import Bus
+from tests.faults.bus import BROKER, NETWORK, Bus
 from tests.faults.children import ChildProcess
 from tests.faults.log_injections import (
     bomb_directory,
@@ -30,6 +29,8 @@ from tests.faults.log_injections import (
 )
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import Fault, FaultKind
+from tests.faults.sealed.injections import inject_sealed_fault
+from tests.faults.sealed.kinds import SealedFaultKind
 from tests.faults.workload import make_marker, make_poison
 
 ALL_SHARE = 0.5
@@ -37,12 +38,13 @@ REFUSE_S = 90.0
 DAYS_BEHIND_MAX = 30.0
 WRONG_CLOCK = "the clock is wrong"
 
-_NETWORK = "net"
-
 
 def inject_fault(bus: Bus, fault: Fault) -> None:
     """Inject a fault. Lasting faults are repaired when their duration is over (`Bus.supervise_for`)."""
-    _INJECTIONS[fault.kind](bus, fault)
+    if isinstance(fault.kind, SealedFaultKind):
+        inject_sealed_fault(bus, fault)
+    else:
+        _INJECTIONS[FaultKind(fault.kind)](bus, fault)
 
 
 def _kill_gate(bus: Bus, fault: Fault) -> None:
@@ -98,7 +100,7 @@ def _add_worker(bus: Bus, fault: Fault, then: Callable[[Bus, ChildProcess], None
 
 def _set_clock_back(bus: Bus, fault: Fault) -> None:
     """Set the clock of a State's gate back until it has refused to decide, and for a while after."""
-    for target in (BROKER, _NETWORK, f"gate {fault.state}"):
+    for target in (BROKER, NETWORK, f"gate {fault.state}"):
         bus.repair(target)  # so that the gate receives records
     refusals = bus.read_gate_logs(fault.state).count(WRONG_CLOCK)
     days = random.Random(fault.seed).uniform(-DAYS_BEHIND_MAX, -0.01)
@@ -161,14 +163,14 @@ def _choose_proxies(bus: Bus, fault: Fault) -> list[Proxy]:
 
 
 def _disturb_network(bus: Bus, fault: Fault, disturb: Callable[[Proxy], None]) -> None:
-    bus.repair(_NETWORK)
+    bus.repair(NETWORK)
     for proxy in _choose_proxies(bus, fault):
         disturb(proxy)
-        bus.repair_later(fault.duration_s, _NETWORK, proxy.repair)
+        bus.repair_later(fault.duration_s, NETWORK, proxy.repair)
 
 
 def _publish_poison(bus: Bus, fault: Fault) -> None:
-    for target in (BROKER, _NETWORK):
+    for target in (BROKER, NETWORK):
         bus.repair(target)  # so that the records arrive
     marker = make_marker(bus.seed, f"poison for {fault.state}", fault.seed)
     bus.publish_poison(fault.state, make_poison(fault.state, marker))

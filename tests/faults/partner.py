@@ -1,6 +1,7 @@
 """A partner State's subscriber as a process: its handler only records the id of each notice in a journal.
 
-`python -m tests.faults.partner '{"bootstrap": …, "state": …, "journal": …, "session_ms": …}'`.
+`python -m tests.faults.partner '{"bootstrap": …, "state": …, "journal": …, "session_ms": …}'`. With `"reader"`, the
+files of key, passphrase and pins, it reads the sealed inbox.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ import signal
 import sys
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+from sharing._inbox_reader import InboxReader
 from sharing._subscriber import Subscriber
 from sharing.errors import InfrastructureError
 from sharing.model.notice import Notice
@@ -43,13 +47,26 @@ def main() -> None:
     signal.signal(signal.SIGTERM, close_subscribers)
     while not signals:
         try:
-            with Subscriber(arguments["bootstrap"], arguments["state"], properties=properties) as subscriber:
+            with ExitStack() as stack:
+                reader = _open_reader(arguments, stack)
+                subscriber = stack.enter_context(
+                    Subscriber(arguments["bootstrap"], arguments["state"], properties=properties, reader=reader)
+                )
                 subscribers[:] = [subscriber]
                 if not signals:
                     subscriber.run(handle)
         except InfrastructureError as error:
             log.warning("creates a new subscriber: %s", error)
             time.sleep(RETRY_S)
+
+
+def _open_reader(arguments: dict[str, Any], stack: ExitStack) -> InboxReader | None:
+    """Return the reader of the State's inbox; None if nothing is sealed."""
+    if "reader" not in arguments:
+        return None
+    key_file, passphrase_file, trust_file = map(Path, arguments["reader"])
+    reader = InboxReader.open(arguments["bootstrap"], arguments["state"], key_file, passphrase_file, trust_file)
+    return stack.enter_context(reader)
 
 
 def read_handled(journal: Path) -> Counter[str]:

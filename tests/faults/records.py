@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -32,6 +33,10 @@ POISON_BYTES_MAX = 1_000_000
 """How much of an invalid record is kept. It may be as large as memory."""
 
 
+OpenValue = Callable[[TopicKind, str, bytes, bytes], bytes | None]
+"""Opens the value of a record, given its kind of topic, State, key and value; None if the record is not to be read."""
+
+
 class CommittedRecord(NamedTuple):
     """One committed record.
 
@@ -44,6 +49,7 @@ class CommittedRecord(NamedTuple):
         poison: For an invalid record, the cause with which it must be quarantined; else "". A batch that cannot be
             decompressed counts as one invalid record.
         headers: The values of its headers, joined.
+        sealed: For a record that was sealed, its value as it is on the topic; then `raw` is what was opened.
     """
 
     partition: int
@@ -54,11 +60,12 @@ class CommittedRecord(NamedTuple):
     data: Mapping[str, Any]
     poison: str = ""
     headers: bytes = b""
+    sealed: bytes = b""
 
     @property
     def unsealed(self) -> bytes:
-        """The bytes that are never sealed."""
-        return self.key + b" " + self.headers
+        """The bytes that anyone reads who reads the topic: never content."""
+        return b" ".join((self.key, self.headers, self.sealed))
 
 
 class DeletedLog(NamedTuple):
@@ -103,8 +110,18 @@ class TopicContents:
         return self.notices[state] + self.urgent[state]
 
 
-def read_topic(bootstrap: str, kind: TopicKind, state: str, *, decode: bool = True) -> list[CommittedRecord]:
-    """Return every committed record of a topic up to its current end, in order of partition and offset."""
+def read_topic(
+    bootstrap: str, kind: TopicKind, state: str, *, decode: bool = True, open_value: OpenValue | None = None
+) -> list[CommittedRecord]:
+    """Return every committed record of a topic up to its current end, in order of partition and offset.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        kind: The kind of topic.
+        state: Its State.
+        decode: Whether to decode the values.
+        open_value: Opens sealed values; None if nothing is sealed.
+    """
     topic = kind.topic(state)
     # An empty fetch reports the end of a partition, and by default the broker delays it for half a second.
     properties = {"group.id": "checker", "enable.partition.eof": True, "fetch.wait.max.ms": 20}
@@ -121,8 +138,10 @@ def read_topic(bootstrap: str, kind: TopicKind, state: str, *, decode: bool = Tr
             for message in consumer.consume(2_000, 0.1):
                 error = message.error()
                 if error is None:
-                    record = _decode_message(message, kind.schema if decode else "")
-                    records[record.partition, record.offset] = record
+                    opening = None if open_value is None else partial(open_value, kind, state)
+                    record = _decode_message(message, kind.schema if decode else "", opening)
+                    if record is not None:
+                        records[record.partition, record.offset] = record
                 elif error.code() == KafkaError._PARTITION_EOF:
                     open_partitions.discard(message.partition() or 0)
                 elif error.code() in BAD_BATCH_ERRORS:
@@ -142,6 +161,7 @@ def read_records(
     recipients: Iterable[str],
     *,
     indicators: bool = True,
+    open_value: OpenValue | None = None,
     deleted_logs: Mapping[str, Sequence[DeletedLog]] = MappingProxyType({}),
 ) -> dict[str, TopicContents]:
     """Return the records on the topics of each providing State, and those of the receiving States.
@@ -151,14 +171,16 @@ def read_records(
         providers: The providing States.
         recipients: The States whose notices and offers are read.
         indicators: Whether to read the topics of indicators; False if these have invalid records without a header.
+        open_value: Opens sealed values; None if nothing is sealed.
         deleted_logs: The input topics that were deleted, by providing State, in their order.
     """
+    read = partial(read_topic, bootstrap, open_value=open_value)
     states = list(recipients)
     received: dict[TopicKind, dict[str, list[CommittedRecord]]] = {NOTICES: {}, URGENT: {}, OFFERS: {}}
     unreadable: dict[str, list[str]] = {state: [] for state in states}
     for kind, by_state in received.items():
         for state in states:
-            records = read_topic(bootstrap, kind, state)
+            records = read(kind, state)
             by_state[state] = [record for record in records if not record.poison]
             unreadable[state] += [
                 f"{kind.topic(state)}/{record.partition}@{record.offset}" for record in records if record.poison
@@ -166,9 +188,9 @@ def read_records(
     result = {}
     for provider in providers:
         contents = TopicContents(
-            decisions=read_topic(bootstrap, DECISIONS, provider),
-            drafts=read_topic(bootstrap, DRAFTS, provider),
-            quarantined=read_topic(bootstrap, QUARANTINE, provider),
+            decisions=read(DECISIONS, provider),
+            drafts=read(DRAFTS, provider),
+            quarantined=read(QUARANTINE, provider),
             notices=received[NOTICES],
             urgent=received[URGENT],
             offers=received[OFFERS],
@@ -178,7 +200,7 @@ def read_records(
         if logs:
             add_deleted_logs(contents, logs, read_positions(bootstrap, provider))
         if indicators:
-            contents.indicators += read_topic(bootstrap, INDICATORS, provider)
+            contents.indicators += read(INDICATORS, provider)
         result[provider] = contents
     return result
 
@@ -225,15 +247,23 @@ def _skip_bad_batch(consumer: Consumer, finder: BadBatchFinder, message: Message
     return CommittedRecord(batch.partition, batch.first_offset, 0, b"", b"", {}, cause)
 
 
-def _decode_message(message: Message, schema: str) -> CommittedRecord:
+def _decode_message(
+    message: Message, schema: str, open_value: Callable[[bytes, bytes], bytes | None] | None
+) -> CommittedRecord | None:
     headers = {name: _as_bytes(value) for name, value in dict(message.headers() or ()).items()}
     poison = headers.get(POISON_HEADER, b"").decode()
-    raw = message.value() or b""
+    raw, key, sealed = message.value() or b"", message.key() or b"", b""
     if poison:
         raw = raw[:POISON_BYTES_MAX]
+    elif open_value is not None:
+        opened = open_value(key, raw)
+        if opened is None:
+            return None
+        if opened is not raw:
+            raw, sealed = opened, raw
     data = get_codec(schema).decode(raw) if schema and not poison else {}
     position = (message.partition() or 0, message.offset() or 0, message.timestamp()[1])
-    return CommittedRecord(*position, message.key() or b"", raw, data, poison, b" ".join(headers.values()))
+    return CommittedRecord(*position, key, raw, data, poison, b" ".join(headers.values()), sealed)
 
 
 def _as_bytes(value: str | bytes | None) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -60,7 +61,7 @@ SEVERAL_BROKERS = frozenset({FaultKind.DISK_LOST, FaultKind.BROKERS_LOST, FaultK
 SESSION_S = 6.0
 """The session timeout of gates and subscribers in a campaign."""
 
-_DURATIONS_S: dict[FaultKind, tuple[float, float]] = {
+_DURATIONS_S: Mapping[StrEnum, tuple[float, float]] = {
     FaultKind.GATE_FROZEN: (SESSION_S - 2, SESSION_S + 3),  # from before another worker takes over to well after
     FaultKind.GATE_REPLACED: (4, 7),
     FaultKind.WORKER_ADDED: (4, 9),
@@ -96,7 +97,7 @@ class Fault(NamedTuple):
         seed: Seed for other random choices.
     """
 
-    kind: FaultKind
+    kind: StrEnum
     state: str
     duration_s: float
     pause_s: float
@@ -105,17 +106,22 @@ class Fault(NamedTuple):
 
 def plan_faults(seed: int, rounds: int, brokers: int = BROKERS) -> list[Fault]:
     """Return the faults of the rounds, in passes over all kinds that a cluster of that size can survive."""
-    rng = random.Random(seed)
     possible = [kind for kind in FaultKind if brokers > 1 or kind not in SEVERAL_BROKERS]
-    kinds: list[FaultKind] = []
+    return plan_kinds(seed, rounds, possible, _REPEATED)
+
+
+def plan_kinds(seed: int, rounds: int, possible: Sequence[StrEnum], more: Sequence[StrEnum]) -> list[Fault]:
+    """Return the faults of the rounds, in passes over all these kinds, each followed by some more."""
+    rng = random.Random(seed)
+    kinds: list[StrEnum] = []
     while len(kinds) < rounds:
-        all_kinds, repeated = list(possible), list(_REPEATED)
+        all_kinds, repeated = list(possible), list(more)
         rng.shuffle(all_kinds)
         rng.shuffle(repeated)
         kinds += all_kinds + repeated
     return [_draw_fault(rng, kind) for kind in kinds[:rounds]]
 
 
-def _draw_fault(rng: random.Random, kind: FaultKind) -> Fault:
+def _draw_fault(rng: random.Random, kind: StrEnum) -> Fault:
     shortest, longest = _DURATIONS_S.get(kind, (0.0, 0.0))
     return Fault(kind, rng.choice(STATES), rng.uniform(shortest, longest), rng.uniform(1.0, 3.0), rng.getrandbits(32))

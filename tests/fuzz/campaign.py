@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from tests.fuzz.targets import TARGETS, FuzzTarget
+from tests.fuzz.fuzz_target import FuzzTarget
+from tests.fuzz.targets import TARGETS
 
 INPUT_TIMEOUT_S = 10.0
 """Time limit of one run of a target; some milliseconds are usual."""

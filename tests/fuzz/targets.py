@@ -9,7 +9,6 @@ import json
 import random
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -31,7 +30,9 @@ from sharing.packs.library import load_common_rules, load_shipped_treaties
 from sharing.serialization.codec import SCHEMA_NAMES, get_codec
 from sharing.testing.samples import sample_directory, sample_file, sample_files
 from tests.bench.workload import make_indicators
+from tests.fuzz.fuzz_target import FuzzTarget
 from tests.fuzz.mutation import corrupt_bytes, corrupt_tree
+from tests.fuzz.sealed_targets import SEALED_TARGETS
 from tests.interop.test_accounting import check_result, count_values
 from tests.model.indicator_forms import FULL, MINIMAL
 from tests.processors.gate.gate_fixtures import DIRECTORY, LAW, NEVER_COLUMNAR, NOW_MS, PACK, Message, make_message
@@ -60,21 +61,6 @@ instruments:
   BUDAPEST: {title: t, article: a, condition_model: PRE_ACCEPT, in_force: 2004-07-01, source: K, verified: false,
              note: n, parties: {CH: 2012-01-01, DE: 2009-07-01}}
 """
-
-
-@dataclass(frozen=True, slots=True)
-class FuzzTarget:
-    """Code that reads external input.
-
-    Attributes:
-        name: Name of the target.
-        weight: Relative share of inputs; cheap targets get more.
-        run: Runs the code on some inputs, and returns their number.
-    """
-
-    name: str
-    weight: int
-    run: Callable[[random.Random], int]
 
 
 def _require(condition: object) -> None:
@@ -251,4 +237,5 @@ TARGETS = (
     FuzzTarget("JSON lines", 24, fuzz_jsonl),
     FuzzTarget("MISP events", 12, fuzz_misp),
     FuzzTarget("packs, cases, treaties, profiles, directory", 4, fuzz_yaml_files),
+    *SEALED_TARGETS,
 )

@@ -9,7 +9,8 @@ import pytest
 
 from tests.fuzz import campaign
 from tests.fuzz.campaign import FuzzError, run_target
-from tests.fuzz.targets import TARGETS, FuzzTarget
+from tests.fuzz.fuzz_target import FuzzTarget
+from tests.fuzz.targets import TARGETS
 
 RUNS = {"batches at the gate": 60, "packs, cases, treaties, profiles, directory": 120, "MISP events": 250}
 

@@ -216,7 +216,7 @@ def test_of_two_writers_that_race_the_first_counts_and_the_other_announces_again
         for key, value in read_topic(broker, "DE")
         if key == "DE" and value is not None
     ]
-    assert numbers[1] == numbers[2] == numbers[3] - 1
+    assert numbers[2] <= numbers[1] < numbers[3]
     assert statement.content.announcement == numbers[3]
     assert names(open_reader(broker, de)) == {"DE": "second"}
 

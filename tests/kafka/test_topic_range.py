@@ -13,6 +13,7 @@ from sharing.kafka.clients import client_properties, make_producer
 from sharing.kafka.topic_range import TopicRange
 from sharing.replay.admission import AdmissionStats
 from sharing.replay.recorded_batches import admit_records, read_topic_range
+from sharing.replay.sealed_records import SealedRecords
 from sharing.serialization.codec import get_codec
 from sharing.topology.topics import INDICATORS
 from tests.bench.workload import make_indicators
@@ -122,7 +123,7 @@ def test_records_that_the_gate_would_quarantine_are_reported(bus: Broker, state:
     opened = TopicRange(bus.bootstrap, topic, "rehearsal")
     stats = AdmissionStats(state)
     progress: list[int] = []
-    admitted = list(admit_records(read_topic_range(opened, topic, progress.append), stats))
+    admitted = list(admit_records(read_topic_range(opened, topic, progress.append, SealedRecords(state, None)), stats))
     opened.close()
     assert admitted == records
     assert progress[-1] == 32

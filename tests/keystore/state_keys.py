@@ -11,7 +11,7 @@ from sharing.keystore.key_access import KeyAccess, Token
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.private_key import generate_key, generate_wrapping_key
 from sharing.keystore.private_key_file import get_public_key
-from sharing.trust.ceremonies import find_successor, issue_keys, make_first_root, revoke_keys
+from sharing.trust.ceremonies import find_successor, issue_keys, make_first_root, make_next_root, revoke_keys
 from sharing.trust.documents import sign_document
 from sharing.trust.key_statement import KeyStatement
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole, PublishedKey
@@ -44,6 +44,12 @@ class StateKeys:
         metadata = make_first_root("CH", [self.root_key.public_key], threshold=1, days=365, online_days_max=30, now=now)
         self.folder.write_root(sign_document(ObjectKind.ROOT, "CH", metadata, [self.root_key]), 1)
         self.add_wrapping_key(now)
+
+    def renew_root(self, *, days: int, now: int) -> None:
+        """Make the next root, by the same key, for a longer time."""
+        roots = self.folder.read_roots()
+        metadata = make_next_root(roots[-1], days=days, now=now)
+        self.folder.write_root(sign_document(ObjectKind.ROOT, "CH", metadata, [self.root_key]), metadata.version)
 
     def add_wrapping_key(self, now: int) -> str:
         key = generate_wrapping_key("CH", now)

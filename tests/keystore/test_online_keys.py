@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from sharing.errors import InputError
 from sharing.keystore import key_access
-from sharing.keystore.online_keys import SETTLE_MS, OnlineKeys
+from sharing.keystore.online_keys import LEAVE_MS, SETTLE_MS, OnlineKeys
 from sharing.keystore.private_key import generate_key
 from sharing.keystore.private_key_file import read_private_key
 from sharing.seal import hpke
@@ -97,6 +97,26 @@ def test_without_a_key_before_the_new_one_signs_at_once(ch: StateKeys, opened: O
     ch.rotate(KeyRole.GATE, now=NOW + DAY)
     ch.revoke(first, at=NOW + DAY, now=NOW + DAY)
     assert opened.get_signing_key(KeyRole.GATE, NOW + DAY).public_key.key_id == ch.list_keys(KeyRole.GATE)[1]
+
+
+def test_of_two_new_keys_the_one_signs_that_others_know_longer(ch: StateKeys, opened: OnlineKeys) -> None:
+    """Also if none of them is known for five minutes: otherwise other States would refuse what the newest signs."""
+    first = opened.get_signing_key(KeyRole.GATE, NOW).public_key.key_id
+    ch.rotate(KeyRole.GATE, now=NOW + 60_000)
+    assert opened.get_signing_key(KeyRole.GATE, NOW + 60_000).public_key.key_id == first
+    ch.rotate(KeyRole.GATE, now=NOW + 120_000)
+    second = ch.list_keys(KeyRole.GATE)[1]
+    ch.revoke(first, at=NOW + 130_000, now=NOW + 130_000)
+    assert opened.get_signing_key(KeyRole.GATE, NOW + 130_000).public_key.key_id == second
+
+
+def test_a_key_signs_no_longer_when_its_revocation_is_near(ch: StateKeys, opened: OnlineKeys) -> None:
+    first = opened.get_signing_key(KeyRole.GATE, NOW).public_key.key_id
+    ch.rotate(KeyRole.GATE, now=NOW + 60_000)
+    second, effective_at = ch.list_keys(KeyRole.GATE)[1], NOW + 150_000
+    ch.revoke(first, at=effective_at, now=NOW + 70_000)
+    assert opened.get_signing_key(KeyRole.GATE, effective_at - LEAVE_MS - 1).public_key.key_id == first
+    assert opened.get_signing_key(KeyRole.GATE, effective_at - LEAVE_MS).public_key.key_id == second
 
 
 def test_a_revoked_key_neither_signs_nor_opens(ch: StateKeys, opened: OnlineKeys) -> None:

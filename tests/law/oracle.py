@@ -43,6 +43,20 @@ def get_role(rule: dict[str, Any]) -> str:
     return role
 
 
+ABSOLUTE = (
+    "recipient.death_penalty_risk", "recipient.capital_offence", "recipient.mistreatment_risk",
+    "recipient.persecution_risk", "findings.death_penalty_assurance", "findings.capital_strict_necessity",
+    "findings.mistreatment_", "character",
+)  # fmt: skip
+
+
+def is_weighable(when: dict[str, Any]) -> bool:
+    """Return whether a `when` tests nothing that no urgency outweighs."""
+    alternatives = when.get("any_of", [])
+    names = [name for name in when if name != "any_of"]
+    return all(map(is_weighable, alternatives)) and not any(name.startswith(ABSOLUTE) for name in names)
+
+
 class Worlds(NamedTuple):
     """A fact about treaties: its value in each possible world, and what is missing to decide on each instrument."""
 
@@ -89,6 +103,8 @@ class Oracle:
         bases, models = facts["treaty_basis"].values, facts["condition_model"].values
         basis = bases[0] if bases.count(bases[0]) == len(bases) else None
         model = "PRE_ACCEPT" if "PRE_ACCEPT" in models else models[0]
+        if None in models:  # treaties that were not looked up may contain anything
+            basis, model = None, None
         applied, undecided, is_restriction_undecided = [], [], False
         for rule in self.rules:
             value, missing = truth(rule["when"], facts)
@@ -103,6 +119,8 @@ class Oracle:
                 missing = [*missing, *also_missing]
             elif value == 1:
                 applied.append((rule, rule["effect"]))
+            elif rule["effect"] == "APPROVAL" and facts["urgency"] == "EMERGENCY" and is_weighable(rule["when"]):
+                applied.append((rule, "APPROVAL"))
             elif rule["effect"] in RESTRICTING_EFFECTS:
                 is_restriction_undecided = True
             undecided += [(rule["id"], fact) for fact in dict.fromkeys(missing)]
@@ -276,8 +294,6 @@ class Oracle:
             bases.append(chosen[0] if chosen else "NONE" if is_known else None)
         deciding = {name: missing for name, missing in open_ones.items() if name in bases}
         models = [self.model(entries, name) for name in bases]
-        if None in bases:  # treaties that were not looked up may contain anything
-            bases, models = [None], [None]
         return {
             "recipient.treaties": Worlds(worlds, open_ones) if is_known else None,
             "treaty_basis": Worlds(bases, deciding),
@@ -382,7 +398,7 @@ def truth(when: dict[str, Any], facts: dict[str, Any]) -> tuple[float, list[str]
 
 def find_missing(name: str, value: Any, constraint: Any) -> list[str]:
     """Return the facts without which a constraint on one fact cannot be decided."""
-    if not isinstance(value, Worlds) or None in value.values:
+    if not isinstance(value, Worlds) or not value.missing:
         return [name]
     operand = constraint
     while isinstance(operand, dict):

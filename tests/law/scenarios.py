@@ -19,7 +19,7 @@ from sharing.law.case_runs import decide_for_recipient
 from sharing.model.findings import FINDINGS
 from sharing.model.indicator import Indicator
 from sharing.model.vocabulary import Effect, Outcome
-from sharing.packs.library import find_law
+from sharing.packs.library import Law, find_law
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,6 +37,18 @@ TITLES = {
     "HASH": "A technical indicator: the hash of malware that police seized in a search",
 }
 NOW_MS = 1_780_315_200_000  # 2026-06-01T12:00:00Z
+
+BEFORE = {
+    "EMERGENCY": {
+        "CH": (0, 0, 8), "DE": (3, 0, 5), "NL": (8, 0, 0), "FR": (6, 0, 2), "GB": (6, 2, 0), "US": (0, 0, 8),
+        "CA": (0, 0, 8), "AU": (0, 0, 8), "JP": (0, 0, 8), "EU": (0, 0, 9),
+    },
+    "HASH": {
+        "CH": (0, 0, 8), "DE": (8, 0, 0), "NL": (8, 0, 0), "FR": (8, 0, 0), "GB": (8, 0, 0), "US": (0, 0, 8),
+        "CA": (0, 0, 8), "AU": (0, 0, 8), "JP": (0, 0, 8), "EU": (9, 0, 0),
+    },
+}  # fmt: skip
+"""How many of each provider's items left, were held and were withheld under the packs of commit 8129411."""
 
 UNFAVOURABLE = frozenset(
     {
@@ -116,9 +128,15 @@ def write_item(scenario: str, state: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+@cache
+def get_law(provider: str) -> Law:
+    """Return the law of a provider."""
+    return find_law(get_state(provider), None, provider)
+
+
 def decide_scenario(scenario: str, state: str, recipient: str, **changes: Any) -> RecipientDecision:
     """Decide on the item for one recipient, whose authority is its police."""
-    law = find_law(get_state(state), None, state)
+    law = get_law(state)
     record = Indicator.parse(write_item(scenario, state, **changes)).to_record()
     return decide_for_recipient(law.pack, law.treaties, record, recipient, "POLICE", NOW_MS, {})
 
@@ -162,6 +180,12 @@ def iter_table(scenario: str) -> Iterator[str]:
         f"Of {len(decisions)} decisions, {leaving} send it ({counts[Outcome.OFFER]} of them after the conditions are "
         f"accepted), {counts[Outcome.HOLD]} ask a person, and {counts[Outcome.WITHHOLD]} withhold it.\n"
     )
+    yield "| from | left before | held | withheld | leaves now | is held | is withheld |"
+    yield "|---|---|---|---|---|---|---|"
+    for provider in PROVIDERS:
+        numbers = (*BEFORE[scenario][provider], *count_outcomes(decisions, provider))
+        yield f"| {provider} | {' | '.join(map(str, numbers))} |"
+    yield ""
     yield f"| from, to | {' | '.join(STATES)} |"
     yield "|---" * (len(STATES) + 1) + "|"
     for provider in PROVIDERS:
@@ -172,6 +196,13 @@ def iter_table(scenario: str) -> Iterator[str]:
     yield ""
     for outcome, effect in ((Outcome.HOLD, Effect.APPROVAL), (Outcome.WITHHOLD, Effect.DENY)):
         yield from iter_causes(decisions, outcome, effect)
+
+
+def count_outcomes(decisions: Mapping[tuple[str, str], RecipientDecision], provider: str) -> tuple[int, int, int]:
+    """Return for how many recipients the item of a provider leaves, is held, and is withheld."""
+    counts = Counter(decision.outcome for (state, _), decision in decisions.items() if state == provider)
+    leaving = counts[Outcome.DISCLOSE] + counts[Outcome.OFFER]
+    return leaving, counts[Outcome.HOLD], counts[Outcome.WITHHOLD]
 
 
 def iter_causes(

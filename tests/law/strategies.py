@@ -314,7 +314,9 @@ def packs(draw: st.DrawFn, names: tuple[str, ...]) -> dict[str, Any]:
     rule_list = [draw(rules(names, index)) for index in range(count)]
     for index, effect in enumerate(draw(_BASE_EFFECTS)):  # so that not only missing permissions decide
         needs = {"needs": draw(_EFFECT_PARAMETERS[effect])} if effect in _EFFECT_PARAMETERS else {}
-        rule = {"id": f"t.base-{index}", "valid": {"from": DAYS[0]}, "when": {}, "effect": str(effect), **needs}
+        # An approval that is not undecided now and then never asks in an emergency.
+        when = draw(conjunctions(names, least=1)) if effect is Effect.APPROVAL and draw(st.booleans()) else {}
+        rule = {"id": f"t.base-{index}", "valid": {"from": DAYS[0]}, "when": when, "effect": str(effect), **needs}
         rule_list.append({**_RULE_TEXTS, **rule})
     pack: dict[str, Any] = {
         "state": "ch",
@@ -350,10 +352,14 @@ def _none_or_one_of(values: Any) -> st.SearchStrategy[Any]:
 
 _TIMES = _none_or_one_of([NOON - dt.timedelta(days=9), NOON, NOON + dt.timedelta(milliseconds=1)])
 _NONE = st.just(None)
+_MOSTLY_STATED = st.sampled_from(["x", "x", "x", None])
+"""An officer or a reason: without one of them an emergency does not count."""
 
 
 def records(names: tuple[str, ...] | None = None) -> st.SearchStrategy[dict[str, Any]]:
     """Return indicators as records of the Avro schema. Facts that are not named are unknown or empty.
+
+    Each may be an emergency, because an undecided approval then asks its role.
 
     Args:
         names: The facts that may be known; None for all.
@@ -388,7 +394,7 @@ def records(names: tuple[str, ...] | None = None) -> st.SearchStrategy[dict[str,
             "summary": st.none(),
             "source": st.fixed_dictionaries(
                 {"state": st.just("CH"), "agency": st.just("a"), "case": _NONE,
-                 "officer": _none_or_one_of(["o"]) if is_used("urgency") else _NONE,
+                 "officer": _MOSTLY_STATED,
                  "authority": single("source.authority")}
             ),
             "form": single("form"),
@@ -419,8 +425,8 @@ def records(names: tuple[str, ...] | None = None) -> st.SearchStrategy[dict[str,
             "tlp": _none_or_one_of(["AMBER", "AMBER+STRICT", "CLEAR", "RED"]) if is_used("tlp") else _NONE,
             "pap": _none_or_one_of(["AMBER", "CLEAR"]) if is_used("pap") else _NONE,
             "purpose": single("purpose"),
-            "urgency": single("urgency"),
-            "urgency_reason": _none_or_one_of(["r"]) if is_used("urgency") else _NONE,
+            "urgency": single("urgency") | st.just("EMERGENCY"),
+            "urgency_reason": _MOSTLY_STATED,
             "minor": answer("minor"),
             "exculpatory": answer("exculpatory"),
             "us_person": answer("us_person"),

@@ -142,7 +142,7 @@ def iter_decisions(
 
 def iter_items(old: LawVersion, new: LawVersion) -> Iterator[dict[str, FactValue]]:
     """Yield the facts of every item that the two laws may tell apart."""
-    tested = {name for pack, _ in (old, new) for rule in pack.rules for name in rule.list_fact_names()}
+    tested = {test.fact for pack, _ in (old, new) for rule in pack.rules for test in rule.iter_tests()}
     if tested & {"recipient.dual_criminality", "recipient.capital_offence"}:
         tested.add("offence.codes")
     # Without a known sender it is unknown which treaty covers the item.

@@ -9,8 +9,8 @@ import pytest
 
 from sharing.errors import PackError
 from sharing.law.explain import explain_outcomes
+from sharing.law.fact_groups import ABSOLUTE_FACTS
 from sharing.law.facts import FACTS
-from sharing.law.rule_reader import ABSOLUTE_FACTS
 from sharing.model.decision import EVALUATION_FAILED, RecipientDecision, UndecidedRule
 from sharing.model.vocabulary import Effect, Outcome
 from sharing.relevance.audience import Audience

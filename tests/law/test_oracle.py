@@ -29,6 +29,7 @@ from tests.law.strategies import (
     COMMON_RULES,
     COMMON_TEXTS,
     DAY,
+    EXAMPLES,
     NOW_MS,
     SHIPPED_COMMON,
     SHIPPED_TREATIES,
@@ -41,6 +42,8 @@ from tests.law.strategies import (
 )
 
 ITEMS = 6
+EXAMPLES_FOR_EVERY_KIND = 1_000
+"""With this many examples every kind of result must occur; the ordinary run has more."""
 
 
 def to_oracle_format(decision: RecipientDecision) -> dict[str, Any]:
@@ -93,6 +96,12 @@ def situations(draw: st.DrawFn) -> tuple[Any, ...]:
     return draw(packs(names)), common, table, draw(AUTHORITIES), draw(items)
 
 
+def asks_undecided(entry: dict[str, Any], pack: dict[str, Any]) -> bool:
+    """Return whether an approval of the pack asks its role although it is undecided."""
+    approvals = {rule["id"] for rule in pack["rules"] if rule["effect"] == "APPROVAL"}
+    return entry["outcome"] == "HOLD" and any(rule in approvals for rule, _ in entry["undecided"])
+
+
 def test_engine_and_oracle_agree_on_generated_packs() -> None:
     counts: Counter[str] = Counter()
 
@@ -112,14 +121,14 @@ def test_engine_and_oracle_agree_on_generated_packs() -> None:
             counts.update("undecided" for entry in expected if entry["undecided"])
             counts.update("redacted" for entry in expected if entry["redacted"])
             counts.update("obligation" for entry in expected if entry["obligation"])
+            counts.update("asked in an emergency" for entry in expected if asks_undecided(entry, data))
             counts.update("own approver" for entry in expected if common == "approval" and entry["approver"] == "JUDGE")
         assert not engine.rule_errors
 
     agree()
-    # The agreement means little unless every kind of result occurs.
-    assert all(
-        counts[result] > 0 for result in [*map(str, Outcome), "undecided", "redacted", "obligation", "own approver"]
-    ), counts
+    # The agreement means little unless every kind of result occurs; a short run may not meet each of them.
+    kinds = {*map(str, Outcome), "undecided", "redacted", "obligation", "own approver", "asked in an emergency"}
+    assert EXAMPLES < EXAMPLES_FOR_EVERY_KIND or kinds <= counts.keys(), counts
 
 
 @pytest.mark.parametrize("state", STATES)

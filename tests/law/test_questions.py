@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sharing.law.authorities import list_sole_authorities
 from sharing.law.combine import combine_terms
-from sharing.law.fact_questions import QUESTIONS
+from sharing.law.fact_questions import QUESTIONS, read_all_facts
 from sharing.law.facts import FACTS, NONE, TRISTATE, FactScope, FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack_reader import parse_pack
@@ -21,9 +21,11 @@ from sharing.law.search.dimensions import ItemSpace
 from sharing.law.search.law_covers import list_space_tests
 from sharing.model.directory import CompetentAuthority
 from sharing.model.findings import FINDINGS
+from sharing.model.indicator import Indicator
 from sharing.model.vocabulary import Outcome
 from sharing.packs.library import find_law
-from tests.law.strategies import COMMON_RULES, DAY, TREATIES, dump_yaml, packs, search_settings
+from tests.law.scenarios import write_item
+from tests.law.strategies import COMMON_RULES, DAY, NOW_MS, TREATIES, dump_yaml, packs, search_settings
 
 GROUPS = (
     ("form", "personal_data", "live_case_harm", "recipient.eu"),
@@ -72,7 +74,7 @@ def test_the_questions_agree_with_brute_force(inquiry: tuple[str, dict[str, Fact
 
 def ask_by_brute_force(law: DisclosureFilter, known: dict[str, FactValue], recipients: list[str]) -> dict[str, int]:
     """Return each fact whose answer can change an outcome, with the fewest other answers that this takes."""
-    tested = {name for rule in law.pack.rules for name in rule.list_fact_names()} | {"offence.organised_group"}
+    tested = {test.fact for rule in law.pack.rules for test in rule.iter_tests()} | {"offence.organised_group"}
     facts = {name: value for name, value in known.items() if value is not None}
     open_names = sorted(name for name in tested if is_item_fact(name) and name not in facts)
     unknown = dict.fromkeys((*tested, *KNOWN), None)
@@ -129,6 +131,9 @@ def test_no_two_questions_are_the_same() -> None:
 
 # --- A real item ---
 
+HARMS = {"essential_interest_harm", "person_safety_harm"}
+POLICE = list_sole_authorities({"CH": "POLICE", "US": "POLICE"})
+
 
 def make_law(state: str, authorities: dict[str, Any] | None = None) -> DisclosureFilter:
     law = find_law(state)
@@ -180,6 +185,19 @@ def test_the_authority_is_the_one_that_the_directory_chooses() -> None:
     assert find_questions(law, copying, ["DE"]).questions
     tests = list_space_tests(law.pack, law.treaties)
     assert ItemSpace(tests, "CH", 1).fact_names >= {"recipient.authority"}
+
+
+@pytest.mark.parametrize(("state", "harms"), [("DE", {"essential_interest_harm"}), ("NL", HARMS), ("FR", HARMS)])
+def test_a_technical_indicator_is_refused_only_until_its_officer_answers_for_harm(state: str, harms: set[str]) -> None:
+    """A caution withholds the hash of malware while nobody was asked: so it is asked first, and the answer opens it."""
+    record = Indicator.parse(write_item("HASH", state, findings={})).to_record()
+    questions = find_questions(make_law(state, POLICE), read_all_facts(record, NOW_MS), ["CH", "US"]).questions
+    first = {question.fact: question for question in questions[: len(harms)]}
+    assert first.keys() == {f"findings.{name}" for name in harms}
+    for question in first.values():
+        assert question.answers["YES"] is Outcome.WITHHOLD
+        assert question.answers["NO"] is not Outcome.WITHHOLD
+        assert question.citation
 
 
 @pytest.mark.parametrize("state", ["CH", "JP"])

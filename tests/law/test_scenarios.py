@@ -7,10 +7,12 @@ import pytest
 from sharing.model.decision import RecipientDecision
 from sharing.model.vocabulary import Effect, Outcome
 from tests.law.scenarios import (
+    BEFORE,
     DOCUMENT,
     PROVIDERS,
     SCENARIOS,
     STATES,
+    count_outcomes,
     decide_all,
     decide_scenario,
     list_citations,
@@ -30,6 +32,16 @@ def test_the_tables_of_the_document_are_what_the_packs_decide() -> None:
     """After a change of a pack: python -m tests.law.scenarios --write."""
     _, written, _ = split_document(DOCUMENT.read_text(encoding="utf-8"))
     assert written == write_tables()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_counts_before_and_now_are_of_the_same_items(scenario: str) -> None:
+    for provider in PROVIDERS:
+        now = count_outcomes(decide_all(scenario), provider)
+        assert sum(BEFORE[scenario][provider]) == sum(now) == sum(pair[0] == provider for pair in PAIRS)
+        assert now[2] <= BEFORE[scenario][provider][2]
+    totals = [sum(counts) for counts in zip(*(BEFORE[scenario][state] for state in STATES), strict=True)]
+    assert totals == {"EMERGENCY": [23, 2, 47], "HASH": [32, 0, 40]}[scenario]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

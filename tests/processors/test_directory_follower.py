@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from processors import directory_follower
+from processors import composition, directory_follower
 from processors.directory_follower import FOLLOW_SECONDS, SNAPSHOT_AGE_SECONDS_MAX, DirectoryFollower
-from sharing.errors import InfrastructureError
+from sharing.errors import InfrastructureError, SettingsError
 from sharing.model.directory import Directory
+from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
+from sharing.settings import Settings
 from sharing.telemetry import metrics
 from tests.processors.gate.gate_fixtures import directory_entry, make_directory
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from processors.gate_identity import GateIdentity
     from sharing.kafka.directory_reader import DirectoryReader
 
 TIMEOUT_S = 30.0
@@ -242,3 +246,33 @@ def test_without_a_snapshot_there_is_an_error() -> None:
             await asyncio.wait_for(waiting, TIMEOUT_S)
 
     asyncio.run(run())
+
+
+def test_what_cannot_be_remembered_stops_the_worker(caplog: pytest.LogCaptureFixture) -> None:
+    """The state folder is damaged or full: what was accepted before is not known, or would not be afterwards."""
+    damaged = SettingsError("SHARING_STATE_FOLDER: directory/de.json is damaged")
+
+    def connect() -> DirectoryReader:
+        raise damaged
+
+    follower = DirectoryFollower(connect, LIMIT_S)
+
+    async def run() -> None:
+        await follower.start()
+        try:
+            assert await follower.wait_for_stopped(asyncio.sleep(TIMEOUT_S))
+        finally:
+            await follower.stop()
+
+    asyncio.run(run())
+    assert follower.crash_reason is damaged
+    assert "de.json is damaged" in caplog.text
+
+
+def test_a_worker_remembers_in_its_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    opened: list[dict[str, object]] = []
+    monkeypatch.setattr(composition, "DirectoryReader", lambda *_, **options: opened.append(options))
+    settings = Settings(state="CH", state_folder=tmp_path)
+    identity = cast("GateIdentity", SimpleNamespace(client={}, state="CH"))
+    composition._follow_directory(settings, "broker:9092", identity, SINGLE_OBJECT_FRAMING)._connect()
+    assert [options["memory"] for options in opened] == [tmp_path]

@@ -62,3 +62,16 @@ def test_a_failure_is_logged_once_and_tried_again(caplog: pytest.LogCaptureFixtu
     for _ in range(3):
         asyncio.run(heartbeat.beat())
     assert (len(attempts), caplog.text.count("is not renewed: no broker answers")) == (3, 1)
+
+
+def test_a_new_key_statement_is_published_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until other States have it, they refuse what its new key signs."""
+    monkeypatch.setattr("processors.directory_heartbeat.LOOK_SECONDS", 0.01)
+    versions = iter([1, 1, 1, 2])
+
+    async def wait() -> None:
+        heartbeat = DirectoryHeartbeat("DE", lambda: None, lambda: next(versions))  # type: ignore[arg-type,return-value]
+        await asyncio.wait_for(heartbeat._wait_for_change(heartbeat._find_version()), 10)
+
+    asyncio.run(wait())
+    assert next(versions, None) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -23,12 +24,15 @@ from sharing.replay import avro_containers, recorded_batches
 from sharing.replay.admission import AdmissionStats
 from sharing.replay.batch_rehearsal import BatchReplayer
 from sharing.replay.recorded_batches import RecordedBatch, read_recorded_files, read_topic_range
+from sharing.replay.sealed_records import SealedRecords
+from sharing.seal.indicators import IndicatorSealer
 from sharing.serialization.codec import get_codec, read_released_schemas
 from sharing.serialization.framing import Framing, make_registry_header
 from tests.bench.rehearsal import NARROWED_RULE
 from tests.bench.workload import make_indicators
 from tests.model.indicator_forms import valid_forms
 from tests.processors.gate.gate_fixtures import DIRECTORY, EDGE_CHANGES, NOW_MS, Message
+from tests.seal.seal_fixtures import make_opening_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -200,11 +204,40 @@ def test_a_range_of_a_topic_counts_the_same(corrupted: bool, monkeypatch: pytest
     else:
         monkeypatch.setattr(bulk_decoding.BulkDecoder, "decode", lambda *_: pytest.fail("was read record by record"))
     topic: Any = FakeTopicRange(messages)
-    columnar = replay(read_topic_range(topic, "topic", lambda _: None), columnar=True)
+    columnar = replay(read_topic_range(topic, "topic", lambda _: None, SealedRecords("CH", None)), columnar=True)
     monkeypatch.undo()
-    assert columnar == replay(read_topic_range(topic, "topic", lambda _: None), columnar=False)
+    one_by_one = replay(read_topic_range(topic, "topic", lambda _: None, SealedRecords("CH", None)), columnar=False)
+    assert columnar == one_by_one
     assert [entry.location for entry in columnar[1].first_rejected] == (["3@7", "3@222"] if corrupted else [])
     assert columnar[0].items == (398 if corrupted else 400)
+
+
+@pytest.mark.parametrize("columnar", [True, False])
+def test_a_sealed_range_counts_the_same_as_an_unsealed_one(columnar: bool) -> None:
+    key = make_opening_key("seal CH")
+    sealer = IndicatorSealer("CH", random.Random(1).randbytes)
+    messages = [
+        Message(
+            sealer.seal_indicator(record["id"].encode(), CODEC.encode(record), key.public_key, NOW_MS),
+            record["id"].encode(), place,
+        )
+        for place, record in enumerate(GOOD)
+    ]  # fmt: skip
+    messages[3] = Message(CODEC.encode(GOOD[3]), GOOD[3]["id"].encode(), 3)  # an unsealed one among them
+    messages[5] = replace(messages[5], data=messages[6].data)
+    topic: Any = FakeTopicRange(messages)
+    keys = {key.public_key.key_id: key}
+    summary, admission = replay(
+        read_topic_range(topic, "t", lambda _: None, SealedRecords("CH", keys)), columnar=columnar
+    )
+    assert (summary.items, admission.rejected) == (399, 1)
+    assert admission.first_rejected[0].location == "3@5"
+    assert "does not open" in admission.first_rejected[0].reason
+    unopened = replay(read_topic_range(topic, "t", lambda _: None, SealedRecords("CH", None)), columnar=columnar)
+    assert (unopened[0].items, unopened[1].rejected) == (1, 399)
+    assert "is sealed to the gate of CH: to open it, set SHARING_KEY_FOLDER" in unopened[1].first_rejected[0].reason
+    foreign = replay(read_topic_range(topic, "t", lambda _: None, SealedRecords("CH", {})), columnar=columnar)
+    assert "restore it from the backup" in foreign[1].first_rejected[0].reason
 
 
 @pytest.mark.parametrize("columnar", [True, False])
@@ -212,10 +245,8 @@ def test_a_range_with_registry_framing_is_read(columnar: bool) -> None:
     frame = make_registry_header(7)
     messages = [Message(frame + CODEC.encode_unframed(record), record["id"].encode()) for record in GOOD[:50]]
     topic: Any = FakeTopicRange(messages)
-    result = replay(
-        read_topic_range(topic, "topic", lambda _: None, Framing(known_headers={frame: CODEC.header})),
-        columnar=columnar,
-    )
+    sealed = SealedRecords("CH", None, Framing(known_headers={frame: CODEC.header}))
+    result = replay(read_topic_range(topic, "topic", lambda _: None, sealed), columnar=columnar)
     assert (result[0].items, result[1].rejected) == (50, 0)
 
 

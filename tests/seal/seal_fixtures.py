@@ -48,7 +48,6 @@ def make_message(number: int = 1, to_state: str = "DE", **fields: Any) -> Outgoi
         "id": str(uuid.UUID(int=number)),
         "kind": MessageKind.NOTICE,
         "to_state": to_state,
-        "urgency": "ORDINARY",
         "sent_at": NOW,
         "stream": STREAM,
         "sequence": number,

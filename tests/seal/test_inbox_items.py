@@ -19,7 +19,7 @@ from sharing.seal.data_keys import EPOCH_MESSAGES_MAX, EPOCH_MS_MAX
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.hpke import MemoryOpeningKey
 from sharing.seal.inbox_opening import InboxOpener
-from sharing.seal.inbox_record import READERS_MAX, ItemEnvelope, decode_item, encode_info, encode_item
+from sharing.seal.inbox_record import READERS_MAX, ItemEnvelope, decode_item, encode_info, encode_item, get_header
 from sharing.seal.inbox_sealing import InboxSealer, ReceivedMessage, require_usable_readers
 from sharing.serialization.codec import get_codec
 from sharing.trust.ceremonies import revoke_keys
@@ -192,14 +192,16 @@ def test_an_expired_statement_is_refused_also_for_a_known_data_key() -> None:
     [
         (None, SealFault.MALFORMED),
         (b"", SealFault.MALFORMED),
-        (b"no item", SealFault.MALFORMED),
+        (b"no item", SealFault.UNSEALED),
+        (get_codec("notice").header + bytes(200), SealFault.UNSEALED),
+        (get_header() + bytes(200), SealFault.MALFORMED),
         (bytes(1_000_001), SealFault.OVERSIZED),
         (encode_item(ItemEnvelope("i", MessageKind.OFFER, "DE", "CH", "", NOW, "", "ROT13").encode(), b"", []),
          SealFault.UNKNOWN_SUITE),
         (encode_item(ItemEnvelope("i", MessageKind.OFFER, "DE", "CH", "", NOW, "").encode(), b"", []),
          SealFault.UNKNOWN_SEAL_KEY),
     ],
-    ids=range(6),
+    ids=range(8),
 )  # fmt: skip
 def test_what_is_no_item_is_refused(value: bytes | None, fault: SealFault) -> None:
     expect_fault(fault, lambda: open_item(value))

@@ -74,12 +74,14 @@ def test_a_content_that_names_something_else_is_refused(name: str, value: object
     assert str(value) not in str(error)
 
 
-def test_an_envelope_may_name_the_urgency_of_its_topic_in_place_of_the_exact_one() -> None:
+def test_an_envelope_names_the_urgency_of_its_topic_and_the_content_the_exact_one() -> None:
     stream = Stream("gate", NOW, 0, "urgent")
-    emergency = make_record("notice", urgency="EMERGENCY")
-    assert decode(emergency, stream=stream, urgency="URGENT")["urgency"] == "EMERGENCY"
-    ordinary = make_record("notice")
-    expect_refusal(SealFault.CONTENT_MISMATCH, lambda: decode(ordinary, stream=stream, urgency="URGENT"))
+    (value,) = seal(make_message(1, content=make_record("notice", urgency="EMERGENCY"), stream=stream))
+    verified = verify(value)
+    assert verified.envelope.urgency == "URGENT"
+    assert decode_content(verified.envelope, receive(value))["urgency"] == "EMERGENCY"
+    assert b"EMERGENCY" not in value
+    expect_refusal(SealFault.CONTENT_MISMATCH, lambda: decode(make_record("notice"), stream=stream))
 
 
 def test_a_content_of_another_kind_is_refused() -> None:

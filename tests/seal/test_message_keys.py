@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -11,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharing.seal.faults import SealFault
-from sharing.seal.message_keys import compute_commitment, decrypt, derive_message_key, encrypt_once
+from sharing.seal.message_keys import (
+    MessageKeyDeriver,
+    compute_commitment,
+    decrypt,
+    derive_message_key,
+    encrypt_once,
+)
 from sharing.seal.padding import CONTENT_BYTES_MAX, LENGTH_CLASSES, find_length_class, pad_content, remove_padding
 from tests.seal.seal_fixtures import expect_refusal
 
@@ -21,6 +28,18 @@ def test_a_message_key_is_that_of_hkdf_expand(data_key: bytes, salt: bytes) -> N
     expected = HKDFExpand(SHA256(), 32, b"sharing/message-key/v1\x00" + salt).derive(data_key)
     assert derive_message_key(data_key, salt) == expected
     assert compute_commitment(expected) == hashlib.sha256(b"sharing/commitment/v1\x00" + expected).digest()
+
+
+def test_a_deriver_keeps_one_data_key_and_hides_it() -> None:
+    deriver = MessageKeyDeriver(bytes(range(32)))
+    keys = [deriver.derive(bytes([number]) * 16) for number in (1, 2, 1)]
+    assert keys[0] == keys[2] != keys[1]
+    assert keys[0] == derive_message_key(bytes(range(32)), b"\x01" * 16)
+    assert repr(deriver) == "MessageKeyDeriver()"
+    with pytest.raises(TypeError):
+        pickle.dumps(deriver)
+    with pytest.raises(ValueError, match="32 bytes"):
+        MessageKeyDeriver(bytes(65))
 
 
 def test_a_ciphertext_opens_with_its_key_and_its_envelope_only() -> None:

@@ -58,7 +58,7 @@ def test_the_data_key_of_the_message_is_not_disclosed() -> None:
 
 def test_neither_message_nor_sender_can_be_replaced() -> None:
     key = export(FIRST)
-    altered = FIRST.replace(b"ORDINARY", b"EMERGENC")
+    altered = FIRST.replace(make_message(1).id.encode(), make_message(9).id.encode())
     expect_refusal(SealFault.BAD_SIGNATURE, lambda: check_disclosed_message(altered, key, TRUSTED, NOW))
     expect_refusal(SealFault.NOT_PINNED, lambda: check_disclosed_message(FIRST, key, {"DE": make_trusted("DE")}, NOW))
     expect_refusal(

@@ -25,20 +25,25 @@ def make_sealer(now: int = NOW, key_id: str = KEY_ID) -> OwnRecordSealer:
     return sealer
 
 
+def seal_draft(sealer: OwnRecordSealer, key: bytes, value: bytes, now: int = NOW) -> bytes:
+    (sealed,) = sealer.seal_records("draft", [(key, value)], now)
+    return sealed
+
+
 def open_draft(value: bytes, key: bytes = b"item/1", schema: str = "draft", state: str = "CH") -> bytes:
     return open_own_record(value, key, schema, state, WRAPPING_KEYS.get)
 
 
 @given(st.binary(max_size=3_000), st.integers(0, EPOCH_MS_MAX - 1))
 def test_what_was_sealed_opens_and_shows_nothing_of_it(value: bytes, later: int) -> None:
-    sealed = make_sealer().seal_record("draft", b"item/1", value, NOW + later)
+    sealed = seal_draft(make_sealer(), b"item/1", value, NOW + later)
     assert open_draft(sealed) == value
     assert len(value) < 6 or value not in sealed
 
 
 @given(st.data())
 def test_an_altered_record_is_refused(data: st.DataObject) -> None:
-    sealed = make_sealer().seal_record("draft", b"item/1", VALUE, NOW)
+    sealed = seal_draft(make_sealer(), b"item/1", VALUE, NOW)
     position = data.draw(st.integers(0, len(sealed) - 1))
     altered = bytearray(sealed)
     altered[position] ^= data.draw(st.integers(1, 255))
@@ -57,14 +62,14 @@ def test_an_altered_record_is_refused(data: st.DataObject) -> None:
     ],
 )
 def test_a_record_in_the_place_of_another_is_refused(changes: dict[str, str], fault: SealFault) -> None:
-    sealed = make_sealer().seal_record("draft", b"item/1", VALUE, NOW)
+    sealed = seal_draft(make_sealer(), b"item/1", VALUE, NOW)
     with pytest.raises(SealError) as refused:
         open_draft(sealed, **changes)  # type: ignore[arg-type]
     assert refused.value.fault is fault
 
 
 def test_without_its_wrapping_key_a_record_does_not_open() -> None:
-    sealed = make_sealer().seal_record("draft", b"item/1", VALUE, NOW)
+    sealed = seal_draft(make_sealer(), b"item/1", VALUE, NOW)
     with pytest.raises(SealError, match="restore it from the backup"):
         open_own_record(sealed, b"item/1", "draft", "CH", lambda _: None)
     with pytest.raises(SealError, match="does not open"):
@@ -73,11 +78,11 @@ def test_without_its_wrapping_key_a_record_does_not_open() -> None:
 
 def test_an_epoch_ends_after_a_minute_and_with_its_wrapping_key() -> None:
     sealer = make_sealer()
-    first = sealer.seal_record("draft", b"1", VALUE, NOW)
+    first = seal_draft(sealer, b"1", VALUE, NOW)
     with pytest.raises(SealError):
-        sealer.seal_record("draft", b"1", VALUE, NOW + EPOCH_MS_MAX)
+        seal_draft(sealer, b"1", VALUE, NOW + EPOCH_MS_MAX)
     sealer.begin_batch(OTHER_ID, WRAPPING_KEYS[OTHER_ID], NOW + 1)
-    second = sealer.seal_record("draft", b"1", VALUE, NOW + 1)
+    second = seal_draft(sealer, b"1", VALUE, NOW + 1)
     assert OTHER_ID.encode() in second
     assert KEY_ID.encode() in first
     assert open_draft(second, b"1") == open_draft(first, b"1") == VALUE
@@ -85,4 +90,6 @@ def test_an_epoch_ends_after_a_minute_and_with_its_wrapping_key() -> None:
 
 def test_two_records_never_have_the_same_ciphertext() -> None:
     sealer = make_sealer()
-    assert sealer.seal_record("draft", b"1", VALUE, NOW) != sealer.seal_record("draft", b"1", VALUE, NOW)
+    sealed = [*sealer.seal_records("draft", [(b"1", VALUE)] * 3, NOW), seal_draft(sealer, b"1", VALUE)]
+    assert len(set(sealed)) == len(sealed)
+    assert {open_draft(each, b"1") for each in sealed} == {VALUE}

@@ -176,13 +176,19 @@ def test_a_message_is_refused_on_another_topic_and_as_another_kind() -> None:
         expect_refusal(SealFault.WRONG_TOPIC, partial(verify, VALUE, topic=topic))
     for kind in ("OFFER", "UNKNOWN"):
         expect_refusal(SealFault.WRONG_TOPIC, partial(verify, edit(VALUE, kind=kind)))
-    for fields in ({"kind": "OFFER", "topic": "offers"}, {"topic": "urgent"}, {"urgency": "EMERGENCY"}):
+    for urgency in ("EMERGENCY", "URGENT", "UNKNOWN", "\x1b[31m"):
+        expect_refusal(SealFault.WRONG_TOPIC, partial(verify, edit(VALUE, urgency=urgency)))
+    expect_refusal(SealFault.WRONG_TOPIC, partial(verify, edit(VALUE, topic="urgent")))
+    for fields in (
+        {"kind": "OFFER", "topic": "offers", "urgency": "UNKNOWN"},
+        {"topic": "urgent", "urgency": "URGENT"},
+    ):
         expect_refusal(SealFault.BAD_SIGNATURE, partial(verify, edit(VALUE, **fields)))
 
 
 def test_an_unsealed_record_is_refused() -> None:
     for value in (b"", b"\xc3\x01", get_codec("notice").header + bytes(200), b"{}", b"\x00" * 300, b"\xc3\x01" * 90):
-        error = expect_refusal(SealFault.MALFORMED, partial(verify, value))
+        error = expect_refusal(SealFault.UNSEALED, partial(verify, value))
         assert "unsealed" in str(error)
 
 

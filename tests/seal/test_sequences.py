@@ -17,7 +17,7 @@ from sharing.seal.sequences import (
     StreamPosition,
     classify_arrival,
     identify_stream,
-    take_next_number,
+    take_next_numbers,
 )
 from tests.seal.seal_fixtures import make_message, seal, verify
 from tests.trust.trust_fixtures import NOW
@@ -62,10 +62,12 @@ def test_an_arrival_is_classified(
 def test_every_dropped_number_is_named_and_no_other(count: int, seed: int) -> None:
     """Messages are dropped, repeated and reordered: named is what had not arrived when a later one did."""
     generator = random.Random(seed)
-    numbers, position = [], None
+    numbers: list[int] = []
+    position: StreamPosition | None = None
     for _ in range(count):
-        number, position = take_next_number(position, NOW)
-        numbers.append(number)
+        more, position = take_next_numbers(position, generator.choice((1, 2, 3)), NOW)
+        numbers += more
+    count = len(numbers)
     assert numbers == list(range(1, count + 1))
     arriving = [number for number in numbers if generator.random() < 0.7 for _ in range(generator.choice((1, 1, 2)))]
     for _ in range(3):
@@ -89,10 +91,10 @@ def test_every_dropped_number_is_named_and_no_other(count: int, seed: int) -> No
 
 
 def test_a_sender_that_lost_its_state_begins_a_new_stream() -> None:
-    number, position = take_next_number(None, NOW)
-    assert (number, position) == (1, StreamPosition(NOW, 1))
-    assert take_next_number(position, NOW + 99) == (2, StreamPosition(NOW, 2))
-    assert take_next_number(None, NOW + 99) == (1, StreamPosition(NOW + 99, 1))
+    numbers, position = take_next_numbers(None, 3, NOW)
+    assert (numbers, position) == (range(1, 4), StreamPosition(NOW, 3))
+    assert take_next_numbers(position, 1, NOW + 99) == (range(4, 5), StreamPosition(NOW, 4))
+    assert take_next_numbers(None, 1, NOW + 99) == (range(1, 2), StreamPosition(NOW + 99, 1))
 
 
 def test_a_stream_is_identified_by_its_sender_too() -> None:

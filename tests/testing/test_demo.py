@@ -23,7 +23,7 @@ from sharing.testing.samples import sample_directory
 NOW_MS = 1_793_000_000_000
 
 CAUSES = [
-    ("forged", "MALFORMED", "DE"),
+    ("forged", "UNSEALED", "DE"),
     ("forged", "UNKNOWN_KEY", "DE"),
     ("replayed", "REPEATED", "DE"),
     ("readdressed", "WRONG_RECIPIENT", "FR"),

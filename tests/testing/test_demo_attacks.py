@@ -32,7 +32,7 @@ from tests.cli.conftest import Call, call  # noqa: F401 a fixture
 from tests.processors.inbox.inbox_fixtures import FakeInbox, FakeState
 from tests.trust.trust_fixtures import NOW
 
-FORGED = AttackResult("forged", "a notice", "DE", True, "MALFORMED", "is not sealed", "id-1")
+FORGED = AttackResult("forged", "a notice", "DE", True, "UNSEALED", "is not sealed", "id-1")
 REPORT = DemoReport("kafka", 1.0, {}, True, attacks=(FORGED, replace(FORGED, kind="replayed", forged_id="")))
 
 
@@ -114,9 +114,7 @@ def test_the_forged_notice_is_one_that_the_claimed_state_could_have_sent() -> No
     sender = FakeState("CH")
     receiver = FakeState("DE")
     (fields,) = [get_codec("notice").decode(make_forged_notice("6d1f5c1e-7a0b-4f43-8c0b-0d7c9f0a1b2c", NOW))]
-    message = sender.make_message(
-        "DE", topic="urgent", id=fields["id"], content=fields, envelope={"urgency": "EMERGENCY"}
-    )
+    message = sender.make_message("DE", topic="urgent", id=fields["id"], content=fields)
     (value,) = sender.seal([message], [receiver])
     inbox = FakeInbox(receiver, [sender])
     assert [str(outcome) for outcome in inbox.receive(value, topic="urgent").outcomes] == ["OPENED"]
@@ -169,7 +167,7 @@ def test_the_demo_fails_if_an_attack_is_not_refused(
         "detail": "a notice",
         "state": "DE",
         "refused": refused,
-        "cause": "MALFORMED",
+        "cause": "UNSEALED",
         "message": "is not sealed",
     }
 

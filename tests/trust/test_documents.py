@@ -9,12 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sharing.trust.documents import peek_kind
+from sharing.errors import InputError
+from sharing.kafka.directory_own_topic import RECORD_BYTES_MAX
+from sharing.trust.documents import PUBLISHED_BYTES_MAX, peek_kind
 from sharing.trust.faults import TrustError, TrustFault
-from sharing.trust.key_statement import verify_key_statement
+from sharing.trust.key_statement import Revocation, verify_key_statement
 from sharing.trust.root import accept_pinned_root
 from tests.trust.test_canonical import VALUES
-from tests.trust.trust_fixtures import EXAMPLES, ROOT_KEYS, expect_fault, find_fault, make_keys, make_root, resign
+from tests.trust.trust_fixtures import (
+    EXAMPLES,
+    NOW,
+    ROOT_KEYS,
+    expect_fault,
+    find_fault,
+    make_keys,
+    make_root,
+    resign,
+    sign_statement,
+)
 
 ROOT, ROOT_DOCUMENT = make_root()
 KEYS, KEYS_DOCUMENT = make_keys(ROOT)
@@ -73,3 +85,16 @@ def test_a_message_does_not_repeat_the_senders_text(name: str, shown: str) -> No
     data = resign(ROOT_DOCUMENT, lambda signed: signed.update({name: 1}))
     message = expect_fault(TrustFault.MALFORMED, lambda: accept_pinned_root(ROOT.to_pin(), data))
     assert message == f"{shown}Extra inputs are not permitted"
+
+
+def test_a_document_for_the_directory_is_no_longer_than_its_topic_accepts() -> None:
+    """Roots and key statements are records of the directory topic: one that is too long for it is never signed."""
+    revoked = [Revocation(key=f"{number:064x}", effective_at=NOW) for number in range(1_000)]
+    longest = KEYS.statement.model_copy(update={"revocations": tuple(revoked[:700])})
+    assert 0.6 * PUBLISHED_BYTES_MAX < len(sign_statement(longest)) <= PUBLISHED_BYTES_MAX == RECORD_BYTES_MAX
+    too_long = KEYS.statement.model_copy(update={"revocations": tuple(revoked)})
+    with pytest.raises(InputError, match="the keys of CH would be longer than 110,000 bytes"):
+        sign_statement(too_long)
+    padded = resign(KEYS_DOCUMENT, lambda signed: signed.update(note="x" * PUBLISHED_BYTES_MAX))
+    message = expect_fault(TrustFault.MALFORMED, lambda: verify_key_statement(ROOT, padded))
+    assert message == "is longer than 110,000 bytes"

@@ -11,9 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharing.errors import InputError
+from sharing.topology.topics import COMPACTION_LAG_MAX_MS, EXCHANGE_RETENTION_MS, INBOX, INBOX_URGENT
 from sharing.trust.ceremonies import find_successor, issue_keys, make_next_root, renew_statement, revoke_keys
 from sharing.trust.faults import TrustError, TrustFault
-from sharing.trust.key_statement import Revocation, TrustedKeys, accept_key_statement
+from sharing.trust.key_statement import (
+    KEEP_ENDED_DAYS,
+    KEEP_ENDED_GATE_DAYS,
+    Revocation,
+    TrustedKeys,
+    accept_key_statement,
+)
 from sharing.trust.public_keys import KeyRole
 from sharing.trust.root import TrustedRoot, accept_next_root
 from tests.trust.trust_fixtures import (
@@ -178,14 +185,26 @@ def test_a_key_is_not_exchanged_by_no_longer_listing_the_one_before(version: int
     assert find_fault(lambda: accept(data, None)) is None  # by a reader that knows nothing yet
 
 
-@pytest.mark.parametrize("days", [59, 60])
-def test_a_key_is_listed_until_thirty_days_after_its_end(days: int) -> None:
+@pytest.mark.parametrize(
+    ("days", "listed"), [(59, set(KeyRole)), (60, {KeyRole.GATE}), (395, {KeyRole.GATE}), (396, set())]
+)
+def test_a_key_is_listed_for_some_time_after_its_end(days: int, listed: set[KeyRole]) -> None:
+    """30 days; a gate key for a year, because it has signed the inbox of its State, which keeps items for a year."""
     root, _ = make_root(days=3660)
     now = NOW + days * DAY
-    without = renew_statement(root, KEYS, days=30, now=now).model_copy(update={"keys": ()})
-    fault = find_fault(lambda: accept(sign_statement(without), KEYS, now=now, root=root))
-    assert fault is (TrustFault.KEY_CHANGED if days < 60 else None)
-    assert len(renew_statement(root, KEYS, days=30, now=now).keys) == (len(KeyRole) if days < 60 else 0)
+    renewed = renew_statement(root, KEYS, days=30, now=now)
+    assert {key.role for key in renewed.keys} == listed
+    assert find_fault(lambda: accept(sign_statement(renewed), KEYS, now=now, root=root)) is None
+    for key in renewed.keys:
+        without = renewed.model_copy(update={"keys": tuple(other for other in renewed.keys if other != key)})
+        data = sign_statement(without)
+        assert find_fault(partial(accept, data, KEYS, now=now, root=root)) is TrustFault.KEY_CHANGED
+
+
+def test_a_gate_key_is_listed_for_as_long_as_an_inbox_keeps_what_it_signed() -> None:
+    longest = max(INBOX.retention_ms, INBOX_URGENT.retention_ms) + COMPACTION_LAG_MAX_MS
+    assert longest <= KEEP_ENDED_GATE_DAYS * DAY
+    assert KEEP_ENDED_DAYS * DAY >= EXCHANGE_RETENTION_MS
 
 
 def test_no_key_is_inserted_before_a_known_one() -> None:
@@ -336,7 +355,7 @@ def test_a_statement_with_too_many_keys_is_not_made() -> None:
             named = {KeyRole.GATE: (make_online(KeyRole.GATE, number), make_online(KeyRole.GATE, number + 1).key_id)}
             keys = TrustedKeys(issue_keys(ROOT, keys, named, days=30, now=LATER), "", ROOT)
 
-    with pytest.raises(InputError, match=r"^keys: .*at most 256"):
+    with pytest.raises(InputError, match="a key statement lists at most 256 keys"):
         rotate_daily()
 
 

@@ -61,7 +61,7 @@ def test_an_object_is_verified() -> None:
 
 
 def test_every_online_role_that_signs_has_a_kind_of_its_own() -> None:
-    assert set(SIGNING_ROLES.values()) == set(KeyRole) - {KeyRole.SEAL, KeyRole.DESK}
+    assert set(SIGNING_ROLES.values()) == set(KeyRole) - {KeyRole.SEAL}
     messages = {build_message(kind, state, PAYLOAD) for kind in ObjectKind for state in ("CH", "DE")}
     assert len(messages) == 2 * len(ObjectKind)
 

@@ -22,6 +22,7 @@ from sharing.cli.doctor.installation import (
     check_schemas,
     check_settings,
 )
+from sharing.cli.doctor.keys import check_own_keys, check_pins
 from sharing.cli.doctor.law import check_packs
 from sharing.cli.doctor.smoke_test import CertificatesOption, DeepOption, report_no_broker, run_smoke_test
 from sharing.cli.doctor.topics import check_partitions, check_topics
@@ -42,6 +43,8 @@ INSTALLATION_CHECKS: tuple[Callable[[DoctorOptions], Iterator[CheckResult]], ...
 CONFIGURATION_CHECKS: tuple[Callable[[Settings], Iterator[CheckResult]], ...] = (
     check_geoip,
     check_packs,
+    check_own_keys,
+    check_pins,
     check_certificate,
     check_broker,
 )

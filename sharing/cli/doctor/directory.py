@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from sharing.cli.doctor.check_result import CheckResult
 from sharing.cli.doctor.cluster import Cluster
+from sharing.cli.doctor.keys import find_ending_roots
 from sharing.errors import SharingError
 from sharing.kafka.clients import look_up_topics
 from sharing.kafka.directory_pins import read_directory_pins
@@ -59,3 +60,4 @@ def check_directory(cluster: Cluster) -> Iterator[CheckResult]:
         yield CheckResult("directory", ok=False, detail=detail, remedy=remedy)
         return
     yield CheckResult("directory", ok=True, detail=detail)
+    yield from find_ending_roots(reader.trusted_keys, now_ms)

@@ -11,6 +11,7 @@ from sharing.cli.keys.options import (
     Folder,
     PassphraseFile,
     TokenUri,
+    explain_left_files,
     locate_folder,
     open_key_access,
     require_new_files,
@@ -52,9 +53,10 @@ def back_up_keys(
     access = open_key_access(settings, key_folder, is_new=False)
     keys = [require_seed_key(access.read_key(path)) for path in paths]
     backup, shares = make_backup(state, keys, threshold, len(share))
-    write_backup(file, backup)
-    for path, item in zip(share, shares, strict=True):
-        write_share(path, item)
+    with explain_left_files(share, file, "backup"):
+        for path, item in zip(share, shares, strict=True):
+            write_share(path, item)
+        write_backup(file, backup)
     ids = [key.key_id for key in keys]
     if as_json:
         print_json(

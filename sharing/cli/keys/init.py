@@ -13,12 +13,14 @@ from sharing.cli.keys.options import (
     Folder,
     RootFiles,
     RootPassphraseFiles,
+    explain_left_files,
     get_passphrases,
     locate_folder,
     require_new_files,
 )
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
 from sharing.errors import InputError, SettingsError
+from sharing.keystore.files import make_private_folder
 from sharing.keystore.private_key import ROOT_ROLE, PrivateKey, generate_key
 from sharing.keystore.private_key_file import write_private_key
 from sharing.settings import load_settings
@@ -61,10 +63,12 @@ def init_keys(
         now=now,
     )
     passphrases = get_passphrases(root, root_passphrase_file, "--root-passphrase-file", are_new=True)
-    for path, key, passphrase in zip(root, keys, passphrases, strict=True):
-        write_private_key(path, key, passphrase)
     document = sign_document(ObjectKind.ROOT, settings.state, metadata, [key.to_signing_key() for key in keys])
-    file = key_folder.write_root(document, metadata.version)
+    make_private_folder(key_folder.path)  # before the first key is made
+    with explain_left_files(root, key_folder.locate_root(metadata.version), "root"):
+        for path, key, passphrase in zip(root, keys, passphrases, strict=True):
+            write_private_key(path, key, passphrase)
+        file = key_folder.write_root(document, metadata.version)
     trusted = TrustedRoot(metadata, fingerprint_of(document, metadata))
     print_root(trusted, [file], list(zip(root, keys, strict=True)), as_json=as_json)
 

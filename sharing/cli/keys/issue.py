@@ -16,6 +16,7 @@ from sharing.cli.keys.options import (
     RootPassphraseFiles,
     TokenUri,
     locate_folder,
+    lock_keys,
     open_key_access,
 )
 from sharing.cli.keys.root_keys import open_root_keys, publish_statement
@@ -58,22 +59,23 @@ def issue_online_keys(
         raise InputError(f"--seal-algorithm {seal_algorithm} does not seal; use mlkem768-x25519 or x25519")
     settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file, key_token=token)
     key_folder = locate_folder(settings)
-    roots = key_folder.read_roots()
-    newest, previous = roots[-1], key_folder.read_keys(roots)
-    now = int(time.time() * 1000)
-    require_current_root(newest, now)
-    roles = _choose_roles(role, previous, now)
-    signers = open_root_keys(newest, root, root_passphrase_file)
-    access = open_key_access(settings, key_folder, is_new=True)
-    made = make_online_keys(key_folder, newest.state, previous, roles, access, seal_algorithm, now)
-    if not key_folder.list_wrapping_keys():
-        made.private.append(access.protect(generate_wrapping_key(newest.state, now)))
-    statement = issue_keys(
-        newest, previous, made.named, days=newest.metadata.online_days_max if days is None else days, now=now
-    )
-    files = made.write(key_folder)
-    files.append(publish_statement(key_folder, newest, statement, previous, signers))
-    print_statement(statement, files, as_json=as_json)
+    with lock_keys(key_folder):
+        roots = key_folder.read_roots()
+        newest, previous = roots[-1], key_folder.read_keys(roots)
+        now = int(time.time() * 1000)
+        require_current_root(newest, now)
+        roles = _choose_roles(role, previous, now)
+        signers = open_root_keys(newest, root, root_passphrase_file)
+        access = open_key_access(settings, key_folder, is_new=True)
+        made = make_online_keys(key_folder, newest.state, previous, roles, access, seal_algorithm, now)
+        if not key_folder.list_wrapping_keys():
+            made.private.append(access.protect(generate_wrapping_key(newest.state, now)))
+        statement = issue_keys(
+            newest, previous, made.named, days=newest.metadata.online_days_max if days is None else days, now=now
+        )
+        files = made.write(key_folder)
+        files.append(publish_statement(key_folder, [newest], statement, previous, signers))
+        print_statement(statement, files, as_json=as_json)
 
 
 def _choose_roles(requested: Sequence[KeyRole] | None, previous: TrustedKeys | None, now: int) -> list[KeyRole]:

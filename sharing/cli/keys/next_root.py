@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sharing.cli.keys.init import print_root
 from sharing.cli.keys.key_names import find_key
-from sharing.cli.keys.options import get_passphrases, require_new_files
+from sharing.cli.keys.options import explain_left_files, get_passphrases, require_new_files
 from sharing.cli.keys.root_keys import open_root_keys, publish_statement
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.private_key import ROOT_ROLE, generate_key
@@ -31,6 +31,7 @@ class RootChange:
         removed: Ids of root keys to remove, or how they begin.
         threshold: The new threshold, or None.
         days: For how many days the new root is valid.
+        online_days: For how many days an online key may be valid that is issued under it; None for as many as before.
     """
 
     new_files: Sequence[Path]
@@ -38,6 +39,7 @@ class RootChange:
     removed: Sequence[str]
     threshold: int | None
     days: int
+    online_days: int | None = None
 
 
 def put_root_into_force(
@@ -48,7 +50,10 @@ def put_root_into_force(
     *,
     as_json: bool,
 ) -> None:
-    """Make the next root, signed by the old and the new keys; and sign the key statement again under it.
+    """Make the next root, signed by the old and the new keys; and sign the key statement again, by both.
+
+    The statement is written before the root: it is valid under the old root and under the new one, so that whenever
+    this is interrupted, the folder is valid, and its statement is signed by the keys of its newest root.
 
     Raises:
         InputError: A key or the threshold cannot be, or a file exists.
@@ -65,6 +70,7 @@ def put_root_into_force(
         added=[key.public_key for key in new_keys],
         removed=[find_key(text, known) for text in change.removed],
         threshold=change.threshold,
+        online_days_max=change.online_days,
         days=change.days,
         now=now,
     )
@@ -75,10 +81,13 @@ def put_root_into_force(
     passphrases = get_passphrases(
         change.new_files, change.new_passphrase_files, "--new-root-passphrase-file", are_new=True
     )
-    for path, key, passphrase in zip(change.new_files, new_keys, passphrases, strict=True):
-        write_private_key(path, key, passphrase)
-    files = [folder.write_root(document, metadata.version)]
-    if previous is not None:
-        statement = renew_statement(newest, previous, days=metadata.online_days_max, now=now)
-        files.append(publish_statement(folder, newest, statement, previous, signers))
+    with explain_left_files(change.new_files, folder.locate_root(metadata.version), "root"):
+        for path, key, passphrase in zip(change.new_files, new_keys, passphrases, strict=True):
+            write_private_key(path, key, passphrase)
+        files = []
+        if previous is not None:
+            days = min(trusted.metadata.online_days_max, metadata.online_days_max)
+            statement = renew_statement(trusted, previous, days=days, now=now)
+            files.append(publish_statement(folder, [trusted, newest], statement, previous, signers))
+        files.append(folder.write_root(document, metadata.version))
     print_root(newest, files, list(zip(change.new_files, new_keys, strict=True)), as_json=as_json)

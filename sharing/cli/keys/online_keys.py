@@ -110,6 +110,7 @@ def describe_statement(statement: KeyStatement) -> dict[str, object]:
         "state": statement.state,
         "statement": statement.version,
         "root_version": statement.root_version,
+        "issued_at": document["issued_at"],
         "expires_at": document["expires_at"],
         "keys": keys,
         "revocations": document["revocations"],

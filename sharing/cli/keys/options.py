@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import SecretStr
 
-from sharing.errors import InputError, SettingsError
+from sharing.errors import InputError, SettingsError, SharingError
 from sharing.keystore.encryption import normalise_passphrase
+from sharing.keystore.files import lock_folder
 from sharing.keystore.key_access import KeyAccess
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.passphrases import read_passphrase_file
@@ -68,6 +70,40 @@ def locate_folder(settings: Settings) -> KeyFolder:
     if settings.key_folder is None:
         raise SettingsError("no key folder is set: give --folder FOLDER, or set SHARING_KEY_FOLDER")
     return KeyFolder(settings.key_folder)
+
+
+@contextmanager
+def lock_keys(folder: KeyFolder) -> Iterator[None]:
+    """Let no other command change the key folder meanwhile: what it has read would not be true any more.
+
+    Raises:
+        InputError: Another command is changing it.
+    """
+    if not folder.path.is_dir():  # what reads it says so
+        yield
+        return
+    with lock_folder(folder.path, waits=False):
+        yield
+
+
+@contextmanager
+def explain_left_files(paths: Sequence[Path], document: Path, what: str) -> Iterator[None]:
+    """If a command fails after it has made files that are of no use, say so.
+
+    Args:
+        paths: The files that it makes first.
+        document: The file that it makes at last, and without which they belong to nothing.
+        what: What they belong to.
+    """
+    try:
+        yield
+    except SharingError as error:
+        left = [str(path) for path in paths if path.exists()]
+        if left and not document.exists():
+            error.add_note(
+                f"{', '.join(left)}: was made, and belongs to no {what}; delete it before you run this again"
+            )
+        raise
 
 
 def require_new_files(paths: Sequence[Path]) -> None:
@@ -148,6 +184,6 @@ def ask_passphrase(what: str, option: str, *, is_new: bool) -> SecretStr:
         InputError: There is no terminal, or it is too short.
     """
     if not sys.stdin.isatty():
-        raise InputError(f"{what} need a passphrase; give {option}, or run this at a terminal")
+        raise InputError(f"there is no passphrase of {what}: give {option}, or run this at a terminal")
     entered = typer.prompt(f"Passphrase of {what}", hide_input=True, confirmation_prompt=is_new, err=True)
     return normalise_passphrase(str(entered))

@@ -14,8 +14,10 @@ from sharing.cli.keys.options import (
     Folder,
     PassphraseFile,
     TokenUri,
+    explain_left_files,
     get_online_passphrase,
     locate_folder,
+    lock_keys,
     open_key_access,
     require_new_files,
 )
@@ -58,8 +60,10 @@ def make_reader(
     require_new_files([key, public_file])
     private = generate_key(settings.state, READER_ROLE, KeyAlgorithm.MLKEM768_X25519)
     reader = _build_reader(name, private.public_key)
-    write_private_key(key, private, get_online_passphrase(settings, is_new=True))
-    write_new_file(public_file, encode_canonical(reader.model_dump(mode="json")) + b"\n", PUBLIC_MODE)
+    passphrase = get_online_passphrase(settings, is_new=True)
+    with explain_left_files([key], public_file, "public file"):
+        write_private_key(key, private, passphrase)
+        write_new_file(public_file, encode_canonical(reader.model_dump(mode="json")) + b"\n", PUBLIC_MODE)
     if as_json:
         print_json({"name": name, "key": reader.key.key_id, "files": [str(key), str(public_file)]})
     else:
@@ -119,17 +123,18 @@ def list_readers(folder: Folder = None, as_json: AsJson = False) -> None:
 
 def _change(settings: Settings, added: Sequence[Reader], removed: Sequence[str], *, as_json: bool) -> None:
     key_folder = locate_folder(settings)
-    access = open_key_access(settings, key_folder, is_new=False)
-    now = int(time.time() * 1000)
-    online = OnlineKeys(key_folder, access)
-    keys = online.get_trusted_keys(now)
-    present = key_folder.read_readers(keys, now)
-    if present is None and not added:
-        raise InputError(f"{key_folder.path} has no list of readers; `sharing keys readers add` makes one")
-    content = change_readers(keys.state, present, added=added, removed=removed, now=now)
-    document = sign_readers(content, online.get_signing_key(KeyRole.REGISTRAR, now))
-    key_folder.write_readers(document, content.version)
-    _print_readers(content, as_json=as_json)
+    with lock_keys(key_folder):
+        access = open_key_access(settings, key_folder, is_new=False)
+        now = int(time.time() * 1000)
+        online = OnlineKeys(key_folder, access)
+        keys = online.get_trusted_keys(now)
+        present = key_folder.read_readers(keys, now)
+        if present is None and not added:
+            raise InputError(f"{key_folder.path} has no list of readers; `sharing keys readers add` makes one")
+        content = change_readers(keys.state, present, added=added, removed=removed, now=now)
+        document = sign_readers(content, online.get_signing_key(KeyRole.REGISTRAR, now))
+        key_folder.write_readers(document, content.version)
+        _print_readers(content, as_json=as_json)
 
 
 def _read_present(key_folder: KeyFolder, now: int) -> ReaderList | None:

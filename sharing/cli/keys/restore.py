@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.keys.options import Folder, PassphraseFile, TokenUri, locate_folder, open_key_access
+from sharing.cli.keys.options import Folder, PassphraseFile, TokenUri, locate_folder, lock_keys, open_key_access
 from sharing.cli.shared.console import AsJson, print_json, print_line
 from sharing.errors import InputError
 from sharing.keystore.backup import open_backup, read_backup, read_share
@@ -34,17 +34,18 @@ def restore_keys(
     if backup.header.state != state:
         raise InputError(f"{file} is a backup of {backup.header.state}, and {key_folder.path} is of {state}")
     keys = open_backup(backup, [read_share(path) for path in share])
-    access = open_key_access(settings, key_folder, is_new=True)
-    restored, kept = [], []
-    for key in keys:
-        if key_folder.locate_private_key(key.header.role, key.key_id).exists():
-            kept.append(key.key_id)
-        else:
-            key_folder.write_private_key(access.protect(key))
-            restored.append(key.key_id)
-    if as_json:
-        print_json({"backup": backup.header.id, "state": state, "restored": restored, "kept": kept})
-        return
-    for what, ids in (("restored", restored), ("kept", kept)):
-        for key_id in ids:
-            print_line(f"{what}  {shorten(key_id)}")
+    with lock_keys(key_folder):
+        access = open_key_access(settings, key_folder, is_new=True)
+        restored, kept = [], []
+        for key in keys:
+            if key_folder.locate_private_key(key.header.role, key.key_id).exists():
+                kept.append(key.key_id)
+            else:
+                key_folder.write_private_key(access.protect(key))
+                restored.append(key.key_id)
+        if as_json:
+            print_json({"backup": backup.header.id, "state": state, "restored": restored, "kept": kept})
+            return
+        for what, ids in (("restored", restored), ("kept", kept)):
+            for key_id in ids:
+                print_line(f"{what}  {shorten(key_id)}")

@@ -44,16 +44,24 @@ def open_root_keys(
 
 def publish_statement(
     folder: KeyFolder,
-    root: TrustedRoot,
+    roots: Sequence[TrustedRoot],
     statement: KeyStatement,
     previous: TrustedKeys | None,
     signers: Sequence[MemorySigningKey],
 ) -> Path:
     """Sign a key statement, verify it as every reader will, and write it; return its file.
 
+    Args:
+        folder: The key folder.
+        roots: The roots under which it must be valid: the present one, and the next if that is about to be written.
+        statement: The statement.
+        previous: The statement before, if there is one.
+        signers: The root keys that sign.
+
     Raises:
         TrustError: A reader would refuse it.
     """
-    document = sign_document(ObjectKind.KEYS, root.state, statement, signers)
-    verify_key_statement(root, document.to_bytes(), previous=previous)
+    document = sign_document(ObjectKind.KEYS, statement.state, statement, signers)
+    for root in roots:
+        verify_key_statement(root, document.to_bytes(), previous=previous)
     return folder.write_keys(document, statement.version)

@@ -17,6 +17,7 @@ from sharing.cli.keys.options import (
     RootPassphraseFiles,
     TokenUri,
     locate_folder,
+    lock_keys,
     open_key_access,
 )
 from sharing.cli.keys.root_keys import open_root_keys, publish_statement
@@ -56,6 +57,12 @@ def rotate_keys(
             "--days", help="For how many days. Default: as long as the root allows; a root: 365.", min=1, max=3660
         ),
     ] = None,
+    online_days: Annotated[
+        int | None,
+        typer.Option(
+            "--online-days", help="For how many days online keys may be valid under a new root.", min=1, max=366
+        ),
+    ] = None,
     folder: Folder = None,
     root_passphrase_file: RootPassphraseFiles = None,
     passphrase_file: PassphraseFile = None,
@@ -68,19 +75,28 @@ def rotate_keys(
     """
     settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file, key_token=token)
     key_folder = locate_folder(settings)
-    if roles == [ROOT_ROLE]:
-        change = RootChange(
-            new_root or [], new_root_passphrase_file, remove or [], threshold, 365 if days is None else days
-        )
-        put_root_into_force(key_folder, change, root or [], root_passphrase_file, as_json=as_json)
-        return
-    if new_root or remove or new_root_passphrase_file or threshold is not None:
-        raise InputError("--new-root, --remove and --threshold are for `sharing keys rotate root`")
-    if roles == [WRAP_ROLE]:
-        put_wrapping_key_into_force(key_folder, settings, as_json=as_json)
-        return
-    passphrases = (settings, root_passphrase_file)
-    put_successors_into_force(key_folder, roles, root or [], passphrases, days, as_json=as_json)
+    with lock_keys(key_folder):
+        if roles == [ROOT_ROLE]:
+            change = RootChange(
+                new_root or [],
+                new_root_passphrase_file,
+                remove or [],
+                threshold,
+                365 if days is None else days,
+                online_days,
+            )
+            put_root_into_force(key_folder, change, root or [], root_passphrase_file, as_json=as_json)
+            return
+        if new_root or remove or new_root_passphrase_file or threshold is not None or online_days is not None:
+            raise InputError(
+                "--new-root, --remove, --threshold and --online-days are for `sharing keys rotate root`; --days says "
+                "for how long these keys are valid"
+            )
+        if roles == [WRAP_ROLE]:
+            put_wrapping_key_into_force(key_folder, settings, as_json=as_json)
+            return
+        passphrases = (settings, root_passphrase_file)
+        put_successors_into_force(key_folder, roles, root or [], passphrases, days, as_json=as_json)
 
 
 def put_wrapping_key_into_force(key_folder: KeyFolder, settings: Settings, *, as_json: bool) -> None:
@@ -129,7 +145,7 @@ def put_successors_into_force(
         newest, previous, made.named, days=newest.metadata.online_days_max if days is None else days, now=now
     )
     files = made.write(key_folder)
-    files.append(publish_statement(key_folder, newest, statement, previous, signers))
+    files.append(publish_statement(key_folder, [newest], statement, previous, signers))
     print_statement(statement, files, as_json=as_json)
 
 

@@ -193,7 +193,7 @@ def _describe_applied(rule: ExplainedRule) -> str:
     if rule.lifted:
         return f"lifted by its exception: {text}"
     if rule.missing:
-        return f"a person decides on its exception (missing {', '.join(rule.missing)}): {text}"
+        return f"a person decides (missing {', '.join(rule.missing)}): {text}"
     return text
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sharing.cli.law.event_source import EventSource, open_source
 from sharing.cli.law.options import AdoptedPackOption, PacksOption, parse_instant, read_decision_time
 from sharing.cli.law.rehearsal_report import RehearsalReport, print_report, to_document
-from sharing.cli.shared.connection import Bootstrap, load_client_settings
+from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, progress_bar, to_printable
 from sharing.cli.shared.directory_source import read_directory
 from sharing.errors import InputError
 from sharing.geoip import open_geoip_lookup
 from sharing.kafka.tls import tls_properties
-from sharing.kafka.topic_range import TopicRange
 from sharing.law.decision_context import DecisionContext
 from sharing.law.filter import DisclosureFilter
 from sharing.law.rehearse import Rehearsal, compare_rules, compare_supporting_data, supply_authorities
@@ -30,38 +30,10 @@ from sharing.relevance.nexus import no_geo_lookup
 from sharing.replay.admission import AdmissionStats
 from sharing.replay.avro_containers import ContainerRecorder
 from sharing.replay.batch_rehearsal import BatchReplayer
-from sharing.replay.recorded_batches import (
-    ProgressCallback,
-    RecordedBatch,
-    admit_records,
-    measure_files,
-    read_recorded_files,
-    read_topic_range,
-)
-from sharing.serialization.schema_registry import load_framing
+from sharing.replay.recorded_batches import RecordedBatch, admit_records
 from sharing.settings import Settings, load_settings
-from sharing.topology.topics import INDICATORS
 
 EXAMPLES_MAX = 100
-
-OpenBatches = Callable[[ProgressCallback], Iterator[RecordedBatch]]
-"""Opens the recorded batches and reports progress while they are read."""
-
-
-@dataclass(frozen=True, slots=True)
-class EventSource:
-    """A source of recorded indicators.
-
-    Attributes:
-        names: Names of the files or the topic, for the report.
-        total: Size in bytes (files) or offsets (topic), for the progress bar.
-        open_batches: Opens the batches.
-    """
-
-    names: tuple[str, ...]
-    total: int
-    open_batches: OpenBatches
-
 
 _FilesArgument = Annotated[
     list[Path] | None, typer.Argument(metavar="[FILE]...", help="More files of recorded indicators.")
@@ -141,7 +113,7 @@ def rehearse(
     report = None
     with ExitStack() as stack:
         files = [*(events or []), *(more_events or [])]
-        source = stack.enter_context(_open_source(code, files, bootstrap, (since_ms, until_ms), from_topic))
+        source = stack.enter_context(open_source(code, files, bootstrap, (since_ms, until_ms), from_topic))
         recorder = None if record is None else stack.enter_context(ContainerRecorder(record))
         admission = AdmissionStats(code)
         if laws is None:
@@ -199,31 +171,6 @@ def _read_laws(state: str, candidate: Path, baseline: Path | None, settings: Set
     if not candidate.with_name(TREATIES_FILE).is_file():
         texts = replace(texts, treaties_text=current.treaties.text)
     return current, adopt_law(texts.parse_law(), state)
-
-
-@contextmanager
-def _open_source(
-    state: str, files: list[Path], bootstrap: str | None, range_ms: tuple[int | None, int | None], from_topic: bool
-) -> Iterator[EventSource]:
-    if from_topic == bool(files):
-        raise InputError("give the recorded indicators: either files with --events, or --from-topic")
-    if not from_topic:
-        if any(instant is not None for instant in range_ms):
-            raise InputError("--since and --until require --from-topic; a file is always read completely")
-        yield EventSource(
-            tuple(map(str, files)), measure_files(files), lambda report: read_recorded_files(files, state, report)
-        )
-        return
-    topic = INDICATORS.topic(state)
-    settings, servers, tls = load_client_settings(bootstrap)
-    framing = load_framing(settings, state)
-    topic_range = TopicRange(servers, topic, f"{topic}.rehearsal", *range_ms, properties=tls)
-    try:
-        yield EventSource(
-            (topic,), topic_range.total, lambda report: read_topic_range(topic_range, topic, report, framing)
-        )
-    finally:
-        topic_range.close()
 
 
 def _open_contexts(

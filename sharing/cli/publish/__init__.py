@@ -153,7 +153,7 @@ def _publish_indicators(
     pins = read_directory_pins(settings) if settings.seal_indicators else None
     publisher = Publisher(
         servers, identity.state, identity.agency,
-        properties=tls, framing=framing, pins=pins,
+        properties=tls, framing=framing, pins=pins, state_folder=settings.state_folder,
     )  # fmt: skip
     reason, missing_ids = "", []
     done = 0

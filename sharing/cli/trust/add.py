@@ -48,7 +48,7 @@ def add_root(
     pinned = pins.get(state)
     if pinned is None or replace:
         typed = _read_fingerprint(state, fingerprint)
-        trusted = follow_chain(Pin(state, newest.version, typed), [newest.data], now=now)
+        trusted = _verify_typed(Pin(state, newest.version, typed), newest, now)
     else:
         trusted = follow_chain(pinned.to_pin(), [root.data for root in roots], now=now, newest_seen=pinned.version)
         if fingerprint is not None and normalise_fingerprint(fingerprint) != trusted.fingerprint:
@@ -57,6 +57,24 @@ def add_root(
     if pinned is None or pinned.to_pin() != added.to_pin():
         replace_pin(path, pinned, added)
     _print_result(path, pinned, trusted, as_json=as_json)
+
+
+def _verify_typed(pin: Pin, newest: ClaimedDocument, now: int) -> TrustedRoot:
+    """Return the root whose fingerprint a person has typed.
+
+    Raises:
+        TrustError: It has another fingerprint; or as `follow_chain`.
+    """
+    try:
+        return follow_chain(pin, [newest.data], now=now)
+    except TrustError as error:
+        if error.fault is not TrustFault.NOT_PINNED:
+            raise
+        raise TrustError(
+            TrustFault.NOT_PINNED,
+            f"{newest.path}: its fingerprint is not the one that was typed; compare each group with the paper: if they "
+            f"agree, the file may be forged, or is another version of the root: ask {pin.state} by telephone",
+        ) from None
 
 
 def _get_newest(roots: list[ClaimedDocument]) -> tuple[str, ClaimedDocument]:

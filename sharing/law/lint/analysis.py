@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from sharing.law.lint.decision_space import RECIPIENT_DIMENSION, Counterexample, DecisionSpace, build_decision_space
-from sharing.law.pack import Pack, Rule
+from sharing.law.pack import EMERGENCY_TEST, Pack, Rule
 from sharing.law.search.cubes import (
     Cover,
     Cube,
@@ -38,10 +38,11 @@ class PackAnalysis:
         space: The decision space.
         holds_in: Rule number to the combinations under which the rule is in force and holds, and no exception lifts it
             or asks a person instead.
-        may_hold_in: The same for rules that hold or are undecided.
-        undecided_in: The same for rules that are undecided.
-        asks_in: Rule number to the combinations under which it asks a person: an APPROVAL that holds, or a rule that
-            holds or is undecided and of which it is unknown whether its exception lifts it.
+        may_hold_in: The same for rules that hold, or are undecided and ask nobody.
+        undecided_in: The same for rules that are undecided and ask nobody.
+        asks_in: Rule number to the combinations under which it asks a person: an APPROVAL that holds, or is undecided
+            in an emergency; or a rule that holds or is undecided and of which it is unknown whether its exception lifts
+            it.
     """
 
     pack: Pack
@@ -75,10 +76,13 @@ class PackAnalysis:
 
         Args:
             rule: The rule; it need not belong to the pack, but must not test other facts.
-            include_undecided: Whether to include the combinations under which the rule is undecided.
+            include_undecided: Whether to include the combinations under which the rule is undecided and asks nobody.
         """
         compute = cover_where_possible if include_undecided else cover_where_true
         cover = intersect_covers(self._cover_days(rule), compute(rule.when, self.space.masks))
+        if include_undecided and rule.asks_undecided:
+            outside = subtract_cubes(cover, self._cover_emergency(), self.space.all_points)
+            return [*self.compute_cover(rule), *self.keep_possible(outside)]
         if rule.exception is not None:
             lifted = cover_where_possible(rule.exception.when, self.space.masks)
             cover = subtract_cubes(cover, lifted, self.space.all_points)
@@ -86,6 +90,10 @@ class PackAnalysis:
 
     def compute_asking_cover(self, rule: Rule) -> Cover:
         """Return the combinations under which a rule is in force and asks a person. See `compute_cover`."""
+        if rule.asks_undecided:
+            possible = intersect_covers(self._cover_days(rule), cover_where_possible(rule.when, self.space.masks))
+            in_emergency = intersect_covers(possible, self._cover_emergency())
+            return [*self.compute_cover(rule), *self.keep_possible(in_emergency)]
         if rule.effect in APPROVAL_EFFECTS:
             return self.compute_cover(rule)
         if rule.exception is None:
@@ -95,6 +103,10 @@ class PackAnalysis:
         )
         cover = intersect_covers(self._cover_days(rule), cover_where_possible(rule.when, self.space.masks))
         return self.keep_possible(subtract_cubes(intersect_covers(cover, possible), certain, self.space.all_points))
+
+    def _cover_emergency(self) -> Cover:
+        mask = self.space.masks[EMERGENCY_TEST]
+        return [{mask.dimension: mask.true}]
 
     def _cover_days(self, rule: Rule) -> Cover:
         days = self.space.points_in(self.space.timeline.find_rule_intervals(rule.valid))
@@ -185,9 +197,16 @@ class PackAnalysis:
         return _sort_rules(needed)
 
     def build_counterexample(self, cube: Cube, *numbers: int) -> Counterexample:
-        """Return one combination of a cube; relevant are the facts that these rules test."""
-        relevant = {name for number in numbers for name in self.pack.rules[number].list_fact_names()}
-        return self.space.build_counterexample(cube, relevant)
+        """Return one combination of a cube; relevant are the facts that these rules test.
+
+        So is the urgency, where a rule asks a person only because the item is an emergency.
+        """
+        rules = [self.pack.rules[number] for number in numbers]
+        relevant = {name for rule in rules for name in rule.list_fact_names()}
+        example = self.space.build_counterexample(cube, relevant)
+        if not any(rule.asks_undecided and rule.when.evaluate(example.facts) is None for rule in rules):
+            return example
+        return replace(example, relevant=tuple(sorted({*relevant, EMERGENCY_TEST.fact})))
 
 
 def _sort_rules(numbers: Iterable[int]) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from itertools import chain, combinations, product
 from typing import Any, NamedTuple
 
 from sharing.law.constraints import Conjunction, FactTest, Operator
+from sharing.law.fact_groups import NEVER_UNKNOWN
 from sharing.law.facts import FACTS, NONE, Fact, FactKind, FactScope, FactValue
 from sharing.law.pack import Pack
 from sharing.law.search.cubes import FactTestMask
@@ -24,12 +25,6 @@ OFFENCE_FACTS = frozenset({DUAL_CRIMINALITY, CAPITAL_OFFENCE})
 
 INDEPENDENT_OF_STATE = frozenset({"recipient.named", "recipient.authority"})
 """Recipient facts that come from the agency or the directory, not from the State and the day."""
-
-NEVER_UNKNOWN = frozenset(
-    {"action", "type", "handling", "tlp", "pap", "retention_expired", "recipient.named", "recipient.state",
-     "recipient.eu", "recipient.schengen"}
-)  # fmt: skip
-"""Facts that are always known, from the record or from the list of States."""
 
 _ORIGIN = ("collection", "origin.state", "origin.foreign")
 _GRADING = ("grading.source", "grading.information")

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from sharing.law.cases import CaseFile
+from sharing.law.fact_groups import NEVER_UNKNOWN
 from sharing.law.lint.findings import LintFinding, LintSeverity, RuleLocator, join_names
-from sharing.law.lint.item_dimensions import NEVER_UNKNOWN
 from sharing.law.lint_codes import LintCode
 from sharing.law.pack import Rule
 
@@ -50,7 +50,7 @@ def find_citation_gaps(rules: Sequence[tuple[int, Rule]], locator: RuleLocator) 
 def find_date_problems(
     rules: Sequence[tuple[int, Rule]], locator: RuleLocator, consolidated_at: dt.date | None, day: dt.date
 ) -> Iterator[LintFinding]:
-    """Yield expired rules without a later version, gaps between versions, and rules that are later than their pack.
+    """Yield expired rules without a successor, gaps between versions, and rules that are later than their pack.
 
     Args:
         rules: The rules with their numbers.
@@ -58,6 +58,7 @@ def find_date_problems(
         consolidated_at: The day up to which the pack states the law; None for the common rules, which name none.
         day: The day on which rules count as expired.
     """
+    replaced = {rule.replaces for _, rule in rules}
     versions_by_id: dict[str, list[tuple[int, Rule]]] = defaultdict(list)
     for number, rule in rules:
         versions_by_id[rule.id].append((number, rule))
@@ -71,9 +72,10 @@ def find_date_problems(
                     LintSeverity.WARNING, LintCode.GAP, (number, rule_id), sentence, within=("valid",)
                 )
         number, last = versions[-1]
-        if last.valid.end is not None and last.valid.end < day:
+        if last.valid.end is not None and last.valid.end < day and rule_id not in replaced:
             sentence = (
-                f"the rule ended on {last.valid.end} and has no later version; it only serves to replay old decisions"
+                f"the rule ended on {last.valid.end}, and no later version or rule replaces it; it only serves to "
+                "replay old decisions"
             )
             yield locator.make_finding(
                 LintSeverity.NOTICE, LintCode.EXPIRED, (number, rule_id), sentence, within=("valid",)

@@ -48,7 +48,7 @@ def find_unreachable(analysis: PackAnalysis, locator: RuleLocator) -> Iterator[L
         core = _find_unsatisfiable_core(analysis, rule)
         requirements = join_names([_describe_part(part) for part in core]) or "its dates"
         sentence = f"the rule can never apply: no combination of facts meets these requirements: {requirements}"
-        undecided = analysis.undecided_in[number]
+        undecided = [*analysis.undecided_in[number], *analysis.asks_in[number]]
         if undecided and rule.effect in RESTRICTING_EFFECTS and not _contradicts_itself(core):
             yield locator.make_finding(
                 LintSeverity.NOTICE,
@@ -106,11 +106,12 @@ def _find_useless_alternatives(analysis: PackAnalysis, locator: RuleLocator, num
         without = replace(rule, when=replace_alternative(when, path, ALWAYS_FALSE))
         if find_lost(analysis, analysis.holds_in[number], analysis.compute_cover(without)) is not None:
             continue
-        if find_lost(analysis, analysis.asks_in[number], analysis.compute_asking_cover(without)) is not None:
+        no_longer_asked = find_lost(analysis, analysis.asks_in[number], analysis.compute_asking_cover(without))
+        if no_longer_asked is not None and rule.exception is not None:
             continue
         isolated = replace(rule, when=isolate_alternative(when, path), exception=None)
         is_reachable = bool(analysis.compute_cover(isolated))
-        undecided = find_lost(
+        undecided = no_longer_asked or find_lost(
             analysis, analysis.may_hold_in[number], analysis.compute_cover(without, include_undecided=True)
         )
         reason = "adds nothing: whenever it applies, another alternative does" if is_reachable else "can never apply"

@@ -115,9 +115,9 @@ def explain_redundancy(
             result = blocked or _check_same_effect(analysis, number, removed, withheld)
         case Effect.DENY:
             result = _check_same_effect(analysis, number, removed, withheld)
-            result = result and _check_asking(analysis, number, removed, result, withheld)
         case _:
             assert_never(effect)
+    result = result and _check_asking(analysis, number, removed, result, withheld)
     return None if result is None else _check_undecided(analysis, number, result, withheld)
 
 
@@ -151,7 +151,7 @@ def _check_same_effect(
 def _check_asking(
     analysis: PackAnalysis, number: int, removed: set[int], result: Redundancy, withheld: Sequence[RuleCube]
 ) -> Redundancy | None:
-    """Check a rule where its exception asks a person: there the decision must be the same without it."""
+    """Check a rule where it asks a person: there the decision must be the same without it."""
     asks_in = analysis.asks_in[number]
     if not asks_in:
         return result

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from sharing.law.constraints import AnyOf, Conjunction, FactTest, Operator
 from sharing.law.facts import NONE
-from sharing.law.pack import BilateralAgreement, Pack, Rule
+from sharing.law.pack import EMERGENCY_TEST, BilateralAgreement, Pack, Rule
 from sharing.law.recipients import DECISIVE_ANSWERS
 from sharing.law.search.cubes import Cover, intersect_covers
 from sharing.law.search.dimensions import AUTHORITY, RECIPIENT_DIMENSION, ItemSpace, is_item_test
@@ -110,6 +110,10 @@ class LawCovers:
         where = self._cover(rule.exception.when)
         undecided = subtract(where.possible, where.true, self._space.all_points)
         return ExceptionCover(complement(where.possible, self._space.all_points), undecided)
+
+    def cover_emergency(self) -> Cover:
+        """Return where the item is an emergency. A rule must test it: see `Rule.iter_tests`."""
+        return self._cover(EMERGENCY_TEST).true
 
     # --- Tests ---
 

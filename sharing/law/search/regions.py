@@ -38,6 +38,7 @@ class LawRegions:
     Attributes:
         permitted: Where a rule permits.
         withheld: Where a rule, or treaties that were not looked up, withhold, whatever permits.
+        unsent: Where a rule withholds or asks a person, whatever permits: in fewer cubes than both apart.
         offered: Where conditions must be accepted first, if nothing withholds and nobody must approve.
         exculpatory: Where the treaty basis opens some conditions for what clears an accused.
         approvals: The rules that ask a person, and where, those that a decision would name first at the start.
@@ -48,17 +49,13 @@ class LawRegions:
 
     permitted: Cover = field(default_factory=list)
     withheld: Cover = field(default_factory=list)
+    unsent: Cover = field(default_factory=list)
     offered: Cover = field(default_factory=list)
     exculpatory: Cover = field(default_factory=list)
     approvals: list[RuleRegion] = field(default_factory=list)
     conditions: list[RuleRegion] = field(default_factory=list)
     redactions: list[RuleRegion] = field(default_factory=list)
     obligations: list[RuleRegion] = field(default_factory=list)
-
-    @property
-    def held(self) -> Cover:
-        """Where a person must approve, if nothing withholds."""
-        return list_covers(self.approvals)
 
     def find_blocking(self, outcome: Outcome) -> Cover:
         """Return where, although a rule permits, the outcome is less open than this one."""
@@ -68,9 +65,9 @@ class LawRegions:
             case Outcome.HOLD:
                 return self.withheld
             case Outcome.OFFER:
-                return [*self.withheld, *self.held]
+                return self.unsent
             case Outcome.DISCLOSE:
-                return [*self.withheld, *self.held, *self.offered]
+                return [*self.unsent, *self.offered]
             case _:
                 assert_never(outcome)
 
@@ -82,7 +79,9 @@ def compute_regions(covers: LawCovers, space: ItemSpace) -> LawRegions:
         covers: Where the rules of the law hold.
         space: All items.
     """
-    regions = LawRegions(withheld=list(covers.without_basis), exculpatory=covers.exculpatory)
+    regions = LawRegions(
+        withheld=list(covers.without_basis), unsent=list(covers.without_basis), exculpatory=covers.exculpatory
+    )
     for number, rule in enumerate(covers.pack.rules):
         _add_rule(regions, rule, covers, covers.cover_rule(number), space)
     regions.approvals.sort(key=lambda region: region.rule.approval_rank)
@@ -105,7 +104,8 @@ def _add_rule(regions: LawRegions, rule: Rule, covers: LawCovers, where: Ternary
         case Effect.RECORD:
             return
         case Effect.APPROVAL:
-            regions.approvals.append(RuleRegion(rule, where.true, rule.approver or ""))
+            _add_approval(regions, rule, covers, where, space)
+            return
         case Effect.REDACT:
             regions.redactions.append(RuleRegion(rule, where.true))
         case Effect.CONDITION:
@@ -113,7 +113,21 @@ def _add_rule(regions: LawRegions, rule: Rule, covers: LawCovers, where: Ternary
         case _:
             assert_never(rule.effect)
     # A restriction that is undecided withholds.
-    regions.withheld += simplify(subtract(where.possible, where.true, space.all_points))
+    undecided = simplify(subtract(where.possible, where.true, space.all_points))
+    regions.withheld += undecided
+    regions.unsent += undecided
+
+
+def _add_approval(regions: LawRegions, rule: Rule, covers: LawCovers, where: Ternary, space: ItemSpace) -> None:
+    """Add an approval: where it is undecided it withholds, or asks its role if the item is an emergency."""
+    asked, undecided = where.true, simplify(subtract(where.possible, where.true, space.all_points))
+    if rule.asks_undecided:
+        emergency = covers.cover_emergency()
+        asked = [*asked, *intersect_covers(where.possible, emergency)]
+        undecided = subtract(undecided, emergency, space.all_points)
+    regions.approvals.append(RuleRegion(rule, asked, rule.approver or ""))
+    regions.withheld += simplify(undecided)
+    regions.unsent += where.possible
 
 
 def _add_deny(regions: LawRegions, rule: Rule, covers: LawCovers, where: Ternary) -> None:
@@ -121,9 +135,13 @@ def _add_deny(regions: LawRegions, rule: Rule, covers: LawCovers, where: Ternary
     exception = covers.cover_exception(rule)
     if exception is None:
         regions.withheld += where.possible
+        regions.unsent += where.possible
         return
-    regions.withheld += intersect_covers(where.possible, exception.false)
+    denied = intersect_covers(where.possible, exception.false)
+    regions.withheld += denied
+    regions.unsent += denied
     asked = intersect_covers(where.possible, exception.undecided)
+    regions.unsent += asked
     if asked:
         regions.approvals.append(RuleRegion(rule, asked, rule.exception.approver if rule.exception else ""))
 

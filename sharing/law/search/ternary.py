@@ -92,17 +92,24 @@ def simplify(cover: Cover) -> Cover:
 
 def _drop_contained(cover: Cover) -> Cover:
     """Return an equal cover without cubes that another cube contains."""
-    kept: Cover = []
+    # A cube can be contained only by one that restricts some of the same dimensions, and no other: a bit for each.
+    kept: dict[int, Cover] = {}
     for cube in sorted(cover, key=len):
-        for other in kept:
-            for dimension, points in other.items():
-                if cube.get(dimension, _EVERYTHING) & ~points:
-                    break
-            else:
-                break  # the other one contains it
+        restricted = sum([1 << dimension for dimension in cube])
+        if not any(_contains_any(others, cube) for dimensions, others in kept.items() if not dimensions & ~restricted):
+            kept.setdefault(restricted, []).append(cube)
+    return [cube for cubes in kept.values() for cube in cubes]
+
+
+def _contains_any(others: Cover, cube: Cube) -> bool:
+    """Return whether one of some cubes contains a cube, which restricts all of their dimensions."""
+    for other in others:
+        for dimension, points in other.items():
+            if cube[dimension] & ~points:
+                break
         else:
-            kept.append(cube)
-    return kept
+            return True
+    return False
 
 
 def _merge_first(cover: Cover) -> Cover:
@@ -112,10 +119,18 @@ def _merge_first(cover: Cover) -> Cover:
 
 def _merge_along(cover: Cover, dimension: int) -> Cover:
     """Return an equal cover in which cubes that differ in one dimension only are merged."""
-    merged: dict[frozenset[tuple[int, int]], int | None] = {}
+    merged: dict[frozenset[tuple[int, int]], Cube] = {}
     for cube in cover:
         points = cube.get(dimension)
-        rest = frozenset(item for item in cube.items() if item[0] != dimension)
-        known = merged.get(rest, 0)
-        merged[rest] = None if points is None or known is None else known | points
-    return [dict(rest) if points is None else {**dict(rest), dimension: points} for rest, points in merged.items()]
+        if points is None:
+            merged[frozenset(cube.items())] = cube
+            continue
+        rest = dict(cube)
+        del rest[dimension]
+        key = frozenset(rest.items())
+        known = merged.get(key)
+        if known is None:
+            merged[key] = cube
+        elif dimension in known:
+            merged[key] = {**known, dimension: known[dimension] | points}
+    return list(merged.values())

@@ -104,7 +104,6 @@ def _forge_sealed(cluster: DemoCluster, keys: DemoKeys) -> AttackResult:
         notice_id,
         MessageKind.NOTICE,
         VICTIM,
-        "EMERGENCY",
         now,
         Stream("gate", now, 0, URGENT.name),
         1,

@@ -22,7 +22,7 @@ STATES = ("AD", "CH", "FR", "GB", "JP", "SO", "US")
 NEVER_UNKNOWN = {"action", "type", "handling", "tlp", "pap", "retention_expired"}
 
 TruthValue = bool | None | str
-"""Whether a rule has its effect; None if it is undecided; else LIFTED or ASKS, if its exception lifts it or asks."""
+"""Whether a rule has its effect; None if it is undecided; LIFTED if its exception lifts it; ASKS if it asks."""
 
 LIFTED, ASKS = "lifted", "asks"
 Evaluation = tuple[ConditionModel | None, tuple[TruthValue, ...]]
@@ -104,7 +104,7 @@ class BruteForceLint:
 
 def enumerate_evaluations(pack: Pack, treaties: TreatyTable) -> BruteForceLint:
     """Evaluate the rules of a small pack under every combination of facts."""
-    tested_facts = sorted({name for rule in pack.rules for name in rule.list_fact_names()})
+    tested_facts = sorted({test.fact for rule in pack.rules for test in rule.iter_tests()})
     items = list(_iter_items(tested_facts, pack))
     evaluations: set[Evaluation] = set()
     seen: set[Any] = set()
@@ -127,6 +127,8 @@ def enumerate_evaluations(pack: Pack, treaties: TreatyTable) -> BruteForceLint:
 def evaluate_rule(rule: Rule, facts: Mapping[str, FactValue]) -> TruthValue:
     """Return the truth value of a rule in force."""
     held = rule.when.evaluate(facts)
+    if held is None and rule.asks_undecided and facts["urgency"] == "EMERGENCY":
+        return ASKS
     if held is False or rule.exception is None:
         return held
     match rule.exception.when.evaluate(facts):

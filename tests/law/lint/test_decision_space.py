@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sharing.law.constraints import FactTest
+from sharing.law.fact_groups import NEVER_UNKNOWN
 from sharing.law.facts import FACTS
 from sharing.law.lint.decision_space import (
     EVIDENCE_TEST,
@@ -17,7 +18,7 @@ from sharing.law.lint.decision_space import (
     DecisionSpace,
     build_decision_space,
 )
-from sharing.law.lint.item_dimensions import INDEPENDENT_OF_STATE, NEVER_UNKNOWN, Point
+from sharing.law.lint.item_dimensions import INDEPENDENT_OF_STATE, Point
 from sharing.law.pack_reader import parse_pack
 from sharing.law.search.cubes import FactTestMask
 from tests.law.strategies import COMMON_RULES, TREATIES, dump_yaml, packs, search_settings

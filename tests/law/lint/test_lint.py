@@ -410,7 +410,9 @@ def test_a_rule_that_is_redundant_except_when_undecided_is_a_notice() -> None:
         "this rule's only effect is to withhold when a fact is unknown"
     )
     assert finding.counterexample is not None
-    assert describe_counterexample(finding.counterexample).startswith("assertion unknown; form EVIDENCE; to ")
+    assert describe_counterexample(finding.counterexample).startswith(
+        "assertion unknown; form EVIDENCE; urgency ORDINARY; to "
+    )
 
 
 def test_a_condition_is_redundant_only_if_the_texts_are_equal() -> None:
@@ -552,7 +554,11 @@ def test_conditions_that_clash_are_a_notice() -> None:
         ),
         (
             {"valid": {"from": dt.date(2020, 1, 1), "to": dt.date(2025, 12, 31)}}, "notice", "expired",
-            "the rule ended on 2025-12-31 and has no later version; it only serves to replay old decisions", "valid",
+            (
+                "the rule ended on 2025-12-31, and no later version or rule replaces it; it only serves to replay old "
+                "decisions"
+            ),
+            "valid",
         ),
         (
             {"valid": {"from": dt.date(2026, 7, 1)}}, "warning", "later-than-pack",
@@ -565,6 +571,13 @@ def test_maintenance_findings(changes: dict[str, Any], severity: str, code: str,
     (finding,) = findings
     assert (summarise(finding), finding.sentence) == ((severity, code, "ch.deny"), sentence)
     assert text.splitlines()[finding.line - 1].strip().startswith(f"{line}:")
+
+
+def test_a_rule_with_a_successor_under_another_id_is_not_reported_as_expired() -> None:
+    old = rule("ch.old", "DENY", {"form": "EVIDENCE"}, valid={"from": dt.date(2020, 1, 1), "to": dt.date(2025, 12, 31)})
+    new = rule("ch.new", "DENY", {"form": "EVIDENCE"}, valid={"from": dt.date(2026, 1, 1)})
+    assert [summarise(finding) for finding in lint(PERMIT, old, new)[0]] == [("notice", "expired", "ch.old")]
+    assert lint(PERMIT, old, {**new, "replaces": "ch.old"})[0] == []
 
 
 def test_a_gap_between_versions_is_a_warning() -> None:

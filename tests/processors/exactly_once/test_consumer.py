@@ -18,6 +18,7 @@ from processors.exactly_once import consumer as consumer_module
 from processors.exactly_once import retry
 from processors.exactly_once.consumer import BatchConsumer
 from sharing.errors import InfrastructureError
+from sharing.model.bad_batch import BadBatch
 from tests.processors.exactly_once.consumer_fixtures import open_batch_consumer
 from tests.processors.exactly_once.copy_pipeline import PARTITIONS, CopyPipeline
 from tests.processors.exactly_once.loop_fixtures import OFFLINE_CONFIG, ROOT
@@ -206,6 +207,36 @@ def test_an_empty_assignment_queries_no_offsets(batch_consumer: BatchConsumer) -
     client = OffsetsConsumer(KafkaError.GROUP_AUTHORIZATION_FAILED)
     batch_consumer._on_assign(client, [])  # type: ignore[arg-type]
     assert (client.assigned, batch_consumer.seconds_without_assignment) == ([], 0.0)
+
+
+def test_the_watchdog_sees_each_call_that_waits_for_a_broker(
+    batch_consumer: BatchConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that does not return would otherwise hang for ever: nothing else has a time limit for it."""
+    monkeypatch.setattr(consumer_module, "HEARTBEAT_WAIT_S", 0.05)
+    client: Any = batch_consumer._consumer
+    seen: list[tuple[str, bool]] = []
+
+    def record_call(name: str, answer: list[Any]) -> Any:
+        def call(*_: Any) -> list[Any]:
+            seen.append((name, batch_consumer._calls.started_at is not None))
+            return answer
+
+        return call
+
+    client.consume = record_call("consume", [])
+    client.committed = record_call("committed", [make_position(0, 7), make_position(1, 8)])
+    client.seek = record_call("seek", [])
+    bad = BadBatch("in", 0, 7, 9, "_BAD_COMPRESSION")
+    monkeypatch.setattr(batch_consumer._bad_batches, "find_batches", record_call("find_batches", [bad]))
+    batch_consumer._on_assign(client, TWO_PARTITIONS)
+    batch_consumer.fill_batch(0)
+    batch_consumer.skip_bad_batches([])
+    assert seen == [(name, True) for name in ("committed", "consume", "find_batches", "seek")]
+    seen.clear()
+    batch_consumer.check_for_replacement()
+    assert set(seen) == {("consume", True)}
+    assert batch_consumer._calls.started_at is None
 
 
 LEAVER = """

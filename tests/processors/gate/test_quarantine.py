@@ -101,6 +101,32 @@ def test_a_record_with_an_oversized_output_is_quarantined_without_other_outputs(
     }
 
 
+@pytest.mark.parametrize(
+    ("limits", "name", "length", "is_kept"),
+    [
+        ({"drafts": 4_000, "quarantine": 4_000}, "OUTPUT_OVERSIZED", 3_000, False),
+        ({"drafts": 4_000, "quarantine": 9_000}, "OUTPUT_OVERSIZED", 3_000, True),
+        ({"quarantine": 4_000}, "FIELD_SOURCE_STATE", 3_000, False),
+        ({"quarantine": 4_000}, "FIELD_SOURCE_STATE", 100, True),
+    ],
+)
+def test_a_quarantine_record_fits_a_topic_that_accepts_less_than_the_record_it_holds(
+    limits: dict[str, int], name: str, length: int, is_kept: bool
+) -> None:
+    """The broker would refuse it each time, and the gate would never get past."""
+    state = "DE" if name == "FIELD_SOURCE_STATE" else "CH"
+    message = make_message(1, summary="x" * length, source={**indicator_form()["source"], "state": state})
+    output_limits = OutputLimits(limits)
+    gate = Gate(LAW, load_shipped_treaties())
+    parts = gate.process_parts(InputRecords.read([message]), DIRECTORY, NOW_MS, None, output_limits)
+    result = BatchResult.join(parts)
+    assert result.quarantined == Counter([name])
+    (output,) = result.output_records
+    assert len(output.value or b"") <= output_limits.get_value_bytes_max(output.topic)
+    assert decode_output(output)["record"] == (message.data if is_kept else None)
+    assert decode_output(output)["offset"] == message.offset()
+
+
 def test_a_failing_rule_withholds_and_is_counted_for_each_indicator() -> None:
     class Broken(Conjunction):
         def evaluate(self, facts: Any) -> bool | None:

@@ -11,6 +11,7 @@ from prometheus_client import generate_latest
 from processors.gate.gate import BatchResult
 from processors.health import consumer_status
 from processors.health.consumer_status import RESPONSE_AGE_S_MAX, ConsumerStatus
+from processors.health.drained_topics import QUIET_S
 from sharing.telemetry import metrics
 from tests.processors.gate.gate_fixtures import TOPIC
 from tests.processors.health.health_fixtures import (
@@ -103,6 +104,39 @@ def test_a_record_is_not_older_than_the_end_that_its_partition_had(clock: FakeMo
     status.update(make_statistics(end=20))
     assert status.get_record_age_max(key, 19) is None
     assert status.get_record_age_max(key, 20) == consumer_status._AGE_SLACK_S
+
+
+def test_an_optional_topic_that_is_drained_is_logged_once(
+    clock: FakeMonotonic, caplog: pytest.LogCaptureFixture
+) -> None:
+    def pass_time(seconds: float, *, end: int, app_offset: int) -> int:
+        clock.passed += seconds
+        status.update(make_statistics(end=end, app_offset=app_offset))
+        return caplog.text.count("is drained")
+
+    caplog.set_level("INFO")
+    status = ConsumerStatus(optional_topics=[TOPIC])
+    observer = make_observer(status)
+    assert pass_time(0, end=5, app_offset=5) == 0
+    settle = observer.start_batch(make_batch(5), BatchResult())
+    assert pass_time(QUIET_S, end=5, app_offset=5) == 0  # read, and not committed yet
+    settle(True)
+    assert pass_time(1, end=5, app_offset=5) == 0  # a moment ago
+    assert pass_time(QUIET_S, end=5, app_offset=5) == 1
+    assert pass_time(QUIET_S, end=5, app_offset=5) == 1
+    assert f"{TOPIC} is drained: all of partitions 0 is processed" in caplog.text
+    assert pass_time(1, end=8, app_offset=5) == 1  # a publisher was forgotten
+    assert pass_time(QUIET_S, end=8, app_offset=5) == 1
+    observer.start_batch(make_batch(8), BatchResult())(True)
+    assert pass_time(1, end=8, app_offset=8) == 1
+    assert pass_time(QUIET_S, end=-1, app_offset=8) == 1  # its broker is unreachable
+    assert pass_time(1, end=8, app_offset=8) == 1
+    assert pass_time(QUIET_S, end=8, app_offset=8) == 2
+    ordinary = ConsumerStatus()
+    for _ in range(3):
+        clock.passed += QUIET_S
+        ordinary.update(make_statistics(end=8, app_offset=8))
+    assert caplog.text.count("is drained") == 2
 
 
 def test_a_revoked_partition_has_no_lag() -> None:

@@ -79,7 +79,6 @@ class FakeState:
             "id": record_id,
             "kind": MessageKind.OFFER if topic == "offers" else MessageKind.NOTICE,
             "to_state": to_state,
-            "urgency": urgency,
             "sent_at": now,
             "stream": Stream("gate", BEGAN, partition, topic),
             "sequence": stream + 1,
@@ -136,6 +135,7 @@ class FakeInbox:
     readers: Sequence[str] = ("case-system", "desk")
     partitions: Sequence[int] = (0, 1)
     random: Callable[[int], bytes] = secrets.token_bytes
+    revoked: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.stores = {number: MemoryStore() for number in self.partitions}
@@ -152,7 +152,7 @@ class FakeInbox:
     @property
     def keys(self) -> InboxKeys:
         readers = [make_reader(name).public_key for name in self.readers]
-        return InboxKeys(self.trusted, self.opening, readers, self.owner.gate_key)
+        return InboxKeys(self.trusted, self.opening, readers, self.owner.gate_key, self.revoked)
 
     def make_record(self, value: bytes | None, topic: str = "notices", partition: int = 0, **options: Any) -> Message:
         self.offsets += 1

@@ -83,6 +83,9 @@ async def _run_inbox(
     async def get_snapshot() -> None:
         pass
 
+    async def accept_clock(_: Batch) -> None:
+        pass
+
     clock = inbox.owner.now if now is None else now
     loop = ExactlyOnceLoop(app.channel(), make_config(broker, inbox.owner.code), lambda: clock)
     agent = InboxAgent(
@@ -92,6 +95,7 @@ async def _run_inbox(
         InboxProcessor(inbox.owner.code, secrets.token_bytes),
         WatchingObserver(ConsumerStatus(is_main=False)),
         lambda: clock,
+        accept_clock,
     )
     app.add_service(loop)
     app.agent(loop.channel, name="inbox")(agent.process_batches)
@@ -113,9 +117,9 @@ class FakeReader:
         self._now = inbox.owner.now
         self._opener = InboxOpener(self.state, make_reader(name))
 
-    def open_notice(self, value: bytes) -> bytes | None:
+    def open_notice(self, value: bytes, arrived_at: int | None = None) -> bytes | None:
         try:
-            item = self._opener.open(value, self._keys, self._now)
+            item = self._opener.open(value, self._keys, self._now, arrived_at=arrived_at)
         except SealError as error:
             raise DecodeError(str(error), cause=str(error.fault)) from None
         return item.content if item.envelope.kind == "NOTICE" else None

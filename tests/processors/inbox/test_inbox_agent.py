@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from contextlib import nullcontext
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from processors.exactly_once.batch import Batch
+from processors.faust_app import create_app
+from processors.health.clock_check import BrokerTime, ClockError
 from processors.health.consumer_status import ConsumerStatus
 from processors.health.http_endpoints import HttpEndpoints
 from processors.health.inbox_observer import InboxObserver
 from processors.inbox.inbox_result import InboxResult
-from processors.inbox_composition import make_inbox_config
+from processors.inbox_agent import InboxAgent
+from processors.inbox_composition import add_inbox, make_inbox_config
 from processors.inbox_keys import InboxKeySource
 from processors.own_keys import open_own_keys
 from sharing.errors import InputError, SettingsError, SharingError
 from sharing.seal.sequences import StreamId
+from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
 from sharing.settings import Settings
 from sharing.telemetry import metrics
 from sharing.topology.acls import Principal, acl_rules_for, covers_resource
 from sharing.topology.topics import Role
 from sharing.trust.public_keys import KeyAlgorithm, PublishedKey
 from tests.processors.exactly_once.copy_pipeline import make_loop_config
+from tests.processors.gate.gate_fixtures import DAY_MS, LAW
 from tests.processors.health.health_fixtures import SampleGrowth
 from tests.processors.inbox.inbox_fixtures import FakeInbox, FakeState, make_reader
 from tests.trust.trust_fixtures import NOW
@@ -37,6 +45,7 @@ def make_source(readers: tuple[PublishedKey, ...], trusted: Any) -> InboxKeySour
         get_signing_key=lambda role, now: DE.gate_key,
         get_opening_keys=lambda now: DE.opening,
         get_readers=lambda now: readers,
+        get_trusted_keys=lambda now: DE.trusted,
     )
     return InboxKeySource("DE", cast("Any", online), lambda: trusted)
 
@@ -46,6 +55,7 @@ def test_the_keys_are_those_of_the_folder_and_of_the_directory() -> None:
     keys = make_source(readers, {"CH": CH.trusted}).collect_keys(NOW)
     assert (keys.readers, keys.signing, dict(keys.trusted)) == (readers, DE.gate_key, {"CH": CH.trusted})
     assert keys.opening.keys() == DE.opening.keys()
+    assert keys.revoked == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -128,6 +138,65 @@ def test_the_loop_has_ids_and_topics_that_the_gates_rights_cover() -> None:
     rules = acl_rules_for(Principal(Role.GATE, "DE"))
     for name in (*config.topics, str(config.changelog_topic), config.group, config.transactional_id):
         assert any(covers_resource(rule, name) for rule in rules), name
+
+
+def test_nothing_is_opened_under_a_wrong_clock_and_the_reason_is_scraped() -> None:
+    """Every message would count as too old or not yet valid, and be refused for good."""
+    calls: list[str] = []
+
+    async def call(name: str, *_: Any) -> None:
+        calls.append(name)
+
+    async def check_clock(batch: Batch) -> None:
+        calls.append(f"clock {batch.now_ms}")
+        raise ClockError("the clock is wrong")
+
+    agent = InboxAgent(
+        cast("Any", SimpleNamespace(commit_batch=partial(call, "commit"))),
+        cast("Any", SimpleNamespace(get_snapshot=partial(call, "directory"))),
+        make_source((make_reader().public_key,), {"CH": CH.trusted}),
+        cast("Any", None),
+        InboxObserver(ConsumerStatus(is_main=False)),
+        lambda: NOW,
+        check_clock,
+        cast("Any", SimpleNamespace(await_scrape=partial(call, "scrape"))),
+    )
+    with pytest.raises(ClockError):
+        asyncio.run(agent._process_batch(Batch([], NOW - 1, {})))
+    assert calls == ["directory", f"clock {NOW}", "scrape"]
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "problem"), [(0, None), (31 * DAY_MS, "31 days ahead"), (-31 * DAY_MS, "30 days behind")]
+)
+def test_the_clock_of_an_inbox_is_compared_with_the_brokers(ahead_ms: int, problem: str | None) -> None:
+    waited: list[bool] = []
+
+    async def wait_until_read() -> None:
+        waited.append(True)
+
+    broker_clock = SimpleNamespace(
+        get_time=lambda: BrokerTime(NOW - ahead_ms - 60_000, 60_000), wait_until_read=wait_until_read
+    )
+
+    async def check() -> None:
+        agent = add_inbox(
+            create_app("inbox-test"),
+            make_loop_config(bootstrap="nowhere:1", topics=["in"], group="g", instance="g.0", transactional_id="g.0"),
+            "DE",
+            cast("Any", None),
+            cast("Any", None),
+            lambda: NOW,
+            cast("Any", broker_clock),
+            lambda: LAW,
+            framing=SINGLE_OBJECT_FRAMING,
+            endpoints=HttpEndpoints(*[cast("Any", None)] * 6),
+        )
+        await agent._check_clock(Batch([], NOW, {}))
+
+    with pytest.raises(ClockError, match=problem) if problem else nullcontext():
+        asyncio.run(check())
+    assert waited == [True]
 
 
 def test_without_trust_or_keys_there_is_no_inbox(tmp_path: Any) -> None:

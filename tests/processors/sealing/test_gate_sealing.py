@@ -22,9 +22,11 @@ from sharing.seal.counts import verify_counts
 from sharing.seal.hpke import MemoryOpeningKey
 from sharing.seal.opening import MessageOpener, VerifiedMessage
 from sharing.seal.own_records import open_own_record
+from sharing.seal.padding import LENGTH_CLASSES, SEALED_OVERHEAD_BYTES_MAX
 from sharing.seal.recipient_keys import select_seal_keys
 from sharing.serialization.cloud_events import find_header
 from sharing.serialization.codec import get_codec
+from sharing.topology.topics import list_output_kinds
 from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole
 from tests.processors.gate.gate_fixtures import (
@@ -210,10 +212,19 @@ def test_without_own_keys_nothing_is_written() -> None:
 
 def test_an_item_that_is_too_long_once_sealed_is_quarantined() -> None:
     message = make_message(1, summary="s" * 1_900)
-    outputs = SealedGate().process(message, output_limits=OutputLimits({"notices": 22_000}))
-    assert len(select_messages(outputs)[0].value or b"") <= 12_000
-    outputs = SealedGate().process(message, output_limits=OutputLimits({"notices": 16_000}))
+    fitting = LENGTH_CLASSES[0] + SEALED_OVERHEAD_BYTES_MAX  # half of a record batch may be one value
+    outputs = SealedGate().process(message, output_limits=OutputLimits({"notices": 2 * fitting}))
+    assert len(select_messages(outputs)[0].value or b"") <= fitting
+    outputs = SealedGate().process(message, output_limits=OutputLimits({"notices": 2 * fitting - 2}))
     assert [each.topic for each in outputs] == ["national.ch.quarantine"]
+
+
+def test_the_longest_content_has_less_around_it_than_is_reserved() -> None:
+    limits = OutputLimits({kind.name: kind.max_message_bytes for kind in list_output_kinds()})
+    outputs = SealedGate().process(*[make_message(number) for number in range(1, 200)], output_limits=limits)
+    for output in select_messages(outputs):
+        padded = len(verify(output).ciphertext)
+        assert len(output.value or b"") - padded + 32 * 20 < SEALED_OVERHEAD_BYTES_MAX - 1_200  # with a hybrid key
 
 
 def test_cached_decisions_end_only_when_other_states_can_receive() -> None:

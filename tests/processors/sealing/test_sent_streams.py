@@ -40,8 +40,10 @@ def test_numbers_have_no_gap_and_no_repetition_among_committed_batches(
         streams = SentStreams(overlay, now_ms)
         sent = committed.copy()
         for message in messages:
-            stream = streams.take_number(*message)
-            sent[message] += 1
+            count = 1 + sent[message] % 3
+            numbers, stream = streams.take_numbers(*message, count)
+            assert list(numbers) == [sent[message] + number for number in range(1, count + 1)]
+            sent[message] += count
             assert stream.last == sent[message]
             assert stream.began_at == began.get(message, now_ms)
         streams.save()
@@ -60,11 +62,11 @@ def test_a_batch_continues_the_batch_that_is_being_committed() -> None:
     stores = open_stores()
     first = Overlay(stores)
     streams = SentStreams(first, 1)
-    assert streams.take_number(1, "DE", "notices") == (1, 1)
+    assert streams.take_numbers(1, "DE", "notices", 2) == (range(1, 3), (1, 2))
     streams.save()
     following = SentStreams(Overlay(stores, first), 2)
-    assert following.take_number(1, "DE", "notices") == (1, 2)
-    assert following.take_number(1, "DE", "offers") == (2, 1)
+    assert following.take_numbers(1, "DE", "notices", 1) == (range(3, 4), (1, 3))
+    assert following.take_numbers(1, "DE", "offers", 1) == (range(1, 2), (2, 1))
     assert [entry[:3] for entry in following.take_due_counts(1)] == [(1, "DE", "notices"), (1, "DE", "offers")]
 
 
@@ -73,7 +75,7 @@ def test_counts_are_due_once_in_an_interval_and_after_an_aborted_batch() -> None
     overlay = Overlay(stores)
     assert list(SentStreams(overlay, 1_000).take_due_counts(100)) == []  # nothing was sent
     streams = SentStreams(overlay, 1_000)
-    streams.take_number(1, "DE", "notices")
+    streams.take_numbers(1, "DE", "notices", 1)
     streams.save()
     commit(stores, overlay)
     aborted = SentStreams(Overlay(stores), 1_100)

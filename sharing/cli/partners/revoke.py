@@ -1,4 +1,4 @@
-"""`sharing partners`: take a party's rights away."""
+"""`sharing partners revoke`: take a party's rights away."""
 
 from __future__ import annotations
 
@@ -16,19 +16,7 @@ from sharing.kafka.tls import tls_properties
 from sharing.model.countries import normalise_country
 from sharing.topology.acls import OPERATOR, AclEntry, Principal, parse_principal
 
-app = typer.Typer(
-    name="partners",
-    help="The parties on a cluster: revoke the rights of a State or of one client.",
-    no_args_is_help=True,
-)
 
-
-@app.callback()
-def _group() -> None:
-    """Keep `revoke` a command of its own: Typer would merge a single command with its group."""
-
-
-@app.command("revoke", short_help="Take all rights of a State, or of one client, away at once.")
 def revoke(
     party: Annotated[str, typer.Argument(help="A State, such as DE, or the name of one client, such as gate.de.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,

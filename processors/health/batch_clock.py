@@ -1,0 +1,58 @@
+"""Compares the clock with each batch of one loop: with the batch before, the law pack, and the broker's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
+
+from processors.health.clock_check import BrokerTime, ClockCheck
+
+if TYPE_CHECKING:
+    from processors.exactly_once.batch import Batch
+    from processors.health.consumer_status import ConsumerStatus
+    from sharing.law.pack import Pack
+
+
+class BatchClock:
+    """Judges the processing times of the batches of one loop.
+
+    Args:
+        status: Status of the loop's consumer: it tells how old a record is at most.
+        get_broker_time: Returns what is known about the brokers' clock since the start; None if nothing is.
+    """
+
+    def __init__(self, status: ConsumerStatus, get_broker_time: Callable[[], BrokerTime | None]) -> None:
+        self._status = status
+        self._get_broker_time = get_broker_time
+        self._check = ClockCheck()
+
+    def check_batch(self, batch: Batch, pack: Pack) -> None:
+        """Check the processing time of a batch before anything depends on it.
+
+        Args:
+            batch: The batch.
+            pack: The law pack to be applied.
+
+        Raises:
+            ClockError: The clock is wrong; nothing may be decided.
+        """
+        known = self._get_broker_time()
+        if not batch.messages:
+            self._check.accept_batch(batch.now_ms, known, pack)
+            return
+        # The last record of a partition is its newest, and one partition shows what all would show.
+        newest = batch.messages[-1]
+        kind, appended_ms = newest.timestamp()
+        broker_time = known
+        if kind == TIMESTAMP_LOG_APPEND_TIME:
+            age_max_s = self._status.get_record_age_max((newest.topic(), newest.partition()), newest.offset())
+            broker_time = BrokerTime(appended_ms, None if age_max_s is None else int(age_max_s * 1000))
+            if age_max_s is None and known is not None:  # it was there before the worker
+                broker_time = known.bound(appended_ms)
+        self._check.accept_batch(batch.now_ms, broker_time, pack)
+
+    def find_problem(self, now_ms: int, pack: Pack) -> str | None:
+        """Return in one sentence why the clock cannot be right at this time in UTC milliseconds, or None."""
+        return self._check.failure or self._check.find_problem(now_ms, self._get_broker_time(), pack)

@@ -1,0 +1,85 @@
+"""`sharing keys prune`: destroys private keys that have ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from sharing.cli.keys.options import Folder, TokenUri, locate_folder, lock_keys
+from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.keystore.key_folder import KeyFolder
+from sharing.keystore.pruning import KeyVerdict, destroy_private_key, is_in_token, judge_private_keys
+from sharing.keystore.token_address import TokenAddress, open_token, parse_token_address
+from sharing.settings import Settings, load_settings
+from sharing.trust.public_keys import KeyRole
+from sharing.trust.verification import shorten
+
+
+def prune_keys(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be destroyed and what kept, and destroy nothing.")
+    ] = False,
+    folder: Folder = None,
+    token: TokenUri = None,
+    as_json: AsJson = False,
+) -> None:
+    """Destroy the private keys that have ended, and say for each key why it was destroyed or kept.
+
+    A seal key is destroyed 30 days after its end, when the exchange topics have nothing more that was sealed to it; a
+    wrapping key, when the State's own topics have nothing more that it wrapped. The newest key of a role is never
+    destroyed.
+    """
+    settings = load_settings(key_folder=folder, key_token=token)
+    key_folder = locate_folder(settings)
+    address = None if settings.key_token is None else parse_token_address(settings.key_token)
+    with lock_keys(key_folder):
+        roots = key_folder.read_roots()
+        verdicts = [
+            _keep_without_token(verdict, settings)
+            for verdict in judge_private_keys(key_folder, roots, int(time.time() * 1000))
+        ]
+        ended = [verdict for verdict in verdicts if not verdict.is_needed]
+        if not dry_run:
+            _destroy(key_folder, ended, address)
+    _print_result(roots[-1].state, verdicts, dry_run=dry_run, as_json=as_json)
+
+
+def _keep_without_token(verdict: KeyVerdict, settings: Settings) -> KeyVerdict:
+    """Return the verdict; a key that is in a token is kept where no token is named."""
+    if verdict.is_needed or settings.key_token is not None or not is_in_token(verdict.content):
+        return verdict
+    label = "" if verdict.content.token is None else verdict.content.token.label
+    reason = f"{verdict.reason}; but it is in the token {label!r}: give --token"
+    return KeyVerdict(verdict.path, verdict.content, is_needed=True, reason=reason)
+
+
+def _destroy(folder: KeyFolder, ended: Sequence[KeyVerdict], address: TokenAddress | None) -> None:
+    token = None
+    if address is not None and any(is_in_token(verdict.content) for verdict in ended):
+        token = open_token(address)
+    for verdict in ended:
+        destroy_private_key(folder, verdict, token)
+
+
+def _print_result(state: str, verdicts: Sequence[KeyVerdict], *, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        rows = {
+            needed: [
+                {"role": verdict.role, "key": verdict.key_id, "reason": verdict.reason, "file": str(verdict.path)}
+                for verdict in verdicts
+                if verdict.is_needed is needed
+            ]
+            for needed in (False, True)
+        }
+        print_json({"state": state, "dry_run": dry_run, "destroyed": rows[False], "kept": rows[True]})
+        return
+    destroyed = "would be destroyed" if dry_run else "destroyed"
+    for verdict in sorted(verdicts, key=lambda verdict: verdict.is_needed):
+        what = "kept" if verdict.is_needed else destroyed
+        print_line(f"{what}  {verdict.role}  {shorten(verdict.key_id)}  {verdict.reason}")
+    roles = {verdict.role for verdict in verdicts if not verdict.is_needed}
+    if roles - (set(map(str, KeyRole)) - {str(KeyRole.SEAL)}):
+        err.print("a backup that has one of these keys still opens what was sealed to it: destroy it and its shares")

@@ -1,0 +1,191 @@
+"""What happens to the providing State's side of a conversation, and what it does in return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sharing.conversation.asks import Ask, Officer, Publisher
+from sharing.conversation.revision import Revision
+from sharing.conversation.terms import Terms
+from sharing.conversation.vocabulary import Answer, Refusal, ReplyResult
+from sharing.model.vocabulary import NoticeKind, Urgency
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The gate has decided on a revision.
+
+    Attributes:
+        revision: The revision.
+        publisher: Who published the item.
+        urgency: Its urgency.
+        terms: For each considered State, what the law says. None is a withdrawal.
+        is_sent: Whether the gate has sent what is disclosed: for a first publication it has.
+        is_corrected: Whether an amendment changes what States have received.
+    """
+
+    revision: Revision
+    publisher: Publisher
+    urgency: Urgency
+    terms: tuple[Terms, ...] | None
+    is_sent: bool
+    is_corrected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """An officer of one's own State has answered; signature and register are checked.
+
+    Attributes:
+        ask: Id of the Ask.
+        officer: Who.
+        answer: The answer.
+        at: When, by the broker's clock, in UTC milliseconds.
+        facts: The facts supplied, by name.
+        relaxed: For RELAX, the conditions under which the item is offered again.
+    """
+
+    ask: str
+    officer: Officer
+    answer: Answer
+    at: int
+    facts: frozenset[str] = frozenset()
+    relaxed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An officer of one's own State says that he or she deals with an Ask; `at` as in `Ruled`."""
+
+    ask: str
+    officer: Officer
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """An officer of one's own State passes an Ask on to another authority of the State; `at` as in `Ruled`."""
+
+    ask: str
+    officer: Officer
+    authority: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """Another State has answered; its worker's signature is checked.
+
+    Attributes:
+        ask: Id of the Ask.
+        state: The State.
+        answer: The answer.
+        at: When, by the broker's clock, in UTC milliseconds.
+    """
+
+    ask: str
+    state: str
+    answer: Answer
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecallOrdered:
+    """An officer of one's own State recalls the item from some States, or from all that have it (None)."""
+
+    officer: Officer
+    states: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """Nothing has happened but time. Everything written up to now has been read."""
+
+
+PeopleEvent = Ruled | Claimed | PassedOn
+"""What an officer of one's own State does about an Ask."""
+
+Event = Decided | PeopleEvent | Replied | RecallOrdered | TimePassed
+"""What happens to the providing State's side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Put a question to people: of one's own State, or, as an offer or with a recall, of another.
+
+    Attributes:
+        ask: The question.
+        is_sent: Whether the gate has put it to the other State already, as an offer.
+    """
+
+    ask: Ask
+    is_sent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An open Ask has been claimed, passed on, or answered by one of several."""
+
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An Ask has ended. An ended Ask of another State is told to it."""
+
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a notice: the item, its correction, or its recall."""
+
+    state: str
+    revision: Revision
+    kind: NoticeKind
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """Hand the facts that an officer has supplied to the gate, as a further amendment."""
+
+    revision: Revision
+    ask: str
+    facts: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """Tell the next contact point that an Ask waits. The last step is its superior."""
+
+    ask: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """Raise an alert: an Ask that must be answered has expired, and is put again."""
+
+    ask: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Tell another State what became of its reply."""
+
+    ask: str
+    state: str
+    result: ReplyResult
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Record that a ruling changes nothing, and why."""
+
+    ask: str
+    officer: str
+    reason: Refusal
+
+
+Effect = Opened | Changed | Ended | Send | Amend | Escalate | Overdue | Answered | Refused

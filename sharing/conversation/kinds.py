@@ -1,0 +1,93 @@
+"""The table of kinds of Asks. A new kind is a new row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sharing.conversation.vocabulary import Answer, AskKind, Consequence
+from sharing.model.vocabulary import Urgency
+
+MINUTE: Final = 60_000
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class KindRow:
+    """What holds for all Asks of a kind. Times are in milliseconds.
+
+    Attributes:
+        asks_recipient: Whether people of the receiving State are asked; otherwise those of the providing State.
+        answers: The answers that it takes, and what each does.
+        silence: What happens when nobody has answered by the expiry. Never a release.
+        lasts: Until when an answer counts, by urgency.
+        escalations: At which shares of that time the Ask goes to the next contact point.
+        four_eyes: Whether the person who published the item, or the agency if no person did, may not answer alone.
+    """
+
+    asks_recipient: bool
+    answers: Mapping[Answer, Consequence]
+    silence: Consequence
+    lasts: Mapping[Urgency, int]
+    escalations: tuple[float, ...] = (0.5, 0.8)
+    four_eyes: bool = False
+
+    def __post_init__(self) -> None:
+        if self.silence is Consequence.RELEASE:
+            raise ValueError("silence never releases")
+
+
+def _last(ordinary: int, urgent: int, emergency: int) -> Mapping[Urgency, int]:
+    return {Urgency.ORDINARY: ordinary, Urgency.URGENT: urgent, Urgency.EMERGENCY: emergency}
+
+
+KINDS: Final[Mapping[AskKind, KindRow]] = {
+    AskKind.APPROVE: KindRow(
+        asks_recipient=False,
+        answers={Answer.APPROVED: Consequence.RELEASE, Answer.REFUSED: Consequence.CLOSE},
+        silence=Consequence.CLOSE,
+        lasts=_last(30 * DAY, 2 * DAY, 2 * HOUR),
+        four_eyes=True,
+    ),
+    AskKind.ACCEPT: KindRow(
+        asks_recipient=True,
+        answers={
+            Answer.ACCEPTED: Consequence.RELEASE,
+            Answer.CANNOT_COMPLY: Consequence.REDECIDE,
+            Answer.DECLINED: Consequence.REDECIDE,
+        },
+        silence=Consequence.REDECIDE,
+        lasts=_last(30 * DAY, 2 * DAY, 2 * HOUR),
+    ),
+    AskKind.REDECIDE: KindRow(
+        asks_recipient=False,
+        answers={
+            Answer.PROVIDE_ANYWAY: Consequence.RELEASE,
+            Answer.RELAX: Consequence.OFFER_AGAIN,
+            Answer.WITHDRAW: Consequence.CLOSE,
+        },
+        silence=Consequence.CLOSE,
+        lasts=_last(30 * DAY, 2 * DAY, 2 * HOUR),
+        four_eyes=True,
+    ),
+    AskKind.SUPPLY_FACT: KindRow(
+        asks_recipient=False,
+        answers={Answer.SUPPLIED: Consequence.AMEND, Answer.NOT_KNOWN: Consequence.CLOSE},
+        silence=Consequence.CLOSE,
+        lasts=_last(30 * DAY, 2 * DAY, 2 * HOUR),
+    ),
+    AskKind.ACK_RECALL: KindRow(
+        asks_recipient=True,
+        answers={Answer.ACKNOWLEDGED: Consequence.SETTLE},
+        silence=Consequence.REPEAT,
+        lasts=_last(7 * DAY, 1 * DAY, 2 * HOUR),
+    ),
+    AskKind.CONFIRM_IN_WRITING: KindRow(
+        asks_recipient=False,
+        answers={Answer.CONFIRMED: Consequence.SETTLE},
+        silence=Consequence.REPEAT,
+        lasts=_last(3 * DAY, 3 * DAY, 3 * DAY),
+    ),
+}

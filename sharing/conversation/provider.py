@@ -1,0 +1,262 @@
+"""The providing State's side: what each event changes, and what must be done then.
+
+A delivery leaves WAITING only when every Ask that guards it has a releasing answer, and the law in force at that
+instant, asked again, is no less open than the terms under which the Asks were put; otherwise an officer decides again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final, assert_never
+
+from sharing.conversation.asks import Ask, GivenAnswer
+from sharing.conversation.deliveries import Conversation, Delivery
+from sharing.conversation.events import (
+    Amend,
+    Answered,
+    Claimed,
+    Decided,
+    Effect,
+    Escalate,
+    Event,
+    Overdue,
+    PassedOn,
+    PeopleEvent,
+    RecallOrdered,
+    Refused,
+    Replied,
+    Ruled,
+    TimePassed,
+)
+from sharing.conversation.handling import find_handling_refusal, handle_ask
+from sharing.conversation.revision import Revision
+from sharing.conversation.terms import Terms
+from sharing.conversation.turn import Law, Turn
+from sharing.conversation.vocabulary import (
+    Answer,
+    AskKind,
+    AskStatus,
+    Consequence,
+    DeliveryStatus,
+    Refusal,
+    ReplyResult,
+)
+from sharing.model.vocabulary import Outcome
+
+ROUNDS_MAX: Final = 3
+"""How often people are asked for the missing facts of a version; then it stays withheld."""
+
+
+def advance(conversation: Conversation, event: Event, now: int, law: Law) -> tuple[Conversation, tuple[Effect, ...]]:
+    """Return the state after an event, and what must be done, in order.
+
+    An event that came before changes nothing.
+
+    Args:
+        conversation: The state before.
+        event: What has happened.
+        now: The time, in UTC milliseconds.
+        law: The law in force, for the newest revision of the item. After `Decided`, for that one.
+    """
+    turn = Turn(conversation, now, law)
+    match event:
+        case Decided():
+            _follow_decision(turn, event)
+        case Ruled() | Claimed() | PassedOn():
+            _follow_people(turn, event)
+        case Replied():
+            _follow_reply(turn, event)
+        case RecallOrdered():
+            _follow_recall(turn, event)
+        case TimePassed():
+            _follow_time(turn)
+        case _:
+            assert_never(event)
+    return turn.conversation, tuple(turn.effects)
+
+
+def _follow_decision(turn: Turn, event: Decided) -> None:
+    before = turn.conversation
+    if event.revision <= before.revision:
+        return
+    turn.cancel_waiting()
+    turn.set_revision(replace(before, revision=event.revision, publisher=event.publisher, urgency=event.urgency))
+    decided = {terms.state: terms for terms in event.terms or ()}
+    for sent in list(before.list_deliveries(DeliveryStatus.SENT)):
+        if event.terms is not None and sent.state not in decided:
+            decided[sent.state] = turn.law(sent.state)  # no State to consider any more, but it has the item
+    asked: list[Delivery] = []
+    for terms in decided.values():
+        delivery = Delivery(terms.state, event.revision, terms, DeliveryStatus.WAITING)
+        _follow_terms(turn, event, delivery, asked)
+    if asked:
+        _ask_for_facts(turn, asked)
+    if event.terms is None:
+        for sent in list(turn.conversation.list_deliveries(DeliveryStatus.SENT)):
+            turn.recall(sent)
+
+
+def _follow_terms(turn: Turn, event: Decided, delivery: Delivery, asked: list[Delivery]) -> None:
+    """Begin the delivery of a decided revision to a State; those that wait for facts are added to `asked`."""
+    terms, sent = delivery.terms, turn.conversation.find_sent(delivery.state)
+    is_same = sent is not None and (sent.revision.version, sent.terms) == (event.revision.version, terms)
+    if is_same and not event.is_corrected:
+        return  # an amendment that changes nothing for this State
+    match terms.outcome:
+        case Outcome.DISCLOSE if event.is_sent and sent is None:
+            turn.mark_sent(delivery)
+        case Outcome.DISCLOSE:
+            turn.proceed(delivery)
+        case Outcome.OFFER:
+            turn.offer(delivery, is_sent=event.is_sent)
+        case Outcome.HOLD:
+            turn.ask_approver(delivery)
+        case Outcome.WITHHOLD if terms.missing and event.revision.amendment < ROUNDS_MAX:
+            asked.append(delivery)
+        case Outcome.WITHHOLD:
+            turn.close(delivery)
+        case _:
+            assert_never(terms.outcome)
+
+
+def _ask_for_facts(turn: Turn, deliveries: list[Delivery]) -> None:
+    facts = frozenset().union(*(delivery.terms.missing for delivery in deliveries))
+    states = frozenset(delivery.state for delivery in deliveries)
+    ask = turn.open_ask(AskKind.SUPPLY_FACT, states, facts=facts)
+    for delivery in deliveries:
+        turn.guard(delivery, ask)
+
+
+def _follow_people(turn: Turn, event: PeopleEvent) -> None:
+    ask = turn.get_ask(event.ask)
+    if ask is None or ask.row.asks_recipient:
+        reason = Refusal.UNKNOWN_ASK if ask is None else Refusal.WRONG_STATE
+        turn.effects.append(Refused(event.ask, event.officer.id, reason))
+        return
+    refusal = _find_refusal(turn, ask, event) if isinstance(event, Ruled) else find_handling_refusal(ask, event)
+    if refusal is not None:
+        turn.effects.append(Refused(event.ask, event.officer.id, refusal))
+    elif isinstance(event, Ruled):
+        _follow_ruling(turn, ask, event)
+    else:
+        turn.change_ask(handle_ask(ask, event))
+
+
+def _follow_ruling(turn: Turn, ask: Ask, event: Ruled) -> None:
+    given = GivenAnswer(event.answer, event.officer.id, event.officer.agency, event.at)
+    answered, consequence = ask.take_answer(given)
+    turn.change_ask(answered)
+    if consequence is Consequence.AMEND:
+        amended = Revision(ask.revision.version, ask.revision.amendment + 1)
+        turn.effects.append(Amend(amended, ask.id, event.facts))
+    elif consequence is not None:
+        _follow_consequence(turn, answered, consequence, event.relaxed)
+
+
+def _find_refusal(turn: Turn, ask: Ask, event: Ruled) -> Refusal | None:
+    """Return why a ruling changes nothing; None if it counts."""
+    reason = ask.find_refusal(event.officer, event.answer, event.at)
+    if reason is not None:
+        return reason
+    if event.answer is Answer.SUPPLIED and not (event.facts and event.facts <= ask.facts):
+        return Refusal.NOTHING_SUPPLIED
+    for delivery in turn.find_guarded(ask):
+        current = turn.law(delivery.state)
+        is_forbidden = {
+            Answer.PROVIDE_ANYWAY: current.outcome is Outcome.WITHHOLD,
+            Answer.RELAX: not current.required <= event.relaxed < delivery.terms.conditions,
+        }
+        if is_forbidden.get(event.answer, False):
+            return Refusal.LAW_FORBIDS
+    return None
+
+
+def _follow_reply(turn: Turn, event: Replied) -> None:
+    ask = turn.get_ask(event.ask)
+    result = _find_result(ask, event)
+    if ask is not None and result is ReplyResult.TAKEN and ask.is_open:
+        answered, consequence = ask.take_answer(GivenAnswer(event.answer, event.state, event.state, event.at))
+        turn.change_ask(answered)
+        if consequence is not None:
+            _follow_consequence(turn, answered, consequence)
+    turn.effects.append(Answered(event.ask, event.state, result))
+
+
+def _find_result(ask: Ask | None, event: Replied) -> ReplyResult:
+    if ask is None or not ask.row.asks_recipient or ask.state != event.state or event.answer not in ask.row.answers:
+        return ReplyResult.UNKNOWN
+    if ask.status is AskStatus.CANCELLED:
+        return ReplyResult.WITHDRAWN
+    if ask.status is AskStatus.ANSWERED:
+        return ReplyResult.TAKEN if ask.given[-1].answer is event.answer else ReplyResult.LATE
+    return ReplyResult.TAKEN if ask.is_open and event.at < ask.closes_at else ReplyResult.LATE
+
+
+def _follow_recall(turn: Turn, event: RecallOrdered) -> None:
+    before = turn.conversation
+    turn.cancel_waiting(event.states)
+    recalled = [
+        sent
+        for sent in before.list_deliveries(DeliveryStatus.SENT)
+        if event.states is None or sent.state in event.states
+    ]
+    for sent in recalled:
+        turn.recall(sent)
+    if not turn.effects:
+        turn.effects.append(Refused("", event.officer.id, Refusal.NOTHING_SENT))
+
+
+def _follow_time(turn: Turn) -> None:
+    for ask in turn.asks:
+        if not ask.is_open:
+            continue
+        if ask.closes_at <= turn.now:
+            expired = replace(ask, status=AskStatus.EXPIRED)
+            turn.change_ask(expired)
+            _follow_consequence(turn, expired, ask.row.silence)
+            continue
+        steps = ask.list_escalations(turn.now)
+        turn.effects.extend(Escalate(ask.id, step) for step in steps)
+        if steps:
+            turn.change_ask(replace(ask, escalated=steps.stop))
+
+
+def _follow_consequence(
+    turn: Turn, ask: Ask, consequence: Consequence, relaxed: frozenset[str] = frozenset()
+) -> None:  # fmt: skip
+    match consequence:
+        case Consequence.RELEASE | Consequence.CLOSE | Consequence.REDECIDE | Consequence.OFFER_AGAIN:
+            for delivery in turn.find_guarded(ask):
+                _change_delivery(turn, ask, delivery, consequence, relaxed)
+        case Consequence.REPEAT:
+            again = turn.open_ask(ask.kind, ask.recipients, number=ask.round + 1, revision=ask.revision)
+            turn.drop_ask(ask)
+            turn.effects.append(Overdue(again.id))
+        case Consequence.SETTLE | Consequence.AMEND:
+            pass
+        case _:
+            assert_never(consequence)
+
+
+def _change_delivery(
+    turn: Turn, ask: Ask, delivery: Delivery, consequence: Consequence, relaxed: frozenset[str]
+) -> None:  # fmt: skip
+    match consequence:
+        case Consequence.RELEASE:
+            turn.release(delivery, ask)
+        case Consequence.REDECIDE:
+            turn.ask_again(delivery)
+        case Consequence.OFFER_AGAIN:
+            _offer_again(turn, delivery, relaxed)
+        case _:
+            turn.close(delivery)
+
+
+def _offer_again(turn: Turn, delivery: Delivery, conditions: frozenset[str]) -> None:
+    terms: Terms = replace(
+        delivery.terms, conditions=conditions, optional=delivery.terms.optional & conditions, accept_first=True
+    )
+    turn.offer(replace(delivery, terms=terms))
+
+
+__all__ = ["ROUNDS_MAX", "advance"]

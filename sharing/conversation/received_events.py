@@ -1,0 +1,118 @@
+"""What happens to the receiving State's side of a conversation, and what it does in return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sharing.conversation.asks import Ask
+from sharing.conversation.events import Changed, Ended, Escalate, Overdue, PeopleEvent, Refused, TimePassed
+from sharing.conversation.revision import Revision
+from sharing.conversation.vocabulary import Answer, ReplyResult
+from sharing.model.vocabulary import NoticeKind, Urgency
+
+
+@dataclass(frozen=True, slots=True)
+class OfferReceived:
+    """Another State offers an item under conditions.
+
+    Attributes:
+        ask: Id of its Ask.
+        revision: Which state of the item.
+        urgency: The item's urgency.
+        expires_at: Until when an answer counts, in UTC milliseconds.
+        role: The role that may answer; None for any officer who may answer.
+        authority: Kind of the authority to which the offer is addressed.
+    """
+
+    ask: str
+    revision: Revision
+    urgency: Urgency
+    expires_at: int
+    role: str | None = None
+    authority: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferWithdrawn:
+    """The other State has withdrawn its offer."""
+
+    ask: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeReceived:
+    """The other State has sent the item, a correction, or a recall.
+
+    Attributes:
+        revision: Which state of the item; of a recall, the last one that is recalled.
+        kind: Which of the three.
+        urgency: The item's urgency.
+        ask: For a recall, id of the Ask to acknowledge it.
+    """
+
+    revision: Revision
+    kind: NoticeKind
+    urgency: Urgency
+    ask: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultReceived:
+    """The other State says what became of a reply. It is never answered."""
+
+    ask: str
+    result: ReplyResult
+
+
+ReceivedEvent = OfferReceived | OfferWithdrawn | NoticeReceived | PeopleEvent | ResultReceived | TimePassed
+"""What happens to the receiving State's side."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedAtHome:
+    """Put a question of another State to people of one's own."""
+
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Send an answer to the State that asked."""
+
+    ask: str
+    to_state: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class PutInInbox:
+    """Make a revision readable: it replaces what the inbox has of the item."""
+
+    revision: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Keep a revision out of the inbox: a recall of it came first, or a newer one is there."""
+
+    revision: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Shred:
+    """Make every copy up to a revision unreadable, by destroying its keys."""
+
+    up_to: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class ResultTold:
+    """Tell the officer who answered what became of the answer."""
+
+    ask: str
+    result: ReplyResult
+
+
+ReceivedEffect = (
+    OpenedAtHome | Changed | Ended | Reply | PutInInbox | Blocked | Shred | ResultTold | Escalate | Overdue | Refused
+)

@@ -1,0 +1,208 @@
+"""The receiving State's side: offers and recalls are put to its own people, and what they answer is sent back.
+
+Silence is no acceptance: an offer that expires is not answered. A recall binds before it is acknowledged; acknowledging
+it destroys the copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from sharing.conversation.asks import Ask, GivenAnswer, Publisher
+from sharing.conversation.events import (
+    Changed,
+    Claimed,
+    Ended,
+    Escalate,
+    Overdue,
+    PassedOn,
+    PeopleEvent,
+    Refused,
+    Ruled,
+    TimePassed,
+)
+from sharing.conversation.handling import find_handling_refusal, handle_ask
+from sharing.conversation.kinds import KINDS
+from sharing.conversation.received_events import (
+    Blocked,
+    NoticeReceived,
+    OfferReceived,
+    OfferWithdrawn,
+    OpenedAtHome,
+    PutInInbox,
+    ReceivedEffect,
+    ReceivedEvent,
+    Reply,
+    ResultReceived,
+    ResultTold,
+    Shred,
+)
+from sharing.conversation.revision import NO_REVISION, Revision
+from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Consequence, Refusal
+from sharing.model.vocabulary import NoticeKind, Urgency
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedItem:
+    """Everything about one item of another State.
+
+    Attributes:
+        item: Id of the item.
+        from_state: The providing State.
+        state: The receiving State: one's own.
+        revision: The newest that was put into the inbox.
+        recalled: The last one that is recalled. Nothing up to it is readable or becomes so.
+        asks: The Asks put to one's own people, by the id that the other State gave them.
+        results: What became of the replies, by Ask.
+    """
+
+    item: str
+    from_state: str
+    state: str
+    revision: Revision = NO_REVISION
+    recalled: Revision = NO_REVISION
+    asks: Mapping[str, Ask] = field(default_factory=dict)
+    results: Mapping[str, str] = field(default_factory=dict)
+
+
+Received = tuple[ReceivedItem, tuple[ReceivedEffect, ...]]
+
+
+def advance_received(received: ReceivedItem, event: ReceivedEvent, now: int) -> Received:
+    """Return the state after an event, and what must be done, in order.
+
+    An event that came before changes nothing.
+
+    Args:
+        received: The state before.
+        event: What has happened.
+        now: The time, in UTC milliseconds.
+    """
+    match event:
+        case OfferReceived():
+            return _follow_offer(received, event, now)
+        case OfferWithdrawn():
+            return _follow_withdrawal(received, event)
+        case NoticeReceived():
+            return _follow_notice(received, event, now)
+        case Ruled() | Claimed() | PassedOn():
+            return _follow_people(received, event)
+        case ResultReceived():
+            return _follow_result(received, event)
+        case TimePassed():
+            return _follow_time(received, now)
+        case _:
+            assert_never(event)
+
+
+def due_received(received: ReceivedItem) -> int | None:
+    """Return when time alone changes something next, in UTC milliseconds; None if never."""
+    return min(filter(None, (ask.find_due() for ask in received.asks.values())), default=None)
+
+
+def _put_ask(received: ReceivedItem, ask: Ask) -> ReceivedItem:
+    return replace(received, asks={**received.asks, ask.id: ask})
+
+
+def _make_ask(
+    received: ReceivedItem, ask_id: str, kind: AskKind, revision: Revision, urgency: Urgency, now: int
+) -> Ask:
+    publisher, expires_at = Publisher("", None), now + KINDS[kind].lasts[urgency]
+    recipients = frozenset({received.state})
+    return Ask(ask_id, kind, received.state, None, revision, recipients, publisher, urgency, now, expires_at)
+
+
+def _follow_offer(received: ReceivedItem, event: OfferReceived, now: int) -> Received:
+    if event.ask in received.asks or event.revision <= received.recalled:
+        return received, ()
+    ask = _make_ask(received, event.ask, AskKind.ACCEPT, event.revision, event.urgency, now)
+    ask = replace(ask, expires_at=event.expires_at, role=event.role, authority=event.authority)
+    return _put_ask(received, ask), (OpenedAtHome(ask),)
+
+
+def _follow_withdrawal(received: ReceivedItem, event: OfferWithdrawn) -> Received:
+    ask = received.asks.get(event.ask)
+    if ask is None or not ask.is_open:
+        return received, ()
+    cancelled = replace(ask, status=AskStatus.CANCELLED)
+    return _put_ask(received, cancelled), (Ended(cancelled),)
+
+
+def _follow_notice(received: ReceivedItem, event: NoticeReceived, now: int) -> Received:
+    if event.kind is NoticeKind.RECALL:
+        return _follow_recall(received, event, now)
+    if event.revision <= max(received.recalled, received.revision):
+        is_repeated = event.revision == received.revision > received.recalled
+        return received, (() if is_repeated else (Blocked(event.revision),))
+    return replace(received, revision=event.revision), (PutInInbox(event.revision),)
+
+
+def _follow_recall(received: ReceivedItem, event: NoticeReceived, now: int) -> Received:
+    if event.ask in received.asks:
+        return received, ()
+    effects: list[ReceivedEffect] = []
+    changed = replace(received, recalled=max(received.recalled, event.revision))
+    for ask in received.asks.values():
+        if ask.is_open and ask.kind is AskKind.ACCEPT and ask.revision <= event.revision:
+            cancelled = replace(ask, status=AskStatus.CANCELLED)
+            changed = _put_ask(changed, cancelled)
+            effects.append(Ended(cancelled))
+    ask = _make_ask(received, event.ask, AskKind.ACK_RECALL, event.revision, event.urgency, now)
+    return _put_ask(changed, ask), (*effects, OpenedAtHome(ask))
+
+
+def _follow_people(received: ReceivedItem, event: PeopleEvent) -> Received:
+    ask = received.asks.get(event.ask)
+    if ask is None:
+        return received, (Refused(event.ask, event.officer.id, Refusal.UNKNOWN_ASK),)
+    if not isinstance(event, Ruled):
+        return _handle(received, ask, event)
+    refusal = ask.find_refusal(event.officer, event.answer, event.at)
+    if refusal is not None:
+        return received, (Refused(ask.id, event.officer.id, refusal),)
+    answered, consequence = ask.take_answer(GivenAnswer(event.answer, event.officer.id, event.officer.agency, event.at))
+    if consequence is None:
+        return _put_ask(received, answered), (Changed(answered),)
+    effects: list[ReceivedEffect] = [Ended(answered), Reply(ask.id, received.from_state, event.answer)]
+    if event.answer is Answer.ACKNOWLEDGED:
+        effects.append(Shred(ask.revision))
+    return _put_ask(received, answered), tuple(effects)
+
+
+def _handle(received: ReceivedItem, ask: Ask, event: Claimed | PassedOn) -> Received:
+    refusal = find_handling_refusal(ask, event)
+    if refusal is not None:
+        return received, (Refused(ask.id, event.officer.id, refusal),)
+    handled = handle_ask(ask, event)
+    return _put_ask(received, handled), (Changed(handled),)
+
+
+def _follow_result(received: ReceivedItem, event: ResultReceived) -> Received:
+    if event.ask not in received.asks or event.ask in received.results:
+        return received, ()
+    results = {**received.results, event.ask: event.result}
+    return replace(received, results=results), (ResultTold(event.ask, event.result),)
+
+
+def _follow_time(received: ReceivedItem, now: int) -> Received:
+    effects: list[ReceivedEffect] = []
+    for ask in list(received.asks.values()):
+        if not ask.is_open:
+            continue
+        changed = ask
+        if ask.closes_at > now:
+            steps = ask.list_escalations(now)
+            effects.extend(Escalate(ask.id, step) for step in steps)
+            changed = replace(ask, escalated=steps.stop)
+        elif ask.row.silence is Consequence.REPEAT:
+            changed = replace(
+                ask, opened_at=now, expires_at=now + ask.row.lasts[ask.urgency], round=ask.round + 1, escalated=0
+            )
+            effects.append(Overdue(ask.id))
+        else:
+            changed = replace(ask, status=AskStatus.EXPIRED)
+            effects.append(Ended(changed))
+        received = _put_ask(received, changed)
+    return received, tuple(effects)

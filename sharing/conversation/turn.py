@@ -1,0 +1,189 @@
+"""The steps of which one change of the providing State's side consists.
+
+A `Turn` is a draft of the next state. It is made for one event, and collects the effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, final
+
+from sharing.conversation.asks import Ask
+from sharing.conversation.deliveries import Conversation, Delivery, DeliveryKey
+from sharing.conversation.events import Changed, Effect, Ended, Opened, Send
+from sharing.conversation.kinds import KINDS
+from sharing.conversation.revision import Revision
+from sharing.conversation.terms import Terms, is_no_less_open
+from sharing.conversation.vocabulary import AskKind, AskStatus, DeliveryStatus
+from sharing.ids import make_ask_id
+from sharing.model.vocabulary import NoticeKind, Outcome, Urgency
+
+Law = Callable[[str], Terms]
+"""What the law in force now says about the newest revision, for a State."""
+
+GUARDING: Final = frozenset({AskKind.APPROVE, AskKind.ACCEPT, AskKind.REDECIDE, AskKind.SUPPLY_FACT})
+"""The kinds of Asks on which deliveries wait."""
+
+
+@final
+class Turn:
+    """A draft of the next state of a conversation.
+
+    Args:
+        conversation: The state before.
+        now: The time, in UTC milliseconds.
+        law: The law in force.
+
+    Attributes:
+        effects: What the caller must do, in order.
+    """
+
+    def __init__(self, conversation: Conversation, now: int, law: Law) -> None:
+        self.effects: list[Effect] = []
+        self.now = now
+        self.law = law
+        self._conversation = conversation
+        self._asks: dict[str, Ask] = dict(conversation.asks)
+        self._deliveries: dict[DeliveryKey, Delivery] = dict(conversation.deliveries)
+
+    @property
+    def conversation(self) -> Conversation:
+        """The state so far."""
+        return replace(self._conversation, asks=dict(self._asks), deliveries=dict(self._deliveries))
+
+    @property
+    def asks(self) -> tuple[Ask, ...]:
+        """All Asks so far."""
+        return tuple(self._asks.values())
+
+    def get_ask(self, ask_id: str) -> Ask | None:
+        """Return an Ask; None if there is none with this id."""
+        return self._asks.get(ask_id)
+
+    def change_ask(self, ask: Ask) -> None:
+        """Replace an open Ask."""
+        self._asks[ask.id] = ask
+        self.effects.append(Changed(ask) if ask.is_open else Ended(ask))
+
+    def drop_ask(self, ask: Ask) -> None:
+        """Forget an Ask that has ended and that another one repeats."""
+        del self._asks[ask.id]
+
+    def set_revision(self, changed: Conversation) -> None:
+        """Take revision, publisher and urgency from another state."""
+        self._conversation = changed
+
+    def open_ask(
+        self, kind: AskKind, recipients: frozenset[str], *, role: str | None = None, needed: int = 1,
+        facts: frozenset[str] = frozenset(), number: int = 1, revision: Revision | None = None,
+        is_sent: bool = False,
+    ) -> Ask:  # fmt: skip
+        """Open an Ask about the newest revision, or another one, and return it."""
+        base, row = self._conversation, KINDS[kind]
+        revision = base.revision if revision is None else revision
+        (asked,) = recipients if row.asks_recipient else (base.state,)
+        place = f"{revision.version}.{revision.amendment}/{','.join(sorted(recipients))}"
+        while (ask_id := make_ask_id(base.item, kind, place, number)) in self._asks:
+            number += 1
+        expires_at = self.now + row.lasts[base.urgency]
+        ask = Ask(
+            ask_id, kind, asked, role, revision, recipients, base.publisher, base.urgency, self.now, expires_at, needed,
+            facts, number,
+        )  # fmt: skip
+        self._asks[ask_id] = ask
+        self.effects.append(Opened(ask, is_sent))
+        return ask
+
+    def guard(self, delivery: Delivery, ask: Ask) -> None:
+        """Let a delivery wait for an Ask."""
+        waiting = replace(delivery, status=DeliveryStatus.WAITING, guards=frozenset({ask.id}))
+        self._deliveries[delivery.key] = waiting
+
+    def find_guarded(self, ask: Ask) -> list[Delivery]:
+        """Return the deliveries that wait for an Ask."""
+        return [
+            delivery
+            for delivery in self._deliveries.values()
+            if delivery.status is DeliveryStatus.WAITING and ask.id in delivery.guards
+        ]
+
+    def release(self, delivery: Delivery, ask: Ask) -> None:
+        """Note that one of the Asks that guard a delivery has a releasing answer, and go on if it was the last."""
+        left = replace(delivery, guards=delivery.guards - {ask.id})
+        if ask.kind is AskKind.APPROVE and ask.role is not None:
+            left = replace(left, approved=left.approved | {ask.role})
+        if ask.kind in {AskKind.ACCEPT, AskKind.REDECIDE}:
+            left = replace(left, is_settled=left.is_offered)
+        self._deliveries[left.key] = left
+        if not left.guards:
+            self.proceed(left)
+
+    def proceed(self, delivery: Delivery) -> None:
+        """Send what no Ask guards, after asking the law again; otherwise open the next Ask."""
+        current = self.law(delivery.state)
+        if current.outcome is Outcome.WITHHOLD or not is_no_less_open(current, delivery.terms):
+            # What was approved or accepted, was so under other terms.
+            stricter = replace(delivery, terms=current, approved=frozenset(), is_offered=False, is_settled=False)
+            self.ask_again(stricter)
+        elif current.outcome is Outcome.HOLD and current.approver not in delivery.approved:
+            self.ask_approver(delivery)
+        elif delivery.terms.accept_first and not delivery.is_settled:
+            self.offer(delivery)
+        else:
+            self.send(delivery)
+
+    def offer(self, delivery: Delivery, *, is_sent: bool = False) -> None:
+        """Ask the receiving State to accept the conditions; `is_sent` if the gate has done so."""
+        ask = self.open_ask(AskKind.ACCEPT, frozenset({delivery.state}), is_sent=is_sent)
+        self.guard(replace(delivery, is_offered=True, is_settled=False), ask)
+
+    def ask_approver(self, delivery: Delivery) -> None:
+        """Ask the role that the law names for its approval."""
+        terms = delivery.terms
+        ask = self.open_ask(
+            AskKind.APPROVE, frozenset({delivery.state}), role=terms.approver, needed=terms.approvers_needed
+        )
+        self.guard(delivery, ask)
+
+    def ask_again(self, delivery: Delivery) -> None:
+        """Ask an officer of one's own State what to do with a delivery."""
+        self.guard(delivery, self.open_ask(AskKind.REDECIDE, frozenset({delivery.state})))
+
+    def send(self, delivery: Delivery) -> None:
+        """Send a revision to a State: the item, or a correction of what it has."""
+        earlier = self.conversation.find_sent(delivery.state)
+        self.mark_sent(delivery)
+        kind = NoticeKind.ITEM if earlier is None else NoticeKind.CORRECTION
+        self.effects.append(Send(delivery.state, delivery.revision, kind, delivery.terms))
+
+    def mark_sent(self, delivery: Delivery) -> None:
+        """Note that a revision is with a State. In an emergency, ask for written confirmation."""
+        earlier = self.conversation.find_sent(delivery.state)
+        if earlier is not None:
+            self._deliveries[earlier.key] = replace(earlier, status=DeliveryStatus.REPLACED)
+        self._deliveries[delivery.key] = replace(delivery, status=DeliveryStatus.SENT, guards=frozenset())
+        if self._conversation.urgency is Urgency.EMERGENCY:
+            self.open_ask(AskKind.CONFIRM_IN_WRITING, frozenset({delivery.state}), revision=delivery.revision)
+
+    def close(self, delivery: Delivery) -> None:
+        """End a delivery that was not sent. An earlier one that the State has is recalled: it is not to be used."""
+        self._deliveries[delivery.key] = replace(delivery, status=DeliveryStatus.CLOSED, guards=frozenset())
+        earlier = self.conversation.find_sent(delivery.state)
+        if earlier is not None:
+            self.recall(earlier)
+
+    def recall(self, delivery: Delivery) -> None:
+        """Recall what a State has, and ask it to acknowledge that."""
+        self._deliveries[delivery.key] = replace(delivery, status=DeliveryStatus.RECALLED)
+        self.effects.append(Send(delivery.state, delivery.revision, NoticeKind.RECALL, delivery.terms))
+        self.open_ask(AskKind.ACK_RECALL, frozenset({delivery.state}), revision=delivery.revision)
+
+    def cancel_waiting(self, states: frozenset[str] | None = None) -> None:
+        """End deliveries that wait, to some States or to all, and cancel the Asks that no delivery waits for."""
+        for delivery in list(self._deliveries.values()):
+            if delivery.status is DeliveryStatus.WAITING and (states is None or delivery.state in states):
+                self._deliveries[delivery.key] = replace(delivery, status=DeliveryStatus.CLOSED, guards=frozenset())
+        for ask in self.asks:
+            if ask.is_open and ask.kind in GUARDING and not self.find_guarded(ask):
+                self.change_ask(replace(ask, status=AskStatus.CANCELLED))

@@ -1,0 +1,118 @@
+"""The signatures in a proof as files that OpenSSL verifies, without any program of this project.
+
+For each signature there are three files: what was signed, byte for byte; the signature; and the public key in PEM.
+With them, `openssl pkeyutl -verify -pubin -inkey KEY -rawin -in SIGNED -sigfile SIGNATURE` verifies it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from sharing.interop.message_proofs import CheckedProof, KeyDocuments
+from sharing.seal.message_proof import compute_batch_statement
+from sharing.trust.documents import read_document
+from sharing.trust.key_statement import KeyStatement, TrustedKeys
+from sharing.trust.public_keys import PublishedKey
+from sharing.trust.root import RootMetadata
+from sharing.trust.signatures import ObjectKind, build_message
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureFiles:
+    """One signature.
+
+    Attributes:
+        name: What the names of its files begin with.
+        signed: What was signed.
+        signature: The signature.
+        key: The public key.
+    """
+
+    name: str
+    signed: bytes
+    signature: bytes
+    key: PublishedKey
+
+    @property
+    def paths(self) -> tuple[str, str, str]:
+        """The names of the files: what was signed, the signature, the public key."""
+        return f"{self.name}.signed", f"{self.name}.signature", f"{self.name}.pem"
+
+    def format_command(self, folder: Path) -> str:
+        """Return the command that verifies it."""
+        signed, signature, key = (shlex.quote(str(folder / name)) for name in self.paths)
+        return f"openssl pkeyutl -verify -pubin -inkey {key} -rawin -in {signed} -sigfile {signature}"
+
+    def list_contents(self) -> Iterator[tuple[str, bytes]]:
+        """Yield name and content of each file."""
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.key.public))
+        pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        yield from zip(self.paths, (self.signed, self.signature, pem), strict=True)
+
+
+def list_signatures(checked: CheckedProof) -> list[SignatureFiles]:
+    """Return every signature on which a proof rests: roots, key statements, the batch, and the file itself."""
+    proof = checked.proof
+    signatures = [
+        *_list_document_signatures(checked.sender.state, proof.sender),
+        *_list_document_signatures(proof.state, proof.exporter),
+    ]
+    statement, part = compute_batch_statement(proof.record)
+    sender, signer = checked.envelope.from_state, checked.envelope.signer
+    message = build_message(ObjectKind.NOTICES, sender, statement)
+    signatures.append(
+        SignatureFiles(f"{sender.lower()}-batch", message, part.signature, _find_key(checked.sender, signer))
+    )
+    file = checked.file
+    signatures.append(
+        SignatureFiles(
+            f"{proof.state.lower()}-export",
+            file.build_signed_bytes(ObjectKind.EXPORT, proof.state),
+            file.signature,
+            _find_key(checked.exporter, file.key_id),
+        )
+    )
+    return signatures
+
+
+def _list_document_signatures(state: str, documents: KeyDocuments) -> Iterator[SignatureFiles]:
+    """Yield the signatures of root keys on the roots and on the key statement of a State."""
+    known: dict[str, PublishedKey] = {}
+    for data in documents.roots:
+        document, root = read_document(data, ObjectKind.ROOT, RootMetadata)
+        known |= {key.key_id: key for key in root.keys}
+        yield from _list_signatures(state, f"root-{root.version}", ObjectKind.ROOT, document.payload, (
+            (item.key, item.signature) for item in document.signatures
+        ), known)  # fmt: skip
+    document, statement = read_document(documents.statement, ObjectKind.KEYS, KeyStatement)
+    yield from _list_signatures(state, f"keys-{statement.version}", ObjectKind.KEYS, document.payload, (
+        (item.key, item.signature) for item in document.signatures
+    ), known)  # fmt: skip
+
+
+def _list_signatures(
+    state: str,
+    name: str,
+    kind: ObjectKind,
+    payload: bytes,
+    signatures: Iterable[tuple[str, str]],
+    known: dict[str, PublishedKey],
+) -> Iterator[SignatureFiles]:
+    for key_id, signature in signatures:
+        if key_id in known:
+            yield SignatureFiles(
+                f"{state.lower()}-{name}-{key_id[:8]}",
+                build_message(kind, state, payload),
+                bytes.fromhex(signature),
+                known[key_id],
+            )
+
+
+def _find_key(keys: TrustedKeys, key_id: str) -> PublishedKey:
+    return next(key for key in keys.statement.keys if key.key_id == key_id).to_published()

@@ -1,0 +1,64 @@
+"""The roots and the key statement of a State as they are in its topic of the directory: what proves its keys to others.
+
+Only what verifies from the pinned root is returned: anybody with rights on the cluster may have written there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from sharing.directory.state_chain import KEYS_KEY, StateChain, make_root_key
+from sharing.kafka.directory_own_topic import OwnTopic
+from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
+from sharing.trust.faults import TrustError, TrustFault
+from sharing.trust.key_statement import TrustedKeys
+from sharing.trust.root import Pin
+
+
+def read_key_documents(
+    bootstrap: str,
+    pin: Pin,
+    now: int,
+    properties: Mapping[str, Any] | None = None,
+    framing: Framing = SINGLE_OBJECT_FRAMING,
+) -> tuple[list[bytes], bytes, TrustedKeys]:
+    """Return the roots of a State from the pinned one on, its key statement, and the keys that they prove.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        pin: The State's pinned root.
+        now: The reader's clock, in UTC milliseconds.
+        properties: Further librdkafka properties, such as those of TLS.
+        framing: How records are framed.
+
+    Raises:
+        InfrastructureError: The topic cannot be read.
+        TrustError: What is in it does not lead to a key statement.
+    """
+    written: defaultdict[str, list[bytes]] = defaultdict(list)
+
+    def receive(key: str, value: bytes | None) -> None:
+        if value:
+            written[key].append(value)
+
+    OwnTopic(bootstrap, pin.state, properties or {}, framing).read_to_end(receive)
+    chain = StateChain(pin)
+    roots: list[bytes] = []
+    version = pin.version
+    while written[make_root_key(version)]:
+        before = chain.root
+        accepted = [
+            value
+            for value in written[make_root_key(version)]
+            if chain.receive(make_root_key(version), value, now) is None
+        ]
+        if chain.root is before:
+            break
+        roots.append(accepted[0])
+        version += 1
+    for value in reversed(written[KEYS_KEY]):
+        if chain.receive(KEYS_KEY, value, now) is None and chain.keys is not None:
+            return roots, value, chain.keys
+    raise chain.find_fault(now) or TrustError(TrustFault.VERSION_MISSING, f"{pin.state} has no key statement")

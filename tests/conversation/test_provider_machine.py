@@ -1,0 +1,310 @@
+"""Random conversations against a naive oracle that knows only what was said, not the state.
+
+The oracle reads the history of events and effects, and decides by itself whether content may leave.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from sharing.conversation.asks import GRACE_MS, Ask, GivenAnswer
+from sharing.conversation.deliveries import Conversation, due
+from sharing.conversation.events import (
+    Amend,
+    Answered,
+    Changed,
+    Decided,
+    Effect,
+    Ended,
+    Event,
+    Opened,
+    RecallOrdered,
+    Replied,
+    Ruled,
+    Send,
+    TimePassed,
+)
+from sharing.conversation.kinds import DAY, HOUR
+from sharing.conversation.provider import advance
+from sharing.conversation.revision import Revision
+from sharing.conversation.terms import Terms
+from sharing.conversation.turn import GUARDING
+from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, ReplyResult
+from sharing.model.vocabulary import NoticeKind, Outcome, Urgency
+from tests.conversation.people import FEED, NOW, OFFICERS, PUBLISHER, ROLE, ChangingLaw, withheld
+
+STATES = ("DE", "FR")
+SELDOM = st.sampled_from([False, False, False, True])
+EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "100"))
+
+
+@st.composite
+def draw_terms(draw: st.DrawFn, state: str) -> Terms:
+    """Draw terms; those under which people are asked more often than the others."""
+    outcome = draw(st.sampled_from([*Outcome, Outcome.OFFER, Outcome.HOLD]))
+    conditions = draw(st.sampled_from([frozenset[str](), frozenset("c"), frozenset("cd")]))
+    is_held = outcome is Outcome.HOLD
+    return Terms(
+        state,
+        outcome,
+        conditions,
+        optional=draw(st.sampled_from([frozenset[str](), conditions & {"d"}])),
+        accept_first=outcome is Outcome.OFFER or (is_held and draw(st.booleans())),
+        redacted=draw(st.sampled_from([frozenset[str](), frozenset[str](), frozenset({"summary"})])),
+        approver=draw(st.sampled_from([ROLE] * 4 + ["MINISTER"])) if is_held else None,
+        approvers_needed=draw(st.sampled_from([1, 1, 2])) if is_held else 1,
+        missing=draw(st.frozensets(st.sampled_from("ab"))) if outcome is Outcome.WITHHOLD else frozenset(),
+    )
+
+
+def draw_answer(data: st.DataObject, ask: Ask) -> Answer:
+    """Return an answer, preferably one that the Ask takes, and among those one that releases."""
+    expected = list(ask.row.answers)
+    return data.draw(st.sampled_from(4 * expected[:1] + 2 * expected + list(Answer)[:2]))
+
+
+@dataclass(frozen=True)
+class Said:
+    """One event, its effects, the law and the time."""
+
+    event: Event
+    effects: tuple[Effect, ...]
+    law: dict[str, Terms]
+
+
+class ProviderMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.law = ChangingLaw()
+        self.conversation = Conversation("item", "CH")
+        self.history: list[Said] = []
+        self.asks: dict[str, Ask] = {}
+        self.opened: dict[str, int] = {}
+        self.offered_under: dict[str, Terms] = {}
+        self.version = self.amendment = self.decided = 0
+
+    def happen(self, event: Event) -> None:
+        law = dict(self.law.terms)
+        before = self.conversation
+        self.conversation, effects = advance(before, event, self.now, self.law)
+        self.history.append(Said(event, effects, law))
+        self.check_effects(event, effects)
+        again, repeated = advance(self.conversation, event, self.now, self.law)
+        if not isinstance(event, RecallOrdered):
+            assert again == self.conversation, "the same event again changes something"
+            assert not [effect for effect in repeated if isinstance(effect, Send | Opened | Ended | Amend)]
+
+    # Events
+
+    @initialize(data=st.data())
+    def publish(self, data: st.DataObject) -> None:
+        self.decide(data)
+
+    @rule(data=st.data())
+    def decide_sometimes(self, data: st.DataObject) -> None:
+        if data.draw(SELDOM):
+            self.decide(data)
+
+    def decide(self, data: st.DataObject) -> None:
+        is_amended = self.version > 0 and self.amendment < 4 and data.draw(st.booleans())
+        self.version, self.amendment = (self.version, self.amendment + 1) if is_amended else (self.version + 1, 0)
+        self.decided += 1
+        states = data.draw(st.sets(st.sampled_from(STATES), min_size=1))
+        terms = tuple(data.draw(draw_terms(state)) for state in sorted(states))
+        for state in STATES:
+            self.law.terms[state] = next((each for each in terms if each.state == state), withheld(state))
+        is_withdrawal = self.version > 1 and not is_amended and data.draw(SELDOM)
+        publisher, urgency = (
+            data.draw(st.sampled_from([PUBLISHER, PUBLISHER, FEED])),
+            data.draw(st.sampled_from([*Urgency][:3])),
+        )
+        is_first = (self.version, self.amendment) == (1, 0)
+        revision, decided = Revision(self.version, self.amendment), None if is_withdrawal else terms
+        self.happen(Decided(revision, publisher, urgency, decided, is_first))
+
+    def change_law(self, data: st.DataObject, ask: Ask) -> None:
+        """Change the law between the question and the answer, now and then."""
+        for state in sorted(ask.recipients):
+            if data.draw(SELDOM):
+                self.law.terms[state] = data.draw(draw_terms(state))
+
+    @precondition(lambda self: self.list_open(asks_recipient=False))
+    @rule(data=st.data())
+    def rule_on_an_open_ask(self, data: st.DataObject) -> None:
+        ask = data.draw(st.sampled_from(self.list_open(asks_recipient=False)))
+        self.change_law(data, ask)
+        self.rule_on(data, ask)
+
+    @precondition(lambda self: self.list_open(asks_recipient=True))
+    @rule(data=st.data())
+    def reply_to_an_open_ask(self, data: st.DataObject) -> None:
+        ask = data.draw(st.sampled_from(self.list_open(asks_recipient=True)))
+        self.change_law(data, ask)
+        self.reply_to(data, ask)
+
+    @precondition(lambda self: self.asks)
+    @rule(data=st.data())
+    def answer_any_ask_sometimes(self, data: st.DataObject) -> None:
+        if not data.draw(SELDOM):
+            return
+        ask = data.draw(st.sampled_from(list(self.asks.values())))
+        data.draw(st.sampled_from([self.rule_on, self.reply_to]))(data, ask)
+
+    def rule_on(self, data: st.DataObject, ask: Ask) -> None:
+        facts = data.draw(st.frozensets(st.sampled_from("ab")))
+        relaxed = data.draw(st.sampled_from([frozenset("c"), frozenset[str](), frozenset("cd")]))
+        officer = data.draw(st.sampled_from(OFFICERS))
+        self.happen(Ruled(ask.id, officer, draw_answer(data, ask), self.draw_instant(data, ask), facts, relaxed))
+
+    def reply_to(self, data: st.DataObject, ask: Ask) -> None:
+        state = data.draw(st.sampled_from([ask.state] * 5 + [*STATES, "US"]))
+        self.happen(Replied(ask.id, state, draw_answer(data, ask), self.draw_instant(data, ask)))
+
+    @precondition(lambda self: any(self.conversation.list_deliveries(DeliveryStatus.SENT)))
+    @rule(data=st.data(), states=st.one_of(st.none(), st.frozensets(st.sampled_from(STATES), min_size=1)))
+    def order_recall_sometimes(self, data: st.DataObject, states: frozenset[str] | None) -> None:
+        if data.draw(SELDOM):
+            self.happen(RecallOrdered(OFFICERS[0], states))
+
+    @rule(milliseconds=st.sampled_from([1, 1, GRACE_MS, HOUR, 2 * HOUR, DAY, 31 * DAY]))
+    def let_time_pass(self, milliseconds: int) -> None:
+        self.now += milliseconds
+        self.happen(TimePassed())
+        instant = due(self.conversation)
+        assert instant is None or instant > self.now, "what was due is not done"
+
+    def list_open(self, *, asks_recipient: bool) -> list[Ask]:
+        """Return the open Asks for people of one side."""
+        return [ask for ask in self.asks.values() if ask.is_open and ask.row.asks_recipient == asks_recipient]
+
+    def draw_instant(self, data: st.DataObject, ask: Ask) -> int:
+        return data.draw(
+            st.sampled_from([self.now] * 5 + [ask.expires_at, ask.expires_at + 59_999, ask.expires_at + 60_000])
+        )
+
+    # The oracle
+
+    def check_effects(self, event: Event, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            if isinstance(effect, Opened | Ended | Changed):
+                known = self.asks.get(effect.ask.id)
+                assert isinstance(effect, Opened) == (known is None), "an Ask is opened once"
+                assert known is None or known.is_open, "an ended Ask changes"
+                self.asks[effect.ask.id] = effect.ask
+                self.opened.setdefault(effect.ask.id, self.decided)
+                if isinstance(effect, Opened) and effect.ask.kind is AskKind.ACCEPT:
+                    self.offered_under[effect.ask.id] = self.law(effect.ask.state)
+            if isinstance(effect, Send) and effect.kind is not NoticeKind.RECALL:
+                self.check_release(event, effect)
+            if isinstance(effect, Amend):
+                ask = self.asks[effect.ask]
+                assert effect.facts
+                assert effect.facts <= ask.facts
+        results = [effect for effect in effects if isinstance(effect, Answered)]
+        assert len(results) == isinstance(event, Replied), "each reply has one result, and nothing else has one"
+        if isinstance(event, Replied) and results[0].result is not ReplyResult.TAKEN:
+            assert len(effects) == 1
+
+    def check_release(self, event: Event, sent: Send) -> None:
+        """Decide from the history alone whether content may leave now."""
+        law, terms = self.law(sent.state), sent.terms
+        assert law.outcome is not Outcome.WITHHOLD
+        assert law.conditions - law.optional <= terms.conditions
+        assert law.redacted <= terms.redacted
+        if law.outcome is Outcome.HOLD:
+            assert self.is_approved(sent, law), "sent without approval"
+        if law.accept_first or law.outcome is Outcome.OFFER:
+            assert self.is_settled(sent, event), "sent without acceptance, and nobody decided to"
+
+    def list_given(self, kind: AskKind, sent: Send) -> list[tuple[Ask, GivenAnswer]]:
+        """Return the answers to Asks of a kind, for this State, that were opened since the last decision."""
+        return [
+            (ask, given)
+            for ask in self.asks.values()
+            if ask.kind is kind and sent.state in ask.recipients and self.opened[ask.id] >= self.decided
+            for given in ask.given
+        ]
+
+    def is_approved(self, sent: Send, law: Terms) -> bool:
+        given = [
+            (ask, answer)
+            for ask, answer in self.list_given(AskKind.APPROVE, sent)
+            if answer.answer is Answer.APPROVED and ask.role == law.approver
+        ]
+        needed = law.approvers_needed
+        if any(ask.publisher == FEED for ask, _ in given) and all(answer.agency == FEED.agency for _, answer in given):
+            needed = max(needed, 2)
+        people = {answer.officer for _, answer in given}
+        holders = {officer.id for officer in OFFICERS if law.approver in officer.roles}
+        publishers = {ask.publisher for ask, _ in given}
+        if PUBLISHER in publishers:
+            assert PUBLISHER.officer not in {answer.officer for ask, answer in given if ask.publisher == PUBLISHER}, (
+                "four eyes"
+            )
+        return people <= holders and len(people) >= needed
+
+    def is_settled(self, sent: Send, event: Event) -> bool:
+        accepted = [
+            (ask, answer)
+            for ask, answer in self.list_given(AskKind.ACCEPT, sent)
+            if answer.answer is Answer.ACCEPTED and answer.at < ask.expires_at + 60_000 and answer.officer == sent.state
+        ]
+        provided = [
+            answer for _, answer in self.list_given(AskKind.REDECIDE, sent) if answer.answer is Answer.PROVIDE_ANYWAY
+        ]
+        refused = [
+            ask
+            for ask in self.asks.values()
+            if ask.kind is AskKind.ACCEPT and ask.state == sent.state and not ask.is_open
+            and self.opened[ask.id] >= self.decided
+            and self.offered_under[ask.id].required >= self.law(sent.state).required
+        ]  # fmt: skip
+        return bool(accepted or (provided and refused))
+
+    @invariant()
+    def every_waiting_delivery_is_guarded(self) -> None:
+        for delivery in self.conversation.list_deliveries(DeliveryStatus.WAITING):
+            guards = [self.conversation.asks[guard] for guard in delivery.guards]
+            assert guards
+            for ask in guards:
+                is_amended = ask.kind is AskKind.SUPPLY_FACT and ask.status is AskStatus.ANSWERED
+                assert ask.is_open or is_amended, "a delivery waits for an Ask that has ended"
+        for ask in self.conversation.asks.values():
+            if ask.is_open and ask.kind in GUARDING:
+                assert any(
+                    ask.id in delivery.guards for delivery in self.conversation.list_deliveries(DeliveryStatus.WAITING)
+                ), "an Ask guards nothing"
+
+    @invariant()
+    def a_state_has_one_version_at_most(self) -> None:
+        counts = Counter(delivery.state for delivery in self.conversation.list_deliveries(DeliveryStatus.SENT))
+        assert set(counts.values()) <= {1}
+
+    @invariant()
+    def what_was_sent_and_is_not_there_any_more_was_recalled_or_replaced(self) -> None:
+        """Follow the notices alone: what a State has, as it would know."""
+        held: dict[str, Revision] = {}
+        for said in self.history:
+            if isinstance(said.event, Decided) and said.event.is_sent and said.event.terms is not None:
+                disclosed = [terms.state for terms in said.event.terms if terms.outcome is Outcome.DISCLOSE]
+                held |= dict.fromkeys(disclosed, said.event.revision)
+            for effect in said.effects:
+                if isinstance(effect, Send) and effect.kind is NoticeKind.RECALL:
+                    assert held.pop(effect.state, None) == effect.revision, "a recall of what the State does not have"
+                elif isinstance(effect, Send):
+                    assert (effect.kind is NoticeKind.CORRECTION) == (effect.state in held)
+                    held[effect.state] = effect.revision
+        sent = {each.state: each.revision for each in self.conversation.list_deliveries(DeliveryStatus.SENT)}
+        assert sent == held
+
+
+ProviderMachine.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=40, deadline=None)
+TestProvider: Any = ProviderMachine.TestCase

@@ -1,0 +1,138 @@
+"""The receiving State's side, case by case."""
+
+from __future__ import annotations
+
+import pytest
+
+from sharing.conversation.asks import GRACE_MS, Officer
+from sharing.conversation.events import Changed, Claimed, Ended, Escalate, Overdue, PassedOn, Refused, Ruled, TimePassed
+from sharing.conversation.kinds import DAY
+from sharing.conversation.received_events import (
+    Blocked,
+    NoticeReceived,
+    OfferReceived,
+    OfferWithdrawn,
+    OpenedAtHome,
+    PutInInbox,
+    ReceivedEffect,
+    ReceivedEvent,
+    Reply,
+    ResultReceived,
+    ResultTold,
+    Shred,
+)
+from sharing.conversation.receiver import ReceivedItem, advance_received, due_received
+from sharing.conversation.revision import Revision
+from sharing.conversation.vocabulary import Answer, AskStatus, Refusal, ReplyResult
+from sharing.model.vocabulary import NoticeKind, Urgency
+from tests.conversation.people import CLERK, JUDGE, NOW
+
+OFFER = OfferReceived("offer", Revision(1), Urgency.ORDINARY, NOW + DAY)
+RECALL = NoticeReceived(Revision(2), NoticeKind.RECALL, Urgency.ORDINARY, "recall")
+
+
+def item(version: int, kind: NoticeKind = NoticeKind.ITEM) -> NoticeReceived:
+    return NoticeReceived(Revision(version), kind, Urgency.ORDINARY)
+
+
+class Inbox:
+    """A received item and a clock."""
+
+    def __init__(self, *events: ReceivedEvent) -> None:
+        self.now = NOW
+        self.received = ReceivedItem("item", "CH", "DE")
+        self.effects: list[ReceivedEffect] = []
+        for event in events:
+            self.happen(event)
+
+    def happen(self, event: ReceivedEvent) -> list[ReceivedEffect]:
+        self.received, effects = advance_received(self.received, event, self.now)
+        self.effects = list(effects)
+        return self.effects
+
+    def answer(self, ask: str, answer: Answer, officer: Officer = CLERK) -> list[ReceivedEffect]:
+        return self.happen(Ruled(ask, officer, answer, self.now))
+
+
+@pytest.mark.parametrize("answer", [Answer.ACCEPTED, Answer.CANNOT_COMPLY, Answer.DECLINED])
+def test_an_officers_answer_is_sent_once(answer: Answer) -> None:
+    inbox = Inbox(OFFER)
+    ended, reply = inbox.answer("offer", answer)
+    assert isinstance(ended, Ended)
+    assert reply == Reply("offer", "CH", answer)
+    assert inbox.answer("offer", answer, JUDGE) == [Refused("offer", JUDGE.id, Refusal.NOT_OPEN)]
+    assert inbox.happen(OFFER) == []
+    assert inbox.happen(ResultReceived("offer", ReplyResult.TAKEN)) == [ResultTold("offer", ReplyResult.TAKEN)]
+    assert inbox.happen(ResultReceived("offer", ReplyResult.LATE)) == []  # a result is never answered, nor repeated
+    assert inbox.happen(ResultReceived("unknown", ReplyResult.LATE)) == []
+
+
+def test_silence_sends_nothing() -> None:
+    inbox = Inbox(OFFER)
+    instants = []
+    while (instant := due_received(inbox.received)) is not None:
+        inbox.now = instant
+        inbox.happen(TimePassed())
+        instants.append((instant - NOW, [type(effect) for effect in inbox.effects]))
+    assert instants == [(DAY // 2, [Escalate]), (DAY * 4 // 5, [Escalate]), (DAY + GRACE_MS, [Ended])]
+    assert inbox.received.asks["offer"].status is AskStatus.EXPIRED
+    assert inbox.answer("offer", Answer.ACCEPTED) == [Refused("offer", CLERK.id, Refusal.NOT_OPEN)]
+
+
+def test_only_the_role_that_is_asked_answers() -> None:
+    inbox = Inbox(OfferReceived("offer", Revision(1), Urgency.ORDINARY, NOW + DAY, role="JUDGE", authority="COURT"))
+    assert inbox.answer("offer", Answer.ACCEPTED) == [Refused("offer", CLERK.id, Refusal.WRONG_ROLE)]
+    assert inbox.answer("offer", Answer.ACKNOWLEDGED, JUDGE) == [Refused("offer", JUDGE.id, Refusal.WRONG_ANSWER)]
+    assert inbox.answer("unknown", Answer.ACCEPTED, JUDGE) == [Refused("unknown", JUDGE.id, Refusal.UNKNOWN_ASK)]
+    assert inbox.happen(Claimed("offer", CLERK, NOW)) == [Refused("offer", CLERK.id, Refusal.WRONG_ROLE)]
+    (claimed,) = inbox.happen(Claimed("offer", JUDGE, NOW))
+    assert isinstance(claimed, Changed)
+    (passed,) = inbox.happen(PassedOn("offer", JUDGE, "PROSECUTOR", NOW))
+    assert isinstance(passed, Changed)
+    assert inbox.received.asks["offer"].authority == "PROSECUTOR"
+
+
+def test_a_withdrawn_offer_cannot_be_accepted() -> None:
+    inbox = Inbox(OFFER)
+    (ended,) = inbox.happen(OfferWithdrawn("offer"))
+    assert isinstance(ended, Ended)
+    assert inbox.happen(OfferWithdrawn("offer")) == []
+    assert inbox.happen(OfferWithdrawn("unknown")) == []
+    assert inbox.answer("offer", Answer.ACCEPTED) == [Refused("offer", CLERK.id, Refusal.NOT_OPEN)]
+
+
+def test_versions_only_go_up() -> None:
+    inbox = Inbox()
+    assert inbox.happen(item(1)) == [PutInInbox(Revision(1))]
+    assert inbox.happen(item(1)) == []
+    assert inbox.happen(item(3, NoticeKind.CORRECTION)) == [PutInInbox(Revision(3))]
+    assert inbox.happen(item(2, NoticeKind.CORRECTION)) == [Blocked(Revision(2))]
+
+
+def test_a_recall_that_overtakes_its_item_blocks_it() -> None:
+    inbox = Inbox(OFFER)
+    ended, opened = inbox.happen(RECALL)
+    assert isinstance(ended, Ended)
+    assert isinstance(opened, OpenedAtHome)
+    for version in (1, 2):
+        assert inbox.happen(item(version)) == [Blocked(Revision(version))]
+    assert inbox.happen(OfferReceived("another", Revision(2), Urgency.ORDINARY, NOW + DAY)) == []
+    assert inbox.happen(item(3)) == [PutInInbox(Revision(3))]
+
+
+def test_an_acknowledged_recall_destroys_the_copies() -> None:
+    inbox = Inbox(item(1), RECALL)
+    assert inbox.happen(RECALL) == []
+    ended, reply, shred = inbox.answer("recall", Answer.ACKNOWLEDGED)
+    assert isinstance(ended, Ended)
+    assert (reply, shred) == (Reply("recall", "CH", Answer.ACKNOWLEDGED), Shred(Revision(2)))
+    assert due_received(inbox.received) is None
+
+
+def test_a_recall_that_nobody_acknowledges_stays_open_with_an_alert() -> None:
+    inbox = Inbox(item(1), RECALL)
+    for _ in range(3):
+        inbox.now += 8 * DAY
+        assert inbox.happen(TimePassed()) == [Overdue("recall")]
+        assert inbox.received.asks["recall"].is_open
+    assert Reply("recall", "CH", Answer.ACKNOWLEDGED) in inbox.answer("recall", Answer.ACKNOWLEDGED)

@@ -1,0 +1,1 @@
+"""Faults of keys and seals: what a campaign with keys adds."""

@@ -1,0 +1,138 @@
+"""What a chapter with keys checks in addition: the inboxes, what subscribers handled, and what processes logged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+
+from sharing.model.vocabulary import MessageKind
+from sharing.topology.topics import GATE_STATE, INBOX_STATE, INDICATORS
+from tests.faults.agency import read_numbers
+from tests.faults.bus import Bus
+from tests.faults.checker import Breach, Violation, find_handling_violations
+from tests.faults.partner import read_handled
+from tests.faults.records import CommittedRecord, TopicContents, read_topic
+from tests.faults.schedule import STATES
+from tests.faults.sealed.inbox_checker import (
+    count_refusals,
+    find_inbox_violations,
+    find_superseded,
+    list_refused_messages,
+)
+from tests.faults.sealed.openings import Openings
+from tests.faults.workload import MARKER, make_item
+
+AGAIN_S = 120.0
+
+
+class SealedCheck:
+    """Reads the inboxes of all States once.
+
+    Args:
+        bus: A bus with keys.
+    """
+
+    def __init__(self, bus: Bus) -> None:
+        assert bus.states is not None
+        self._bus = bus
+        openings = Openings(bus.states)
+        newest = openings.read_newest(bus.bootstrap)
+        self._inboxes = {state: openings.read_inbox(bus.bootstrap, state, newest) for state in STATES}
+
+    def find_violations(self, state: str, handled: Counter[str], restarts: int) -> list[Violation]:
+        """Return the violations in a State's inbox, in what its subscriber handled, and in what was logged."""
+        inbox = self._inboxes[state]
+        ids = self._list_received(state) | handled.keys()
+        # One that was sealed again may be handled again, as may one whose indicator was published again.
+        notices = [
+            CommittedRecord(0, 0, 0, b"", b"", {"id": item.id})
+            for item in inbox.items
+            if item.kind == MessageKind.NOTICE and item.id in ids
+        ]
+        received = TopicContents(notices={state: notices}, urgent={state: []})
+        return [
+            *find_inbox_violations(state, inbox),
+            *find_handling_violations(state, received, handled, restarts),
+            *self._find_clear(state),
+            *self._find_logged(state),
+        ]
+
+    def count_refusals(self, state: str) -> Counter[str]:
+        """Return how many messages a State's inbox refused, and how many items it has."""
+        return count_refusals(self._inboxes[state]) + Counter({"items in inboxes": len(self._inboxes[state].items)})
+
+    def list_received(self) -> dict[str, AbstractSet[str]]:
+        """Return the ids of the notices in each State's inbox."""
+        return {state: self._list_received(state) for state in STATES}
+
+    def _list_received(self, state: str) -> set[str]:
+        """Return the ids of the notices in an inbox, without those that only a revoked key has sealed for the reader.
+
+        Such a notice is sent again, unless it is about a version of which a later one was sent.
+        """
+        inbox = self._inboxes[state]
+        notices = [item for item in inbox.items if item.kind == MessageKind.NOTICE]
+        open_ids = {item.id for item in notices if not item.revoked}
+        closed = {item.id for item in notices} - open_ids
+        return open_ids | (closed - find_superseded(inbox))
+
+    def list_refused_numbers(self) -> dict[str, set[int]]:
+        """Return the numbers of the items that a State's publisher must publish again.
+
+        They are those that the inbox of a State has refused, and those that its reader has refused, because the key of
+        the own gate was revoked.
+        """
+        missed = {state: list_refused_messages(inbox) for state, inbox in self._inboxes.items()}
+        for state, inbox in self._inboxes.items():
+            handled = read_handled(self._bus.get_journal("partner", state))
+            closed = {item.id for item in inbox.items if item.revoked and item.id not in handled}
+            missed[state] += [
+                record
+                for records in inbox.messages.values()
+                for record in records
+                if not record.poison and str(record.data["id"]) in closed
+            ]
+        refused = {
+            (str(record.data["from_state"]), str(record.data["indicator_id"]), int(record.data["version"]))
+            for records in missed.values()
+            for record in records
+        }
+        numbers: dict[str, set[int]] = {}
+        for state in STATES:
+            published = read_numbers(self._bus.get_journal("agency", state))
+            items = {number: make_item(self._bus.seed, state, number) for number in published}
+            numbers[state] = {number for number, item in items.items() if (state, item.id, item.version) in refused}
+        return numbers
+
+    def _find_clear(self, state: str) -> list[Violation]:
+        """Return the records with content in clear, on topics that the other checks do not read byte by byte."""
+        found = []
+        for kind in (INDICATORS, GATE_STATE, INBOX_STATE):
+            for record in read_topic(self._bus.bootstrap, kind, state, decode=False):
+                # One that was forged in clear is in clear.
+                if not record.poison and MARKER.search(record.raw + record.unsealed):
+                    place = f"{kind.topic(state)}[{record.partition}]@{record.offset}"
+                    found.append(Violation(Breach.LEAKED, f"{place} has content in clear", record.at_ms))
+        return found
+
+    def _find_logged(self, state: str) -> list[Violation]:
+        logs = self._bus.list_logs(state)
+        return [Violation(Breach.LEAKED, f"{log.name} has content") for log in logs if MARKER.search(log.read_bytes())]
+
+
+def publish_again(bus: Bus, state: str, numbers: Iterable[int]) -> None:
+    """Let a State's publisher publish items again: it does so with those that are not in its journal."""
+    again = set(numbers)
+    if not again:
+        return
+    journal = bus.get_journal("agency", state)
+    kept = read_numbers(journal) - again
+    new = journal.with_suffix(".new")
+    new.write_text("".join(f"{number}\n" for number in sorted(kept)))
+    new.replace(journal)
+    bus.agencies[state].start()
+    bus.wait_until(
+        lambda: again <= read_numbers(journal), f"{len(again)} items of {state} are published again", AGAIN_S
+    )
+    bus.stop_child(bus.agencies[state])

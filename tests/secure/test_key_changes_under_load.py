@@ -1,0 +1,203 @@
+"""Keys are rotated and revoked while notices flow: nothing is lost, nothing comes twice, nothing valid is refused."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sharing.errors import DecodeError
+from sharing.ids import make_notice_id
+from sharing.model.times import from_milliseconds
+from sharing.model.vocabulary import MessageKind
+from sharing.seal.envelope import OutgoingMessage, Stream
+from sharing.seal.inbox_record import decode_item
+from sharing.seal.sealed_record import SealedRecord, decode_record, get_header
+from sharing.seal.sealing import BatchSealer
+from sharing.serialization.codec import get_codec
+from sharing.topology.topics import INBOX, NOTICES
+from sharing.trust.public_keys import KeyRole
+from tests.kafka.topic_io import notice_record, read_records, write_records
+from tests.secure.load import run_load
+from tests.secure.secure_bus import PARTITIONS, SecureBus, make_item
+from tests.secure.secure_states import read_now
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+
+PER_SECOND = 50
+PLANNED_MS = 8_000
+"""How far ahead the revocation takes effect."""
+
+POLL_S_MAX = 10.0
+"""A poll of the directory takes half a second; this machine may be busy."""
+
+
+def list_sealed(bus: SecureBus, state: str) -> list[SealedRecord]:
+    """Return the sealed messages on a State's topic of notices, without count statements."""
+    values = [message.value() or b"" for message in read_records(bus.broker, NOTICES.topic(state), PARTITIONS)]
+    return [decode_record(value) for value in values if value.startswith(get_header())]
+
+
+def list_key_ids(bus: SecureBus, state: str, role: KeyRole) -> list[str]:
+    return [key.key_id for key in bus.states[state].list_keys(role)]
+
+
+def read_causes(bus: SecureBus, state: str) -> Counter[str]:
+    return Counter(entry["cause"] for entry in bus.read_quarantine(state))
+
+
+def publish_keys(bus: SecureBus, state: str) -> None:
+    """Publish the newest key statement, as the State's worker does within a minute."""
+    bus.states[state].open_writer(bus.bootstrap).renew()
+
+
+def read_signing_key(bus: SecureBus, state: str, key_id: str) -> Any:
+    """Return a private gate key, whether or not it was revoked: what a thief has."""
+    online = bus.states[state].open_online()
+    return online.folder.read_private_key("gate", key_id, online._access).to_signing_key()
+
+
+def forge(bus: SecureBus, signing_key: Any, signed_at: int) -> tuple[str, bytes]:
+    """Return id and record of a notice "CH → DE" that a thief of CH's gate key seals to DE and signs."""
+    identity = str(uuid.uuid4())
+    fields = {**notice_record("DE", "forged.example.org", identity), "sent_at": from_milliseconds(signed_at)}
+    stream = Stream("gate", signed_at, 0, "notices")
+    content = get_codec("notice").encode(fields)
+    message = OutgoingMessage(identity, MessageKind.NOTICE, "DE", signed_at, stream, 1, content)
+    seal_key = bus.states["DE"].list_keys(KeyRole.SEAL)[-1].to_published()
+    sealer = BatchSealer("CH", secrets.token_bytes)
+    (value,) = sealer.seal_batch([message], {"DE": seal_key}, signing_key, recipients_max=16, now=signed_at)
+    return identity, value
+
+
+def send_forged(bus: SecureBus, signing_key: Any, signed_at: int) -> str | None:
+    """Write such a notice, and return why DE refuses it; None if it opens it."""
+    identity, value = forge(bus, signing_key, signed_at)
+    before = len(bus.read_quarantine("DE"))
+    write_records(bus.broker, NOTICES.topic("DE"), [value], key=identity.encode())
+    wait_until(
+        lambda: len(bus.read_quarantine("DE")) > before or identity in bus.list_item_ids("DE"), "DE judges the notice"
+    )
+    return None if identity in bus.list_item_ids("DE") else bus.read_quarantine("DE")[-1]["cause"]
+
+
+def test_a_rotation_and_a_planned_revocation_lose_and_refuse_nothing(secure_bus: SecureBus) -> None:
+    bus, ch, de = secure_bus, secure_bus.states["CH"], secure_bus.states["DE"]
+    refused = read_causes(bus, "DE")
+    sent_before = len(list_sealed(bus, "DE"))
+    with run_load(bus, "CH", "DE", "rotation", PER_SECOND) as load:
+        wait_until(lambda: len(load.received) >= PER_SECOND, "notices flow")
+        ch.rotate(KeyRole.GATE)
+        de.rotate(KeyRole.SEAL)
+        for state in ("CH", "DE"):
+            publish_keys(bus, state)
+        new_seal_key = list_key_ids(bus, "DE", KeyRole.SEAL)[-1]
+        wait_until(lambda: list_sealed(bus, "DE")[-1].envelope.seal_key == new_seal_key, "CH seals to DE's new key")
+        old, new = list_key_ids(bus, "CH", KeyRole.GATE)[-2:]
+        assert {record.envelope.signer for record in list_sealed(bus, "DE")[sent_before:]} == {old}
+        effective_at = read_now() + PLANNED_MS
+        ch.revoke(old, effective_at)
+        publish_keys(bus, "CH")
+        wait_until(lambda: read_now() > effective_at + 1_000, "the revocation is in effect")
+        seen = len(load.received)
+        wait_until(lambda: len(load.received) > seen + 2 * PER_SECOND, "notices flow under the new key")
+        assert list_sealed(bus, "DE")[-1].envelope.signer == new
+    assert len(load.items) > 8 * PER_SECOND
+    sent = list_sealed(bus, "DE")[sent_before:]
+    assert {record.envelope.signer for record in sent} == {old, new}
+    assert len({record.envelope.seal_key for record in sent}) == 2
+    assert set(load.received) >= load.items.keys()
+    assert set(load.received.values()) == {1}
+    assert Counter(bus.list_item_ids("DE")).most_common(1)[0][1] == 1
+    assert read_causes(bus, "DE") == refused, "nothing valid was refused"
+
+
+def test_what_arrives_under_a_revoked_key_is_refused_whatever_its_date_and_published_again(
+    secure_bus: SecureBus,
+) -> None:
+    """What was under way at a revocation with immediate effect is refused; the same ids bring it under the new key."""
+    bus, ch = secure_bus, secure_bus.states["CH"]
+    old = list_key_ids(bus, "CH", KeyRole.GATE)[-1]
+    ch.rotate(KeyRole.GATE)
+    publish_keys(bus, "CH")
+    stolen = read_signing_key(bus, "CH", old)
+    assert send_forged(bus, stolen, read_now()) is None, "before the revocation a thief is believed"
+    items = [make_item("CH", "DE", f"under way {number}") for number in range(20)]
+    expected = {make_notice_id("CH", "agency", item["id"], 1, "DE") for item in items}
+    worker = bus.workers["DE"]
+    assert worker.stop() == 0, worker.read_log_tail()
+    try:
+        publish(bus, items)
+        wait_until(
+            lambda: expected <= {record.envelope.id for record in list_sealed(bus, "DE")}, "CH's gate has sent them"
+        )
+        before_ms = read_now()
+        ch.revoke(old)
+        publish_keys(bus, "CH")
+    finally:
+        worker.start()  # it reads the directory to its end before it opens anything
+    assert {record.envelope.signer for record in list_sealed(bus, "DE") if record.envelope.id in expected} == {old}
+    causes = [send_forged(bus, stolen, signed_at) for signed_at in (before_ms - 60_000, read_now())]
+    assert causes == ["REVOKED", "REVOKED"], "whatever its date"
+    assert not expected & set(bus.list_item_ids("DE")), "nor what was under way"
+    publish(bus, items)
+    wait_until(lambda: expected <= set(bus.list_item_ids("DE")), "what is published again arrives under the new key")
+    items_of_de = Counter(bus.list_item_ids("DE"))
+    assert {items_of_de[identity] for identity in expected} == {1}
+    received = Counter(notice.id for notice in bus.receive("DE", "under-way"))
+    assert {received[identity] for identity in expected} == {1}
+
+
+def publish(bus: SecureBus, items: list[dict[str, Any]]) -> None:
+    with bus.open_publisher("CH") as publisher:
+        for item in items:
+            publisher.publish(item)
+
+
+def test_gates_and_readers_stop_within_a_poll(secure_bus: SecureBus) -> None:
+    """From the moment at which a revocation is in the directory, to the first refusal; nothing is opened after it."""
+    bus, ch = secure_bus, secure_bus.states["CH"]
+    old = list_key_ids(bus, "CH", KeyRole.GATE)[-1]
+    ch.rotate(KeyRole.GATE)
+    publish_keys(bus, "CH")
+    stolen = read_signing_key(bus, "CH", old)
+    identity, values = _send_to_ch(bus)
+    assert {slot.signer for slot, _ in decode_item(values[identity]).slots} == {old}
+    with bus.open_reader("CH") as reader:
+        assert reader.open_notice(values[identity]) is not None
+        ch.revoke(old)
+        publish_keys(bus, "CH")
+        began = time.monotonic()
+        is_refused = _is_refused_as_revoked(lambda: reader.open_notice(values[identity]))
+        wait_until(is_refused, "the reader of CH refuses what the revoked key of its gate has signed", POLL_S_MAX)
+        assert time.monotonic() - began < POLL_S_MAX
+    assert send_forged(bus, stolen, read_now()) == "REVOKED"
+    assert time.monotonic() - began < 2 * POLL_S_MAX
+
+
+def _send_to_ch(bus: SecureBus) -> tuple[str, dict[str, bytes]]:
+    """Publish an item of DE; return the id of its notice, and the items of CH's inbox by id."""
+    item = make_item("DE", "CH", f"for CH {uuid.uuid4()}")
+    identity = make_notice_id("DE", "agency", item["id"], 1, "CH")
+    with bus.open_publisher("DE") as publisher:
+        publisher.publish(item)
+    wait_until(lambda: identity in bus.list_item_ids("CH"), "CH has it")
+    messages = read_records(bus.broker, INBOX.topic("CH"), PARTITIONS)
+    return identity, {(message.key() or b"").decode(): message.value() or b"" for message in messages}
+
+
+def _is_refused_as_revoked(open_item: Callable[[], object]) -> Callable[[], bool]:
+    def check() -> bool:
+        try:
+            open_item()
+        except DecodeError as error:
+            return error.cause == "REVOKED"
+        return False
+
+    return check
