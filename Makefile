@@ -25,8 +25,8 @@ demo: $(VENV)/run.stamp  ## Run the main job on the embedded broker (needs only 
 system-packages:  ## Unpack Debian's prometheus, promtool, amtool and softhsm2 into build/ if they are not installed
 	@sh monitoring/system-packages.sh
 
-test: $(VENV)/dev.stamp system-packages  ## Run the whole suite, on the embedded broker and on a real Kafka; JOBS=2
-	$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder
+test: $(VENV)/dev.stamp system-packages  ## Run the whole suite, on the embedded broker and on a real Kafka; JOBS=3
+	$(BIN)/python -m pytest -n $(or $(JOBS),3) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev.stamp  ## Run ruff, mypy --strict and import-linter
 	$(BIN)/ruff check .

@@ -1,8 +1,9 @@
 """Seals what a publisher writes, to the seal key that its State has announced in the directory.
 
 The key is read from `directory.<st>` when the publisher starts, verified from the pinned root, and followed: every
-twenty seconds, before the next indicator is published, the directory is checked again. If that has not been possible
-for a minute, nothing is published: the key may have been revoked meanwhile. Nothing is ever written unsealed instead.
+twenty seconds, before the next indicator is published, the directory is checked again. Publishing does not wait for
+that unless the last check is forty seconds old. If none has been possible for a minute, nothing is published: the key
+may have been revoked meanwhile. Nothing is ever written unsealed instead.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
     from sharing.trust.root import Pin
 
 CHECK_SECONDS: Final = 20.0
+WAIT_SECONDS: Final = 40.0
 AGE_SECONDS_MAX: Final = 60.0
 
 _RETRY_SECONDS: Final = 3.0
+_PAUSE_SECONDS: Final = 0.1
 _CATCH_UP_SECONDS_MAX: Final = 2.0
 _OWN_CLUSTER: Final = (
     "switch sealing off with `--no-seal`, SHARING_SEAL_INDICATORS=false or `pins=None` only if the State runs its own "
@@ -127,19 +130,16 @@ class IndicatorSealing:
         self._reader.close()
 
     def _follow_directory(self, now: float) -> None:
-        """Read what is new in the directory, for a bounded time."""
-        timeout_s = 0.0
-        while True:
-            self._reader.poll_updates(timeout_s)
-            elapsed_s = read_uptime() - now
-            if self._reader.age_s <= elapsed_s:
-                self._polled_at = now
-                break
-            if elapsed_s > _CATCH_UP_SECONDS_MAX:
-                self._polled_at = read_uptime() - CHECK_SECONDS + _RETRY_SECONDS
-                break
-            timeout_s = 0.1
+        """Read what has arrived of the directory; if the last check is old, wait for it, for a bounded time."""
+        self._reader.poll_updates(0)
+        pause_s = _PAUSE_SECONDS
+        if now - self._confirmed_at >= WAIT_SECONDS:
+            while self._reader.age_s > (elapsed_s := read_uptime() - now) and elapsed_s <= _CATCH_UP_SECONDS_MAX:
+                self._reader.poll_updates(_PAUSE_SECONDS)
+            pause_s = _RETRY_SECONDS
         self._confirmed_at = read_uptime() - self._reader.age_s
+        is_checked = read_uptime() - self._confirmed_at < CHECK_SECONDS
+        self._polled_at = read_uptime() - (0 if is_checked else CHECK_SECONDS - pause_s)
 
     def _find_key(self, now_ms: int) -> PublishedKey:
         """Return the key to which is sealed at this instant.

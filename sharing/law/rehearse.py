@@ -244,7 +244,7 @@ def compare_rules(before: DisclosureFilter, after: DisclosureFilter) -> list[Rul
         if old is None or new is None:
             edits.append(RuleEdit(rule_id, ("new" if old is None else "gone",)))
         elif old != new:
-            names = (attribute.name for attribute in fields(Rule))
+            names = (attribute.name for attribute in fields(Rule) if attribute.init)  # the others follow from these
             changes = tuple(name for name in names if getattr(old, name) != getattr(new, name))
             edits.append(RuleEdit(rule_id, changes))
     return edits

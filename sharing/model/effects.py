@@ -33,7 +33,7 @@ def requires_approval(effect: Effect) -> bool:
 
 
 def restricts(effect: Effect) -> bool:
-    """Return whether a rule limits what may be shared. A restriction that a missing fact leaves undecided withholds."""
+    """Return whether a rule limits what may be shared. One that a missing fact leaves undecided withholds or holds."""
     match effect:
         case Effect.DENY | Effect.APPROVAL | Effect.REDACT | Effect.CONDITION:
             return True

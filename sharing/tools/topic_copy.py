@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self
@@ -22,6 +22,7 @@ from typing import Any, Self
 from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, Message, TopicPartition
 
 from sharing.errors import InfrastructureError, InputError
+from sharing.kafka.bad_batches import BadBatch
 from sharing.kafka.clients import client_properties, look_up_topics, make_consumer, make_producer, require_topics
 from sharing.kafka.errors import GROUP_MEMBERSHIP_ERRORS, describe_kafka_error, error_code
 from sharing.kafka.tls import tls_properties
@@ -58,10 +59,12 @@ class CopyReport:
     Attributes:
         records: Number of copied records.
         offsets: The group's committed offsets on the target, by partition; empty without a group.
+        unreadable: Record batches of the source that cannot be read, and are not copied.
     """
 
     records: int
     offsets: Mapping[int, int]
+    unreadable: Sequence[BadBatch] = ()
 
 
 def copy_topic(source: TopicLocation, target: TopicLocation, group: str | None = None) -> CopyReport:
@@ -82,20 +85,24 @@ def copy_topic(source: TopicLocation, target: TopicLocation, group: str | None =
     committed = _fetch_committed_offsets(source, group, source_partitions) if group else {}
     if group and not same_partitions:
         _require_all_handled(source, group, committed, source_partitions)
-    records, handled = _copy_records(source, target, committed, keep_partitions=same_partitions)
+    records, handled, unreadable = _copy_records(source, target, committed, keep_partitions=same_partitions)
     if not group:
-        return CopyReport(records, {})
+        return CopyReport(records, {}, unreadable)
     known = handled if same_partitions else _fetch_end_offsets(target, target_partitions)
     offsets = {number: known.get(number, 0) for number in range(target_partitions)}
     with _OffsetClient(target, group) as client:
         client.commit_offsets(offsets)
-    return CopyReport(records, offsets)
+    return CopyReport(records, offsets, unreadable)
 
 
 def _copy_records(
     source: TopicLocation, target: TopicLocation, committed: Mapping[int, int], *, keep_partitions: bool
-) -> tuple[int, dict[int, int]]:
-    """Copy all records. Return their number, and for each partition the number of those before the committed offset."""
+) -> tuple[int, dict[int, int], list[BadBatch]]:
+    """Copy all records.
+
+    Returns:
+        Their number, for each partition the number of those before the committed offset, and what cannot be read.
+    """
     failures: list[str] = []
     producer = make_producer(
         client_properties(target.bootstrap, {**target.properties, "enable.idempotence": True, "linger.ms": 20})
@@ -118,7 +125,7 @@ def _copy_records(
             f"{target.topic} at {target.bootstrap} did not confirm every record ({reason}); "
             "delete and create the topic, then copy again"
         )
-    return records, handled
+    return records, handled, reader.bad_batches
 
 
 def _produce_copy(producer: Any, topic: str, message: Message, failures: list[str], *, keep_partition: bool) -> None:
@@ -247,6 +254,8 @@ def main(arguments: list[str]) -> int:
             report = copy_topic(source, target, given.group)
             offsets = f"; {given.group} continues at {dict(report.offsets)}" if given.group else ""
             sys.stdout.write(f"{old}: {report.records} records{offsets}\n")
+            for batch in report.unreadable:
+                sys.stderr.write(f"not copied: {batch} ({batch.cause})\n")
 
     return run_script(work)
 

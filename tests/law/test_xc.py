@@ -210,7 +210,7 @@ UNKNOWN = [
     ("whether it is a tax record", {"collection": None}, NOTHING),
     ("whether it names a victim", {"personal_data": None, "subject_class": "VICTIM"}, NOTHING),
     ("whom it names", SOMEBODY, NOTHING),
-    ("whom it names, in an emergency", {**SOMEBODY, "urgency": "EMERGENCY", **ANSWERED}, NOTHING),
+    ("whom it names, in an emergency", {**SOMEBODY, "urgency": "EMERGENCY", **ANSWERED}, ASK_COMMISSIONER),
     ("whether a victim's life is threatened", {**VICTIM, "urgency": None}, ASK_COMMISSIONER),
     ("whether a victim's life is threatened, of evidence", {**VICTIM, "urgency": None, "form": "EVIDENCE"}, NOTHING),
     ("whether a life is threatened, where it names no victim", {"urgency": None},

@@ -9,7 +9,8 @@ from sharing._subscriber import Subscriber
 from sharing.errors import InputError
 from sharing.tools.topic_copy import TopicLocation, copy_topic, main
 from sharing.topology.topics import INDICATORS, list_topics
-from tests.kafka.topic_io import SECONDS, committed_offset, plain_producer
+from tests.kafka.compressed_batches import write_bomb
+from tests.kafka.topic_io import SECONDS, committed_offset, plain_producer, read_records, write_records
 from tests.operations.conftest import GROUP, PARTITIONS, SmokeTestBus
 
 pytestmark = pytest.mark.kafka
@@ -79,6 +80,20 @@ def test_a_topic_can_only_be_copied_to_an_empty_topic(bus: SmokeTestBus, capsys:
     assert "national.xa.nothing" in capsys.readouterr().err
     assert main([*arguments, f"{INDICATORS_TOPIC}=again"]) == 0
     assert capsys.readouterr().out == "national.xa.indicators: 3 records\n"
+
+
+def test_what_cannot_be_read_is_reported_and_the_rest_is_copied(
+    bus: SmokeTestBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus.broker.create_topics(["bombed", "rescued"], 1)
+    write_records(bus.broker, "bombed", [b"before"])
+    write_bomb(bus.broker, "bombed", 40)
+    write_records(bus.broker, "bombed", [b"after"])
+    assert main(["--source", bus.broker.bootstrap, "--target", bus.broker.bootstrap, "bombed=rescued"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == "bombed: 2 records\n"
+    assert "not copied: bombed/0@1" in captured.err
+    assert [message.value() for message in read_records(bus.broker, "rescued", 1)] == [b"before", b"after"]
 
 
 def test_a_gate_does_not_start_on_a_topic_with_more_partitions(bus: SmokeTestBus) -> None:

@@ -40,7 +40,7 @@ _reapers: list[subprocess.Popen[bytes]] = []
 def end_processes(mark: str) -> None:
     """End all processes whose environment has this mark."""
     for process in psutil.process_iter():
-        with suppress(psutil.Error):
+        with suppress(psutil.Error, OSError):  # one that ends meanwhile, or whose environment cannot be read
             if process.environ().get(MARK) == mark:
                 process.kill()
 

@@ -15,7 +15,7 @@ from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack, Rule
 from sharing.law.recipients import TreatyBasis
 from sharing.law.rulebook import list_mandatory_recipients
-from sharing.law.treaties import TreatyTable
+from sharing.law.treaties import Coverage, TreatyTable
 from sharing.model.vocabulary import ConditionModel, Effect
 
 STATES = ("AD", "CH", "FR", "GB", "JP", "SO", "US")
@@ -105,7 +105,7 @@ class BruteForceLint:
 def enumerate_evaluations(pack: Pack, treaties: TreatyTable) -> BruteForceLint:
     """Evaluate the rules of a small pack under every combination of facts."""
     tested_facts = sorted({test.fact for rule in pack.rules for test in rule.iter_tests()})
-    items = list(_iter_items(tested_facts, pack))
+    items = list(_iter_items(tested_facts, pack, treaties))
     evaluations: set[Evaluation] = set()
     seen: set[Any] = set()
     for day in _find_change_days(pack, treaties):
@@ -161,9 +161,13 @@ def _find_change_days(pack: Pack, treaties: TreatyTable) -> list[dt.date]:
 
 
 def _iter_recipients(pack: Pack, treaties: TreatyTable, day: dt.date, tested_facts: Sequence[str]) -> Iterator[Any]:
-    authorities = ["POLICE", "COURT", "TAX", "NONE", "UNKNOWN"]
-    if "recipient.authority" not in tested_facts:
-        authorities = ["POLICE", "NONE", "UNKNOWN"] if tests_treaties(tested_facts) else ["POLICE"]
+    asked = (test.operand for rule in pack.rules for test in rule.iter_tests() if test.fact == "recipient.authority")
+    kinds = {kind for operand in asked if isinstance(operand, frozenset) for kind in operand}
+    if tests_treaties(tested_facts):
+        kinds = kinds.union(*(coverage.receivers for coverage in _iter_coverages(pack, treaties)))
+    if "recipient.authority" in tested_facts:
+        kinds |= {"COURT", "TAX"}
+    authorities = sorted(kinds | {"POLICE", "NONE", "UNKNOWN"} if kinds else {"POLICE"})
     for authority in authorities:
         law = DisclosureFilter(pack, treaties, day, list_sole_authorities(dict.fromkeys(STATES, authority)))
         for state, named in product(sorted(set(STATES) - {pack.state}), (True, False)):
@@ -183,12 +187,20 @@ def tests_treaties(tested_facts: Sequence[str]) -> bool:
     return not {"recipient.treaties", "treaty_basis", "condition_model"}.isdisjoint(tested_facts)
 
 
-def _iter_items(tested_facts: Sequence[str], pack: Pack) -> Iterator[Mapping[str, FactValue]]:
+def _iter_coverages(pack: Pack, treaties: TreatyTable) -> Iterator[Coverage]:
+    """Yield what each instrument and agreement is a basis for."""
+    yield from (agreement.coverage for agreement in pack.bilateral.values())
+    yield from (instrument.coverage for instrument in treaties.instruments.values())
+
+
+def _iter_items(tested_facts: Sequence[str], pack: Pack, treaties: TreatyTable) -> Iterator[Mapping[str, FactValue]]:
     """Yield the facts of every record, as the engine reads them."""
     names = {name for name in tested_facts if FACTS[name].scope is FactScope.INDICATOR} | (
         {"offence.codes"} if "recipient.dual_criminality" in tested_facts else set()
     )
-    names |= {"source.authority"} if tests_treaties(tested_facts) else set()
+    if tests_treaties(tested_facts):
+        scopes = (test.fact for coverage in _iter_coverages(pack, treaties) for test in coverage.scope.iter_tests())
+        names |= {"source.authority", *(name for name in scopes if FACTS[name].scope is FactScope.INDICATOR)}
     dimensions: list[list[dict[str, FactValue]]] = []
     if names & {"collection", "origin.state", "origin.foreign"}:
         dimensions.append(list(_iter_origins(pack)))
