@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Message, Producer, TopicPartition
 
+from processors.exactly_once.retry import retry_query
 from sharing.kafka.clients import client_properties, make_consumer, make_producer
 from sharing.serialization.codec import get_codec
 from sharing.topology.topics import INDICATORS, NOTICES, URGENT
@@ -105,10 +107,15 @@ def read_records(broker: Broker, topic: str, partitions: int = 2) -> list[Messag
 
 
 def committed_offset(broker: Broker, group: str, topic: str, partition: int = 0) -> int:
-    """Return the committed offset of a group; negative if it has none."""
+    """Return the committed offset of a group; negative if it has none. A new broker has no coordinator for a moment."""
     consumer = make_consumer(client_properties(broker.bootstrap, {"group.id": group}))
+    deadline = time.monotonic() + SECONDS
     try:
-        (position,) = consumer.committed([TopicPartition(topic, partition)], timeout=SECONDS)
+        (position,) = retry_query(
+            lambda: consumer.committed([TopicPartition(topic, partition)], timeout=SECONDS),
+            f"the offset of group {group}",
+            lambda: time.monotonic() > deadline,
+        )
     finally:
         consumer.close()
     return position.offset
