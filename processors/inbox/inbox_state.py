@@ -22,9 +22,10 @@ from processors.inbox.state_entries import (
     read_changed_at,
     read_stream_key,
 )
+from sharing.model.times import HOUR_MS
 from sharing.seal.counts import CountStatement, MissingTail, find_missing_tails, is_count_overdue
 from sharing.seal.sequences import StreamId, StreamPosition
-from sharing.topology.topics import EXCHANGE_RETENTION_MS, HOUR_MS
+from sharing.topology.topics import EXCHANGE_RETENTION_MS
 from sharing.trust.documents import CLOCK_TOLERANCE_MS
 
 if TYPE_CHECKING:

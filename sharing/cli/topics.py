@@ -18,12 +18,13 @@ from sharing.cli.shared.partners import PartnersFile, StatesOption, choose_partn
 from sharing.kafka.acl_admin import AclChange, apply_acls
 from sharing.kafka.tls import tls_properties
 from sharing.kafka.topic_admin import TopicChange, apply_topics
+from sharing.model.times import HOUR_MS
 from sharing.serialization.schema_registry import SchemaRegistry, load_registry_access
 from sharing.settings import load_settings
 from sharing.topology.acls import AclPattern, list_acl_entries, list_acl_rules, list_principals
 from sharing.topology.partners import Partners
 from sharing.topology.strimzi import make_kafka_topics, make_kafka_users, render_manifests
-from sharing.topology.topics import HOUR_MS, TopicKind
+from sharing.topology.topics import TopicKind
 
 if TYPE_CHECKING:
     from sharing.kafka.quota_admin import QuotaChange

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sharing.conversation.kinds import KINDS, KindRow
@@ -95,7 +96,7 @@ class Ask:
     facts: frozenset[str] = frozenset()
     round: int = 1
     status: AskStatus = AskStatus.OPEN
-    given: tuple[GivenAnswer, ...] = field(default=())
+    given: tuple[GivenAnswer, ...] = ()
     escalated: int = 0
     authority: str | None = None
     claimed_by: str | None = None
@@ -189,3 +190,8 @@ class Ask:
             is_from_elsewhere = any(given.agency != self.publisher.agency for given in releasing)
             needed = max(needed, 1 if is_from_elsewhere else 2)
         return len(releasing) >= needed
+
+
+def find_next_due(asks: Iterable[Ask]) -> int | None:
+    """Return when time alone changes one of these Asks next, in UTC milliseconds; None if never."""
+    return min(filter(None, (ask.find_due() for ask in asks)), default=None)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from sharing.conversation.asks import Ask, Publisher
+from sharing.conversation.asks import Ask, Publisher, find_next_due
 from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.conversation.terms import Terms
 from sharing.conversation.vocabulary import DeliveryStatus
@@ -74,11 +74,7 @@ class Conversation:
         """Yield the deliveries with a status."""
         return (delivery for delivery in self.deliveries.values() if delivery.status is status)
 
-    def find_sent(self, state: str) -> Delivery | None:
-        """Return what a State has now; None if nothing, or if it was recalled."""
-        return next((sent for sent in self.list_deliveries(DeliveryStatus.SENT) if sent.state == state), None)
-
 
 def due(conversation: Conversation) -> int | None:
     """Return when time alone changes something next, in UTC milliseconds; None if never."""
-    return min(filter(None, (ask.find_due() for ask in conversation.asks.values())), default=None)
+    return find_next_due(conversation.asks.values())

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from sharing.conversation.vocabulary import Answer, AskKind, Consequence
+from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import Urgency
-
-MINUTE: Final = 60_000
-HOUR: Final = 60 * MINUTE
-DAY: Final = 24 * HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ KINDS: Final[Mapping[AskKind, KindRow]] = {
         asks_recipient=False,
         answers={Answer.APPROVED: Consequence.RELEASE, Answer.REFUSED: Consequence.CLOSE},
         silence=Consequence.CLOSE,
-        lasts=_last(30 * DAY, 2 * DAY, 2 * HOUR),
+        lasts=_last(30 * DAY_MS, 2 * DAY_MS, 2 * HOUR_MS),
         four_eyes=True,
     ),
     AskKind.ACCEPT: KindRow(
@@ -59,7 +56,7 @@ KINDS: Final[Mapping[AskKind, KindRow]] = {
             Answer.DECLINED: Consequence.REDECIDE,
         },
         silence=Consequence.REDECIDE,
-        lasts=_last(30 * DAY, 2 * DAY, 2 * HOUR),
+        lasts=_last(30 * DAY_MS, 2 * DAY_MS, 2 * HOUR_MS),
     ),
     AskKind.REDECIDE: KindRow(
         asks_recipient=False,
@@ -69,25 +66,25 @@ KINDS: Final[Mapping[AskKind, KindRow]] = {
             Answer.WITHDRAW: Consequence.CLOSE,
         },
         silence=Consequence.CLOSE,
-        lasts=_last(30 * DAY, 2 * DAY, 2 * HOUR),
+        lasts=_last(30 * DAY_MS, 2 * DAY_MS, 2 * HOUR_MS),
         four_eyes=True,
     ),
     AskKind.SUPPLY_FACT: KindRow(
         asks_recipient=False,
         answers={Answer.SUPPLIED: Consequence.AMEND, Answer.NOT_KNOWN: Consequence.CLOSE},
         silence=Consequence.CLOSE,
-        lasts=_last(30 * DAY, 2 * DAY, 2 * HOUR),
+        lasts=_last(30 * DAY_MS, 2 * DAY_MS, 2 * HOUR_MS),
     ),
     AskKind.ACK_RECALL: KindRow(
         asks_recipient=True,
         answers={Answer.ACKNOWLEDGED: Consequence.SETTLE},
         silence=Consequence.REPEAT,
-        lasts=_last(7 * DAY, 1 * DAY, 2 * HOUR),
+        lasts=_last(7 * DAY_MS, 1 * DAY_MS, 2 * HOUR_MS),
     ),
     AskKind.CONFIRM_IN_WRITING: KindRow(
         asks_recipient=False,
         answers={Answer.CONFIRMED: Consequence.SETTLE},
         silence=Consequence.REPEAT,
-        lasts=_last(3 * DAY, 3 * DAY, 3 * DAY),
+        lasts=_last(3 * DAY_MS, 3 * DAY_MS, 3 * DAY_MS),
     ),
 }

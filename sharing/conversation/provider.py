@@ -80,9 +80,9 @@ def _follow_decision(turn: Turn, event: Decided) -> None:
     if event.revision <= before.revision:
         return
     turn.cancel_waiting()
-    turn.set_revision(replace(before, revision=event.revision, publisher=event.publisher, urgency=event.urgency))
+    turn.begin_revision(event)
     decided = {terms.state: terms for terms in event.terms or ()}
-    for sent in list(before.list_deliveries(DeliveryStatus.SENT)):
+    for sent in turn.list_sent():
         if event.terms is not None and sent.state not in decided:
             decided[sent.state] = turn.law(sent.state)  # no State to consider any more, but it has the item
     asked: list[Delivery] = []
@@ -92,13 +92,13 @@ def _follow_decision(turn: Turn, event: Decided) -> None:
     if asked:
         _ask_for_facts(turn, asked)
     if event.terms is None:
-        for sent in list(turn.conversation.list_deliveries(DeliveryStatus.SENT)):
+        for sent in turn.list_sent():
             turn.recall(sent)
 
 
 def _follow_terms(turn: Turn, event: Decided, delivery: Delivery, asked: list[Delivery]) -> None:
     """Begin the delivery of a decided revision to a State; those that wait for facts are added to `asked`."""
-    terms, sent = delivery.terms, turn.conversation.find_sent(delivery.state)
+    terms, sent = delivery.terms, turn.find_sent(delivery.state)
     is_same = sent is not None and (sent.revision.version, sent.terms) == (event.revision.version, terms)
     if is_same and not event.is_corrected:
         return  # an amendment that changes nothing for this State
@@ -193,15 +193,10 @@ def _find_result(ask: Ask | None, event: Replied) -> ReplyResult:
 
 
 def _follow_recall(turn: Turn, event: RecallOrdered) -> None:
-    before = turn.conversation
     turn.cancel_waiting(event.states)
-    recalled = [
-        sent
-        for sent in before.list_deliveries(DeliveryStatus.SENT)
-        if event.states is None or sent.state in event.states
-    ]
-    for sent in recalled:
-        turn.recall(sent)
+    for sent in turn.list_sent():
+        if event.states is None or sent.state in event.states:
+            turn.recall(sent)
     if not turn.effects:
         turn.effects.append(Refused("", event.officer.id, Refusal.NOTHING_SENT))
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sharing.conversation.asks import Ask
-from sharing.conversation.events import Changed, Ended, Escalate, Overdue, PeopleEvent, Refused, TimePassed
+from sharing.conversation.events import Changed, Ended, Escalate, Opened, Overdue, PeopleEvent, Refused, TimePassed
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, ReplyResult
 from sharing.model.vocabulary import NoticeKind, Urgency
@@ -69,13 +68,6 @@ ReceivedEvent = OfferReceived | OfferWithdrawn | NoticeReceived | PeopleEvent | 
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedAtHome:
-    """Put a question of another State to people of one's own."""
-
-    ask: Ask
-
-
-@dataclass(frozen=True, slots=True)
 class Reply:
     """Send an answer to the State that asked."""
 
@@ -114,5 +106,5 @@ class ResultTold:
 
 
 ReceivedEffect = (
-    OpenedAtHome | Changed | Ended | Reply | PutInInbox | Blocked | Shred | ResultTold | Escalate | Overdue | Refused
+    Opened | Changed | Ended | Reply | PutInInbox | Blocked | Shred | ResultTold | Escalate | Overdue | Refused
 )

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from sharing.conversation.asks import Ask, GivenAnswer, Publisher
+from sharing.conversation.asks import Ask, GivenAnswer, Publisher, find_next_due
 from sharing.conversation.events import (
     Changed,
     Claimed,
     Ended,
     Escalate,
+    Opened,
     Overdue,
     PassedOn,
     PeopleEvent,
@@ -30,7 +31,6 @@ from sharing.conversation.received_events import (
     NoticeReceived,
     OfferReceived,
     OfferWithdrawn,
-    OpenedAtHome,
     PutInInbox,
     ReceivedEffect,
     ReceivedEvent,
@@ -99,7 +99,7 @@ def advance_received(received: ReceivedItem, event: ReceivedEvent, now: int) -> 
 
 def due_received(received: ReceivedItem) -> int | None:
     """Return when time alone changes something next, in UTC milliseconds; None if never."""
-    return min(filter(None, (ask.find_due() for ask in received.asks.values())), default=None)
+    return find_next_due(received.asks.values())
 
 
 def _put_ask(received: ReceivedItem, ask: Ask) -> ReceivedItem:
@@ -119,7 +119,7 @@ def _follow_offer(received: ReceivedItem, event: OfferReceived, now: int) -> Rec
         return received, ()
     ask = _make_ask(received, event.ask, AskKind.ACCEPT, event.revision, event.urgency, now)
     ask = replace(ask, expires_at=event.expires_at, role=event.role, authority=event.authority)
-    return _put_ask(received, ask), (OpenedAtHome(ask),)
+    return _put_ask(received, ask), (Opened(ask),)
 
 
 def _follow_withdrawal(received: ReceivedItem, event: OfferWithdrawn) -> Received:
@@ -150,7 +150,7 @@ def _follow_recall(received: ReceivedItem, event: NoticeReceived, now: int) -> R
             changed = _put_ask(changed, cancelled)
             effects.append(Ended(cancelled))
     ask = _make_ask(received, event.ask, AskKind.ACK_RECALL, event.revision, event.urgency, now)
-    return _put_ask(changed, ask), (*effects, OpenedAtHome(ask))
+    return _put_ask(changed, ask), (*effects, Opened(ask))
 
 
 def _follow_people(received: ReceivedItem, event: PeopleEvent) -> Received:

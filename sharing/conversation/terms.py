@@ -23,7 +23,7 @@ class Terms:
         redacted: Names of the fields that are left out.
         approver: The role that must approve where the outcome is HOLD.
         approvers_needed: How many officers with that role must approve.
-        missing: The facts for want of which the outcome is WITHHOLD, if people can supply all of them.
+        missing: The facts that are missing, so that the outcome is WITHHOLD, if people can supply all of them.
     """
 
     state: str

@@ -11,7 +11,7 @@ from typing import Final, final
 
 from sharing.conversation.asks import Ask
 from sharing.conversation.deliveries import Conversation, Delivery, DeliveryKey
-from sharing.conversation.events import Changed, Effect, Ended, Opened, Send
+from sharing.conversation.events import Changed, Decided, Effect, Ended, Opened, Send
 from sharing.conversation.kinds import KINDS
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms, is_no_less_open
@@ -70,9 +70,19 @@ class Turn:
         """Forget an Ask that has ended and that another one repeats."""
         del self._asks[ask.id]
 
-    def set_revision(self, changed: Conversation) -> None:
-        """Take revision, publisher and urgency from another state."""
-        self._conversation = changed
+    def begin_revision(self, event: Decided) -> None:
+        """Take revision, publisher and urgency from the gate's decision."""
+        self._conversation = replace(
+            self._conversation, revision=event.revision, publisher=event.publisher, urgency=event.urgency
+        )
+
+    def find_sent(self, state: str) -> Delivery | None:
+        """Return what a State has now; None if nothing, or if it was recalled."""
+        return next((sent for sent in self.list_sent() if sent.state == state), None)
+
+    def list_sent(self) -> list[Delivery]:
+        """Return what States have now."""
+        return [delivery for delivery in self._deliveries.values() if delivery.status is DeliveryStatus.SENT]
 
     def open_ask(
         self, kind: AskKind, recipients: frozenset[str], *, role: str | None = None, needed: int = 1,
@@ -152,14 +162,14 @@ class Turn:
 
     def send(self, delivery: Delivery) -> None:
         """Send a revision to a State: the item, or a correction of what it has."""
-        earlier = self.conversation.find_sent(delivery.state)
+        earlier = self.find_sent(delivery.state)
         self.mark_sent(delivery)
         kind = NoticeKind.ITEM if earlier is None else NoticeKind.CORRECTION
         self.effects.append(Send(delivery.state, delivery.revision, kind, delivery.terms))
 
     def mark_sent(self, delivery: Delivery) -> None:
         """Note that a revision is with a State. In an emergency, ask for written confirmation."""
-        earlier = self.conversation.find_sent(delivery.state)
+        earlier = self.find_sent(delivery.state)
         if earlier is not None:
             self._deliveries[earlier.key] = replace(earlier, status=DeliveryStatus.REPLACED)
         self._deliveries[delivery.key] = replace(delivery, status=DeliveryStatus.SENT, guards=frozenset())
@@ -169,7 +179,7 @@ class Turn:
     def close(self, delivery: Delivery) -> None:
         """End a delivery that was not sent. An earlier one that the State has is recalled: it is not to be used."""
         self._deliveries[delivery.key] = replace(delivery, status=DeliveryStatus.CLOSED, guards=frozenset())
-        earlier = self.conversation.find_sent(delivery.state)
+        earlier = self.find_sent(delivery.state)
         if earlier is not None:
             self.recall(earlier)
 

@@ -12,7 +12,7 @@ class AskKind(StrEnum):
         APPROVE: Whether an item that the law holds may be disclosed.
         ACCEPT: Whether the receiving State accepts an offer's conditions (Budapest Convention art. 26(2)).
         REDECIDE: What to do with an item whose conditions were not accepted, or whose law has become stricter.
-        SUPPLY_FACT: The facts for want of which the law withholds an item.
+        SUPPLY_FACT: The facts that are missing, so that the law withholds an item.
         ACK_RECALL: That an item is no longer used.
         CONFIRM_IN_WRITING: A disclosure in an emergency, afterwards.
     """

@@ -8,7 +8,6 @@ from typing import Final
 from sharing.directory.statement import (
     ENTRY_BYTES_MAX,
     ENTRY_SCHEMA,
-    HOUR_MS,
     STATEMENT_HOURS_MAX,
     DirectoryStatement,
     StatementContent,
@@ -16,6 +15,7 @@ from sharing.directory.statement import (
 )
 from sharing.errors import InputError
 from sharing.model.directory import DirectoryEntry
+from sharing.model.times import HOUR_MS
 from sharing.serialization.codec import get_codec
 
 STATEMENT_HOURS: Final = 24

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from sharing.errors import DecodeError, InputError
 from sharing.model.directory import DirectoryEntry
-from sharing.model.times import from_milliseconds, to_milliseconds
+from sharing.model.times import HOUR_MS, from_milliseconds, to_milliseconds
 from sharing.serialization.codec import get_codec
 from sharing.trust.documents import CLOCK_TOLERANCE_MS, check_period, compute_digest
 from sharing.trust.faults import TrustError, TrustFault
@@ -34,7 +34,6 @@ ENTRY_BYTES_MAX: Final = 100_000
 STATEMENT_BYTES_MAX: Final = ENTRY_BYTES_MAX + 1_000
 """Size limit of an encoded statement, in bytes."""
 
-HOUR_MS: Final = 3_600_000
 STATEMENT_HOURS_MAX: Final = 7 * 24
 """A statement that is valid for longer is refused: someone who holds back a later one could show it for too long."""
 

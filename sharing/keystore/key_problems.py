@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sharing.errors import InputError
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.private_key_file import read_key_header
-from sharing.model.times import format_time
+from sharing.model.times import DAY_MS, format_time
 from sharing.trust.faults import TrustError
-from sharing.trust.key_statement import DAY_MS, TrustedKeys, require_current_statement
+from sharing.trust.key_statement import TrustedKeys, require_current_statement
 from sharing.trust.public_keys import KeyRole
 from sharing.trust.readers import require_current_readers
 from sharing.trust.root import TrustedRoot, require_current_root

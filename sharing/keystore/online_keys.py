@@ -20,10 +20,11 @@ from sharing.errors import InputError
 from sharing.keystore.key_access import KeyAccess, OpenKey, Token, require_seed_key
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.private_key import WRAP_ROLE, WrappingKeyName
+from sharing.model.times import DAY_MS
 from sharing.seal.hpke import MemoryOpeningKey, OpeningKey
 from sharing.trust.documents import CLOCK_TOLERANCE_MS
 from sharing.trust.faults import TrustError, TrustFault
-from sharing.trust.key_statement import DAY_MS, KEEP_ENDED_DAYS, OnlineKey, TrustedKeys, require_permitted_change
+from sharing.trust.key_statement import KEEP_ENDED_DAYS, OnlineKey, TrustedKeys, require_permitted_change
 from sharing.trust.public_keys import KeyAlgorithm, KeyId, KeyRole, PublishedKey
 from sharing.trust.readers import ReaderList, require_current_readers
 from sharing.trust.signatures import SigningKey

@@ -96,14 +96,7 @@ def replace_pin(path: Path, before: PinnedRoot | None, pinned: PinnedRoot) -> No
         InputError: Something else is pinned for this State by now; the file cannot be read; or its folder is not there.
         InfrastructureError: The file cannot be written.
     """
-    folder = path.resolve().parent
-    if not folder.is_dir():
-        raise InputError(f"{path}: the folder {folder} is not there; make it, or correct the name")
-    with lock_folder(folder):
-        pins = read_pins(path)
-        if pins.get(pinned.state) != before:
-            raise InputError(f"{path}: the pin of {pinned.state} was changed at the same time; run this again")
-        write_pins(path, {**pins, pinned.state: pinned})
+    _change_pin(path, pinned.state, before, pinned)
 
 
 def remove_pin(path: Path, pinned: PinnedRoot) -> None:
@@ -117,14 +110,18 @@ def remove_pin(path: Path, pinned: PinnedRoot) -> None:
         InputError: Something else is pinned for this State by now; the file cannot be read; or its folder is not there.
         InfrastructureError: The file cannot be written.
     """
+    _change_pin(path, pinned.state, pinned, None)
+
+
+def _change_pin(path: Path, state: str, before: PinnedRoot | None, after: PinnedRoot | None) -> None:
     folder = path.resolve().parent
     if not folder.is_dir():
         raise InputError(f"{path}: the folder {folder} is not there; make it, or correct the name")
     with lock_folder(folder):
-        pins = read_pins(path)
-        if pins.get(pinned.state) != pinned:
-            raise InputError(f"{path}: the pin of {pinned.state} was changed at the same time; run this again")
-        write_pins(path, {state: pin for state, pin in pins.items() if state != pinned.state})
+        pins = dict(read_pins(path))
+        if pins.pop(state, None) != before:
+            raise InputError(f"{path}: the pin of {state} was changed at the same time; run this again")
+        write_pins(path, pins if after is None else {**pins, state: after})
 
 
 def make_pinned_root(pin: Pin, now: int) -> PinnedRoot:

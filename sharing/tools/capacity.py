@@ -20,8 +20,9 @@ from pydantic import Field, ValidationError
 
 from sharing.errors import InputError
 from sharing.model.strict_model import StrictModel
+from sharing.model.times import DAY_MS
 from sharing.tools.script import parse_paths, run_script
-from sharing.topology.topics import DAY_MS, FOREVER, TOPIC_KINDS, TopicScope
+from sharing.topology.topics import FOREVER, TOPIC_KINDS, TopicScope
 
 BEGIN, END = "<!-- begin: made by `make capacity` -->", "<!-- end -->"
 SECONDS_PER_DAY = 86_400

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-HOUR_MS = 60 * 60 * 1000
-DAY_MS = 24 * HOUR_MS
+from sharing.model.times import DAY_MS, HOUR_MS
+
 FOREVER = -1
 
 EXCHANGE_RETENTION_MS = 30 * DAY_MS

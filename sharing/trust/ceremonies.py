@@ -11,11 +11,10 @@ from collections.abc import Collection, Iterable, Mapping
 from pydantic import ValidationError
 
 from sharing.errors import InputError
-from sharing.model.times import format_time
+from sharing.model.times import DAY_MS, format_time
 from sharing.trust.documents import CLOCK_TOLERANCE_MS, INSTANT_MAX, INSTANT_MIN, Content
 from sharing.trust.key_statement import (
     AHEAD_DAYS_MAX,
-    DAY_MS,
     KEYS_MAX,
     KeyStatement,
     OnlineKey,

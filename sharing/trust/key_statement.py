@@ -22,13 +22,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from sharing.model.strict_model import StrictModel
+from sharing.model.times import DAY_MS
 from sharing.trust.documents import Instant, StateCode, check_period, compute_digest, read_document
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.public_keys import ROLE_ALGORITHMS, KeyId, KeyRole, PublishedKey
 from sharing.trust.root import TrustedRoot, require_current_root, require_root_signatures
 from sharing.trust.signatures import ObjectKind
 
-DAY_MS = 86_400_000
 KEYS_MAX, REVOCATIONS_MAX = 256, 1000
 KEEP_ENDED_DAYS = 30
 """For how many days a statement still lists a key that has ended: as long as exchange topics keep what it signed."""

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from sharing.errors import InputError
 from sharing.model.strict_model import StrictModel
+from sharing.model.times import DAY_MS
 from sharing.trust.documents import (
     Instant,
     SignedDocument,
@@ -21,7 +22,7 @@ from sharing.trust.documents import (
     sign_document,
 )
 from sharing.trust.faults import TrustError, TrustFault
-from sharing.trust.key_statement import DAY_MS, TrustedKeys
+from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.public_keys import KeyAlgorithm, PublishedKey
 from sharing.trust.signatures import ObjectKind, SigningKey
 from sharing.trust.verification import ObjectSignature, verify_object

@@ -10,7 +10,8 @@ import pytest
 
 from sharing.keystore import pruning
 from sharing.keystore.pruning import WRAPPED_DAYS
-from sharing.topology.topics import COMPACTION_LAG_MAX_MS, DAY_MS, DRAFTS, EXCHANGE_RETENTION_MS
+from sharing.model.times import DAY_MS
+from sharing.topology.topics import COMPACTION_LAG_MAX_MS, DRAFTS, EXCHANGE_RETENTION_MS
 from sharing.trust.key_statement import KEEP_ENDED_DAYS
 from sharing.trust.public_keys import KeyRole
 from tests.cli.conftest import Call

@@ -207,7 +207,7 @@ def test_an_interrupted_root_rotation_leaves_a_valid_folder(issued: KeyCeremony,
 
 
 def test_a_statement_by_the_keys_of_the_root_before_is_refused(issued: KeyCeremony) -> None:
-    """Whoever stole the root keys that were replaced, and writes to the folder, states nothing any more."""
+    """A thief of the root keys that were replaced, who writes to the folder, states nothing any more."""
     newest = issued.keys / "keys.1.json"
     stolen = newest.read_bytes()
     for number in (4, 5):

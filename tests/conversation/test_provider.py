@@ -27,11 +27,11 @@ from sharing.conversation.events import (
     Send,
     TimePassed,
 )
-from sharing.conversation.kinds import DAY, HOUR
 from sharing.conversation.provider import advance
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, Refusal, ReplyResult
+from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import NoticeKind, Outcome, Urgency
 from tests.conversation.people import (
     AUTHOR,
@@ -147,14 +147,14 @@ def test_conditions_are_relaxed_only_as_far_as_the_law_lets_them() -> None:
 def test_silence_is_no_acceptance() -> None:
     story = Story(offered("DE", "c"))
     ask = story.find_ask(AskKind.ACCEPT)
-    story.wait(30 * DAY + GRACE_MS - 1)
+    story.wait(30 * DAY_MS + GRACE_MS - 1)
     assert ask.id in {each.id for each in story.conversation.asks.values() if each.is_open}
     story.wait(1)
     assert story.find_ask(AskKind.REDECIDE).is_open
     story.happen(Replied(ask.id, "DE", Answer.ACCEPTED, story.now))
     assert [effect.result for effect in story.list_effects(Answered)] == [ReplyResult.LATE]
     assert story.list_sent() == []
-    story.wait(31 * DAY)
+    story.wait(31 * DAY_MS)
     assert story.get_status() is DeliveryStatus.CLOSED
     assert due(story.conversation) is None
 
@@ -162,7 +162,7 @@ def test_silence_is_no_acceptance() -> None:
 def test_an_answer_counts_by_the_brokers_time_however_late_it_is_read() -> None:
     story = Story(offered("DE", "c"))
     ask = story.find_ask(AskKind.ACCEPT)
-    story.now += 40 * DAY  # the worker was away; nothing has expired yet
+    story.now += 40 * DAY_MS  # the worker was away; nothing has expired yet
     story.happen(Replied(ask.id, "DE", Answer.ACCEPTED, ask.expires_at + GRACE_MS - 1))
     assert story.list_sent() == [("DE", 1, NoticeKind.ITEM)]
     other = Story(offered("DE", "c"))
@@ -330,7 +330,7 @@ def test_a_recall_that_nobody_acknowledges_is_asked_again() -> None:
     story.happen(RecallOrdered(JUDGE))
     assert story.list_sent() == [("DE", 1, NoticeKind.RECALL)]
     for _ in range(3):
-        story.wait(8 * DAY)
+        story.wait(8 * DAY_MS)
         assert len(story.list_effects(Overdue)) == 1
         assert len(story.conversation.asks) == 1
     story.reply(Answer.ACKNOWLEDGED, kind=AskKind.ACK_RECALL)
@@ -341,13 +341,13 @@ def test_a_recall_that_nobody_acknowledges_is_asked_again() -> None:
 def test_an_emergency_is_short_escalated_and_confirmed_in_writing() -> None:
     story = Story(disclosed("DE"), offered("FR", "c"), urgency=Urgency.EMERGENCY)
     assert story.find_ask(AskKind.CONFIRM_IN_WRITING).recipients == {"DE"}
-    story.wait(HOUR)
+    story.wait(HOUR_MS)
     assert [effect.step for effect in story.list_effects(Escalate)] == [0]
-    story.wait(HOUR)
+    story.wait(HOUR_MS)
     assert [effect.step for effect in story.list_effects(Escalate)] == [1]
     story.wait(GRACE_MS)
     assert story.find_ask(AskKind.REDECIDE).is_open
-    story.wait(4 * DAY)
+    story.wait(4 * DAY_MS)
     assert len(story.list_effects(Overdue)) == 1
     story.rule(AskKind.CONFIRM_IN_WRITING, CLERK, Answer.CONFIRMED)
     assert due(story.conversation) is None
@@ -411,7 +411,7 @@ def test_rulings_after_the_end_are_refused() -> None:
     ask = story.find_ask(AskKind.APPROVE)
     story.happen(Ruled(ask.id, JUDGE, Answer.APPROVED, ask.closes_at))
     assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.EXPIRED]
-    story.wait(31 * DAY)
+    story.wait(31 * DAY_MS)
     story.happen(Ruled(ask.id, JUDGE, Answer.APPROVED, ask.opened_at))
     assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.NOT_OPEN]
     assert story.get_status() is DeliveryStatus.CLOSED

@@ -31,12 +31,12 @@ from sharing.conversation.events import (
     Send,
     TimePassed,
 )
-from sharing.conversation.kinds import DAY, HOUR
 from sharing.conversation.provider import advance
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
 from sharing.conversation.turn import GUARDING
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, ReplyResult
+from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import NoticeKind, Outcome, Urgency
 from tests.conversation.people import FEED, NOW, OFFICERS, PUBLISHER, ROLE, ChangingLaw, withheld
 
@@ -174,7 +174,7 @@ class ProviderMachine(RuleBasedStateMachine):
         if data.draw(SELDOM):
             self.happen(RecallOrdered(OFFICERS[0], states))
 
-    @rule(milliseconds=st.sampled_from([1, 1, GRACE_MS, HOUR, 2 * HOUR, DAY, 31 * DAY]))
+    @rule(milliseconds=st.sampled_from([1, 1, GRACE_MS, HOUR_MS, 2 * HOUR_MS, DAY_MS, 31 * DAY_MS]))
     def let_time_pass(self, milliseconds: int) -> None:
         self.now += milliseconds
         self.happen(TimePassed())

@@ -5,14 +5,23 @@ from __future__ import annotations
 import pytest
 
 from sharing.conversation.asks import GRACE_MS, Officer
-from sharing.conversation.events import Changed, Claimed, Ended, Escalate, Overdue, PassedOn, Refused, Ruled, TimePassed
-from sharing.conversation.kinds import DAY
+from sharing.conversation.events import (
+    Changed,
+    Claimed,
+    Ended,
+    Escalate,
+    Opened,
+    Overdue,
+    PassedOn,
+    Refused,
+    Ruled,
+    TimePassed,
+)
 from sharing.conversation.received_events import (
     Blocked,
     NoticeReceived,
     OfferReceived,
     OfferWithdrawn,
-    OpenedAtHome,
     PutInInbox,
     ReceivedEffect,
     ReceivedEvent,
@@ -24,10 +33,11 @@ from sharing.conversation.received_events import (
 from sharing.conversation.receiver import ReceivedItem, advance_received, due_received
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskStatus, Refusal, ReplyResult
+from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import NoticeKind, Urgency
 from tests.conversation.people import CLERK, JUDGE, NOW
 
-OFFER = OfferReceived("offer", Revision(1), Urgency.ORDINARY, NOW + DAY)
+OFFER = OfferReceived("offer", Revision(1), Urgency.ORDINARY, NOW + DAY_MS)
 RECALL = NoticeReceived(Revision(2), NoticeKind.RECALL, Urgency.ORDINARY, "recall")
 
 
@@ -74,13 +84,13 @@ def test_silence_sends_nothing() -> None:
         inbox.now = instant
         inbox.happen(TimePassed())
         instants.append((instant - NOW, [type(effect) for effect in inbox.effects]))
-    assert instants == [(DAY // 2, [Escalate]), (DAY * 4 // 5, [Escalate]), (DAY + GRACE_MS, [Ended])]
+    assert instants == [(DAY_MS // 2, [Escalate]), (DAY_MS * 4 // 5, [Escalate]), (DAY_MS + GRACE_MS, [Ended])]
     assert inbox.received.asks["offer"].status is AskStatus.EXPIRED
     assert inbox.answer("offer", Answer.ACCEPTED) == [Refused("offer", CLERK.id, Refusal.NOT_OPEN)]
 
 
 def test_only_the_role_that_is_asked_answers() -> None:
-    inbox = Inbox(OfferReceived("offer", Revision(1), Urgency.ORDINARY, NOW + DAY, role="JUDGE", authority="COURT"))
+    inbox = Inbox(OfferReceived("offer", Revision(1), Urgency.ORDINARY, NOW + DAY_MS, role="JUDGE", authority="COURT"))
     assert inbox.answer("offer", Answer.ACCEPTED) == [Refused("offer", CLERK.id, Refusal.WRONG_ROLE)]
     assert inbox.answer("offer", Answer.ACKNOWLEDGED, JUDGE) == [Refused("offer", JUDGE.id, Refusal.WRONG_ANSWER)]
     assert inbox.answer("unknown", Answer.ACCEPTED, JUDGE) == [Refused("unknown", JUDGE.id, Refusal.UNKNOWN_ASK)]
@@ -113,10 +123,10 @@ def test_a_recall_that_overtakes_its_item_blocks_it() -> None:
     inbox = Inbox(OFFER)
     ended, opened = inbox.happen(RECALL)
     assert isinstance(ended, Ended)
-    assert isinstance(opened, OpenedAtHome)
+    assert isinstance(opened, Opened)
     for version in (1, 2):
         assert inbox.happen(item(version)) == [Blocked(Revision(version))]
-    assert inbox.happen(OfferReceived("another", Revision(2), Urgency.ORDINARY, NOW + DAY)) == []
+    assert inbox.happen(OfferReceived("another", Revision(2), Urgency.ORDINARY, NOW + DAY_MS)) == []
     assert inbox.happen(item(3)) == [PutInInbox(Revision(3))]
 
 
@@ -132,7 +142,7 @@ def test_an_acknowledged_recall_destroys_the_copies() -> None:
 def test_a_recall_that_nobody_acknowledges_stays_open_with_an_alert() -> None:
     inbox = Inbox(item(1), RECALL)
     for _ in range(3):
-        inbox.now += 8 * DAY
+        inbox.now += 8 * DAY_MS
         assert inbox.happen(TimePassed()) == [Overdue("recall")]
         assert inbox.received.asks["recall"].is_open
     assert Reply("recall", "CH", Answer.ACKNOWLEDGED) in inbox.answer("recall", Answer.ACKNOWLEDGED)

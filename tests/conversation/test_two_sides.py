@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from sharing.conversation.deliveries import Conversation, due
 from sharing.conversation.events import Answered, Ended, Event, Opened, RecallOrdered, Replied, Ruled, Send, TimePassed
-from sharing.conversation.kinds import DAY
 from sharing.conversation.provider import advance
 from sharing.conversation.received_events import (
     NoticeReceived,
@@ -27,6 +26,7 @@ from sharing.conversation.received_events import (
 from sharing.conversation.receiver import ReceivedItem, advance_received, due_received
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus
+from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import NoticeKind, Urgency
 from tests.conversation.people import (
     CLERK,
@@ -142,7 +142,7 @@ class TwoStates:
             self.happen_in_de(Ruled(ask.id, CLERK, self.draw(st.sampled_from(list(ask.row.answers))), self.now))
 
     def pass_time(self) -> None:
-        self.now += self.draw(st.sampled_from([1000, DAY // 2, 3 * DAY, 31 * DAY]))
+        self.now += self.draw(st.sampled_from([1000, DAY_MS // 2, 3 * DAY_MS, 31 * DAY_MS]))
         self.deliver_all()  # everything that was written up to now is read before any deadline acts
         self.happen_in_ch(TimePassed())
         self.happen_in_de(TimePassed())

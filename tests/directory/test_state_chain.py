@@ -10,13 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharing.directory.state_chain import KEYS_KEY, StateChain
-from sharing.directory.statement import (
-    ENTRY_BYTES_MAX,
-    HOUR_MS,
-    NUMBER_MAX,
-    decode_statement,
-    sign_statement,
-)
+from sharing.directory.statement import ENTRY_BYTES_MAX, NUMBER_MAX, decode_statement, sign_statement
+from sharing.model.times import HOUR_MS
 from sharing.trust.faults import TrustFault
 from sharing.trust.public_keys import KeyRole
 from tests.directory.signed_states import SignedState, encode, name_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -15,13 +14,14 @@ from sharing.keystore.online_keys import SETTLE_MS, OnlineKeys
 from sharing.keystore.passphrase_change import change_passphrase
 from sharing.keystore.private_key import WRAP_ROLE
 from sharing.keystore.pruning import destroy_private_key, judge_private_keys
+from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import MessageKind
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.hpke import wrap
 from sharing.seal.inbox_opening import InboxOpener
 from sharing.seal.inbox_sealing import InboxSealer, ReceivedMessage
 from sharing.seal.own_records import OwnRecordSealer, open_own_record
-from sharing.topology.topics import DAY_MS, DRAFTS, INBOX
+from sharing.topology.topics import DRAFTS, INBOX
 from sharing.trust.faults import TrustFault
 from sharing.trust.public_keys import KeyRole
 from tests.keystore.state_keys import DAY, NOW, PASSPHRASE, StateKeys
@@ -29,15 +29,6 @@ from tests.seal.seal_fixtures import make_opening_key
 
 CASES = make_opening_key("reader cases")
 CONTENT = b"CANARY-3f9d-content"
-
-
-@pytest.fixture
-def ch(tmp_path: Path) -> StateKeys:
-    """CH with a gate and a seal key."""
-    state = StateKeys(tmp_path / "keys")
-    state.init()
-    state.rotate(KeyRole.GATE, KeyRole.SEAL, now=NOW)
-    return state
 
 
 @pytest.fixture

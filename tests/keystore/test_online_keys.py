@@ -26,15 +26,6 @@ from tests.keystore.state_keys import DAY, NOW, PASSPHRASE, StateKeys
 
 
 @pytest.fixture
-def ch(tmp_path: Path) -> StateKeys:
-    """CH with a gate and a seal key."""
-    state = StateKeys(tmp_path / "keys")
-    state.init()
-    state.rotate(KeyRole.GATE, KeyRole.SEAL, now=NOW)
-    return state
-
-
-@pytest.fixture
 def opened(ch: StateKeys) -> OnlineKeys:
     return OnlineKeys.open(ch.path, PASSPHRASE)
 

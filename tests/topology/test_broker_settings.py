@@ -13,6 +13,7 @@ from sharing.cli.doctor.brokers import check_broker_settings
 from sharing.cli.doctor.cluster import open_cluster
 from sharing.cli.doctor.topics import check_partitions
 from sharing.kafka.broker_settings import find_harmful_settings, inspect_brokers
+from sharing.model.times import DAY_MS
 from sharing.settings import Settings
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.kafka import KafkaBroker
@@ -21,7 +22,7 @@ from sharing.testing.broker.server_properties import server_properties
 from sharing.tools.manifests.kafka_node import SERVER
 from sharing.topology import broker_settings, topics
 from sharing.topology.broker_settings import compute_offsets_retention_minutes, list_required_settings
-from sharing.topology.topics import DAY_MS, FOREVER, TOPIC_KINDS
+from sharing.topology.topics import FOREVER, TOPIC_KINDS
 from tests.cli.test_doctor_access import open_cluster_as
 from tests.deploy.deploy_files import DEPLOY, ROOT
 

@@ -20,7 +20,7 @@ from sharing.kafka.topic_range import TopicRange
 from sharing.keystore.configured_keys import open_configured_keys
 from sharing.keystore.files import PRIVATE_MODE, write_new_file
 from sharing.keystore.online_keys import OnlineKeys
-from sharing.model.times import format_time
+from sharing.model.times import DAY_MS, format_time
 from sharing.seal.faults import SealError
 from sharing.seal.message_proof import export_message_key
 from sharing.seal.opening import MessageOpener, VerifiedMessage
@@ -29,7 +29,7 @@ from sharing.serialization.avro_primitives import encode_string
 from sharing.serialization.framing import Framing
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
-from sharing.topology.topics import DAY_MS, EXCHANGE_RETENTION_MS, NOTICES, OFFERS, URGENT
+from sharing.topology.topics import EXCHANGE_RETENTION_MS, NOTICES, OFFERS, URGENT
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.public_keys import KeyRole
