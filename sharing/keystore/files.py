@@ -80,6 +80,11 @@ def read_private_file(path: Path) -> bytes:
     return data
 
 
+def is_writable_by_others(path: Path) -> bool:
+    """Return whether other users may write to a file, or put and replace files in a folder."""
+    return bool(path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+
+
 def _read(path: Path, bytes_max: int) -> tuple[int, bytes]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a named pipe must not block

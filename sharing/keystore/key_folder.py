@@ -8,12 +8,18 @@ interrupted. The root keys are elsewhere, each on a medium of its own.
 from __future__ import annotations
 
 import re
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from sharing.errors import InputError
-from sharing.keystore.files import PUBLIC_MODE, list_drafts, make_private_folder, read_file, write_new_file
+from sharing.keystore.files import (
+    PUBLIC_MODE,
+    is_writable_by_others,
+    list_drafts,
+    make_private_folder,
+    read_file,
+    write_new_file,
+)
 from sharing.keystore.key_access import KeyAccess, OpenKey
 from sharing.keystore.private_key import WRAP_ROLE, WrappingKeyName
 from sharing.keystore.private_key_file import KeyFile, read_key_header, write_key_file
@@ -149,8 +155,7 @@ class KeyFolder:
 
     def list_exposed(self) -> list[Path]:
         """Return those of the folders in which other users may put or replace files."""
-        others = stat.S_IWGRP | stat.S_IWOTH
-        return [path for path in (self.path, self.private) if path.is_dir() and path.stat().st_mode & others]
+        return [path for path in (self.path, self.private) if path.is_dir() and is_writable_by_others(path)]
 
     def list_drafts(self) -> list[Path]:
         """Return the files that a killed command has left, each perhaps a private key under another name."""

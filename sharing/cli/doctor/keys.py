@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import stat
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sharing.cli.doctor.check_result import CheckResult, run_check
 from sharing.errors import InputError, SharingError
+from sharing.keystore.files import is_writable_by_others
 from sharing.keystore.key_access import KeyAccess
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.key_problems import find_key_problems, is_ending
@@ -74,7 +74,7 @@ def check_pins(settings: Settings) -> Iterator[CheckResult]:
     if not states:
         detail = f"{path} pins no root: nothing that another State signs is accepted"
         yield CheckResult("pins", ok=True, detail=detail, remedy="`sharing trust add` pins one", warning=True)
-    elif path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    elif is_writable_by_others(path):
         detail = f"other users may write to {path}, and decide whose keys are believed"
         yield CheckResult("pins", ok=False, detail=detail, remedy=f"restrict it with `chmod go-w {path}`")
     else:
@@ -150,7 +150,7 @@ def _check_memory(folder: Path | None) -> CheckResult:
             remedy="set SHARING_STATE_FOLDER to a folder that survives a restart",
             warning=True,
         )
-    if folder.is_dir() and folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if folder.is_dir() and is_writable_by_others(folder):
         detail = f"other users may write to {folder}, and make readers forget"
         return CheckResult("memory", ok=False, detail=detail, remedy=f"restrict it with `chmod go-w {folder}`")
     return CheckResult("memory", ok=True, detail=f"what was accepted is remembered in {folder}")
