@@ -80,7 +80,10 @@ def compose(settings: Settings) -> App:
     observer = BatchObserver(status, BatchTracer(settings.otlp_endpoint, identity.group), broker_clock.get_time)
     idle_s = float("inf") if own_keys is None else COUNT_CHECK_SECONDS
     config = replace(
-        _build_loop_config(settings, bootstrap, identity), on_statistics=status.update, idle_batch_s=idle_s
+        _build_loop_config(settings, bootstrap, identity),
+        on_statistics=status.update,
+        idle_batch_s=idle_s,
+        relies_on_compression=own_keys is None,  # sealed outputs do not compress
     )
     loop = ExactlyOnceLoop(app.channel(), config, read_clock)
     directory = _follow_directory(settings, bootstrap, identity, framing)

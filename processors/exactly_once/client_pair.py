@@ -54,6 +54,7 @@ class ClientPair:
         rebalancing: Rebalancing,
     ) -> None:
         self.output_limits = config.output_limits
+        self._bounds_batches = not config.relies_on_compression
         self._config = config
         self._admin = admin
         self._reporter = reporter
@@ -83,6 +84,15 @@ class ClientPair:
         except KafkaException as failure:
             raise self._reporter.make_fatal_error(failure.args[0]) from None
 
+    def bound_batches(self) -> bool:
+        """From the next opening on, write no record batch that a topic accepts only because it is compressed.
+
+        Returns:
+            Whether this is a change.
+        """
+        was_bounded, self._bounds_batches = self._bounds_batches, True
+        return not was_bounded
+
     def close(self) -> None:
         """Close both clients without leaving the group."""
         with self._calls.track():
@@ -90,7 +100,12 @@ class ClientPair:
 
     def _open_producer(self) -> None:
         self.producer = TransactionalProducer(
-            self._config, self._reporter, self._retry, self._calls, self.output_limits
+            self._config,
+            self._reporter,
+            self._retry,
+            self._calls,
+            self.output_limits,
+            bounds_batches=self._bounds_batches,
         )
         self._open_clients.callback(self.producer.close)
 
@@ -99,6 +114,7 @@ class ClientPair:
         log_takeover(self._admin, self._config, self._calls)
         self.output_limits = query_output_limits(self._admin, self._config.output_limits, self._calls)
         if self.output_limits != self._config.output_limits:
+            self.bound_batches()  # the topics are not as the topic table says
             self.close()
             self._open_producer()
 

@@ -64,6 +64,11 @@ def is_permanent(error: KafkaError) -> bool:
     return error.code() in _PERMANENT
 
 
+def is_too_large(error: KafkaError) -> bool:
+    """Return whether a record, or a record batch, is larger than its topic accepts."""
+    return bool(error.code() == KafkaError.MSG_SIZE_TOO_LARGE)
+
+
 def is_outside_log(error: KafkaError) -> bool:
     """Return whether the offset to read next is not in the log: it was cut off, or is another log."""
     return bool(error.code() == KafkaError._AUTO_OFFSET_RESET)  # noqa: SLF001 librdkafka's own code

@@ -42,6 +42,8 @@ class LoopConfig:
             `POLL_CHUNK_RECORDS` records, at most by what the consumer prefetches: as many bytes again.
         record_bytes_max: Records with larger values are not processed, but reported as unreadable.
         output_limits: How large the outputs may be, as expected; topics may accept less.
+        relies_on_compression: Whether record batches of outputs may be larger than a topic accepts as long as they are
+            not compressed; until a broker refuses one. Only for outputs that compress well.
         output_bytes_max: Size of the outputs in bytes that a batch should not exceed: `BatchSizer` reads fewer records
             when their outputs are large.
         idle_batch_s: After how many seconds without a batch the agent gets one without records, so that what it does
@@ -65,6 +67,7 @@ class LoopConfig:
     output_bytes_max: int = 24 * 1024 * 1024
     optional_topics: Sequence[str] = ()
     output_limits: OutputLimits = DEFAULT_LIMITS
+    relies_on_compression: bool = False
     record_bytes_max: int = 1_000_000
     idle_batch_s: float = float("inf")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -17,7 +18,7 @@ from sharing.kafka.errors import describe_kafka_error
 from sharing.kafka.topic_ids import format_offset_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from processors.exactly_once.batch import Batch, Output
     from processors.exactly_once.kafka_errors import ErrorReporter
@@ -38,6 +39,7 @@ class TransactionalProducer:
         retry: How long to wait for the broker.
         calls: Is told of each call that may block.
         limits: How large the outputs may be.
+        bounds_batches: Whether each record batch keeps to the limit of its topic even if it is not compressed.
 
     Attributes:
         began_at: When the last transaction began (`time.monotonic`).
@@ -56,6 +58,8 @@ class TransactionalProducer:
         retry: RetryPolicy,
         calls: CallWatch,
         limits: OutputLimits = DEFAULT_LIMITS,
+        *,
+        bounds_batches: bool = True,
     ) -> None:
         self.began_at = 0.0
         self.output_bytes = 0
@@ -65,7 +69,7 @@ class TransactionalProducer:
         self._transaction_timeout_s = float(config.transaction_timeout_s)
         self._reporter = reporter
         self._retry = retry
-        self._bound = QueueBound(limits)
+        self._bound = QueueBound(limits) if bounds_batches else None
         self._group_metadata: Any = None
         self._producer = make_producer(
             producer_properties(config, reporter.on_producer_error, self._on_delivery, limits)
@@ -94,7 +98,8 @@ class TransactionalProducer:
         self._reporter.undelivered = ""
         producer = self._producer
         self.output_bytes = 0
-        self._bound.reset()
+        if self._bound is not None:
+            self._bound.reset()
         self._group_metadata = batch.group_metadata
         offsets = [
             TopicPartition(topic, partition, offset, self._format_metadata(topic, topic_ids))
@@ -129,17 +134,23 @@ class TransactionalProducer:
             raise
 
     def _produce_outputs(self, outputs: Iterable[Output], overlay: Overlay | None) -> None:
-        admit = self._bound.admit
-        for output in outputs:
-            for part in admit(output):
-                self._produce(part)
-        for partition, changes in (overlay.freeze() if overlay is not None else {}).items():
-            for part in admit(OutputRun(self._changelog_topic, list(changes), list(changes.values()), partition)):
+        written = chain(outputs, self._iter_changes(overlay))
+        if self._bound is None:
+            for output in written:
+                self._produce(output)
+            return
+        for output in written:
+            for part in self._bound.admit(output):
                 self._produce(part)
         while self._bound.has_waiting:
             self._send_queued()
             for part in self._bound.take_waiting():
                 self._produce(part)
+
+    def _iter_changes(self, overlay: Overlay | None) -> Iterator[OutputRun]:
+        """Yield the records of the changelog; a generator, because they are known once the outputs are computed."""
+        for partition, changes in (overlay.freeze() if overlay is not None else {}).items():
+            yield OutputRun(self._changelog_topic, list(changes), list(changes.values()), partition)
 
     def _produce(self, output: Output) -> None:
         produce = self._producer.produce

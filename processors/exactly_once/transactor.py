@@ -62,6 +62,7 @@ from processors.exactly_once.kafka_errors import (
     is_fenced_producer,
     is_outside_log,
     is_permanent,
+    is_too_large,
 )
 from processors.exactly_once.log_positions import write_positions
 from processors.exactly_once.loop_config import LoopConfig
@@ -372,6 +373,14 @@ class Transactor:
         expired = time.monotonic() - began_at > self._config.transaction_timeout_s
         if is_fatal(error) and not (expired and is_fenced_producer(error)):
             raise self._reporter.make_fatal_error(error)
+        if is_too_large(error) and self._clients.bound_batches():
+            log.warning(
+                "a record batch is larger than its topic accepts, although it is compressed; from now on each one "
+                "keeps to the limit without compression, and this batch is processed again: %s",
+                self._reporter.undelivered or describe_kafka_error(error),
+            )
+            self._reopen_clients()
+            return
         is_smaller = False
         if expired:
             is_smaller = self._sizer.count_expired(records)

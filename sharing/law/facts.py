@@ -101,6 +101,7 @@ class Fact:
         doc: What it means, for a lawyer.
         read_raw: For indicator facts: returns the raw, hashable value from a record, at a time in UTC milliseconds.
         is_plain: Whether the raw value is the record's field of that name, as with `form` and `source.authority`.
+        absent: What a missing value means; None if it means unknown.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Fact:
     doc: str
     read_raw: Callable[[WireRecord, int], Hashable] | None = None
     is_plain: bool = False
+    absent: str | None = None
 
     @property
     def is_tristate(self) -> bool:
@@ -118,7 +120,9 @@ class Fact:
 
     def interpret_raw(self, raw: Any) -> FactValue:
         """Return the value to compare: None for unknown, a frozenset for a set."""
-        if raw is None or raw == UNKNOWN:
+        if raw is None:
+            return self.absent
+        if raw == UNKNOWN:
             return None
         if self.kind is FactKind.SET:
             return frozenset(raw)
@@ -142,10 +146,19 @@ def _indicator_fact(
     return Fact(name, kind, FactScope.INDICATOR, values, doc, read_raw)
 
 
-def _plain_fact(name: str, values: frozenset[str], doc: str, kind: FactKind = FactKind.SINGLE) -> Fact:
+def _plain_fact(
+    name: str, values: frozenset[str], doc: str, kind: FactKind = FactKind.SINGLE, absent: str | None = None
+) -> Fact:
     path = name.split(".")
     return Fact(
-        name, kind, FactScope.INDICATOR, values, doc, lambda record, _: reduce(getitem, path, record), is_plain=True
+        name,
+        kind,
+        FactScope.INDICATOR,
+        values,
+        doc,
+        lambda record, _: reduce(getitem, path, record),
+        is_plain=True,
+        absent=absent,
     )
 
 
@@ -218,8 +231,8 @@ _FACTS = (
     _indicator_fact(
         "handling", _known_values(Handling), lambda r, _: tuple(r["handling"]), "Handling codes.", FactKind.SET
     ),
-    _indicator_fact("tlp", _known_values(Tlp) | {NONE}, lambda r, _: r["tlp"] or NONE, "TLP 2.0 mark, or NONE."),
-    _indicator_fact("pap", _known_values(Pap) | {NONE}, lambda r, _: r["pap"] or NONE, "PAP mark, or NONE."),
+    _plain_fact("tlp", _known_values(Tlp) | {NONE}, "TLP 2.0 mark, or NONE.", absent=NONE),
+    _plain_fact("pap", _known_values(Pap) | {NONE}, "PAP mark, or NONE.", absent=NONE),
     _plain_fact("purpose", _known_values(Purpose), "Purpose of the sharing."),
     _indicator_fact(
         "urgency",

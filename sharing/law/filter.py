@@ -7,10 +7,9 @@ verdicts are cached under that pair. The caches change no result: a filter with 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sharing.law.authorities import AuthoritiesByState
 from sharing.law.combine import RuleResult, combine_terms
@@ -43,25 +42,18 @@ PROFILES_MAX = 20_000
 
 
 class FactReader:
-    """Reads some facts from records: plain fields, fields of groups, derived values, then the officer's findings.
+    """Reads some facts from records.
 
     Attributes:
-        facts: The facts, in the order in which they are read.
+        facts: The facts, in the order in which they are read: the officer's findings come last.
     """
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         wanted = list(facts)
-        plain = [fact for fact in wanted if fact.is_plain]
-        fields = [fact for fact in plain if "." not in fact.name]
-        nested = [fact for fact in plain if "." in fact.name]
         findings = [fact for fact in wanted if fact.name.startswith("findings.")]
-        derived = [fact for fact in wanted if fact not in plain and fact not in findings]
-        self.facts = (*fields, *nested, *derived, *findings)
-        # An itemgetter returns a tuple only for two or more names.
-        names = [fact.name for fact in fields]
-        self._fields = itemgetter(*names) if len(names) > 1 else lambda record: tuple(record[name] for name in names)
-        self._nested = [tuple(fact.name.split(".")) for fact in nested]
-        self._derived = [fact.read_raw for fact in derived if fact.read_raw is not None]
+        others = [fact for fact in wanted if fact not in findings]
+        self.facts = (*others, *findings)
+        self._read_others = _compile_reader(others)
         self._findings = [fact.name.removeprefix("findings.") for fact in findings]
         self._no_findings = (None,) * len(findings)
 
@@ -69,11 +61,29 @@ class FactReader:
         """Return the raw values of a record, at a time in UTC milliseconds."""
         findings = record["findings"]
         return (
-            self._fields(record),
-            tuple([record[group][field] for group, field in self._nested]),
-            tuple([read(record, now_ms) for read in self._derived]),
-            tuple([findings.get(name) for name in self._findings]) if findings else self._no_findings,
+            self._read_others(record, now_ms),
+            tuple(map(findings.get, self._findings)) if findings else self._no_findings,
         )
+
+
+def _compile_reader(facts: Iterable[Fact]) -> Callable[[WireRecord, int], tuple[Hashable, ...]]:
+    """Compile one expression that reads the raw values of some facts.
+
+    Every decision reads every fact, and a loop over them takes nearly twice as long. The expression consists of names
+    in the closed vocabulary of facts only, never of anything that a pack or a record says.
+    """
+    functions: dict[str, Any] = {}
+    parts = []
+    for number, fact in enumerate(facts):
+        if fact.is_plain:
+            parts.append("record" + "".join(f"[{part!r}]" for part in fact.name.split(".")))
+        else:
+            functions[f"read_{number}"] = fact.read_raw
+            parts.append(f"read_{number}(record, now_ms)")
+    return cast(
+        "Callable[[WireRecord, int], tuple[Hashable, ...]]",
+        eval(f"lambda record, now_ms: ({''.join(f'{part}, ' for part in parts)})", functions),  # noqa: S307 see above
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

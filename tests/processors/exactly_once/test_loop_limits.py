@@ -86,6 +86,26 @@ def test_a_topic_that_accepts_less_does_not_stop_small_records(kafka_pipeline: C
     assert limits[0].get_value_bytes_max("exchange.de.other") == 190_000
 
 
+@pytest.mark.parametrize("compresses", [True, False])
+def test_record_batches_rely_on_compression_until_one_is_refused(
+    kafka_pipeline: CopyPipeline, caplog: pytest.LogCaptureFixture, *, compresses: bool
+) -> None:
+    """One `batch.size` holds for all topics, so a record batch may be larger than its topic accepts."""
+    pipeline = kafka_pipeline
+    client = make_admin(pipeline.broker.bootstrap)
+    client.delete_topics([pipeline.target], operation_timeout=TIMEOUT_S)[pipeline.target].result(TIMEOUT_S)
+    config = {"max.message.bytes": str(SMALL_LIMIT)}
+    admin.create_topics(pipeline.broker.bootstrap, [pipeline.target], PARTITIONS, config)
+    pipeline.send_records(3_000, (lambda number: b"%0500d" % number) if compresses else lambda _: os.urandom(500))
+    expected = OutputLimits({pipeline.target: SMALL_LIMIT, "other": 1_000_000})
+    config_of_loop = pipeline.loop_config(output_limits=expected, relies_on_compression=True)
+    assert run_loop(config_of_loop, make_copier(pipeline), 3_000) is None
+    pipeline.check_copies()
+    refusals = [record for record in caplog.records if "larger than its topic accepts" in record.message]
+    assert len(refusals) == (0 if compresses else 1)
+    assert all(f"topic {pipeline.target}: MSG_SIZE_TOO_LARGE" in record.message for record in refusals)
+
+
 def test_a_topic_that_cannot_be_described_loses_only_its_own_limit(
     kafka_pipeline: CopyPipeline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
