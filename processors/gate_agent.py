@@ -132,7 +132,7 @@ def decide_batch(
     if sealing is not None:
         directory, limits = sealing.directory, sealing.limits
     open_values = None if opening is None else opening.begin_batch(batch.now_ms)
-    records = InputRecords.read(batch.messages, batch.partition_count, open_values)
+    records = InputRecords.read(batch.messages, batch.partition_count, open_values, batch.partitions)
     versions = ItemVersions(records, batch.store_view)
     covered = 0
     if batch.unreadable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -129,6 +130,7 @@ class Batch:
         store_view: This batch's view of the state store, which also collects its changes; None on a loop without state.
         partition_count: Number of partitions of each topic that is read; 0 if unknown.
         output_limits: How large the outputs may be.
+        partitions: The partition of each record; None if it has not been read from the records yet.
         unreadable: Record batches that cannot be decompressed, and records that are too large to be processed. Their
             offsets are committed with the batch.
     """
@@ -141,3 +143,4 @@ class Batch:
     partition_count: int = 0
     output_limits: OutputLimits = DEFAULT_LIMITS
     unreadable: Sequence[BadBatch] = ()
+    partitions: array[int] | None = None

@@ -45,8 +45,9 @@ from __future__ import annotations
 
 import logging
 import time
+from array import array
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from confluent_kafka import KafkaException, Message
 
@@ -185,9 +186,9 @@ class Transactor:
     def _make_batch(self, messages: list[Any], unreadable: list[BadBatch]) -> Batch:
         self._batch_made_at = time.monotonic()
         # The last message of each partition, without a Python call for each message.
-        partitions = zip(map(Message.topic, messages), map(Message.partition, messages), strict=True)
-        last = dict(zip(partitions, messages, strict=True))
-        offsets = {(str(topic), int(number or 0)): last[topic, number].offset() + 1 for topic, number in last}
+        partitions = array("I", cast("Iterable[int]", map(Message.partition, messages)))
+        last = dict(zip(zip(map(Message.topic, messages), partitions, strict=True), messages, strict=True))
+        offsets = {(str(topic), number): last[topic, number].offset() + 1 for topic, number in last}
         for bad in unreadable:
             offsets[bad.topic, bad.partition] = max(offsets.get((bad.topic, bad.partition), 0), bad.next_offset)
         overlay = None
@@ -204,6 +205,7 @@ class Transactor:
             self._input_logs.partition_count,
             self._clients.output_limits,
             unreadable,
+            partitions,
         )
 
     def commit_batch(

@@ -43,7 +43,11 @@ class InputRecords:
 
     @classmethod
     def read(
-        cls, messages: Iterable[ConsumedRecord], partition_count: int = 0, open_values: OpenValues | None = None
+        cls,
+        messages: Iterable[ConsumedRecord],
+        partition_count: int = 0,
+        open_values: OpenValues | None = None,
+        partitions: array[int] | None = None,
     ) -> InputRecords:
         """Return these records with their keys, values and partitions.
 
@@ -51,9 +55,11 @@ class InputRecords:
             messages: The records.
             partition_count: Number of partitions of each topic that is read; 0 if unknown.
             open_values: Opens sealed values; None if none is sealed.
+            partitions: The partition of each record; None to read it from the records.
         """
         messages = list(messages)
-        partitions = array("I", [message.partition() for message in messages])
+        if partitions is None:
+            partitions = array("I", [message.partition() for message in messages])
         keys = [message.key() for message in messages]
         values: Sequence[bytes | None] = [message.value() for message in messages]
         refusals: Mapping[int, SealError] = {}

@@ -168,17 +168,16 @@ class ItemGroups(Generic[T]):
             batch: The rows.
             now_ms: The processing time of the batch, in UTC milliseconds.
         """
-        self._create_groups(batch, now_ms)
+        groups = self._find_groups(batch, now_ms)
         evidence_codes = self._values.resolve_evidence(batch.types, batch.values)
         shifted_codes = pc.subtract(evidence_codes, INVALID)  # codes start at `INVALID`, which is negative
         pairs, pair_codes = encode_pairs(batch.group_codes, shifted_codes, len(self._values.evidence) - INVALID)
         results: list[T | None] = []
         weight_before = self._weight
         for group_code, evidence in pairs:  # in the order of their first rows
-            key = batch.group_keys[group_code]
-            if results and (self._weight - weight_before > self._weight_max or key not in self._groups):
+            if results and (self._weight - weight_before > self._weight_max or group_code not in groups):
                 return RowResults(results, pair_codes[: pc.index(pair_codes, len(results)).as_py()])
-            results.append(self._get_result(self._groups[key], evidence + INVALID))
+            results.append(self._get_result(groups[group_code], evidence + INVALID))
         return RowResults(results, pair_codes)
 
     def iter_results(self, batch: ColumnBatch, now_ms: int) -> Iterator[T | None]:
@@ -205,8 +204,17 @@ class ItemGroups(Generic[T]):
             self._weight += 0 if result is None else self._weigh(result)
         return group.results[evidence]
 
+    def _find_groups(self, batch: ColumnBatch, now_ms: int) -> dict[int, ItemGroup[T] | None]:
+        """Return the groups of a batch by their codes; None where shared fields are rejected.
+
+        Missing ones are created in the order of the rows; those that exceed the memory limit are left out.
+        """
+        self._create_groups(batch, now_ms)
+        known = self._groups
+        return {code: known[key] for code, key in enumerate(batch.group_keys) if key in known}
+
     def _create_groups(self, batch: ColumnBatch, now_ms: int) -> None:
-        """Create the missing groups of a batch, in the order of its rows; None where shared fields are rejected."""
+        """Create the missing groups of a batch, in the order of its rows."""
         if len(self._groups) > ITEM_GROUPS_MAX or self._key_bytes > GROUP_KEY_BYTES_MAX:
             self._groups.clear()
             self._weight = self._key_bytes = 0

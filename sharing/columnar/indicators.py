@@ -169,10 +169,12 @@ class IndicatorReader:
         self, values: Sequence[bytes | None], framed_positions: Sequence[int]
     ) -> Iterator[tuple[Sequence[int], SplitColumns]]:
         """Yield the positions and the columns of records, of at most about `SLICE_BYTES_MAX` bytes at once."""
+        framed_values = values
+        if len(framed_positions) < len(values):
+            framed_values = [values[position] for position in framed_positions]
         first = 0
-        for last in _list_slice_ends([len(values[position] or b"") for position in framed_positions]):
-            framed_values = [values[position] for position in framed_positions[first:last]]
-            bodies = [value[HEADER_LENGTH:] for value in framed_values if value is not None]
+        for last in _list_slice_ends(list(map(len, cast("Sequence[bytes]", framed_values)))):
+            bodies = [value[HEADER_LENGTH:] for value in framed_values[first:last] if value is not None]
             for start, columns in decode_in_halves(bodies, split_bodies, first):
                 yield framed_positions[start : start + len(columns.tail_codes)], columns
             first = last
