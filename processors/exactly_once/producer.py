@@ -136,40 +136,36 @@ class TransactionalProducer:
     def _produce_outputs(self, outputs: Iterable[Output], overlay: Overlay | None) -> None:
         written = chain(outputs, self._iter_changes(overlay))
         if self._bound is None:
-            for output in written:
-                self._produce(output)
+            self._produce(written)
             return
-        for output in written:
-            for part in self._bound.admit(output):
-                self._produce(part)
+        self._produce(chain.from_iterable(map(self._bound.admit, written)))
         while self._bound.has_waiting:
             self._send_queued()
-            for part in self._bound.take_waiting():
-                self._produce(part)
+            self._produce(self._bound.take_waiting())
 
     def _iter_changes(self, overlay: Overlay | None) -> Iterator[OutputRun]:
         """Yield the records of the changelog; a generator, because they are known once the outputs are computed."""
         for partition, changes in (overlay.freeze() if overlay is not None else {}).items():
             yield OutputRun(self._changelog_topic, list(changes), list(changes.values()), partition)
 
-    def _produce(self, output: Output) -> None:
+    def _produce(self, outputs: Iterable[Output]) -> None:
         produce = self._producer.produce
-        if isinstance(output, OutputRun):
-            topic, partition = output.topic, output.partition
+        for output in outputs:
             self.output_bytes += count_bytes(output)
-            for key, value in zip(output.keys, output.values, strict=True):
+            if isinstance(output, OutputRun):
+                topic, partition = output.topic, output.partition
+                for key, value in zip(output.keys, output.values, strict=True):
+                    try:
+                        produce(topic, value, key, partition)
+                    except BufferError:
+                        self._produce_when_drained(topic, value, key, partition)
+            else:
+                topic, key, value, headers, partition = output
                 try:
-                    produce(topic, value, key, partition)
+                    # Positional arguments: a quarter faster.
+                    produce(topic, value, key, partition, None, None, 0, headers)
                 except BufferError:
-                    self._produce_when_drained(topic, value, key, partition)
-        else:
-            topic, key, value, headers, partition = output
-            self.output_bytes += len(value or b"")
-            try:
-                # Positional arguments: a quarter faster.
-                produce(topic, value, key, partition, None, None, 0, headers)
-            except BufferError:
-                self._produce_when_drained(topic, value, key, partition, headers=headers)
+                    self._produce_when_drained(topic, value, key, partition, headers=headers)
 
     def _send_queued(self) -> None:
         """Wait until all records that are queued are delivered or refused.

@@ -34,7 +34,7 @@ class BatchOutputs:
     """
 
     decisions_topic: str = ""
-    keys: Sequence[bytes | None] = ()
+    keys: list[bytes | None] = field(default_factory=list)
     partitions: array[int] = field(default_factory=lambda: array("I"))
     decisions: list[bytes | None] = field(default_factory=list)
     other_outputs: dict[int, Sequence[OutputRecord]] = field(default_factory=dict)
@@ -90,7 +90,8 @@ class BatchOutputs:
     def count_by_topic_kind(self) -> Counter[str]:
         """Return the number of outputs by the last part of their topic's name."""
         topics = Counter[str](map(_get_topic, chain.from_iterable(self.other_outputs.values())))
-        topics[self.decisions_topic] += len(list(filter(None, self.decisions)))
+        are_complete = all(self.decisions)  # nearly always
+        topics[self.decisions_topic] += len(self.decisions if are_complete else list(filter(None, self.decisions)))
         kinds = Counter[str]()
         for topic, records in topics.items():
             kinds[topic.rpartition(".")[2]] += records
@@ -107,9 +108,11 @@ class BatchOutputs:
             if not all(values):
                 keys = [key for key, value in zip(keys, values, strict=True) if value is not None]
                 values = [value for value in values if value is not None]
-            run = runs.setdefault(partition, ([], []))
-            run[0].extend(keys)
-            run[1].extend(values)
+            if partition in runs:
+                runs[partition][0].extend(keys)
+                runs[partition][1].extend(values)
+            else:  # nearly always; a copy takes time
+                runs[partition] = keys, values
         for partition, (run_keys, run_values) in runs.items():
             if run_values:
                 yield OutputRun(self.decisions_topic, run_keys, run_values, partition)
@@ -141,9 +144,9 @@ class StatedEmergency(NamedTuple):
         return cls(record["source"]["agency"], is_substantiated(record)) if states_emergency(record) else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OutcomeTally:
-    """What one indicator adds to the counts of a batch.
+    """What one indicator adds to the counts of a batch. Compared by identity.
 
     Attributes:
         outcome: The outcome of the indicator.

@@ -153,14 +153,13 @@ class ColumnarWriter:
             make_notice_id(state, item.plan.agency, item.id, item.plan.version, plan.state)
             for item, plan in ((items[row], plan) for row, plan in planned)
         ]
-        item_ids = pa.array([item.item_id for item in items])
         rows = [row for row, _ in planned]
         selected_columns = columns.take(rows)
         encoded_heads = _encode_fields(
             NOTICE_HEAD_SCHEMA,
             id=pa.array(notice_ids),
             indicator_id=selected_columns.get_column(("id",)),
-            item_id=item_ids.take(rows),
+            item_id=pa.array([items[row].item_id for row in rows]),
             version=selected_columns.get_column(("version",)),
             sent_at=self._repeat_processing_time(len(planned)),
             review_at=selected_columns.get_column(("review_at",)),

@@ -35,7 +35,7 @@ class InputRecords:
     """
 
     messages: Sequence[ConsumedRecord]
-    keys: Sequence[bytes | None]
+    keys: list[bytes | None]
     values: Sequence[bytes | None] = field(repr=False)
     partitions: array[int]
     partition_count: int = 0

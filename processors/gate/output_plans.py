@@ -5,7 +5,7 @@ A plan belongs to an item group (`sharing.columnar.groups`) and the nexus eviden
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, assert_never
@@ -15,10 +15,14 @@ from processors.gate.batch_result import OutcomeTally
 from processors.gate.encoded_tails import EncodedTails
 from processors.gate.output_policy import DeliveryKind, OutputPolicy
 from sharing.law.decision_context import DecisionContext
+from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import Verdict
 from sharing.model.vocabulary import NoticeLane
 from sharing.relevance.nexus import NexusEvidence
 from sharing.serialization.codec import RECORD_BYTES_MAX
+
+TALLIES_MAX = 20_000
+"""Maximum number of cached tallies. Reached only if hardly any two plans have equal outcomes."""
 
 OUTPUT_OVERHEAD_BYTES = 1_500
 """Approximate memory of an output in addition to its tails and the item: its head, headers and objects."""
@@ -114,6 +118,7 @@ class OutputPlanner:
         self._tails = tails
         self._policy = policy
         self._get_bytes_max = cache(limits.get_value_bytes_max)
+        self._tallies: BoundedCache[Hashable, OutcomeTally] = BoundedCache(TALLIES_MAX)
 
     def make_plan(
         self, record: Mapping[str, Any], now_ms: int, evidence: tuple[NexusEvidence, ...]
@@ -140,8 +145,8 @@ class OutputPlanner:
         return all(size + RECORD_BYTES_MAX <= self._get_bytes_max(topic) for topic, size in tails)
 
     def _build_plan(self, record: Mapping[str, Any], verdict: Verdict) -> OutputPlan:
-        tails, tally = self._tails, OutcomeTally.from_verdict(verdict, record)
-        shared = (tally, record["source"]["agency"], record["version"], record["action"])
+        tails = self._tails
+        shared = (self._tally_outcome(record, verdict), record["source"]["agency"], record["version"], record["action"])
         decision_tail = tails.encode_decision_tail(verdict)
         required = self._policy.get_required_outputs(record, verdict)
         if required.is_closed:
@@ -162,6 +167,12 @@ class OutputPlanner:
                     assert_never(kind)
         draft_tail = tails.encode_draft_tail(record, verdict)
         return OutputPlan(*shared, decision_tail, tuple(recipient_plans), draft_tail, required.lane)
+
+    def _tally_outcome(self, record: Mapping[str, Any], verdict: Verdict) -> OutcomeTally:
+        """Return one object for equal tallies: the items of a batch are counted by it."""
+        tally = OutcomeTally.from_verdict(verdict, record)
+        key = (tally.outcome, tally.deliveries, tally.effects, tally.failed, tally.emergency)
+        return self._tallies.get(key) or self._tallies.put(key, tally)
 
 
 def _count_tail_bytes(plan: NoticePlan | OfferPlan) -> int:

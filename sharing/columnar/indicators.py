@@ -173,7 +173,7 @@ class IndicatorReader:
         if len(framed_positions) < len(values):
             framed_values = [values[position] for position in framed_positions]
         first = 0
-        for last in _list_slice_ends(list(map(len, cast("Sequence[bytes]", framed_values)))):
+        for last in _list_slice_ends(cast("Sequence[bytes]", framed_values)):
             bodies = [value[HEADER_LENGTH:] for value in framed_values[first:last] if value is not None]
             for start, columns in decode_in_halves(bodies, split_bodies, first):
                 yield framed_positions[start : start + len(columns.tail_codes)], columns
@@ -216,17 +216,17 @@ class IndicatorReader:
         return group_keys, pair_codes
 
 
-def _list_slice_ends(lengths: Sequence[int]) -> list[int]:
+def _list_slice_ends(values: Sequence[bytes]) -> list[int]:
     """Return where slices of a batch end: each has at most `SLICE_BYTES_MAX` bytes."""
-    if sum(lengths) <= SLICE_BYTES_MAX:
-        return [len(lengths)]
+    if sum(map(len, values)) <= SLICE_BYTES_MAX:
+        return [len(values)]
     ends, slice_bytes = [], 0
-    for position, length in enumerate(lengths):
+    for position, length in enumerate(map(len, values)):
         if slice_bytes and slice_bytes + length > SLICE_BYTES_MAX:
             ends.append(position)
             slice_bytes = 0
         slice_bytes += length
-    return [*ends, len(lengths)]
+    return [*ends, len(values)]
 
 
 def encode_pairs(

@@ -62,14 +62,19 @@ class InstantHeaderBuilder:
 
 def replace_type(headers: Headers, event_type: str) -> list[Header]:
     """Return headers with another type of event, as of a sealed record."""
-    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
-    return [(name, event_type if name == "ce_type" else value) for name, value in pairs]
+    return [(name, event_type if name == "ce_type" else value) for name, value in _list_headers(headers)]
+
+
+def _list_headers(headers: Headers) -> list[Header]:
+    return list(headers.items() if isinstance(headers, Mapping) else headers or ())
 
 
 def find_header(headers: Headers, name: str) -> bytes | None:
     """Return the last value of a header, or None."""
-    last_value = None
-    for key, value in headers.items() if isinstance(headers, Mapping) else headers or ():
+    if not headers:
+        return None
+    # A list is recognised much faster than a mapping.
+    for key, value in reversed(headers if isinstance(headers, list) else _list_headers(headers)):
         if key == name:
-            last_value = value.encode() if isinstance(value, str) else value
-    return last_value
+            return value.encode() if isinstance(value, str) else value
+    return None
