@@ -69,8 +69,9 @@ class Settings(BaseSettings):
 
     bootstrap: str | None = Field(default=None, description="Kafka bootstrap servers, such as broker:9092.")
     state: Annotated[str | None, AfterValidator(_normalise_state)] = Field(
-        default=None, description="The State that the gate serves, such as CH."
+        default=None, description="The State that the gate serves, or that publishes, such as CH."
     )
+    agency: str | None = Field(default=None, description="The agency that publishes, unless an option names another.")
     agencies: Annotated[str | None, AfterValidator(_normalise_agencies)] = Field(
         default=None, description="Ids of the agencies that have separate topics; if not set, all share one topic."
     )

@@ -13,6 +13,7 @@ from sharing.cli.shared.connection import Bootstrap, load_broker_settings
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
 from sharing.cli.shared.directory_source import warn_unconfirmed, warn_unreadable
 from sharing.cli.shared.own_directory import open_directory_writer
+from sharing.cli.shared.states import read_state
 from sharing.directory.announcements import encode_entry as encode_signed_entry
 from sharing.errors import InputError, SettingsError
 from sharing.kafka.clients import look_up_topics
@@ -21,7 +22,6 @@ from sharing.kafka.directory_reader import DirectoryReader
 from sharing.kafka.directory_topic import announce_entry, encode_entry, parse_entries, remove_entry
 from sharing.kafka.directory_writer import DirectoryWriter
 from sharing.kafka.tls import read_identity, tls_properties
-from sharing.model.countries import normalise_country
 from sharing.model.directory import CompetentAuthority, Directory, DirectoryEntry
 from sharing.model.times import format_time
 from sharing.serialization.schema_registry import load_framing
@@ -82,7 +82,7 @@ def announce_entries(
     framing, tls = load_framing(settings, None), tls_properties(settings)
     entries = parse_entries(read_text_file(file), file.name)
     if state is not None:
-        code = normalise_country(state)
+        code = read_state("--state", state)
         entries = [entry for entry in entries if entry.state == code]
         if not entries:
             raise InputError(f"{file} has no entry for {code}")
@@ -117,7 +117,7 @@ def remove_own_entry(
 ) -> None:
     """Remove a State's entry: nothing is sent to it any more. With a key folder, the removal is signed and stays."""
     settings, servers = load_broker_settings(bootstrap)
-    code = normalise_country(state) if state is not None else settings.state
+    code = read_state("--state", state) if state is not None else settings.state
     if code is None:
         raise SettingsError("which State? give --state CH, or set SHARING_STATE")
     framing, tls = load_framing(settings, None), tls_properties(settings)

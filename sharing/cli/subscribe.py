@@ -13,8 +13,8 @@ from sharing._inbox_reader import InboxReader
 from sharing._subscriber import Subscriber, UnreadableNotice
 from sharing.cli.shared.connection import Bootstrap, load_client_settings
 from sharing.cli.shared.console import AsJson, err, out, print_json, print_labelled, to_printable
+from sharing.cli.shared.states import read_state
 from sharing.errors import SettingsError
-from sharing.model.countries import normalise_country
 from sharing.model.notice import Notice
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
@@ -30,7 +30,7 @@ def subscribe(
     """Print the notices for a State as they arrive. A notice counts as received once it is printed."""
     settings, servers, tls = load_client_settings(bootstrap)
     reader = open_reader(settings, servers, state, tls)
-    framing = load_framing(settings, normalise_country(state))
+    framing = load_framing(settings, read_state("STATE", state))
     unreadable: list[UnreadableNotice] = []
 
     def report_unreadable(record: UnreadableNotice) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from sharing.errors import InputError
@@ -15,11 +16,14 @@ from sharing.interop.publishing_profile import PublishingProfile, parse_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from sharing.interop.import_results import ParsedEntry
 
+STANDARD_INPUT = Path("-")
+"""Stands for the standard input in a list of files."""
+
 _PROFILE_BYTES_MAX = 1024 * 1024
+_STANDARD_INPUT_FILE = Path("/dev/stdin")
 
 
 def iterate_entries(
@@ -108,24 +112,28 @@ def load_profile(path: Path) -> PublishingProfile:
 
 
 def _read_file_bytes(path: Path, bytes_max: int) -> bytes:
-    """Return the bytes of a file. The size is checked before the file is read.
+    """Return the bytes of a file, or of a pipe up to its end. The size of a file is checked before it is read.
 
     Raises:
-        InputError: The file does not exist, is not a regular file, cannot be read, or is larger than `bytes_max`.
+        InputError: It does not exist, is neither a file nor a pipe, cannot be read, or is larger than `bytes_max`.
     """
     try:
-        status = path.stat()
+        source = _STANDARD_INPUT_FILE if path == STANDARD_INPUT else path
+        status = source.stat()
         if stat.S_ISDIR(status.st_mode):
             raise InputError(f"{path}: is a directory; name the files in it")
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{path}: is not a regular file; save its output to a file first")
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
+            raise InputError(f"{path}: is neither a file nor a pipe; save its output to a file first")
         if status.st_size > bytes_max:
             raise InputError(f"{path}: has {status.st_size} bytes, more than the limit of {bytes_max}; split the file")
-        with path.open("rb") as file:
-            return file.read(bytes_max)
+        with source.open("rb") as file:
+            data = file.read(bytes_max + 1)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
         raise InputError(f"{path}: cannot be read ({reason}); check the path and your permissions") from None
+    if len(data) > bytes_max:
+        raise InputError(f"{path}: has more than the limit of {bytes_max} bytes; split it")
+    return data
 
 
 def _build_result(

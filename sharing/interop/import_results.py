@@ -35,6 +35,7 @@ class UnpublishedCause(StrEnum):
     REPORT = "REPORT"
     OTHER_EVENT = "OTHER_EVENT"
     OTHER_STATE = "OTHER_STATE"
+    OTHER_AGENCY = "OTHER_AGENCY"
 
 
 class ConflictingItemError(InputError):
@@ -63,6 +64,21 @@ class UnpublishedEntry(NamedTuple):
     position: str
     cause: UnpublishedCause
     reason: str
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether its agency meant to publish it, and must correct it.
+
+        So is a faulty line of JSON lines. A file of another system has many values that are no indicators, or are
+        wrong there; they are listed, and nobody can correct them here.
+        """
+        is_line = self.position.isdigit()
+        return self.cause in _FOREIGN_CAUSES or (is_line and self.cause in _FAULTS)
+
+
+_FOREIGN_CAUSES = frozenset({UnpublishedCause.OTHER_STATE, UnpublishedCause.OTHER_AGENCY})
+
+_FAULTS = frozenset({UnpublishedCause.INVALID, UnpublishedCause.MALFORMED})
 
 
 ParsedEntry = LocatedIndicator | UnpublishedEntry

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import uuid
 from collections import Counter
 from importlib import import_module
@@ -115,10 +117,12 @@ def test_with_a_trust_file_nothing_is_published_unsealed(
 def test_published_indicators_are_on_the_bus(call: Call, announced: EmbeddedBroker) -> None:
     file = write_lines("items.jsonl", *make_items(3), {**ITEM, "source": {"state": "DE"}}, "", '{"type": "domain-name"')
     result = call("publish", file, *CH, "--json")
-    assert result.code == 0
+    assert result.code == 1
     document = result.json_document
     assert is_accounted_for(document)
     assert (document["read"], document["published"]) == (5, 3)
+    keys = [(message.key() or b"").decode() for message in read_records(announced, INDICATORS.topic("CH"))]
+    assert sorted(document["ids"]) == sorted(keys)
     assert {entry["place"] for entry in document["not_published"]} == {"4", "6"}
     assert document["recipients"]["NL"] == 3
     assert read_published_values(announced) == [f"host{number}.example.nl" for number in range(3)]
@@ -386,3 +390,90 @@ def test_emergencies_without_an_officer_or_a_reason_are_warned_of(call: Call) ->
     assert "source.officer and urgency_reason" in warning
     assert warning.endswith("items.jsonl 2, items.jsonl 3")
     assert json.loads(result.out)["published"] == 4
+
+
+def test_the_state_and_the_agency_may_come_from_the_settings(
+    call: Call, announced: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_lines("items.jsonl", ITEM)
+    for name in ("state", "agency"):
+        missing = call("publish", file, *(("--state", "CH") if name == "agency" else ()))
+        assert (missing.code, missing.out) == (2, "")
+        assert f"--{name} is missing; give it, or set SHARING_{name.upper()}" in missing.error
+    monkeypatch.setenv("SHARING_STATE", "CH")
+    monkeypatch.setenv("SHARING_AGENCY", "fedpol")
+    assert call("publish", file, "--quiet").out == "1 read, 1 published, 0 not published\n"
+    assert read_published_values(announced) == ["update-check.example.nl"]
+
+
+def test_a_wrong_state_is_named_with_its_option(call: Call) -> None:
+    result = call("publish", write_lines("items.jsonl", ITEM), "--state", "ZZ", "--agency", "a", "--dry-run")
+    assert (result.code, result.out) == (2, "")
+    assert result.error.startswith("--state ZZ: must be an ISO 3166-1 alpha-2 country code")
+
+
+def test_what_the_publisher_refuses_does_not_keep_the_others_back(call: Call, bus: EmbeddedBroker) -> None:
+    """Behind access control an agency has a topic of its own, and may publish for itself only."""
+    for entry in parse_entries(*sample_directory()):
+        announce_entry(bus.bootstrap, entry)
+    bus.create_topics([INDICATORS.topic("CH", "fedpol")], 2)
+    items = make_items(5)
+    items[2]["source"] = {**ITEM["source"], "agency": "customs"}
+    result = call("publish", write_lines("items.jsonl", *items), *CH, "--json")
+    assert result.code == 1
+    document = result.json_document
+    assert is_accounted_for(document)
+    assert (document["published"], document["recipients"]["NL"]) == (4, 4)
+    (refused,) = document["not_published"]
+    assert refused["place"] == "3"
+    assert "source.agency: this publisher publishes for fedpol only" in refused["reason"]
+    assert len(read_records(bus, INDICATORS.topic("CH", "fedpol"))) == 4
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_an_interrupted_run_reports_what_is_confirmed(
+    call: Call, announced: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, signals: int
+) -> None:
+    class Interrupted(Publisher):
+        """Receives SIGINT while it publishes the third indicator, and perhaps again while it waits."""
+
+        count = 0
+
+        def publish(self, indicator: Any) -> str:
+            self.count += 1
+            if self.count == 3:
+                raise SystemExit(130)
+            return super().publish(indicator)
+
+        def flush(self) -> None:
+            super().flush()
+            if signals == 2:
+                raise SystemExit(130)
+
+    monkeypatch.setattr(COMMAND, "Publisher", Interrupted)
+    result = call("publish", write_lines("items.jsonl", *make_items(4)), *CH, "--json")
+    assert result.code == 130
+    document = result.json_document
+    assert is_accounted_for(document)
+    confirmed = 2 if signals == 1 else 0
+    assert document["published"] == len(document["ids"]) == confirmed
+    assert f"interrupted: {confirmed} confirmed, {4 - confirmed} not confirmed; publish the same files" in result.err
+    monkeypatch.setattr(COMMAND, "Publisher", Publisher)
+    again = call("publish", "items.jsonl", *CH, "--json").json_document
+    assert again["published"] == 4
+    assert again["ids"][:confirmed] == document["ids"]
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_indicators_are_read_from_a_pipe(announced: EmbeddedBroker, *, cut: bool) -> None:
+    """A pipe that ends in the middle of a line loses that line only, and says so."""
+    text = "".join(json.dumps(item) + "\n" for item in make_items(3))
+    result = subprocess.run(
+        [sys.executable, "-m", "sharing", "publish", "-", *CH, "--json"],
+        input=text[: -20 if cut else None].encode(), capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    document = json.loads(result.stdout)
+    assert (result.returncode, document["published"]) == ((1, 2) if cut else (0, 3)), result.stderr
+    assert [entry["place"] for entry in document["not_published"]] == (["3"] if cut else [])
+    assert document["files"] == ["-"]
+    assert len(read_published_values(announced)) == document["published"]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sharing.errors import InputError
 from sharing.interop import FileFormat, PublisherIdentity, load_profile, read_file, read_files
 from tests.interop.import_fixtures import import_data, list_published, make_attribute, make_context, make_event
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LINE = {"type": "ipv4-addr", "value": "198.51.100.7"}
 TWO_LINES = f"{json.dumps(LINE)}\n{json.dumps({**LINE, 'value': '198.51.100.8'})}\n"
@@ -135,18 +134,30 @@ def test_a_file_in_another_format_than_requested_is_refused(requested: FileForma
 
 
 def test_a_path_that_cannot_be_read_safely_is_refused(tmp_path: Path) -> None:
-    large, fifo = tmp_path / "large.jsonl", tmp_path / "pipe"
+    large = tmp_path / "large.jsonl"
     large.write_text(TWO_LINES)
-    os.mkfifo(fifo)
     for path, bytes_max, message in (
         (tmp_path / "none.json", 50, "cannot be read .*No such file"),
         (tmp_path, 50, "is a directory"),
-        (fifo, 50, "is not a regular file"),
+        (Path(os.devnull), 50, "is neither a file nor a pipe"),
         (large, 50, "has .* bytes, more than the limit of 50"),
     ):
         with pytest.raises(InputError, match=message):
             read_file(path, make_context(bytes_max=bytes_max))
     assert read_file(large, make_context(bytes_max=len(TWO_LINES))).total == 2
+
+
+def test_a_pipe_is_read_to_its_end_within_the_limit(tmp_path: Path) -> None:
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    for bytes_max in (len(TWO_LINES), len(TWO_LINES) - 1):
+        with ThreadPoolExecutor(1) as writer:
+            writer.submit(fifo.write_text, TWO_LINES)
+            if bytes_max == len(TWO_LINES):
+                assert read_file(fifo, make_context(bytes_max=bytes_max)).total == 2
+            else:
+                with pytest.raises(InputError, match="more than the limit of"):
+                    read_file(fifo, make_context(bytes_max=bytes_max))
 
 
 def test_one_unreadable_file_stops_the_import_unless_keep_going_is_set(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import typer
 
 from sharing.cli.law.options import PacksOption, read_decision_time
 from sharing.cli.shared.console import AsJson, err, out, print_json, print_labelled, print_line
+from sharing.cli.shared.states import read_state
 from sharing.errors import InputError
 from sharing.law.compare import STEPS_MAX, Comparison, Difference, DifferenceKind, LawVersion, compare_laws
 from sharing.law.lint.findings import describe_value
-from sharing.model.countries import normalise_country
 from sharing.model.times import to_utc_day
 from sharing.packs.library import TREATIES_FILE, Law, adopt_law, find_law_by_code, load_law, read_law_texts
 from sharing.settings import load_settings
@@ -75,7 +75,7 @@ def _read_laws(old: str, new: Path, folder: Path | None, state: str | None) -> t
 
 def _adopt(law: Law, state: str | None) -> LawVersion:
     if state is not None:
-        law = adopt_law(law, normalise_country(state))
+        law = adopt_law(law, read_state("--state", state))
     elif law.pack.is_template:
         raise InputError(f"--state is missing: it names the State that adopts the template {law.pack.code}")
     return LawVersion(law.pack, law.treaties)

@@ -23,6 +23,7 @@ from sharing.cli.law.options import (
 )
 from sharing.cli.shared.console import AsJson, out, print_json, print_labelled, print_line, to_printable
 from sharing.cli.shared.directory_source import read_directory
+from sharing.cli.shared.states import read_state
 from sharing.errors import InputError
 from sharing.geoip import open_geoip_lookup
 from sharing.ids import make_content_id
@@ -30,7 +31,7 @@ from sharing.interop.files import read_file
 from sharing.interop.import_context import FileFormat, ImportContext, PublisherIdentity
 from sharing.law.decision_context import DecisionContext
 from sharing.law.explain import ExplainedRule, Explanation, explain_outcomes
-from sharing.model.countries import country_name, normalise_country
+from sharing.model.countries import country_name
 from sharing.model.decision import EVALUATION_FAILED, Decision
 from sharing.model.effects import permits
 from sharing.model.indicator import Indicator
@@ -86,7 +87,7 @@ def explain_file(
     now_ms = read_decision_time(at)
     if everyone and to is not None:
         raise InputError("--everyone covers all States; leave --to out")
-    only_state = None if to is None else normalise_country(to)
+    only_state = None if to is None else read_state("--to", to)
     locate = no_geo_lookup if settings.geoip is None else open_geoip_lookup(settings.geoip)
     items = read_indicators(file, law.pack.state)
     context = DecisionContext.open(law.pack, law.treaties, read_directory(directory, None), now_ms, locate)

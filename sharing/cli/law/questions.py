@@ -17,13 +17,14 @@ from sharing.cli.law.options import (
 )
 from sharing.cli.shared.console import AsJson, err, out, print_json, print_labelled, print_line
 from sharing.cli.shared.directory_source import read_directory
+from sharing.cli.shared.states import read_state
 from sharing.errors import InputError
 from sharing.geoip import open_geoip_lookup
 from sharing.law.decision_context import DecisionContext
 from sharing.law.fact_questions import read_all_facts
 from sharing.law.filter import DisclosureFilter
 from sharing.law.questions import Question, Questionnaire, describe_answers, find_questions, find_typical_questions
-from sharing.model.countries import country_name, normalise_country
+from sharing.model.countries import country_name
 from sharing.model.indicator import Indicator
 from sharing.model.times import to_utc_day
 from sharing.packs.library import Law, find_law
@@ -55,7 +56,7 @@ def ask_questions(
     settings = load_settings(packs=packs, pack=pack)
     law = find_law(state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
     now_ms = read_decision_time(at)
-    recipients = [normalise_country(code) for code in to or ()]
+    recipients = [read_state("--to", code) for code in to or ()]
     questionnaires = (
         [_ask_typical(law, recipients, now_ms)]
         if file is None

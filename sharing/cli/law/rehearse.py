@@ -16,13 +16,14 @@ from sharing.cli.law.rehearsal_report import RehearsalReport, print_report, to_d
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, progress_bar, to_printable
 from sharing.cli.shared.directory_source import read_directory
+from sharing.cli.shared.states import read_state
 from sharing.errors import InputError
 from sharing.geoip import open_geoip_lookup
 from sharing.kafka.tls import tls_properties
 from sharing.law.decision_context import DecisionContext
 from sharing.law.filter import DisclosureFilter
 from sharing.law.rehearse import Rehearsal, compare_rules, compare_supporting_data, supply_authorities
-from sharing.model.countries import STATES, normalise_country
+from sharing.model.countries import STATES
 from sharing.model.directory import Directory
 from sharing.packs.library import TREATIES_FILE, Law, adopt_law, find_law, load_law, read_law_texts
 from sharing.packs.signature import read_public_keys
@@ -146,7 +147,7 @@ def _find_state(named: str | None, candidate: Path | None) -> str:
         PackError: The candidate is invalid.
     """
     if named is not None:
-        return normalise_country(named)
+        return read_state("--state", named)
     amended_pack = None if candidate is None else load_law(candidate).pack
     if amended_pack is None or amended_pack.is_template:
         raise InputError(

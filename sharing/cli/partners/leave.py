@@ -14,6 +14,7 @@ from sharing.cli.shared.connection import Bootstrap, load_broker_settings
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
 from sharing.cli.shared.kafka_commands import format_removal_command
 from sharing.cli.shared.partners import PartnersFile
+from sharing.cli.shared.states import read_state
 from sharing.errors import InputError, SettingsError
 from sharing.kafka.acl_admin import revoke_principals
 from sharing.kafka.clients import look_up_topics
@@ -28,7 +29,6 @@ from sharing.kafka.directory_pins import read_directory_pins
 from sharing.kafka.directory_reader import DirectoryReader
 from sharing.kafka.quota_admin import remove_quotas
 from sharing.kafka.tls import tls_properties
-from sharing.model.countries import normalise_country
 from sharing.model.times import format_time, to_milliseconds
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
@@ -112,7 +112,7 @@ def leave(
     Before it, the State removes its directory entry (`sharing directory remove`) and lets its gate process what waits.
     """
     settings, servers = load_broker_settings(bootstrap, partners=partners)
-    code = _check_state(normalise_country(state), settings)
+    code = _check_state(read_state("STATE", state), settings)
     tls = tls_properties(settings)
     names = list_state_topics(look_up_topics(servers, tls), code)
     presence = _read_presence(settings, servers, code, tls) if DIRECTORY.topic(code) in names else _ABSENT

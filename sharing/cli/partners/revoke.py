@@ -10,10 +10,10 @@ import typer
 from sharing.cli.shared.connection import Bootstrap, load_broker_settings
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
 from sharing.cli.shared.kafka_commands import format_removal_command
+from sharing.cli.shared.states import read_state
 from sharing.errors import InputError
 from sharing.kafka.acl_admin import revoke_principals
 from sharing.kafka.tls import tls_properties
-from sharing.model.countries import normalise_country
 from sharing.topology.acls import OPERATOR, AclEntry, Principal, parse_principal
 
 
@@ -60,7 +60,7 @@ def parse_party(party: str) -> Callable[[Principal], bool]:
         return lambda candidate: candidate == principal
     if "." in party:
         raise InputError(f"no client can have the name {party!r}; `sharing topics acls` lists the names", field="party")
-    state = normalise_country(party)
+    state = read_state("PARTY", party)
     return lambda candidate: candidate.state == state
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sharing.cli.shared.states import read_state
 from sharing.errors import InputError
-from sharing.model.countries import normalise_country
 from sharing.packs.library import list_shipped_states
 from sharing.settings import Settings
 from sharing.topology.partners import Partner, Partners, read_partners
@@ -34,7 +34,7 @@ def parse_states(text: str | None) -> tuple[str, ...]:
     """
     if text is None:
         return list_shipped_states()
-    states = tuple(normalise_country(part.strip()) for part in text.split(",") if part.strip())
+    states = tuple(read_state("--states", part.strip()) for part in text.split(",") if part.strip())
     if not states:
         raise InputError("--states is empty; give country codes, such as --states CH,DE")
     return states

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.states import read_state
 from sharing.cli.trust.options import TrustFile, locate_trust_file
 from sharing.errors import InputError
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.pin_file import read_pins, remove_pin
-from sharing.model.countries import normalise_country
 from sharing.settings import load_settings
 from sharing.trust.root import format_fingerprint
 
@@ -23,7 +23,7 @@ def remove_root(
 ) -> None:
     """Unpin the root of a State: it left, or its root is in wrong hands. Nothing that it signs is accepted any more."""
     path = locate_trust_file(file)
-    code = normalise_country(state)
+    code = read_state("STATE", state)
     settings = load_settings(trust_file=file)
     if settings.key_folder is not None and KeyFolder(settings.key_folder).read_roots()[0].state == code:
         raise InputError(f"{code} is the State of the key folder {settings.key_folder}, and trusts its own root anyway")

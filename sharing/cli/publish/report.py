@@ -1,0 +1,108 @@
+"""The report of `sharing publish`: what was read, published and not published, and who is expected to receive it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sharing.cli.shared.console import add_row, err, make_table, out, print_line, unwrapped_column
+from sharing.model.urgency import is_substantiated
+from sharing.model.vocabulary import Outcome, Urgency
+
+if TYPE_CHECKING:
+    from sharing.cli.publish.dry_run import DryRunResult
+    from sharing.cli.publish.publishing import PublishingRun
+    from sharing.interop.import_results import ImportResult, LocatedIndicator, UnpublishedEntry
+
+EMERGENCIES_SHOWN = 5
+"""How many emergencies that are decided as ordinary a warning lists."""
+
+
+def to_document(
+    imported: ImportResult, expected: DryRunResult, run: PublishingRun, *, dry_run: bool
+) -> dict[str, Any]:  # fmt: skip
+    """Return the JSON form of the report: `read` is `published` and the length of `not_published` together."""
+    unpublished = (*imported.unpublished, *run.refused)
+    unconfirmed = [
+        {
+            "file": located.file,
+            "place": located.position,
+            "reason": f"the broker did not confirm it; publish it again with the id {located.indicator.id}",
+        }
+        for located in run.unconfirmed
+    ]
+    refused = [{"file": entry.file, "place": entry.position, "reason": entry.reason} for entry in unpublished]
+    return {
+        "files": list(imported.files),
+        "read": imported.total,
+        "published": len(run.confirmed),
+        "ids": [] if dry_run else [located.indicator.id for located in run.confirmed],
+        "not_published": [*refused, *unconfirmed],
+        "recipients": {
+            state: dict(sorted(counts.items())) if dry_run else counts.total() - counts[Outcome.WITHHOLD]
+            for state, counts in sorted(expected.recipients.items())
+        },
+    }
+
+
+def print_counts(imported: ImportResult, run: PublishingRun, *, dry_run: bool) -> None:
+    """Print how many values were read, published and not published."""
+    verb = "would be published" if dry_run else "published"
+    published = len(run.confirmed)
+    print_line(f"{imported.total} read, {published} {verb}, {imported.total - published} not published")
+
+
+def print_details(imported: ImportResult, expected: DryRunResult, run: PublishingRun) -> None:
+    """Print what is not published, by cause, and who is expected to receive what is."""
+    unpublished = (*imported.unpublished, *run.refused)
+    if unpublished:
+        _print_not_published(unpublished)
+    table = make_table(
+        unwrapped_column("State"), unwrapped_column("outcome"), unwrapped_column("items"), "by which law, or why not"
+    )
+    for (state, outcome, why), count in sorted(
+        expected.reasons.items(), key=lambda item: (item[0][0], item[0][1], -item[1])
+    ):
+        add_row(table, state, outcome, count, why)
+    if expected.reasons:
+        out.print()
+        out.print(table)
+    elif run.confirmed:
+        print_line("No State would receive them: they point to no State and match no declared interest.")
+    err.print("This is a prediction with the law pack installed here. The gate's decision is what counts.")
+
+
+def warn_of_unsubstantiated_emergencies(indicators: Sequence[LocatedIndicator]) -> None:
+    """Say which items state an emergency for which nobody answers: they are decided as ordinary."""
+    places = [
+        f"{located.file} {located.position}"
+        for located in indicators
+        if located.indicator.urgency is Urgency.EMERGENCY and not is_substantiated(located.indicator.to_record())
+    ]
+    if places:
+        hidden = len(places) - EMERGENCIES_SHOWN
+        more = f" and {hidden} more" if hidden > 0 else ""
+        err.print(
+            f"warning: decided as ORDINARY, because an EMERGENCY needs source.officer and urgency_reason: "
+            f"{', '.join(places[:EMERGENCIES_SHOWN])}{more}"
+        )
+
+
+def print_remedy(run: PublishingRun) -> None:
+    """Say how to continue a run that was interrupted."""
+    err.print(
+        f"interrupted: {len(run.confirmed)} confirmed, {len(run.unconfirmed)} not confirmed; publish the same files "
+        "again: the items keep their ids, so no State receives one twice"
+    )
+
+
+def _print_not_published(unpublished: Sequence[UnpublishedEntry]) -> None:
+    table = make_table(unwrapped_column("not published"), unwrapped_column("count"), "for example")
+    counts = Counter(entry.cause for entry in unpublished)
+    for cause, count in counts.most_common():
+        first = next(entry for entry in unpublished if entry.cause is cause)
+        add_row(table, cause, count, f"{first.file} {first.position}: {first.reason}")
+    out.print()
+    out.print(table)
+    err.print("Use --json to list every entry with its position.")
