@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from processors.exactly_once.kafka_errors import is_retriable_query
+from processors.exactly_once.kafka_errors import is_retriable_query, is_unknown_partition
 from processors.exactly_once.loop_config import LoopConfig, restore_properties
 from processors.exactly_once.retry import WARN_AFTER_S, CallWatch, retry_query
 from processors.exactly_once.state_store import OffsetRange, StateStore, StoreIdentity
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_S = 5.0
+METADATA_TIMEOUT_S = 15.0  # within which a client hears of a topic that was just created
 POLL_S = 0.1
 BULK_RECORDS = 10_000
 
@@ -176,16 +177,24 @@ class KafkaChangelog:
         if not is_retriable_query(error):
             raise InfrastructureError(f"changelog topic {self._topic} cannot be read: {describe_kafka_error(error)}")
 
-    def _query(self, query: Callable[[], T]) -> T:
+    def _query(self, query: Callable[[], T], is_retriable: Callable[[KafkaError], bool] = is_retriable_query) -> T:
         """Return a broker's answer. Wait for a broker that is down until the worker is stopping."""
         try:
             waiting_for = f"the broker of changelog topic {self._topic}"
-            return retry_query(query, waiting_for, self._is_stopping, self._calls)
+            return retry_query(query, waiting_for, self._is_stopping, self._calls, is_retriable)
         except KafkaException as failure:
             self._raise_unless_retriable(failure.args[0])
             raise InfrastructureError(f"no broker answers for changelog topic {self._topic}") from None
 
     def _query_offset_range(self, consumer: Consumer, number: int) -> OffsetRange:
         partition = TopicPartition(self._topic, number)
-        first, end = self._query(lambda: consumer.get_watermark_offsets(partition, timeout=REQUEST_TIMEOUT_S))
+        deadline = time.monotonic() + METADATA_TIMEOUT_S
+
+        def is_retriable(error: KafkaError) -> bool:
+            # The partition is assigned, so it exists; a new consumer may not have heard of a new topic.
+            return is_retriable_query(error) or (is_unknown_partition(error) and time.monotonic() < deadline)
+
+        first, end = self._query(
+            lambda: consumer.get_watermark_offsets(partition, timeout=REQUEST_TIMEOUT_S), is_retriable
+        )
         return OffsetRange(int(first), int(end))

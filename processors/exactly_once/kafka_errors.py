@@ -69,6 +69,11 @@ def is_too_large(error: KafkaError) -> bool:
     return bool(error.code() == KafkaError.MSG_SIZE_TOO_LARGE)
 
 
+def is_unknown_partition(error: KafkaError) -> bool:
+    """Return whether a client has not heard of a partition: it may have been created only just now."""
+    return bool(error.code() == KafkaError._UNKNOWN_PARTITION)  # noqa: SLF001 librdkafka's own code
+
+
 def is_outside_log(error: KafkaError) -> bool:
     """Return whether the offset to read next is not in the log: it was cut off, or is another log."""
     return bool(error.code() == KafkaError._AUTO_OFFSET_RESET)  # noqa: SLF001 librdkafka's own code

@@ -16,6 +16,8 @@ from sharing.kafka.errors import describe_kafka_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from confluent_kafka import KafkaError
+
 log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_S = 1.0  # how long a call may block before the loop checks whether it is stopping
@@ -29,7 +31,11 @@ T = TypeVar("T")
 
 
 def retry_query(
-    query: Callable[[], T], waiting_for: str, should_give_up: Callable[[], bool], calls: CallWatch | None = None
+    query: Callable[[], T],
+    waiting_for: str,
+    should_give_up: Callable[[], bool],
+    calls: CallWatch | None = None,
+    is_retriable: Callable[[KafkaError], bool] = is_retriable_query,
 ) -> T:
     """Return the broker's answer. Repeat the query while the broker is down or not ready, until `should_give_up`.
 
@@ -38,6 +44,7 @@ def retry_query(
         waiting_for: What the query waits for, for the log.
         should_give_up: Whether to stop: the time is up, or the answer is no longer needed.
         calls: Is told of each query; None for queries that nobody watches.
+        is_retriable: Returns whether the query can succeed later although it failed with this error.
 
     Raises:
         KafkaException: The broker rejects the request; or the query was given up, and the error is retriable.
@@ -52,7 +59,7 @@ def retry_query(
         except KafkaException as failure:
             if calls is not None and is_from_broker(failure.args[0]):
                 calls.record_answer()
-            if should_give_up() or not is_retriable_query(failure.args[0]):
+            if should_give_up() or not is_retriable(failure.args[0]):
                 raise
             if time.monotonic() - last_warning > WARN_AFTER_S:
                 last_warning = time.monotonic()

@@ -271,3 +271,13 @@ def test_an_error_of_the_broker_is_an_answer_too(code: int, is_answer: bool) -> 
     assert (calls.answered_at is not None) == is_answer
     assert retry_query(query, "an answer", lambda: True, calls)
     assert calls.answered_at is not None
+
+
+def test_a_query_may_say_itself_what_is_retriable(clock: FakeTime) -> None:
+    """As for a partition that a client has not heard of yet, until it must have."""
+    query = FakeCall(NOT_RETRIABLE, NOT_RETRIABLE)
+    assert retry_query(query, "the offsets", lambda: False, is_retriable=lambda _: True) == "answer"
+    assert clock.pauses == [QUERY_PAUSE_S] * 2
+    with pytest.raises(KafkaException) as raised:
+        retry_query(FakeCall(RETRIABLE), "the offsets", lambda: False, is_retriable=lambda _: False)
+    assert raised.value is RETRIABLE
