@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -133,6 +134,8 @@ class Subscriber:
             reading continues. If it raises, the iteration ends with that exception, and the record is reported again.
             If None, such a record is skipped, with a warning in the log (topic, partition, offset, cause).
         stop_at_end: Stop after reading all records that exist, instead of waiting for new ones.
+        peek: Read from the oldest notice that is kept, in groups of its own, and commit nothing. No other subscriber
+            misses a notice for it.
         framing: How records are framed: Avro single-object encoding unless given. `registry_framing` returns the
             framing for a Schema Registry; a subscriber with it reads both.
         metrics: Prometheus metrics to update; None for no metrics.
@@ -145,7 +148,7 @@ class Subscriber:
 
     Raises:
         InfrastructureError: No broker answers, or the State's topics do not exist or may not be seen.
-        InputError: The State is unknown, or the reader's is another one.
+        InputError: The State is unknown, the reader's is another one, or the group has an empty name.
         SettingsError: A librdkafka property is unknown or wrong.
     """
 
@@ -158,6 +161,7 @@ class Subscriber:
         properties: Mapping[str, Any] | None = None,
         on_unreadable: Callable[[UnreadableNotice], None] | None = None,
         stop_at_end: bool = False,
+        peek: bool = False,
         framing: Framing = SINGLE_OBJECT_FRAMING,
         metrics: SubscriberMetrics | None = None,
         reader: ItemOpener | None = None,
@@ -168,6 +172,7 @@ class Subscriber:
         self.state = normalise_country(state)
         self._on_unreadable = on_unreadable
         self._stop_at_end = stop_at_end
+        self._commits = not peek
         self._history = DeliveryHistory(REMEMBERED_IDS_MAX)
         self._pending: tuple[GroupConsumer, PolledRecord] | None = None
         if reader is not None and reader.state != self.state:
@@ -175,7 +180,11 @@ class Subscriber:
         kinds = (URGENT, NOTICES) if reader is None else (INBOX_URGENT, INBOX)
         urgent, ordinary = (kind.topic(self.state) for kind in kinds)
         require_topics(look_up_topics(bootstrap, properties), [urgent, ordinary], self.state)
+        if group == "":
+            raise InputError("the name of the consumer group is empty; give a name, or none")
         group = group or f"exchange.{self.state.lower()}.{'subscriber' if reader is None else INBOX.name}"
+        if peek:
+            group = f"{group}.peek.{uuid.uuid4()}"
         self._urgent = GroupConsumer(bootstrap, urgent, f"{group}.urgent", _add_statistics(properties, metrics))
         self._ordinary = GroupConsumer(bootstrap, ordinary, group, _add_statistics(properties, metrics))
         # Only the iterating thread uses the two consumers, in `use` sections. Any thread may request the close.
@@ -305,7 +314,8 @@ class Subscriber:
         if self._pending is None:
             return False
         consumer, record = self._pending
-        consumer.commit(record)
+        if self._commits:
+            consumer.commit(record)
         self._pending = None
         return True
 

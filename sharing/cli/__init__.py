@@ -31,6 +31,7 @@ COMMANDS = {
     "directory": CommandSource("sharing.cli.directory", "app", "The directory of States: show, announce."),
     "keys": CommandSource("sharing.cli.keys", "app", "A State's own keys: init, issue, rotate, revoke, back up."),
     "trust": CommandSource("sharing.cli.trust", "app", "The pinned roots of other States: list, add, check."),
+    "officers": CommandSource("sharing.cli.officers", "app", "Who may answer: list, add, sign, renew, revoke."),
     "audit": CommandSource("sharing.cli.audit", "app", "Proofs of received messages: export one, check one."),
     "broker": CommandSource("sharing.cli.broker", "app", "A real Kafka for local work.", "kafka-local"),
     "topics": CommandSource("sharing.cli.topics", "app", "The topic table: list, apply, ACLs."),
@@ -74,6 +75,9 @@ DEBUG_VARIABLE = "SHARING_LOG_LEVEL"
 def main() -> None:
     """Run the command line. `docs/cli.md` lists the exit codes."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if sys.stdout is None:  # closed by the shell: what is printed would be lost, and would count as received
+        _print_error("standard output is closed; redirect it to a file or to /dev/null")
+        sys.exit(2)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # for any file name, on a terminal of any encoding

@@ -97,6 +97,7 @@ class Notice:
             "id": self.id,
             "item_id": self.item_id,
             "kind": str(self.kind),
+            "corrects": self.item_id if self.kind is NoticeKind.CORRECTION else None,
             "from": self.from_state,
             "to": self.to_state,
             "indicator": {"id": self.indicator_id, "version": self.version, "form": self.form, **content},

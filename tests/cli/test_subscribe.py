@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -38,7 +39,18 @@ def test_with_json_each_notice_is_one_line(call: Call, bus: EmbeddedBroker) -> N
     assert (result.code, result.err) == (0, "")
     urgent, first, _ = result.json_lines
     assert (urgent["urgency"], urgent["indicator"]["value"]) == ("URGENT", "urgent.example.org")
-    assert {"id", "from", "to", "indicator", "rules", "relevance", "conditions", "urgency", "sent_at"} <= set(first)
+    assert {
+        "id",
+        "corrects",
+        "from",
+        "to",
+        "indicator",
+        "rules",
+        "relevance",
+        "conditions",
+        "urgency",
+        "sent_at",
+    } <= set(first)
     assert (first["id"], first["from"], first["to"]) == (record["id"], "CH", "NL")
     assert first["indicator"]["id"] == record["indicator_id"]
     assert first["indicator"]["value"] == "host.example.org"
@@ -56,12 +68,37 @@ def test_readable_output_has_law_reason_and_conditions(call: Call, bus: Embedded
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
     assert lines[0] == "CH → NL EMERGENCY item: domain-name host.example.org"
-    assert [line.split(None, 1) for line in lines[1:5]] == [
+    shown = [line.split(None, 1) for line in lines[1:]]
+    assert shown[0] == ["sent", "2026-01-01T00:00:00.000Z, version 1, INFORMATION"]
+    for line in (
         ["law", "SIAG art. 12 [ch.siag-12]"],
         ["basis", "UNCAC"],
         ["why", "here   hosted there"],
         ["condition", "Ask before you pass it on. [H2]"],
-    ]
+    ):
+        assert line in shown
+    assert "a lead: no adverse measure without a human decision" in lines[-1]
+
+
+def test_readable_output_has_what_an_analyst_needs(call: Call, bus: EmbeddedBroker) -> None:
+    known = {
+        "type": "domain-name", "value": "a.example.org", "source_agency": "fedpol", "source_authority": "POLICE",
+        "offence_codes": ["ILLEGAL_ACCESS", "FRAUD"], "subject_class": "SUSPECT", "assertion": "FACT",
+        "grading_source": "A", "grading_information": 2, "handling": ["H2"], "tlp": "AMBER",
+        "observed_at": 1_767_225_600_000,
+    }  # fmt: skip
+    encoded = get_codec("notice_content").encode(fill_defaults("notice_content", known))
+    write_records(bus, NOTICES.topic("NL"), [notice_bytes("NL", content=encoded, kind="CORRECTION", version=3)])
+    shown = [line.split(None, 1) for line in call("subscribe", "NL", "--once").out.splitlines()]
+    for label, text in (
+        ("source", "fedpol, POLICE"), ("offence", "ILLEGAL_ACCESS, FRAUD"), ("seen", "2026-01-01T00:00:00.000Z"),
+        ("person", "SUSPECT"), ("grading", "FACT, A, 2"), ("handling", "H2, TLP:AMBER"),
+    ):  # fmt: skip
+        assert [label, text] in shown
+    assert "version 3" in shown[1][1]
+    assert shown[2][0] == "corrects"
+    (line,) = call("subscribe", "NL", "--once", "--peek", "--json").json_lines
+    assert line["corrects"] == line["item_id"]
 
 
 def test_json_has_no_characters_that_a_terminal_interprets(call: Call, bus: EmbeddedBroker) -> None:
@@ -130,6 +167,74 @@ def test_a_group_resumes_where_it_stopped(call: Call, bus: EmbeddedBroker) -> No
     (line,) = call("subscribe", "NL", "--once", "--json").json_lines
     assert line["indicator"]["value"] == "two.example.org"
     assert len(call("subscribe", "NL", "--once", "--group", "archive", "--json").json_lines) == 2
+
+
+@pytest.mark.usefixtures("quick")
+def test_looking_takes_no_notice_from_a_program(call: Call, bus: EmbeddedBroker) -> None:
+    write_records(bus, NOTICES.topic("NL"), [notice_bytes("NL", f"{number}.example.org") for number in range(3)])
+    for _ in range(2):  # nothing is committed
+        assert len(call("subscribe", "NL", "--once", "--peek", "--json").json_lines) == 3
+    assert len(call("subscribe", "NL", "--once", "--json").json_lines) == 3
+    with Subscriber(bus.bootstrap, "NL", stop_at_end=True) as program:
+        assert len(list(program)) == 3
+
+
+FILTERS = {
+    "--from": (("--from", "de"), {"de.example.org"}),
+    "--type": (("--type", "url"), {"https://example.org/"}),
+    "--urgent": (("--urgent",), {"urgent.example.org"}),
+    "--since": (("--since", "2026-02-01T00:00:00Z"), {"late.example.org"}),
+    "two": (("--from", "CH", "--type", "domain-name", "--since", "2026-02-01T00:00:00Z"), {"late.example.org"}),
+    "none": (("--from", "JP"), set()),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_filters_select_what_is_shown_and_commit_nothing(call: Call, bus: EmbeddedBroker, name: str) -> None:
+    url = fill_defaults("notice_content", {"type": "url", "value": "https://example.org/"})
+    write_records(
+        bus,
+        NOTICES.topic("NL"),
+        [
+            notice_bytes("NL", "old.example.org"),
+            notice_bytes("NL", "de.example.org", from_state="DE"),
+            notice_bytes("NL", "late.example.org", sent_at=1_772_323_200_000),
+            notice_bytes("NL", content=get_codec("notice_content").encode(url)),
+        ],
+    )
+    write_records(bus, URGENT.topic("NL"), [notice_bytes("NL", "urgent.example.org", urgency="URGENT")])
+    options, expected = FILTERS[name]
+    for _ in range(2):
+        shown = call("subscribe", "NL", "--once", "--json", *options).json_lines
+        assert {line["indicator"]["value"] for line in shown} == expected
+    assert len(call("subscribe", "NL", "--once", "--json").json_lines) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--since", "yesterday"), "--since must be a time with a zone"),
+        (("--from", "ZZ"), "--from ZZ: must be an ISO 3166-1"),
+        (("--type", "domain"), "--type domain: is not a type of indicator; did you mean 'domain-name'?"),
+        (("--peek", "--group", "archive"), "leave --group out"),
+        (("--urgent", "--group", "archive"), "leave --group out"),
+        (("--group", ""), "the name of the consumer group is empty"),
+    ],
+)
+def test_a_wrong_option_is_named(call: Call, bus: EmbeddedBroker, options: tuple[str, ...], message: str) -> None:
+    del bus
+    result = call("subscribe", "NL", "--once", *options)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.error
+
+
+def test_a_closed_output_is_an_error_and_nothing_is_received(call: Call, bus: EmbeddedBroker) -> None:
+    write_records(bus, NOTICES.topic("NL"), [notice_bytes("NL", "one.example.org")])
+    command = f"{shlex.quote(sys.executable)} -m sharing subscribe NL --once >&-"
+    closed = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert closed.returncode == 2
+    assert "standard output is closed" in closed.stderr
+    assert len(call("subscribe", "NL", "--once", "--json").json_lines) == 1
 
 
 def test_a_notice_that_could_not_be_printed_is_delivered_again(

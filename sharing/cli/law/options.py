@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sharing.errors import InputError
-from sharing.model.times import to_milliseconds
+from sharing.cli.shared.instants import parse_instant
 
 PacksOption = Annotated[
     Path | None, typer.Option("--packs", help="A folder of packs. Default: SHARING_PACKS, else the shipped packs.")
@@ -39,19 +37,3 @@ def read_decision_time(text: str | None) -> int:
         InputError: The given time is not valid or has no zone.
     """
     return int(time.time()) // 60 * 60_000 if text is None else parse_instant(text, "--at")
-
-
-def parse_instant(text: str, option: str) -> int:
-    """Return the RFC 3339 time given with an option, in UTC milliseconds.
-
-    Raises:
-        InputError: It is not a valid time or has no zone.
-    """
-    try:
-        instant = datetime.fromisoformat(text)
-        utc = instant.astimezone(UTC) if instant.tzinfo is not None else None
-    except (ValueError, OverflowError):  # OverflowError: near year 1 or 9999, the UTC equivalent is out of range
-        utc = None
-    if utc is None:
-        raise InputError(f"{option} must be a time with a zone, such as 2026-03-01T12:00:00Z")
-    return to_milliseconds(utc)

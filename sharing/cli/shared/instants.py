@@ -1,0 +1,24 @@
+"""Times that a user gives with an option."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sharing.errors import InputError
+from sharing.model.times import to_milliseconds
+
+
+def parse_instant(text: str, option: str) -> int:
+    """Return the RFC 3339 time given with an option, in UTC milliseconds.
+
+    Raises:
+        InputError: It is not a valid time or has no zone.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+        utc = instant.astimezone(UTC) if instant.tzinfo is not None else None
+    except (ValueError, OverflowError):  # OverflowError: near year 1 or 9999, the UTC equivalent is out of range
+        utc = None
+    if utc is None:
+        raise InputError(f"{option} must be a time with a zone, such as 2026-03-01T12:00:00Z")
+    return to_milliseconds(utc)
