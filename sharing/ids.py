@@ -59,6 +59,19 @@ def make_ask_id(item_id: str, kind: str, place: str, number: int) -> str:
     return str(uuid_utils.uuid5(ID_NAMESPACE, f"ask/{item_id}/{kind}/{place}/{number}"))
 
 
+def make_reply_id(from_state: str, to_state: str, ask: str, kind: str, said: str) -> str:
+    """Return the id of a reply from one State to another.
+
+    Args:
+        from_state: The State that says it.
+        to_state: The other State.
+        ask: Id of the Ask.
+        kind: Kind of the reply.
+        said: The answer or the result; "" if it has neither.
+    """
+    return str(uuid_utils.uuid5(ID_NAMESPACE, f"reply/{from_state}/{to_state}/{ask}/{kind}/{said}"))
+
+
 def make_quarantine_id(topic: str, partition: int, offset: int) -> str:
     """Return the id of the quarantine record for a record of a topic."""
     return str(uuid_utils.uuid5(ID_NAMESPACE, f"quarantine/{topic}/{partition}/{offset}"))

@@ -156,6 +156,14 @@ class Overlay:
         """The partitions that are assigned."""
         return frozenset(self._stores)
 
+    def identify_copy(self, partition: int) -> object:
+        """Return an object that is another one after the copy of the partition was closed and opened again.
+
+        So what is derived from the entries is known to be of another copy: the partition was given up in between, or a
+        transaction was aborted.
+        """
+        return self._get_store(partition)
+
     def get(self, partition: int, key: bytes) -> bytes | None:
         """Return the value of a key, or None."""
         for changes in (self.changes.get(partition), self._previous.get(partition)):

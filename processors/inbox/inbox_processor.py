@@ -22,6 +22,7 @@ from processors.inbox.refusals import RefusalError, describe_refusal, describe_u
 from processors.inbox.state_entries import OpenedBefore
 from sharing.ids import make_quarantine_id
 from sharing.model.urgency import URGENT_LEVELS
+from sharing.model.vocabulary import MessageKind
 from sharing.seal.counts import CountStatement, is_count_statement, verify_counts
 from sharing.seal.hpke import OpeningKey
 from sharing.seal.inbox_sealing import InboxSealer, ReceivedMessage
@@ -147,6 +148,7 @@ class InboxProcessor:
         envelope, partition = verified.envelope, record.partition()
         known = state.find_message(partition, envelope.id)
         self._note_number(verified, result, state, is_known=known is not None)
+        _check_kind(verified)
         if known is not None and known.signer not in keys.revoked:
             result.outcomes.append(InboxOutcome.REPEATED)
             result.twins += known.commitment != verified.commitment
@@ -215,6 +217,20 @@ def _check_streams(statement: CountStatement, topic: str, partition: int) -> Non
         raise RefusalError(
             "WRONG_TOPIC",
             f"{statement.from_state}: the count statement is about another topic or partition; somebody moved it",
+        )
+
+
+def _check_kind(verified: VerifiedMessage) -> None:
+    """Refuse a reply: it answers an Ask of this State's worker, and is nothing that a case system or the desk reads.
+
+    Raises:
+        RefusalError: It is refused.
+    """
+    if verified.kind is MessageKind.REPLY:
+        raise RefusalError(
+            "UNEXPECTED_REPLY",
+            f"{verified.envelope.from_state}: the message is a reply, and this worker has asked that State nothing; "
+            "update the worker, and read the message again from its place",
         )
 
 

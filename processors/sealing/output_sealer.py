@@ -15,8 +15,9 @@ from pydantic import SecretBytes
 
 from processors.exactly_once.batch import OutputRecord
 from processors.sealing.sent_streams import SentStreams
+from sharing.model.vocabulary import MessageKind
 from sharing.seal.counts import COUNT_INTERVAL_MS, sign_counts
-from sharing.seal.envelope import TOPIC_KINDS, OutgoingMessage, Stream
+from sharing.seal.envelope import OutgoingMessage, Stream
 from sharing.seal.own_records import OwnRecordSealer
 from sharing.seal.sealing import BatchSealer
 from sharing.serialization.cloud_events import Header
@@ -39,6 +40,11 @@ COUNTS_KEY: Final = b"counts"
 """Key of the records of count statements."""
 
 _EXCHANGE_PREFIX: Final = f"{TopicScope.EXCHANGE}."
+
+_KINDS_BY_TYPE: Final = {
+    get_codec(kind.schema_name).schema["name"]: kind for kind in MessageKind if kind is not MessageKind.UNKNOWN
+}
+"""What a record is that leaves the State, by its type of event: a topic may have messages of several kinds."""
 
 _Place = tuple[list[OutputRecord], int]
 """Where a record stands among the outputs: in which list, and its index there."""
@@ -133,7 +139,7 @@ class OutputSealer:
         keys: SealingKeys,
         now_ms: int,
     ) -> None:
-        """Seal notices and offers.
+        """Seal notices, offers and replies.
 
         Args:
             places_by_stream: The places of the messages by topic and partition. Those of one topic and partition are
@@ -144,15 +150,16 @@ class OutputSealer:
         """
         messages: list[OutgoingMessage] = []
         for (topic, partition), places in places_by_stream.items():
-            _, state, kind = topic.split(".")
-            numbers, sent = streams.take_numbers(partition, state.upper(), kind, len(places))
-            stream = Stream(LOOP, sent.began_at, partition, kind)
+            _, state, name = topic.split(".")
+            numbers, sent = streams.take_numbers(partition, state.upper(), name, len(places))
+            stream = Stream(LOOP, sent.began_at, partition, name)
             for sequence, (records, index) in zip(numbers, places, strict=True):
                 record = records[index]
+                record_id, kind = _read_identity(record)
                 messages.append(
                     OutgoingMessage(
-                        _read_id(record),
-                        TOPIC_KINDS[kind],
+                        record_id,
+                        kind,
                         state.upper(),
                         now_ms,
                         stream,
@@ -174,13 +181,14 @@ class OutputSealer:
             records[index] = OutputRecord(topic, key, value, renamed, partition)
 
 
-def _read_id(record: OutputRecord) -> str:
-    """Return the id of a notice or offer.
+def _read_identity(record: OutputRecord) -> tuple[str, MessageKind]:
+    """Return the id of a notice, an offer or a reply, and which of them it is.
 
     Raises:
-        ValueError: It has none.
+        ValueError: Its headers do not say so.
     """
-    record_id = dict(record.headers or ()).get("ce_id")
-    if not isinstance(record_id, str):
-        raise ValueError("a message has no id")  # noqa: TRY004 a defect of the gate
-    return record_id
+    headers = dict(record.headers or ())
+    record_id, kind = headers.get("ce_id"), _KINDS_BY_TYPE.get(headers.get("ce_type"))
+    if not isinstance(record_id, str) or kind is None:
+        raise ValueError("a message has no id, or is of no type that leaves the State")
+    return record_id, kind

@@ -43,7 +43,7 @@ class SentStreams:
         Args:
             partition: The input partition of the messages.
             recipient: Code of the recipient.
-            topic: Last part of the topic's name: notices, urgent or offers.
+            topic: Last part of the topic's name: notices, urgent, offers or replies.
             count: The number of messages.
         """
         key = (partition, recipient, topic)

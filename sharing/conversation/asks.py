@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -16,6 +17,9 @@ CLAIM_MS: Final = 30 * 60_000
 
 GRACE_MS: Final = 60_000
 """How long after the expiry the broker's time of a reply may be: for the time that a record takes to the broker."""
+
+NONCE_DIGITS: Final = 32
+"""Length of an Ask's nonce, in hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,15 @@ class Ask:
         return self.status is AskStatus.OPEN
 
     @property
+    def nonce(self) -> str:
+        """What an answer must name in addition to the id: another one each time that the same is asked again.
+
+        So what an officer signed about one round is not taken for the next. It is no secret: it can be computed.
+        """
+        text = f"sharing/ask-nonce/v1/{self.id}/{self.round}/{self.opened_at}"
+        return hashlib.sha256(text.encode()).hexdigest()[:NONCE_DIGITS]
+
+    @property
     def closes_at(self) -> int:
         """When silence takes effect, in UTC milliseconds: every answer given in time has arrived by then."""
         return self.expires_at + GRACE_MS
@@ -136,29 +149,38 @@ class Ask:
         """Return the id of the officer who has claimed it; None if nobody has, or the claim has expired."""
         return self.claimed_by if now < self.claimed_until else None
 
-    def find_bar(self, officer: Officer, at: int) -> Refusal | None:
-        """Return why an officer may do nothing about it at this time, in UTC milliseconds; None if he or she may."""
+    def find_bar(self, officer: Officer, at: int, nonce: str) -> Refusal | None:
+        """Return why an officer may do nothing about it; None if he or she may.
+
+        Args:
+            officer: Who.
+            at: When, by the broker's clock, in UTC milliseconds.
+            nonce: The nonce that the officer has signed.
+        """
         if not self.is_open:
             return Refusal.NOT_OPEN
         if at >= self.closes_at:
             return Refusal.EXPIRED
+        if nonce != self.nonce:
+            return Refusal.WRONG_NONCE
         if self.role is not None and self.role not in officer.roles:
             return Refusal.WRONG_ROLE
         return Refusal.BARRED if self.row.four_eyes and officer.id == self.publisher.officer else None
 
-    def find_refusal(self, officer: Officer, answer: Answer, at: int) -> Refusal | None:
+    def find_refusal(self, officer: Officer, answer: Answer, at: int, nonce: str) -> Refusal | None:
         """Return why an officer's answer changes nothing; None if it counts.
 
         Args:
             officer: Who answers.
             answer: The answer.
             at: When it was given, by the broker's clock, in UTC milliseconds.
+            nonce: The nonce that the officer has signed.
         """
         if answer not in self.row.answers:
             return Refusal.WRONG_ANSWER
         if any(given.officer == officer.id for given in self.given):
             return Refusal.NOT_OPEN if not self.is_open else Refusal.ALREADY_ANSWERED
-        return self.find_bar(officer, at)
+        return self.find_bar(officer, at, nonce)
 
     def take_claim(self, officer: Officer, at: int) -> Ask:
         """Return the Ask claimed by an officer; the last claim counts."""
@@ -194,4 +216,4 @@ class Ask:
 
 def find_next_due(asks: Iterable[Ask]) -> int | None:
     """Return when time alone changes one of these Asks next, in UTC milliseconds; None if never."""
-    return min(filter(None, (ask.find_due() for ask in asks)), default=None)
+    return min((due for ask in asks if (due := ask.find_due()) is not None), default=None)

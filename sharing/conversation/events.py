@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sharing.conversation.asks import Ask, Officer, Publisher
 from sharing.conversation.revision import Revision
@@ -43,6 +43,7 @@ class Ruled:
         at: When, by the broker's clock, in UTC milliseconds.
         facts: The facts supplied, by name.
         relaxed: For RELAX, the conditions under which the item is offered again.
+        nonce: The Ask's nonce, as the officer signed it.
     """
 
     ask: str
@@ -51,25 +52,28 @@ class Ruled:
     at: int
     facts: frozenset[str] = frozenset()
     relaxed: frozenset[str] = frozenset()
+    nonce: str = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An officer of one's own State says that he or she deals with an Ask; `at` as in `Ruled`."""
+    """An officer of one's own State says that he or she deals with an Ask; `at` and `nonce` as in `Ruled`."""
 
     ask: str
     officer: Officer
     at: int
+    nonce: str = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class PassedOn:
-    """An officer of one's own State passes an Ask on to another authority of the State; `at` as in `Ruled`."""
+    """An officer of one's own State passes an Ask on to another authority of it; `at` and `nonce` as in `Ruled`."""
 
     ask: str
     officer: Officer
     authority: str
     at: int
+    nonce: str = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

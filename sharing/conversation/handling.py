@@ -9,7 +9,7 @@ from sharing.conversation.vocabulary import Refusal
 
 def find_handling_refusal(ask: Ask, event: Claimed | PassedOn) -> Refusal | None:
     """Return why an officer may not claim an Ask or pass it on; None if he or she may."""
-    refusal = ask.find_bar(event.officer, event.at)
+    refusal = ask.find_bar(event.officer, event.at, event.nonce)
     if refusal is None and isinstance(event, PassedOn) and event.authority == ask.authority:
         return Refusal.SAME_AUTHORITY
     return refusal

@@ -155,7 +155,7 @@ def _follow_ruling(turn: Turn, ask: Ask, event: Ruled) -> None:
 
 def _find_refusal(turn: Turn, ask: Ask, event: Ruled) -> Refusal | None:
     """Return why a ruling changes nothing; None if it counts."""
-    reason = ask.find_refusal(event.officer, event.answer, event.at)
+    reason = ask.find_refusal(event.officer, event.answer, event.at, event.nonce)
     if reason is not None:
         return reason
     if event.answer is Answer.SUPPLIED and not (event.facts and event.facts <= ask.facts):

@@ -159,7 +159,7 @@ def _follow_people(received: ReceivedItem, event: PeopleEvent) -> Received:
         return received, (Refused(event.ask, event.officer.id, Refusal.UNKNOWN_ASK),)
     if not isinstance(event, Ruled):
         return _handle(received, ask, event)
-    refusal = ask.find_refusal(event.officer, event.answer, event.at)
+    refusal = ask.find_refusal(event.officer, event.answer, event.at, event.nonce)
     if refusal is not None:
         return received, (Refused(ask.id, event.officer.id, refusal),)
     answered, consequence = ask.take_answer(GivenAnswer(event.answer, event.officer.id, event.officer.agency, event.at))

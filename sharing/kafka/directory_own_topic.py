@@ -15,7 +15,7 @@ from sharing.kafka.clients import client_properties, fetch_topics, look_up_topic
 from sharing.kafka.directory_cluster import make_directory_consumer
 from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
 from sharing.serialization.framing import Framing
-from sharing.topology.topics import DIRECTORY
+from sharing.topology.topics import DIRECTORY, TopicKind
 from sharing.trust.documents import PUBLISHED_BYTES_MAX
 
 READ_SECONDS_MAX: Final = 30.0
@@ -92,9 +92,20 @@ class OwnTopic:
 
 
 def publish_records(
-    bootstrap: str, state: str, records: Iterable[tuple[str, bytes | None]], properties: Mapping[str, Any] | None = None
+    bootstrap: str,
+    state: str,
+    records: Iterable[tuple[str, bytes | None]],
+    properties: Mapping[str, Any] | None = None,
+    kind: TopicKind = DIRECTORY,
 ) -> None:
     """Write records to a State's directory topic in their order, and wait until the broker has confirmed all.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        state: The State.
+        records: Key and value of each record.
+        properties: Further librdkafka properties, such as those of TLS.
+        kind: Another kind of topic with one partition that officers write.
 
     Raises:
         InfrastructureError: No broker answers, the topic does not exist, or a record was not confirmed.
@@ -107,7 +118,7 @@ def publish_records(
             raise InputError(
                 f"{state}: the record {key} has {len(value):,} bytes; the topic accepts {RECORD_BYTES_MAX:,}"
             )
-    topic = DIRECTORY.topic(state)
+    topic = kind.topic(state)
     errors: deque[KafkaError] = deque(maxlen=10)
     confirmations: list[KafkaError | None] = []
     options = {
@@ -126,7 +137,7 @@ def publish_records(
                 topic, value, key.encode(), _PARTITION, on_delivery=lambda error, _: confirmations.append(error)
             )
     except KafkaException as error:
-        raise InfrastructureError(f"cannot announce: {describe_kafka_error(error)}") from None
+        raise InfrastructureError(f"cannot write to {topic}: {describe_kafka_error(error)}") from None
     producer.flush(ANNOUNCE_SECONDS_MAX + 2)
     failures = [error for error in confirmations if error is not None]
     if len(confirmations) < len(records) or failures:

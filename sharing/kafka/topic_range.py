@@ -40,8 +40,11 @@ class TopicRange:
             record.
         until_ms: Instant at which the range ends, exclusive. None for the last record.
         properties: Further librdkafka properties, such as those of TLS.
+        ranges: The offsets to read instead of those between two instants: the first one and the end, exclusive, by
+            partition.
 
     Attributes:
+        ranges: The first offset and the end, exclusive, of each partition that has something to read.
         total: Upper bound of the number of records: the offsets in the range, transaction markers included.
         bad_batches: The batches that were skipped so far, because they cannot be read.
 
@@ -51,7 +54,7 @@ class TopicRange:
 
     def __init__(
         self, bootstrap: str, topic: str, group: str, since_ms: int | None = None, until_ms: int | None = None,
-        properties: Mapping[str, Any] | None = None,
+        properties: Mapping[str, Any] | None = None, *, ranges: Mapping[int, tuple[int, int]] | None = None,
     ) -> None:  # fmt: skip
         present = look_up_topics(bootstrap, properties)
         require_topics(present, [topic])
@@ -72,19 +75,10 @@ class TopicRange:
         self.bad_batches: list[BadBatch] = []
         self._bad_batch_finder = BadBatchFinder(all_properties)
         self._consumer: Consumer = make_consumer(all_properties)
-        deadline = time.monotonic() + LOOK_UP_SECONDS_MAX
-        while True:
-            try:
-                self._ranges = self._find_ranges(present[topic], since_ms, until_ms)
-                break
-            except KafkaException as error:  # a new or moved partition has no leader for a moment
-                if error_code(error) in PERMANENT_READ_ERRORS or time.monotonic() > deadline:
-                    self._consumer.close()
-                    raise InfrastructureError(
-                        f"{topic}: its offsets cannot be looked up ({describe_kafka_error(error)})"
-                    ) from None
-                time.sleep(_RETRY_SECONDS)
-        self.total = sum(end - start for start, end in self._ranges.values())
+        if ranges is None:
+            ranges = self._find_settled_ranges(present[topic], since_ms, until_ms)
+        self.ranges = {number: (start, end) for number, (start, end) in ranges.items() if start < end}
+        self.total = sum(end - start for start, end in self.ranges.values())
 
     def read_batches(self) -> Iterator[list[Message]]:
         """Yield the records in lists of up to 5,000.
@@ -92,9 +86,9 @@ class TopicRange:
         Raises:
             InfrastructureError: The broker rejects the request, or does not respond for a minute.
         """
-        starts = [TopicPartition(self._topic, number, start) for number, (start, _) in self._ranges.items()]
+        starts = [TopicPartition(self._topic, number, start) for number, (start, _) in self.ranges.items()]
         self._consumer.assign(starts)
-        ends = {number: end for number, (_, end) in self._ranges.items()}
+        ends = {number: end for number, (_, end) in self.ranges.items()}
         last_response = time.monotonic()
         while ends:
             messages = self._consumer.consume(_BATCH, _POLL_SECONDS)
@@ -111,6 +105,21 @@ class TopicRange:
     def close(self) -> None:
         """Disconnect from the broker."""
         self._consumer.close()
+
+    def _find_settled_ranges(
+        self, partitions: int, since_ms: int | None, until_ms: int | None
+    ) -> dict[int, tuple[int, int]]:
+        deadline = time.monotonic() + LOOK_UP_SECONDS_MAX
+        while True:
+            try:
+                return self._find_ranges(partitions, since_ms, until_ms)
+            except KafkaException as error:  # a new or moved partition has no leader for a moment
+                if error_code(error) in PERMANENT_READ_ERRORS or time.monotonic() > deadline:
+                    self._consumer.close()
+                    raise InfrastructureError(
+                        f"{self._topic}: its offsets cannot be looked up ({describe_kafka_error(error)})"
+                    ) from None
+                time.sleep(_RETRY_SECONDS)
 
     def _find_ranges(self, partitions: int, since_ms: int | None, until_ms: int | None) -> dict[int, tuple[int, int]]:
         """Return the first offset and the end offset of each partition, if it has records in the range."""

@@ -260,3 +260,18 @@ class OnlineKeys:
 def _is_needed(keys: TrustedKeys, key: OnlineKey, now: int) -> bool:
     kept_ms = KEEP_ENDED_DAYS * DAY_MS if key.role is KeyRole.SEAL else 0
     return now <= key.valid_until + kept_ms and not keys.statement.is_revoked(key.key_id, now)
+
+
+def list_opening_key_ids(folder: KeyFolder, keys: TrustedKeys, now: int) -> frozenset[KeyId]:
+    """Return the ids of the seal keys under which something can still be opened, without opening a private key.
+
+    Args:
+        folder: The key folder.
+        keys: The newest key statement in it.
+        now: The time, in UTC milliseconds.
+    """
+    return frozenset(
+        key.key_id
+        for key in keys.statement.list_keys(KeyRole.SEAL)
+        if _is_needed(keys, key, now) and folder.locate_private_key(KeyRole.SEAL, key.key_id).exists()
+    )

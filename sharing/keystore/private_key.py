@@ -23,8 +23,9 @@ from sharing.trust.signatures import MemorySigningKey
 ROOT_ROLE: Final = "root"
 WRAP_ROLE: Final = "wrap"
 READER_ROLE: Final = "reader"
+OFFICER_ROLE: Final = "officer"
 WRAPPING_KEY_BYTES: Final = 32
-_ROLES: Final = "|".join((ROOT_ROLE, *KeyRole, WRAP_ROLE, READER_ROLE))
+_ROLES: Final = "|".join((ROOT_ROLE, *KeyRole, WRAP_ROLE, READER_ROLE, OFFICER_ROLE))
 _IDENTITY_CONTEXT: Final = b"sharing/wrapping-key-id/v1"
 
 
@@ -49,7 +50,7 @@ class KeyHeader(StrictModel):
         kind: Always `private-key`.
         format: Version of this format.
         state: The State.
-        role: `root`, the role of an online key, `reader`, or `wrap` for a wrapping key.
+        role: `root`, the role of an online key, `reader`, `officer`, or `wrap` for a wrapping key.
         key: Its public key, or the name of a wrapping key.
     """
 

@@ -12,7 +12,7 @@ Both numbers are exact. The work is bounded (`STEPS_MAX`); if a search is cut sh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -25,7 +25,7 @@ from sharing.law.search.cheapest import CheapestSearch, SearchLimitError
 from sharing.law.search.cubes import Cover, Cube, intersect_covers
 from sharing.law.search.dimensions import AUTHORITY, CODES, NAMED, RECIPIENT_DIMENSION, ItemSpace, Point
 from sharing.law.search.law_covers import LawCovers, list_space_tests
-from sharing.law.search.recipients import list_recipient_points
+from sharing.law.search.recipients import RecipientViews, list_recipient_points
 from sharing.law.search.regions import compute_regions
 from sharing.law.search.ternary import complement, restrict, simplify
 from sharing.law.treaties import Instrument
@@ -132,6 +132,48 @@ def find_questions(
     return _Inquiry(law, stated, states, frozenset(named), any_authority=any_authority, steps_max=steps_max).ask()
 
 
+def find_questions_by_recipient(
+    law: DisclosureFilter,
+    known: Facts,
+    recipients: Iterable[str],
+    named: Collection[str] = (),
+    *,
+    unanswerable: Collection[str] = (),
+    impossible: Sequence[Facts] = (),
+    steps_max: int = STEPS_MAX,
+) -> dict[str, Questionnaire]:
+    """Return the questions about an item for each recipient by itself, as `find_questions` does for all together.
+
+    States that the law cannot tell apart share one questionnaire. What holds for all recipients is computed once.
+
+    Args:
+        law: As for `find_questions`.
+        known: As for `find_questions`.
+        recipients: As for `find_questions`.
+        named: As for `find_questions`.
+        unanswerable: Facts that nobody answers: they stay unknown.
+        impossible: Combinations of facts that the item cannot have.
+        steps_max: The search for one recipient is cut short after this many steps.
+    """
+    stated = {name: value for name, value in known.items() if value is not None}
+    views = RecipientViews(law.pack, law.treaties)
+    alike: dict[Hashable, list[str]] = {}
+    for state in sorted(set(recipients) - {law.pack.state}):
+        authorities = law.authorities.get(state)
+        tested = state if state in views.tested_states else ""
+        key = (tested, views.view(state, law.day).key, authorities and tuple(authorities), state in named)
+        alike.setdefault(key, []).append(state)
+    if not alike:
+        return {}
+    first = [states[0] for states in alike.values()]
+    inquiry = _Inquiry(
+        law, stated, first, frozenset(named), any_authority=False, steps_max=steps_max,
+        unanswerable=frozenset(unanswerable), impossible=impossible,
+    )  # fmt: skip
+    asked = {state: inquiry.ask_for(state) for state in first}
+    return {state: asked[states[0]] for states in alike.values() for state in states}
+
+
 def describe_answers(question: Question) -> list[tuple[str, str]]:
     """Return the outcomes that the answers to a question leave possible, the most open first, each with its answers."""
     groups: dict[Outcome, list[str]] = {}
@@ -145,29 +187,38 @@ class _Inquiry:
 
     def __init__(
         self, law: DisclosureFilter, known: Facts, states: list[str], named: frozenset[str], *, any_authority: bool,
-        steps_max: int,
+        steps_max: int, unanswerable: frozenset[str] = frozenset(), impossible: Sequence[Facts] = (),
     ) -> None:  # fmt: skip
         self._law = law
         self._known = known
+        self._unanswerable = unanswerable - known.keys()
         laws = [(law.pack, law.treaties)]
         self._points = list_recipient_points(laws, states, [law.day], merge=any_authority and not named)
         self._space = ItemSpace(list_space_tests(*laws[0]), law.pack.state, len(self._points), known)
-        self._covers = LawCovers(*laws[0], self._space, [point.views[0] for point in self._points])
+        self._base = self._space.locate(_without_derived({**known, **dict.fromkeys(self._unanswerable)}, self._space))
+        views = [point.views[0] for point in self._points]
+        self._covers = LawCovers(*laws[0], self._space, views, self._base)
         self._regions = compute_regions(self._covers, self._space)
-        self._base = self._space.locate(_without_derived(known, self._space))
         self._impossible = self._find_impossible(named, any_authority=any_authority)
+        self._impossible += [cube for facts in impossible if (cube := self._locate_all(facts)) is not None]
         known_dimensions = {number for number, points in self._base.items() if self._space.all_points[number] != points}
-        self._search = CheapestSearch(
-            self._space.all_points,
-            [
-                (0,) * len(dimension.points) if number in known_dimensions else dimension.costs
-                for number, dimension in enumerate(self._space.dimensions)
-            ],
-            steps_max,
-        )
+        self._costs = [
+            (0,) * len(dimension.points) if number in known_dimensions else dimension.costs
+            for number, dimension in enumerate(self._space.dimensions)
+        ]
+        self._steps_max = steps_max
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin the search inside `_base`."""
+        self._search = CheapestSearch(self._space.all_points, self._costs, self._steps_max)
         self._permitted = restrict(self._regions.permitted, self._base)
         self._most_open: dict[frozenset[tuple[int, int]], Outcome] = {}
         self._is_complete = True
+
+    def _locate_all(self, facts: Facts) -> Cube | None:
+        """Return where these facts have their values; None if no test depends on one of them."""
+        return self._space.locate(facts) if facts.keys() <= self._space.fact_names else None
 
     def _find_impossible(self, named: frozenset[str], *, any_authority: bool) -> Cover:
         """Return what cannot be: another authority than the chosen one, a State named that is not, and the reverse."""
@@ -184,12 +235,20 @@ class _Inquiry:
                 impossible += restrict(others, cube)
         return simplify(impossible)
 
+    def ask_for(self, state: str) -> Questionnaire:
+        """Return the questions for one of the recipients."""
+        index = next(index for index, point in enumerate(self._points) if point.state == state)
+        self._base = {**self._base, RECIPIENT_DIMENSION: 1 << index}
+        self._begin()
+        return self.ask()
+
     def ask(self) -> Questionnaire:
         """Return the questions."""
         questions = []
         if self._find_most_open({}) is not Outcome.WITHHOLD:
             for name in FACTS:
-                if name in QUESTIONS and name not in self._known and name in self._space.fact_names:
+                is_open = name not in self._known and name not in self._unanswerable
+                if is_open and name in QUESTIONS and name in self._space.fact_names:
                     question = self._make_question(name)
                     if question is not None:
                         questions.append(question)

@@ -253,11 +253,26 @@ class NoticeKind(StrEnum):
     RECALL = "RECALL"
 
 
+class AmendmentKind(StrEnum):
+    """What an amendment does.
+
+    Attributes:
+        FACTS: It states facts that were unknown: the answer to a SUPPLY_FACT.
+        CORRECTION: It changes facts that were wrong.
+        WITHDRAWAL: It withdraws the item.
+    """
+
+    FACTS = "FACTS"
+    CORRECTION = "CORRECTION"
+    WITHDRAWAL = "WITHDRAWAL"
+
+
 class MessageKind(StrEnum):
     """What is sealed to another State. UNKNOWN is a kind of a later version, which a reader refuses."""
 
     NOTICE = "NOTICE"
     OFFER = "OFFER"
+    REPLY = "REPLY"
     UNKNOWN = "UNKNOWN"
 
     @property

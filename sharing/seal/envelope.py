@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -22,13 +23,22 @@ SEQUENCE_MAX: Final = 2**53 - 1
 _LAST_FIELD: Final = "salt"
 
 
-TOPIC_KINDS: Final = {"notices": MessageKind.NOTICE, "urgent": MessageKind.NOTICE, "offers": MessageKind.OFFER}
-"""The topics on which sealed messages travel, by the last part of their names, and the kind of message on each."""
+TOPIC_KINDS: Final[Mapping[str, frozenset[MessageKind]]] = {
+    "notices": frozenset({MessageKind.NOTICE}),
+    "urgent": frozenset({MessageKind.NOTICE, MessageKind.REPLY}),
+    "offers": frozenset({MessageKind.OFFER}),
+    "replies": frozenset({MessageKind.REPLY}),
+}
+"""The topics on which sealed messages travel, by the last part of their names, and the kinds of messages on each.
+
+Where a topic has several, the kind in the envelope, which is signed, tells them apart.
+"""
 
 TOPIC_URGENCY: Final = {
     "notices": Urgency.ORDINARY.value,
     "urgent": Urgency.URGENT.value,
     "offers": Urgency.UNKNOWN.value,
+    "replies": Urgency.ORDINARY.value,
 }
 """What an envelope names as urgency: that of its topic, which is seen anyway. The exact urgency is sealed content."""
 
@@ -42,7 +52,7 @@ class Stream(NamedTuple):
         loop: The sending exactly-once loop, such as `gate`.
         began_at: When numbering began, in UTC milliseconds: later if the sender lost its state.
         partition: Partition of the sender's input.
-        topic: Last part of the output topic's name: `notices`, `urgent` or `offers`.
+        topic: Last part of the output topic's name: `notices`, `urgent`, `offers` or `replies`.
     """
 
     loop: str
@@ -55,7 +65,7 @@ class OutgoingMessage(NamedTuple):
     """A message before it is sealed. Its `repr` does not show the content.
 
     Attributes:
-        id: Id of the notice or offer.
+        id: Id of the notice, offer or reply.
         kind: What it is.
         to_state: The recipient.
         sent_at: As in the content, in UTC milliseconds.

@@ -1,8 +1,8 @@
 """The content of an opened message, and whether it is what the envelope says.
 
-A sender is proved by the envelope. The notice or offer inside names sender and recipient again, and a gate of another
-State could write anything there. So both must agree before the content is used. The exact urgency is content: it must
-be one of those that travel on the topic of the envelope.
+A sender is proved by the envelope. The notice, offer or reply inside names sender and recipient again, and a gate of
+another State could write anything there. So both must agree before the content is used. The exact urgency is content:
+it must be one of those that travel on the topic of the envelope.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ _CONTENT_URGENCIES: Final = {
     "notices": frozenset(Urgency) - URGENT_LEVELS,
     "urgent": URGENT_LEVELS,
     "offers": frozenset(Urgency),
+    "replies": frozenset(Urgency) - URGENT_LEVELS,
 }
 """The urgencies of the contents on each topic."""
 
 
 def decode_content(envelope: Envelope, content: bytes, *, framing: Framing = SINGLE_OBJECT_FRAMING) -> dict[str, Any]:
-    """Return the notice or offer in an opened message, as `sharing.serialization.codec.decode_record` returns it.
+    """Return the notice, offer or reply in an opened message, as `decode_record` of the codec returns it.
 
     Args:
         envelope: The envelope of the verified message.

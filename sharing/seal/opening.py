@@ -115,7 +115,7 @@ class MessageOpener:
         return self._verify_signature(record, keys, now)
 
     def open(self, verified: VerifiedMessage, opening_keys: Mapping[str, OpeningKey]) -> bytes:
-        """Return the content of a message: the complete Avro record of the notice or offer.
+        """Return the content of a message: the complete Avro record of the notice, offer or reply.
 
         Args:
             verified: What `verify` returned.
@@ -211,8 +211,7 @@ def open_with_key(verified: VerifiedMessage, message_key: bytes) -> bytes:
 
 
 def _check_envelope(envelope: Envelope, topic: str | None) -> None:
-    kind = TOPIC_KINDS.get(envelope.topic)
-    if kind is None or kind != envelope.kind or (topic is not None and topic != envelope.topic):
+    if envelope.kind not in TOPIC_KINDS.get(envelope.topic, ()) or (topic is not None and topic != envelope.topic):
         raise SealError(
             SealFault.WRONG_TOPIC,
             f"{envelope.from_state}: the message was not written for this topic, or its kind does not belong there",

@@ -174,7 +174,7 @@ def _check_messages(messages: Sequence[OutgoingMessage], now: int) -> None:
 
 def _is_consistent(kind: MessageKind, sent_at: int, stream: Stream) -> bool:
     return (
-        TOPIC_KINDS.get(stream.topic) is kind
+        kind in TOPIC_KINDS.get(stream.topic, ())
         and stream.partition >= 0
         and INSTANT_MIN <= stream.began_at <= INSTANT_MAX
         and INSTANT_MIN <= sent_at <= INSTANT_MAX

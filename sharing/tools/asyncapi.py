@@ -24,6 +24,7 @@ from sharing.topology.topics import (
     INDICATORS,
     NOTICES,
     OFFERS,
+    REPLIES,
     TOPIC_KINDS,
     URGENT,
     Role,
@@ -37,14 +38,14 @@ AVRO = "application/vnd.apache.avro+json;version=1.9.0"
 """AsyncAPI's name of the schema format. The version is that of Avro's specification."""
 
 BINDING = "0.5.0"
-KINDS_WITH_HEADERS = (INDICATORS, OFFERS, NOTICES, URGENT)
+KINDS_WITH_HEADERS = (INDICATORS, OFFERS, NOTICES, URGENT, REPLIES)
 """Kinds whose records have CloudEvents headers: those that publishers write, and those that leave a State."""
 
 _HEADERS: Mapping[str, Mapping[str, str]] = {
     "ce_source": {"format": "uri-reference"},
     "ce_time": {"format": "date-time", "description": "When the record was written, UTC."},
     "ce_id": {"description": "Id of the event, unique within its source."},
-    "ce_subject": {"format": "uuid", "description": "Id of the indicator that the event is about."},
+    "ce_subject": {"format": "uuid", "description": "Id of the indicator, or of a reply's item."},
     TRACEPARENT: {"description": "W3C Trace Context, from the publisher to the notice."},
 }
 

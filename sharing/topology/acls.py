@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from sharing.model.countries import STATES
 from sharing.topology.partners import Partners
-from sharing.topology.topics import CLOCK, TOPIC_KINDS, Role, TopicKind, TopicScope
+from sharing.topology.topics import CLOCK, INDICATORS, TOPIC_KINDS, Role, TopicKind, TopicScope
 
 
 class AclResource(StrEnum):
@@ -171,6 +171,17 @@ def list_acl_rules(partners: Partners) -> tuple[AclRule, ...]:
 def list_acl_entries(partners: Partners) -> frozenset[AclEntry]:
     """Return the complete access control list of a cluster with these partners."""
     return frozenset(entry for rule in list_acl_rules(partners) for entry in rule.entries)
+
+
+def make_resend_rule(state: str) -> AclRule:
+    """Return the one rule that `sharing keys resend` needs beyond those of the State's gate, for as long as it runs.
+
+    Nobody has the right to read *and* write indicators: agencies write them, the gate reads them. It is not in the
+    topic table, so that it does not stay: `sharing doctor` reports it as too wide.
+    """
+    gate = Principal(Role.GATE, state)
+    pattern, name = _match_topics(INDICATORS, gate, Operation.READ)
+    return AclRule(gate, AclResource.TOPIC, pattern, name, (Operation.WRITE,))
 
 
 def covers_resource(rule: AclRule, name: str) -> bool:

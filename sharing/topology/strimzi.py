@@ -91,6 +91,11 @@ def format_acl_commands(partners: Partners) -> Iterator[str]:
             yield _format_add_command(principal, rule)
 
 
+def addition_command(rule: AclRule) -> str:
+    """Return the arguments of `kafka-acls.sh` that create one ACL rule."""
+    return _format_add_command(rule.principal, rule)
+
+
 def removal_command(entry: AclEntry) -> str:
     """Return the arguments of `kafka-acls.sh` that remove one ACL entry."""
     principal, _, host = entry.principal.partition(" from ")

@@ -183,6 +183,11 @@ DIRECTORY = TopicKind(
     "everyone", frozenset({Role.CONSOLE, Role.GATE}), ALL_ROLES, FOREVER, compacted=True, single_partition=True,
     max_message_bytes=DIRECTORY_BATCH_BYTES_MAX,
 )  # fmt: skip
+# What officers supply, correct or withdraw after an item was published. On the partition of the item, so that the gate
+# decides on the revisions of an item in their order.
+AMENDMENTS = TopicKind(
+    "amendments", TopicScope.NATIONAL, "amendment", "indicator id", "conversation", "gate", _GATE, _GATE, 30 * DAY_MS
+)
 # The gate's state store: items with a version above 1 or withdrawn, and how far each input partition was processed.
 GATE_STATE = TopicKind(
     "gate_state", TopicScope.NATIONAL, "gate_state", "indicator id, or input topic", "gate", "gate", _GATE, _GATE,
@@ -204,6 +209,31 @@ INBOX_STATE = TopicKind(
     "inbox_state", TopicScope.NATIONAL, "inbox_state", "message id, stream, or input topic", "gate", "gate", _GATE,
     _GATE, FOREVER, compacted=True,
 )  # fmt: skip
+# The state store of the loop that drives the conversations: this is its changelog. Consoles list the open Asks from it.
+CONVERSATIONS = TopicKind(
+    "conversations", TopicScope.NATIONAL, "conversation_state", "direction and item id, or input topic", "conversation",
+    "conversation, officers", _GATE, _OFFICERS | _GATE, FOREVER, compacted=True,
+)  # fmt: skip
+# Who may answer what. Each record is signed by registrars and proves itself, no matter who wrote it.
+OFFICERS = TopicKind(
+    "officers", TopicScope.NATIONAL, "officer_entry", "officer id", "registrars", "gate, officers", _OFFICERS,
+    _OFFICERS | _GATE, FOREVER, compacted=True, single_partition=True, max_message_bytes=DIRECTORY_BATCH_BYTES_MAX,
+)  # fmt: skip
+# What officers have signed. A ruling about items on several partitions is written to each of them.
+RULINGS = TopicKind(
+    "rulings", TopicScope.NATIONAL, "ruling", "item id", "officers", "gate, officers", _OFFICERS, _OFFICERS | _GATE,
+    365 * DAY_MS, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
+)  # fmt: skip
+# The audit log of the conversation: what was done after the decision, and by whom. Kept for ever, so it has no text, no
+# value and no name of a person.
+ACTS = TopicKind(
+    "acts", TopicScope.NATIONAL, "act", "item id", "conversation", "supervisors, auditors", _GATE, _OFFICERS, FOREVER
+)
+# Urgent replies go to the urgent topic, where the kind in the envelope tells them from notices.
+REPLIES = TopicKind(
+    "replies", TopicScope.EXCHANGE, "reply", "item id", "other States", "the State", _GATE,
+    _RECEIVERS_AND_GATE, EXCHANGE_RETENTION_MS, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
+)  # fmt: skip
 # The broker's confirmation of an empty record contains the broker's time, so nobody needs to read the topic.
 CLOCK = TopicKind(
     "clock", TopicScope.SHARED, "", "none", "gates and `sharing doctor`", "nobody", ALL_ROLES, frozenset(), HOUR_MS,
@@ -211,8 +241,8 @@ CLOCK = TopicKind(
 )  # fmt: skip
 
 TOPIC_KINDS = (
-    INDICATORS, DECISIONS, DRAFTS, QUARANTINE, GATE_STATE, INBOX, INBOX_URGENT, INBOX_STATE, OFFERS, NOTICES, URGENT,
-    DIRECTORY, CLOCK,
+    INDICATORS, DECISIONS, DRAFTS, AMENDMENTS, RULINGS, ACTS, CONVERSATIONS, QUARANTINE, GATE_STATE, INBOX,
+    INBOX_URGENT, INBOX_STATE, OFFERS, NOTICES, URGENT, REPLIES, DIRECTORY, OFFICERS, CLOCK,
 )  # fmt: skip
 
 
@@ -270,7 +300,7 @@ def list_topics(
 
 def list_output_kinds() -> tuple[TopicKind, ...]:
     """Return the kinds of topics that the gate's loop writes to, which decides on the State's own indicators."""
-    others = (INBOX, INBOX_URGENT, INBOX_STATE, DIRECTORY)
+    others = (AMENDMENTS, ACTS, CONVERSATIONS, REPLIES, INBOX, INBOX_URGENT, INBOX_STATE, DIRECTORY)
     return tuple(kind for kind in TOPIC_KINDS if Role.GATE in kind.writers and kind.schema and kind not in others)
 
 

@@ -4,7 +4,8 @@ Each statement replaces the one before. What a statement may change is restricte
 
 - a key is never altered; revocation ends it early;
 - a key is listed until 30 days after it has ended, so that a reader that missed statements still sees what follows it;
-  a `gate` key for a year, because it signs the inbox of its own State, which keeps items for so long;
+  a `gate` key for a year, because it signs the inbox of its own State, which keeps items for so long; and a
+  `registrar` key, because what two registrars have granted to an officer holds for so long;
 - the key after a key is the one that it named as its successor, unless the revocation of one of these two was in effect
   when the key after it began;
 - a revocation is never dropped, and never moved to a later time.
@@ -35,6 +36,9 @@ KEEP_ENDED_DAYS = 30
 
 KEEP_ENDED_GATE_DAYS = 366
 """The same for a `gate` key: the inbox of its State keeps for a year what it signed."""
+
+KEEP_ENDED_REGISTRAR_DAYS = 366
+"""The same for a `registrar` key: what two registrars have granted is extended by one of them for up to a year."""
 
 AHEAD_DAYS_MAX = 30
 """For how many days ahead a statement may plan a key or a revocation."""
@@ -168,7 +172,8 @@ class TrustedKeys:
 
 def count_kept_days(role: KeyRole) -> int:
     """Return for how many days a statement still lists a key of a role that has ended."""
-    return KEEP_ENDED_GATE_DAYS if role is KeyRole.GATE else KEEP_ENDED_DAYS
+    special = {KeyRole.GATE: KEEP_ENDED_GATE_DAYS, KeyRole.REGISTRAR: KEEP_ENDED_REGISTRAR_DAYS}
+    return special.get(role, KEEP_ENDED_DAYS)
 
 
 def accept_key_statement(

@@ -17,6 +17,7 @@ import pytest
 
 from sharing.keystore.passphrases import read_passphrase_file
 from sharing.keystore.private_key_file import read_private_key
+from sharing.model.times import HOUR_MS, format_time
 from sharing.trust.canonical import encode_canonical
 from sharing.trust.documents import sign_document
 from sharing.trust.key_statement import KeyStatement
@@ -289,11 +290,22 @@ def test_a_revoked_key_is_replaced_by_a_new_one(issued: KeyCeremony) -> None:
     assert issued.run("show", signers=()).code == 0
 
 
+def test_a_revoked_gate_key_has_messages_to_send_again(issued: KeyCeremony) -> None:
+    """At once or in the past: an hour before it is proposed. Nothing is to be sent again where nothing is refused."""
+    first, ahead = find_key(issued, "gate")["key"], format_time(time.time_ns() // 1_000_000 + HOUR_MS)
+    assert "sharing keys resend" not in issued.run("revoke", find_key(issued, "seal")["key"]).err
+    assert "sharing keys resend" not in issued.run("revoke", first, "--at", ahead).err
+    result = issued.run("revoke", find_key(issued, "gate")["successor"], "--at", "2026-03-01T12:00:00Z")
+    assert "sharing keys resend" not in result.err, "a successor has signed nothing"
+    again = issued.run("revoke", first, "--at", "2026-03-01T12:00:00Z")
+    assert "`sharing keys resend --state CH --since 2026-03-01T11:00:00.000Z`" in again.err
+
+
 def test_a_revocation_may_have_another_time(issued: KeyCeremony) -> None:
     key = find_key(issued, "gate")
     assert issued.run("revoke", key["key"], "--at", "2026-03-01T13:00:00+01:00").code == 0
     assert issued.show()["keys"]["revocations"] == [{"key": key["key"], "effective_at": "2026-03-01T12:00:00.000Z"}]
-    assert "with its zone" in issued.run("revoke", key["key"], "--at", "2026-03-01T12:00:00").error
+    assert "with a zone" in issued.run("revoke", key["key"], "--at", "2026-03-01T12:00:00").error
     assert "from 2000 to 2099" in issued.run("revoke", key["key"], "--at", "1999-01-01T00:00:00Z").error
     assert "no key begins with these digits" in issued.run("revoke", "0" * 12).error
     root_key = issued.show()["root"]["keys"][0]

@@ -85,7 +85,8 @@ class Story:
         return ask
 
     def rule(self, kind: AskKind, officer: Officer, answer: Answer, **more: frozenset[str]) -> None:
-        self.happen(Ruled(self.find_ask(kind).id, officer, answer, self.now, **more))
+        ask = self.find_ask(kind)
+        self.happen(Ruled(ask.id, officer, answer, self.now, nonce=ask.nonce, **more))
 
     def reply(self, answer: Answer, state: str = "DE", kind: AskKind = AskKind.ACCEPT) -> None:
         self.happen(Replied(self.find_ask(kind, state).id, state, answer, self.now))
@@ -385,23 +386,26 @@ def test_one_officer_cannot_answer_for_the_other_state() -> None:
     story = Story(offered("DE", "c"))
     story.rule(AskKind.ACCEPT, JUDGE, Answer.ACCEPTED)
     assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.WRONG_STATE]
-    story.happen(Ruled("unknown", JUDGE, Answer.ACCEPTED, story.now))
+    story.happen(Ruled("unknown", JUDGE, Answer.ACCEPTED, story.now, nonce=""))
     assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.UNKNOWN_ASK]
 
 
 def test_a_claim_expires_and_an_ask_is_passed_on_with_its_deadline() -> None:
     story = Story(held("DE"))
     ask = story.find_ask(AskKind.APPROVE)
-    story.happen(Claimed(ask.id, JUDGE, story.now))
+    story.happen(Claimed(ask.id, JUDGE, story.now, nonce=ask.nonce))
     claimed = story.find_ask(AskKind.APPROVE)
     assert claimed.find_claimant(story.now + CLAIM_MS - 1) == JUDGE.id
     assert claimed.find_claimant(story.now + CLAIM_MS) is None
-    story.happen(PassedOn(ask.id, JUDGE, "COURT", story.now))
+    story.happen(PassedOn(ask.id, JUDGE, "COURT", story.now, nonce=ask.nonce))
     passed = story.find_ask(AskKind.APPROVE)
     assert (passed.authority, passed.expires_at, passed.claimed_by) == ("COURT", ask.expires_at, None)
-    story.happen(PassedOn(ask.id, JUDGE, "COURT", story.now))
+    story.happen(PassedOn(ask.id, JUDGE, "COURT", story.now, nonce=ask.nonce))
     assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.SAME_AUTHORITY]
-    for event in (Claimed(ask.id, AUTHOR, story.now), PassedOn(ask.id, AUTHOR, "POLICE", story.now)):
+    for event in (
+        Claimed(ask.id, AUTHOR, story.now, nonce=ask.nonce),
+        PassedOn(ask.id, AUTHOR, "POLICE", story.now, nonce=ask.nonce),
+    ):
         story.happen(event)
         assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.BARRED]
 
@@ -409,11 +413,11 @@ def test_a_claim_expires_and_an_ask_is_passed_on_with_its_deadline() -> None:
 def test_rulings_after_the_end_are_refused() -> None:
     story = Story(held("DE"))
     ask = story.find_ask(AskKind.APPROVE)
-    story.happen(Ruled(ask.id, JUDGE, Answer.APPROVED, ask.closes_at))
+    story.happen(Ruled(ask.id, JUDGE, Answer.APPROVED, ask.closes_at, nonce=ask.nonce))
     assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.EXPIRED]
     story.wait(31 * DAY_MS)
-    story.happen(Ruled(ask.id, JUDGE, Answer.APPROVED, ask.opened_at))
+    story.happen(Ruled(ask.id, JUDGE, Answer.APPROVED, ask.opened_at, nonce=ask.nonce))
     assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.NOT_OPEN]
     assert story.get_status() is DeliveryStatus.CLOSED
-    story.happen(Ruled(ask.id, JUDGE, Answer.ACKNOWLEDGED, ask.opened_at))
+    story.happen(Ruled(ask.id, JUDGE, Answer.ACKNOWLEDGED, ask.opened_at, nonce=ask.nonce))
     assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.WRONG_ANSWER]

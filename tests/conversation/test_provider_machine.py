@@ -162,7 +162,8 @@ class ProviderMachine(RuleBasedStateMachine):
         facts = data.draw(st.frozensets(st.sampled_from("ab")))
         relaxed = data.draw(st.sampled_from([frozenset("c"), frozenset[str](), frozenset("cd")]))
         officer = data.draw(st.sampled_from(OFFICERS))
-        self.happen(Ruled(ask.id, officer, draw_answer(data, ask), self.draw_instant(data, ask), facts, relaxed))
+        answer, at = draw_answer(data, ask), self.draw_instant(data, ask)
+        self.happen(Ruled(ask.id, officer, answer, at, facts, relaxed, nonce=ask.nonce))
 
     def reply_to(self, data: st.DataObject, ask: Ask) -> None:
         state = data.draw(st.sampled_from([ask.state] * 5 + [*STATES, "US"]))

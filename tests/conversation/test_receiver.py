@@ -61,7 +61,10 @@ class Inbox:
         return self.effects
 
     def answer(self, ask: str, answer: Answer, officer: Officer = CLERK) -> list[ReceivedEffect]:
-        return self.happen(Ruled(ask, officer, answer, self.now))
+        return self.happen(Ruled(ask, officer, answer, self.now, nonce=self.get_nonce(ask)))
+
+    def get_nonce(self, ask: str) -> str:
+        return self.received.asks[ask].nonce if ask in self.received.asks else ""
 
 
 @pytest.mark.parametrize("answer", [Answer.ACCEPTED, Answer.CANNOT_COMPLY, Answer.DECLINED])
@@ -94,10 +97,12 @@ def test_only_the_role_that_is_asked_answers() -> None:
     assert inbox.answer("offer", Answer.ACCEPTED) == [Refused("offer", CLERK.id, Refusal.WRONG_ROLE)]
     assert inbox.answer("offer", Answer.ACKNOWLEDGED, JUDGE) == [Refused("offer", JUDGE.id, Refusal.WRONG_ANSWER)]
     assert inbox.answer("unknown", Answer.ACCEPTED, JUDGE) == [Refused("unknown", JUDGE.id, Refusal.UNKNOWN_ASK)]
-    assert inbox.happen(Claimed("offer", CLERK, NOW)) == [Refused("offer", CLERK.id, Refusal.WRONG_ROLE)]
-    (claimed,) = inbox.happen(Claimed("offer", JUDGE, NOW))
+    assert inbox.happen(Claimed("offer", CLERK, NOW, nonce=inbox.get_nonce("offer"))) == [
+        Refused("offer", CLERK.id, Refusal.WRONG_ROLE)
+    ]
+    (claimed,) = inbox.happen(Claimed("offer", JUDGE, NOW, nonce=inbox.get_nonce("offer")))
     assert isinstance(claimed, Changed)
-    (passed,) = inbox.happen(PassedOn("offer", JUDGE, "PROSECUTOR", NOW))
+    (passed,) = inbox.happen(PassedOn("offer", JUDGE, "PROSECUTOR", NOW, nonce=inbox.get_nonce("offer")))
     assert isinstance(passed, Changed)
     assert inbox.received.asks["offer"].authority == "PROSECUTOR"
 

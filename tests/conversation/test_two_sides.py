@@ -133,13 +133,15 @@ class TwoStates:
         if asks:
             ask = self.draw(st.sampled_from(asks))
             answer = self.draw(st.sampled_from(list(ask.row.answers)))
-            self.happen_in_ch(Ruled(ask.id, JUDGE, answer, self.now, facts=frozenset({"a"}), relaxed=frozenset({"c"})))
+            facts, relaxed = frozenset({"a"}), frozenset({"c"})
+            self.happen_in_ch(Ruled(ask.id, JUDGE, answer, self.now, facts, relaxed, nonce=ask.nonce))
 
     def answer_in_de(self) -> None:
         asks = [ask for ask in self.de.asks.values() if ask.is_open]
         if asks:
             ask = self.draw(st.sampled_from(asks))
-            self.happen_in_de(Ruled(ask.id, CLERK, self.draw(st.sampled_from(list(ask.row.answers))), self.now))
+            answer = self.draw(st.sampled_from(list(ask.row.answers)))
+            self.happen_in_de(Ruled(ask.id, CLERK, answer, self.now, nonce=ask.nonce))
 
     def pass_time(self) -> None:
         self.now += self.draw(st.sampled_from([1000, DAY_MS // 2, 3 * DAY_MS, 31 * DAY_MS]))
@@ -162,7 +164,7 @@ def test_both_sides_end_with_the_same_account(data: st.DataObject) -> None:
         step()
     both.deliver_all()
     for ask in [ask for ask in both.de.asks.values() if ask.is_open and ask.kind is AskKind.ACK_RECALL]:
-        both.happen_in_de(Ruled(ask.id, CLERK, Answer.ACKNOWLEDGED, both.now))
+        both.happen_in_de(Ruled(ask.id, CLERK, Answer.ACKNOWLEDGED, both.now, nonce=ask.nonce))
     both.deliver_all()
     sent = {delivery.revision for delivery in both.ch.list_deliveries(DeliveryStatus.SENT)}
     assert both.readable == sent, "DE reads what CH knows to be there, and nothing else"

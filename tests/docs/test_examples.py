@@ -55,7 +55,7 @@ WIDTH = 120
 TIMEOUT_S = 60.0
 STATES = ("CH", "DE", "NL", "XA")
 RECEIVERS = ("FR", "JP", "US", "XB")
-NEEDS_BROKER = re.compile(r"Publisher\(|Subscriber\(|sharing (publish|subscribe|directory|gate) ")
+NEEDS_BROKER = re.compile(r"Publisher\(|Subscriber\(|sharing (publish|subscribe|directory|gate|officers) ")
 BOOTSTRAP, WEB_PORT = "127.0.0.1:9092", "6066"
 """Bootstrap server and port in the pages; replaced by the actual ones."""
 

@@ -114,10 +114,13 @@ def make_input(generator: random.Random, schema: str, seeds: list[bytes]) -> byt
 def make_messages() -> list[bytes]:
     """Return sealed messages of several batches, kinds and topics, to DE and to FR."""
     urgent, offers = Stream("gate", NOW - 9, 0, "urgent"), Stream("gate", NOW - 9, 2, "offers")
+    replies = Stream("gate", NOW - 9, 1, "replies")
     contents: list[tuple[bytes, dict[str, Any]]] = [
         (make_record("notice"), {}),
         (make_record("notice", urgency="EMERGENCY"), {"stream": urgent}),
         (make_record("offer"), {"stream": offers, "kind": MessageKind.OFFER}),
+        (make_record("reply"), {"stream": replies, "kind": MessageKind.REPLY}),
+        (make_record("reply", urgency="URGENT"), {"stream": urgent, "kind": MessageKind.REPLY}),
     ]
     batch = [make_message(1, "DE", content=content, **fields) for content, fields in contents]
     return [*seal(*batch), *seal(make_message(1, "FR", content=contents[0][0]), batch[0], sealer=make_sealer(seed=2))]
@@ -131,7 +134,7 @@ def fuzz_sealed_message(generator: random.Random) -> int:
     """A sealed message: verified and opened only if it is one of the originals, bit for bit."""
     value = make_input(generator, "sealed_message", make_messages())
     opener = WARM if generator.random() < 0.5 else MessageOpener("DE")
-    topic = generator.choice([None, "notices", "urgent", "offers"])
+    topic = generator.choice([None, "notices", "urgent", "offers", "replies"])
     try:
         verified = opener.verify(value, TRUSTED, NOW, topic=topic)
         decode_content(verified.envelope, opener.open(verified, DE_KEYS))

@@ -16,7 +16,7 @@ from sharing.law.fact_questions import QUESTIONS, read_all_facts
 from sharing.law.facts import FACTS, NONE, TRISTATE, FactScope, FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack_reader import parse_pack
-from sharing.law.questions import BARE_ITEM, find_questions
+from sharing.law.questions import BARE_ITEM, find_questions, find_questions_by_recipient
 from sharing.law.search.dimensions import ItemSpace
 from sharing.law.search.law_covers import list_space_tests
 from sharing.model.directory import CompetentAuthority
@@ -70,6 +70,20 @@ def test_the_questions_agree_with_brute_force(inquiry: tuple[str, dict[str, Fact
     assert {question.fact: question.needs for question in questionnaire.questions} == expected
     shares = [question.settling_share for question in questionnaire.questions]
     assert shares == sorted(shares, reverse=True)
+
+
+@given(inquiries())
+@settings(parent=search_settings(0.02), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_each_recipient_is_asked_about_as_if_it_were_alone(
+    inquiry: tuple[str, dict[str, FactValue], list[str], str | None],
+) -> None:
+    text, known, recipients, authority = inquiry
+    pack = parse_pack(text, "ch.yaml", TREATIES["small"], COMMON_RULES["small"])
+    law = DisclosureFilter(pack, TREATIES["small"], DAY, list_sole_authorities(dict.fromkeys(recipients, authority)))
+    found = find_questions_by_recipient(law, known, recipients)
+    assert found == {state: find_questions(law, known, [state]) for state in recipients}
+    unanswered = find_questions_by_recipient(law, known, recipients, unanswerable=FACTS)
+    assert all(questionnaire.questions == () for questionnaire in unanswered.values())
 
 
 def ask_by_brute_force(law: DisclosureFilter, known: dict[str, FactValue], recipients: list[str]) -> dict[str, int]:

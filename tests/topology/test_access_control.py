@@ -58,13 +58,12 @@ SECONDS = 20.0
 # `operator` may describe everything, create topics, and alter topics and their configuration.
 DIRECTORIES = {"directory.ch": "r", "directory.de": "r"}
 SHARED_TOPICS = {**DIRECTORIES, "exchange.clock": "w"}
-GATE_OUTPUT_TOPICS = {
-    f"exchange.{state}.{kind}": "w" for state in ("ch", "de") for kind in ("offers", "notices", "urgent")
-}
+RECEIVED = ("offers", "notices", "urgent", "replies")
+GATE_OUTPUT_TOPICS = {f"exchange.{state}.{kind}": "w" for state in ("ch", "de") for kind in RECEIVED}
 
 
 def received_topics(state: str) -> dict[str, str]:
-    return {f"exchange.{state}.{kind}": "r" for kind in ("offers", "notices", "urgent")}
+    return {f"exchange.{state}.{kind}": "r" for kind in RECEIVED}
 
 
 def inbox_topics(state: str) -> dict[str, str]:
@@ -72,13 +71,15 @@ def inbox_topics(state: str) -> dict[str, str]:
 
 
 def console_topics(state: str) -> dict[str, str]:
-    national = {f"national.{state}.decisions": "r", f"national.{state}.quarantine": "r"}
+    national = {f"national.{state}.{kind}": "r" for kind in ("decisions", "conversations", "acts", "quarantine")}
+    national |= {f"national.{state}.{kind}": "rw" for kind in ("officers", "rulings")}
     return {**SHARED_TOPICS, **received_topics(state), **inbox_topics(state), **national, f"directory.{state}": "rw"}
 
 
 def gate_topics(state: str, *indicators: str) -> dict[str, str]:
-    national = {"decisions": "w", "quarantine": "w", "drafts": "rw", "gate_state": "rw"}
-    national |= {"inbox": "w", "inbox.urgent": "w", "inbox_state": "rw"}
+    national = {"decisions": "w", "quarantine": "w", "drafts": "rw", "amendments": "rw", "gate_state": "rw"}
+    national |= {"conversations": "rw", "inbox": "w", "inbox.urgent": "w", "inbox_state": "rw"}
+    national |= {"officers": "r", "rulings": "r", "acts": "w"}
     return {
         **SHARED_TOPICS,
         **GATE_OUTPUT_TOPICS,
@@ -120,8 +121,8 @@ TOPICS = sorted(
             f"national.{state}.{kind}"
             for state in ("ch", "de")
             for kind in (
-                *("decisions", "drafts", "quarantine", "gate_state"),
-                *("inbox", "inbox.urgent", "inbox_state"),
+                *("decisions", "drafts", "amendments", "quarantine", "gate_state", "conversations"),
+                *("inbox", "inbox.urgent", "inbox_state", "officers", "rulings", "acts"),
             )
         ),
     }

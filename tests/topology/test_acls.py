@@ -57,6 +57,8 @@ def readers(topic: str) -> set[str]:
         ("national.de.indicators", {"agency.de"}, {"gate.de"}),
         ("national.ch.decisions", {"gate.ch"}, {"console.ch"}),
         ("national.ch.drafts", {"gate.ch"}, {"gate.ch"}),
+        ("national.ch.amendments", {"gate.ch"}, {"gate.ch"}),
+        ("national.ch.conversations", {"gate.ch"}, {"gate.ch", "console.ch"}),
         ("national.ch.quarantine", {"gate.ch"}, {"console.ch"}),
         ("exchange.de.notices", {"gate.ch", "gate.de"}, {"gate.de", "partner.de", "console.de"}),
         ("exchange.de.urgent", {"gate.ch", "gate.de"}, {"gate.de", "partner.de", "console.de"}),
@@ -64,6 +66,7 @@ def readers(topic: str) -> set[str]:
         ("national.de.inbox", {"gate.de"}, {"partner.de", "console.de"}),
         ("national.de.inbox.urgent", {"gate.de"}, {"partner.de", "console.de"}),
         ("national.de.inbox_state", {"gate.de"}, {"gate.de"}),
+        ("national.de.officers", {"console.de"}, {"console.de", "gate.de"}),
     ],
 )
 def test_each_topic_has_exactly_the_intended_writers_and_readers(

@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharing.errors import InputError
+from sharing.officers.entry import GRANT_DAYS_MAX
 from sharing.topology.topics import COMPACTION_LAG_MAX_MS, EXCHANGE_RETENTION_MS, INBOX, INBOX_URGENT
 from sharing.trust.ceremonies import find_successor, issue_keys, make_next_root, renew_statement, revoke_keys
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import (
     KEEP_ENDED_DAYS,
     KEEP_ENDED_GATE_DAYS,
+    KEEP_ENDED_REGISTRAR_DAYS,
     Revocation,
     TrustedKeys,
     accept_key_statement,
@@ -186,10 +188,16 @@ def test_a_key_is_not_exchanged_by_no_longer_listing_the_one_before(version: int
 
 
 @pytest.mark.parametrize(
-    ("days", "listed"), [(59, set(KeyRole)), (60, {KeyRole.GATE}), (395, {KeyRole.GATE}), (396, set())]
+    ("days", "listed"),
+    [
+        (59, set(KeyRole)),
+        (60, {KeyRole.GATE, KeyRole.REGISTRAR}),
+        (395, {KeyRole.GATE, KeyRole.REGISTRAR}),
+        (396, set()),
+    ],
 )
 def test_a_key_is_listed_for_some_time_after_its_end(days: int, listed: set[KeyRole]) -> None:
-    """30 days; a gate key for a year, because it has signed the inbox of its State, which keeps items for a year."""
+    """30 days; a year if it has signed what is needed for so long: the State's own inbox, and grants of officers."""
     root, _ = make_root(days=3660)
     now = NOW + days * DAY
     renewed = renew_statement(root, KEYS, days=30, now=now)
@@ -205,6 +213,10 @@ def test_a_gate_key_is_listed_for_as_long_as_an_inbox_keeps_what_it_signed() -> 
     longest = max(INBOX.retention_ms, INBOX_URGENT.retention_ms) + COMPACTION_LAG_MAX_MS
     assert longest <= KEEP_ENDED_GATE_DAYS * DAY
     assert KEEP_ENDED_DAYS * DAY >= EXCHANGE_RETENTION_MS
+
+
+def test_a_registrar_key_is_listed_for_as_long_as_one_registrar_extends_what_it_granted() -> None:
+    assert GRANT_DAYS_MAX <= KEEP_ENDED_REGISTRAR_DAYS
 
 
 def test_no_key_is_inserted_before_a_known_one() -> None:

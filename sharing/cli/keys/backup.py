@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.keys.options import (
+from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.key_options import (
     Folder,
     PassphraseFile,
     TokenUri,
@@ -16,7 +17,6 @@ from sharing.cli.keys.options import (
     open_key_access,
     require_new_files,
 )
-from sharing.cli.shared.console import AsJson, err, print_json, print_line
 from sharing.errors import InputError
 from sharing.keystore.backup import make_backup, write_backup, write_share
 from sharing.keystore.key_access import require_seed_key

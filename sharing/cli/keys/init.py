@@ -9,16 +9,9 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.keys.options import (
-    Folder,
-    RootFiles,
-    RootPassphraseFiles,
-    explain_left_files,
-    get_passphrases,
-    locate_folder,
-    require_new_files,
-)
+from sharing.cli.keys.options import RootFiles, RootPassphraseFiles, get_passphrases
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.key_options import Folder, explain_left_files, locate_folder, require_new_files
 from sharing.errors import InputError, SettingsError
 from sharing.keystore.files import make_private_folder
 from sharing.keystore.private_key import ROOT_ROLE, PrivateKey, generate_key

@@ -9,18 +9,10 @@ from typing import Annotated
 import typer
 
 from sharing.cli.keys.online_keys import make_online_keys, print_statement
-from sharing.cli.keys.options import (
-    Folder,
-    PassphraseFile,
-    RootFiles,
-    RootPassphraseFiles,
-    TokenUri,
-    locate_folder,
-    lock_keys,
-    open_key_access,
-)
+from sharing.cli.keys.options import RootFiles, RootPassphraseFiles, lock_keys
 from sharing.cli.keys.root_keys import open_root_keys, publish_statement
 from sharing.cli.shared.console import AsJson
+from sharing.cli.shared.key_options import Folder, PassphraseFile, TokenUri, locate_folder, open_key_access
 from sharing.errors import InputError
 from sharing.keystore.private_key import generate_wrapping_key
 from sharing.settings import load_settings

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from sharing.cli.keys.init import print_root
 from sharing.cli.keys.key_names import find_key
-from sharing.cli.keys.options import explain_left_files, get_passphrases, require_new_files
+from sharing.cli.keys.options import get_passphrases
 from sharing.cli.keys.root_keys import open_root_keys, publish_statement
+from sharing.cli.shared.key_options import explain_left_files, require_new_files
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.private_key import ROOT_ROLE, generate_key
 from sharing.keystore.private_key_file import write_private_key

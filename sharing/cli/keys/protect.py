@@ -8,15 +8,9 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from sharing.cli.keys.options import (
-    Folder,
-    PassphraseFile,
-    ask_passphrase,
-    get_online_passphrase,
-    locate_folder,
-    lock_keys,
-)
+from sharing.cli.keys.options import lock_keys
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.key_options import Folder, PassphraseFile, ask_passphrase, get_online_passphrase, locate_folder
 from sharing.errors import InputError
 from sharing.keystore.passphrase_change import change_passphrase
 from sharing.keystore.passphrases import read_passphrase_file
@@ -35,7 +29,7 @@ def protect_keys(
     ] = None,
     key: Annotated[
         Path | None,
-        typer.Option("--key", help="Only this file: a root key, or a reader's key.", metavar="FILE"),
+        typer.Option("--key", help="Only this file: a root key, a reader's or an officer's.", metavar="FILE"),
     ] = None,
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.keys.options import Folder, TokenUri, locate_folder, lock_keys
+from sharing.cli.keys.options import lock_keys
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.key_options import Folder, TokenUri, locate_folder
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.pruning import KeyVerdict, destroy_private_key, is_in_token, judge_private_keys
 from sharing.keystore.token_address import TokenAddress, open_token, parse_token_address

@@ -10,18 +10,18 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from sharing.cli.keys.options import (
+from sharing.cli.keys.options import lock_keys
+from sharing.cli.shared.console import AsJson, print_json, print_line
+from sharing.cli.shared.key_options import (
     Folder,
     PassphraseFile,
     TokenUri,
     explain_left_files,
     get_online_passphrase,
     locate_folder,
-    lock_keys,
     open_key_access,
     require_new_files,
 )
-from sharing.cli.shared.console import AsJson, print_json, print_line
 from sharing.errors import InputError, SettingsError
 from sharing.keystore.files import PUBLIC_MODE, read_file, write_new_file
 from sharing.keystore.key_folder import KeyFolder

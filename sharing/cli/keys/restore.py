@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.keys.options import Folder, PassphraseFile, TokenUri, locate_folder, lock_keys, open_key_access
+from sharing.cli.keys.options import lock_keys
 from sharing.cli.shared.console import AsJson, print_json, print_line
+from sharing.cli.shared.key_options import Folder, PassphraseFile, TokenUri, locate_folder, open_key_access
 from sharing.errors import InputError
 from sharing.keystore.backup import open_backup, read_backup, read_share
 from sharing.settings import load_settings

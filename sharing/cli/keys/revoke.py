@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
 
 from sharing.cli.keys.key_names import find_key
 from sharing.cli.keys.online_keys import print_statement
-from sharing.cli.keys.options import Folder, RootFiles, RootPassphraseFiles, locate_folder, lock_keys
+from sharing.cli.keys.options import RootFiles, RootPassphraseFiles, lock_keys
 from sharing.cli.keys.root_keys import open_root_keys, publish_statement
 from sharing.cli.shared.console import AsJson, err
+from sharing.cli.shared.instants import parse_instant
+from sharing.cli.shared.key_options import Folder, locate_folder
 from sharing.errors import InputError
-from sharing.model.times import to_milliseconds
+from sharing.model.times import HOUR_MS, format_time
 from sharing.settings import load_settings
 from sharing.trust.ceremonies import revoke_keys
+from sharing.trust.documents import INSTANT_MIN
+from sharing.trust.key_statement import KeyStatement
 from sharing.trust.public_keys import KeyRole
 from sharing.trust.root import require_current_root
 
@@ -47,28 +51,33 @@ def revoke_online_keys(
         revoked = [find_key(text, known) for text in keys]
         signers = open_root_keys(newest, root, root_passphrase_file)
         now = int(time.time() * 1000)  # typing passphrases takes a while, in which the keys still sign
+        effective_at = now if at is None else parse_instant(at, "--at")
         statement = revoke_keys(
             newest,
             previous,
             revoked,
-            effective_at=now if at is None else _parse_time(at),
+            effective_at=effective_at,
             days=newest.metadata.online_days_max,
             now=now,
         )
         file = publish_statement(key_folder, [newest], statement, previous, signers)
         print_statement(statement, [file], as_json=as_json)
-        without = [
-            str(role) for role in KeyRole if statement.list_keys(role) and not statement.find_usable_key(role, now)
-        ]
-        if without:
-            err.print(f"no key in force for {', '.join(without)}; `sharing keys issue` makes new ones")
+        for step in _list_next_steps(statement, revoked, effective_at, now):
+            err.print(step)
 
 
-def _parse_time(text: str) -> int:
-    try:
-        instant = datetime.fromisoformat(text)
-        if instant.tzinfo is None:
-            raise ValueError
-        return to_milliseconds(instant)
-    except ValueError:
-        raise InputError("--at must be a time with its zone, such as 2026-03-01T12:00:00Z") from None
+def _list_next_steps(statement: KeyStatement, revoked: Collection[str], effective_at: int, now: int) -> list[str]:
+    """Return what people must do now."""
+    without = [str(role) for role in KeyRole if statement.list_keys(role) and not statement.find_usable_key(role, now)]
+    steps = []
+    if without:
+        steps.append(f"no key in force for {', '.join(without)}; `sharing keys issue` makes new ones")
+    gate_keys = {key.key_id for key in statement.list_keys(KeyRole.GATE)}
+    if effective_at <= now and not gate_keys.isdisjoint(revoked):
+        since = format_time(max(effective_at - HOUR_MS, INSTANT_MIN))
+        steps.append(
+            "what the revoked gate key had signed and other States had not opened yet, they refuse. A minute after the "
+            f"gate signs with another key, send it again: `sharing keys resend --state {statement.state} --since "
+            f"{since}`; earlier, if a State was unreachable for longer"
+        )
+    return steps

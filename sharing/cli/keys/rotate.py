@@ -10,18 +10,10 @@ import typer
 
 from sharing.cli.keys.next_root import RootChange, put_root_into_force
 from sharing.cli.keys.online_keys import make_online_keys, print_statement
-from sharing.cli.keys.options import (
-    Folder,
-    OptionalRootFiles,
-    PassphraseFile,
-    RootPassphraseFiles,
-    TokenUri,
-    locate_folder,
-    lock_keys,
-    open_key_access,
-)
+from sharing.cli.keys.options import OptionalRootFiles, RootPassphraseFiles, lock_keys
 from sharing.cli.keys.root_keys import open_root_keys, publish_statement
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.key_options import Folder, PassphraseFile, TokenUri, locate_folder, open_key_access
 from sharing.errors import InputError
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.private_key import ROOT_ROLE, WRAP_ROLE, generate_wrapping_key

@@ -9,8 +9,8 @@ import typer
 
 from sharing.cli.keys.init import describe_root
 from sharing.cli.keys.online_keys import describe_statement, print_keys
-from sharing.cli.keys.options import Folder, locate_folder
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.key_options import Folder, locate_folder
 from sharing.errors import InputError
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.key_problems import find_key_problems

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sharing.topology.acls import AclEntry
+from sharing.topology.acls import AclEntry, AclRule
 from sharing.topology.partners import Partners, Quotas
-from sharing.topology.strimzi import format_acl_commands, format_quota_commands, quota_command, removal_command
+from sharing.topology.strimzi import (
+    addition_command,
+    format_acl_commands,
+    format_quota_commands,
+    quota_command,
+    removal_command,
+)
 from sharing.topology.topics import Topic
 
 _TOOL_OPTIONS = '--bootstrap-server "$SHARING_BOOTSTRAP" --command-config operator.properties'
 """Options of every printed Kafka command. The properties file names the operator's certificate."""
+
+
+def format_addition_command(rule: AclRule) -> str:
+    """Return the Kafka command that creates a rule."""
+    return f"kafka-acls.sh {_TOOL_OPTIONS} {addition_command(rule)}"
 
 
 def format_removal_command(entry: AclEntry) -> str:

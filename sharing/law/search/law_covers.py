@@ -7,13 +7,14 @@ both authorities. Each instrument that may cover it is a candidate for the treat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from sharing.law.constraints import AnyOf, Conjunction, FactTest, Operator
 from sharing.law.facts import NONE
 from sharing.law.pack import EMERGENCY_TEST, BilateralAgreement, Pack, Rule
 from sharing.law.recipients import DECISIVE_ANSWERS
-from sharing.law.search.cubes import Cover, intersect_covers
+from sharing.law.search.cubes import Cover, Cube, intersect_covers
 from sharing.law.search.dimensions import AUTHORITY, RECIPIENT_DIMENSION, ItemSpace, is_item_test
 from sharing.law.search.recipients import RecipientView
 from sharing.law.search.ternary import NEVER, Ternary, complement, conjoin, disjoin, negate, simplify, subtract
@@ -64,6 +65,8 @@ class LawCovers:
         treaties: Its treaty table.
         space: All items; it tells apart the tests of `list_space_tests`.
         views: Each recipient, as this law sees it.
+        inside: The items that matter, such as those with some known facts: elsewhere the covers mean nothing. They are
+            much smaller then.
 
     Attributes:
         without_basis: Where the treaties were not looked up: nothing can be shared.
@@ -71,8 +74,16 @@ class LawCovers:
         exculpatory: Where the basis lets what clears an accused be disclosed in spite of some conditions.
     """
 
-    def __init__(self, pack: Pack, treaties: TreatyTable, space: ItemSpace, views: Sequence[RecipientView]) -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        treaties: TreatyTable,
+        space: ItemSpace,
+        views: Sequence[RecipientView],
+        inside: Cube = MappingProxyType({}),
+    ) -> None:
         self.pack = pack
+        self._inside = inside
         self._treaties = treaties
         self._space = space
         self._views = views
@@ -121,7 +132,9 @@ class LawCovers:
         if isinstance(expression, FactTest):
             cover = self._tests.get(expression)
             if cover is None:
-                cover = self._tests[expression] = self._cover_test(expression)
+                whole = self._cover_test(expression)
+                inside = Ternary(*(_drop_known(part, self._inside) for part in whole)) if self._inside else whole
+                cover = self._tests[expression] = inside
             return cover
         if isinstance(expression, AnyOf):
             return disjoin(self._cover(alternative) for alternative in expression.alternatives)
@@ -215,6 +228,20 @@ def _group_views(views: Sequence[RecipientView], get_key: Callable[[RecipientVie
         key = get_key(view)
         groups[key] = groups.get(key, 0) | 1 << index
     return list(groups.items())
+
+
+def _drop_known(cover: Cover, inside: Cube) -> Cover:
+    """Return a cover that is equal inside a cube, without the restrictions that hold everywhere there."""
+    dropped: Cover = []
+    for cube in cover:
+        left: dict[int, int] = {}
+        for dimension, points in cube.items():
+            wanted = inside.get(dimension)
+            if wanted is None or wanted & ~points:
+                left[dimension] = points if wanted is None else points & wanted
+        if all(left.values()):
+            dropped.append(left)
+    return dropped
 
 
 def _make_always(mask: int) -> Ternary:

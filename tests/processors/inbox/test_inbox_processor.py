@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from processors.exactly_once.batch import OutputRecord
 from processors.inbox.inbox_result import InboxOutcome, InboxResult, is_conserved
 from sharing.model.bad_batch import BadBatch
-from sharing.model.vocabulary import MessageKind
+from sharing.model.vocabulary import MessageKind, Urgency
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.sealed_record import get_header
 from sharing.serialization.codec import OUTPUT_RECORD_BYTES_MAX, get_codec
@@ -22,6 +22,7 @@ from sharing.trust.ceremonies import revoke_keys
 from sharing.trust.key_statement import accept_key_statement
 from tests.kafka.topic_io import notice_bytes
 from tests.processors.inbox.inbox_fixtures import BEGAN, KINDS, MARKER, FakeInbox, FakeState
+from tests.rulings.test_reply import make_message as make_reply_message
 from tests.trust.trust_fixtures import DAY, EXAMPLES, NOW, make_signer, sign_statement
 
 DE, FR = FakeState("DE"), FakeState("FR")
@@ -247,6 +248,19 @@ def test_a_sealed_message_without_a_notice_in_it_is_refused(
 def test_a_notice_whose_inner_content_does_not_decode_is_refused(ch: FakeState, inbox: FakeInbox) -> None:
     sealed = ch.seal([ch.make_message("DE", content={"content": b"\xc3\x01 other"})], [DE])
     expect_refusal(inbox.receive(*sealed), "CONTENT_UNKNOWN_SCHEMA")
+
+
+def test_a_reply_is_no_item_of_the_inbox_and_holds_up_nothing(ch: FakeState, inbox: FakeInbox) -> None:
+    reply = make_reply_message(urgency=Urgency.URGENT, sent_at=ch.now)
+    envelope = {"kind": MessageKind.REPLY, "content": reply.encode()}
+    messages = [ch.make_message("DE", topic="urgent", id=reply.id, envelope=envelope)]
+    messages.append(ch.make_message("DE", topic="urgent"))
+    refused, opened = inbox.receive(*ch.seal(messages, [DE]), topic="urgent").outcomes
+    assert (refused, opened) == (InboxOutcome.REFUSED, InboxOutcome.OPENED)
+    again = ch.make_message("DE", topic="urgent", envelope=envelope)._replace(id=reply.id)
+    expect_refusal(inbox.receive(*ch.seal([again], [DE]), topic="urgent"), "UNEXPECTED_REPLY")
+    result = inbox.receive(*ch.seal([ch.make_message("DE", topic="urgent")], [DE]), topic="urgent")
+    assert not result.missed, "the number of a refused reply counts"
 
 
 @pytest.mark.parametrize("name", ["../../gate", "Gate", "x" * 41, ""])

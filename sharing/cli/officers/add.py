@@ -1,0 +1,151 @@
+"""`sharing officers add`: a new officer, or other roles, keys or validity of one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sharing.cli.officers.make_key import read_officer_key
+from sharing.cli.officers.registrar import KeyDesk, connect_desk, read_clock
+from sharing.cli.officers.report import describe_entry, print_entry
+from sharing.cli.shared.connection import Bootstrap
+from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.key_options import Folder, PassphraseFile, TokenUri, require_new_files
+from sharing.errors import InputError
+from sharing.keystore.files import PUBLIC_MODE, write_new_file
+from sharing.model.validation_errors import suggest_nearest
+from sharing.model.vocabulary import Authority
+from sharing.officers.changes import (
+    OfficerChange,
+    OfficerFields,
+    change_officer,
+    describe_digest,
+    make_record,
+    sign_change,
+)
+from sharing.officers.entry import OFFICER_DAYS_MAX
+from sharing.officers.record import OfficerRecord
+from sharing.officers.verification import VerifiedEntry
+from sharing.packs.library import find_law
+from sharing.packs.signature import read_public_keys
+from sharing.settings import Settings
+from sharing.trust.signatures import SigningKey
+
+
+def add_officer(
+    officer_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Opaque id of the officer: lower-case letters, digits and hyphens.")
+    ],
+    name: Annotated[str | None, typer.Option("--name", help="Name of the officer.")] = None,
+    agency: Annotated[str | None, typer.Option("--agency", help="The agency that the officer belongs to.")] = None,
+    authority: Annotated[Authority | None, typer.Option("--authority", help="Kind of that authority.")] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option("--role", help="A role that the State's law pack names under `approvers`; repeat it for all."),
+    ] = None,
+    without_roles: Annotated[bool, typer.Option("--without-roles", help="Take all roles away.")] = False,
+    key: Annotated[
+        list[Path] | None,
+        typer.Option("--key", help="Public file of `officers make-key`; repeat it for all keys.", metavar="FILE"),
+    ] = None,
+    days: Annotated[
+        int, typer.Option("--days", help="For how many days the entry is valid.", min=1, max=OFFICER_DAYS_MAX)
+    ] = OFFICER_DAYS_MAX,
+    draft: Annotated[
+        Path | None,
+        typer.Option("--draft", help="File for the entry, if a second registrar must sign it.", metavar="FILE"),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Let two registrars sign, also where one suffices: for another year.")
+    ] = False,
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    token: TokenUri = None,
+    bootstrap: Bootstrap = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add an officer, or change one: what is not given stays as it is. The entry is signed with the registrar key.
+
+    What gives a role, or keys to somebody with a role, takes two registrars: this writes --draft FILE, which a second
+    registrar signs with `sharing officers sign FILE`. Anything else is published at once.
+    """
+    desk, writer = connect_desk(bootstrap, folder, passphrase_file, token)
+    if role and without_roles:
+        raise InputError("--role and --without-roles contradict each other; give one of them")
+    roles = _read_roles(role, desk.settings, desk.state) if role else () if without_roles else None
+    keys = None if not key else [read_officer_key(path, desk.state) for path in key]
+    if draft is not None:
+        require_new_files([draft])
+
+    def make_change(newest: VerifiedEntry | None) -> OfficerChange:
+        given_roles = () if roles is None and newest is None else roles
+        given = OfficerFields(name, agency, authority, given_roles, keys)
+        return change_officer(
+            desk.state, officer_id, newest, given, days=days, now=read_clock(), rests_on_grant=not again
+        )
+
+    change = make_change(writer.read().find_newest(officer_id, read_clock()))
+    if change.needed > 1:
+        _write_draft(desk, change, draft, as_json=as_json)
+        return
+    signing_key = desk.open_registrar_key()
+    verified = writer.change(officer_id, lambda newest: sign_alone(make_change(newest), signing_key))
+    now = read_clock()
+    if as_json:
+        print_json({"published": True, "officer": describe_entry(verified.entry, verified.signed.signers, now)})
+    else:
+        print_entry(verified.entry, now)
+        err.print("published")
+
+
+def sign_alone(change: OfficerChange, key: SigningKey) -> OfficerRecord:
+    """Return the record of a change that one registrar signs.
+
+    Raises:
+        InputError: It needs two.
+    """
+    if change.needed > 1:
+        raise InputError(
+            f"officer {change.entry.id}: this gives more than two registrars have granted, or their grant has ended; "
+            "make it again with `sharing officers add`, with --draft FILE"
+        )
+    return make_record(sign_change(change, key), change.grant)
+
+
+def _write_draft(desk: KeyDesk, change: OfficerChange, draft: Path | None, *, as_json: bool) -> None:
+    if draft is None:
+        raise InputError(
+            f"officer {change.entry.id} gets roles, or keys with roles: two registrars must sign. Give --draft FILE; "
+            "the second signs that with `sharing officers sign FILE`"
+        )
+    document = sign_change(change, desk.open_registrar_key())
+    write_new_file(draft, document.to_bytes() + b"\n", PUBLIC_MODE)
+    digest, now = describe_digest(document, change.entry), read_clock()
+    if as_json:
+        signers = [each.key for each in document.signatures]
+        shown = describe_entry(change.entry, signers, now)
+        print_json({"published": False, "draft": str(draft), "digest": digest, "officer": shown})
+        return
+    print_entry(change.entry, now)
+    print_line(f"digest {digest}", indent=2)
+    err.print(f"written: {draft}; a second registrar runs `sharing officers sign {draft}`, then publish it")
+
+
+def _read_roles(names: Collection[str], settings: Settings, state: str) -> tuple[str, ...]:
+    """Return roles that the law pack of the State names.
+
+    Raises:
+        InputError: It does not name one.
+    """
+    pack = find_law(state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key)).pack
+    unknown = [name for name in names if name not in pack.approvers]
+    if unknown:
+        nearest = suggest_nearest(unknown[0], pack.approvers)
+        raise InputError(
+            f"--role {unknown[0]}: the law of {state} names no such approver{nearest}; it names "
+            f"{', '.join(sorted(pack.approvers))}"
+        )
+    return tuple(names)

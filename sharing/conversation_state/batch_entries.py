@@ -1,0 +1,118 @@
+"""The entries as one batch sees and changes them, with the index of what is due kept in step."""
+
+from __future__ import annotations
+
+from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation_state.due_index import DueIndex, DueItem, StateView
+from sharing.conversation_state.entries import (
+    NEVER,
+    KeptConversation,
+    decode_conversation,
+    decode_received,
+    encode_conversation,
+    encode_received,
+    read_due,
+)
+from sharing.conversation_state.item_keys import make_own_key, make_received_key
+
+
+class BatchEntries:
+    """What one batch reads and writes. The partition is that of the record that names the item.
+
+    Args:
+        index: What is due. It follows the view from here on.
+        view: The batch's view of the state store.
+
+    Raises:
+        DecodeError: A partition has an entry that is malformed, or of a kind that this release does not know.
+    """
+
+    def __init__(self, index: DueIndex, view: StateView) -> None:
+        index.follow(view)
+        self._index = index
+        self._view = view
+        self._indexed: dict[DueItem, bytes] = {}
+
+    def find_conversation(self, partition: int, item: str) -> KeptConversation | None:
+        """Return what is kept about an item of the State's own; None if nothing.
+
+        Raises:
+            DecodeError: The entry has a kind or a value that this release does not know.
+            InputError: The item's id is not a UUID.
+        """
+        key = make_own_key(item)
+        entry = self._get(DueItem(partition, key))
+        return None if entry is None else decode_conversation(key, entry)
+
+    def find_received(self, partition: int, from_state: str, item: str) -> ReceivedItem | None:
+        """Return what is kept about an item of another State; None if nothing.
+
+        Raises:
+            DecodeError: The entry has a kind or a value that this release does not know.
+            InputError: The item's id is not a UUID.
+        """
+        key = make_received_key(from_state, item)
+        entry = self._get(DueItem(partition, key))
+        return None if entry is None else decode_received(key, entry)
+
+    def keep_conversation(self, partition: int, kept: KeptConversation) -> None:
+        """Keep what is known about an item of the State's own.
+
+        Raises:
+            InputError: It is too large, or the item's id is not a UUID.
+        """
+        self._put(DueItem(partition, make_own_key(kept.conversation.item)), encode_conversation(kept))
+
+    def keep_received(self, partition: int, received: ReceivedItem) -> None:
+        """Keep what is known about an item of another State.
+
+        Raises:
+            InputError: It is too large, or the item's id is not a UUID.
+        """
+        self._put(DueItem(partition, make_received_key(received.from_state, received.item)), encode_received(received))
+
+    def forget(self, item: DueItem) -> None:
+        """Remove an entry."""
+        before = self._find_indexed(item)
+        self._view.delete(item.partition, item.key)
+        self._index.note_change(item, before, NEVER)
+        self._indexed[item] = NEVER
+
+    def take_due(self, now_ms: int, limit: int) -> list[DueItem]:
+        """Return items that have something due up to an instant, the earliest first.
+
+        Each must be advanced to that instant and kept again in this batch. The call looks at `limit` elements of the
+        index, of which some may be outdated: more is due as long as `DueIndex.find_next_due` is not later than now.
+
+        Args:
+            now_ms: The instant in UTC milliseconds.
+            limit: How many at most.
+        """
+        due = []
+        for item, due_at in self._index.pop_due(now_ms, limit):
+            if self._find_indexed(item) == due_at:
+                self._index.note_taken(item.partition)
+                self._indexed[item] = NEVER
+                due.append(item)
+        return due
+
+    def _find_indexed(self, item: DueItem) -> bytes:
+        """Return the instant at which the index has an entry; `NEVER` if it does not."""
+        known = self._indexed.get(item)
+        if known is None:
+            self._get(item)
+            known = self._indexed[item]
+        return known
+
+    def _get(self, item: DueItem) -> bytes | None:
+        entry = self._view.get(item.partition, item.key)
+        if item not in self._indexed:
+            self._indexed[item] = NEVER if entry is None else read_due(entry)
+        return entry
+
+    def _put(self, item: DueItem, entry: bytes) -> None:
+        before = self._find_indexed(item)
+        self._view.put(item.partition, item.key, entry)
+        after = read_due(entry)
+        self._index.note_change(item, before, after)
+        self._indexed[item] = after

@@ -1,0 +1,204 @@
+"""The entries of the state store, as they are on its changelog topic: `schemas/conversation_state.avsc`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+from sharing.conversation.deliveries import Conversation, due
+from sharing.conversation.receiver import ReceivedItem, due_received
+from sharing.conversation.revision import Revision
+from sharing.conversation.vocabulary import DeliveryStatus, ReplyResult
+from sharing.conversation_state.ask_fields import (
+    Fields,
+    make_asks,
+    make_id,
+    make_publisher,
+    make_revision,
+    read_asks,
+    read_id,
+    read_member,
+    read_publisher,
+    read_revision,
+)
+from sharing.conversation_state.delivery_fields import make_deliveries, read_deliveries
+from sharing.conversation_state.item_keys import read_item_key
+from sharing.errors import DecodeError, InputError
+from sharing.model.vocabulary import Urgency
+from sharing.serialization.codec import HEADER_LENGTH, SINGLE_OBJECT_MARKER, get_codec
+
+SCHEMA: Final = "conversation_state"
+INSTANT_BYTES: Final = 8
+NEVER: Final = bytes(INSTANT_BYTES)
+"""In the place of the instant at which time alone changes something, where it never does."""
+
+INSTANT_END: Final = HEADER_LENGTH + INSTANT_BYTES
+"""Where the instant ends in an entry. It begins after the header."""
+
+_DUE_MAX: Final = 2 ** (8 * INSTANT_BYTES) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class KeptConversation:
+    """What is kept about an item of the State's own.
+
+    Attributes:
+        conversation: The conversation.
+        drafts: By revision, what must be sent later: the sealed draft. Only of revisions of which a delivery waits.
+    """
+
+    conversation: Conversation
+    drafts: Mapping[Revision, bytes] = field(default_factory=dict)
+
+
+def encode_conversation(kept: KeptConversation) -> bytes:
+    """Return the entry of an item of the State's own. Drafts for which no delivery waits any more are dropped.
+
+    Raises:
+        InputError: The entry would be too large to be read again.
+    """
+    conversation = kept.conversation
+    waiting = {delivery.revision for delivery in conversation.list_deliveries(DeliveryStatus.WAITING)}
+    terms, deliveries = make_deliveries(conversation.deliveries)
+    fields = {
+        "state": conversation.state,
+        "revision": make_revision(conversation.revision),
+        "publisher": make_publisher(conversation.publisher),
+        "urgency": conversation.urgency,
+        "terms": terms,
+        "deliveries": deliveries,
+        "asks": make_asks(conversation.asks.values()),
+        "drafts": [
+            {"revision": make_revision(revision), "draft": draft}
+            for revision, draft in kept.drafts.items()
+            if revision in waiting
+        ],
+    }
+    return _encode(due(conversation), "conversation", "sharing.v1.ConversationEntry", fields)
+
+
+def encode_received(received: ReceivedItem) -> bytes:
+    """Return the entry of an item of another State.
+
+    Raises:
+        InputError: The entry would be too large to be read again.
+    """
+    fields = {
+        "state": received.state,
+        "revision": make_revision(received.revision),
+        "recalled": make_revision(received.recalled),
+        "asks": make_asks(received.asks.values()),
+        "results": [{"ask": make_id(ask), "result": result} for ask, result in received.results.items()],
+    }
+    return _encode(due_received(received), "received", "sharing.v1.ReceivedEntry", fields)
+
+
+def decode_entry(key: bytes, entry: bytes) -> KeptConversation | ReceivedItem:
+    """Return what an entry is about.
+
+    Raises:
+        DecodeError: It is malformed, or has a kind, a field or a value that this release does not know.
+    """
+    item, from_state = read_item_key(key)
+    fields = get_codec(SCHEMA).decode(entry)
+    conversation, received = fields["conversation"], fields["received"]
+    if conversation is not None and received is None and from_state is None:
+        return _read_conversation(item, conversation)
+    if received is not None and conversation is None and from_state is not None:
+        return _read_received(item, from_state, received)
+    raise DecodeError(
+        "an entry of the conversations is of a kind that this release does not know, or not the one that its key says; "
+        "update this program to the release of the worker that wrote it",
+        cause="UNKNOWN_KIND",
+    )
+
+
+def decode_conversation(key: bytes, entry: bytes) -> KeptConversation:
+    """Return what is kept about an item of the State's own.
+
+    Raises:
+        DecodeError: As `decode_entry`, or the item is another State's.
+    """
+    kept = decode_entry(key, entry)
+    if isinstance(kept, ReceivedItem):
+        raise DecodeError("the entry is that of an item of another State; ask for it as such", cause="UNKNOWN_KIND")
+    return kept
+
+
+def decode_received(key: bytes, entry: bytes) -> ReceivedItem:
+    """Return what is kept about an item of another State.
+
+    Raises:
+        DecodeError: As `decode_entry`, or the item is the State's own.
+    """
+    kept = decode_entry(key, entry)
+    if isinstance(kept, KeptConversation):
+        raise DecodeError("the entry is that of an item of the State's own; ask for it as such", cause="UNKNOWN_KIND")
+    return kept
+
+
+@cache
+def list_headers() -> frozenset[bytes]:
+    """Return how an entry may begin: with the header of each version of the schema that this release knows."""
+    return frozenset(SINGLE_OBJECT_MARKER + fingerprint for fingerprint in get_codec(SCHEMA).writer_schemas)
+
+
+def read_due(entry: bytes) -> bytes:
+    """Return when something is due, as the eight bytes in the entry, without decoding the rest: ordered like instants.
+
+    Raises:
+        DecodeError: It is no entry of a conversation, or of a schema that this release does not know.
+    """
+    codec = get_codec(SCHEMA)
+    if len(entry) < INSTANT_END or entry[:HEADER_LENGTH] not in list_headers():
+        codec.decode(entry)  # raises with the cause
+        raise DecodeError("an entry of the conversations is too short; restore the topic", cause="MALFORMED")
+    return entry[HEADER_LENGTH:INSTANT_END]
+
+
+def encode_instant(instant: int | None) -> bytes:
+    """Return an instant in UTC milliseconds as eight bytes; None is never. What is before 1970 is due in any case."""
+    return NEVER if instant is None else min(max(instant, 1), _DUE_MAX).to_bytes(INSTANT_BYTES, "big")
+
+
+def _encode(due_at: int | None, name: str, record: str, fields: Fields) -> bytes:
+    codec = get_codec(SCHEMA)
+    values: dict[str, Any] = {"due_at": encode_instant(due_at), "conversation": None, "received": None}
+    values[name] = (record, fields)
+    entry = codec.encode(values)
+    if len(entry) > codec.bytes_max:
+        raise InputError(
+            f"what is known about one item has {len(entry):,} bytes, more than the {codec.bytes_max:,} of an entry; it "
+            "has too many revisions and recipients: withdraw it, and publish it with another id"
+        )
+    return entry
+
+
+def _read_conversation(item: str, fields: Fields) -> KeptConversation:
+    conversation = Conversation(
+        item=item,
+        state=fields["state"],
+        revision=read_revision(fields["revision"]),
+        publisher=read_publisher(fields["publisher"]),
+        urgency=read_member(Urgency, fields["urgency"], "urgency"),
+        deliveries=read_deliveries(fields["terms"], fields["deliveries"]),
+        asks=read_asks(fields["asks"]),
+    )
+    return KeptConversation(conversation, {read_revision(kept["revision"]): kept["draft"] for kept in fields["drafts"]})
+
+
+def _read_received(item: str, from_state: str, fields: Fields) -> ReceivedItem:
+    return ReceivedItem(
+        item=item,
+        from_state=from_state,
+        state=fields["state"],
+        revision=read_revision(fields["revision"]),
+        recalled=read_revision(fields["recalled"]),
+        asks=read_asks(fields["asks"]),
+        results={
+            read_id(known["ask"]): read_member(ReplyResult, known["result"], "results.result")
+            for known in fields["results"]
+        },
+    )

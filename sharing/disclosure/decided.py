@@ -1,0 +1,100 @@
+"""The gate's decision on an item, as the event with which its conversation begins or goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sharing.conversation.asks import Publisher
+from sharing.conversation.events import Decided
+from sharing.conversation.revision import Revision
+from sharing.disclosure.law_in_force import LawInForce
+from sharing.law.redact import build_content
+from sharing.model.decision import (
+    Condition,
+    Reason,
+    RecipientDecision,
+    RecipientTerms,
+    RuleReference,
+    UndecidedRule,
+)
+from sharing.model.indicator_record import WireRecord
+from sharing.model.urgency import get_effective_urgency
+from sharing.model.vocabulary import (
+    Action,
+    ConditionKind,
+    ConditionModel,
+    Effect,
+    Outcome,
+    RelevanceKind,
+    Urgency,
+)
+
+
+def make_decided(
+    record: WireRecord,
+    recipients: Collection[RecipientDecision],
+    law: LawInForce,
+    decided_at: int,
+    *,
+    amendment: int = 0,
+    before: WireRecord | None = None,
+) -> Decided:
+    """Return the event.
+
+    Args:
+        record: The item as it was decided, amended if it is an amendment.
+        recipients: The gate's decisions on it (`Verdict.recipients`).
+        law: The law under which the gate decided: it names what is optional and what people can supply.
+        decided_at: When, in UTC milliseconds.
+        amendment: Number of the amendment of the version; 0 for what the agency published.
+        before: The revision before the amendment; needed with one, to see whether it changes what States have.
+
+    Raises:
+        ValueError: An amendment without the revision before it, or the reverse.
+    """
+    if (before is None) is not (amendment == 0):
+        raise ValueError("an amendment needs the revision before it, and nothing else has one")
+    is_withdrawn = record["action"] == Action.WITHDRAW
+    return Decided(
+        revision=Revision(record["version"], amendment),
+        publisher=Publisher(record["source"]["agency"], record["source"]["officer"]),
+        urgency=_read_urgency(record),
+        terms=None if is_withdrawn else law.make_terms(record, recipients, decided_at),
+        # The gate sends notices and offers of a first publication itself. Corrections are sent by the conversation,
+        # which knows who has the item.
+        is_sent=record["action"] == Action.PUBLISH and amendment == 0,
+        is_corrected=before is not None and build_content(before, ()) != build_content(record, ()),
+    )
+
+
+def _read_urgency(record: WireRecord) -> Urgency:
+    """Return the urgency that counts. An unknown one gives no right to hurry anybody."""
+    urgency = Urgency(get_effective_urgency(record))
+    return Urgency.ORDINARY if urgency is Urgency.UNKNOWN else urgency
+
+
+def read_recipient(record: Mapping[str, Any]) -> RecipientDecision:
+    """Return the decision for one State from the record of a decision or a draft, decoded.
+
+    A draft has neither what was undecided nor the receiving authority: its recipients are not withheld. Of the reasons,
+    a decision keeps only what is no content.
+    """
+    model = record["condition_model"]
+    terms = RecipientTerms(
+        outcome=Outcome(record["outcome"]),
+        basis=record["basis"],
+        condition_model=None if model is None else ConditionModel(model),
+        rules=tuple(RuleReference(rule["id"], rule["citation"], Effect(rule["effect"])) for rule in record["rules"]),
+        undecided=tuple(UndecidedRule(entry["rule"], entry["fact"]) for entry in record.get("undecided", ())),
+        conditions=tuple(
+            Condition(each["code"], ConditionKind(each["kind"]), each["text"], each["exculpatory_exception"])
+            for each in record["conditions"]
+        ),
+        approver=record["approver"],
+        is_obligatory=record["obligation"],
+        redacted=tuple(record["redacted"]),
+        to_authority=record.get("to_authority"),
+    )
+    reasons = tuple(Reason(RelevanceKind(each["kind"]), each["detail"]) for each in record["relevance"])
+    return RecipientDecision(record["state"], reasons, terms)

@@ -1,0 +1,113 @@
+"""The topic of a State's officers: read from its beginning to its end, within a bounded time.
+
+It has one partition and is short. A batch that cannot be read ends the reading: a revocation may be in it, so no
+officer may be believed then.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
+
+from sharing.errors import InfrastructureError
+from sharing.kafka.bad_batches import BAD_BATCH_ERRORS
+from sharing.kafka.clients import look_up_topics, require_topics
+from sharing.kafka.directory_cluster import make_directory_consumer
+from sharing.kafka.errors import PERMANENT_READ_ERRORS, describe_kafka_error
+from sharing.officers.record import OfficerRecord
+from sharing.officers.register import Register
+from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
+from sharing.topology.topics import OFFICERS
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer
+
+    from sharing.trust.key_statement import TrustedKeys
+
+READ_SECONDS_MAX: Final = 30.0
+_PARTITION: Final = 0
+
+
+def read_register(
+    bootstrap: str,
+    keys: TrustedKeys,
+    properties: Mapping[str, Any] | None = None,
+    framing: Framing = SINGLE_OBJECT_FRAMING,
+    *,
+    remembered: Iterable[tuple[str, OfficerRecord]] = (),
+    clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+) -> Register:
+    """Return the register of a State, from its topic as it is now.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        keys: The State's own online keys.
+        properties: Further librdkafka properties, such as those of TLS.
+        framing: How records are framed.
+        remembered: What `Register.list_records` returned before: nothing older is accepted then.
+        clock: Returns the time in UTC milliseconds.
+
+    Raises:
+        InfrastructureError: No broker answers, the topic does not exist or cannot be read, or the end is not reached in
+            time.
+        SettingsError: A property is unknown or wrong.
+    """
+    register = Register(keys)
+    for officer_id, record in remembered:
+        register.receive(officer_id, record.encode(), clock())
+
+    def receive(officer_id: str, value: bytes | None) -> None:
+        register.receive(officer_id, framing.to_single_object(value), clock())
+
+    read_officers(bootstrap, keys.state, properties or {}, receive)
+    return register
+
+
+def read_officers(
+    bootstrap: str, state: str, properties: Mapping[str, Any], receive: Callable[[str, bytes | None], object]
+) -> None:
+    """Give key and value of each record of a State's topic to a function, in the order of the log.
+
+    Raises:
+        InfrastructureError: As `read_register`.
+        SettingsError: A property is unknown or wrong.
+    """
+    topic = OFFICERS.topic(state)
+    require_topics(look_up_topics(bootstrap, properties), [topic], state)
+    consumer = make_directory_consumer(bootstrap, properties)
+    try:
+        _read_to_end(consumer, topic, receive)
+    except KafkaException as error:
+        raise InfrastructureError(f"{topic} cannot be read: {describe_kafka_error(error)}") from None
+    finally:
+        consumer.close()
+
+
+def _read_to_end(consumer: Consumer, topic: str, receive: Callable[[str, bytes | None], object]) -> None:
+    deadline = time.monotonic() + READ_SECONDS_MAX
+    partition = TopicPartition(topic, _PARTITION, OFFSET_BEGINNING)
+    _, end = consumer.get_watermark_offsets(partition, timeout=READ_SECONDS_MAX)
+    consumer.assign([partition])
+    position = 0
+    while position < end:
+        if time.monotonic() > deadline:
+            raise InfrastructureError(f"{topic} cannot be read to its end within {READ_SECONDS_MAX:g} s")
+        message = consumer.poll(1.0)
+        if message is None:
+            continue
+        error = message.error()
+        if error is None:
+            position = (message.offset() or 0) + 1
+            receive((message.key() or b"").decode("ascii", "replace"), message.value())
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
+            return  # what stands behind it is not committed
+        elif error.code() in BAD_BATCH_ERRORS:
+            raise InfrastructureError(
+                f"{topic}: the record batch at offset {position} cannot be read ({error.name()}), so no officer "
+                "is believed; create the topic again, and add the officers again"
+            )
+        elif error.code() in PERMANENT_READ_ERRORS:
+            raise KafkaException(error)

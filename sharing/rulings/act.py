@@ -1,0 +1,295 @@
+"""The record of an effect: what was done after the decision, and who caused it. The audit log of the conversation.
+
+It has codes and ids only: no free text, no value of a fact, and no name of a person. An officer is named by the id in
+the register.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, NamedTuple, assert_never
+
+from sharing.conversation.asks import Ask
+from sharing.conversation.events import (
+    Amend,
+    Answered,
+    Changed,
+    Effect,
+    Ended,
+    Escalate,
+    Opened,
+    Overdue,
+    Refused,
+    Send,
+)
+from sharing.conversation.received_events import Blocked, PutInInbox, ReceivedEffect, Reply, ResultTold, Shred
+from sharing.conversation.revision import Revision
+from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Refusal, ReplyResult
+from sharing.model.times import from_milliseconds, to_milliseconds
+from sharing.model.vocabulary import NoticeKind
+from sharing.serialization.codec import get_codec
+
+SCHEMA: Final = "act"
+
+
+class ActKind(StrEnum):
+    """What was done.
+
+    Attributes:
+        ASK_OPENED: A question was put to people.
+        ASK_CHANGED: An open question was claimed, passed on, escalated, or answered by one of several.
+        ASK_ENDED: A question was answered, has expired, or was cancelled.
+        NOTICE_SENT: An item, its correction or its recall was sent.
+        AMENDED: Facts that an officer has supplied were handed to the gate.
+        ESCALATED: The next contact point was told that a question waits.
+        OVERDUE: What must be answered was not, and was put again.
+        REPLY_RESULT: Another State was told what became of its reply.
+        RULING_REFUSED: A ruling changes nothing.
+        REPLIED: An answer was sent to the State that asked.
+        PUT_IN_INBOX: What another State sent became readable.
+        BLOCKED: What another State sent was kept out of the inbox.
+        SHREDDED: The copies of an item were made unreadable.
+        RESULT_TOLD: An officer was told what became of an answer.
+    """
+
+    ASK_OPENED = "ASK_OPENED"
+    ASK_CHANGED = "ASK_CHANGED"
+    ASK_ENDED = "ASK_ENDED"
+    NOTICE_SENT = "NOTICE_SENT"
+    AMENDED = "AMENDED"
+    ESCALATED = "ESCALATED"
+    OVERDUE = "OVERDUE"
+    REPLY_RESULT = "REPLY_RESULT"
+    RULING_REFUSED = "RULING_REFUSED"
+    REPLIED = "REPLIED"
+    PUT_IN_INBOX = "PUT_IN_INBOX"
+    BLOCKED = "BLOCKED"
+    SHREDDED = "SHREDDED"
+    RESULT_TOLD = "RESULT_TOLD"
+
+
+class ActAnswer(NamedTuple):
+    """An answer that an Ask has.
+
+    Attributes:
+        by: Id of the officer, or code of the other State.
+        answer: The answer.
+        at: When, by the broker's clock, in UTC milliseconds.
+    """
+
+    by: str
+    answer: Answer
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActContext:
+    """What an act needs and an effect does not say.
+
+    Attributes:
+        item_id: Id of the item.
+        provider: The State that provides the item.
+        state: One's own State.
+        now: The time, in UTC milliseconds.
+        officer: Id of the officer whose ruling caused the effect; None if no ruling did.
+        ruling: Digest of that ruling.
+    """
+
+    item_id: str
+    provider: str
+    state: str
+    now: int
+    officer: str | None = None
+    ruling: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What was done, and by whom it was caused. A part that the kind does not have is None or empty.
+
+    Attributes:
+        kind: What.
+        item_id: Id of the item; also the record's key.
+        provider: The State that provides the item.
+        state: The State whose worker did it.
+        at: When, in UTC milliseconds.
+        officer: Id of the officer whose ruling caused it.
+        ruling: Digest of that ruling.
+        ask: Id of the Ask.
+        ask_kind: Its kind.
+        ask_status: Where it stands now.
+        round: How often it was asked so far.
+        asked: The State whose people are asked.
+        authority: Kind of the authority that is asked.
+        claimed_by: Id of the officer who deals with it.
+        answers: Its answers so far.
+        states: The other States concerned.
+        revision: The state of the item that it is about.
+        notice_kind: What was sent.
+        answer: The answer that was sent.
+        result: What became of a reply.
+        reason: Why a ruling changes nothing.
+        facts: Names of the facts that were supplied.
+        step: Number of the escalation, from 0.
+    """
+
+    kind: ActKind
+    item_id: str
+    provider: str
+    state: str
+    at: int
+    officer: str | None = None
+    ruling: str | None = None
+    ask: str | None = None
+    ask_kind: AskKind | None = None
+    ask_status: AskStatus | None = None
+    round: int | None = None
+    asked: str | None = None
+    authority: str | None = None
+    claimed_by: str | None = None
+    answers: tuple[ActAnswer, ...] = ()
+    states: tuple[str, ...] = ()
+    revision: Revision | None = None
+    notice_kind: NoticeKind | None = None
+    answer: Answer | None = None
+    result: ReplyResult | None = None
+    reason: Refusal | None = None
+    facts: tuple[str, ...] = ()
+    step: int | None = None
+
+    def encode(self) -> bytes:
+        """Return its record in single-object encoding."""
+        return get_codec(SCHEMA).encode(self.to_record())
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the record that the Avro schema `Act` describes."""
+        record: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN_FIELDS}
+        record |= {name: _to_text(getattr(self, name)) for name in _CODES}
+        record |= {name: list(getattr(self, name)) for name in _LISTS}
+        answers = [
+            {"by": given.by, "answer": str(given.answer), "at": from_milliseconds(given.at)} for given in self.answers
+        ]
+        version, amendment = self.revision or (None, None)
+        return {
+            **record, "at": from_milliseconds(self.at), "answers": answers, "version": version, "amendment": amendment,
+        }  # fmt: skip
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Act:
+        """Return the act of a decoded record."""
+        fields: dict[str, Any] = {name: record[name] for name in _PLAIN_FIELDS}
+        fields |= {name: None if record[name] is None else codes(record[name]) for name, codes in _CODES.items()}
+        fields |= {name: tuple(record[name]) for name in _LISTS}
+        answers = (
+            ActAnswer(given["by"], Answer(given["answer"]), to_milliseconds(given["at"])) for given in record["answers"]
+        )
+        has_revision = record["version"] is not None
+        revision = Revision(record["version"], record["amendment"]) if has_revision else None
+        return cls(**fields, at=to_milliseconds(record["at"]), answers=tuple(answers), revision=revision)
+
+
+_PLAIN_FIELDS: Final = (
+    "item_id", "provider", "state", "officer", "ruling", "ask", "round", "asked", "authority", "claimed_by", "step",
+)  # fmt: skip
+_LISTS: Final = ("states", "facts")
+_CODES: Final[Mapping[str, type[StrEnum]]] = {
+    "kind": ActKind,
+    "ask_kind": AskKind,
+    "ask_status": AskStatus,
+    "notice_kind": NoticeKind,
+    "answer": Answer,
+    "result": ReplyResult,
+    "reason": Refusal,
+}
+
+
+_Described = tuple[ActKind, dict[str, Any]]
+_AskEffect = Opened | Changed | Ended
+_SharedEffect = _AskEffect | Escalate | Overdue | Refused
+_ProviderEffect = Send | Amend | Answered
+_ReceiverEffect = Reply | PutInInbox | Blocked | Shred | ResultTold
+
+
+def to_act(effect: Effect | ReceivedEffect, context: ActContext) -> Act:
+    """Return the record of an effect. Every effect has one."""
+    match effect:
+        case Opened() | Changed() | Ended() | Escalate() | Overdue() | Refused():
+            kind, parts = _describe_shared(effect, context)
+        case Send() | Amend() | Answered():
+            kind, parts = _describe_provider(effect)
+        case Reply() | PutInInbox() | Blocked() | Shred() | ResultTold():
+            kind, parts = _describe_receiver(effect)
+        case _:
+            assert_never(effect)
+    fields: dict[str, Any] = {"officer": context.officer, "ruling": context.ruling} | parts
+    return Act(kind, context.item_id, context.provider, context.state, context.now, **fields)
+
+
+def _describe_shared(effect: _SharedEffect, context: ActContext) -> _Described:
+    """Return what an effect of either side does, and the parts of its record."""
+    match effect:
+        case Opened(ask):
+            return ActKind.ASK_OPENED, _describe_ask(ask, context)
+        case Changed(ask):
+            return ActKind.ASK_CHANGED, _describe_ask(ask, context)
+        case Ended(ask):
+            return ActKind.ASK_ENDED, _describe_ask(ask, context)
+        case Escalate(ask_id, step):
+            return ActKind.ESCALATED, {"ask": ask_id, "step": step}
+        case Overdue(ask_id):
+            return ActKind.OVERDUE, {"ask": ask_id}
+        case Refused(ask_id, officer, reason):
+            return ActKind.RULING_REFUSED, {"ask": ask_id or None, "officer": officer, "reason": reason}
+        case _:
+            assert_never(effect)
+
+
+def _describe_provider(effect: _ProviderEffect) -> _Described:
+    """Return what an effect of the providing State's side does, and the parts of its record."""
+    match effect:
+        case Send(state, revision, kind):
+            return ActKind.NOTICE_SENT, {"states": (state,), "revision": revision, "notice_kind": kind}
+        case Amend(revision, ask_id, facts):
+            return ActKind.AMENDED, {"ask": ask_id, "revision": revision, "facts": tuple(sorted(facts))}
+        case Answered(ask_id, state, result):
+            return ActKind.REPLY_RESULT, {"ask": ask_id, "states": (state,), "result": result}
+        case _:
+            assert_never(effect)
+
+
+def _describe_receiver(effect: _ReceiverEffect) -> _Described:
+    """Return what an effect of the receiving State's side does, and the parts of its record."""
+    match effect:
+        case Reply(ask_id, state, answer):
+            return ActKind.REPLIED, {"ask": ask_id, "states": (state,), "answer": answer}
+        case PutInInbox(revision):
+            return ActKind.PUT_IN_INBOX, {"revision": revision}
+        case Blocked(revision):
+            return ActKind.BLOCKED, {"revision": revision}
+        case Shred(revision):
+            return ActKind.SHREDDED, {"revision": revision}
+        case ResultTold(ask_id, result):
+            return ActKind.RESULT_TOLD, {"ask": ask_id, "result": result}
+        case _:
+            assert_never(effect)
+
+
+def _describe_ask(ask: Ask, context: ActContext) -> dict[str, Any]:
+    return {
+        "ask": ask.id,
+        "ask_kind": ask.kind,
+        "ask_status": ask.status,
+        "round": ask.round,
+        "asked": ask.state,
+        "authority": ask.authority,
+        "claimed_by": ask.find_claimant(context.now),
+        "answers": tuple(ActAnswer(given.officer, given.answer, given.at) for given in ask.given),
+        "states": tuple(sorted(ask.recipients)),
+        "revision": ask.revision,
+    }
+
+
+def _to_text(code: StrEnum | None) -> str | None:
+    return None if code is None else str(code)

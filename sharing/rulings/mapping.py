@@ -1,0 +1,81 @@
+"""A verified ruling as events of the conversation about each item."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, assert_never
+
+from sharing.conversation.asks import Ask, Officer
+from sharing.conversation.events import Claimed, PassedOn, PeopleEvent, RecallOrdered, Ruled
+from sharing.rulings.ruling import Answering, AskReference, Claiming, Opening, PassingOn, Ruling
+from sharing.rulings.vocabulary import OpeningKind
+
+
+class ItemEvent(NamedTuple):
+    """What a ruling does in the conversation about one item.
+
+    Attributes:
+        item: Id of the item.
+        event: The event.
+    """
+
+    item: str
+    event: PeopleEvent | RecallOrdered
+
+
+def to_events(ruling: Ruling, officer: Officer, at_ms: int, *, partition: int) -> tuple[ItemEvent, ...]:
+    """Return what the copy of a ruling on one partition does there, in the order of its Asks.
+
+    A correction or a withdrawal of an item is no event: the gate decides on it first, as an amendment. Free text,
+    grounds and the values of facts stay in the ruling.
+
+    Args:
+        ruling: A verified ruling.
+        officer: Who ruled.
+        at_ms: The broker's time of the record, in UTC milliseconds.
+        partition: The partition on which the copy was read.
+    """
+    act = ruling.act
+    match act:
+        case Answering() | Claiming() | PassingOn():
+            return tuple(
+                ItemEvent(asked.item, _make_event(act, asked, officer, at_ms)) for asked in ruling.list_asks(partition)
+            )
+        case Opening():
+            if act.opens is not OpeningKind.RECALL or act.partition != partition:
+                return ()
+            states = None if act.states is None else frozenset(act.states)
+            return (ItemEvent(act.item, RecallOrdered(officer, states)),)
+        case _:
+            assert_never(act)
+
+
+def make_covering_event(ruling: Ruling, officer: Officer, at_ms: int, ask: Ask) -> Ruled | None:
+    """Return the answer that an earlier ruling gives to an Ask that was opened since; None if it does not cover it.
+
+    The caller must have found that the Ask is alike (`find_unlike`), and that the officer is still in force.
+
+    Args:
+        ruling: A verified ruling.
+        officer: Who ruled.
+        at_ms: The time, in UTC milliseconds.
+        ask: The Ask.
+    """
+    act = ruling.act
+    if not isinstance(act, Answering) or act.covers_until is None or not ruling.signed_at <= at_ms < act.covers_until:
+        return None
+    return Ruled(ask.id, officer, act.answer, at_ms, nonce=ask.nonce)
+
+
+def _make_event(
+    act: Answering | Claiming | PassingOn, asked: AskReference, officer: Officer, at_ms: int
+) -> PeopleEvent:  # fmt: skip
+    match act:
+        case Answering():
+            facts, relaxed = frozenset(fact.name for fact in act.facts), frozenset(act.relaxed or ())
+            return Ruled(asked.ask, officer, act.answer, at_ms, facts, relaxed, nonce=asked.nonce)
+        case Claiming():
+            return Claimed(asked.ask, officer, at_ms, nonce=asked.nonce)
+        case PassingOn():
+            return PassedOn(asked.ask, officer, str(act.authority), at_ms, nonce=asked.nonce)
+        case _:
+            assert_never(act)

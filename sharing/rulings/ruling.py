@@ -1,0 +1,282 @@
+"""What an officer signs: an answer to Asks, a claim, passing Asks on, or the opening of a recall or a correction.
+
+In the record it is canonical JSON: there is one byte form of it, and the signature covers all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sharing.conversation.kinds import KINDS
+from sharing.conversation.vocabulary import Answer, AskKind
+from sharing.model.decision import Condition
+from sharing.model.strict_model import StrictModel
+from sharing.model.times import DAY_MS
+from sharing.model.vocabulary import Authority
+from sharing.rulings.facts import RuledFact
+from sharing.rulings.vocabulary import OpeningKind, RefusalGround
+from sharing.trust.canonical import encode_canonical
+from sharing.trust.documents import Instant, StateCode
+
+ASKS_MAX: Final = 200
+"""How many Asks one ruling may answer."""
+
+TEXT_MAX: Final = 2_000
+"""Length of an officer's text, in characters."""
+
+RULING_DAYS_MAX: Final = 1
+"""For how many days a ruling may be written after it was signed: one that was kept back is not written years later."""
+
+COVER_DAYS_MAX: Final = 30
+"""For how many days a ruling may cover items that join later."""
+
+COVERABLE: Final = frozenset({AskKind.APPROVE, AskKind.ACCEPT})
+"""The kinds of Asks of which a ruling may cover later ones: what is answered is the same for every item."""
+
+_NONE: Final[frozenset[str]] = frozenset()
+
+ANSWER_PARTS: Final[Mapping[Answer, tuple[frozenset[str], frozenset[str]]]] = MappingProxyType(
+    {
+        Answer.REFUSED: (frozenset({"grounds"}), _NONE),
+        Answer.ACCEPTED: (frozenset({"conditions_hash"}), _NONE),
+        Answer.CANNOT_COMPLY: (frozenset({"conditions_hash"}), _NONE),
+        Answer.DECLINED: (_NONE, frozenset({"grounds"})),
+        Answer.PROVIDE_ANYWAY: (frozenset({"text"}), _NONE),
+        Answer.RELAX: (frozenset({"relaxed"}), _NONE),
+        Answer.WITHDRAW: (_NONE, frozenset({"grounds"})),
+        Answer.SUPPLIED: (frozenset({"facts"}), _NONE),
+    }
+)
+"""What an answer needs, and what it may have. Any answer may have text and the hash of the conditions."""
+
+_Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$")]
+_OfficerId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+_Nonce = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
+_Partition = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class AskReference(StrictModel):
+    """Which Ask, in which round.
+
+    Attributes:
+        ask: Id of the Ask.
+        nonce: Its nonce. It differs in each round, so that a ruling counts for the one that the officer has read.
+        item: Id of the item.
+        partition: Partition of the item: a copy of the ruling is written to it, and answers the Asks of it.
+    """
+
+    ask: _Uuid
+    nonce: _Nonce
+    item: _Uuid
+    partition: _Partition
+
+
+_Asks = Annotated[tuple[AskReference, ...], Field(min_length=1, max_length=ASKS_MAX)]
+_States = Annotated[tuple[StateCode, ...], Field(min_length=1, max_length=256)]
+
+
+class Answering(StrictModel):
+    """An answer to Asks that are alike: in kind, recipients, rule and conditions.
+
+    Attributes:
+        does: Always `answer`.
+        asks: The Asks.
+        about: Their kind.
+        recipients: The receiving States that they are about, in alphabetical order.
+        rule: Id of the rule that asks; None where no rule does.
+        conditions_hash: Hash of the conditions that the officer has read (`compute_conditions_hash`).
+        answer: The answer.
+        grounds: For a refusal, its grounds.
+        own_rule: Id of the rule of one's own law, for the ground OWN_LAW.
+        relaxed: For RELAX, codes of the conditions under which the item is offered again.
+        facts: For SUPPLIED, the facts.
+        covers_until: Until when it also answers Asks of items that join later and are alike; None if it does not.
+    """
+
+    does: Literal["answer"] = "answer"
+    asks: _Asks
+    about: AskKind
+    recipients: _States
+    rule: _Code | None = None
+    conditions_hash: _Digest | None = None
+    answer: Answer
+    grounds: Annotated[tuple[RefusalGround, ...], Field(max_length=len(RefusalGround))] = ()
+    own_rule: _Code | None = None
+    relaxed: Annotated[tuple[_Code, ...], Field(max_length=64)] | None = None
+    facts: Annotated[tuple[RuledFact, ...], Field(max_length=64)] = ()
+    covers_until: Instant | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _check_asks(self.asks)
+        _check_sorted("recipients", self.recipients)
+        _check_sorted("grounds", self.grounds)
+        _check_sorted("relaxed", self.relaxed or ())
+        _check_facts(self.facts)
+        if self.answer not in KINDS[self.about].answers:
+            raise ValueError(f"an Ask of the kind {self.about} does not take the answer {self.answer}")
+        if (RefusalGround.OWN_LAW in self.grounds) != (self.own_rule is not None):
+            raise ValueError("the ground OWN_LAW names a rule, and no other ground does")
+        if self.covers_until is not None and (self.about not in COVERABLE or self.conditions_hash is None):
+            raise ValueError("items that join are covered only for APPROVE and ACCEPT, with the hash of the conditions")
+        self._check_parts()
+        return self
+
+    def _check_parts(self) -> None:
+        """Refuse an answer without what it needs, or with what does not belong to it."""
+        needed, allowed = ANSWER_PARTS.get(self.answer, (frozenset(), frozenset()))
+        present = {name for name in ("grounds", "facts") if getattr(self, name)}
+        present |= {name for name in ("relaxed", "conditions_hash") if getattr(self, name) is not None}
+        missing = sorted(needed - present - {"text"})
+        surplus = sorted(present - needed - allowed - {"conditions_hash"})
+        if missing:
+            raise ValueError(f"the answer {self.answer} needs {', '.join(missing)}")
+        if surplus:
+            raise ValueError(f"the answer {self.answer} has no {', '.join(surplus)}")
+
+
+class Claiming(StrictModel):
+    """The officer deals with these Asks, and others can see that.
+
+    Attributes:
+        does: Always `claim`.
+        asks: The Asks.
+    """
+
+    does: Literal["claim"] = "claim"
+    asks: _Asks
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _check_asks(self.asks)
+        return self
+
+
+class PassingOn(StrictModel):
+    """The officer passes these Asks on to another authority of the State.
+
+    Attributes:
+        does: Always `pass_on`.
+        asks: The Asks.
+        authority: Kind of the other authority.
+    """
+
+    does: Literal["pass_on"] = "pass_on"
+    asks: _Asks
+    authority: Authority
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _check_asks(self.asks)
+        if self.authority is Authority.UNKNOWN:
+            raise ValueError("name the kind of authority that is to answer")
+        return self
+
+
+class Opening(StrictModel):
+    """The officer begins what nobody has asked: a recall, a correction or a withdrawal of an item.
+
+    Attributes:
+        does: Always `open`.
+        opens: What.
+        item: Id of the item.
+        partition: Partition of the item.
+        states: For a recall, the States that are to use it no longer; None for all that have it.
+        facts: For a correction, the facts as they are.
+    """
+
+    does: Literal["open"] = "open"
+    opens: OpeningKind
+    item: _Uuid
+    partition: _Partition
+    states: _States | None = None
+    facts: Annotated[tuple[RuledFact, ...], Field(max_length=64)] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _check_sorted("states", self.states or ())
+        _check_facts(self.facts)
+        if self.states is not None and self.opens is not OpeningKind.RECALL:
+            raise ValueError("a correction or withdrawal concerns every State: the law decides again for each")
+        if bool(self.facts) != (self.opens is OpeningKind.CORRECTION):
+            raise ValueError("a correction states facts, and nothing else does")
+        return self
+
+
+class Ruling(StrictModel):
+    """What an officer signs. Its `repr` does not show the text.
+
+    Attributes:
+        kind: Always `ruling`.
+        format: Version of this format.
+        state: The officer's State.
+        officer: Id of the officer in the register.
+        signed_at: When it was signed, by the desk's clock.
+        expires_at: When it must have been written, by the broker's clock.
+        text: The officer's words, for the file. They stay in the State. They name nobody.
+        act: What it does.
+    """
+
+    kind: Literal["ruling"] = "ruling"
+    format: Literal[1] = 1
+    state: StateCode
+    officer: _OfficerId
+    signed_at: Instant
+    expires_at: Instant
+    text: Annotated[str, Field(max_length=TEXT_MAX, repr=False)] = ""
+    act: Annotated[Answering | Claiming | PassingOn | Opening, Field(discriminator="does")]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.signed_at < self.expires_at <= self.signed_at + RULING_DAYS_MAX * DAY_MS:
+            raise ValueError(f"expires_at: a ruling is written within {RULING_DAYS_MAX} day of its signature")
+        act, text = self.act, self.text.strip()
+        if not isinstance(act, Answering):
+            return self
+        if "text" in ANSWER_PARTS.get(act.answer, (frozenset(),))[0] and not text:
+            raise ValueError(f"text: the answer {act.answer} needs its grounds in words")
+        covered = act.covers_until
+        if covered is not None and not self.signed_at < covered <= self.signed_at + COVER_DAYS_MAX * DAY_MS:
+            raise ValueError(f"covers_until: items that join are covered for at most {COVER_DAYS_MAX} days")
+        return self
+
+    def list_asks(self, partition: int) -> tuple[AskReference, ...]:
+        """Return the Asks of one partition that it is about: those which the copy on this partition answers."""
+        if isinstance(self.act, Opening):
+            return ()
+        return tuple(reference for reference in self.act.asks if reference.partition == partition)
+
+    def list_partitions(self) -> tuple[int, ...]:
+        """Return the partitions to which copies of it are written, in order."""
+        if isinstance(self.act, Opening):
+            return (self.act.partition,)
+        return tuple(sorted({reference.partition for reference in self.act.asks}))
+
+
+def compute_conditions_hash(conditions: Iterable[Condition]) -> str:
+    """Return the hash of conditions: of their codes and texts, in whatever order they come."""
+    listed = sorted((condition.code, condition.text) for condition in conditions)
+    payload = encode_canonical([list(pair) for pair in listed])
+    return hashlib.sha256(b"sharing/conditions/v1\x00" + payload).hexdigest()
+
+
+def _check_asks(asks: tuple[AskReference, ...]) -> None:
+    if len({reference.ask for reference in asks}) < len(asks):
+        raise ValueError("asks: an Ask is listed twice")
+
+
+def _check_sorted(name: str, values: tuple[str, ...]) -> None:
+    if list(values) != sorted(set(values)):
+        raise ValueError(f"{name}: must be in alphabetical order, each once")
+
+
+def _check_facts(facts: tuple[RuledFact, ...]) -> None:
+    if len({fact.name for fact in facts}) < len(facts):
+        raise ValueError("facts: a fact is stated twice")

@@ -1,0 +1,151 @@
+"""The signed record of a ruling: how it is made, and whether it is valid.
+
+In this order: size, form, State, time, officer, signature, partition. Nothing in a ruling is used before all of them
+hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from sharing.conversation.asks import Officer
+from sharing.errors import DecodeError, InputError
+from sharing.rulings.ruling import Ruling
+from sharing.rulings.vocabulary import RulingError, RulingFault
+from sharing.serialization.codec import get_codec
+from sharing.trust.documents import (
+    CLOCK_TOLERANCE_MS,
+    SignedDocument,
+    compute_digest,
+    read_document,
+    sign_document,
+)
+from sharing.trust.faults import TrustError
+from sharing.trust.public_keys import PublishedKey
+from sharing.trust.signatures import ObjectKind, SigningKey
+
+SCHEMA: Final = "ruling"
+
+RULING_BYTES_MAX: Final = 100_000
+"""Size limit of a record: 200 Asks, the longest text and all parts fit."""
+
+
+class KnownOfficer(Protocol):
+    """An officer as the register has him or her: in force at the time for which it was asked."""
+
+    @property
+    def keys(self) -> tuple[PublishedKey, ...]:
+        """The officer's public keys."""
+        ...
+
+    def to_officer(self) -> Officer:
+        """Return the officer, as the conversation knows him or her."""
+        ...
+
+
+FindOfficer = Callable[[str, int], KnownOfficer | None]
+"""The register: the officer with this id, if he or she may rule at this time, in UTC milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedRuling:
+    """A ruling whose officer is proved. Only `verify_ruling` makes it.
+
+    Attributes:
+        ruling: The ruling.
+        officer: Who ruled.
+        digest: SHA-256 of what was signed, in hexadecimal digits: the same in every copy.
+        partition: The partition on which this copy was read.
+        at_ms: The broker's time of the record, in UTC milliseconds.
+    """
+
+    ruling: Ruling
+    officer: Officer
+    digest: str
+    partition: int
+    at_ms: int
+
+
+def sign_ruling(ruling: Ruling, key: SigningKey) -> bytes:
+    """Return the record of a ruling, in single-object encoding. It is written to each of its partitions.
+
+    Args:
+        ruling: The ruling.
+        key: The officer's key.
+
+    Raises:
+        InputError: It is too large.
+    """
+    document = sign_document(ObjectKind.RULING, ruling.state, ruling, [key])
+    value = get_codec(SCHEMA).encode({"document": document.to_bytes()})
+    if len(value) > RULING_BYTES_MAX:
+        raise InputError(f"the ruling has {len(value):,} bytes, more than {RULING_BYTES_MAX:,}; answer fewer Asks")
+    return value
+
+
+def verify_ruling(
+    value: bytes | None, find_officer: FindOfficer, *, state: str, partition: int, at_ms: int
+) -> VerifiedRuling:
+    """Return a ruling, if an officer of this State has signed it and may have at that time.
+
+    Role, four eyes, and whether the Asks are open and in this round, the conversation checks.
+
+    Args:
+        value: The record, in single-object encoding.
+        find_officer: The register of the State's officers.
+        state: The State.
+        partition: The partition on which the record was read.
+        at_ms: The broker's time of the record, in UTC milliseconds.
+
+    Raises:
+        RulingError: It is refused.
+    """
+    document, ruling = _read(value)
+    if ruling.state != state:
+        raise RulingError(RulingFault.WRONG_STATE)
+    if at_ms < ruling.signed_at - CLOCK_TOLERANCE_MS:
+        raise RulingError(RulingFault.NOT_YET_VALID)
+    if at_ms >= ruling.expires_at:
+        raise RulingError(RulingFault.EXPIRED)
+    known = find_officer(ruling.officer, at_ms)
+    if known is None:
+        raise RulingError(RulingFault.UNKNOWN_OFFICER, f"officer {ruling.officer}")
+    _check_signature(document, ruling, known)
+    if partition not in ruling.list_partitions():
+        raise RulingError(RulingFault.WRONG_PARTITION)
+    digest = compute_digest(ObjectKind.RULING, state, document.payload)
+    return VerifiedRuling(ruling, known.to_officer(), digest, partition, at_ms)
+
+
+def _read(value: bytes | None) -> tuple[SignedDocument, Ruling]:
+    """Return what a record contains. Nothing of it is verified.
+
+    Raises:
+        RulingError: It is too large, or not the one form of a ruling.
+    """
+    if value is not None and len(value) > RULING_BYTES_MAX:
+        raise RulingError(RulingFault.OVERSIZED)
+    try:
+        data = get_codec(SCHEMA).decode(value)["document"]
+        document, ruling = read_document(data, ObjectKind.RULING, Ruling)
+    except (DecodeError, TrustError) as error:
+        raise RulingError(RulingFault.MALFORMED, str(error)) from None
+    if document.to_bytes() != data:  # a file may end in a line break; a record has one form
+        raise RulingError(RulingFault.MALFORMED)
+    return document, ruling
+
+
+def _check_signature(document: SignedDocument, ruling: Ruling, officer: KnownOfficer) -> None:
+    """Refuse a ruling that does not have exactly one signature, by a key of the officer.
+
+    Raises:
+        RulingError: It is refused.
+    """
+    if len(document.signatures) != 1:
+        raise RulingError(RulingFault.BAD_SIGNATURE, "a ruling has one signature")
+    if document.signatures[0].key not in {key.key_id for key in officer.keys}:
+        raise RulingError(RulingFault.UNKNOWN_KEY, f"officer {ruling.officer}")
+    if not document.find_signers(ruling.state, officer.keys):
+        raise RulingError(RulingFault.BAD_SIGNATURE, f"officer {ruling.officer}")

@@ -1,0 +1,150 @@
+"""The gate's decision as an event: publisher, urgency, revision, terms, and what the gate has sent itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sharing.conversation.asks import Officer, Publisher
+from sharing.conversation.deliveries import Conversation
+from sharing.conversation.events import Amend, Opened, Replied, Ruled, Send
+from sharing.conversation.provider import advance
+from sharing.conversation.revision import Revision
+from sharing.conversation.vocabulary import Answer, AskKind, DeliveryStatus
+from sharing.disclosure.decided import make_decided, read_recipient
+from sharing.disclosure.law_in_force import LawInForce
+from sharing.law.decision_context import DecisionContext
+from sharing.model.decision import RecipientDecision
+from sharing.model.directory import Directory
+from sharing.model.indicator import Indicator
+from sharing.model.vocabulary import NoticeKind, Outcome, RelevanceKind, Urgency
+from sharing.serialization.codec import get_codec
+from tests.disclosure.opening_search import state_facts
+from tests.disclosure.situations import open_directory
+from tests.law.scenarios import NOW_MS, PROVIDERS, SCENARIOS, get_law, write_item
+
+OTHER = Officer("o-2", "Police", frozenset())
+
+
+def open_context(provider: str, *states: str) -> DecisionContext:
+    law = get_law(provider)
+    entries = {state: open_directory(state, "POLICE").entries[state] for state in states}
+    return DecisionContext.open(law.pack, law.treaties, Directory(entries), NOW_MS)
+
+
+CONTEXT = open_context("CH", "DE")
+LAW = LawInForce(CONTEXT)
+
+
+def write_record(**changes: Any) -> dict[str, Any]:
+    nexus = [{"state": "DE", "reason": "concerned"}]
+    return Indicator.parse(write_item("HASH", "CH", nexus=nexus, **changes)).to_record()
+
+
+def decide(record: dict[str, Any]) -> tuple[RecipientDecision, ...]:
+    return CONTEXT.decide(record, NOW_MS).recipients
+
+
+def test_a_first_publication_was_sent_by_the_gate() -> None:
+    record = write_record()
+    decided = make_decided(record, decide(record), LAW, NOW_MS)
+    assert decided.revision == Revision(1)
+    assert decided.publisher == Publisher("Police", "o-1")
+    assert decided.urgency is Urgency.ORDINARY
+    assert decided.terms == LAW.at(record, NOW_MS).list_terms()
+    assert (decided.is_sent, decided.is_corrected) == (True, False)
+
+
+def test_what_supersedes_is_sent_by_the_conversation() -> None:
+    record = write_record(version=2, action="SUPERSEDE")
+    decided = make_decided(record, decide(record), LAW, NOW_MS)
+    assert (decided.revision, decided.is_sent) == (Revision(2), False)
+    assert decided.terms is not None
+
+
+def test_a_withdrawal_has_no_terms() -> None:
+    record = write_record(version=2, action="WITHDRAW", reason="wrong")
+    decided = make_decided(record, decide(record), LAW, NOW_MS)
+    assert (decided.terms, decided.is_sent) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "urgency"),
+    [
+        ({"urgency": "URGENT"}, Urgency.URGENT),
+        ({"urgency": None}, Urgency.ORDINARY),
+        ({"urgency": "EMERGENCY", "urgency_reason": "A child is missing."}, Urgency.EMERGENCY),
+        ({"urgency": "EMERGENCY", "urgency_reason": None}, Urgency.ORDINARY),
+    ],
+)
+def test_the_urgency_is_the_one_that_counts(changes: dict[str, Any], urgency: Urgency) -> None:
+    record = write_record(**changes)
+    assert make_decided(record, decide(record), LAW, NOW_MS).urgency is urgency
+
+
+def test_an_amendment_corrects_what_states_have_only_if_content_changes() -> None:
+    before = write_record(subject_class=None, purpose=None)
+    same = state_facts(before, {"subject_class": ("NONE",)})
+    decided = make_decided(same, decide(same), LAW, NOW_MS, amendment=1, before=before)
+    assert (decided.revision, decided.is_sent, decided.is_corrected) == (Revision(1, 1), False, True)
+    without = write_record(live_case_harm=None)
+    known = state_facts(without, {"live_case_harm": ("NO",)})
+    assert make_decided(known, decide(known), LAW, NOW_MS, amendment=2, before=without).is_corrected is False
+
+
+def test_an_amendment_needs_the_revision_before_it() -> None:
+    record = write_record()
+    with pytest.raises(ValueError, match="needs the revision before it"):
+        make_decided(record, decide(record), LAW, NOW_MS, amendment=1)
+    with pytest.raises(ValueError, match="needs the revision before it"):
+        make_decided(record, decide(record), LAW, NOW_MS, before=record)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_recipient_is_read_back_from_the_record_of_its_decision(provider: str, scenario: str) -> None:
+    context = open_context(provider, "DE", "FR", "US")
+    record = Indicator.parse(write_item(scenario, provider, personal_data=None)).to_record()
+    decision = context.build_decision(record, NOW_MS)
+    decoded = get_codec("decision").decode(get_codec("decision").encode(decision.to_record()))
+    assert decision.recipients
+    for recipient, read in zip(decision.recipients, map(read_recipient, decoded["recipients"]), strict=True):
+        assert read.terms == recipient.terms
+        assert read.state == recipient.state
+        assert [reason.kind for reason in read.relevance] == [reason.kind for reason in recipient.relevance]
+    read_all = list(map(read_recipient, decoded["recipients"]))
+    assert LawInForce(context).make_terms(record, read_all, NOW_MS) == LawInForce(context).make_terms(
+        record, decision.recipients, NOW_MS
+    )
+    assert any(reason.kind is RelevanceKind.NEXUS_STATED for each in read_all for reason in each.relevance)
+
+
+def test_a_missing_fact_is_asked_supplied_decided_and_sent() -> None:
+    """From the gate's decision to the Ask, from the answer to the amended item, and from there to the State."""
+    record = write_record(purpose=None)
+    decided = make_decided(record, decide(record), LAW, NOW_MS)
+    begun, effects = advance(Conversation("i-1", "CH"), decided, NOW_MS, LAW.at(record, NOW_MS))
+    (opened,) = (effect for effect in effects if isinstance(effect, Opened))
+    assert (opened.ask.kind, *opened.ask.facts, *opened.ask.recipients) == (AskKind.SUPPLY_FACT, "purpose", "DE")
+    facts = frozenset({"purpose"})
+    ruled = Ruled(opened.ask.id, OTHER, Answer.SUPPLIED, NOW_MS + 1, facts, nonce=opened.ask.nonce)
+    answered, effects = advance(begun, ruled, NOW_MS + 1, LAW.at(record, NOW_MS + 1))
+    (amend,) = (effect for effect in effects if isinstance(effect, Amend))
+    assert amend.revision == Revision(1, 1)
+    amended = state_facts(record, {"purpose": ("INVESTIGATION",)})
+    again = make_decided(amended, decide(amended), LAW, NOW_MS + 2, amendment=1, before=record)
+    assert [terms.outcome for terms in again.terms or ()] == [Outcome.OFFER]
+    offered, effects = advance(answered, again, NOW_MS + 2, LAW.at(amended, NOW_MS + 2))
+    (offer,) = (effect for effect in effects if isinstance(effect, Opened))
+    assert (offer.ask.kind, offer.is_sent) == (AskKind.ACCEPT, False)
+    accepted = Replied(offer.ask.id, "DE", Answer.ACCEPTED, NOW_MS + 3)
+    done, effects = advance(offered, accepted, NOW_MS + 3, LAW.at(amended, NOW_MS + 3))
+    (sent,) = (effect for effect in effects if isinstance(effect, Send))
+    assert (sent.state, sent.kind, sent.revision) == ("DE", NoticeKind.ITEM, Revision(1, 1))
+    assert [delivery.revision for delivery in done.list_deliveries(DeliveryStatus.SENT)] == [Revision(1, 1)]
+    # The State's authority is not in the directory any more: the law, asked again, is less open.
+    narrow = LawInForce(open_context("CH", "FR")).at(amended, NOW_MS + 3)
+    _, effects = advance(offered, accepted, NOW_MS + 3, narrow)
+    assert not any(isinstance(effect, Send) for effect in effects)
+    assert [effect.ask.kind for effect in effects if isinstance(effect, Opened)] == [AskKind.REDECIDE]

@@ -1,0 +1,97 @@
+"""The procedure after a gate key was revoked: refused, replaced, sent again by one command, and received once each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from sharing.ids import make_notice_id
+from sharing.model.times import format_time
+from sharing.serialization.codec import get_codec
+from sharing.topology.topics import DECISIONS, INDICATORS
+from sharing.trust.public_keys import KeyRole
+from tests.kafka.topic_io import read_records
+from tests.secure.secure_bus import PARTITIONS, SecureBus, make_item
+from tests.secure.secure_states import run_sharing
+from tests.secure.test_key_changes_under_load import list_key_ids, list_sealed, publish, publish_keys
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+
+ITEMS = 12
+
+
+def notice_id(item: dict[str, Any], version: int = 1) -> str:
+    return make_notice_id("CH", "agency", str(item["id"]), version, "DE")
+
+
+def read_arrival_ms(bus: SecureBus, item: dict[str, Any]) -> int:
+    """Return when an indicator arrived, by the broker's clock."""
+    messages = read_records(bus.broker, INDICATORS.topic("CH"), PARTITIONS)
+    (found,) = (message.timestamp()[1] for message in messages if message.key() == str(item["id"]).encode())
+    return int(found)
+
+
+def count_decisions(bus: SecureBus, items: list[dict[str, Any]]) -> Counter[str]:
+    """Return how often CH's gate has decided on each of these items."""
+    messages = read_records(bus.broker, DECISIONS.topic("CH"), PARTITIONS)
+    decided = Counter(str(get_codec("decision").decode(message.value() or b"")["indicator_id"]) for message in messages)
+    return Counter({item["id"]: decided[item["id"]] for item in items})
+
+
+def resend(bus: SecureBus, since_ms: int, *options: str) -> Any:
+    where = ("--folder", bus.states["CH"].keys.path, "--bootstrap", bus.bootstrap)
+    return run_sharing("keys", "resend", "--state", "CH", "--since", format_time(since_ms), *where, *options)
+
+
+def test_what_a_revocation_let_others_refuse_is_sent_again_under_the_new_key(secure_bus: SecureBus) -> None:
+    bus, ch = secure_bus, secure_bus.states["CH"]
+    old = list_key_ids(bus, "CH", KeyRole.GATE)[-1]
+    ch.rotate(KeyRole.GATE)
+    publish_keys(bus, "CH")
+    received = make_item("CH", "DE", "resent though received")
+    publish(bus, [received])
+    wait_until(lambda: notice_id(received) in bus.list_item_ids("DE"), "DE has the first item")
+    since_ms = read_arrival_ms(bus, received)
+    refused = [make_item("CH", "DE", f"resent {number}") for number in range(ITEMS)]
+    corrected = make_item("CH", "DE", "resent, corrected")
+    correction = {**corrected, "version": 2, "summary": "canary-summary of a correction"}
+    expected = {*map(notice_id, refused), notice_id(correction, 2)}
+    worker = bus.workers["DE"]
+    assert worker.stop() == 0, worker.read_log_tail()
+    try:
+        publish(bus, [*refused, corrected])
+        publish(bus, [correction])
+        wait_until(
+            lambda: expected <= {record.envelope.id for record in list_sealed(bus, "DE")}, "CH's gate has sent them"
+        )
+        refusals = len(bus.read_quarantine("DE"))
+        ch.revoke(old)
+        publish_keys(bus, "CH")
+    finally:
+        worker.start()
+    sent = len(expected) + 1  # and the first version of the one that was corrected
+    wait_until(lambda: len(bus.read_quarantine("DE")) >= refusals + sent, "DE has refused them")
+    assert {entry["cause"] for entry in bus.read_quarantine("DE")[refusals:]} == {"REVOKED"}
+    assert not expected & set(bus.list_item_ids("DE"))
+
+    counted = resend(bus, since_ms, "--dry-run")
+    assert counted["written"] == ITEMS + 3
+    everyone = [received, *refused]
+    assert set(count_decisions(bus, everyone).values()) == {1}, "nothing was written yet"
+    result = resend(bus, since_ms)
+    assert (result["written"], result["continued"], result["not_openable"]) == (ITEMS + 3, False, {})
+
+    wait_until(lambda: expected <= set(bus.list_item_ids("DE")), "they arrive under the new key")
+    wait_until(lambda: set(count_decisions(bus, everyone).values()) == {2}, "the gate has decided again on each")
+    assert count_decisions(bus, [corrected]) == {corrected["id"]: 4}, "both versions, twice"
+    again = resend(bus, since_ms)
+    assert (again["written"], again["continued"]) == (0, True)
+    present = Counter(bus.list_item_ids("DE"))
+    assert {present[identity] for identity in {*expected, notice_id(received)}} == {1}
+    assert not present[notice_id(corrected)], "the gate withholds the version that was replaced"
+    handed_over = Counter(notice.id for notice in bus.receive("DE", "resent"))
+    assert {handed_over[identity] for identity in {*expected, notice_id(received)}} == {1}
+    assert set(count_decisions(bus, everyone).values()) == {2}
