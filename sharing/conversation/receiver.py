@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from sharing.conversation.asks import Ask, GivenAnswer, Publisher, find_next_due
 from sharing.conversation.events import (
@@ -41,7 +41,11 @@ from sharing.conversation.received_events import (
 )
 from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Consequence, Refusal
+from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import NoticeKind, Urgency
+
+OFFER_LASTS_MAX: Final = 90 * DAY_MS
+"""How long an offer stays open at most, in milliseconds, whatever the other State says: nothing is open for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,8 @@ def _follow_offer(received: ReceivedItem, event: OfferReceived, now: int) -> Rec
     if event.ask in received.asks or event.revision <= received.recalled:
         return received, ()
     ask = _make_ask(received, event.ask, AskKind.ACCEPT, event.revision, event.urgency, now)
-    ask = replace(ask, expires_at=event.expires_at, role=event.role, authority=event.authority)
+    expires_at = min(event.expires_at, now + OFFER_LASTS_MAX)
+    ask = replace(ask, expires_at=expires_at, role=event.role, authority=event.authority)
     return _put_ask(received, ask), (Opened(ask),)
 
 

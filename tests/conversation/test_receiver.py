@@ -30,7 +30,7 @@ from sharing.conversation.received_events import (
     ResultTold,
     Shred,
 )
-from sharing.conversation.receiver import ReceivedItem, advance_received, due_received
+from sharing.conversation.receiver import OFFER_LASTS_MAX, ReceivedItem, advance_received, due_received
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskStatus, Refusal, ReplyResult
 from sharing.model.times import DAY_MS
@@ -90,6 +90,16 @@ def test_silence_sends_nothing() -> None:
     assert instants == [(DAY_MS // 2, [Escalate]), (DAY_MS * 4 // 5, [Escalate]), (DAY_MS + GRACE_MS, [Ended])]
     assert inbox.received.asks["offer"].status is AskStatus.EXPIRED
     assert inbox.answer("offer", Answer.ACCEPTED) == [Refused("offer", CLERK.id, Refusal.NOT_OPEN)]
+
+
+def test_no_offer_is_open_for_ever() -> None:
+    """A partner whose clock or programmer is wrong names the year 9999."""
+    inbox = Inbox(OfferReceived("offer", Revision(1), Urgency.ORDINARY, NOW + 3_000_000 * DAY_MS))
+    inbox.now += OFFER_LASTS_MAX + GRACE_MS
+    inbox.happen(TimePassed())
+    assert inbox.received.asks["offer"].status is AskStatus.EXPIRED
+    assert not any(isinstance(effect, Reply) for effect in inbox.effects)
+    assert due_received(inbox.received) is None
 
 
 def test_only_the_role_that_is_asked_answers() -> None:
