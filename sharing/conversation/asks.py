@@ -10,6 +10,7 @@ from typing import Final
 from sharing.conversation.kinds import KINDS, KindRow
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Consequence, Refusal
+from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Urgency
 
 CLAIM_MS: Final = 30 * 60_000
@@ -20,6 +21,10 @@ GRACE_MS: Final = 60_000
 
 NONCE_DIGITS: Final = 32
 """Length of an Ask's nonce, in hexadecimal digits."""
+
+
+REMEMBERED_MS: Final = 60 * DAY_MS
+"""How long an ended Ask is remembered: the topics between States keep nothing for so long that may still answer it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,10 @@ class Ask:
     def closes_at(self) -> int:
         """When silence takes effect, in UTC milliseconds: every answer given in time has arrived by then."""
         return self.expires_at + GRACE_MS
+
+    def is_forgettable(self, now: int) -> bool:
+        """Return whether nothing that refers to it can arrive any more, at a time in UTC milliseconds."""
+        return not self.is_open and self.closes_at + REMEMBERED_MS <= now
 
     def find_due(self) -> int | None:
         """Return when time alone changes it next, in UTC milliseconds; None if never."""

@@ -81,6 +81,7 @@ def _follow_decision(turn: Turn, event: Decided) -> None:
         return
     turn.cancel_waiting()
     turn.begin_revision(event)
+    turn.forget_old()
     decided = {terms.state: terms for terms in event.terms or ()}
     for sent in turn.list_sent():
         if event.terms is not None and sent.state not in decided:

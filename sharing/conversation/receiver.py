@@ -86,11 +86,11 @@ def advance_received(received: ReceivedItem, event: ReceivedEvent, now: int) -> 
     """
     match event:
         case OfferReceived():
-            return _follow_offer(received, event, now)
+            return _follow_offer(_forget_old(received, now), event, now)
         case OfferWithdrawn():
             return _follow_withdrawal(received, event)
         case NoticeReceived():
-            return _follow_notice(received, event, now)
+            return _follow_notice(_forget_old(received, now), event, now)
         case Ruled() | Claimed() | PassedOn():
             return _follow_people(received, event)
         case ResultReceived():
@@ -104,6 +104,15 @@ def advance_received(received: ReceivedItem, event: ReceivedEvent, now: int) -> 
 def due_received(received: ReceivedItem) -> int | None:
     """Return when time alone changes something next, in UTC milliseconds; None if never."""
     return find_next_due(received.asks.values())
+
+
+def _forget_old(received: ReceivedItem, now: int) -> ReceivedItem:
+    """Return the item without Asks that ended so long ago that nothing about them can arrive any more."""
+    asks = {ask_id: ask for ask_id, ask in received.asks.items() if not ask.is_forgettable(now)}
+    if len(asks) == len(received.asks):
+        return received
+    results = {ask_id: result for ask_id, result in received.results.items() if ask_id in asks}
+    return replace(received, asks=asks, results=results)
 
 
 def _put_ask(received: ReceivedItem, ask: Ask) -> ReceivedItem:

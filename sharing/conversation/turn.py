@@ -26,6 +26,12 @@ GUARDING: Final = frozenset({AskKind.APPROVE, AskKind.ACCEPT, AskKind.REDECIDE, 
 """The kinds of Asks on which deliveries wait."""
 
 
+KEPT_REVISIONS: Final = 8
+"""Of how many revisions of an item the ended deliveries are kept."""
+
+_ENDED: Final = frozenset({DeliveryStatus.REPLACED, DeliveryStatus.RECALLED, DeliveryStatus.CLOSED})
+
+
 @final
 class Turn:
     """A draft of the next state of a conversation.
@@ -188,6 +194,21 @@ class Turn:
         self._deliveries[delivery.key] = replace(delivery, status=DeliveryStatus.RECALLED)
         self.effects.append(Send(delivery.state, delivery.revision, NoticeKind.RECALL, delivery.terms))
         self.open_ask(AskKind.ACK_RECALL, frozenset({delivery.state}), revision=delivery.revision)
+
+    def forget_old(self) -> None:
+        """Forget what ended in old revisions, so that an item with many of them does not grow without limit.
+
+        What a State has is kept, however old it is: it can be recalled.
+        """
+        for ask in self.asks:
+            if ask.revision < self._conversation.revision and ask.is_forgettable(self.now):
+                del self._asks[ask.id]
+        revisions = sorted({revision for _, revision in self._deliveries}, reverse=True)
+        kept = frozenset(revisions[:KEPT_REVISIONS])
+        asked = {(state, ask.revision) for ask in self.asks for state in ask.recipients}
+        for key, delivery in list(self._deliveries.items()):
+            if delivery.status in _ENDED and key[1] not in kept and key not in asked:
+                del self._deliveries[key]
 
     def cancel_waiting(self, states: frozenset[str] | None = None) -> None:
         """End deliveries that wait, to some States or to all, and cancel the Asks that no delivery waits for."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from sharing.conversation.asks import CLAIM_MS, GRACE_MS, Ask, Officer
+from sharing.conversation.asks import CLAIM_MS, GRACE_MS, REMEMBERED_MS, Ask, Officer
 from sharing.conversation.deliveries import Conversation, due
 from sharing.conversation.events import (
     Amend,
@@ -30,6 +30,7 @@ from sharing.conversation.events import (
 from sharing.conversation.provider import advance
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
+from sharing.conversation.turn import KEPT_REVISIONS
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, Refusal, ReplyResult
 from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import NoticeKind, Outcome, Urgency
@@ -312,6 +313,25 @@ def test_a_correction_that_is_not_approved_recalls_what_it_would_have_corrected(
     assert story.get_status() is DeliveryStatus.SENT
     story.rule(AskKind.APPROVE, JUDGE, Answer.REFUSED)
     assert story.list_sent() == [("DE", 1, NoticeKind.RECALL)]
+
+
+def test_an_item_with_many_versions_does_not_grow_without_limit() -> None:
+    """Nothing that a State has is forgotten, nor an Ask that may still be answered."""
+    story = Story(disclosed("JP"), offered("DE", "H2"))
+    sizes = []
+    for version in range(2, 60):
+        story.wait(DAY_MS * 4)
+        story.decide(disclosed("NL", f"H{version}"), offered("DE", "H2"), version=version)
+        sizes.append((len(story.conversation.deliveries), len(story.conversation.asks)))
+        assert story.conversation.deliveries["NL", Revision(version)].status is DeliveryStatus.SENT
+        assert story.conversation.revision == Revision(version)
+    largest = max(sizes)
+    assert largest in sizes[:30], "it still grows"
+    assert sizes[-1][0] <= 2 * KEPT_REVISIONS + REMEMBERED_MS // DAY_MS
+    open_asks = [ask for ask in story.conversation.asks.values() if ask.is_open]
+    story.happen(RecallOrdered(JUDGE))
+    assert {send.state for send in story.list_effects(Send) if send.kind is NoticeKind.RECALL} == {"JP", "NL"}
+    assert all(ask.revision == Revision(59) or ask.kind is AskKind.ACK_RECALL for ask in open_asks)
 
 
 def test_a_withdrawal_recalls_what_was_sent_and_cancels_what_waits() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sharing.conversation.asks import GRACE_MS, Officer
+from sharing.conversation.asks import GRACE_MS, REMEMBERED_MS, Officer
 from sharing.conversation.events import (
     Changed,
     Claimed,
@@ -90,6 +90,17 @@ def test_silence_sends_nothing() -> None:
     assert instants == [(DAY_MS // 2, [Escalate]), (DAY_MS * 4 // 5, [Escalate]), (DAY_MS + GRACE_MS, [Ended])]
     assert inbox.received.asks["offer"].status is AskStatus.EXPIRED
     assert inbox.answer("offer", Answer.ACCEPTED) == [Refused("offer", CLERK.id, Refusal.NOT_OPEN)]
+
+
+def test_what_ended_long_ago_is_forgotten() -> None:
+    inbox = Inbox()
+    for number in range(40):
+        inbox.happen(OfferReceived(f"offer-{number}", Revision(number + 1), Urgency.ORDINARY, inbox.now + DAY_MS))
+        inbox.happen(ResultReceived(f"offer-{number}", ReplyResult.LATE))
+        inbox.now += 2 * DAY_MS
+        inbox.happen(TimePassed())
+    assert len(inbox.received.asks) == len(inbox.received.results) <= REMEMBERED_MS // (2 * DAY_MS) + 1
+    assert "offer-39" in inbox.received.asks
 
 
 def test_no_offer_is_open_for_ever() -> None:
