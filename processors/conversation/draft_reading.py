@@ -1,0 +1,63 @@
+"""What a draft of the gate says: the item as it was decided, and the decision for each State."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sharing.disclosure.decided import read_recipient
+from sharing.errors import DecodeError
+from sharing.ids import make_item_id
+from sharing.model.decision import RecipientDecision
+from sharing.model.indicator_record import WireRecord
+from sharing.model.times import to_milliseconds
+from sharing.serialization.codec import get_codec
+from sharing.serialization.framing import Framing
+
+
+class ReadDraft(NamedTuple):
+    """A draft.
+
+    Attributes:
+        item: Id of the item.
+        record: The item.
+        recipients: The decisions on it; States from which it is withheld are not among them.
+        decided_at: When, in UTC milliseconds.
+    """
+
+    item: str
+    record: WireRecord
+    recipients: tuple[RecipientDecision, ...]
+    decided_at: int
+
+
+def read_draft(opened: bytes | None, state: str, framing: Framing) -> ReadDraft:
+    """Return what a draft says.
+
+    Args:
+        opened: The draft, in clear.
+        state: The State.
+        framing: How records are framed.
+
+    Raises:
+        DecodeError: It is malformed, another State's, or says of the item what the item itself does not.
+    """
+    fields = get_codec("draft").decode(framing.to_single_object(opened))
+    record = get_codec("indicator").decode(framing.to_single_object(fields["content"]))
+    source = record["source"]
+    # The officer decides who may approve (four eyes), so the draft and the item in it must name the same one.
+    stated = (fields["indicator_id"], fields["version"], fields["action"], fields["officer"], fields["state"])
+    if stated != (record["id"], record["version"], record["action"], source["officer"], state):
+        raise DecodeError(
+            "the draft says something else than the item in it, or is another State's; find out who wrote it",
+            cause="INCONSISTENT",
+        )
+    return ReadDraft(
+        item=make_item_id(state, source["agency"], record["id"]),
+        record=record,
+        recipients=tuple(map(read_recipient, fields["recipients"])),
+        decided_at=_read_time(fields["decided_at"]),
+    )
+
+
+def _read_time(value: Any) -> int:
+    return value if isinstance(value, int) else to_milliseconds(value)
