@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import TopicPartition
 
+    from processors.exactly_once.committed_positions import CommittedPositions
     from processors.exactly_once.input_logs import InputLogs
     from processors.exactly_once.state_store import StateStore
 
@@ -26,11 +27,17 @@ class Assignment:
         input_logs: The topics that are read.
         state_store: The state store; None on a loop without state.
         await_pending_commit: Waits until nothing is being committed.
+        committed: What this process has committed itself.
     """
 
     def __init__(
-        self, input_logs: InputLogs, state_store: StateStore | None, await_pending_commit: Callable[[], None]
+        self,
+        input_logs: InputLogs,
+        state_store: StateStore | None,
+        await_pending_commit: Callable[[], None],
+        committed: CommittedPositions,
     ) -> None:
+        self._committed = committed
         self._input_logs = input_logs
         self._state_store = state_store
         self._await_pending_commit = await_pending_commit
@@ -53,6 +60,7 @@ class Assignment:
                 "state: nothing is read until the members of the group agree on the topics"
             )
             return False
+        self._committed.correct(positions)
         store = self._state_store
         if store is not None and not store.restore_partitions({position.partition for position in positions}):
             return False

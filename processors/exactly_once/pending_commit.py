@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from processors.exactly_once.batch import Output, count_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from confluent_kafka import TopicPartition
 
     from processors.exactly_once.state_store import Overlay
 
@@ -85,6 +87,7 @@ class PendingCommit(BackgroundCall):
         began_at: When the transaction began (`time.monotonic`).
         records: Number of records of the batch.
         output_bytes: Size of their outputs, in bytes.
+        positions: The offsets that the transaction commits.
     """
 
     def __init__(
@@ -96,7 +99,9 @@ class PendingCommit(BackgroundCall):
         began_at: float,
         records: int,
         output_bytes: int,
+        positions: Sequence[TopicPartition] = (),
     ) -> None:
+        self.positions = positions
         self.on_settled = on_settled
         self.overlay = overlay
         self.changelog_ends = changelog_ends

@@ -46,6 +46,7 @@ class TransactionalProducer:
         changelog_ends: The offset after the last record of each changelog partition in the last transaction; a new
             dictionary for each transaction. Known only if the changelog has copies that outlive the process.
         output_bytes: Size of the outputs of the last transaction, in bytes.
+        positions: The offsets of the last transaction.
 
     Raises:
         KafkaException: No broker answers in time, or it rejects the request.
@@ -63,6 +64,7 @@ class TransactionalProducer:
     ) -> None:
         self.began_at = 0.0
         self.output_bytes = 0
+        self.positions: list[TopicPartition] = []
         self._calls = calls
         self.changelog_ends: dict[int, int] = {}
         self._changelog_topic = config.changelog_topic or ""
@@ -105,6 +107,7 @@ class TransactionalProducer:
             TopicPartition(topic, partition, offset, self._format_metadata(topic, topic_ids))
             for (topic, partition), offset in batch.offsets.items()
         ]
+        self.positions = offsets
         producer.begin_transaction()
         self._retry_call(
             lambda limit: producer.send_offsets_to_transaction(offsets, batch.group_metadata, limit),

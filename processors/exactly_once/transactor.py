@@ -56,6 +56,7 @@ from processors.exactly_once.batch import Batch, Output, OutputRecord
 from processors.exactly_once.batch_size import BatchSizer
 from processors.exactly_once.changelog import open_state_store
 from processors.exactly_once.client_pair import ClientPair
+from processors.exactly_once.committed_positions import CommittedPositions
 from processors.exactly_once.input_logs import InputLogs, LogChangedError
 from processors.exactly_once.kafka_errors import (
     ErrorReporter,
@@ -106,7 +107,8 @@ class Transactor:
         self._state_store = (
             open_state_store(config, admin, self._is_stopping, clock, self._calls) if config.changelog_topic else None
         )
-        self._assignment = Assignment(self._input_logs, self._state_store, self._await_pending_commit)
+        self._committed = CommittedPositions()
+        self._assignment = Assignment(self._input_logs, self._state_store, self._await_pending_commit, self._committed)
         self._clients = ClientPair(
             config, admin, self._reporter, self._retry, self._calls, self._input_logs, self._assignment
         )
@@ -260,6 +262,7 @@ class Transactor:
             raise failure
         else:
             self._aborts = 0
+            self._committed.record(pending.positions)
             self._sizer.count_committed(pending.records, pending.output_bytes, time.monotonic() - pending.began_at)
             self._reporter.reset_warnings()
             if self._state_store is not None and pending.overlay is not None:
@@ -360,6 +363,7 @@ class Transactor:
             producer.began_at,
             len(batch.messages),
             producer.output_bytes,
+            producer.positions,
         )
         return True
 
@@ -400,6 +404,7 @@ class Transactor:
 
     def _follow_change(self, change: LogChangedError) -> None:
         log.warning("a topic was deleted or created again: %s; both clients are opened again", change)
+        self._committed.forget()
         self._reopen_clients()
 
     def _reopen_clients(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from processors.exactly_once.assignment import Assignment
+from processors.exactly_once.committed_positions import CommittedPositions
 from processors.exactly_once.input_logs import LogsUnavailableError
 
 
@@ -27,7 +28,7 @@ class StubInputLogs:
 
 
 def prepare(logs: StubInputLogs, **numbers: list[int]) -> bool:
-    assignment = Assignment(logs, None, lambda: None)  # type: ignore[arg-type]  # it has what is used
+    assignment = Assignment(logs, None, lambda: None, CommittedPositions())  # type: ignore[arg-type]  # it has what is used
     return assignment.prepare_partitions([TopicPartition(topic, each) for topic in numbers for each in numbers[topic]])
 
 
