@@ -22,9 +22,10 @@ from typing import final
 from processors.conversation.conversation_result import ConversationOutcome, KeptState
 from processors.conversation.draft_reading import ReadDraft, read_draft
 from processors.conversation.kept_law import DraftOpener, KeptLaw
-from processors.conversation.refusals import build_quarantine_record, describe_refusal, read_broker_time
+from processors.conversation.refusals import describe_refusal, read_broker_time
 from processors.conversation.steps import ActWriter, ConversationBatch, Step, advance_item
 from processors.exactly_once.batch import ConsumedRecord
+from processors.inbox.refusals import build_quarantine_record
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.events import Decided, TimePassed
 from sharing.conversation.receiver import advance_received

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sharing.disclosure.decided import read_recipient
 from sharing.errors import DecodeError
@@ -55,9 +55,5 @@ def read_draft(opened: bytes | None, state: str, framing: Framing) -> ReadDraft:
         item=make_item_id(state, source["agency"], record["id"]),
         record=record,
         recipients=tuple(map(read_recipient, fields["recipients"])),
-        decided_at=_read_time(fields["decided_at"]),
+        decided_at=to_milliseconds(fields["decided_at"]),
     )
-
-
-def _read_time(value: Any) -> int:
-    return value if isinstance(value, int) else to_milliseconds(value)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from processors.exactly_once.batch import ConsumedRecord, OutputRecord
+from processors.exactly_once.batch import ConsumedRecord
 from processors.inbox.inbox_result import RefusedRecord
 from processors.inbox.refusals import RefusalError
 from sharing.errors import DecodeError, InputError
-from sharing.ids import make_quarantine_id
 from sharing.rulings.vocabulary import RulingError, RulingFault
-from sharing.serialization.codec import get_codec
-from sharing.serialization.framing import Framing
-from sharing.topology.topics import QUARANTINE
 
 _LOG_APPEND_TIME: Final = 2
 """The kind of a record's time that the broker has set, as `confluent_kafka` numbers it."""
@@ -57,31 +53,3 @@ def describe_refusal(record: ConsumedRecord, error: Exception) -> RefusedRecord:
             # The text of an unexpected error may hold content, so only its type is recorded.
             cause, message = "UNEXPECTED", f"the conversation failed on this record ({type(error).__name__})"
     return RefusedRecord(record.topic(), record.partition(), record.offset(), cause, "", message, stage)
-
-
-def build_quarantine_record(refused: RefusedRecord, state: str, now_ms: int, framing: Framing) -> OutputRecord:
-    """Return the record that names a refused one, by reference: nothing of it is copied.
-
-    Args:
-        refused: The refused record.
-        state: The State.
-        now_ms: The time, in UTC milliseconds.
-        framing: How records are framed.
-    """
-    record_id = make_quarantine_id(refused.topic, refused.partition, refused.offset)
-    fields = {
-        "id": record_id,
-        "state": state,
-        "topic": refused.topic,
-        "partition": refused.partition,
-        "offset": refused.offset,
-        "quarantined_at": now_ms,
-        "stage": refused.stage,
-        "cause": refused.cause,
-        "message": refused.message,
-        "indicator_id": None,
-        "pack": None,
-        "record": None,
-    }
-    value = framing.frame("quarantine", get_codec("quarantine").encode_unframed(fields))
-    return OutputRecord(QUARANTINE.topic(state), record_id.encode(), value, partition=refused.partition)

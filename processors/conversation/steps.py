@@ -58,8 +58,7 @@ class ConversationBatch:
     result: ConversationResult = field(default_factory=ConversationResult)
 
     def __post_init__(self) -> None:
-        if not self.law.context.from_ms <= self.now_ms < self.law.context.until_ms:
-            raise ValueError("the time is outside of the day of the decision context; open another one")
+        self.law.require_day(self.now_ms)
 
 
 class Step(NamedTuple):

@@ -379,11 +379,12 @@ class Transactor:
         expired = time.monotonic() - began_at > self._config.transaction_timeout_s
         if is_fatal(error) and not (expired and is_fenced_producer(error)):
             raise self._reporter.make_fatal_error(error)
+        cause = self._reporter.undelivered or describe_kafka_error(error)
         if is_too_large(error) and self._clients.bound_batches():
             log.warning(
                 "a record batch is larger than its topic accepts, although it is compressed; from now on each one "
                 "keeps to the limit without compression, and this batch is processed again: %s",
-                self._reporter.undelivered or describe_kafka_error(error),
+                cause,
             )
             self._reopen_clients()
             return
@@ -396,10 +397,7 @@ class Transactor:
         if is_permanent(error) or self._retry.is_expired() or self._aborts == ABORTS_MAX:
             self._clients.producer.abort_transaction()
             raise self._reporter.make_fatal_error(error, self._aborts)
-        log.warning(
-            "a transaction is aborted and its batch is processed again: %s",
-            self._reporter.undelivered or describe_kafka_error(error),
-        )
+        log.warning("a transaction is aborted and its batch is processed again: %s", cause)
         self._reopen_clients()
 
     def _follow_change(self, change: LogChangedError) -> None:

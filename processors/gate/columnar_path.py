@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from itertools import compress
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -86,7 +86,7 @@ class ColumnarPath:
         self._versions = versions
         self._now_ms = now_ms
         self._part_bytes_max = part_bytes_max
-        self._value_bytes_max = _find_longest(values)
+        self._value_bytes_max = max(map(len, filter(None, values)), default=0)
 
     def take_part(self) -> tuple[list[PlannedRows], int]:
         """Return rows for the next part, and the position of the first record after it.
@@ -211,14 +211,6 @@ class ColumnarPath:
         copied = pc.multiply(pa.array(copies, pa.int64()).take(plans.result_codes), pa.array(lengths, pa.int64()))
         totals = pc.cumulative_sum(pc.add(pa.array(fixed, pa.int64()).take(plans.result_codes), copied))
         return pc.sum(pc.less_equal(totals, bytes_max)).as_py(), totals[-1].as_py()
-
-
-def _find_longest(values: Sequence[bytes | None]) -> int:
-    """Return the length of the longest value, in bytes."""
-    try:
-        return max(map(len, cast("Sequence[bytes]", values)), default=0)
-    except TypeError:  # there is None among them, which is rare
-        return max(map(len, filter(None, values)), default=0)
 
 
 def list_uncovered(part: Iterable[PlannedRows], start: int, end: int) -> list[int]:

@@ -18,9 +18,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from processors.exactly_once.batch import ConsumedRecord, OutputRecord
 from processors.inbox.inbox_result import InboxOutcome, InboxResult, MissedMessages, RefusedRecord
 from processors.inbox.inbox_state import MESSAGE_AGE_MS_MAX
-from processors.inbox.refusals import RefusalError, describe_refusal, describe_unreadable, find_claimed_state
+from processors.inbox.refusals import (
+    RefusalError,
+    build_quarantine_record,
+    describe_refusal,
+    describe_unreadable,
+    find_claimed_state,
+)
 from processors.inbox.state_entries import OpenedBefore
-from sharing.ids import make_quarantine_id
+from sharing.model.indicator_record import UUID_PATTERN
 from sharing.model.urgency import URGENT_LEVELS
 from sharing.model.vocabulary import MessageKind
 from sharing.seal.counts import CountStatement, is_count_statement, verify_counts
@@ -30,10 +36,9 @@ from sharing.seal.message_content import decode_content
 from sharing.seal.opening import MessageOpener, VerifiedMessage
 from sharing.seal.sequences import Arrival, classify_arrival, identify_stream
 from sharing.serialization.cloud_events import TRACEPARENT, find_header
-from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.telemetry.tracing import read_traceparent
-from sharing.topology.topics import INBOX, INBOX_URGENT, QUARANTINE
+from sharing.topology.topics import INBOX, INBOX_URGENT
 from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.public_keys import PublishedKey
 from sharing.trust.signatures import SigningKey
@@ -42,7 +47,7 @@ if TYPE_CHECKING:
     from processors.inbox.inbox_state import BatchState
     from sharing.model.bad_batch import BadBatch
 
-_UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII)
+_UUID: Final = re.compile(UUID_PATTERN)
 _LOOP: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
 _IRREGULAR: Final = frozenset({Arrival.OUT_OF_ORDER, Arrival.NEW_STREAM})
 
@@ -88,7 +93,6 @@ class InboxProcessor:
         self._framing = framing
         self._opener = MessageOpener(state)
         self._sealer = InboxSealer(state, random)
-        self._quarantine_topic = QUARANTINE.topic(state)
 
     def process_batch(
         self,
@@ -185,23 +189,7 @@ class InboxProcessor:
         return OutputRecord(topic, message.id.encode(), value, headers, record.partition())
 
     def _refuse(self, result: InboxResult, refused: RefusedRecord, now_ms: int) -> None:
-        record_id = make_quarantine_id(refused.topic, refused.partition, refused.offset)
-        fields = {
-            "id": record_id,
-            "state": self._state,
-            "topic": refused.topic,
-            "partition": refused.partition,
-            "offset": refused.offset,
-            "quarantined_at": now_ms,
-            "stage": refused.stage,
-            "cause": refused.cause,
-            "message": refused.message,
-            "indicator_id": None,
-            "pack": None,
-            "record": None,
-        }
-        value = self._framing.frame("quarantine", get_codec("quarantine").encode_unframed(fields))
-        output = OutputRecord(self._quarantine_topic, record_id.encode(), value, partition=refused.partition)
+        output = build_quarantine_record(refused, self._state, now_ms, self._framing)
         result.outputs[len(result.outcomes)] = output
         result.outcomes.append(InboxOutcome.REFUSED)
         result.refused.append(refused)

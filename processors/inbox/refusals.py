@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from processors.exactly_once.batch import ConsumedRecord
+from processors.exactly_once.batch import ConsumedRecord, OutputRecord
 from processors.inbox.inbox_result import RefusedRecord
 from sharing.errors import DecodeError, SharingError
+from sharing.ids import make_quarantine_id
 from sharing.model.countries import STATES
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.sealed_record import decode_record
+from sharing.serialization.codec import get_codec
+from sharing.serialization.framing import Framing
+from sharing.topology.topics import QUARANTINE
 
 if TYPE_CHECKING:
     from sharing.model.bad_batch import BadBatch
@@ -62,6 +66,34 @@ def describe_unreadable(batch: BadBatch) -> RefusedRecord:
     )
     cause = batch.cause.removeprefix("_")
     return RefusedRecord(batch.topic, batch.partition, batch.first_offset, cause, "", message, "READ")
+
+
+def build_quarantine_record(refused: RefusedRecord, state: str, now_ms: int, framing: Framing) -> OutputRecord:
+    """Return the record that names a refused one, by reference: nothing of it is copied.
+
+    Args:
+        refused: The refused record.
+        state: The State.
+        now_ms: The time, in UTC milliseconds.
+        framing: How records are framed.
+    """
+    record_id = make_quarantine_id(refused.topic, refused.partition, refused.offset)
+    fields = {
+        "id": record_id,
+        "state": state,
+        "topic": refused.topic,
+        "partition": refused.partition,
+        "offset": refused.offset,
+        "quarantined_at": now_ms,
+        "stage": refused.stage,
+        "cause": refused.cause,
+        "message": refused.message,
+        "indicator_id": None,
+        "pack": None,
+        "record": None,
+    }
+    value = framing.frame("quarantine", get_codec("quarantine").encode_unframed(fields))
+    return OutputRecord(QUARANTINE.topic(state), record_id.encode(), value, partition=refused.partition)
 
 
 def find_claimed_state(value: bytes | None) -> str:

@@ -68,14 +68,6 @@ def subscribe(
         unreadable.append(record)
         err.print(f"unreadable: {record.topic}/{record.partition}@{record.offset}: {to_printable(record.reason)}")
 
-    def print_received(notice: Notice) -> None:
-        if is_selected is not None and not is_selected(notice):
-            return
-        if as_json:
-            print_json(notice.to_json())
-        else:
-            print_notice(notice)
-
     with (
         reader or nullcontext(),
         Subscriber(
@@ -92,9 +84,23 @@ def subscribe(
     ):
         if not once:
             err.print(f"waiting for notices to {subscriber.state}; stop with Ctrl-C")
-        subscriber.run(print_received)
+        subscriber.run(_make_printer(is_selected, as_json=as_json))
     if unreadable:
         raise typer.Exit(1)
+
+
+def _make_printer(is_selected: IsSelected | None, *, as_json: bool) -> Callable[[Notice], None]:
+    """Return the function that prints each selected notice; None selects all."""
+
+    def print_received(notice: Notice) -> None:
+        if is_selected is not None and not is_selected(notice):
+            return
+        if as_json:
+            print_json(notice.to_json())
+        else:
+            print_notice(notice)
+
+    return print_received
 
 
 def _make_own_group(state: str) -> str:

@@ -6,6 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 from sharing.errors import DecodeError, InputError
+from sharing.model.indicator_record import UUID_PATTERN
 
 OUT_PREFIX: Final = b"out/"
 IN_PREFIX: Final = b"in/"
@@ -14,7 +15,7 @@ LOG_PREFIX: Final = b"log/"
 """Of the entries that the loop itself keeps in the same store: how far each input partition was processed."""
 
 UUID_BYTES: Final = 16
-_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID: Final = re.compile(UUID_PATTERN)
 
 
 class ItemKey(NamedTuple):

@@ -22,9 +22,7 @@ from sharing.model.indicator_record import WireRecord
 from sharing.model.urgency import get_effective_urgency
 from sharing.model.vocabulary import (
     Action,
-    ConditionKind,
     ConditionModel,
-    Effect,
     Outcome,
     RelevanceKind,
     Urgency,
@@ -85,12 +83,9 @@ def read_recipient(record: Mapping[str, Any]) -> RecipientDecision:
         outcome=Outcome(record["outcome"]),
         basis=record["basis"],
         condition_model=None if model is None else ConditionModel(model),
-        rules=tuple(RuleReference(rule["id"], rule["citation"], Effect(rule["effect"])) for rule in record["rules"]),
+        rules=tuple(map(RuleReference.from_record, record["rules"])),
         undecided=tuple(UndecidedRule(entry["rule"], entry["fact"]) for entry in record.get("undecided", ())),
-        conditions=tuple(
-            Condition(each["code"], ConditionKind(each["kind"]), each["text"], each["exculpatory_exception"])
-            for each in record["conditions"]
-        ),
+        conditions=tuple(map(Condition.from_record, record["conditions"])),
         approver=record["approver"],
         is_obligatory=record["obligation"],
         redacted=tuple(record["redacted"]),

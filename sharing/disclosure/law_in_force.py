@@ -38,9 +38,17 @@ class LawInForce:
         Raises:
             ValueError: The time is outside of the context's day.
         """
-        if not self.context.from_ms <= now_ms < self.context.until_ms:
-            raise ValueError("the time is outside of the day of the decision context; open another one")
+        self.require_day(now_ms)
         return ItemLaw(self, record, now_ms)
+
+    def require_day(self, now_ms: int) -> None:
+        """Check that a time, in UTC milliseconds, is within the context's day.
+
+        Raises:
+            ValueError: It is outside.
+        """
+        if not self.context.covers(now_ms):
+            raise ValueError("the time is outside of the day of the decision context; open another one")
 
     def make_terms(
         self, record: WireRecord, recipients: Collection[RecipientDecision], now_ms: int

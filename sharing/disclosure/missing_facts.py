@@ -21,11 +21,11 @@ from sharing.law.fact_questions import QUESTIONS, read_all_facts
 from sharing.law.facts import Facts
 from sharing.law.questions import find_questions_by_recipient
 from sharing.model.bounded_cache import BoundedCache
-from sharing.model.decision import RecipientDecision
+from sharing.model.decision import RecipientDecision, is_named_by_agency
 from sharing.model.effects import FORBIDDING_EFFECTS
 from sharing.model.indicator_record import WireRecord
 from sharing.model.urgency import is_substantiated
-from sharing.model.vocabulary import Outcome, RelevanceKind, Urgency
+from sharing.model.vocabulary import Outcome, Urgency
 
 SUPPLIABLE: Final = frozenset(fact for fact in QUESTIONS if not is_absolute(fact))
 """The facts that a person can supply after the item was published."""
@@ -67,7 +67,9 @@ class MissingFactsFinder:
         """
         if record["source"]["agency"] in self._agencies_not_asked:
             return {}
-        open_states = {each.state: _is_named(each) for each in recipients if self._may_be_opened(each)}
+        open_states = {
+            each.state: is_named_by_agency(each.relevance) for each in recipients if self._may_be_opened(each)
+        }
         if not open_states:
             return {}
         can_be_emergency = is_substantiated(record)
@@ -103,7 +105,3 @@ class MissingFactsFinder:
             for state, questionnaire in questionnaires.items()
         }
         return {state: facts for state, facts in asked.items() if facts}
-
-
-def _is_named(recipient: RecipientDecision) -> bool:
-    return any(reason.kind is RelevanceKind.NEXUS_STATED for reason in recipient.relevance)

@@ -233,11 +233,7 @@ class OnlineKeys:
 
         A key whose revocation takes effect soon does not sign, if there is another one.
         """
-        in_force = [
-            key
-            for key in keys.statement.list_keys(newest.role)
-            if key.valid_from <= now <= key.valid_until and not keys.statement.is_revoked(key.key_id, now)
-        ]
+        in_force = keys.statement.list_usable_keys(newest.role, now)
         staying = [key for key in in_force if not keys.statement.is_revoked(key.key_id, now + LEAVE_MS)] or in_force
         known_since = {key.key_id: max(key.valid_from, self._noticed[key.key_id]) for key in staying}
         settled = [key for key in staying if known_since[key.key_id] + SETTLE_MS <= now]

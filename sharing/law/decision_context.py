@@ -90,10 +90,14 @@ class DecisionContext:
             recipients=self.decide(record, now_ms).recipients,
         )
 
+    def covers(self, now_ms: int) -> bool:
+        """Return whether a time, in UTC milliseconds, is within the context's day."""
+        return self.from_ms <= now_ms < self.until_ms
+
     def is_valid_for(self, directory: Directory, now_ms: int) -> bool:
         """Return whether the context is valid for this directory at this time."""
         return (
-            self.from_ms <= now_ms < self.until_ms
+            self.covers(now_ms)
             and self.directory_version == directory.get_version(now_ms)
             and self.directory.receiving_states == directory.receiving_states
         )

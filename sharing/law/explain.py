@@ -16,10 +16,10 @@ from sharing.law.counterfactuals import Counterfactual, find_counterfactuals
 from sharing.law.facts import FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Rule
-from sharing.model.decision import RecipientDecision, UndecidedRule, describe_undecided
+from sharing.model.decision import RecipientDecision, UndecidedRule, describe_undecided, is_named_by_agency
 from sharing.model.effects import FORBIDDING_EFFECTS, PERMITTING_EFFECTS, RESTRICTING_EFFECTS
 from sharing.model.indicator_record import WireRecord
-from sharing.model.vocabulary import Effect, Nature, Outcome, RelevanceKind
+from sharing.model.vocabulary import Effect, Nature, Outcome
 from sharing.relevance.audience import Audience
 
 
@@ -97,7 +97,7 @@ def explain_outcomes(
     for state in [only] if only else sorted(decisions):
         made = decisions.get(state)
         reasons = made.relevance if made else dict(audience.reasons_by_state).get(state, ())
-        named = any(reason.kind is RelevanceKind.NEXUS_STATED for reason in reasons)
+        named = is_named_by_agency(reasons)
         profile = disclosure_filter.profile_recipient(state, item, named=named)
         recipient, basis = profile.facts, profile.basis
         facts = {**item, **recipient}

@@ -46,6 +46,11 @@ class RuleReference:
     citation: str
     effect: Effect
 
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> RuleReference:
+        """Return the rule in a decoded record."""
+        return cls(record["id"], record["citation"], Effect(record["effect"]))
+
 
 @dataclass(frozen=True, slots=True)
 class UndecidedRule:
@@ -80,6 +85,11 @@ class Condition:
     text: str
     exculpatory_exception: bool = False
 
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Condition:
+        """Return the condition in a decoded record."""
+        return cls(record["code"], ConditionKind(record["kind"]), record["text"], record["exculpatory_exception"])
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -105,6 +115,11 @@ class Reason:
                 return self.detail
             case _:
                 assert_never(self.kind)
+
+
+def is_named_by_agency(reasons: Iterable[Reason]) -> bool:
+    """Return whether one of the reasons to consider a State is that the agency named it as concerned."""
+    return any(reason.kind is RelevanceKind.NEXUS_STATED for reason in reasons)
 
 
 @dataclass(frozen=True, slots=True)

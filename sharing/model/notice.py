@@ -8,7 +8,7 @@ from typing import Any
 
 from sharing.model.decision import Condition, PackReference, RuleReference
 from sharing.model.times import format_time, to_milliseconds
-from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, NoticeKind
+from sharing.model.vocabulary import ConditionModel, NoticeKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,8 @@ class Notice:
             pack=PackReference(**envelope["pack"]),
             basis=envelope["basis"],
             condition_model=ConditionModel(envelope["condition_model"]) if envelope["condition_model"] else None,
-            rules=tuple(
-                RuleReference(rule["id"], rule["citation"], Effect(rule["effect"])) for rule in envelope["rules"]
-            ),
-            conditions=tuple(
-                Condition(entry["code"], ConditionKind(entry["kind"]), entry["text"], entry["exculpatory_exception"])
-                for entry in envelope["conditions"]
-            ),
+            rules=tuple(map(RuleReference.from_record, envelope["rules"])),
+            conditions=tuple(map(Condition.from_record, envelope["conditions"])),
             obligation=envelope["obligation"],
             redacted=tuple(envelope["redacted"]),
             relevance=tuple((reason["kind"], reason["detail"]) for reason in content["relevance"]),

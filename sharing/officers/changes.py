@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-
-from pydantic import ValidationError
 
 from sharing.errors import InputError
 from sharing.model.times import DAY_MS
@@ -22,13 +20,12 @@ from sharing.officers.verification import (
     SIGNATURES_FOR_ROLES,
     SignedEntry,
     VerifiedEntry,
-    compute_entry_digest,
     count_needed,
     name_entry,
 )
-from sharing.trust.documents import Signature, SignedDocument, read_document, sign_document
-from sharing.trust.public_keys import KeyId, PublishedKey
-from sharing.trust.signatures import ObjectKind, SigningKey, build_message
+from sharing.trust.documents import SignedDocument, add_signature, make_content, sign_document
+from sharing.trust.public_keys import PublishedKey
+from sharing.trust.signatures import ObjectKind, SigningKey
 
 _CLOCK_UNIT_MS = 1000
 
@@ -110,7 +107,8 @@ def change_officer(
     missing = [field.name for field in dataclasses.fields(OfficerFields) if field.name not in fields]
     if missing:
         raise InputError(f"{officer_id} is a new officer of {state}: give {', '.join(missing)}, too")
-    entry = _make_entry(
+    entry = make_content(
+        OfficerEntry,
         {
             **fields,
             "state": state,
@@ -119,7 +117,7 @@ def change_officer(
             "issued_at": now,
             "valid_from": now,
             "valid_until": now + days * DAY_MS,
-        }
+        },
     )
     return _rest_on_grant(entry, newest) if rests_on_grant else OfficerChange(entry, None)
 
@@ -141,7 +139,8 @@ def revoke_officer(newest: VerifiedEntry, *, effective_at: int, now: int) -> Off
     until = min(present.valid_until, longest) if at > now else longest
     if until <= now:
         raise InputError(f"officer {present.id} has no valid entry any more; revoke at once, without a later time")
-    entry = _make_entry(
+    entry = make_content(
+        OfficerEntry,
         {
             **_copy_fields(present),
             "state": present.state,
@@ -151,7 +150,7 @@ def revoke_officer(newest: VerifiedEntry, *, effective_at: int, now: int) -> Off
             "valid_from": now,
             "valid_until": until,
             "revoked_at": at,
-        }
+        },
     )
     return _rest_on_grant(entry, newest)
 
@@ -161,27 +160,15 @@ def sign_change(change: OfficerChange, key: SigningKey) -> SignedDocument:
     return sign_document(ObjectKind.OFFICER, change.entry.state, change.entry, [key])
 
 
-def read_entry(data: bytes) -> tuple[SignedDocument, OfficerEntry]:
-    """Return an entry that waits for signatures, or has them. Nothing is verified.
-
-    Raises:
-        TrustError: It is malformed, or no entry of an officer.
-    """
-    return read_document(data, ObjectKind.OFFICER, OfficerEntry)
-
-
-def add_signature(document: SignedDocument, entry: OfficerEntry, key: SigningKey) -> SignedDocument:
+def countersign(document: SignedDocument, entry: OfficerEntry, key: SigningKey) -> SignedDocument:
     """Return an entry with the signature of one more registrar.
 
     Raises:
         InputError: This key has signed it already.
     """
-    key_id = key.public_key.key_id
-    if any(each.key == key_id for each in document.signatures):
+    if any(each.key == key.public_key.key_id for each in document.signatures):
         raise InputError(f"{name_entry(entry)}: this registrar key has signed it already; another registrar must sign")
-    signature = key.sign(build_message(ObjectKind.OFFICER, entry.state, document.payload)).hex()
-    signatures = (*document.signatures, Signature(key=key_id, signature=signature))
-    return replace(document, signatures=tuple(sorted(signatures, key=lambda each: each.key)))
+    return add_signature(document, entry.state, key)
 
 
 def find_grant(newest: VerifiedEntry) -> tuple[SignedEntry, bytes] | None:
@@ -195,11 +182,6 @@ def find_grant(newest: VerifiedEntry) -> tuple[SignedEntry, bytes] | None:
 def make_record(document: SignedDocument, grant: bytes | None) -> OfficerRecord:
     """Return the record of a signed entry."""
     return OfficerRecord(document.to_bytes(), grant)
-
-
-def describe_digest(document: SignedDocument, entry: OfficerEntry) -> KeyId:
-    """Return the digest of an entry, by which two registrars compare what they sign."""
-    return compute_entry_digest(document, entry)
 
 
 def _copy_fields(entry: OfficerEntry) -> dict[str, Any]:
@@ -221,19 +203,4 @@ def _rest_on_grant(entry: OfficerEntry, newest: VerifiedEntry | None) -> Officer
     if entry.list_gains(grant.entry) or until <= entry.valid_from:
         return OfficerChange(entry, None)
     fields = {name: getattr(entry, name) for name in OfficerEntry.model_fields}
-    return OfficerChange(_make_entry({**fields, "grant": grant.digest, "valid_until": until}), document)
-
-
-def _make_entry(fields: dict[str, Any]) -> OfficerEntry:
-    """Return an entry that readers accept as well-formed.
-
-    Raises:
-        InputError: It would not be.
-    """
-    try:
-        return OfficerEntry.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        sentence = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{place}: {sentence}" if place else sentence) from None
+    return OfficerChange(make_content(OfficerEntry, {**fields, "grant": grant.digest, "valid_until": until}), document)

@@ -80,6 +80,15 @@ def compute_entry_digest(document: SignedDocument, entry: OfficerEntry) -> str:
     return compute_digest(ObjectKind.OFFICER, entry.state, document.payload)
 
 
+def read_entry(data: bytes) -> tuple[SignedDocument, OfficerEntry]:
+    """Return an entry that waits for signatures, or has them. Nothing is verified.
+
+    Raises:
+        TrustError: It is malformed, or no entry of an officer.
+    """
+    return read_document(data, ObjectKind.OFFICER, OfficerEntry)
+
+
 def verify_record(keys: TrustedKeys, officer_id: str, record: OfficerRecord, now: int) -> VerifiedEntry:
     """Return the entry in a record that has arrived, whether or not the entry has expired.
 
@@ -93,7 +102,7 @@ def verify_record(keys: TrustedKeys, officer_id: str, record: OfficerRecord, now
         TrustError: The root or the key statement has expired; or an entry is malformed, another State's or officer's,
             signed by too few registrar keys, or goes beyond its grant.
     """
-    document, entry = read_document(record.document, ObjectKind.OFFICER, OfficerEntry)
+    document, entry = read_entry(record.document)
     name = name_entry(entry)
     if entry.id != officer_id:
         raise TrustError(TrustFault.MALFORMED, f"{name} has the key of another officer")
@@ -167,7 +176,7 @@ def name_entry(entry: OfficerEntry) -> str:
 
 
 def _verify_grant(keys: TrustedKeys, data: bytes, entry: OfficerEntry, now: int) -> SignedEntry:
-    document, content = read_document(data, ObjectKind.OFFICER, OfficerEntry)
+    document, content = read_entry(data)
     if compute_entry_digest(document, content) != entry.grant:
         raise TrustError(TrustFault.MALFORMED, f"{name_entry(entry)} rests on another entry than the one it names")
     grant = verify_entry(keys, document, content, needed=SIGNATURES_FOR_ROLES, now=now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 
 from sharing.model.bounded_cache import BoundedCache
-from sharing.model.decision import Reason
+from sharing.model.decision import Reason, is_named_by_agency
 from sharing.model.indicator_record import WireRecord
 from sharing.model.urgency import get_effective_urgency
 from sharing.model.values import VALUE_TYPES
@@ -47,9 +47,7 @@ class Audience:
     def __init__(self, states: Iterable[tuple[str, tuple[Reason, ...]]] = ()) -> None:
         self.reasons_by_state = tuple(sorted(states, key=lambda entry: entry[0]))
         self.named_by_agency = frozenset(
-            state
-            for state, reasons in self.reasons_by_state
-            if any(reason.kind is RelevanceKind.NEXUS_STATED for reason in reasons)
+            state for state, reasons in self.reasons_by_state if is_named_by_agency(reasons)
         )
         self._hash = hash(self.reasons_by_state)
 

@@ -165,11 +165,10 @@ class Act:
 
     def to_record(self) -> dict[str, Any]:
         """Return the record that the Avro schema `Act` describes."""
-        record: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN_FIELDS}
-        record |= {name: _to_text(getattr(self, name)) for name in _CODES}
+        record: dict[str, Any] = {name: getattr(self, name) for name in (*_PLAIN_FIELDS, *_CODES)}
         record |= {name: list(getattr(self, name)) for name in _LISTS}
         answers = [
-            {"by": given.by, "answer": str(given.answer), "at": from_milliseconds(given.at)} for given in self.answers
+            {"by": given.by, "answer": given.answer, "at": from_milliseconds(given.at)} for given in self.answers
         ]
         version, amendment = self.revision or (None, None)
         return {
@@ -289,7 +288,3 @@ def _describe_ask(ask: Ask, context: ActContext) -> dict[str, Any]:
         "states": tuple(sorted(ask.recipients)),
         "revision": ask.revision,
     }
-
-
-def _to_text(code: StrEnum | None) -> str | None:
-    return None if code is None else str(code)

@@ -18,6 +18,7 @@ from sharing.conversation.vocabulary import Answer, ReplyResult
 from sharing.errors import InputError
 from sharing.ids import make_reply_id
 from sharing.model.countries import STATES
+from sharing.model.indicator_record import UUID_PATTERN
 from sharing.model.times import from_milliseconds, to_milliseconds
 from sharing.model.urgency import URGENT_LEVELS
 from sharing.model.vocabulary import Authority, Urgency
@@ -25,7 +26,7 @@ from sharing.serialization.codec import get_codec
 
 SCHEMA: Final = "reply"
 
-_ID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII)
+_ID: Final = re.compile(UUID_PATTERN)
 _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -116,16 +117,16 @@ class ReplyMessage:
         """Return the record that the Avro schema `Reply` describes."""
         return {
             "id": self.id,
-            "kind": str(self.kind),
+            "kind": self.kind,
             "item_id": self.item_id,
             "ask": self.ask,
             "from_state": self.from_state,
             "to_state": self.to_state,
             "sent_at": from_milliseconds(self.sent_at),
-            "urgency": str(self.urgency),
-            "answer": _to_text(self.answer),
-            "result": _to_text(self.result),
-            "authority": _to_text(self.authority),
+            "urgency": self.urgency,
+            "answer": self.answer,
+            "result": self.result,
+            "authority": self.authority,
             "conditions_hash": self.conditions_hash,
         }
 
@@ -179,10 +180,6 @@ class ReplyMessage:
                 return None
             case _:
                 assert_never(self.kind)
-
-
-def _to_text(code: StrEnum | None) -> str | None:
-    return None if code is None else str(code)
 
 
 def _read_code(record: Mapping[str, Any], name: str, codes: type[_Code]) -> _Code:

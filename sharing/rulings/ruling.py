@@ -15,9 +15,11 @@ from pydantic import Field, model_validator
 from sharing.conversation.kinds import KINDS
 from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.model.decision import Condition
+from sharing.model.indicator_record import UUID_PATTERN
 from sharing.model.strict_model import StrictModel
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Authority
+from sharing.officers.entry import OfficerId
 from sharing.rulings.facts import RuledFact
 from sharing.rulings.vocabulary import OpeningKind, RefusalGround
 from sharing.trust.canonical import encode_canonical
@@ -54,8 +56,7 @@ ANSWER_PARTS: Final[Mapping[Answer, tuple[frozenset[str], frozenset[str]]]] = Ma
 )
 """What an answer needs, and what it may have. Any answer may have text and the hash of the conditions."""
 
-_Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$")]
-_OfficerId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+_Uuid = Annotated[str, Field(pattern=f"^{UUID_PATTERN}$")]
 _Nonce = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
@@ -227,7 +228,7 @@ class Ruling(StrictModel):
     kind: Literal["ruling"] = "ruling"
     format: Literal[1] = 1
     state: StateCode
-    officer: _OfficerId
+    officer: OfficerId
     signed_at: Instant
     expires_at: Instant
     text: Annotated[str, Field(max_length=TEXT_MAX, repr=False)] = ""

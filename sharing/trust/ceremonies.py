@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from pydantic import ValidationError
-
 from sharing.errors import InputError
 from sharing.model.times import DAY_MS, format_time
-from sharing.trust.documents import CLOCK_TOLERANCE_MS, INSTANT_MAX, INSTANT_MIN, Content
+from sharing.trust.documents import CLOCK_TOLERANCE_MS, INSTANT_MAX, INSTANT_MIN, make_content
 from sharing.trust.key_statement import (
     AHEAD_DAYS_MAX,
     KEYS_MAX,
@@ -44,7 +42,7 @@ def make_first_root(
         "keys": tuple(keys),
         "online_days_max": online_days_max,
     }
-    return _make(RootMetadata, fields)
+    return make_content(RootMetadata, fields)
 
 
 def make_next_root(
@@ -87,7 +85,7 @@ def make_next_root(
         "keys": (*(key for key in present.keys if key.key_id not in removed), *added),
         "online_days_max": present.online_days_max if online_days_max is None else online_days_max,
     }
-    return _make(RootMetadata, fields)
+    return make_content(RootMetadata, fields)
 
 
 def issue_keys(
@@ -211,19 +209,4 @@ def _make_statement(
         "keys": (*kept, *added),
         "revocations": revocations,
     }
-    return _make(KeyStatement, fields)
-
-
-def _make(model: type[Content], fields: dict[str, object]) -> Content:
-    """Return content that readers accept as well-formed.
-
-    Raises:
-        InputError: It would not be.
-    """
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        sentence = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{place}: {sentence}" if place else sentence) from None
+    return make_content(KeyStatement, fields)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -148,6 +148,21 @@ def read_document(data: bytes, kind: ObjectKind, model: type[Content]) -> tuple[
     return SignedDocument(kind, payload, envelope.signatures), content
 
 
+def make_content(model: type[Content], fields: Mapping[str, Any]) -> Content:
+    """Return the content of a document to sign, which readers accept as well-formed.
+
+    Raises:
+        InputError: It would not be.
+    """
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        sentence = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{place}: {sentence}" if place else sentence) from None
+
+
 def peek_kind(data: bytes) -> str:
     """Return the kind that a document claims to be of; empty if it claims none.
 
@@ -167,13 +182,20 @@ def sign_document(kind: ObjectKind, state: str, content: StrictModel, signers: I
         InputError: It would be too long to be read.
     """
     payload = encode_canonical(content.model_dump(mode="json"))
-    message = build_message(kind, state, payload)
-    by_key = {signer.public_key.key_id: signer for signer in signers}
-    signatures = tuple(Signature(key=key, signature=by_key[key].sign(message).hex()) for key in sorted(by_key))
-    document, bytes_max = SignedDocument(kind, payload, signatures), _get_bytes_max(kind)
+    document, bytes_max = SignedDocument(kind, payload, ()), _get_bytes_max(kind)
+    for signer in signers:
+        document = add_signature(document, state, signer)
     if len(payload) > bytes_max or len(document.to_bytes()) > bytes_max:
         raise InputError(f"the {kind} of {state} would be longer than {bytes_max:,} bytes; let it name fewer keys")
     return document
+
+
+def add_signature(document: SignedDocument, state: str, signer: SigningKey) -> SignedDocument:
+    """Return a document of a State with one more signature; one by the same key is replaced."""
+    key = signer.public_key.key_id
+    made = Signature(key=key, signature=signer.sign(build_message(document.kind, state, document.payload)).hex())
+    others = [each for each in document.signatures if each.key != key]
+    return replace(document, signatures=tuple(sorted([*others, made], key=lambda each: each.key)))
 
 
 def check_period(what: str, valid_from: int, valid_until: int, now: int) -> None:

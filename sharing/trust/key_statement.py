@@ -129,13 +129,17 @@ class KeyStatement(StrictModel):
         """Return the keys of a role, the oldest first."""
         return sorted((key for key in self.keys if key.role is role), key=lambda key: (key.valid_from, key.key_id))
 
-    def find_usable_key(self, role: KeyRole, now: int) -> OnlineKey | None:
-        """Return the newest key of a role that is valid and not revoked at this instant, or None."""
-        usable = [
+    def list_usable_keys(self, role: KeyRole, now: int) -> list[OnlineKey]:
+        """Return the keys of a role that are valid and not revoked at this instant, the oldest first."""
+        return [
             key
             for key in self.list_keys(role)
             if key.valid_from <= now <= key.valid_until and not self.is_revoked(key.key_id, now)
         ]
+
+    def find_usable_key(self, role: KeyRole, now: int) -> OnlineKey | None:
+        """Return the newest key of a role that is valid and not revoked at this instant, or None."""
+        usable = self.list_usable_keys(role, now)
         return usable[-1] if usable else None
 
     def is_revoked(self, key_id: str, now: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,6 +149,20 @@ class TwoStates:
         self.happen_in_ch(TimePassed())
         self.happen_in_de(TimePassed())
 
+    def take_steps(self) -> Iterator[None]:
+        """Begin with a decision, and take any steps; yields after each."""
+        self.decide()
+        steps = [self.deliver_one] * 3 + [
+            self.answer_in_de,
+            self.answer_in_ch,
+            self.decide,
+            self.pass_time,
+            self.recall,
+        ]
+        for step in self.draw(st.lists(st.sampled_from(steps), max_size=25)):
+            step()
+            yield
+
     def recall(self) -> None:
         if self.draw(st.integers(0, 2)) == 0:
             self.happen_in_ch(RecallOrdered(JUDGE))
@@ -158,10 +172,8 @@ class TwoStates:
 @given(st.data())
 def test_both_sides_end_with_the_same_account(data: st.DataObject) -> None:
     both = TwoStates(data.draw)
-    both.decide()
-    steps = [both.deliver_one] * 3 + [both.answer_in_de, both.answer_in_ch, both.decide, both.pass_time, both.recall]
-    for step in data.draw(st.lists(st.sampled_from(steps), max_size=25)):
-        step()
+    for _ in both.take_steps():
+        pass
     both.deliver_all()
     for ask in [ask for ask in both.de.asks.values() if ask.is_open and ask.kind is AskKind.ACK_RECALL]:
         both.happen_in_de(Ruled(ask.id, CLERK, Answer.ACKNOWLEDGED, both.now, nonce=ask.nonce))

@@ -6,18 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from sharing.model.vocabulary import Authority
-from sharing.officers.changes import (
-    OfficerChange,
-    OfficerFields,
-    add_signature,
-    change_officer,
-    make_record,
-    read_entry,
-    sign_change,
-)
+from sharing.officers.changes import OfficerChange, OfficerFields, change_officer, countersign, make_record, sign_change
 from sharing.officers.entry import OfficerEntry
 from sharing.officers.record import OfficerRecord
 from sharing.officers.register import Register
+from sharing.officers.verification import read_entry
 from sharing.trust.ceremonies import issue_keys, revoke_keys
 from sharing.trust.documents import sign_document
 from sharing.trust.key_statement import TrustedKeys, accept_key_statement
@@ -75,7 +68,7 @@ def sign(change: OfficerChange, *signers: MemorySigningKey) -> OfficerRecord:
     """Return the record of a change, signed by these."""
     document = sign_change(change, signers[0])
     for signer in signers[1:]:
-        document = add_signature(document, change.entry, signer)
+        document = countersign(document, change.entry, signer)
     return make_record(document, change.grant)
 
 

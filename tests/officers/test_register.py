@@ -10,19 +10,11 @@ import pytest
 
 from sharing.conversation.asks import Officer
 from sharing.errors import InputError
-from sharing.officers.changes import (
-    OfficerFields,
-    add_signature,
-    change_officer,
-    find_grant,
-    read_entry,
-    revoke_officer,
-    sign_change,
-)
+from sharing.officers.changes import OfficerFields, change_officer, countersign, find_grant, revoke_officer, sign_change
 from sharing.officers.entry import OFFICER_DAYS_MAX, OfficerEntry
 from sharing.officers.record import OfficerRecord, decode_record
 from sharing.officers.register import HISTORY_MAX, REFUSALS_MAX, Register
-from sharing.officers.verification import VerifiedEntry, compute_entry_digest
+from sharing.officers.verification import VerifiedEntry, compute_entry_digest, read_entry
 from sharing.trust.canonical import encode_canonical
 from sharing.trust.faults import TrustFault
 from sharing.trust.key_statement import KEEP_ENDED_REGISTRAR_DAYS, TrustedKeys
@@ -86,7 +78,7 @@ def test_the_same_key_twice_is_one_signature() -> None:
     change = change_officer("CH", "o1", None, make_fields(), days=90, now=NOW)
     document = sign_change(change, ONE)
     with pytest.raises(InputError, match="has signed it already"):
-        add_signature(document, change.entry, ONE)
+        countersign(document, change.entry, ONE)
     twice = replace(document, signatures=document.signatures * 2)
     assert receive(Register(KEYS), OfficerRecord(twice.to_bytes())) == TrustFault.MALFORMED
 

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from sharing.model.vocabulary import Authority
-from sharing.officers.changes import read_entry
 from sharing.officers.entry import OfficerEntry
 from sharing.officers.record import OfficerRecord
 from sharing.officers.register import Register
-from sharing.officers.verification import compute_entry_digest
+from sharing.officers.verification import compute_entry_digest, read_entry
 from sharing.trust.documents import sign_document
 from sharing.trust.signatures import ObjectKind
 from tests.officers.register_fixtures import KEYS, REGISTRARS, revoke_registrars

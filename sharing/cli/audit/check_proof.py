@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 
 from sharing._subscriber import decode_notice
 from sharing.cli.shared.console import AsJson, print_json, print_labelled, print_line
+from sharing.cli.shared.instants import read_clock
 from sharing.errors import InputError, SettingsError, SharingError
 from sharing.interop.message_proofs import PROOF_BYTES_MAX, CheckedProof, check_proof
 from sharing.interop.signature_files import list_signatures
@@ -43,7 +43,7 @@ def check_proof_file(
             "the sender and of the State that exported the file, with the paper of each in hand"
         )
     data = _read(file)
-    now = time.time_ns() // 1_000_000
+    now = read_clock()
     try:
         checked = check_proof(data, pins, now, framing=load_framing(settings, None))
     except SharingError as error:

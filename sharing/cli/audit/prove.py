@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from confluent_kafka import Message
 
 from sharing.cli.shared.connection import Bootstrap, load_client_settings
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.instants import read_clock
 from sharing.errors import InputError, SettingsError
 from sharing.interop.message_proofs import Arrival, KeyDocuments, MessageProof, check_proof, sign_proof
 from sharing.kafka.directory_pins import read_directory_pins
@@ -50,7 +50,7 @@ def prove_message(
     """
     settings, servers, tls = load_client_settings(bootstrap)
     keys, pins = _open_keys(settings)
-    now = time.time_ns() // 1_000_000
+    now = read_clock()
     own_keys = keys.get_trusted_keys(now)
     state = own_keys.state
     framing = load_framing(settings, state)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import typer
 
 from sharing.cli.shared.connection import Bootstrap, load_client_settings
 from sharing.cli.shared.console import AsJson, err, print_json, print_line, progress_bar
-from sharing.cli.shared.instants import parse_instant
+from sharing.cli.shared.instants import parse_instant, read_clock
 from sharing.cli.shared.kafka_commands import format_addition_command, format_removal_command
 from sharing.cli.shared.key_options import Folder, locate_folder
 from sharing.errors import InfrastructureError, InputError, SettingsError
@@ -59,7 +58,7 @@ def resend(
     key_folder = locate_folder(settings)
     keys = _read_own_keys(key_folder, code)
     framing = load_framing(settings, code)
-    is_lost = _make_loss_test(list_opening_key_ids(key_folder, keys, _read_now()), framing)
+    is_lost = _make_loss_test(list_opening_key_ids(key_folder, keys, read_clock()), framing)
     with Resending(servers, code, chosen.since_ms, chosen.until_ms, tls) as resending:
         if not dry_run:
             _require_write_right(resending, code)
@@ -180,7 +179,7 @@ def _identify_state(settings: Settings) -> str:
 
 
 def _parse_range(since: str, until: str | None) -> tuple[int, int | None]:
-    now = _read_now()
+    now = read_clock()
     since_ms = parse_instant(since, "--since")
     until_ms = None if until is None else parse_instant(until, "--until")
     for option, instant in (("--since", since_ms), ("--until", until_ms)):
@@ -203,7 +202,7 @@ def _read_own_keys(folder: KeyFolder, state: str) -> TrustedKeys:
     if roots[-1].state != state:
         raise InputError(f"{folder.path} is the key folder of {roots[-1].state}; give that of {state}")
     keys = folder.read_keys(roots)
-    if keys is None or keys.statement.find_usable_key(KeyRole.GATE, _read_now()) is None:
+    if keys is None or keys.statement.find_usable_key(KeyRole.GATE, read_clock()) is None:
         raise InputError(
             f"{state} has no gate key in force, so its gate sends nothing: `sharing keys issue --role gate` makes one; "
             "copy the key folder to the workers, and run this a minute later"
@@ -256,7 +255,3 @@ def _make_loss_test(opening_key_ids: frozenset[str], framing: Framing) -> Callab
             return False
 
     return is_lost
-
-
-def _read_now() -> int:
-    return time.time_ns() // 1_000_000

@@ -9,26 +9,20 @@ from typing import Annotated
 import typer
 
 from sharing.cli.officers.make_key import read_officer_key
-from sharing.cli.officers.registrar import KeyDesk, connect_desk, read_clock
-from sharing.cli.officers.report import describe_entry, print_entry
+from sharing.cli.officers.registrar import KeyDesk, connect_desk
+from sharing.cli.officers.report import describe_entry, print_entry, report_published
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import Folder, PassphraseFile, TokenUri, require_new_files
 from sharing.errors import InputError
 from sharing.keystore.files import PUBLIC_MODE, write_new_file
 from sharing.model.validation_errors import suggest_nearest
 from sharing.model.vocabulary import Authority
-from sharing.officers.changes import (
-    OfficerChange,
-    OfficerFields,
-    change_officer,
-    describe_digest,
-    make_record,
-    sign_change,
-)
+from sharing.officers.changes import OfficerChange, OfficerFields, change_officer, make_record, sign_change
 from sharing.officers.entry import OFFICER_DAYS_MAX
 from sharing.officers.record import OfficerRecord
-from sharing.officers.verification import VerifiedEntry
+from sharing.officers.verification import VerifiedEntry, compute_entry_digest
 from sharing.packs.library import find_law
 from sharing.packs.signature import read_public_keys
 from sharing.settings import Settings
@@ -93,12 +87,7 @@ def add_officer(
         return
     signing_key = desk.open_registrar_key()
     verified = writer.change(officer_id, lambda newest: sign_alone(make_change(newest), signing_key))
-    now = read_clock()
-    if as_json:
-        print_json({"published": True, "officer": describe_entry(verified.entry, verified.signed.signers, now)})
-    else:
-        print_entry(verified.entry, now)
-        err.print("published")
+    report_published(verified, as_json=as_json)
 
 
 def sign_alone(change: OfficerChange, key: SigningKey) -> OfficerRecord:
@@ -123,7 +112,7 @@ def _write_draft(desk: KeyDesk, change: OfficerChange, draft: Path | None, *, as
         )
     document = sign_change(change, desk.open_registrar_key())
     write_new_file(draft, document.to_bytes() + b"\n", PUBLIC_MODE)
-    digest, now = describe_digest(document, change.entry), read_clock()
+    digest, now = compute_entry_digest(document, change.entry), read_clock()
     if as_json:
         signers = [each.key for each in document.signatures]
         shown = describe_entry(change.entry, signers, now)

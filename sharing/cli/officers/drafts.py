@@ -7,16 +7,17 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.officers.registrar import connect_desk, open_desk, read_clock
-from sharing.cli.officers.report import describe_entry, print_entry
+from sharing.cli.officers.registrar import connect_desk, open_desk
+from sharing.cli.officers.report import describe_entry, print_entry, report_published
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import Folder, PassphraseFile, TokenUri
 from sharing.errors import InputError
 from sharing.keystore.files import PUBLIC_MODE, read_file, replace_file
-from sharing.officers.changes import add_signature, describe_digest, make_record, read_entry
+from sharing.officers.changes import countersign, make_record
 from sharing.officers.entry import OfficerEntry
-from sharing.officers.verification import count_needed, verify_entry
+from sharing.officers.verification import compute_entry_digest, count_needed, read_entry, verify_entry
 from sharing.settings import load_settings
 from sharing.trust.documents import SignedDocument
 from sharing.trust.faults import TrustError
@@ -41,12 +42,12 @@ def sign_draft(
     document, entry = _read_draft(file)
     now = read_clock()
     verify_entry(desk.keys, document, entry, needed=1, now=now)
-    digest = describe_digest(document, entry)
+    digest = compute_entry_digest(document, entry)
     if not as_json:
         print_entry(entry, now)
         print_line(f"digest {digest}", indent=2)
     signing_key = desk.open_registrar_key([each.key for each in document.signatures])
-    signed = add_signature(document, entry, signing_key)
+    signed = countersign(document, entry, signing_key)
     verified = verify_entry(desk.keys, signed, entry, needed=count_needed(entry), now=read_clock())
     replace_file(file, signed.to_bytes() + b"\n", PUBLIC_MODE)
     if as_json:
@@ -60,13 +61,7 @@ def publish_draft(file: Draft, folder: Folder = None, bootstrap: Bootstrap = Non
     desk, writer = connect_desk(bootstrap, folder)
     document, entry = _read_draft(file)
     verify_entry(desk.keys, document, entry, needed=count_needed(entry), now=read_clock())
-    verified = writer.publish(entry.id, make_record(document, None))
-    now = read_clock()
-    if as_json:
-        print_json({"published": True, "officer": describe_entry(entry, verified.signed.signers, now)})
-    else:
-        print_entry(entry, now)
-        err.print("published")
+    report_published(writer.publish(entry.id, make_record(document, None)), as_json=as_json)
 
 
 def _read_draft(file: Path) -> tuple[SignedDocument, OfficerEntry]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from sharing.cli.shared.connection import load_client_settings
+from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import locate_folder, open_key_access
 from sharing.errors import InputError
 from sharing.kafka.officer_writer import OfficerWriter
@@ -15,7 +15,7 @@ from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.online_keys import OnlineKeys
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
-from sharing.trust.key_statement import OnlineKey, TrustedKeys, require_current_statement
+from sharing.trust.key_statement import TrustedKeys, require_current_statement
 from sharing.trust.public_keys import KeyId, KeyRole
 from sharing.trust.root import require_current_root
 from sharing.trust.signatures import SigningKey
@@ -51,7 +51,7 @@ class KeyDesk:
                 passphrase is wrong.
         """
         now = read_clock()
-        in_force = [key for key in self.keys.statement.list_keys(KeyRole.REGISTRAR) if self._is_in_force(key, now)]
+        in_force = self.keys.statement.list_usable_keys(KeyRole.REGISTRAR, now)
         if not in_force:
             raise InputError(f"{self.state}: no registrar key is in force; run `sharing keys issue --role registrar`")
         held = [key for key in in_force if self.folder.locate_private_key(key.role, key.key_id).exists()]
@@ -67,14 +67,6 @@ class KeyDesk:
             )
         access = open_key_access(self.settings, self.folder, is_new=False)
         return self.folder.read_private_key(KeyRole.REGISTRAR, held[-1].key_id, access).to_signing_key()
-
-    def _is_in_force(self, key: OnlineKey, now: int) -> bool:
-        return key.valid_from <= now <= key.valid_until and not self.keys.statement.is_revoked(key.key_id, now)
-
-
-def read_clock() -> int:
-    """Return the time in UTC milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 def open_desk(settings: Settings) -> KeyDesk:

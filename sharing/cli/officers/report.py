@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sharing.cli.shared.console import print_line
+from sharing.cli.shared.console import err, print_json, print_line
+from sharing.cli.shared.instants import read_clock
 from sharing.model.times import format_time
 from sharing.officers.entry import OfficerEntry
+from sharing.officers.verification import VerifiedEntry
 from sharing.trust.public_keys import KeyId
 from sharing.trust.verification import shorten
 
@@ -30,6 +32,16 @@ def describe_entry(entry: OfficerEntry, signers: Collection[KeyId], now: int) ->
         "status": describe_status(entry, now),
         "signers": sorted(signers),
     }
+
+
+def report_published(verified: VerifiedEntry, *, as_json: bool) -> None:
+    """Print an entry that was published."""
+    now = read_clock()
+    if as_json:
+        print_json({"published": True, "officer": describe_entry(verified.entry, verified.signed.signers, now)})
+    else:
+        print_entry(verified.entry, now)
+        err.print("published")
 
 
 def print_entry(entry: OfficerEntry, now: int) -> None:

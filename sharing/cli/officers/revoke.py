@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from sharing.cli.officers.add import sign_alone
-from sharing.cli.officers.registrar import connect_desk, read_clock
+from sharing.cli.officers.registrar import connect_desk
 from sharing.cli.officers.report import describe_entry, print_entry
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json
-from sharing.cli.shared.instants import parse_instant
+from sharing.cli.shared.instants import parse_instant, read_clock
 from sharing.cli.shared.key_options import Folder, PassphraseFile, TokenUri
 from sharing.errors import InputError
 from sharing.officers.changes import revoke_officer

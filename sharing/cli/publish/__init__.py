@@ -14,9 +14,8 @@ from sharing._publisher import Publisher
 from sharing.cli.publish.dry_run import decide_locally
 from sharing.cli.publish.publishing import PublishingRun, publish_indicators
 from sharing.cli.publish.report import (
-    print_counts,
-    print_details,
     print_remedy,
+    print_summary,
     to_document,
     warn_of_unsubstantiated_emergencies,
 )
@@ -100,9 +99,7 @@ def publish(
     if as_json:
         print_json(to_document(imported, expected, run, dry_run=dry_run))
     else:
-        print_counts(imported, run, dry_run=dry_run)
-        if not quiet:
-            print_details(imported, expected, run)
+        print_summary(imported, expected, run, dry_run=dry_run, quiet=quiet)
     _raise_failure(imported, run)
 
 

@@ -46,14 +46,18 @@ def to_document(
     }
 
 
-def print_counts(imported: ImportResult, run: PublishingRun, *, dry_run: bool) -> None:
-    """Print how many values were read, published and not published."""
+def print_summary(
+    imported: ImportResult, expected: DryRunResult, run: PublishingRun, *, dry_run: bool, quiet: bool
+) -> None:  # fmt: skip
+    """Print how many values were read, published and not published, and unless `quiet` what and who."""
     verb = "would be published" if dry_run else "published"
     published = len(run.confirmed)
     print_line(f"{imported.total} read, {published} {verb}, {imported.total - published} not published")
+    if not quiet:
+        _print_details(imported, expected, run)
 
 
-def print_details(imported: ImportResult, expected: DryRunResult, run: PublishingRun) -> None:
+def _print_details(imported: ImportResult, expected: DryRunResult, run: PublishingRun) -> None:
     """Print what is not published, by cause, and who is expected to receive what is."""
     unpublished = (*imported.unpublished, *run.refused)
     if unpublished:

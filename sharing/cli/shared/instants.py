@@ -1,11 +1,17 @@
-"""Times that a user gives with an option."""
+"""The time now, and times that a user gives with an option."""
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 from sharing.errors import InputError
 from sharing.model.times import to_milliseconds
+
+
+def read_clock() -> int:
+    """Return the time in UTC milliseconds."""
+    return time.time_ns() // 1_000_000
 
 
 def parse_instant(text: str, option: str) -> int:

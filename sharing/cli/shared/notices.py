@@ -11,8 +11,6 @@ from sharing.model.times import format_time
 from sharing.model.vocabulary import NoticeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sharing.model.notice import Notice
 
 
@@ -52,11 +50,7 @@ def _print_known(label: str, text: str) -> None:
 
 def _join(*parts: object) -> str:
     """Return what is known of some parts, separated by commas."""
-    return ", ".join(_list_known(parts))
-
-
-def _list_known(parts: Iterable[object]) -> list[str]:
-    return [str(part) for part in parts if part not in {None, "", "UNKNOWN"}]
+    return ", ".join(str(part) for part in parts if part not in {None, "", "UNKNOWN"})
 
 
 def _prefix(name: str, mark: object) -> str:

@@ -33,7 +33,6 @@ from sharing.rulings.ruling import Answering, AskReference, Claiming, Opening, P
 from sharing.rulings.signing import sign_ruling
 from sharing.serialization.codec import get_codec
 from sharing.topology.topics import ACTS, DRAFTS, QUARANTINE, RULINGS
-from sharing.trust.public_keys import PublishedKey
 from tests.processors.exactly_once.state_store_fixtures import PARTITIONS, FakeChangelog
 from tests.processors.gate.gate_fixtures import (
     DIRECTORY,
@@ -44,6 +43,7 @@ from tests.processors.gate.gate_fixtures import (
     make_message,
     process_messages,
 )
+from tests.rulings.ruling_fixtures import RegisteredOfficer
 from tests.trust.trust_fixtures import make_signer
 
 STATE = "CH"
@@ -70,15 +70,6 @@ class StampedMessage(Message):
 
     def timestamp(self) -> tuple[int, int]:
         return (self.time_kind, self.published_at)
-
-
-@dataclass(frozen=True)
-class RegisteredOfficer:
-    officer: Officer
-    keys: tuple[PublishedKey, ...]
-
-    def to_officer(self) -> Officer:
-        return self.officer
 
 
 def find_officer(officer_id: str, _: int) -> RegisteredOfficer | None:
