@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 from sharing.cli.shared.connection import Bootstrap, load_broker_settings
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
 from sharing.cli.shared.directory_source import warn_unconfirmed, warn_unreadable
+from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.own_directory import open_directory_writer
 from sharing.cli.shared.states import read_state
 from sharing.directory.announcements import encode_entry as encode_signed_entry
@@ -39,7 +39,7 @@ def show_directory(bootstrap: Bootstrap = None, as_json: AsJson = False) -> None
     """Show each State's entry, which topics are unreadable or refused, and the version."""
     settings, servers = load_broker_settings(bootstrap)
     directory, unreadable, unconfirmed = _read_directory(settings, servers)
-    version = directory.get_version(int(time.time() * 1000))
+    version = directory.get_version(read_clock())
     if as_json:
         entries = [entry.model_dump(mode="json", by_alias=True) for entry in directory.entries.values()]
         print_json({"version": version, "entries": entries, "unreadable": unreadable, "unconfirmed": unconfirmed})
@@ -98,7 +98,7 @@ def announce_entries(
             announce_entry(servers, entry, tls, framing=framing)
         else:
             writer.announce(encode_signed_entry(entry))
-    effective_by = format_time(int(time.time() * 1000) + settings.directory_interval_ms)
+    effective_by = format_time(read_clock() + settings.directory_interval_ms)
     if as_json:
         print_json({"announced": [entry.state for entry in entries], "effective_by": effective_by})
     else:

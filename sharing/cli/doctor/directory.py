@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from sharing.cli.doctor.check_result import CheckResult
 from sharing.cli.doctor.cluster import Cluster
 from sharing.cli.doctor.keys import find_ending_roots
+from sharing.cli.shared.instants import read_clock
 from sharing.errors import SharingError
 from sharing.kafka.clients import look_up_topics
 from sharing.kafka.directory_pins import read_directory_pins
@@ -32,7 +32,7 @@ def check_directory(cluster: Cluster) -> Iterator[CheckResult]:
         yield CheckResult("directory", ok=False, detail=str(error), remedy=remedy)
         return
     ignored = f", {reader.ignored_count} records ignored" if reader.ignored_count else ""
-    now_ms = int(time.time() * 1000)
+    now_ms = read_clock()
     detail = f"{len(directory.entries)} States at version {directory.get_version(now_ms)}{ignored}"
     if reader.unreadable:
         causes = ", ".join(f"{DIRECTORY.topic(state)} ({cause})" for state, cause in reader.unreadable.items())

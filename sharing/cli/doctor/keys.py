@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sharing.cli.doctor.check_result import CheckResult, run_check
+from sharing.cli.shared.instants import read_clock
 from sharing.errors import InputError, SharingError
 from sharing.keystore.files import is_writable_by_others
 from sharing.keystore.key_access import KeyAccess
@@ -43,7 +43,7 @@ def check_own_keys(settings: Settings) -> Iterator[CheckResult]:
     except SharingError as error:
         yield CheckResult("keys", ok=False, detail=str(error), remedy="see the message, and docs/security.md")
         return
-    problems = find_key_problems(folder, roots[-1], keys, int(time.time() * 1000))
+    problems = find_key_problems(folder, roots[-1], keys, read_clock())
     for problem in problems:
         yield CheckResult("keys", ok=not problem.is_urgent, detail=problem.problem, remedy=problem.remedy, warning=True)
     if not problems and keys is not None:
@@ -111,7 +111,7 @@ def _open_private_keys(settings: Settings, folder: KeyFolder, keys: TrustedKeys)
         raise InputError("a worker cannot open them: set SHARING_KEY_PASSPHRASE_FILE, or SHARING_KEY_TOKEN")
     passphrase = None if settings.key_passphrase_file is None else read_passphrase_file(settings.key_passphrase_file)
     token = None if settings.key_token is None else open_token(parse_token_address(settings.key_token))
-    access, now, opened = KeyAccess(passphrase, token), int(time.time() * 1000), []
+    access, now, opened = KeyAccess(passphrase, token), read_clock(), []
     for role in KeyRole:
         key = keys.statement.find_usable_key(role, now)
         if key is None:

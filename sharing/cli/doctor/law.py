@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Iterator
 
 from sharing.cli.doctor.check_result import CheckResult, run_check
+from sharing.cli.shared.instants import read_clock
 from sharing.errors import SharingError
 from sharing.law.pack import Pack
 from sharing.model.effects import permits
@@ -20,7 +20,7 @@ PACK_AGE_MAX = dt.timedelta(days=365)
 
 def check_packs(settings: Settings) -> Iterator[CheckResult]:
     """Check every law pack, and that a law applies to the configured State."""
-    today = to_utc_day(int(time.time() * 1000))
+    today = to_utc_day(read_clock())
     try:
         files = list_pack_files(settings.packs)
     except SharingError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from sharing.cli.keys.options import RootFiles, RootPassphraseFiles, get_passphrases
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import Folder, explain_left_files, locate_folder, require_new_files
 from sharing.errors import InputError, SettingsError
 from sharing.keystore.files import make_private_folder
@@ -45,7 +45,7 @@ def init_keys(
     if list(key_folder.path.glob("root.*.json")):
         raise InputError(f"{key_folder.path} has a root already; `sharing keys rotate root` replaces it")
     require_new_files(root)
-    now = int(time.time() * 1000)
+    now = read_clock()
     keys = [generate_key(settings.state, ROOT_ROLE, KeyAlgorithm.ED25519) for _ in root]
     metadata = make_first_root(
         settings.state,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from sharing.cli.keys.online_keys import make_online_keys, print_statement
 from sharing.cli.keys.options import RootFiles, RootPassphraseFiles, lock_keys
 from sharing.cli.keys.root_keys import open_root_keys, publish_statement
 from sharing.cli.shared.console import AsJson
+from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import Folder, PassphraseFile, TokenUri, locate_folder, open_key_access
 from sharing.errors import InputError
 from sharing.keystore.private_key import generate_wrapping_key
@@ -54,7 +54,7 @@ def issue_online_keys(
     with lock_keys(key_folder):
         roots = key_folder.read_roots()
         newest, previous = roots[-1], key_folder.read_keys(roots)
-        now = int(time.time() * 1000)
+        now = read_clock()
         require_current_root(newest, now)
         roles = _choose_roles(role, previous, now)
         signers = open_root_keys(newest, root, root_passphrase_file)

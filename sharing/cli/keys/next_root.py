@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from sharing.cli.keys.init import print_root
 from sharing.cli.keys.key_names import find_key
 from sharing.cli.keys.options import get_passphrases
 from sharing.cli.keys.root_keys import open_root_keys, publish_statement
+from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import explain_left_files, require_new_files
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.private_key import ROOT_ROLE, generate_key
@@ -64,7 +64,7 @@ def put_root_into_force(
     trusted, previous = roots[-1], folder.read_keys(roots)
     require_new_files(change.new_files)
     known = [key.key_id for key in trusted.metadata.keys]
-    now = int(time.time() * 1000)
+    now = read_clock()
     new_keys = [generate_key(trusted.state, ROOT_ROLE, KeyAlgorithm.ED25519) for _ in change.new_files]
     metadata = make_next_root(
         trusted,

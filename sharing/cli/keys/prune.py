@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from sharing.cli.keys.options import lock_keys
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import Folder, TokenUri, locate_folder
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.pruning import KeyVerdict, destroy_private_key, is_in_token, judge_private_keys
@@ -39,8 +39,7 @@ def prune_keys(
     with lock_keys(key_folder):
         roots = key_folder.read_roots()
         verdicts = [
-            _keep_without_token(verdict, settings)
-            for verdict in judge_private_keys(key_folder, roots, int(time.time() * 1000))
+            _keep_without_token(verdict, settings) for verdict in judge_private_keys(key_folder, roots, read_clock())
         ]
         ended = [verdict for verdict in verdicts if not verdict.is_needed]
         if not dry_run:

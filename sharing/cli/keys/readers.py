@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 
 from sharing.cli.keys.options import lock_keys
 from sharing.cli.shared.console import AsJson, print_json, print_line
+from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import (
     Folder,
     PassphraseFile,
@@ -112,7 +112,7 @@ def renew_readers(
 def list_readers(folder: Folder = None, as_json: AsJson = False) -> None:
     """Show the newest list of readers; exit with 1 if there is none or it has expired."""
     key_folder = locate_folder(load_settings(key_folder=folder))
-    now = int(time.time() * 1000)
+    now = read_clock()
     content = _read_present(key_folder, now)
     if content is None:
         raise InputError(f"{key_folder.path} has no list of readers; `sharing keys readers add` makes one")
@@ -125,7 +125,7 @@ def _change(settings: Settings, added: Sequence[Reader], removed: Sequence[str],
     key_folder = locate_folder(settings)
     with lock_keys(key_folder):
         access = open_key_access(settings, key_folder, is_new=False)
-        now = int(time.time() * 1000)
+        now = read_clock()
         online = OnlineKeys(key_folder, access)
         keys = online.get_trusted_keys(now)
         present = key_folder.read_readers(keys, now)

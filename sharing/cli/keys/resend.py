@@ -20,7 +20,6 @@ from sharing.kafka.resending import ResendCounts, Resending
 from sharing.kafka.tls import read_identity
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.online_keys import list_opening_key_ids
-from sharing.model.countries import normalise_country
 from sharing.model.times import format_time
 from sharing.seal.faults import SealError
 from sharing.seal.indicator_record import SCHEMA_NAME, decode_head
@@ -168,14 +167,13 @@ def _identify_state(settings: Settings) -> str:
     """
     if settings.state is None:
         raise SettingsError("which State? give --state CH, or set SHARING_STATE")
-    state = normalise_country(settings.state)
-    identity, gate = read_identity(settings), Principal(Role.GATE, state)
+    identity, gate = read_identity(settings), Principal(Role.GATE, settings.state)
     if identity is not None and identity.principal != gate:
         raise SettingsError(
             f"the certificate in {settings.tls_certificate} belongs to {identity.name or 'nobody'}; this needs the "
             f"certificate of {gate.name}, which reads indicators"
         )
-    return state
+    return settings.state
 
 
 def _parse_range(since: str, until: str | None) -> tuple[int, int | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from sharing.cli.keys.online_keys import print_statement
 from sharing.cli.keys.options import RootFiles, RootPassphraseFiles, lock_keys
 from sharing.cli.keys.root_keys import open_root_keys, publish_statement
 from sharing.cli.shared.console import AsJson, err
-from sharing.cli.shared.instants import parse_instant
+from sharing.cli.shared.instants import parse_instant, read_clock
 from sharing.cli.shared.key_options import Folder, locate_folder
 from sharing.errors import InputError
 from sharing.model.times import HOUR_MS, format_time
@@ -44,13 +43,13 @@ def revoke_online_keys(
         newest, previous = roots[-1], key_folder.read_keys(roots)
         if previous is None:
             raise InputError(f"{key_folder.path} has no online keys; `sharing keys issue` makes them")
-        now = int(time.time() * 1000)
+        now = read_clock()
         require_current_root(newest, now)
         listed = previous.statement.keys
         known = {key.key_id for key in listed} | {key.successor for key in listed}
         revoked = [find_key(text, known) for text in keys]
         signers = open_root_keys(newest, root, root_passphrase_file)
-        now = int(time.time() * 1000)  # typing passphrases takes a while, in which the keys still sign
+        now = read_clock()  # typing passphrases takes a while, in which the keys still sign
         effective_at = now if at is None else parse_instant(at, "--at")
         statement = revoke_keys(
             newest,

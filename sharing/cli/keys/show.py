@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from sharing.cli.keys.init import describe_root
 from sharing.cli.keys.online_keys import describe_statement, print_keys
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import Folder, locate_folder
 from sharing.errors import InputError
 from sharing.keystore.key_folder import KeyFolder
@@ -30,7 +30,7 @@ def show_keys(folder: Folder = None, as_json: AsJson = False) -> None:
     key_folder = locate_folder(load_settings(key_folder=folder))
     roots = key_folder.read_roots()
     newest, keys = roots[-1], key_folder.read_keys(roots)
-    now = int(time.time() * 1000)
+    now = read_clock()
     findings = [problem.sentence for problem in find_key_problems(key_folder, newest, keys, now)]
     wrapping, readers = _read_wrapping_keys(key_folder), _read_readers(key_folder, keys, now)
     if as_json:

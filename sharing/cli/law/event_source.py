@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sharing.cli.shared.connection import load_client_settings
+from sharing.cli.shared.instants import read_clock
 from sharing.errors import InputError, SettingsError
 from sharing.kafka.topic_range import TopicRange
 from sharing.keystore.configured_keys import open_configured_keys
@@ -96,7 +96,7 @@ def _read_opening_keys(settings: Settings, state: str) -> Mapping[str, OpeningKe
             "SHARING_KEY_FOLDER is set, and nothing opens its keys: set SHARING_KEY_PASSPHRASE_FILE, so that sealed "
             "indicators can be read"
         )
-    now = int(time.time() * 1000)
+    now = read_clock()
     owner = keys.get_trusted_keys(now).state
     if owner != state:
         raise InputError(f"the key folder is that of {owner}, and opens nothing of {state}; set that of {state}")

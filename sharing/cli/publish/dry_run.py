@@ -5,11 +5,11 @@ It uses the gate's law engine with the law pack installed here. Only the gate's 
 
 from __future__ import annotations
 
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from sharing.cli.shared.instants import read_clock
 from sharing.interop.import_results import LocatedIndicator
 from sharing.law.decision_context import DecisionContext
 from sharing.model.directory import Directory
@@ -44,7 +44,7 @@ def decide_locally(
         indicators: The indicators, as read from files.
         locate: Returns the country of an IP address.
     """
-    now_ms = int(time.time() * 1000)
+    now_ms = read_clock()
     context = DecisionContext.open(law.pack, law.treaties, directory, now_ms, locate)
     result = DryRunResult()
     for located in indicators:

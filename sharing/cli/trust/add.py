@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.instants import read_clock
 from sharing.cli.trust.options import ClaimedDocument, TrustFile, locate_trust_file, read_documents
 from sharing.errors import InputError
 from sharing.keystore.pin_file import PinnedRoot, make_pinned_root, read_pins, replace_pin
@@ -44,7 +44,7 @@ def add_root(
     pins = read_pins(path)
     roots = read_documents(files)
     state, newest = _get_newest(roots)
-    now = int(time.time() * 1000)
+    now = read_clock()
     pinned = pins.get(state)
     if pinned is None or replace:
         typed = _read_fingerprint(state, fingerprint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from sharing.cli.shared.console import AsJson, add_row, make_table, out, print_json, unwrapped_column
+from sharing.cli.shared.instants import read_clock
 from sharing.cli.trust.options import ClaimedDocument, TrustFile, locate_trust_file, read_documents
 from sharing.keystore.pin_file import PinnedRoot, read_pins
 from sharing.trust.faults import TrustError, TrustFault
@@ -27,7 +27,7 @@ def check_documents(
     """Verify roots from the pinned one on, and key statements under the newest root; exit with 1 if one is refused."""
     pins = read_pins(locate_trust_file(file))
     documents = read_documents(files)
-    now = int(time.time() * 1000)
+    now = read_clock()
     rows = [
         row
         for state, group in groupby(documents, key=lambda item: item.state)
