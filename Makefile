@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test system-packages lint generate mutation fuzz faults bench bench-bulk asyncapi api questions capacity lock deploy wheel sbom release clean help
+.PHONY: demo test system-packages lint generate mutation fuzz faults bench bench-bulk asyncapi api diagram questions capacity lock deploy wheel sbom release clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -55,8 +55,11 @@ asyncapi: $(VENV)/run.stamp  ## Generate docs/asyncapi.yaml from the topics, sch
 api: $(VENV)/dev.stamp  ## Generate docs/api.md from the docstrings of the public interface
 	$(BIN)/python -m sharing.tools.api_reference docs/api.md
 
-generate: asyncapi api questions deploy  ## Generate all generated files again; tests compare each of them with its source
+generate: asyncapi api diagram questions deploy  ## Generate all generated files again; tests compare each of them with its source
 	$(BIN)/python -m monitoring.generate
+
+diagram: $(VENV)/run.stamp  ## Draw the state machines of the conversation into docs/conversation.md
+	$(BIN)/python -m sharing.tools.conversation_diagram docs/conversation.md
 
 questions: $(VENV)/run.stamp  ## Generate docs/questions: what each shipped pack asks an officer
 	$(BIN)/python -m sharing.tools.question_pages docs/questions

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
 from processors.allocator import limit_arenas
+from processors.conversation_agent import ConversationSources
+from processors.conversation_composition import WorkerParts, add_conversation
 from processors.directory_follower import DirectoryFollower
 from processors.directory_heartbeat import DirectoryHeartbeat
+from processors.escalation_channels import open_channels
+from processors.escalations import EscalationService
 from processors.exactly_once.batch import OutputLimits
 from processors.exactly_once.loop import ExactlyOnceLoop
 from processors.exactly_once.loop_config import LoopConfig
@@ -22,28 +27,36 @@ from processors.health.batch_observer import BatchObserver
 from processors.health.broker_clock import BrokerClock
 from processors.health.consumer_status import ConsumerStatus
 from processors.health.http_endpoints import HttpEndpoints, bind_metrics
-from processors.inbox_composition import add_inbox
 from processors.inbox_keys import InboxKeySource
+from processors.law_source import LawSource
+from processors.officer_follower import OfficerFollower
 from processors.own_keys import open_own_keys
 from processors.pack_reloader import PackFiles, PackReloader
-from processors.sealing.gate_sealing import GateSealing
+from processors.sealing.amendment_opening import AmendmentOpening
+from processors.sealing.draft_opening import DraftOpening
 from processors.sealing.indicator_opening import IndicatorOpening
+from processors.sealing.loop_sealing import LoopSealing
+from processors.sealing.output_sealer import CONVERSATION_LOOP
 from sharing.errors import SettingsError
 from sharing.geoip import open_geoip_lookup
 from sharing.kafka.broker_clock import read_broker_clock
 from sharing.kafka.directory_pins import read_directory_pins
 from sharing.kafka.directory_reader import DirectoryReader
 from sharing.kafka.directory_writer import DirectoryWriter
+from sharing.kafka.officer_reader import OfficerReader
 from sharing.keystore.online_keys import OnlineKeys
+from sharing.officers.register import Register
 from sharing.relevance.nexus import no_geo_lookup
 from sharing.serialization.framing import Framing
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
 from sharing.telemetry.tracing import BatchTracer
-from sharing.topology.topics import DECISIONS, GATE_STATE, TopicScope, list_output_kinds
+from sharing.topology.topics import AMENDMENTS, DECISIONS, GATE_STATE, TopicScope, list_output_kinds
 
 DIRECTORY_EXTRA_SECONDS = 15
 """How much longer the directory waits for a broker than the loop, so that the loop reports a missing broker first."""
+
+_OWN_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 COUNT_CHECK_SECONDS = 60.0
 """How often a gate that seals looks, while there are no indicators, whether it must state what it has sent."""
@@ -58,13 +71,17 @@ def compose(settings: Settings) -> App:
     """Return the worker's app.
 
     Raises:
-        SettingsError: A required setting is missing, or the clock is before the law.
+        SettingsError: A required setting is missing or does not fit, or the clock is before the law.
         PackError: The law pack is invalid.
         InputError: There is no pack for the State.
     """
     if settings.state is None or settings.bootstrap is None:
         missing = "SHARING_STATE" if settings.state is None else "SHARING_BOOTSTRAP"
         raise SettingsError(f"{missing} is not set; a gate needs its State and the brokers")
+    if settings.trust_writers_time and not _is_on_this_machine(settings.bootstrap):
+        raise SettingsError(
+            "SHARING_TRUST_WRITERS_TIME is for demos: it is refused unless every broker is 127.0.0.1, ::1 or localhost"
+        )
     limit_arenas()
     files = PackFiles(settings.state, settings)
     law = files.read_law(read_clock())
@@ -78,20 +95,26 @@ def compose(settings: Settings) -> App:
         lambda: read_broker_clock(bootstrap, identity.client, lambda: read_clock() / 1000), read_clock
     )
     observer = BatchObserver(status, BatchTracer(settings.otlp_endpoint, identity.group), broker_clock.get_time)
-    idle_s = float("inf") if own_keys is None else COUNT_CHECK_SECONDS
-    config = replace(
-        _build_loop_config(settings, bootstrap, identity),
-        on_statistics=status.update,
-        idle_batch_s=idle_s,
-        relies_on_compression=own_keys is None,  # sealed outputs do not compress
-    )
+    config = replace(_build_loop_config(settings, bootstrap, identity), on_statistics=status.update)
+    if own_keys is None:
+        config = replace(config, relies_on_compression=True)
+    else:  # sealed outputs do not compress
+        config = replace(
+            config, topics=(*config.topics, AMENDMENTS.topic(settings.state)), idle_batch_s=COUNT_CHECK_SECONDS
+        )
     loop = ExactlyOnceLoop(app.channel(), config, read_clock)
     directory = _follow_directory(settings, bootstrap, identity, framing)
     reloader = PackReloader(
         files,
         law,
         lambda law: Gate(
-            law.pack, law.treaties, look_up_country, agency_by_topic=identity.agency_by_topic, framing=framing
+            law.pack,
+            law.treaties,
+            look_up_country,
+            agency_by_topic=identity.agency_by_topic,
+            framing=framing,
+            has_conversation=own_keys is not None,
+            agencies_not_asked=settings.agencies_not_asked,
         ),
         loop.fail,
         read_clock,
@@ -101,20 +124,74 @@ def compose(settings: Settings) -> App:
     endpoints = HttpEndpoints(loop, directory, reloader, status, observer, broker_clock)
     endpoints.register(app)
     bind_metrics(endpoints, observer)
-    sealing, opening = (None, None) if own_keys is None else _open_sealing(settings, own_keys, directory, framing)
+    sealing, opening, amendments = (
+        (None, None, None) if own_keys is None else _open_sealing(settings, own_keys, directory, framing)
+    )
     shown = endpoints if app.serves_web else None
-    agent = GateAgent(loop, directory, reloader, observer, broker_clock, shown, sealing, opening)
+    agent = GateAgent(loop, directory, reloader, observer, broker_clock, shown, sealing, opening, amendments=amendments)
     app.agent(loop.channel, name="gate")(agent.process_batches)
     if own_keys is not None:
-        keys = InboxKeySource(settings.state, own_keys, lambda: directory.trusted_keys)
-        add_inbox(
-            app, config, settings.state, keys, directory, read_clock, broker_clock, lambda: reloader.pack,
-            framing=framing, endpoints=endpoints,
-        )  # fmt: skip
+        parts = WorkerParts(app, config, read_clock, broker_clock, lambda: reloader.pack, framing, endpoints)
+        law_source = LawSource(lambda: reloader.law, look_up_country, settings.agencies_not_asked)
+        sources = _make_sources(settings, identity, own_keys, directory, law_source, framing)
+        sender = EscalationService(open_channels(settings), read_clock, settings.ask_link)
+        app.add_service(sender)
+        add_conversation(parts, settings.state, sources, sender, trusts_writers=settings.trust_writers_time)
         connect = partial(DirectoryWriter, bootstrap, own_keys, identity.client, framing, read_clock)
         get_version = partial(_get_statement_version, own_keys)
-        app.add_service(DirectoryHeartbeat(settings.state, connect, get_version))
+        read_register = partial(_read_register, _open_register(settings, identity, own_keys, framing))
+        app.add_service(DirectoryHeartbeat(settings.state, connect, get_version, read_register))
     return app
+
+
+def _is_on_this_machine(bootstrap: str) -> bool:
+    servers = (server.strip().rpartition("://")[2] for server in bootstrap.split(","))
+    return all(server.rpartition(":")[0].strip("[]") in _OWN_HOSTS for server in servers)
+
+
+def _make_sources(
+    settings: Settings,
+    identity: GateIdentity,
+    own_keys: OnlineKeys,
+    directory: DirectoryFollower,
+    law_source: LawSource,
+    framing: Framing,
+) -> ConversationSources:
+    """Return where the conversation gets what a batch is processed with."""
+    state = identity.state
+    reader = _open_register(settings, identity, own_keys, framing)
+    return ConversationSources(
+        directory,
+        InboxKeySource(state, own_keys, lambda: directory.trusted_keys),
+        LoopSealing(
+            state,
+            GateKeySource(own_keys, lambda: directory.trusted_keys),
+            secrets.token_bytes,
+            framing=framing,
+            loop=CONVERSATION_LOOP,
+        ),
+        DraftOpening(state, own_keys.find_wrapping_key, read_clock, framing=framing),
+        OfficerFollower(reader),
+        law_source,
+    )
+
+
+def _open_register(settings: Settings, identity: GateIdentity, own_keys: OnlineKeys, framing: Framing) -> OfficerReader:
+    """Return a reader of the register of officers, for one service: one thread at a time may call it."""
+    return OfficerReader(
+        str(settings.bootstrap),
+        identity.state,
+        lambda: own_keys.get_trusted_keys(read_clock()),
+        identity.client,
+        framing,
+        read_clock,
+    )
+
+
+def _read_register(reader: OfficerReader) -> Register:
+    """Return the register as it is now. The connection is closed again: this is needed once a minute, if at all."""
+    with closing(reader):
+        return reader.read()
 
 
 def _follow_directory(
@@ -138,8 +215,8 @@ def _follow_directory(
 
 def _open_sealing(
     settings: Settings, own_keys: OnlineKeys, directory: DirectoryFollower, framing: Framing
-) -> tuple[GateSealing, IndicatorOpening]:
-    """Return what seals a gate's outputs and what opens its indicators.
+) -> tuple[LoopSealing, IndicatorOpening, AmendmentOpening]:
+    """Return what seals a gate's outputs, and what opens its indicators and its amendments.
 
     Raises:
         SharingError: The keys that open cannot be read: a worker that could open nothing does not start.
@@ -150,7 +227,8 @@ def _open_sealing(
     opening = IndicatorOpening(
         state, own_keys.get_opening_keys, framing=framing, accepts_unsealed=not settings.seal_indicators
     )
-    return GateSealing(state, key_source, secrets.token_bytes, framing=framing), opening
+    amendments = AmendmentOpening(state, own_keys.find_wrapping_key, framing=framing)
+    return LoopSealing(state, key_source, secrets.token_bytes, framing=framing), opening, amendments
 
 
 def _get_statement_version(own_keys: OnlineKeys) -> int:

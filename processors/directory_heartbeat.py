@@ -18,6 +18,7 @@ from mode import Service
 
 from sharing.errors import SharingError
 from sharing.kafka.directory_writer import DirectoryWriter, RenewalResult
+from sharing.officers.register import Register
 from sharing.telemetry import metrics
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ class DirectoryHeartbeat(Service):
         state: The State.
         connect: Opens the writer of the State's topic; may block.
         get_version: Returns the version of the newest key statement in the key folder; may block. None if nobody looks.
+        read_register: Reads the register of the State's officers; may block. None where it has none: then no standing
+            acceptance is renewed.
     """
 
     mundane_level = "debug"
@@ -44,11 +47,13 @@ class DirectoryHeartbeat(Service):
         state: str,
         connect: Callable[[], DirectoryWriter],
         get_version: Callable[[], int] | None = None,
+        read_register: Callable[[], Register] | None = None,
         **options: Any,
     ) -> None:
         self._state = state
         self._connect = connect
         self._get_version = get_version
+        self._read_register = read_register
         self._writer: DirectoryWriter | None = None
         self._reported: str | None = None
         metrics.DIRECTORY_STATEMENT_EXPIRY.labels(state).set(0)
@@ -72,7 +77,7 @@ class DirectoryHeartbeat(Service):
         """
         if self._writer is None:
             self._writer = self._connect()
-        result = self._writer.renew()
+        result = self._writer.renew(self._read_register)
         statement = self._writer.statement
         problem = None
         if result is RenewalResult.NOTHING:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from processors.health.broker_clock import BrokerClock
     from processors.health.http_endpoints import HttpEndpoints
     from processors.pack_reloader import PackReloader
-    from processors.sealing.gate_sealing import GateSealing
+    from processors.sealing.amendment_opening import AmendmentOpening
     from processors.sealing.indicator_opening import IndicatorOpening
+    from processors.sealing.loop_sealing import LoopSealing
     from sharing.model.directory import Directory
 
 DECISION_CHUNK_RECORDS = 10_000
@@ -54,9 +55,10 @@ class GateAgent:
         endpoints: The worker's HTTP endpoints; None when the worker serves none.
         sealing: Seals and signs the outputs; None where the State has no keys.
         opening: Opens the indicators; None where the State has no keys.
+        amendments: Opens the amendments, among the records of the batches; None where the State has no keys.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 each is a different part of the worker
         self,
         loop: ExactlyOnceLoop,
         directory: DirectoryFollower,
@@ -64,8 +66,10 @@ class GateAgent:
         observer: BatchObserver,
         broker_clock: BrokerClock,
         endpoints: HttpEndpoints | None,
-        sealing: GateSealing | None = None,
+        sealing: LoopSealing | None = None,
         opening: IndicatorOpening | None = None,
+        *,
+        amendments: AmendmentOpening | None = None,
     ) -> None:
         self._loop = loop
         self._directory = directory
@@ -75,6 +79,7 @@ class GateAgent:
         self._endpoints = endpoints
         self._sealing = sealing
         self._opening = opening
+        self._amendments = amendments
 
     async def process_batches(self, batches: AsyncIterable[Batch]) -> None:
         """Process and commit each batch. An exception stops the process, and none of its batch is committed."""
@@ -92,7 +97,7 @@ class GateAgent:
                 on_settled = self._observer.start_batch(batch, result)
                 # The loop's worker thread iterates over `outputs`, so the gate runs and fills `result` in that thread.
                 # The observer reads `result` in `on_settled`, which is called later in the same thread.
-                outputs = decide_batch(gate, batch, directory, result, self._sealing, self._opening)
+                outputs = decide_batch(gate, batch, directory, result, self._sealing, self._opening, self._amendments)
                 await self._loop.commit_batch(batch, outputs, on_settled)
             except ConservationError:
                 self._observer.mark_broken()
@@ -113,8 +118,9 @@ def decide_batch(
     batch: Batch,
     directory: Directory,
     result: BatchResult,
-    gate_sealing: GateSealing | None = None,
+    gate_sealing: LoopSealing | None = None,
     opening: IndicatorOpening | None = None,
+    amendments: AmendmentOpening | None = None,
 ) -> Iterator[Output]:
     """Yield the outputs of a batch, and add its counts to `result`.
 
@@ -132,7 +138,8 @@ def decide_batch(
     if sealing is not None:
         directory, limits = sealing.directory, sealing.limits
     open_values = None if opening is None else opening.begin_batch(batch.now_ms)
-    records = InputRecords.read(batch.messages, batch.partition_count, open_values, batch.partitions)
+    source = None if amendments is None else amendments.begin_batch(batch.now_ms)
+    records = InputRecords.read(batch.messages, batch.partition_count, open_values, batch.partitions, source)
     versions = ItemVersions(records, batch.store_view)
     covered = 0
     if batch.unreadable:

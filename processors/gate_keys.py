@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from processors.sealing.output_sealer import SealingKeys
-from sharing.seal.recipient_keys import select_seal_keys
-from sharing.trust.public_keys import KeyRole, PublishedKey
+from sharing.seal.recipient_keys import SealKeySelection
+from sharing.trust.public_keys import KeyRole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sharing.keystore.online_keys import OnlineKeys
     from sharing.trust.key_statement import TrustedKeys
-
-SELECTION_MS_MAX: Final = 1_000
-"""How long the selection of the other States' keys is used, so that small batches do not pay for it each time."""
 
 
 class GateKeySource:
@@ -29,7 +26,7 @@ class GateKeySource:
     def __init__(self, online_keys: OnlineKeys, get_trusted_keys: Callable[[], Mapping[str, TrustedKeys]]) -> None:
         self._online_keys = online_keys
         self._get_trusted_keys = get_trusted_keys
-        self._selected: tuple[Mapping[str, TrustedKeys], int, Mapping[str, PublishedKey]] | None = None
+        self._selection = SealKeySelection()
 
     def collect_keys(self, now_ms: int) -> SealingKeys:
         """Return the keys for a batch.
@@ -44,10 +41,5 @@ class GateKeySource:
         signing_key = self._online_keys.get_signing_key(KeyRole.GATE, now_ms)
         wrapping_key_id, wrapping_key = self._online_keys.get_wrapping_key(now_ms)
         trusted = self._get_trusted_keys()
-        return SealingKeys(signing_key, self._select(trusted, now_ms), len(trusted), wrapping_key_id, wrapping_key)
-
-    def _select(self, trusted: Mapping[str, TrustedKeys], now_ms: int) -> Mapping[str, PublishedKey]:
-        known = self._selected
-        if known is None or known[0] is not trusted or not 0 <= now_ms - known[1] < SELECTION_MS_MAX:
-            known = self._selected = (trusted, now_ms, select_seal_keys(trusted, now_ms))
-        return known[2]
+        recipient_keys = self._selection.select(trusted, now_ms)
+        return SealingKeys(signing_key, recipient_keys, len(trusted), wrapping_key_id, wrapping_key)

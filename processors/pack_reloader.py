@@ -146,6 +146,7 @@ class PackReloader(Service):
         self._fail = fail
         self._clock = clock
         self._gate = make_gate(law)
+        self._law = law
         self._batch_lock = asyncio.Lock()
         self._failure: SharingError | None = None
         files.record_applied(law.pack)
@@ -157,6 +158,11 @@ class PackReloader(Service):
     def pack(self) -> Pack:
         """The current law pack."""
         return self._gate.pack
+
+    @property
+    def law(self) -> Law:
+        """The current law: the pack and the treaties. It may be replaced while a batch that has asked for it runs."""
+        return self._law
 
     @property
     def failed(self) -> bool:
@@ -202,6 +208,7 @@ class PackReloader(Service):
         if (before.code, before.sha256) == (after.code, after.sha256):
             return  # the files were only touched or signed again; the law is the same
         self._gate = self._make_gate(law)
+        self._law = law
         _set_pack_metrics(after)
         metrics.PACK_CHANGES.inc()
         older = after.consolidated_at < before.consolidated_at

@@ -134,6 +134,20 @@ class InboxReader:
             InfrastructureError: The keys of the State's gate are not known, or have expired. No item can be judged, so
                 none must be passed over.
         """
+        kind, content = self.open_item(value, arrived_at)
+        return content if kind is MessageKind.NOTICE else None
+
+    def open_item(self, value: bytes, arrived_at: int | None = None) -> tuple[MessageKind, bytes]:
+        """Return what an item of the inbox is, and the notice or offer in it, as an Avro record.
+
+        Args:
+            value: The item, in Avro single-object encoding.
+            arrived_at: As in `open_notice`.
+
+        Raises:
+            DecodeError: As `open_notice`.
+            InfrastructureError: As `open_notice`.
+        """
         now = time.time_ns() // 1_000_000
         keys = self._require_keys(now)
         try:
@@ -141,7 +155,7 @@ class InboxReader:
                 item = self._opener.open(value, keys, now, arrived_at=arrived_at)
         except SealError as error:
             raise DecodeError(str(error), cause=str(error.trust_fault or error.fault)) from None
-        return item.content if item.envelope.kind is MessageKind.NOTICE else None
+        return item.envelope.kind, item.content
 
     def close(self) -> None:
         """Stop following the directory."""

@@ -11,11 +11,9 @@ Leaving the block waits until the broker has confirmed every indicator. If it do
 
 from __future__ import annotations
 
-import hashlib
-import re
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import partial
 from itertools import count
 from types import TracebackType
@@ -24,17 +22,20 @@ from typing import TYPE_CHECKING, Any, Self
 import uuid_utils
 from confluent_kafka import KafkaError, KafkaException, Message
 
+from sharing._publisher_records import (
+    EncodedIndicator,
+    PreparedRecord,
+    RecordPreparer,
+    encode_indicator,
+    find_publishing_topic,
+    make_publishing_properties,
+)
 from sharing.errors import InfrastructureError, InputError, NotDeliveredError
-from sharing.kafka.clients import client_properties, fetch_topics, make_producer, require_topics
+from sharing.kafka.clients import fetch_topics, make_producer
 from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
 from sharing.model.countries import normalise_country
 from sharing.model.indicator import Indicator, Source
-from sharing.model.recent_map import RecentMap
-from sharing.serialization.cloud_events import EventHeaderBuilder, replace_type
-from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
-from sharing.telemetry.tracing import new_traceparent
-from sharing.topology.topics import AGENCY_PATTERN, FOREIGN_BATCH_BYTES_MAX, INDICATORS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,10 +45,6 @@ if TYPE_CHECKING:
     from sharing.trust.root import Pin
 
 FLUSH_SECONDS_MAX = 30.0
-REMEMBERED_VERSIONS_MAX = 100_000
-"""How many published ids and versions one publisher remembers, to refuse another content under one of them."""
-
-_SEALED_TYPE = get_codec("sealed_indicator").schema["name"]
 
 _FLUSH_AFTER_ERROR_SECONDS = 5.0
 """How long leaving the block with an exception waits for outstanding confirmations."""
@@ -115,54 +112,33 @@ class Publisher:
         state_folder: Path | None = None,
     ) -> None:
         self._metrics = metrics
-        self._framing = framing
         self.state = normalise_country(state)
-        self.agency = _validate_agency(self.state, agency)
-        self._headers = EventHeaderBuilder(INDICATORS, self.state)
+        self.agency = validate_agency(self.state, agency)
         self._timeout_s = timeout_s
-        self._codec = get_codec("indicator")
         self._serials = count()
-        self._numbers = count(1)
-        self._published: RecentMap[tuple[str, int], tuple[int, bytes]] = RecentMap(REMEMBERED_VERSIONS_MAX)
         self._unconfirmed: dict[int, str] = {}  # indicator id by serial number of the record
         self._failures: dict[int, KafkaError] = {}
         errors: deque[KafkaError] = deque(maxlen=10)
-        self._producer = make_producer(
-            client_properties(
-                bootstrap,
-                {
-                    "linger.ms": 5,
-                    # librdkafka's own limits are four times what the topic accepts.
-                    "batch.size": FOREIGN_BATCH_BYTES_MAX,
-                    "message.max.bytes": FOREIGN_BATCH_BYTES_MAX,
-                    "error_cb": errors.append,
-                    **(properties or {}),
-                    "enable.idempotence": True,
-                    "acks": "all",
-                    "delivery.timeout.ms": max(1, int(timeout_s * 1000)),
-                },
-            )
-        )
+        own = {"error_cb": errors.append, **(properties or {})}
+        self._producer = make_producer(make_publishing_properties(bootstrap, own, timeout_s, {}))
         present = fetch_topics(self._producer, bootstrap, errors)
-        self._agency_topic = _find_agency_topic(self.state, self.agency, present)
-        self._topic = self._agency_topic or INDICATORS.topic(self.state)
-        if self._topic not in present:
-            _require_shared_topic(self.state, self.agency, present)
-        require_topics(present, [self._topic], self.state)
+        self._topic, is_own = find_publishing_topic(self.state, self.agency, present)
         self._sealing: IndicatorSealing | None = None
         if pins is not None:
             from sharing.kafka.indicator_sealing import IndicatorSealing  # noqa: PLC0415 only publishers that seal
 
             self._sealing = IndicatorSealing(bootstrap, self.state, pins, properties, framing, timeout_s, state_folder)
+        self._preparer = RecordPreparer(self.state, self.agency if is_own else "", framing, self._sealing)
 
-    def publish(self, indicator: Indicator | Mapping[str, Any]) -> str:
+    def publish(self, indicator: Indicator | Mapping[str, Any] | EncodedIndicator) -> str:
         """Validate one indicator and queue it for sending. `flush` waits for its confirmation.
 
         Blocks for up to `timeout_s` seconds while librdkafka's queue is full.
 
         Args:
             indicator: The indicator, or its JSON form as a mapping. In the JSON form, `id`, `source.state` and
-                `source.agency` are optional: a new id, and the publisher's State and agency, are filled in.
+                `source.agency` are optional: a new id, and the publisher's State and agency, are filled in. (An
+                `EncodedIndicator` is one that this library has validated and encoded before.)
 
         Returns:
             The id of the indicator.
@@ -176,17 +152,16 @@ class Publisher:
         """
         now_ms = time.time_ns() // 1_000_000
         try:
-            item, data = self._encode_indicator(indicator)
-            value = self._seal(item, data, now_ms)
+            record = self._preparer.prepare_record(self._encode(indicator), now_ms)
         except InputError:
             if self._metrics is not None:
                 self._metrics.refused.inc()
             raise
-        self._produce_record(item, value, now_ms)
-        self._published.put((item.id, item.version), (next(self._numbers), _digest(data)))
+        self._produce_record(record)
+        self._preparer.remember_record(record)
         if self._metrics is not None:
             self._metrics.published.inc()
-        return item.id
+        return record.id
 
     def flush(self) -> None:
         """Wait until the broker has confirmed every indicator published so far, for about `timeout_s` seconds at most.
@@ -211,29 +186,10 @@ class Publisher:
         except NotDeliveredError as not_delivered:  # the block's own exception came first, and is the one to raise
             error.add_note(f"{not_delivered}: {', '.join(not_delivered.ids)}")
 
-    def _encode_indicator(self, indicator: Indicator | Mapping[str, Any]) -> tuple[Indicator, bytes]:
-        item = indicator if isinstance(indicator, Indicator) else self._parse_indicator(indicator)
-        if item.source.state != self.state:
-            raise InputError(f"source.state: this publisher publishes for {self.state} only", field="source.state")
-        if self._agency_topic is not None and item.source.agency != self.agency:
-            raise InputError(f"source.agency: this publisher publishes for {self.agency} only", field="source.agency")
-        data = self._encode_record(item)
-        self._require_same_content(item, data)
-        return item, data
-
-    def _require_same_content(self, item: Indicator, data: bytes) -> None:
-        """Check that an id and version that were published before have the same content.
-
-        Raises:
-            InputError: The content differs. The message says which of the published indicators had the other one.
-        """
-        earlier = self._published.get((item.id, item.version))
-        if earlier is not None and earlier[1] != _digest(data):
-            raise InputError(
-                f"id: indicator {earlier[0]} of this publisher had the same id and version {item.version}, and another "
-                "content; give a changed item a higher version, and another item another id",
-                field="id",
-            )
+    def _encode(self, indicator: Indicator | Mapping[str, Any] | EncodedIndicator) -> EncodedIndicator:
+        if isinstance(indicator, EncodedIndicator):
+            return indicator
+        return encode_indicator(indicator if isinstance(indicator, Indicator) else self._parse_indicator(indicator))
 
     def _parse_indicator(self, data: Mapping[str, Any]) -> Indicator:
         source = data.get("source", {})
@@ -243,33 +199,17 @@ class Publisher:
             {"id": new_id(), **data, "source": {"state": self.state, "agency": self.agency, **source}}
         )
 
-    def _encode_record(self, item: Indicator) -> bytes:
-        framing = self._framing if self._sealing is None else SINGLE_OBJECT_FRAMING
-        data = framing.frame("indicator", self._codec.encode_unframed(item.to_record()))
-        if len(data) > RECORD_BYTES_MAX:
-            message = f"the record has {len(data)} bytes, more than {RECORD_BYTES_MAX}; shorten its texts or its value"
-            raise InputError(message)
-        return data
-
-    def _seal(self, item: Indicator, data: bytes, now_ms: int) -> bytes:
-        return data if self._sealing is None else self._sealing.seal_indicator(item.id.encode(), data, now_ms)
-
-    def _produce_record(self, item: Indicator, value: bytes, now_ms: int) -> None:
-        headers = self._headers.at_instant(now_ms).build_headers(
-            f"{item.id}/{item.version}", item.id, new_traceparent()
-        )
-        if self._sealing is not None:
-            headers = replace_type(headers, _SEALED_TYPE)
+    def _produce_record(self, record: PreparedRecord) -> None:
         serial = next(self._serials)
         deadline = time.monotonic() + self._timeout_s
         while True:
             try:
                 self._producer.produce(
                     self._topic,
-                    value,
-                    item.id.encode(),
+                    record.value,
+                    record.id.encode(),
                     on_delivery=partial(self._on_delivery, serial),
-                    headers=headers,
+                    headers=record.headers,
                 )
             except BufferError:
                 if time.monotonic() > deadline:
@@ -280,7 +220,7 @@ class Publisher:
             except KafkaException as error:
                 raise InfrastructureError(f"cannot publish: {describe_kafka_error(error)}") from None
             else:
-                self._unconfirmed[serial] = item.id
+                self._unconfirmed[serial] = record.id
                 self._producer.poll(0)
                 return
 
@@ -309,34 +249,12 @@ class Publisher:
             self._failures[serial] = error
 
 
-def _digest(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=16).digest()
-
-
-def _find_agency_topic(state: str, agency: str, present: Collection[str]) -> str | None:
-    """Return the topic that only this agency writes to, or None if there is none."""
-    if not re.match(AGENCY_PATTERN, agency):
-        return None
-    topic = INDICATORS.topic(state, agency)
-    return topic if topic in present else None
-
-
-def _require_shared_topic(state: str, agency: str, present: Collection[str]) -> None:
-    """Check that the State's agencies share one topic.
+def validate_agency(state: str, agency: str) -> str:
+    """Return an agency's name or id.
 
     Raises:
-        InfrastructureError: They have separate topics, and none that is visible here belongs to this agency.
+        InputError: It is empty or too long.
     """
-    prefix = f"{INDICATORS.topic(state)}."
-    others = sorted(topic.removeprefix(prefix) for topic in present if topic.startswith(prefix))
-    if others:
-        raise InfrastructureError(
-            f"agency {agency!r} has no topic in {state}, or no permission to see it; the agencies visible here are "
-            f"{', '.join(others)}: give the agency's id, or add it to the partners file and run `sharing topics apply`"
-        )
-
-
-def _validate_agency(state: str, agency: str) -> str:
     try:
         return Source(state=state, agency=agency).agency
     except ValueError:

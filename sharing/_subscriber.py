@@ -49,6 +49,7 @@ REMEMBERED_IDS_MAX = 100_000
 SILENCE_SECONDS_MAX = 60.0
 """With `stop_at_end`: how long the broker may deliver nothing before the iteration fails."""
 
+_OFFER_HEADER = get_codec("offer").header
 _POLL_SECONDS = 0.05
 _URGENT_SECONDS_MAX = 5.0
 """How long ordinary notices wait for the end of the urgent topic: one of its partitions may be unavailable."""
@@ -107,11 +108,12 @@ class Subscriber:
 
     Delivery: at least once across the lives of a process; within one life, a handled notice is not delivered again. A
     notice is committed after it was handled: when the iteration asks for the next notice, or when the handler of `run`
-    returns. A notice that was delivered and not committed (an exception, a crash, a `break`) is delivered again, with
-    the same id; store the ids that you have processed if processing one twice would do harm. One object recognises
-    the last 100,000 ids. Notices of one partition arrive in order; there is no order across partitions and topics. A
-    version that is older than the one of the same item that was handed out last is skipped, counted and logged; one
-    object remembers the last 100,000 items.
+    returns. The commit is sent then, and confirmed while the next notices are delivered; if 16 are not confirmed, or
+    for a tenth of a second none is, they wait. A notice that was delivered and not committed (an exception, a crash, a
+    `break`, an outage that outlasts the group's session) is delivered again, with the same id; store the ids that you
+    have processed if processing one twice would do harm. One object recognises the last 100,000 ids. Notices of one
+    partition arrive in order; there is no order across partitions and topics. A version that is older than the one of
+    the same item that was handed out last is skipped, counted and logged; one object remembers the last 100,000 items.
 
     Start: each committed offset carries the id of its topic. A topic that was deleted and created again is read from
     its beginning. If the log ends before the committed offset, records were lost, and the subscriber stops. After
@@ -185,6 +187,7 @@ class Subscriber:
         group = group or f"exchange.{self.state.lower()}.{'subscriber' if reader is None else INBOX.name}"
         if peek:
             group = f"{group}.peek.{uuid.uuid4()}"
+        self._urgent_topic = urgent
         self._urgent = GroupConsumer(bootstrap, urgent, f"{group}.urgent", _add_statistics(properties, metrics))
         self._ordinary = GroupConsumer(bootstrap, ordinary, group, _add_statistics(properties, metrics))
         # Only the iterating thread uses the two consumers, in `use` sections. Any thread may request the close.
@@ -263,6 +266,7 @@ class Subscriber:
 
     def _poll_notice(self) -> Notice | None:
         """Return the next notice, or None if none arrives soon. The record is pending until it is committed."""
+        self._ordinary.settle_overdue_commits()  # it is not polled while urgent ones arrive
         consumer = self._urgent
         record = consumer.poll(0 if consumer.is_at_end() else _POLL_SECONDS)
         if record is None and (consumer.is_at_end() or time.monotonic() > consumer.last_response + _URGENT_SECONDS_MAX):
@@ -310,18 +314,26 @@ class Subscriber:
             consumer.rewind_to(record)
 
     def _commit_pending(self) -> bool:
-        """Commit the pending record. Return whether there was one."""
+        """Send the commit of the pending record. Return whether there was one."""
         if self._pending is None:
             return False
         consumer, record = self._pending
         if self._commits:
-            consumer.commit(record)
+            consumer.begin_commit(record)
+            if self._consumers.is_requested:  # nothing will be polled any more
+                self._settle_commits()
         self._pending = None
         return True
 
+    def _settle_commits(self) -> None:
+        for consumer in (self._urgent, self._ordinary):
+            consumer.settle_commits()
+
     def _is_at_end(self) -> bool:
-        if self._urgent.is_at_end() and self._ordinary.is_at_end():
-            return True
+        consumers = self._urgent, self._ordinary
+        if all(consumer.is_at_end() for consumer in consumers):
+            self._settle_commits()
+            return all(consumer.is_at_end() for consumer in consumers)  # more may have arrived meanwhile
         if time.monotonic() > max(self._urgent.last_response, self._ordinary.last_response) + SILENCE_SECONDS_MAX:
             raise InfrastructureError(
                 f"the notices of {self.state} could not be read to their end: the broker delivered nothing for "
@@ -343,6 +355,8 @@ class Subscriber:
                 value = None if not value else self._reader.open_notice(value, _get_arrival(message))
                 if value is None:  # a deleted item, or an offer
                     return None
+            elif value is not None and record.topic == self._urgent_topic and value.startswith(_OFFER_HEADER):
+                return None  # urgent offers are on the urgent topic too
             notice = decode_notice(value, self.state)
         except DecodeError as error:
             self._report_unreadable(record, str(error), error.cause)

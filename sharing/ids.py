@@ -15,13 +15,16 @@ _UUID_FIXED_BITS = 0xF << 76 | 0x3 << 62
 _UUID_8 = 0x8 << 76 | 0x2 << 62
 
 
-def make_notice_id(provider: str, agency: str, indicator_id: str, version: int, recipient: str) -> str:
-    """Return the id of the notice of one version of an agency's item from one State to another.
+def make_notice_id(
+    provider: str, agency: str, indicator_id: str, version: int, recipient: str, amendment: int = 0
+) -> str:
+    """Return the id of the notice of one version, or one amendment of it, from one State to another.
 
     The id depends on the provider and the agency, because several may publish the same attribute of the same MISP
     event, each with its own decision and conditions. The name is unambiguous: only the agency may contain a slash.
     """
-    return str(uuid_utils.uuid5(ID_NAMESPACE, f"notice/{provider}/{agency}/{indicator_id}/{version}/{recipient}"))
+    revision = _format_revision(version, amendment)
+    return str(uuid_utils.uuid5(ID_NAMESPACE, f"notice/{provider}/{agency}/{indicator_id}/{revision}/{recipient}"))
 
 
 def make_item_id(provider: str, agency: str, indicator_id: str) -> str:
@@ -32,19 +35,15 @@ def make_item_id(provider: str, agency: str, indicator_id: str) -> str:
     return str(uuid_utils.uuid5(ID_NAMESPACE, f"item/{provider}/{agency}/{indicator_id}"))
 
 
-def make_draft_key(item_id: str, version: int) -> bytes:
-    """Return the record key of the draft of one version of an item.
+def make_draft_key(item_id: str, version: int, amendment: int = 0) -> bytes:
+    """Return the record key of the draft of one version of an item, or of one amendment of it.
 
     Args:
         item_id: The item's id from `make_item_id`: an indicator id may belong to items of several agencies.
         version: The version.
+        amendment: Number of the amendment of the version; 0 for what the agency published.
     """
-    return f"{item_id}/{version}".encode()
-
-
-def make_offer_id(provider: str, agency: str, indicator_id: str, version: int, recipient: str) -> str:
-    """Return the id of the offer of one version of an agency's item from one State to another."""
-    return str(uuid_utils.uuid5(ID_NAMESPACE, f"offer/{provider}/{agency}/{indicator_id}/{version}/{recipient}"))
+    return f"{item_id}/{_format_revision(version, amendment)}".encode()
 
 
 def make_ask_id(item_id: str, kind: str, place: str, number: int) -> str:
@@ -57,6 +56,17 @@ def make_ask_id(item_id: str, kind: str, place: str, number: int) -> str:
         number: 1 for the first Ask of that kind at this place, and so on.
     """
     return str(uuid_utils.uuid5(ID_NAMESPACE, f"ask/{item_id}/{kind}/{place}/{number}"))
+
+
+def make_first_offer_id(item_id: str, version: int, recipient: str) -> str:
+    """Return the id of the gate's offer of a version to a State: that of the first Ask for the acceptance.
+
+    Args:
+        item_id: The item's id from `make_item_id`.
+        version: The version.
+        recipient: The State.
+    """
+    return make_ask_id(item_id, "ACCEPT", f"{version}.0/{recipient}", 1)
 
 
 def make_reply_id(from_state: str, to_state: str, ask: str, kind: str, said: str) -> str:
@@ -97,3 +107,7 @@ def make_imported_id(secret: bytes, provider: str, agency: str, identity: Sequen
 def make_content_id(text: str) -> str:
     """Return the id for an indicator without one that is explained but not published. The same text has the same id."""
     return str(uuid_utils.uuid5(ID_NAMESPACE, f"content/{text}"))
+
+
+def _format_revision(version: int, amendment: int) -> str:
+    return f"{version}.{amendment}" if amendment else str(version)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,11 @@ from sharing.topology.broker_settings import TRANSACTION_TIMEOUT_MS
 from sharing.topology.topics import AGENCY_PATTERN
 
 CONFIG_VARIABLE = "SHARING_CONFIG"
+
+
+_SERVER = r"(?:(?:(?i:sasl_)?(?i:plaintext|ssl))://)?(?:\[[0-9A-Fa-f:.]+\]|[^\s:/\[\],]+)(?::(?P<port>[0-9]{1,9}))?"
+_PORT_MAX = 65_535
+_SHOWN_MAX = 80
 
 
 def _normalise_state(value: str | None) -> str | None:
@@ -62,18 +68,45 @@ def _normalise_agencies(value: str | None) -> str | None:
     return ",".join(agencies)
 
 
+def _normalise_names(text: str | None) -> str | None:
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",")]
+    if "" in names:
+        raise ValueError("must name an agency between any two commas")
+    return ",".join(dict.fromkeys(names))
+
+
+def _check_servers(value: str | None) -> str | None:
+    """Check the form of bootstrap servers: of a wrong port, librdkafka takes a part."""
+    for server in [] if value is None else value.split(","):
+        match = re.fullmatch(_SERVER, server.strip())
+        if match is None or not 1 <= int(match["port"] or 9092) <= _PORT_MAX:
+            raise ValueError("must be HOST:PORT, with a port from 1 to 65535, and commas between several servers")
+    return value
+
+
 class Settings(BaseSettings):
     """All settings, validated. Names contain the units."""
 
     model_config = SettingsConfigDict(env_prefix="SHARING_", env_ignore_empty=True, extra="forbid", frozen=True)
 
-    bootstrap: str | None = Field(default=None, description="Kafka bootstrap servers, such as broker:9092.")
+    bootstrap: Annotated[str | None, AfterValidator(_check_servers)] = Field(
+        default=None, description="Kafka bootstrap servers, such as broker:9092."
+    )
     state: Annotated[str | None, AfterValidator(_normalise_state)] = Field(
         default=None, description="The State that the gate serves, or that publishes, such as CH."
     )
     agency: str | None = Field(default=None, description="The agency that publishes, unless an option names another.")
     agencies: Annotated[str | None, AfterValidator(_normalise_agencies)] = Field(
         default=None, description="Ids of the agencies that have separate topics; if not set, all share one topic."
+    )
+    feeds_not_asked: Annotated[str | None, AfterValidator(_normalise_names)] = Field(
+        default=None, description="Agencies, comma-separated, about whose items nobody is asked for missing facts."
+    )
+    trust_writers_time: bool = Field(
+        default=False,
+        description="Take writers' times where the broker stamps no records: for demos on this machine only.",
     )
     partners: Path | None = Field(default=None, description="YAML file with the States and agencies on the cluster.")
     tls_ca: Path | None = Field(default=None, description="PEM file with the CA that signed the brokers' certificates.")
@@ -172,6 +205,27 @@ class Settings(BaseSettings):
     )
     web_bind: str = Field(default="127.0.0.1", description="Address of these endpoints; restrict who can read them.")
     prometheus: str | None = Field(default=None, description="URL of the Prometheus whose alerts `sharing top` shows.")
+    smtp_url: SecretStr | None = Field(
+        default=None, description="Mail server for escalation messages, such as smtps://user:password@mail.example.org."
+    )
+    smtp_sender: str | None = Field(default=None, description="Sender's address of these messages.")
+    smtp_contact: str | None = Field(
+        default=None, description="Addresses of the 24/7 contact point, separated by commas."
+    )
+    smtp_superior: str | None = Field(
+        default=None, description="Addresses of its superior, who is told at the last step and of what is overdue."
+    )
+    webhook_url: SecretStr | None = Field(
+        default=None, description="URL to which escalation messages are posted as JSON: https, or on this machine."
+    )
+    escalation_ca: Path | None = Field(
+        default=None, description="PEM file with the CA of mail server and webhook; if not set, the system's CAs."
+    )
+    ask_link: str | None = Field(
+        default=None,
+        pattern=r"^https?://\S+$",
+        description="URL under which the console shows a question, for links in these messages; its id is appended.",
+    )
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="Lowest level that is logged."
     )
@@ -185,6 +239,11 @@ class Settings(BaseSettings):
         pattern=r"^https?://\S+$",
         description="OTLP/HTTP endpoint to which a gate exports spans; needs the extra `tracing`.",
     )
+
+    @property
+    def agencies_not_asked(self) -> tuple[str, ...]:
+        """The agencies in `feeds_not_asked`, as a tuple."""
+        return tuple(self.feeds_not_asked.split(",")) if self.feeds_not_asked else ()
 
     @property
     def agency_ids(self) -> tuple[str, ...]:
@@ -231,7 +290,7 @@ def load_settings(**options: Any) -> Settings:
     except ValidationError as error:
         first_error = error.errors(include_url=False, include_input=False)[0]
         field, sentence = describe_error({**first_error, "input": None}, Settings)
-        raise SettingsError(f"{_variable_name(field)} (or `{field}` in the settings file): {sentence}") from None
+        raise SettingsError(f"{_name_source(field, options)}: {sentence}") from None
     except (OSError, ValueError) as error:
         raise SettingsError(f"the settings file {os.environ.get(CONFIG_VARIABLE)} cannot be read: {error}") from None
 
@@ -249,6 +308,15 @@ def find_setting_origins() -> dict[str, str]:
 
 def _variable_name(field: str) -> str:
     return f"SHARING_{field.upper()}"
+
+
+def _name_source(field: str, options: Mapping[str, Any]) -> str:
+    """Return what the user must correct: the option and its value, or the setting. A setting may be a secret."""
+    value = options.get(field)
+    if isinstance(value, str):
+        printable = "".join(character if character.isprintable() else "?" for character in value)
+        return f"--{field.replace('_', '-')} {printable[:_SHOWN_MAX]!r}"
+    return f"{_variable_name(field)} (or `{field}` in the settings file)"
 
 
 def _require_settings_file() -> None:

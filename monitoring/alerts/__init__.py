@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monitoring.alerts.conversations import CONVERSATIONS
 from monitoring.alerts.gates import AGENCIES_AND_PARTNERS, CORRECTNESS, INBOX, LAW_AND_DIRECTORY, LIVENESS, TIMELINESS
 from monitoring.alerts.kafka import KAFKA
 
@@ -11,6 +12,7 @@ GROUPS = (
     ("sharing-timely", TIMELINESS),
     ("sharing-law-and-directory", LAW_AND_DIRECTORY),
     ("sharing-inbox", INBOX),
+    ("sharing-conversations", CONVERSATIONS),
     ("sharing-agencies-and-partners", AGENCIES_AND_PARTNERS),
     ("sharing-kafka", KAFKA),
 )

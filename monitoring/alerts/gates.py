@@ -20,9 +20,9 @@ BROKER_UNREACHABLE = '(sharing_ready_check{check="broker"} == 0)'
 UNBALANCED = f"(max by ({GATE}) (max_over_time(sharing_conservation_broken_total[<10m>])) > 0)"
 # The worker refuses to decide, and exits once this was scraped.
 CLOCK_WRONG = f'(min by ({GATE}) (min_over_time(sharing_ready_check{{check="clock"}}[<10m>])) == 0)'
-# The inbox's loop is apart from the gate's, and has alerts of its own.
-GATE_TOPICS = 'topic!~"exchange[.].*"'
-INBOX_TOPICS = 'topic=~"exchange[.].*"'
+# The loop that opens what other States send is apart from the gate's, and has alerts of its own.
+GATE_TOPICS = 'topic!~"exchange[.].*|national[.][a-z]+[.](rulings|drafts)"'
+INBOX_TOPICS = 'topic=~"exchange[.].*|national[.][a-z]+[.](rulings|drafts)"'
 # Longer than Kafka's clients keep a transaction open by default. Only on the gate's topics: another State, which may
 # hide what it sends, must not be able to silence the alerts about the gate.
 HIDDEN = (
@@ -387,6 +387,15 @@ INBOX = (
         "5m",
         "A State's hourly count statement has not arrived",
         "Until it does, nobody notices if the last messages of that State are dropped. Its gate may be down.",
+    ),
+    AlertRule(
+        "SharingEscalationsUnsent",
+        AlertSeverity.CRITICAL,
+        "(time() - sharing_escalation_messages_failing_since_timestamp_seconds > <5m:seconds>) "
+        "and sharing_escalation_messages_failing_since_timestamp_seconds > 0",
+        "",
+        "Escalation messages have not been sent for five minutes",
+        "People are not told that questions wait, and a deadline may pass unseen. The messages wait, and none is lost.",
     ),
 )
 

@@ -180,6 +180,59 @@ INBOX = (
         "s",
         "At most some ten seconds, also while nothing arrives.",
     ),
+    Panel(
+        "What the conversation was given, and what it did",
+        (
+            (
+                f"sum by (state, outcome) (rate(sharing_conversation_records_total{{{STATES}}}[{INTERVAL}]))",
+                "{{state}} {{outcome}}",
+            ),
+            (
+                f"sum by (state, kind, detail) (rate(sharing_conversation_acts_total{{{STATES}}}[{INTERVAL}]))",
+                "{{state}} {{kind}} {{detail}}",
+            ),
+        ),
+        "cps",
+        "Messages, rulings and drafts by outcome; acts by kind.",
+    ),
+    Panel(
+        "Open questions that people were told about",
+        (
+            (
+                f"sum by (state, cause) (increase(sharing_escalations_total{{{STATES}}}[{INTERVAL}]))",
+                "{{state}} {{cause}}",
+            ),
+        ),
+        "short",
+        "STEP_2 and OVERDUE: nobody has answered.",
+    ),
+    Panel(
+        "Items of which something will be due",
+        ((f"sum by (state) (sharing_conversation_items{{{STATES}}})", "{{state}}"),),
+        "short",
+        "Open questions in both directions, and items that may be kept for a time only.",
+    ),
+    Panel(
+        "Seconds for which deadlines wait",
+        ((f"max by (state) (sharing_deadlines_wait_seconds{{{STATES}}})", "{{state}}"),),
+        "s",
+        "Below a second, unless an open transaction or a backlog may hide an answer.",
+    ),
+    Panel(
+        "Escalation messages by channel",
+        (
+            (
+                f"sum by (state, channel) (increase(sharing_escalation_messages_sent_total{{{STATES}}}[{INTERVAL}]))",
+                "{{state}} {{channel}} sent",
+            ),
+            (
+                f"sum by (state, channel) (increase(sharing_escalation_messages_failed_total{{{STATES}}}[{INTERVAL}]))",
+                "{{state}} {{channel}} failed",
+            ),
+        ),
+        "short",
+        "A message is about one or more questions. What failed is tried again.",
+    ),
 )
 RESOURCES = (
     Panel(

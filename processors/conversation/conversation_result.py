@@ -6,17 +6,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sharing.topology.topics import ACTS, QUARANTINE
+from sharing.topology.topics import ACTS, INBOX, INBOX_URGENT, QUARANTINE
 
 if TYPE_CHECKING:
+    from processors.conversation.expected_messages import ExpectedMessage
     from processors.exactly_once.batch import ConsumedRecord, OutputRecord
     from processors.inbox.inbox_result import RefusedRecord
-    from sharing.conversation.events import Effect, Escalate, Overdue
-    from sharing.conversation.received_events import ReceivedEffect
+    from sharing.conversation.events import Escalate, Opened, Overdue
+    from sharing.conversation.received_events import InboxCopy
     from sharing.conversation_state.due_index import DueItem
-    from sharing.rulings.signing import VerifiedRuling
+
+_INBOX_TOPICS: Final = tuple(f".{kind.name}" for kind in (INBOX, INBOX_URGENT))
 
 
 class ConversationOutcome(StrEnum):
@@ -25,18 +27,28 @@ class ConversationOutcome(StrEnum):
     Attributes:
         CHANGED: It has changed what is kept about an item.
         UNCHANGED: It changes nothing: it came before, or the conversation has refused it, which its acts say.
-        OPENED: It is an officer's correction or withdrawal, on which the gate decides first; it is in `openings`.
         REFUSED: It is quarantined by reference.
     """
 
     CHANGED = "CHANGED"
     UNCHANGED = "UNCHANGED"
-    OPENED = "OPENED"
     REFUSED = "REFUSED"
 
 
+class MessageOutcome(NamedTuple):
+    """What becomes of a message of another State.
+
+    Attributes:
+        outcome: What.
+        is_in_inbox: Whether it belongs in the inbox. One that comes again belongs there as long as it was not shredded.
+    """
+
+    outcome: ConversationOutcome
+    is_in_inbox: bool
+
+
 class KeptState(NamedTuple):
-    """A state that was kept.
+    """A state that was kept, or forgotten because time has passed.
 
     Attributes:
         item: The entry.
@@ -47,37 +59,18 @@ class KeptState(NamedTuple):
     place: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class PendingEffect:
-    """An effect that sends something. Nothing of it is written yet, not even its act.
-
-    Attributes:
-        entry: The entry of the item.
-        item: Id of the item.
-        effect: The effect.
-        act: The record of the effect, to be written with what is sent, and never without it.
-        ruling: The ruling that has caused it; None if no ruling did.
-    """
-
-    entry: DueItem
-    item: str
-    effect: Effect | ReceivedEffect
-    act: OutputRecord
-    ruling: VerifiedRuling | None = None
-
-
 class DueAlert(NamedTuple):
-    """What people must be told because time has passed.
+    """What people must be told by a message: because time has passed, or because an urgent question was put to them.
 
     Attributes:
         entry: The entry of the item.
         item: Id of the item.
-        effect: An escalation, or an Ask that is overdue.
+        effect: An escalation, an Ask that is overdue, or an urgent one that was opened.
     """
 
     entry: DueItem
     item: str
-    effect: Escalate | Overdue
+    effect: Escalate | Overdue | Opened
 
 
 @dataclass(slots=True)
@@ -86,25 +79,31 @@ class ConversationResult:
 
     Attributes:
         outcomes: What became of each record, in their order.
-        outputs: The records to write: acts, and what is quarantined.
-        pending: What must also be sent in the same transaction.
-        openings: Corrections and withdrawals of officers, for the gate.
+        outputs: The records to write: acts, what is quarantined, what is deleted from the inbox, and what is sent: that
+            must be sealed.
+        sent: The places in `outputs` of what is sent.
+        expected: What must be sent, by the effects.
+        shredded: Which copies are deleted from the inbox, each with the entry of its item.
         refused: The refused records.
         kept: The states that were kept, in order.
         due: The items that were due.
-        alerts: Escalations, and what is overdue.
+        alerts: Escalations, what is overdue, and urgent questions to the State's own people.
         effects: Number of effects.
+        kinds: Number of effects by the kind of their act, and by what it says further: the result of an answer, or the
+            reason of a refusal; "" otherwise.
     """
 
     outcomes: list[ConversationOutcome] = field(default_factory=list)
     outputs: list[OutputRecord] = field(default_factory=list)
-    pending: list[PendingEffect] = field(default_factory=list)
-    openings: list[VerifiedRuling] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)
+    expected: list[ExpectedMessage] = field(default_factory=list)
+    shredded: list[tuple[DueItem, InboxCopy]] = field(default_factory=list)
     refused: list[RefusedRecord] = field(default_factory=list)
     kept: list[KeptState] = field(default_factory=list)
     due: list[DueItem] = field(default_factory=list)
     alerts: list[DueAlert] = field(default_factory=list)
     effects: int = 0
+    kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def count_outcomes(self) -> Counter[ConversationOutcome]:
         """Return the number of records by outcome."""
@@ -136,19 +135,24 @@ def _are_states_explained(records: Sequence[ConsumedRecord], result: Conversatio
 
 
 def _are_outputs_explained(records: Sequence[ConsumedRecord], result: ConversationResult) -> bool:
-    outcomes = result.count_outcomes()
-    written = [*result.outputs, *(pending.act for pending in result.pending)]
-    quarantined = [output for output in written if output.topic.endswith(f".{QUARANTINE.name}")]
-    acts = [output for output in written if output.topic.endswith(f".{ACTS.name}")]
+    written, sent = result.outputs, set(result.sent)
+    unsent = [output for place, output in enumerate(written) if place not in sent]
+    quarantined = [output for output in unsent if output.topic.endswith(f".{QUARANTINE.name}")]
+    acts = [output for output in unsent if output.topic.endswith(f".{ACTS.name}")]
+    deleted = [output for output in unsent if output.topic.endswith(_INBOX_TOPICS)]
+    shredded = [(copy.message.encode(), entry.partition) for entry, copy in result.shredded]
     refused = [(record.topic(), record.partition(), record.offset()) for record in _list_refused(records, result)]
     partitions = {record.partition() for record in records} | {item.partition for item in result.due}
     return (
-        len(quarantined) + len(acts) == len(written)
+        len(quarantined) + len(acts) + len(deleted) == len(unsent)
+        and len(sent) == len(result.sent) == len(result.expected)
+        and all(expected.fits(written[place]) for expected, place in zip(result.expected, result.sent, strict=True))
         and len(acts) == result.effects
+        and [(output.key, output.partition) for output in deleted] == shredded
+        and all(output.value is None for output in deleted)
         and {output.partition for output in written} <= partitions
         and [each[:3] for each in result.refused] == refused
         and [output.partition for output in quarantined] == [partition for _, partition, _ in refused]
-        and len(result.openings) == outcomes[ConversationOutcome.OPENED]
     )
 
 

@@ -20,14 +20,19 @@ class ReadDraft(NamedTuple):
     Attributes:
         item: Id of the item.
         record: The item.
-        recipients: The decisions on it; States from which it is withheld are not among them.
+        recipients: The decisions on it. Of the States from which it is withheld, only those are among them for which
+            people can supply the missing facts.
         decided_at: When, in UTC milliseconds.
+        amendment: Number of the amendment of the version; 0 for what the agency published.
+        is_corrected: Whether the amendment changes what States have received.
     """
 
     item: str
     record: WireRecord
     recipients: tuple[RecipientDecision, ...]
     decided_at: int
+    amendment: int
+    is_corrected: bool
 
 
 def read_draft(opened: bytes | None, state: str, framing: Framing) -> ReadDraft:
@@ -46,7 +51,8 @@ def read_draft(opened: bytes | None, state: str, framing: Framing) -> ReadDraft:
     source = record["source"]
     # The officer decides who may approve (four eyes), so the draft and the item in it must name the same one.
     stated = (fields["indicator_id"], fields["version"], fields["action"], fields["officer"], fields["state"])
-    if stated != (record["id"], record["version"], record["action"], source["officer"], state):
+    expected = (record["id"], record["version"], record["action"], source["officer"], state)
+    if stated != expected or fields["amendment"] < 0:
         raise DecodeError(
             "the draft says something else than the item in it, or is another State's; find out who wrote it",
             cause="INCONSISTENT",
@@ -56,4 +62,6 @@ def read_draft(opened: bytes | None, state: str, framing: Framing) -> ReadDraft:
         record=record,
         recipients=tuple(map(read_recipient, fields["recipients"])),
         decided_at=to_milliseconds(fields["decided_at"]),
+        amendment=fields["amendment"],
+        is_corrected=fields["is_corrected"],
     )

@@ -1,4 +1,4 @@
-"""Why a record of one's own State is refused: a short code, and a sentence that contains nothing of its content."""
+"""Why a record is refused by the conversation: a short code, and a sentence that contains nothing of its content."""
 
 from __future__ import annotations
 
@@ -9,21 +9,27 @@ from processors.inbox.inbox_result import RefusedRecord
 from processors.inbox.refusals import RefusalError
 from sharing.errors import DecodeError, InputError
 from sharing.rulings.vocabulary import RulingError, RulingFault
+from sharing.seal.faults import SealError
 
+_CREATE_TIME: Final = 1
 _LOG_APPEND_TIME: Final = 2
-"""The kind of a record's time that the broker has set, as `confluent_kafka` numbers it."""
+"""The kinds of a record's time, that of its writer and that of the broker, as `confluent_kafka` numbers them."""
 
 _UNDECODED: Final = frozenset({RulingFault.OVERSIZED, RulingFault.MALFORMED})
 
 
-def read_broker_time(record: ConsumedRecord) -> int:
+def read_broker_time(record: ConsumedRecord, *, trusts_writers: bool = False) -> int:
     """Return the broker's time of a record, in UTC milliseconds.
+
+    Args:
+        record: The record.
+        trusts_writers: Whether the time of its writer is taken where the broker has stamped none.
 
     Raises:
         RefusalError: The record has another time, or none: anybody who writes could choose it.
     """
     kind, at_ms = record.timestamp()
-    if kind != _LOG_APPEND_TIME:
+    if kind != _LOG_APPEND_TIME and not (trusts_writers and kind == _CREATE_TIME):
         raise RefusalError(
             "NO_BROKER_TIME",
             "the record has no time of the broker; set message.timestamp.type of its topic to LogAppendTime",
@@ -45,6 +51,8 @@ def describe_refusal(record: ConsumedRecord, error: Exception) -> RefusedRecord:
             stage = "DECODE" if error.fault in _UNDECODED else "CHECK"
         case RefusalError():
             cause = error.cause
+        case SealError():
+            cause = str(error.trust_fault or error.fault)
         case DecodeError():
             cause, stage = f"CONTENT_{error.cause}", "DECODE"
         case InputError():

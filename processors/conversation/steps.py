@@ -1,39 +1,35 @@
-"""What events do to one item, and the acts that say so."""
+"""What events do to one item, what must be written for that, and the acts that say so."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, final
 
-from processors.conversation.conversation_result import ConversationResult, DueAlert, PendingEffect
-from processors.exactly_once.batch import OutputRecord
-from sharing.conversation.events import (
-    Amend,
-    Answered,
-    Effect,
-    Ended,
-    Escalate,
-    Event,
-    Opened,
-    Overdue,
-    Send,
-)
+from processors.conversation.conversation_result import ConversationResult, DueAlert
+from processors.conversation.expected_messages import expect_message
+from processors.exactly_once.batch import DEFAULT_LIMITS, OutputLimits, OutputRecord
+from sharing.conversation.events import Effect, Escalate, Event, Opened, Overdue
 from sharing.conversation.provider import advance
-from sharing.conversation.received_events import ReceivedEffect
-from sharing.conversation.vocabulary import AskStatus
+from sharing.conversation.received_events import InboxCopy, ReceivedEffect, ReceivedEvent, Shred
+from sharing.conversation.receiver import ReceivedItem, advance_received
 from sharing.conversation_state.due_index import DueItem
 from sharing.conversation_state.entries import KeptConversation
+from sharing.conversation_state.item_keys import make_own_key, make_received_key
+from sharing.model.vocabulary import Urgency
 from sharing.rulings.act import ActContext, to_act
 from sharing.rulings.signing import FindOfficer, VerifiedRuling
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import Framing
-from sharing.topology.topics import ACTS
+from sharing.topology.topics import ACTS, INBOX, INBOX_URGENT
 
 if TYPE_CHECKING:
     from sharing.conversation.turn import Law
     from sharing.conversation_state.batch_entries import BatchEntries
     from sharing.disclosure.law_in_force import LawInForce
+
+Kept = KeptConversation | ReceivedItem
+"""What is kept about an item: of the State's own, or of another State."""
 
 
 @dataclass(slots=True)
@@ -42,10 +38,15 @@ class ConversationBatch:
 
     Attributes:
         entries: What is kept.
-        law: The law in force.
+        law: The law in force. Its directory has no State as receiving to which nothing can be sealed.
         now_ms: The processing time of the batch, in UTC milliseconds; within the day of the law.
         find_officer: The register of the State's officers.
         result: The result.
+        read_until: For each partition, up to which instant everything that was written to it has been read, in UTC
+            milliseconds: deadlines act up to there. None: everything has been read up to the time of the batch.
+        receiving: The States that can get something; None if all can.
+        limits: How large a record may be before it is sealed.
+        trusts_writers: Whether writers' times are taken where the broker stamps no records: for demos only.
 
     Raises:
         ValueError: The time is outside of the day of the law.
@@ -56,30 +57,76 @@ class ConversationBatch:
     now_ms: int
     find_officer: FindOfficer
     result: ConversationResult = field(default_factory=ConversationResult)
+    read_until: Mapping[int, int] | None = None
+    receiving: Collection[str] | None = None
+    limits: OutputLimits = DEFAULT_LIMITS
+    trusts_writers: bool = False
 
     def __post_init__(self) -> None:
         self.law.require_day(self.now_ms)
+
+    def get_instant(self, partition: int) -> int:
+        """Return the instant up to which deadlines act in a partition, in UTC milliseconds."""
+        return self.now_ms if self.read_until is None else min(self.now_ms, self.read_until.get(partition, 0))
 
 
 class Step(NamedTuple):
     """What events have done to one item. It is not kept yet.
 
     Attributes:
+        entry: The entry of the item.
         item: Id of the item.
+        provider: The State that provides it.
         before: What was kept.
         after: What is to be kept.
         effects: What must be done, in order.
     """
 
+    entry: DueItem
     item: str
-    before: KeptConversation
-    after: KeptConversation
-    effects: tuple[Effect, ...]
+    provider: str
+    before: Kept
+    after: Kept
+    effects: tuple[Effect | ReceivedEffect, ...]
 
     @property
     def is_changed(self) -> bool:
         """Whether anything is to be kept."""
-        return self.after.conversation != self.before.conversation
+        return _get_state(self.after) != _get_state(self.before)
+
+
+def advance_item(
+    partition: int, kept: KeptConversation, events: Iterable[Event], now_ms: int, law: Law, *, can_send: bool = True
+) -> Step:
+    """Return what events do to an item of the State's own, one after the other.
+
+    Args:
+        partition: The partition of the item.
+        kept: The item.
+        events: The events.
+        now_ms: The time, in UTC milliseconds.
+        law: The law in force about it.
+        can_send: As in `sharing.conversation.provider.advance`.
+    """
+    conversation, effects = kept.conversation, list[Effect]()
+    for event in events:
+        conversation, caused = advance(conversation, event, now_ms, law, can_send=can_send)
+        effects += caused
+    entry = DueItem(partition, make_own_key(conversation.item))
+    after = replace(kept, conversation=conversation)
+    return Step(entry, conversation.item, conversation.state, kept, after, tuple(effects))
+
+
+def advance_received_item(
+    partition: int, received: ReceivedItem, events: Iterable[ReceivedEvent], now_ms: int
+) -> Step:  # fmt: skip
+    """Return what events do to an item of another State, one after the other; arguments as of `advance_item`."""
+    after, effects = received, list[ReceivedEffect]()
+    for event in events:
+        after, caused = advance_received(after, event, now_ms)
+        effects += caused
+    entry = DueItem(partition, make_received_key(received.from_state, received.item))
+    return Step(entry, received.item, received.from_state, received, after, tuple(effects))
 
 
 @final
@@ -98,68 +145,49 @@ class ActWriter:
 
     def write(
         self,
-        entry: DueItem,
-        item: str,
-        provider: str,
-        effects: Sequence[Effect | ReceivedEffect],
+        step: Step,
         batch: ConversationBatch,
         ruling: VerifiedRuling | None = None,
+        undelivered: Collection[int] = (),
     ) -> None:
-        """Write the act of each effect; of one that sends something, the act waits for what is sent.
+        """Write the act of each effect of a step, and delete what is shredded from the inbox.
 
         Args:
-            entry: The entry of the item.
-            item: Id of the item.
-            provider: The State that provides it.
-            effects: The effects.
+            step: The step.
             batch: The batch.
-            ruling: The ruling that has caused them; None if no ruling did.
+            ruling: The ruling that has caused it; None if no ruling did.
+            undelivered: Places of the effects of which the State that is to get something can get nothing.
         """
         context = ActContext(
-            item, provider, self._state, batch.now_ms,
+            step.item, step.provider, self._state, batch.now_ms,
             officer=None if ruling is None else ruling.officer.id, ruling=None if ruling is None else ruling.digest,
         )  # fmt: skip
         result = batch.result
-        for effect in effects:
-            value = self._framing.frame("act", get_codec("act").encode_unframed(to_act(effect, context).to_record()))
-            act = OutputRecord(self._topic, item.encode(), value, partition=entry.partition)
-            if sends(effect):
-                result.pending.append(PendingEffect(entry, item, effect, act, ruling))
-            else:
-                result.outputs.append(act)
-            if isinstance(effect, Escalate | Overdue):
-                result.alerts.append(DueAlert(entry, item, effect))
-        result.effects += len(effects)
+        for place, effect in enumerate(step.effects):
+            described = to_act(effect, context, is_delivered=place not in undelivered)
+            result.kinds[str(described.kind), str(described.result or described.reason or "")] += 1
+            value = self._framing.frame("act", get_codec("act").encode_unframed(described.to_record()))
+            result.outputs.append(OutputRecord(self._topic, step.item.encode(), value, partition=step.entry.partition))
+            expected = expect_message(effect, step.provider, self._state, step.entry.partition)
+            if expected is not None and place not in undelivered:
+                result.expected.append(expected)
+            if isinstance(effect, Shred):
+                self._delete_copies(step.entry, effect.copies, result)
+            if isinstance(effect, Escalate | Overdue) or (isinstance(effect, Opened) and self._is_urgent(effect)):
+                result.alerts.append(DueAlert(step.entry, step.item, effect))
+        result.effects += len(step.effects)
+
+    def _delete_copies(self, entry: DueItem, copies: Sequence[InboxCopy], result: ConversationResult) -> None:
+        """Delete records of the inbox: it is compacted by key, and the record has the item's key wrapped in it."""
+        for copy in copies:
+            topic = (INBOX_URGENT if copy.is_urgent else INBOX).topic(self._state)
+            result.outputs.append(OutputRecord(topic, copy.message.encode(), None, partition=entry.partition))
+            result.shredded.append((entry, copy))
+
+    def _is_urgent(self, opened: Opened) -> bool:
+        """Return whether people of the State must be told at once that a question was put to them."""
+        return opened.ask.state == self._state and opened.ask.urgency in {Urgency.URGENT, Urgency.EMERGENCY}
 
 
-def advance_item(kept: KeptConversation, events: Iterable[Event], now_ms: int, law: Law) -> Step:
-    """Return what events do to an item, one after the other.
-
-    Args:
-        kept: The item.
-        events: The events.
-        now_ms: The time, in UTC milliseconds.
-        law: The law in force about it.
-    """
-    conversation, effects = kept.conversation, list[Effect]()
-    for event in events:
-        conversation, caused = advance(conversation, event, now_ms, law)
-        effects += caused
-    return Step(conversation.item, kept, replace(kept, conversation=conversation), tuple(effects))
-
-
-def sends(effect: Effect | ReceivedEffect) -> bool:
-    """Return whether something leaves for another State or for the gate because of an effect.
-
-    An Ask that is put to another State again is not among the effects of time on the receiving side, so what is opened
-    or ended there sends nothing.
-    """
-    match effect:
-        case Send() | Amend() | Answered():
-            return True
-        case Opened(ask, is_sent):
-            return ask.row.asks_recipient and not is_sent
-        case Ended(ask):
-            return ask.row.asks_recipient and ask.status is AskStatus.CANCELLED
-        case _:
-            return False
+def _get_state(kept: Kept) -> object:
+    return kept.conversation if isinstance(kept, KeptConversation) else kept

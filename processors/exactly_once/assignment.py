@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from processors.exactly_once.committed_positions import CommittedPositions
     from processors.exactly_once.input_logs import InputLogs
+    from processors.exactly_once.read_horizon import ReadHorizon
     from processors.exactly_once.state_store import StateStore
 
 
@@ -28,6 +29,7 @@ class Assignment:
         state_store: The state store; None on a loop without state.
         await_pending_commit: Waits until nothing is being committed.
         committed: What this process has committed itself.
+        horizon: What has been read; None on a loop without it.
     """
 
     def __init__(
@@ -36,7 +38,9 @@ class Assignment:
         state_store: StateStore | None,
         await_pending_commit: Callable[[], None],
         committed: CommittedPositions,
+        horizon: ReadHorizon | None = None,
     ) -> None:
+        self._horizon = horizon
         self._committed = committed
         self._input_logs = input_logs
         self._state_store = state_store
@@ -52,6 +56,7 @@ class Assignment:
         Raises:
             InfrastructureError: A person must decide where to start, or the broker rejects a request.
         """
+        self._forget_horizon()
         if not positions:
             return True
         if find_uneven_topics([(each.topic, each.partition) for each in positions], self._input_logs.topics):
@@ -74,8 +79,13 @@ class Assignment:
     def give_up_partitions(self, partitions: set[int]) -> None:
         """Wait until what was read of these partitions is committed or aborted, and drop their state."""
         self._await_pending_commit()
+        self._forget_horizon()
         if self._state_store is not None:
             self._state_store.close_partitions(partitions)
+
+    def _forget_horizon(self) -> None:
+        if self._horizon is not None:
+            self._horizon.forget()
 
 
 def find_uneven_topics(assigned: Iterable[tuple[str, int]], topics: Iterable[str]) -> dict[str, list[int]]:

@@ -82,15 +82,20 @@ def count_bytes(output: Output) -> int:
     return len(output.value or b"")
 
 
+def name_kind(topic: str) -> str:
+    """Return what a topic contains, by its name: `notices` of `exchange.de.notices`, all of a name without dots."""
+    return topic.split(".", 2)[-1]
+
+
 @dataclass(frozen=True, slots=True)
 class OutputLimits:
     """How large outputs may be.
 
     Attributes:
-        batch_bytes: Size of the largest record batch that topics accept, by the last part of their names, in bytes.
+        batch_bytes: Size of the largest record batch that topics accept, by what they contain (`name_kind`), in bytes.
             Other topics accept a million bytes, about Kafka's default.
         prefixes: Starts of the names of these topics.
-        value_bytes: Lower limits of one value, by the last part of the topics' names, in bytes.
+        value_bytes: Lower limits of one value, by what the topics contain, in bytes.
     """
 
     batch_bytes: Mapping[str, int] = field(default_factory=dict)
@@ -104,13 +109,13 @@ class OutputLimits:
 
     def get_batch_bytes(self, topic: str) -> int:
         """Return the size of the largest record batch that a topic accepts, in bytes."""
-        return self.batch_bytes.get(topic.rpartition(".")[2], DEFAULT_BATCH_BYTES_MAX)
+        return self.batch_bytes.get(name_kind(topic), DEFAULT_BATCH_BYTES_MAX)
 
     def get_value_bytes_max(self, topic: str) -> int:
         """Return the size limit of one value in a topic, in bytes: room is left for key, headers and frame."""
         limit = self.get_batch_bytes(topic)
         limit = max(limit - FRAME_BYTES, limit // 2)
-        return min(limit, self.value_bytes.get(topic.rpartition(".")[2], limit))
+        return min(limit, self.value_bytes.get(name_kind(topic), limit))
 
 
 DEFAULT_LIMITS = OutputLimits()
@@ -133,6 +138,9 @@ class Batch:
         partitions: The partition of each record; None if it has not been read from the records yet.
         unreadable: Record batches that cannot be decompressed, and records that are too large to be processed. Their
             offsets are committed with the batch.
+        read_until: For each partition, up to which instant everything that was written to it is in this batch or in an
+            earlier one, in UTC milliseconds. Known only on a loop with a horizon, and of partitions for which somebody
+            waits (`ExactlyOnceLoop.want_horizon`).
     """
 
     messages: Sequence[ConsumedRecord]
@@ -144,3 +152,4 @@ class Batch:
     output_limits: OutputLimits = DEFAULT_LIMITS
     unreadable: Sequence[BadBatch] = ()
     partitions: array[int] | None = None
+    read_until: Mapping[int, int] = field(default_factory=dict)

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from processors.exactly_once.kafka_errors import ErrorReporter, is_retriable_query
 from processors.exactly_once.loop_config import LoopConfig, consumer_properties
@@ -87,6 +87,8 @@ class BatchConsumer:
         self._unassigned_since: float | None = time.monotonic()
         self._unreadable: list[BadBatch] = []
         self._record_bytes_max = config.record_bytes_max
+        self._finds_ends = config.horizon_clock is not None
+        self._ends: dict[tuple[str, int], int] = {}
         self._messages: list[Any] = []
         self._bytes = 0
         properties = consumer_properties(config, reporter.on_error)
@@ -135,6 +137,8 @@ class BatchConsumer:
                 return not self._assigned_during_consume
             if not received:
                 break
+            if self._finds_ends and not (received := self._drop_ends(received)):
+                continue
             size = sum(map(len, received))
             self._bytes += size
             if size > self._record_bytes_max:  # otherwise none of them alone is larger
@@ -144,13 +148,26 @@ class BatchConsumer:
 
     def take_messages(self) -> tuple[list[Any], list[BadBatch]]:
         """Return the records and errors read so far and what is unreadable, and start with an empty batch."""
-        taken = self._messages, self._unreadable
+        taken, ends = (self._messages, self._unreadable), self._ends
         self.discard_messages()
+        self._ends = ends
         return taken
+
+    def take_ends(self) -> dict[tuple[str, int], int]:
+        """Return the ends that were reached since the last call: everything before them has been taken, or is now.
+
+        The next offset to read, by (topic, partition). Known only if the configuration has a `horizon_clock`.
+        """
+        ends, self._ends = self._ends, {}
+        return ends
+
+    def list_assigned(self) -> list[tuple[str, int]]:
+        """Return the topics and partitions that are read."""
+        return [(each.topic, each.partition) for each in self._consumer.assignment()]
 
     def discard_messages(self) -> None:
         """Start with an empty batch."""
-        self._messages, self._bytes, self._unreadable = [], 0, []
+        self._messages, self._bytes, self._unreadable, self._ends = [], 0, [], {}
 
     def skip_bad_batches(self, messages: Sequence[Any]) -> list[BadBatch]:
         """Continue after the record batches that errors report as unreadable, and return them.
@@ -181,6 +198,16 @@ class BatchConsumer:
                 kept.append(message)
         return kept
 
+    def _drop_ends(self, messages: list[Any]) -> list[Any]:
+        """Return the messages without those that report the end of a partition, which are kept apart."""
+        kept = []
+        for message in messages:
+            if is_end(message.error()):
+                self._ends[message.topic(), message.partition()] = message.offset()
+            else:
+                kept.append(message)
+        return kept
+
     def check_for_replacement(self) -> None:
         """Wait for a heartbeat to report whether another process has taken over this member's id.
 
@@ -193,7 +220,8 @@ class BatchConsumer:
         while time.monotonic() < deadline and not self._is_stopping():
             with self._calls.track():
                 received = self._consumer.consume(POLL_CHUNK_RECORDS, _POLL_S)
-            self._reporter.handle_errors(filter(None, (message.error() for message in received)))
+            errors = filter(None, (message.error() for message in received))
+            self._reporter.handle_errors(error for error in errors if not is_end(error))
 
     def close(self) -> None:
         """Close the consumer without leaving the group.
@@ -210,6 +238,7 @@ class BatchConsumer:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if self._closing:  # the assignment came too late to be polled earlier
             return
+        self._ends = {}
         # Keep the group metadata of this assignment: librdkafka may lose the membership later without reporting it.
         self.group_metadata = consumer.consumer_group_metadata()
         self._assigned_during_consume = True
@@ -256,9 +285,15 @@ class BatchConsumer:
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._rebalancing.give_up_partitions({partition.partition for partition in partitions})
+        self._ends = {}
         self._revoked_during_consume = True
         self._unassigned_since = time.monotonic()
         log.info("partitions revoked: %s", _format_partitions(partitions))
+
+
+def is_end(error: KafkaError | None) -> bool:
+    """Return whether an "error" only says that the consumer has read a partition to its end."""
+    return error is not None and bool(error.code() == KafkaError._PARTITION_EOF)  # noqa: SLF001 librdkafka's own code
 
 
 def _query_offsets(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:

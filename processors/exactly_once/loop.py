@@ -60,7 +60,7 @@ from sharing.errors import InfrastructureError, SharingError
 from sharing.telemetry.logs import format_locations
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
     from faust.types import ChannelT
 
@@ -110,6 +110,22 @@ class ExactlyOnceLoop(Service):
     def answered_at(self) -> float | None:
         """When a broker last answered a query outside the consumer's statistics (`time.monotonic`); None before."""
         return self._transactor.answered_at
+
+    @property
+    def horizon_wait_s(self) -> float:
+        """For how many seconds the oldest instant that has come has been waited for; 0 if none, or without horizon."""
+        horizon = self._transactor.horizon
+        return 0.0 if horizon is None else horizon.wait_s
+
+    def want_horizon(self, instants: Mapping[int, int]) -> None:
+        """Say for which instant, in UTC milliseconds, the agent waits in each partition.
+
+        A batch comes, without records if there are none, once everything that was written until then has been read
+        (`Batch.read_until`). To be called in the loop's worker thread, while outputs are computed.
+        """
+        horizon = self._transactor.horizon
+        if horizon is not None:
+            horizon.want(instants)
 
     async def commit_batch(
         self, batch: Batch, outputs: Iterable[Output], on_settled: Callable[[bool], None] = ignore_outcome

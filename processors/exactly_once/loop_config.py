@@ -48,6 +48,8 @@ class LoopConfig:
             when their outputs are large.
         idle_batch_s: After how many seconds without a batch the agent gets one without records, so that what it does
             at certain times does not wait for the next record.
+        horizon_clock: Returns the time in UTC milliseconds, by this machine's clock or the broker's, whichever is
+            behind; then batches say up to which instant everything was read (`ReadHorizon`). None: they do not.
     """
 
     bootstrap: str
@@ -70,6 +72,7 @@ class LoopConfig:
     relies_on_compression: bool = False
     record_bytes_max: int = 1_000_000
     idle_batch_s: float = float("inf")
+    horizon_clock: Callable[[], int] | None = None
 
 
 def producer_properties(
@@ -131,6 +134,7 @@ def consumer_properties(config: LoopConfig, on_error: Callable[[KafkaError], Non
             "fetch.queue.backoff.ms": 5,
             "queued.max.messages.kbytes": max(1, config.batch_bytes_max // 1024),
             **BOUNDED_FETCH,
+            "enable.partition.eof": config.horizon_clock is not None,
             "error_cb": on_error,
             **({"statistics.interval.ms": 1_000, "stats_cb": config.on_statistics} if config.on_statistics else {}),
             **config.client_properties,

@@ -17,7 +17,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
     ResourceType,
 )
 
-from processors.exactly_once.batch import OutputLimits
+from processors.exactly_once.batch import OutputLimits, name_kind
 from sharing.kafka.errors import describe_kafka_error
 from sharing.kafka.topic_ids import has_topic_ids
 
@@ -55,15 +55,11 @@ def query_output_limits(admin: AdminClient, expected: OutputLimits, calls: CallW
         return expected
     batch_bytes = {}
     for kind, limit in expected.batch_bytes.items():
-        lower = {topic: value for topic, value in actual.items() if _get_kind(topic) == kind and value < limit}
+        lower = {topic: value for topic, value in actual.items() if name_kind(topic) == kind and value < limit}
         if lower:
             _warn(lower, limit)
         batch_bytes[kind] = min(lower.values(), default=limit)
     return OutputLimits(batch_bytes, expected.prefixes)
-
-
-def _get_kind(topic: str) -> str:
-    return topic.rpartition(".")[2]
 
 
 def _warn(lower: Mapping[str, int], expected: int) -> None:
@@ -87,7 +83,7 @@ def _query_limits(admin: AdminClient, expected: OutputLimits) -> Mapping[str, in
     resources = [
         ConfigResource(ResourceType.TOPIC, topic)
         for topic in present
-        if topic.startswith(expected.prefixes) and _get_kind(topic) in expected.batch_bytes
+        if topic.startswith(expected.prefixes) and name_kind(topic) in expected.batch_bytes
     ]
     if not resources:
         return {}

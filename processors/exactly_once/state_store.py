@@ -88,8 +88,8 @@ class PartitionStore(Protocol):
     def find_known_keys(self, keys: set[bytes]) -> set[bytes]:
         """Return those of these keys that have a value."""
 
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield all entries, in no particular order."""
+    def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield the entries whose keys begin so, in no particular order."""
 
     def apply_changes(self, changes: Iterable[tuple[bytes, bytes | None]], checkpoint: Checkpoint) -> None:
         """Apply the changes in order and set the checkpoint, atomically."""
@@ -184,11 +184,11 @@ class Overlay:
                     known.add(key)
         return known
 
-    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
-        """Yield all entries of a partition, in no particular order. Change none while iterating."""
+    def items(self, partition: int, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield the entries of a partition whose keys begin so, in no particular order. Change none while iterating."""
         changed = {**self._previous.get(partition, {}), **self.changes.get(partition, {})}
-        yield from ((key, value) for key, value in self._get_store(partition).items() if key not in changed)
-        yield from ((key, value) for key, value in changed.items() if value is not None)
+        yield from ((key, value) for key, value in self._get_store(partition).items(prefix) if key not in changed)
+        yield from ((key, value) for key, value in changed.items() if value is not None and key.startswith(prefix))
 
     def put(self, partition: int, key: bytes, value: bytes) -> None:
         """Set the value of a key."""

@@ -42,9 +42,10 @@ class MemoryStore:
         """Return those of these keys that have a value."""
         return self._entries.keys() & keys
 
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield all entries."""
-        return iter(self._entries.items())
+    def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield the entries whose keys begin so."""
+        entries = self._entries.items()
+        return iter(entries) if not prefix else (entry for entry in entries if entry[0].startswith(prefix))
 
     def apply_changes(self, changes: Iterable[tuple[bytes, bytes | None]], checkpoint: Checkpoint) -> None:
         """Apply the changes and set the checkpoint."""
@@ -113,15 +114,16 @@ class RocksStore:
             raise self._discard_copy(error) from None
         return {key for key, value in zip(ordered, values, strict=True) if value is not None}
 
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield all entries."""
+    def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield the entries whose keys begin so; those before them are not read."""
+        start = _ENTRY_PREFIX + prefix
         options = ReadOptions()
         # What is read once does not belong in the cache. The stub of rocksdict lacks the argument.
         options.fill_cache(False)  # type: ignore[call-arg]  # noqa: FBT003
         try:
             cursor = self._database.iter(options)
-            cursor.seek(_ENTRY_PREFIX)
-            while cursor.valid() and (key := cast("bytes", cursor.key()))[:1] == _ENTRY_PREFIX:
+            cursor.seek(start)
+            while cursor.valid() and (key := cast("bytes", cursor.key())).startswith(start):
                 yield key[1:], cast("bytes", cursor.value())
                 cursor.next()
             cursor.status()  # raises at a damaged block, where the cursor, like `Rdict.items`, just ends

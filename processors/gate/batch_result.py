@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field, fields
 from itertools import chain
 from operator import itemgetter
-from typing import Any, NamedTuple, assert_never
 
 from processors.exactly_once.batch import ConsumedRecord, Output, OutputRecord, OutputRun
 from processors.gate.input_records import InputRecords, iter_runs
+from processors.gate.outcome_tally import OutcomeTally, StatedEmergency
 from processors.gate.rejection import RejectedRecord
-from sharing.model.decision import Verdict
-from sharing.model.urgency import is_substantiated, states_emergency
 from sharing.model.vocabulary import NoticeLane, Outcome
-from sharing.topology.topics import DECISIONS, DRAFTS, NOTICES, OFFERS, QUARANTINE, URGENT, TopicKind
+from sharing.topology.topics import DECISIONS, DRAFTS, QUARANTINE
 
 _get_topic = itemgetter(OutputRecord._fields.index("topic"))
 
@@ -127,57 +125,6 @@ class BatchOutputs:
             yield from self.other_outputs.get(position, ())
 
 
-class StatedEmergency(NamedTuple):
-    """An emergency that an agency states.
-
-    Attributes:
-        agency: The agency.
-        is_substantiated: Whether it names an officer and a reason. Otherwise the item is decided as ORDINARY.
-    """
-
-    agency: str
-    is_substantiated: bool
-
-    @classmethod
-    def of(cls, record: Mapping[str, Any]) -> StatedEmergency | None:
-        """Return the emergency that an indicator states, or None."""
-        return cls(record["source"]["agency"], is_substantiated(record)) if states_emergency(record) else None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class OutcomeTally:
-    """What one indicator adds to the counts of a batch. Compared by identity.
-
-    Attributes:
-        outcome: The outcome of the indicator.
-        deliveries: Number of recipients by outcome.
-        effects: Number of recipients by each effect of the rules that made the outcome.
-        failed: Ids of the rules whose evaluation failed.
-        emergency: The emergency that its agency states; None if it states none.
-    """
-
-    outcome: Outcome
-    deliveries: tuple[tuple[Outcome, int], ...]
-    effects: tuple[tuple[str, int], ...]
-    failed: frozenset[str]
-    emergency: StatedEmergency | None = None
-
-    @classmethod
-    def from_verdict(cls, verdict: Verdict, record: Mapping[str, Any]) -> OutcomeTally:
-        """Return the tally of an indicator with this verdict."""
-        deliveries, effects = Counter[Outcome](), Counter[str]()
-        # Recipients that the law does not distinguish share one `Terms` object.
-        terms_by_id = {id(recipient.terms): recipient.terms for recipient in verdict.recipients}
-        for terms_id, recipients in Counter(id(recipient.terms) for recipient in verdict.recipients).items():
-            terms = terms_by_id[terms_id]
-            deliveries[terms.outcome] += recipients
-            for effect in terms.effects:
-                effects[effect] += recipients
-        failed = frozenset().union(*(terms.failed_rules for terms in terms_by_id.values()))
-        emergency = StatedEmergency.of(record)
-        return cls(verdict.outcome, tuple(deliveries.items()), tuple(effects.items()), failed, emergency)
-
-
 @dataclass(slots=True)
 class BatchResult:
     """The result of a batch, or of a part of it.
@@ -190,6 +137,8 @@ class BatchResult:
         quarantined: Number of quarantined records by cause.
         effects: Number of pairs of indicator and recipient, by each effect of the rules that made the outcome.
         drafts: Number of drafts by the outcome of their indicator.
+        required_drafts: Number of drafts that the indicators require, likewise.
+        sent: Number of notices and offers that they require, by the last part of their topic's name.
         rule_errors: Number of indicators by each rule whose evaluation failed.
         emergencies: Number of indicators by the emergency that their agency states.
         published: For each lane, when the indicators with notices in it were published, in UTC milliseconds.
@@ -203,6 +152,8 @@ class BatchResult:
     quarantined: Counter[str] = field(default_factory=Counter)
     effects: Counter[str] = field(default_factory=Counter)
     drafts: Counter[Outcome] = field(default_factory=Counter)
+    required_drafts: Counter[Outcome] = field(default_factory=Counter)
+    sent: Counter[str] = field(default_factory=Counter)
     rule_errors: Counter[str] = field(default_factory=Counter)
     emergencies: Counter[StatedEmergency] = field(default_factory=Counter)
     published: dict[NoticeLane, list[int]] = field(default_factory=dict)
@@ -242,6 +193,10 @@ class BatchResult:
         self.outcomes[tally.outcome] += item_count
         if not closed:
             self.drafts[tally.outcome] += item_count
+        if tally.is_drafted:
+            self.required_drafts[tally.outcome] += item_count
+        for kind, records in tally.sent:
+            self.sent[kind] += item_count * records
         for outcome, recipients in tally.deliveries:
             self.deliveries[outcome] += item_count * recipients
         for effect, recipients in tally.effects:
@@ -275,43 +230,10 @@ def is_balanced(result: BatchResult) -> bool:
     """Return whether exactly those outputs are counted that the counts of records and recipients require.
 
     These are a decision for each decided record, a quarantine record for each quarantined one, a notice or an offer for
-    each recipient whose outcome requires one, and a draft for each indicator that is not closed.
+    each recipient whose outcome requires one unless the conversation sends it, and a draft for each indicator that is
+    not closed.
     """
     decided, quarantined = result.outcomes.total(), result.quarantined.total()
     required = Counter({DECISIONS.name: decided, QUARANTINE.name: quarantined, DRAFTS.name: result.drafts.total()})
-    for outcome, recipients in result.deliveries.items():
-        kind = _required_delivery(outcome)
-        if kind is not None:
-            required[kind.name] += recipients
-    written = result.written.copy()
-    written[NOTICES.name] += written.pop(URGENT.name, 0)
-    drafted = all(
-        result.drafts[outcome] == item_count
-        for outcome, item_count in result.outcomes.items()
-        if _requires_draft(outcome)
-    )
-    return written == required and drafted
-
-
-def _required_delivery(outcome: Outcome) -> TopicKind | None:
-    """Return the kind of record that a recipient with this outcome must get; None for nothing."""
-    match outcome:
-        case Outcome.DISCLOSE:
-            return NOTICES
-        case Outcome.OFFER:
-            return OFFERS
-        case Outcome.HOLD | Outcome.WITHHOLD:
-            return None
-        case _:
-            assert_never(outcome)
-
-
-def _requires_draft(outcome: Outcome) -> bool:
-    """Return whether every indicator with this outcome must have a draft. A withheld one is closed or a correction."""
-    match outcome:
-        case Outcome.DISCLOSE | Outcome.OFFER | Outcome.HOLD:
-            return True
-        case Outcome.WITHHOLD:
-            return False
-        case _:
-            assert_never(outcome)
+    required += result.sent
+    return result.written == required and result.drafts == result.required_drafts

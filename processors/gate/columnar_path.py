@@ -23,9 +23,10 @@ from sharing.columnar.groups import RowResults
 from sharing.columnar.partitioner import find_misplaced_rows
 
 if TYPE_CHECKING:
-    from processors.gate.batch_result import BatchResult, OutcomeTally
+    from processors.gate.batch_result import BatchResult
     from processors.gate.input_records import InputRecords
     from processors.gate.item_versions import ItemVersions
+    from processors.gate.outcome_tally import OutcomeTally
     from processors.gate.output_plans import OutputPlan
     from processors.gate.session import GateSession
     from sharing.columnar.indicators import ColumnBatch

@@ -19,7 +19,8 @@ from processors.gate.output_plans import NoticePlan, OfferPlan, OutputPlan
 from sharing.columnar.groups import RowResults
 from sharing.columnar.indicators import ColumnBatch
 from sharing.columnar.splitting import FieldPath, SplitColumns, encode_rows, is_head_field, select_column
-from sharing.ids import make_draft_key, make_item_id, make_notice_id, make_offer_id
+from sharing.conversation.revision import Revision
+from sharing.ids import make_draft_key, make_first_offer_id, make_item_id, make_notice_id
 from sharing.law.redact import CONTENT_FIELDS, EMPTIED_FIELDS
 from sharing.serialization.avro_primitives import encode_long
 from sharing.serialization.codec import get_codec, get_split_codecs
@@ -138,7 +139,7 @@ class ColumnarWriter:
     def _encode_decision_parts(self, plans: Sequence[OutputPlan | None]) -> tuple[bytes, list[bytes | None]]:
         """Return the bytes before the id in every decision, and for each plan the bytes after it."""
         versions = {plan.version for plan in plans if plan is not None}
-        frames = {version: self._tails.encode_decision_frame(version, self._now_ms) for version in versions}
+        frames = {version: self._tails.encode_decision_frame(Revision(version), self._now_ms) for version in versions}
         # The version follows the id, so the bytes before the id are the same for all versions.
         prefix = next(iter(frames.values()))[0] if frames else b""
         return prefix, [None if plan is None else frames[plan.version][1] + plan.decision_tail for plan in plans]
@@ -184,19 +185,22 @@ class ColumnarWriter:
         planned = _select_plans(items, OfferPlan)
         if not planned:
             return []
-        state, build_headers = self._tails.state, self._offer_headers.build_headers
+        build_headers = self._offer_headers.build_headers
         offer_ids = [
-            make_offer_id(state, item.plan.agency, item.id, item.plan.version, plan.state)
+            make_first_offer_id(item.item_id, item.plan.version, plan.state)
             for item, plan in ((items[row], plan) for row, plan in planned)
         ]
-        selected_columns = columns.take([row for row, _ in planned])
+        rows = [row for row, _ in planned]
+        selected_columns = columns.take(rows)
+        expiries = [self._now_ms + plan.period_ms for _, plan in planned]
         encoded_heads = _encode_fields(
             OFFER_HEAD_SCHEMA,
             id=pa.array(offer_ids),
             indicator_id=selected_columns.get_column(("id",)),
+            item_id=pa.array([items[row].item_id for row in rows]),
             version=selected_columns.get_column(("version",)),
             sent_at=self._repeat_processing_time(len(planned)),
-            expires_at=pa.nulls(len(planned), _TIME),
+            expires_at=pa.array(expiries, _TIME),
         )
         header = self._tails.framing.get_header("offer")
         outputs = []

@@ -11,12 +11,16 @@ from dataclasses import asdict
 from typing import Any, assert_never
 
 from processors.exactly_once.batch import ConsumedRecord
+from processors.gate.message_fields import build_legal_terms, build_subject, build_terms
 from processors.gate.output_policy import is_drafted
+from sharing.conversation.kinds import KINDS
+from sharing.conversation.revision import Revision
+from sharing.conversation.vocabulary import AskKind
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import Decision, PackReference, RecipientDecision, Verdict
 from sharing.model.urgency import get_effective_urgency
 from sharing.model.values import VALUE_TYPES
-from sharing.model.vocabulary import Action, NoticeKind
+from sharing.model.vocabulary import Action, NoticeKind, Urgency
 from sharing.serialization.cloud_events import TRACEPARENT, EventHeaderBuilder, find_header
 from sharing.serialization.codec import get_split_codecs
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
@@ -27,10 +31,10 @@ PLACEHOLDER_ID = "00000000-0000-4000-8000-000000000000"
 """Placeholder for an item's id while the bytes around it are encoded. Every id has the same length."""
 
 DECISION_HEAD, DECISION_TAIL = get_split_codecs("decision", "state")
-NOTICE_HEAD, NOTICE_TAIL = get_split_codecs("notice", "kind")
+NOTICE_HEAD, NOTICE_TAIL = get_split_codecs("notice", "amendment")
 CONTENT_HEAD, CONTENT_TAIL = get_split_codecs("notice_content", "relevance")
-OFFER_HEAD, OFFER_TAIL = get_split_codecs("offer", "from_state")
-DRAFT_HEAD, DRAFT_TAIL = get_split_codecs("draft", "action")
+OFFER_HEAD, OFFER_TAIL = get_split_codecs("offer", "amendment")
+DRAFT_HEAD, DRAFT_TAIL = get_split_codecs("draft", "amendment")
 
 
 class EncodedTails:
@@ -68,9 +72,14 @@ class EncodedTails:
         """The law that is applied, as a record for the outputs."""
         return self._pack_record
 
-    def encode_decision_frame(self, version: int, now_ms: int) -> tuple[bytes, bytes]:
+    def encode_decision_frame(self, revision: Revision, now_ms: int) -> tuple[bytes, bytes]:
         """Return the bytes before and after the id in the head of a decision, including the framing header."""
-        head = {"indicator_id": PLACEHOLDER_ID, "version": version, "decided_at": now_ms}
+        head = {
+            "indicator_id": PLACEHOLDER_ID,
+            "version": revision.version,
+            "amendment": revision.amendment,
+            "decided_at": now_ms,
+        }
         encoded = self.framing.get_header("decision") + DECISION_HEAD.encode_unframed(head)
         prefix, _, suffix = encoded.partition(PLACEHOLDER_ID.encode())
         return prefix, suffix
@@ -101,6 +110,7 @@ class EncodedTails:
             recipient = verdict.recipients[index]
             terms = {
                 **self._build_terms(record, recipient),
+                "amendment": 0,  # a gate sends notices only of what an agency published
                 "kind": _choose_notice_kind(Action(record["action"])),
                 "to_authority": recipient.to_authority,
                 "redacted": recipient.redacted,
@@ -127,16 +137,37 @@ class EncodedTails:
             terms = self._build_terms(record, verdict.recipients[index])
             tail = self._cache.put(
                 cache_key,
-                OFFER_TAIL.encode_unframed({**terms, "category": category, "offence_codes": codes}),
+                OFFER_TAIL.encode_unframed(
+                    {**terms, "amendment": 0, **build_subject(record, verdict.recipients[index])}
+                ),
             )
         return tail
 
-    def encode_draft_tail(self, record: Mapping[str, Any], verdict: Verdict) -> bytes:
-        """Return the tail of an item's draft: the recipients that may still get it, and their terms."""
-        cache_key = ("draft", verdict, record["action"], get_effective_urgency(record))
+    def encode_draft_tail(
+        self,
+        record: Mapping[str, Any],
+        verdict: Verdict,
+        asked: frozenset[str] = frozenset(),
+        *,
+        amendment: int = 0,
+        is_corrected: bool = False,
+    ) -> bytes:
+        """Return the tail of an item's draft: the recipients that may still get it, and their terms.
+
+        Args:
+            record: The item.
+            verdict: The verdict on it.
+            asked: The States from which it is withheld only because of facts that people are asked for.
+            amendment: Number of the amendment of the version; 0 for what the agency published.
+            is_corrected: Whether the amendment changes what States have received.
+        """
+        action, urgency = record["action"], get_effective_urgency(record)
+        cache_key = ("draft", verdict, asked, action, urgency, amendment, is_corrected)
         tail = self._cache.get(cache_key)
         if tail is None:
             terms = {
+                "amendment": amendment,
+                "is_corrected": is_corrected,
                 "action": record["action"],
                 "state": self.state,
                 "urgency": get_effective_urgency(record),
@@ -148,26 +179,23 @@ class EncodedTails:
                         "approver": recipient.approver,
                         "relevance": [asdict(reason) for reason in recipient.relevance],
                         "redacted": recipient.redacted,
-                        **_build_legal_terms(recipient),
+                        **build_legal_terms(recipient),
                     }
                     for recipient in verdict.recipients
-                    if is_drafted(recipient.outcome)
+                    if is_drafted(recipient.outcome) or recipient.state in asked
                 ],
             }
             tail = self._cache.put(cache_key, DRAFT_TAIL.encode_unframed(terms))
         return tail
 
     def _build_terms(self, record: Mapping[str, Any], recipient: RecipientDecision) -> dict[str, Any]:
-        """Return the fields for routing and the legal terms. The operator can read them; they hold no content."""
-        return {
-            "from_state": self.state,
-            "to_state": recipient.state,
-            "urgency": get_effective_urgency(record),
-            "form": record["form"],
-            "pack": self._pack_record,
-            "relevance": sorted({str(reason.kind) for reason in recipient.relevance}),
-            **_build_legal_terms(recipient),
-        }
+        return build_terms(self.state, self._pack_record, record, recipient)
+
+
+def get_offer_period(record: Mapping[str, Any]) -> int:
+    """Return for how long an offer of an item can be accepted, in milliseconds. An unknown urgency hurries nobody."""
+    urgency = Urgency(get_effective_urgency(record))
+    return KINDS[AskKind.ACCEPT].lasts[Urgency.ORDINARY if urgency is Urgency.UNKNOWN else urgency]
 
 
 def read_trace(message: ConsumedRecord, indicator_id: str) -> TraceContext:
@@ -183,13 +211,3 @@ def _choose_notice_kind(action: Action) -> NoticeKind:
             return NoticeKind.CORRECTION
         case _:
             assert_never(action)
-
-
-def _build_legal_terms(recipient: RecipientDecision) -> dict[str, Any]:
-    return {
-        "basis": recipient.basis,
-        "condition_model": recipient.condition_model,
-        "rules": [asdict(rule) for rule in recipient.rules],
-        "conditions": [asdict(condition) for condition in recipient.conditions],
-        "obligation": recipient.is_obligatory,
-    }

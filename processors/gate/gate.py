@@ -4,7 +4,12 @@ The gate is a pure function of batch, state, directory, law and processing time:
 write. Each indicator yields one decision. A disclosure also yields a notice. An offer, whose conditions must be
 accepted first, yields an offer record, which has no content. Every indicator yields a draft, except a first publication
 that is withheld from every State, and a version that a later one has replaced. A record that cannot be processed is
-quarantined with its reason. Hence: records in = disclosed + offered + held + withheld + quarantined, always.
+quarantined with its reason.
+
+Where the State has keys, it has a conversation, which sends what is not a first publication: corrections, recalls, and
+what follows from amendments. The gate decides on them all the same, and writes only decision and draft. A first
+publication that is withheld only because of facts that people can supply yields a draft too, so that they are asked.
+ Hence: records in = disclosed + offered + held + withheld + quarantined, always.
 
 Outputs go to the partition of their input, so all records about an item are on one partition, in order.
 
@@ -15,7 +20,7 @@ batches, and every record that the columnar path leaves out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from processors.exactly_once.batch import DEFAULT_LIMITS, ConsumedRecord, OutputLimits, OutputRecord
@@ -64,11 +69,15 @@ class Gate:
             record of another agency in such a topic is rejected. None for a topic that agencies share. Empty where they
             share all topics.
         framing: The framing of records.
+        has_conversation: Whether the State has keys, so that its conversation goes on with what the gate decides. The
+            gate then writes only decision and draft for what is not a first publication, and a draft also where an item
+            is withheld only because of facts that people can supply.
+        agencies_not_asked: The agencies about whose items nobody is asked for missing facts.
         columnar_min: Smallest batch for the columnar path.
         part_bytes_max: Approximate limit of the outputs of a part of a batch, in bytes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 all but the first three are named and have defaults
         self,
         pack: Pack,
         treaties: TreatyTable,
@@ -76,6 +85,8 @@ class Gate:
         *,
         agency_by_topic: Mapping[str, str | None] = MappingProxyType({}),
         framing: Framing = SINGLE_OBJECT_FRAMING,
+        has_conversation: bool = False,
+        agencies_not_asked: Collection[str] = (),
         columnar_min: int = COLUMNAR_MIN,
         part_bytes_max: int = PART_BYTES_MAX,
     ) -> None:
@@ -84,6 +95,8 @@ class Gate:
         self._look_up_country = look_up_country
         self._admission = Admission(pack.state, agency_by_topic)
         self._framing = framing
+        self._has_conversation = has_conversation
+        self._agencies_not_asked = frozenset(agencies_not_asked)
         self._columnar_min = columnar_min
         self._part_bytes_max = part_bytes_max
         self._reader = IndicatorReader()
@@ -202,7 +215,14 @@ class Gate:
         if session is None or not session.context.is_valid_for(directory, now_ms) or session.limits != limits:
             context = DecisionContext.open(self.pack, self._treaties, directory, now_ms, self._look_up_country)
             session = self._session = GateSession.open(
-                self.pack, context, self._reader, self._framing, limits, self._part_bytes_max
+                self.pack,
+                context,
+                self._reader,
+                self._framing,
+                limits,
+                self._part_bytes_max,
+                has_conversation=self._has_conversation,
+                agencies_not_asked=self._agencies_not_asked,
             )
         return session
 

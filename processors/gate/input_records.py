@@ -6,7 +6,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, TypeVar, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,10 +14,27 @@ import pyarrow.compute as pc
 from processors.exactly_once.batch import ConsumedRecord
 from sharing.seal.faults import SealError
 
+_T = TypeVar("_T")
+
+OpenAmendment = Callable[[bytes, bytes], bytes]
+"""Opens the value of an amendment with this key. Raises a `SealError` where it is refused."""
+
 OpenValues = Callable[
     [Sequence[bytes | None], Sequence[bytes | None]], tuple[Sequence[bytes | None], Mapping[int, SealError]]
 ]
 """Opens the values of records with these keys: returns the opened values, and by position why some are refused."""
+
+
+class AmendmentSource(NamedTuple):
+    """Where amendments come from.
+
+    Attributes:
+        topic: Their topic.
+        open: Opens one.
+    """
+
+    topic: str
+    open: OpenAmendment
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +49,8 @@ class InputRecords:
         partitions: The partitions that they were read from.
         partition_count: Number of partitions of each topic that is read; 0 if unknown.
         refusals: Why a record is refused before anything of it is read, by its position.
+        amendments: The records that are amendments, opened, by their position. They have no value in `values`: they
+            take the record path. None for one that is empty or refused.
     """
 
     messages: Sequence[ConsumedRecord]
@@ -40,6 +59,7 @@ class InputRecords:
     partitions: array[int]
     partition_count: int = 0
     refusals: Mapping[int, SealError] = field(default_factory=dict)
+    amendments: Mapping[int, bytes | None] = field(default_factory=dict, repr=False)
 
     @classmethod
     def read(
@@ -48,6 +68,7 @@ class InputRecords:
         partition_count: int = 0,
         open_values: OpenValues | None = None,
         partitions: array[int] | None = None,
+        amendment_source: AmendmentSource | None = None,
     ) -> InputRecords:
         """Return these records with their keys, values and partitions.
 
@@ -56,16 +77,24 @@ class InputRecords:
             partition_count: Number of partitions of each topic that is read; 0 if unknown.
             open_values: Opens sealed values; None if none is sealed.
             partitions: The partition of each record; None to read it from the records.
+            amendment_source: Where amendments come from; None if none are read.
         """
         messages = list(messages)
         if partitions is None:
             partitions = array("I", [message.partition() for message in messages])
         keys = [message.key() for message in messages]
-        values: Sequence[bytes | None] = [message.value() for message in messages]
+        received: list[bytes | None] = [message.value() for message in messages]
+        amendments: Mapping[int, bytes | None] = {}
+        refused: Mapping[int, SealError] = {}
+        if amendment_source is not None:
+            amendments, refused = _take_amendments(amendment_source, messages, keys, received)
+        values: Sequence[bytes | None] = received
         refusals: Mapping[int, SealError] = {}
         if open_values is not None:
-            values, refusals = open_values(values, keys)
-        return cls(messages, keys, values, partitions, partition_count, refusals)
+            values, refusals = open_values(received, keys)
+        if refused:
+            refusals = {**refusals, **refused}
+        return cls(messages, keys, values, partitions, partition_count, refusals, amendments)
 
     def __len__(self) -> int:
         return len(self.messages)
@@ -74,16 +103,14 @@ class InputRecords:
         """Return the records from a position up to another one, which is excluded."""
         if start <= 0 and stop >= len(self):
             return self
-        refusals = {
-            position - start: refusal for position, refusal in self.refusals.items() if start <= position < stop
-        }
         return InputRecords(
             self.messages[start:stop],
             self.keys[start:stop],
             self.values[start:stop],
             self.partitions[start:stop],
             self.partition_count,
-            refusals,
+            _shift(self.refusals, start, stop),
+            _shift(self.amendments, start, stop),
         )
 
     def group_keys(self) -> dict[int, set[bytes]]:
@@ -94,6 +121,36 @@ class InputRecords:
         for keys in groups.values():
             keys.discard(None)
         return cast("dict[int, set[bytes]]", groups)
+
+
+def _take_amendments(
+    source: AmendmentSource,
+    messages: Sequence[ConsumedRecord],
+    keys: Sequence[bytes | None],
+    values: list[bytes | None],
+) -> tuple[dict[int, bytes | None], dict[int, SealError]]:
+    """Open the amendments among records, and take them out of the values. Return them, and why some are refused."""
+    topics = [message.topic() for message in messages]
+    amendments: dict[int, bytes | None] = {}
+    refused: dict[int, SealError] = {}
+    if source.topic not in topics:  # nearly always
+        return amendments, refused
+    for position, topic in enumerate(topics):
+        if topic == source.topic:
+            value, values[position] = values[position], None
+            amendments[position] = None
+            try:
+                amendments[position] = None if value is None else source.open(value, keys[position] or b"")
+            except SealError as error:
+                refused[position] = error
+    return amendments, refused
+
+
+def _shift(by_position: Mapping[int, _T], start: int, stop: int) -> Mapping[int, _T]:
+    """Return what belongs to the positions from one up to another, by the position after `start`."""
+    if not by_position:
+        return by_position
+    return {position - start: each for position, each in by_position.items() if start <= position < stop}
 
 
 def iter_runs(partitions: array[int]) -> Iterator[tuple[int, int, int]]:

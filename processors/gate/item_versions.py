@@ -1,8 +1,9 @@
 """The versions of items that the gate has processed: an older version never undoes a newer one.
 
-The gate's state store has an entry for each item with a version above 1, which includes every withdrawn item. Its key
-is the item's id, and it is on the partition that the item is read from. Nearly all records are a first version whose id
-is neither in the store nor twice in the batch; `needs_check` is false for them, and they cost a lookup each.
+The gate's state store has an entry for each item with a version above 1 or an amendment, which includes every withdrawn
+item. Its key is the item's id, and it is on the partition that the item is read from. Nearly all records are a first
+version whose id is neither in the store nor twice in the batch; `needs_check` is false for them, and they cost a lookup
+each.
 
 A record is compared with the last version of the same item of the same agency. Agencies may share an id, because both
 may import the same MISP event, and none of them may supersede or withdraw the other's item; therefore an entry has a
@@ -11,6 +12,10 @@ version for each agency. Agencies are stored as digests: an entry is kept for ev
 An older version is withheld from every State; the same version with other content is quarantined; the same version
 with the same content is a repetition, and is decided as the first time. A newer version is decided by the law alone,
 even after a withdrawal, and replaces the last version.
+
+Officers amend a version (`sharing.disclosure.amended_item`). Its amendments come after it, in the order of their
+numbers, and before the agency's next version. An amendment of a version that is not known, or of one that an amendment
+has withdrawn, is refused: only the agency can publish again what was withdrawn, with a higher version.
 
 A version counts as processed as soon as its record is known to be valid. If an error occurs later, while it is decided,
 older versions are withheld all the same.
@@ -22,9 +27,11 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import Enum, auto
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from processors.exactly_once.state_entries import decode_entry, encode_entry
+from processors.gate.rejection import AmendmentError
+from sharing.conversation.revision import Revision
 from sharing.law.bus_rules import make_superseded_rule, make_withdrawn_rule
 from sharing.serialization.codec import get_codec
 
@@ -34,6 +41,9 @@ if TYPE_CHECKING:
     from sharing.model.decision import RuleReference
 
 DIGEST_BYTES = 16
+
+FIRST_REVISION: Final = Revision(1)
+"""What an item without an entry has at most."""
 
 
 class Standing(Enum):
@@ -54,36 +64,45 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ItemVersion:
-    """One version of an item of one agency.
+    """One version of an item of one agency, or one amendment of it.
 
     Attributes:
         agency_digest: Digest of the agency's name.
         version: Number of the version.
+        amendment: Number of the amendment of the version; 0 for what the agency published.
         withdrawn: Whether it withdraws the item.
         content_digest: Digest of the record.
     """
 
     agency_digest: bytes
     version: int
+    amendment: int
     withdrawn: bool
     content_digest: bytes
 
     @classmethod
-    def describe(cls, agency: str, version: int, action: str, value: bytes) -> ItemVersion:
+    def describe(cls, agency: str, version: int, action: str, value: bytes, amendment: int = 0) -> ItemVersion:
         """Return the version of a record.
 
         Args:
             agency: Name of the agency that published it.
             version: Number of the version.
             action: The record's action.
-            value: The record in single-object encoding, with the current schema.
+            value: The record, or the amendment, in single-object encoding, with the current schema.
+            amendment: Number of the amendment of the version; 0 for what the agency published.
         """
-        return cls(compute_digest(agency.encode()), version, action == "WITHDRAW", compute_digest(value))
+        digest = compute_digest(agency.encode())
+        return cls(digest, version, amendment, action == "WITHDRAW", compute_digest(value))
+
+    @property
+    def revision(self) -> Revision:
+        """The version and the amendment of it."""
+        return Revision(self.version, self.amendment)
 
     @property
     def rule(self) -> RuleReference:
         """The rule of the bus that withholds older versions."""
-        return make_withdrawn_rule(self.version) if self.withdrawn else make_superseded_rule(self.version)
+        return make_withdrawn_rule(*self.revision) if self.withdrawn else make_superseded_rule(*self.revision)
 
 
 class ItemVersions:
@@ -122,6 +141,28 @@ class ItemVersions:
         """Return the last version of an agency's item, or None."""
         return self._read_entry(partition, key).get(agency_digest)
 
+    def check_amendment(self, item: ItemVersion, last: ItemVersion | None) -> None:
+        """Check that an amendment amends what the gate knows.
+
+        Args:
+            item: The amendment.
+            last: The last version of the item.
+
+        Raises:
+            AmendmentError: The version is unknown, or an earlier amendment of it has withdrawn the item.
+        """
+        # Without an entry, the first version is the only one. Without a state store, nothing is known.
+        newest = 1 if last is None else last.version
+        if item.version > newest and self._view is not None:
+            raise AmendmentError(
+                "UNKNOWN_VERSION",
+                f"version {item.version} of this item is not known; only its agency raises the version",
+            )
+        if last is not None and last.withdrawn and last.version == item.version and last.amendment < item.amendment:
+            raise AmendmentError(
+                "ITEM_WITHDRAWN", "the item is withdrawn; only its agency can publish it again, with a higher version"
+            )
+
     def record_version(self, partition: int, key: bytes, item: ItemVersion) -> Standing:
         """Compare a version with the last one, and record it if it is the latest.
 
@@ -135,7 +176,7 @@ class ItemVersions:
         standing = _compare(item, last)
         if standing is Standing.LATEST:
             entry[item.agency_digest] = item
-            if self._view is not None and item.version > 1:
+            if self._view is not None and item.revision > FIRST_REVISION:
                 self._view.put(partition, key, _encode_entry(entry))
         return standing
 
@@ -159,9 +200,9 @@ def encode_canonically(record: Any) -> bytes:
 
 
 def _compare(item: ItemVersion, last: ItemVersion | None) -> Standing:
-    if last is None or item.version > last.version:
+    if last is None or item.revision > last.revision:
         return Standing.LATEST
-    if item.version < last.version:
+    if item.revision < last.revision:
         return Standing.OUTDATED
     return Standing.REPEATED if item.content_digest == last.content_digest else Standing.CONFLICTING
 
@@ -171,11 +212,12 @@ def _encode_entry(entry: dict[bytes, ItemVersion]) -> bytes:
         {
             "agency_digest": item.agency_digest,
             "version": item.version,
+            "amendment": item.amendment,
             "withdrawn": item.withdrawn,
             "content_digest": item.content_digest,
         }
         for item in entry.values()
-        if item.version > 1
+        if item.revision > FIRST_REVISION
     ]
     return encode_entry("item", versions)
 

@@ -11,8 +11,9 @@ from functools import cache
 from typing import Any, assert_never
 
 from processors.exactly_once.batch import OutputLimits
-from processors.gate.batch_result import OutcomeTally
-from processors.gate.encoded_tails import EncodedTails
+from processors.gate.asked_states import AskedStates
+from processors.gate.encoded_tails import EncodedTails, get_offer_period
+from processors.gate.outcome_tally import ItemStanding, OutcomeTally
 from processors.gate.output_policy import DeliveryKind, OutputPolicy
 from sharing.law.decision_context import DecisionContext
 from sharing.model.bounded_cache import BoundedCache
@@ -54,11 +55,13 @@ class OfferPlan:
     Attributes:
         topic: Topic of the offer.
         state: The recipient.
+        period_ms: For how long it can be accepted, in milliseconds.
         tail: Tail of the offer.
     """
 
     topic: str
     state: str
+    period_ms: int
     tail: bytes
 
 
@@ -108,22 +111,29 @@ class OutputPlanner:
         context: The law and the directory.
         tails: Encodes the tails.
         policy: Determines which outputs there are.
+        asked: Finds where people are asked for facts.
         limits: How large the outputs may be.
     """
 
     def __init__(
-        self, context: DecisionContext, tails: EncodedTails, policy: OutputPolicy, limits: OutputLimits
+        self,
+        context: DecisionContext,
+        tails: EncodedTails,
+        policy: OutputPolicy,
+        asked: AskedStates,
+        limits: OutputLimits,
     ) -> None:
         self._context = context
         self._tails = tails
         self._policy = policy
+        self._asked = asked
         self._get_bytes_max = cache(limits.get_value_bytes_max)
         self._tallies: BoundedCache[Hashable, OutcomeTally] = BoundedCache(TALLIES_MAX)
 
     def make_plan(
         self, record: Mapping[str, Any], now_ms: int, evidence: tuple[NexusEvidence, ...]
     ) -> OutputPlan | None:
-        """Return the plan for items like this one, or None when an output could exceed the size limit.
+        """Return the plan for items like this one, or None when an output could exceed the size limit or they differ.
 
         Args:
             record: One such item. Of its item fields only the retention and the effective urgency are read.
@@ -133,7 +143,10 @@ class OutputPlanner:
         context = self._context
         raw_facts = context.disclosure_filter.reader.read_raw_facts(record, now_ms)
         verdict = context.decide_facts(raw_facts, context.finder.find_audience_with(record, evidence))
-        plan = self._build_plan(record, verdict)
+        asked = self._asked.find_for_group(record, verdict, now_ms)
+        if asked is None:
+            return None
+        plan = self._build_plan(record, verdict, asked)
         return plan if self._fits(plan) else None
 
     def _fits(self, plan: OutputPlan) -> bool:
@@ -144,11 +157,16 @@ class OutputPlanner:
             tails.append((self._tails.drafts_topic, len(plan.draft_tail)))
         return all(size + RECORD_BYTES_MAX <= self._get_bytes_max(topic) for topic, size in tails)
 
-    def _build_plan(self, record: Mapping[str, Any], verdict: Verdict) -> OutputPlan:
+    def _build_plan(self, record: Mapping[str, Any], verdict: Verdict, asked: frozenset[str]) -> OutputPlan:
         tails = self._tails
-        shared = (self._tally_outcome(record, verdict), record["source"]["agency"], record["version"], record["action"])
+        shared = (
+            self._tally_outcome(record, verdict, asked),
+            record["source"]["agency"],
+            record["version"],
+            record["action"],
+        )
         decision_tail = tails.encode_decision_tail(verdict)
-        required = self._policy.get_required_outputs(record, verdict)
+        required = self._policy.get_required_outputs(record, verdict, asked)
         if required.is_closed:
             return OutputPlan(*shared, decision_tail, (), None)
         recipient_plans: list[NoticePlan | OfferPlan] = []
@@ -162,16 +180,20 @@ class OutputPlanner:
                     recipient_plans.append(plan)
                 case DeliveryKind.OFFER:
                     tail = tails.encode_offer_tail(record, verdict, index)
-                    recipient_plans.append(OfferPlan(topic, recipient.state, tail))
+                    recipient_plans.append(OfferPlan(topic, recipient.state, get_offer_period(record), tail))
                 case _:
                     assert_never(kind)
-        draft_tail = tails.encode_draft_tail(record, verdict)
+        draft_tail = tails.encode_draft_tail(record, verdict, asked)
         return OutputPlan(*shared, decision_tail, tuple(recipient_plans), draft_tail, required.lane)
 
-    def _tally_outcome(self, record: Mapping[str, Any], verdict: Verdict) -> OutcomeTally:
+    def _tally_outcome(self, record: Mapping[str, Any], verdict: Verdict, asked: frozenset[str]) -> OutcomeTally:
         """Return one object for equal tallies: the items of a batch are counted by it."""
-        tally = OutcomeTally.from_verdict(verdict, record)
-        key = (tally.outcome, tally.deliveries, tally.effects, tally.failed, tally.emergency)
+        tally = OutcomeTally.from_verdict(
+            verdict, record, ItemStanding(self._policy.has_conversation, is_asked_about=bool(asked))
+        )
+        key = (
+            tally.outcome, tally.deliveries, tally.effects, tally.failed, tally.emergency, tally.sent, tally.is_drafted,
+        )  # fmt: skip
         return self._tallies.get(key) or self._tallies.put(key, tally)
 
 

@@ -1,7 +1,7 @@
 """The output policy: which outputs an indicator requires, given its verdict.
 
 Every indicator requires a decision. This module decides on the other outputs, for both writers. To check their result,
-`processors.gate.batch_result.is_conserved` states the same requirements again, and does not use this module.
+`processors.gate.outcome_tally` states the same requirements again, and does not use this module.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any, NamedTuple, assert_never
 
+from processors.gate.asked_states import NOBODY
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import Verdict
 from sharing.model.urgency import URGENT_LEVELS, get_effective_urgency
@@ -53,11 +54,13 @@ class RequiredOutputs(NamedTuple):
         is_closed: Whether there are none: neither deliveries nor a draft.
         deliveries: The notices and offers, in the order of the recipients.
         lane: Lane of the notices; None when there are none.
+        asked: The States that the draft lists although the item is withheld from them: people are asked for facts.
     """
 
     is_closed: bool
     deliveries: tuple[Delivery, ...] = ()
     lane: NoticeLane | None = None
+    asked: frozenset[str] = NOBODY
 
 
 class _OutcomePolicy(NamedTuple):
@@ -82,36 +85,85 @@ CLOSED = RequiredOutputs(is_closed=True)
 
 
 class OutputPolicy:
-    """Caches the required outputs, because most indicators with one verdict share them."""
+    """Caches the required outputs, because most indicators with one verdict share them.
 
-    def __init__(self) -> None:
-        self._cache: BoundedCache[tuple[Verdict, str, str], RequiredOutputs] = BoundedCache(
+    Args:
+        has_conversation: Whether the conversation sends corrections and what follows from amendments.
+    """
+
+    def __init__(self, *, has_conversation: bool = False) -> None:
+        self.has_conversation = has_conversation
+        self._cache: BoundedCache[_PolicyKey, RequiredOutputs] = BoundedCache(
             REQUIRED_OUTPUTS_MAX, REQUIRED_OUTPUTS_RECIPIENTS_MAX, lambda key, _: len(key[0].recipients)
         )
 
-    def get_required_outputs(self, record: Mapping[str, Any], verdict: Verdict) -> RequiredOutputs:
-        """Return the outputs that an indicator with this verdict requires in addition to its decision."""
-        # A verdict is hashed by identity. The outputs depend on it and on these two fields.
-        key = (verdict, record["action"], get_effective_urgency(record))
-        return self._cache.get(key) or self._cache.put(key, derive_required_outputs(record, verdict))
+    def get_required_outputs(
+        self,
+        record: Mapping[str, Any],
+        verdict: Verdict,
+        asked: frozenset[str] = NOBODY,
+        *,
+        is_amendment: bool = False,
+    ) -> RequiredOutputs:
+        """Return the outputs that an indicator with this verdict requires in addition to its decision.
+
+        Args:
+            record: The indicator, amended if it is an amendment.
+            verdict: The verdict on it.
+            asked: The States from which it is withheld only because of facts that people are asked for.
+            is_amendment: Whether it is an amendment.
+        """
+        # A verdict is hashed by identity. The outputs depend on it and on these.
+        key = (verdict, record["action"], get_effective_urgency(record), asked, is_amendment)
+        return self._cache.get(key) or self._cache.put(
+            key,
+            derive_required_outputs(
+                record, verdict, asked, is_amendment=is_amendment, has_conversation=self.has_conversation
+            ),
+        )
 
 
-def derive_required_outputs(record: Mapping[str, Any], verdict: Verdict) -> RequiredOutputs:
-    """Derive the outputs that an indicator with this verdict requires in addition to its decision."""
-    if is_closed(record, verdict):
+_PolicyKey = tuple[Verdict, str, str, frozenset[str], bool]
+
+
+def derive_required_outputs(
+    record: Mapping[str, Any],
+    verdict: Verdict,
+    asked: frozenset[str] = NOBODY,
+    *,
+    is_amendment: bool = False,
+    has_conversation: bool = False,
+) -> RequiredOutputs:
+    """Derive the outputs that an indicator with this verdict requires in addition to its decision.
+
+    Args:
+        record: The indicator, amended if it is an amendment.
+        verdict: The verdict on it.
+        asked: The States from which it is withheld only because of facts that people are asked for.
+        is_amendment: Whether it is an amendment.
+        has_conversation: Whether the conversation sends what is not a first publication. It knows who has the item.
+    """
+    is_first = record["action"] == Action.PUBLISH and not is_amendment
+    if is_closed(record, verdict, asked, is_amendment=is_amendment):
         return CLOSED
+    if not is_first and (has_conversation or is_amendment):
+        return RequiredOutputs(is_closed=False, asked=asked)
     deliveries = []
     for index, recipient in enumerate(verdict.recipients):
         kind = _get_policy(recipient.terms.outcome).delivery
         if kind is not None:
             deliveries.append(Delivery(kind, index, _choose_topic(kind, record).topic(recipient.state)))
-    return RequiredOutputs(is_closed=False, deliveries=tuple(deliveries), lane=get_notice_lane(record, verdict))
+    lane = get_notice_lane(record, verdict)
+    return RequiredOutputs(is_closed=False, deliveries=tuple(deliveries), lane=lane, asked=asked)
 
 
-def is_closed(record: Mapping[str, Any], verdict: Verdict) -> bool:
+def is_closed(
+    record: Mapping[str, Any], verdict: Verdict, asked: frozenset[str] = NOBODY, *, is_amendment: bool = False
+) -> bool:
     """Return whether an indicator is closed: no reply could release it, so a decision is its only output."""
     # The recipients of an earlier version must learn of its correction or withdrawal.
-    return not is_drafted(verdict.outcome) and bool(record["action"] == Action.PUBLISH)
+    is_first = record["action"] == Action.PUBLISH and not is_amendment
+    return not is_drafted(verdict.outcome) and is_first and not asked
 
 
 def get_notice_lane(record: Mapping[str, Any], verdict: Verdict) -> NoticeLane | None:
@@ -144,7 +196,7 @@ def _choose_topic(kind: DeliveryKind, record: Mapping[str, Any]) -> TopicKind:
         case DeliveryKind.NOTICE:
             return _LANE_TOPICS[_choose_lane(record)]
         case DeliveryKind.OFFER:
-            return OFFERS
+            return URGENT if _choose_lane(record) is NoticeLane.URGENT else OFFERS
         case _:
             assert_never(kind)
 

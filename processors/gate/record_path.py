@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from processors.gate.batch_result import BatchResult, OutcomeTally
+from processors.gate.amendments import check_amendment, decode_amendment, find_indicator_id
+from processors.gate.batch_result import BatchResult
 from processors.gate.item_versions import ItemVersion, Standing, encode_canonically
+from processors.gate.outcome_tally import ItemStanding
 from processors.gate.output_policy import CLOSED
 from processors.gate.record_writer import RecordWriter
 from processors.gate.rejection import (
@@ -22,6 +24,7 @@ from processors.gate.rejection import (
 )
 from sharing.errors import DecodeError, InputError
 from sharing.model.indicator_record import check_indicator_record, extract_id
+from sharing.serialization.codec import get_codec
 
 if TYPE_CHECKING:
     from processors.exactly_once.batch import ConsumedRecord, OutputLimits, OutputRecord
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from processors.gate.item_versions import ItemVersions
     from processors.gate.session import GateSession
     from sharing.columnar.decoding import BulkDecoder, DecodeResult
+    from sharing.disclosure.amended_item import AmendedItem
     from sharing.model.decision import RuleReference
 
 
@@ -115,54 +119,84 @@ class RecordPath:
             misplaced: Whether the record is not on the partition of its key, if the key is an id.
         """
         session, message = self._session, self._records.messages[position]
-        value = session.tails.framing.to_single_object(self._records.values[position])
-        decoded = self._decoder.decode_one(value)
         try:
-            refusal = self._records.refusals.get(position)
-            if refusal is not None:
-                raise refusal
-            record = self._admission.check(message, decoded)
+            record, value, amended = self._admit(position)
             if misplaced:
                 raise MisplacedRecordError(
                     "the record is not on the partition of its key (murmur2), so its versions have no order; "
                     "publish with the partitioner murmur2_random"
                 )
-            rule = self._check_version(position, record)
+            rule = self._check_version(position, record, amended)
             verdict = session.context.decide(record, self._now_ms)
             if rule is None:
-                required = session.policy.get_required_outputs(record, verdict)
+                asked = session.asked.find(record, verdict, self._now_ms)
+                required = session.policy.get_required_outputs(record, verdict, asked, is_amendment=amended is not None)
             else:
                 verdict, required = session.withhold(verdict, rule), CLOSED
-            outputs = self._writer.build_outputs(message, value, record, verdict, required)
+            outputs = self._writer.build_outputs(message, value, record, verdict, required, amended)
             _check_output_sizes(outputs, self._limits)
         except Exception as error:  # noqa: BLE001 a bad record must neither stop the batch nor cause a disclosure
-            rejection = replace(describe_rejection(error), indicator_id=extract_id(decoded))
+            rejection = replace(describe_rejection(error), indicator_id=self._find_id(position))
             rejected = RejectedRecord.refer(message, rejection)
             result.record_rejection(rejected)
             # As it was received: what was sealed stays so.
             return [self._writer.build_quarantine_record(rejected, rejection, message.value(), self._limits)]
-        result.count_items(OutcomeTally.from_verdict(verdict, record), closed=required.is_closed)
+        standing = ItemStanding(
+            session.policy.has_conversation, amended is not None, bool(required.asked), rule is not None
+        )
+        result.count_items(session.tally_outcome(record, verdict, standing), closed=required.is_closed)
         result.record_published(required.lane, message)
         return outputs
 
-    def _check_version(self, position: int, record: Mapping[str, Any]) -> RuleReference | None:
+    def _admit(self, position: int) -> tuple[dict[str, Any], bytes | None, AmendedItem | None]:
+        """Return a record that may be processed, its encoding, and what is said about it if it is an amendment.
+
+        Raises:
+            Exception: It may not be processed.
+        """
+        message, framing = self._records.messages[position], self._session.tails.framing
+        refusal = self._records.refusals.get(position)
+        if refusal is not None:
+            raise refusal
+        if position in self._records.amendments:
+            amended, record = decode_amendment(self._records.amendments[position], framing)
+            check_amendment(amended, record, message.key(), self._admission.state)
+            return record, amended.content, amended
+        value = framing.to_single_object(self._records.values[position])
+        return self._admission.check(message, self._decoder.decode_one(value)), value, None
+
+    def _find_id(self, position: int) -> str | None:
+        """Return the id of an indicator that was rejected; None if it is not known."""
+        if position in self._records.amendments:
+            return find_indicator_id(self._records.keys[position])
+        value = self._session.tails.framing.to_single_object(self._records.values[position])
+        return extract_id(self._decoder.decode_one(value))
+
+    def _check_version(
+        self, position: int, record: Mapping[str, Any], amended: AmendedItem | None
+    ) -> RuleReference | None:
         """Return the rule of the bus that withholds an outdated version; None for any other version.
 
         Raises:
             ContentConflictError: A record with this version and other content was processed before.
+            AmendmentError: It amends what is not known, or what is withdrawn.
         """
         key, version = self._records.keys[position] or b"", record["version"]
-        if self._versions is None or not self._versions.needs_check(key, version):
+        versions = self._versions
+        if versions is None or (amended is None and not versions.needs_check(key, version)):
             return None
-        agency, value = record["source"]["agency"], encode_canonically(record)
-        item = ItemVersion.describe(agency, version, record["action"], value)
+        value = encode_canonically(record) if amended is None else get_codec("amendment").encode(amended.to_record())
+        amendment = 0 if amended is None else amended.revision.amendment
+        item = ItemVersion.describe(record["source"]["agency"], version, record["action"], value, amendment)
         partition = self._records.partitions[position]
-        last = self._versions.find_last(partition, key, item.agency_digest)
-        standing = self._versions.record_version(partition, key, item)
+        last = versions.find_last(partition, key, item.agency_digest)
+        if amended is not None:
+            versions.check_amendment(item, last)
+        standing = versions.record_version(partition, key, item)
         if standing is Standing.CONFLICTING:
+            name = f"version {version}" if amended is None else f"amendment {amendment} of version {version}"
             raise ContentConflictError(
-                f"version {version} of this item was processed before with other content; "
-                "publish the change as a new version"
+                f"{name} of this item was processed before with other content; publish the change as a new version"
             )
         return last.rule if standing is Standing.OUTDATED and last is not None else None
 

@@ -15,10 +15,13 @@ from processors.gate.encoded_tails import (
     NOTICE_HEAD,
     OFFER_HEAD,
     EncodedTails,
+    get_offer_period,
     read_trace,
 )
+from processors.gate.message_fields import build_notice_head, build_offer_head
 from processors.gate.output_policy import Delivery, DeliveryKind, RequiredOutputs
-from sharing.ids import make_draft_key, make_item_id, make_notice_id, make_offer_id, make_quarantine_id
+from sharing.conversation.revision import Revision
+from sharing.ids import make_draft_key, make_first_offer_id, make_item_id, make_notice_id, make_quarantine_id
 from sharing.law.redact import build_content
 from sharing.model.decision import Verdict
 from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from processors.gate.rejection import RejectedRecord, Rejection
+    from sharing.disclosure.amended_item import AmendedItem
 
 
 class RecordWriter:
@@ -44,7 +48,7 @@ class RecordWriter:
         self._now_ms = now_ms
         self._notice_headers = tails.notice_headers.at_instant(now_ms)
         self._offer_headers = tails.offer_headers.at_instant(now_ms)
-        self._frames: dict[int, tuple[bytes, bytes]] = {}
+        self._frames: dict[Revision, tuple[bytes, bytes]] = {}
 
     def build_outputs(
         self,
@@ -53,8 +57,9 @@ class RecordWriter:
         record: Mapping[str, Any],
         verdict: Verdict,
         required: RequiredOutputs,
+        amended: AmendedItem | None = None,
     ) -> list[OutputRecord]:
-        """Return the outputs for one indicator.
+        """Return the outputs for one indicator, or for one amendment of it.
 
         Args:
             message: The record as consumed.
@@ -62,36 +67,41 @@ class RecordWriter:
             record: The decoded record.
             verdict: The verdict on it.
             required: The outputs that this verdict requires.
+            amended: What is said about it as an amendment; None for what an agency published.
         """
         key, partition = record["id"].encode(), message.partition()
-        decision = self._encode_decision(record, key, verdict)
+        decision = self._encode_decision(record, key, verdict, amended)
         outputs = [OutputRecord(self._tails.decisions_topic, key, decision, None, partition)]
         if required.is_closed:
             return outputs
         trace = read_trace(message, record["id"])
+        item_id = make_item_id(self._tails.state, record["source"]["agency"], record["id"])
         contents: dict[tuple[str, ...], bytes] = {}
         for delivery in required.deliveries:
             match delivery.kind:
                 case DeliveryKind.NOTICE:
-                    outputs.append(self._build_notice(record, key, verdict, delivery, contents, trace))
+                    outputs.append(self._build_notice(record, item_id, key, verdict, delivery, contents, trace))
                 case DeliveryKind.OFFER:
-                    outputs.append(self._build_offer(record, key, verdict, delivery, trace))
+                    outputs.append(self._build_offer(record, item_id, key, verdict, delivery, trace))
                 case _:
                     assert_never(delivery.kind)
-        outputs.append(self._build_draft(value, record, verdict))
+        outputs.append(self._build_draft(value, record, item_id, verdict, required, amended))
         return [output._replace(partition=partition) for output in outputs]
 
-    def _encode_decision(self, record: Mapping[str, Any], key: bytes, verdict: Verdict) -> bytes:
+    def _encode_decision(
+        self, record: Mapping[str, Any], key: bytes, verdict: Verdict, amended: AmendedItem | None
+    ) -> bytes:
         """Return the framed decision. Decisions with one verdict differ only in the id, which is the record's key."""
-        version = record["version"]
-        frame = self._frames.get(version)
+        revision = Revision(record["version"]) if amended is None else amended.revision
+        frame = self._frames.get(revision)
         if frame is None:
-            frame = self._frames[version] = self._tails.encode_decision_frame(version, self._now_ms)
+            frame = self._frames[revision] = self._tails.encode_decision_frame(revision, self._now_ms)
         return b"".join((frame[0], key, frame[1], self._tails.encode_decision_tail(verdict)))
 
     def _build_notice(
         self,
         record: Mapping[str, Any],
+        item_id: str,
         key: bytes,
         verdict: Verdict,
         delivery: Delivery,
@@ -107,40 +117,40 @@ class RecordWriter:
             content = contents[recipient.redacted] = get_codec("notice_content").header + CONTENT_HEAD.encode_unframed(
                 build_content(record, recipient.redacted)
             )
-        head = {
-            "id": record_id,
-            "indicator_id": record["id"],
-            "item_id": make_item_id(self._tails.state, agency, record["id"]),
-            "version": record["version"],
-            "sent_at": self._now_ms,
-            "review_at": record["review_at"],
-            "retain_until": record["retain_until"],
-            "content": content + self._tails.encode_content_tail(verdict, delivery.recipient_index),
-        }
+        content += self._tails.encode_content_tail(verdict, delivery.recipient_index)
+        head = build_notice_head(record, item_id, record_id, self._now_ms, content)
         tail = self._tails.encode_notice_tail(record, verdict, delivery.recipient_index)
         value = self._tails.framing.get_header("notice") + NOTICE_HEAD.encode_unframed(head) + tail
         headers = self._notice_headers.build_headers(record_id, record["id"], trace.traceparent(record_id))
         return OutputRecord(delivery.topic, key, value, headers)
 
     def _build_offer(
-        self, record: Mapping[str, Any], key: bytes, verdict: Verdict, delivery: Delivery, trace: TraceContext
+        self,
+        record: Mapping[str, Any],
+        item_id: str,
+        key: bytes,
+        verdict: Verdict,
+        delivery: Delivery,
+        trace: TraceContext,
     ) -> OutputRecord:
-        recipient = verdict.recipients[delivery.recipient_index]
-        agency = record["source"]["agency"]
-        record_id = make_offer_id(self._tails.state, agency, record["id"], record["version"], recipient.state)
-        head = {
-            "id": record_id,
-            "indicator_id": record["id"],
-            "version": record["version"],
-            "sent_at": self._now_ms,
-            "expires_at": None,
-        }
+        record_id = make_first_offer_id(item_id, record["version"], verdict.recipients[delivery.recipient_index].state)
+        expires_at = self._now_ms + get_offer_period(record)
+        head = build_offer_head(record, item_id, record_id, self._now_ms, expires_at)
         tail = self._tails.encode_offer_tail(record, verdict, delivery.recipient_index)
         value = self._tails.framing.get_header("offer") + OFFER_HEAD.encode_unframed(head) + tail
         headers = self._offer_headers.build_headers(record_id, record["id"], trace.traceparent(record_id))
         return OutputRecord(delivery.topic, key, value, headers)
 
-    def _build_draft(self, value: bytes | None, record: Mapping[str, Any], verdict: Verdict) -> OutputRecord:
+    def _build_draft(
+        self,
+        value: bytes | None,
+        record: Mapping[str, Any],
+        item_id: str,
+        verdict: Verdict,
+        required: RequiredOutputs,
+        amended: AmendedItem | None,
+    ) -> OutputRecord:
+        amendment = 0 if amended is None else amended.revision.amendment
         head = {
             "indicator_id": record["id"],
             "version": record["version"],
@@ -148,10 +158,12 @@ class RecordWriter:
             "officer": record["source"]["officer"],
             "content": value,
         }
-        tail = self._tails.encode_draft_tail(record, verdict)
+        is_corrected = amended is not None and amended.is_corrected
+        tail = self._tails.encode_draft_tail(
+            record, verdict, required.asked, amendment=amendment, is_corrected=is_corrected
+        )
         draft = self._tails.framing.get_header("draft") + DRAFT_HEAD.encode_unframed(head) + tail
-        item_id = make_item_id(self._tails.state, record["source"]["agency"], record["id"])
-        return OutputRecord(self._tails.drafts_topic, make_draft_key(item_id, record["version"]), draft)
+        return OutputRecord(self._tails.drafts_topic, make_draft_key(item_id, record["version"], amendment), draft)
 
     def build_quarantine_record(
         self, rejected: RejectedRecord, rejection: Rejection, value: bytes | None, limits: OutputLimits = DEFAULT_LIMITS

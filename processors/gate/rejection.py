@@ -25,6 +25,18 @@ class ContentConflictError(SharingError):
     """A record has the id and version of another one, and other content."""
 
 
+class AmendmentError(SharingError):
+    """An amendment does not agree with itself, or with what is known of its item.
+
+    Attributes:
+        cause: A short code.
+    """
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """Why a record cannot be processed.
@@ -87,6 +99,8 @@ def describe_rejection(error: Exception) -> Rejection:
             stage, cause = "CHECK", "WRONG_PARTITION"
         case ContentConflictError():
             stage, cause = "CHECK", "CONTENT_CONFLICT"
+        case AmendmentError():
+            stage, cause = "CHECK", f"AMENDMENT_{error.cause}"
         case InputError():
             stage, cause = "CHECK", f"FIELD_{error.field.upper().replace('.', '_')}"
         case _:

@@ -1,4 +1,4 @@
-"""Reads a broker's clock when a worker starts, so that a clock that is ahead is seen under a backlog too.
+"""Reads a broker's clock when a worker starts and each hour, so that a clock that is ahead is seen under a backlog too.
 
 The records of a backlog may be old, so their stamps do not show a clock that is ahead. The reading does: it bounds what
 time the broker can have now, without this machine's clock.
@@ -26,6 +26,9 @@ READING_AGE_S_MAX = 86_400.0
 """How long a reading is used, in seconds: clocks drift by less than a minute in that time. Later, `ClockCheck` compares
 batches with each other and with new records."""
 
+READ_AGAIN_S = 3_600.0
+"""How often the clock is read again. Deadlines act by it, if this machine's is ahead."""
+
 RETRY_S = 5.0
 
 ATTEMPTS_QUIET = 2
@@ -33,7 +36,7 @@ ATTEMPTS_QUIET = 2
 
 
 class BrokerClock(Service):
-    """The clock of the brokers, as it was read when the worker started.
+    """The clock of the brokers, as it was read last.
 
     Args:
         read: Reads the broker's clock; may block.
@@ -68,7 +71,7 @@ class BrokerClock(Service):
         await self._is_settled.wait()
 
     @Service.task
-    async def _read_once(self) -> None:
+    async def _read_periodically(self) -> None:
         attempts = 0
         while not self.should_stop:
             try:
@@ -76,6 +79,9 @@ class BrokerClock(Service):
             except ClockTopicError as error:
                 log.warning("the clock is compared with the stamps of new records only: %s", error)
             except InfrastructureError as error:
+                if self._is_settled.is_set():  # the last reading counts until it is too old
+                    await self.sleep(RETRY_S)
+                    continue
                 attempts += 1
                 log.warning("nothing is decided until the broker's clock can be read: %s", error)
                 self.failure = str(error) if attempts > ATTEMPTS_QUIET else None
@@ -83,7 +89,7 @@ class BrokerClock(Service):
                 continue
             self.failure = None
             self._is_settled.set()
-            return
+            await self.sleep(READ_AGAIN_S)
 
     def _keep(self, reading: ClockReading) -> None:
         self._read_at = read_uptime()

@@ -11,10 +11,11 @@ from processors.inbox.inbox_result import InboxResult
 from sharing.telemetry import metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from processors.exactly_once.batch import Batch
     from processors.health.consumer_status import ConsumerStatus
+    from processors.inbox.inbox_result import RefusedRecord
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class InboxObserver:
             return
         self._status.record_committed(batch.offsets)
         metrics.INBOX_LAST_COMMIT_TIME.set(time.time())
-        metrics.INBOX_READ.inc(len(batch.messages) + len(batch.unreadable))
+        metrics.INBOX_READ.inc(len(result.outcomes))
         count_inbox(result)
         log_findings(result)
         self._report_overdue(frozenset(stream.from_state for stream in result.overdue))
@@ -85,19 +86,24 @@ def count_inbox(result: InboxResult) -> None:
     metrics.INBOX_TWINS.inc(result.twins)
 
 
-def log_findings(result: InboxResult) -> None:
-    """Log what was refused and what is missing, by reference and numbers, and never by content."""
-    for refused in result.refused[:LOGGED_MAX]:
+def log_refused(refused: Sequence[RefusedRecord]) -> None:
+    """Log what was refused, by reference, and never by content."""
+    for each in refused[:LOGGED_MAX]:
         log.warning(
             "refused %s[%s] offset %s: %s, claims to be from %s",
-            refused.topic,
-            refused.partition,
-            refused.offset,
-            refused.cause,
-            refused.claimed_state or "no State",
+            each.topic,
+            each.partition,
+            each.offset,
+            each.cause,
+            each.claimed_state or "no State",
         )
-    if len(result.refused) > LOGGED_MAX:
-        log.warning("refused %s more records of the same batch", f"{len(result.refused) - LOGGED_MAX:,}")
+    if len(refused) > LOGGED_MAX:
+        log.warning("refused %s more records of the same batch", f"{len(refused) - LOGGED_MAX:,}")
+
+
+def log_findings(result: InboxResult) -> None:
+    """Log what was refused and what is missing, by reference and numbers, and never by content."""
+    log_refused(result.refused)
     for missed in result.missed[:LOGGED_MAX]:
         log.error(
             "missing: %s messages of %s to %s[%s], numbers %s to %s, as %s shows",

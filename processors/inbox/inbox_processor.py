@@ -4,8 +4,10 @@ A pure function of batch, state, keys and time; the randomness is an argument. F
 addressed to this State, on this topic and partition, from a State whose root is pinned; signed by a key that its State
 names; not too old; its number compared with what was stored; its id not known; it opens; and its content says what its
 envelope says. A record that fails is quarantined *by reference*: topic, partition, offset and cause, and nothing of it.
-It never holds up what follows. The same id is one message, however often it arrives. Only if the State's own gate key
-under which it was sealed for the readers was revoked since, a message that arrives again is sealed again.
+It never holds up what follows. What is opened is given to the conversation, which says whether it is for the inbox: a
+reply is not, nor is an item that was recalled. The same id is one message, however often it arrives. Only if the
+State's own gate key under which it was sealed for the readers was revoked since, a message that arrives again is sealed
+again.
 """
 
 from __future__ import annotations
@@ -79,6 +81,14 @@ class _OpenedMessage(NamedTuple):
     message: ReceivedMessage
 
 
+Receive = Callable[[ConsumedRecord, ReceivedMessage], bool | None]
+"""Is given a record and the message in it. Returns whether the message is put into the inbox; None if it is refused."""
+
+
+def _receive_all(_: ConsumedRecord, message: ReceivedMessage) -> bool:
+    return message.kind is not MessageKind.REPLY
+
+
 class InboxProcessor:
     """Opens the messages to one State.
 
@@ -101,6 +111,7 @@ class InboxProcessor:
         keys: InboxKeys,
         now_ms: int,
         unreadable: Sequence[BadBatch] = (),
+        receive: Receive = _receive_all,
     ) -> InboxResult:
         """Return what becomes of these records. The state receives what must be remembered.
 
@@ -110,6 +121,7 @@ class InboxProcessor:
             keys: The keys.
             now_ms: The processing time of the batch, in UTC milliseconds.
             unreadable: Record batches, or records, that could not be read.
+            receive: Is given each message that was opened, before it is remembered. What it refuses is not remembered.
         """
         result = InboxResult()
         for bad in unreadable:
@@ -117,7 +129,7 @@ class InboxProcessor:
         opened: list[_OpenedMessage] = []
         for record in records:
             try:
-                message = self._open_record(record, result, state, keys, now_ms)
+                message = self._open_record(record, result, state, keys, now_ms, receive)
             except Exception as error:  # noqa: BLE001 what another State wrote must never stop what follows
                 claimed = find_claimed_state(self._framing.to_single_object(record.value()))
                 self._refuse(result, describe_refusal(record, error, claimed), now_ms)
@@ -130,7 +142,13 @@ class InboxProcessor:
         return result
 
     def _open_record(
-        self, record: ConsumedRecord, result: InboxResult, state: BatchState, keys: InboxKeys, now_ms: int
+        self,
+        record: ConsumedRecord,
+        result: InboxResult,
+        state: BatchState,
+        keys: InboxKeys,
+        now_ms: int,
+        receive: Receive,
     ) -> ReceivedMessage | None:
         """Return the message in a record, and note its outcome; None if there is nothing to seal.
 
@@ -152,7 +170,6 @@ class InboxProcessor:
         envelope, partition = verified.envelope, record.partition()
         known = state.find_message(partition, envelope.id)
         self._note_number(verified, result, state, is_known=known is not None)
-        _check_kind(verified)
         if known is not None and known.signer not in keys.revoked:
             result.outcomes.append(InboxOutcome.REPEATED)
             result.twins += known.commitment != verified.commitment
@@ -161,11 +178,14 @@ class InboxProcessor:
         content = self._framing.to_single_object(content) or b""
         fields = decode_content(envelope, content)
         signer = keys.signing.public_key.key_id
-        state.remember_message(partition, envelope.id, OpenedBefore(verified.commitment, signer))
-        result.outcomes.append(InboxOutcome.OPENED)
-        return ReceivedMessage(
+        message = ReceivedMessage(
             envelope.id, verified.kind, envelope.from_state, fields["urgency"], now_ms, envelope.signer, content
         )
+        is_for_inbox = receive(record, message)
+        if is_for_inbox is not None:  # what was refused may come again, repaired
+            state.remember_message(partition, envelope.id, OpenedBefore(verified.commitment, signer))
+        result.outcomes.append(InboxOutcome.OPENED if is_for_inbox else InboxOutcome.HANDLED)
+        return message if is_for_inbox else None
 
     @staticmethod
     def _note_number(verified: VerifiedMessage, result: InboxResult, state: BatchState, *, is_known: bool) -> None:
@@ -205,20 +225,6 @@ def _check_streams(statement: CountStatement, topic: str, partition: int) -> Non
         raise RefusalError(
             "WRONG_TOPIC",
             f"{statement.from_state}: the count statement is about another topic or partition; somebody moved it",
-        )
-
-
-def _check_kind(verified: VerifiedMessage) -> None:
-    """Refuse a reply: it answers an Ask of this State's worker, and is nothing that a case system or the desk reads.
-
-    Raises:
-        RefusalError: It is refused.
-    """
-    if verified.kind is MessageKind.REPLY:
-        raise RefusalError(
-            "UNEXPECTED_REPLY",
-            f"{verified.envelope.from_state}: the message is a reply, and this worker has asked that State nothing; "
-            "update the worker, and read the message again from its place",
         )
 
 

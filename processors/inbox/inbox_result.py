@@ -21,12 +21,14 @@ class InboxOutcome(StrEnum):
 
     Attributes:
         OPENED: It was verified and opened, and is in the inbox now.
+        HANDLED: It was verified and opened, and is nothing for the inbox: a reply, or an item that is kept out.
         REPEATED: It was opened before, or is a message that was: nothing is written.
         COUNTED: It is a count statement, and was compared with what has arrived.
         REFUSED: It is quarantined by reference.
     """
 
     OPENED = "OPENED"
+    HANDLED = "HANDLED"
     REPEATED = "REPEATED"
     COUNTED = "COUNTED"
     REFUSED = "REFUSED"

@@ -87,12 +87,11 @@ class InboxState:
     def _sweep(self, view: Overlay, partition: int, now_ms: int) -> None:
         expired: list[bytes] = []
         counted_at: dict[bytes, int] = {}
-        for key, entry in view.items(partition):
-            if key.startswith(ID_PREFIX):
-                if now_ms - read_changed_at(entry) > REMEMBERED_MS and len(expired) < PRUNED_MAX:
-                    expired.append(key)
-            elif key.startswith(STREAM_PREFIX):
-                counted_at[key] = decode_stream(entry).counted_at
+        for key, entry in view.items(partition, ID_PREFIX):
+            if now_ms - read_changed_at(entry) > REMEMBERED_MS and len(expired) < PRUNED_MAX:
+                expired.append(key)
+        for key, entry in view.items(partition, STREAM_PREFIX):
+            counted_at[key] = decode_stream(entry).counted_at
         for key in expired:
             view.delete(partition, key)
         self._counted_at[partition] = counted_at

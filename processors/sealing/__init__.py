@@ -1,1 +1,1 @@
-"""Seals and signs the outputs of a gate."""
+"""Seals and signs the outputs of a worker's loops: the gate, and the conversation."""

@@ -1,12 +1,12 @@
-"""Seals what a gate has written for a part of a batch: messages to their recipients, drafts to the State itself.
+"""Seals what a loop has written for a part of a batch: messages to their recipients, own records to the State itself.
 
-Sealing is a step after the gate: it replaces the values of records that are complete. Decisions stay as they are: they
-contain codes and no content. A quarantined record stays as it was received.
+Sealing is a step after the gate or the conversation: it replaces the values of records that are complete. Decisions and
+acts stay as they are: they contain codes and no content. A quarantined record stays as it was received.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Final
@@ -23,15 +23,18 @@ from sharing.seal.sealing import BatchSealer
 from sharing.serialization.cloud_events import Header
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
-from sharing.topology.topics import DRAFTS, TopicScope
+from sharing.topology.topics import AMENDMENTS, DRAFTS, TopicScope
 from sharing.trust.public_keys import KeyId, PublishedKey
 from sharing.trust.signatures import SigningKey
 
 if TYPE_CHECKING:
     from processors.gate.batch_result import BatchOutputs
 
-LOOP: Final = "gate"
-"""Name of the sending loop in envelopes."""
+GATE_LOOP: Final = "gate"
+"""Name in envelopes of the loop that decides."""
+
+CONVERSATION_LOOP: Final = "conversation"
+"""Name in envelopes of the loop that drives the conversations."""
 
 RECIPIENTS_MIN: Final = 16
 """The tree of a batch has at least so many leaves, however few States there are."""
@@ -70,17 +73,26 @@ class SealingKeys:
 
 
 class OutputSealer:
-    """Seals and signs the outputs of one gate.
+    """Seals and signs the outputs of one loop.
 
     Args:
         state: The State.
         random: Returns this many random bytes: `secrets.token_bytes`.
         framing: The framing of records.
+        loop: Name of the loop in envelopes.
     """
 
-    def __init__(self, state: str, random: Callable[[int], bytes], *, framing: Framing = SINGLE_OBJECT_FRAMING) -> None:
+    def __init__(
+        self,
+        state: str,
+        random: Callable[[int], bytes],
+        *,
+        framing: Framing = SINGLE_OBJECT_FRAMING,
+        loop: str = GATE_LOOP,
+    ) -> None:
         self._state = state
-        self._drafts_topic = DRAFTS.topic(state)
+        self._loop = loop
+        self._own_schemas = {kind.topic(state): kind.schema for kind in (DRAFTS, AMENDMENTS)}
         self._messages = BatchSealer(state, random, framing=framing)
         self._own_records = OwnRecordSealer(state, random, framing=framing)
         self._type_header: Header = ("ce_type", get_codec("sealed_message").schema["name"])
@@ -97,18 +109,29 @@ class OutputSealer:
         Raises:
             SealError: A record cannot be sealed. Then none of the batch may be written.
         """
-        drafts: list[_Place] = []
-        messages: dict[tuple[str, int], list[_Place]] = {}
+        lists = []
         for position in sorted(outputs.other_outputs):
             outputs.other_outputs[position] = records = list(outputs.other_outputs[position])
-            for index, record in enumerate(records):
-                if record.topic == self._drafts_topic:
-                    drafts.append((records, index))
-                elif record.topic.startswith(_EXCHANGE_PREFIX):
-                    messages.setdefault((record.topic, record.partition), []).append((records, index))
-        self._seal_drafts(drafts, keys, now_ms)
-        self._seal_messages(messages, streams, keys, now_ms)
-        streams.save()
+            lists.append(records)
+        self._seal_lists(lists, streams, keys, now_ms)
+
+    def seal_records(
+        self, records: Iterable[OutputRecord], streams: SentStreams, keys: SealingKeys, now_ms: int
+    ) -> list[OutputRecord]:
+        """Return records, in their order, of which all that must be sealed is sealed.
+
+        Args:
+            records: The records of a part of a batch, complete and checked.
+            streams: The sequences that the batch continues.
+            keys: The keys of the batch.
+            now_ms: The processing time of the batch, in UTC milliseconds.
+
+        Raises:
+            SealError: A record cannot be sealed. Then none of the batch may be written.
+        """
+        sealed = list(records)
+        self._seal_lists([sealed], streams, keys, now_ms)
+        return sealed
 
     def state_counts(self, streams: SentStreams, keys: SealingKeys, now_ms: int) -> Iterator[OutputRecord]:
         """Yield the count statements that are due: one for each sequence, behind its last message.
@@ -119,18 +142,36 @@ class OutputSealer:
             now_ms: The processing time of the batch, in UTC milliseconds.
         """
         for partition, recipient, topic, sent in streams.take_due_counts(COUNT_INTERVAL_MS):
-            counted = [(Stream(LOOP, sent.began_at, partition, topic), sent.last)]
+            counted = [(Stream(self._loop, sent.began_at, partition, topic), sent.last)]
             value = sign_counts(self._state, recipient, counted, keys.signing_key, now_ms)
             name = f"{TopicScope.EXCHANGE}.{recipient.lower()}.{topic}"
             yield OutputRecord(name, COUNTS_KEY, value, [("content-type", "application/json")], partition)
 
-    def _seal_drafts(self, places: Sequence[_Place], keys: SealingKeys, now_ms: int) -> None:
+    def _seal_lists(
+        self, lists: Iterable[list[OutputRecord]], streams: SentStreams, keys: SealingKeys, now_ms: int
+    ) -> None:
+        """Replace, in lists of records, what must be sealed."""
+        own_records: dict[str, list[_Place]] = {}
+        messages: dict[tuple[str, int], list[_Place]] = {}
+        for records in lists:
+            for index, record in enumerate(records):
+                if record.topic in self._own_schemas:
+                    own_records.setdefault(self._own_schemas[record.topic], []).append((records, index))
+                elif record.topic.startswith(_EXCHANGE_PREFIX):
+                    messages.setdefault((record.topic, record.partition), []).append((records, index))
         self._own_records.begin_batch(keys.wrapping_key_id, keys.wrapping_key, now_ms)
-        drafts = [records[index] for records, index in places]
-        contents = [(draft.key or b"", draft.value or b"") for draft in drafts]
-        sealed = self._own_records.seal_records("draft", contents, now_ms)
-        for (records, index), draft, value in zip(places, drafts, sealed, strict=True):
-            records[index] = OutputRecord(draft.topic, draft.key, value, draft.headers, draft.partition)
+        for schema, places in own_records.items():
+            self._seal_own_records(schema, places, now_ms)
+        self._seal_messages(messages, streams, keys, now_ms)
+        streams.save()
+
+    def _seal_own_records(self, schema: str, places: Sequence[_Place], now_ms: int) -> None:
+        """Seal records of one schema, under the data key that was chosen for the batch."""
+        unsealed = [records[index] for records, index in places]
+        contents = [(record.key or b"", record.value or b"") for record in unsealed]
+        sealed = self._own_records.seal_records(schema, contents, now_ms)
+        for (records, index), record, value in zip(places, unsealed, sealed, strict=True):
+            records[index] = OutputRecord(record.topic, record.key, value, record.headers, record.partition)
 
     def _seal_messages(
         self,
@@ -152,7 +193,7 @@ class OutputSealer:
         for (topic, partition), places in places_by_stream.items():
             _, state, name = topic.split(".")
             numbers, sent = streams.take_numbers(partition, state.upper(), name, len(places))
-            stream = Stream(LOOP, sent.began_at, partition, name)
+            stream = Stream(self._loop, sent.began_at, partition, name)
             for sequence, (records, index) in zip(numbers, places, strict=True):
                 record = records[index]
                 record_id, kind = _read_identity(record)
@@ -174,10 +215,14 @@ class OutputSealer:
             recipients_max=max(keys.recipients_max, RECIPIENTS_MIN),
             now=now_ms,
         )
+        type_index = 0
         in_order = chain.from_iterable(places_by_stream.values())
         for (records, index), value in zip(in_order, sealed, strict=True):
             topic, key, _, headers, partition = records[index]
-            renamed = [self._type_header if header[0] == "ce_type" else header for header in headers or ()]
+            renamed = list(headers or ())
+            if type_index >= len(renamed) or renamed[type_index][0] != "ce_type":  # once for messages of one kind
+                type_index = [name for name, _ in renamed].index("ce_type")
+            renamed[type_index] = self._type_header
             records[index] = OutputRecord(topic, key, value, renamed, partition)
 
 

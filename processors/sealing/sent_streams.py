@@ -1,7 +1,7 @@
-"""The sequences of sent messages, in the gate's state store: one for each input partition, recipient and topic.
+"""The sequences of sent messages, in a loop's state store: one for each input partition, recipient and topic.
 
-A recipient sees from the numbers that a message was dropped or is repeated. A sequence for a whole gate would tell each
-recipient how much the others get.
+A recipient sees from the numbers that a message was dropped or is repeated. A sequence for a whole loop would tell each
+recipient how much the others get. Each loop has its own sequences, in its own store.
 
 A number is used again if the transaction in which it was used is aborted: the state is rolled back with it. So a
 recipient may find a number twice, under two ids, in a log that was manipulated; it treats them as two messages.

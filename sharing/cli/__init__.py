@@ -6,6 +6,7 @@ that several commands use are in `shared`. `lazy_group` imports a command when i
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -32,6 +33,10 @@ COMMANDS = {
     "keys": CommandSource("sharing.cli.keys", "app", "A State's own keys: init, issue, rotate, revoke, back up."),
     "trust": CommandSource("sharing.cli.trust", "app", "The pinned roots of other States: list, add, check."),
     "officers": CommandSource("sharing.cli.officers", "app", "Who may answer: list, add, sign, renew, revoke."),
+    "asks": CommandSource("sharing.cli.asks", "app", "What people are asked: list, show, claim, pass on, answer."),
+    "items": CommandSource("sharing.cli.items", "app", "What became of own items: list, show, recall, correct."),
+    "inbox": CommandSource("sharing.cli.inbox", "app", "What the State has received: list, show."),
+    "quarantine": CommandSource("sharing.cli.quarantine", "app", "What could not be processed, and why: list, show."),
     "audit": CommandSource("sharing.cli.audit", "app", "Proofs of received messages: export one, check one."),
     "broker": CommandSource("sharing.cli.broker", "app", "A real Kafka for local work.", "kafka-local"),
     "topics": CommandSource("sharing.cli.topics", "app", "The topic table: list, apply, ACLs."),
@@ -69,6 +74,7 @@ def _root(
     del show_version
 
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 DEBUG_VARIABLE = "SHARING_LOG_LEVEL"
 
 
@@ -94,16 +100,22 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 users never see a traceback
         if received_signals:  # a C library may replace the SystemExit that was raised inside its callback
             sys.exit(128 + received_signals[0])
-        if os.environ.get(DEBUG_VARIABLE) == "debug":  # code locations only: the message may hold content
-            from sharing.telemetry.logs import describe_exception  # noqa: PLC0415 only when something failed
+        _print_unexpected_error(error)
+        sys.exit(3)
 
-            _print_error(describe_exception(error))
-            sys.exit(3)
+
+def _print_unexpected_error(error: Exception) -> None:
+    if isinstance(error, OSError) and error.errno in _FULL:
+        _print_error(f"the output cannot be written ({error.strerror}); free some space, and run this again")
+    elif os.environ.get(DEBUG_VARIABLE) == "debug":  # code locations only: the message may hold content
+        from sharing.telemetry.logs import describe_exception  # noqa: PLC0415 only when something failed
+
+        _print_error(describe_exception(error))
+    else:
         _print_error(
             f"unexpected {type(error).__name__}; this is a bug. "
             f"Run again with {DEBUG_VARIABLE}=debug and report what it prints."
         )
-        sys.exit(3)
 
 
 def _print_sharing_error(error: SharingError) -> None:

@@ -35,8 +35,11 @@ Folder = Annotated[
 ]
 Port = Annotated[
     int,
-    typer.Option(min=0, max=65535, help="Port on 127.0.0.1. 0 reuses the port of the last run, or picks a free one."),
+    typer.Option(help="Port on 127.0.0.1. 0 reuses the port of the last run, or picks a free one."),
 ]
+
+
+PORT_MAX = 65_535
 
 
 def default_folder() -> Path:
@@ -59,6 +62,8 @@ def start_broker(
     as_json: AsJson = False,
 ) -> None:
     """Start the broker and wait until it answers. It keeps running after this command ends."""
+    if not 0 <= port <= PORT_MAX:
+        raise InputError(f"--port {port}: must be from 0 to {PORT_MAX}")
     broker_folder = folder or default_folder()
     if secure:
         saved = broker_folder / PARTNERS_FILE
@@ -73,7 +78,9 @@ def start_broker(
         print_json(_to_document(status) | {"already_running": status.already_running})
         return
     _print_running(status)
-    err.print("Run the next line in each shell that uses the broker. Stop it with: sharing broker down")
+    err.print(
+        f"Run the next line in each shell that uses the broker. Stop it with: {_format_down_command(broker_folder)}"
+    )
     # The only line on standard output, for: eval "$(sharing broker up)"
     typer.echo(f"export SHARING_BOOTSTRAP={status.bootstrap}")
 
@@ -97,6 +104,7 @@ def _start_secure(folder: Path, port: int, partners: Partners, name: str | None,
         kafka = SecureKafka(folder, partners, port, on_progress=on_progress)
         status = kafka.start()
     settings = kafka.environment(name or OPERATOR.name)
+    down = _format_down_command(folder)
     names = [principal.name for principal in list_principals(partners)]
     certificates = kafka.broker.certificates_folder
     if as_json:
@@ -112,15 +120,24 @@ def _start_secure(folder: Path, port: int, partners: Partners, name: str | None,
     _print_running(status)
     err.print(
         f"Certificates and keys are in {certificates}, valid for 7 days. "
-        "To renew them: `sharing broker down`, then `sharing broker up --secure`."
+        f"To renew them: `{down}`, then `sharing broker up --secure{_format_folder_option(folder)}`."
     )
     err.print(f"They are for: {', '.join(names)}.")
-    option = "" if folder == default_folder() else f" --folder {shlex.quote(str(folder))}"
+    option = _format_folder_option(folder)
     gate = next((principal for principal in names if principal.startswith(f"{Role.GATE}.")), OPERATOR.name)
     hint = f'To use one of them in a shell: eval "$(sharing broker up --secure{option} --as {gate})"'
     err.print(hint, markup=False, soft_wrap=True)
     for variable, value in settings.items():
         typer.echo(f"export {variable}={shlex.quote(value)}")
+
+
+def _format_folder_option(folder: Path) -> str:
+    """Return the option that names a folder, from wherever the command is run; nothing for the default one."""
+    return "" if folder == default_folder() else f" --folder {shlex.quote(str(folder.absolute()))}"
+
+
+def _format_down_command(folder: Path) -> str:
+    return f"sharing broker down{_format_folder_option(folder)}"
 
 
 def _print_running(status: KafkaStatus) -> None:
@@ -181,14 +198,15 @@ def _to_document(status: KafkaStatus) -> dict[str, Any]:
 
 _STATE_TEXTS = {
     KafkaState.RUNNING: "running",
-    KafkaState.SILENT: "the process runs but does not answer; check the log, then run: sharing broker down",
-    KafkaState.DEAD: "the process ended without being stopped; start it again with: sharing broker up",
-    KafkaState.STOPPED: "not running; start it with: sharing broker up",
+    KafkaState.SILENT: "the process runs but does not answer; check the log, then run: sharing broker down{option}",
+    KafkaState.DEAD: "the process ended without being stopped; start it again with: sharing broker up{option}",
+    KafkaState.STOPPED: "not running; start it with: sharing broker up{option}",
 }
 
 
 def _print_status(status: KafkaStatus) -> None:
-    typer.echo(f"Kafka {status.version}: {_STATE_TEXTS[status.state]}")
+    text = _STATE_TEXTS[status.state].format(option=_format_folder_option(status.folder))
+    typer.echo(f"Kafka {status.version}: {text}")
     if status.running:
         typer.echo(f"  bootstrap  {status.bootstrap}")
     if status.pid:

@@ -19,6 +19,7 @@ from sharing.model.effects import FORBIDDING_EFFECTS
 from sharing.model.vocabulary import Effect, Outcome
 from sharing.serialization.codec import get_codec
 from sharing.testing.demo.attacks import AttackResult
+from sharing.testing.demo.conversation import ConversationStep
 from sharing.testing.demo.outcome_watcher import ObservedRecord
 from sharing.testing.demo.report import DemoReport
 from sharing.testing.demo.run import run_demo
@@ -41,12 +42,12 @@ def demo(
         bool,
         typer.Option(
             "--secure",
-            help="With kafka: certificates and ACLs for each principal, keys of each State, and attacks on it.",
+            help="With kafka: certificates and ACLs for each principal, and attacks on it.",
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run four gates on real MISP data and demo cases; end with a table of totals that must add up."""
+    """Run the workers of six States on real MISP data and demo cases; officers answer; the totals must add up."""
     if secure and broker is not BrokerChoice.KAFKA:
         raise InputError("--secure needs --broker kafka: the embedded broker does not support certificates")
     # With --json, standard output holds the JSON document and nothing else.
@@ -58,7 +59,7 @@ def demo(
         print_json(report.to_json())
     else:
         _print_report(report)
-    if not (report.adds_up and report.decisions_verified and report.attacks_refused):
+    if not (report.adds_up and report.decisions_verified and report.attacks_refused and report.conversations_right):
         for indicator_id in report.differing_ids:
             err.print(f"the decision on {indicator_id} is missing, duplicated, or cannot be reproduced")
         raise typer.Exit(1)
@@ -93,6 +94,12 @@ class _DemoPrinter:
             self._print_line(f"[green]refused by {attack.state}[/] {escape(f'{attack.detail}: {reason}')}", 3)
         else:
             self._print_line(f"[bold red]NOT REFUSED by {attack.state}[/] {escape(attack.detail)}", 3)
+
+    def report_conversation(self, step: ConversationStep) -> None:
+        colour = "bold" if step.is_right else "bold red"
+        self._print_line(f"\n[{colour}]{escape(step.title)}[/]")
+        for line in step.lines:
+            self._print_line(escape(line), 3)
 
     def _print_decision(self, observed: ObservedRecord, case: DemoCase) -> None:
         self._print_line(f"\n[bold]{observed.state}: {escape(case.title)}[/] ({case.indicator.type})")

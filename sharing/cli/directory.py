@@ -13,6 +13,7 @@ from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, pr
 from sharing.cli.shared.directory_source import warn_unconfirmed, warn_unreadable
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.own_directory import open_directory_writer
+from sharing.cli.shared.standing_acceptances import accept_conditions, require_upheld
 from sharing.cli.shared.states import read_state
 from sharing.directory.announcements import encode_entry as encode_signed_entry
 from sharing.errors import InputError, SettingsError
@@ -93,6 +94,7 @@ def announce_entries(
     writer = open_directory_writer(settings, servers, tls, framing)
     if writer is not None:
         _require_keys_of(writer, [entry.state for entry in entries])
+    require_upheld(settings, servers, tls, framing, entries)
     for entry in entries:
         if writer is None:
             announce_entry(servers, entry, tls, framing=framing)
@@ -107,6 +109,9 @@ def announce_entries(
             "in effect within seconds; after another change in the last "
             f"{settings.directory_interval_ms / 1000:g} s, by {effective_by}"
         )
+
+
+app.command("accept", short_help="Accept conditions of another State before it offers anything.")(accept_conditions)
 
 
 @app.command("remove")

@@ -5,26 +5,25 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from sharing._inbox_reader import InboxReader
 from sharing._subscriber import Subscriber, UnreadableNotice
 from sharing.cli.shared.connection import Bootstrap, load_client_settings
 from sharing.cli.shared.console import AsJson, err, print_json, to_printable
+from sharing.cli.shared.inbox_options import open_reader
 from sharing.cli.shared.instants import parse_instant
 from sharing.cli.shared.notices import print_notice
 from sharing.cli.shared.states import read_state
-from sharing.errors import InputError, SettingsError
+from sharing.errors import InputError
 from sharing.model.notice import Notice
 from sharing.model.urgency import URGENT_LEVELS
 from sharing.model.validation_errors import suggest_nearest
 from sharing.model.values import VALUE_TYPES
 from sharing.serialization.schema_registry import load_framing
-from sharing.settings import Settings
 
 IsSelected = Callable[[Notice], bool]
 
@@ -57,6 +56,8 @@ def subscribe(
     code = read_state("STATE", state)
     is_selected = _read_filters(since, from_state, type_name, urgent=urgent)
     is_peeking = peek or is_selected is not None
+    if group is not None and not group.strip():
+        raise InputError("--group '': must not be empty; name a group, or leave the option out for your own")
     if is_peeking and group is not None:
         raise InputError("--peek and filters show notices without counting them as received; leave --group out")
     settings, servers, tls = load_client_settings(bootstrap)
@@ -135,30 +136,3 @@ def _read_filters(
     if urgent:
         filters.append(lambda notice: notice.urgency in URGENT_LEVELS)
     return (lambda notice: all(each(notice) for each in filters)) if filters else None
-
-
-def open_reader(settings: Settings, bootstrap: str, state: str, properties: Mapping[str, Any]) -> InboxReader | None:
-    """Return what opens the State's inbox, or None if no reader's key is configured.
-
-    Raises:
-        SettingsError: Only some of the settings for it are set.
-    """
-    if settings.reader_key is None:
-        if settings.trust_file is not None:
-            raise SettingsError(
-                "SHARING_TRUST_FILE is set, so that nothing unsealed is believed: set SHARING_READER_KEY and "
-                "SHARING_READER_PASSPHRASE_FILE to read the sealed inbox"
-            )
-        return None
-    if settings.reader_passphrase_file is None or settings.trust_file is None:
-        missing = "READER_PASSPHRASE_FILE" if settings.reader_passphrase_file is None else "TRUST_FILE"
-        raise SettingsError(f"SHARING_READER_KEY is set, and SHARING_{missing} is not; the inbox needs both")
-    return InboxReader.open(
-        bootstrap,
-        state,
-        settings.reader_key,
-        settings.reader_passphrase_file,
-        settings.trust_file,
-        properties,
-        settings.state_folder,
-    )

@@ -6,14 +6,29 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from sharing.conversation.asks import Ask, Publisher, find_next_due
+from sharing.conversation.asks import REMEMBERED_MS, Ask, Publisher, find_next_due
+from sharing.conversation.events import Replied
 from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.conversation.terms import Terms
 from sharing.conversation.vocabulary import DeliveryStatus
+from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Urgency
 
 DeliveryKey = tuple[str, Revision]
 """The receiving State, and the state of the item."""
+
+EARLY_MS: Final = DAY_MS
+"""How long a reply waits for its Ask: the gate has put the Ask, and its draft was not read yet."""
+
+SENT_MS: Final = 365 * DAY_MS
+"""How long a State has what was sent to it without a time until which it may be kept: an inbox keeps it no longer."""
+
+FORGOTTEN_MS: Final = REMEMBERED_MS
+"""How long after its last change an item is forgotten of which no State has anything and nothing is asked.
+
+Until then, whatever refers to it may arrive; it is twice the age at which messages of other States are refused. An item
+that a State has is not forgotten: it can be recalled.
+"""
 
 _NOBODY: Final = Publisher("", None)
 
@@ -31,6 +46,7 @@ class Delivery:
         approved: The roles that have approved it.
         is_offered: Whether its conditions were put to the receiving State.
         is_settled: Whether its conditions are accepted, or an officer has decided to provide it without acceptance.
+        ends_at: Of what was sent, when the receiving State has deleted it by itself, in UTC milliseconds; None before.
     """
 
     state: str
@@ -41,6 +57,7 @@ class Delivery:
     approved: frozenset[str] = frozenset()
     is_offered: bool = False
     is_settled: bool = False
+    ends_at: int | None = None
 
     @property
     def key(self) -> DeliveryKey:
@@ -60,6 +77,13 @@ class Conversation:
         urgency: Its urgency.
         deliveries: All deliveries.
         asks: All Asks, by id.
+        handed_out: The highest number of an amendment of the newest version that was handed to the gate.
+        handed_out_at: When that was, in UTC milliseconds; 0 if none was.
+        early: Replies whose Ask is not known yet, in the order in which they came.
+        rulings: When the rulings that must not count again expire, in UTC milliseconds, by their digest.
+        changed_at: When it has changed last, in UTC milliseconds.
+        indicator: Id of the indicator: the key of what is sent about the item.
+        retain_until: Until when the newest revision may be kept, in UTC milliseconds; None without a limit.
     """
 
     item: str
@@ -69,6 +93,13 @@ class Conversation:
     urgency: Urgency = Urgency.ORDINARY
     deliveries: Mapping[DeliveryKey, Delivery] = field(default_factory=dict)
     asks: Mapping[str, Ask] = field(default_factory=dict)
+    handed_out: int = 0
+    handed_out_at: int = 0
+    early: tuple[Replied, ...] = ()
+    rulings: Mapping[str, int] = field(default_factory=dict)
+    changed_at: int = 0
+    indicator: str = ""
+    retain_until: int | None = None
 
     def list_deliveries(self, status: DeliveryStatus) -> Iterator[Delivery]:
         """Yield the deliveries with a status."""
@@ -77,4 +108,24 @@ class Conversation:
 
 def due(conversation: Conversation) -> int | None:
     """Return when time alone changes something next, in UTC milliseconds; None if never."""
-    return find_next_due(conversation.asks.values())
+    instants = [find_next_due(conversation.asks.values()), _find_end(conversation)]
+    instants += [reply.at + EARLY_MS for reply in conversation.early]
+    return min((instant for instant in instants if instant is not None), default=None)
+
+
+def is_forgettable(conversation: Conversation, now: int) -> bool:
+    """Return whether nothing about an item needs to be known any more, at a time in UTC milliseconds."""
+    end = _find_end(conversation)
+    return end is not None and end <= now
+
+
+def _find_end(conversation: Conversation) -> int | None:
+    """Return when the item can be forgotten, in UTC milliseconds; None as long as something is open or with a State."""
+    if conversation.early or any(ask.is_open for ask in conversation.asks.values()):
+        return None
+    if any(conversation.list_deliveries(DeliveryStatus.WAITING)):
+        return None
+    # Nothing was ever decided about an item of which only replies are known.
+    end = conversation.changed_at + (0 if conversation.revision == NO_REVISION else FORGOTTEN_MS)
+    sent = conversation.list_deliveries(DeliveryStatus.SENT)
+    return max([end, *(delivery.ends_at for delivery in sent if delivery.ends_at is not None)])

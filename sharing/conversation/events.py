@@ -22,6 +22,8 @@ class Decided:
         terms: For each considered State, what the law says. None is a withdrawal.
         is_sent: Whether the gate has sent what is disclosed: for a first publication it has.
         is_corrected: Whether an amendment changes what States have received.
+        indicator: Id of the indicator, which a recall names; the item's id is made of it.
+        retain_until: Until when the item may be kept, in UTC milliseconds; None without a limit.
     """
 
     revision: Revision
@@ -30,6 +32,8 @@ class Decided:
     terms: tuple[Terms, ...] | None
     is_sent: bool
     is_corrected: bool = False
+    indicator: str = ""
+    retain_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +98,41 @@ class Replied:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiptReceived:
+    """Another State says that an Ask has arrived, and was put to its people. It is only recorded."""
+
+    ask: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecallOrdered:
-    """An officer of one's own State recalls the item from some States, or from all that have it (None)."""
+    """An officer of one's own State recalls the item from some States, or from all that have it (None).
+
+    Attributes:
+        officer: Who.
+        states: From which States.
+        roles: The roles that may do so. The officer must have one of them.
+    """
 
     officer: Officer
     states: frozenset[str] | None = None
+    roles: frozenset[str] = field(default=frozenset(), kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class AmendmentOrdered:
+    """An officer of one's own State corrects facts of the item, or withdraws it: the gate decides on that first.
+
+    Attributes:
+        officer: Who.
+        facts: The facts that are corrected, by name; none for a withdrawal.
+        roles: The roles that may do so. The officer must have one of them.
+    """
+
+    officer: Officer
+    facts: frozenset[str] = frozenset()
+    roles: frozenset[str] = field(default=frozenset(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +143,10 @@ class TimePassed:
 PeopleEvent = Ruled | Claimed | PassedOn
 """What an officer of one's own State does about an Ask."""
 
-Event = Decided | PeopleEvent | Replied | RecallOrdered | TimePassed
+OrderEvent = RecallOrdered | AmendmentOrdered
+"""What an officer of one's own State begins without having been asked."""
+
+Event = Decided | PeopleEvent | Replied | ReceiptReceived | OrderEvent | TimePassed
 """What happens to the providing State's side."""
 
 
@@ -152,7 +189,13 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Amend:
-    """Hand the facts that an officer has supplied to the gate, as a further amendment."""
+    """Hand what an officer has supplied, corrected or withdrawn to the gate, as a further amendment.
+
+    Attributes:
+        revision: The amendment: its number was handed out for nothing else.
+        ask: Id of the Ask that was answered; "" if the officer was not asked.
+        facts: Names of the facts; none for a withdrawal.
+    """
 
     revision: Revision
     ask: str
@@ -184,6 +227,14 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiptNoted:
+    """Record that an Ask has arrived in the State that is asked."""
+
+    ask: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Record that a ruling changes nothing, and why."""
 
@@ -192,4 +243,4 @@ class Refused:
     reason: Refusal
 
 
-Effect = Opened | Changed | Ended | Send | Amend | Escalate | Overdue | Answered | Refused
+Effect = Opened | Changed | Ended | Send | Amend | Escalate | Overdue | Answered | ReceiptNoted | Refused

@@ -13,24 +13,28 @@ from sharing.conversation.asks import Ask, GivenAnswer
 from sharing.conversation.deliveries import Conversation, Delivery
 from sharing.conversation.events import (
     Amend,
+    AmendmentOrdered,
     Answered,
     Claimed,
     Decided,
     Effect,
     Escalate,
     Event,
+    OrderEvent,
     Overdue,
     PassedOn,
     PeopleEvent,
     RecallOrdered,
+    ReceiptNoted,
+    ReceiptReceived,
     Refused,
     Replied,
     Ruled,
     TimePassed,
 )
 from sharing.conversation.handling import find_handling_refusal, handle_ask
-from sharing.conversation.revision import Revision
-from sharing.conversation.terms import Terms
+from sharing.conversation.kinds import KINDS
+from sharing.conversation.revision import NO_REVISION
 from sharing.conversation.turn import Law, Turn
 from sharing.conversation.vocabulary import (
     Answer,
@@ -46,8 +50,13 @@ from sharing.model.vocabulary import Outcome
 ROUNDS_MAX: Final = 3
 """How often people are asked for the missing facts of a version; then it stays withheld."""
 
+_PUT_BY_GATE: Final = frozenset(KINDS[AskKind.ACCEPT].answers)
+"""The answers to an Ask that the gate has put itself: only they can come before the Ask is known."""
 
-def advance(conversation: Conversation, event: Event, now: int, law: Law) -> tuple[Conversation, tuple[Effect, ...]]:
+
+def advance(
+    conversation: Conversation, event: Event, now: int, law: Law, *, can_send: bool = True
+) -> tuple[Conversation, tuple[Effect, ...]]:
     """Return the state after an event, and what must be done, in order.
 
     An event that came before changes nothing.
@@ -57,8 +66,10 @@ def advance(conversation: Conversation, event: Event, now: int, law: Law) -> tup
         event: What has happened.
         now: The time, in UTC milliseconds.
         law: The law in force, for the newest revision of the item. After `Decided`, for that one.
+        can_send: Whether what another State's answer releases can be written. If not, the answer counts, and an officer
+            of one's own State decides again.
     """
-    turn = Turn(conversation, now, law)
+    turn = Turn(conversation, now, law, can_send=can_send)
     match event:
         case Decided():
             _follow_decision(turn, event)
@@ -66,13 +77,18 @@ def advance(conversation: Conversation, event: Event, now: int, law: Law) -> tup
             _follow_people(turn, event)
         case Replied():
             _follow_reply(turn, event)
-        case RecallOrdered():
-            _follow_recall(turn, event)
+        case ReceiptReceived():
+            _follow_receipt(turn, event)
+        case RecallOrdered() | AmendmentOrdered():
+            _follow_order(turn, event)
         case TimePassed():
             _follow_time(turn)
         case _:
             assert_never(event)
-    return turn.conversation, tuple(turn.effects)
+    after = turn.conversation
+    if after != conversation:
+        after = replace(after, changed_at=now)
+    return after, tuple(turn.effects)
 
 
 def _follow_decision(turn: Turn, event: Decided) -> None:
@@ -95,6 +111,8 @@ def _follow_decision(turn: Turn, event: Decided) -> None:
     if event.terms is None:
         for sent in turn.list_sent():
             turn.recall(sent)
+    for reply in turn.take_early():
+        _follow_reply(turn, reply)
 
 
 def _follow_terms(turn: Turn, event: Decided, delivery: Delivery, asked: list[Delivery]) -> None:
@@ -106,10 +124,10 @@ def _follow_terms(turn: Turn, event: Decided, delivery: Delivery, asked: list[De
     match terms.outcome:
         case Outcome.DISCLOSE if event.is_sent and sent is None:
             turn.mark_sent(delivery)
-        case Outcome.DISCLOSE:
+        case Outcome.OFFER if event.is_sent:
+            turn.offer(delivery, is_sent=True)
+        case Outcome.DISCLOSE | Outcome.OFFER:
             turn.proceed(delivery)
-        case Outcome.OFFER:
-            turn.offer(delivery, is_sent=event.is_sent)
         case Outcome.HOLD:
             turn.ask_approver(delivery)
         case Outcome.WITHHOLD if terms.missing and event.revision.amendment < ROUNDS_MAX:
@@ -148,8 +166,7 @@ def _follow_ruling(turn: Turn, ask: Ask, event: Ruled) -> None:
     answered, consequence = ask.take_answer(given)
     turn.change_ask(answered)
     if consequence is Consequence.AMEND:
-        amended = Revision(ask.revision.version, ask.revision.amendment + 1)
-        turn.effects.append(Amend(amended, ask.id, event.facts))
+        turn.effects.append(Amend(turn.hand_out_amendment(), ask.id, event.facts))
     elif consequence is not None:
         _follow_consequence(turn, answered, consequence, event.relaxed)
 
@@ -161,11 +178,14 @@ def _find_refusal(turn: Turn, ask: Ask, event: Ruled) -> Refusal | None:
         return reason
     if event.answer is Answer.SUPPLIED and not (event.facts and event.facts <= ask.facts):
         return Refusal.NOTHING_SUPPLIED
+    if event.answer is Answer.SUPPLIED and turn.is_amended_now:
+        return Refusal.AMENDMENT_PENDING
     for delivery in turn.find_guarded(ask):
         current = turn.law(delivery.state)
         is_forbidden = {
             Answer.PROVIDE_ANYWAY: current.outcome is Outcome.WITHHOLD,
-            Answer.RELAX: not current.required <= event.relaxed < delivery.terms.conditions,
+            Answer.RELAX: current.outcome is Outcome.WITHHOLD
+            or not current.required <= event.relaxed < delivery.terms.conditions,
         }
         if is_forbidden.get(event.answer, False):
             return Refusal.LAW_FORBIDS
@@ -174,10 +194,14 @@ def _find_refusal(turn: Turn, ask: Ask, event: Ruled) -> Refusal | None:
 
 def _follow_reply(turn: Turn, event: Replied) -> None:
     ask = turn.get_ask(event.ask)
+    if ask is None and event.answer in _PUT_BY_GATE and turn.keep_early(event):
+        return
     result = _find_result(ask, event)
     if ask is not None and result is ReplyResult.TAKEN and ask.is_open:
         answered, consequence = ask.take_answer(GivenAnswer(event.answer, event.state, event.state, event.at))
         turn.change_ask(answered)
+        if consequence is Consequence.RELEASE and not turn.can_send:
+            consequence = Consequence.REDECIDE
         if consequence is not None:
             _follow_consequence(turn, answered, consequence)
     turn.effects.append(Answered(event.ask, event.state, result))
@@ -193,6 +217,25 @@ def _find_result(ask: Ask | None, event: Replied) -> ReplyResult:
     return ReplyResult.TAKEN if ask.is_open and event.at < ask.closes_at else ReplyResult.LATE
 
 
+def _follow_receipt(turn: Turn, event: ReceiptReceived) -> None:
+    ask = turn.get_ask(event.ask)
+    if ask is not None and ask.row.asks_recipient and ask.state == event.state:
+        turn.effects.append(ReceiptNoted(ask.id, event.state))
+
+
+def _follow_order(turn: Turn, event: OrderEvent) -> None:
+    if not event.officer.roles & event.roles:
+        turn.effects.append(Refused("", event.officer.id, Refusal.WRONG_ROLE))
+    elif isinstance(event, RecallOrdered):
+        _follow_recall(turn, event)
+    elif turn.conversation.revision == NO_REVISION:
+        turn.effects.append(Refused("", event.officer.id, Refusal.UNKNOWN_ITEM))
+    elif event.facts and turn.is_amended_now:
+        turn.effects.append(Refused("", event.officer.id, Refusal.AMENDMENT_PENDING))
+    else:
+        turn.effects.append(Amend(turn.hand_out_amendment(), "", event.facts))
+
+
 def _follow_recall(turn: Turn, event: RecallOrdered) -> None:
     turn.cancel_waiting(event.states)
     for sent in turn.list_sent():
@@ -203,6 +246,7 @@ def _follow_recall(turn: Turn, event: RecallOrdered) -> None:
 
 
 def _follow_time(turn: Turn) -> None:
+    turn.end_early()
     for ask in turn.asks:
         if not ask.is_open:
             continue
@@ -249,10 +293,7 @@ def _change_delivery(
 
 
 def _offer_again(turn: Turn, delivery: Delivery, conditions: frozenset[str]) -> None:
-    terms: Terms = replace(
-        delivery.terms, conditions=conditions, optional=delivery.terms.optional & conditions, accept_first=True
-    )
-    turn.offer(replace(delivery, terms=terms))
+    turn.proceed(replace(delivery, terms=delivery.terms.relax(conditions), is_settled=False))
 
 
 __all__ = ["ROUNDS_MAX", "advance"]

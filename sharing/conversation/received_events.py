@@ -11,6 +11,23 @@ from sharing.model.vocabulary import NoticeKind, Urgency
 
 
 @dataclass(frozen=True, slots=True)
+class InboxCopy:
+    """A message of the other State that is in the inbox.
+
+    Attributes:
+        message: Its id: the key of its record.
+        revision: The state of the item that it is about.
+        is_urgent: Whether it is in the inbox of urgent messages.
+        is_recall: Whether it is a recall: it stays, because it says what must not be used.
+    """
+
+    message: str
+    revision: Revision
+    is_urgent: bool
+    is_recall: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class OfferReceived:
     """Another State offers an item under conditions.
 
@@ -21,6 +38,7 @@ class OfferReceived:
         expires_at: Until when an answer counts, in UTC milliseconds.
         role: The role that may answer; None for any officer who may answer.
         authority: Kind of the authority to which the offer is addressed.
+        conditions_hash: Hash of the conditions that are offered.
     """
 
     ask: str
@@ -29,6 +47,7 @@ class OfferReceived:
     expires_at: int
     role: str | None = None
     authority: str | None = None
+    conditions_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +66,16 @@ class NoticeReceived:
         kind: Which of the three.
         urgency: The item's urgency.
         ask: For a recall, id of the Ask to acknowledge it.
+        message: Id of the message.
+        retain_until: Until when it may be kept, in UTC milliseconds; None without a limit.
     """
 
     revision: Revision
     kind: NoticeKind
     urgency: Urgency
     ask: str = ""
+    message: str = ""
+    retain_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +108,22 @@ class PutInInbox:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Keep a revision out of the inbox: a recall of it came first, or a newer one is there."""
+    """Keep a revision out of the inbox: it is recalled, a newer one is there, or it may be kept no longer."""
 
     revision: Revision
 
 
 @dataclass(frozen=True, slots=True)
 class Shred:
-    """Make every copy up to a revision unreadable, by destroying its keys."""
+    """Make every copy up to a revision unreadable: its record, with the item's key in it, is deleted from the inbox.
+
+    Attributes:
+        up_to: The revision.
+        copies: The records.
+    """
 
     up_to: Revision
+    copies: tuple[InboxCopy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The receiving State's side: offers and recalls are put to its own people, and what they answer is sent back.
 
 Silence is no acceptance: an offer that expires is not answered. A recall binds before it is acknowledged; acknowledging
-it destroys the copies.
+it destroys the copies. So does the end of the time for which an item may be kept.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
-from sharing.conversation.asks import Ask, GivenAnswer, Publisher, find_next_due
+from sharing.conversation.asks import REMEMBERED_MS, Ask, GivenAnswer, Publisher, find_next_due
 from sharing.conversation.events import (
     Changed,
     Claimed,
@@ -25,9 +25,11 @@ from sharing.conversation.events import (
     TimePassed,
 )
 from sharing.conversation.handling import find_handling_refusal, handle_ask
+from sharing.conversation.inbox_copies import put_copy, shred_copies
 from sharing.conversation.kinds import KINDS
 from sharing.conversation.received_events import (
     Blocked,
+    InboxCopy,
     NoticeReceived,
     OfferReceived,
     OfferWithdrawn,
@@ -37,7 +39,6 @@ from sharing.conversation.received_events import (
     Reply,
     ResultReceived,
     ResultTold,
-    Shred,
 )
 from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Consequence, Refusal
@@ -46,6 +47,12 @@ from sharing.model.vocabulary import NoticeKind, Urgency
 
 OFFER_LASTS_MAX: Final = 90 * DAY_MS
 """How long an offer stays open at most, in milliseconds, whatever the other State says: nothing is open for ever."""
+
+COPIES_MS: Final = 365 * DAY_MS
+"""How long after its last change an item is forgotten that is in the inbox: the inbox keeps no copy for longer."""
+
+FORGOTTEN_MS: Final = REMEMBERED_MS
+"""How long after its last change any other item is forgotten: until then, an old message of it may arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,11 @@ class ReceivedItem:
         recalled: The last one that is recalled. Nothing up to it is readable or becomes so.
         asks: The Asks put to one's own people, by the id that the other State gave them.
         results: What became of the replies, by Ask.
+        conditions: Hashes of the conditions that were offered, by Ask.
+        inbox: The messages about it that are in the inbox.
+        retain_until: Until when the newest revision may be kept, in UTC milliseconds; None without a limit.
+        rulings: When the rulings that must not count again expire, in UTC milliseconds, by their digest.
+        changed_at: When it has changed last, in UTC milliseconds.
     """
 
     item: str
@@ -69,6 +81,19 @@ class ReceivedItem:
     recalled: Revision = NO_REVISION
     asks: Mapping[str, Ask] = field(default_factory=dict)
     results: Mapping[str, str] = field(default_factory=dict)
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    inbox: tuple[InboxCopy, ...] = ()
+    retain_until: int | None = None
+    rulings: Mapping[str, int] = field(default_factory=dict)
+    changed_at: int = 0
+
+    def has_in_inbox(self, message: str) -> bool:
+        """Return whether a message is in the inbox."""
+        return any(copy.message == message for copy in self.inbox)
+
+    def count_open(self) -> int:
+        """Return how many Asks are open."""
+        return sum(ask.is_open for ask in self.asks.values())
 
 
 Received = tuple[ReceivedItem, tuple[ReceivedEffect, ...]]
@@ -84,11 +109,18 @@ def advance_received(received: ReceivedItem, event: ReceivedEvent, now: int) -> 
         event: What has happened.
         now: The time, in UTC milliseconds.
     """
+    after, effects = _follow(received, event, now)
+    if after != received:
+        after = replace(after, changed_at=now)
+    return after, effects
+
+
+def _follow(received: ReceivedItem, event: ReceivedEvent, now: int) -> Received:
     match event:
         case OfferReceived():
             return _follow_offer(_forget_old(received, now), event, now)
         case OfferWithdrawn():
-            return _follow_withdrawal(received, event)
+            return _follow_withdrawal(received, event, now)
         case NoticeReceived():
             return _follow_notice(_forget_old(received, now), event, now)
         case Ruled() | Claimed() | PassedOn():
@@ -103,7 +135,22 @@ def advance_received(received: ReceivedItem, event: ReceivedEvent, now: int) -> 
 
 def due_received(received: ReceivedItem) -> int | None:
     """Return when time alone changes something next, in UTC milliseconds; None if never."""
-    return find_next_due(received.asks.values())
+    instants = (find_next_due(received.asks.values()), received.retain_until, _find_end(received))
+    return min((instant for instant in instants if instant is not None), default=None)
+
+
+def is_received_forgettable(received: ReceivedItem, now: int) -> bool:
+    """Return whether nothing about an item needs to be known any more, at a time in UTC milliseconds."""
+    end = _find_end(received)
+    return end is not None and end <= now
+
+
+def _find_end(received: ReceivedItem) -> int | None:
+    """Return when an item can be forgotten, in UTC milliseconds; None as long as something is open."""
+    if received.retain_until is not None or received.count_open():
+        return None
+    has_copies = any(not copy.is_recall for copy in received.inbox)
+    return received.changed_at + (COPIES_MS if has_copies else FORGOTTEN_MS)
 
 
 def _forget_old(received: ReceivedItem, now: int) -> ReceivedItem:
@@ -112,7 +159,8 @@ def _forget_old(received: ReceivedItem, now: int) -> ReceivedItem:
     if len(asks) == len(received.asks):
         return received
     results = {ask_id: result for ask_id, result in received.results.items() if ask_id in asks}
-    return replace(received, asks=asks, results=results)
+    conditions = {ask_id: digest for ask_id, digest in received.conditions.items() if ask_id in asks}
+    return replace(received, asks=asks, results=results, conditions=conditions)
 
 
 def _put_ask(received: ReceivedItem, ask: Ask) -> ReceivedItem:
@@ -128,17 +176,26 @@ def _make_ask(
 
 
 def _follow_offer(received: ReceivedItem, event: OfferReceived, now: int) -> Received:
-    if event.ask in received.asks or event.revision <= received.recalled:
+    known = received.asks.get(event.ask)
+    if known is not None and known.revision != NO_REVISION:
         return received, ()
+    if known is not None or event.revision <= received.recalled:
+        return received, (Blocked(event.revision),)
     ask = _make_ask(received, event.ask, AskKind.ACCEPT, event.revision, event.urgency, now)
     expires_at = min(event.expires_at, now + OFFER_LASTS_MAX)
     ask = replace(ask, expires_at=expires_at, role=event.role, authority=event.authority)
-    return _put_ask(received, ask), (Opened(ask),)
+    put = put_copy(_put_ask(received, ask), event.ask, event.revision, event.urgency)
+    if event.conditions_hash is not None:
+        put = replace(put, conditions={**put.conditions, ask.id: event.conditions_hash})
+    return put, (Opened(ask),)
 
 
-def _follow_withdrawal(received: ReceivedItem, event: OfferWithdrawn) -> Received:
+def _follow_withdrawal(received: ReceivedItem, event: OfferWithdrawn, now: int) -> Received:
     ask = received.asks.get(event.ask)
-    if ask is None or not ask.is_open:
+    if ask is None:  # it has overtaken its offer, which is put to nobody when it comes
+        ask = _make_ask(received, event.ask, AskKind.ACCEPT, NO_REVISION, Urgency.ORDINARY, now)
+        return _put_ask(received, replace(ask, status=AskStatus.CANCELLED)), ()
+    if not ask.is_open:
         return received, ()
     cancelled = replace(ask, status=AskStatus.CANCELLED)
     return _put_ask(received, cancelled), (Ended(cancelled),)
@@ -150,7 +207,10 @@ def _follow_notice(received: ReceivedItem, event: NoticeReceived, now: int) -> R
     if event.revision <= max(received.recalled, received.revision):
         is_repeated = event.revision == received.revision > received.recalled
         return received, (() if is_repeated else (Blocked(event.revision),))
-    return replace(received, revision=event.revision), (PutInInbox(event.revision),)
+    changed = replace(received, revision=event.revision, retain_until=event.retain_until)
+    if event.retain_until is not None and event.retain_until <= now:
+        return changed, (Blocked(event.revision),)  # what the inbox has of the item may be kept no longer either
+    return put_copy(changed, event.message, event.revision, event.urgency), (PutInInbox(event.revision),)
 
 
 def _follow_recall(received: ReceivedItem, event: NoticeReceived, now: int) -> Received:
@@ -159,10 +219,13 @@ def _follow_recall(received: ReceivedItem, event: NoticeReceived, now: int) -> R
     effects: list[ReceivedEffect] = []
     changed = replace(received, recalled=max(received.recalled, event.revision))
     for ask in received.asks.values():
-        if ask.is_open and ask.kind is AskKind.ACCEPT and ask.revision <= event.revision:
+        # The other State puts the same recall again under another id, and waits for nothing under the first.
+        is_same = ask.kind is AskKind.ACK_RECALL and ask.revision == event.revision
+        if ask.is_open and (is_same or (ask.kind is AskKind.ACCEPT and ask.revision <= event.revision)):
             cancelled = replace(ask, status=AskStatus.CANCELLED)
             changed = _put_ask(changed, cancelled)
             effects.append(Ended(cancelled))
+    changed = put_copy(changed, event.ask, event.revision, event.urgency, is_recall=True)
     ask = _make_ask(received, event.ask, AskKind.ACK_RECALL, event.revision, event.urgency, now)
     return _put_ask(changed, ask), (*effects, Opened(ask))
 
@@ -179,10 +242,12 @@ def _follow_people(received: ReceivedItem, event: PeopleEvent) -> Received:
     answered, consequence = ask.take_answer(GivenAnswer(event.answer, event.officer.id, event.officer.agency, event.at))
     if consequence is None:
         return _put_ask(received, answered), (Changed(answered),)
+    received = _put_ask(received, answered)
     effects: list[ReceivedEffect] = [Ended(answered), Reply(ask.id, received.from_state, event.answer)]
     if event.answer is Answer.ACKNOWLEDGED:
-        effects.append(Shred(ask.revision))
-    return _put_ask(received, answered), tuple(effects)
+        received, shred = shred_copies(received, ask.revision)
+        effects.append(shred)
+    return received, tuple(effects)
 
 
 def _handle(received: ReceivedItem, ask: Ask, event: Claimed | PassedOn) -> Received:
@@ -219,4 +284,7 @@ def _follow_time(received: ReceivedItem, now: int) -> Received:
             changed = replace(ask, status=AskStatus.EXPIRED)
             effects.append(Ended(changed))
         received = _put_ask(received, changed)
+    if received.retain_until is not None and received.retain_until <= now:
+        received, shred = shred_copies(received, received.revision)
+        effects.append(shred)
     return received, tuple(effects)

@@ -5,18 +5,19 @@ A `Turn` is a draft of the next state. It is made for one event, and collects th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final, final
 
 from sharing.conversation.asks import Ask
-from sharing.conversation.deliveries import Conversation, Delivery, DeliveryKey
-from sharing.conversation.events import Changed, Decided, Effect, Ended, Opened, Send
+from sharing.conversation.deliveries import EARLY_MS, SENT_MS, Conversation, Delivery, DeliveryKey
+from sharing.conversation.events import Answered, Changed, Decided, Effect, Ended, Opened, Replied, Send
 from sharing.conversation.kinds import KINDS
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms, is_no_less_open
-from sharing.conversation.vocabulary import AskKind, AskStatus, DeliveryStatus
+from sharing.conversation.vocabulary import AskKind, AskStatus, DeliveryStatus, ReplyResult
 from sharing.ids import make_ask_id
+from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import NoticeKind, Outcome, Urgency
 
 Law = Callable[[str], Terms]
@@ -29,6 +30,12 @@ GUARDING: Final = frozenset({AskKind.APPROVE, AskKind.ACCEPT, AskKind.REDECIDE, 
 KEPT_REVISIONS: Final = 8
 """Of how many revisions of an item the ended deliveries are kept."""
 
+EARLY_MAX: Final = 4
+"""How many replies of one State wait for their Asks, for one item. The gate puts one Ask to a State at a time."""
+
+PENDING_MS: Final = DAY_MS
+"""How long nothing more is amended while the gate has an amendment that it has not decided on."""
+
 _ENDED: Final = frozenset({DeliveryStatus.REPLACED, DeliveryStatus.RECALLED, DeliveryStatus.CLOSED})
 
 
@@ -40,23 +47,28 @@ class Turn:
         conversation: The state before.
         now: The time, in UTC milliseconds.
         law: The law in force.
+        can_send: As in `sharing.conversation.provider.advance`.
 
     Attributes:
         effects: What the caller must do, in order.
     """
 
-    def __init__(self, conversation: Conversation, now: int, law: Law) -> None:
+    def __init__(self, conversation: Conversation, now: int, law: Law, *, can_send: bool = True) -> None:
         self.effects: list[Effect] = []
         self.now = now
         self.law = law
+        self.can_send = can_send
         self._conversation = conversation
         self._asks: dict[str, Ask] = dict(conversation.asks)
+        self._early: list[Replied] = list(conversation.early)
         self._deliveries: dict[DeliveryKey, Delivery] = dict(conversation.deliveries)
 
     @property
     def conversation(self) -> Conversation:
         """The state so far."""
-        return replace(self._conversation, asks=dict(self._asks), deliveries=dict(self._deliveries))
+        return replace(
+            self._conversation, asks=dict(self._asks), deliveries=dict(self._deliveries), early=tuple(self._early)
+        )
 
     @property
     def asks(self) -> tuple[Ask, ...]:
@@ -78,9 +90,55 @@ class Turn:
 
     def begin_revision(self, event: Decided) -> None:
         """Take revision, publisher and urgency from the gate's decision."""
+        base = self._conversation
+        handed_out = base.handed_out if event.revision.version == base.revision.version else 0
         self._conversation = replace(
-            self._conversation, revision=event.revision, publisher=event.publisher, urgency=event.urgency
+            base,
+            revision=event.revision,
+            publisher=event.publisher,
+            urgency=event.urgency,
+            handed_out=handed_out,
+            indicator=event.indicator or base.indicator,
+            retain_until=event.retain_until,
         )
+
+    @property
+    def is_amended_now(self) -> bool:
+        """Whether the gate has not decided yet on an amendment that was handed to it within the last day.
+
+        A further one would be applied to the revision before, and undo it. A withdrawal may come at any time. What the
+        gate has not decided within a day it has refused: it says nothing of that here.
+        """
+        base = self._conversation
+        return base.handed_out > base.revision.amendment and self.now < base.handed_out_at + PENDING_MS
+
+    def hand_out_amendment(self) -> Revision:
+        """Return the next amendment of the newest version: its number was neither decided nor handed out."""
+        version, amendment = self._conversation.revision
+        number = 1 + max(amendment, self._conversation.handed_out)
+        self._conversation = replace(self._conversation, handed_out=number, handed_out_at=self.now)
+        return Revision(version, number)
+
+    def keep_early(self, reply: Replied) -> bool:
+        """Let a reply wait for an Ask that is not known yet. Return False if too many of that State wait."""
+        if _is_repeated(reply, self._early):
+            return True
+        if sum(early.state == reply.state for early in self._early) >= EARLY_MAX:
+            return False
+        self._early.append(reply)
+        return True
+
+    def take_early(self) -> list[Replied]:
+        """Remove the replies whose Asks are known by now, and return them."""
+        taken = [reply for reply in self._early if reply.ask in self._asks]
+        self._early = [reply for reply in self._early if reply.ask not in self._asks]
+        return taken
+
+    def end_early(self) -> None:
+        """Tell the States whose replies have waited for too long that nobody has asked them."""
+        for reply in [each for each in self._early if each.at + EARLY_MS <= self.now]:
+            self._early.remove(reply)
+            self.effects.append(Answered(reply.ask, reply.state, ReplyResult.UNKNOWN))
 
     def find_sent(self, state: str) -> Delivery | None:
         """Return what a State has now; None if nothing, or if it was recalled."""
@@ -178,7 +236,10 @@ class Turn:
         earlier = self.find_sent(delivery.state)
         if earlier is not None:
             self._deliveries[earlier.key] = replace(earlier, status=DeliveryStatus.REPLACED)
-        self._deliveries[delivery.key] = replace(delivery, status=DeliveryStatus.SENT, guards=frozenset())
+        retain_until = self._conversation.retain_until
+        ends_at = self.now + SENT_MS if retain_until is None else retain_until
+        sent = replace(delivery, status=DeliveryStatus.SENT, guards=frozenset(), ends_at=ends_at)
+        self._deliveries[delivery.key] = sent
         if self._conversation.urgency is Urgency.EMERGENCY:
             self.open_ask(AskKind.CONFIRM_IN_WRITING, frozenset({delivery.state}), revision=delivery.revision)
 
@@ -218,3 +279,9 @@ class Turn:
         for ask in self.asks:
             if ask.is_open and ask.kind in GUARDING and not self.find_guarded(ask):
                 self.change_ask(replace(ask, status=AskStatus.CANCELLED))
+
+
+def _is_repeated(reply: Replied, known: Iterable[Replied]) -> bool:
+    """Return whether a reply came before: its time is another one then."""
+    said = (reply.ask, reply.state, reply.answer)
+    return any((each.ask, each.state, each.answer) == said for each in known)

@@ -3,5 +3,5 @@
 The store is a dictionary for each partition, whose changelog is the topic `national.<st>.conversations`. It has an
 entry for each item and direction: the State's own items, and those of other States. A loop opens each batch with
 `DueIndex.open_batch`, and reads and changes the entries by the `BatchEntries` that this returns. Consoles read the
-changelog, and list the open Asks by `list_open_asks`.
+changelog, and show the open Asks by `show_ask`.
 """

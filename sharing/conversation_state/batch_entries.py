@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from sharing.conversation.receiver import ReceivedItem
 from sharing.conversation_state.due_index import DueIndex, DueItem, StateView
 from sharing.conversation_state.entries import (
@@ -11,9 +14,25 @@ from sharing.conversation_state.entries import (
     decode_received,
     encode_conversation,
     encode_received,
+    list_waiting,
     read_due,
 )
 from sharing.conversation_state.item_keys import make_own_key, make_received_key
+
+
+class _Indexed(NamedTuple):
+    """What the index has of an entry.
+
+    Attributes:
+        due_at: The instant at which it has the entry; `NEVER` if it does not.
+        waiting: How many open Asks and early replies it has counted, by State.
+    """
+
+    due_at: bytes
+    waiting: Mapping[str, int]
+
+
+_ABSENT = _Indexed(NEVER, {})
 
 
 class BatchEntries:
@@ -31,7 +50,7 @@ class BatchEntries:
         index.follow(view)
         self._index = index
         self._view = view
-        self._indexed: dict[DueItem, bytes] = {}
+        self._indexed: dict[DueItem, _Indexed] = {}
 
     def find_conversation(self, partition: int, item: str) -> KeptConversation | None:
         """Return what is kept about an item of the State's own; None if nothing.
@@ -71,14 +90,28 @@ class BatchEntries:
         """
         self._put(DueItem(partition, make_received_key(received.from_state, received.item)), encode_received(received))
 
+    def keep(self, partition: int, kept: KeptConversation | ReceivedItem) -> None:
+        """Keep what is known about an item.
+
+        Raises:
+            InputError: It is too large, or the item's id is not a UUID.
+        """
+        if isinstance(kept, ReceivedItem):
+            self.keep_received(partition, kept)
+        else:
+            self.keep_conversation(partition, kept)
+
     def forget(self, item: DueItem) -> None:
         """Remove an entry."""
         before = self._find_indexed(item)
         self._view.delete(item.partition, item.key)
-        self._index.note_change(item, before, NEVER)
-        self._indexed[item] = NEVER
+        self._note(item, before, _ABSENT)
 
-    def take_due(self, now_ms: int, limit: int) -> list[DueItem]:
+    def count_waiting(self, partition: int, state: str) -> int:
+        """Return how many open Asks and early replies of another State a partition has."""
+        return self._index.count_waiting(partition, state)
+
+    def take_due(self, now_ms: int, limit: int, until: Mapping[int, int] | None = None) -> list[DueItem]:
         """Return items that have something due up to an instant, the earliest first.
 
         Each must be advanced to that instant and kept again in this batch. The call looks at `limit` elements of the
@@ -87,17 +120,19 @@ class BatchEntries:
         Args:
             now_ms: The instant in UTC milliseconds.
             limit: How many at most.
+            until: For each partition an earlier instant that counts instead (`DueIndex.pop_due`).
         """
         due = []
-        for item, due_at in self._index.pop_due(now_ms, limit):
-            if self._find_indexed(item) == due_at:
+        for item, due_at in self._index.pop_due(now_ms, limit, until):
+            indexed = self._find_indexed(item)
+            if indexed.due_at == due_at:
                 self._index.note_taken(item.partition)
-                self._indexed[item] = NEVER
+                self._indexed[item] = indexed._replace(due_at=NEVER)
                 due.append(item)
         return due
 
-    def _find_indexed(self, item: DueItem) -> bytes:
-        """Return the instant at which the index has an entry; `NEVER` if it does not."""
+    def _find_indexed(self, item: DueItem) -> _Indexed:
+        """Return what the index has of an entry."""
         known = self._indexed.get(item)
         if known is None:
             self._get(item)
@@ -107,12 +142,19 @@ class BatchEntries:
     def _get(self, item: DueItem) -> bytes | None:
         entry = self._view.get(item.partition, item.key)
         if item not in self._indexed:
-            self._indexed[item] = NEVER if entry is None else read_due(entry)
+            self._indexed[item] = _read_indexed(item, entry)
         return entry
 
     def _put(self, item: DueItem, entry: bytes) -> None:
         before = self._find_indexed(item)
         self._view.put(item.partition, item.key, entry)
-        after = read_due(entry)
-        self._index.note_change(item, before, after)
+        self._note(item, before, _read_indexed(item, entry))
+
+    def _note(self, item: DueItem, before: _Indexed, after: _Indexed) -> None:
+        self._index.note_change(item, before.due_at, after.due_at)
+        self._index.note_waiting(item.partition, before.waiting, after.waiting)
         self._indexed[item] = after
+
+
+def _read_indexed(item: DueItem, entry: bytes | None) -> _Indexed:
+    return _ABSENT if entry is None else _Indexed(read_due(entry), list_waiting(item.key, entry))

@@ -39,6 +39,7 @@ def make_deliveries(deliveries: Mapping[DeliveryKey, Delivery]) -> tuple[list[Fi
                 "approved": sorted(delivery.approved),
                 "is_offered": delivery.is_offered,
                 "is_settled": delivery.is_settled,
+                "ends_at": delivery.ends_at,
             }
         )
     return [_make_terms(terms) for terms in places], listed
@@ -66,7 +67,26 @@ def read_deliveries(terms: list[Fields], listed: list[Fields]) -> dict[DeliveryK
     return deliveries
 
 
+def require_place(place: int, count: int) -> int:
+    """Return the place of the terms of a delivery in their list.
+
+    Args:
+        place: The place, from 0.
+        count: Length of the list.
+
+    Raises:
+        DecodeError: The list has no such place.
+    """
+    if not 0 <= place < count:
+        raise DecodeError(
+            "an entry of the conversations has a delivery without terms; restore the topic from a backup",
+            cause="MALFORMED",
+        )
+    return place
+
+
 def _make_terms(terms: Terms) -> Fields:
+    texts = dict(terms.list_texts(terms.conditions))
     return {
         "outcome": terms.outcome,
         "conditions": sorted(terms.conditions),
@@ -76,10 +96,17 @@ def _make_terms(terms: Terms) -> Fields:
         "approver": terms.approver,
         "approvers_needed": terms.approvers_needed,
         "missing": sorted(terms.missing),
+        "texts": [bytes.fromhex(texts.get(code, "")) for code in sorted(terms.conditions)],
     }
 
 
 def _read_terms(fields: Fields) -> Terms:
+    if len(fields["texts"]) != len(fields["conditions"]):
+        raise DecodeError(
+            "an entry of the conversations has conditions without their hashes; restore the topic from a backup",
+            cause="MALFORMED",
+        )
+    texts = zip(fields["conditions"], fields["texts"], strict=True)
     return Terms(
         state="",
         outcome=read_member(Outcome, fields["outcome"], "terms.outcome"),
@@ -90,16 +117,12 @@ def _read_terms(fields: Fields) -> Terms:
         approver=fields["approver"],
         approvers_needed=fields["approvers_needed"],
         missing=frozenset(fields["missing"]),
+        texts=frozenset((code, digest.hex()) for code, digest in texts if digest),
     )
 
 
 def _read_delivery(fields: Fields, known: list[Terms]) -> Delivery:
-    place: int = fields["terms"]
-    if not 0 <= place < len(known):
-        raise DecodeError(
-            "an entry of the conversations has a delivery without terms; restore the topic from a backup",
-            cause="MALFORMED",
-        )
+    place = require_place(fields["terms"], len(known))
     return Delivery(
         state=fields["state"],
         revision=read_revision(fields["revision"]),
@@ -109,4 +132,5 @@ def _read_delivery(fields: Fields, known: list[Terms]) -> Delivery:
         approved=frozenset(fields["approved"]),
         is_offered=fields["is_offered"],
         is_settled=fields["is_settled"],
+        ends_at=fields["ends_at"],
     )

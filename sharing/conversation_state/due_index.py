@@ -11,24 +11,31 @@ what an aborted batch has taken from the heap or added to it is gone, like its c
 
 It takes about 75 bytes for each entry that will be due: an instant and a key are one `bytes` object, and they are
 ordered like their bytes.
+
+It also counts, in the same way, how much of each other State waits in a partition, so that no State can fill the store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Final, NamedTuple, Protocol
 
 from sharing.conversation_state.entries import (
+    COUNT_BYTES,
+    COUNTS_END,
     INSTANT_BYTES,
     INSTANT_END,
     NEVER,
+    NONE_WAITING,
     encode_instant,
     list_headers,
+    list_waiting,
     read_due,
 )
-from sharing.conversation_state.item_keys import ITEM_PREFIXES, is_log_key, read_item_key
+from sharing.conversation_state.item_keys import IN_PREFIX, ITEM_PREFIXES, UUID_BYTES, is_log_key, read_item_key
 from sharing.serialization.codec import HEADER_LENGTH
 
 STALE_SHARE_MAX: Final = 0.5
@@ -36,6 +43,8 @@ STALE_SHARE_MAX: Final = 0.5
 
 STALE_MIN: Final = 10_000
 """So many may be outdated in any case: building a small heap again is not worth it."""
+
+_NO_REPLIES: Final = bytes(COUNT_BYTES)
 
 
 class StateView(Protocol):
@@ -81,11 +90,13 @@ class _Heap:
         copy: The copy of the partition that it was built from.
         elements: A heap of instants, each followed by a key.
         live: How many of them are not outdated.
+        waiting: How many open Asks and early replies of each State there are.
     """
 
     copy: object
     elements: list[bytes]
     live: int
+    waiting: Counter[str]
 
     @property
     def is_bloated(self) -> bool:
@@ -115,30 +126,53 @@ class DueIndex:
             copy, heap = view.identify_copy(partition), self._heaps.get(partition)
             if heap is None or heap.copy is not copy or heap.is_bloated:
                 self._heaps.pop(partition, None)  # its memory is free for the new one
-                elements = list_elements(view.items(partition))
+                waiting = Counter[str]()
+                elements = list_elements(view.items(partition), waiting)
                 heapify(elements)
-                self._heaps[partition] = _Heap(copy, elements, len(elements))
+                self._heaps[partition] = _Heap(copy, elements, len(elements), waiting)
+
+    def count_items(self) -> int:
+        """Return of how many items something will be due: those with an open Ask, and what may be kept for a time."""
+        return sum(heap.live for heap in self._heaps.values())
+
+    def count_waiting(self, partition: int, state: str) -> int:
+        """Return how many open Asks and early replies of another State a partition has."""
+        heap = self._heaps.get(partition)
+        return 0 if heap is None else heap.waiting[state]
 
     def find_next_due(self) -> int | None:
         """Return when to look again, in UTC milliseconds: no item is due earlier. None if none will be."""
         first = min((heap.elements[0] for heap in self._heaps.values() if heap.elements), default=None)
         return None if first is None else int.from_bytes(first[:INSTANT_BYTES], "big")
 
-    def pop_due(self, now_ms: int, limit: int) -> Iterator[tuple[DueItem, bytes]]:
+    def list_next_due(self) -> dict[int, int]:
+        """Return, for each partition in which something will be due, when to look again, in UTC milliseconds."""
+        return {
+            partition: int.from_bytes(heap.elements[0][:INSTANT_BYTES], "big")
+            for partition, heap in self._heaps.items()
+            if heap.elements
+        }
+
+    def pop_due(
+        self, now_ms: int, limit: int, until: Mapping[int, int] | None = None
+    ) -> Iterator[tuple[DueItem, bytes]]:
         """Yield what has come up to an instant, the earliest first, and remove it; some of it may be outdated.
 
         Args:
             now_ms: The instant in UTC milliseconds.
             limit: How many at most.
+            until: For each partition an earlier instant that counts instead; nothing is due in those left out. None:
+                the first instant counts in all.
 
         Yields:
             Partition and key, and the instant as it must be in the entry.
         """
-        bound = encode_instant(now_ms + 1)
+        instants = dict.fromkeys(self._heaps, now_ms) if until is None else until
+        bounds = {number: encode_instant(min(instant, now_ms) + 1) for number, instant in instants.items()}
         heads = [
             (heap.elements[0], partition)
             for partition, heap in self._heaps.items()
-            if heap.elements and heap.elements[0] < bound
+            if heap.elements and heap.elements[0] < bounds.get(partition, NEVER)
         ]
         heapify(heads)
         for _ in range(limit):
@@ -147,7 +181,7 @@ class DueIndex:
             element, partition = heads[0]
             elements = self._heaps[partition].elements
             heappop(elements)
-            if elements and elements[0] < bound:
+            if elements and elements[0] < bounds[partition]:
                 heapreplace(heads, (elements[0], partition))
             else:
                 heappop(heads)
@@ -174,22 +208,46 @@ class DueIndex:
             heappush(heap.elements, after + item.key)
             heap.live += 1
 
+    def note_waiting(self, partition: int, before: Mapping[str, int], after: Mapping[str, int]) -> None:
+        """Note that another number of open Asks and early replies is in an entry.
 
-def list_elements(entries: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
-    """Return the instants and keys of the entries in which something will be due.
+        Args:
+            partition: The partition of the entry.
+            before: How many there were, by State.
+            after: How many there are.
+        """
+        if before != after:
+            waiting = self._heaps[partition].waiting
+            waiting.subtract(before)
+            waiting.update(after)
+
+
+def list_elements(entries: Iterable[tuple[bytes, bytes]], waiting: Counter[str]) -> list[bytes]:
+    """Return the instants and keys of the entries in which something will be due, and count what waits in them.
+
+    Args:
+        entries: Keys and values of a partition.
+        waiting: Receives how many open Asks and early replies of each State there are.
 
     Raises:
         DecodeError: An entry is malformed, or of a kind that this release does not know.
     """
     elements = []
-    headers = list_headers()
+    headers, named = list_headers(), Counter[bytes]()
     for key, entry in entries:  # a million at a start, so the usual case calls nothing
         if key.startswith(ITEM_PREFIXES):
             due_at = entry[HEADER_LENGTH:INSTANT_END]
-            if entry[:HEADER_LENGTH] not in headers or len(due_at) < INSTANT_BYTES:
+            counts = entry[INSTANT_END:COUNTS_END]
+            if entry[:HEADER_LENGTH] not in headers or len(counts) < len(NONE_WAITING):
                 read_due(entry)  # raises with the cause
             if due_at != NEVER:
                 elements.append(due_at + key)
+            if counts != NONE_WAITING:
+                if key.startswith(IN_PREFIX):
+                    named[key[: -UUID_BYTES - 1]] += int.from_bytes(counts[:COUNT_BYTES], "big")
+                elif counts[COUNT_BYTES:] != _NO_REPLIES:
+                    waiting.update(list_waiting(key, entry))
         elif not is_log_key(key):
             read_item_key(key)  # raises with the cause
+    waiting.update({prefix[len(IN_PREFIX) :].decode(errors="replace"): count for prefix, count in named.items()})
     return elements

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,12 +25,20 @@ from sharing.conversation_state.ask_fields import (
     read_revision,
 )
 from sharing.conversation_state.delivery_fields import make_deliveries, read_deliveries
+from sharing.conversation_state.entry_fields import SCHEMA, decode_fields
 from sharing.conversation_state.item_keys import read_item_key
+from sharing.conversation_state.remembered_fields import (
+    make_copies,
+    make_early,
+    make_rulings,
+    read_copies,
+    read_early,
+    read_rulings,
+)
 from sharing.errors import DecodeError, InputError
 from sharing.model.vocabulary import Urgency
 from sharing.serialization.codec import HEADER_LENGTH, SINGLE_OBJECT_MARKER, get_codec
 
-SCHEMA: Final = "conversation_state"
 INSTANT_BYTES: Final = 8
 NEVER: Final = bytes(INSTANT_BYTES)
 """In the place of the instant at which time alone changes something, where it never does."""
@@ -37,7 +46,18 @@ NEVER: Final = bytes(INSTANT_BYTES)
 INSTANT_END: Final = HEADER_LENGTH + INSTANT_BYTES
 """Where the instant ends in an entry. It begins after the header."""
 
+COUNT_BYTES: Final = 2
+OPEN_END: Final = INSTANT_END + COUNT_BYTES
+"""Where the number of open Asks ends in an entry. It begins after the instant."""
+
+COUNTS_END: Final = OPEN_END + COUNT_BYTES
+"""Where the number of early replies ends in an entry. It begins after that of the open Asks."""
+
+NONE_WAITING: Final = bytes(2 * COUNT_BYTES)
+"""In the place of both numbers, where nothing waits."""
+
 _DUE_MAX: Final = 2 ** (8 * INSTANT_BYTES) - 1
+_COUNT_MAX: Final = 2 ** (8 * COUNT_BYTES) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +66,8 @@ class KeptConversation:
 
     Attributes:
         conversation: The conversation.
-        drafts: By revision, what must be sent later: the sealed draft. Only of revisions of which a delivery waits.
+        drafts: By revision, what must be sent later: the sealed draft. Of revisions of which a delivery waits, and of
+            the newest as long as a State has the item.
     """
 
     conversation: Conversation
@@ -54,13 +75,13 @@ class KeptConversation:
 
 
 def encode_conversation(kept: KeptConversation) -> bytes:
-    """Return the entry of an item of the State's own. Drafts for which no delivery waits any more are dropped.
+    """Return the entry of an item of the State's own. Drafts that nothing needs any more are dropped.
 
     Raises:
         InputError: The entry would be too large to be read again.
     """
     conversation = kept.conversation
-    waiting = {delivery.revision for delivery in conversation.list_deliveries(DeliveryStatus.WAITING)}
+    needed = _list_needed(conversation)
     terms, deliveries = make_deliveries(conversation.deliveries)
     fields = {
         "state": conversation.state,
@@ -73,10 +94,19 @@ def encode_conversation(kept: KeptConversation) -> bytes:
         "drafts": [
             {"revision": make_revision(revision), "draft": draft}
             for revision, draft in kept.drafts.items()
-            if revision in waiting
+            if revision in needed
         ],
+        "handed_out": conversation.handed_out,
+        "handed_out_at": conversation.handed_out_at,
+        "retain_until": conversation.retain_until,
+        "early": make_early(conversation.early),
+        "rulings": make_rulings(conversation.rulings),
+        "changed_at": conversation.changed_at,
+        "indicator": make_id(conversation.indicator),
     }
-    return _encode(due(conversation), "conversation", "sharing.v1.ConversationEntry", fields)
+    open_asks = sum(ask.is_open for ask in conversation.asks.values())
+    counts = open_asks, len(conversation.early)
+    return _encode(due(conversation), counts, "conversation", "sharing.v1.ConversationEntry", fields)
 
 
 def encode_received(received: ReceivedItem) -> bytes:
@@ -91,8 +121,15 @@ def encode_received(received: ReceivedItem) -> bytes:
         "recalled": make_revision(received.recalled),
         "asks": make_asks(received.asks.values()),
         "results": [{"ask": make_id(ask), "result": result} for ask, result in received.results.items()],
+        "conditions": [
+            {"ask": make_id(ask), "hash": bytes.fromhex(digest)} for ask, digest in received.conditions.items()
+        ],
+        "inbox": make_copies(received.inbox),
+        "retain_until": received.retain_until,
+        "rulings": make_rulings(received.rulings),
+        "changed_at": received.changed_at,
     }
-    return _encode(due_received(received), "received", "sharing.v1.ReceivedEntry", fields)
+    return _encode(due_received(received), (received.count_open(), 0), "received", "sharing.v1.ReceivedEntry", fields)
 
 
 def decode_entry(key: bytes, entry: bytes) -> KeptConversation | ReceivedItem:
@@ -102,17 +139,8 @@ def decode_entry(key: bytes, entry: bytes) -> KeptConversation | ReceivedItem:
         DecodeError: It is malformed, or has a kind, a field or a value that this release does not know.
     """
     item, from_state = read_item_key(key)
-    fields = get_codec(SCHEMA).decode(entry)
-    conversation, received = fields["conversation"], fields["received"]
-    if conversation is not None and received is None and from_state is None:
-        return _read_conversation(item, conversation)
-    if received is not None and conversation is None and from_state is not None:
-        return _read_received(item, from_state, received)
-    raise DecodeError(
-        "an entry of the conversations is of a kind that this release does not know, or not the one that its key says; "
-        "update this program to the release of the worker that wrote it",
-        cause="UNKNOWN_KIND",
-    )
+    fields = decode_fields(key, entry)
+    return _read_conversation(item, fields) if from_state is None else _read_received(item, from_state, fields)
 
 
 def decode_conversation(key: bytes, entry: bytes) -> KeptConversation:
@@ -152,10 +180,34 @@ def read_due(entry: bytes) -> bytes:
         DecodeError: It is no entry of a conversation, or of a schema that this release does not know.
     """
     codec = get_codec(SCHEMA)
-    if len(entry) < INSTANT_END or entry[:HEADER_LENGTH] not in list_headers():
+    if len(entry) < COUNTS_END or entry[:HEADER_LENGTH] not in list_headers():
         codec.decode(entry)  # raises with the cause
         raise DecodeError("an entry of the conversations is too short; restore the topic", cause="MALFORMED")
     return entry[HEADER_LENGTH:INSTANT_END]
+
+
+def count_open_asks(entry: bytes) -> int:
+    """Return how many Asks of an entry are open, without decoding the rest.
+
+    Raises:
+        DecodeError: It is no entry of a conversation, or of a schema that this release does not know.
+    """
+    read_due(entry)
+    return int.from_bytes(entry[INSTANT_END:OPEN_END], "big")
+
+
+def list_waiting(key: bytes, entry: bytes) -> Mapping[str, int]:
+    """Return how many Asks and early replies of other States wait in an entry, by State: almost always of one or none.
+
+    Raises:
+        DecodeError: As `decode_entry`.
+    """
+    open_asks, from_state = count_open_asks(entry), read_item_key(key).from_state
+    if from_state is not None:
+        return {from_state: open_asks} if open_asks else {}
+    if not any(entry[OPEN_END:COUNTS_END]):
+        return {}
+    return Counter(reply.state for reply in decode_conversation(key, entry).conversation.early)
 
 
 def encode_instant(instant: int | None) -> bytes:
@@ -163,9 +215,16 @@ def encode_instant(instant: int | None) -> bytes:
     return NEVER if instant is None else min(max(instant, 1), _DUE_MAX).to_bytes(INSTANT_BYTES, "big")
 
 
-def _encode(due_at: int | None, name: str, record: str, fields: Fields) -> bytes:
+def _encode(due_at: int | None, counts: tuple[int, int], name: str, record: str, fields: Fields) -> bytes:
     codec = get_codec(SCHEMA)
-    values: dict[str, Any] = {"due_at": encode_instant(due_at), "conversation": None, "received": None}
+    open_asks, early_replies = (min(count, _COUNT_MAX).to_bytes(COUNT_BYTES, "big") for count in counts)
+    values: dict[str, Any] = {
+        "due_at": encode_instant(due_at),
+        "open_asks": open_asks,
+        "early_replies": early_replies,
+        "conversation": None,
+        "received": None,
+    }
     values[name] = (record, fields)
     entry = codec.encode(values)
     if len(entry) > codec.bytes_max:
@@ -185,6 +244,13 @@ def _read_conversation(item: str, fields: Fields) -> KeptConversation:
         urgency=read_member(Urgency, fields["urgency"], "urgency"),
         deliveries=read_deliveries(fields["terms"], fields["deliveries"]),
         asks=read_asks(fields["asks"]),
+        handed_out=fields["handed_out"],
+        handed_out_at=fields["handed_out_at"],
+        retain_until=fields["retain_until"],
+        early=read_early(fields["early"]),
+        rulings=read_rulings(fields["rulings"]),
+        changed_at=fields["changed_at"],
+        indicator=read_id(fields["indicator"]),
     )
     return KeptConversation(conversation, {read_revision(kept["revision"]): kept["draft"] for kept in fields["drafts"]})
 
@@ -201,4 +267,17 @@ def _read_received(item: str, from_state: str, fields: Fields) -> ReceivedItem:
             read_id(known["ask"]): read_member(ReplyResult, known["result"], "results.result")
             for known in fields["results"]
         },
+        conditions={read_id(known["ask"]): known["hash"].hex() for known in fields["conditions"]},
+        inbox=read_copies(fields["inbox"]),
+        retain_until=fields["retain_until"],
+        rulings=read_rulings(fields["rulings"]),
+        changed_at=fields["changed_at"],
     )
+
+
+def _list_needed(conversation: Conversation) -> set[Revision]:
+    """Return the revisions whose drafts are needed: for what waits, and for a correction of what a State has."""
+    needed = {delivery.revision for delivery in conversation.list_deliveries(DeliveryStatus.WAITING)}
+    if needed or any(conversation.list_deliveries(DeliveryStatus.SENT)):
+        needed.add(conversation.revision)
+    return needed

@@ -14,6 +14,14 @@ ITEM_PREFIXES: Final = (OUT_PREFIX, IN_PREFIX)
 LOG_PREFIX: Final = b"log/"
 """Of the entries that the loop itself keeps in the same store: how far each input partition was processed."""
 
+ESCALATION_PREFIX: Final = b"told/"
+"""Of the entries of what people must still be told by an escalation message: `escalations.py`."""
+
+LOOP_PREFIXES: Final = (LOG_PREFIX, ESCALATION_PREFIX, b"id/", b"stream/", b"sent/")
+LOOP_KEYS: Final = frozenset({b"sent", b"counted"})
+"""Of all entries that are none of a conversation. `id/` and `stream/`: which messages have arrived; `sent` and
+`counted`: the numbers of the sent ones."""
+
 UUID_BYTES: Final = 16
 _UUID: Final = re.compile(UUID_PATTERN)
 
@@ -61,7 +69,7 @@ def make_received_key(from_state: str, item: str) -> bytes:
 
 def is_log_key(key: bytes) -> bool:
     """Return whether an entry is none of a conversation: the loop keeps it for itself."""
-    return key.startswith(LOG_PREFIX)
+    return key.startswith(LOOP_PREFIXES) or key in LOOP_KEYS
 
 
 def read_item_key(key: bytes) -> ItemKey:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sharing.conversation.asks import Ask
-from sharing.conversation.receiver import ReceivedItem
-from sharing.conversation.vocabulary import Answer, AskKind, Consequence
-from sharing.conversation_state.entries import NEVER, decode_entry, read_due
-from sharing.conversation_state.item_keys import is_log_key
+from sharing.conversation.vocabulary import Answer, AskKind, Consequence, DeliveryStatus
+from sharing.conversation_state.ask_fields import Fields, read_asks, read_id
+from sharing.conversation_state.delivery_fields import require_place
+from sharing.conversation_state.entries import count_open_asks
+from sharing.conversation_state.entry_fields import decode_fields
+from sharing.conversation_state.item_keys import is_log_key, read_item_key
 from sharing.model.times import format_time
+from sharing.model.vocabulary import Urgency
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class OpenAsk:
         answers: The answers that it takes.
         silence: What happens when nobody answers.
         claimed_by: Id of the officer who deals with it; None if nobody does, or the claim has expired.
+        urgency: The item's urgency.
     """
 
     id: str
@@ -47,6 +51,7 @@ class OpenAsk:
     answers: tuple[Answer, ...]
     silence: Consequence
     claimed_by: str | None
+    urgency: Urgency
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON, with instants in RFC 3339 form. What no entry contains is not in it: dossier and law."""
@@ -64,40 +69,73 @@ class OpenAsk:
             "answers": [answer.value for answer in self.answers],
             "silence": self.silence.value,
             "claimed_by": self.claimed_by,
+            "urgency": self.urgency.value,
         }
 
 
-def list_open_asks(entries: Iterable[tuple[bytes, bytes]], now_ms: int) -> Iterator[OpenAsk]:
-    """Yield the open Asks of the entries, in their order.
-
-    Args:
-        entries: Keys and values of the state store.
-        now_ms: The time in UTC milliseconds: a claim that has expired by then is not shown.
-
-    Raises:
-        DecodeError: An entry is malformed, or has a kind or a value that this release does not know.
-    """
-    for key, entry in entries:
-        if not may_have_open_asks(key, entry):
-            continue
-        kept = decode_entry(key, entry)
-        if isinstance(kept, ReceivedItem):
-            item, from_state, asks = kept.item, kept.from_state, kept.asks
-        else:
-            item, from_state, asks = kept.conversation.item, kept.conversation.state, kept.conversation.asks
-        yield from (_show(ask, item, from_state, now_ms) for ask in asks.values() if ask.is_open)
-
-
 def may_have_open_asks(key: bytes, entry: bytes) -> bool:
-    """Return whether an entry may have open Asks, without decoding it: each of them has something due.
+    """Return whether an entry has open Asks, without decoding it.
 
     Raises:
         DecodeError: It is no entry of a conversation, or of a schema that this release does not know.
     """
-    return not is_log_key(key) and read_due(entry) != NEVER
+    return not is_log_key(key) and count_open_asks(entry) > 0
 
 
-def _show(ask: Ask, item: str, from_state: str, now_ms: int) -> OpenAsk:
+class ItemAsks(NamedTuple):
+    """The Asks of one entry.
+
+    Attributes:
+        item: Id of the item.
+        provider: The State that provides the item.
+        asks: The Asks.
+        conditions: By the id of an Ask, what tells their conditions apart: codes and hashes of texts for an item of the
+            State's own, and the one hash for an item of another State. None are known of an Ask that is not in it.
+    """
+
+    item: str
+    provider: str
+    asks: tuple[Ask, ...]
+    conditions: Mapping[str, frozenset[str]]
+
+
+def decode_asks(key: bytes, entry: bytes) -> ItemAsks:
+    """Return the Asks of an entry. Deliveries, drafts and rulings are not made into objects, which halves the time.
+
+    Raises:
+        DecodeError: It is malformed, or has a kind or a value that this release does not know.
+    """
+    item, from_state = read_item_key(key)
+    fields = decode_fields(key, entry)
+    asks = tuple(read_asks(fields["asks"]).values())
+    if from_state is not None:
+        hashes = {read_id(known["ask"]): frozenset({known["hash"].hex()}) for known in fields["conditions"]}
+        return ItemAsks(item, from_state, asks, hashes)
+    return ItemAsks(item, fields["state"], asks, _find_codes(fields))
+
+
+def _find_codes(fields: Fields) -> dict[str, frozenset[str]]:
+    """Return codes and hashes of the conditions of the deliveries that Asks guard, by the ids of the Asks."""
+    codes: dict[str, frozenset[str]] = {}
+    terms = fields["terms"]
+    for delivery in fields["deliveries"]:
+        if delivery["guards"] and delivery["status"] == DeliveryStatus.WAITING:
+            chosen = terms[require_place(delivery["terms"], len(terms))]
+            conditions = frozenset((*chosen["conditions"], *(digest.hex() for digest in chosen["texts"])))
+            for guard in delivery["guards"]:
+                codes.setdefault(read_id(guard), conditions)
+    return codes
+
+
+def show_ask(ask: Ask, item: str, from_state: str, now_ms: int) -> OpenAsk:
+    """Return an Ask as consoles list it.
+
+    Args:
+        ask: The Ask.
+        item: Id of the item.
+        from_state: The providing State.
+        now_ms: The time in UTC milliseconds.
+    """
     return OpenAsk(
         id=ask.id,
         kind=ask.kind,
@@ -112,4 +150,5 @@ def _show(ask: Ask, item: str, from_state: str, now_ms: int) -> OpenAsk:
         answers=tuple(ask.row.answers),
         silence=ask.row.silence,
         claimed_by=ask.find_claimant(now_ms),
+        urgency=ask.urgency,
     )

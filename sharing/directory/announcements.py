@@ -89,17 +89,21 @@ def make_announcement(
     )
 
 
-def renew_announcement(statement: DirectoryStatement, *, key_statement: int, now: int) -> StatementContent:
+def renew_announcement(
+    statement: DirectoryStatement, *, entry: bytes | None, key_statement: int, now: int
+) -> StatementContent:
     """Return the content that says the same again, for as many hours.
 
     Args:
         statement: The statement in force.
+        entry: Its entry, perhaps without what the State must not state any more.
         key_statement: Version of the State's newest key statement.
         now: The time, in UTC milliseconds.
     """
     content = statement.content
     return replace(
         content,
+        entry=entry,
         sequence=content.sequence + 1,
         previous=statement.digest,
         issued_at=now,

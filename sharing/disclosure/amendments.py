@@ -6,8 +6,7 @@ amended record as on any other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 from sharing.conversation.revision import Revision
@@ -54,7 +53,7 @@ class StatedFact:
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """One amendment, as the topic `amendments` carries it.
+    """One amendment, as an officer rules it and the conversation numbers it.
 
     Attributes:
         indicator_id: Id of the item.
@@ -75,34 +74,6 @@ class Amendment:
     ruling: str
     facts: tuple[StatedFact, ...] = ()
     reason: str | None = None
-
-    def to_record(self) -> dict[str, Any]:
-        """Return the record that the Avro schema `Amendment` describes."""
-        return {
-            "indicator_id": self.indicator_id,
-            "agency": self.agency,
-            "version": self.revision.version,
-            "amendment": self.revision.amendment,
-            "kind": self.kind.value,
-            "facts": [{**asdict(fact), "values": list(fact.values)} for fact in self.facts],
-            "reason": self.reason,
-            "officer": self.officer,
-            "ruling": self.ruling,
-        }
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Amendment:
-        """Return the amendment of a decoded record."""
-        return cls(
-            indicator_id=record["indicator_id"],
-            agency=record["agency"],
-            revision=Revision(record["version"], record["amendment"]),
-            kind=AmendmentKind(record["kind"]),
-            officer=record["officer"],
-            ruling=record["ruling"],
-            facts=tuple(StatedFact(fact["name"], tuple(fact["values"])) for fact in record["facts"]),
-            reason=record["reason"],
-        )
 
 
 def apply_amendment(record: WireRecord, amendment: Amendment) -> dict[str, Any]:
@@ -130,8 +101,21 @@ def apply_amendment(record: WireRecord, amendment: Amendment) -> dict[str, Any]:
             assert_never(amendment.kind)
     if any(fact.name == "urgency" for fact in amendment.facts):
         _check_urgency(amended)
-    _check_result(amended)
+    check_amended_record(amended)
     return amended
+
+
+def check_amended_record(amended: WireRecord) -> None:
+    """Check an amended record as the gate checks what an agency publishes.
+
+    An agency raises the version when it withdraws. An officer's withdrawal is a later revision of the same version,
+    which may be the first.
+
+    Raises:
+        InputError: A field is not valid. The message has the field and the problem, never the value.
+    """
+    is_withdrawn = amended["action"] == Action.WITHDRAW
+    check_indicator_record({**amended, "version": max(amended["version"], 2)} if is_withdrawn else amended)
 
 
 def _check_target(record: WireRecord, amendment: Amendment) -> None:
@@ -220,14 +204,6 @@ def _set_field(record: dict[str, Any], name: str, value: Any) -> None:
         return
     outer, _, inner = name.partition(".")
     record[outer] = {**record[outer], inner: value} if inner else value
-
-
-def _check_result(amended: Mapping[str, Any]) -> None:
-    """Check the amended record as the gate checks what an agency publishes."""
-    # An agency raises the version when it withdraws; an officer's withdrawal is a later revision of the same version.
-    is_withdrawn = amended["action"] == Action.WITHDRAW
-    checked = {**amended, "version": max(amended["version"], 2)} if is_withdrawn else amended
-    check_indicator_record(checked)
 
 
 def _check_urgency(amended: WireRecord) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -9,7 +10,6 @@ from sharing.conversation.asks import Publisher
 from sharing.conversation.events import Decided
 from sharing.conversation.revision import Revision
 from sharing.disclosure.law_in_force import LawInForce
-from sharing.law.redact import build_content
 from sharing.model.decision import (
     Condition,
     Reason,
@@ -19,6 +19,7 @@ from sharing.model.decision import (
     UndecidedRule,
 )
 from sharing.model.indicator_record import WireRecord
+from sharing.model.times import to_milliseconds
 from sharing.model.urgency import get_effective_urgency
 from sharing.model.vocabulary import (
     Action,
@@ -27,6 +28,7 @@ from sharing.model.vocabulary import (
     RelevanceKind,
     Urgency,
 )
+from sharing.officers.entry import ID_PATTERN
 
 
 def make_decided(
@@ -36,7 +38,7 @@ def make_decided(
     decided_at: int,
     *,
     amendment: int = 0,
-    before: WireRecord | None = None,
+    is_corrected: bool = False,
 ) -> Decided:
     """Return the event.
 
@@ -46,24 +48,37 @@ def make_decided(
         law: The law under which the gate decided: it names what is optional and what people can supply.
         decided_at: When, in UTC milliseconds.
         amendment: Number of the amendment of the version; 0 for what the agency published.
-        before: The revision before the amendment; needed with one, to see whether it changes what States have.
+        is_corrected: Whether the amendment changes what States have received.
 
     Raises:
-        ValueError: An amendment without the revision before it, or the reverse.
+        ValueError: Something is corrected without an amendment.
     """
-    if (before is None) is not (amendment == 0):
-        raise ValueError("an amendment needs the revision before it, and nothing else has one")
+    if is_corrected and not amendment:
+        raise ValueError("only an amendment corrects what the agency published with the same version")
     is_withdrawn = record["action"] == Action.WITHDRAW
+    retain_until = record["retain_until"]
     return Decided(
         revision=Revision(record["version"], amendment),
-        publisher=Publisher(record["source"]["agency"], record["source"]["officer"]),
+        publisher=Publisher(record["source"]["agency"], _find_officer(record)),
         urgency=_read_urgency(record),
         terms=None if is_withdrawn else law.make_terms(record, recipients, decided_at),
         # The gate sends notices and offers of a first publication itself. Corrections are sent by the conversation,
         # which knows who has the item.
         is_sent=record["action"] == Action.PUBLISH and amendment == 0,
-        is_corrected=before is not None and build_content(before, ()) != build_content(record, ()),
+        is_corrected=is_corrected,
+        indicator=record["id"],
+        retain_until=None if retain_until is None else to_milliseconds(retain_until),
     )
+
+
+def _find_officer(record: WireRecord) -> str | None:
+    """Return the id of the officer who has published an item; None if no officer of a register can be meant.
+
+    An agency may write any text there, perhaps a name. That must not be kept outside of what is sealed, and bars nobody
+    in the register: the item is treated as one of an automated feed, which another agency or two officers approve.
+    """
+    officer = record["source"]["officer"]
+    return officer if officer is not None and re.fullmatch(ID_PATTERN, officer) else None
 
 
 def _read_urgency(record: WireRecord) -> Urgency:
@@ -75,8 +90,8 @@ def _read_urgency(record: WireRecord) -> Urgency:
 def read_recipient(record: Mapping[str, Any]) -> RecipientDecision:
     """Return the decision for one State from the record of a decision or a draft, decoded.
 
-    A draft has neither what was undecided nor the receiving authority: its recipients are not withheld. Of the reasons,
-    a decision keeps only what is no content.
+    A draft has neither what was undecided nor the receiving authority. Of the reasons, a decision keeps only what is no
+    content.
     """
     model = record["condition_model"]
     terms = RecipientTerms(

@@ -99,11 +99,16 @@ class ItemLaw:
         """Return the terms for a State, considered or not."""
         terms = self._terms.get(state)
         if terms is None:
-            (terms,) = self._law.make_terms(self._record, [self._find_recipient(state)], self._now_ms)
+            (terms,) = self._law.make_terms(self._record, [self.find_recipient(state)], self._now_ms)
             self._terms[state] = terms
         return terms
 
-    def _find_recipient(self, state: str) -> RecipientDecision:
+    def find_recipient(self, state: str) -> RecipientDecision:
+        """Return the decision for a State, considered or not.
+
+        Raises:
+            ValueError: It is the State that provides the item.
+        """
         recipient = _find(self.verdict, state)
         if recipient is None:
             recipient = _find(self._decide_also_for(state), state)

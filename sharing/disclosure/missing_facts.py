@@ -57,22 +57,36 @@ class MissingFactsFinder:
             CACHED_MAX, CACHED_RECIPIENTS_MAX, lambda _, found: len(found)
         )
 
-    def find(self, record: WireRecord, recipients: Iterable[RecipientDecision], now_ms: int) -> MissingByState:
+    def asks_about(self, record: WireRecord) -> bool:
+        """Return whether anybody may be asked about an item: its agency has not stated otherwise."""
+        return record["source"]["agency"] not in self._agencies_not_asked
+
+    def find(
+        self,
+        record: WireRecord,
+        recipients: Iterable[RecipientDecision],
+        now_ms: int,
+        *,
+        can_be_emergency: bool | None = None,
+    ) -> MissingByState:
         """Return the missing facts for each of these recipients for which there are any.
 
         Args:
             record: The item.
             recipients: The decisions on it.
             now_ms: The time of the decisions, in UTC milliseconds.
+            can_be_emergency: Whether an officer and a reason are stated, as an emergency needs; None to read it from
+                the item.
         """
-        if record["source"]["agency"] in self._agencies_not_asked:
+        if not self.asks_about(record):
             return {}
         open_states = {
             each.state: is_named_by_agency(each.relevance) for each in recipients if self._may_be_opened(each)
         }
         if not open_states:
             return {}
-        can_be_emergency = is_substantiated(record)
+        if can_be_emergency is None:
+            can_be_emergency = is_substantiated(record)
         raw_facts = self._context.disclosure_filter.reader.read_raw_facts(record, now_ms)
         key = (raw_facts, can_be_emergency, tuple(sorted(open_states.items())))
         found = self._found.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from sharing.conversation.terms import Terms
+from sharing.conversation.terms import Terms, hash_condition
 from sharing.law.fact_groups import is_absolute
 from sharing.law.pack import Pack, Rule
 from sharing.model.decision import RecipientDecision
@@ -62,6 +62,7 @@ def make_terms(
         approver=recipient.approver if is_held else None,
         approvers_needed=APPROVERS_NEEDED,
         missing=missing if outcome is Outcome.WITHHOLD else frozenset(),
+        texts=frozenset((each.code, hash_condition(each.code, each.text)) for each in recipient.conditions),
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
+import mmap
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, assert_never
 
 from sharing.errors import InputError
-from sharing.interop.import_context import FileFormat
+from sharing.interop.import_context import FILE_BYTES_MAX, FileFormat
 from sharing.interop.strict_json import NotJsonError, ParsedJson, StrictJsonParser
 from sharing.model.values import VALUE_TYPES
 
@@ -17,6 +19,12 @@ LINE_BYTES_MAX = 1024 * 1024
 """A longer line of a JSON lines file is not parsed but listed as unpublished: an indicator is a few hundred bytes."""
 
 _CHUNK = 1024 * 1024
+_RELEASED_BYTES = 8 * 1024 * 1024
+_MARK_BYTES = 16
+
+InputData = bytes | mmap.mmap
+"""The content of a file: a long one is mapped into memory, from a copy that nobody else can change."""
+
 _UTF16_AND_UTF32_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd")
 _SUPPORTED = "this version reads JSON lines and MISP events"
@@ -38,11 +46,15 @@ class DetectedFormat(NamedTuple):
     document: Any = None
 
 
-def iterate_lines(data: bytes) -> Iterator[TextLine]:
+def iterate_lines(data: InputData) -> Iterator[TextLine]:
     """Yield the lines that are not blank, without a byte order mark. Only LF ends a line."""
-    start = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+    start = len(codecs.BOM_UTF8) if data[: len(codecs.BOM_UTF8)] == codecs.BOM_UTF8 else 0
     number = 0
+    released = 0
     while start < len(data):
+        if start - released > _RELEASED_BYTES:
+            released = start
+            _release_memory(data)
         end = data.find(b"\n", start)
         end = len(data) if end < 0 else end
         number += 1
@@ -52,42 +64,65 @@ def iterate_lines(data: bytes) -> Iterator[TextLine]:
         start = end + 1
 
 
-def check_is_text(data: bytes, file: str) -> None:
+def compute_sha256(data: InputData) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    for chunk in _iterate_chunks(data):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _release_memory(data: InputData) -> None:
+    """Let the memory of a mapped file be used for something else: what is read again comes from the file."""
+    if isinstance(data, mmap.mmap):
+        data.madvise(mmap.MADV_DONTNEED)
+
+
+def check_is_text(data: InputData, file: str) -> None:
     """Check that a file is UTF-8 text, in chunks rather than all at once.
 
     Raises:
         InputError: The file is empty, compressed, binary, or in another encoding. The message says what to do.
     """
-    if data.startswith(_COMPRESSED):
+    start = data[:_MARK_BYTES]
+    if start.startswith(_COMPRESSED):
         raise InputError(f"{file}: is compressed; unpack it first")
-    if data.startswith(_UTF16_AND_UTF32_MARKS) or _alternates_with_nul(data):
+    if start.startswith(_UTF16_AND_UTF32_MARKS) or _alternates_with_nul(data):
         raise InputError(f"{file}: is UTF-16 or UTF-32 text; convert it to UTF-8, as in `iconv -f UTF-16 -t UTF-8`")
-    if b"\0" in data:
+    if any(b"\0" in chunk for chunk in _iterate_chunks(data)):
         raise InputError(f"{file}: is binary, not text; {_SUPPORTED}")
     _check_utf8(data, file)
     if next(iterate_lines(data), None) is None:
         raise InputError(f"{file}: is empty; {_SUPPORTED}")
 
 
-def _check_utf8(data: bytes, file: str) -> None:
-    decoder = codecs.getincrementaldecoder("utf-8")()
+def _iterate_chunks(data: InputData) -> Iterator[bytes]:
     for start in range(0, len(data), _CHUNK):
-        chunk = data[start : start + _CHUNK]
+        yield data[start : start + _CHUNK]
+        _release_memory(data)
+
+
+def _check_utf8(data: InputData, file: str) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    lines = 0
+    for start, chunk in zip(range(0, len(data), _CHUNK), _iterate_chunks(data), strict=True):
         try:
             decoder.decode(chunk, final=start + _CHUNK >= len(data))
         except UnicodeDecodeError as error:
             carried = len(error.object) - len(chunk)  # the first bytes of a character that began in the last chunk
-            line = data.count(b"\n", 0, start - carried + error.start) + 1
+            before = chunk[: max(0, error.start - carried)]
+            line = lines + before.count(b"\n") + 1
             message = f"{file}: is not UTF-8 text (line {line}); convert it to UTF-8"
             raise InputError(message, location=str(line)) from None
+        lines += chunk.count(b"\n")
 
 
-def _alternates_with_nul(data: bytes) -> bool:
+def _alternates_with_nul(data: InputData) -> bool:
     """Return whether every second of the first bytes is NUL, as in UTF-16 without a byte order mark."""
     return any(data[:64:2]) != any(data[1:64:2]) and len(data) > 1
 
 
-def detect_format(data: bytes, file: str, requested: FileFormat) -> DetectedFormat:
+def detect_format(data: InputData, file: str, requested: FileFormat) -> DetectedFormat:
     """Return the format of a file.
 
     Args:
@@ -118,7 +153,7 @@ def is_indicator_candidate(value: Any) -> bool:
     )
 
 
-def _detect_any_format(data: bytes, file: str) -> DetectedFormat:
+def _detect_any_format(data: InputData, file: str) -> DetectedFormat:
     parser = StrictJsonParser()
     lines = iterate_lines(data)
     first_line, is_single_line = next(lines), next(lines, None) is None
@@ -141,9 +176,14 @@ def _detect_any_format(data: bytes, file: str) -> DetectedFormat:
         raise
 
 
-def _parse_document(parser: StrictJsonParser, data: bytes, file: str) -> ParsedJson:
+def _parse_document(parser: StrictJsonParser, data: InputData, file: str) -> ParsedJson:
+    if len(data) > FILE_BYTES_MAX:
+        raise InputError(
+            f"{file}: is one JSON document of {len(data)} bytes, more than the limit of {FILE_BYTES_MAX}; split it, or "
+            f"{_ONE_PER_LINE}"
+        )
     try:
-        return parser.parse(data.decode("utf-8-sig"))
+        return parser.parse(data[:].decode("utf-8-sig"))
     except NotJsonError as error:
         raise NotJsonError(f"{file}: {error}; {_SUPPORTED}", line=error.line) from None
 
@@ -157,7 +197,7 @@ def _try_parse_line(parser: StrictJsonParser, text: bytes) -> ParsedJson | None:
         return None
 
 
-def _holds_mostly_indicators(parser: StrictJsonParser, data: bytes) -> bool:
+def _holds_mostly_indicators(parser: StrictJsonParser, data: InputData) -> bool:
     """Return whether at least half of the lines are meant as indicators: JSON lines, some of which are broken."""
     parsed_lines = (_try_parse_line(parser, line.text) for line in iterate_lines(data))
     candidates = [parsed is not None and is_indicator_candidate(parsed.value) for parsed in parsed_lines]

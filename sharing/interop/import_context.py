@@ -57,6 +57,7 @@ class ImportContext:
         profile: Facts that the files do not carry.
         format: Format of all files, or AUTO.
         bytes_max: Size limit of a file.
+        are_lines_distinct: Whether each line without an id is an item of its own, also if another line is equal.
         on_progress: Called with the file name and the completed fraction of it, from 0 to 1.
     """
 
@@ -65,6 +66,7 @@ class ImportContext:
     profile: PublishingProfile = NO_PROFILE
     format: FileFormat = FileFormat.AUTO
     bytes_max: int = FILE_BYTES_MAX
+    are_lines_distinct: bool = False
     on_progress: Callable[[str, float], None] | None = None
 
     def report_progress(self, file: str, fraction: float) -> None:

@@ -6,6 +6,7 @@ Nothing is dropped: each value in a file becomes an indicator or an unpublished 
 from __future__ import annotations
 
 import hashlib
+from array import array
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _REASON_CHARACTERS_MAX = 600
+_DIGEST_BYTES = 16
 
 
 class UnpublishedCause(StrEnum):
@@ -36,6 +38,7 @@ class UnpublishedCause(StrEnum):
     OTHER_EVENT = "OTHER_EVENT"
     OTHER_STATE = "OTHER_STATE"
     OTHER_AGENCY = "OTHER_AGENCY"
+    OUTDATED = "OUTDATED"
 
 
 class ConflictingItemError(InputError):
@@ -73,10 +76,10 @@ class UnpublishedEntry(NamedTuple):
         wrong there; they are listed, and nobody can correct them here.
         """
         is_line = self.position.isdigit()
-        return self.cause in _FOREIGN_CAUSES or (is_line and self.cause in _FAULTS)
+        return self.cause in _ALWAYS_REFUSED or (is_line and self.cause in _FAULTS)
 
 
-_FOREIGN_CAUSES = frozenset({UnpublishedCause.OTHER_STATE, UnpublishedCause.OTHER_AGENCY})
+_ALWAYS_REFUSED = frozenset({UnpublishedCause.OTHER_STATE, UnpublishedCause.OTHER_AGENCY, UnpublishedCause.OUTDATED})
 
 _FAULTS = frozenset({UnpublishedCause.INVALID, UnpublishedCause.MALFORMED})
 
@@ -107,14 +110,22 @@ class ImportResult:
 
 
 class DuplicateFilter:
-    """Detects duplicates among the indicators of one import, and different items under one id and version."""
+    """Detects duplicates among the indicators of one import, conflicting ones, and versions after a higher one.
+
+    It keeps some 250 bytes for each indicator: digests, and a number that stands for the location.
+    """
 
     def __init__(self) -> None:
-        self._contents: dict[bytes, InputLocation] = {}
-        self._versions: dict[tuple[str, int], tuple[InputLocation, bytes]] = {}
+        self._numbers: dict[bytes, int] = {}  # of an indicator, by digest of its content, and of its id and version
+        self._wholes = bytearray()  # digest of every field, by number
+        self._files: list[str] = []
+        self._file_indexes = array("I")
+        self._lines = array("Q")  # 0 for a location that is no line
+        self._pointers: dict[int, str] = {}
+        self._later: dict[str, int] = {}  # the highest version of each item that has one above 1
 
     def check(self, location: InputLocation, indicator: Indicator, *, by_value: bool) -> ParsedEntry:
-        """Return the indicator with its location, or an unpublished entry if it is a duplicate.
+        """Return the indicator with its location, or an unpublished entry if it is a duplicate or too old a version.
 
         Args:
             location: Location of the indicator.
@@ -126,17 +137,16 @@ class DuplicateFilter:
         Raises:
             ConflictingItemError: Another indicator has the same id and version. The message names both locations.
         """
-        version = (indicator.id, indicator.version)
         content = _digest_content(indicator)
-        if by_value and content in self._contents:
-            first = _describe_location(self._contents[content], location)
+        if by_value and content in self._numbers:
+            first = self._describe_first(self._numbers[content], location)
             reason = f"has the type, value and facts of {first}"
             return make_unpublished(location, UnpublishedCause.DUPLICATE, reason)
-        whole = _digest_whole(indicator)
-        if version in self._versions:
-            first_location, first_whole = self._versions[version]
-            first = _describe_location(first_location, location)
-            if whole != first_whole:
+        whole, version = _digest_whole(indicator), _digest_version(indicator.id, indicator.version)
+        number = self._numbers.get(version)
+        if number is not None:
+            first = self._describe_first(number, location)
+            if whole != self._wholes[number * _DIGEST_BYTES : (number + 1) * _DIGEST_BYTES]:
                 raise ConflictingItemError(
                     f"{location.file}: {_describe_position(location)} has the id and version of {first}, and another "
                     "content; give a changed item a higher version, and another item another id",
@@ -144,20 +154,62 @@ class DuplicateFilter:
                     location=location.position,
                 )
             return make_unpublished(location, UnpublishedCause.DUPLICATE, f"has the id and version of {first}")
-        self._versions[version] = location, whole
-        self._contents.setdefault(content, location)
+        latest = self._later.get(indicator.id, 0)
+        if indicator.version < latest:
+            first = self._describe_first(self._numbers[_digest_version(indicator.id, latest)], location)
+            return make_unpublished(location, UnpublishedCause.OUTDATED, make_outdated_reason(latest, first))
+        if indicator.version > 1:
+            self._later[indicator.id] = indicator.version
+        number = self._add_location(location)
+        self._wholes += whole
+        self._numbers[version] = number
+        self._numbers.setdefault(content, number)
         return LocatedIndicator(*location, indicator)
+
+    def _add_location(self, location: InputLocation) -> int:
+        """Keep a location, and return its number."""
+        number = len(self._lines)
+        if not self._files or self._files[-1] != location.file:
+            self._files.append(location.file)
+        self._file_indexes.append(len(self._files) - 1)
+        is_line = location.position.isdecimal()
+        self._lines.append(int(location.position) if is_line else 0)
+        if not is_line:
+            self._pointers[number] = location.position
+        return number
+
+    def _describe_first(self, number: int, location: InputLocation) -> str:
+        position = self._pointers.get(number) or str(self._lines[number])
+        return _describe_location(InputLocation(self._files[self._file_indexes[number]], position), location)
+
+
+def make_outdated_reason(latest: int, where: str) -> str:
+    """Return why a version is not published after a higher one.
+
+    Args:
+        latest: The higher version.
+        where: Where it is.
+    """
+    return (
+        f"version: {where} has version {latest} of the item, so that this one would change nothing; give a change a "
+        "higher version"
+    )
 
 
 def _digest_content(indicator: Indicator) -> bytes:
     """Return a digest of every field that matters to a law: all but id, summary and time of observation."""
     text = indicator.model_dump_json(exclude={"id", "summary", "observed_at"})
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+    return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
 
 
 def _digest_whole(indicator: Indicator) -> bytes:
     """Return a digest of every field."""
-    return hashlib.blake2b(indicator.model_dump_json().encode(), digest_size=16).digest()
+    return hashlib.blake2b(indicator.model_dump_json().encode(), digest_size=_DIGEST_BYTES).digest()
+
+
+def _digest_version(identity: str, version: int) -> bytes:
+    """Return a digest of id and version, which is that of no content."""
+    return hashlib.blake2b(f"{identity}/{version}".encode(), digest_size=_DIGEST_BYTES, person=b"version").digest()
 
 
 def _describe_location(first: InputLocation, location: InputLocation) -> str:

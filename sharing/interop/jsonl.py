@@ -24,6 +24,7 @@ from sharing.model.vocabulary import Action
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sharing.interop.format_detection import InputData
     from sharing.interop.import_context import ImportContext
     from sharing.interop.import_results import DuplicateFilter, ParsedEntry
     from sharing.interop.strict_json import ParsedJson
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 _LINES_PER_PROGRESS_REPORT = 500
 
 
-def read_jsonl(data: bytes, file: str, context: ImportContext, duplicates: DuplicateFilter) -> Iterator[ParsedEntry]:
+def read_jsonl(
+    data: InputData, file: str, context: ImportContext, duplicates: DuplicateFilter
+) -> Iterator[ParsedEntry]:
     """Yield an entry for each line that is not blank. The file is never decoded as a whole.
 
     Args:
@@ -104,4 +107,4 @@ def _import_object(
     if indicator.source.state != context.publisher.state:
         reason = "source.state is not the publishing State (--state); publish the line with --state set to that State"
         return make_unpublished(location, UnpublishedCause.OTHER_STATE, reason)
-    return duplicates.check(location, indicator, by_value=not has_id)
+    return duplicates.check(location, indicator, by_value=not has_id and not context.are_lines_distinct)

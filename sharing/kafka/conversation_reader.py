@@ -1,58 +1,135 @@
-"""Reads the entries of a State's conversations, for consoles: what was last committed. Writes nothing."""
+"""Reads the entries of a State's conversations, for consoles: what was last committed. Writes nothing.
+
+Everything about an item stays on one partition, in each topic of the State, so the partition of an entry says where the
+item's decisions and acts are, and where a ruling about it is written.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
 
+from sharing.conversation_state.item_keys import is_log_key
 from sharing.conversation_state.open_asks import may_have_open_asks
 from sharing.errors import DecodeError, InfrastructureError
+from sharing.kafka.topic_follower import Place, TopicFollower
 from sharing.kafka.topic_range import TopicRange
-from sharing.topology.topics import CONVERSATIONS
+from sharing.topology.acls import Principal
+from sharing.topology.topics import CONVERSATIONS, Role
+
+Shown = TypeVar("Shown")
+
+Reduce = Callable[[bytes, bytes], Shown | None]
+"""Returns, from key and value of an entry, what is remembered of it; None for nothing."""
 
 
-def read_open_entries(bootstrap: str, state: str, properties: Mapping[str, Any] | None = None) -> Mapping[bytes, bytes]:
-    """Return the entries that may have open Asks, by key: those of which something is due at some time.
+class KeptEntry(NamedTuple, Generic[Shown]):
+    """What is remembered of an entry.
 
-    `sharing.conversation_state.open_asks.list_open_asks` lists the Asks. The topic is read to the end that it has when
-    the call begins. The others are left out at once, because there is one for each item that people were ever asked
-    about.
+    Attributes:
+        partition: Partition of the item.
+        value: What was made of the entry.
+    """
+
+    partition: int
+    value: Shown
+
+
+class EntryTable(Generic[Shown]):
+    """What is remembered of the newest entry of each item.
 
     Args:
         bootstrap: Kafka bootstrap servers.
         state: ISO 3166-1 alpha-2 code of the State.
+        reduce: Says what is remembered. There is an entry for each item about which people were ever asked, so it
+            should be little.
         properties: Further librdkafka properties, such as those of TLS.
 
-    Raises:
-        DecodeError: A record is no entry, or of a schema that this release does not know.
-        InfrastructureError: No broker answers, or a part of the topic cannot be read: the list would not be complete.
+    Attributes:
+        entries: What is remembered, by the key of the entry.
     """
-    topic = CONVERSATIONS.topic(state)
-    entries: dict[bytes, bytes] = {}
-    topic_range = TopicRange(bootstrap, topic, f"{topic}.asks", properties=properties)
-    try:
-        for batch in topic_range.read_batches():
-            for message in batch:
-                _take_record(entries, message)
-    finally:
-        topic_range.close()
-    if topic_range.bad_batches:
-        raise InfrastructureError(
-            f"{topic}: {len(topic_range.bad_batches)} batches cannot be read, so Asks may be missing; restore the "
-            "topic from a backup"
+
+    def __init__(
+        self, bootstrap: str, state: str, reduce: Reduce[Shown], properties: Mapping[str, Any] | None = None
+    ) -> None:
+        self.entries: dict[bytes, KeptEntry[Shown]] = {}
+        self._bootstrap = bootstrap
+        self._topic = CONVERSATIONS.topic(state)
+        self._group = name_console_group(state, "asks")
+        self._reduce = reduce
+        self._properties = properties
+        self._positions: dict[Place, int] = {}
+        self._follower: TopicFollower | None = None
+
+    def read(self, partition: int | None = None) -> None:
+        """Read the topic, or one partition of it, to the end that it has when the call begins.
+
+        Raises:
+            DecodeError: A record is no entry, or of a schema that this release does not know.
+            InfrastructureError: No broker answers, or a part of the topic cannot be read: the list would not be
+                complete.
+        """
+        chosen = None if partition is None else [partition]
+        topic_range = TopicRange(
+            self._bootstrap, self._topic, self._group, properties=self._properties, partitions=chosen
         )
-    return entries
+        try:
+            numbers = range(topic_range.partitions) if chosen is None else chosen
+            self._positions = {(self._topic, number): 0 for number in numbers}
+            for batch in topic_range.read_batches():
+                for message in batch:
+                    self._take(message)
+        finally:
+            topic_range.close()
+        if topic_range.bad_batches:
+            raise InfrastructureError(
+                f"{self._topic}: {len(topic_range.bad_batches)} batches cannot be read, so Asks may be missing; "
+                "restore the topic from a backup"
+            )
+
+    def follow(self, seconds: float) -> bool:
+        """Read what has come since. Return whether anything that is remembered may have changed.
+
+        Args:
+            seconds: How long to wait for a record.
+
+        Raises:
+            DecodeError: As `read`.
+            InfrastructureError: The broker rejects the request, or records cannot be read.
+        """
+        if self._follower is None:
+            self._follower = TopicFollower(self._bootstrap, self._group, self._positions, self._properties)
+        changes = [self._take(message) for message in self._follower.poll(seconds)]
+        return any(changes)
+
+    def close(self) -> None:
+        """Stop following."""
+        if self._follower is not None:
+            self._follower.close()
+
+    def _take(self, message: Any) -> bool:
+        """Remember what a record says. Return whether it is, or was, about anything that is remembered."""
+        key, entry, partition = message.key() or b"", message.value(), message.partition()
+        self._positions[self._topic, partition] = message.offset() + 1
+        if is_log_key(key):
+            return False
+        try:
+            value = None if entry is None else self._reduce(key, entry)
+        except DecodeError as error:
+            raise DecodeError(
+                f"{message.topic()}[{partition}] at offset {message.offset()}: {error}", cause=error.cause
+            ) from None
+        if value is None:
+            return self.entries.pop(key, None) is not None
+        self.entries[key] = KeptEntry(partition, value)
+        return True
 
 
-def _take_record(entries: dict[bytes, bytes], message: Any) -> None:
-    key, entry = message.key() or b"", message.value()
-    try:
-        is_open = entry is not None and may_have_open_asks(key, entry)
-    except DecodeError as error:
-        raise DecodeError(
-            f"{message.topic()}[{message.partition()}] at offset {message.offset()}: {error}", cause=error.cause
-        ) from None
-    if is_open:
-        entries[key] = entry
-    else:
-        entries.pop(key, None)
+def keep_open_entry(key: bytes, entry: bytes) -> bytes | None:
+    """Return an entry if it may have open Asks."""
+    return entry if may_have_open_asks(key, entry) else None
+
+
+def name_console_group(state: str, purpose: str) -> str:
+    """Return the consumer group of a program of the State's officers: the one prefix that their certificate may use."""
+    return f"{Principal(Role.CONSOLE, state).group_prefix}.{purpose}"

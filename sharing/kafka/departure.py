@@ -23,9 +23,21 @@ from sharing.kafka.clients import look_up_topics, make_admin
 from sharing.kafka.errors import describe_kafka_error
 from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, await_result, wait_until_shown
 from sharing.topology.acls import Principal
-from sharing.topology.topics import DIRECTORY, DRAFTS, INDICATORS, NOTICES, OFFERS, URGENT, Role, find_topic_kind
+from sharing.topology.topics import (
+    DIRECTORY,
+    DRAFTS,
+    INDICATORS,
+    NOTICES,
+    OFFERS,
+    REPLIES,
+    RULINGS,
+    URGENT,
+    Role,
+    find_topic_kind,
+)
 
-_OPENED_KINDS = (NOTICES, URGENT, OFFERS)
+_CONVERSATION_KINDS = (NOTICES, URGENT, OFFERS, REPLIES, RULINGS, DRAFTS)
+"""What the second loop of a worker with keys reads. The drafts of a State without keys all count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +46,8 @@ class Backlog:
 
     Attributes:
         topic: The topic.
-        group: The consumer group that reads it; "" if none does.
-        records: How many offsets are waiting: those that the group has not read, or all. Transaction markers and, in a
+        group: The consumer group that reads it.
+        records: How many offsets are waiting: those that the group has not read. Transaction markers and, in a
             compacted topic, deleted records are among them.
     """
 
@@ -55,7 +67,7 @@ def list_state_topics(present: Iterable[str], state: str) -> list[str]:
 
 
 def measure_backlogs(bootstrap: str, state: str, properties: Mapping[str, Any] | None = None) -> list[Backlog]:
-    """Return what waits in the topics of a State: indicators, messages of other States, and drafts.
+    """Return what waits in the topics of a State: indicators, messages of other States, rulings and drafts.
 
     Raises:
         InfrastructureError: The cluster does not answer, or refuses.
@@ -63,9 +75,9 @@ def measure_backlogs(bootstrap: str, state: str, properties: Mapping[str, Any] |
     present = look_up_topics(bootstrap, properties)
     admin = make_admin(bootstrap, properties)
     gate = str(Principal(Role.GATE, state).group_prefix)
-    opened = {kind.topic(state): f"{gate}.inbox" for kind in _OPENED_KINDS}
+    read = {kind.topic(state): f"{gate}.inbox" for kind in _CONVERSATION_KINDS}
     published = {name: gate for name in list_state_topics(present, state) if find_topic_kind(name) is INDICATORS}
-    groups = {**published, **opened, DRAFTS.topic(state): ""}
+    groups = {**published, **read}
     try:
         return [
             Backlog(topic, group, _count_waiting(admin, topic, present[topic], group))
@@ -126,13 +138,12 @@ def _count_waiting(admin: AdminClient, topic: str, partitions: int, group: str) 
     every = [TopicPartition(topic, number) for number in range(partitions)]
     starts = _query_offsets(admin, every, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
     ends = _query_offsets(admin, every, OffsetSpec.latest())  # type: ignore[no-untyped-call]
-    if group:
-        (future,) = admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group, every)], request_timeout=ADMIN_SECONDS_MAX
-        ).values()
-        answer = await_result(future, f"cannot read the offsets of {group}")
-        for committed in answer.topic_partitions:
-            starts[committed.partition] = max(starts[committed.partition], committed.offset)
+    (future,) = admin.list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(group, every)], request_timeout=ADMIN_SECONDS_MAX
+    ).values()
+    answer = await_result(future, f"cannot read the offsets of {group}")
+    for committed in answer.topic_partitions:
+        starts[committed.partition] = max(starts[committed.partition], committed.offset)
     return sum(max(0, end - starts[partition]) for partition, end in ends.items())
 
 

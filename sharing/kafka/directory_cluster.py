@@ -13,7 +13,7 @@ from sharing.kafka.bad_batches import INFLATED_BYTES_MAX
 from sharing.kafka.clients import client_properties, make_consumer
 from sharing.kafka.topic_ids import query_topic_ids
 from sharing.model.countries import STATES
-from sharing.topology.topics import DIRECTORY, NOTICES, OFFERS, URGENT
+from sharing.topology.topics import DIRECTORY, NOTICES, OFFERS, REPLIES, URGENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer
     from confluent_kafka.admin import AdminClient
 
-_RECEIVING_KINDS = (NOTICES, URGENT, OFFERS)
+_RECEIVING_KINDS = (NOTICES, URGENT, OFFERS, REPLIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class ClusterState:
     Attributes:
         topic_ids: Id of the directory topic of each State.
         ends: End of each State's topic, or Kafka's name of the error.
-        receiving_states: The States with topics for notices and offers, which have enough partitions.
+        receiving_states: The States with topics for notices, offers and replies, which have enough partitions.
     """
 
     topic_ids: Mapping[str, str]

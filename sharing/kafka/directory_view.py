@@ -16,7 +16,7 @@ from sharing.kafka.directory_log import DirectoryLog
 from sharing.kafka.directory_memory import DirectoryMemory
 from sharing.model.directory import Directory, DirectoryEntry
 from sharing.model.directory_changes import ChangeLimiter, Instant
-from sharing.seal.recipient_keys import select_seal_keys
+from sharing.seal.recipient_keys import SealKeySelection
 from sharing.serialization.framing import Framing
 from sharing.topology.topics import DIRECTORY
 from sharing.trust.key_statement import TrustedKeys
@@ -57,6 +57,7 @@ class DirectoryView:
         self._limiter = ChangeLimiter(change_interval_s)
         self._trusted = None if pins is None else TrustedDirectory(pins)
         self._memory = memory
+        self._selection = SealKeySelection()
 
     def restore(self, now_ms: int) -> None:
         """Take over what an earlier reader has accepted.
@@ -106,7 +107,9 @@ class DirectoryView:
             for chain in self._trusted.list_chains():
                 self._memory.save(chain)
         if self._trusted is None:
-            announced = {state: known.current for state, known in logs.items() if known.current is not None}
+            announced = {
+                state: _drop_acceptances(known.current) for state, known in logs.items() if known.current is not None
+            }
             defects = {state: known.defect for state, known in sorted(logs.items()) if known.defect is not None}
             self.problems = DirectoryProblems(defects)
         else:
@@ -114,7 +117,7 @@ class DirectoryView:
             trusted_keys = self._trusted.list_keys(now.now_ms)
             if trusted_keys != self.trusted_keys:
                 self.trusted_keys = trusted_keys
-            sealable = frozenset(select_seal_keys(self.trusted_keys, now.now_ms))
+            sealable = frozenset(self._selection.select(self.trusted_keys, now.now_ms))
             self._set_problems(_add_topic_problems(self._trusted, announced, logs, now.now_ms), announced, sealable)
             if receiving_states is not None:
                 receiving_states &= sealable
@@ -161,3 +164,8 @@ def _add_topic_problems(
         (unconfirmed if state in announced else unreadable).setdefault(state, cause)
         sentences.setdefault(state, f"the topic cannot be read ({cause})")
     return DirectoryProblems(dict(sorted(unreadable.items())), dict(sorted(unconfirmed.items())), sentences)
+
+
+def _drop_acceptances(entry: DirectoryEntry) -> DirectoryEntry:
+    """Return an entry that nobody has signed, without standing acceptances: content is not sent on such a word."""
+    return entry if not entry.standing_acceptances else entry.model_copy(update={"standing_acceptances": ()})

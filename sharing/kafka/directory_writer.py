@@ -5,11 +5,13 @@ again: another writer may have come first, whose statement then counts. An annou
 next number. A renewal is not: the writer that came first may have announced something else.
 
 What a gate renews is what a person has announced, under the directory key that has signed it or a later one. It renews
-nothing that has expired, and nothing that a revoked key has signed: a person announces it again.
+nothing that has expired, and nothing that a revoked key has signed: a person announces it again. It also leaves out the
+standing acceptances whose officer is not in the State's register any more; that is due at once.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,18 +20,23 @@ from typing import Any, Final
 
 from sharing.directory.announcements import (
     STATEMENT_HOURS,
+    encode_entry,
     make_announcement,
     renew_announcement,
 )
 from sharing.directory.state_chain import KEYS_KEY, StateChain, make_root_key
-from sharing.directory.statement import SCHEMA, DirectoryStatement, StatementContent, sign_statement
+from sharing.directory.statement import SCHEMA, DirectoryStatement, StatementContent, read_entry, sign_statement
 from sharing.errors import InfrastructureError, InputError
 from sharing.kafka.directory_own_topic import OwnTopic, publish_records
 from sharing.keystore.files import read_file
 from sharing.keystore.online_keys import OnlineKeys
+from sharing.officers.register import Register
+from sharing.officers.standing_acceptance import drop_refused
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.public_keys import KeyRole
+
+log = logging.getLogger(__name__)
 
 RENEWAL_MS = 3_600_000
 """How old a statement is when it is renewed."""
@@ -135,8 +142,13 @@ class DirectoryWriter:
             "`sharing directory show`, and announce again"
         )
 
-    def renew(self) -> RenewalResult:
-        """Sign the statement in force again if it is an hour old, or names old keys; publish newer keys at once."""
+    def renew(self, read_register: Callable[[], Register] | None = None) -> RenewalResult:
+        """Sign the statement in force again if it is an hour old, or names old keys; publish newer keys at once.
+
+        Args:
+            read_register: Reads the register of the State's officers; called only if there are standing acceptances.
+                Without it, none of them is stated again.
+        """
         documents = self._read()
         now = self._clock()
         keys, statement = self._require_keys(), self._chain.statement
@@ -146,9 +158,11 @@ class DirectoryWriter:
             if missing:
                 publish_records(self._bootstrap, self.state, missing, self._properties)
             return RenewalResult.NOTHING
-        if not self._is_due(statement, keys, now) and not self._find_missing(documents):
+        entry = _uphold(statement, read_register, now)
+        is_same = entry == statement.content.entry
+        if is_same and not self._is_due(statement, keys, now) and not self._find_missing(documents):
             return RenewalResult.NOT_DUE
-        content = renew_announcement(statement, key_statement=keys.statement.version, now=now)
+        content = renew_announcement(statement, entry=entry, key_statement=keys.statement.version, now=now)
         renewed = self._publish(documents, content, now)
         return RenewalResult.RENEWED if self._is_accepted(renewed) else RenewalResult.OVERTAKEN
 
@@ -214,3 +228,15 @@ class DirectoryWriter:
     def _is_accepted(self, statement: DirectoryStatement) -> bool:
         self._read()
         return self._chain.statement is not None and self._chain.statement.digest == statement.digest
+
+
+def _uphold(statement: DirectoryStatement, read_register: Callable[[], Register] | None, now: int) -> bytes | None:
+    """Return the encoded entry of a statement, without the acceptances that must not be stated any more."""
+    entry = read_entry(statement)
+    if entry is None or not entry.standing_acceptances:
+        return statement.content.entry
+    find_officer = (lambda *_: None) if read_register is None else read_register().find_officer
+    upheld, refusals = drop_refused(entry, find_officer, now)
+    for refusal in refusals:
+        log.warning("%s: it is not stated any more: %s", entry.state, refusal)
+    return encode_entry(upheld) if refusals else statement.content.entry

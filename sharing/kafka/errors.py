@@ -30,6 +30,9 @@ PERMANENT_READ_ERRORS: Final = AUTHORIZATION_ERRORS | {
 }
 """A consumer that gets one of these codes, for a fetch or a commit, must stop. A retry fails in the same way."""
 
+GROUP_ERRORS: Final = frozenset({KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.INVALID_GROUP_ID})
+"""Those of them that concern a consumer group: of no account to a consumer that joins none and commits nothing."""
+
 MISSING_PARTITION_ERRORS: Final = frozenset(
     {
         KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 librdkafka's own code

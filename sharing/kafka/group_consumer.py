@@ -1,4 +1,4 @@
-"""Reads one topic as one member of a consumer group, and commits record by record.
+"""Reads one topic as one member of a consumer group, and commits record by record (`group_commits`).
 
 A restart of the broker, a rebalance, and a handler so slow that the group gives its partitions to other members are not
 errors here: the consumer continues, and uncommitted records are delivered again. After an outage, librdkafka may lose
@@ -24,21 +24,17 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from sharing.errors import InfrastructureError
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatch, BadBatchFinder
 from sharing.kafka.clients import UNASSIGNED_SESSIONS, client_properties, make_admin, make_consumer, without_callbacks
-from sharing.kafka.errors import GROUP_MEMBERSHIP_ERRORS, describe_kafka_error, error_code, is_permanent_read_error
+from sharing.kafka.errors import describe_kafka_error, is_permanent_read_error
+from sharing.kafka.group_commits import GroupCommits
 from sharing.kafka.group_offsets import GroupOffsets
 from sharing.kafka.reset_command import ResetCommand
 
 log = logging.getLogger(__name__)
 
-COMMIT_SECONDS_MAX = 120.0
-"""How long a commit is retried while no broker responds."""
-
 SESSION_MS = 10_000
 """How long the group keeps the partitions of a process that was killed, in milliseconds."""
 
-_RETRY_SECONDS = 0.2
-_ATTEMPT_SECONDS_MAX = 5.0
-_COMMIT_POLL_SECONDS = 0.002
+_CALLBACK_SECONDS = 0.002
 _TOPIC_CHECK_SECONDS = 30.0
 """How often a running consumer asks whether the topic is still the one that it knows."""
 
@@ -99,7 +95,7 @@ class GroupConsumer:
         self._topic_checked = time.monotonic()
         self._closed = False
         self._prefetched: deque[Message] = deque()  # records that arrived while a commit was awaited
-        self._committed: list[TopicPartition] | KafkaError | None = None
+        self._commits = GroupCommits(self, f"group {group} in {topic}")
         changeable = {"session.timeout.ms": SESSION_MS, "fetch.wait.max.ms": 10, **BOUNDED_FETCH, **(properties or {})}
         self._rejoin_after_s = UNASSIGNED_SESSIONS * int(changeable["session.timeout.ms"]) / 1_000
         self._properties = client_properties(
@@ -107,7 +103,7 @@ class GroupConsumer:
             {
                 **changeable,
                 "group.id": group,
-                "on_commit": self._on_commit,
+                "on_commit": self._commits.take_outcome,
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
@@ -129,8 +125,10 @@ class GroupConsumer:
         """Return the next record or unreadable batch, or None if none arrives in time.
 
         Raises:
-            InfrastructureError: The broker rejects the request, or the log lost records that the group has read.
+            InfrastructureError: The broker rejects the request, or the log lost records that the group has read; or
+                what `settle_commits` raises, if a commit has failed or is not confirmed soon.
         """
+        self.settle_overdue_commits()
         if self._joined and not self._is_ready() and not self._start():
             return None
         message = self._prefetched.popleft() if self._prefetched else self._consumer.poll(timeout_s)
@@ -152,40 +150,62 @@ class GroupConsumer:
 
     def rewind_to(self, record: PolledRecord) -> None:
         """Make `poll` return this record again next, unless its partition has been assigned again since."""
-        if self._is_current(record):
+        if self.is_current(record):
             self._seek(record.partition, record.offset)
 
-    def commit(self, record: PolledRecord) -> None:
-        """Commit the offset after this record, and retry while no broker responds.
+    def begin_commit(self, record: PolledRecord) -> None:
+        """Send the commit of the offset after this record, without waiting for the confirmation.
 
-        A record of an earlier assignment is not committed: meanwhile another member may have committed a higher offset.
+        `poll` and `settle_commits` see to it that it succeeds. A record of an earlier assignment is not committed:
+        meanwhile another member may have committed a higher offset.
+        """
+        self._commits.begin(record)
+
+    def settle_overdue_commits(self) -> None:
+        """Do the same as `settle_commits` if a commit has failed, or is not confirmed soon. Each `poll` begins with it.
 
         Raises:
-            InfrastructureError: The broker rejects the request, or does not answer for `COMMIT_SECONDS_MAX` seconds.
+            InfrastructureError: The broker rejects a commit, or does not answer for two minutes.
         """
-        deadline = time.monotonic() + COMMIT_SECONDS_MAX
-        while self._is_current(record):
-            error = self._try_commit(self._offsets.make_position(record.partition, record.next_offset))
-            if error is None:
-                return
-            # The partition now belongs to another member, or to this one again: the record is delivered again there.
-            if error.code() in GROUP_MEMBERSHIP_ERRORS:
-                break
-            if is_permanent_read_error(error) or time.monotonic() > deadline:
-                raise InfrastructureError(
-                    f"the offset of group {self._group} in {self.topic} cannot be committed "
-                    f"({describe_kafka_error(error)}); the last notice will be delivered again"
-                )
-            time.sleep(_RETRY_SECONDS)
-        log.info("%s: the group rebalanced before offset %s was committed", self.topic, record.next_offset)
+        self._commits.settle_if_due()
+
+    def settle_commits(self) -> None:
+        """Wait until the commits that were sent are confirmed, and retry while no broker responds.
+
+        Raises:
+            InfrastructureError: The broker rejects a commit, or does not answer for two minutes.
+        """
+        self._commits.settle()
 
     def close(self) -> None:
-        """Leave the group. Uncommitted records are delivered again. A second call has no effect."""
-        if not self._closed:
-            self._closed = True
+        """Leave the group. Uncommitted records are delivered again. A second call has no effect.
+
+        It takes some seconds if the broker does not confirm the last commits.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._commits.stop()
+        finally:
             self._consumer.close()
 
-    def _is_current(self, record: PolledRecord) -> bool:
+    def send_commit(self, record: PolledRecord) -> None:
+        """Send the commit of the offset after a record.
+
+        Raises:
+            KafkaException: It cannot be sent.
+        """
+        position = self._offsets.make_position(record.partition, record.next_offset)
+        self._consumer.commit(offsets=[position], asynchronous=True)
+
+    def serve_callbacks(self) -> None:
+        """Wait a moment for the outcomes of commits. A record that arrives meanwhile is returned by a later `poll`."""
+        message = self._consumer.poll(_CALLBACK_SECONDS)
+        if message is not None:
+            self._prefetched.append(message)
+
+    def is_current(self, record: PolledRecord) -> bool:
         """Return whether the record's partition has been assigned to this member since it was read."""
         return self._joined and record.assignment == self._assignment and record.partition in self._assigned
 
@@ -252,26 +272,9 @@ class GroupConsumer:
             self._rejoin_after_s,
         )
         stale, self._consumer = self._consumer, self._join_group()
+        self._commits.forget_outcomes()
         # In a separate thread: a consumer that has lost its coordinator may block in `close`.
         threading.Thread(target=stale.close, name=f"leave {self._group}", daemon=True).start()
-
-    def _try_commit(self, position: TopicPartition) -> KafkaError | None:
-        """Commit once. Return the error, or None. librdkafka's own wait for a coordinator has no time limit."""
-        self._committed = None
-        try:
-            self._consumer.commit(offsets=[position], asynchronous=True)
-        except KafkaException as error:
-            return error.args[0] if error_code(error) is not None else KafkaError(KafkaError._FAIL, str(error))  # noqa: SLF001
-        deadline = time.monotonic() + min(_ATTEMPT_SECONDS_MAX, COMMIT_SECONDS_MAX)
-        while self._committed is None:
-            if time.monotonic() > deadline:
-                return KafkaError(KafkaError._TIMED_OUT)  # noqa: SLF001 librdkafka's own code
-            message = self._consumer.poll(_COMMIT_POLL_SECONDS)
-            if message is not None:
-                self._prefetched.append(message)
-        if isinstance(self._committed, KafkaError):
-            return self._committed
-        return next((partition.error for partition in self._committed if partition.error is not None), None)
 
     def _drop_prefetched(self, partitions: set[int]) -> None:
         self._prefetched = deque(message for message in self._prefetched if message.partition() not in partitions)
@@ -287,9 +290,6 @@ class GroupConsumer:
             raise InfrastructureError(f"group {self._group} cannot read {self.topic}: {describe_kafka_error(error)}")
         else:  # librdkafka recovers from it
             log.warning("%s: %s", self.topic, describe_kafka_error(error))
-
-    def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
-        self._committed = error if error is not None else partitions
 
     def _on_assign(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         if consumer is not self._consumer:  # a replaced consumer that is still leaving

@@ -16,7 +16,7 @@ from sharing.errors import InfrastructureError
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.directory_cluster import make_directory_consumer
-from sharing.kafka.errors import PERMANENT_READ_ERRORS, describe_kafka_error
+from sharing.kafka.errors import GROUP_ERRORS, PERMANENT_READ_ERRORS, describe_kafka_error
 from sharing.officers.record import OfficerRecord
 from sharing.officers.register import Register
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
@@ -87,12 +87,11 @@ def read_officers(
 
 
 def _read_to_end(consumer: Consumer, topic: str, receive: Callable[[str, bytes | None], object]) -> None:
+    """Read what is committed. The end is where the broker says so, not where its offsets end: markers are behind it."""
     deadline = time.monotonic() + READ_SECONDS_MAX
-    partition = TopicPartition(topic, _PARTITION, OFFSET_BEGINNING)
-    _, end = consumer.get_watermark_offsets(partition, timeout=READ_SECONDS_MAX)
-    consumer.assign([partition])
+    consumer.assign([TopicPartition(topic, _PARTITION, OFFSET_BEGINNING)])
     position = 0
-    while position < end:
+    while True:
         if time.monotonic() > deadline:
             raise InfrastructureError(f"{topic} cannot be read to its end within {READ_SECONDS_MAX:g} s")
         message = consumer.poll(1.0)
@@ -103,11 +102,11 @@ def _read_to_end(consumer: Consumer, topic: str, receive: Callable[[str, bytes |
             position = (message.offset() or 0) + 1
             receive((message.key() or b"").decode("ascii", "replace"), message.value())
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
-            return  # what stands behind it is not committed
+            return
         elif error.code() in BAD_BATCH_ERRORS:
             raise InfrastructureError(
                 f"{topic}: the record batch at offset {position} cannot be read ({error.name()}), so no officer "
                 "is believed; create the topic again, and add the officers again"
             )
-        elif error.code() in PERMANENT_READ_ERRORS:
+        elif error.code() in PERMANENT_READ_ERRORS and error.code() not in GROUP_ERRORS:
             raise KafkaException(error)

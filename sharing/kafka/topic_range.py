@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -42,9 +42,11 @@ class TopicRange:
         properties: Further librdkafka properties, such as those of TLS.
         ranges: The offsets to read instead of those between two instants: the first one and the end, exclusive, by
             partition.
+        partitions: The only partitions to read; None for all.
 
     Attributes:
         ranges: The first offset and the end, exclusive, of each partition that has something to read.
+        partitions: Number of partitions of the topic.
         total: Upper bound of the number of records: the offsets in the range, transaction markers included.
         bad_batches: The batches that were skipped so far, because they cannot be read.
 
@@ -55,10 +57,12 @@ class TopicRange:
     def __init__(
         self, bootstrap: str, topic: str, group: str, since_ms: int | None = None, until_ms: int | None = None,
         properties: Mapping[str, Any] | None = None, *, ranges: Mapping[int, tuple[int, int]] | None = None,
+        partitions: Collection[int] | None = None,
     ) -> None:  # fmt: skip
         present = look_up_topics(bootstrap, properties)
         require_topics(present, [topic])
         self._topic = topic
+        self.partitions = present[topic]
         all_properties = client_properties(
             bootstrap,
             {
@@ -76,7 +80,8 @@ class TopicRange:
         self._bad_batch_finder = BadBatchFinder(all_properties)
         self._consumer: Consumer = make_consumer(all_properties)
         if ranges is None:
-            ranges = self._find_settled_ranges(present[topic], since_ms, until_ms)
+            chosen = [number for number in range(present[topic]) if partitions is None or number in partitions]
+            ranges = self._find_settled_ranges(chosen, since_ms, until_ms)
         self.ranges = {number: (start, end) for number, (start, end) in ranges.items() if start < end}
         self.total = sum(end - start for start, end in self.ranges.values())
 
@@ -107,7 +112,7 @@ class TopicRange:
         self._consumer.close()
 
     def _find_settled_ranges(
-        self, partitions: int, since_ms: int | None, until_ms: int | None
+        self, partitions: Sequence[int], since_ms: int | None, until_ms: int | None
     ) -> dict[int, tuple[int, int]]:
         deadline = time.monotonic() + LOOK_UP_SECONDS_MAX
         while True:
@@ -121,11 +126,13 @@ class TopicRange:
                     ) from None
                 time.sleep(_RETRY_SECONDS)
 
-    def _find_ranges(self, partitions: int, since_ms: int | None, until_ms: int | None) -> dict[int, tuple[int, int]]:
+    def _find_ranges(
+        self, partitions: Sequence[int], since_ms: int | None, until_ms: int | None
+    ) -> dict[int, tuple[int, int]]:
         """Return the first offset and the end offset of each partition, if it has records in the range."""
         ranges = {}
         since, until = self._look_up_offsets(partitions, since_ms), self._look_up_offsets(partitions, until_ms)
-        for number in range(partitions):
+        for number in partitions:
             low, high = self._consumer.get_watermark_offsets(
                 TopicPartition(self._topic, number), timeout=LOOK_UP_SECONDS_MAX
             )
@@ -135,11 +142,11 @@ class TopicRange:
                 ranges[number] = start, end
         return ranges
 
-    def _look_up_offsets(self, partitions: int, instant_ms: int | None) -> dict[int, int]:
+    def _look_up_offsets(self, partitions: Sequence[int], instant_ms: int | None) -> dict[int, int]:
         """Return each partition's first offset at or after an instant, except of partitions that have none."""
         if instant_ms is None:
             return {}
-        queries = [TopicPartition(self._topic, number, instant_ms) for number in range(partitions)]
+        queries = [TopicPartition(self._topic, number, instant_ms) for number in partitions]
         answers = self._consumer.offsets_for_times(queries, timeout=LOOK_UP_SECONDS_MAX)
         for answer in answers:
             if answer.error is not None:

@@ -61,9 +61,13 @@ class Ciphertext(StrictModel):
     ciphertext: Annotated[str, Field(pattern=r"^(?:[0-9a-f]{2})+$")]
 
 
-def make_scrypt_parameters() -> ScryptParameters:
-    """Return the parameters for a new file, with a new salt."""
-    return ScryptParameters(log_n=SCRYPT_LOG_N, salt=secrets.token_hex(16))
+def make_scrypt_parameters(log_n: int | None = None) -> ScryptParameters:
+    """Return the parameters for a new file, with a new salt.
+
+    Args:
+        log_n: Binary logarithm of the cost, if the passphrase is random and needs none. Default: `SCRYPT_LOG_N`.
+    """
+    return ScryptParameters(log_n=SCRYPT_LOG_N if log_n is None else log_n, salt=secrets.token_hex(16))
 
 
 def normalise_passphrase(text: str) -> SecretStr:

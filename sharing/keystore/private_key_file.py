@@ -152,13 +152,18 @@ def get_public_key(content: KeyFile) -> PublishedKey:
     return content.header.key
 
 
-def encrypt_key(key: PrivateKey, passphrase: SecretStr) -> KeyFile:
+def encrypt_key(key: PrivateKey, passphrase: SecretStr, log_n: int | None = None) -> KeyFile:
     """Return the file of a private key, encrypted under a passphrase.
+
+    Args:
+        key: The key.
+        passphrase: The passphrase.
+        log_n: As in `make_scrypt_parameters`.
 
     Raises:
         InfrastructureError: There is not enough memory.
     """
-    parameters = make_scrypt_parameters()
+    parameters = make_scrypt_parameters(log_n)
     authenticated = authenticate(key.header, parameters)
     encrypted = encrypt(derive_from_passphrase(passphrase, parameters), key.seed, authenticated)
     return KeyFile(header=key.header, parameters=parameters, encrypted=encrypted)

@@ -1,7 +1,8 @@
 """Rules of the bus itself, which no law pack can change: they withhold what the state of the bus forbids to send.
 
 They apply after the law, and only ever withhold. Unlike the common rules of all packs, they depend on what only the
-worker knows: earlier versions of an item, and the topics of the cluster.
+worker knows: earlier versions of an item, and the topics of the cluster. One of them is no restriction: it cites what
+was accepted before it was offered (`sharing.law.standing_acceptances`).
 """
 
 from __future__ import annotations
@@ -14,14 +15,39 @@ from sharing.model.vocabulary import Effect, Outcome
 NO_TOPICS = RuleReference("bus.no-topics", "Rule of the bus (the State has no topics on this cluster)", Effect.DENY)
 
 
-def make_superseded_rule(version: int) -> RuleReference:
-    """Return the rule that withholds an item because a later version of it was processed before."""
-    return RuleReference("bus.superseded", f"Rule of the bus (superseded by version {version})", Effect.DENY)
+def make_superseded_rule(version: int, amendment: int = 0) -> RuleReference:
+    """Return the rule that withholds an item because a later revision of it was processed before.
+
+    Args:
+        version: The later version.
+        amendment: Number of the amendment of that version; 0 for what the agency published.
+    """
+    later = _describe_revision(version, amendment)
+    return RuleReference("bus.superseded", f"Rule of the bus (superseded by {later})", Effect.DENY)
 
 
-def make_withdrawn_rule(version: int) -> RuleReference:
-    """Return the rule that withholds an item because a later version of it withdrew the item."""
-    return RuleReference("bus.withdrawn", f"Rule of the bus (withdrawn by version {version})", Effect.DENY)
+def make_withdrawn_rule(version: int, amendment: int = 0) -> RuleReference:
+    """Return the rule that withholds an item because a later revision of it withdrew the item.
+
+    Args:
+        version: The later version.
+        amendment: Number of the amendment of that version; 0 for what the agency published.
+    """
+    later = _describe_revision(version, amendment)
+    return RuleReference("bus.withdrawn", f"Rule of the bus (withdrawn by {later})", Effect.DENY)
+
+
+def make_accepted_rule(acceptances: Collection[str]) -> RuleReference:
+    """Return the rule that says under which standing acceptances an item is sent that would be offered otherwise.
+
+    Args:
+        acceptances: Their ids.
+    """
+    return RuleReference(
+        "bus.standing-acceptance",
+        f"Rule of the bus (accepted beforehand: {', '.join(acceptances)})",
+        Effect.RECORD,
+    )
 
 
 def withhold(verdict: Verdict, rule: RuleReference, states: Collection[str] | None = None) -> Verdict:
@@ -39,6 +65,10 @@ def withhold(verdict: Verdict, rule: RuleReference, states: Collection[str] | No
         for recipient in verdict.recipients
     )
     return Verdict.from_recipients(recipients)
+
+
+def _describe_revision(version: int, amendment: int) -> str:
+    return f"amendment {amendment} of version {version}" if amendment else f"version {version}"
 
 
 def _withhold_terms(terms: RecipientTerms, rule: RuleReference) -> RecipientTerms:

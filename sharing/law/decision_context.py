@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from sharing.law.bus_rules import NO_TOPICS, withhold
 from sharing.law.filter import DisclosureFilter, RawFacts, make_verdict_cache
 from sharing.law.pack import Pack
+from sharing.law.standing_acceptances import ACCEPTANCE_FACTS, StandingAcceptances
 from sharing.law.treaties import TreatyTable
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import Decision, Verdict
@@ -34,6 +35,7 @@ class DecisionContext:
         from_ms, until_ms: The UTC day of the context, in UTC milliseconds; `until_ms` is excluded.
         disclosure_filter: The disclosure filter.
         finder: Finds the States that an indicator may help.
+        acceptances: What other States have accepted beforehand.
     """
 
     directory: Directory
@@ -42,7 +44,11 @@ class DecisionContext:
     until_ms: int
     disclosure_filter: DisclosureFilter
     finder: AudienceFinder
+    acceptances: StandingAcceptances = field(default_factory=lambda: StandingAcceptances({}))
     _deliverable: BoundedCache[Verdict, Verdict] = field(
+        default_factory=make_verdict_cache, init=False, repr=False, compare=False
+    )
+    _accepted: BoundedCache[Verdict, Verdict] = field(
         default_factory=make_verdict_cache, init=False, repr=False, compare=False
     )
 
@@ -52,14 +58,22 @@ class DecisionContext:
     ) -> DecisionContext:
         """Return the context for a time in UTC milliseconds."""
         day = to_utc_day(now_ms)
+        accepted = directory.get_standing_acceptances(pack.state, now_ms)
         midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC)
         return cls(
             directory=directory,
             directory_version=directory.get_version(now_ms),
             from_ms=to_milliseconds(dt.datetime.combine(day, dt.time(), dt.UTC)),
             until_ms=to_milliseconds(midnight),
-            disclosure_filter=DisclosureFilter(pack, treaties, day, directory.get_authorities(now_ms)),
+            disclosure_filter=DisclosureFilter(
+                pack,
+                treaties,
+                day,
+                directory.get_authorities(now_ms),
+                also_read=ACCEPTANCE_FACTS if accepted else frozenset(),
+            ),
             finder=AudienceFinder(InterestIndex.build(directory.get_interests(now_ms)), locate),
+            acceptances=StandingAcceptances(accepted),
         )
 
     def decide(self, record: WireRecord, now_ms: int) -> Verdict:
@@ -70,13 +84,20 @@ class DecisionContext:
     def decide_facts(self, raw_facts: RawFacts, audience: Audience) -> Verdict:
         """Decide, as `decide` does, on facts that the disclosure filter's reader has read from a record.
 
-        Nothing is sent to a State without topics on the cluster, whatever the law says. Items with equal facts and
-        audiences share one verdict.
+        Nothing is sent to a State without topics on the cluster, whatever the law says. What a State has accepted
+        beforehand is sent to it, and not offered. Items with equal facts and audiences share one verdict.
         """
         verdict = self.disclosure_filter.decide_raw(raw_facts, audience)
-        if self.directory.receiving_states is None:
+        if self.directory.receiving_states is not None:
+            verdict = self._deliverable.get(verdict) or self._deliverable.put(
+                verdict, self._withhold_undeliverable(verdict)
+            )
+        if not self.acceptances.by_state or not self.acceptances.concerns(verdict):
             return verdict
-        return self._deliverable.get(verdict) or self._deliverable.put(verdict, self._withhold_undeliverable(verdict))
+        # A verdict belongs to one combination of facts, so it is a key for what depends on them.
+        return self._accepted.get(verdict) or self._accepted.put(
+            verdict, self.acceptances.apply(verdict, self.disclosure_filter.interpret_facts(raw_facts))
+        )
 
     def build_decision(self, record: WireRecord, now_ms: int) -> Decision:
         """Return the complete decision on an indicator's record."""

@@ -123,6 +123,7 @@ class DisclosureFilter:
         treaties: The treaty table.
         day: The UTC day whose law applies.
         authorities: The authorities of each State, from the directory.
+        also_read: Names of indicator facts that are read and distinguish items, although no rule may test them.
         rule_errors: For each rule, and each instrument, how often its evaluation failed. It then counts as undecided.
         reader: Reads the facts that the pack tests from a record.
     """
@@ -131,6 +132,7 @@ class DisclosureFilter:
     treaties: TreatyTable
     day: dt.date
     authorities: AuthoritiesByState
+    also_read: frozenset[str] = field(default=frozenset(), kw_only=True)
     rule_errors: dict[str, int] = field(default_factory=dict)
     reader: FactReader = field(init=False)
     _rule_book: RuleBook = field(init=False)
@@ -143,7 +145,7 @@ class DisclosureFilter:
     def __post_init__(self) -> None:
         self._rule_book = RuleBook(self.pack.rules_in_force(self.day), self.rule_errors)
         self._recipients = RecipientFactSource(self.pack, self.treaties, self.day, self.authorities, self.rule_errors)
-        tested = self._recipients.item_fact_names | {test.fact for test in self._rule_book.tests}
+        tested = self._recipients.item_fact_names | {test.fact for test in self._rule_book.tests} | self.also_read
         self.reader = FactReader(
             fact for fact in FACTS.values() if fact.scope is FactScope.INDICATOR and fact.name in tested
         )
@@ -200,7 +202,7 @@ class DisclosureFilter:
 
     def read_item_facts(self, record: WireRecord, now_ms: int) -> dict[str, FactValue]:
         """Return the indicator facts that the pack tests."""
-        return self._interpret_facts(self.reader.read_raw_facts(record, now_ms))
+        return self.interpret_facts(self.reader.read_raw_facts(record, now_ms))
 
     def evaluate_rules(self, item: Facts, recipient: Facts) -> list[RuleResult]:
         """Return the rules that hold or cannot be decided for one recipient, sorted by id."""
@@ -240,12 +242,13 @@ class DisclosureFilter:
             recipient_class = self._recipient_classes.put(key, RecipientClass(*key))
         return recipient_class
 
-    def _interpret_facts(self, raw: RawFacts) -> dict[str, FactValue]:
+    def interpret_facts(self, raw: RawFacts) -> dict[str, FactValue]:
+        """Return the facts, by name, that `reader` has read from a record."""
         values = (value for part in raw for value in part)
         return {fact.name: fact.interpret_raw(value) for fact, value in zip(self.reader.facts, values, strict=True)}
 
     def _decide_uncached(self, raw: RawFacts, audience: Audience) -> Verdict:
-        item = self._interpret_facts(raw)
+        item = self.interpret_facts(raw)
         context = self._intern_context(item)
         rules = self._rule_book.narrow_to_item(item)
         considered = dict(audience.reasons_by_state)

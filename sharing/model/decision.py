@@ -266,7 +266,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The audit record of the filter for one indicator. `decided_at` is in UTC milliseconds."""
+    """The audit record of the filter for one indicator, or one amendment of it.
+
+    `amendment` is 0 for what the agency published. `decided_at` is in UTC milliseconds.
+    """
 
     indicator_id: str
     version: int
@@ -275,6 +278,7 @@ class Decision:
     pack: PackReference
     directory_version: str
     recipients: tuple[RecipientDecision, ...]
+    amendment: int = 0
 
     def to_record(self) -> dict[str, Any]:
         """Return the record described by the Avro schema `Decision`. Recipients with the same terms share objects.
@@ -286,6 +290,7 @@ class Decision:
         return {
             "indicator_id": self.indicator_id,
             "version": self.version,
+            "amendment": self.amendment,
             "decided_at": self.decided_at,
             "state": self.state,
             "pack": asdict(self.pack),

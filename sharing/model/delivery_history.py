@@ -19,7 +19,7 @@ class Repetition(StrEnum):
         NONE: It is new.
         SAME: One with its id and its content was handled.
         DIFFERENT: One with its id was handled, and had another content.
-        OLDER: A later version of its item was handed out.
+        OLDER: A later version of its item was handed out, or a later amendment of the version.
     """
 
     NONE = "NONE"
@@ -37,23 +37,27 @@ class DeliveryHistory:
 
     def __init__(self, entries_max: int) -> None:
         self._handled: RecentMap[str, bytes] = RecentMap(entries_max)
-        self._versions: RecentMap[tuple[str, str], int] = RecentMap(entries_max)
+        self._revisions: RecentMap[tuple[str, str], tuple[int, int]] = RecentMap(entries_max)
 
     def compare(self, notice: Notice) -> Repetition:
         """Return how a notice relates to the earlier ones."""
         digest = self._handled.get(notice.id)
         if digest is not None:
             return Repetition.SAME if digest == _digest_content(notice) else Repetition.DIFFERENT
-        version = self._versions.get((notice.from_state, notice.item_id))
-        return Repetition.OLDER if version is not None and notice.version < version else Repetition.NONE
+        last = self._revisions.get((notice.from_state, notice.item_id))
+        return Repetition.OLDER if last is not None and _get_revision(notice) < last else Repetition.NONE
 
     def hand_out(self, notice: Notice) -> None:
-        """Remember that a notice is given to the program: no older version of its item follows."""
-        self._versions.put((notice.from_state, notice.item_id), notice.version)
+        """Remember that a notice is given to the program: nothing older about its item follows."""
+        self._revisions.put((notice.from_state, notice.item_id), _get_revision(notice))
 
     def complete(self, notice: Notice) -> None:
         """Remember that the program has handled a notice: it is not delivered again."""
         self._handled.put(notice.id, _digest_content(notice))
+
+
+def _get_revision(notice: Notice) -> tuple[int, int]:
+    return notice.version, notice.amendment
 
 
 def _digest_content(notice: Notice) -> bytes:

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from sharing.model.field_validators import CountryCode, enum_validator, pattern_validator
 from sharing.model.indicator import Coerced, Instant, RecordModel, ShortText
+from sharing.model.standing_acceptance import ACCEPTANCES_MAX, StandingAcceptance
 from sharing.model.times import to_milliseconds
 from sharing.model.validation_errors import suggest_nearest, to_input_error
 from sharing.model.values import VALUE_TYPES
@@ -113,14 +114,6 @@ def _limit_combinations(interests: tuple[Interest, ...]) -> tuple[Interest, ...]
     return interests
 
 
-class StandingAcceptance(RecordModel):
-    """Kinds of conditions from another State that a State accepts in advance."""
-
-    from_state: CountryCode
-    condition_kinds: Annotated[tuple[ShortText, ...], Coerced] = ()
-    valid_until: Instant | None = None
-
-
 class DirectoryEntry(RecordModel):
     """What one State announces about itself. Times are in UTC.
 
@@ -133,7 +126,7 @@ class DirectoryEntry(RecordModel):
     valid_until: Instant | None = None
     authorities: Annotated[tuple[CompetentAuthority, ...], Coerced, Field(min_length=1)]
     interests: Annotated[tuple[Interest, ...], Coerced, AfterValidator(_limit_combinations)] = ()
-    standing_acceptances: Annotated[tuple[StandingAcceptance, ...], Coerced] = ()
+    standing_acceptances: Annotated[tuple[StandingAcceptance, ...], Coerced, Field(max_length=ACCEPTANCES_MAX)] = ()
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], *, location: str = "") -> DirectoryEntry:
@@ -190,14 +183,18 @@ class Directory:
     def get_version(self, now_ms: int) -> str:
         """Return the digest of what the entries state that are valid at an instant in UTC milliseconds.
 
-        Renewed entries with the same content have the same version.
+        Renewed entries with the same content have the same version. It changes when an entry expires, and when a
+        standing acceptance begins or ends.
         """
-        expired = bisect_right(self._expiries, now_ms)
-        version = self._versions.get(expired)
+        passed = bisect_right(self._changes, now_ms)
+        version = self._versions.get(passed)
         if version is None:
             valid = self.get_valid_entries(now_ms)
-            version = _digest("".join(f"{state}:{valid[state].content_digest}\n" for state in sorted(valid)))
-            self._versions[expired] = version
+            lines = (
+                f"{state}:{valid[state].content_digest}{_list_accepted(valid[state], now_ms)}"
+                for state in sorted(valid)
+            )
+            version = self._versions[passed] = _digest("".join(f"{line}\n" for line in lines))
         return version
 
     def get_valid_entries(self, now_ms: int) -> Mapping[str, DirectoryEntry]:
@@ -212,6 +209,16 @@ class Directory:
         """Return the interests of each State with a valid entry."""
         return {state: entry.interests for state, entry in self.get_valid_entries(now_ms).items()}
 
+    def get_standing_acceptances(self, provider: str, now_ms: int) -> dict[str, tuple[StandingAcceptance, ...]]:
+        """Return what each State with a valid entry has accepted beforehand from a providing State, and is in force."""
+        found = {
+            state: tuple(
+                each for each in entry.standing_acceptances if each.from_state == provider and each.is_in_force(now_ms)
+            )
+            for state, entry in self.get_valid_entries(now_ms).items()
+        }
+        return {state: acceptances for state, acceptances in found.items() if acceptances}
+
     def get_unreachable_states(self, now_ms: int) -> frozenset[str]:
         """Return the States with a valid entry that have no topics on the cluster."""
         if self.receiving_states is None:
@@ -219,6 +226,18 @@ class Directory:
         return frozenset(self.get_valid_entries(now_ms)) - self.receiving_states
 
     @cached_property
-    def _expiries(self) -> list[int]:
-        """When entries expire, in UTC milliseconds, sorted: between two of them the version stays the same."""
-        return sorted(to_milliseconds(entry.valid_until) for entry in self.entries.values() if entry.valid_until)
+    def _changes(self) -> list[int]:
+        """When entries expire, and standing acceptances begin or end, in UTC milliseconds, sorted.
+
+        Between two of them the version stays the same.
+        """
+        entries = self.entries.values()
+        expiries = [to_milliseconds(entry.valid_until) for entry in entries if entry.valid_until]
+        accepted = [each for entry in entries for each in entry.standing_acceptances]
+        return sorted(
+            [*expiries, *(to_milliseconds(at) for each in accepted for at in (each.valid_from, each.valid_until))]
+        )
+
+
+def _list_accepted(entry: DirectoryEntry, now_ms: int) -> str:
+    return "".join(f":{each.id}" for each in entry.standing_acceptances if each.is_in_force(now_ms))

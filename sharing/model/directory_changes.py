@@ -1,7 +1,8 @@
 """How often the directory may change: at most one change of what a State announces takes effect in each interval.
 
 Each change ends the decision contexts of all gates, with their caches. Without a limit one State could slow down every
-other one. What withholds more takes effect at once: a removal, and an earlier expiry.
+other one. What withholds more takes effect at once: a removal, an earlier expiry, and the end of a standing acceptance.
+While the change waits that ends one, none of that State's holds: so this is one change more, however many it ends.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class ChangeLimiter:
             return
         self.waiting[state] = self._changed_at[state] + self._interval_s
         if current is not None:
-            self._in_effect[state] = _shorten_validity(current, announced)
+            self._in_effect[state] = _end_acceptances(_shorten_validity(current, announced), announced)
 
 
 def _is_renewal(current: DirectoryEntry | None, announced: DirectoryEntry, now_ms: int) -> bool:
@@ -104,3 +105,10 @@ def _shorten_validity(current: DirectoryEntry, announced: DirectoryEntry) -> Dir
     if current.valid_until is not None and current.valid_until <= announced.valid_until:
         return current
     return current.model_copy(update={"valid_until": announced.valid_until})
+
+
+def _end_acceptances(current: DirectoryEntry, announced: DirectoryEntry) -> DirectoryEntry:
+    """Return the entry in effect, without standing acceptances if not all of them are announced any more."""
+    if all(each in announced.standing_acceptances for each in current.standing_acceptances):
+        return current
+    return current.model_copy(update={"standing_acceptances": ()})

@@ -18,6 +18,7 @@ class Notice:
     Attributes:
         id: Notice id; the same version of the same item to the same State always has the same id.
         item_id: The same for all versions of an item. Items of two agencies that share an indicator id differ in it.
+        amendment: Number of the amendment of the version; 0 for what the agency published. A later one corrects.
         rules: Rules of the providing State that permitted disclosure, with their citations.
         conditions: Conditions that bind the receiving State.
         relevance: Why the receiving State was chosen: kind and detail.
@@ -31,6 +32,7 @@ class Notice:
     indicator_id: str
     item_id: str
     version: int
+    amendment: int
     from_state: str
     to_state: str
     sent_at: int
@@ -61,6 +63,7 @@ class Notice:
             indicator_id=envelope["indicator_id"],
             item_id=envelope["item_id"],
             version=envelope["version"],
+            amendment=envelope["amendment"],
             from_state=envelope["from_state"],
             to_state=envelope["to_state"],
             sent_at=to_milliseconds(envelope["sent_at"]),
@@ -95,7 +98,13 @@ class Notice:
             "corrects": self.item_id if self.kind is NoticeKind.CORRECTION else None,
             "from": self.from_state,
             "to": self.to_state,
-            "indicator": {"id": self.indicator_id, "version": self.version, "form": self.form, **content},
+            "indicator": {
+                "id": self.indicator_id,
+                "version": self.version,
+                "amendment": self.amendment,
+                "form": self.form,
+                **content,
+            },
             "rules": [{"id": rule.id, "citation": rule.citation, "effect": str(rule.effect)} for rule in self.rules],
             "basis": self.basis,
             "relevance": [{"kind": kind, "detail": detail} for kind, detail in self.relevance],

@@ -21,6 +21,7 @@ from sharing.conversation.events import (
     Escalate,
     Opened,
     Overdue,
+    ReceiptNoted,
     Refused,
     Send,
 )
@@ -52,6 +53,8 @@ class ActKind(StrEnum):
         BLOCKED: What another State sent was kept out of the inbox.
         SHREDDED: The copies of an item were made unreadable.
         RESULT_TOLD: An officer was told what became of an answer.
+        RECEIPT_RECORDED: Another State has said that a question has arrived, and was put to its people.
+        UNDELIVERED: What was to be sent was not: the other State can get nothing.
     """
 
     ASK_OPENED = "ASK_OPENED"
@@ -68,6 +71,8 @@ class ActKind(StrEnum):
     BLOCKED = "BLOCKED"
     SHREDDED = "SHREDDED"
     RESULT_TOLD = "RESULT_TOLD"
+    RECEIPT_RECORDED = "RECEIPT_RECORDED"
+    UNDELIVERED = "UNDELIVERED"
 
 
 class ActAnswer(NamedTuple):
@@ -207,21 +212,29 @@ _CODES: Final[Mapping[str, type[StrEnum]]] = {
 _Described = tuple[ActKind, dict[str, Any]]
 _AskEffect = Opened | Changed | Ended
 _SharedEffect = _AskEffect | Escalate | Overdue | Refused
-_ProviderEffect = Send | Amend | Answered
+_ProviderEffect = Send | Amend | Answered | ReceiptNoted
 _ReceiverEffect = Reply | PutInInbox | Blocked | Shred | ResultTold
 
 
-def to_act(effect: Effect | ReceivedEffect, context: ActContext) -> Act:
-    """Return the record of an effect. Every effect has one."""
+def to_act(effect: Effect | ReceivedEffect, context: ActContext, *, is_delivered: bool = True) -> Act:
+    """Return the record of an effect. Every effect has one.
+
+    Args:
+        effect: The effect.
+        context: What it does not say.
+        is_delivered: Whether the State to which it sends something can get it.
+    """
     match effect:
         case Opened() | Changed() | Ended() | Escalate() | Overdue() | Refused():
             kind, parts = _describe_shared(effect, context)
-        case Send() | Amend() | Answered():
+        case Send() | Amend() | Answered() | ReceiptNoted():
             kind, parts = _describe_provider(effect)
         case Reply() | PutInInbox() | Blocked() | Shred() | ResultTold():
             kind, parts = _describe_receiver(effect)
         case _:
             assert_never(effect)
+    if not is_delivered:
+        kind = ActKind.UNDELIVERED
     fields: dict[str, Any] = {"officer": context.officer, "ruling": context.ruling} | parts
     return Act(kind, context.item_id, context.provider, context.state, context.now, **fields)
 
@@ -251,9 +264,11 @@ def _describe_provider(effect: _ProviderEffect) -> _Described:
         case Send(state, revision, kind):
             return ActKind.NOTICE_SENT, {"states": (state,), "revision": revision, "notice_kind": kind}
         case Amend(revision, ask_id, facts):
-            return ActKind.AMENDED, {"ask": ask_id, "revision": revision, "facts": tuple(sorted(facts))}
+            return ActKind.AMENDED, {"ask": ask_id or None, "revision": revision, "facts": tuple(sorted(facts))}
         case Answered(ask_id, state, result):
             return ActKind.REPLY_RESULT, {"ask": ask_id, "states": (state,), "result": result}
+        case ReceiptNoted(ask_id, state):
+            return ActKind.RECEIPT_RECORDED, {"ask": ask_id, "states": (state,)}
         case _:
             assert_never(effect)
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple, assert_never
 
 from sharing.conversation.asks import Ask, Officer
-from sharing.conversation.events import Claimed, PassedOn, PeopleEvent, RecallOrdered, Ruled
+from sharing.conversation.events import (
+    AmendmentOrdered,
+    Claimed,
+    OrderEvent,
+    PassedOn,
+    PeopleEvent,
+    RecallOrdered,
+    Ruled,
+)
 from sharing.rulings.ruling import Answering, AskReference, Claiming, Opening, PassingOn, Ruling
 from sharing.rulings.vocabulary import OpeningKind
 
@@ -16,35 +24,39 @@ class ItemEvent(NamedTuple):
     Attributes:
         item: Id of the item.
         event: The event.
+        provider: The State that provides the item.
     """
 
     item: str
-    event: PeopleEvent | RecallOrdered
+    event: PeopleEvent | OrderEvent
+    provider: str
 
 
-def to_events(ruling: Ruling, officer: Officer, at_ms: int, *, partition: int) -> tuple[ItemEvent, ...]:
+def to_events(
+    ruling: Ruling, officer: Officer, at_ms: int, *, partition: int, roles: frozenset[str] = frozenset()
+) -> tuple[ItemEvent, ...]:  # fmt: skip
     """Return what the copy of a ruling on one partition does there, in the order of its Asks.
 
-    A correction or a withdrawal of an item is no event: the gate decides on it first, as an amendment. Free text,
-    grounds and the values of facts stay in the ruling.
+    Free text, grounds and the values of facts stay in the ruling.
 
     Args:
         ruling: A verified ruling.
         officer: Who ruled.
         at_ms: The broker's time of the record, in UTC milliseconds.
         partition: The partition on which the copy was read.
+        roles: The roles that may open a recall, a correction or a withdrawal; without one, nobody may.
     """
     act = ruling.act
     match act:
         case Answering() | Claiming() | PassingOn():
             return tuple(
-                ItemEvent(asked.item, _make_event(act, asked, officer, at_ms)) for asked in ruling.list_asks(partition)
+                ItemEvent(asked.item, _make_event(act, asked, officer, at_ms), asked.provider)
+                for asked in ruling.list_asks(partition)
             )
         case Opening():
-            if act.opens is not OpeningKind.RECALL or act.partition != partition:
+            if act.partition != partition:
                 return ()
-            states = None if act.states is None else frozenset(act.states)
-            return (ItemEvent(act.item, RecallOrdered(officer, states)),)
+            return (ItemEvent(act.item, _make_order(act, officer, roles), act.provider),)
         case _:
             assert_never(act)
 
@@ -64,6 +76,12 @@ def make_covering_event(ruling: Ruling, officer: Officer, at_ms: int, ask: Ask) 
     if not isinstance(act, Answering) or act.covers_until is None or not ruling.signed_at <= at_ms < act.covers_until:
         return None
     return Ruled(ask.id, officer, act.answer, at_ms, nonce=ask.nonce)
+
+
+def _make_order(act: Opening, officer: Officer, roles: frozenset[str]) -> OrderEvent:
+    if act.opens is OpeningKind.RECALL:
+        return RecallOrdered(officer, None if act.states is None else frozenset(act.states), roles=roles)
+    return AmendmentOrdered(officer, frozenset(fact.name for fact in act.facts), roles=roles)
 
 
 def _make_event(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeVar, assert_never, cast
 
-from sharing.conversation.events import Replied
+from sharing.conversation.events import ReceiptReceived, Replied
 from sharing.conversation.received_events import OfferWithdrawn, ResultReceived
 from sharing.conversation.vocabulary import Answer, ReplyResult
 from sharing.errors import InputError
@@ -56,7 +56,7 @@ _PARTS: Final = {
 
 _PART_NAMES: Final = ("answer", "result", "authority", "conditions_hash")
 
-ReplyEvent = Replied | ResultReceived | OfferWithdrawn
+ReplyEvent = Replied | ReceiptReceived | ResultReceived | OfferWithdrawn
 _Code = TypeVar("_Code", bound=StrEnum)
 
 
@@ -161,10 +161,11 @@ class ReplyMessage:
             raise InputError("id: is not the id of what the reply says; the sender is at fault", field="id")
         return reply
 
-    def to_event(self, at_ms: int) -> ReplyEvent | None:
-        """Return what it does in the conversation about its item; None for a receipt, which is only recorded.
+    def to_event(self, at_ms: int) -> ReplyEvent:
+        """Return what it does in the conversation about its item.
 
-        An ANSWER happens to the providing State's side, a RESULT or a WITHDRAWAL to the receiving State's.
+        An ANSWER happens to the providing State's side, and so does a RECEIPT, which is only recorded; a RESULT or a
+        WITHDRAWAL happens to the receiving State's.
 
         Args:
             at_ms: The broker's time of the record, in UTC milliseconds: it decides what is in time.
@@ -177,7 +178,7 @@ class ReplyMessage:
             case ReplyKind.WITHDRAWAL:
                 return OfferWithdrawn(self.ask)
             case ReplyKind.RECEIPT:
-                return None
+                return ReceiptReceived(self.ask, self.from_state)
             case _:
                 assert_never(self.kind)
 

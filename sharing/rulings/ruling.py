@@ -69,12 +69,14 @@ class AskReference(StrictModel):
     Attributes:
         ask: Id of the Ask.
         nonce: Its nonce. It differs in each round, so that a ruling counts for the one that the officer has read.
+        provider: The State that provides the item: two States may use one id.
         item: Id of the item.
         partition: Partition of the item: a copy of the ruling is written to it, and answers the Asks of it.
     """
 
     ask: _Uuid
     nonce: _Nonce
+    provider: StateCode
     item: _Uuid
     partition: _Partition
 
@@ -84,7 +86,7 @@ _States = Annotated[tuple[StateCode, ...], Field(min_length=1, max_length=256)]
 
 
 class Answering(StrictModel):
-    """An answer to Asks that are alike: in kind, recipients, rule and conditions.
+    """An answer to Asks that are alike: in providing State, kind, recipients, rule and conditions.
 
     Attributes:
         does: Always `answer`.
@@ -117,6 +119,8 @@ class Answering(StrictModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         _check_asks(self.asks)
+        if len({reference.provider for reference in self.asks}) > 1:
+            raise ValueError("asks: they are about items of several States; answer those of each by another ruling")
         _check_sorted("recipients", self.recipients)
         _check_sorted("grounds", self.grounds)
         _check_sorted("relaxed", self.relaxed or ())
@@ -187,6 +191,7 @@ class Opening(StrictModel):
     Attributes:
         does: Always `open`.
         opens: What.
+        provider: The State that provides the item: the officer's own, because only it corrects or recalls an item.
         item: Id of the item.
         partition: Partition of the item.
         states: For a recall, the States that are to use it no longer; None for all that have it.
@@ -195,6 +200,7 @@ class Opening(StrictModel):
 
     does: Literal["open"] = "open"
     opens: OpeningKind
+    provider: StateCode
     item: _Uuid
     partition: _Partition
     states: _States | None = None
@@ -239,6 +245,8 @@ class Ruling(StrictModel):
         if not self.signed_at < self.expires_at <= self.signed_at + RULING_DAYS_MAX * DAY_MS:
             raise ValueError(f"expires_at: a ruling is written within {RULING_DAYS_MAX} day of its signature")
         act, text = self.act, self.text.strip()
+        if isinstance(act, Opening) and act.provider != self.state:
+            raise ValueError("provider: an officer corrects, withdraws and recalls items of the own State only")
         if not isinstance(act, Answering):
             return self
         if "text" in ANSWER_PARTS.get(act.answer, (frozenset(),))[0] and not text:

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from sharing.conversation.asks import Officer
 from sharing.errors import DecodeError, InputError
+from sharing.model.vocabulary import Authority
 from sharing.rulings.ruling import Ruling
 from sharing.rulings.vocabulary import RulingError, RulingFault
 from sharing.serialization.codec import get_codec
@@ -40,6 +41,11 @@ class KnownOfficer(Protocol):
         """The officer's public keys."""
         ...
 
+    @property
+    def authority(self) -> Authority:
+        """Kind of the officer's authority."""
+        ...
+
     def to_officer(self) -> Officer:
         """Return the officer, as the conversation knows him or her."""
         ...
@@ -56,6 +62,7 @@ class VerifiedRuling:
     Attributes:
         ruling: The ruling.
         officer: Who ruled.
+        authority: Kind of the officer's authority.
         digest: SHA-256 of what was signed, in hexadecimal digits: the same in every copy.
         partition: The partition on which this copy was read.
         at_ms: The broker's time of the record, in UTC milliseconds.
@@ -63,6 +70,7 @@ class VerifiedRuling:
 
     ruling: Ruling
     officer: Officer
+    authority: Authority
     digest: str
     partition: int
     at_ms: int
@@ -116,7 +124,20 @@ def verify_ruling(
     if partition not in ruling.list_partitions():
         raise RulingError(RulingFault.WRONG_PARTITION)
     digest = compute_digest(ObjectKind.RULING, state, document.payload)
-    return VerifiedRuling(ruling, known.to_officer(), digest, partition, at_ms)
+    return VerifiedRuling(ruling, known.to_officer(), known.authority, digest, partition, at_ms)
+
+
+def read_digest(value: bytes, state: str) -> str:
+    """Return what identifies a ruling in the acts that it causes: the digest of what was signed.
+
+    Args:
+        value: The record, in single-object encoding. Nothing of it is verified.
+        state: The State.
+
+    Raises:
+        RulingError: It is too large, or not the one form of a ruling.
+    """
+    return compute_digest(ObjectKind.RULING, state, _read(value)[0].payload)
 
 
 def _read(value: bytes | None) -> tuple[SignedDocument, Ruling]:

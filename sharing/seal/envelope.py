@@ -25,7 +25,7 @@ _LAST_FIELD: Final = "salt"
 
 TOPIC_KINDS: Final[Mapping[str, frozenset[MessageKind]]] = {
     "notices": frozenset({MessageKind.NOTICE}),
-    "urgent": frozenset({MessageKind.NOTICE, MessageKind.REPLY}),
+    "urgent": frozenset({MessageKind.NOTICE, MessageKind.OFFER, MessageKind.REPLY}),
     "offers": frozenset({MessageKind.OFFER}),
     "replies": frozenset({MessageKind.REPLY}),
 }

@@ -149,6 +149,15 @@ def open_own_record(
     return remove_padding(padded)
 
 
+def read_own_record_key(value: bytes) -> bytes:
+    """Return the key on the topic that a sealed record says it has. Nothing is verified.
+
+    Raises:
+        SealError: It is no such record.
+    """
+    return str(_decode(value)[0]["id"]).encode()
+
+
 def _decode(value: bytes) -> tuple[Mapping[str, Any], bytes]:
     """Return the fields of a sealed record, and the bytes of its head."""
     header = get_codec(SCHEMA_NAME).header

@@ -20,7 +20,7 @@ from sharing.seal.faults import SealError, SealFault
 from sharing.seal.message_keys import SALT_BYTES, compute_commitment, encrypt_once
 from sharing.seal.padding import pad_content
 from sharing.seal.sealed_record import SCHEMA_NAME, compute_leaf, encode_batch_part
-from sharing.serialization.avro_primitives import encode_long, encode_string
+from sharing.serialization.avro_primitives import encode_long, encode_sequence, encode_string
 from sharing.serialization.codec import OUTPUT_RECORD_BYTES_MAX
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.sign.batch_statement import sign_batch
@@ -109,7 +109,7 @@ class BatchSealer:
             id_, kind, to_state, sent_at, stream, sequence, content = message
             if routed != (kind, sent_at, stream):  # it is the same for many messages in a row
                 routed, route = (kind, sent_at, stream), encode_route(kind, state, to_state, sent_at, stream)
-            envelope = b"".join((encode_string(id_), route, encode_long(sequence), sealer, salt))
+            envelope = b"".join((encode_string(id_), route, encode_sequence(sequence), sealer, salt))
             message_key = derive_key(salt)
             commitment = compute_commitment(message_key)
             ciphertext = encrypt_once(message_key, pad_content(content), envelope)

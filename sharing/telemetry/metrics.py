@@ -110,8 +110,9 @@ INBOX_READ = Counter(
 )
 INBOX_RECORDS = Counter(
     "sharing_inbox_records",
-    "Of these, records by outcome; their sum equals the number of records read. OPENED: in the inbox. REPEATED: opened "
-    "before. COUNTED: statements of how many messages were sent. REFUSED: quarantined by reference.",
+    "Of these, records by outcome; their sum equals the number of records read. OPENED: in the inbox. HANDLED: "
+    "replies, and what is kept out of the inbox. REPEATED: opened before. COUNTED: statements of how many messages "
+    "were sent. REFUSED: quarantined by reference.",
     ["outcome"],
     registry=REGISTRY,
 )
@@ -150,6 +151,47 @@ INBOX_COUNTS_OVERDUE = Gauge(
 INBOX_LAST_COMMIT_TIME = Gauge(
     "sharing_inbox_last_commit_timestamp_seconds",
     "Unix time of the last committed batch of the inbox; 0 before the first, and where there is no inbox.",
+    registry=REGISTRY,
+)
+
+# What the conversation does with messages, rulings and drafts.
+CONVERSATION_RECORDS = Counter(
+    "sharing_conversation_records",
+    "Messages, rulings and drafts that the conversation was given, by outcome, in committed transactions. CHANGED: "
+    "what is kept of an item has changed. UNCHANGED: nothing has. REFUSED: quarantined by reference.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+CONVERSATION_REFUSED = Counter(
+    "sharing_conversation_refused",
+    "Of these, refused records, by cause.",
+    ["cause"],
+    registry=REGISTRY,
+)
+CONVERSATION_ACTS = Counter(
+    "sharing_conversation_acts",
+    "Acts written to the audit log, by kind. The detail is the result of a reply, or the reason why a ruling "
+    "changes nothing; empty otherwise.",
+    ["kind", "detail"],
+    registry=REGISTRY,
+)
+CONVERSATION_ITEMS = Gauge(
+    "sharing_conversation_items",
+    "Items, in the partitions of this worker, of which something will be due: an open question, or the end of the time "
+    "for which they may be kept.",
+    registry=REGISTRY,
+)
+ESCALATIONS = Counter(
+    "sharing_escalations",
+    "What people were told about open questions, by cause. OPENED: an urgent one was put to them. STEP_1, STEP_2: "
+    "half, and four fifths, of its time are over. OVERDUE: it had to be answered, was not, and was put again.",
+    ["cause"],
+    registry=REGISTRY,
+)
+DEADLINES_WAIT = Gauge(
+    "sharing_deadlines_wait_seconds",
+    "Seconds for which something has been due without effect, because it is not known that everything written until "
+    "then has been read; 0 if nothing has.",
     registry=REGISTRY,
 )
 
@@ -278,6 +320,25 @@ DIRECTORY_IGNORED = Gauge(
     "Records and batches of the directory that are not a valid entry.",
     registry=REGISTRY,
 )
+# Escalation messages, by channel: smtp_contact, smtp_superior, webhook.
+ESCALATIONS_SENT = Counter(
+    "sharing_escalation_messages_sent",
+    "Escalation messages that were sent; each is about one or more questions.",
+    ["channel"],
+    registry=REGISTRY,
+)
+ESCALATIONS_FAILED = Counter(
+    "sharing_escalation_messages_failed",
+    "Attempts to send an escalation message that failed. It is tried again until it is sent.",
+    ["channel"],
+    registry=REGISTRY,
+)
+ESCALATIONS_FAILING_SINCE = Gauge(
+    "sharing_escalation_messages_failing_since_timestamp_seconds",
+    "Unix time since which escalation messages cannot be sent; 0 while they can.",
+    ["channel"],
+    registry=REGISTRY,
+)
 PACK_INFO = Info("sharing_pack", "The law pack that this gate applies.", registry=REGISTRY)
 PACK_CONSOLIDATED = Gauge(
     "sharing_pack_consolidated_timestamp_seconds",
@@ -293,6 +354,14 @@ PACK_EXPIRY = Gauge(
 PACK_CHANGES = Counter(
     "sharing_pack_changes", "New versions of the law pack applied between two batches.", registry=REGISTRY
 )
+
+
+def prepare_escalations(channel: str) -> None:
+    """Show the series of a channel at 0, before there is anything to send."""
+    ESCALATIONS_SENT.labels(channel)
+    ESCALATIONS_FAILED.labels(channel)
+    ESCALATIONS_FAILING_SINCE.labels(channel).set(0)
+
 
 _labelled_agencies: set[str] = set()
 
@@ -315,8 +384,12 @@ for _effect in EFFECTS:
     RECIPIENT_EFFECTS.labels(_effect)
 for _check in READY_CHECKS:
     READY_CHECK.labels(_check)
-for _inbox_outcome in ("OPENED", "REPEATED", "COUNTED", "REFUSED"):
+for _inbox_outcome in ("OPENED", "HANDLED", "REPEATED", "COUNTED", "REFUSED"):
     INBOX_RECORDS.labels(_inbox_outcome)
+for _cause in ("OPENED", "STEP_1", "STEP_2", "OVERDUE"):
+    ESCALATIONS.labels(_cause)
+for _conversation_outcome in ("CHANGED", "UNCHANGED", "REFUSED"):
+    CONVERSATION_RECORDS.labels(_conversation_outcome)
 for _arrival in ("OUT_OF_ORDER", "NEW_STREAM"):
     INBOX_IRREGULAR.labels(_arrival)
 for _level in ("warning", "error", "critical"):

@@ -131,6 +131,11 @@ def _list_channels() -> dict[str, TopicKind]:
     return channels
 
 
+def _list_messages(kind: TopicKind) -> tuple[TopicKind, ...]:
+    """Return the kinds of topics whose messages are on a topic: urgent offers and replies are beside urgent notices."""
+    return (URGENT, OFFERS, REPLIES) if kind is URGENT else (kind,)
+
+
 def _to_pascal_case(schema: str) -> str:
     return "".join(part.capitalize() for part in schema.split("_"))
 
@@ -144,7 +149,7 @@ def _make_channel(kind: TopicKind, name: str) -> dict[str, Any]:
         "address": kind.topic(_STATE, _AGENCY if by_agency else ""),
         "description": f"{kind.writer_text} → {kind.reader_text}.{scope}"
         + (" One topic for all agencies, if the State lists none." if is_common else ""),
-        "messages": {kind.name: {"$ref": f"#/components/messages/{kind.name}"}},
+        "messages": {each.name: {"$ref": f"#/components/messages/{each.name}"} for each in _list_messages(kind)},
         "servers": [{"$ref": "#/servers/cluster"}],
         **(
             {"parameters": {parameter: {"$ref": f"#/components/parameters/{parameter}"} for parameter in parameters}}
@@ -194,7 +199,7 @@ def _make_operation(name: str, kind: TopicKind, action: str, role: Role) -> dict
         "action": action,
         "channel": {"$ref": f"#/channels/{name}"},
         **({"description": description} if description else {}),
-        "messages": [{"$ref": f"#/channels/{name}/messages/{kind.name}"}],
+        "messages": [{"$ref": f"#/channels/{name}/messages/{each.name}"} for each in _list_messages(kind)],
         "security": [{"$ref": f"#/components/securitySchemes/{role}Certificate"}],
         **({"bindings": {"kafka": group}} if prefix else {}),
     }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sharing.model.countries import STATES
+from sharing.topology.group_names import make_load_prefix
 from sharing.topology.partners import Partners
 from sharing.topology.topics import CLOCK, INDICATORS, TOPIC_KINDS, Role, TopicKind, TopicScope
 
@@ -78,6 +79,8 @@ class Principal:
                 return f"national.{self.state.lower()}.console"
             case Role.PARTNER:
                 return f"exchange.{self.state.lower()}."
+            case Role.AGENCY:  # no consumer joins it: it keeps how far a bulk load has come
+                return make_load_prefix(self.state, self.agency)
             case _:
                 return None
 
@@ -250,7 +253,7 @@ def _group_rules(principal: Principal) -> Iterator[AclRule]:
     prefix = principal.group_prefix
     if prefix is not None:
         yield AclRule(principal, AclResource.GROUP, AclPattern.PREFIX, prefix, (Operation.READ, Operation.DESCRIBE))
-    if principal.role is Role.GATE and prefix is not None:
+    if principal.role in {Role.GATE, Role.AGENCY} and prefix is not None:
         operations = (Operation.WRITE, Operation.DESCRIBE)
         yield AclRule(principal, AclResource.TRANSACTIONAL_ID, AclPattern.PREFIX, prefix, operations)
 

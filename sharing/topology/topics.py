@@ -203,16 +203,13 @@ INBOX_URGENT = TopicKind(
     "inbox.urgent", TopicScope.NATIONAL, "inbox_item", "message id", "gate", "case systems, desk", _GATE, _RECEIVERS,
     365 * DAY_MS, compacted=True,
 )  # fmt: skip
-# The state store of the loop that opens: the ids of messages, the last sequence of each stream, and how far each input
-# partition was processed.
-INBOX_STATE = TopicKind(
-    "inbox_state", TopicScope.NATIONAL, "inbox_state", "message id, stream, or input topic", "gate", "gate", _GATE,
-    _GATE, FOREVER, compacted=True,
-)  # fmt: skip
-# The state store of the loop that drives the conversations: this is its changelog. Consoles list the open Asks from it.
+# The state store of the loop that opens what other States send and drives the conversations: this is its changelog. The
+# conversations, from which consoles list the open Asks; the ids of messages, the numbers of received and sent streams,
+# and how far each input partition was processed.
 CONVERSATIONS = TopicKind(
-    "conversations", TopicScope.NATIONAL, "conversation_state", "direction and item id, or input topic", "conversation",
-    "conversation, officers", _GATE, _OFFICERS | _GATE, FOREVER, compacted=True,
+    "conversations", TopicScope.NATIONAL, "conversation_state",
+    "direction and item id, message id, stream, or input topic", "conversation", "conversation, officers", _GATE,
+    _OFFICERS | _GATE, FOREVER, compacted=True,
 )  # fmt: skip
 # Who may answer what. Each record is signed by registrars and proves itself, no matter who wrote it.
 OFFICERS = TopicKind(
@@ -242,7 +239,7 @@ CLOCK = TopicKind(
 
 TOPIC_KINDS = (
     INDICATORS, DECISIONS, DRAFTS, AMENDMENTS, RULINGS, ACTS, CONVERSATIONS, QUARANTINE, GATE_STATE, INBOX,
-    INBOX_URGENT, INBOX_STATE, OFFERS, NOTICES, URGENT, REPLIES, DIRECTORY, OFFICERS, CLOCK,
+    INBOX_URGENT, OFFERS, NOTICES, URGENT, REPLIES, DIRECTORY, OFFICERS, CLOCK,
 )  # fmt: skip
 
 
@@ -300,10 +297,12 @@ def list_topics(
 
 def list_output_kinds() -> tuple[TopicKind, ...]:
     """Return the kinds of topics that the gate's loop writes to, which decides on the State's own indicators."""
-    others = (AMENDMENTS, ACTS, CONVERSATIONS, REPLIES, INBOX, INBOX_URGENT, INBOX_STATE, DIRECTORY)
+    others = (AMENDMENTS, ACTS, CONVERSATIONS, REPLIES, INBOX, INBOX_URGENT, DIRECTORY)
     return tuple(kind for kind in TOPIC_KINDS if Role.GATE in kind.writers and kind.schema and kind not in others)
 
 
-def list_inbox_kinds() -> tuple[TopicKind, ...]:
-    """Return the kinds of topics that the inbox's loop writes to, which opens what other States send."""
-    return (INBOX, INBOX_URGENT, INBOX_STATE, QUARANTINE)
+def list_conversation_kinds() -> tuple[TopicKind, ...]:
+    """Return the kinds of topics that the conversation's loop writes to, which opens what other States send."""
+    return (
+        INBOX, INBOX_URGENT, QUARANTINE, ACTS, AMENDMENTS, CONVERSATIONS, NOTICES, OFFERS, URGENT, REPLIES,
+    )  # fmt: skip

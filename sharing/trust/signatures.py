@@ -22,8 +22,8 @@ SIGNATURE_BYTES = 64
 class ObjectKind(StrEnum):
     """The kinds of objects that are signed.
 
-    A root and a key statement are signed by root keys, a ruling by an officer's key, all others by online keys
-    (`verification.SIGNING_ROLES`).
+    A root and a key statement are signed by root keys, a ruling and a standing acceptance by an officer's key, all
+    others by online keys (`verification.SIGNING_ROLES`).
     """
 
     ROOT = "root"
@@ -35,6 +35,7 @@ class ObjectKind(StrEnum):
     OFFICER = "officer"
     READERS = "readers"
     RULING = "ruling"
+    STANDING_ACCEPTANCE = "standing-acceptance"
     INBOX_KEY = "inbox-key"
     EXPORT = "export"
 

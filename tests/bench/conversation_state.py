@@ -29,7 +29,7 @@ from sharing.conversation.deliveries import Conversation
 from sharing.conversation.events import Decided, Replied
 from sharing.conversation.provider import advance
 from sharing.conversation.revision import Revision
-from sharing.conversation.terms import Terms
+from sharing.conversation.terms import Terms, hash_condition
 from sharing.conversation.vocabulary import Answer
 from sharing.conversation_state.batch_entries import BatchEntries
 from sharing.conversation_state.due_index import DueIndex
@@ -51,7 +51,11 @@ NOW = 1_770_000_000_000
 OPENED_EVERY_MS: Final = 20
 """The Asks of the store are as far apart, so that their deadlines are, too."""
 
-TERMS = Terms("DE", Outcome.OFFER, frozenset({"H1", "PURPOSE"}), accept_first=True)
+CODES = ("H1", "PURPOSE")
+TERMS = Terms(
+    "DE", Outcome.OFFER, frozenset(CODES), accept_first=True,
+    texts=frozenset((code, hash_condition(code, "text")) for code in CODES),
+)  # fmt: skip
 DECIDED = Decided(Revision(1), Publisher("fedpol", "officer-17"), Urgency.ORDINARY, (TERMS,), is_sent=True)
 
 

@@ -14,11 +14,11 @@ from sharing.ids import make_draft_key, make_item_id
 from sharing.kafka.clients import client_properties, make_consumer
 from sharing.serialization.codec import get_codec
 
-_IDS_BEFORE_INSTANT = {"notices": 3, "urgent": 3, "offers": 2, "decisions": 1, "drafts": 1}
-"""Number of ids before the version and the instant, by the last part of a topic's name (`schemas/`)."""
+_IDS_BEFORE_INSTANT = {"notice": 3, "offer": 3, "decision": 1, "draft": 1}
+"""Number of ids before the version and the instant, by schema (`schemas/`)."""
 
 _FRAME, _ID, _VERSION, _INSTANT = 10, 37, 1, 6
-"""Bytes of a frame, an id, a version below 64, and a present-day instant in milliseconds."""
+"""Bytes of a frame, an id, a version or an amendment below 64, and a present-day instant in milliseconds."""
 
 _QUIET_S = 60.0
 
@@ -26,16 +26,30 @@ _QUIET_S = 60.0
 def blank_instant(topic: str, value: bytes) -> bytes:
     """Return a record of the gate without `decided_at` or `sent_at`, which depend on when it was written.
 
+    Of an offer also `expires_at` becomes what it is after `sent_at`.
+
     Raises:
-        ValueError: The bytes at that position are not a present-day instant.
+        ValueError: The bytes at that position are not a present-day instant, or the record is of none of these kinds.
     """
-    ids = _IDS_BEFORE_INSTANT[topic.rpartition(".")[2]]
-    start = _FRAME + ids * _ID + _VERSION
+    schema = next((name for name in _IDS_BEFORE_INSTANT if value.startswith(get_codec(name).header)), None)
+    if schema is None:
+        raise ValueError(f"{topic}: there is no record of the gate")
+    start = _FRAME + _IDS_BEFORE_INSTANT[schema] * _ID + _VERSION
+    if schema == "decision":
+        start += _VERSION  # the amendment
     end = start + _INSTANT
-    number = sum((byte & 127) << 7 * index for index, byte in enumerate(value[start:end])) // 2
+    instant = _read_instant(topic, value, start)
+    if schema != "offer":
+        return value[:start] + value[end:]
+    period_ms = _read_instant(topic, value, end) - instant
+    return value[:start] + str(period_ms).encode() + value[end + _INSTANT :]
+
+
+def _read_instant(topic: str, value: bytes, start: int) -> int:
+    number = sum((byte & 127) << 7 * index for index, byte in enumerate(value[start : start + _INSTANT])) // 2
     if abs(number / 1000 - time.time()) > 10 * 365 * 86_400:
         raise ValueError(f"{topic}: there is no instant at byte {start}")
-    return value[:start] + value[end:]
+    return number
 
 
 @dataclass(slots=True)

@@ -23,8 +23,8 @@ from processors.faust_app import GC_THRESHOLDS
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
 from processors.gate_agent import decide_batch
-from processors.sealing.gate_sealing import GateSealing
 from processors.sealing.indicator_opening import IndicatorOpening
+from processors.sealing.loop_sealing import LoopSealing
 from processors.sealing.output_sealer import SealingKeys
 from sharing.columnar.partitioner import compute_partitions
 from sharing.kafka.directory_topic import parse_entries
@@ -79,7 +79,7 @@ class BenchKeys:
 class _MeasuredGate:
     """A gate with a state store, which processes the same batch in each round under new ids of its items."""
 
-    def __init__(self, sealing: GateSealing | None = None, opening: IndicatorOpening | None = None) -> None:
+    def __init__(self, sealing: LoopSealing | None = None, opening: IndicatorOpening | None = None) -> None:
         law = find_law(STATE)
         self._gate = Gate(law.pack, law.treaties)
         self._sealing, self._opening = sealing, opening
@@ -118,9 +118,9 @@ def measure_sealed_gate(records: int = RECORDS, rounds: int = ROUNDS, recipients
     sealer = IndicatorSealer(STATE, secrets.token_bytes)
     gates = {
         "plain": _MeasuredGate(),
-        "sealed": _MeasuredGate(GateSealing(STATE, keys, secrets.token_bytes)),
+        "sealed": _MeasuredGate(LoopSealing(STATE, keys, secrets.token_bytes)),
         "sealed_and_opened": _MeasuredGate(
-            GateSealing(STATE, keys, secrets.token_bytes), IndicatorOpening(STATE, keys.get_opening_keys)
+            LoopSealing(STATE, keys, secrets.token_bytes), IndicatorOpening(STATE, keys.get_opening_keys)
         ),
     }
     taken: dict[str, list[float]] = {name: [] for name in gates}

@@ -20,7 +20,7 @@ from sharing.model.countries import COUNTRIES
 from sharing.seal.indicators import IndicatorSealer
 from sharing.testing.demo.keys import DemoKeys, make_demo_keys
 from sharing.testing.samples import sample_directory
-from sharing.topology.topics import DIRECTORY, NOTICES, OFFERS, URGENT, Topic, list_topics
+from sharing.topology.topics import DIRECTORY, NOTICES, OFFERS, REPLIES, URGENT, Topic, list_topics
 from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.root import Pin
 from tests.bench.bench_cluster import BenchCluster
@@ -72,7 +72,7 @@ class SealedStates:
         """Recreate the topics of the benchmark's States, and the whole directory with signed or with plain entries."""
         codes = [other.state for other in self._others]
         topics = list_topics(codes, PARTITIONS)
-        received = {name for name, topic in topics.items() if topic.kind in (NOTICES, URGENT, OFFERS)}
+        received = {name for name, topic in topics.items() if topic.kind in (NOTICES, URGENT, OFFERS, REPLIES)}
         self._cluster.recreate_topics(kept=received)
         wanted = {name: topic for name, topic in topics.items() if topic.kind is DIRECTORY or name in received}
         _create_topics(self._cluster.bootstrap, wanted)

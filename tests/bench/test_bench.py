@@ -62,7 +62,7 @@ def test_a_duplicated_a_lost_and_a_changed_record_are_differences() -> None:
     def make_fingerprints(*pairs: tuple[bytes, bytes]) -> Fingerprints:
         fingerprints = Fingerprints()
         for key, value in pairs:
-            fingerprints.add_record(DECISIONS_TOPIC, key, bytes(10 + 37 + 1) + _INSTANT + value)
+            fingerprints.add_record(DECISIONS_TOPIC, key, _DECISION + _INSTANT + value)
         return fingerprints
 
     complete = make_fingerprints(*records)
@@ -75,9 +75,14 @@ def test_a_duplicated_a_lost_and_a_changed_record_are_differences() -> None:
 
 
 def test_bytes_that_are_not_an_instant_are_refused() -> None:
-    with pytest.raises(ValueError, match="there is no instant at byte 48"):
+    with pytest.raises(ValueError, match="there is no instant at byte 49"):
+        blank_instant(DECISIONS_TOPIC, _DECISION + bytes(50))
+    with pytest.raises(ValueError, match="no record of the gate"):
         blank_instant(DECISIONS_TOPIC, bytes(100))
 
+
+_DECISION = get_codec("decision").header + bytes(37 + 1 + 1)
+"""The start of a decision: an id, a version and an amendment."""
 
 _INSTANT = bytes((0x80, 0x80, 0xB0, 0xB6, 0xA6, 0x68))
 """A day of 2026 in milliseconds, in Avro's zigzag encoding."""

@@ -29,7 +29,7 @@ from sharing.seal.faults import SealError
 from sharing.seal.sealing import BatchSealer
 from sharing.serialization.codec import get_codec
 from sharing.testing.broker.embedded import EmbeddedBroker
-from sharing.topology.topics import DIRECTORY, NOTICES, OFFERS, URGENT
+from sharing.topology.topics import DIRECTORY, NOTICES, OFFERS, REPLIES, URGENT
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.public_keys import KeyRole
 from sharing.trust.signatures import ObjectKind
@@ -104,7 +104,7 @@ def seal_notices(ch: KeyedState, de: KeyedState, now: int) -> tuple[tuple[str, s
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     folder = tmp_path_factory.mktemp("exchange")
     with EmbeddedBroker() as broker:
-        broker.create_topics([kind.topic("DE") for kind in (NOTICES, URGENT, OFFERS)], 2)
+        broker.create_topics([kind.topic("DE") for kind in (NOTICES, URGENT, OFFERS, REPLIES)], 2)
         broker.create_topics([DIRECTORY.topic(state) for state in ("CH", "DE")], 1)
         ch = KeyedState("CH", folder / "ch", KeyRole.GATE, KeyRole.DIRECTORY, KeyRole.SEAL)
         de = KeyedState("DE", folder / "de", KeyRole.DESK, KeyRole.DIRECTORY, KeyRole.SEAL)

@@ -44,7 +44,9 @@ def test_without_a_broker_status_fails_and_down_is_harmless(tmp_path: Path) -> N
 def test_errors_are_raised_to_the_entry_point(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert isinstance(call("up", "--folder", tmp_path / "file").exception, InfrastructureError)
-    assert call("up", "--port", "70000").exit_code == 2
+    refused = call("up", "--port", "70000").exception
+    assert isinstance(refused, InputError)
+    assert str(refused) == "--port 70000: must be from 0 to 65535"
 
 
 @pytest.mark.kafka
@@ -53,6 +55,7 @@ def test_up_prints_messages_on_stderr_and_shell_code_on_stdout(kafka: KafkaBroke
     assert result.exit_code == 0
     assert result.stdout == f"export SHARING_BOOTSTRAP={kafka.bootstrap}\n"
     assert f"was already running at {kafka.bootstrap}" in result.stderr
+    assert f"Stop it with: sharing broker down --folder {kafka.folder}" in result.stderr
     document = json.loads(call("up", "--folder", kafka.folder, "--json").stdout)
     assert (document["already_running"], document["bootstrap"]) == (True, kafka.bootstrap)
 

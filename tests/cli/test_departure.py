@@ -172,7 +172,7 @@ def test_a_state_leaves(call: Call, cluster: Cluster, monkeypatch: pytest.Monkey
         1,
         0,
     )
-    assert {row["group"] for row in preview["waiting"]} == {"national.xb.gate", "national.xb.gate.inbox", ""}
+    assert {row["group"] for row in preview["waiting"]} == {"national.xb.gate", "national.xb.gate.inbox"}
     assert preview["topics"] == {"kept": topics, "deleted": []}
     assert cluster.count_rights() == (4, 4)
 

@@ -117,8 +117,15 @@ def test_which_topics_are_checked(
     call: Call, bus: EmbeddedBroker, fake_topics: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_topics()
-    every = len(list_shipped_states()) * len(OF_STATES) + len(TOPIC_KINDS) - len(OF_STATES)
-    assert get_finding(call("doctor", "--json"), "topics")["detail"].startswith(f"{every} of {every}")
+    one = len(TOPIC_KINDS)  # the bus of this test has national topics of CH only
+    assert get_finding(call("doctor", "--json"), "topics")["detail"].startswith(f"{one} of {one}")
+    two = one + len(OF_STATES)
+    both = call("doctor", "--states", "CH,NL", "--json")
+    assert get_finding(both, "topics")["detail"].startswith(f"{two} of {two}")
+    with EmbeddedBroker() as empty:
+        every = len(list_shipped_states()) * len(OF_STATES) + len(TOPIC_KINDS) - len(OF_STATES)
+        found = call("doctor", "--bootstrap", empty.bootstrap, "--json")
+        assert get_finding(found, "topics")["detail"].startswith(f"{every} of {every}")
     monkeypatch.setenv("SHARING_STATE", "CH")  # on the machine of a gate: only its State's
     assert get_finding(call("doctor", "--json"), "topics")["detail"].startswith(
         f"{len(TOPIC_KINDS)} of {len(TOPIC_KINDS)}"

@@ -21,6 +21,7 @@ from sharing.cli.doctor import smoke_test, topics
 from sharing.kafka.acl_admin import inspect_acls
 from sharing.kafka.clients import client_properties, make_admin, make_producer
 from sharing.kafka.directory_topic import announce_entry, parse_entries
+from sharing.kafka.gate_status import read_gate_status
 from sharing.kafka.tls import TlsIdentity
 from sharing.kafka.topic_admin import apply_topics
 from sharing.model.vocabulary import Outcome
@@ -40,6 +41,7 @@ from tests.conftest import NEWCOMERS
 from tests.faults.gate_process import GateProcess
 from tests.kafka.quota_fixtures import remove_quotas
 from tests.kafka.topic_io import fill_defaults, notice_bytes, write_records
+from tests.support.waiting import wait_until
 
 SHORT_S, LONG_S = 0.5, 60.0
 
@@ -200,7 +202,7 @@ def encode_decision(test: SmokeTest, outcome: Outcome) -> bytes:
     }  # fmt: skip
     record = {
         "indicator_id": test.item["id"], "version": 1, "decided_at": 0, "state": "XA",
-        "pack": {"state": "XA", "version": "2026.1", "sha256": sha256}, "directory_version": "v",
+        "pack": {"state": "XA", "version": "2026.1", "sha256": sha256}, "directory_version": "v", "amendment": 0,
         "recipients": [recipient],
     }  # fmt: skip
     return get_codec("decision").encode(record)
@@ -366,6 +368,10 @@ def test_with_access_control_each_principal_uses_its_own_certificate(
         tls_ca=tls["ssl.ca.location"],
         tls_certificate=tls["ssl.certificate.location"],
         tls_key=tls["ssl.key.location"],
+    )
+    as_operator = newcomers.broker.client_properties()
+    wait_until(
+        lambda: read_gate_status(bootstrap, "national.xa.gate", {}, as_operator).workers > 0, "the gate has joined"
     )
     monkeypatch.setattr(smoke_test, "WAIT_SECONDS_MAX", LONG_S)
     result = call(*command)

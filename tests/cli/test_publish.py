@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from tests.cli.conftest import Call
 from tests.kafka.topic_io import read_records
 
 COMMAND = import_module("sharing.cli.publish")  # the attribute of the package is the command, not the module
+SENDING = import_module("sharing.cli.publish.sending")
 CH = ("--state", "CH", "--agency", "fedpol")
 ITEM: dict[str, Any] = {
     "type": "domain-name",
@@ -333,7 +335,7 @@ def test_unconfirmed_indicators_are_listed_with_their_ids(
                 announced.interrupt()
             return super().publish(indicator)
 
-    monkeypatch.setattr(COMMAND, "Publisher", Unplugged)
+    monkeypatch.setattr(SENDING, "Publisher", Unplugged)
     file = write_lines("items.jsonl", *make_items(4), "not JSON")
     result = call("publish", file, *CH, "--json")
     assert result.code == 3
@@ -450,7 +452,7 @@ def test_an_interrupted_run_reports_what_is_confirmed(
             if signals == 2:
                 raise SystemExit(130)
 
-    monkeypatch.setattr(COMMAND, "Publisher", Interrupted)
+    monkeypatch.setattr(SENDING, "Publisher", Interrupted)
     result = call("publish", write_lines("items.jsonl", *make_items(4)), *CH, "--json")
     assert result.code == 130
     document = result.json_document
@@ -458,7 +460,7 @@ def test_an_interrupted_run_reports_what_is_confirmed(
     confirmed = 2 if signals == 1 else 0
     assert document["published"] == len(document["ids"]) == confirmed
     assert f"interrupted: {confirmed} confirmed, {4 - confirmed} not confirmed; publish the same files" in result.err
-    monkeypatch.setattr(COMMAND, "Publisher", Publisher)
+    monkeypatch.setattr(SENDING, "Publisher", Publisher)
     again = call("publish", "items.jsonl", *CH, "--json").json_document
     assert again["published"] == 4
     assert again["ids"][:confirmed] == document["ids"]
@@ -477,3 +479,90 @@ def test_indicators_are_read_from_a_pipe(announced: EmbeddedBroker, *, cut: bool
     assert [entry["place"] for entry in document["not_published"]] == (["3"] if cut else [])
     assert document["files"] == ["-"]
     assert len(read_published_values(announced)) == document["published"]
+
+
+def test_with_new_ids_each_line_is_an_item_of_its_own(
+    call: Call, announced: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_lines("items.jsonl", ITEM, ITEM)
+    once = call("publish", file, *CH, "--json").json_document
+    assert (once["published"], "line 1" in once["not_published"][0]["reason"]) == (1, True)
+    monkeypatch.delenv("SHARING_ID_SECRET_FILE")
+    both = [call("publish", file, *CH, "--new-ids", "--json").json_document["ids"] for _ in range(2)]
+    assert len({*once["ids"], *both[0], *both[1]}) == 5
+    assert len(read_published_values(announced)) == 5
+
+
+def test_a_version_after_a_higher_one_is_refused(call: Call, announced: EmbeddedBroker) -> None:
+    item = {**ITEM, "id": "018f3c1e-7b1a-7c3d-8e2f-0123456789ab"}
+    versions = [{**item, "version": number, "action": "SUPERSEDE"} for number in (2, 3)]
+    first = write_lines("first.jsonl", versions[1])
+    second = write_lines("second.jsonl", item, versions[0], versions[1])
+    result = call("publish", first, second, *CH, "--json")
+    assert result.code == 1
+    reasons = {entry["place"]: entry["reason"] for entry in result.json_document["not_published"]}
+    assert "line 1 in first.jsonl has version 3 of the item" in reasons["1"]
+    assert set(reasons) == {"1", "2", "3"}  # the third is a repetition
+    assert call("publish", first, *CH).code == 0
+    assert len(read_published_values(announced)) == 2
+
+
+@pytest.mark.parametrize("form", ["--json", "--quiet"])
+def test_a_full_disk_is_reported_with_what_is_published(announced: EmbeddedBroker, form: str) -> None:
+    file = write_lines("items.jsonl", *make_items(2))
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "sharing", "publish", file, *CH, form],
+            stdout=full, stderr=subprocess.PIPE, timeout=60, check=False,
+        )  # fmt: skip
+    message = result.stderr.decode()
+    assert result.returncode == 3
+    assert "the report cannot be written (No space left on device); published: 2 of 2" in message
+    assert len(read_published_values(announced)) == 2
+
+
+def test_the_checked_items_need_a_folder_for_temporary_files(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    result = call("publish", write_lines("items.jsonl", ITEM), *CH, "--dry-run")
+    assert (result.code, result.out) == (3, "")
+    assert "cannot be buffered in " in result.error
+    assert "set TMPDIR to another folder; nothing was published" in result.error
+
+
+def test_what_is_sent_is_what_was_checked(
+    call: Call, announced: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that changes after it was checked has no effect on the run."""
+    file = write_lines("items.jsonl", *make_items(2))
+
+    class Changing(Publisher):
+        """Changes the file before it publishes."""
+
+        def publish(self, indicator: Any) -> str:
+            file.write_text("changed\n")
+            return super().publish(indicator)
+
+    monkeypatch.setattr(SENDING, "Publisher", Changing)
+    assert call("publish", file, *CH, "--json").json_document["published"] == 2
+    assert read_published_values(announced) == ["host0.example.nl", "host1.example.nl"]
+
+
+def test_a_file_with_a_fault_at_its_end_leaves_nothing_of_it(call: Call, announced: EmbeddedBroker) -> None:
+    """What was read of a file before it turned out to be unreadable is not published with `--keep-going`."""
+    good = write_lines("good.jsonl", *make_items(1))
+    conflict = [{**ITEM, "id": "018f3c1e-7b1a-7c3d-8e2f-0123456789ab", "value": f"{end}.example.nl"} for end in "ab"]
+    bad = write_lines("bad.jsonl", {**ITEM, "value": "lost.example.nl"}, "broken", *conflict)
+    result = call("publish", good, bad, *CH, "--keep-going", "--json")
+    document = result.json_document
+    assert (result.code, document["files"], document["published"], document["read"]) == (2, ["good.jsonl"], 1, 1)
+    assert read_published_values(announced) == ["host0.example.nl"]
+
+
+@pytest.mark.parametrize("servers", ["127.0.0.1:99999", "127.0.0.1:0", "broker:9092,", ":9092", "http://a:9092", ""])
+def test_wrong_servers_are_named_with_the_option(call: Call, servers: str) -> None:
+    result = call("publish", write_lines("items.jsonl", ITEM), *CH, "--bootstrap", servers)
+    assert (result.code, result.out) == (2, "")
+    assert f"--bootstrap {servers!r}: must be HOST:PORT, with a port from 1 to 65535" in result.error

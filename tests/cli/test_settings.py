@@ -84,6 +84,7 @@ def test_a_misspelt_variable_suggests_the_nearest_name(
         ("SHARING_INSTANCE", "a b", "SHARING_INSTANCE"),
         ("SHARING_CONFIG", "nowhere.toml", "SHARING_CONFIG names nowhere.toml, which is not a file"),
         ("SHARING_CONFIG", ".", "which is not a file"),
+        ("SHARING_FEEDS_NOT_ASKED", "feed,,other", "must name an agency between any two commas"),
     ],
 )
 def test_a_wrong_value_names_the_setting(
@@ -121,6 +122,12 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv(name, "")
     settings = load_settings()
     assert (settings.bootstrap, settings.web_port, settings.packs, settings.partitions) == (None, None, None, 4)
+
+
+def test_feeds_about_which_nobody_is_asked_are_named_as_items_name_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().agencies_not_asked == ()
+    monkeypatch.setenv("SHARING_FEEDS_NOT_ASKED", "Feed of the Ministry, feed-2,feed-2")
+    assert load_settings().agencies_not_asked == ("Feed of the Ministry", "feed-2")
 
 
 def test_the_command_line_overrides_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -218,7 +218,7 @@ def test_filters_select_what_is_shown_and_commit_nothing(call: Call, bus: Embedd
         (("--type", "domain"), "--type domain: is not a type of indicator; did you mean 'domain-name'?"),
         (("--peek", "--group", "archive"), "leave --group out"),
         (("--urgent", "--group", "archive"), "leave --group out"),
-        (("--group", ""), "the name of the consumer group is empty"),
+        (("--group", ""), "--group '': must not be empty"),
     ],
 )
 def test_a_wrong_option_is_named(call: Call, bus: EmbeddedBroker, options: tuple[str, ...], message: str) -> None:

@@ -136,14 +136,14 @@ def test_another_content_under_a_published_id_and_version_is_refused(bus: Broker
 def test_the_number_of_remembered_versions_is_limited(
     embedded: EmbeddedBroker, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sharing._publisher.REMEMBERED_VERSIONS_MAX", 2)
+    monkeypatch.setattr("sharing._publisher_records.REMEMBERED_VERSIONS_MAX", 2)
     make_topics(embedded, state)
     items = [{**ITEM, "id": new_id()} for _ in range(3)]
     with Publisher(embedded.bootstrap, state, "fedpol") as publisher:
         for item in items:
             publisher.publish(item)
         publisher.publish({**items[0], "value": "forgotten.example.org"})
-        assert len(publisher._published) == 2
+        assert len(publisher._preparer._published) == 2
 
 
 def test_unconfirmed_indicators_are_reported_and_can_be_published_again(

@@ -6,14 +6,16 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from sharing._subscriber import Subscriber, UnreadableNotice
 from sharing.errors import InfrastructureError, InputError, SettingsError
+from sharing.kafka.group_consumer import PolledRecord
 from sharing.model.notice import Notice
 from sharing.serialization.codec import get_codec
 from sharing.telemetry.client_metrics import SubscriberMetrics
@@ -28,6 +30,7 @@ from tests.kafka.topic_io import (
     notice_record,
     write_records,
 )
+from tests.support.waiting import wait_until
 
 OpenSubscriber = Callable[..., Subscriber]
 
@@ -174,12 +177,18 @@ def test_each_group_receives_all_notices(bus: Broker, state: str, open_subscribe
 def test_a_notice_is_committed_after_it_was_handled(bus: Broker, state: str, open_subscriber: OpenSubscriber) -> None:
     write_records(bus, NOTICES.topic(state), [notice_bytes(state, f"{number}.example") for number in range(3)])
     group = f"exchange.{state.lower()}.subscriber"
-    seen = [
-        (notice.content["value"], max(committed_offset(bus, group, NOTICES.topic(state)), 0))
-        for notice in open_subscriber()
-    ]
-    assert seen == [("0.example", 0), ("1.example", 1), ("2.example", 2)]
-    assert committed_offset(bus, group, NOTICES.topic(state)) == 3
+
+    def count_committed() -> int:
+        return max(committed_offset(bus, group, NOTICES.topic(state)), 0)
+
+    def has_committed(count: int) -> bool:
+        return count_committed() == count
+
+    for number, notice in enumerate(open_subscriber()):
+        assert notice.content["value"] == f"{number}.example"
+        assert count_committed() <= number
+        wait_until(partial(has_committed, number), "what was handled is committed", SECONDS)
+    assert count_committed() == 3
 
 
 def test_a_notice_whose_handler_raised_is_delivered_again(
@@ -296,6 +305,23 @@ def test_with_a_callback_unreadable_records_are_reported_and_skipped(
     )  # they are before the committed offset, and stay on the topic
 
 
+def test_urgent_offers_are_passed_over_in_silence(bus: Broker, state: str, open_subscriber: OpenSubscriber) -> None:
+    """They are on the urgent topic beside urgent notices. Anywhere else, an offer is no readable notice."""
+    notice, offer = notice_bytes(state, "urgent.example"), offer_bytes(state)
+    write_records(bus, URGENT.topic(state), [offer, notice, offer])
+    write_records(bus, NOTICES.topic(state), [offer])
+    reported: list[UnreadableNotice] = []
+    assert read_values(open_subscriber(on_unreadable=reported.append)) == ["urgent.example"]
+    assert [(record.topic, record.cause) for record in reported] == [(NOTICES.topic(state), "UNKNOWN_SCHEMA")]
+
+
+def offer_bytes(state: str) -> bytes:
+    """Return an offer to a State."""
+    offer = {**notice_record(state), "expires_at": 1_767_225_600_000, "category": "FINANCE", "offence_codes": []}
+    names = [each["name"] for each in get_codec("offer").schema["fields"]]
+    return get_codec("offer").encode({name: offer[name] for name in names})
+
+
 def test_a_record_whose_callback_raised_is_reported_again(
     bus: Broker, state: str, open_subscriber: OpenSubscriber
 ) -> None:
@@ -331,9 +357,12 @@ def test_a_refusal_by_the_broker_is_an_error(
     with pytest.raises(InfrastructureError, match="TOPIC_AUTHORIZATION_FAILED"):
         subscriber._urgent._handle_error(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED), 0)
     subscriber._urgent._handle_error(KafkaError(KafkaError._TRANSPORT), 0)  # librdkafka recovers from it
-    monkeypatch.setattr(
-        subscriber._ordinary, "_try_commit", lambda _: KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED)
-    )
+
+    def refuse(record: PolledRecord) -> None:
+        position = TopicPartition(record.topic, record.partition, record.next_offset)
+        subscriber._ordinary._commits.take_outcome(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED), [position])
+
+    monkeypatch.setattr(subscriber._ordinary, "send_commit", refuse)
     write_records(embedded, NOTICES.topic(state), [notice_bytes(state)])
     with pytest.raises(InfrastructureError, match="GROUP_AUTHORIZATION_FAILED"):
         read_values(subscriber)

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, TopicPartition
 
 from sharing._subscriber import Subscriber
 from sharing.errors import InfrastructureError
-from sharing.kafka import group_consumer
+from sharing.kafka import group_commits, group_consumer
 from sharing.kafka.clients import make_consumer
 from sharing.kafka.group_consumer import GroupConsumer, PolledRecord
 from sharing.model.notice import Notice
@@ -88,12 +88,12 @@ def test_stop_at_end_fails_if_the_broker_delivers_nothing(state: str, monkeypatc
 
 
 def test_an_offset_that_cannot_be_committed_is_an_error(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_consumer, "COMMIT_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(group_commits, "COMMIT_SECONDS_MAX", 0.5)
     with EmbeddedBroker() as broker:
         make_topics(broker, state)
         write_records(broker, NOTICES.topic(state), [notice_bytes(state)])
         with Subscriber(broker.bootstrap, state, stop_at_end=True) as subscriber:
-            with pytest.raises(InfrastructureError, match="the last notice will be delivered again"):
+            with pytest.raises(InfrastructureError, match="the last notices will be delivered again"):
                 subscriber.run(lambda _: broker.interrupt())
             broker.resume()
 
@@ -126,7 +126,7 @@ def test_a_commit_is_not_repeated_after_the_partition_moved_and_came_back_while_
     state: str, embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The member that had the partition in between has committed more."""
-    monkeypatch.setattr(group_consumer, "COMMIT_SECONDS_MAX", 1.0)
+    monkeypatch.setattr(group_commits, "COMMIT_SECONDS_MAX", 1.0)
     topic = NOTICES.topic(state)
     make_topics(embedded, state, partitions=1)
     write_records(embedded, topic, [notice_bytes(state)])
@@ -141,14 +141,16 @@ def test_a_commit_is_not_repeated_after_the_partition_moved_and_came_back_while_
     wait_until(is_read, "the record is delivered", SECONDS)
     attempts = []
 
-    def move_away_and_back(position: TopicPartition) -> KafkaError:
-        attempts.append(position.offset)
+    def move_away_and_back(record: PolledRecord) -> None:
+        attempts.append(record.next_offset)
+        position = TopicPartition(topic, record.partition, record.next_offset)
         consumer._on_revoke(consumer._consumer, [position])
         consumer._on_assign(consumer._consumer, [position])
-        return KafkaError(KafkaError._TIMED_OUT)
+        consumer._commits.take_outcome(KafkaError(KafkaError._TIMED_OUT), [position])
 
-    monkeypatch.setattr(consumer, "_try_commit", move_away_and_back)
-    consumer.commit(records[0])
+    monkeypatch.setattr(consumer, "send_commit", move_away_and_back)
+    consumer.begin_commit(records[0])
+    consumer.settle_commits()
     consumer.close()
     assert attempts == [1]
 
@@ -256,9 +258,12 @@ def test_a_process_killed_in_its_handler_skips_no_notice(kafka: KafkaBroker, sta
     finally:
         os.kill(child.pid, signal.SIGKILL)
         child.communicate(timeout=SECONDS)
-    assert seen == [f"{number}.example" for number in range(4)]
+    values = [f"{number}.example" for number in range(6)]
+    assert seen == values[:4]
     with Subscriber(kafka.bootstrap, state, stop_at_end=True) as subscriber:
-        assert read_values(subscriber) == ["3.example", "4.example", "5.example"]
+        received = read_values(subscriber)
+    assert len(received) >= 3  # more if the last commits were on their way
+    assert received == values[-len(received) :]
 
 
 @pytest.mark.kafka
@@ -283,4 +288,6 @@ def test_a_subscriber_waits_for_a_broker_that_restarts(restartable_kafka: KafkaB
     subscriber.run(handle)
     assert handled == [*(f"{number}.example" for number in range(4)), "after.example"]
     with Subscriber(restartable_kafka.bootstrap, state, stop_at_end=True) as again:
-        assert read_values(again) == []
+        repeated = read_values(again)
+    # None but what was handled when the broker went: its commit was on its way, and the group may have rebalanced.
+    assert repeated == handled[4 - len(repeated) : 4]

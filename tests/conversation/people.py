@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from sharing.conversation.asks import Officer, Publisher
 from sharing.conversation.events import Decided
 from sharing.conversation.revision import Revision
-from sharing.conversation.terms import Terms
+from sharing.conversation.terms import Terms, hash_condition
 from sharing.model.vocabulary import Outcome, Urgency
 
 NOW = 1_770_000_000_000
 ROLE = "JUDGE"
+ROLES = frozenset({ROLE})
 PUBLISHER = Publisher("fedpol", "o-publisher")
 FEED = Publisher("fedpol", None)
 JUDGE = Officer("o-judge", "court", frozenset({ROLE}))
@@ -22,13 +23,19 @@ AUTHOR = Officer("o-publisher", "fedpol", frozenset({ROLE}))
 OFFICERS = (JUDGE, COLLEAGUE, SECOND_COLLEAGUE, AUTHOR, CLERK)
 
 
+def write_texts(*codes: str, text: str = "text of") -> frozenset[tuple[str, str]]:
+    return frozenset((code, hash_condition(code, f"{text} {code}")) for code in codes)
+
+
 def disclosed(state: str, *conditions: str) -> Terms:
-    return Terms(state, Outcome.DISCLOSE, frozenset(conditions))
+    return Terms(state, Outcome.DISCLOSE, frozenset(conditions), texts=write_texts(*conditions))
 
 
 def offered(state: str, *conditions: str, optional: tuple[str, ...] = ()) -> Terms:
     every = frozenset((*conditions, *optional))
-    return Terms(state, Outcome.OFFER, every, optional=frozenset(optional), accept_first=True)
+    return Terms(
+        state, Outcome.OFFER, every, optional=frozenset(optional), accept_first=True, texts=write_texts(*every)
+    )
 
 
 def held(state: str, *, accept_first: bool = False, needed: int = 1) -> Terms:
@@ -51,10 +58,11 @@ class ChangingLaw:
 
 def decide(
     *terms: Terms, version: int = 1, amendment: int = 0, urgency: Urgency = Urgency.ORDINARY,
-    publisher: Publisher = PUBLISHER, is_sent: bool | None = None,
+    publisher: Publisher = PUBLISHER, is_sent: bool | None = None, retain_until: int | None = None,
 ) -> Decided:  # fmt: skip
     first = version == 1 and amendment == 0
-    return Decided(Revision(version, amendment), publisher, urgency, terms, first if is_sent is None else is_sent)
+    sent = first if is_sent is None else is_sent
+    return Decided(Revision(version, amendment), publisher, urgency, terms, sent, retain_until=retain_until)
 
 
 def withdraw(version: int) -> Decided:

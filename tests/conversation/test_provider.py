@@ -8,9 +8,10 @@ from typing import TypeVar
 import pytest
 
 from sharing.conversation.asks import CLAIM_MS, GRACE_MS, REMEMBERED_MS, Ask, Officer
-from sharing.conversation.deliveries import Conversation, due
+from sharing.conversation.deliveries import EARLY_MS, FORGOTTEN_MS, SENT_MS, Conversation, due, is_forgettable
 from sharing.conversation.events import (
     Amend,
+    AmendmentOrdered,
     Answered,
     Claimed,
     Effect,
@@ -21,6 +22,8 @@ from sharing.conversation.events import (
     Overdue,
     PassedOn,
     RecallOrdered,
+    ReceiptNoted,
+    ReceiptReceived,
     Refused,
     Replied,
     Ruled,
@@ -30,7 +33,7 @@ from sharing.conversation.events import (
 from sharing.conversation.provider import advance
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
-from sharing.conversation.turn import KEPT_REVISIONS
+from sharing.conversation.turn import EARLY_MAX, KEPT_REVISIONS, PENDING_MS
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, Refusal, ReplyResult
 from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import NoticeKind, Outcome, Urgency
@@ -41,6 +44,7 @@ from tests.conversation.people import (
     FEED,
     JUDGE,
     NOW,
+    ROLES,
     SECOND_COLLEAGUE,
     ChangingLaw,
     decide,
@@ -49,6 +53,7 @@ from tests.conversation.people import (
     offered,
     withdraw,
     withheld,
+    write_texts,
 )
 
 EffectT = TypeVar("EffectT", bound=Effect)
@@ -158,7 +163,7 @@ def test_silence_is_no_acceptance() -> None:
     assert story.list_sent() == []
     story.wait(31 * DAY_MS)
     assert story.get_status() is DeliveryStatus.CLOSED
-    assert due(story.conversation) is None
+    assert due(story.conversation) == story.conversation.changed_at + FORGOTTEN_MS
 
 
 def test_an_answer_counts_by_the_brokers_time_however_late_it_is_read() -> None:
@@ -329,7 +334,7 @@ def test_an_item_with_many_versions_does_not_grow_without_limit() -> None:
     assert largest in sizes[:30], "it still grows"
     assert sizes[-1][0] <= 2 * KEPT_REVISIONS + REMEMBERED_MS // DAY_MS
     open_asks = [ask for ask in story.conversation.asks.values() if ask.is_open]
-    story.happen(RecallOrdered(JUDGE))
+    story.happen(RecallOrdered(JUDGE, roles=ROLES))
     assert {send.state for send in story.list_effects(Send) if send.kind is NoticeKind.RECALL} == {"JP", "NL"}
     assert all(ask.revision == Revision(59) or ask.kind is AskKind.ACK_RECALL for ask in open_asks)
 
@@ -343,19 +348,19 @@ def test_a_withdrawal_recalls_what_was_sent_and_cancels_what_waits() -> None:
     story.happen(Replied(offer.id, "FR", Answer.ACCEPTED, story.now))
     assert [effect.result for effect in story.list_effects(Answered)] == [ReplyResult.WITHDRAWN]
     story.reply(Answer.ACKNOWLEDGED, kind=AskKind.ACK_RECALL)
-    assert due(story.conversation) is None
+    assert due(story.conversation) == story.conversation.changed_at + FORGOTTEN_MS
 
 
 def test_a_recall_that_nobody_acknowledges_is_asked_again() -> None:
     story = Story(disclosed("DE"))
-    story.happen(RecallOrdered(JUDGE))
+    story.happen(RecallOrdered(JUDGE, roles=ROLES))
     assert story.list_sent() == [("DE", 1, NoticeKind.RECALL)]
     for _ in range(3):
         story.wait(8 * DAY_MS)
         assert len(story.list_effects(Overdue)) == 1
         assert len(story.conversation.asks) == 1
     story.reply(Answer.ACKNOWLEDGED, kind=AskKind.ACK_RECALL)
-    story.happen(RecallOrdered(JUDGE))
+    story.happen(RecallOrdered(JUDGE, roles=ROLES))
     assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.NOTHING_SENT]
 
 
@@ -371,13 +376,13 @@ def test_an_emergency_is_short_escalated_and_confirmed_in_writing() -> None:
     story.wait(4 * DAY_MS)
     assert len(story.list_effects(Overdue)) == 1
     story.rule(AskKind.CONFIRM_IN_WRITING, CLERK, Answer.CONFIRMED)
-    assert due(story.conversation) is None
+    assert due(story.conversation) == NOW + SENT_MS, "nothing but the end of what was sent"
 
 
 @pytest.mark.parametrize(
     ("event", "result"),
     [
-        (Replied("unknown", "DE", Answer.ACCEPTED, NOW), ReplyResult.UNKNOWN),
+        (Replied("unknown", "DE", Answer.ACKNOWLEDGED, NOW), ReplyResult.UNKNOWN),
         (Replied("", "FR", Answer.ACCEPTED, NOW), ReplyResult.UNKNOWN),
         (Replied("", "DE", Answer.ACKNOWLEDGED, NOW), ReplyResult.UNKNOWN),
         (Replied("", "DE", Answer.APPROVED, NOW), ReplyResult.UNKNOWN),
@@ -441,3 +446,157 @@ def test_rulings_after_the_end_are_refused() -> None:
     assert story.get_status() is DeliveryStatus.CLOSED
     story.happen(Ruled(ask.id, JUDGE, Answer.ACKNOWLEDGED, ask.opened_at, nonce=ask.nonce))
     assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.WRONG_ANSWER]
+
+
+def test_a_reply_that_comes_before_its_ask_waits_for_it() -> None:
+    known = Story(offered("DE", "c"))
+    ask = known.find_ask(AskKind.ACCEPT)
+    story = Story()
+    early = Replied(ask.id, "DE", Answer.ACCEPTED, NOW)
+    story.happen(early)
+    assert (story.effects, story.conversation.early) == ([], (early,))
+    story.happen(replace(early, at=NOW + 1))  # the same again
+    assert (story.effects, story.conversation.early) == ([], (early,))
+    story.decide(offered("DE", "c"))
+    assert [effect.result for effect in story.list_effects(Answered)] == [ReplyResult.TAKEN]
+    assert (story.get_status(), story.conversation.early) == (DeliveryStatus.SENT, ())
+
+
+def test_a_reply_that_waits_is_answered_after_a_day_and_then_nothing_is_known() -> None:
+    story = Story()
+    story.happen(Replied("unknown", "DE", Answer.DECLINED, NOW))
+    story.wait(EARLY_MS - 1)
+    assert story.effects == []
+    story.wait(1)
+    assert story.effects == [Answered("unknown", "DE", ReplyResult.UNKNOWN)]
+    assert is_forgettable(story.conversation, story.now)
+
+
+def test_few_replies_of_a_state_wait() -> None:
+    story = Story()
+    for number in range(EARLY_MAX + 3):
+        story.happen(Replied(f"unknown {number}", "DE", Answer.ACCEPTED, NOW))
+    assert len(story.conversation.early) == EARLY_MAX
+    assert story.effects == [Answered(f"unknown {EARLY_MAX + 2}", "DE", ReplyResult.UNKNOWN)]
+    story.happen(Replied("unknown", "FR", Answer.ACCEPTED, NOW))
+    assert len(story.conversation.early) == EARLY_MAX + 1
+
+
+@pytest.mark.parametrize("order", [RecallOrdered(CLERK, roles=ROLES), RecallOrdered(JUDGE)])
+def test_only_a_role_that_may_approve_recalls(order: RecallOrdered) -> None:
+    story = Story(disclosed("DE"))
+    story.happen(order)
+    assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.WRONG_ROLE]
+    assert story.get_status() is DeliveryStatus.SENT
+
+
+def test_each_amendment_has_a_number_of_its_own() -> None:
+    story = Story(disclosed("DE"))
+    for number in (1, 2):
+        story.happen(AmendmentOrdered(JUDGE, roles=ROLES))
+        assert story.effects == [Amend(Revision(1, number), "", frozenset())]
+    story.decide(disclosed("DE"), amendment=2)
+    story.happen(AmendmentOrdered(JUDGE, roles=ROLES))
+    assert story.effects == [Amend(Revision(1, 3), "", frozenset())]
+    story.decide(disclosed("DE"), version=2)
+    story.happen(AmendmentOrdered(JUDGE, frozenset({"minor"}), roles=ROLES))
+    assert story.effects == [Amend(Revision(2, 1), "", frozenset({"minor"}))]
+
+
+def test_an_item_of_which_nothing_is_known_is_not_amended() -> None:
+    story = Story()
+    story.happen(AmendmentOrdered(JUDGE, roles=ROLES))
+    assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.UNKNOWN_ITEM]
+    story = Story(disclosed("DE"))
+    story.happen(AmendmentOrdered(CLERK, roles=ROLES))
+    assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.WRONG_ROLE]
+
+
+def test_a_receipt_is_recorded_if_that_state_was_asked() -> None:
+    story = Story(offered("DE", "c"))
+    ask, before = story.find_ask(AskKind.ACCEPT).id, story.conversation
+    for state, expected in (("DE", [ReceiptNoted(ask, "DE")]), ("FR", [])):
+        story.happen(ReceiptReceived(ask, state))
+        assert story.effects == expected
+    assert story.conversation == before
+
+
+def test_an_item_is_forgotten_when_no_state_has_it_and_nobody_is_asked() -> None:
+    story = Story(disclosed("DE"))
+    story.wait(300 * DAY_MS)
+    assert not is_forgettable(story.conversation, story.now), "what a State has can be recalled"
+    story.happen(RecallOrdered(JUDGE, roles=ROLES))
+    story.reply(Answer.ACKNOWLEDGED, kind=AskKind.ACK_RECALL)
+    assert due(story.conversation) == story.now + FORGOTTEN_MS
+    assert not is_forgettable(story.conversation, story.now + FORGOTTEN_MS - 1)
+    assert is_forgettable(story.conversation, story.now + FORGOTTEN_MS)
+
+
+@pytest.mark.parametrize("retain_until", [None, NOW + 90 * DAY_MS, NOW + 900 * DAY_MS])
+def test_what_was_sent_ends_when_the_receiving_state_has_deleted_it(retain_until: int | None) -> None:
+    story = Story(disclosed("DE"), disclosed("FR"), retain_until=retain_until)
+    end = NOW + SENT_MS if retain_until is None else retain_until
+    assert due(story.conversation) == end
+    assert not is_forgettable(story.conversation, end - 1)
+    assert is_forgettable(story.conversation, end)
+
+
+def test_what_ends_soon_is_remembered_like_any_other_item() -> None:
+    story = Story(disclosed("DE"), retain_until=NOW + DAY_MS)
+    assert due(story.conversation) == NOW + FORGOTTEN_MS
+    waiting = Story(disclosed("DE"), held("FR"), retain_until=NOW + DAY_MS)
+    assert not is_forgettable(waiting.conversation, NOW + 1_000 * DAY_MS), "something waits"
+
+
+def test_each_revision_ends_at_its_own_time() -> None:
+    story = Story(disclosed("DE"), disclosed("FR"), retain_until=NOW + 100 * DAY_MS)
+    story.decide(disclosed("DE", "c"), held("FR"), version=2, retain_until=NOW + 200 * DAY_MS)
+    ends = {delivery.key: delivery.ends_at for delivery in story.conversation.list_deliveries(DeliveryStatus.SENT)}
+    assert ends == {("DE", Revision(2)): NOW + 200 * DAY_MS, ("FR", Revision(1)): NOW + 100 * DAY_MS}
+
+
+def test_an_amendment_that_the_gate_has_refused_blocks_the_item_for_a_day() -> None:
+    story = Story(disclosed("DE"))
+    order = AmendmentOrdered(JUDGE, frozenset({"minor"}), roles=ROLES)
+    story.happen(order)
+    assert story.effects == [Amend(Revision(1, 1), "", frozenset({"minor"}))]
+    story.now += PENDING_MS - 1
+    story.happen(order)
+    assert story.effects == [Refused("", JUDGE.id, Refusal.AMENDMENT_PENDING)]
+    story.now += 1
+    story.happen(order)
+    assert story.effects == [Amend(Revision(1, 2), "", frozenset({"minor"}))], "its number is above the one refused"
+    story.happen(order)
+    assert story.effects == [Refused("", JUDGE.id, Refusal.AMENDMENT_PENDING)], "the day begins again"
+
+
+def test_another_text_under_the_same_code_was_not_accepted() -> None:
+    story = Story(offered("DE", "c"))
+    story.law.terms["DE"] = replace(offered("DE", "c"), texts=write_texts("c", text="another text of"))
+    story.reply(Answer.ACCEPTED)
+    assert story.list_sent() == []
+    story.rule(AskKind.REDECIDE, JUDGE, Answer.PROVIDE_ANYWAY)
+    assert story.list_sent() == []
+    story.reply(Answer.ACCEPTED)  # the new text was offered
+    assert [sent.terms.texts for sent in story.list_effects(Send)] == [write_texts("c", text="another text of")]
+
+
+def test_another_text_of_a_condition_that_the_law_does_not_require_changes_nothing() -> None:
+    story = Story(offered("DE", "c", optional=("d",)))
+    other = write_texts("c") | write_texts("d", text="another text of")
+    story.law.terms["DE"] = replace(offered("DE", "c", optional=("d",)), texts=other)
+    story.reply(Answer.ACCEPTED)
+    assert [sent.terms.texts for sent in story.list_effects(Send)] == [write_texts("c", "d")], "the accepted ones"
+
+
+def test_relaxed_terms_keep_the_texts_of_the_conditions_that_stay() -> None:
+    story = Story(offered("DE", "c", optional=("d",)))
+    story.reply(Answer.CANNOT_COMPLY)
+    story.law.terms["DE"] = replace(story.law.terms["DE"], texts=write_texts("c") | write_texts("d", text="x"))
+    story.rule(AskKind.REDECIDE, JUDGE, Answer.RELAX, relaxed=frozenset("c"))
+    (delivery,) = story.conversation.list_deliveries(DeliveryStatus.WAITING)
+    assert (delivery.terms.conditions, delivery.terms.texts) == (frozenset("c"), write_texts("c"))
+    story.law.terms["DE"] = replace(story.law.terms["DE"], texts=write_texts("c", "d", text="x"))
+    story.reply(Answer.ACCEPTED)
+    assert story.list_sent() == []
+    assert story.find_ask(AskKind.REDECIDE).is_open

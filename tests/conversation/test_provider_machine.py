@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import settings
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sharing.conversation.asks import GRACE_MS, Ask, GivenAnswer
-from sharing.conversation.deliveries import Conversation, due
+from sharing.conversation.deliveries import EARLY_MS, Conversation, due, is_forgettable
 from sharing.conversation.events import (
     Amend,
     Answered,
@@ -31,16 +31,19 @@ from sharing.conversation.events import (
     Send,
     TimePassed,
 )
+from sharing.conversation.kinds import KINDS
 from sharing.conversation.provider import advance
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
-from sharing.conversation.turn import GUARDING
+from sharing.conversation.turn import EARLY_MAX, GUARDING
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, ReplyResult
+from sharing.ids import make_ask_id
 from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import NoticeKind, Outcome, Urgency
-from tests.conversation.people import FEED, NOW, OFFICERS, PUBLISHER, ROLE, ChangingLaw, withheld
+from tests.conversation.people import FEED, NOW, OFFICERS, PUBLISHER, ROLE, ROLES, ChangingLaw, withheld, write_texts
 
 STATES = ("DE", "FR")
+PUT_BY_GATE = frozenset(KINDS[AskKind.ACCEPT].answers)
 SELDOM = st.sampled_from([False, False, False, True])
 EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "100"))
 
@@ -61,6 +64,9 @@ def draw_terms(draw: st.DrawFn, state: str) -> Terms:
         approver=draw(st.sampled_from([ROLE] * 4 + ["MINISTER"])) if is_held else None,
         approvers_needed=draw(st.sampled_from([1, 1, 2])) if is_held else 1,
         missing=draw(st.frozensets(st.sampled_from("ab"))) if outcome is Outcome.WITHHOLD else frozenset(),
+        texts=frozenset().union(
+            *(write_texts(code, text=draw(st.sampled_from(["text of"] * 4 + ["other of"]))) for code in conditions)
+        ),
     )
 
 
@@ -90,6 +96,7 @@ class ProviderMachine(RuleBasedStateMachine):
         self.opened: dict[str, int] = {}
         self.offered_under: dict[str, Terms] = {}
         self.version = self.amendment = self.decided = 0
+        self.early: list[Replied] = []
 
     def happen(self, event: Event) -> None:
         law = dict(self.law.terms)
@@ -169,17 +176,30 @@ class ProviderMachine(RuleBasedStateMachine):
         state = data.draw(st.sampled_from([ask.state] * 5 + [*STATES, "US"]))
         self.happen(Replied(ask.id, state, draw_answer(data, ask), self.draw_instant(data, ask)))
 
+    @rule(data=st.data())
+    def reply_before_the_ask_is_known(self, data: st.DataObject) -> None:
+        state = data.draw(st.sampled_from(STATES))
+        version = self.version + data.draw(st.integers(0, 2))
+        ask = make_ask_id("item", AskKind.ACCEPT, f"{version}.0/{state}", 1)
+        if ask not in self.asks:
+            self.happen(Replied(ask, state, data.draw(st.sampled_from(sorted(PUT_BY_GATE))), self.now))
+
     @precondition(lambda self: any(self.conversation.list_deliveries(DeliveryStatus.SENT)))
     @rule(data=st.data(), states=st.one_of(st.none(), st.frozensets(st.sampled_from(STATES), min_size=1)))
     def order_recall_sometimes(self, data: st.DataObject, states: frozenset[str] | None) -> None:
         if data.draw(SELDOM):
-            self.happen(RecallOrdered(OFFICERS[0], states))
+            self.happen(RecallOrdered(OFFICERS[0], states, roles=ROLES))
 
     @rule(milliseconds=st.sampled_from([1, 1, GRACE_MS, HOUR_MS, 2 * HOUR_MS, DAY_MS, 31 * DAY_MS]))
     def let_time_pass(self, milliseconds: int) -> None:
         self.now += milliseconds
         self.happen(TimePassed())
         instant = due(self.conversation)
+        if is_forgettable(self.conversation, self.now):
+            assert not [*self.list_open(asks_recipient=True), *self.list_open(asks_recipient=False)]
+            sent = self.conversation.list_deliveries(DeliveryStatus.SENT)
+            assert all(each.ends_at is not None and each.ends_at <= self.now for each in sent)
+            return
         assert instant is None or instant > self.now, "what was due is not done"
 
     def list_open(self, *, asks_recipient: bool) -> list[Ask]:
@@ -202,23 +222,66 @@ class ProviderMachine(RuleBasedStateMachine):
                 self.asks[effect.ask.id] = effect.ask
                 self.opened.setdefault(effect.ask.id, self.decided)
                 if isinstance(effect, Opened) and effect.ask.kind is AskKind.ACCEPT:
-                    self.offered_under[effect.ask.id] = self.law(effect.ask.state)
+                    self.offered_under[effect.ask.id] = self.read_offer(effect.ask)
             if isinstance(effect, Send) and effect.kind is not NoticeKind.RECALL:
                 self.check_release(event, effect)
             if isinstance(effect, Amend):
                 ask = self.asks[effect.ask]
                 assert effect.facts
                 assert effect.facts <= ask.facts
+        self.check_results(event, effects)
+
+    def read_offer(self, ask: Ask) -> Terms:
+        """Return what an offer says. One that was answered in the same event says at least what the law requires."""
+        delivery = self.conversation.deliveries[ask.state, ask.revision]
+        if ask.id in delivery.guards:
+            return delivery.terms
+        law = self.law(ask.state)
+        return replace(law, conditions=law.required, texts=law.list_texts(law.required))
+
+    def is_offered(self, ask: Ask) -> bool:
+        """Return whether an offer has all conditions that the law requires now, with their texts."""
+        offer, law = self.offered_under[ask.id], self.law(ask.state)
+        return law.required <= offer.conditions and law.list_texts(law.required) <= offer.texts
+
+    def is_known(self, ask_id: str) -> bool:
+        """Return whether a reply may find its Ask. One that ended long ago may be forgotten."""
+        known = self.asks.get(ask_id)
+        return known is not None and not known.is_forgettable(self.now)
+
+    def check_results(self, event: Event, effects: tuple[Effect, ...]) -> None:
+        """Each reply has one result: at once; if its Ask is not known yet, when it is, or after a day."""
         results = [effect for effect in effects if isinstance(effect, Answered)]
-        assert len(results) == isinstance(event, Replied), "each reply has one result, and nothing else has one"
-        if isinstance(event, Replied) and results[0].result is not ReplyResult.TAKEN:
-            assert len(effects) == 1
+        said = [(effect.ask, effect.state) for effect in results]
+        if isinstance(event, Replied):
+            if not results:
+                assert not self.is_known(event.ask), "a reply to a known Ask waits"
+                assert not effects
+                assert event.answer in PUT_BY_GATE
+                if not any(replace(each, at=event.at) == event for each in self.early):
+                    self.early.append(event)
+                return
+            assert said == [(event.ask, event.state)]
+            assert results[0].result is ReplyResult.TAKEN or len(effects) == 1
+            return
+        if isinstance(event, Decided):
+            expected = [each for each in self.early if self.is_known(each.ask)]
+        elif isinstance(event, TimePassed):
+            expected = [each for each in self.early if each.at + EARLY_MS <= self.now]
+            assert all(effect.result is ReplyResult.UNKNOWN for effect in results)
+        else:
+            expected = []
+        assert said == [(each.ask, each.state) for each in expected], "a reply that waited has no result, or two"
+        self.early = [each for each in self.early if each not in expected]
 
     def check_release(self, event: Event, sent: Send) -> None:
         """Decide from the history alone whether content may leave now."""
         law, terms = self.law(sent.state), sent.terms
         assert law.outcome is not Outcome.WITHHOLD
         assert law.conditions - law.optional <= terms.conditions
+        texts = dict(terms.texts)
+        assert all(texts[code] == text for code, text in law.texts if code in law.required), "a text nobody accepted"
+        assert texts.keys() == terms.conditions
         assert law.redacted <= terms.redacted
         if law.outcome is Outcome.HOLD:
             assert self.is_approved(sent, law), "sent without approval"
@@ -256,7 +319,10 @@ class ProviderMachine(RuleBasedStateMachine):
         accepted = [
             (ask, answer)
             for ask, answer in self.list_given(AskKind.ACCEPT, sent)
-            if answer.answer is Answer.ACCEPTED and answer.at < ask.expires_at + 60_000 and answer.officer == sent.state
+            if answer.answer is Answer.ACCEPTED
+            and answer.at < ask.expires_at + 60_000
+            and answer.officer == sent.state
+            and self.is_offered(ask)
         ]
         provided = [
             answer for _, answer in self.list_given(AskKind.REDECIDE, sent) if answer.answer is Answer.PROVIDE_ANYWAY
@@ -266,9 +332,15 @@ class ProviderMachine(RuleBasedStateMachine):
             for ask in self.asks.values()
             if ask.kind is AskKind.ACCEPT and ask.state == sent.state and not ask.is_open
             and self.opened[ask.id] >= self.decided
-            and self.offered_under[ask.id].required >= self.law(sent.state).required
+            and self.is_offered(ask)
         ]  # fmt: skip
         return bool(accepted or (provided and refused))
+
+    @invariant()
+    def few_replies_wait(self) -> None:
+        assert list(self.conversation.early) == self.early
+        counts = Counter(each.state for each in self.early)
+        assert all(count <= EARLY_MAX for count in counts.values())
 
     @invariant()
     def every_waiting_delivery_is_guarded(self) -> None:

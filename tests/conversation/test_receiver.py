@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sharing.conversation.asks import GRACE_MS, REMEMBERED_MS, Officer
@@ -19,6 +21,7 @@ from sharing.conversation.events import (
 )
 from sharing.conversation.received_events import (
     Blocked,
+    InboxCopy,
     NoticeReceived,
     OfferReceived,
     OfferWithdrawn,
@@ -30,7 +33,15 @@ from sharing.conversation.received_events import (
     ResultTold,
     Shred,
 )
-from sharing.conversation.receiver import OFFER_LASTS_MAX, ReceivedItem, advance_received, due_received
+from sharing.conversation.receiver import (
+    COPIES_MS,
+    FORGOTTEN_MS,
+    OFFER_LASTS_MAX,
+    ReceivedItem,
+    advance_received,
+    due_received,
+    is_received_forgettable,
+)
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskStatus, Refusal, ReplyResult
 from sharing.model.times import DAY_MS
@@ -42,7 +53,7 @@ RECALL = NoticeReceived(Revision(2), NoticeKind.RECALL, Urgency.ORDINARY, "recal
 
 
 def item(version: int, kind: NoticeKind = NoticeKind.ITEM) -> NoticeReceived:
-    return NoticeReceived(Revision(version), kind, Urgency.ORDINARY)
+    return NoticeReceived(Revision(version), kind, Urgency.ORDINARY, message=f"item {version}")
 
 
 class Inbox:
@@ -84,6 +95,8 @@ def test_silence_sends_nothing() -> None:
     inbox = Inbox(OFFER)
     instants = []
     while (instant := due_received(inbox.received)) is not None:
+        if is_received_forgettable(inbox.received, instant):
+            break
         inbox.now = instant
         inbox.happen(TimePassed())
         instants.append((instant - NOW, [type(effect) for effect in inbox.effects]))
@@ -110,7 +123,7 @@ def test_no_offer_is_open_for_ever() -> None:
     inbox.happen(TimePassed())
     assert inbox.received.asks["offer"].status is AskStatus.EXPIRED
     assert not any(isinstance(effect, Reply) for effect in inbox.effects)
-    assert due_received(inbox.received) is None
+    assert due_received(inbox.received) == inbox.now + COPIES_MS
 
 
 def test_only_the_role_that_is_asked_answers() -> None:
@@ -137,6 +150,13 @@ def test_a_withdrawn_offer_cannot_be_accepted() -> None:
     assert inbox.answer("offer", Answer.ACCEPTED) == [Refused("offer", CLERK.id, Refusal.NOT_OPEN)]
 
 
+def test_a_withdrawal_that_comes_before_its_offer_keeps_it_from_people() -> None:
+    inbox = Inbox()
+    assert inbox.happen(OfferWithdrawn("offer")) == []
+    assert inbox.happen(OFFER) == [Blocked(OFFER.revision)]
+    assert inbox.answer("offer", Answer.ACCEPTED) == [Refused("offer", CLERK.id, Refusal.NOT_OPEN)]
+
+
 def test_versions_only_go_up() -> None:
     inbox = Inbox()
     assert inbox.happen(item(1)) == [PutInInbox(Revision(1))]
@@ -152,7 +172,7 @@ def test_a_recall_that_overtakes_its_item_blocks_it() -> None:
     assert isinstance(opened, Opened)
     for version in (1, 2):
         assert inbox.happen(item(version)) == [Blocked(Revision(version))]
-    assert inbox.happen(OfferReceived("another", Revision(2), Urgency.ORDINARY, NOW + DAY_MS)) == []
+    assert inbox.happen(OfferReceived("another", Revision(2), Urgency.ORDINARY, NOW + DAY_MS)) == [Blocked(Revision(2))]
     assert inbox.happen(item(3)) == [PutInInbox(Revision(3))]
 
 
@@ -161,8 +181,11 @@ def test_an_acknowledged_recall_destroys_the_copies() -> None:
     assert inbox.happen(RECALL) == []
     ended, reply, shred = inbox.answer("recall", Answer.ACKNOWLEDGED)
     assert isinstance(ended, Ended)
-    assert (reply, shred) == (Reply("recall", "CH", Answer.ACKNOWLEDGED), Shred(Revision(2)))
-    assert due_received(inbox.received) is None
+    copies = (InboxCopy("item 1", Revision(1), is_urgent=False),)
+    assert (reply, shred) == (Reply("recall", "CH", Answer.ACKNOWLEDGED), Shred(Revision(2), copies))
+    assert inbox.received.inbox == (InboxCopy("recall", Revision(2), is_urgent=False, is_recall=True),)
+    assert due_received(inbox.received) == inbox.now + FORGOTTEN_MS
+    assert is_received_forgettable(inbox.received, inbox.now + FORGOTTEN_MS)
 
 
 def test_a_recall_that_nobody_acknowledges_stays_open_with_an_alert() -> None:
@@ -172,3 +195,55 @@ def test_a_recall_that_nobody_acknowledges_stays_open_with_an_alert() -> None:
         assert inbox.happen(TimePassed()) == [Overdue("recall")]
         assert inbox.received.asks["recall"].is_open
     assert Reply("recall", "CH", Answer.ACKNOWLEDGED) in inbox.answer("recall", Answer.ACKNOWLEDGED)
+
+
+def test_what_is_in_the_inbox_is_remembered() -> None:
+    inbox = Inbox(replace(OFFER, urgency=Urgency.URGENT), item(1), item(1), item(2, NoticeKind.CORRECTION))
+    assert inbox.received.inbox == (
+        InboxCopy("offer", Revision(1), is_urgent=True),
+        InboxCopy("item 1", Revision(1), is_urgent=False),
+        InboxCopy("item 2", Revision(2), is_urgent=False),
+    )
+    assert inbox.happen(item(1)) == [Blocked(Revision(1))]
+    assert len(inbox.received.inbox) == 3
+
+
+def test_an_item_is_kept_until_it_may_be_kept_no_longer() -> None:
+    until = NOW + 3 * DAY_MS
+    inbox = Inbox(replace(item(1), retain_until=NOW + DAY_MS), replace(item(2), retain_until=until))
+    assert due_received(inbox.received) == until
+    inbox.now = until - 1
+    assert inbox.happen(TimePassed()) == []
+    inbox.now = until
+    (shred,) = inbox.happen(TimePassed())
+    assert isinstance(shred, Shred)
+    assert [copy.message for copy in shred.copies] == ["item 1", "item 2"]
+    assert (inbox.received.inbox, inbox.received.retain_until) == ((), None)
+    assert inbox.happen(TimePassed()) == []
+    assert inbox.happen(replace(item(2), retain_until=until)) == []  # it came again: it is not put back
+    assert due_received(inbox.received) == until + FORGOTTEN_MS
+
+
+def test_a_correction_that_may_not_be_kept_any_more_ends_what_was_there() -> None:
+    inbox = Inbox(item(1))
+    assert inbox.happen(replace(item(2), retain_until=NOW)) == [Blocked(Revision(2))]
+    (shred,) = inbox.happen(TimePassed())
+    assert isinstance(shred, Shred)
+    assert [copy.message for copy in shred.copies] == ["item 1"]
+
+
+def test_the_conditions_of_an_offer_are_remembered_as_long_as_its_ask() -> None:
+    inbox = Inbox(replace(OFFER, conditions_hash="ab" * 32))
+    assert inbox.received.conditions == {"offer": "ab" * 32}
+    inbox.now += 200 * DAY_MS
+    inbox.happen(TimePassed())
+    inbox.happen(OfferReceived("another", Revision(2), Urgency.ORDINARY, inbox.now + DAY_MS))
+    assert inbox.received.conditions == {}
+
+
+def test_a_recall_that_is_put_again_replaces_the_first() -> None:
+    inbox = Inbox(item(1), RECALL)
+    ended, opened = inbox.happen(replace(RECALL, ask="again"))
+    assert isinstance(ended, Ended)
+    assert isinstance(opened, Opened)
+    assert (ended.ask.id, ended.ask.status, opened.ask.id) == ("recall", AskStatus.CANCELLED, "again")

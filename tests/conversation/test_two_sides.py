@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sharing.conversation.deliveries import Conversation, due
+from sharing.conversation.deliveries import Conversation, due, is_forgettable
 from sharing.conversation.events import Answered, Ended, Event, Opened, RecallOrdered, Replied, Ruled, Send, TimePassed
 from sharing.conversation.provider import advance
 from sharing.conversation.received_events import (
@@ -23,7 +23,7 @@ from sharing.conversation.received_events import (
     ResultReceived,
     Shred,
 )
-from sharing.conversation.receiver import ReceivedItem, advance_received, due_received
+from sharing.conversation.receiver import ReceivedItem, advance_received, due_received, is_received_forgettable
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus
 from sharing.model.times import DAY_MS
@@ -32,6 +32,7 @@ from tests.conversation.people import (
     CLERK,
     JUDGE,
     NOW,
+    ROLES,
     ChangingLaw,
     decide,
     disclosed,
@@ -42,6 +43,7 @@ from tests.conversation.people import (
 )
 
 EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "100"))
+NEVER = 2**62
 TERMS = (
     disclosed("DE"),
     offered("DE", "c", optional=("d",)),
@@ -149,6 +151,12 @@ class TwoStates:
         self.happen_in_ch(TimePassed())
         self.happen_in_de(TimePassed())
 
+    def find_due(self) -> int | None:
+        """Return when time changes something next on either side. When an item is forgotten is not asked."""
+        own = None if is_forgettable(self.ch, NEVER) else due(self.ch)
+        others = None if is_received_forgettable(self.de, NEVER) else due_received(self.de)
+        return min(filter(None, (own, others)), default=None)
+
     def take_steps(self) -> Iterator[None]:
         """Begin with a decision, and take any steps; yields after each."""
         self.decide()
@@ -165,7 +173,7 @@ class TwoStates:
 
     def recall(self) -> None:
         if self.draw(st.integers(0, 2)) == 0:
-            self.happen_in_ch(RecallOrdered(JUDGE))
+            self.happen_in_ch(RecallOrdered(JUDGE, roles=ROLES))
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -183,7 +191,7 @@ def test_both_sides_end_with_the_same_account(data: st.DataObject) -> None:
     assert not [ask for ask in both.ch.asks.values() if ask.is_open and ask.kind is AskKind.ACK_RECALL]
     open_offers = {ask.id for ask in both.ch.asks.values() if ask.is_open and ask.kind is AskKind.ACCEPT}
     assert open_offers <= both.de.asks.keys(), "CH waits for an answer that nobody was asked for"
-    while (instant := min(filter(None, (due(both.ch), due_received(both.de))), default=None)) is not None:
+    while (instant := both.find_due()) is not None:
         kinds = {ask.kind for ask in (*both.ch.asks.values(), *both.de.asks.values()) if ask.is_open}
         if kinds <= {AskKind.CONFIRM_IN_WRITING, AskKind.ACK_RECALL}:
             break  # these are asked until they are answered

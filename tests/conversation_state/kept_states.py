@@ -27,7 +27,7 @@ def make_item(number: int) -> str:
 def list_parts(kept: Conversation | ReceivedItem) -> list[Any]:
     """Return the mappings of a state as lists: their order decides the order of effects, and `==` ignores it."""
     if isinstance(kept, ReceivedItem):
-        return [list(kept.asks.items()), list(kept.results.items())]
+        return [list(kept.asks.items()), list(kept.results.items()), list(kept.conditions.items())]
     return [list(kept.deliveries.items()), list(kept.asks.items())]
 
 

@@ -13,17 +13,29 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from processors.exactly_once.state_store import Overlay, StateStore
 from processors.exactly_once.state_store_backends import MemoryBackend
-from sharing.conversation.events import TimePassed
+from processors.inbox.state_entries import (
+    OpenedBefore,
+    ReceivedStream,
+    encode_message,
+    encode_stream,
+    make_message_key,
+    make_stream_key,
+)
+from processors.sealing.sent_streams import SentStreams
+from sharing.conversation.deliveries import Conversation
+from sharing.conversation.events import Replied, TimePassed
 from sharing.conversation.received_events import OfferReceived, OfferWithdrawn
 from sharing.conversation.receiver import ReceivedItem, advance_received, due_received
 from sharing.conversation.revision import Revision
+from sharing.conversation.vocabulary import Answer
 from sharing.conversation_state import due_index
 from sharing.conversation_state.batch_entries import BatchEntries
 from sharing.conversation_state.due_index import DueIndex, DueItem
-from sharing.conversation_state.entries import decode_received, encode_received
-from sharing.conversation_state.item_keys import make_received_key, read_item_key
+from sharing.conversation_state.entries import KeptConversation, decode_received, encode_received
+from sharing.conversation_state.item_keys import make_own_key, make_received_key, read_item_key
 from sharing.errors import DecodeError
 from sharing.model.vocabulary import Urgency
+from sharing.seal.sequences import StreamId, StreamPosition
 from tests.conversation.people import NOW
 from tests.conversation_state.kept_states import make_item
 from tests.processors.exactly_once.state_store_fixtures import PARTITIONS, FakeChangelog
@@ -131,6 +143,13 @@ class IndexMachine(RuleBasedStateMachine):
     def check_counts(self) -> None:
         """A wrong count would build the heaps again too often, or never."""
         assert sum(heap.live for heap in self.worker.index._heaps.values()) == len(self.worker.scan())
+        assert self.worker.view is not None
+        for partition in self.worker.owned:
+            entries = self.worker.view.items(partition)
+            open_asks = sum(decode_received(key, entry).count_open() for key, entry in entries)
+            assert self.worker.index.count_waiting(partition, "CH") == open_asks, (
+                "a State has more or fewer than counted"
+            )
 
     @rule(item=ITEMS, partition=st.sampled_from(PARTITIONS), lasts_ms=LENGTHS_MS)
     @precondition(lambda self: self.worker.view is not None)
@@ -156,7 +175,10 @@ class IndexMachine(RuleBasedStateMachine):
         if data.draw(st.integers(0, 3)) == 0:
             entries.forget(item)
             return
-        ask = data.draw(st.sampled_from(sorted(ask.id for ask in received.asks.values() if ask.is_open)))
+        asks = sorted(ask.id for ask in received.asks.values() if ask.is_open)
+        if not asks:
+            return  # it waits for the time at which it is forgotten
+        ask = data.draw(st.sampled_from(asks))
         entries.keep_received(item.partition, advance_received(received, OfferWithdrawn(ask), self.now)[0])
 
     @rule(limit=LIMITS)
@@ -324,6 +346,56 @@ def test_an_entry_that_is_not_understood_is_an_error(worker: Worker, entries: li
 
 def test_the_entries_that_the_loop_keeps_for_itself_are_passed_over(worker: Worker) -> None:
     worker.give_up_partitions({0})
-    worker.changelog.write_transaction(0, [(b"log/national.ch.rulings", b"a position")])
+    own = {b"log/national.ch.rulings": b"a position", b"told/1": b"what is told"}
+    own[make_message_key(make_item(1))] = encode_message(OpenedBefore(bytes(32), "ab"), NOW)
+    stream = StreamId("DE", "gate", 0, "notices")
+    own[make_stream_key(stream)] = encode_stream(ReceivedStream(StreamPosition(NOW, 1), NOW), NOW)
+    worker.changelog.write_transaction(0, own.items())
     worker.take_partitions({0})
     assert worker.open_batch().take_due(LATER, 10) == []
+
+
+def test_the_numbers_of_sent_messages_are_passed_over(worker: Worker) -> None:
+    worker.open_batch()
+    assert worker.view is not None
+    sent = SentStreams(worker.view, NOW)
+    sent.take_numbers(0, "DE", "replies", 3)
+    assert list(sent.take_due_counts(1))
+    sent.save()
+    worker.start_commit()
+    worker.commit()
+    worker.give_up_partitions({0})
+    worker.take_partitions({0})
+    assert worker.open_batch().take_due(LATER, 10) == []
+    assert {key for key, _ in worker.view.items(0)} == {b"sent", b"counted", b"sent/DE/replies"}
+
+
+@pytest.mark.parametrize("key", [b"sending", b"counted/1", b"sent-later", b"logs/1", b"ids/1"])
+def test_a_key_that_only_looks_like_one_of_the_loop_is_an_error(worker: Worker, key: bytes) -> None:
+    worker.give_up_partitions({0})
+    worker.changelog.write_transaction(0, [(key, b"")])
+    worker.take_partitions({0})
+    with pytest.raises(DecodeError, match="a kind that this release does not know"):
+        worker.open_batch()
+
+
+def test_replies_that_wait_are_counted_by_state(worker: Worker) -> None:
+    early = (
+        Replied("a", "DE", Answer.ACCEPTED, NOW), Replied("b", "DE", Answer.ACCEPTED, NOW),
+        Replied("a", "FR", Answer.DECLINED, NOW),
+    )  # fmt: skip
+    kept = KeptConversation(Conversation(make_item(1), "CH", early=early))
+    entries = worker.open_batch()
+    entries.keep_conversation(0, kept)
+    counted = [entries.count_waiting(0, state) for state in ("DE", "FR", "US")]
+    assert counted == [2, 1, 0]
+    worker.start_commit()
+    worker.commit()
+    worker.give_up_partitions({0})
+    worker.take_partitions({0})
+    entries = worker.open_batch()
+    assert [entries.count_waiting(0, state) for state in ("DE", "FR", "US")] == counted
+    entries.forget(DueItem(0, make_own_key(make_item(1))))
+    assert entries.count_waiting(0, "DE") == 0
+    worker.abort()
+    assert worker.open_batch().count_waiting(0, "DE") == 2

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharing.conversation.asks import Ask, GivenAnswer, Publisher
-from sharing.conversation.deliveries import Conversation, Delivery, due
+from sharing.conversation.deliveries import SENT_MS, Conversation, Delivery, due
+from sharing.conversation.events import AmendmentOrdered, RecallOrdered, Replied
+from sharing.conversation.received_events import InboxCopy
 from sharing.conversation.receiver import ReceivedItem
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
@@ -33,7 +35,7 @@ from sharing.errors import DecodeError, InputError
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Urgency
 from sharing.serialization.codec import get_codec, read_schema_text
-from tests.conversation.people import NOW, disclosed, held, offered
+from tests.conversation.people import JUDGE, NOW, ROLES, disclosed, held, offered
 from tests.conversation.test_provider import Story
 from tests.conversation.test_provider_machine import EXAMPLES
 from tests.conversation.test_receiver import OFFER, RECALL, Inbox, item
@@ -62,7 +64,9 @@ def change_entry(entry: bytes, change: Any) -> bytes:
     return codec.encode(record)
 
 
-@pytest.mark.parametrize("model", [Ask, GivenAnswer, Publisher, Delivery, Terms, Conversation, ReceivedItem])
+@pytest.mark.parametrize(
+    "model", [Ask, GivenAnswer, Publisher, Delivery, Terms, Conversation, ReceivedItem, Replied, InboxCopy]
+)
 def test_an_entry_has_every_field_of_the_model(model: type[Any]) -> None:
     """A field that the model gets, and the entry does not, would be lost at each restart."""
     names = {"Conversation": "ConversationEntry", "ReceivedItem": "ReceivedEntry"}
@@ -98,7 +102,7 @@ def test_what_is_due_is_read_without_decoding() -> None:
     instant = due(story.conversation)
     assert instant is not None
     assert read_due(encode_conversation(keep(story))) == encode_instant(instant) == instant.to_bytes(8, "big")
-    assert read_due(encode_conversation(keep(tell(disclosed("DE"))))) == NEVER
+    assert read_due(encode_conversation(keep(tell(disclosed("DE"))))) == encode_instant(NOW + SENT_MS)
     inbox = Inbox(OFFER)
     assert read_due(encode_received(replace(inbox.received, item=ITEM))) == encode_instant(NOW + DAY_MS // 2)
 
@@ -110,7 +114,7 @@ def test_instants_have_the_order_of_their_bytes(instant: int) -> None:
     assert (encode_instant(instant) <= encode_instant(NOW)) == (instant <= NOW)
 
 
-def test_a_draft_is_kept_as_long_as_a_delivery_of_its_revision_waits() -> None:
+def test_a_draft_is_kept_as_long_as_something_needs_it() -> None:
     story = tell(offered("DE", "c"), held("FR"))
     first, unknown = Revision(1), Revision(7)
     assert decode_conversation(KEY, encode_conversation(keep(story, first, unknown))).drafts == {first: b"sealed 1"}
@@ -124,6 +128,9 @@ def test_a_draft_is_kept_as_long_as_a_delivery_of_its_revision_waits() -> None:
     assert kept.drafts == {Revision(2): b"sealed 2"}
     story.reply(Answer.ACCEPTED)
     assert not list(story.conversation.list_deliveries(DeliveryStatus.WAITING))
+    kept = decode_conversation(KEY, encode_conversation(replace(kept, conversation=story.conversation)))
+    assert kept.drafts == {Revision(2): b"sealed 2"}, "a correction of what DE has needs it"
+    story.happen(RecallOrdered(JUDGE, roles=ROLES))
     assert decode_conversation(KEY, encode_conversation(replace(kept, conversation=story.conversation))).drafts == {}
 
 
@@ -268,3 +275,19 @@ def test_damaged_bytes_give_one_kind_of_error(
         damaged[place % len(damaged)] = value
     with suppress(DecodeError):
         assert isinstance(decode_entry(key, bytes(damaged[:end])), ReceivedItem) == key.startswith(b"in/")
+
+
+def test_conditions_without_their_hashes_are_refused() -> None:
+    entry = change_entry(
+        encode_conversation(keep(tell(offered("DE", "c", "d")))),
+        lambda record: record["conversation"]["terms"][0]["texts"].pop(),
+    )
+    with pytest.raises(DecodeError, match="without their hashes"):
+        decode_entry(KEY, entry)
+
+
+def test_what_was_handed_out_and_until_when_it_is_kept_is_read_again() -> None:
+    story = tell(disclosed("DE", "c"), retain_until=NOW + DAY_MS)
+    story.happen(AmendmentOrdered(JUDGE, frozenset({"minor"}), roles=ROLES))
+    read = check_round_trip(story.conversation)
+    assert (read.handed_out, read.handed_out_at, read.retain_until) == (1, NOW, NOW + DAY_MS)

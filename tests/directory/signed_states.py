@@ -60,7 +60,11 @@ class SignedState:
 
     def renew(self, *, now: int) -> bytes:
         assert self.last is not None
-        return self.sign(renew_announcement(self.last, key_statement=self.keys.statement.version, now=now))
+        return self.sign(
+            renew_announcement(
+                self.last, entry=self.last.content.entry, key_statement=self.keys.statement.version, now=now
+            )
+        )
 
     def sign(self, content: StatementContent) -> bytes:
         self.last = sign_statement(content, self.get_signer())

@@ -56,6 +56,21 @@ def test_a_first_publication_was_sent_by_the_gate() -> None:
     assert (decided.is_sent, decided.is_corrected) == (True, False)
 
 
+def test_it_says_until_when_the_item_may_be_kept() -> None:
+    record = write_record(retain_until="2030-01-01T00:00:00Z")
+    assert make_decided(record, decide(record), LAW, NOW_MS).retain_until == 1_893_456_000_000
+    record = write_record()
+    assert make_decided(record, decide(record), LAW, NOW_MS).retain_until is None
+
+
+@pytest.mark.parametrize(("officer", "expected"), [("o-1", "o-1"), ("Max Muster", None), ("O-1", None), (None, None)])
+def test_only_an_id_of_a_register_names_who_has_published(officer: str | None, expected: str | None) -> None:
+    """Anything else may be a name, and is kept in clear nowhere."""
+    record = write_record()
+    record["source"]["officer"] = officer
+    assert make_decided(record, decide(record), LAW, NOW_MS).publisher == Publisher("Police", expected)
+
+
 def test_what_supersedes_is_sent_by_the_conversation() -> None:
     record = write_record(version=2, action="SUPERSEDE")
     decided = make_decided(record, decide(record), LAW, NOW_MS)
@@ -83,22 +98,13 @@ def test_the_urgency_is_the_one_that_counts(changes: dict[str, Any], urgency: Ur
     assert make_decided(record, decide(record), LAW, NOW_MS).urgency is urgency
 
 
-def test_an_amendment_corrects_what_states_have_only_if_content_changes() -> None:
-    before = write_record(subject_class=None, purpose=None)
-    same = state_facts(before, {"subject_class": ("NONE",)})
-    decided = make_decided(same, decide(same), LAW, NOW_MS, amendment=1, before=before)
-    assert (decided.revision, decided.is_sent, decided.is_corrected) == (Revision(1, 1), False, True)
-    without = write_record(live_case_harm=None)
-    known = state_facts(without, {"live_case_harm": ("NO",)})
-    assert make_decided(known, decide(known), LAW, NOW_MS, amendment=2, before=without).is_corrected is False
-
-
-def test_an_amendment_needs_the_revision_before_it() -> None:
+def test_an_amendment_is_sent_by_the_conversation_and_says_whether_it_corrects() -> None:
     record = write_record()
-    with pytest.raises(ValueError, match="needs the revision before it"):
-        make_decided(record, decide(record), LAW, NOW_MS, amendment=1)
-    with pytest.raises(ValueError, match="needs the revision before it"):
-        make_decided(record, decide(record), LAW, NOW_MS, before=record)
+    for is_corrected in (False, True):
+        decided = make_decided(record, decide(record), LAW, NOW_MS, amendment=2, is_corrected=is_corrected)
+        assert (decided.revision, decided.is_sent, decided.is_corrected) == (Revision(1, 2), False, is_corrected)
+    with pytest.raises(ValueError, match="only an amendment corrects"):
+        make_decided(record, decide(record), LAW, NOW_MS, is_corrected=True)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -133,7 +139,7 @@ def test_a_missing_fact_is_asked_supplied_decided_and_sent() -> None:
     (amend,) = (effect for effect in effects if isinstance(effect, Amend))
     assert amend.revision == Revision(1, 1)
     amended = state_facts(record, {"purpose": ("INVESTIGATION",)})
-    again = make_decided(amended, decide(amended), LAW, NOW_MS + 2, amendment=1, before=record)
+    again = make_decided(amended, decide(amended), LAW, NOW_MS + 2, amendment=1)
     assert [terms.outcome for terms in again.terms or ()] == [Outcome.OFFER]
     offered, effects = advance(answered, again, NOW_MS + 2, LAW.at(amended, NOW_MS + 2))
     (offer,) = (effect for effect in effects if isinstance(effect, Opened))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sharing.conversation.terms import Terms, is_no_less_open
+from sharing.conversation.terms import Terms, hash_condition, is_no_less_open
 from sharing.disclosure.terms import list_optional_conditions, make_terms
 from sharing.law.constraints import Conjunction, FactTest, Operator
 from sharing.law.pack import Rule
@@ -39,7 +39,18 @@ def test_terms_have_what_the_decision_says() -> None:
         frozenset("b"),
         accept_first=True,
         redacted=frozenset({"value", "summary"}),
+        texts=frozenset((code, hash_condition(code, "text")) for code in "ab"),
     )
+
+
+def test_a_condition_with_another_text_is_another_one() -> None:
+    granted = make_terms(make_recipient(Outcome.OFFER), optional=["b"])
+    for code, expected in (("a", False), ("b", True)):
+        conditions = tuple(replace(each, text="other") if each.code == code else each for each in CONDITIONS)
+        recipient = make_recipient(Outcome.OFFER)
+        changed = recipient._replace(terms=replace(recipient.terms, conditions=conditions))
+        assert is_no_less_open(make_terms(changed, optional=["b"]), granted) is expected
+    assert hash_condition("a", "bc") != hash_condition("ab", "c")
 
 
 @pytest.mark.parametrize(

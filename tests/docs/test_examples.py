@@ -35,7 +35,8 @@ from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.process import find_free_port
 from sharing.testing.demo.scenario import read_demo_cases
 from sharing.testing.samples import sample_directory, sample_file, sample_profile
-from sharing.topology.topics import DIRECTORY, NOTICES, OFFERS, URGENT, list_topics
+from sharing.topology.topics import DIRECTORY, NOTICES, OFFERS, REPLIES, URGENT, list_topics
+from tests.docs.asked_before import put_questions
 from tests.docs.doc_files import (
     ROOT,
     Block,
@@ -55,12 +56,17 @@ WIDTH = 120
 TIMEOUT_S = 60.0
 STATES = ("CH", "DE", "NL", "XA")
 RECEIVERS = ("FR", "JP", "US", "XB")
-NEEDS_BROKER = re.compile(r"Publisher\(|Subscriber\(|sharing (publish|subscribe|directory|gate|officers) ")
+NEEDS_BROKER = re.compile(
+    r"Publisher\(|Subscriber\(|sharing (publish|subscribe|directory|gate|officers|asks|items|inbox) "
+)
 BOOTSTRAP, WEB_PORT = "127.0.0.1:9092", "6066"
 """Bootstrap server and port in the pages; replaced by the actual ones."""
 
 ANNOUNCED_BEFORE = {"docs/subscribe.md"}
 """Pages that assume a bus on which the other States have announced themselves."""
+
+ASKED_BEFORE = {"docs/answer.md"}
+"""Pages that assume a bus on which people are asked something."""
 
 
 class NotRun(NamedTuple):
@@ -293,10 +299,13 @@ def _start_broker(stack: ExitStack, page: Path) -> str:
     for topic in list_topics(STATES, partitions=4).values():
         broker.create_topics([topic.name], partitions=topic.partitions)
     for state in RECEIVERS:
-        broker.create_topics([kind.topic(state) for kind in (NOTICES, URGENT, OFFERS, DIRECTORY)], partitions=1)
+        kinds = (NOTICES, URGENT, OFFERS, REPLIES, DIRECTORY)
+        broker.create_topics([kind.topic(state) for kind in kinds], partitions=1)
     if get_page_name(page) in ANNOUNCED_BEFORE:
         for entry in parse_entries(*sample_directory()):
             announce_entry(broker.bootstrap, entry)
+    if get_page_name(page) in ASKED_BEFORE:
+        put_questions(broker, page.parent)
     return broker.bootstrap
 
 

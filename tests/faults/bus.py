@@ -18,7 +18,18 @@ from sharing.kafka.clients import client_properties, make_producer
 from sharing.kafka.directory_topic import parse_entries
 from sharing.kafka.topic_admin import apply_topics
 from sharing.testing.samples import sample_directory
-from sharing.topology.topics import DIRECTORY, INDICATORS, NOTICES, OFFERS, URGENT, list_topics
+from sharing.topology.topics import (
+    AMENDMENTS,
+    DIRECTORY,
+    DRAFTS,
+    INDICATORS,
+    NOTICES,
+    OFFERS,
+    REPLIES,
+    RULINGS,
+    URGENT,
+    list_topics,
+)
 from sharing.trust.documents import read_document
 from sharing.trust.key_statement import KeyStatement
 from sharing.trust.signatures import ObjectKind
@@ -30,10 +41,14 @@ from tests.faults.gate_process import STATES as ALL_STATES
 from tests.faults.group_offsets import GateOffsets
 from tests.faults.records import DeletedLog, read_topic
 from tests.faults.schedule import BROKERS, SESSION_S, STATES
+from tests.faults.sealed.officers import list_officers
 from tests.faults.workload import POISON_HEADER, make_item
+from tests.secure.secure_officers import enter_officers
 from tests.secure.secure_states import SecureStates, make_states
 
 POLL_S = 0.05
+RULINGS_PER_S = 3.0
+"""By the officers of one State."""
 NETWORK = "net"
 BROKER = "broker"
 """What faults are repaired together."""
@@ -49,6 +64,7 @@ GATE_SETTINGS = {
 INFRASTRUCTURE_EXIT_CODE = 3
 """Exit code of a gate that is fenced or refused by the broker: its supervisor starts it again."""
 SYNC_S = 60.0
+_SUBPACKAGES = {"officers": "sealed.officers"}
 IN_SYNC = "all replicas are in sync"
 BOMB_BYTES = {"zstd": 120_000_000, "gzip": 100_000_000}
 """After decompression, by codec. Compressed, each fits the limit of every topic of the bus."""
@@ -68,7 +84,7 @@ class Bus:
         states: The keys of the States; None without.
         recipients: The States that may receive something.
         cluster: The brokers.
-        gates, agencies, partners: The processes, by State.
+        gates, agencies, partners, officers: The processes, by State. Officers only with keys.
         extra_workers: Second workers of gates, by State.
         replaced_gates: Gates that were replaced under the same ids, and must notice that.
         offsets: The offsets of the gates, by State.
@@ -93,6 +109,7 @@ class Bus:
         self.replaced_gates: list[ChildProcess] = []
         self.agencies: dict[str, ChildProcess] = {}
         self.partners: dict[str, ChildProcess] = {}
+        self.officers: dict[str, ChildProcess] = {}
         self.offsets: dict[str, GateOffsets] = {}
         self.deleted_logs: dict[str, list[DeletedLog]] = {state: [] for state in STATES}
         self.directory_bombs: dict[str, list[int]] = {state: [] for state in STATES}
@@ -229,7 +246,9 @@ class Bus:
     def list_logs(self, state: str) -> list[Path]:
         """Return the logs of all processes that a State ever had."""
         return [
-            log for role in ("gate", "agency", "partner") for log in self._folder.glob(f"{role}-{state.lower()}*.log")
+            log
+            for role in ("gate", "agency", "partner", "officers")
+            for log in self._folder.glob(f"{role}-{state.lower()}*.log")
         ]
 
     def has_published(self, state: str, version: int) -> bool:
@@ -266,8 +285,15 @@ class Bus:
         if producer.flush(22) or refused:
             self.not_injected.append(f"a record for {topic} was not confirmed")
 
+    def list_offsets(self, state: str) -> list[GateOffsets]:
+        """Return the offsets of all topics that a State's worker reads."""
+        return [self.offsets[state], *self.inbox_offsets.get(state, [])]
+
     def count_unopened(self, state: str) -> int:
-        """Return the number of messages that a State's inbox has not processed; -1 if the broker does not answer."""
+        """Return the number of records that a State's conversation, or its gate after it, has not processed.
+
+        -1 if the broker does not answer.
+        """
         counts = [offsets.count_unprocessed() for offsets in self.inbox_offsets[state]]
         return -1 if -1 in counts else sum(counts)
 
@@ -303,6 +329,8 @@ class Bus:
                 "agency", state, seed=self.seed, per_second=self._per_second, **publishing
             )
             self.partners[state] = self._make_child("partner", state, session_ms=int(SESSION_S * 1_000), **reading)
+            if self._is_secure:
+                self.officers[state] = self._make_child("officers", state, seed=self.seed, per_second=RULINGS_PER_S)
         for child in self._children:
             child.start()
 
@@ -310,11 +338,16 @@ class Bus:
         """Make keys, create the topics of the States, and announce signed entries."""
         self.states = make_states(self._folder / "states", STATES)
         apply_topics(self.bootstrap, list_topics(STATES, PARTITIONS), self.cluster.size)
-        self.states.announce(self.bootstrap, parse_entries(*sample_directory()))
         for state in STATES:
-            self.inbox_offsets[state] = [GateOffsets(self.bootstrap, state) for _ in range(3)]
-            for offsets, kind in zip(self.inbox_offsets[state], (NOTICES, URGENT, OFFERS), strict=True):
+            enter_officers(self.bootstrap, self.states[state], list_officers(state))
+        self.states.announce(self.bootstrap, parse_entries(*sample_directory()))
+        kinds = (NOTICES, URGENT, OFFERS, REPLIES, RULINGS, DRAFTS)
+        for state in STATES:
+            amendments, *others = [GateOffsets(self.bootstrap, state) for _ in range(1 + len(kinds))]
+            amendments.topic = AMENDMENTS.topic(state)
+            for offsets, kind in zip(others, kinds, strict=True):
                 offsets.topic, offsets.group = kind.topic(state), f"{offsets.group}.inbox"
+            self.inbox_offsets[state] = [amendments, *others]
 
     def _make_client_keys(self, state: str) -> tuple[dict[str, str], dict[str, list[str]]]:
         """Return what a publisher and a subscriber need to seal and to open."""
@@ -331,7 +364,7 @@ class Bus:
             "journal": str(self.get_journal(role, state)),
             **extra,
         }
-        command = [sys.executable, "-m", f"tests.faults.{role}", json.dumps(arguments)]
+        command = [sys.executable, "-m", f"tests.faults.{_SUBPACKAGES.get(role, role)}", json.dumps(arguments)]
         child = ChildProcess(f"{role}-{state.lower()}", command, make_child_environment(), self._folder)
         self._children.append(child)
         return child

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sharing.topology.topics import DIRECTORY, INDICATORS
@@ -19,6 +19,7 @@ from tests.faults.checker import (
     Breach,
     Violation,
     count_outcomes,
+    find_gate_violations,
     find_handling_violations,
     find_skipped_markers,
     find_unreported,
@@ -38,6 +39,8 @@ SKIPPED_MARKERS = "transactions without markers, by the broker"
 """Key in `Findings.counts`."""
 START_S = 180.0
 RETIRE_S = 60.0
+SETTLED_S = 2.0
+"""After which a loop that has read everything has written what follows from it."""
 
 
 @dataclass
@@ -124,17 +127,20 @@ class Chapter:
         findings.counts[SKIPPED_MARKERS] = skipped.total()
         findings.counts["elections of leaders"] = self.bus.cluster.count_elections()
         sealed = None if self.bus.states is None else SealedCheck(self.bus)
+        conversations = {} if sealed is None else sealed.find_conversation_violations(records)
         for state, contents in records.items():
             accepted = self.bus.find_accepted(state)
-            violations = find_violations(state, contents, accepted)
             handled = read_handled(self.bus.get_journal("partner", state))
             restarts = self._count_new_subscribers(state)
             if sealed is None:
+                violations = find_violations(state, contents, accepted)
                 violations += find_handling_violations(state, contents, handled, restarts)
                 violations += self._find_unreported(state, contents)
             else:
-                violations += sealed.find_violations(state, handled, restarts)
-                findings.counts += sealed.count_refusals(state)
+                contents = _leave_out_amendments(contents)  # noqa: PLW2901 what its agency has published
+                violations = find_gate_violations(state, contents, accepted)
+                violations += sealed.find_violations(state, handled, restarts) + conversations[state]
+                findings.counts += sealed.count_refusals(state) + sealed.count_acts(state)
             for violation in violations:
                 is_torn = is_single_broker and state in skipped and violation.breach is not Breach.LEAKED
                 (findings.torn if is_torn else findings.violations).append((self._find_round(violation), violation))
@@ -153,7 +159,7 @@ class Chapter:
         bus.repair()
         bus.cluster.start()
         bus.wait_until_healthy()
-        for child in bus.agencies.values():
+        for child in [*bus.agencies.values(), *bus.officers.values()]:
             self._check_exit_code(child.name, child.stop())
         drain_work(bus, [self._make_gate_work(state) for state in STATES])
         if bus.states is not None:
@@ -179,13 +185,22 @@ class Chapter:
     def _drain_inboxes(self) -> None:
         """Wait for the inboxes; let what they refused during a fault be published again, and wait once more."""
         bus = self.bus
-        drain_work(bus, [self._make_inbox_work(state) for state in STATES])
+        self._drain_conversations()
         again = SealedCheck(bus).list_refused_numbers()
         for state, numbers in again.items():
             publish_again(bus, state, numbers)
         if any(again.values()):
-            drain_work(bus, [self._make_gate_work(state) for state in STATES])
-            drain_work(bus, [self._make_inbox_work(state) for state in STATES])
+            self._drain_conversations()
+
+    def _drain_conversations(self) -> None:
+        """Wait until all loops of all States have nothing left: what one writes, another may have to answer."""
+        while True:
+            for make in (self._make_gate_work, self._make_inbox_work):
+                drain_work(self.bus, [make(state) for state in STATES])
+            self.bus.supervise_for(SETTLED_S)
+            left = [self.bus.offsets[state].count_unprocessed() + self.bus.count_unopened(state) for state in STATES]
+            if not any(left) or self.bus.failures:
+                return
 
     def _make_gate_work(self, state: str) -> RemainingWork:
         return self._make_worker_work(state, self.bus.offsets[state].count_unprocessed)
@@ -283,6 +298,11 @@ def count_violations(findings: Findings) -> dict[str, int]:
         "failed": len(findings.failures),
         "torn": len(findings.torn),
     }
+
+
+def _leave_out_amendments(contents: TopicContents) -> TopicContents:
+    """Return the contents without the decisions on what officers have amended."""
+    return replace(contents, decisions=[record for record in contents.decisions if not record.data["amendment"]])
 
 
 def _count_records(

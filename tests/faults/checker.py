@@ -16,11 +16,15 @@ from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
-from sharing.ids import make_notice_id, make_offer_id, make_quarantine_id
+from sharing.ids import make_first_offer_id, make_item_id, make_notice_id, make_quarantine_id
+from sharing.kafka.group_commits import UNCONFIRMED_MAX
 from sharing.topology.topics import INDICATORS
 from tests.faults.item_agencies import ItemAgencies, ItemVersion, get_agency, get_item
 from tests.faults.records import CommittedRecord, TopicContents
 from tests.faults.workload import MARKER
+
+REPEATED_MAX = 2 * (UNCONFIRMED_MAX + 1)
+"""How many notices a restart may repeat: of each of the two topics those whose commits were under way, and the last."""
 
 _SKIPPED = re.compile(
     r"^(?P<at>\S+) .*Couldn't find leader endpoint .* transaction markers for national\.(?P<state>\w+)\.gate\.",
@@ -59,7 +63,7 @@ OUTCOMES = ("DISCLOSE", "OFFER", "HOLD", "WITHHOLD")
 def find_violations(
     provider: str, contents: TopicContents, accepted: AbstractSet[ItemVersion] = frozenset()
 ) -> list[Violation]:
-    """Return the violations of all guarantees.
+    """Return the violations of all guarantees of a gate that sends everything itself: one without keys.
 
     Args:
         provider: The providing State.
@@ -67,14 +71,30 @@ def find_violations(
         accepted: The indicators that the broker confirmed to the publisher.
     """
     return [
+        *find_gate_violations(provider, contents, accepted),
+        *_check_outputs(provider, contents),
+        *_check_envelopes(provider, contents),
+        *_check_disclosed(contents),
+    ]
+
+
+def find_gate_violations(
+    provider: str, contents: TopicContents, accepted: AbstractSet[ItemVersion] = frozenset()
+) -> list[Violation]:
+    """Return the violations of the guarantees of every gate: of what it decides, and of what anyone may read.
+
+    Args:
+        provider: The providing State.
+        contents: As for `find_violations`.
+        accepted: Likewise.
+    """
+    return [
         *_check_accepted(accepted, contents),
         *_check_decisions(contents),
         *_check_times(contents),
         *_check_versions(contents),
         *_check_quarantine(provider, contents),
-        *_check_outputs(provider, contents),
-        *_check_envelopes(provider, contents),
-        *_check_content(provider, contents),
+        *_check_clear(provider, contents),
         *_check_conservation(contents),
     ]
 
@@ -88,14 +108,13 @@ def find_handling_violations(
         state: State of the subscriber.
         contents: The records that the State received, from every provider.
         handled: How often the subscriber handled each notice id.
-        restarts: How often the subscriber was restarted. After that, the last handled notice may come again, as may a
+        restarts: How often the subscriber was restarted. After that, the last handled notices may come again, as may a
             notice whose id occurs in another record.
     """
     received = Counter(str(record.data["id"]) for record in contents.list_notices(state))
     repeated = handled - Counter(dict.fromkeys(received, 1))
     repeated_count = sum(count for identity, count in repeated.items() if identity in received)
-    # Each restart may repeat one notice of each of the two topics.
-    allowed = 2 * restarts + sum(count - 1 for count in received.values())
+    allowed = REPEATED_MAX * restarts + sum(count - 1 for count in received.values())
     violations = [
         Violation(Breach.LOST, f"{identity} was not handled by {state}")
         for identity in received
@@ -236,7 +255,13 @@ def _check_outputs(provider: str, contents: TopicContents) -> Iterator[Violation
         )  # fmt: skip
     for state, offers in contents.offers.items():
         get_id = partial(_get_output_id, make_offer_id, provider, agencies, state)
-        yield from _check_sent(f"offer to {state}", provider, state, "OFFER", contents.decisions, [offers], get_id)
+        topics = [offers, contents.urgent_offers.get(state, [])]
+        yield from _check_sent(f"offer to {state}", provider, state, "OFFER", contents.decisions, topics, get_id)
+
+
+def make_offer_id(provider: str, agency: str, indicator_id: str, version: int, state: str) -> str:
+    """Return the id of the gate's offer of a version."""
+    return make_first_offer_id(make_item_id(provider, agency, indicator_id), version, state)
 
 
 def _check_sent(
@@ -283,7 +308,8 @@ def _check_envelopes(provider: str, contents: TopicContents) -> Iterator[Violati
     """Check that every record is addressed to the State that received it, and that its id follows from its cause."""
     agencies = ItemAgencies(contents)
     notices = {state: contents.list_notices(state) for state in contents.notices}
-    for make_id, received in ((make_notice_id, notices), (make_offer_id, contents.offers)):
+    offers = {state: contents.list_offers(state) for state in contents.offers}
+    for make_id, received in ((make_notice_id, notices), (make_offer_id, offers)):
         for state, records in received.items():
             for record in records:
                 data = record.data
@@ -302,8 +328,8 @@ def _check_envelopes(provider: str, contents: TopicContents) -> Iterator[Violati
                     )
 
 
-def _check_content(provider: str, contents: TopicContents) -> Iterator[Violation]:
-    """Check that markers reach only States to which their item was disclosed, and no decision, offer or header."""
+def _check_disclosed(contents: TopicContents) -> Iterator[Violation]:
+    """Check that markers reach only States to which their item was disclosed."""
     agencies = ItemAgencies(contents)
     owners = {
         marker: (get_agency(record), str(record.data["id"]))
@@ -323,7 +349,11 @@ def _check_content(provider: str, contents: TopicContents) -> Iterator[Violation
             for marker in set(MARKER.findall(record.raw + record.unsealed)):
                 if marker in poisoned or (marker in owners and (*owners[marker], state) not in disclosed):
                     yield Violation(Breach.LEAKED, f"content of {owners.get(marker)} was sent to {state}", record.at_ms)
-    sent = [record for records in contents.offers.values() for record in records]
+
+
+def _check_clear(provider: str, contents: TopicContents) -> Iterator[Violation]:
+    """Check that no decision, no offer and no header has a marker."""
+    sent = [record for state in contents.offers for record in contents.list_offers(state)]
     sent += [record._replace(raw=b"") for state in contents.notices for record in contents.list_notices(state)]
     sent_by_provider = [record for record in sent if record.data["from_state"] == provider]
     for record in sent_by_provider + contents.decisions:

@@ -15,11 +15,11 @@ from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.kafka.topic_admin import apply_topics
 from sharing.serialization.codec import get_codec
 from sharing.testing.samples import sample_directory
-from sharing.topology.topics import DIRECTORY, INDICATORS, NOTICES, URGENT, list_topics
+from sharing.topology.topics import DIRECTORY, INDICATORS, NOTICES, URGENT, TopicKind, list_topics
 from tests.faults.bus import INFRASTRUCTURE_EXIT_CODE, Bus
 from tests.faults.children import ChildProcess
 from tests.faults.gate_process import PARTITIONS
-from tests.faults.group_offsets import find_stable_end
+from tests.faults.group_offsets import GateOffsets, find_stable_end
 from tests.faults.records import DeletedLog, read_topic
 from tests.faults.schedule import Fault
 from tests.faults.workload import make_item
@@ -47,17 +47,23 @@ def lose_offsets(bus: Bus, fault: Fault) -> None:
     """Stop a gate and delete its group. It must refuse to start, until the offsets are set as its message says."""
     gate = _prepare_single_gate(bus, fault)
     bus.stop_child(gate)
-    offsets = bus.offsets[fault.state]
-    processed = {each.partition: each.offset for each in offsets.read_committed() if each.offset >= 0}
+    offsets = _choose_offsets(bus, fault)
+    topics = [each for each in bus.list_offsets(fault.state) if each.group == offsets.group]
+    processed = {
+        (each.topic, each.partition): each.offset
+        for read in topics
+        for each in read.read_committed()
+        if each.offset >= 0
+    }
     if not bus.wait_until(offsets.delete, f"group {offsets.group} is deleted", GROUP_S):
         return
     if processed:
         refusal = _await_refusal(bus, gate, _REFUSAL)
-        expected = [(offsets.topic, str(number), str(offset)) for number, offset in sorted(processed.items())]
+        expected = [(topic, str(number), str(offset)) for (topic, number), offset in sorted(processed.items())]
         if refusal is not None and sorted(_RESET.findall(refusal[0])) != expected:
             bus.failures.append(f"{gate.name} does not name the offsets up to which it had processed: {refusal[0]}")
-        for number, offset in processed.items():
-            _set_offset(bus, fault.state, TopicPartition(offsets.topic, number, offset))
+        for (topic, number), offset in processed.items():
+            _set_offset(bus, offsets, TopicPartition(topic, number, offset))
     gate.start()
 
 
@@ -65,14 +71,14 @@ def cut_log(bus: Bus, fault: Fault) -> None:
     """Stop a gate and set an offset that its log does not reach. It must refuse to start until the offset is right."""
     gate = _prepare_single_gate(bus, fault)
     bus.stop_child(gate)
-    offsets = bus.offsets[fault.state]
+    offsets = _choose_offsets(bus, fault)
     right = random.Random(fault.seed).choice([each for each in offsets.read_committed() if each.offset >= 0])
     topic, number, beyond = right.topic, right.partition, right.offset + BEYOND
     # With the metadata of a worker: as if it had processed records that the log has lost.
-    _set_offset(bus, fault.state, TopicPartition(topic, number, beyond, metadata=right.metadata))
+    _set_offset(bus, offsets, TopicPartition(topic, number, beyond, metadata=right.metadata))
     message = re.compile(rf"{re.escape(topic)}\[{number}\] ends at offset \d+, before the offset {beyond} ")
     _await_refusal(bus, gate, message)
-    _set_offset(bus, fault.state, TopicPartition(topic, number, right.offset))
+    _set_offset(bus, offsets, TopicPartition(topic, number, right.offset))
     gate.start()
 
 
@@ -92,7 +98,7 @@ def create_topic_again(bus: Bus, fault: Fault, *, frozen: bool) -> None:
     records = read_topic(bus.bootstrap, INDICATORS, fault.state)
     topic_id = bus.offsets[fault.state].query_topic_id()
     bus.deleted_logs[fault.state].append(DeletedLog(topic_id, records, bus.find_accepted(fault.state)))
-    _create_again(bus, fault.state)
+    create_again(bus, INDICATORS, fault.state)
     agency.start()
     if frozen:
         gate.resume()
@@ -196,13 +202,19 @@ def _await_refusal(bus: Bus, gate: ChildProcess, message: re.Pattern[str]) -> re
     return None
 
 
-def _set_offset(bus: Bus, state: str, position: TopicPartition) -> None:
-    offsets = bus.offsets[state]
+def _choose_offsets(bus: Bus, fault: Fault) -> GateOffsets:
+    """Return the offsets of one of the topics that a State's worker has read from; with keys also of its other loop."""
+    read = [each for each in bus.list_offsets(fault.state) if any(one.offset >= 0 for one in each.read_committed())]
+    return random.Random(fault.seed).choice(read or [bus.offsets[fault.state]])
+
+
+def _set_offset(bus: Bus, offsets: GateOffsets, position: TopicPartition) -> None:
     bus.wait_until(lambda: offsets.set_offset(position), f"the offset of group {offsets.group} is set", GROUP_S)
 
 
-def _create_again(bus: Bus, state: str) -> None:
-    topic = INDICATORS.topic(state)
+def create_again(bus: Bus, kind: TopicKind, state: str) -> None:
+    """Delete a State's topic, and create it again."""
+    topic = kind.topic(state)
     admin = make_admin(bus.bootstrap)
     admin.delete_topics([topic], operation_timeout=ADMIN_S)[topic].result(2 * ADMIN_S)
     bus.wait_until(lambda: topic not in admin.list_topics(timeout=ADMIN_S).topics, f"{topic} is deleted", ADMIN_S)

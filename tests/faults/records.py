@@ -23,6 +23,7 @@ from sharing.topology.topics import (
     NOTICES,
     OFFERS,
     QUARANTINE,
+    REPLIES,
     URGENT,
     TopicKind,
 )
@@ -89,7 +90,9 @@ class TopicContents:
     Attributes:
         indicators, decisions, drafts, quarantined: Records of the provider. The indicators include those of deleted
             topics that the gate had processed, by its own account.
-        notices, urgent, offers: Records of every provider, by receiving State; without invalid ones.
+        notices, urgent, offers: Records of every provider, by receiving State; without invalid ones. Of the urgent
+            topic, notices only.
+        urgent_offers, urgent_replies: The offers and the replies on the urgent topic, likewise.
         unreadable: Invalid records on the topics of notices, as `topic/partition@offset`, by receiving State.
         deleted: Indicators (id and version) that were confirmed and deleted with their topic before the gate processed
             them.
@@ -104,10 +107,16 @@ class TopicContents:
     offers: dict[str, list[CommittedRecord]] = field(default_factory=dict)
     unreadable: dict[str, list[str]] = field(default_factory=dict)
     deleted: set[tuple[str, int]] = field(default_factory=set)
+    urgent_offers: dict[str, list[CommittedRecord]] = field(default_factory=dict)
+    urgent_replies: dict[str, list[CommittedRecord]] = field(default_factory=dict)
 
     def list_notices(self, state: str) -> list[CommittedRecord]:
         """Return all notices that a State received."""
         return self.notices[state] + self.urgent[state]
+
+    def list_offers(self, state: str) -> list[CommittedRecord]:
+        """Return all offers that a State received."""
+        return self.offers[state] + self.urgent_offers.get(state, [])
 
 
 def read_topic(
@@ -185,6 +194,12 @@ def read_records(
             unreadable[state] += [
                 f"{kind.topic(state)}/{record.partition}@{record.offset}" for record in records if record.poison
             ]
+    urgent_offers, urgent_replies = (
+        {state: [each for each in records if is_of(schema, each.raw)] for state, records in received[URGENT].items()}
+        for schema in (OFFERS.schema, REPLIES.schema)
+    )
+    for records in received[URGENT].values():
+        records[:] = [record for record in records if is_of(NOTICES.schema, record.raw)]
     result = {}
     for provider in providers:
         contents = TopicContents(
@@ -195,6 +210,8 @@ def read_records(
             urgent=received[URGENT],
             offers=received[OFFERS],
             unreadable=unreadable,
+            urgent_offers=urgent_offers,
+            urgent_replies=urgent_replies,
         )
         logs = deleted_logs.get(provider, ())
         if logs:
@@ -261,9 +278,21 @@ def _decode_message(
             return None
         if opened is not raw:
             raw, sealed = opened, raw
+    if schema == URGENT.schema:  # urgent offers and replies are on the urgent topic too
+        schema = next((other for other in (OFFERS.schema, REPLIES.schema) if is_of(other, raw)), schema)
     data = get_codec(schema).decode(raw) if schema and not poison else {}
     position = (message.partition() or 0, message.offset() or 0, message.timestamp()[1])
     return CommittedRecord(*position, key, raw, data, poison, b" ".join(headers.values()), sealed)
+
+
+def is_offer(value: bytes) -> bool:
+    """Return whether a record that is not sealed is an offer."""
+    return is_of(OFFERS.schema, value)
+
+
+def is_of(schema: str, value: bytes) -> bool:
+    """Return whether a record that is not sealed has this schema."""
+    return value.startswith(get_codec(schema).header)
 
 
 def _as_bytes(value: str | bytes | None) -> bytes:

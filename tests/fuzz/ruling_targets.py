@@ -29,7 +29,7 @@ def make_rulings() -> list[bytes]:
     return [
         sign(answering(asks=(refer(1), refer(2, 1)), conditions_hash=HASH, covers_until=NOW + DAY)),
         sign(Claiming(asks=(refer(3),))),
-        sign(Opening(opens=OpeningKind.RECALL, item=make_id(4), partition=0, states=("DE", "FR"))),
+        sign(Opening(opens=OpeningKind.RECALL, provider="CH", item=make_id(4), partition=0, states=("DE", "FR"))),
     ]
 
 
@@ -43,7 +43,7 @@ def fuzz_ruling(generator: random.Random) -> int:
     except RulingError as error:
         return _require_sentence(error, FAULT_SENTENCES[error.fault])
     assert is_signed or value in make_rulings()
-    for _, event in to_events(verified.ruling, verified.officer, verified.at_ms, partition=verified.partition):
+    for _, event, _ in to_events(verified.ruling, verified.officer, verified.at_ms, partition=verified.partition):
         assert event.officer == verified.officer
     return 1
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sharing.conversation.vocabulary import Answer
-from sharing.conversation_state.open_asks import list_open_asks
 from sharing.errors import DecodeError, InfrastructureError
 from sharing.kafka.bad_batches import BadBatch
 from sharing.kafka.clients import client_properties, make_producer
-from sharing.kafka.conversation_reader import read_open_entries
+from sharing.kafka.conversation_reader import EntryTable, KeptEntry, keep_open_entry
 from sharing.topology.topics import CONVERSATIONS
-from tests.conversation.people import NOW, offered
+from tests.conversation.people import offered
 from tests.conversation.test_provider import Story
 from tests.conversation.test_receiver import OFFER, Inbox
 from tests.conversation_state.kept_states import make_item
 from tests.conversation_state.test_open_asks import keep_inbox, keep_story
 from tests.kafka.topic_io import SECONDS
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import Producer
@@ -33,6 +34,16 @@ def write(producer: Producer, topic: str, *entries: tuple[bytes, bytes | None]) 
     producer.flush(SECONDS)
 
 
+def read_open_entries(bootstrap: str, state: str) -> dict[bytes, KeptEntry[bytes]]:
+    table = EntryTable(bootstrap, state, keep_open_entry)
+    table.read()
+    return table.entries
+
+
+def read_values(broker: Broker, state: str) -> dict[bytes, bytes]:
+    return {key: kept.value for key, kept in read_open_entries(broker.bootstrap, state).items()}
+
+
 def test_the_last_entry_of_each_item_counts(broker: Broker, state: str) -> None:
     topic = CONVERSATIONS.topic(state)
     broker.create_topics([topic], 2)
@@ -42,11 +53,12 @@ def test_the_last_entry_of_each_item_counts(broker: Broker, state: str) -> None:
     forgotten = keep_story(withdrawn, make_item(2))
     producer = make_producer(client_properties(broker.bootstrap))
     write(producer, topic, opened, forgotten, (b"log/national.ch.rulings", b"a position"))
-    assert len(list(list_open_asks(read_open_entries(broker.bootstrap, state).items(), NOW))) == 2
+    assert set(read_values(broker, state)) == {opened[0], forgotten[0]}
     answered.reply(Answer.ACCEPTED)
     received = keep_inbox(Inbox(OFFER))
     write(producer, topic, keep_story(answered, make_item(1)), (forgotten[0], None), received)
-    assert read_open_entries(broker.bootstrap, state) == dict([received])
+    assert read_values(broker, state) == dict([received])
+    assert [kept.partition for kept in read_open_entries(broker.bootstrap, state).values()] == [sum(received[0]) % 2]
 
 
 @pytest.mark.kafka
@@ -64,7 +76,7 @@ def test_what_was_aborted_never_was(kafka: KafkaBroker, state: str) -> None:
     producer.begin_transaction()
     write(producer, topic, keep_story(story))
     producer.abort_transaction(SECONDS)
-    assert read_open_entries(kafka.bootstrap, state) == dict([opened])
+    assert read_values(kafka, state) == dict([opened])
 
 
 def test_a_record_that_is_not_understood_is_named(broker: Broker, state: str) -> None:
@@ -95,3 +107,40 @@ def test_a_list_that_may_not_be_complete_is_an_error(
 def test_a_missing_topic_is_named(embedded: Broker) -> None:
     with pytest.raises(InfrastructureError, match=r"national\.zz\.conversations: does not exist"):
         read_open_entries(embedded.bootstrap, "ZZ")
+
+
+def follow_until(table: EntryTable[bytes], keys: set[bytes]) -> None:
+    def follow() -> bool:
+        table.follow(0.2)
+        return set(table.entries) == keys
+
+    wait_until(follow, "the entries that were written")
+
+
+def test_a_table_is_kept_current(broker: Broker, state: str) -> None:
+    topic = CONVERSATIONS.topic(state)
+    broker.create_topics([topic], 2)
+    story = Story(offered("DE", "c"))
+    first, second = keep_story(story, make_item(1)), keep_story(Story(offered("DE", "c")), make_item(2))
+    producer = make_producer(client_properties(broker.bootstrap))
+    write(producer, topic, first)
+    table = EntryTable(broker.bootstrap, state, keep_open_entry)
+    with closing(table):
+        table.read()
+        assert set(table.entries) == {first[0]}
+        write(producer, topic, second)
+        follow_until(table, {first[0], second[0]})
+        story.reply(Answer.ACCEPTED)
+        write(producer, topic, keep_story(story, make_item(1)), (b"log/national.ch.rulings", b"a position"))
+        follow_until(table, {second[0]})
+
+
+def test_a_table_of_one_partition(broker: Broker, state: str) -> None:
+    topic = CONVERSATIONS.topic(state)
+    broker.create_topics([topic], 2)
+    entries = [keep_story(Story(offered("DE", "c")), make_item(number)) for number in range(8)]
+    write(make_producer(client_properties(broker.bootstrap)), topic, *entries)
+    table = EntryTable(broker.bootstrap, state, keep_open_entry)
+    table.read(1)
+    assert set(table.entries) == {key for key, _ in entries if sum(key) % 2}
+    assert table.entries

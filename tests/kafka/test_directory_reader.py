@@ -20,15 +20,18 @@ from sharing.kafka.directory_logs import COPY_AGE_SECONDS_MAX, RETRY_SECONDS, ST
 from sharing.kafka.directory_reader import CHECK_SECONDS, DirectoryReader
 from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.kafka.topic_admin import apply_topics
+from sharing.model.decision import Condition
 from sharing.model.times import to_milliseconds
+from sharing.model.vocabulary import ConditionKind
 from sharing.serialization.codec import get_codec
 from sharing.testing.broker import Broker
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.kafka import KafkaBroker
 from sharing.testing.samples import sample_directory
-from sharing.topology.topics import DIRECTORY, NOTICES, OFFERS, URGENT, Topic
+from sharing.topology.topics import DIRECTORY, NOTICES, OFFERS, REPLIES, URGENT, Topic
 from tests.kafka.directory_fixtures import create_directory, encode, make_entry, write_bomb, write_to_directory
 from tests.kafka.topic_io import SECONDS
+from tests.law.accepted import make_acceptance
 
 OpenReader = Callable[..., DirectoryReader]
 STATES = ("CH", "DE", "FR")
@@ -223,10 +226,10 @@ def test_a_state_that_joins_later_is_read(directory: Broker, open_reader: OpenRe
     assert state not in others
     create_directory(directory, [state])
     announce_entry(directory.bootstrap, make_entry(state))
-    directory.create_topics([kind.topic(state) for kind in (NOTICES, URGENT)], 1)
+    directory.create_topics([kind.topic(state) for kind in (NOTICES, URGENT, OFFERS)], 1)
     read = reader.read_to_end()
     assert (set(read.entries), read.receiving_states) == ({state}, others)
-    directory.create_topics([OFFERS.topic(state)], 1)
+    directory.create_topics([REPLIES.topic(state)], 1)
     assert reader.read_to_end().receiving_states == others | {state}
 
 
@@ -557,3 +560,13 @@ def test_a_client_that_may_not_connect_fails_and_other_errors_do_not_matter(
         patch.setattr(reader, "_consumer", ErrorConsumer(KafkaError.TOPIC_AUTHORIZATION_FAILED, "directory.de"))
         assert reader.poll_updates(0.1) is before
     assert reader._logs["DE"].last_error == "TOPIC_AUTHORIZATION_FAILED"
+
+
+def test_nobody_is_believed_to_have_accepted_anything_in_an_entry_without_signature() -> None:
+    accepted = make_acceptance("DE", [Condition("c", ConditionKind.PURPOSE, "t")]).model_dump(mode="json")
+    with EmbeddedBroker() as broker:
+        create_directory(broker, ["CH"])
+        write_to_directory(broker, "CH", encode("CH", standing_acceptances=[accepted]))
+        with closing(DirectoryReader(broker.bootstrap)) as reader:
+            entry = reader.read_to_end().entries["CH"]
+    assert entry == make_entry("CH")

@@ -40,6 +40,7 @@ def notice_record(state: str, value: str = "example.org", identity: str | None =
         "version": 1,
         "sent_at": 1_767_225_600_000,
         "content": get_codec("notice_content").encode(fill_defaults("notice_content", content)),
+        "amendment": 0,
         "kind": "ITEM",
         "from_state": "CH",
         "to_state": state,

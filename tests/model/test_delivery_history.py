@@ -16,13 +16,16 @@ INDICATOR_ID = "018f2b2e-0000-7000-8000-000000000001"
 VALUES = ("one.example", "two.example")
 
 
-def make_notice(state: str, agency: str, version: int, value: str) -> Notice:
+def make_notice(state: str, agency: str, revision: tuple[int, int], value: str) -> Notice:
     """Return a notice of one of several items that share an indicator id."""
-    ids = {"identity": f"{state}/{agency}/{version}", "indicator_id": INDICATOR_ID, "item_id": agency}
-    return decode_notice(notice_bytes("DE", value, **ids, version=version, from_state=state), "DE")
+    version, amendment = revision
+    ids = {"identity": f"{state}/{agency}/{version}.{amendment}", "indicator_id": INDICATOR_ID, "item_id": agency}
+    data = notice_bytes("DE", value, **ids, version=version, amendment=amendment, from_state=state)
+    return decode_notice(data, "DE")
 
 
-NOTICES = [make_notice(*parts) for parts in product(("CH", "FR"), ("a", "b"), (1, 2, 3), VALUES)]
+REVISIONS = ((1, 0), (1, 1), (1, 2), (2, 0), (2, 1))
+NOTICES = [make_notice(*parts) for parts in product(("CH", "FR"), ("a", "b"), REVISIONS, VALUES)]
 
 
 def compare_naively(past: list[tuple[Notice, bool]], notice: Notice) -> Repetition:
@@ -31,7 +34,11 @@ def compare_naively(past: list[tuple[Notice, bool]], notice: Notice) -> Repetiti
         if handled and earlier.id == notice.id:
             return Repetition.SAME if earlier.content == notice.content else Repetition.DIFFERENT
     of_item = [each for each, _ in past if (each.from_state, each.item_id) == (notice.from_state, notice.item_id)]
-    return Repetition.OLDER if any(each.version > notice.version for each in of_item) else Repetition.NONE
+    return (
+        Repetition.OLDER
+        if any((each.version, each.amendment) > (notice.version, notice.amendment) for each in of_item)
+        else Repetition.NONE
+    )
 
 
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
@@ -49,7 +56,7 @@ def test_the_history_compares_like_a_reading_of_the_whole_past(arrivals: list[tu
 
 
 def test_what_was_seen_last_is_remembered() -> None:
-    first, second, other = (make_notice("CH", agency, 2, "one.example") for agency in "abc")
+    first, second, other = (make_notice("CH", agency, (2, 0), "one.example") for agency in "abc")
     history = DeliveryHistory(2)
     for notice in (first, second, other):
         history.hand_out(notice)
@@ -57,5 +64,5 @@ def test_what_was_seen_last_is_remembered() -> None:
     assert [history.compare(notice) for notice in (first, second, other)] == [
         Repetition.NONE, Repetition.SAME, Repetition.SAME
     ]  # fmt: skip
-    older = [make_notice("CH", agency, 1, "one.example") for agency in "abc"]
+    older = [make_notice("CH", agency, (1, 9), "one.example") for agency in "abc"]
     assert [history.compare(notice) for notice in older] == [Repetition.NONE, Repetition.OLDER, Repetition.OLDER]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from sharing.errors import InputError
+from sharing.model.decision import Condition
 from sharing.model.directory import VERSION_LENGTH, Directory
 from sharing.model.times import to_milliseconds
+from sharing.model.vocabulary import ConditionKind
 from tests.kafka.directory_fixtures import make_entry
+from tests.law.accepted import make_acceptance
 
 NOW_MS = to_milliseconds(make_entry("CH").announced_at)
 
@@ -25,6 +29,9 @@ def test_a_version_depends_on_nothing_but_the_content() -> None:
     assert Directory(entries, receiving_states=frozenset({"CH"})).get_version(NOW_MS) == version
     assert (len(version), int(version, 16) > 0) == (VERSION_LENGTH, True)
     assert Directory({}).get_version(NOW_MS) == "e3b0c44298fc1c149afbf4c8996fb924"  # SHA-256 of nothing
+
+
+ACCEPTED = make_acceptance("DE", [Condition("c", ConditionKind.PURPOSE, "t")]).model_dump(mode="json")
 
 
 @pytest.mark.parametrize(
@@ -45,11 +52,30 @@ def test_a_renewal_has_the_same_version(changes: dict[str, Any]) -> None:
         {"authorities": [{"name": "B", "kind": "POLICE"}]},
         {"interests": [{"id": "i"}]},
         {"authorities": [{"name": "A", "kind": "POLICE", "contact_points": [{"name": "n", "hours": "h"}]}]},
-        {"standing_acceptances": [{"from_state": "DE"}]},
+        {"standing_acceptances": [ACCEPTED]},
     ],
 )
 def test_other_content_has_another_version(changes: dict[str, Any]) -> None:
     assert get_version(**changes) != get_version()
+
+
+def test_the_version_changes_when_a_standing_acceptance_begins_and_ends() -> None:
+    begin, end = "2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z"
+    accepted = {**ACCEPTED, "valid_from": begin, "valid_until": end}
+    directory = Directory({"CH": make_entry("CH", standing_acceptances=[accepted])})
+    begin_ms, end_ms = (int(datetime.fromisoformat(text).timestamp() * 1000) for text in (begin, end))
+    instants = (begin_ms - 1, begin_ms, end_ms - 1, end_ms, begin_ms - 1)
+    versions = [directory.get_version(now) for now in instants]
+    assert versions[0] == versions[3] == versions[4]
+    assert versions[1] == versions[2] != versions[0]
+    assert [bool(directory.get_standing_acceptances("DE", now)) for now in instants] == [
+        False,
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert directory.get_standing_acceptances("FR", begin_ms) == {}
 
 
 def test_the_version_changes_when_an_entry_expires() -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from sharing.model.decision import Condition
 from sharing.model.directory import DirectoryEntry
 from sharing.model.directory_changes import ChangeLimiter, Instant
 from sharing.model.times import to_milliseconds
+from sharing.model.vocabulary import ConditionKind
 from tests.kafka.directory_fixtures import make_entry
+from tests.law.accepted import make_acceptance
 
 NOW_MS = to_milliseconds(make_entry("CH").announced_at)
 YEAR = "2027-01-15T08:00:00Z"
 INTERVAL_S = 60.0
+CONDITION = Condition("c", ConditionKind.PURPOSE, "Only so.")
 
 
 class Announcements:
@@ -99,6 +103,33 @@ def test_an_earlier_expiry_takes_effect_at_once_also_with_changed_content() -> N
     later = de.announce(3, "fourth", valid_until="2028-01-15T08:00:00Z")
     assert later is not None
     assert later.valid_until == entry.valid_until
+
+
+def accept(number: int) -> dict[str, Any]:
+    return make_acceptance("CH", [CONDITION], signature=str(number) * 128).model_dump(mode="json")
+
+
+def test_the_end_of_a_standing_acceptance_takes_effect_at_once_and_ends_all_until_the_change_does() -> None:
+    de = Announcements()
+    de.announce(0, "first")
+    both = de.announce(1, "second", standing_acceptances=[accept(1), accept(2)])
+    assert both is not None
+    assert len(both.standing_acceptances) == 2
+    ended = de.announce(2, "third", standing_acceptances=[accept(2)])
+    assert (name_of(ended), ended and ended.standing_acceptances) == ("second", ())
+    back = de.announce(3, "fourth", standing_acceptances=[accept(1), accept(2)])
+    assert (name_of(back), back and back.standing_acceptances) == ("second", ()), "a change back waits, too"
+    again = de.wait(61)
+    assert (name_of(again), again and len(again.standing_acceptances)) == ("fourth", 2)
+
+
+def test_a_further_standing_acceptance_waits_and_ends_none() -> None:
+    de = Announcements()
+    de.announce(0, "first")
+    de.announce(1, "second", standing_acceptances=[accept(1)])
+    entry = de.announce(2, "second", standing_acceptances=[accept(1), accept(2)])
+    assert entry is not None
+    assert len(entry.standing_acceptances) == 1
 
 
 def test_a_return_after_the_expiry_is_a_change() -> None:

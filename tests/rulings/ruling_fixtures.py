@@ -46,6 +46,7 @@ class RegisteredOfficer:
 
     officer: Officer
     keys: tuple[PublishedKey, ...]
+    authority: Authority = Authority.COURT
 
     def to_officer(self) -> Officer:
         return self.officer
@@ -61,8 +62,10 @@ def make_id(number: int) -> str:
     return str(uuid.UUID(int=number))
 
 
-def refer(number: int = 1, partition: int = 0, nonce: str = "0" * 32) -> AskReference:
-    return AskReference(ask=make_id(number), nonce=nonce, item=make_id(1000 + number), partition=partition)
+def refer(number: int = 1, partition: int = 0, nonce: str = "0" * 32, provider: str = STATE) -> AskReference:
+    return AskReference(
+        ask=make_id(number), nonce=nonce, provider=provider, item=make_id(1000 + number), partition=partition
+    )
 
 
 def answering(answer: Answer = Answer.APPROVED, about: AskKind = AskKind.APPROVE, **fields: Any) -> Answering:
@@ -117,7 +120,8 @@ FACT_LISTS = (
 @st.composite
 def draw_asks(draw: st.DrawFn) -> tuple[AskReference, ...]:
     numbers = draw(st.lists(st.integers(1, 50), unique=True, min_size=1, max_size=6))
-    return tuple(refer(number, draw(st.integers(0, 3))) for number in numbers)
+    provider = draw(st.sampled_from([STATE, "DE"]))
+    return tuple(refer(number, draw(st.integers(0, 3)), provider=provider) for number in numbers)
 
 
 ASKS = draw_asks()
@@ -157,7 +161,7 @@ def draw_opening(draw: st.DrawFn) -> Opening:
         fields["states"] = draw(st.none() | STATES)
     if opens is OpeningKind.CORRECTION:
         fields["facts"] = draw(FACT_LISTS)
-    return Opening(opens=opens, item=make_id(7), partition=draw(st.integers(0, 3)), **fields)
+    return Opening(opens=opens, provider=STATE, item=make_id(7), partition=draw(st.integers(0, 3)), **fields)
 
 
 ACTS = st.one_of(

@@ -19,6 +19,7 @@ from sharing.conversation.events import (
     Escalate,
     Opened,
     Overdue,
+    ReceiptNoted,
     Refused,
     Send,
 )
@@ -48,6 +49,7 @@ EFFECTS: dict[type, st.SearchStrategy[Any]] = {
     Amend: st.builds(Amend, REVISIONS, IDS, st.frozensets(st.sampled_from(["minor", "purpose"]))),
     Escalate: st.builds(Escalate, IDS, st.integers(0, 3)),
     Overdue: st.builds(Overdue, IDS),
+    ReceiptNoted: st.builds(ReceiptNoted, IDS, STATES),
     Answered: st.builds(Answered, IDS, STATES, st.sampled_from(ReplyResult)),
     Refused: st.builds(Refused, st.just("") | IDS, st.just("o-other"), st.sampled_from(Refusal)),
     Reply: st.builds(Reply, IDS, STATES, st.sampled_from(Answer)),
@@ -99,6 +101,8 @@ PARTS: list[tuple[Effect | ReceivedEffect, dict[str, Any]]] = [
     (Refused("", "o-other", Refusal.NOTHING_SENT), {"ask": None, "reason": Refusal.NOTHING_SENT}),
     (Reply("a", "CH", Answer.ACCEPTED), {"ask": "a", "states": ("CH",), "answer": Answer.ACCEPTED}),
     (Shred(Revision(3)), {"revision": Revision(3)}),
+    (ReceiptNoted("a", "DE"), {"ask": "a", "states": ("DE",)}),
+    (Amend(Revision(1, 2), "", frozenset()), {"ask": None, "revision": Revision(1, 2), "facts": ()}),
     (ResultTold("a", ReplyResult.TAKEN), {"ask": "a", "result": ReplyResult.TAKEN}),
 ]  # fmt: skip
 
@@ -110,7 +114,13 @@ def test_an_act_says_what_was_done(effect: Effect | ReceivedEffect, parts: dict[
 
 
 def test_every_kind_of_act_is_made() -> None:
-    assert {to_act(effect, CONTEXT).kind for effect, _ in PARTS} == set(ActKind)
+    assert {to_act(effect, CONTEXT).kind for effect, _ in PARTS} == set(ActKind) - {ActKind.UNDELIVERED}
+
+
+def test_what_could_not_be_sent_is_said() -> None:
+    recall = Send("DE", Revision(2), NoticeKind.RECALL, Terms("DE", Outcome.DISCLOSE))
+    act = to_act(recall, CONTEXT, is_delivered=False)
+    assert (act.kind, act.states, act.notice_kind) == (ActKind.UNDELIVERED, ("DE",), NoticeKind.RECALL)
 
 
 def test_the_record_has_no_place_for_text_or_values() -> None:

@@ -24,7 +24,7 @@ ITEM, RECALL = make_id(5), make_id(6)
 
 
 def refer_to(ask: Ask) -> AskReference:
-    return AskReference(ask=ask.id, nonce=ask.nonce, item=ITEM, partition=0)
+    return AskReference(ask=ask.id, nonce=ask.nonce, provider="CH", item=ITEM, partition=0)
 
 
 def test_a_copy_answers_the_asks_of_its_own_partition() -> None:
@@ -38,11 +38,11 @@ def test_a_copy_answers_the_asks_of_its_own_partition() -> None:
 
 
 def test_a_recall_is_ordered_on_the_partition_of_its_item() -> None:
-    ruling = make_ruling(Opening(opens=OpeningKind.RECALL, item=ITEM, partition=3, states=("DE",)))
+    ruling = make_ruling(Opening(opens=OpeningKind.RECALL, provider="CH", item=ITEM, partition=3, states=("DE",)))
     assert ruling.list_partitions() == (3,)
     assert ruling.list_asks(3) == ()
-    ((item, event),) = to_events(ruling, JUDGE, NOW, partition=3)
-    assert (item, getattr(event, "states", None)) == (ITEM, frozenset({"DE"}))
+    ((item, event, provider),) = to_events(ruling, JUDGE, NOW, partition=3)
+    assert (item, provider, getattr(event, "states", None)) == (ITEM, "CH", frozenset({"DE"}))
     assert to_events(ruling, JUDGE, NOW, partition=2) == ()
 
 
@@ -50,10 +50,10 @@ def test_an_approval_releases_what_was_held() -> None:
     story = Story(held("DE"))
     ask = story.find_ask(AskKind.APPROVE)
     for act in (Claiming(asks=(refer_to(ask),)), PassingOn(asks=(refer_to(ask),), authority=Authority.COURT)):
-        for _, event in to_events(make_ruling(act), JUDGE, story.now, partition=0):
+        for _, event, _ in to_events(make_ruling(act), JUDGE, story.now, partition=0):
             story.happen(event)
             assert not story.list_effects(Refused)
-    for _, event in to_events(make_ruling(answering(asks=(refer_to(ask),))), JUDGE, story.now, partition=0):
+    for _, event, _ in to_events(make_ruling(answering(asks=(refer_to(ask),))), JUDGE, story.now, partition=0):
         story.happen(event)
     assert story.get_status() is DeliveryStatus.SENT
 
@@ -65,7 +65,7 @@ def test_a_ruling_with_a_wrong_nonce_changes_nothing() -> None:
         answering(asks=(wrong,)), Claiming(asks=(wrong,)), PassingOn(asks=(wrong,), authority=Authority.COURT),
     ):  # fmt: skip
         before = story.conversation
-        ((_, event),) = to_events(make_ruling(act), JUDGE, story.now, partition=0)
+        ((_, event, _),) = to_events(make_ruling(act), JUDGE, story.now, partition=0)
         story.happen(event)
         assert story.conversation == before
         assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.WRONG_NONCE]
@@ -82,12 +82,12 @@ def test_a_ruling_counts_for_the_round_that_the_officer_has_read() -> None:
     again = received.asks[RECALL]
     assert (again.id, again.is_open) == (first.id, True)
     assert again.nonce != first.nonce
-    ((_, event),) = to_events(signed, JUDGE, later, partition=0)
+    ((_, event, _),) = to_events(signed, JUDGE, later, partition=0)
     assert isinstance(event, Ruled)
     kept, effects = advance_received(received, event, later)
     assert (kept, effects) == (received, (Refused(RECALL, JUDGE.id, Refusal.WRONG_NONCE),))
     resigned = make_ruling(answering(Answer.ACKNOWLEDGED, AskKind.ACK_RECALL, asks=(refer_to(again),)))
-    ((_, event),) = to_events(resigned, JUDGE, later, partition=0)
+    ((_, event, _),) = to_events(resigned, JUDGE, later, partition=0)
     assert isinstance(event, Ruled)
     _, effects = advance_received(received, event, later)
     assert Reply(RECALL, "CH", Answer.ACKNOWLEDGED) in effects

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sharing.conversation.deliveries import Conversation
-from sharing.conversation.events import Answered, Effect, Ended, Opened, Refused, Replied
+from sharing.conversation.deliveries import EARLY_MS, Conversation
+from sharing.conversation.events import Answered, Effect, Ended, Opened, ReceiptReceived, Refused, Replied, TimePassed
 from sharing.conversation.provider import advance
 from sharing.conversation.received_events import (
     OfferReceived,
@@ -171,7 +171,7 @@ def test_each_kind_of_reply_is_an_event() -> None:
     assert make_message().to_event(NOW + 7) == Replied(ASK, "CH", Answer.ACCEPTED, NOW + 7)
     assert make_message(ReplyKind.RESULT).to_event(NOW) == ResultReceived(ASK, ReplyResult.TAKEN)
     assert make_message(ReplyKind.WITHDRAWAL).to_event(NOW) == OfferWithdrawn(ASK)
-    assert make_message(ReplyKind.RECEIPT).to_event(NOW) is None
+    assert make_message(ReplyKind.RECEIPT).to_event(NOW) == ReceiptReceived(ASK, "CH")
 
 
 def test_a_receiving_state_sends_answers_and_receipts() -> None:
@@ -226,13 +226,22 @@ class TwoWorkers:
     def take(self, reply: ReplyMessage) -> list[ReplyMessage]:
         event = reply.to_event(self.now)
         effects: tuple[Effect | ReceivedEffect, ...] = ()
-        if reply.to_state == "CH" and isinstance(event, Replied):
+        if reply.to_state == "CH" and isinstance(event, Replied | ReceiptReceived):
             self.provided, effects = advance(self.provided, event, self.now, self.law)
         elif isinstance(event, Replied):
             effects = (Answered(event.ask, event.state, ReplyResult.UNKNOWN),)  # DE has asked nothing
         elif reply.to_state == "DE" and isinstance(event, ResultReceived | OfferWithdrawn):
             self.received, effects = advance_received(self.received, event, self.now)
-        context = replace(CONTEXT, state=reply.to_state, now=self.now)
+        return self.make_replies(effects, reply.to_state)
+
+    def wait(self) -> list[ReplyMessage]:
+        """Let the time pass for which CH waits for an Ask that it does not know."""
+        self.now += EARLY_MS
+        self.provided, effects = advance(self.provided, TimePassed(), self.now, self.law)
+        return self.make_replies(effects, "CH")
+
+    def make_replies(self, effects: tuple[Effect | ReceivedEffect, ...], state: str) -> list[ReplyMessage]:
+        context = replace(CONTEXT, state=state, now=self.now)
         made = (make_reply(effect, context) for effect in effects)
         return [each for each in made if each is not None]
 
@@ -242,7 +251,7 @@ class TwoWorkers:
 def test_whatever_two_workers_send_each_other_ends(data: st.DataObject) -> None:
     workers = TwoWorkers()
     to_ch, to_de = draw_reply(workers.offer.id, "DE", "CH"), draw_reply(workers.offer.id, "CH", "DE")
-    sent = data.draw(st.lists(to_ch | to_de, max_size=12))
+    sent = data.draw(st.lists(to_ch | to_de, max_size=12, unique_by=lambda reply: reply.id))
     under_way, answers = list(sent), sum(reply.kind is ReplyKind.ANSWER for reply in sent)
     made: list[ReplyMessage] = []
     while under_way:
@@ -253,6 +262,8 @@ def test_whatever_two_workers_send_each_other_ends(data: st.DataObject) -> None:
         made += more
         under_way += more
         assert len(made) <= len(sent)
+    made += workers.wait()
+    assert workers.provided.early == ()
     assert len(made) == answers, "each answer gets exactly one result"
     assert all(reply.kind is ReplyKind.RESULT for reply in made)
 

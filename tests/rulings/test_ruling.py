@@ -59,11 +59,24 @@ OTHER = RuledFact(name="minor", values=("NO",))
         (lambda: make_ruling(officer="A. Judge"), "pattern"),
         (lambda: Claiming(asks=(refer(), refer())), "listed twice"),
         (lambda: PassingOn(asks=(refer(),), authority=Authority.UNKNOWN), "name the kind"),
-        (lambda: Opening(opens=OpeningKind.CORRECTION, item=make_id(1), partition=0), "a correction states facts"),
-        (lambda: Opening(opens=OpeningKind.RECALL, item=make_id(1), partition=0, facts=(FACT,)), "states facts"),
         (
-            lambda: Opening(opens=OpeningKind.WITHDRAWAL, item=make_id(1), partition=0, states=("DE",)),
+            lambda: Opening(opens=OpeningKind.CORRECTION, provider="CH", item=make_id(1), partition=0),
+            "a correction states facts",
+        ),
+        (
+            lambda: Opening(opens=OpeningKind.RECALL, provider="CH", item=make_id(1), partition=0, facts=(FACT,)),
+            "states facts",
+        ),
+        (
+            lambda: Opening(opens=OpeningKind.WITHDRAWAL, provider="CH", item=make_id(1), partition=0, states=("DE",)),
             "concerns every State",
+        ),
+        (lambda: answering(asks=(refer(1), refer(2, provider="DE"))), "items of several States"),
+        (
+            lambda: make_ruling(
+                Opening(opens=OpeningKind.RECALL, provider="DE", item=make_id(1), partition=0)
+            ),
+            "of the own State only",
         ),
     ],
 )  # fmt: skip

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharing.conversation.asks import Officer
-from sharing.conversation.events import Claimed, PassedOn, RecallOrdered, Ruled
+from sharing.conversation.events import AmendmentOrdered, Claimed, OrderEvent, PassedOn, RecallOrdered, Ruled
 from sharing.officers.register import Register
 from sharing.rulings.mapping import to_events
 from sharing.rulings.ruling import Answering, Claiming, Opening, PassingOn, Ruling
@@ -23,6 +23,7 @@ from tests.rulings.ruling_fixtures import (
     KEY,
     OTHER_KEY,
     RULINGS,
+    STATE,
     expect_fault,
     make_ruling,
     sign,
@@ -45,13 +46,15 @@ def test_what_was_signed_is_what_happens(ruling: Ruling) -> None:
     act = ruling.act
     if isinstance(act, Opening):
         states = None if act.states is None else frozenset(act.states)
-        expected = [RecallOrdered(JUDGE, states)] if act.opens is OpeningKind.RECALL else []
-        assert [each.event for each in events] == expected
+        is_recall, facts = act.opens is OpeningKind.RECALL, frozenset(fact.name for fact in act.facts)
+        expected = RecallOrdered(JUDGE, states) if is_recall else AmendmentOrdered(JUDGE, facts)
+        assert [(each.event, each.provider) for each in events] == [(expected, STATE)]
         return
     assert sorted(each.item for each in events) == sorted(reference.item for reference in act.asks)
     nonces = {reference.ask: reference.nonce for reference in act.asks}
-    for _, event in events:
-        assert not isinstance(event, RecallOrdered)
+    for _, event, provider in events:
+        assert not isinstance(event, OrderEvent)
+        assert provider == act.asks[0].provider
         assert (event.officer, event.at, event.nonce) == (JUDGE, NOW + 5, nonces.pop(event.ask))
         match act, event:
             case Answering(), Ruled():

@@ -60,7 +60,7 @@ def make_item(state: str, partner: str, name: str, word: str = "canary", **chang
             "state": state,
             "agency": "agency",
             "authority": "POLICE",
-            "officer": f"{word}-officer",
+            "officer": f"{word}-officer, a text and no id",
             "case": f"{word}-case",
         },
         **OPEN_FACTS,
@@ -151,13 +151,13 @@ class SecureBus:
             for kind in (INBOX_URGENT, INBOX)
             for message in read_records(self.broker, kind.topic(state), PARTITIONS)
         ]
-        return [opener.open(message.value(), keys, read_now()) for message in messages]
+        return [opener.open(message.value(), keys, read_now()) for message in messages if message.value() is not None]
 
     def list_item_ids(self, state: str) -> list[str]:
         """Return the ids of the items of a State's inbox, without opening them."""
         kinds = (INBOX_URGENT, INBOX)
         messages = [message for kind in kinds for message in read_records(self.broker, kind.topic(state), PARTITIONS)]
-        return [(message.key() or b"").decode() for message in messages]
+        return [(message.key() or b"").decode() for message in messages if message.value() is not None]
 
     def read_quarantine(self, state: str) -> list[dict[str, Any]]:
         """Return the records of a State's quarantine."""

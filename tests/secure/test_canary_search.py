@@ -20,7 +20,7 @@ from processors.gate_keys import GateKeySource
 from processors.inbox_keys import InboxKeySource
 from sharing._subscriber import Subscriber, UnreadableNotice
 from sharing.errors import SharingError
-from sharing.ids import make_notice_id, make_offer_id
+from sharing.ids import make_first_offer_id, make_item_id, make_notice_id
 from sharing.keystore.private_key_file import read_key_file, read_private_key
 from sharing.model.indicator import Indicator
 from sharing.model.notice import Notice
@@ -134,7 +134,7 @@ def _publish(bus: SecureBus, result: Exposed) -> None:
             result.texts[f"refusal {number}"] = _show_error(refused.value)
         result.texts["publisher"] = f"{publisher!r} {publisher} {publisher._sealing!r} {publisher._sealing}"
     result.texts["metrics of the publisher"] = generate_latest(registry)
-    result.offer_id = make_offer_id("CH", "agency", offered["id"], 1, "DE")
+    result.offer_id = make_first_offer_id(make_item_id("CH", "agency", offered["id"]), 1, "DE")
     notice_ids = (make_notice_id("CH", "agency", item["id"], 1, "DE") for item in (ordinary, urgent))
     result.expected = frozenset([*notice_ids, result.offer_id])
     _publish_bad(bus, ordinary)

@@ -39,9 +39,18 @@ POLL_S_MAX = 10.0
 
 
 def list_sealed(bus: SecureBus, state: str) -> list[SealedRecord]:
-    """Return the sealed messages on a State's topic of notices, without count statements."""
+    """Return the sealed messages on a State's topic of notices, without count statements, in the order of sending.
+
+    Other tests have sent some before, to the same partitions.
+    """
     values = [message.value() or b"" for message in read_records(bus.broker, NOTICES.topic(state), PARTITIONS)]
-    return [decode_record(value) for value in values if value.startswith(get_header())]
+    records = [decode_record(value) for value in values if value.startswith(get_header())]
+    return sorted(records, key=lambda record: record.envelope.sent_at)
+
+
+def list_sealed_since(bus: SecureBus, state: str, known: set[str]) -> list[SealedRecord]:
+    """Return those whose ids are not among the known ones."""
+    return [record for record in list_sealed(bus, state) if record.envelope.id not in known]
 
 
 def list_key_ids(bus: SecureBus, state: str, role: KeyRole) -> list[str]:
@@ -79,18 +88,22 @@ def forge(bus: SecureBus, signing_key: Any, signed_at: int) -> tuple[str, bytes]
 def send_forged(bus: SecureBus, signing_key: Any, signed_at: int) -> str | None:
     """Write such a notice, and return why DE refuses it; None if it opens it."""
     identity, value = forge(bus, signing_key, signed_at)
-    before = len(bus.read_quarantine("DE"))
+    before = bus.read_quarantine("DE")
     write_records(bus.broker, NOTICES.topic("DE"), [value], key=identity.encode())
     wait_until(
-        lambda: len(bus.read_quarantine("DE")) > before or identity in bus.list_item_ids("DE"), "DE judges the notice"
+        lambda: len(bus.read_quarantine("DE")) > len(before) or identity in bus.list_item_ids("DE"),
+        "DE judges the notice",
     )
-    return None if identity in bus.list_item_ids("DE") else bus.read_quarantine("DE")[-1]["cause"]
+    if identity in bus.list_item_ids("DE"):
+        return None
+    (refusal,) = [entry for entry in bus.read_quarantine("DE") if entry not in before]
+    return str(refusal["cause"])
 
 
 def test_a_rotation_and_a_planned_revocation_lose_and_refuse_nothing(secure_bus: SecureBus) -> None:
     bus, ch, de = secure_bus, secure_bus.states["CH"], secure_bus.states["DE"]
     refused = read_causes(bus, "DE")
-    sent_before = len(list_sealed(bus, "DE"))
+    known = {record.envelope.id for record in list_sealed(bus, "DE")}
     with run_load(bus, "CH", "DE", "rotation", PER_SECOND) as load:
         wait_until(lambda: len(load.received) >= PER_SECOND, "notices flow")
         ch.rotate(KeyRole.GATE)
@@ -100,7 +113,7 @@ def test_a_rotation_and_a_planned_revocation_lose_and_refuse_nothing(secure_bus:
         new_seal_key = list_key_ids(bus, "DE", KeyRole.SEAL)[-1]
         wait_until(lambda: list_sealed(bus, "DE")[-1].envelope.seal_key == new_seal_key, "CH seals to DE's new key")
         old, new = list_key_ids(bus, "CH", KeyRole.GATE)[-2:]
-        assert {record.envelope.signer for record in list_sealed(bus, "DE")[sent_before:]} == {old}
+        assert {record.envelope.signer for record in list_sealed_since(bus, "DE", known)} == {old}
         effective_at = read_now() + PLANNED_MS
         ch.revoke(old, effective_at)
         publish_keys(bus, "CH")
@@ -109,7 +122,7 @@ def test_a_rotation_and_a_planned_revocation_lose_and_refuse_nothing(secure_bus:
         wait_until(lambda: len(load.received) > seen + 2 * PER_SECOND, "notices flow under the new key")
         assert list_sealed(bus, "DE")[-1].envelope.signer == new
     assert len(load.items) > 8 * PER_SECOND
-    sent = list_sealed(bus, "DE")[sent_before:]
+    sent = list_sealed_since(bus, "DE", known)
     assert {record.envelope.signer for record in sent} == {old, new}
     assert len({record.envelope.seal_key for record in sent}) == 2
     assert set(load.received) >= load.items.keys()
@@ -137,12 +150,13 @@ def test_what_arrives_under_a_revoked_key_is_refused_whatever_its_date_and_publi
         wait_until(
             lambda: expected <= {record.envelope.id for record in list_sealed(bus, "DE")}, "CH's gate has sent them"
         )
-        before_ms = read_now()
+        before_ms, refused = read_now(), len(bus.read_quarantine("DE"))
         ch.revoke(old)
         publish_keys(bus, "CH")
     finally:
         worker.start()  # it reads the directory to its end before it opens anything
     assert {record.envelope.signer for record in list_sealed(bus, "DE") if record.envelope.id in expected} == {old}
+    wait_until(lambda: len(bus.read_quarantine("DE")) >= refused + len(items), "DE has refused what was under way")
     causes = [send_forged(bus, stolen, signed_at) for signed_at in (before_ms - 60_000, read_now())]
     assert causes == ["REVOKED", "REVOKED"], "whatever its date"
     assert not expected & set(bus.list_item_ids("DE")), "nor what was under way"

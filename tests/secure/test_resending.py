@@ -67,14 +67,14 @@ def test_what_a_revocation_let_others_refuse_is_sent_again_under_the_new_key(sec
         wait_until(
             lambda: expected <= {record.envelope.id for record in list_sealed(bus, "DE")}, "CH's gate has sent them"
         )
-        refusals = len(bus.read_quarantine("DE"))
+        before = bus.read_quarantine("DE")
         ch.revoke(old)
         publish_keys(bus, "CH")
     finally:
         worker.start()
     sent = len(expected) + 1  # and the first version of the one that was corrected
-    wait_until(lambda: len(bus.read_quarantine("DE")) >= refusals + sent, "DE has refused them")
-    assert {entry["cause"] for entry in bus.read_quarantine("DE")[refusals:]} == {"REVOKED"}
+    wait_until(lambda: len(bus.read_quarantine("DE")) >= len(before) + sent, "DE has refused them")
+    assert {entry["cause"] for entry in bus.read_quarantine("DE") if entry not in before} == {"REVOKED"}
     assert not expected & set(bus.list_item_ids("DE"))
 
     counted = resend(bus, since_ms, "--dry-run")

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sharing.serialization.avro_primitives import LONG_MAX, LONG_MIN, encode_bytes, encode_long, encode_string
+from sharing.serialization.avro_primitives import (
+    LONG_MAX,
+    LONG_MIN,
+    encode_bytes,
+    encode_long,
+    encode_sequence,
+    encode_string,
+)
 
 
 def encode_with_fastavro(schema: str, value: object) -> bytes:
@@ -28,12 +35,15 @@ def encode_with_fastavro(schema: str, value: object) -> bytes:
 @example(LONG_MAX)
 def test_a_long_is_encoded_whatever_its_sign(number: int) -> None:
     assert encode_long(number) == encode_with_fastavro("long", number)
+    assert encode_sequence(number) == encode_long(number)
 
 
 @pytest.mark.parametrize("number", [LONG_MIN - 1, LONG_MAX + 1, 10**40, -(10**40)])
 def test_a_number_beyond_64_bits_is_refused(number: int) -> None:
     with pytest.raises(ValueError, match="64 bits"):
         encode_long(number)
+    with pytest.raises(ValueError, match="64 bits"):
+        encode_sequence(number)
 
 
 @given(st.binary(), st.text())

@@ -33,6 +33,12 @@ CAUSES = [
 """The attacks of the demo with keys, in order, with the cause of refusal and the State that refuses."""
 
 
+CONVERSATIONS = [
+    "accepted", "relaxed", "approved", "facts_supplied", "corrected", "recalled", "overdue", "standing",
+]  # fmt: skip
+"""What officers do in the demo, in order."""
+
+
 def _run_demo(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(Path(sys.executable).with_name("sharing")), "demo", *arguments],
@@ -64,7 +70,8 @@ def test_the_demo_adds_up(
     assert report["broker"] == broker
     outcomes = ("disclosed", "offered", "held", "withheld", "quarantined")
     assert report["published"] == sum(report[name] for name in outcomes)
-    assert report["minutes_verified"] is True
+    assert report["replayed"] is True
+    assert report["conversation"] == dict.fromkeys(CONVERSATIONS, True)
     assert all(report[name] > 0 for name in ("disclosed", "offered", "held", "withheld")), report
     assert report["delivered"] == sum(counts["notices"] for counts in report["states"].values()) > 0
     assert set(STATES) <= set(report["states"])

@@ -78,7 +78,7 @@ def console_topics(state: str) -> dict[str, str]:
 
 def gate_topics(state: str, *indicators: str) -> dict[str, str]:
     national = {"decisions": "w", "quarantine": "w", "drafts": "rw", "amendments": "rw", "gate_state": "rw"}
-    national |= {"conversations": "rw", "inbox": "w", "inbox.urgent": "w", "inbox_state": "rw"}
+    national |= {"conversations": "rw", "inbox": "w", "inbox.urgent": "w"}
     national |= {"officers": "r", "rulings": "r", "acts": "w"}
     return {
         **SHARED_TOPICS,
@@ -110,6 +110,9 @@ GROUPS = {
     "console.de": "national.de.console",
     "partner.ch": "exchange.ch.subscriber",
     "partner.de": "exchange.de.subscriber",
+    "agency.ch.fedpol": "national.ch.agency.fedpol.load",
+    "agency.ch.customs": "national.ch.agency.customs.load",
+    "agency.de": "national.de.agency.load",
 }
 TOPICS = sorted(
     {
@@ -122,7 +125,7 @@ TOPICS = sorted(
             for state in ("ch", "de")
             for kind in (
                 *("decisions", "drafts", "amendments", "quarantine", "gate_state", "conversations"),
-                *("inbox", "inbox.urgent", "inbox_state", "officers", "rulings", "acts"),
+                *("inbox", "inbox.urgent", "officers", "rulings", "acts"),
             )
         ),
     }
@@ -271,10 +274,11 @@ def test_each_principal_may_use_only_its_own_groups_and_transactional_ids(secure
     assert groups == ({GROUPS[name]} if name in GROUPS else set())
     ids = {
         candidate
-        for candidate in ("national.ch.gate.0", "national.de.gate.0", "exchange.ch.x")
+        for candidate in ("national.ch.gate.0", "national.de.gate.0", "exchange.ch.x", *GROUPS.values())
         if may_use_transactional_id(secure_kafka, name, candidate)
     }
-    assert ids == ({f"national.{name[-2:]}.gate.0"} if name.startswith("gate.") else set())
+    own = {GROUPS[name]} if name.startswith(("gate.", "agency.")) else set()
+    assert ids == own | ({f"national.{name[-2:]}.gate.0"} if name.startswith("gate.") else set())
 
 
 def may_commit_offsets(secure_kafka: SecureKafka, name: str, group: str) -> bool:

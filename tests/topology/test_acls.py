@@ -65,8 +65,10 @@ def readers(topic: str) -> set[str]:
         ("exchange.de.offers", {"gate.ch", "gate.de"}, {"gate.de", "partner.de", "console.de"}),
         ("national.de.inbox", {"gate.de"}, {"partner.de", "console.de"}),
         ("national.de.inbox.urgent", {"gate.de"}, {"partner.de", "console.de"}),
-        ("national.de.inbox_state", {"gate.de"}, {"gate.de"}),
         ("national.de.officers", {"console.de"}, {"console.de", "gate.de"}),
+        ("national.de.rulings", {"console.de"}, {"console.de", "gate.de"}),
+        ("national.de.acts", {"gate.de"}, {"console.de"}),
+        ("exchange.de.replies", {"gate.ch", "gate.de"}, {"gate.de", "partner.de", "console.de"}),
     ],
 )
 def test_each_topic_has_exactly_the_intended_writers_and_readers(
@@ -111,6 +113,15 @@ def test_groups_and_transactional_ids_have_the_prefix_of_their_principal() -> No
         ("gate.ch", AclResource.TRANSACTIONAL_ID, "national.ch.gate"),
         ("console.ch", AclResource.GROUP, "national.ch.console"),
         ("partner.ch", AclResource.GROUP, "exchange.ch."),
+    }
+    prefixes = {
+        "agency.ch.fedpol": "national.ch.agency.fedpol.",
+        "agency.ch.customs": "national.ch.agency.customs.",
+        "agency.de": "national.de.agency.",
+    }
+    kinds = (AclResource.GROUP, AclResource.TRANSACTIONAL_ID)
+    assert {rule for rule in rules if rule[0].startswith("agency.")} == {
+        (name, kind, prefix) for name, prefix in prefixes.items() for kind in kinds
     }
 
 

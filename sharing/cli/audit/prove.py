@@ -29,13 +29,13 @@ from sharing.serialization.avro_primitives import encode_string
 from sharing.serialization.framing import Framing
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
-from sharing.topology.topics import EXCHANGE_RETENTION_MS, NOTICES, OFFERS, URGENT
+from sharing.topology.topics import EXCHANGE_RETENTION_MS, NOTICES, OFFERS, REPLIES, URGENT
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.public_keys import KeyRole
 from sharing.trust.root import Pin
 
-_KINDS = (NOTICES, URGENT, OFFERS)
+_KINDS = (NOTICES, URGENT, OFFERS, REPLIES)
 
 
 def prove_message(

@@ -14,6 +14,8 @@ from sharing.cli.doctor.check_result import CheckResult
 from sharing.cli.doctor.clock import check_clock
 from sharing.cli.doctor.cluster import Cluster, check_broker, open_cluster
 from sharing.cli.doctor.directory import check_directory
+from sharing.cli.doctor.gates import check_gates
+from sharing.cli.doctor.grouping import group_findings
 from sharing.cli.doctor.installation import (
     DoctorOptions,
     check_geoip,
@@ -57,6 +59,7 @@ CLUSTER_CHECKS: tuple[Callable[[Cluster], Iterator[CheckResult]], ...] = (
     check_quotas,
     check_clock,
     check_directory,
+    check_gates,
 )
 """These run if the broker answers."""
 
@@ -76,7 +79,7 @@ def doctor(
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
-        for finding in findings:
+        for finding in group_findings(findings):
             print_line(f"{finding.status_label} {finding.check}: {finding.detail}")
             if not finding.ok or finding.warning:
                 print_line(f"remedy: {finding.remedy}", indent=5)

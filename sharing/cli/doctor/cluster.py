@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sharing.cli.doctor.check_result import CheckResult, run_check
 from sharing.cli.shared.partners import choose_partners
 from sharing.errors import SharingError
-from sharing.kafka.clients import require_broker
+from sharing.kafka.clients import look_up_topics, require_broker
 from sharing.kafka.tls import read_identity, tls_properties
 from sharing.settings import Settings
 from sharing.topology.acls import OPERATOR, Principal
 from sharing.topology.partners import Partners
+from sharing.topology.topics import CLOCK, TopicScope, find_topic_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +67,31 @@ def open_cluster(settings: Settings, states: str | None) -> Cluster:
 
     Args:
         settings: The settings, with bootstrap servers.
-        states: Comma-separated country codes to check. Default: the configured State, else all partners.
+        states: Comma-separated country codes to check. Default: the configured State; else all in the partners file;
+            without one, those that have topics on the cluster.
 
     Raises:
         InputError: A State is unknown or not in the partners file, or the file is invalid.
     """
     identity = read_identity(settings)
+    servers, tls = str(settings.bootstrap), tls_properties(settings)
+    chosen = states or settings.state
+    if chosen is None and settings.partners is None:
+        chosen = _find_states(look_up_topics(servers, tls))
     return Cluster(
         settings=settings,
-        servers=str(settings.bootstrap),
-        tls=tls_properties(settings),
+        servers=servers,
+        tls=tls,
         principal=identity.principal if identity is not None else None,
-        partners=choose_partners(settings, states or settings.state),
+        partners=choose_partners(settings, chosen),
     )
+
+
+def _find_states(topics: Iterable[str]) -> str | None:
+    """Return the States that have national topics, separated by commas; otherwise those that have any; None for none.
+
+    A cluster may have copies of the directory and exchange topics of States that have another cluster.
+    """
+    parts = [name.split(".") for name in topics if (kind := find_topic_kind(name)) is not None and kind is not CLOCK]
+    national = {part[1] for part in parts if part[0] == TopicScope.NATIONAL}
+    return ",".join(sorted(national or {part[1] for part in parts})).upper() or None

@@ -250,8 +250,7 @@ def _print_departure(departure: Departure, *, confirmed: bool) -> None:
     until = "" if presence.until is None else f" until {format_time(presence.until)}"
     print_line(f"{departure.state}: entry {presence.status.lower().replace('_', ' ')}{until}, {proof}")
     for backlog in departure.backlogs:
-        readers = f"not read by {backlog.group}" if backlog.group else "kept"
-        print_line(f"waiting  {backlog.topic}: {backlog.records:,} {readers}")
+        print_line(f"waiting  {backlog.topic}: {backlog.records:,} not read by {backlog.group}")
     verb = "removed" if confirmed else "would be removed"
     for entry in departure.removed:
         print_line(f"{verb}  {entry}")

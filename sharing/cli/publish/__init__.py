@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sharing._publisher import Publisher
-from sharing.cli.publish.dry_run import decide_locally
-from sharing.cli.publish.publishing import PublishingRun, publish_indicators
-from sharing.cli.publish.report import (
-    print_remedy,
-    print_summary,
-    to_document,
-    warn_of_unsubstantiated_emergencies,
-)
+from sharing._publisher import new_id
+from sharing.cli.publish.dry_run import Predictor
+from sharing.cli.publish.first_pass import check_files
+from sharing.cli.publish.publishing import ItemFate, ItemFates, PublishingRun
+from sharing.cli.publish.report import print_remedy, print_summary, to_document, warn_of_unanswered_emergencies
+from sharing.cli.publish.sending import open_receipt, send_items, send_load
 from sharing.cli.shared.connection import Bootstrap, load_broker_settings
-from sharing.cli.shared.console import AsJson, err, print_json, progress_bar
+from sharing.cli.shared.console import AsJson, err, print_json
 from sharing.cli.shared.directory_source import read_directory
+from sharing.cli.shared.key_options import require_new_files
 from sharing.cli.shared.states import read_state
-from sharing.errors import InputError, NotDeliveredError
+from sharing.errors import InfrastructureError, InputError, NotDeliveredError
 from sharing.geoip import open_geoip_lookup
 from sharing.ids import make_imported_id
-from sharing.interop.files import load_profile, read_files
+from sharing.interop.files import load_profile
 from sharing.interop.id_secret import make_missing_secret_error, read_id_secret
 from sharing.interop.import_context import FileFormat, ImportContext, PublisherIdentity
-from sharing.interop.import_results import ImportResult
 from sharing.interop.publishing_profile import NO_PROFILE
-from sharing.kafka.directory_pins import read_directory_pins
 from sharing.kafka.tls import tls_properties
 from sharing.packs.library import find_law
 from sharing.packs.signature import read_public_keys
 from sharing.relevance.nexus import no_geo_lookup
-from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings, load_settings
 
 
@@ -65,13 +60,23 @@ def publish(
         Path | None,
         typer.Option("--directory", help="With --dry-run: YAML with the States' entries. Default: the broker's."),
     ] = None,
+    receipt: Annotated[
+        Path | None,
+        typer.Option("--receipt", help="New file for what became of each line; publish exactly once.", metavar="PATH"),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", help="Receipt of an earlier run: publish what is missing in it.", metavar="PATH"),
+    ] = None,
+    new_ids: Annotated[
+        bool, typer.Option("--new-ids", help="Give new ids to what has none: each line is an item of its own.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print how many items were published, and errors.")] = False,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
     """Publish indicators from files. List what is not published, with its position and the reason."""
-    if directory is not None and not dry_run:
-        raise InputError("--directory needs --dry-run; otherwise the gate decides with the directory of the bus")
+    _check_options(directory, receipt, resume, dry_run=dry_run, new_ids=new_ids)
     settings = load_settings(
         bootstrap=bootstrap,
         seal_indicators=False if no_seal else None,
@@ -84,23 +89,64 @@ def publish(
     facts = load_profile(profile) if profile is not None else NO_PROFILE
     servers = settings.bootstrap if dry_run else load_broker_settings(bootstrap)[1]
     tls = tls_properties(settings)
-    make_id = _choose_ids(settings, publisher, dry_run=dry_run)
-    imported = _read_files(files, ImportContext(publisher, make_id, facts, file_format), keep_going=keep_going)
+    if resume is not None:
+        open_receipt(resume, publisher).close()
+    make_id = _choose_ids(settings, publisher, dry_run=dry_run, new_ids=new_ids)
+    context = ImportContext(publisher, make_id, facts, file_format, are_lines_distinct=new_ids)
+    checked = check_files(files, context, keep_going=keep_going)
     # Read the directory before publishing: a failure after it would look as if nothing had been published.
-    entries = read_directory(directory, settings, tls)
+    predictor = Predictor(law, read_directory(directory, settings, tls), locate)
     if dry_run or servers is None:
-        run = PublishingRun(imported.indicators)
+        fates = ItemFates(checked.spool, lambda _: None)
+        for index in range(len(checked.spool)):
+            fates.settle(index, ItemFate.CONFIRMED)
+    elif (load := receipt or resume) is not None:
+        fates = send_load(checked, publisher, servers, tls, settings, load)
     else:
-        run = _publish(imported, publisher, servers, tls, settings)
-    expected = decide_locally(law, entries, run.confirmed, locate)
-    for error in imported.unreadable:
+        fates = send_items(checked, publisher, servers, tls, settings)
+    ids: list[str] = []
+    run = fates.sum_up(ids.append if as_json and not dry_run else None, None if quiet and not as_json else predictor)
+    for error in checked.unreadable:
         err.print(f"not read: {error}")
-    warn_of_unsubstantiated_emergencies(imported.indicators)
-    if as_json:
-        print_json(to_document(imported, expected, run, dry_run=dry_run))
-    else:
-        print_summary(imported, expected, run, dry_run=dry_run, quiet=quiet)
-    _raise_failure(imported, run)
+    warn_of_unanswered_emergencies(checked.unanswered)
+    try:
+        if as_json:
+            print_json(to_document(checked, predictor.result, run, ids, dry_run=dry_run))
+        else:
+            print_summary(checked, predictor.result, run, dry_run=dry_run, quiet=quiet)
+    except OSError as error:  # a full disk
+        raise InfrastructureError(
+            f"the report cannot be written ({error.strerror}); published: {0 if dry_run else run.published} of "
+            f"{checked.total}"
+        ) from None
+    is_faulty = bool(run.refused or any(entry.is_refused for entry in checked.unpublished))
+    _raise_failure(run, is_unreadable=bool(checked.unreadable), is_faulty=is_faulty)
+
+
+def _check_options(
+    directory: Path | None, receipt: Path | None, resume: Path | None, *, dry_run: bool, new_ids: bool
+) -> None:
+    """Check options that do not go together, and where the receipt is to be.
+
+    Raises:
+        InputError: They do not, or the receipt cannot be made.
+    """
+    if directory is not None and not dry_run:
+        raise InputError("--directory needs --dry-run; otherwise the gate decides with the directory of the bus")
+    if receipt is not None and resume is not None:
+        raise InputError("--receipt begins a load and --resume continues one; give one of them")
+    if receipt is None and resume is None:
+        return
+    if dry_run:
+        raise InputError("--dry-run publishes nothing, so that there is no receipt; leave --receipt and --resume out")
+    if new_ids:
+        raise InputError(
+            "--new-ids gives other ids in each run, and a receipt needs the same ones; leave one of them out"
+        )
+    if receipt is not None and receipt.exists():
+        raise InputError(f"{receipt}: exists; continue its load with --resume {receipt}, or name a new file")
+    if receipt is not None:
+        require_new_files([receipt])
 
 
 def _identify_publisher(settings: Settings) -> PublisherIdentity:
@@ -115,12 +161,16 @@ def _identify_publisher(settings: Settings) -> PublisherIdentity:
     return PublisherIdentity(str(settings.state), str(settings.agency))
 
 
-def _choose_ids(settings: Settings, publisher: PublisherIdentity, *, dry_run: bool) -> Callable[[Sequence[str]], str]:
+def _choose_ids(
+    settings: Settings, publisher: PublisherIdentity, *, dry_run: bool, new_ids: bool
+) -> Callable[[Sequence[str]], str]:
     """Return the function that makes the ids of items from files. A dry run without a secret shows no id, and uses any.
 
     Raises:
         SettingsError: The secret cannot be used; or, when the function is called, none is set.
     """
+    if new_ids:
+        return lambda _: new_id()
     if settings.id_secret_file is not None:
         secret = read_id_secret(settings.id_secret_file)
     elif dry_run:
@@ -134,53 +184,22 @@ def _refuse_id(_: Sequence[str]) -> str:
     raise make_missing_secret_error()
 
 
-def _read_files(files: list[Path], context: ImportContext, *, keep_going: bool) -> ImportResult:
-    # Files are read one after another. A file that cannot be read at all reports no progress.
-    order = {str(path): number for number, path in enumerate(files)}
-    with progress_bar("reading", len(files), as_percentage=True) as set_done:
-        reporting = ImportContext(
-            context.publisher,
-            context.make_id,
-            context.profile,
-            context.format,
-            on_progress=lambda file, done: set_done(order.get(file, 0) + done),
-        )
-        return read_files(files, reporting, keep_going=keep_going)
-
-
-def _publish(
-    imported: ImportResult, identity: PublisherIdentity, servers: str, tls: Mapping[str, str], settings: Settings
-) -> PublishingRun:
-    """Publish the indicators.
-
-    Raises:
-        InfrastructureError: No broker answers, the State's topic does not exist, or it has announced no valid seal key:
-            nothing was published.
-        InputError: The State's root is not pinned: nothing was published.
-    """
-    framing = load_framing(settings, identity.state)
-    pins = read_directory_pins(settings) if settings.seal_indicators else None
-    publisher = Publisher(
-        servers, identity.state, identity.agency,
-        properties=tls, framing=framing, pins=pins, state_folder=settings.state_folder,
-    )  # fmt: skip
-    with progress_bar("publishing", len(imported.indicators)) as set_done:
-        return publish_indicators(publisher, imported.indicators, set_done)
-
-
-def _raise_failure(imported: ImportResult, run: PublishingRun) -> None:
+def _raise_failure(run: PublishingRun, *, is_unreadable: bool, is_faulty: bool) -> None:
     """End with the exit code that fits, after the report.
 
     Raises:
-        NotDeliveredError: The broker did not confirm some indicators.
+        SharingError: The run ended early, or the broker did not confirm some items.
         Exit: A file could not be read (2), or something that should have been published may not be (1).
     """
     if run.interruption is not None:
         print_remedy(run)
         raise run.interruption
     if run.failure is not None:
-        raise NotDeliveredError(str(run.failure), tuple(located.indicator.id for located in run.unconfirmed))
-    if imported.unreadable:
+        print_remedy(run)
+        if run.receipt:
+            raise run.failure
+        raise NotDeliveredError(str(run.failure), tuple(spooled.item.id for spooled in run.unconfirmed))
+    if is_unreadable:
         raise typer.Exit(2)
-    if run.refused or any(entry.is_refused for entry in imported.unpublished):
+    if is_faulty:
         raise typer.Exit(1)

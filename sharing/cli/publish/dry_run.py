@@ -6,16 +6,19 @@ It uses the gate's law engine with the law pack installed here. Only the gate's 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sharing.cli.shared.instants import read_clock
-from sharing.interop.import_results import LocatedIndicator
 from sharing.law.decision_context import DecisionContext
 from sharing.model.directory import Directory
 from sharing.model.vocabulary import Outcome
 from sharing.packs.library import Law
 from sharing.relevance.nexus import GeoLookup, no_geo_lookup
+from sharing.serialization.codec import get_codec
+
+if TYPE_CHECKING:
+    from sharing.cli.publish.item_spool import SpooledItem
 
 
 @dataclass(slots=True)
@@ -33,24 +36,29 @@ class DryRunResult:
     reasons: Counter[tuple[str, Outcome, str]] = field(default_factory=Counter)
 
 
-def decide_locally(
-    law: Law, directory: Directory, indicators: Iterable[LocatedIndicator], locate: GeoLookup = no_geo_lookup
-) -> DryRunResult:
-    """Decide on indicators as of now, and count the outcomes.
+class Predictor:
+    """Decides on items as of now, and counts the outcomes.
 
     Args:
         law: Law of the providing State.
         directory: Directory of the receiving States.
-        indicators: The indicators, as read from files.
         locate: Returns the country of an IP address.
+
+    Attributes:
+        result: The outcomes.
     """
-    now_ms = read_clock()
-    context = DecisionContext.open(law.pack, law.treaties, directory, now_ms, locate)
-    result = DryRunResult()
-    for located in indicators:
-        verdict = context.decide(located.indicator.to_record(), now_ms)
-        result.indicators[verdict.outcome] += 1
+
+    def __init__(self, law: Law, directory: Directory, locate: GeoLookup = no_geo_lookup) -> None:
+        self._now_ms = read_clock()
+        self._context = DecisionContext.open(law.pack, law.treaties, directory, self._now_ms, locate)
+        self._codec = get_codec("indicator")
+        self.result = DryRunResult()
+
+    def add(self, spooled: SpooledItem) -> None:
+        """Decide on an item, and count the outcomes."""
+        record = self._codec.decode(self._codec.header + spooled.item.data)
+        verdict = self._context.decide(record, self._now_ms)
+        self.result.indicators[verdict.outcome] += 1
         for recipient in verdict.recipients:
-            result.recipients[recipient.state][recipient.outcome] += 1
-            result.reasons[(recipient.state, recipient.outcome, recipient.explanation)] += 1
-    return result
+            self.result.recipients[recipient.state][recipient.outcome] += 1
+            self.result.reasons[(recipient.state, recipient.outcome, recipient.explanation)] += 1

@@ -1,9 +1,10 @@
-"""Publishes the indicators of some files, and says of each whether the broker has it: also after an interruption."""
+"""Publishes checked items, and says of each whether the broker has it: also after an interruption."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from sharing.errors import InputError, NotDeliveredError, SharingError
@@ -11,80 +12,148 @@ from sharing.interop.import_results import InputLocation, UnpublishedCause, make
 
 if TYPE_CHECKING:
     from sharing._publisher import Publisher
-    from sharing.interop.import_results import LocatedIndicator, UnpublishedEntry
+    from sharing.cli.publish.dry_run import Predictor
+    from sharing.cli.publish.item_spool import ItemSpool, SpooledItem
+    from sharing.interop.import_results import UnpublishedEntry
 
-_CAUSES = {"source.agency": UnpublishedCause.OTHER_AGENCY, "source.state": UnpublishedCause.OTHER_STATE}
+BATCH_ITEMS = 10_000
+"""After so many items a run waits for their confirmations."""
+
+_CAUSES = {
+    "source.agency": UnpublishedCause.OTHER_AGENCY,
+    "source.state": UnpublishedCause.OTHER_STATE,
+    "version": UnpublishedCause.OUTDATED,
+}
 
 
-@dataclass(frozen=True, slots=True)
+class ItemFate(IntEnum):
+    """What became of an item."""
+
+    OPEN = 0
+    CONFIRMED = 1
+    EARLIER = 2
+    REFUSED = 3
+
+
+@dataclass(slots=True)
 class PublishingRun:
-    """What became of the indicators of one run. Each is in exactly one of the first three.
+    """What became of the items of one run. Each is confirmed, refused or unconfirmed.
 
     Attributes:
-        confirmed: Those that the broker has confirmed.
-        refused: Those that may not be published: of another agency, or too large.
+        published: Number of items that the broker has confirmed, in this run or an earlier one of the same load.
+        earlier: Number of those that an earlier run had published.
+        refused: Those that may not be published: of another agency, too large, or older than what was published.
         unconfirmed: All others. The broker may have some of them nevertheless.
         failure: Why the run ended early, or why the broker did not confirm some; None if neither.
         interruption: The signal that ended the run; None if there was none.
+        receipt: Name of the receipt with which the load continues; "" if there is none.
     """
 
-    confirmed: tuple[LocatedIndicator, ...]
-    refused: tuple[UnpublishedEntry, ...] = ()
-    unconfirmed: tuple[LocatedIndicator, ...] = ()
+    published: int = 0
+    earlier: int = 0
+    refused: list[UnpublishedEntry] = field(default_factory=list)
+    unconfirmed: list[SpooledItem] = field(default_factory=list)
     failure: SharingError | None = None
     interruption: BaseException | None = None
+    receipt: str = ""
 
 
-def publish_indicators(
-    publisher: Publisher, indicators: Sequence[LocatedIndicator], set_done: Callable[[int], None]
-) -> PublishingRun:
-    """Publish indicators, and wait for their confirmations.
+class ItemFates:
+    """What became of each item of a spool, in its order: a byte for each.
 
-    An indicator that the publisher refuses does not keep the others back. Whatever ends the run early, it is known
-    which indicators are confirmed: the others can be published again under the same ids.
+    Args:
+        spool: The items.
+        set_done: Called with the number of items that are done.
+    """
+
+    def __init__(self, spool: ItemSpool, set_done: Callable[[int], None]) -> None:
+        self._spool = spool
+        self._set_done = set_done
+        self._fates = bytearray(len(spool))
+        self._done = 0
+        self.run = PublishingRun()
+
+    def settle(self, index: int, fate: ItemFate) -> None:
+        """Note what became of an item.
+
+        Args:
+            index: Its number, from 0.
+            fate: What became of it.
+        """
+        self._fates[index] = fate
+        self._done += 1
+        self._set_done(self._done)
+
+    def refuse(self, index: int, spooled: SpooledItem, error: InputError) -> None:
+        """Note that an item may not be published, and list it with the reason."""
+        cause = _CAUSES.get(error.field or "", UnpublishedCause.INVALID)
+        self.run.refused.append(make_unpublished(InputLocation(spooled.file, spooled.place), cause, str(error)))
+        self.settle(index, ItemFate.REFUSED)
+
+    def sum_up(self, add_id: Callable[[str], object] | None, predictor: Predictor | None) -> PublishingRun:
+        """Return what became of all items.
+
+        Args:
+            add_id: Called with the id of each confirmed item, in the order of the files; None if nobody wants them.
+            predictor: What predicts the decision on each confirmed item; None if nobody wants that.
+        """
+        for fate, spooled in zip(self._fates, self._spool, strict=True):
+            if fate == ItemFate.OPEN:
+                self.run.unconfirmed.append(spooled)
+            elif fate != ItemFate.REFUSED:
+                self.run.published += 1
+                self.run.earlier += fate == ItemFate.EARLIER
+                if add_id is not None:
+                    add_id(spooled.item.id)
+                if predictor is not None:
+                    predictor.add(spooled)
+        return self.run
+
+
+def publish_items(publisher: Publisher, spool: ItemSpool, fates: ItemFates) -> None:
+    """Publish items, and wait for their confirmations.
+
+    An item that the publisher refuses does not keep the others back. Whatever ends the run early, it is known which
+    items are confirmed: the others can be published again under the same ids.
 
     Args:
         publisher: The publisher.
-        indicators: The indicators, in the order of the files.
-        set_done: Called with the number of indicators that are queued or refused.
+        spool: The items.
+        fates: Where it is noted what became of them.
     """
-    refused: list[UnpublishedEntry] = []
-    queued: list[LocatedIndicator] = []
-    failure: SharingError | None = None
-    interruption: BaseException | None = None
-    done = 0
+    run = fates.run
+    waiting: dict[int, str] = {}
     try:
-        for located in indicators:
+        for index, spooled in enumerate(spool):
             try:
-                publisher.publish(located.indicator)
+                publisher.publish(spooled.item)
             except InputError as error:
-                cause = _CAUSES.get(error.field or "", UnpublishedCause.INVALID)
-                location = InputLocation(located.file, located.position)
-                refused.append(make_unpublished(location, cause, str(error)))
+                fates.refuse(index, spooled, error)
             else:
-                queued.append(located)
-            done += 1
-            set_done(done)
+                waiting[index] = spooled.item.id
+            if len(waiting) >= BATCH_ITEMS:
+                _await_confirmations(publisher, waiting, fates)
+                if run.failure is not None:
+                    return
     except SharingError as error:
-        failure = error
+        run.failure = error
     except (KeyboardInterrupt, SystemExit) as signal:
-        interruption = signal
-    missing_ids: frozenset[str] = frozenset()
+        run.interruption = signal
+    try:
+        _await_confirmations(publisher, waiting, fates)
+    except (KeyboardInterrupt, SystemExit) as signal:  # a second one does not wait: nothing more counts as confirmed
+        run.interruption = signal
+
+
+def _await_confirmations(publisher: Publisher, waiting: dict[int, str], fates: ItemFates) -> None:
+    """Wait until the broker has confirmed the items that wait, and note which of them it has not."""
+    missing: frozenset[str] = frozenset()
     try:
         publisher.flush()
     except NotDeliveredError as error:
-        failure = failure or error
-        missing_ids = frozenset(error.ids)
-    except (KeyboardInterrupt, SystemExit) as signal:  # a second one does not wait: nothing counts as confirmed
-        interruption = signal
-        missing_ids = frozenset(located.indicator.id for located in queued)
-    return PublishingRun(
-        confirmed=tuple(located for located in queued if located.indicator.id not in missing_ids),
-        refused=tuple(refused),
-        unconfirmed=(
-            *(located for located in queued if located.indicator.id in missing_ids),
-            *indicators[done:],
-        ),
-        failure=failure,
-        interruption=interruption,
-    )
+        fates.run.failure = fates.run.failure or error
+        missing = frozenset(error.ids)
+    for index, identity in waiting.items():
+        if identity not in missing:
+            fates.settle(index, ItemFate.CONFIRMED)
+    waiting.clear()

@@ -7,37 +7,37 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sharing.cli.shared.console import add_row, err, make_table, out, print_line, unwrapped_column
-from sharing.model.urgency import is_substantiated
-from sharing.model.vocabulary import Outcome, Urgency
+from sharing.model.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from sharing.cli.publish.dry_run import DryRunResult
+    from sharing.cli.publish.first_pass import CheckedInput
+    from sharing.cli.publish.item_spool import SpooledItem
     from sharing.cli.publish.publishing import PublishingRun
-    from sharing.interop.import_results import ImportResult, LocatedIndicator, UnpublishedEntry
+    from sharing.interop.import_results import UnpublishedEntry
 
 EMERGENCIES_SHOWN = 5
 """How many emergencies that are decided as ordinary a warning lists."""
 
 
 def to_document(
-    imported: ImportResult, expected: DryRunResult, run: PublishingRun, *, dry_run: bool
-) -> dict[str, Any]:  # fmt: skip
+    checked: CheckedInput, expected: DryRunResult, run: PublishingRun, ids: Sequence[str], *, dry_run: bool
+) -> dict[str, Any]:
     """Return the JSON form of the report: `read` is `published` and the length of `not_published` together."""
-    unpublished = (*imported.unpublished, *run.refused)
     unconfirmed = [
-        {
-            "file": located.file,
-            "place": located.position,
-            "reason": f"the broker did not confirm it; publish it again with the id {located.indicator.id}",
-        }
-        for located in run.unconfirmed
+        {"file": spooled.file, "place": spooled.place, "reason": _make_unconfirmed_reason(run, spooled)}
+        for spooled in run.unconfirmed
     ]
-    refused = [{"file": entry.file, "place": entry.position, "reason": entry.reason} for entry in unpublished]
+    refused = [
+        {"file": entry.file, "place": entry.position, "reason": entry.reason}
+        for entry in (*checked.unpublished, *run.refused)
+    ]
     return {
-        "files": list(imported.files),
-        "read": imported.total,
-        "published": len(run.confirmed),
-        "ids": [] if dry_run else [located.indicator.id for located in run.confirmed],
+        "files": checked.files,
+        "read": checked.total,
+        "published": run.published,
+        **({"published_earlier": run.earlier} if run.receipt else {}),
+        "ids": ids,
         "not_published": [*refused, *unconfirmed],
         "recipients": {
             state: dict(sorted(counts.items())) if dry_run else counts.total() - counts[Outcome.WITHHOLD]
@@ -47,19 +47,26 @@ def to_document(
 
 
 def print_summary(
-    imported: ImportResult, expected: DryRunResult, run: PublishingRun, *, dry_run: bool, quiet: bool
+    checked: CheckedInput, expected: DryRunResult, run: PublishingRun, *, dry_run: bool, quiet: bool
 ) -> None:  # fmt: skip
     """Print how many values were read, published and not published, and unless `quiet` what and who."""
     verb = "would be published" if dry_run else "published"
-    published = len(run.confirmed)
-    print_line(f"{imported.total} read, {published} {verb}, {imported.total - published} not published")
+    earlier = f" ({run.earlier} by earlier runs)" if run.earlier else ""
+    missing = checked.total - run.published
+    print_line(f"{checked.total} read, {run.published} {verb}{earlier}, {missing} not published")
     if not quiet:
-        _print_details(imported, expected, run)
+        _print_details(checked, expected, run)
 
 
-def _print_details(imported: ImportResult, expected: DryRunResult, run: PublishingRun) -> None:
+def _make_unconfirmed_reason(run: PublishingRun, spooled: SpooledItem) -> str:
+    if run.receipt:
+        return f"the broker did not confirm it; continue with --resume {run.receipt}"
+    return f"the broker did not confirm it; publish it again with the id {spooled.item.id}"
+
+
+def _print_details(checked: CheckedInput, expected: DryRunResult, run: PublishingRun) -> None:
     """Print what is not published, by cause, and who is expected to receive what is."""
-    unpublished = (*imported.unpublished, *run.refused)
+    unpublished = (*checked.unpublished, *run.refused)
     if unpublished:
         _print_not_published(unpublished)
     table = make_table(
@@ -72,18 +79,13 @@ def _print_details(imported: ImportResult, expected: DryRunResult, run: Publishi
     if expected.reasons:
         out.print()
         out.print(table)
-    elif run.confirmed:
+    elif run.published:
         print_line("No State would receive them: they point to no State and match no declared interest.")
     err.print("This is a prediction with the law pack installed here. The gate's decision is what counts.")
 
 
-def warn_of_unsubstantiated_emergencies(indicators: Sequence[LocatedIndicator]) -> None:
+def warn_of_unanswered_emergencies(places: Sequence[str]) -> None:
     """Say which items state an emergency for which nobody answers: they are decided as ordinary."""
-    places = [
-        f"{located.file} {located.position}"
-        for located in indicators
-        if located.indicator.urgency is Urgency.EMERGENCY and not is_substantiated(located.indicator.to_record())
-    ]
     if places:
         hidden = len(places) - EMERGENCIES_SHOWN
         more = f" and {hidden} more" if hidden > 0 else ""
@@ -94,11 +96,13 @@ def warn_of_unsubstantiated_emergencies(indicators: Sequence[LocatedIndicator]) 
 
 
 def print_remedy(run: PublishingRun) -> None:
-    """Say how to continue a run that was interrupted."""
-    err.print(
-        f"interrupted: {len(run.confirmed)} confirmed, {len(run.unconfirmed)} not confirmed; publish the same files "
-        "again: the items keep their ids, so no State receives one twice"
-    )
+    """Say how to continue a run that ended early."""
+    how = "interrupted" if run.interruption is not None else "ended early"
+    counts = f"{how}: {run.published} confirmed, {len(run.unconfirmed)} not confirmed"
+    if run.receipt:
+        err.print(f"{counts}; continue with --resume {run.receipt} instead of --receipt: nothing is published twice")
+        return
+    err.print(f"{counts}; publish the same files again: the items keep their ids, so no State receives one twice")
 
 
 def _print_not_published(unpublished: Sequence[UnpublishedEntry]) -> None:

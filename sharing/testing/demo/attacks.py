@@ -212,6 +212,7 @@ def make_forged_notice(notice_id: str, now: int) -> bytes:
         "indicator_id": str(uuid.uuid4()),
         "item_id": str(uuid.uuid4()),
         "version": 1,
+        "amendment": 0,
         "sent_at": from_milliseconds(now),
         "content": _encode_with_defaults("notice_content", content),
         "kind": "ITEM",

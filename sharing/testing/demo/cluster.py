@@ -1,4 +1,4 @@
-"""The processes of a demo: a broker with topics and directory, and workers of States, which are their gates."""
+"""The processes of a demo: a broker with topics and directory, and a worker of each State, which has keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import Self
 
 from sharing.directory.announcements import encode_entry
 from sharing.errors import InfrastructureError
-from sharing.kafka.directory_topic import announce_entry
 from sharing.kafka.directory_writer import DirectoryWriter
 from sharing.kafka.topic_admin import apply_topics
 from sharing.model.directory import DirectoryEntry
@@ -23,6 +22,8 @@ from sharing.testing.broker.kafka import KafkaBroker
 from sharing.testing.broker.process import find_free_port
 from sharing.testing.broker.secure_kafka import SecureKafka
 from sharing.testing.demo.keys import DemoKeys, make_demo_keys
+from sharing.testing.demo.officers import OFFICER_NUMBERS, DemoOfficer, register_officers
+from sharing.testing.demo.standing import ACCEPTING, accept_beforehand
 from sharing.topology.acls import Principal
 from sharing.topology.partners import Partners
 from sharing.topology.topics import Role
@@ -31,19 +32,19 @@ STOP_SECONDS_MAX = 15.0
 
 
 class DemoCluster:
-    """A broker and gates that run from entry to exit of the context manager.
+    """A broker and workers that run from entry to exit of the context manager.
 
     Args:
         broker: `embedded` or `kafka`.
-        states: The States that publish, whose gates run.
+        states: The States that publish.
         entries: What the States announce.
         on_progress: Called with a description of each step.
-        secure: With `kafka`: mutual TLS and ACLs, with a certificate for each principal; and signed and sealed, with
-            keys of each State. Every State then has a worker, which opens what it receives.
+        secure: With `kafka`: mutual TLS and ACLs, with a certificate for each principal.
 
     Attributes:
-        keys: The keys of the States; None if nothing is signed or sealed.
-        ports: With keys: the port of each worker's metrics.
+        keys: The keys of the States.
+        officers: Two officers of each State.
+        ports: The port of each worker's metrics.
     """
 
     def __init__(
@@ -59,7 +60,8 @@ class DemoCluster:
         self.states = tuple(states)
         self.entries = tuple(entries)
         self.bootstrap = ""
-        self.keys: DemoKeys | None = None
+        self.keys = DemoKeys({}, Path())
+        self.officers: dict[str, tuple[DemoOfficer, ...]] = {}
         self.ports: dict[str, int] = {}
         self._secure = secure
         self._secure_kafka: SecureKafka | None = None
@@ -123,32 +125,31 @@ class DemoCluster:
             kafka = self._stack.enter_context(KafkaBroker(folder / "kafka", on_progress=self._on_progress))
             self.bootstrap = kafka.bootstrap
             apply_topics(self.bootstrap, topics, replication=1)
-        if self._secure:
-            self._on_progress("making root keys, online keys and readers of each State")
-            self.keys = make_demo_keys((entry.state for entry in self.entries), folder / "states")
+        self._on_progress("making root keys, online keys and readers of each State, and its register of officers")
+        self.keys = make_demo_keys((entry.state for entry in self.entries), folder / "states")
         for entry in self.entries:
             self._announce(entry)
-        gates = self.states if self.keys is None else tuple(self.keys.states)
-        self._on_progress(f"starting the gates of {', '.join(gates)}")
+        self._on_progress(f"starting the workers of {', '.join(self.keys.states)}")
         self._stack.callback(self._stop_gates)
-        for state in gates:
+        for state in self.keys.states:
             self._start_gate(state, folder)
 
     def _announce(self, entry: DirectoryEntry) -> None:
         properties = self.client_properties(Role.CONSOLE, entry.state)
-        if self.keys is None:
-            announce_entry(self.bootstrap, entry, properties)
-            return
         own = self.keys.states[entry.state]
-        writer = DirectoryWriter(self.bootstrap, own.online, properties)
-        writer.announce(encode_entry(entry))
+        ids = [f"{entry.state.lower()}-{number}" for number in OFFICER_NUMBERS]
+        self.officers[entry.state] = officers = register_officers(self.bootstrap, own, ids, properties)
+        if entry.state == ACCEPTING:
+            entry = accept_beforehand(entry, officers[0])
+        DirectoryWriter(self.bootstrap, own.online, properties).announce(encode_entry(entry))
 
     def _start_gate(self, state: str, folder: Path) -> None:
         log = self._logs[state] = folder / f"gate-{state.lower()}.log"
         secure = {} if self._secure_kafka is None else self._secure_kafka.environment(Principal(Role.GATE, state).name)
-        if self.keys is not None:
-            self.ports[state] = find_free_port()
-            secure |= {**self.keys.environment(state), "SHARING_WEB_PORT": str(self.ports[state])}
+        self.ports[state] = find_free_port()
+        secure |= {**self.keys.environment(state), "SHARING_WEB_PORT": str(self.ports[state])}
+        if self.kind == "embedded":
+            secure["SHARING_TRUST_WRITERS_TIME"] = "true"  # it stamps no records
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SHARING_")},
             "SHARING_STATE": state,

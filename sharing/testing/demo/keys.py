@@ -1,15 +1,15 @@
 """The keys of a demo's States: a root of three keys, online keys, one reader, and the pinned roots of all.
 
-All of it is made for one run, in the demo's own temporary folder. Root keys, the registrar's key and the successors of
-online keys are never written: each signs once, or never. The other private keys are in the same files as those of a
-real State, each State's under a passphrase of its own.
+All of it is made for one run, in the demo's own temporary folder. Root keys, the registrars' keys and the successors of
+online keys are never written: they sign once or never, or are in memory. The other private keys are in the same files
+as those of a real State, each State's under a passphrase of its own.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,6 @@ from typing import Final
 from pydantic import SecretStr
 
 from sharing.keystore.files import PRIVATE_MODE, make_private_folder, write_new_file
-from sharing.keystore.key_access import KeyAccess
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.online_keys import OnlineKeys
 from sharing.keystore.pin_file import make_pinned_root, write_pins
@@ -29,21 +28,25 @@ from sharing.keystore.private_key import (
     generate_key,
     generate_wrapping_key,
 )
-from sharing.keystore.private_key_file import write_private_key
+from sharing.keystore.private_key_file import encrypt_key, write_key_file
 from sharing.seal.hpke import MemoryOpeningKey
 from sharing.seal.inbox_opening import InboxOpener, OpenedItem
 from sharing.trust.ceremonies import issue_keys, make_first_root
 from sharing.trust.documents import sign_document
+from sharing.trust.key_statement import accept_key_statement
 from sharing.trust.public_keys import ROLE_ALGORITHMS, KeyRole
 from sharing.trust.readers import Reader, change_readers, sign_readers
 from sharing.trust.root import Pin, TrustedRoot, fingerprint_of
-from sharing.trust.signatures import ObjectKind
+from sharing.trust.signatures import ObjectKind, SigningKey
 
 ROOT_KEYS: Final = 3
 ROOT_THRESHOLD: Final = 2
 DAYS: Final = 1
 WRITTEN_ROLES: Final = (KeyRole.GATE, KeyRole.DIRECTORY, KeyRole.SEAL)
 """The roles whose private keys a worker needs. The registrar's key signs the list of readers, and is then forgotten."""
+
+SCRYPT_LOG_N: Final = 10
+"""Passphrases are random here, so that deriving keys from them needs no cost."""
 
 READER_NAME: Final = "case-system"
 THREADS: Final = 2
@@ -65,6 +68,7 @@ class StateKeys:
         reader_file, reader_passphrase_file: The private key of its reader, and the passphrase.
         pin: Its root.
         online: Its online keys.
+        registrars: The two registrars' keys: both sign what gives an officer a role.
     """
 
     state: str
@@ -74,6 +78,7 @@ class StateKeys:
     reader_passphrase_file: Path
     pin: Pin
     online: OnlineKeys
+    registrars: tuple[SigningKey, SigningKey] = field(repr=False)
     _opener: InboxOpener = field(repr=False)
 
     def open_item(self, value: bytes) -> OpenedItem:
@@ -135,10 +140,12 @@ def make_demo_keys(states: Iterable[str], folder: Path) -> DemoKeys:
 def _make_state_keys(state: str, folder: Path, now: int) -> StateKeys:
     make_private_folder(folder)
     passphrase, passphrase_file = _make_passphrase(folder / "online.pass")
-    key_folder, access = KeyFolder(folder / "keys"), KeyAccess(passphrase)
-    pin = _write_documents(key_folder, access, state, reader := _make_key(state, READER_ROLE, KeyRole.SEAL), now)
+    key_folder = KeyFolder(folder / "keys")
+    reader = _make_key(state, READER_ROLE, KeyRole.SEAL)
+    registrars = [_make_key(state, KeyRole.REGISTRAR, KeyRole.REGISTRAR) for _ in range(2)]
+    pin = _write_documents(key_folder, passphrase, state, reader, registrars, now)
     reader_passphrase, reader_passphrase_file = _make_passphrase(folder / "reader.pass")
-    write_private_key(folder / "reader.key", reader, reader_passphrase)
+    write_key_file(folder / "reader.key", encrypt_key(reader, reader_passphrase, SCRYPT_LOG_N))
     return StateKeys(
         state,
         key_folder.path,
@@ -147,11 +154,19 @@ def _make_state_keys(state: str, folder: Path, now: int) -> StateKeys:
         reader_passphrase_file,
         pin,
         OnlineKeys.open(key_folder.path, passphrase),
+        (registrars[0].to_signing_key(), registrars[1].to_signing_key()),
         InboxOpener(state, MemoryOpeningKey(reader.public_key.algorithm, reader.seed)),
     )
 
 
-def _write_documents(folder: KeyFolder, access: KeyAccess, state: str, reader: PrivateKey, now: int) -> Pin:
+def _write_documents(
+    folder: KeyFolder,
+    passphrase: SecretStr,
+    state: str,
+    reader: PrivateKey,
+    registrars: Sequence[PrivateKey],
+    now: int,
+) -> Pin:
     """Write root, online keys, key statement and list of readers, and return the pin of the root."""
     root_keys = [generate_key(state, ROOT_ROLE, ROLE_ALGORITHMS[KeyRole.GATE][0]) for _ in range(ROOT_KEYS)]
     signers = [key.to_signing_key() for key in root_keys]
@@ -166,15 +181,24 @@ def _write_documents(folder: KeyFolder, access: KeyAccess, state: str, reader: P
     document = sign_document(ObjectKind.ROOT, state, metadata, signers)
     folder.write_root(document, metadata.version)
     root = TrustedRoot(metadata, fingerprint_of(document, metadata))
-    online = {role: _make_key(state, role, role) for role in (*WRITTEN_ROLES, KeyRole.REGISTRAR)}
+    online = {role: _make_key(state, role, role) for role in WRITTEN_ROLES}
     for key in (*(online[role] for role in WRITTEN_ROLES), generate_wrapping_key(state, now)):
-        folder.write_private_key(access.protect(key))
+        folder.write_private_key(encrypt_key(key, passphrase, SCRYPT_LOG_N))
+    first, second = registrars
     named = {role: (key.public_key, _make_key(state, role, role).key_id) for role, key in online.items()}
-    statement = issue_keys(root, None, named, days=DAYS, now=now)
+    statement = issue_keys(
+        root, None, named | {KeyRole.REGISTRAR: (first.public_key, second.key_id)}, days=DAYS, now=now
+    )
     # One root key stays away: two of three suffice.
+    document = sign_document(ObjectKind.KEYS, state, statement, signers[:ROOT_THRESHOLD])
+    folder.write_keys(document, statement.version)
+    # The second registrar's key is the successor of the first, and both are in force.
+    trusted = accept_key_statement(root, document.to_bytes(), now=now)
+    successor = {KeyRole.REGISTRAR: (second.public_key, _make_key(state, KeyRole.REGISTRAR, KeyRole.REGISTRAR).key_id)}
+    statement = issue_keys(root, trusted, successor, days=DAYS, now=now)
     folder.write_keys(sign_document(ObjectKind.KEYS, state, statement, signers[:ROOT_THRESHOLD]), statement.version)
     readers = change_readers(state, None, added=[Reader(name=READER_NAME, key=reader.public_key)], now=now)
-    folder.write_readers(sign_readers(readers, online[KeyRole.REGISTRAR].to_signing_key()), readers.version)
+    folder.write_readers(sign_readers(readers, first.to_signing_key()), readers.version)
     return root.to_pin()
 
 

@@ -144,7 +144,9 @@ class OutcomeWatcher:
                     yield ObservedRecord(kind, state, get_codec(kind.schema).decode(raw), raw)
 
     def _open(self, kind: TopicKind, state: str, raw: bytes) -> tuple[TopicKind, bytes]:
-        """Return the kind of topic on which a State receives an item of its inbox, and the item's content."""
+        """Return the kind of topic that a record belongs on, and the record: of an inbox, what an item contains."""
+        if kind is URGENT and raw.startswith(get_codec(OFFERS.schema).header):
+            return OFFERS, raw  # where urgent offers are too
         if self._keys is None or kind not in {INBOX, INBOX_URGENT}:
             return kind, raw
         item = self._keys.states[state].open_item(raw)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sharing.model.vocabulary import Outcome
 from sharing.testing.demo.attacks import AttackResult
+from sharing.testing.demo.conversation import ConversationStep
 from sharing.testing.demo.outcome_watcher import DemoTally
 
 
@@ -42,7 +43,8 @@ class DemoReport:
         states: Counts by State.
         decisions_verified: Whether each indicator has one decision, and recomputing it gives the same bytes.
         differing_ids: Ids of the indicators for which this does not hold.
-        attacks: With keys: what was forged, and whether it was refused.
+        attacks: With certificates: what was forged, and whether it was refused.
+        steps: What officers were asked and answered, and what came of it.
     """
 
     broker: str
@@ -51,6 +53,7 @@ class DemoReport:
     decisions_verified: bool
     differing_ids: tuple[str, ...] = field(default=())
     attacks: tuple[AttackResult, ...] = field(default=())
+    steps: tuple[ConversationStep, ...] = field(default=())
 
     def total(self, name: str) -> int:
         """Return the sum of one count over all States."""
@@ -67,15 +70,21 @@ class DemoReport:
         """Whether everything that was forged was refused."""
         return all(attack.refused for attack in self.attacks)
 
+    @property
+    def conversations_right(self) -> bool:
+        """Whether each step of the conversations went as it had to."""
+        return all(step.is_right for step in self.steps)
+
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form that scripts rely on."""
         names = ("published", "disclosed", "offered", "held", "withheld", "quarantined", "delivered")
-        report = {
+        report: dict[str, Any] = {
             "broker": self.broker,
             **{name: self.total(name) for name in names},
             "seconds": round(self.seconds, 1),
             "states": {state: asdict(state_report) for state, state_report in self.states.items()},
-            "minutes_verified": self.decisions_verified,
+            "replayed": self.decisions_verified,
+            "conversation": {step.name: step.is_right for step in self.steps},
         }
         if not self.attacks:
             return report

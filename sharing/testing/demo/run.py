@@ -1,4 +1,4 @@
-"""Runs the demo: publish, watch the outcomes, receive, verify; with keys, also attack."""
+"""Runs the demo: publish, watch the outcomes, receive, verify, answer what is asked; with certificates, also attack."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from sharing.model.indicator import Indicator
 from sharing.packs.library import find_law
 from sharing.testing.demo.attacks import AttackResult, run_attacks
 from sharing.testing.demo.cluster import DemoCluster
+from sharing.testing.demo.conversation import ConversationStep, DemoConversations
 from sharing.testing.demo.decision_replay import find_differing_decisions
 from sharing.testing.demo.outcome_watcher import DemoTally, ObservedRecord, OutcomeWatcher
 from sharing.testing.demo.report import DemoReport, build_state_reports
@@ -41,6 +42,9 @@ class DemoOutput(Protocol):
     def report_attack(self, attack: AttackResult) -> None:
         """Show what was forged, and what became of it."""
 
+    def report_conversation(self, step: ConversationStep) -> None:
+        """Show one step of a conversation."""
+
     def report_progress(self, done: int, total: int) -> None:
         """Show how many indicators are decided or quarantined."""
 
@@ -51,8 +55,7 @@ def run_demo(broker: str, output: DemoOutput, *, secure: bool = False) -> DemoRe
     Args:
         broker: `embedded` or `kafka`.
         output: Shows the course of the demo.
-        secure: With `kafka`: mutual TLS and ACLs, with a certificate for each principal; signed and sealed, with keys
-            of each State; and then attacked.
+        secure: With `kafka`: mutual TLS and ACLs, with a certificate for each principal; and then attacked.
 
     Raises:
         SharingError: A process did not start, or the decisions did not arrive in time.
@@ -65,12 +68,13 @@ def run_demo(broker: str, output: DemoOutput, *, secure: bool = False) -> DemoRe
         counts = {state: len(indicators) for state, indicators in published.items()}
         tally = _watch_outcomes(cluster, {case.indicator.id: case for case in cases}, sum(counts.values()), output)
         directory = _read_directory(cluster)
-        attacks = _attack(cluster, output)
+        attacks = _attack(cluster, output) if secure else ()
         output.report_step("receiving States read their notices")
         received = {entry.state: _receive_notices(cluster, entry.state) for entry in entries}
         attacks = _find_delivered(attacks, set().union(*received.values()), output)
         output.report_step("recomputing every decision, to compare")
         differing_ids = _find_differing(cluster, tally, directory, published)
+        steps = _converse(cluster, cases, output)
     return DemoReport(
         broker=broker,
         seconds=time.monotonic() - started_at,
@@ -78,6 +82,7 @@ def run_demo(broker: str, output: DemoOutput, *, secure: bool = False) -> DemoRe
         decisions_verified=not differing_ids,
         differing_ids=tuple(differing_ids),
         attacks=attacks,
+        steps=steps,
     )
 
 
@@ -86,7 +91,7 @@ def _publish_scenario(
 ) -> dict[str, list[Indicator]]:
     """Publish the demo cases, then each State's MISP event; return the indicators by publishing State."""
     published: dict[str, list[Indicator]] = {state: [] for state in cluster.states}
-    pins = None if cluster.keys is None else cluster.keys.pins
+    pins = cluster.keys.pins
     for case in cases:
         source = case.indicator.source
         properties = cluster.client_properties(Role.AGENCY, source.state)
@@ -134,9 +139,7 @@ def _get_indicator_id(observed: ObservedRecord) -> str:
 
 
 def _attack(cluster: DemoCluster, output: DemoOutput) -> tuple[AttackResult, ...]:
-    """Attack the States if they have keys, and show the results."""
-    if cluster.keys is None:
-        return ()
+    """Attack the States, and show the results."""
     output.report_step("forging notices and directory entries, with valid certificates and rights")
     attacks = []
     for attack in run_attacks(cluster, cluster.keys):
@@ -144,6 +147,17 @@ def _attack(cluster: DemoCluster, output: DemoOutput) -> tuple[AttackResult, ...
         output.report_attack(attack)
         attacks.append(attack)
     return tuple(attacks)
+
+
+def _converse(cluster: DemoCluster, cases: list[DemoCase], output: DemoOutput) -> tuple[ConversationStep, ...]:
+    """Let officers answer what is asked, and show each step."""
+    output.report_step("officers answer what is asked")
+    steps = []
+    for run_step in DemoConversations(cluster, cases).list_steps():
+        step = run_step()
+        output.report_conversation(step)
+        steps.append(step)
+    return tuple(steps)
 
 
 def _find_delivered(
@@ -161,11 +175,9 @@ def _receive_notices(cluster: DemoCluster, state: str) -> list[str]:
     """Return the ids of the notices that a State's subscriber receives; with keys, from the inbox, as its reader."""
     properties = cluster.client_properties(Role.PARTNER, state)
     with ExitStack() as stack:
-        reader = None
-        if cluster.keys is not None:
-            own = cluster.keys.states[state]
-            files = (own.reader_file, own.reader_passphrase_file, cluster.keys.trust_file)
-            reader = stack.enter_context(InboxReader.open(cluster.bootstrap, state, *files, properties))
+        own = cluster.keys.states[state]
+        files = (own.reader_file, own.reader_passphrase_file, cluster.keys.trust_file)
+        reader = stack.enter_context(InboxReader.open(cluster.bootstrap, state, *files, properties))
         subscriber = Subscriber(cluster.bootstrap, state, properties=properties, stop_at_end=True, reader=reader)
         return [notice.id for notice in stack.enter_context(subscriber)]
 
@@ -175,7 +187,7 @@ def _read_directory(cluster: DemoCluster) -> Directory:
         cluster.bootstrap,
         cluster.client_properties(Role.OPERATOR),
         finds_receivers=True,
-        pins=None if cluster.keys is None else cluster.keys.pins,
+        pins=cluster.keys.pins,
     )
     try:
         return reader.read_to_end()
@@ -189,9 +201,7 @@ def _find_differing(
     """Return the ids of indicators whose decisions differ. Sealed ones are taken from where they were published."""
     differing_ids: list[str] = []
     for state in cluster.states:
-        indicators = [observed.record for observed in tally.indicators[state]]
-        if cluster.keys is not None:
-            indicators = [indicator.to_record() for indicator in published[state]]
+        indicators = [indicator.to_record() for indicator in published[state]]
         decisions = [(observed.record, observed.raw) for observed in tally.decisions[state]]
         differing_ids += find_differing_decisions(find_law(state), directory, indicators, decisions)
     return differing_ids

@@ -14,7 +14,7 @@ from sharing.interop.files import load_profile, read_bytes
 from sharing.interop.import_context import ImportContext, PublisherIdentity
 from sharing.interop.import_results import ImportResult
 from sharing.model.indicator import Indicator
-from sharing.testing.samples import sample_file, sample_profile, sample_scenario
+from sharing.testing.samples import sample_conversation, sample_file, sample_profile, sample_scenario
 from sharing.yaml_source import read_yaml
 
 STATES = ("CH", "DE", "JP", "NL")
@@ -44,7 +44,20 @@ def read_demo_cases() -> Iterator[DemoCase]:
     Raises:
         InputError: The shipped scenario is damaged.
     """
-    document = read_yaml(*sample_scenario())
+    yield from _read_cases(sample_scenario())
+
+
+def read_conversation_cases() -> Iterator[DemoCase]:
+    """Yield the cases that are published for the conversations only, in their order.
+
+    Raises:
+        InputError: The shipped file is damaged.
+    """
+    yield from _read_cases(sample_conversation())
+
+
+def _read_cases(source: tuple[str, str]) -> Iterator[DemoCase]:
+    document = read_yaml(*source)
     for index, entry in enumerate(document.data["cases"]):
         try:
             indicator = Indicator.parse({"id": make_content_id(entry["title"]), **entry["indicator"]})

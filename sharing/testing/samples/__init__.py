@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 __all__ = [
+    "sample_conversation",
     "sample_directory",
     "sample_file",
     "sample_files",
@@ -84,6 +85,12 @@ def _find_resource(folder: str, name: str, known: tuple[str, ...]) -> Traversabl
 def sample_scenario() -> tuple[str, str]:
     """Return text and name of the file with the demo cases."""
     resource = files(__name__) / "scenario.yaml"
+    return resource.read_text(encoding="utf-8"), resource.name
+
+
+def sample_conversation() -> tuple[str, str]:
+    """Return text and name of the file with the cases that the demo publishes for its conversations."""
+    resource = files(__name__) / "conversation.yaml"
     return resource.read_text(encoding="utf-8"), resource.name
 
 

@@ -102,9 +102,15 @@ public final class GateStreams {
     /** One record to write. */
     record Output(String topic, byte[] value) {}
 
-    /** The output for one State that is shared by all items with equal facts. */
+    /** The output for one State that is shared by all items with equal facts; an offer can be accepted for a period. */
     record Delivery(
-            boolean offer, String topic, String state, byte[] tail, byte[] contentTail, Set<String> redacted) {}
+            boolean offer,
+            String topic,
+            String state,
+            long period,
+            byte[] tail,
+            byte[] contentTail,
+            Set<String> redacted) {}
 
     /** The outputs for all items with equal facts; there is no draft if nothing is disclosed. */
     record Verdict(byte[] decisionTail, List<Delivery> deliveries, byte[] draftTail) {}
@@ -149,8 +155,11 @@ public final class GateStreams {
                 boolean offer = in.readBoolean();
                 String topic = in.readUTF();
                 String state = in.readUTF();
+                long period = in.readLong();
                 byte[] tail = readBytes(in);
-                deliveries.add(new Delivery(offer, topic, state, tail, readBytes(in), Set.copyOf(readTexts(in))));
+                byte[] contentTail = readBytes(in);
+                Set<String> redacted = Set.copyOf(readTexts(in));
+                deliveries.add(new Delivery(offer, topic, state, period, tail, contentTail, redacted));
             }
             byte[] draftTail = readBytes(in);
             return new Verdict(decisionTail, deliveries, draftTail.length == 0 ? null : draftTail);
@@ -496,6 +505,7 @@ public final class GateStreams {
             begin("decision");
             encoder.writeString((Utf8) item.get(fields.id));
             encoder.writeInt((Integer) item.get(fields.version));
+            encoder.writeInt(0); // no amendments
             encoder.writeLong(now);
             encoder.writeFixed(verdict.decisionTail());
             return end();
@@ -527,11 +537,14 @@ public final class GateStreams {
         byte[] encodeOffer(GenericRecord item, Delivery delivery, long now) throws IOException {
             begin("offer");
             Utf8 id = (Utf8) item.get(fields.id);
-            encoder.writeString(makeId("offer", item, item.get(fields.version).toString(), delivery.state()));
+            String itemId = makeId("item", item);
+            encoder.writeString(
+                    hash("ask/" + itemId + "/ACCEPT/" + item.get(fields.version) + ".0/" + delivery.state() + "/1"));
             encoder.writeString(id);
+            encoder.writeString(itemId);
             encoder.writeInt((Integer) item.get(fields.version));
             encoder.writeLong(now);
-            writeOptionalLong(null);
+            encoder.writeLong(now + delivery.period());
             encoder.writeFixed(delivery.tail());
             return end();
         }
@@ -632,8 +645,12 @@ public final class GateStreams {
             for (String part : parts) {
                 name.append('/').append(part);
             }
+            return hash(name.toString());
+        }
+
+        private String hash(String name) {
             sha1.update(table.namespace());
-            ByteBuffer digest = ByteBuffer.wrap(sha1.digest(name.toString().getBytes(StandardCharsets.UTF_8)));
+            ByteBuffer digest = ByteBuffer.wrap(sha1.digest(name.getBytes(StandardCharsets.UTF_8)));
             long high = digest.getLong() & ~0xF000L | 0x5000L;
             long low = digest.getLong() & ~(3L << 62) | 2L << 62;
             return new java.util.UUID(high, low).toString();

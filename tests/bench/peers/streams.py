@@ -160,23 +160,26 @@ def _encode_verdict(outputs: list[OutputRecord]) -> bytes:
         if kind == "decisions":
             decision = _split_record("decision", "state", value)[1]
         elif kind == "drafts":
-            draft = _split_record("draft", "action", value)[1]
+            draft = _split_record("draft", "amendment", value)[1]
         else:
-            deliveries.append(_encode_delivery(output.topic, kind, value))
+            deliveries.append(_encode_delivery(output.topic, value))
     return _encode_bytes(decision) + struct.pack(">i", len(deliveries)) + b"".join(deliveries) + _encode_bytes(draft)
 
 
-def _encode_delivery(topic: str, kind: str, value: bytes) -> bytes:
+def _encode_delivery(topic: str, value: bytes) -> bytes:
     state = topic.split(".")[1].upper()
-    if kind == "offers":
-        tail, content, redacted = _split_record("offer", "from_state", value)[1], b"", []
+    is_offer, period_ms = value.startswith(get_codec("offer").header), 0
+    if is_offer:
+        head, tail = _split_record("offer", "amendment", value)
+        period_ms = round((head["expires_at"] - head["sent_at"]).total_seconds() * 1000)
+        content, redacted = b"", []
     else:
-        head, tail = _split_record("notice", "kind", value)
+        head, tail = _split_record("notice", "amendment", value)
         content = _split_record("notice_content", "relevance", head["content"])[1]
         redacted = get_codec("notice").decode(value)["redacted"]
     return b"".join(
         (
-            struct.pack(">?", kind == "offers"), _encode_text(topic), _encode_text(state),
+            struct.pack(">?", is_offer), _encode_text(topic), _encode_text(state), struct.pack(">q", period_ms),
             _encode_bytes(tail), _encode_bytes(content),
             struct.pack(">i", len(redacted)), *map(_encode_text, redacted),
         )

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from sharing.model.vocabulary import MessageKind
-from sharing.topology.topics import GATE_STATE, INBOX_STATE, INDICATORS
+from sharing.rulings.act import Act
+from sharing.topology.topics import ACTS, AMENDMENTS, CONVERSATIONS, DRAFTS, GATE_STATE, INDICATORS
 from tests.faults.agency import read_numbers
 from tests.faults.bus import Bus
 from tests.faults.checker import Breach, Violation, find_handling_violations
 from tests.faults.partner import read_handled
 from tests.faults.records import CommittedRecord, TopicContents, read_topic
 from tests.faults.schedule import STATES
+from tests.faults.sealed.conversation_checker import find_conversation_violations
+from tests.faults.sealed.conversation_records import read_conversations
+from tests.faults.sealed.exchange_checker import find_reply_violations, find_ruling_violations
+from tests.faults.sealed.inbox_acts import list_sent_keys, read_inbox_acts
 from tests.faults.sealed.inbox_checker import (
     count_refusals,
     find_inbox_violations,
     find_superseded,
     list_refused_messages,
 )
+from tests.faults.sealed.officer_journal import read_rulings
 from tests.faults.sealed.openings import Openings
 from tests.faults.workload import MARKER, make_item
 
@@ -36,9 +42,14 @@ class SealedCheck:
     def __init__(self, bus: Bus) -> None:
         assert bus.states is not None
         self._bus = bus
-        openings = Openings(bus.states)
-        newest = openings.read_newest(bus.bootstrap)
-        self._inboxes = {state: openings.read_inbox(bus.bootstrap, state, newest) for state in STATES}
+        self._openings = Openings(bus.states)
+        newest = self._openings.read_newest(bus.bootstrap)
+        acts = {state: _read_acts(bus, state) for state in STATES}
+        sent = frozenset().union(*(list_sent_keys(each) for each in acts.values()))
+        self._inboxes = {
+            state: self._openings.read_inbox(bus.bootstrap, state, newest, read_inbox_acts(acts[state]), sent)
+            for state in STATES
+        }
 
     def find_violations(self, state: str, handled: Counter[str], restarts: int) -> list[Violation]:
         """Return the violations in a State's inbox, in what its subscriber handled, and in what was logged."""
@@ -58,6 +69,24 @@ class SealedCheck:
             *self._find_logged(state),
         ]
 
+    def find_conversation_violations(self, records: Mapping[str, TopicContents]) -> dict[str, list[Violation]]:
+        """Return the violations in the conversations of each State."""
+        bus = self._bus
+        rulings = {state: read_rulings(bus.get_journal("officers", state)) for state in STATES}
+        contents = read_conversations(bus.bootstrap, records, rulings, self._openings.open_value)
+        return {
+            state: [
+                *find_conversation_violations(contents[state]),
+                *find_ruling_violations(contents[state]),
+                *find_reply_violations(state, contents),
+            ]
+            for state in STATES
+        }
+
+    def count_acts(self, state: str) -> Counter[str]:
+        """Return how often a State's conversation has done each kind of thing."""
+        return Counter(f"acts: {act.kind}" for act in _read_acts(self._bus, state))
+
     def count_refusals(self, state: str) -> Counter[str]:
         """Return how many messages a State's inbox refused, and how many items it has."""
         return count_refusals(self._inboxes[state]) + Counter({"items in inboxes": len(self._inboxes[state].items)})
@@ -75,7 +104,7 @@ class SealedCheck:
         notices = [item for item in inbox.items if item.kind == MessageKind.NOTICE]
         open_ids = {item.id for item in notices if not item.revoked}
         closed = {item.id for item in notices} - open_ids
-        return open_ids | (closed - find_superseded(inbox))
+        return (open_ids | (closed - find_superseded(inbox))) - inbox.shredded
 
     def list_refused_numbers(self) -> dict[str, set[int]]:
         """Return the numbers of the items that a State's publisher must publish again.
@@ -91,7 +120,7 @@ class SealedCheck:
                 record
                 for records in inbox.messages.values()
                 for record in records
-                if not record.poison and str(record.data["id"]) in closed
+                if not record.poison and str(record.data["id"]) in closed - inbox.unrepeated - inbox.shredded
             ]
         refused = {
             (str(record.data["from_state"]), str(record.data["indicator_id"]), int(record.data["version"]))
@@ -108,7 +137,7 @@ class SealedCheck:
     def _find_clear(self, state: str) -> list[Violation]:
         """Return the records with content in clear, on topics that the other checks do not read byte by byte."""
         found = []
-        for kind in (INDICATORS, GATE_STATE, INBOX_STATE):
+        for kind in (INDICATORS, GATE_STATE, CONVERSATIONS, ACTS, DRAFTS, AMENDMENTS):
             for record in read_topic(self._bus.bootstrap, kind, state, decode=False):
                 # One that was forged in clear is in clear.
                 if not record.poison and MARKER.search(record.raw + record.unsealed):
@@ -136,3 +165,7 @@ def publish_again(bus: Bus, state: str, numbers: Iterable[int]) -> None:
         lambda: again <= read_numbers(journal), f"{len(again)} items of {state} are published again", AGAIN_S
     )
     bus.stop_child(bus.agencies[state])
+
+
+def _read_acts(bus: Bus, state: str) -> list[Act]:
+    return [Act.from_record(record.data) for record in read_topic(bus.bootstrap, ACTS, state)]

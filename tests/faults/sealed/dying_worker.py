@@ -1,7 +1,8 @@
 """A worker that is killed where a file says: `python -m tests.faults.sealed.dying_worker FILE`.
 
-The file contains `seal` or `open`: the worker dies by SIGKILL as soon as it has sealed messages to other States, or
-what it has opened for its readers, with the transaction open. Then the file is gone.
+The file contains a step: the worker dies by SIGKILL as soon as it has sealed messages to other States (`seal`), what it
+has opened for its readers (`open`), its own drafts or amendments (`keep`), or as soon as its conversation has written
+what an effect sends (`converse`), with the transaction open. Then the file is gone.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from processors.conversation.sending import MessageWriter
 from sharing.seal.inbox_sealing import InboxSealer
+from sharing.seal.own_records import OwnRecordSealer
 from sharing.seal.sealing import BatchSealer
 
-SEAL, OPEN = "seal", "open"
+SEAL, OPEN, KEEP, CONVERSE = "seal", "open", "keep", "converse"
 
 
 def die_after(function: Callable[..., Any], step: str, file: Path) -> Callable[..., Any]:
@@ -35,6 +38,8 @@ def die_after(function: Callable[..., Any], step: str, file: Path) -> Callable[.
 
 if __name__ == "__main__":
     trigger = Path(sys.argv.pop())
+    OwnRecordSealer.seal_records = die_after(OwnRecordSealer.seal_records, KEEP, trigger)  # type: ignore[method-assign]
+    MessageWriter.write = die_after(MessageWriter.write, CONVERSE, trigger)  # type: ignore[method-assign]
     BatchSealer.seal_batch = die_after(BatchSealer.seal_batch, SEAL, trigger)  # type: ignore[method-assign]
     InboxSealer.seal_for_readers = die_after(InboxSealer.seal_for_readers, OPEN, trigger)  # type: ignore[method-assign]
     runpy.run_module("processors", run_name="__main__", alter_sys=True)

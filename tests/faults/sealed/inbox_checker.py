@@ -10,11 +10,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
+from sharing.conversation.revision import NO_REVISION
 from sharing.model.urgency import URGENT_LEVELS
-from sharing.topology.topics import INBOX_URGENT
+from sharing.model.vocabulary import NoticeKind
+from sharing.topology.topics import INBOX_URGENT, NOTICES, OFFERS
 from tests.faults.checker import Breach, Violation
-from tests.faults.records import CommittedRecord
+from tests.faults.records import CommittedRecord, is_of
 from tests.faults.sealed.forgeries import REPLAYED
+from tests.faults.sealed.inbox_acts import find_sent_key
 from tests.faults.sealed.openings import InboxContents, InboxItem
 from tests.faults.workload import MARKER
 
@@ -31,6 +34,7 @@ def find_inbox_violations(state: str, contents: InboxContents) -> list[Violation
         *_check_items(state, contents),
         *_check_order(state, contents),
         *_check_content(state, contents),
+        *_check_shredded(state, contents),
     ]
 
 
@@ -41,8 +45,17 @@ def list_refused_messages(contents: InboxContents) -> list[CommittedRecord]:
         record
         for records in contents.messages.values()
         for record in records
-        if not record.poison and str(record.data["id"]) not in present
+        if not record.poison
+        and str(record.data["id"]) not in present
+        # What arrives again of an item that was recalled is kept out again.
+        and not _is_kept_out(contents, record)
     ]
+
+
+def _is_kept_out(contents: InboxContents, record: CommittedRecord) -> bool:
+    """Return whether the State's conversation has kept a message out of the inbox: after a recall, or a later one."""
+    data = record.data
+    return find_sent_key(record)[:3] in contents.acts.blocked and data.get("kind") != NoticeKind.RECALL
 
 
 def count_refusals(contents: InboxContents) -> Counter[str]:
@@ -56,14 +69,18 @@ def count_refusals(contents: InboxContents) -> Counter[str]:
         elif record.poison:
             counts["forged refused"] += 1
         else:
-            counts[f"refused and sent again: {refused.data['cause']}"] += 1
+            identity = str(record.data["id"])
+            is_repeated = is_of(NOTICES.schema, record.raw) or is_of(OFFERS.schema, record.raw)
+            again = "sent again" if is_repeated and identity not in contents.unrepeated else "not sent again"
+            counts[f"refused and {again}: {refused.data['cause']}"] += 1
     return counts
 
 
 def _index(contents: InboxContents) -> dict[Place, CommittedRecord]:
     return {
         (topic, record.partition, record.offset): record
-        for topic, records in contents.messages.items()
+        for by_topic in (contents.messages, contents.replies)
+        for topic, records in by_topic.items()
         for record in records
     }
 
@@ -106,8 +123,13 @@ def _check_items(state: str, contents: InboxContents) -> Iterator[Violation]:
     counts = Counter(item.id for item in contents.items)
     counts -= Counter(item.id for item in contents.items if item.revoked and counts[item.id] > 1)
     superseded = find_superseded(contents)
+    places = set(map(_place_of, contents.refused))
+    refused = {str(record.data.get("id")) for place, record in _index(contents).items() if place in places}
     for identity, records in genuine.items():
-        if not counts[identity] and identity not in superseded:
+        # Nobody sends again what a conversation had sent and a revocation let its receiver refuse.
+        is_gone = identity in refused and identity in contents.unrepeated
+        is_kept_out = any(_is_kept_out(contents, record) for record in records)
+        if not counts[identity] and identity not in superseded and not is_gone and not is_kept_out:
             yield Violation(Breach.LOST, f"{identity} is not in the inbox of {state}", records[0].at_ms)
     for item in contents.items:
         if item.id not in genuine:
@@ -172,3 +194,16 @@ def _check_content(state: str, contents: InboxContents) -> Iterator[Violation]:
     for item in contents.items:
         if MARKER.search(item.sealed):
             yield Violation(Breach.LEAKED, f"content of {item.id} in the inbox of {state} is not sealed", item.at_ms)
+
+
+def _check_shredded(state: str, contents: InboxContents) -> Iterator[Violation]:
+    """Check that exactly those messages were deleted whose recall was acknowledged."""
+    present = {item.id for item in contents.items}
+    for identity, (record, *_) in _group_genuine(contents).items():
+        provider, item, revision, *_rest = find_sent_key(record)
+        up_to = contents.acts.shredded.get((provider, item), NO_REVISION)
+        must_go = identity in present and revision <= up_to and record.data.get("kind") != NoticeKind.RECALL
+        if must_go and identity not in contents.shredded:
+            yield Violation(Breach.LEAKED, f"{identity} is in the inbox of {state} after its recall", record.at_ms)
+        elif not must_go and identity in contents.shredded:
+            yield Violation(Breach.LOST, f"{identity} was deleted from the inbox of {state}", record.at_ms)

@@ -10,19 +10,24 @@ from functools import partial
 
 from sharing.directory.announcements import encode_entry, make_announcement
 from sharing.directory.statement import SCHEMA, sign_statement
+from sharing.errors import InfrastructureError
 from sharing.kafka.directory_topic import parse_entries
+from sharing.kafka.ruling_writer import write_ruling
 from sharing.keystore.pin_file import make_pinned_root, write_pins
+from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
 from sharing.testing.samples import sample_directory
-from sharing.topology.topics import DIRECTORY
+from sharing.topology.topics import DIRECTORY, RULINGS
 from sharing.trust.documents import CLOCK_TOLERANCE_MS
 from sharing.trust.public_keys import KeyRole
 from tests.faults.bus import BROKER, NETWORK, Bus
-from tests.faults.gate_process import GateProcess
+from tests.faults.gate_process import PARTITIONS, GateProcess
+from tests.faults.log_injections import create_again
 from tests.faults.schedule import STATES, Fault
-from tests.faults.sealed.dying_worker import OPEN, SEAL
+from tests.faults.sealed.dying_worker import CONVERSE, KEEP, OPEN, SEAL
 from tests.faults.sealed.forgeries import FORGERIES, publish_bad_indicators
 from tests.faults.sealed.kinds import SealedFaultKind
+from tests.faults.sealed.officer_journal import JournaledRuling
 from tests.secure.secure_states import SecureState, read_now
 
 PUBLISHED_S = 15.0
@@ -35,6 +40,8 @@ UNPINNED_S = (3.0, 8.0)
 REFUSE_S = 60.0
 DIE_S = 25.0
 HOUR_MS = 3_600_000
+PROCESSED_S = 60.0
+OVERSIZED_BYTES = 120_000
 
 
 def inject_sealed_fault(bus: Bus, fault: Fault) -> None:
@@ -200,6 +207,47 @@ def _kill_at(step: str, bus: Bus, fault: Fault) -> None:
     gate.start()
 
 
+def _kill_officers(bus: Bus, fault: Fault) -> None:
+    officers = bus.officers[fault.state]
+    officers.kill()
+    officers.start()
+
+
+def _write_bad_rulings(bus: Bus, fault: Fault) -> None:
+    """Write what is no ruling where rulings are expected: each must be quarantined, and hold up nothing."""
+    for target in (BROKER, NETWORK):
+        bus.repair(target)
+    rng = random.Random(fault.seed)
+    header = get_codec(RULINGS.schema).header
+    values = [b"", b"no ruling", header, header + rng.randbytes(300), bytes(OVERSIZED_BYTES)]
+    partition = rng.randrange(PARTITIONS)
+    keys = {partition: "no item"}
+    for value in values:
+        try:
+            offset = write_ruling(bus.bootstrap, fault.state, value, keys)[partition]
+        except InfrastructureError as error:
+            bus.not_injected.append(f"{fault.kind}: {error}")
+            continue
+        line = JournaledRuling(f"none, at {partition}@{offset}", partition, offset, "nothing", must_fail=True)
+        with bus.get_journal("officers", fault.state).open("ab", buffering=0) as journal:
+            journal.write(line.to_line())
+
+
+def _create_rulings_again(bus: Bus, fault: Fault) -> None:
+    """Delete a State's topic of rulings, all of which were processed, and create it again while its gate is stopped."""
+    bus.wait_until_healthy()
+    bus.repair(f"gate {fault.state}")
+    officers, gate = bus.officers[fault.state], bus.gates[fault.state]
+    bus.stop_child(officers)
+    topic = RULINGS.topic(fault.state)
+    (rulings,) = [each for each in bus.list_offsets(fault.state) if each.topic == topic]
+    bus.wait_until(lambda: rulings.count_unprocessed() == 0, f"{topic} is processed", PROCESSED_S)
+    bus.stop_child(gate)
+    create_again(bus, RULINGS, fault.state)
+    officers.start()
+    gate.start()
+
+
 def _write(bus: Bus, topic: str, key: bytes, value: bytes, partition: int = 0, cause: str = "") -> None:
     bus.publish_raw(topic, key, value, partition, cause)
 
@@ -216,5 +264,10 @@ _INJECTIONS: dict[SealedFaultKind, Callable[[Bus, Fault], None]] = {
     SealedFaultKind.TOKEN_MISSING: _start_without_token,
     SealedFaultKind.KILLED_SEALING: partial(_kill_at, SEAL),
     SealedFaultKind.KILLED_OPENING: partial(_kill_at, OPEN),
+    SealedFaultKind.KILLED_KEEPING: partial(_kill_at, KEEP),
+    SealedFaultKind.KILLED_CONVERSING: partial(_kill_at, CONVERSE),
+    SealedFaultKind.OFFICERS_KILLED: _kill_officers,
+    SealedFaultKind.RULING_MALFORMED: _write_bad_rulings,
+    SealedFaultKind.RULINGS_AGAIN: _create_rulings_again,
     **{kind: partial(_forge, kind) for kind in FORGERIES},
 }

@@ -28,6 +28,11 @@ class SealedFaultKind(StrEnum):
     TOKEN_MISSING = "no token at the start"  # noqa: S105 no password
     KILLED_SEALING = "gate killed while it seals"
     KILLED_OPENING = "gate killed while it opens"
+    KILLED_KEEPING = "gate killed while it writes drafts or amendments"
+    KILLED_CONVERSING = "gate killed while its conversation sends"
+    OFFICERS_KILLED = "officers' program killed"
+    RULING_MALFORMED = "rulings that are none"
+    RULINGS_AGAIN = "topic of rulings created again, gate stopped"
 
 
 GENERAL = (
@@ -38,6 +43,8 @@ GENERAL = (
     FaultKind.PARTNER_FROZEN,
     FaultKind.NET_RESET,
     FaultKind.NET_DEAF,
+    FaultKind.LOG_CUT,
+    FaultKind.OFFSETS_GONE,
 )
 """Kinds of every campaign that also occur in one with keys."""
 

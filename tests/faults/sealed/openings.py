@@ -13,6 +13,7 @@ from sharing.seal.indicators import IndicatorOpener
 from sharing.seal.opening import MessageOpener
 from sharing.seal.own_records import open_own_record
 from sharing.topology.topics import (
+    AMENDMENTS,
     DECISIONS,
     DRAFTS,
     INBOX,
@@ -21,13 +22,16 @@ from sharing.topology.topics import (
     NOTICES,
     OFFERS,
     QUARANTINE,
+    REPLIES,
     URGENT,
     TopicKind,
 )
-from tests.faults.records import CommittedRecord, read_topic
+from tests.faults.records import CommittedRecord, is_of, read_topic
+from tests.faults.sealed.inbox_acts import InboxActs, SentKey, find_sent_key
 from tests.secure.secure_states import SecureStates, read_now
 
-EXCHANGED = (NOTICES, URGENT, OFFERS)
+EXCHANGED = (NOTICES, URGENT, OFFERS, REPLIES)
+OWN = (DRAFTS, AMENDMENTS)
 
 
 class InboxItem(NamedTuple):
@@ -64,6 +68,11 @@ class InboxContents(NamedTuple):
         unreadable: Items that its reader cannot open, with the reason.
         newest: The newest version of each item that its State has decided on, by State and id.
         counts: Where count statements are: topic, partition and offset.
+        replies: The replies on its exchange topics, likewise. None of them is put into the inbox.
+        shredded: Ids of the messages that were deleted from the inbox.
+        acts: What the State's conversation has done about the inbox.
+        unrepeated: Ids of the messages that only the conversations of other States have sent: publishing the indicator
+            again does not bring them again.
     """
 
     messages: dict[str, list[CommittedRecord]]
@@ -72,6 +81,10 @@ class InboxContents(NamedTuple):
     unreadable: list[str]
     newest: Mapping[tuple[str, str], int] = MappingProxyType({})
     counts: AbstractSet[tuple[str, int, int]] = frozenset()
+    replies: Mapping[str, list[CommittedRecord]] = MappingProxyType({})
+    shredded: AbstractSet[str] = frozenset()
+    acts: InboxActs = InboxActs()
+    unrepeated: AbstractSet[str] = frozenset()
 
 
 class Openings:
@@ -102,9 +115,9 @@ class Openings:
             opened, refused = self._indicators[state].open_values([value], [key], self._opening[state])
             assert not refused, refused
             return opened[0]
-        if kind is DRAFTS:
+        if kind in OWN:
             find = self._online[state].find_wrapping_key
-            return open_own_record(value, key, DRAFTS.schema, state, lambda key_id: find(key_id, self._now))
+            return open_own_record(value, key, kind.schema, state, lambda key_id: find(key_id, self._now))
         if kind in EXCHANGED:
             if is_count_statement(value):
                 return None
@@ -121,22 +134,48 @@ class Openings:
                 newest[item] = max(newest.get(item, 0), int(record.data["version"]))
         return newest
 
-    def read_inbox(self, bootstrap: str, state: str, newest: Mapping[tuple[str, str], int]) -> InboxContents:
+    def read_inbox(
+        self,
+        bootstrap: str,
+        state: str,
+        newest: Mapping[tuple[str, str], int],
+        acts: InboxActs,
+        by_conversation: AbstractSet[SentKey],
+    ) -> InboxContents:
         """Return what a State's inbox has made of what arrived.
 
         Args:
             bootstrap: Kafka bootstrap servers.
             state: The State.
             newest: As `read_newest` returns it.
+            acts: What the State's conversation has done about the inbox.
+            by_conversation: What the conversations of all States have sent.
         """
-        messages = {
+        received = {
             kind.topic(state): read_topic(bootstrap, kind, state, open_value=self.open_value) for kind in EXCHANGED
         }
+        messages = {
+            topic: [each for each in records if not is_of(REPLIES.schema, each.raw)]
+            for topic, records in received.items()
+        }
+        replies = {
+            topic: [each for each in records if is_of(REPLIES.schema, each.raw)] for topic, records in received.items()
+        }
+        unrepeated = {
+            str(record.data["id"])
+            for records in messages.values()
+            for record in records
+            if not record.poison and find_sent_key(record) in by_conversation
+        }
+        shredded: set[str] = set()
         revoked = {item.key for item in self._states[state].read_statement().statement.revocations}
         items: list[InboxItem] = []
         unreadable: list[str] = []
         for kind in (INBOX_URGENT, INBOX):
             for record in read_topic(bootstrap, kind, state, decode=False):
+                if not record.raw:
+                    shredded.add(record.key.decode())
+                    continue
                 try:
                     item = self._inboxes[state].open(record.raw, self._trusted[state], self._now)
                 except Exception as error:  # noqa: BLE001 each is a violation
@@ -158,4 +197,6 @@ class Openings:
             for record in read_topic(bootstrap, kind, state, decode=False)
             if is_count_statement(record.raw)
         }
-        return InboxContents(messages, items, refused, unreadable, newest, counts)
+        return InboxContents(
+            messages, items, refused, unreadable, newest, counts, replies, shredded, acts, unrepeated
+        )  # fmt: skip

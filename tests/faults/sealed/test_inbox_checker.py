@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from sharing.conversation.revision import Revision
+from sharing.serialization.codec import get_codec
 from tests.faults.checker import Breach
 from tests.faults.records import CommittedRecord
 from tests.faults.sealed.forgeries import REPLAYED
+from tests.faults.sealed.inbox_acts import InboxActs
 from tests.faults.sealed.inbox_checker import count_refusals, find_inbox_violations, list_refused_messages
 from tests.faults.sealed.openings import InboxContents, InboxItem
 from tests.faults.workload import make_marker
@@ -21,13 +24,18 @@ CLEAR = make_marker(1, "CH", 1).encode()
 
 def make_message(offset: int, identity: str, *, poison: str = "", **changes: Any) -> CommittedRecord:
     data = {"id": identity, "from_state": "CH", "indicator_id": f"item of {identity}", "version": 1}
-    data |= {"urgency": "ORDINARY", **changes}
-    content = f"content of {identity}".encode()
+    data |= {"urgency": "ORDINARY", "amendment": 0, "to_state": "DE", "kind": "ITEM", **changes}
+    data |= {"item_id": f"id of {data['indicator_id']}"}
+    content = make_content(identity)
     return CommittedRecord(0, offset, 0, b"", content, {} if poison else data, poison)
 
 
+def make_content(identity: str) -> bytes:
+    return get_codec("notice").header + f"content of {identity}".encode()
+
+
 def make_item(offset: int, identity: str, topic: str = INBOX) -> InboxItem:
-    return InboxItem(topic, 0, offset, 0, identity, "NOTICE", "CH", f"content of {identity}".encode(), b"sealed")
+    return InboxItem(topic, 0, offset, 0, identity, "NOTICE", "CH", make_content(identity), b"sealed")
 
 
 def make_refusal(topic: str, offset: int, cause: str) -> CommittedRecord:
@@ -160,3 +168,30 @@ def test_each_violation_is_found(corrupt: Callable[[InboxContents], None], breac
     contents = make_contents()
     corrupt(contents)
     assert breach in {violation.breach for violation in find_inbox_violations("DE", contents)}
+
+
+def keep_after_a_recall(contents: InboxContents) -> InboxContents:
+    return contents._replace(acts=InboxActs(shredded={("CH", "id of item of a"): Revision(1)}))
+
+
+def delete_without_a_recall(contents: InboxContents) -> InboxContents:
+    return contents._replace(shredded={"a"})
+
+
+@pytest.mark.parametrize(
+    ("corrupt", "breach"), [(keep_after_a_recall, Breach.LEAKED), (delete_without_a_recall, Breach.LOST)]
+)
+def test_what_was_recalled_and_nothing_else_is_deleted(
+    corrupt: Callable[[InboxContents], InboxContents], breach: Breach
+) -> None:
+    contents = corrupt(make_contents())
+    assert breach in {violation.breach for violation in find_inbox_violations("DE", contents)}
+    right = keep_after_a_recall(contents)._replace(shredded={"a"})
+    assert find_inbox_violations("DE", right) == []
+
+
+def test_what_was_kept_out_after_a_recall_is_not_lost() -> None:
+    contents = make_contents()
+    contents.items[:] = [item for item in contents.items if item.id != "c"]
+    kept_out = InboxActs(blocked={("CH", "id of item of c", Revision(1))})
+    assert find_inbox_violations("DE", contents._replace(acts=kept_out)) == []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from processors.conversation.conversation_processor import ConversationProcessor
-from processors.conversation.conversation_result import ConversationResult, is_conserved
+from processors.conversation.conversation_result import ConversationResult, MessageOutcome, is_conserved
 from processors.conversation.steps import ConversationBatch
 from processors.exactly_once.batch import OutputRecord
 from processors.exactly_once.state_store import StateStore
@@ -31,6 +32,7 @@ from sharing.packs.library import load_shipped_treaties
 from sharing.rulings.act import Act
 from sharing.rulings.ruling import Answering, AskReference, Claiming, Opening, PassingOn, Ruling
 from sharing.rulings.signing import sign_ruling
+from sharing.seal.inbox_sealing import ReceivedMessage
 from sharing.serialization.codec import get_codec
 from sharing.topology.topics import ACTS, DRAFTS, QUARANTINE, RULINGS
 from tests.processors.exactly_once.state_store_fixtures import PARTITIONS, FakeChangelog
@@ -67,6 +69,7 @@ class StampedMessage(Message):
 
     time_kind: int = LOG_APPEND_TIME
     opened: bytes | None = None
+    message: ReceivedMessage | None = None
 
     def timestamp(self) -> tuple[int, int]:
         return (self.time_kind, self.published_at)
@@ -126,13 +129,16 @@ def make_ruling(
     return StampedMessage(value, b"item", offset, partition, (), at_ms, RULINGS.topic(STATE))
 
 
-def refer(item: str, ask: Ask, partition: int = 0) -> AskReference:
-    return AskReference(ask=ask.id, nonce=ask.nonce, item=item, partition=partition)
+def refer(item: str, ask: Ask, partition: int = 0, provider: str = STATE) -> AskReference:
+    return AskReference(ask=ask.id, nonce=ask.nonce, provider=provider, item=item, partition=partition)
 
 
-def answer(item: str, ask: Ask, given: Answer, *, partition: int = 0, **changes: Any) -> Answering:
+def answer(
+    item: str, ask: Ask, given: Answer, *, partition: int = 0, provider: str = STATE, **changes: Any
+) -> Answering:  # fmt: skip
     fields: dict[str, Any] = {
-        "asks": (refer(item, ask, partition),), "about": ask.kind, "recipients": tuple(sorted(ask.recipients)),
+        "asks": (refer(item, ask, partition, provider),), "about": ask.kind,
+        "recipients": tuple(sorted(ask.recipients)),
         "rule": "ch.approval" if ask.kind is AskKind.APPROVE else None, "answer": given,
     }  # fmt: skip
     return Answering(**(fields | changes))
@@ -141,24 +147,29 @@ def answer(item: str, ask: Ask, given: Answer, *, partition: int = 0, **changes:
 class Driver:
     """A loop with a state store, without a broker."""
 
-    def __init__(self, open_draft: Any = bytes) -> None:
+    def __init__(self, open_draft: Any = bytes, state: str = STATE) -> None:
+        self.state = state
+        self.messages: list[MessageOutcome] = []
         self.changelog = FakeChangelog()
         self.store = StateStore(self.changelog, MemoryBackend(), lambda: self.changelog.now_ms)
         self.index = DueIndex()
-        self.processor = ConversationProcessor(STATE, open_draft)
+        self.processor = ConversationProcessor(state, open_draft)
         assert self.store.restore_partitions(set(PARTITIONS))
 
     def process(
-        self, *work: Work, now_ms: int = NOW_MS, is_committed: bool = True, limit: int = 100
+        self, *work: Work, now_ms: int = NOW_MS, is_committed: bool = True, limit: int = 100,
+        receiving: Collection[str] | None = None,
     ) -> ConversationResult:  # fmt: skip
         """Process a batch, after checking that all of it is accounted for."""
         view = self.store.create_overlay()
         entries = BatchEntries(self.index, view)
-        batch = ConversationBatch(entries, open_law(now_ms // DAY_MS), now_ms, find_officer)
+        batch = ConversationBatch(entries, open_law(now_ms // DAY_MS), now_ms, find_officer, receiving=receiving)
         for one in work:
             if isinstance(one, str):
                 self.processor.process_due(batch, limit)
-            elif one.topic() == DRAFTS.topic(STATE):
+            elif (message := getattr(one, "message", None)) is not None:
+                self.messages.append(self.processor.process_message(one, message, batch))
+            elif one.topic() == DRAFTS.topic(self.state):
                 opened = getattr(one, "opened", None) or one.value()
                 self.processor.process_draft(one, opened, batch)
             else:
@@ -208,9 +219,9 @@ class Driver:
         assert kept is not None
         return kept
 
-    def find_received(self, number: int) -> ReceivedItem:
+    def find_received(self, number: int, provider: str = "DE") -> ReceivedItem:
         view = self.store.create_overlay()
-        received = BatchEntries(self.index, view).find_received(0, "DE", get_item(number))
+        received = BatchEntries(self.index, view).find_received(0, provider, get_item(number))
         assert received is not None
         return received
 
@@ -224,19 +235,30 @@ class Driver:
         return {partition: dict(view.items(partition)) for partition in PARTITIONS}
 
 
-def read_acts(result: ConversationResult) -> list[Act]:
+def read_acts(result: ConversationResult, state: str = STATE) -> list[Act]:
     """Return the acts that are written."""
-    return [_read_act(output) for output in result.outputs if output.topic == ACTS.topic(STATE)]
+    return [_read_act(output) for output in result.outputs if output.topic == ACTS.topic(state)]
 
 
-def read_pending_acts(result: ConversationResult) -> list[Act]:
-    """Return the acts that wait for what is to be sent."""
-    return [_read_act(pending.act) for pending in result.pending]
+def read_sent(result: ConversationResult) -> list[tuple[str, dict[str, Any]]]:
+    """Return topic and content of what is sent, in clear."""
+    sent = [result.outputs[place] for place in result.sent]
+    return [(output.topic, _decode_sent(output)) for output in sent]
 
 
-def read_causes(result: ConversationResult) -> list[str]:
+def _decode_sent(output: OutputRecord) -> dict[str, Any]:
+    schema = next(name for name in ("notice", "offer", "reply", "amendment") if _is_of(name, output.value))
+    return get_codec(schema).decode(output.value)
+
+
+def _is_of(schema: str, value: bytes | None) -> bool:
+    header = get_codec(schema).header
+    return (value or b"")[: len(header)] == header
+
+
+def read_causes(result: ConversationResult, state: str = STATE) -> list[str]:
     """Return why records are quarantined, after checking that nothing of them is."""
-    values = [output.value for output in result.outputs if output.topic == QUARANTINE.topic(STATE)]
+    values = [output.value for output in result.outputs if output.topic == QUARANTINE.topic(state)]
     quarantined = [get_codec("quarantine").decode(value) for value in values]
     assert all(record["record"] is None and record["indicator_id"] is None for record in quarantined)
     return [record["cause"] for record in quarantined]

@@ -20,6 +20,7 @@ from tests.processors.conversation.conversation_driver import (
     AUTHOR,
     CLERK,
     JUDGE,
+    STATE,
     STRANGER,
     Driver,
     StampedMessage,
@@ -101,7 +102,7 @@ def make_record(driver: Driver, plan: Plan, records: list[StampedMessage]) -> St
         case "draft":
             return make_draft(plan.item, partition, **DRAFTS[plan.draft])
         case "recall":
-            act: Any = Opening(opens=OpeningKind.RECALL, item=item, partition=partition)
+            act: Any = Opening(opens=OpeningKind.RECALL, provider=STATE, item=item, partition=partition)
         case "copy" if records:
             return records[plan.which % len(records)]
         case "answer" if ask is not None and plan.given in ask.row.answers:
@@ -112,7 +113,7 @@ def make_record(driver: Driver, plan: Plan, records: list[StampedMessage]) -> St
         case "pass on" if ask is not None:
             act = PassingOn(asks=(refer(item, ask, partition),), authority=Authority.FIU)
         case "junk":
-            act = Opening(opens=OpeningKind.RECALL, item=item, partition=1 - partition)
+            act = Opening(opens=OpeningKind.RECALL, provider=STATE, item=item, partition=1 - partition)
         case _:
             return None
     return make_ruling(act, plan.officer, partition=partition)
@@ -133,7 +134,7 @@ def join(results: list[ConversationResult]) -> list[Any]:
     """Return everything that batches say, as one."""
     return [
         [one for result in results for one in getattr(result, name)]
-        for name in ("outcomes", "outputs", "pending", "openings", "refused", "alerts")
+        for name in ("outcomes", "outputs", "refused", "alerts")
     ]
 
 
@@ -177,5 +178,5 @@ def test_the_plans_reach_what_matters() -> None:
     changed, same = ConversationOutcome.CHANGED, ConversationOutcome.UNCHANGED
     expected = [changed, same, changed, changed, changed, same, ConversationOutcome.REFUSED, changed]
     assert [outcome for result in results for outcome in result.outcomes] == expected
-    assert [len(result.pending) for result in results] == [0, 0, 0, 1, 2, 0, 0, 0]
+    assert [len(result.sent) for result in results] == [0, 0, 0, 1, 1, 0, 0, 0]
     assert len(records) == len(plans)

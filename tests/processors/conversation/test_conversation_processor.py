@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from processors.conversation import conversation_processor
+from processors.conversation import keeping
 from processors.conversation.conversation_result import ConversationOutcome, ConversationResult, KeptState, is_conserved
 from processors.conversation.steps import ConversationBatch
+from processors.exactly_once.batch import OutputRecord
 from sharing.conversation.asks import GRACE_MS, Officer
-from sharing.conversation.events import Amend, Ended, Opened, Send
+from sharing.conversation.deliveries import SENT_MS
+from sharing.conversation.received_events import InboxCopy
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, Refusal
 from sharing.conversation_state.batch_entries import BatchEntries
@@ -30,6 +32,7 @@ from tests.processors.conversation.conversation_driver import (
     CLERK,
     CREATE_TIME,
     JUDGE,
+    STATE,
     STRANGER,
     Driver,
     StampedMessage,
@@ -42,7 +45,7 @@ from tests.processors.conversation.conversation_driver import (
     open_law,
     read_acts,
     read_causes,
-    read_pending_acts,
+    read_sent,
     refer,
     repeat,
     sign_key,
@@ -76,7 +79,7 @@ def expect_nothing(driver: Driver, ruling: StampedMessage, cause: str, **options
     before = driver.list_entries()
     result = driver.process(ruling, now_ms=LATER_MS, is_committed=True, **options)
     assert (result.outcomes, read_causes(result), result.kept) == ([REFUSED], [cause], [])
-    assert (result.effects, result.pending) == (0, [])
+    assert (result.effects, result.sent) == (0, [])
     assert driver.list_entries() == before
     behind = driver.process(ruling, approve(driver), now_ms=LATER_MS)
     assert behind.outcomes == [REFUSED, CHANGED]
@@ -87,7 +90,7 @@ def test_a_draft_that_is_held_asks_the_approver() -> None:
     result = driver.process(HELD_DRAFT)
     (act,) = read_acts(result)
     assert (act.kind, act.item_id, act.ask_kind, act.states) == (ActKind.ASK_OPENED, ITEM, AskKind.APPROVE, ("US",))
-    assert (act.officer, act.ruling, result.pending) == (None, None, [])
+    assert (act.officer, act.ruling, result.sent) == (None, None, [])
     ask = driver.get_ask()
     assert (ask.role, ask.publisher.officer, ask.opened_at) == ("JUDGE", "o-1", NOW_MS)
     assert driver.find(1).drafts == {Revision(1): HELD_DRAFT.data}
@@ -102,31 +105,39 @@ def test_a_hold_is_approved_by_a_second_person_and_refused_to_the_first() -> Non
     assert (first.outcomes, first.kept, list_statuses(driver)) == ([UNCHANGED], [], [DeliveryStatus.WAITING])
 
     second = driver.process(approve(driver), now_ms=LATER_MS)
-    (ended,) = read_acts(second)
+    ended, sent = read_acts(second)
     assert (ended.kind, ended.ask_status, ended.officer) == (ActKind.ASK_ENDED, AskStatus.ANSWERED, JUDGE.id)
     assert ended.ruling is not None
     assert ended.answers[0][:2] == (JUDGE.id, Answer.APPROVED)
-    (pending,) = second.pending
-    assert isinstance(pending.effect, Send)
-    assert (pending.effect.state, pending.effect.kind, pending.item) == ("US", NoticeKind.ITEM, ITEM)
-    (sent,) = read_pending_acts(second)
+    ((topic, notice),) = read_sent(second)
+    assert (topic, notice["kind"], notice["item_id"]) == ("exchange.us.notices", NoticeKind.ITEM, ITEM)
     assert (sent.kind, sent.states, sent.ruling) == (ActKind.NOTICE_SENT, ("US",), ended.ruling)
     assert list_statuses(driver) == [DeliveryStatus.SENT]
-    assert driver.find(1).drafts == {}  # nothing waits any more
+    assert driver.find(1).drafts == {Revision(1): HELD_DRAFT.data}  # for a correction of what the US has
 
 
-def test_what_is_to_be_sent_is_not_in_the_outputs() -> None:
+def test_what_cannot_be_sent_refuses_the_ruling_that_has_caused_it() -> None:
     driver = begin()
-    result = driver.process(approve(driver), now_ms=LATER_MS)
-    assert [act.kind for act in read_acts(result)] == [ActKind.ASK_ENDED]
-    assert {output.topic for output in result.outputs} == {"national.ch.acts"}
+    before = driver.list_entries()
+    result = driver.process(approve(driver), now_ms=LATER_MS, receiving=frozenset({"DE"}))
+    assert (read_causes(result), result.effects, result.sent) == (["NO_SEAL_KEY"], 0, [])
+    assert driver.list_entries() == before
+    assert driver.process(approve(driver), now_ms=LATER_MS).outcomes == [CHANGED]
+
+
+def test_a_recall_that_cannot_be_sent_is_said() -> None:
+    driver = begin(make_draft(1))
+    ruling = make_ruling(Opening(opens=OpeningKind.RECALL, provider=STATE, item=ITEM, partition=0))
+    result = driver.process(ruling, receiving=frozenset({"DE"}))
+    assert (result.outcomes, result.sent) == ([CHANGED], [])
+    assert {act.kind for act in read_acts(result)} == {ActKind.UNDELIVERED}
 
 
 def test_the_law_is_asked_again_before_anything_leaves() -> None:
     driver = begin()
     tomorrow = NOW_MS + DAY_MS  # a rule that denies everything is in force from then on
     result = driver.process(approve(driver, at_ms=tomorrow), now_ms=tomorrow)
-    assert result.pending == []
+    assert result.sent == []
     assert [act.ask_kind for act in read_acts(result)] == [AskKind.APPROVE, AskKind.REDECIDE]
     assert list_statuses(driver) == [DeliveryStatus.WAITING]
 
@@ -243,9 +254,10 @@ def test_one_ruling_answers_the_asks_of_its_partition() -> None:
     asks = (refer(ITEM, driver.get_ask(1)), refer(get_item(2), driver.get_ask(2, 1), 1))
     act = answer(ITEM, driver.get_ask(1), Answer.APPROVED, asks=asks)
     result = driver.process(make_ruling(act, at_ms=LATER_MS), now_ms=LATER_MS)
-    assert [pending.item for pending in result.pending] == [ITEM]
+    assert [notice["item_id"] for _, notice in read_sent(result)] == [ITEM]
     other = driver.process(make_ruling(act, at_ms=LATER_MS, partition=1), now_ms=LATER_MS)
-    assert [(pending.item, pending.entry.partition) for pending in other.pending] == [(get_item(2), 1)]
+    assert [notice["item_id"] for _, notice in read_sent(other)] == [get_item(2)]
+    assert {output.partition for output in other.outputs} == {1}
 
 
 def test_the_same_ruling_again_has_no_second_effect() -> None:
@@ -253,10 +265,10 @@ def test_the_same_ruling_again_has_no_second_effect() -> None:
     ruling = approve(driver)
     first = driver.process(ruling, repeat(ruling, 2), now_ms=LATER_MS)
     assert first.outcomes == [CHANGED, UNCHANGED]
-    assert len(first.pending) == 1
+    assert len(first.sent) == 1
     before = driver.list_entries()
     again = driver.process(repeat(ruling, 3), now_ms=LATER_MS)
-    assert (again.outcomes, again.pending, again.kept) == ([UNCHANGED], [], [])
+    assert (again.outcomes, again.sent, again.kept) == ([UNCHANGED], [], [])
     assert [act.kind for act in read_acts(again)] == [ActKind.RULING_REFUSED]
     assert driver.list_entries() == before
 
@@ -267,13 +279,13 @@ def test_a_ruling_that_is_read_again_after_an_abort_has_its_effect_once() -> Non
     aborted = driver.process(ruling, now_ms=LATER_MS, is_committed=False)
     assert driver.list_entries() == before
     again = driver.process(ruling, now_ms=LATER_MS)
-    assert (again.outputs, again.pending) == (aborted.outputs, aborted.pending)
-    assert driver.process(ruling, now_ms=LATER_MS).pending == []
+    assert (again.outputs, again.sent) == (aborted.outputs, aborted.sent)
+    assert driver.process(ruling, now_ms=LATER_MS).sent == []
 
 
 def test_an_unknown_item_is_refused_and_nothing_is_kept_of_it() -> None:
     driver = begin()
-    reference = AskReference(ask=get_item(7), nonce="0" * 32, item=get_item(8), partition=0)
+    reference = AskReference(ask=get_item(7), nonce="0" * 32, provider=STATE, item=get_item(8), partition=0)
     act = Answering(asks=(reference,), about=AskKind.APPROVE, recipients=("US",), answer=Answer.APPROVED)
     result = driver.process(make_ruling(act))
     assert [act.reason for act in read_acts(result)] == [Refusal.UNKNOWN_ASK]
@@ -295,22 +307,50 @@ def test_an_ask_is_claimed_and_passed_on() -> None:
 
 def test_a_correction_and_a_withdrawal_are_for_the_gate() -> None:
     driver = begin()
-    ruling = make_ruling(Opening(opens=OpeningKind.WITHDRAWAL, item=ITEM, partition=0))
+    ruling = make_ruling(Opening(opens=OpeningKind.WITHDRAWAL, provider=STATE, item=ITEM, partition=0))
     result = driver.process(ruling)
-    assert result.outcomes == [ConversationOutcome.OPENED]
-    assert [opened.ruling.officer for opened in result.openings] == [JUDGE.id]
-    assert (result.outputs, result.kept) == ([], [])
+    assert result.outcomes == [CHANGED]
+    ((topic, amendment),) = read_sent(result)
+    assert (topic, amendment["kind"], amendment["amendment"]) == ("national.ch.amendments", "WITHDRAWAL", 1)
+    assert [(act.kind, act.ask, act.revision) for act in read_acts(result)] == [(ActKind.AMENDED, None, Revision(1, 1))]
+    assert list_statuses(driver) == [DeliveryStatus.WAITING], "the gate decides first"
+    copied = driver.process(repeat(ruling, 2))
+    assert (copied.outcomes, copied.outputs) == ([UNCHANGED], [])
+    assert driver.find(1).conversation.handed_out == 1
+
+
+def test_only_an_officer_with_a_role_of_the_pack_recalls() -> None:
+    driver = begin(make_draft(1))
+    opening = Opening(opens=OpeningKind.RECALL, provider=STATE, item=ITEM, partition=0)
+    result = driver.process(make_ruling(opening, CLERK))
+    assert [act.reason for act in read_acts(result)] == [Refusal.WRONG_ROLE]
+    assert (result.outcomes, list_statuses(driver)) == ([UNCHANGED], [DeliveryStatus.SENT])
+
+
+def test_a_copy_of_a_claim_or_of_passing_on_does_not_count() -> None:
+    driver = begin()
+    reference = refer(ITEM, driver.get_ask())
+    claim = make_ruling(Claiming(asks=(reference,)), at_ms=LATER_MS)
+    passed = make_ruling(PassingOn(asks=(reference,), authority=Authority.FIU), at_ms=LATER_MS, offset=2)
+    assert driver.process(claim, passed, now_ms=LATER_MS).outcomes == [CHANGED, CHANGED]
+    before = driver.list_entries()
+    copied = driver.process(repeat(claim, 3), repeat(passed, 4), now_ms=LATER_MS + 1)
+    assert (copied.outcomes, copied.outputs) == ([UNCHANGED, UNCHANGED], [])
+    assert driver.list_entries() == before
 
 
 def test_a_recall_reaches_what_the_gate_has_sent() -> None:
     driver = begin(make_draft(1))
     assert list_statuses(driver) == [DeliveryStatus.SENT]
-    ruling = make_ruling(Opening(opens=OpeningKind.RECALL, item=ITEM, partition=0), at_ms=LATER_MS)
+    ruling = make_ruling(Opening(opens=OpeningKind.RECALL, provider=STATE, item=ITEM, partition=0), at_ms=LATER_MS)
     result = driver.process(ruling, repeat(ruling, 2), now_ms=LATER_MS)
-    assert [type(pending.effect) for pending in result.pending] == [Send, Opened]  # the recall, and its acknowledgement
-    assert [act.notice_kind for act in read_pending_acts(result)] == [NoticeKind.RECALL, None]
-    assert result.outcomes == [CHANGED, UNCHANGED]
-    assert [act.reason for act in read_acts(result)] == [Refusal.NOTHING_SENT]
+    ((topic, recall),) = read_sent(result)
+    ask = driver.get_ask()
+    assert (topic, recall["kind"], recall["id"]) == ("exchange.us.notices", NoticeKind.RECALL, ask.id)
+    assert [(act.kind, act.notice_kind) for act in read_acts(result)] == [
+        (ActKind.NOTICE_SENT, NoticeKind.RECALL), (ActKind.ASK_OPENED, None),
+    ]  # fmt: skip
+    assert result.outcomes == [CHANGED, UNCHANGED]  # a copy does not count
 
 
 def test_an_offer_that_the_gate_has_sent_is_not_sent_again() -> None:
@@ -318,17 +358,16 @@ def test_an_offer_that_the_gate_has_sent_is_not_sent_again() -> None:
     nexus = [{"state": "IE", "reason": "seen there"}]
     result = driver.process(make_draft(1, **OFFERED, nexus=nexus))
     assert {act.ask_kind for act in read_acts(result)} == {AskKind.ACCEPT}
-    assert result.pending == []
+    assert result.sent == []
 
 
 def test_an_offer_that_is_cancelled_is_withdrawn() -> None:
     driver = begin(make_draft(1, **OFFERED, nexus=[]))
     ask = driver.get_ask()
     result = driver.process(make_draft(1, **HELD, version=2, action="SUPERSEDE"))
-    (pending,) = result.pending
-    assert isinstance(pending.effect, Ended)
-    assert (pending.effect.ask.id, pending.effect.ask.status) == (ask.id, AskStatus.CANCELLED)
-    assert [act.kind for act in read_pending_acts(result)] == [ActKind.ASK_ENDED]
+    ((topic, reply),) = read_sent(result)
+    assert (topic, reply["kind"], reply["ask"]) == (f"exchange.{ask.state.lower()}.replies", "WITHDRAWAL", ask.id)
+    assert [act.kind for act in read_acts(result)] == [ActKind.ASK_ENDED, ActKind.ASK_OPENED]
 
 
 def test_the_ground_of_a_treaty_in_force_counts() -> None:
@@ -377,7 +416,7 @@ def test_an_item_whose_draft_is_not_kept_is_withheld() -> None:
     driver.lose_drafts(1)
     approval = answer(ITEM, driver.get_ask(), Answer.APPROVED, rule=None)
     result = driver.process(make_ruling(approval, at_ms=LATER_MS), now_ms=LATER_MS)
-    assert (result.outcomes, result.pending) == ([CHANGED], [])
+    assert (result.outcomes, result.sent) == ([CHANGED], [])
     assert driver.get_ask().kind is AskKind.REDECIDE
 
 
@@ -401,7 +440,7 @@ def test_nothing_of_a_ruling_is_kept_if_one_item_has_become_too_large(monkeypatc
             raise InputError("it is too large")
         return b""
 
-    monkeypatch.setattr(conversation_processor, "encode_conversation", encode)
+    monkeypatch.setattr(keeping, "encode_conversation", encode)
     ruling = make_ruling(answer(ITEM, driver.get_ask(), Answer.APPROVED, asks=asks), at_ms=LATER_MS)
     result = driver.process(ruling, now_ms=LATER_MS)
     assert (read_causes(result), result.kept, result.effects) == (["NOT_KEPT"], [], 0)
@@ -420,7 +459,7 @@ def test_a_draft_is_kept_as_it_is_sealed() -> None:
     driver = Driver(lambda data: {sealed: HELD_DRAFT.data}[data])
     driver.process(replace(HELD_DRAFT, data=sealed, opened=HELD_DRAFT.data))
     assert driver.find(1).drafts == {Revision(1): sealed}
-    assert len(driver.process(approve(driver), now_ms=LATER_MS).pending) == 1
+    assert len(driver.process(approve(driver), now_ms=LATER_MS).sent) == 1
 
 
 def test_an_entry_that_cannot_be_read_stops_the_batch() -> None:
@@ -456,10 +495,10 @@ def test_escalations_are_collected() -> None:
 
 def test_a_recall_that_is_not_acknowledged_is_overdue_and_put_again() -> None:
     driver = begin(make_draft(1))
-    driver.process(make_ruling(Opening(opens=OpeningKind.RECALL, item=ITEM, partition=0)))
+    driver.process(make_ruling(Opening(opens=OpeningKind.RECALL, provider=STATE, item=ITEM, partition=0)))
     ask = driver.get_ask()
     result = driver.process("due", now_ms=ask.closes_at)
-    assert [type(pending.effect) for pending in result.pending] == [Opened]
+    assert [recall["kind"] for _, recall in read_sent(result)] == [NoticeKind.RECALL]
     assert ActKind.OVERDUE in [act.kind for act in read_acts(result)]
     again = driver.get_ask()
     assert (again.round, [alert.effect.ask for alert in result.alerts]) == (2, [again.id])
@@ -492,7 +531,7 @@ def test_the_time_must_be_within_the_day_of_the_law() -> None:
 def break_result(result: ConversationResult) -> list[ConversationResult]:
     """Return the result with one thing wrong, in each way."""
     kept = result.kept[0]
-    act = result.outputs[0]
+    first, act, *rest = result.outputs
     return [
         replace(result, outcomes=result.outcomes[1:]),
         replace(result, outcomes=[*result.outcomes, UNCHANGED]),
@@ -502,14 +541,24 @@ def break_result(result: ConversationResult) -> list[ConversationResult]:
         replace(result, kept=[kept._replace(item=kept.item._replace(partition=1))]),
         replace(result, due=[kept.item]),
         replace(result, outputs=result.outputs[1:]),
-        replace(result, outputs=[act._replace(partition=1), *result.outputs[1:]]),
-        replace(result, outputs=[act._replace(topic="exchange.us.notices"), *result.outputs[1:]]),
+        replace(result, outputs=[first._replace(partition=1), act, *rest]),
+        replace(result, outputs=[first, act._replace(partition=1), *rest]),
+        replace(result, outputs=[first, act._replace(topic="exchange.us.notices"), *rest]),
         replace(result, outputs=[*result.outputs, act]),
         replace(result, outputs=[*result.outputs, act._replace(topic="exchange.us.notices")]),
-        replace(result, pending=[]),
+        replace(result, outputs=[act, *rest], sent=[]),  # what is to be sent is not written at all
+        replace(result, outputs=[first, first, act, *rest], sent=[0, 1]),
+        replace(result, outputs=[first._replace(topic="exchange.de.notices"), act, *rest]),
+        replace(result, outputs=[first._replace(topic="exchange.us.offers"), act, *rest]),
+        replace(result, outputs=[first._replace(value=None), act, *rest]),
+        replace(result, expected=[]),
+        replace(result, sent=[]),
+        replace(result, sent=[1]),
+        replace(result, sent=[*result.sent, *result.sent]),
+        replace(result, shredded=[(kept.item, InboxCopy(get_item(9), Revision(1), is_urgent=False))]),
+        replace(result, outputs=[*result.outputs, OutputRecord("national.ch.inbox", b"an id", None, partition=0)]),
         replace(result, refused=[]),
         replace(result, refused=[result.refused[0]._replace(offset=99)]),
-        replace(result, openings=[None]),  # type: ignore[list-item]
     ]
 
 
@@ -519,7 +568,7 @@ def test_what_is_not_accounted_for_is_noticed() -> None:
     result = driver.process(*records, now_ms=LATER_MS)
     assert result.outcomes == [CHANGED, REFUSED]
     assert is_conserved(records, result)
-    assert [is_conserved(records, broken) for broken in break_result(result)] == [False] * 16
+    assert [is_conserved(records, broken) for broken in break_result(result)] == [False] * 26
 
 
 def test_supplied_facts_wait_for_the_gate() -> None:
@@ -529,10 +578,18 @@ def test_supplied_facts_wait_for_the_gate() -> None:
     fact = RuledFact(name="form", values=("INFORMATION",))
     supplied = answer(ITEM, ask, Answer.SUPPLIED, facts=(fact,))
     result = driver.process(make_ruling(supplied, at_ms=LATER_MS), now_ms=LATER_MS)
-    (pending,) = result.pending
-    assert isinstance(pending.effect, Amend)
-    assert pending.effect.revision == Revision(1, 1)
-    assert pending.ruling is not None  # it has the values
-    assert isinstance(pending.ruling.ruling.act, Answering)
-    assert pending.ruling.ruling.act.facts == (fact,)
-    assert [(act.kind, act.facts) for act in read_pending_acts(result)] == [(ActKind.AMENDED, ("form",))]
+    ((topic, amendment),) = read_sent(result)
+    assert (topic, amendment["kind"], amendment["amendment"]) == ("national.ch.amendments", "FACTS", 1)
+    acts = [(act.kind, act.facts) for act in read_acts(result)]
+    assert acts == [(ActKind.ASK_ENDED, ()), (ActKind.AMENDED, ("form",))]
+
+
+def test_an_item_is_forgotten_once_no_state_may_keep_it_any_more() -> None:
+    driver = Driver()
+    driver.process(make_draft(1))
+    assert driver.find(1).drafts
+    end = NOW_MS + SENT_MS
+    assert not driver.process("due", now_ms=end - 1).due
+    assert driver.find(1).conversation.revision == Revision(1)
+    driver.process("due", now_ms=end)
+    assert driver.list_entries()[0] == {}

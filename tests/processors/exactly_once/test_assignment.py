@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from confluent_kafka import TopicPartition
 
 from processors.exactly_once.assignment import Assignment
 from processors.exactly_once.committed_positions import CommittedPositions
-from processors.exactly_once.input_logs import LogsUnavailableError
+from processors.exactly_once.input_logs import InputLogs, LogsUnavailableError
+from processors.exactly_once.read_horizon import ReadHorizon
 
 
 class StubInputLogs:
@@ -54,3 +56,15 @@ def test_an_empty_assignment_needs_no_preparation() -> None:
 
 def test_nothing_is_read_until_the_broker_answers() -> None:
     assert not prepare(StubInputLogs(LogsUnavailableError("no broker answers")), **{"in": [0], "also": [0]})
+
+
+def test_an_assignment_and_a_revocation_end_what_is_known_of_the_reading() -> None:
+    """Reading may start again before what was read and not committed."""
+    forgotten: list[str] = []
+    horizon = cast("ReadHorizon", SimpleNamespace(forget=lambda: forgotten.append("")))
+    logs = cast("InputLogs", StubInputLogs())
+    assignment = Assignment(logs, None, lambda: forgotten.append("settled"), CommittedPositions(), horizon)
+    assert assignment.prepare_partitions([TopicPartition("in", 0), TopicPartition("also", 0)])
+    assert forgotten == [""]
+    assignment.give_up_partitions({0})
+    assert forgotten == ["", "settled", ""], "after what is being committed"

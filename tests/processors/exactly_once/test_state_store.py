@@ -10,7 +10,7 @@ import pytest
 
 from processors.exactly_once import state_store_backends
 from processors.exactly_once.state_store import COPY_AGE_MAX_MS, StateStore
-from processors.exactly_once.state_store_backends import RocksBackend
+from processors.exactly_once.state_store_backends import MemoryBackend, RocksBackend
 from sharing.errors import InfrastructureError
 from tests.processors.exactly_once.state_store_fixtures import TOPIC, FakeChangelog
 
@@ -156,3 +156,25 @@ def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(InfrastructureError, match="state cannot be stored in"):
         RocksBackend(tmp_path / "file" / "state")
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_entries_with_a_prefix_are_found_through_all_layers(
+    changelog: FakeChangelog, tmp_path: Path, in_memory: bool
+) -> None:
+    changelog.write_transaction(0, [(b"told/a", b"1"), (b"told/b", b"2"), (b"tole", b"3"), (b"told", b"4")])
+    backend = MemoryBackend() if in_memory else RocksBackend(tmp_path / "folder")
+    state_store = StateStore(changelog, backend, lambda: changelog.now_ms)
+    try:
+        assert state_store.restore_partitions([0])
+        assert dict(state_store.create_overlay().items(0, b"told/")) == {b"told/a": b"1", b"told/b": b"2"}
+        previous = state_store.create_overlay()
+        previous.put(0, b"told/c", b"5")
+        previous.delete(0, b"told/a")
+        view = state_store.create_overlay(previous)
+        view.put(0, b"told/b", b"6")
+        view.put(0, b"other", b"7")
+        assert dict(view.items(0, b"told/")) == {b"told/b": b"6", b"told/c": b"5"}
+        assert len(dict(view.items(0))) == len(ENTRIES) + 5
+    finally:
+        state_store.close()

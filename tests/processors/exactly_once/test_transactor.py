@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
@@ -60,6 +61,33 @@ def test_records_read_before_a_revocation_are_dropped(assigned: bool, monkeypatc
     assert batch_consumer.fill_batch(0) is not assigned  # the transactor then opens both clients again
     assert rebalancing.given_up == [set()]
     assert batch_consumer.take_messages() == ([], [])
+
+
+@pytest.mark.parametrize("assigned", [False, True])
+def test_ends_that_were_reached_before_a_revocation_count_no_more(
+    assigned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make_end(offset: int) -> Mock:
+        error = Mock(code=Mock(return_value=KafkaError._PARTITION_EOF))
+        return Mock(**{"error.return_value": error, "topic.return_value": "in", "partition.return_value": 0,
+                       "offset.return_value": offset, "__len__": lambda _: 10})  # fmt: skip
+
+    consumer = ScriptedConsumer()
+    monkeypatch.setattr(consumer_module, "make_consumer", lambda _: consumer)
+    batch_consumer = open_batch_consumer(replace(OFFLINE_CONFIG, horizon_clock=lambda: 0))
+    consumer.results = [[make_end(7)], [make_end(9)]]
+    assert batch_consumer.fill_batch(0)
+    assert batch_consumer.take_messages() == ([], []), "the report of an end is no record"
+    assert batch_consumer.take_ends() == {("in", 0): 9}
+    assert batch_consumer.take_ends() == {}
+
+    def revoke() -> list[Mock]:
+        batch_consumer._on_revoke(None, [])  # type: ignore[arg-type]  # the arguments are not used
+        return [make_end(3)] * assigned
+
+    consumer.results = [[make_end(11)], revoke]
+    batch_consumer.fill_batch(0)
+    assert batch_consumer.take_ends() == ({("in", 0): 3} if assigned else {})
 
 
 class PausedCommits:

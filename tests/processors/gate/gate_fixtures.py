@@ -186,7 +186,10 @@ SCHEMAS = {kind.name: kind.schema for kind in TOPIC_KINDS}
 def decode_output(output: OutputRecord) -> dict[str, Any]:
     """Return the decoded value of an output."""
     assert output.value is not None
-    return get_codec(SCHEMAS[output.topic.rpartition(".")[2]]).decode(output.value)
+    schema = SCHEMAS[output.topic.rpartition(".")[2]]
+    if schema == "notice" and output.value.startswith(get_codec("offer").header):
+        schema = "offer"  # an urgent one
+    return get_codec(schema).decode(output.value)
 
 
 def decode_by_topic(result: BatchResult) -> dict[str, list[dict[str, Any]]]:

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.exactly_once.batch import OutputRecord
-from processors.gate.batch_result import StatedEmergency, is_balanced
+from processors.gate.batch_result import is_balanced
 from processors.gate.columnar_writer import ColumnarWriter
 from processors.gate.gate import BatchResult, Gate, is_conserved
 from processors.gate.input_records import InputRecords
+from processors.gate.outcome_tally import StatedEmergency
 from processors.gate.record_writer import RecordWriter
 from processors.gate.rejection import RejectedRecord
 from sharing.columnar import decoding
@@ -192,6 +193,8 @@ def fill(number: int) -> BatchResult:
         quarantined=Counter({"EMPTY": number}),
         effects=Counter({"PERMIT": number}),
         drafts=Counter({Outcome.DISCLOSE: number}),
+        required_drafts=Counter({Outcome.DISCLOSE: number}),
+        sent=Counter({"notices": number}),
         rule_errors=Counter({"ch.permit": number}),
         emergencies=Counter({StatedEmergency("Police", is_substantiated=True): number}),
         published={NoticeLane.URGENT: [number], NoticeLane.ORDINARY: [number] * (number % 2)},

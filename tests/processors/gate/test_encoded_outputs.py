@@ -19,6 +19,7 @@ from sharing.model.vocabulary import Outcome
 from sharing.packs.library import load_shipped_treaties
 from sharing.serialization.codec import get_codec
 from tests.processors.gate.gate_fixtures import (
+    DAY_MS,
     DIRECTORY,
     HYPOTHESIS_SETTINGS,
     LAW,
@@ -29,6 +30,10 @@ from tests.processors.gate.gate_fixtures import (
 )
 
 
+def make_uuid(name: str) -> str:
+    return str(uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), name))
+
+
 def encode_expected_outputs(message: Message, record: dict[str, Any], verdict: Verdict) -> dict[str, list[bytes]]:
     """Return the expected outputs by topic. Each record is encoded as a whole, which is slow."""
     reference = LAW.reference
@@ -37,6 +42,7 @@ def encode_expected_outputs(message: Message, record: dict[str, Any], verdict: V
     )
     outputs: dict[str, list[bytes]] = {"national.ch.decisions": [get_codec("decision").encode(decision.to_record())]}
     drafted = []
+    is_urgent = record["urgency"] == "URGENT"  # there is no emergency among the changes
     for recipient in verdict.recipients:
         fields = {**asdict(recipient.terms), "obligation": recipient.is_obligatory, "state": recipient.state}
         fields["relevance"] = [asdict(reason) for reason in recipient.relevance]
@@ -45,29 +51,32 @@ def encode_expected_outputs(message: Message, record: dict[str, Any], verdict: V
             **legal, "from_state": "CH", "to_state": recipient.state, "urgency": record["urgency"],
             "form": record["form"], "pack": asdict(reference),
             "relevance": sorted({str(reason.kind) for reason in recipient.relevance}),
-            "indicator_id": record["id"], "version": record["version"], "sent_at": NOW_MS,
+            "indicator_id": record["id"], "version": record["version"], "sent_at": NOW_MS, "amendment": 0,
         }  # fmt: skip
         item = f"/CH/{record['source']['agency']}/{record['id']}"
+        item_id = make_uuid("item" + item)
         name = f"{item}/{record['version']}/{recipient.state}"
         if recipient.outcome is Outcome.DISCLOSE:
             content = {**build_content(record, recipient.redacted), "relevance": fields["relevance"]}
             notice = {
-                **terms, "id": str(uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), "notice" + name)),
-                "item_id": str(uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), "item" + item)),
+                **terms, "id": make_uuid("notice" + name), "item_id": item_id,
                 "kind": "ITEM" if record["action"] == "PUBLISH" else "CORRECTION", "to_authority": "POLICE",
                 "redacted": recipient.redacted, "review_at": record["review_at"],
                 "retain_until": record["retain_until"], "content": get_codec("notice_content").encode(content),
             }  # fmt: skip
-            lane = "urgent" if record["urgency"] in ("URGENT", "EMERGENCY") else "notices"
+            lane = "urgent" if is_urgent else "notices"
             outputs.setdefault(f"exchange.{recipient.state.lower()}.{lane}", []).append(
                 get_codec("notice").encode(notice)
             )
         if recipient.outcome is Outcome.OFFER:
+            codes = [] if "offence_codes" in recipient.redacted else record["offence"]["codes"]
             offer = {
-                **terms, "id": str(uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), "offer" + name)), "expires_at": None,
-                "category": str(VALUE_TYPES[record["type"]].group), "offence_codes": record["offence"]["codes"],
+                **terms, "id": make_uuid(f"ask/{item_id}/ACCEPT/{record['version']}.0/{recipient.state}/1"),
+                "item_id": item_id, "expires_at": NOW_MS + (2 if is_urgent else 30) * DAY_MS,
+                "category": str(VALUE_TYPES[record["type"]].group), "offence_codes": codes,
             }  # fmt: skip
-            outputs.setdefault(f"exchange.{recipient.state.lower()}.offers", []).append(
+            lane = "urgent" if is_urgent else "offers"
+            outputs.setdefault(f"exchange.{recipient.state.lower()}.{lane}", []).append(
                 get_codec("offer").encode(offer)
             )
         if recipient.outcome is not Outcome.WITHHOLD:
@@ -77,7 +86,8 @@ def encode_expected_outputs(message: Message, record: dict[str, Any], verdict: V
         draft = {
             "indicator_id": record["id"], "version": record["version"], "decided_at": NOW_MS, "state": "CH",
             "officer": record["source"]["officer"], "content": message.data, "action": record["action"],
-            "urgency": record["urgency"], "pack": asdict(reference), "recipients": drafted,
+            "urgency": record["urgency"], "pack": asdict(reference), "recipients": drafted, "amendment": 0,
+            "is_corrected": False,
         }  # fmt: skip
         outputs["national.ch.drafts"] = [get_codec("draft").encode(draft)]
     return outputs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any, cast
@@ -11,8 +10,9 @@ import pytest
 
 from processors.exactly_once.batch import DEFAULT_LIMITS
 from processors.gate import encoded_tails, output_plans
-from processors.gate.batch_result import BatchResult, is_balanced
+from processors.gate.asked_states import NOBODY, AskedStates
 from processors.gate.encoded_tails import EncodedTails
+from processors.gate.outcome_tally import ItemStanding, OutcomeTally
 from processors.gate.output_plans import OutputPlanner
 from processors.gate.output_policy import (
     Delivery,
@@ -83,9 +83,9 @@ def test_the_record_writer_rejects_an_unknown_delivery(tails: EncodedTails, verd
 def test_the_output_planner_rejects_an_unknown_outcome(
     context: DecisionContext, tails: EncodedTails, verdict: Verdict
 ) -> None:
-    planner = OutputPlanner(context, tails, OutputPolicy(), DEFAULT_LIMITS)
+    planner = OutputPlanner(context, tails, OutputPolicy(), AskedStates(None), DEFAULT_LIMITS)
     with pytest.raises(AssertionError, match="ESCALATE"):
-        planner._build_plan(RECORD, verdict)
+        planner._build_plan(RECORD, verdict, NOBODY)
 
 
 def test_the_output_planner_rejects_an_unknown_delivery(
@@ -95,7 +95,7 @@ def test_the_output_planner_rejects_an_unknown_delivery(
     policy = OutputPolicy()
     monkeypatch.setattr(policy, "get_required_outputs", lambda *_: required)
     with pytest.raises(AssertionError, match="ESCALATE"):
-        OutputPlanner(context, tails, policy, DEFAULT_LIMITS)._build_plan(RECORD, verdict)
+        OutputPlanner(context, tails, policy, AskedStates(None), DEFAULT_LIMITS)._build_plan(RECORD, verdict, NOBODY)
 
 
 def test_a_draft_rejects_an_unknown_outcome(context: DecisionContext, verdict: Verdict) -> None:
@@ -110,11 +110,13 @@ def test_an_unknown_outcome_is_neither_closed_nor_without_a_lane(verdict: Verdic
             function(RECORD, unknown)
 
 
-def test_conservation_rejects_an_unknown_outcome() -> None:
-    with pytest.raises(AssertionError, match="ESCALATE"):
-        is_balanced(BatchResult(deliveries=Counter({ESCALATE: 1})))
-    with pytest.raises(AssertionError, match="ESCALATE"):
-        is_balanced(BatchResult(outcomes=Counter({ESCALATE: 1})))
+def test_conservation_rejects_an_unknown_outcome(verdict: Verdict) -> None:
+    known = verdict.recipients[0]
+    of_recipient = Verdict((known, known._replace(terms=replace(known.terms, outcome=ESCALATE))), Outcome.DISCLOSE)
+    of_item = Verdict((known,), ESCALATE)
+    for unknown in (of_recipient, of_item):
+        with pytest.raises(AssertionError, match="ESCALATE"):
+            OutcomeTally.from_verdict(unknown, RECORD, ItemStanding())
 
 
 def test_an_unknown_action_has_no_notice_kind() -> None:

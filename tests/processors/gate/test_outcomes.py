@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections import Counter
 from dataclasses import asdict
@@ -114,9 +115,28 @@ def test_ids_derive_from_cause_and_recipient() -> None:
     offers = decode_by_topic(process_messages(make_message(**OFFERED)))
     for state in ("FR", "US"):
         (offer,) = offers[f"exchange.{state.lower()}.offers"]
-        assert offer["id"] == str(
-            uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), f"offer/CH/Police/{indicator_form()['id']}/1/{state}")
-        )
+        # That of the Ask which the offer puts, so that the conversation knows it without the gate.
+        item = str(uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), f"item/CH/Police/{indicator_form()['id']}"))
+        ask = str(uuid.uuid5(uuid.UUID(str(ID_NAMESPACE)), f"ask/{item}/ACCEPT/1.0/{state}/1"))
+        assert (offer["id"], offer["item_id"], offer["amendment"]) == (ask, item, 0)
+
+
+@pytest.mark.parametrize(
+    ("urgency", "topic", "period"),
+    [
+        ("ORDINARY", "offers", dt.timedelta(days=30)),
+        ("UNKNOWN", "offers", dt.timedelta(days=30)),
+        ("URGENT", "urgent", dt.timedelta(days=2)),
+        ("EMERGENCY", "urgent", dt.timedelta(hours=2)),
+    ],
+)
+def test_an_offer_expires_and_an_urgent_one_goes_to_the_urgent_topic(
+    urgency: str, topic: str, period: dt.timedelta
+) -> None:
+    stated = {} if urgency == "UNKNOWN" else {"urgency": urgency, "urgency_reason": "a child is missing"}
+    message = make_message(**OFFERED, **({"urgency": None} if urgency == "UNKNOWN" else stated))
+    (offer,) = decode_by_topic(process_messages(message))[f"exchange.us.{topic}"]
+    assert (offer["urgency"], offer["sent_at"], offer["expires_at"]) == (urgency, NOON, NOON + period)
 
 
 def test_a_later_version_is_a_correction_with_another_notice_id() -> None:

@@ -42,21 +42,44 @@ ACTIONS = ["PUBLISH", "SUPERSEDE", "WITHDRAW"]
 
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize(
-    ("urgency", "lane", "topic"),
+    ("urgency", "lane", "topics"),
     [
-        ("ORDINARY", NoticeLane.ORDINARY, "exchange.us.notices"),
-        ("URGENT", NoticeLane.URGENT, "exchange.us.urgent"),
-        ("EMERGENCY", NoticeLane.URGENT, "exchange.us.urgent"),
+        ("ORDINARY", NoticeLane.ORDINARY, ("exchange.fr.offers", "exchange.us.notices")),
+        ("URGENT", NoticeLane.URGENT, ("exchange.fr.urgent", "exchange.us.urgent")),
+        ("EMERGENCY", NoticeLane.URGENT, ("exchange.fr.urgent", "exchange.us.urgent")),
     ],
 )
-def test_each_recipient_gets_what_its_outcome_requires(action: str, urgency: str, lane: NoticeLane, topic: str) -> None:
+def test_each_recipient_gets_what_its_outcome_requires(
+    action: str, urgency: str, lane: NoticeLane, topics: tuple[str, str]
+) -> None:
     required = derive_required_outputs(
         {**RECORD, "action": action, "urgency": urgency, "urgency_reason": "a child is missing"}, MIXED
     )
-    offer = Delivery(DeliveryKind.OFFER, 1, "exchange.fr.offers")
-    assert required == RequiredOutputs(
-        is_closed=False, deliveries=(offer, Delivery(DeliveryKind.NOTICE, 3, topic)), lane=lane
-    )
+    deliveries = (Delivery(DeliveryKind.OFFER, 1, topics[0]), Delivery(DeliveryKind.NOTICE, 3, topics[1]))
+    assert required == RequiredOutputs(is_closed=False, deliveries=deliveries, lane=lane)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("is_amendment", [False, True])
+def test_with_a_conversation_the_gate_sends_first_publications_only(action: str, is_amendment: bool) -> None:
+    record = {**RECORD, "action": action}
+    required = derive_required_outputs(record, MIXED, is_amendment=is_amendment, has_conversation=True)
+    assert not required.is_closed
+    assert bool(required.deliveries) is (required.lane is not None) is (action == "PUBLISH" and not is_amendment)
+
+
+def test_what_is_withheld_only_for_facts_that_people_can_supply_is_open() -> None:
+    asked, withheld = frozenset({"DE"}), make_verdict(DE=Outcome.WITHHOLD)
+    required = derive_required_outputs(RECORD, withheld, asked, has_conversation=True)
+    assert required == RequiredOutputs(is_closed=False, asked=asked)
+    assert derive_required_outputs(RECORD, withheld, has_conversation=True) == CLOSED
+
+
+def test_an_amendment_that_is_withheld_is_open_too() -> None:
+    """States may have what is amended."""
+    withheld = make_verdict(DE=Outcome.WITHHOLD)
+    required = derive_required_outputs(RECORD, withheld, is_amendment=True, has_conversation=True)
+    assert required == RequiredOutputs(is_closed=False)
 
 
 @pytest.mark.parametrize("action", ACTIONS)

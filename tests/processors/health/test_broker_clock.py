@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from processors.health import consumer_status
-from processors.health.broker_clock import ATTEMPTS_QUIET, READING_AGE_S_MAX, BrokerClock
+from processors.health.broker_clock import ATTEMPTS_QUIET, READ_AGAIN_S, READING_AGE_S_MAX, RETRY_S, BrokerClock
 from processors.health.clock_check import BrokerTime
 from sharing.errors import InfrastructureError
 from sharing.kafka.broker_clock import ClockReading, ClockTopicError
@@ -29,7 +29,9 @@ def run(read: Callable[[], ClockReading], retries: int = 0) -> tuple[BrokerClock
     async def main() -> BrokerClock:
         clock = BrokerClock(read, lambda: NOW_MS)
 
-        async def count_retry(_: float) -> None:
+        async def count_retry(seconds: float) -> None:
+            if seconds == READ_AGAIN_S:
+                await asyncio.Event().wait()
             failures.append(clock.failure)
 
         clock.sleep = count_retry  # type: ignore[method-assign,assignment]
@@ -91,3 +93,40 @@ def test_a_broker_that_does_not_answer_does_not_delay_the_end_of_the_process() -
 
     run(read)
     assert threads == [True]
+
+
+def test_the_clock_is_read_again_and_a_later_failure_changes_nothing() -> None:
+    readings: list[ClockReading | InfrastructureError] = [
+        ClockReading(ahead_s=600.0, error_s=0.0),
+        InfrastructureError("no broker answers"),
+        ClockReading(ahead_s=0.0, error_s=0.0),
+    ]
+    seen: list[tuple[float, str | None]] = []
+
+    def read() -> ClockReading:
+        reading = readings.pop(0)
+        if isinstance(reading, InfrastructureError):
+            raise reading
+        return reading
+
+    async def main() -> None:
+        clock = BrokerClock(read, lambda: NOW_MS)
+        is_done = asyncio.Event()
+
+        async def sleep(seconds: float) -> None:
+            known = clock.get_time()
+            seen.append((seconds, clock.failure))
+            assert known is not None
+            assert (known.appended_ms == NOW_MS) is (not readings)
+            if not readings:
+                is_done.set()
+                await asyncio.Event().wait()
+
+        clock.sleep = sleep  # type: ignore[method-assign,assignment]
+        async with asyncio.timeout(SECONDS):
+            await clock.start()
+            await is_done.wait()
+        await clock.stop()
+
+    asyncio.run(main())
+    assert seen == [(READ_AGAIN_S, None), (RETRY_S, None), (READ_AGAIN_S, None)]

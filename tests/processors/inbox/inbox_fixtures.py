@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from processors.exactly_once.batch import Batch, OutputRecord
+from processors.exactly_once.batch import OutputRecord
 from processors.exactly_once.state_store import Checkpoint, Overlay
 from processors.exactly_once.state_store_backends import MemoryStore
-from processors.inbox.inbox_batch import open_batch
 from processors.inbox.inbox_processor import InboxKeys, InboxProcessor
-from processors.inbox.inbox_result import InboxOutcome, InboxResult
+from processors.inbox.inbox_result import InboxResult, is_conserved
 from processors.inbox.inbox_state import InboxState
 from sharing.model.times import from_milliseconds
 from sharing.model.vocabulary import MessageKind
@@ -23,15 +22,14 @@ from sharing.seal.hpke import MemoryOpeningKey
 from sharing.seal.inbox_opening import InboxOpener
 from sharing.seal.sealing import BatchSealer
 from sharing.serialization.codec import get_codec
-from sharing.topology.topics import NOTICES, OFFERS, URGENT
+from sharing.topology.topics import NOTICES, OFFERS, REPLIES, URGENT
 from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole
 from tests.kafka.topic_io import notice_record
 from tests.processors.gate.gate_fixtures import Message
 from tests.trust.trust_fixtures import DAY, NOW, make_keys, make_root, make_seed, make_signer
 
-KINDS = {kind.name: kind for kind in (NOTICES, URGENT, OFFERS)}
-WRITTEN = {InboxOutcome.OPENED, InboxOutcome.REFUSED}
+KINDS = {kind.name: kind for kind in (NOTICES, URGENT, OFFERS, REPLIES)}
 BEGAN = NOW - 90 * DAY
 MARKER = "MARKER-5c0d"
 """A text in place of content, to detect leaks of content."""
@@ -116,7 +114,7 @@ def make_offer_record(to_state: str) -> dict[str, Any]:
     notice = notice_record(to_state)
     names = [each["name"] for each in get_codec("offer").schema["fields"]]
     offer = {name: notice.get(name) for name in names}
-    return {**offer, "category": "FINANCE", "offence_codes": ["LAUNDERING"], "expires_at": None}
+    return {**offer, "category": "FINANCE", "offence_codes": ["LAUNDERING"], "expires_at": notice["sent_at"] + 30 * DAY}
 
 
 READER_SEEDS = {name: make_seed(f"reader {name}") for name in ("case-system", "desk", "stranger")}
@@ -174,11 +172,11 @@ class FakeInbox:
     ) -> InboxResult:
         """Process a batch."""
         view = Overlay(self.stores)
-        batch = Batch(records, now, {}, store_view=view, unreadable=unreadable)
-        result = InboxResult()
-        outputs = list(open_batch(self.processor, self.memory, batch, self.keys, result))
-        written = [place for place, outcome in enumerate(result.outcomes) if outcome in WRITTEN]
-        result.outputs = dict(zip(written, outputs, strict=True))
+        state = self.memory.open_batch(view, now)
+        result = self.processor.process_batch(records, state, self.keys, now, unreadable)
+        assert is_conserved(records, len(unreadable), result)
+        state.save()
+        result.overdue = self.memory.list_overdue(now)
         if committed:
             for partition, changes in view.freeze().items():
                 self.stores[partition].apply_changes(changes.items(), Checkpoint(0, now))

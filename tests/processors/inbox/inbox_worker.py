@@ -1,46 +1,143 @@
-"""The inbox's loop and agent on a broker, in the test's process, with keys from fixtures."""
+"""The conversation's loop and agent on a broker, in the test's process, with keys from fixtures."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+from pydantic import SecretBytes
+
+from processors.conversation.batch_driver import BatchDriver
+from processors.conversation.conversation_processor import ConversationProcessor
+from processors.conversation.escalation_outbox import EscalationOutbox
+from processors.conversation_agent import ConversationAgent, ConversationSources
+from processors.conversation_composition import make_conversation_config
 from processors.exactly_once.loop import ExactlyOnceLoop
 from processors.faust_app import create_app
 from processors.health.consumer_status import ConsumerStatus
-from processors.health.inbox_observer import InboxObserver
+from processors.health.conversation_observer import ConversationObserver
 from processors.inbox.inbox_processor import InboxProcessor
-from processors.inbox_agent import InboxAgent
-from processors.inbox_composition import make_inbox_config
+from processors.law_source import LawSource
+from processors.sealing.draft_opening import DraftOpening
+from processors.sealing.loop_sealing import LoopSealing
+from processors.sealing.output_sealer import CONVERSATION_LOOP, SealingKeys
 from sharing.errors import DecodeError
+from sharing.model.directory import Directory
+from sharing.packs.library import load_shipped_treaties
+from sharing.relevance.nexus import no_geo_lookup
 from sharing.seal.faults import SealError
 from sharing.seal.inbox_opening import InboxOpener
+from sharing.seal.recipient_keys import select_seal_keys
 from sharing.testing.broker import Broker
-from sharing.topology.topics import INBOX, INBOX_STATE, INBOX_URGENT, NOTICES, OFFERS, QUARANTINE, URGENT
+from sharing.topology.topics import (
+    ACTS,
+    CONVERSATIONS,
+    DRAFTS,
+    INBOX,
+    INBOX_URGENT,
+    NOTICES,
+    OFFERS,
+    QUARANTINE,
+    REPLIES,
+    RULINGS,
+    URGENT,
+)
 from tests.processors.exactly_once.copy_pipeline import TIMEOUT_S, make_loop_config
+from tests.processors.gate.gate_fixtures import LAW
 from tests.processors.inbox.inbox_fixtures import FakeInbox, make_reader
 
 if TYPE_CHECKING:
     from processors.exactly_once.batch import Batch
     from processors.exactly_once.loop_config import LoopConfig
+    from sharing.conversation_state.escalations import Escalation
 
 PARTITIONS = 2
-TOPIC_KINDS = (NOTICES, URGENT, OFFERS, INBOX, INBOX_URGENT, INBOX_STATE, QUARANTINE)
+EXCHANGE_KINDS = (NOTICES, URGENT, OFFERS, REPLIES)
+OWN_KINDS = (RULINGS, DRAFTS, INBOX, INBOX_URGENT, CONVERSATIONS, QUARANTINE, ACTS)
+WRAPPING_KEY_ID, WRAPPING_KEY = "c" * 64, SecretBytes(bytes(range(32)))
 
 
-def create_inbox_topics(broker: Broker, state: str) -> None:
-    broker.create_topics([kind.topic(state) for kind in TOPIC_KINDS], PARTITIONS)
+def create_inbox_topics(broker: Broker, state: str, *senders: str) -> None:
+    """Create the topics of a State whose inbox runs, and those on which the senders get its replies."""
+    names = [kind.topic(state) for kind in (*EXCHANGE_KINDS, *OWN_KINDS)]
+    names += [kind.topic(sender) for kind in EXCHANGE_KINDS for sender in senders]
+    broker.create_topics(names, PARTITIONS)
 
 
-def make_config(broker: Broker, state: str) -> LoopConfig:
+def make_config(broker: Broker, state: str, clock: Callable[[], int] = lambda: 0) -> LoopConfig:
     group = f"national.{state.lower()}.gate"
     gate = make_loop_config(
         bootstrap=broker.bootstrap, topics=[], group=group, instance=f"{group}.0", transactional_id=f"{group}.0"
     )
-    return make_inbox_config(gate, state)
+    return make_conversation_config(gate, state, clock)
+
+
+class FakeSender:
+    """Sends no messages, and keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.submitted: list[Escalation] = []
+
+    def submit(self, escalations: Any) -> None:
+        self.submitted += escalations
+
+    def list_sent(self) -> list[Escalation]:
+        return []
+
+    def settle(self, escalations: Any) -> None:
+        assert not list(escalations)
+
+
+class FakeOfficers:
+    """A register in which nobody is."""
+
+    @asynccontextmanager
+    async def use_register(self) -> AsyncIterator[Any]:
+        yield SimpleNamespace(find_officer=lambda officer_id, at_ms: None)
+
+
+def make_sources(
+    inbox: FakeInbox, clock: Callable[[], int], collect_keys: Callable[[int], Any], **changes: Any
+) -> ConversationSources:
+    """Return the sources of a batch, with the keys of an inbox's owner and of those who send to it."""
+
+    async def get_snapshot() -> Directory:
+        return Directory({}, receiving_states=frozenset(inbox.trusted))
+
+    state = inbox.owner.code
+    law = SimpleNamespace(pack=LAW, treaties=load_shipped_treaties())
+
+    def collect_sealing_keys(now_ms: int) -> SealingKeys:
+        recipients = select_seal_keys(inbox.trusted, now_ms)
+        return SealingKeys(inbox.owner.gate_key, recipients, len(inbox.trusted), WRAPPING_KEY_ID, WRAPPING_KEY)
+
+    sources: dict[str, Any] = {
+        "directory": SimpleNamespace(get_snapshot=get_snapshot),
+        "keys": SimpleNamespace(collect_keys=collect_keys),
+        "sealing": LoopSealing(
+            state, SimpleNamespace(collect_keys=collect_sealing_keys), secrets.token_bytes, loop=CONVERSATION_LOOP
+        ),
+        "drafts": DraftOpening(state, lambda key_id, now_ms: {WRAPPING_KEY_ID: WRAPPING_KEY}.get(key_id), clock),
+        "officers": FakeOfficers(),
+        "law": LawSource(lambda: cast("Any", law), no_geo_lookup),
+        **changes,
+    }
+    return ConversationSources(**sources)
+
+
+def make_driver(state: str, drafts: DraftOpening, want: Any = lambda instants: None) -> BatchDriver:
+    """Return a driver with processors of its own."""
+    return BatchDriver(
+        state,
+        InboxProcessor(state, secrets.token_bytes),
+        ConversationProcessor(state, drafts.open_kept),
+        EscalationOutbox(FakeSender()),
+        want,
+    )
 
 
 def run_inbox(
@@ -50,8 +147,8 @@ def run_inbox(
     *,
     collect: Sequence[Callable[[], Any]] = (),
     now: int | None = None,
-) -> tuple[BaseException | None, InboxAgent]:
-    """Run the inbox until so many records are committed, or it fails; return its failure and its agent.
+) -> tuple[BaseException | None, ConversationAgent]:
+    """Run the loop until so many records are committed, or it fails; return its failure and its agent.
 
     Args:
         broker: The broker.
@@ -65,11 +162,11 @@ def run_inbox(
 
 async def _run_inbox(
     broker: Broker, inbox: FakeInbox, records: int, collect: list[Callable[[], Any]], now: int | None
-) -> tuple[BaseException | None, InboxAgent]:
+) -> tuple[BaseException | None, ConversationAgent]:
     app = create_app("inbox-test")
     event_loop, done, committed = asyncio.get_running_loop(), asyncio.Event(), 0
 
-    class WatchingObserver(InboxObserver):
+    class WatchingObserver(ConversationObserver):
         def _settle(self, batch: Batch, *arguments: Any) -> None:
             nonlocal committed
             super()._settle(batch, *arguments)
@@ -80,25 +177,27 @@ async def _run_inbox(
     def collect_keys(_: int) -> Any:
         return collect.pop(0)() if collect else inbox.keys
 
-    async def get_snapshot() -> None:
-        pass
-
     async def accept_clock(_: Batch) -> None:
         pass
 
-    clock = inbox.owner.now if now is None else now
-    loop = ExactlyOnceLoop(app.channel(), make_config(broker, inbox.owner.code), lambda: clock)
-    agent = InboxAgent(
+    now_ms = inbox.owner.now if now is None else now
+
+    def clock() -> int:
+        return now_ms
+
+    loop = ExactlyOnceLoop(app.channel(), make_config(broker, inbox.owner.code, clock), clock)
+    sources = make_sources(inbox, clock, collect_keys)
+    agent = ConversationAgent(
+        inbox.owner.code,
         loop,
-        cast("Any", SimpleNamespace(get_snapshot=get_snapshot)),
-        cast("Any", SimpleNamespace(collect_keys=collect_keys)),
-        InboxProcessor(inbox.owner.code, secrets.token_bytes),
+        sources,
+        make_driver(inbox.owner.code, sources.drafts, loop.want_horizon),
         WatchingObserver(ConsumerStatus(is_main=False)),
-        lambda: clock,
+        clock,
         accept_clock,
     )
     app.add_service(loop)
-    app.agent(loop.channel, name="inbox")(agent.process_batches)
+    app.agent(loop.channel, name="conversation")(agent.process_batches)
     await app.start()
     try:
         async with asyncio.timeout(TIMEOUT_S):

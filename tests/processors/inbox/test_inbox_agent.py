@@ -10,16 +10,18 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from mode import Service
 
+from processors.conversation_agent import ConversationAgent
+from processors.conversation_composition import WorkerParts, add_conversation, make_conversation_config
 from processors.exactly_once.batch import Batch
 from processors.faust_app import create_app
 from processors.health.clock_check import BrokerTime, ClockError
 from processors.health.consumer_status import ConsumerStatus
+from processors.health.conversation_observer import ConversationObserver
 from processors.health.http_endpoints import HttpEndpoints
 from processors.health.inbox_observer import InboxObserver
 from processors.inbox.inbox_result import InboxResult
-from processors.inbox_agent import InboxAgent
-from processors.inbox_composition import add_inbox, make_inbox_config
 from processors.inbox_keys import InboxKeySource
 from processors.own_keys import open_own_keys
 from sharing.errors import InputError, SettingsError, SharingError
@@ -34,6 +36,7 @@ from tests.processors.exactly_once.copy_pipeline import make_loop_config
 from tests.processors.gate.gate_fixtures import DAY_MS, LAW
 from tests.processors.health.health_fixtures import SampleGrowth
 from tests.processors.inbox.inbox_fixtures import FakeInbox, FakeState, make_reader
+from tests.processors.inbox.inbox_worker import FakeSender, make_sources
 from tests.trust.trust_fixtures import NOW
 
 CH, DE = FakeState("CH"), FakeState("DE")
@@ -127,14 +130,18 @@ def test_the_loop_has_ids_and_topics_that_the_gates_rights_cover() -> None:
     gate = make_loop_config(
         bootstrap="nowhere:1", topics=["in"], group=group, instance=f"{group}.7", transactional_id=f"{group}.7"
     )
-    config = make_inbox_config(gate, "DE")
+    config = make_conversation_config(gate, "DE", lambda: NOW)
     assert (config.group, config.instance, config.transactional_id) == (
         "national.de.gate.inbox",
         "national.de.gate.inbox.7",
         "national.de.gate.inbox.7",
     )
-    assert config.topics == ("exchange.de.urgent", "exchange.de.notices", "exchange.de.offers")
+    assert config.topics == (
+        "exchange.de.urgent", "exchange.de.replies", "exchange.de.notices", "exchange.de.offers", "national.de.rulings",
+        "national.de.drafts",
+    )  # fmt: skip
     assert config.output_limits.get_batch_bytes("national.de.inbox.urgent") == 1_000_000
+    assert config.output_limits.get_batch_bytes("exchange.fr.urgent") == 280_000
     rules = acl_rules_for(Principal(Role.GATE, "DE"))
     for name in (*config.topics, str(config.changelog_topic), config.group, config.transactional_id):
         assert any(covers_resource(rule, name) for rule in rules), name
@@ -151,12 +158,19 @@ def test_nothing_is_opened_under_a_wrong_clock_and_the_reason_is_scraped() -> No
         calls.append(f"clock {batch.now_ms}")
         raise ClockError("the clock is wrong")
 
-    agent = InboxAgent(
+    owner = FakeInbox(DE, [CH])
+    agent = ConversationAgent(
+        "DE",
         cast("Any", SimpleNamespace(commit_batch=partial(call, "commit"))),
-        cast("Any", SimpleNamespace(get_snapshot=partial(call, "directory"))),
-        make_source((make_reader().public_key,), {"CH": CH.trusted}),
+        make_sources(
+            owner,
+            lambda: NOW,
+            make_source((make_reader().public_key,), {"CH": CH.trusted}).collect_keys,
+            directory=SimpleNamespace(get_snapshot=partial(call, "directory")),
+            sealing=SimpleNamespace(begin_batch=lambda batch, directory: None),
+        ),
         cast("Any", None),
-        InboxObserver(ConsumerStatus(is_main=False)),
+        ConversationObserver(ConsumerStatus(is_main=False)),
         lambda: NOW,
         check_clock,
         cast("Any", SimpleNamespace(await_scrape=partial(call, "scrape"))),
@@ -180,23 +194,53 @@ def test_the_clock_of_an_inbox_is_compared_with_the_brokers(ahead_ms: int, probl
     )
 
     async def check() -> None:
-        agent = add_inbox(
+        parts = WorkerParts(
             create_app("inbox-test"),
             make_loop_config(bootstrap="nowhere:1", topics=["in"], group="g", instance="g.0", transactional_id="g.0"),
-            "DE",
-            cast("Any", None),
-            cast("Any", None),
             lambda: NOW,
             cast("Any", broker_clock),
             lambda: LAW,
-            framing=SINGLE_OBJECT_FRAMING,
-            endpoints=HttpEndpoints(*[cast("Any", None)] * 6),
+            SINGLE_OBJECT_FRAMING,
+            HttpEndpoints(*[cast("Any", None)] * 6),
         )
+        sources = make_sources(FakeInbox(DE, [CH]), lambda: NOW, lambda _: None, officers=Service())
+        agent = add_conversation(parts, "DE", sources, FakeSender())
         await agent._check_clock(Batch([], NOW, {}))
 
     with pytest.raises(ClockError, match=problem) if problem else nullcontext():
         asyncio.run(check())
     assert waited == [True]
+
+
+def test_a_worker_is_not_ready_while_the_register_of_officers_cannot_be_read() -> None:
+    officers, endpoints = Service(), HttpEndpoints(*[cast("Any", None)] * 6)
+    cast("Any", officers).problem = None
+
+    async def check() -> list[Any]:
+        parts = WorkerParts(
+            create_app("inbox-test"),
+            make_loop_config(bootstrap="nowhere:1", topics=["in"], group="g", instance="g.0", transactional_id="g.0"),
+            lambda: NOW,
+            cast("Any", SimpleNamespace(get_time=lambda: None)),
+            lambda: LAW,
+            SINGLE_OBJECT_FRAMING,
+            endpoints,
+        )
+        sources = make_sources(FakeInbox(DE, [CH]), lambda: NOW, lambda _: None, officers=officers)
+        agent = add_conversation(parts, "DE", sources, FakeSender())
+        seen = [endpoints._check_inbox()]
+        agent.waits_for = None
+        seen.append(endpoints._check_inbox())
+        cast("Any", officers).problem = "the topic of officers does not exist"
+        seen.append(endpoints._check_inbox())
+        agent._observer.mark_broken()
+        return [*seen, endpoints._check_inbox()]
+
+    first, ready, waiting, broken = asyncio.run(check())
+    assert first == (False, "waits: the directory was not read yet")
+    assert ready.healthy
+    assert waiting == (False, "waits: the topic of officers does not exist")
+    assert broken == (False, "waits: a batch is not conserved")
 
 
 def test_without_trust_or_keys_there_is_no_inbox(tmp_path: Any) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from processors.inbox import inbox_batch
+from processors.conversation import batch_driver
 from processors.inbox.inbox_processor import InboxProcessor
 from sharing._subscriber import Subscriber, UnreadableNotice
 from sharing.errors import InputError
-from sharing.topology.topics import INBOX, INBOX_STATE, INBOX_URGENT, QUARANTINE
+from sharing.topology.topics import ACTS, CONVERSATIONS, INBOX, INBOX_URGENT, QUARANTINE
 from tests.kafka.topic_io import read_records, write_records
 from tests.processors.inbox.inbox_fixtures import KINDS, MARKER, FakeInbox, FakeState
 from tests.processors.inbox.inbox_worker import FakeReader, create_inbox_topics, run_inbox
@@ -29,7 +29,7 @@ def ch() -> FakeState:
 
 @pytest.fixture
 def inbox(broker: Broker, state: str, ch: FakeState) -> FakeInbox:
-    create_inbox_topics(broker, state)
+    create_inbox_topics(broker, state, "CH")
     return FakeInbox(FakeState(state), [ch])
 
 
@@ -79,7 +79,7 @@ def test_what_is_sealed_reaches_the_subscriber_and_what_is_forged_does_not(
     assert not reported
     quarantined = read_records(broker, QUARANTINE.topic(state))
     assert len(quarantined) == 2
-    for kind in (INBOX, INBOX_URGENT, INBOX_STATE, QUARANTINE):
+    for kind in (INBOX, INBOX_URGENT, CONVERSATIONS, QUARANTINE, ACTS):
         for message in read_records(broker, kind.topic(state)):
             raw = (message.key() or b"") + (message.value() or b"") + repr(message.headers()).encode()
             assert MARKER.encode() not in raw
@@ -119,7 +119,7 @@ def test_an_inbox_that_dies_between_its_outputs_loses_nothing_and_doubles_nothin
 ) -> None:
     """The outputs of the first part are written, and those of the second are not: none of them is committed."""
     sent = send(broker, ch, inbox, "notices", "notices", "notices")
-    monkeypatch.setattr(inbox_batch, "PART_RECORDS", 1)
+    monkeypatch.setattr(batch_driver, "PART_RECORDS", 1)
     process, calls = InboxProcessor.process_batch, list[int]()
 
     def die(self: InboxProcessor, *arguments: Any) -> Any:

@@ -14,7 +14,7 @@ from processors.exactly_once.state_store import Overlay
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
 from processors.gate_agent import decide_batch
-from processors.sealing.gate_sealing import GateSealing
+from processors.sealing.loop_sealing import LoopSealing
 from processors.sealing.output_sealer import COUNTS_KEY, SealingKeys
 from sharing.errors import SharingError
 from sharing.packs.library import load_shipped_treaties
@@ -75,7 +75,7 @@ class SealedGate:
     def __init__(self, keys: FixedKeys | None = None, **options: Any) -> None:
         self.stores = open_stores() | {3: open_stores()[0]}
         self.gate = Gate(LAW, load_shipped_treaties(), **options)
-        self.sealing = GateSealing("CH", keys or FixedKeys(), random.Random(7).randbytes)
+        self.sealing = LoopSealing("CH", keys or FixedKeys(), random.Random(7).randbytes)
 
     def process(
         self, *messages: Message, now_ms: int = NOW_MS, committed: bool = True, **options: Any

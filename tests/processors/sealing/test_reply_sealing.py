@@ -71,6 +71,19 @@ def test_what_does_not_say_what_it_is_does_not_leave(headers: list[Header]) -> N
         seal(write(make_reply_message(), headers))
 
 
+def test_each_message_is_read_by_its_own_headers_whatever_their_order() -> None:
+    replies = [make_reply_message(ask=make_id(number), sent_at=NOW_MS) for number in (1, 2, 3, 4)]
+    records = []
+    for turn, reply in enumerate(replies):
+        headers = HEADERS.build_headers(reply.id, reply.item_id, "")
+        records.append(write(reply, [*headers[turn:], *headers[:turn]]))
+    for record, sealed in zip(records, seal(*records), strict=True):
+        assert [name for name, _ in sealed.headers or ()] == [name for name, _ in record.headers or ()]
+        assert find_header(sealed.headers, "ce_type") == b"sharing.v1.SealedMessage"
+        verified = MessageOpener("DE").verify(sealed.value or b"", TRUSTED, NOW_MS, topic="replies")
+        assert verified.envelope.id.encode() == find_header(record.headers, "ce_id")
+
+
 def test_a_notice_is_not_sealed_as_a_reply() -> None:
     headers = EventHeaderBuilder(NOTICES, "CH").at_instant(NOW_MS).build_headers(make_id(1), make_id(2), "")
     with pytest.raises(Exception, match="do not fit a NOTICE"):

@@ -1,17 +1,20 @@
-"""The sealing of a gate's batches: which keys hold for a batch, and who can receive anything under them."""
+"""The sealing of a loop's batches: which keys hold for a batch, and who can receive anything under them.
+
+Two loops of a worker send: the gate, and the conversation. Each has its own sequences and states its own counts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from processors.sealing.output_sealer import OutputSealer, SealingKeys
+from processors.sealing.output_sealer import GATE_LOOP, OutputSealer, SealingKeys
 from processors.sealing.sent_streams import SentStreams
 from sharing.seal.envelope import TOPIC_KINDS
 from sharing.seal.padding import find_content_bytes_max
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
-from sharing.topology.topics import DRAFTS
+from sharing.topology.topics import AMENDMENTS, DRAFTS
 
 if TYPE_CHECKING:
     from processors.exactly_once.batch import Batch, OutputLimits, OutputRecord
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class KeySource(Protocol):
-    """Where a gate gets its keys from."""
+    """Where a loop gets its keys from."""
 
     def collect_keys(self, now_ms: int) -> SealingKeys:
         """Return the keys for a batch.
@@ -31,14 +34,15 @@ class KeySource(Protocol):
         ...
 
 
-class GateSealing:
-    """Seals the batches of one gate.
+class LoopSealing:
+    """Seals the batches of one sending loop.
 
     Args:
         state: The State.
         keys: Where the keys come from.
         random: Returns this many random bytes: `secrets.token_bytes`.
         framing: The framing of records.
+        loop: Name of the loop in envelopes: `GATE_LOOP` or `CONVERSATION_LOOP`.
     """
 
     def __init__(
@@ -48,9 +52,10 @@ class GateSealing:
         random: Callable[[int], bytes],
         *,
         framing: Framing = SINGLE_OBJECT_FRAMING,
+        loop: str = GATE_LOOP,
     ) -> None:
         self._keys = keys
-        self._sealer = OutputSealer(state, random, framing=framing)
+        self._sealer = OutputSealer(state, random, framing=framing, loop=loop)
         self._restricted: tuple[Directory, frozenset[str], Directory] | None = None
         self._limits: tuple[OutputLimits, OutputLimits] | None = None
 
@@ -75,7 +80,7 @@ class GateSealing:
     def _restrict(self, directory: Directory, reachable: frozenset[str]) -> Directory:
         """Return the directory in which a State without a seal key cannot receive anything.
 
-        It is the same object as long as nothing changes: a new one ends the gate's caches.
+        It is the same object as long as nothing changes: a new one ends the caches of what is decided under it.
         """
         known = self._restricted
         if known is None or known[0] is not directory or known[1] != reachable:
@@ -87,7 +92,7 @@ class GateSealing:
     def _lower_limits(self, limits: OutputLimits) -> OutputLimits:
         """Return the limits of what can be sealed within limits of what is written."""
         if self._limits is None or self._limits[0] != limits:
-            topics = (*TOPIC_KINDS, DRAFTS.name)
+            topics = (*TOPIC_KINDS, DRAFTS.name, AMENDMENTS.name)
             lower = {name: find_content_bytes_max(limits.get_value_bytes_max(name)) for name in topics}
             self._limits = (limits, replace(limits, value_bytes=lower))
         return self._limits[1]
@@ -97,7 +102,9 @@ class BatchSealing:
     """The sealing of one batch.
 
     Attributes:
-        directory: The directory under which the batch must be decided.
+        directory: The directory under which the batch must be decided, and the law asked again: a State without a
+            verified seal key is none that receives.
+        reachable: The States that have such a key.
         limits: How large its outputs may be before they are sealed.
     """
 
@@ -111,6 +118,7 @@ class BatchSealing:
         now_ms: int,
     ) -> None:
         self.directory = directory
+        self.reachable = frozenset(keys.recipient_keys)
         self.limits = limits
         self._sealer = sealer
         self._streams = streams
@@ -118,12 +126,20 @@ class BatchSealing:
         self._now_ms = now_ms
 
     def seal_part(self, outputs: BatchOutputs) -> None:
-        """Seal the outputs of a part of the batch.
+        """Seal the outputs of a part of a gate's batch.
 
         Raises:
             SealError: A record cannot be sealed. Then none of the batch may be written.
         """
         self._sealer.seal_outputs(outputs, self._streams, self._keys, self._now_ms)
+
+    def seal_records(self, records: Sequence[OutputRecord]) -> list[OutputRecord]:
+        """Return records of a part of the batch, of which all that must be sealed is sealed, in their order.
+
+        Raises:
+            SealError: A record cannot be sealed. Then none of the batch may be written.
+        """
+        return self._sealer.seal_records(records, self._streams, self._keys, self._now_ms)
 
     def state_counts(self) -> Iterator[OutputRecord]:
         """Yield the count statements that are due, after all parts."""

@@ -1,0 +1,255 @@
+"""One batch of the conversation's loop, part by part: what has arrived, what is due, and what is written for both.
+
+The loop reads what other States send (notices, offers, replies, on the urgent topic or their own), and the State's own
+rulings and drafts. Of a part, first the messages are opened and given to the conversation, then the own records; each
+topic of a partition in its order, and no order between topics: a reply may come before the draft that it is about, and
+a recall before its item. After all parts comes what is due. What leaves is sealed and numbered last.
+
+Whether all of a batch is accounted for is checked before its last output is handed over, so before it is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from processors.conversation.conversation_counts import ConversationCounts
+from processors.conversation.conversation_result import ConversationOutcome, is_conserved
+from processors.conversation.steps import ConversationBatch
+from processors.inbox import inbox_result
+from processors.inbox.inbox_result import InboxResult
+from processors.inbox.inbox_state import InboxState
+from sharing.conversation_state.batch_entries import BatchEntries
+from sharing.conversation_state.due_index import DueIndex
+from sharing.errors import SharingError
+from sharing.seal.faults import SealError
+from sharing.topology.topics import DRAFTS, RULINGS
+
+if TYPE_CHECKING:
+    from processors.conversation.conversation_processor import ConversationProcessor
+    from processors.conversation.escalation_outbox import EscalationOutbox
+    from processors.exactly_once.batch import Batch, ConsumedRecord, OutputRecord
+    from processors.exactly_once.state_store import Overlay
+    from processors.inbox.inbox_processor import InboxKeys, InboxProcessor
+    from processors.inbox.inbox_state import BatchState
+    from processors.sealing.loop_sealing import BatchSealing
+    from sharing.disclosure.law_in_force import LawInForce
+    from sharing.model.bad_batch import BadBatch
+    from sharing.rulings.signing import FindOfficer
+    from sharing.seal.inbox_sealing import ReceivedMessage
+
+PART_RECORDS: Final = 1_000
+"""How many records are processed before their outputs are handed over: they are in memory together."""
+
+DUE_PART: Final = 1_000
+"""How many entries of the index of what is due are looked at before the outputs are handed over."""
+
+DUE_MAX: Final = 10_000
+"""How many of them a batch looks at. The next batch, which comes at once, continues."""
+
+
+class ConservationError(SharingError):
+    """A record of the batch is missing or counted twice: a defect in this code. None of the batch is committed."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BatchWork:
+    """What one batch is processed with.
+
+    Attributes:
+        keys: The keys with which messages are opened, and sealed for readers.
+        law: The law in force at the time of the batch.
+        find_officer: The register of the State's officers, as it was read after the rulings of the batch.
+        sealing: Seals and numbers what leaves the State.
+        drafts: The drafts of the batch in clear, by their places; or why one cannot be opened.
+    """
+
+    keys: InboxKeys
+    law: LawInForce
+    find_officer: FindOfficer
+    sealing: BatchSealing
+    drafts: Mapping[int, bytes | SealError]
+
+
+def _ignore(committed: bool) -> None:  # noqa: FBT001 the signature of `on_settled`
+    del committed
+
+
+@dataclass(slots=True)
+class DriverResult:
+    """What became of a batch. Neither its outputs nor its records are kept.
+
+    Attributes:
+        inbox: What became of the messages of other States, and of what could not be read.
+        conversation: What became of the records that the conversation was given, and what was due.
+        items: Of how many items something will be due, in the partitions of this worker.
+        settle: To be called with whether the batch was committed.
+    """
+
+    inbox: InboxResult = field(default_factory=InboxResult)
+    conversation: ConversationCounts = field(default_factory=ConversationCounts)
+    items: int = 0
+    settle: Callable[[bool], None] = _ignore
+
+
+@dataclass(slots=True)
+class _Part:
+    """A part of a batch, while it is processed."""
+
+    batch: ConversationBatch
+    given: list[ConsumedRecord] = field(default_factory=list)
+    failure: Exception | None = None
+
+
+class BatchDriver:
+    """Processes the batches of one loop. What it remembers between them follows from the state store.
+
+    Args:
+        state: The State.
+        inbox: Opens messages, and seals what is put into the inbox.
+        conversation: Drives the conversations.
+        outbox: Keeps what people must be told by messages.
+        want: Is told, for each partition, when something will be due next, in UTC milliseconds.
+        trusts_writers: As in `ConversationBatch`.
+    """
+
+    def __init__(
+        self,
+        state: str,
+        inbox: InboxProcessor,
+        conversation: ConversationProcessor,
+        outbox: EscalationOutbox,
+        want: Callable[[Mapping[int, int]], None],
+        *,
+        trusts_writers: bool = False,
+    ) -> None:
+        self._own_topics = {kind.topic(state) for kind in (RULINGS, DRAFTS)}
+        self._drafts_topic = DRAFTS.topic(state)
+        self._inbox = inbox
+        self._conversation = conversation
+        self._outbox = outbox
+        self._want = want
+        self._trusts_writers = trusts_writers
+        self._memory = InboxState()
+        self._index = DueIndex()
+
+    def process_batch(self, batch: Batch, work: BatchWork, result: DriverResult) -> Iterator[OutputRecord]:
+        """Yield the outputs of a batch, and add what became of it to `result`.
+
+        Args:
+            batch: The batch. One without records only finds what is due and what is overdue.
+            work: What it is processed with.
+            result: Receives the counts.
+
+        Raises:
+            ConservationError: The batch is not conserved. The transaction must be aborted.
+            DecodeError: An entry of the state store cannot be read.
+            SealError: Something cannot be sealed.
+        """
+        view = batch.store_view
+        if view is None:
+            raise ConservationError("the conversation has no state store")
+        state = self._memory.open_batch(view, batch.now_ms)
+        entries = BatchEntries(self._index, view)
+        unread: Sequence[BadBatch] = batch.unreadable
+        for start in range(0, max(len(batch.messages), 1), PART_RECORDS):
+            part = self._begin_part(batch, entries, work)
+            records = batch.messages[start : start + PART_RECORDS]
+            yield from self._process_records(records, start, unread, part, state, work, result)
+            yield from self._finish_part(part, work, result)
+            del part  # before the next part is computed
+            unread = ()
+        yield from self._process_due(batch, entries, work, result)
+        state.save()
+        yield from work.sealing.state_counts()
+        self._finish_batch(batch, view, result)
+
+    def _begin_part(self, batch: Batch, entries: BatchEntries, work: BatchWork) -> _Part:
+        return _Part(
+            ConversationBatch(
+                entries,
+                work.law,
+                batch.now_ms,
+                work.find_officer,
+                read_until=batch.read_until,
+                receiving=work.sealing.directory.receiving_states,
+                limits=work.sealing.limits,
+                trusts_writers=self._trusts_writers,
+            )
+        )
+
+    def _process_records(
+        self,
+        records: Sequence[ConsumedRecord],
+        start: int,
+        unread: Sequence[BadBatch],
+        part: _Part,
+        state: BatchState,
+        work: BatchWork,
+        result: DriverResult,
+    ) -> Iterator[OutputRecord]:
+        """Process records, and yield what is put into the inbox, and what of the exchange topics is quarantined."""
+
+        def receive(record: ConsumedRecord, message: ReceivedMessage) -> bool | None:
+            part.given.append(record)
+            try:
+                outcome = self._conversation.process_message(record, message, part.batch)
+            except Exception as error:
+                part.failure = error  # of the state store, and no fault of the message
+                raise
+            return None if outcome.outcome is ConversationOutcome.REFUSED else outcome.is_in_inbox
+
+        messages = [record for record in records if record.topic() not in self._own_topics]
+        opened = self._inbox.process_batch(messages, state, work.keys, part.batch.now_ms, unread, receive)
+        if part.failure is not None:
+            raise part.failure
+        if not inbox_result.is_conserved(messages, len(unread), opened):
+            raise ConservationError("a batch of the inbox is not conserved: a record is missing or counted twice")
+        result.inbox.add_counts(opened)
+        for place, record in enumerate(records, start):
+            if record.topic() in self._own_topics:
+                part.given.append(record)
+                self._process_own(record, work.drafts.get(place), part.batch)
+        yield from (opened.outputs[place] for place in sorted(opened.outputs))
+
+    def _process_own(self, record: ConsumedRecord, opened: bytes | SealError | None, batch: ConversationBatch) -> None:
+        if record.topic() != self._drafts_topic:
+            self._conversation.process_ruling(record, batch)
+        elif isinstance(opened, SealError):
+            self._conversation.refuse_record(record, opened, batch)
+        else:
+            self._conversation.process_draft(record, opened, batch)
+
+    def _process_due(
+        self, batch: Batch, entries: BatchEntries, work: BatchWork, result: DriverResult
+    ) -> Iterator[OutputRecord]:
+        for _ in range(0, DUE_MAX, DUE_PART):
+            part = self._begin_part(batch, entries, work)
+            if not self._conversation.process_due(part.batch, DUE_PART):
+                return
+            yield from self._finish_part(part, work, result)
+
+    def _finish_part(self, part: _Part, work: BatchWork, result: DriverResult) -> Iterator[OutputRecord]:
+        """Check a part, and yield what the conversation writes, sealed.
+
+        It comes behind what is put into the inbox, so that what deletes an item there comes behind the item.
+        """
+        caused = part.batch.result
+        if not is_conserved(part.given, caused):
+            raise ConservationError(
+                "a batch of the conversation is not conserved: a record, a state or an act is missing or counted twice"
+            )
+        result.conversation.add(caused)
+        yield from work.sealing.seal_records(caused.outputs)
+
+    def _finish_batch(self, batch: Batch, view: Overlay, result: DriverResult) -> None:
+        own = sum(record.topic() in self._own_topics for record in batch.messages)
+        if len(result.inbox.outcomes) + own != len(batch.messages) + len(batch.unreadable):
+            raise ConservationError("a batch of the conversation is not conserved: its parts do not match the batch")
+        result.inbox.overdue = self._memory.list_overdue(batch.now_ms)
+        result.items = self._index.count_items()
+        result.settle = self._outbox.keep(view, result.conversation.alerts)
+        self._want(self._index.list_next_due())

@@ -1,0 +1,35 @@
+"""What became of the parts of a batch, as far as it is reported: numbers, refusals by reference, and alerts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from processors.conversation.conversation_result import ConversationOutcome, ConversationResult, DueAlert
+    from processors.inbox.inbox_result import RefusedRecord
+
+
+@dataclass(slots=True)
+class ConversationCounts:
+    """The counts of a batch.
+
+    Attributes:
+        outcomes: Number of records by outcome.
+        refused: The records that the conversation has refused.
+        effects: Number of effects, by the kind of their act, and by what it says further (`ConversationResult.kinds`).
+        alerts: Escalations, what is overdue, and urgent questions to the State's own people.
+    """
+
+    outcomes: Counter[ConversationOutcome] = field(default_factory=Counter)
+    refused: list[RefusedRecord] = field(default_factory=list)
+    effects: Counter[tuple[str, str]] = field(default_factory=Counter)
+    alerts: list[DueAlert] = field(default_factory=list)
+
+    def add(self, part: ConversationResult) -> None:
+        """Add what became of a part. Its outputs are not kept."""
+        self.outcomes.update(part.outcomes)
+        self.refused += part.refused
+        self.effects.update(part.kinds)
+        self.alerts += part.alerts

@@ -1,0 +1,160 @@
+"""What an opened message of another State is, as an event of the conversation about its item.
+
+The envelope is verified, and the content is what the envelope says (`decode_content`). Here its parts are read, and
+what does not belong to this bus is refused. No message decides what is in time: the broker's time of a reply does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from processors.conversation.refusals import read_broker_time
+from processors.exactly_once.batch import ConsumedRecord
+from processors.inbox.refusals import RefusalError
+from sharing.conversation.asks import Ask
+from sharing.conversation.deliveries import EARLY_MS
+from sharing.conversation.events import ReceiptReceived, Replied
+from sharing.conversation.received_events import NoticeReceived, OfferReceived, OfferWithdrawn, ResultReceived
+from sharing.conversation.revision import Revision
+from sharing.conversation_state.item_keys import pack_uuid
+from sharing.errors import InputError
+from sharing.model.decision import Condition
+from sharing.model.times import to_milliseconds
+from sharing.model.vocabulary import MessageKind, NoticeKind, Urgency
+from sharing.rulings.reply import ReplyMessage
+from sharing.rulings.ruling import compute_conditions_hash
+from sharing.seal.inbox_sealing import ReceivedMessage
+from sharing.serialization.codec import decode_record
+from sharing.trust.documents import CLOCK_TOLERANCE_MS
+
+OPEN_MAX: Final = 10_000
+"""How much of one State may wait in one partition: open Asks, and replies whose Asks are not known yet."""
+
+MessageEvent = NoticeReceived | OfferReceived | OfferWithdrawn | ResultReceived | Replied | ReceiptReceived
+
+
+class ReadMessage(NamedTuple):
+    """A message.
+
+    Attributes:
+        item: Id of the item.
+        provider: The State that provides it.
+        event: What it does.
+    """
+
+    item: str
+    provider: str
+    event: MessageEvent
+
+
+def read_message(
+    record: ConsumedRecord, message: ReceivedMessage, state: str, now_ms: int, *, trusts_writers: bool = False
+) -> ReadMessage:
+    """Return what a message is.
+
+    Args:
+        record: The record in which it came.
+        message: The message.
+        state: One's own State.
+        now_ms: The time, in UTC milliseconds.
+        trusts_writers: As in `ConversationBatch`.
+
+    Raises:
+        DecodeError: Its content is malformed.
+        RefusalError: It is refused for another reason.
+    """
+    fields = decode_record(message.kind.schema_name, message.content)
+    if message.kind is MessageKind.REPLY:
+        at_ms = read_broker_time(record, trusts_writers=trusts_writers)
+        return _read_reply(_make_reply(fields), state, at_ms, now_ms)
+    if pack_uuid(fields["item_id"]) is None or fields["version"] < 1 or fields["amendment"] < 0:
+        raise RefusalError(
+            "MALFORMED", f"{message.from_state}: the message names no item or revision of this bus; it must be repaired"
+        )
+    event = _read_offer(message, fields) if message.kind is MessageKind.OFFER else _read_notice(message, fields)
+    return ReadMessage(fields["item_id"], message.from_state, event)
+
+
+def require_plausible(event: Replied, ask: Ask | None) -> None:
+    """Refuse an answer that was written long before its Ask was put: the broker's clock was wrong.
+
+    Args:
+        event: The answer.
+        ask: Its Ask, if it is known. The gate puts an Ask up to a day before the conversation reads of it.
+
+    Raises:
+        RefusalError: It is refused.
+    """
+    if ask is not None and event.at < ask.opened_at - EARLY_MS - CLOCK_TOLERANCE_MS:
+        raise _refuse_time(event.state)
+
+
+def require_room(waiting: int, from_state: str) -> None:
+    """Refuse what would wait here, if too much of that State does.
+
+    Raises:
+        RefusalError: It is refused.
+    """
+    if waiting >= OPEN_MAX:
+        raise RefusalError(
+            "TOO_MANY_OPEN",
+            f"{from_state}: {OPEN_MAX:,} Asks or replies of that State wait in this partition; its next ones are "
+            "refused until people have answered some, or they have expired",
+        )
+
+
+def _read_reply(reply: ReplyMessage, state: str, at_ms: int, now_ms: int) -> ReadMessage:
+    if at_ms > now_ms + CLOCK_TOLERANCE_MS:
+        raise _refuse_time(reply.from_state)
+    event = reply.to_event(at_ms)
+    provider = state if isinstance(event, Replied | ReceiptReceived) else reply.from_state
+    return ReadMessage(reply.item_id, provider, event)
+
+
+def _make_reply(fields: Mapping[str, Any]) -> ReplyMessage:
+    try:
+        return ReplyMessage.from_record(fields)
+    except InputError as error:
+        raise RefusalError("MALFORMED", str(error)) from None
+
+
+def _refuse_time(from_state: str) -> RefusalError:
+    return RefusalError(
+        "IMPLAUSIBLE_TIME",
+        f"{from_state}: the broker's time of the reply is not plausible, so it is not taken as given in time; set the "
+        "clocks of the brokers and of this worker",
+    )
+
+
+def _read_offer(message: ReceivedMessage, fields: Mapping[str, Any]) -> OfferReceived:
+    return OfferReceived(
+        ask=message.id,
+        revision=_read_revision(fields),
+        urgency=_read_urgency(fields),
+        expires_at=to_milliseconds(fields["expires_at"]),
+        authority=fields.get("to_authority"),
+        conditions_hash=compute_conditions_hash(map(Condition.from_record, fields["conditions"])),
+    )
+
+
+def _read_notice(message: ReceivedMessage, fields: Mapping[str, Any]) -> NoticeReceived:
+    kind, retain_until = NoticeKind(fields["kind"]), fields["retain_until"]
+    return NoticeReceived(
+        revision=_read_revision(fields),
+        kind=kind,
+        urgency=_read_urgency(fields),
+        ask=message.id if kind is NoticeKind.RECALL else "",
+        message=message.id,
+        retain_until=None if retain_until is None else to_milliseconds(retain_until),
+    )
+
+
+def _read_revision(fields: Mapping[str, Any]) -> Revision:
+    return Revision(fields["version"], fields["amendment"])
+
+
+def _read_urgency(fields: Mapping[str, Any]) -> Urgency:
+    """Return the urgency that counts. An unknown one gives no right to hurry anybody."""
+    urgency = Urgency(fields["urgency"])
+    return Urgency.ORDINARY if urgency is Urgency.UNKNOWN else urgency

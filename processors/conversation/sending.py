@@ -1,0 +1,250 @@
+"""What the conversation writes when an effect sends something: a notice, a recall, an offer, a reply, an amended item.
+
+Pure, and fail-closed: the law in force is asked again for the legal terms of what leaves, and a message never has less
+conditions or redactions than the terms under which people have released it.
+
+**When.** A record is written for each effect before the state is kept that the effect belongs to. If one cannot be
+written, the record that has caused it is refused by reference, and nothing of it is kept: neither its state nor its
+acts nor other messages. What time alone causes needs neither a draft nor the law, so it can always be written: a recall
+names the item and has no content, and what is withdrawn has none either.
+
+**A State without a verified seal key** can get nothing. The law that is asked must be that of a directory without such
+States (`LoopSealing`): it withholds items from them, so an officer decides again. Where what is already with that State
+cannot be recalled, or a reply cannot be sent, the act says so (`UNDELIVERED`): the recall is put again when its Ask
+expires. An officer's own answer to such a State is refused, so that it can be given again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, final
+
+from processors.conversation.amending import build_amendment
+from processors.conversation.message_building import MessageBuilder, MessagePlace
+from processors.conversation.release_terms import decide_again, open_kept_item
+from processors.exactly_once.batch import DEFAULT_LIMITS, OutputLimits, OutputRecord
+from processors.inbox.refusals import RefusalError
+from sharing.conversation.events import Amend, Answered, Effect, Ended, Opened, Send
+from sharing.conversation.received_events import ReceivedEffect, Reply
+from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.vocabulary import AskKind, AskStatus, DeliveryStatus
+from sharing.model.vocabulary import NoticeKind, Urgency
+from sharing.rulings.reply_making import ReplyContext, make_reply
+from sharing.rulings.ruling import Answering
+
+if TYPE_CHECKING:
+    from processors.conversation.kept_law import KeptLaw
+    from sharing.conversation.asks import Ask
+    from sharing.conversation.deliveries import Conversation
+    from sharing.model.decision import PackReference
+    from sharing.rulings.signing import VerifiedRuling
+    from sharing.serialization.framing import Framing
+
+
+class Written(NamedTuple):
+    """What was written for one effect.
+
+    Attributes:
+        records: The records, not sealed yet.
+        is_delivered: Whether the State that is to get something can get it.
+    """
+
+    records: tuple[OutputRecord, ...]
+    is_delivered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SendingContext:
+    """What holds for all that one record, or time, causes about one item.
+
+    Attributes:
+        provider: The State that provides the item.
+        place: Item, partition and time.
+        after: What is to be kept: the state that the effects belong to.
+        pack: The law in force.
+        receiving: The States that can get something; None if all can.
+        law: The law about the item; None where the item is another State's.
+        ruling: The ruling that has caused the effects; None if no ruling did.
+        limits: How large a record may be before it is sealed.
+    """
+
+    provider: str
+    place: MessagePlace
+    after: Conversation | ReceivedItem
+    pack: PackReference
+    receiving: Collection[str] | None
+    law: KeptLaw | None = None
+    ruling: VerifiedRuling | None = None
+    limits: OutputLimits = DEFAULT_LIMITS
+
+
+@final
+class MessageWriter:
+    """Writes what the effects of one State's conversations send.
+
+    Args:
+        state: The State.
+        framing: How records are framed.
+    """
+
+    def __init__(self, state: str, framing: Framing) -> None:
+        self._state = state
+        self._framing = framing
+        self._builder = MessageBuilder(state, framing)
+
+    def write(self, effect: Effect | ReceivedEffect, context: SendingContext) -> Written:
+        """Return what an effect sends. One that sends nothing has no records.
+
+        Args:
+            effect: The effect.
+            context: What it belongs to.
+
+        Raises:
+            RefusalError: It cannot be sent. Then nothing of what has caused it may be kept or written.
+            Exception: The draft cannot be opened, or is malformed. Then the same holds.
+        """
+        addressee = find_addressee(effect, context.provider, self._state)
+        if addressee is None and not isinstance(effect, Amend):
+            return Written(())
+        if addressee is not None and context.receiving is not None and addressee not in context.receiving:
+            return _leave_undelivered(effect, addressee)
+        record = self._write(effect, context)
+        records = () if record is None else (record,)
+        for each in records:
+            _check_size(each, context.limits)
+        return Written(records)
+
+    def _write(self, effect: Effect | ReceivedEffect, context: SendingContext) -> OutputRecord | None:
+        owns = self._state == context.provider
+        match effect:
+            case Send(kind=NoticeKind.RECALL):
+                return None  # the recall is the record of the Ask for its acknowledgement
+            case Send():
+                return self._write_notice(effect, context)
+            case Amend():
+                return self._write_amendment(effect, context)
+            case Opened(ask) if owns and ask.kind is AskKind.ACK_RECALL:
+                indicator = _get_conversation(context).indicator
+                return self._builder.build_recall(context.place, indicator, ask, context.pack)
+            case Opened(ask) if owns and ask.kind is AskKind.ACCEPT:
+                return self._write_offer(ask, context)
+            case _:
+                return self._write_reply(effect, context)
+
+    def _write_notice(self, effect: Send, context: SendingContext) -> OutputRecord:
+        delivery = _get_conversation(context).deliveries.get((effect.state, effect.revision))
+        if delivery is None or delivery.status is not DeliveryStatus.SENT or delivery.guards:
+            raise ValueError("an item is sent that something stands in the way of")
+        draft, recipient = decide_again(context.law, delivery)
+        return self._builder.build_notice(
+            context.place, draft.record, recipient, effect.revision, effect.kind, context.pack
+        )
+
+    def _write_offer(self, ask: Ask, context: SendingContext) -> OutputRecord:
+        delivery = _get_conversation(context).deliveries.get((ask.state, ask.revision))
+        if delivery is None or ask.id not in delivery.guards:
+            raise ValueError("nothing waits for the acceptance of an offer")
+        draft, recipient = decide_again(context.law, delivery)
+        return self._builder.build_offer(context.place, draft.record, recipient, ask, context.pack)
+
+    def _write_amendment(self, effect: Amend, context: SendingContext) -> OutputRecord:
+        if context.ruling is None:
+            raise ValueError("only a ruling amends an item")
+        draft, _ = open_kept_item(context.law)
+        return build_amendment(
+            effect, draft.record, context.ruling, self._state, context.place.partition, self._framing
+        )
+
+    def _write_reply(self, effect: Effect | ReceivedEffect, context: SendingContext) -> OutputRecord:
+        act = None if context.ruling is None else context.ruling.ruling.act
+        item, _, now = context.place
+        reply = make_reply(
+            effect,
+            ReplyContext(
+                item_id=item,
+                provider=context.provider,
+                state=self._state,
+                urgency=_find_urgency(effect, context.after),
+                now=now,
+                authority=None if context.ruling is None else context.ruling.authority,
+                conditions_hash=act.conditions_hash if isinstance(act, Answering) else None,
+            ),
+        )
+        if reply is None:
+            raise ValueError("this version does not know what an effect sends")
+        return self._builder.build_reply(context.place, reply)
+
+
+def find_addressee(effect: Effect | ReceivedEffect, provider: str, state: str) -> str | None:
+    """Return the State to which something leaves because of an effect; None if nothing leaves the State.
+
+    Args:
+        effect: The effect.
+        provider: The State that provides the item.
+        state: One's own State. If it receives the item, only an answer, and what was put to its people, are told to
+            the State that asks.
+    """
+    receives = state != provider
+    match effect:
+        case Send(to_state) | Answered(_, to_state, _) | Reply(_, to_state, _):
+            return to_state
+        case Opened() if receives:
+            return provider
+        case Opened(ask, is_sent) if ask.row.asks_recipient and not is_sent:
+            return ask.state
+        case Ended(ask) if not receives and ask.row.asks_recipient and ask.status is AskStatus.CANCELLED:
+            return ask.state
+        case _:
+            return None
+
+
+def _leave_undelivered(effect: Effect | ReceivedEffect, addressee: str) -> Written:
+    """Return that an effect sends nothing, because its addressee can get nothing.
+
+    Raises:
+        RefusalError: It would be lost: an item, an offer, or an officer's answer.
+    """
+    match effect:
+        case Send(kind=NoticeKind.ITEM | NoticeKind.CORRECTION) | Reply():
+            is_lost = True
+        case Opened(ask):
+            is_lost = ask.kind is AskKind.ACCEPT and ask.state == addressee
+        case _:
+            is_lost = False
+    if is_lost:
+        raise RefusalError(
+            "NO_SEAL_KEY",
+            f"{addressee}: nothing can be sent there, because it has no verified seal key in force or no topics; "
+            "try again once its directory statement names one",
+        )
+    return Written((), is_delivered=False)
+
+
+def _get_conversation(context: SendingContext) -> Conversation:
+    if isinstance(context.after, ReceivedItem):
+        raise TypeError("an item of another State is neither sent nor recalled")
+    return context.after
+
+
+def _find_urgency(effect: Effect | ReceivedEffect, after: Conversation | ReceivedItem) -> Urgency:
+    """Return the urgency of what a reply is about. A reply to an Ask that is not known hurries nobody."""
+    match effect:
+        case Opened(ask) | Ended(ask):
+            return ask.urgency
+        case Answered(ask_id) | Reply(ask_id):
+            known = after.asks.get(ask_id)
+            return Urgency.ORDINARY if known is None else known.urgency
+        case _:
+            raise ValueError("no reply is sent because of this effect")
+
+
+def _check_size(record: OutputRecord, limits: OutputLimits) -> None:
+    """Refuse a record that would be too large once it is sealed: it would stop the loop for good."""
+    length = len(record.value or b"")
+    if length > limits.get_value_bytes_max(record.topic):
+        raise RefusalError(
+            "TOO_LARGE",
+            f"a record for {record.topic} would have {length:,} bytes, more than the topic takes once it is sealed; "
+            "shorten the texts of the item, or raise max.message.bytes of the topic",
+        )

@@ -1,0 +1,164 @@
+"""Composes the conversation of a State's worker: a second exactly-once loop, which opens what other States send."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from processors.conversation.batch_driver import BatchDriver
+from processors.conversation.conversation_processor import ConversationProcessor
+from processors.conversation.escalation_outbox import EscalationOutbox
+from processors.conversation_agent import ConversationAgent, ConversationSources
+from processors.exactly_once.batch import OutputLimits
+from processors.exactly_once.loop import ExactlyOnceLoop
+from processors.health.batch_clock import BatchClock
+from processors.health.consumer_status import ConsumerStatus
+from processors.health.conversation_observer import ConversationObserver
+from processors.inbox.inbox_processor import InboxProcessor
+from sharing.telemetry import metrics
+from sharing.topology.topics import (
+    CONVERSATIONS,
+    DRAFTS,
+    NOTICES,
+    OFFERS,
+    REPLIES,
+    RULINGS,
+    URGENT,
+    TopicScope,
+    list_conversation_kinds,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from processors.conversation.escalation_outbox import EscalationSender
+    from processors.exactly_once.batch import Batch
+    from processors.exactly_once.loop_config import LoopConfig
+    from processors.faust_app import App
+    from processors.health.broker_clock import BrokerClock
+    from processors.health.http_endpoints import HttpEndpoints
+    from sharing.law.pack import Pack
+    from sharing.serialization.framing import Framing
+
+IDLE_SECONDS = 10.0
+"""How often the loop looks, while nothing arrives and nothing is due, for count statements: for those of other States
+that are overdue, and its own that it must make."""
+
+OUTPUT_BYTES_MAX = 32 * 1024 * 1024
+INPUT_BYTES_MAX = 8 * 1024 * 1024
+"""Half of the gate's: both loops are in one process."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """The parts of the worker that the conversation shares with the gate.
+
+    Attributes:
+        app: The app.
+        config: Configuration of the gate's loop, from which that of the conversation is made.
+        clock: Returns the time in UTC milliseconds.
+        broker_clock: The brokers' clock, to be read before anything is opened.
+        get_pack: Returns the law that the gate applies: a time before it is wrong.
+        framing: How records are framed.
+        endpoints: The worker's HTTP endpoints.
+    """
+
+    app: App
+    config: LoopConfig
+    clock: Callable[[], int]
+    broker_clock: BrokerClock
+    get_pack: Callable[[], Pack]
+    framing: Framing
+    endpoints: HttpEndpoints
+
+
+def add_conversation(
+    parts: WorkerParts,
+    state: str,
+    sources: ConversationSources,
+    sender: EscalationSender,
+    *,
+    trusts_writers: bool = False,
+) -> ConversationAgent:
+    """Add the conversation to a worker's app, and return its agent.
+
+    Args:
+        parts: The parts of the worker that it shares with the gate.
+        state: The State.
+        sources: Where a batch gets what it is processed with.
+        sender: Sends escalation messages.
+        trusts_writers: Whether writers' times are taken where the broker stamps no records: for demos only.
+    """
+    app, endpoints, framing = parts.app, parts.endpoints, parts.framing
+    status = ConsumerStatus(is_main=False)
+    config = make_conversation_config(parts.config, state, _make_horizon_clock(parts.clock, parts.broker_clock))
+    loop = ExactlyOnceLoop(app.channel(), replace(config, on_statistics=status.update), parts.clock)
+    observer = ConversationObserver(status)
+    batch_clock = BatchClock(status, parts.broker_clock.get_time)
+
+    async def check_clock(batch: Batch) -> None:
+        await parts.broker_clock.wait_until_read()
+        batch_clock.check_batch(batch, parts.get_pack())
+
+    driver = BatchDriver(
+        state,
+        InboxProcessor(state, secrets.token_bytes, framing=framing),
+        ConversationProcessor(state, sources.drafts.open_kept, framing=framing),
+        EscalationOutbox(sender),
+        loop.want_horizon,
+        trusts_writers=trusts_writers,
+    )
+    agent = ConversationAgent(
+        state, loop, sources, driver, observer, parts.clock, check_clock, endpoints if app.serves_web else None
+    )
+    metrics.DEADLINES_WAIT.set_function(lambda: loop.horizon_wait_s)
+    endpoints.find_inbox_problem = lambda: (
+        "a batch is not conserved" if observer.broken else agent.waits_for or sources.officers.problem
+    )
+    app.add_service(sources.officers)
+    app.add_service(loop)
+    app.agent(loop.channel, name="conversation")(agent.process_batches)
+    return agent
+
+
+def make_conversation_config(config: LoopConfig, state: str, horizon_clock: Callable[[], int]) -> LoopConfig:
+    """Return the configuration of the conversation's loop: other topics, other ids, the same brokers and times.
+
+    Args:
+        config: Configuration of the gate's loop.
+        state: The State.
+        horizon_clock: Returns the time in UTC milliseconds, by this machine's clock or the broker's, whichever is
+            behind.
+    """
+    worker = config.transactional_id.removeprefix(config.group)
+    return replace(
+        config,
+        topics=tuple(kind.topic(state) for kind in (URGENT, REPLIES, NOTICES, OFFERS, RULINGS, DRAFTS)),
+        optional_topics=(),
+        changelog_topic=CONVERSATIONS.topic(state),
+        output_limits=OutputLimits(
+            {kind.name: kind.max_message_bytes for kind in list_conversation_kinds()},
+            (f"{TopicScope.EXCHANGE}.", f"{TopicScope.NATIONAL}.{state.lower()}."),
+        ),
+        group=f"{config.group}.inbox",
+        instance=f"{config.group}.inbox{worker}",
+        transactional_id=f"{config.group}.inbox{worker}",
+        batch_bytes_max=INPUT_BYTES_MAX,
+        output_bytes_max=OUTPUT_BYTES_MAX,
+        idle_batch_s=IDLE_SECONDS,
+        horizon_clock=horizon_clock,
+        on_statistics=None,
+    )
+
+
+def _make_horizon_clock(clock: Callable[[], int], broker_clock: BrokerClock) -> Callable[[], int]:
+    """Return a clock that is never ahead of this machine's, nor of the broker's as far as that is known."""
+
+    def read() -> int:
+        now_ms, known = clock(), broker_clock.get_time()
+        if known is None or known.age_max_ms is None:
+            return now_ms
+        return min(now_ms, known.appended_ms + known.age_max_ms)
+
+    return read

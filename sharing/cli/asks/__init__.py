@@ -1,0 +1,17 @@
+"""`sharing asks`: what people of the State, and of others, are asked; and how an officer answers."""
+
+from __future__ import annotations
+
+import typer
+
+from sharing.cli.asks.answer import answer_asks
+from sharing.cli.asks.handle import claim_asks, pass_on_asks
+from sharing.cli.asks.list_asks import list_asks
+from sharing.cli.asks.show import show_asked
+
+app = typer.Typer(name="asks", help="What a person is asked: list, show, claim, pass on, answer.", no_args_is_help=True)
+app.command("list", short_help="List the open Asks, the most pressing first.")(list_asks)
+app.command("show", short_help="Show one Ask: answers, conditions, law, deadline.")(show_asked)
+app.command("claim", short_help="Say that you deal with Asks, for half an hour.")(claim_asks)
+app.command("pass-on", short_help="Pass Asks on to another authority of the State.")(pass_on_asks)
+app.command("answer", short_help="Answer Asks, with the officer's signature.")(answer_asks)

@@ -1,0 +1,60 @@
+"""`sharing asks claim` and `sharing asks pass-on`: who deals with Asks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sharing.cli.asks.checks import require_handled
+from sharing.cli.shared.connection import Bootstrap
+from sharing.cli.shared.console import AsJson
+from sharing.cli.shared.console_connection import StateOption, connect_console
+from sharing.cli.shared.found_asks import AsksArgument, find_asks, list_partitions, make_references
+from sharing.cli.shared.instants import read_clock
+from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPassphrase, open_officer_desk
+from sharing.cli.shared.ruling_desk import WAIT_SECONDS, WaitOption, report_outcome, submit_ruling
+from sharing.errors import InputError
+from sharing.model.vocabulary import Authority
+from sharing.rulings.ruling import Claiming, PassingOn
+
+
+def claim_asks(
+    asks: AsksArgument,
+    officer: OfficerOption,
+    key: KeyOption,
+    passphrase_file: OfficerPassphrase = None,
+    wait: WaitOption = WAIT_SECONDS,
+    state: StateOption = None,
+    bootstrap: Bootstrap = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that you deal with Asks, so that others can see it, for half an hour. It bars nobody."""
+    console = connect_console(bootstrap, state)
+    found = find_asks(console, asks)
+    desk = open_officer_desk(console, officer, key, passphrase_file)
+    require_handled(console, found, desk, read_clock())
+    act = Claiming(asks=make_references(found))
+    report_outcome(submit_ruling(console, desk, act, list_partitions(found), "", wait), as_json=as_json)
+
+
+def pass_on_asks(
+    asks: AsksArgument,
+    authority: Annotated[Authority, typer.Option("--authority", help="Kind of the authority that is to answer.")],
+    officer: OfficerOption,
+    key: KeyOption,
+    passphrase_file: OfficerPassphrase = None,
+    wait: WaitOption = WAIT_SECONDS,
+    state: StateOption = None,
+    bootstrap: Bootstrap = None,
+    as_json: AsJson = False,
+) -> None:
+    """Pass Asks on to another kind of authority of the State. The deadline stays, and a claim ends."""
+    if authority is Authority.UNKNOWN:
+        raise InputError("--authority: name the kind of authority that is to answer, such as PROSECUTOR")
+    console = connect_console(bootstrap, state)
+    found = find_asks(console, asks)
+    desk = open_officer_desk(console, officer, key, passphrase_file)
+    require_handled(console, found, desk, read_clock(), str(authority))
+    act = PassingOn(asks=make_references(found), authority=authority)
+    report_outcome(submit_ruling(console, desk, act, list_partitions(found), "", wait), as_json=as_json)

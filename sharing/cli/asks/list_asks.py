@@ -1,0 +1,183 @@
+"""`sharing asks list`: the open Asks of both directions, the most pressing first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from sharing.cli.asks.alike import group_alike
+from sharing.cli.asks.who import WhoOption, find_bar, open_register
+from sharing.cli.shared.asked_law import find_terms
+from sharing.cli.shared.connection import Bootstrap
+from sharing.cli.shared.console import AsJson, err, out, print_json, print_labelled, print_line
+from sharing.cli.shared.console_connection import ConsoleConnection, StateOption, connect_console
+from sharing.cli.shared.conversation_words import describe_kind, describe_silence, describe_time_left, join_codes
+from sharing.cli.shared.found_asks import FoundAsk, list_found
+from sharing.cli.shared.inbox_options import open_optional_reader
+from sharing.cli.shared.instants import read_clock
+from sharing.conversation.vocabulary import AskKind
+from sharing.conversation_state.open_asks import show_ask
+from sharing.kafka.conversation_reader import EntryTable, keep_open_entry
+from sharing.model.vocabulary import Urgency
+from sharing.rulings.asked_terms import AskedTerms
+
+_POLL_SECONDS = 1.0
+
+
+class ListOptions(NamedTuple):
+    """How Asks are listed.
+
+    Attributes:
+        with_law: Whether it is looked up by which law each is asked.
+        each: Whether alike ones are listed one by one.
+        as_json: Whether they are listed as JSON lines.
+        officer: Id of the officer whose Asks are listed; None for all.
+    """
+
+    with_law: bool
+    each: bool
+    as_json: bool
+    officer: str | None
+
+
+def list_asks(
+    officer: WhoOption = None,
+    state: StateOption = None,
+    every: Annotated[bool, typer.Option("--all", help="Also Asks that have ended and are still remembered.")] = False,
+    kind: Annotated[AskKind | None, typer.Option("--kind", help="Only Asks of this kind.")] = None,
+    each: Annotated[bool, typer.Option("--each", help="List alike Asks one by one, and not as one with a number.")] = (
+        False
+    ),
+    with_law: Annotated[
+        bool | None,
+        typer.Option(
+            "--law/--no-law",
+            help="Look up by which rules each is asked, which reads decisions.",
+            show_default="with --json",
+        ),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on, and list again when anything changes.")] = False,
+    bootstrap: Bootstrap = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what people are asked about items of the State and of others: time left, whom, what silence means.
+
+    Alike Asks are one entry with their number; `asks answer ASK ANSWER --alike` answers them. With --as, only what this
+    officer may answer.
+    """
+    options = ListOptions(as_json if with_law is None else with_law, each, as_json, officer)
+    console = connect_console(bootstrap, state)
+    known = None if officer is None else open_register(console, officer)
+    keep = _keep_any if every else keep_open_entry
+    table: EntryTable[bytes] = EntryTable(console.servers, console.state, keep, console.properties)
+
+    def select() -> list[FoundAsk]:
+        found = (
+            one for one in list_found(table.entries) if (every or one.ask.is_open) and kind in {None, one.ask.kind}
+        )
+        if officer is not None:
+            now = read_clock()
+            found = (one for one in found if find_bar(console, one, officer, known, now) is None)
+        return sorted(found, key=_rank)
+
+    with closing(table):
+        table.read()
+        listed = select()
+        _print_all(console, listed, options)
+        while watch:
+            if table.follow(_POLL_SECONDS):
+                before, listed = listed, select()
+                _print_changes(console, before, listed, options)
+
+
+def _keep_any(key: bytes, entry: bytes) -> bytes:
+    del key
+    return entry
+
+
+def _rank(found: FoundAsk) -> tuple[bool, bool, int, str]:
+    """Return the place of an Ask: open ones first, of those emergencies, then by the time left."""
+    ask = found.ask
+    return not ask.is_open, ask.urgency is not Urgency.EMERGENCY, ask.expires_at, ask.id
+
+
+def _print_all(console: ConsoleConnection, listed: list[FoundAsk], options: ListOptions) -> None:
+    now = read_clock()
+    terms = _look_up(console, listed) if options.with_law else None
+    if options.as_json:
+        for found in listed:
+            print_json(_describe(found, now, terms))
+        return
+    for group in ((found,) for found in listed) if options.each else group_alike(listed, terms):
+        _print_group(console, group, now, terms)
+    if not listed:
+        nobody = "nobody is asked anything" if options.officer is None else f"{options.officer} is asked nothing"
+        err.print(f"{console.state}: {nobody}")
+
+
+def _print_changes(
+    console: ConsoleConnection, before: list[FoundAsk], after: list[FoundAsk], options: ListOptions
+) -> None:
+    if not options.as_json:
+        if out.is_terminal:
+            out.clear()
+        _print_all(console, after, options)
+        return
+    known = {found.ask.id: found.ask for found in before}
+    changed = [found for found in after if known.get(found.ask.id) != found.ask]
+    _print_all(console, changed, options)
+    left = known.keys() - {found.ask.id for found in after}
+    status = "ENDED" if options.officer is None else "LEFT"  # another officer may still have to answer it
+    for ask_id in sorted(left):
+        print_json({"id": ask_id, "status": status})
+
+
+def _look_up(console: ConsoleConnection, listed: list[FoundAsk]) -> Mapping[str, AskedTerms]:
+    is_received = any(found.provider != console.state for found in listed)
+    with open_optional_reader(console.settings, console.servers, console.state, console.properties,
+                              is_wanted=is_received) as reader:  # fmt: skip
+        return find_terms(console, listed, reader)
+
+
+def _describe(found: FoundAsk, now: int, terms: Mapping[str, AskedTerms] | None) -> dict[str, Any]:
+    """Return an Ask as scripts rely on it. `law` is null where it was not looked up."""
+    law = None if terms is None else [{"rule": rule.id, "citation": rule.citation, "effect": rule.effect.value}
+                                      for rule in terms[found.ask.id].rules]  # fmt: skip
+    shown = show_ask(found.ask, found.item, found.provider, now).to_json()
+    return {**shown, "status": found.ask.status.value, "dossier": None, "law": law}
+
+
+def _print_group(
+    console: ConsoleConnection, group: tuple[FoundAsk, ...], now: int, terms: Mapping[str, AskedTerms] | None
+) -> None:
+    """Print alike Asks as one: the first, which has the least time left, and how many there are."""
+    found, count = group[0], len(group)
+    ask = found.ask
+    left = describe_time_left(ask.expires_at, now) + " left" if ask.is_open else ask.status.lower()
+    urgency = "" if ask.urgency is Urgency.ORDINARY else f"  {ask.urgency}"
+    number = f" ({count:,} alike)" if count > 1 else ""
+    style = "bold red" if urgency and ask.is_open else "bold"
+    print_line(f"{left}{urgency}: {describe_kind(ask.kind)}{number}", style=style)
+    more = f", the first of {count:,}; --each lists each" if count > 1 else ""
+    print_labelled("ask", f"{ask.id}{more}")
+    item = found.item if count == 1 else f"{len({each.item for each in group}):,} items"
+    print_labelled("item", f"{item} of {found.provider}, for {join_codes(ask.recipients)}")
+    asked = [ask.state, ask.role or "any officer", ask.authority or "contact point"]
+    elsewhere = "" if ask.state == console.state else "; it is answered there"
+    print_labelled("asked", f"{', '.join(asked)}{elsewhere}")
+    print_labelled("claimed", _describe_claims(group, now))
+    for rule in terms[ask.id].rules if terms is not None else ():
+        print_labelled("law", f"{rule.citation} [{rule.id}] {rule.effect}")
+    if ask.is_open:
+        print_labelled("silence", describe_silence(ask.row))
+
+
+def _describe_claims(group: tuple[FoundAsk, ...], now: int) -> str:
+    claimants = [claimant for found in group if (claimant := found.ask.find_claimant(now)) is not None]
+    if not claimants:
+        return "by nobody"
+    number = "" if len(group) == 1 else f"{len(claimants):,} of {len(group):,} "
+    return f"{number}by {join_codes(set(claimants))}"

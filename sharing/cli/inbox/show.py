@@ -1,0 +1,100 @@
+"""`sharing inbox show`: one notice or offer, with what binds the State."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from sharing.cli.inbox.recalled import add_recall, is_recalled, read_recalled
+from sharing.cli.shared.connection import Bootstrap
+from sharing.cli.shared.console import AsJson, print_json, print_labelled, print_line, to_printable
+from sharing.cli.shared.console_connection import StateOption, connect_console
+from sharing.cli.shared.conversation_words import describe_time_left, format_revision
+from sharing.cli.shared.inbox_items import InboxItem, UnreadableItem, find_inbox_items
+from sharing.cli.shared.inbox_options import require_reader
+from sharing.cli.shared.instants import read_clock
+from sharing.cli.shared.notices import print_notice
+from sharing.errors import InputError
+from sharing.model.decision import Condition, RuleReference
+from sharing.model.times import format_time, to_milliseconds
+from sharing.model.vocabulary import MessageKind, NoticeKind
+from sharing.rulings.ruling import compute_conditions_hash
+
+_SHOWN_MAX = 40
+
+
+def show_received(
+    message_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the notice or offer, as `inbox list` shows.")],
+    state: StateOption = None,
+    bootstrap: Bootstrap = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one notice with its content, or one offer: conditions, law, until when, and whether it is recalled."""
+    console = connect_console(bootstrap, state)
+    with require_reader(console.settings, console.servers, console.state, console.properties) as reader:
+        item = find_inbox_items(console, reader, {message_id}).get(message_id)
+    if item is None:
+        raise InputError(
+            f"{to_printable(message_id)[:_SHOWN_MAX]}: {console.state} has no such notice or offer in its inbox, or it "
+            "was deleted after a recall; `sharing inbox list` shows what there is"
+        )
+    if isinstance(item, UnreadableItem):
+        raise InputError(f"{item.place} cannot be opened: {item.reason}")
+    recalled = read_recalled(console)
+    add_recall(recalled, item)
+    is_gone = is_recalled(recalled, item.fields)
+    if as_json:
+        shown = _describe_offer(item) if item.kind is MessageKind.OFFER else item.to_notice().to_json()
+        print_json({**shown, "received_at": format_time(item.received_at), "recalled": is_gone})
+        return
+    if is_gone and item.fields.get("kind") != NoticeKind.RECALL:
+        print_line("RECALLED: it must not be used any more", style="bold red")
+    if item.kind is MessageKind.OFFER:
+        _print_offer(item)
+    else:
+        print_notice(item.to_notice())
+
+
+def _describe_offer(item: InboxItem) -> dict[str, Any]:
+    fields = item.fields
+    conditions = list(map(Condition.from_record, fields["conditions"]))
+    return {
+        "id": item.id,
+        "kind": "OFFER",
+        "item_id": fields["item_id"],
+        "version": fields["version"],
+        "amendment": fields["amendment"],
+        "from": fields["from_state"],
+        "to": fields["to_state"],
+        "urgency": fields["urgency"],
+        "form": fields["form"],
+        "category": fields["category"],
+        "offences": list(fields["offence_codes"]),
+        "conditions": [{"code": each.code, "kind": str(each.kind), "text": each.text} for each in conditions],
+        "conditions_hash": compute_conditions_hash(conditions),
+        "rules": [{"id": rule["id"], "citation": rule["citation"]} for rule in fields["rules"]],
+        "basis": fields["basis"],
+        "sent_at": format_time(item.sent_at),
+        "expires_at": format_time(to_milliseconds(fields["expires_at"])),
+    }
+
+
+def _print_offer(item: InboxItem) -> None:
+    fields = item.fields
+    urgency = "" if fields["urgency"] == "ORDINARY" else f" {fields['urgency']}"
+    print_line(f"{fields['from_state']} → {fields['to_state']}{urgency} offer: {fields['category']}", style="bold")
+    version = format_revision(fields["version"], fields["amendment"])
+    print_labelled("sent", f"{format_time(item.sent_at)}, version {version}, {fields['form']}")
+    print_labelled("offence", ", ".join(fields["offence_codes"]) or "not stated")
+    for rule in map(RuleReference.from_record, fields["rules"]):
+        print_labelled("law", f"{rule.citation} [{rule.id}]")
+    print_labelled("basis", fields["basis"] or "none")
+    conditions = list(map(Condition.from_record, fields["conditions"]))
+    for condition in conditions:
+        print_labelled("condition", f"{condition.text} [{condition.code}]")
+    print_labelled("hash", f"{compute_conditions_hash(conditions)} of the conditions")
+    expires_at = to_milliseconds(fields["expires_at"])
+    left = describe_time_left(expires_at, read_clock())
+    print_labelled("deadline", f"{format_time(expires_at)} ({left}): silence is no acceptance")
+    print_labelled("ask", f"{item.id}: answer it with `sharing asks answer`")

@@ -1,0 +1,104 @@
+"""`sharing items list`: the State's own items that were sent, or about which something waits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from sharing.cli.shared.connection import Bootstrap
+from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
+from sharing.cli.shared.console_connection import StateOption, connect_console
+from sharing.cli.shared.conversation_words import format_revision
+from sharing.cli.shared.own_items import describe_deliveries
+from sharing.conversation.revision import Revision
+from sharing.conversation.vocabulary import DeliveryStatus
+from sharing.conversation_state.entries import decode_conversation
+from sharing.conversation_state.item_keys import OUT_PREFIX
+from sharing.kafka.conversation_reader import EntryTable
+
+_STANDING = frozenset({DeliveryStatus.WAITING, DeliveryStatus.SENT})
+
+
+class ItemRow(NamedTuple):
+    """What is listed of an item.
+
+    Attributes:
+        item: Its id.
+        agency: The agency that published it.
+        revision: The newest state of it.
+        urgency: Its urgency.
+        deliveries: Where the newest delivery to each State stands.
+        open_asks: Ids of the open Asks about it.
+    """
+
+    item: str
+    agency: str
+    revision: Revision
+    urgency: str
+    deliveries: dict[str, str]
+    open_asks: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "id": self.item,
+            "agency": self.agency,
+            "version": self.revision.version,
+            "amendment": self.revision.amendment,
+            "urgency": self.urgency,
+            "deliveries": self.deliveries,
+            "open_asks": list(self.open_asks),
+        }
+
+
+def list_items(
+    state: StateOption = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also items of which nothing waits and nothing is sent.")
+    ] = False,
+    delivery: Annotated[
+        DeliveryStatus | None, typer.Option("--delivery", help="Only items with a delivery that stands there.")
+    ] = None,
+    bootstrap: Bootstrap = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the State's own items that other States have, or about which people are asked; no value of any item."""
+    console = connect_console(bootstrap, state)
+
+    def keep(key: bytes, entry: bytes) -> ItemRow | None:
+        row = _make_row(key, entry)
+        if row is None or (delivery is not None and delivery not in row.deliveries.values()):
+            return None
+        return row if every or row.open_asks or _STANDING & set(row.deliveries.values()) else None
+
+    table: EntryTable[ItemRow] = EntryTable(console.servers, console.state, keep, console.properties)
+    table.read()
+    rows = sorted((entry.value for entry in table.entries.values()), key=lambda row: (not row.open_asks, row.item))
+    if as_json:
+        for row in rows:
+            print_json(row.to_json())
+        return
+    if not rows:
+        err.print(f"{console.state}: no item is with another State, and nobody is asked about one")
+        return
+    shown = make_table(unwrapped_column("item"), "agency", "version", "urgency", "deliveries", "open Asks")
+    for row in rows:
+        deliveries = ", ".join(f"{to_state} {status}" for to_state, status in row.deliveries.items())
+        version = format_revision(*row.revision)
+        add_row(shown, row.item, row.agency, version, row.urgency, deliveries or "none", len(row.open_asks))
+    out.print(shown)
+
+
+def _make_row(key: bytes, entry: bytes) -> ItemRow | None:
+    if not key.startswith(OUT_PREFIX):
+        return None
+    conversation = decode_conversation(key, entry).conversation
+    return ItemRow(
+        conversation.item,
+        conversation.publisher.agency,
+        conversation.revision,
+        conversation.urgency.value,
+        describe_deliveries(conversation),
+        tuple(ask.id for ask in conversation.asks.values() if ask.is_open),
+    )

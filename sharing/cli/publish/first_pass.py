@@ -1,0 +1,100 @@
+"""The first pass of `sharing publish`: reads and checks everything, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from sharing.cli.publish.item_spool import ItemSpool
+from sharing.cli.shared.console import progress_bar
+from sharing.errors import InputError
+from sharing.interop.files import iterate_entries, merge_errors, open_input
+from sharing.interop.format_detection import compute_sha256
+from sharing.interop.import_results import DuplicateFilter, LocatedIndicator, UnpublishedEntry
+from sharing.model.urgency import is_substantiated
+from sharing.model.vocabulary import Urgency
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sharing.interop.import_context import ImportContext
+
+
+@dataclass(slots=True)
+class CheckedInput:
+    """What was found in the files.
+
+    Attributes:
+        spool: The indicators that can be published.
+        files: Names of the files that were read.
+        digests: SHA-256 of each of them.
+        unpublished: All other values in the files.
+        unreadable: One error for each file that could not be read.
+        unanswered: Places of the items that state an emergency for which nobody answers.
+    """
+
+    spool: ItemSpool
+    files: list[str] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
+    unpublished: list[UnpublishedEntry] = field(default_factory=list)
+    unreadable: list[InputError] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """Number of values found."""
+        return len(self.spool) + len(self.unpublished)
+
+
+def check_files(files: Sequence[Path], context: ImportContext, *, keep_going: bool) -> CheckedInput:
+    """Read and check files; duplicates and older versions are found across all of them.
+
+    Args:
+        files: The files.
+        context: How they are imported.
+        keep_going: Whether to continue after a file that cannot be read; the result lists those files.
+
+    Raises:
+        InputError: Some files cannot be read, and `keep_going` is false.
+        InfrastructureError: The items cannot be buffered.
+    """
+    order = {str(path): number for number, path in enumerate(files)}
+    checked = CheckedInput(ItemSpool())
+    duplicates = DuplicateFilter()
+    # Files are read one after another. A file that cannot be read at all reports no progress.
+    with progress_bar("reading", len(files), as_percentage=True) as set_done:
+        reporting = replace(context, on_progress=lambda file, done: set_done(order.get(file, 0) + done))
+        for path in files:
+            try:
+                _check_file(path, reporting, duplicates, checked)
+            except InputError as error:
+                checked.unreadable.append(error)
+    if checked.unreadable and not keep_going:
+        raise merge_errors(checked.unreadable)
+    return checked
+
+
+def _check_file(path: Path, context: ImportContext, duplicates: DuplicateFilter, checked: CheckedInput) -> None:
+    """Add what a file contains; nothing, if it cannot be read.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    data = open_input(path)
+    mark, listed, unanswered = checked.spool.mark(), len(checked.unpublished), len(checked.unanswered)
+    try:
+        for entry in iterate_entries(data, str(path), context, duplicates):
+            if not isinstance(entry, LocatedIndicator):
+                checked.unpublished.append(entry)
+                continue
+            checked.spool.add(entry)
+            if entry.indicator.urgency is Urgency.EMERGENCY and not is_substantiated(entry.indicator.to_record()):
+                checked.unanswered.append(f"{entry.file} {entry.position}")
+    except InputError:
+        checked.spool.truncate(mark)
+        del checked.unpublished[listed:]
+        del checked.unanswered[unanswered:]
+        raise
+    checked.files.append(str(path))
+    checked.digests.append(compute_sha256(data))

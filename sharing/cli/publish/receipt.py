@@ -1,0 +1,264 @@
+"""The receipt of a bulk load: what became of each line, as JSON lines. A load that was killed continues with it.
+
+Each line has `line`, `id`, `version`, `state` and `reason`, and `file`. In a line of state BEGUN, with which each run
+begins, and ENDED, with which a run ends that has nothing open, the first three are null; BEGUN also names the load, its
+publisher and the files by their SHA-256. Lines are appended, and are on the disk before the next batch is sent. A last
+line that is cut is ignored: then the broker knows what it would have said (`sharing._bulk_publisher`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+
+from sharing.errors import InfrastructureError, InputError
+from sharing.keystore.files import PRIVATE_MODE, write_new_file
+from sharing.model.times import format_time
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sharing.cli.publish.item_spool import SpooledItem
+
+_FORMAT = 1
+
+
+class LineState(StrEnum):
+    """What a line of a receipt says."""
+
+    BEGUN = "BEGUN"
+    CONFIRMED = "CONFIRMED"
+    REFUSED = "REFUSED"
+    ENDED = "ENDED"
+
+
+@dataclass(slots=True)
+class ReceiptContent:
+    """What a receipt says.
+
+    Attributes:
+        load: Id of the bulk load.
+        publisher: State and agency.
+        cluster: Id of the cluster.
+        digests: SHA-256 of the files of the last run.
+        recorded: Number of confirmed lines of this load.
+        is_ended: Whether the last run has ended with nothing open.
+        confirmed: Each confirmed item, as `id/version`.
+        latest: The highest confirmed version of each item that has one above 1.
+        refused: File and line of each line that was refused, of the files of the last run.
+    """
+
+    load: str = ""
+    publisher: tuple[str, str] = ("", "")
+    cluster: str = ""
+    digests: list[str] = field(default_factory=list)
+    recorded: int = 0
+    is_ended: bool = False
+    confirmed: set[str] = field(default_factory=set)
+    latest: dict[str, int] = field(default_factory=dict)
+    refused: set[tuple[str, str]] = field(default_factory=set)
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Take one line.
+
+        Raises:
+            KeyError, TypeError, ValueError: It is no line of a receipt.
+        """
+        state = LineState(line["state"])
+        self.is_ended = state is LineState.ENDED
+        if state is LineState.BEGUN:
+            self._begin(line)
+        elif not self.load:
+            raise ValueError
+        elif state is LineState.CONFIRMED:
+            identity, version = str(line["id"]), int(line["version"])
+            self.recorded += 1
+            self.confirmed.add(f"{identity}/{version}")
+            if version > max(1, self.latest.get(identity, 0)):
+                self.latest[identity] = version
+        elif state is LineState.REFUSED:
+            self.refused.add((str(line["file"]), str(line["line"])))
+
+    def _begin(self, line: Mapping[str, Any]) -> None:
+        load, publisher = str(line["load"]), (str(line["publisher"]["state"]), str(line["publisher"]["agency"]))
+        digests = [str(entry["sha256"]) for entry in line["input"]]
+        cluster = str(line["cluster"])
+        if line["format"] != _FORMAT or not load:
+            raise ValueError
+        if self.load and (publisher, cluster) != (self.publisher, self.cluster):
+            raise ValueError
+        if load != self.load:
+            self.recorded = 0
+        if digests != self.digests:
+            self.refused.clear()
+        self.load, self.publisher, self.cluster, self.digests = load, publisher, cluster, digests
+
+
+class Receipt:
+    """An open receipt. Only one program at a time can have it open.
+
+    Attributes:
+        path: The file.
+        content: What it says.
+    """
+
+    def __init__(self, path: Path, descriptor: int, content: ReceiptContent) -> None:
+        self.path = path
+        self.content = content
+        self._descriptor = descriptor
+        self._pending: list[str] = []
+
+    @classmethod
+    def create(cls, path: Path, begun: str) -> Self:
+        """Return a new receipt, with its first line.
+
+        Raises:
+            InputError: The file exists.
+            InfrastructureError: It cannot be written.
+        """
+        write_new_file(path, f"{begun}\n".encode(), PRIVATE_MODE)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Return a receipt that exists.
+
+        Raises:
+            InputError: There is none, it is in use, or it is no receipt.
+            InfrastructureError: It cannot be read.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be opened ({error.strerror}); name the receipt of a load") from None
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise InputError(f"{path}: is no file; name the receipt of a load")
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            content = _read_content(path, descriptor)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise InputError(f"{path}: another run writes it; let it end, or end it, and resume then") from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return cls(path, descriptor, content)
+
+    def begin(self, begun: str) -> None:
+        """Write down that a run begins."""
+        self._add(json.loads(begun))
+        self.write()
+
+    def confirm(self, items: Iterable[SpooledItem]) -> None:
+        """Write down that items are confirmed."""
+        for spooled in items:
+            self._add(_make_line(spooled, LineState.CONFIRMED, None))
+        self.write()
+
+    def refuse(self, spooled: SpooledItem, reason: str) -> None:
+        """Note that an item is refused; it is written with the next confirmed ones."""
+        self._add(_make_line(spooled, LineState.REFUSED, reason))
+
+    def refuse_line(self, file: str, place: str, reason: str) -> None:
+        """Note that a line is refused which is no item; it is written with the next confirmed ones."""
+        self._add({
+            "line": _to_line(place), "file": file, "id": None, "version": None, "state": LineState.REFUSED,
+            "reason": reason,
+        })  # fmt: skip
+
+    def end(self) -> None:
+        """Write down that a run has ended, and that nothing is open."""
+        self._add({"line": None, "file": None, "id": None, "version": None, "state": LineState.ENDED, "reason": None})
+        self.write()
+
+    def write(self) -> None:
+        """Write what was noted, to the disk.
+
+        Raises:
+            InfrastructureError: It cannot be written.
+        """
+        data = "".join(f"{line}\n" for line in self._pending).encode()
+        size = os.fstat(self._descriptor).st_size
+        try:
+            written = 0
+            while written < len(data):
+                written += os.write(self._descriptor, data[written:])
+            os.fsync(self._descriptor)
+        except OSError as error:
+            os.ftruncate(self._descriptor, size)
+            raise InfrastructureError(
+                f"{self.path}: cannot be written ({error.strerror}); free some space, then continue with --resume"
+            ) from None
+        self._pending.clear()
+
+    def close(self) -> None:
+        """Close the file, and let others open it."""
+        os.close(self._descriptor)
+
+    def _add(self, line: dict[str, Any]) -> None:
+        self.content.take(line)
+        self._pending.append(json.dumps(line, ensure_ascii=False, separators=(",", ":")))
+
+
+def make_begun_line(
+    load: str, cluster: str, publisher: tuple[str, str], files: Sequence[str], digests: Sequence[str], now_ms: int
+) -> str:
+    """Return the line with which a run begins.
+
+    Args:
+        load: Id of the bulk load.
+        cluster: Id of the cluster.
+        publisher: State and agency.
+        files: Names of the files.
+        digests: SHA-256 of each of them.
+        now_ms: The time in UTC milliseconds.
+    """
+    line = {
+        "line": None, "file": None, "id": None, "version": None, "state": LineState.BEGUN, "reason": None,
+        "format": _FORMAT, "load": load, "at": format_time(now_ms), "cluster": cluster,
+        "publisher": {"state": publisher[0], "agency": publisher[1]},
+        "input": [{"file": file, "sha256": digest} for file, digest in zip(files, digests, strict=True)],
+    }  # fmt: skip
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+
+
+def _make_line(spooled: SpooledItem, state: LineState, reason: str | None) -> dict[str, Any]:
+    return {
+        "line": _to_line(spooled.place), "file": spooled.file, "id": spooled.item.id, "version": spooled.item.version,
+        "state": state, "reason": reason,
+    }  # fmt: skip
+
+
+def _to_line(place: str) -> int | str:
+    return int(place) if place.isdecimal() else place
+
+
+def _read_content(path: Path, descriptor: int) -> ReceiptContent:
+    """Return what a receipt says, and remove a last line that is cut.
+
+    Raises:
+        InputError: It is no receipt.
+    """
+    content = ReceiptContent()
+    whole = 0
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                content.take(json.loads(line))
+            except (ValueError, KeyError, TypeError, RecursionError):
+                raise InputError(
+                    f"{path}: line {number} is no line of a receipt; name what `sharing publish --receipt` wrote"
+                ) from None
+            whole += len(line)
+    if not content.load:
+        raise InputError(f"{path}: is no receipt; name what `sharing publish --receipt` wrote")
+    os.ftruncate(descriptor, whole)
+    return content

@@ -1,0 +1,110 @@
+"""Connects to the broker and sends the checked items: at least once, or, with a receipt, exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
+
+from sharing._bulk_publisher import BulkPublisher
+from sharing._publisher import Publisher
+from sharing.cli.publish.loading import BulkLoad, open_load
+from sharing.cli.publish.publishing import ItemFates, publish_items
+from sharing.cli.publish.receipt import Receipt, make_begun_line
+from sharing.cli.shared.console import progress_bar
+from sharing.cli.shared.instants import read_clock
+from sharing.errors import InputError
+from sharing.kafka.directory_pins import read_directory_pins
+from sharing.serialization.schema_registry import load_framing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sharing.cli.publish.first_pass import CheckedInput
+    from sharing.interop.import_context import PublisherIdentity
+    from sharing.settings import Settings
+
+
+def open_receipt(path: Path, identity: PublisherIdentity) -> Receipt:
+    """Return the receipt of an earlier run.
+
+    Raises:
+        InputError: There is none, it is in use, it is no receipt, or it is that of another agency.
+    """
+    receipt = Receipt.open(path)
+    state, agency = receipt.content.publisher
+    if (state, agency) != (identity.state, identity.agency):
+        receipt.close()
+        raise InputError(f"{path}: is the receipt of a load of agency {agency!r} of {state}; publish as that one")
+    return receipt
+
+
+def send_items(
+    checked: CheckedInput, identity: PublisherIdentity, servers: str, tls: Mapping[str, str], settings: Settings
+) -> ItemFates:
+    """Publish the items.
+
+    Raises:
+        InfrastructureError: No broker answers, the State's topic does not exist, or it has announced no valid seal key:
+            nothing was published.
+        InputError: The State's root is not pinned: nothing was published.
+    """
+    framing = load_framing(settings, identity.state)
+    pins = read_directory_pins(settings) if settings.seal_indicators else None
+    publisher = Publisher(
+        servers, identity.state, identity.agency,
+        properties=tls, framing=framing, pins=pins, state_folder=settings.state_folder,
+    )  # fmt: skip
+    with progress_bar("publishing", len(checked.spool)) as set_done:
+        fates = ItemFates(checked.spool, set_done)
+        publish_items(publisher, checked.spool, fates)
+    return fates
+
+
+def send_load(
+    checked: CheckedInput,
+    identity: PublisherIdentity,
+    servers: str,
+    tls: Mapping[str, str],
+    settings: Settings,
+    receipt: Path,
+) -> ItemFates:
+    """Publish the items that a receipt does not show; it is made if it does not exist.
+
+    Args:
+        checked: The items.
+        identity: The publisher.
+        servers: Kafka bootstrap servers.
+        tls: Further librdkafka properties.
+        settings: The settings.
+        receipt: The receipt.
+
+    Raises:
+        InfrastructureError: As `send_items`, or the load cannot be continued: nothing was published.
+        InputError: As `send_items`, or the receipt is not that of these files: nothing was published.
+    """
+    framing = load_framing(settings, identity.state)
+    pins = read_directory_pins(settings) if settings.seal_indicators else None
+
+    def make_publisher(load: str) -> BulkPublisher:
+        return BulkPublisher(
+            servers, identity.state, identity.agency, load,
+            properties=tls, framing=framing, pins=pins, state_folder=settings.state_folder,
+        )  # fmt: skip
+
+    with ExitStack() as closed_at_end:
+        earlier = None
+        if receipt.exists():
+            earlier = closed_at_end.enter_context(closing(open_receipt(receipt, identity)))
+        load, publisher = open_load(make_publisher, None if earlier is None else earlier.content)
+        closed_at_end.callback(publisher.close)
+        names = (identity.state, identity.agency)
+        begun = make_begun_line(load, publisher.cluster, names, checked.files, checked.digests, read_clock())
+        opened = earlier or closed_at_end.enter_context(closing(Receipt.create(receipt, begun)))
+        set_done = closed_at_end.enter_context(progress_bar("publishing", len(checked.spool)))
+        fates = ItemFates(checked.spool, set_done)
+        bulk_load = BulkLoad(publisher, opened, checked, fates)
+        if earlier is not None:
+            bulk_load.begin(begun)
+        bulk_load.publish_items()
+    return fates

@@ -1,0 +1,186 @@
+"""What is asked, answered and done in a conversation, in words for people. No value of any item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from sharing.conversation.kinds import KINDS, KindRow
+from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Consequence, Refusal, ReplyResult
+from sharing.model.times import DAY_MS, HOUR_MS, MINUTE_MS, format_time
+from sharing.model.vocabulary import NoticeKind
+from sharing.rulings.act import Act, ActKind
+
+KIND_WORDS: Final[Mapping[AskKind, str]] = MappingProxyType(
+    {
+        AskKind.APPROVE: "approve the disclosure of an item that the law holds",
+        AskKind.ACCEPT: "accept the conditions of an offer",
+        AskKind.REDECIDE: "decide again on an item that cannot be provided as it was offered",
+        AskKind.SUPPLY_FACT: "supply the facts without which the law withholds an item",
+        AskKind.ACK_RECALL: "acknowledge that a recalled item is used no longer",
+        AskKind.CONFIRM_IN_WRITING: "confirm in writing a disclosure that was made in an emergency",
+    }
+)
+"""What is asked."""
+
+CONSEQUENCE_WORDS: Final[Mapping[Consequence, str]] = MappingProxyType(
+    {
+        Consequence.RELEASE: "it may leave, once nothing else stands in its way and the law still permits it",
+        Consequence.CLOSE: "it ends without disclosure",
+        Consequence.REDECIDE: "the providing State decides again",
+        Consequence.OFFER_AGAIN: "it is offered again under the conditions that are named",
+        Consequence.AMEND: "the gate decides again, with the facts",
+        Consequence.SETTLE: "the question is settled",
+        Consequence.REPEAT: "the same is asked again, with an alert",
+    }
+)
+"""What an answer, or silence, does."""
+
+REFUSAL_SENTENCES: Final[Mapping[Refusal, str]] = MappingProxyType(
+    {
+        Refusal.UNKNOWN_ASK: "there is no Ask with this id; `sharing asks list` shows those that are open",
+        Refusal.NOT_OPEN: "the Ask is not open any more: it was answered or cancelled, or has expired",
+        Refusal.EXPIRED: "the Ask's deadline is over",
+        Refusal.WRONG_NONCE: "the ruling is about an earlier round of the Ask; read it again with `sharing asks show`",
+        Refusal.WRONG_STATE: "people of another State are asked; they answer on their State's bus",
+        Refusal.WRONG_ROLE: "the officer does not have the role that is asked; another officer must answer",
+        Refusal.WRONG_ANSWER: "the Ask does not take this answer; `sharing asks show` lists those that it takes",
+        Refusal.BARRED: "four eyes: the officer has published the item, so another officer must answer",
+        Refusal.ALREADY_ANSWERED: "the officer has answered this Ask; a second officer must answer it too",
+        Refusal.LAW_FORBIDS: "the law in force does not permit what was answered",
+        Refusal.NOTHING_SUPPLIED: "facts are supplied that were not asked for, or none; `sharing asks show` lists them",
+        Refusal.NOTHING_SENT: "there is nothing to recall: no such State has the item, or was offered it",
+        Refusal.AMENDMENT_PENDING: "the gate has not decided yet on what was stated before; wait for that",
+        Refusal.UNKNOWN_ITEM: "there is no conversation about this item; `sharing items list` shows those of the State",
+        Refusal.SAME_AUTHORITY: "the Ask is with this kind of authority already",
+    }
+)
+"""Why the conversation refuses a ruling, each in one sentence that says what to do."""
+
+RESULT_WORDS: Final[Mapping[ReplyResult, str]] = MappingProxyType(
+    {
+        ReplyResult.TAKEN: "it counts",
+        ReplyResult.LATE: "it came after the expiry, and does not count",
+        ReplyResult.WITHDRAWN: "the question had been withdrawn",
+        ReplyResult.UNKNOWN: "it answers nothing that was asked",
+    }
+)
+"""What became of another State's reply."""
+
+NOTICE_WORDS: Final[Mapping[NoticeKind, str]] = MappingProxyType(
+    {NoticeKind.ITEM: "item", NoticeKind.CORRECTION: "correction", NoticeKind.RECALL: "recall"}
+)
+
+
+ACT_WORDS: Final[Mapping[ActKind, str]] = MappingProxyType(
+    {
+        ActKind.AMENDED: "handed to the gate, which decides again",
+        ActKind.ESCALATED: "nobody has answered, so the next contact point is told",
+        ActKind.OVERDUE: "overdue: the same is asked again, with an alert",
+        ActKind.REPLIED: "answer sent",
+        ActKind.RECEIPT_RECORDED: "the question has arrived, and was put to people",
+        ActKind.UNDELIVERED: "not sent: the other State can get nothing",
+        ActKind.PUT_IN_INBOX: "put into the inbox",
+        ActKind.BLOCKED: "kept out of the inbox: it is recalled, or a newer one is there",
+        ActKind.SHREDDED: "the copies in the inbox are unreadable now",
+    }
+)
+"""What was done, where the record says no more than that."""
+
+
+def describe_refusal(refusal: Refusal) -> str:
+    """Return why a ruling changes nothing: a sentence, and the code that scripts and records use."""
+    return f"{REFUSAL_SENTENCES.get(refusal, 'it changes nothing')} ({refusal})"
+
+
+def describe_kind(kind: AskKind) -> str:
+    """Return what is asked."""
+    return KIND_WORDS.get(kind, kind.lower().replace("_", " "))
+
+
+def describe_silence(row: KindRow) -> str:
+    """Return what happens when nobody answers."""
+    return CONSEQUENCE_WORDS[row.silence]
+
+
+def describe_answers(row: KindRow) -> dict[Answer, str]:
+    """Return the answers that an Ask takes, and what each does."""
+    return {answer: CONSEQUENCE_WORDS[consequence] for answer, consequence in row.answers.items()}
+
+
+def describe_time_left(deadline: int, now: int) -> str:
+    """Return how long it is until a deadline, in the two largest units.
+
+    Args:
+        deadline: In UTC milliseconds.
+        now: In UTC milliseconds.
+    """
+    if deadline <= now:
+        return "over"
+    left = deadline - now
+    days, hours, minutes = left // DAY_MS, left % DAY_MS // HOUR_MS, left % HOUR_MS // MINUTE_MS
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else "less than 1 min"
+
+
+def describe_act(act: Act) -> str:
+    """Return what was done, in one sentence: codes, States and ids of officers."""
+    where = f" ({', '.join(act.states)})" if act.states else ""
+    if act.kind is ActKind.UNDELIVERED:
+        return f"{ACT_WORDS[act.kind]}{where}"
+    if act.ask_status is not None:
+        return _describe_ask_act(act, where)
+    if act.kind is ActKind.NOTICE_SENT and act.notice_kind is not None:
+        return f"{NOTICE_WORDS[act.notice_kind]} sent{where}"
+    if act.result is not None:
+        return f"result of the reply{where}: {RESULT_WORDS[act.result]} ({act.result})"
+    if act.reason is not None:
+        return f"refused: {describe_refusal(act.reason)}"
+    sentence = ACT_WORDS.get(act.kind, act.kind.lower().replace("_", " "))
+    details = {
+        ActKind.AMENDED: ", ".join(act.facts) or "a withdrawal",
+        ActKind.ESCALATED: f"step {(act.step or 0) + 1}",
+        ActKind.REPLIED: f"{act.answer}{where}",
+    }
+    return f"{sentence}: {details[act.kind]}" if act.kind in details else sentence
+
+
+def list_escalation_instants(opened_at: int, expires_at: int, kind: AskKind) -> list[int]:
+    """Return when an Ask goes to the next contact point, in UTC milliseconds."""
+    return [opened_at + int((expires_at - opened_at) * share) for share in KINDS[kind].escalations]
+
+
+def format_revision(version: int, amendment: int) -> str:
+    """Return a state of an item as text: 2, or 2.1 for its first amendment."""
+    return f"{version}.{amendment}" if amendment else str(version)
+
+
+def join_codes(codes: Iterable[str]) -> str:
+    """Return codes in order, separated by commas."""
+    return ", ".join(sorted(codes))
+
+
+def _describe_ask_act(act: Act, where: str) -> str:
+    kind = describe_kind(act.ask_kind) if act.ask_kind is not None else "an Ask"
+    match act.kind, act.ask_status:
+        case ActKind.ASK_OPENED, _:
+            return f"asked {act.asked}{_name_authority(act)}: {kind}{where}"
+        case ActKind.ASK_CHANGED, _:
+            if act.answers:
+                last = act.answers[-1]
+                return f"answered {last.answer} by {last.by}; a further officer must answer: {kind}{where}"
+            if act.claimed_by is not None:
+                return f"claimed by {act.claimed_by}: {kind}{where}"
+            return f"with {act.authority or 'the contact point'} now: {kind}{where}"
+        case _, AskStatus.ANSWERED if act.answers:
+            last = act.answers[-1]
+            return f"answered {last.answer} by {last.by} at {format_time(last.at)}: {kind}{where}"
+        case _:
+            status = "expired without an answer" if act.ask_status is AskStatus.EXPIRED else "cancelled"
+            return f"{status}: {kind}{where}"
+
+
+def _name_authority(act: Act) -> str:
+    return f", {act.authority}" if act.authority else ""

@@ -1,0 +1,73 @@
+"""The reader's key with which commands open a State's inbox, as the settings name it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sharing._inbox_reader import InboxReader
+from sharing.errors import SettingsError
+from sharing.settings import Settings
+
+
+def open_reader(settings: Settings, bootstrap: str, state: str, properties: Mapping[str, Any]) -> InboxReader | None:
+    """Return what opens the State's inbox, or None if no reader's key is configured.
+
+    Raises:
+        SettingsError: Only some of the settings for it are set.
+    """
+    if settings.reader_key is None:
+        if settings.trust_file is not None:
+            raise SettingsError(
+                "SHARING_TRUST_FILE is set, so that nothing unsealed is believed: set SHARING_READER_KEY and "
+                "SHARING_READER_PASSPHRASE_FILE to read the sealed inbox"
+            )
+        return None
+    if settings.reader_passphrase_file is None or settings.trust_file is None:
+        missing = "READER_PASSPHRASE_FILE" if settings.reader_passphrase_file is None else "TRUST_FILE"
+        raise SettingsError(f"SHARING_READER_KEY is set, and SHARING_{missing} is not; the inbox needs both")
+    return InboxReader.open(
+        bootstrap,
+        state,
+        settings.reader_key,
+        settings.reader_passphrase_file,
+        settings.trust_file,
+        properties,
+        settings.state_folder,
+    )
+
+
+def require_reader(settings: Settings, bootstrap: str, state: str, properties: Mapping[str, Any]) -> InboxReader:
+    """Return what opens the State's inbox.
+
+    Raises:
+        SettingsError: No reader's key is configured, or only some of the settings for it.
+    """
+    reader = open_reader(settings, bootstrap, state, properties)
+    if reader is None:
+        raise SettingsError(
+            f"the inbox of {state} is sealed for its readers: set SHARING_READER_KEY, SHARING_READER_PASSPHRASE_FILE "
+            "and SHARING_TRUST_FILE; `sharing keys reader` makes a reader's key"
+        )
+    return reader
+
+
+@contextmanager
+def open_optional_reader(
+    settings: Settings, bootstrap: str, state: str, properties: Mapping[str, Any], *, is_wanted: bool
+) -> Iterator[InboxReader | None]:
+    """Yield what opens the State's inbox; None if it is not wanted, or no reader's key is configured.
+
+    Raises:
+        SettingsError: Only some of the settings for it are set.
+    """
+    if not is_wanted or settings.reader_key is None:
+        yield None
+        return
+    reader = open_reader(settings, bootstrap, state, properties)
+    if reader is None:
+        yield None
+        return
+    with reader:
+        yield reader

@@ -1,0 +1,92 @@
+"""The State's own items in the entries of the conversations, found by the id of the item or of its indicator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sharing.cli.shared.console import to_printable
+from sharing.cli.shared.console_connection import ConsoleConnection
+from sharing.conversation.deliveries import Conversation
+from sharing.conversation.revision import Revision
+from sharing.conversation_state.entries import decode_conversation
+from sharing.conversation_state.item_keys import OUT_PREFIX, make_own_key, pack_uuid
+from sharing.errors import InputError
+from sharing.kafka.conversation_reader import EntryTable
+
+_SHOWN_MAX: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class OwnItem:
+    """An item of the State's own about which there is a conversation.
+
+    Attributes:
+        conversation: The conversation.
+        partition: Partition of the item.
+    """
+
+    conversation: Conversation
+    partition: int
+
+
+def find_own_item(console: ConsoleConnection, name: str) -> OwnItem | None:
+    """Return the item with an id, or that of the indicator with an id; None if there is no conversation about it.
+
+    Raises:
+        InputError: It is the id of an indicator of several agencies.
+        InfrastructureError: No broker answers, or the entries cannot be read.
+    """
+    own_key = None if pack_uuid(name) is None else make_own_key(name)
+    named = pack_uuid(name) or name.encode()
+
+    def keep(key: bytes, entry: bytes) -> Conversation | None:
+        if key != own_key and not (key.startswith(OUT_PREFIX) and named in entry):
+            return None
+        conversation = decode_conversation(key, entry).conversation
+        return conversation if key == own_key or conversation.indicator == name else None
+
+    table: EntryTable[Conversation] = EntryTable(console.servers, console.state, keep, console.properties)
+    table.read()
+    if own_key is not None and own_key in table.entries:
+        return _make_item(table, own_key)
+    if len(table.entries) > 1:
+        ids = ", ".join(entry.value.item for entry in table.entries.values())
+        raise InputError(f"{shorten_name(name)} is the id of an indicator of several agencies; name one item: {ids}")
+    return next((_make_item(table, key) for key in table.entries), None)
+
+
+def require_own_item(console: ConsoleConnection, name: str) -> OwnItem:
+    """Return the item with an id, or that of the indicator with an id.
+
+    Raises:
+        InputError: There is no conversation about it: it was never sent, offered or held, or belongs to another State.
+        InfrastructureError: No broker answers, or the entries cannot be read.
+    """
+    found = find_own_item(console, name)
+    if found is None:
+        raise InputError(
+            f"{shorten_name(name)}: {console.state} has no conversation about such an item of its own, so no State has "
+            "it and nobody is asked; `sharing items list` shows the items"
+        )
+    return found
+
+
+def shorten_name(name: str) -> str:
+    """Return what a user gave, for a message."""
+    return to_printable(name)[:_SHOWN_MAX]
+
+
+def describe_deliveries(conversation: Conversation) -> dict[str, str]:
+    """Return where the newest delivery to each State stands, by State."""
+    newest: dict[str, tuple[Revision, str]] = {}
+    for delivery in conversation.deliveries.values():
+        known = newest.get(delivery.state)
+        if known is None or known[0] < delivery.revision:
+            newest[delivery.state] = delivery.revision, delivery.status.value
+    return {state: status for state, (_, status) in sorted(newest.items())}
+
+
+def _make_item(table: EntryTable[Conversation], key: bytes) -> OwnItem:
+    entry = table.entries[key]
+    return OwnItem(entry.value, entry.partition)

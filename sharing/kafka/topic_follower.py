@@ -1,0 +1,130 @@
+"""Follows partitions of topics from given offsets, and reads what is committed there as it comes. Commits no offset."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from sharing.errors import InfrastructureError
+from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH
+from sharing.kafka.clients import client_properties, look_up_topics, make_consumer, require_topics
+from sharing.kafka.errors import describe_kafka_error, is_permanent_read_error
+
+log = logging.getLogger(__name__)
+
+LOOK_UP_SECONDS_MAX = 10.0
+SILENCE_SECONDS_MAX = 60.0
+"""How long the broker may deliver nothing before reading to the end fails."""
+
+_BATCH = 500
+_POLL_SECONDS = 0.5
+
+Place = tuple[str, int]
+"""A topic, and the number of a partition of it."""
+
+
+class TopicFollower:
+    """The committed records of some partitions, in order within each.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        group: Consumer group that the broker uses for permissions and logs. The consumer does not join it.
+        positions: The offset at which reading begins, by partition.
+        properties: Further librdkafka properties, such as those of TLS.
+
+    Raises:
+        SettingsError: A property is unknown or wrong.
+    """
+
+    def __init__(
+        self, bootstrap: str, group: str, positions: Mapping[Place, int], properties: Mapping[str, Any] | None = None
+    ) -> None:
+        more = {**BOUNDED_FETCH, **(properties or {}), "group.id": group, "enable.partition.eof": True}
+        self._consumer = make_consumer(client_properties(bootstrap, more))
+        self._behind = set(positions)
+        self._consumer.assign([TopicPartition(topic, number, offset) for (topic, number), offset in positions.items()])
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether everything that is committed has been read."""
+        return not self._behind
+
+    def poll(self, seconds: float) -> list[Message]:
+        """Return the next records; none if none comes within this time.
+
+        Raises:
+            InfrastructureError: The broker rejects the request, or records cannot be read.
+        """
+        records = []
+        for message in self._consumer.consume(_BATCH, seconds):
+            place, error = (message.topic() or "", message.partition() or 0), message.error()
+            if error is None:
+                self._behind.add(place)
+                records.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
+                self._behind.discard(place)
+            elif error.code() in BAD_BATCH_ERRORS or is_permanent_read_error(error):
+                raise InfrastructureError(f"{place[0]}: cannot be read ({describe_kafka_error(error)})")
+            else:  # librdkafka recovers from it
+                log.warning("%s: %s", place[0], describe_kafka_error(error))
+        return records
+
+    def read_to_end(self) -> Iterator[list[Message]]:
+        """Yield the records in lists, until everything that is committed has been read.
+
+        Raises:
+            InfrastructureError: As `poll`, or the broker delivers nothing for a minute.
+        """
+        last_response = time.monotonic()
+        while not self.is_at_end:
+            records = self.poll(_POLL_SECONDS)
+            if records:
+                last_response = time.monotonic()
+                yield records
+            elif time.monotonic() > last_response + SILENCE_SECONDS_MAX:
+                raise InfrastructureError(
+                    f"the broker delivered nothing for {SILENCE_SECONDS_MAX:g} s; run the command again"
+                )
+
+    def close(self) -> None:
+        """Disconnect from the broker."""
+        self._consumer.close()
+
+
+def find_ends(
+    bootstrap: str, group: str, topics: Mapping[str, list[int]], properties: Mapping[str, Any] | None = None
+) -> dict[Place, int]:
+    """Return the offset after the last record of some partitions.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        group: Consumer group that the broker uses for permissions and logs.
+        topics: The numbers of the partitions, by topic.
+        properties: Further librdkafka properties, such as those of TLS.
+
+    Raises:
+        InfrastructureError: No broker answers, a topic does not exist, or its offsets cannot be looked up.
+    """
+    require_topics(look_up_topics(bootstrap, properties), list(topics))
+    consumer = make_consumer(client_properties(bootstrap, {**(properties or {}), "group.id": group}))
+    try:
+        places = [TopicPartition(topic, number) for topic, numbers in topics.items() for number in numbers]
+        return {(place.topic, place.partition): _find_end(consumer, place) for place in places}
+    finally:
+        consumer.close()
+
+
+def _find_end(consumer: Consumer, place: TopicPartition) -> int:
+    try:
+        found = consumer.get_watermark_offsets(place, timeout=LOOK_UP_SECONDS_MAX)
+    except KafkaException as error:
+        raise InfrastructureError(
+            f"{place.topic}: its offsets cannot be looked up ({describe_kafka_error(error)}); run this again"
+        ) from None
+    if found is None:
+        raise InfrastructureError(f"{place.topic}: its offsets cannot be looked up in time; run this again")
+    return int(found[1])

@@ -1,0 +1,127 @@
+"""Officers of two States answer at the command line, and real workers do what they say."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from sharing.ids import make_item_id
+from sharing.keystore.private_key import KeyHeader, PrivateKey
+from sharing.keystore.private_key_file import write_private_key
+from tests.cli.conftest import Call, call  # noqa: F401 a fixture
+from tests.secure.secure_bus import SecureBus, make_item
+from tests.secure.secure_officers import SecureOfficers
+from tests.trust.trust_fixtures import make_public, make_seed
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+
+OFFICER = "desk-judge"
+PASSPHRASE = "an officer's passphrase"  # noqa: S105 of keys that live as long as a test
+
+
+@dataclass
+class Console:
+    """The command line of a State's officers."""
+
+    bus: SecureBus
+    state: str
+    call: Call
+    folder: Path
+    patch: pytest.MonkeyPatch
+
+    def __post_init__(self) -> None:
+        header = KeyHeader(state=self.state, role="officer", key=make_public(f"{self.state} {OFFICER}"))
+        key = PrivateKey(header, make_seed(f"{self.state} {OFFICER}"))
+        write_private_key(self.folder / f"{self.state}.key", key, SecretStr(PASSPHRASE))
+        secret = self.folder / f"{self.state}.pass"
+        secret.write_text(PASSPHRASE)
+        secret.chmod(0o600)
+        SecureOfficers(self.bus, self.state).enter(OFFICER)
+
+    def run(self, *arguments: str) -> Any:
+        """Return the JSON lines that a command prints."""
+        reader, passphrase = self.bus.states[self.state].reader_files
+        for name, value in {
+            "BOOTSTRAP": self.bus.bootstrap, "STATE": self.state, "PACKS": self.bus.folder / "packs",
+            "KEY_FOLDER": self.bus.states[self.state].keys.path, "TRUST_FILE": self.bus.states.trust_file,
+            "READER_KEY": reader, "READER_PASSPHRASE_FILE": passphrase,
+        }.items():  # fmt: skip
+            self.patch.setenv(f"SHARING_{name}", str(value))
+        result = self.call(*arguments, "--json")
+        assert result.code == 0, result
+        return result.json_lines
+
+    def rule(self, *arguments: str) -> list[str]:
+        """Let the officer rule. Return what the worker has done because of it."""
+        files = (str(self.folder / f"{self.state}.{suffix}") for suffix in ("key", "pass"))
+        key, passphrase = files
+        options = ("--as", OFFICER, "--key", key, "--passphrase-file", passphrase, "--wait", "60")
+        (outcome,) = self.run(*arguments, *options)
+        assert (outcome["waiting_for"], outcome["refused"]) == ([], [])
+        return [act["kind"] for act in outcome["acts"]]
+
+    def await_ask(self, kind: str, item: str) -> dict[str, Any]:
+        """Return the open Ask of a kind about an item that the State's people are asked."""
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            for ask in self.run("asks", "list", "--kind", kind):
+                if ask["items"] == [item] and ask["to"] == self.state:
+                    return dict(ask)
+            time.sleep(0.5)
+        pytest.fail(f"nobody in {self.state} is asked to {kind} about {item}")
+
+
+def publish(bus: SecureBus, name: str, **changes: Any) -> str:
+    """Let CH publish an item for DE, and return the item's id."""
+    indicator = make_item("CH", "DE", name, **changes)
+    with bus.open_publisher("CH") as publisher:
+        publisher.publish(indicator)
+    return make_item_id("CH", "agency", indicator["id"])
+
+
+@pytest.fixture
+def consoles(
+    secure_bus: SecureBus, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811 a fixture
+) -> tuple[Console, Console]:  # fmt: skip
+    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
+    ch, de = (Console(secure_bus, state, call, tmp_path, monkeypatch) for state in ("CH", "DE"))
+    return ch, de
+
+
+def test_an_offer_is_accepted_and_the_item_recalled(consoles: tuple[Console, Console], secure_bus: SecureBus) -> None:
+    ch, de = consoles
+    item = publish(secure_bus, "offered to the desk", offence={"codes": ["ILLEGAL_ACCESS"]})
+    ask = de.await_ask("ACCEPT", item)
+    (shown,) = de.run("asks", "show", ask["id"])
+    assert [condition["text"] for condition in shown["conditions"]] == ["Only canary-condition."]
+    assert "canary-citation" in {rule["citation"] for rule in shown["law"]}
+    assert "REPLIED" in de.rule("asks", "answer", ask["id"], "ACCEPTED")
+    deadline = time.monotonic() + 90
+    while (item_shown := ch.run("items", "show", item)[0])["deliveries"] != {"DE": "SENT"}:
+        assert time.monotonic() < deadline, item_shown
+        time.sleep(0.5)
+    whats = [event["what"] for event in item_shown["timeline"]]
+    assert whats[:2] == ["DECIDED", "ASK_OPENED"]
+    assert {"ASK_ENDED", "NOTICE_SENT"} <= set(whats)
+
+    assert "NOTICE_SENT" in ch.rule("items", "recall", item, "--to", "DE")
+    recall = de.await_ask("ACK_RECALL", item)
+    received = [row for row in de.run("inbox", "list") if row["item_id"] == item]
+    assert any(row["kind"] == "ITEM" and row["recalled"] for row in received)
+    assert "SHREDDED" in de.rule("asks", "answer", recall["id"], "ACKNOWLEDGED")
+    left = [row for row in de.run("inbox", "list") if row["item_id"] == item and row["kind"] == "ITEM"]
+    assert left == []
+
+
+def test_a_hold_is_claimed_and_approved(consoles: tuple[Console, Console], secure_bus: SecureBus) -> None:
+    ch, _ = consoles
+    item = publish(secure_bus, "held for the desk", collection="INTERCEPTION")
+    ask = ch.await_ask("APPROVE", item)
+    assert ch.rule("asks", "claim", ask["id"]) == ["ASK_CHANGED"]
+    assert ch.await_ask("APPROVE", item)["claimed_by"] == OFFICER
+    assert ch.rule("asks", "answer", ask["id"], "APPROVED") == ["ASK_ENDED", "NOTICE_SENT"]

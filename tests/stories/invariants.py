@@ -1,0 +1,293 @@
+"""The rules that hold between States after each step, whatever they do. They are read from the topics.
+
+What was decided, answered and sent is taken from the records, and not from what a worker keeps. Only whether something
+is still open, and whether what was sent can be recalled, is asked of the workers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sharing.conversation.asks import GRACE_MS
+from sharing.conversation.events import Opened
+from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.revision import Revision
+from sharing.conversation.vocabulary import Answer, AskKind
+from sharing.conversation_state.entries import KeptConversation
+from sharing.errors import SharingError
+from sharing.model.times import to_milliseconds
+from sharing.model.vocabulary import MessageKind, NoticeKind, Outcome
+from sharing.rulings.act import Act, ActKind
+from sharing.rulings.reply import ReplyKind
+from sharing.rulings.ruling import Answering
+from sharing.rulings.signing import verify_ruling
+from sharing.serialization.codec import get_codec
+from sharing.topology.topics import ACTS, DECISIONS, INDICATORS, RULINGS
+from tests.stories.bus import Bus, Written
+from tests.stories.deliveries import check_deliveries, check_known
+from tests.stories.wire import COUNTS, Message, Opener
+
+if TYPE_CHECKING:
+    from tests.stories.states import State
+
+CANARY = "CANARY-71c2"
+"""Stands in the content of every item. Outside of what an agency has written, nobody reads it without a key."""
+
+NEVER_ANSWERED = (ReplyKind.RESULT, ReplyKind.RECEIPT, ReplyKind.WITHDRAWAL)
+
+DecisionKey = tuple[str, str, Revision]
+"""The State, the indicator, and the revision."""
+
+
+class Given(NamedTuple):
+    """An officer's answer, as it was signed."""
+
+    state: str
+    officer: str
+    answer: Answer
+    at: int
+
+
+class Invariants:
+    """Checks the rules.
+
+    Args:
+        states: The States.
+        bus: The broker.
+
+    Attributes:
+        hostile: The States that do not keep to the rules. What they are told or keep back is not judged.
+        messages: All messages that could be opened, with their records.
+        acts: All acts, by State.
+    """
+
+    def __init__(self, states: Mapping[str, State], bus: Bus) -> None:
+        self.hostile: set[str] = set()
+        self.messages: list[Message] = []
+        self.acts: dict[str, list[Act]] = defaultdict(list)
+        self._states = states
+        self._bus = bus
+        self._opener = Opener(states)
+        self._seen = 0
+        self._checked: dict[str, object] = {}
+        self._decisions: dict[DecisionKey, dict[str, Any]] = {}
+        self._asks: dict[str, Act] = {}
+        self._given: dict[str, list[Given]] = defaultdict(list)
+        self._offers: dict[str, Message] = {}
+        self._accepted: set[str] = set()
+        self._contents: dict[tuple[str, str, str, Revision], set[str]] = defaultdict(set)
+        self._opened: dict[int, Message | None] = {}
+        self._open_until: dict[tuple[str, str, int], int] = {}
+
+    def check_step(self) -> None:
+        """Check what was written since the last time."""
+        written = self._bus.log[self._seen :]
+        self._seen = len(self._bus.log)
+        for each in written:
+            self._read_record(each)
+        for each in written:
+            self._check_record(each)
+        for state in self._states.values():
+            listed = state.list_kept()
+            if self._checked.get(state.code) is listed:
+                continue
+            self._checked[state.code] = listed
+            for _, kept in listed:
+                self._note_open(state, kept)
+                if isinstance(kept, KeptConversation):
+                    check_deliveries(kept)
+
+    def check_settled(self) -> None:
+        """Check, in addition, what holds when nothing is under way."""
+        self.check_step()
+        self._check_deadlines()
+        self._check_results()
+        self._check_copies()
+
+    # ---- reading --------------------------------------------------------------------------------------------
+
+    def _read_record(self, each: Written) -> None:
+        record, topic = each.record, each.record.topic()
+        if topic.startswith("exchange."):
+            message = self._opened[id(record)] = self._opener.open(record)
+            if message is not None and not each.is_copy:
+                self.messages.append(message)
+            return
+        state = self._states[each.writer]
+        if topic == DECISIONS.topic(state.code):
+            decided = get_codec("decision").decode(record.value())
+            key = state.code, decided["indicator_id"], Revision(decided["version"], decided["amendment"])
+            self._decisions[key] = {each["state"]: each for each in decided["recipients"]}
+        elif topic == ACTS.topic(state.code):
+            act = Act.from_record(get_codec("act").decode(record.value()))
+            self.acts[state.code].append(act)
+            if act.kind is ActKind.ASK_OPENED and act.provider == state.code:
+                self._asks[act.ask or ""] = act
+
+    def _read_ruling(self, each: Written) -> None:
+        state, record = self._states[each.writer], each.record
+        try:
+            verified = verify_ruling(
+                record.value(), state.find_officer, state=state.code, partition=record.partition(),
+                at_ms=record.published_at,
+            )  # fmt: skip
+        except SharingError:
+            return
+        if isinstance(act := verified.ruling.act, Answering):
+            for reference in act.asks:
+                given = Given(state.code, verified.officer.id, act.answer, record.published_at)
+                self._given[reference.ask].append(given)
+
+    # ---- after each record ----------------------------------------------------------------------------------
+
+    def _check_record(self, each: Written) -> None:
+        record = each.record
+        if record.topic() == RULINGS.topic(each.writer):
+            self._read_ruling(each)
+        if record.topic() != INDICATORS.topic(each.writer):
+            parts = (record.key(), record.value(), repr(record.headers()).encode())
+            assert all(CANARY.lower().encode() not in (part or b"").lower() for part in parts), record.topic()
+        message = self._opened.get(id(record))
+        if message is not None and not each.is_copy:
+            self._check_cause(each)
+            self._check_message(message)
+
+    def _check_cause(self, each: Written) -> None:
+        """Results, receipts and withdrawals are never answered."""
+        if each.cause is None or each.writer in self.hostile or each.record.key() == COUNTS:
+            return
+        cause = self._opened.get(id(each.cause))
+        assert cause is None or not cause.is_reply(*NEVER_ANSWERED), "what is never answered was answered"
+
+    def _check_message(self, message: Message) -> None:
+        if message.sides[0] in self.hostile and message.kind is not MessageKind.REPLY:
+            return
+        if message.kind is MessageKind.OFFER:
+            self._offers[message.fields["id"]] = message
+        elif message.is_reply(ReplyKind.ANSWER):
+            self._note_answer(message)
+        elif message.has_content:
+            self._check_release(message)
+            key = (*message.sides, message.fields["item_id"], message.revision)
+            self._contents[key].add(message.fields["id"])
+            assert len(self._contents[key]) == 1, "a version was delivered twice"
+
+    def _note_answer(self, message: Message) -> None:
+        """Note an acceptance, if it answers an offer to that State, in time."""
+        assert message.reply is not None
+        offer = self._offers.get(message.reply.ask)
+        if offer is None or message.reply.answer is not Answer.ACCEPTED:
+            return
+        is_in_time = message.at < to_milliseconds(offer.fields["expires_at"]) + GRACE_MS
+        if is_in_time and offer.sides == message.sides[::-1]:
+            self._accepted.add(message.reply.ask)
+
+    def _check_release(self, message: Message) -> None:
+        """No content leaves without every releasing answer that the decision asks for."""
+        (sender, recipient), revision = message.sides, message.revision
+        decided = self._decisions[sender, message.fields["indicator_id"], revision].get(recipient)
+        if decided is None:  # nothing points there any more: only a State that has the item gets its correction
+            assert message.fields["kind"] == NoticeKind.CORRECTION
+            return
+        outcome = Outcome(decided["outcome"])
+        assert outcome is not Outcome.WITHHOLD, "content leaves that the law withholds"
+        if message.loop == "gate":
+            assert outcome is Outcome.DISCLOSE
+            assert revision.version == 1 or message.fields["kind"] != NoticeKind.CORRECTION
+            return
+        if outcome is Outcome.HOLD:
+            assert self._has_ruling(AskKind.APPROVE, Answer.APPROVED, message), "nobody has approved what is held"
+        needs_acceptance = decided["conditions"] and decided["condition_model"] == "PRE_ACCEPT"
+        if outcome is not Outcome.DISCLOSE and needs_acceptance:
+            released = self._is_accepted(message) or self._has_ruling(AskKind.REDECIDE, Answer.PROVIDE_ANYWAY, message)
+            assert released, "the conditions were not accepted"
+
+    def _is_accepted(self, message: Message) -> bool:
+        place = (*message.sides, message.fields["item_id"], message.revision)
+        return any(
+            (*offer.sides, offer.fields["item_id"], offer.revision) == place
+            for ask, offer in self._offers.items()
+            if ask in self._accepted
+        )
+
+    def _has_ruling(self, kind: AskKind, answer: Answer, message: Message) -> bool:
+        """Return whether somebody else than the publishing officer has answered so about a revision and a State."""
+        sender, recipient = message.sides
+        asked = [
+            ask_id
+            for ask_id, act in self._asks.items()
+            if (act.ask_kind, act.state, act.item_id, act.revision)
+            == (kind, sender, message.fields["item_id"], message.revision)
+            and recipient in act.states
+        ]
+        given = [given for ask_id in asked for given in self._given[ask_id]]
+        publisher = f"{sender.lower()}-1"
+        return any(each.answer is answer and each.officer != publisher for each in given)
+
+    def _note_open(self, state: State, kept: KeptConversation | ReceivedItem) -> None:
+        asks = kept.asks if isinstance(kept, ReceivedItem) else kept.conversation.asks
+        for ask in asks.values():
+            if ask.is_open:
+                self._open_until[state.code, ask.id, ask.round] = ask.closes_at
+
+    # ---- when nothing is under way --------------------------------------------------------------------------
+
+    def _check_deadlines(self) -> None:
+        """Nothing stays open past its last deadline, and what ends there is told."""
+        now, told = self._bus.now, self._list_told()
+        for (code, ask, _), closes_at in self._open_until.items():
+            if closes_at <= now and self._states[code].is_running:
+                assert (code, ask) in told, "a question stays open past its last deadline, and nobody is told"
+        for state in self._states.values():
+            for _, kept in state.list_kept() if state.is_running else ():
+                asks = kept.asks if isinstance(kept, ReceivedItem) else kept.conversation.asks
+                assert all(ask.closes_at > now for ask in asks.values() if ask.is_open), "open past its last deadline"
+            acts = Counter(act.kind for act in self.acts[state.code])
+            alerts = [alert.effect for result in state.results for alert in result.conversation.alerts]
+            alarming = [alert for alert in alerts if not isinstance(alert, Opened)]
+            assert len(alarming) == acts[ActKind.ESCALATED] + acts[ActKind.OVERDUE], "an alert is missing"
+
+    def _list_told(self) -> set[tuple[str, str]]:
+        kinds = {ActKind.ASK_ENDED, ActKind.OVERDUE}
+        return {(code, act.ask or "") for code, acts in self.acts.items() for act in acts if act.kind in kinds}
+
+    def _check_results(self) -> None:
+        """Each answer has exactly one result; one that waits for its question has none yet."""
+        answered: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+        results: Counter[tuple[str, str, str]] = Counter()
+        for message in self.messages:
+            if message.is_reply(ReplyKind.ANSWER):
+                assert message.reply is not None
+                answered[*message.sides, message.reply.ask].add(message.reply.id)
+            elif message.is_reply(ReplyKind.RESULT):
+                assert message.reply is not None
+                results[*message.sides[::-1], message.reply.ask] += 1
+        waiting = Counter(self._list_waiting())
+        for key, ids in answered.items():
+            if self._states[key[1]].is_running and key[1] not in self.hostile:
+                assert results[key] + waiting[key] == len(ids), f"{results[key]} results for {len(ids)} answers"
+        asked_for = {key for key in results if key[1] not in self.hostile}
+        assert asked_for <= answered.keys(), "a result that nobody has asked for"
+
+    def _list_waiting(self) -> Iterator[tuple[str, str, str]]:
+        for state in self._states.values():
+            for _, kept in state.list_kept():
+                if isinstance(kept, KeptConversation):
+                    yield from ((early.state, state.code, early.ask) for early in kept.conversation.early)
+
+    def _check_copies(self) -> None:
+        """What a State can read, its provider knows to be there, or has recalled and waits for the acknowledgement."""
+        for state in self._states.values():
+            if not state.is_running or state.code in self.hostile:
+                continue
+            readable: dict[tuple[str, str], list[Revision]] = defaultdict(list)
+            for fields in state.read_inbox():
+                if "content" in fields and fields["kind"] != NoticeKind.RECALL:
+                    revision = Revision(fields["version"], fields["amendment"])
+                    readable[fields["from_state"], fields["item_id"]].append(revision)
+            for (provider, item), revisions in readable.items():
+                assert len(revisions) == len(set(revisions)), "a version can be read twice"
+                if provider not in self.hostile and self._states[provider].is_running:
+                    check_known(self._states[provider].find_own(item), state.code, max(revisions))

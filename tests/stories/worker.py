@@ -1,0 +1,260 @@
+"""The worker of a State in the test's process: the gate with the shipped law, and the loop of the conversation.
+
+Everything between States is sealed and signed with real keys. Every record is a batch of its own, so that it is known
+what has caused what.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from processors.conversation.batch_driver import BatchDriver, BatchWork, DriverResult
+from processors.conversation.conversation_processor import ConversationProcessor
+from processors.conversation.escalation_outbox import EscalationOutbox
+from processors.exactly_once.batch import Batch, Output, OutputRecord, OutputRun
+from processors.exactly_once.state_store import Checkpoint, Overlay
+from processors.exactly_once.state_store_backends import MemoryStore
+from processors.gate.batch_result import BatchResult
+from processors.gate.gate import Gate
+from processors.gate_agent import decide_batch
+from processors.inbox.inbox_processor import InboxKeys, InboxProcessor
+from processors.law_source import LawSource
+from processors.sealing.amendment_opening import AmendmentOpening
+from processors.sealing.draft_opening import DraftOpening
+from processors.sealing.loop_sealing import LoopSealing
+from processors.sealing.output_sealer import CONVERSATION_LOOP, SealingKeys
+from sharing.conversation.asks import Officer
+from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.revision import NO_REVISION
+from sharing.conversation_state.entries import KeptConversation, decode_entry
+from sharing.conversation_state.item_keys import ITEM_PREFIXES
+from sharing.model.directory import Directory
+from sharing.relevance.nexus import no_geo_lookup
+from sharing.seal.inbox_opening import InboxOpener
+from sharing.seal.recipient_keys import select_seal_keys
+from sharing.serialization.codec import get_codec
+from sharing.topology.topics import (
+    AMENDMENTS,
+    DECISIONS,
+    DRAFTS,
+    INBOX,
+    INBOX_URGENT,
+    INDICATORS,
+    NOTICES,
+    OFFERS,
+    REPLIES,
+    RULINGS,
+    URGENT,
+)
+from sharing.trust.key_statement import TrustedKeys
+from tests.processors.conversation.conversation_driver import StampedMessage
+from tests.processors.inbox.inbox_fixtures import make_reader
+from tests.processors.inbox.inbox_worker import WRAPPING_KEY, WRAPPING_KEY_ID, FakeSender
+from tests.rulings.ruling_fixtures import RegisteredOfficer
+from tests.stories.bus import PARTITIONS, Bus, Reader
+from tests.stories.keys import find_wrapping_key, load_law, open_seal_key
+from tests.trust.trust_fixtures import make_signer
+
+
+class StateWorker:
+    """The worker of one State: its gate decides, and its conversation speaks with other States.
+
+    Args:
+        code: The State.
+        bus: The broker.
+        directory: The directory.
+        trusted: The online keys of all States.
+        seed: For what is random.
+    """
+
+    def __init__(
+        self, code: str, bus: Bus, directory: Directory, trusted: Mapping[str, TrustedKeys], seed: int = 7
+    ) -> None:
+        self.code, self.bus, self.directory = code, bus, directory
+        self.trusted = {state: keys for state, keys in trusted.items() if state != code}
+        self.own_keys = trusted[code]
+        self.law = load_law(code)
+        roles = frozenset(self.law.pack.approvers)
+        self.officers = {
+            f"{code.lower()}-{number}": Officer(f"{code.lower()}-{number}", f"Office {number}", roles)
+            for number in (1, 2, 3)
+        }
+        self.is_running = True
+        self.is_conversing = True
+        self.inbox: dict[bytes, StampedMessage] = {}
+        self.results: list[DriverResult] = []
+        self.wanted: Mapping[int, int] = {}
+        self.sender = FakeSender()
+        self._kept: list[tuple[int, KeptConversation | ReceivedItem]] | None = None
+        self.random = random.Random(f"{seed} {code}")
+        self._make_gate()
+        self._make_conversation()
+
+    def _make_gate(self) -> None:
+        self._gate = Gate(self.law.pack, self.law.treaties, has_conversation=True)
+        self._gate_stores = {number: MemoryStore() for number in PARTITIONS}
+        self._gate_sealing = LoopSealing(self.code, self, self.random.randbytes)
+        self._amendments = AmendmentOpening(self.code, find_wrapping_key)
+        self._gate_reader = Reader(self.bus, (INDICATORS.topic(self.code), AMENDMENTS.topic(self.code)))
+
+    def _make_conversation(self) -> None:
+        self._stores = {number: MemoryStore() for number in PARTITIONS}
+        self._sealing = LoopSealing(self.code, self, self.random.randbytes, loop=CONVERSATION_LOOP)
+        self._drafts = DraftOpening(self.code, find_wrapping_key, lambda: self.bus.now)
+        self._law = LawSource(lambda: self.law, no_geo_lookup)
+        kinds = (URGENT, REPLIES, NOTICES, OFFERS, RULINGS, DRAFTS)
+        self.reader = Reader(self.bus, tuple(kind.topic(self.code) for kind in kinds))
+        self.restart()
+
+    def restart(self) -> None:
+        """Lose everything that the conversation has in memory only."""
+        self._driver = BatchDriver(
+            self.code,
+            InboxProcessor(self.code, self.random.randbytes),
+            ConversationProcessor(self.code, self._drafts.open_kept),
+            EscalationOutbox(self.sender),
+            self._want,
+        )
+
+    def _want(self, instants: Mapping[int, int]) -> None:
+        self.wanted = instants
+
+    def find_officer(self, officer_id: str, at_ms: int) -> RegisteredOfficer | None:
+        officer = self.officers.get(officer_id)
+        key = make_signer(f"officer {officer_id}").public_key
+        return None if officer is None else RegisteredOfficer(officer, (key,))
+
+    def collect_keys(self, now_ms: int) -> SealingKeys:
+        recipients = select_seal_keys(self.trusted, now_ms)
+        return SealingKeys(make_signer(f"{self.code} gate 1"), recipients, 8, WRAPPING_KEY_ID, WRAPPING_KEY)
+
+    # ---- its worker -----------------------------------------------------------------------------------------
+
+    def take_one(self) -> bool:
+        """Let the gate, or else the conversation, process one record. Return whether there was one."""
+        if not self.is_running:
+            return False
+        record = self._gate_reader.read_next()
+        if record is not None:
+            self._decide(record)
+            return True
+        record = self.reader.read_next() if self.is_conversing else None
+        if record is not None:
+            self._converse(record)
+        return record is not None
+
+    def pass_time(self) -> None:
+        """Let the conversation do what is due."""
+        if self.is_running and self.is_conversing:
+            self._converse(None)
+
+    def _decide(self, record: StampedMessage) -> None:
+        view = Overlay(self._gate_stores)
+        batch = Batch([record], self.bus.now, {}, store_view=view)
+        outputs = decide_batch(
+            self._gate, batch, self.directory, BatchResult(), self._gate_sealing, None, self._amendments
+        )
+        self._commit(list(_flatten(outputs)), view, self._gate_stores, record)
+
+    def _converse(self, record: StampedMessage | None) -> None:
+        now, view = self.bus.now, Overlay(self._stores)
+        records = [] if record is None else [record]
+        has_read_all = not self.reader.list_unread()
+        read_until = dict.fromkeys(PARTITIONS, now) if has_read_all else {}
+        batch = Batch(records, now, {}, store_view=view, read_until=read_until)
+        sealing = self._sealing.begin_batch(batch, self.directory)
+        law = self._law.get_law_in_force(sealing.directory, now)
+        work = BatchWork(self._inbox_keys, law, self.find_officer, sealing, self._drafts.open_arrived(records))
+        result = DriverResult()
+        outputs = list(self._driver.process_batch(batch, work, result))
+        self._commit(outputs, view, self._stores, record)
+        result.settle(True)
+        self.results.append(result)
+
+    def _commit(
+        self, outputs: list[OutputRecord], view: Overlay, stores: Mapping[int, MemoryStore],
+        cause: StampedMessage | None,
+    ) -> None:  # fmt: skip
+        for partition, changes in view.freeze().items():
+            stores[partition].apply_changes(changes.items(), Checkpoint(0, self.bus.now))
+        self._kept = None
+        self.bus.write(self.code, outputs, cause)
+        for output in outputs:
+            if output.topic in {INBOX.topic(self.code), INBOX_URGENT.topic(self.code)}:
+                self._compact(output)
+
+    def _compact(self, output: OutputRecord) -> None:
+        key = output.key or b""
+        if output.value is None:
+            del self.inbox[key]
+        else:
+            self.inbox[key] = StampedMessage(output.value, key, 0, output.partition, (), self.bus.now, output.topic)
+
+    @property
+    def _inbox_keys(self) -> InboxKeys:
+        key = open_seal_key(self.code)
+        readers = [make_reader().public_key]
+        opening = {key.public_key.key_id: key}
+        return InboxKeys(self.trusted, opening, readers, make_signer(f"{self.code} gate 1"))
+
+    # ---- what can be seen of it -----------------------------------------------------------------------------
+
+    def list_kept(self) -> list[tuple[int, KeptConversation | ReceivedItem]]:
+        """Return what the conversation keeps about each item, with its partition."""
+        if self._kept is None:
+            self._kept = self._read_kept()
+        return self._kept
+
+    def _read_kept(self) -> list[tuple[int, KeptConversation | ReceivedItem]]:
+        found = []
+        for partition, store in self._stores.items():
+            view = Overlay({partition: store})
+            for prefix in ITEM_PREFIXES:
+                found += [(partition, decode_entry(key, entry)) for key, entry in view.items(partition, prefix)]
+        return found
+
+    def find_own(self, item: str) -> KeptConversation:
+        """Return what is kept about an item of this State on its own partition: a partner may write to another one."""
+        own = [kept for _, kept in self.list_kept() if isinstance(kept, KeptConversation) and _is_of(kept, item)]
+        (kept,) = [kept for kept in own if len(own) == 1 or kept.conversation.revision != NO_REVISION]
+        return kept
+
+    def find_received(self, item: str) -> ReceivedItem:
+        (kept,) = (kept for _, kept in self.list_kept() if isinstance(kept, ReceivedItem) and kept.item == item)
+        return kept
+
+    def read_inbox(self, item: str | None = None) -> list[dict[str, Any]]:
+        """Return what a reader of this State's inbox sees, as it is now, in the order in which it came."""
+        opener = InboxOpener(self.code, make_reader())
+        seen = []
+        for record in self.inbox.values():
+            opened = opener.open(record.value(), self.own_keys, self.bus.now)
+            fields = get_codec(opened.envelope.kind.lower()).decode(opened.content)
+            if fields.get("content"):
+                fields |= get_codec("notice_content").decode(fields["content"])
+            if item in {None, fields["item_id"]}:
+                seen.append(fields)
+        return seen
+
+    def read_content(self, item: str) -> list[dict[str, Any]]:
+        """Return the notices with content that the inbox has about an item."""
+        notices = [fields for fields in self.read_inbox(item) if "content" in fields]
+        return [fields for fields in notices if fields["kind"] != "RECALL"]
+
+    def read_decisions(self) -> list[dict[str, Any]]:
+        return [get_codec("decision").decode(record.value()) for record in self.bus.select(DECISIONS.topic(self.code))]
+
+
+def _is_of(kept: KeptConversation, item: str) -> bool:
+    return kept.conversation.item == item
+
+
+def _flatten(outputs: Iterable[Output]) -> Iterable[OutputRecord]:
+    for output in outputs:
+        if isinstance(output, OutputRun):
+            for key, value in zip(output.keys, output.values, strict=True):
+                yield OutputRecord(output.topic, key, value, None, output.partition)
+        else:
+            yield output
