@@ -19,7 +19,7 @@ from tests.bench.engines import EngineRun, Engines
 from tests.bench.names import GATE_GROUP, SOURCE_TOPIC, STATE, STATES, list_output_topics
 from tests.bench.outputs import Fingerprints, read_outputs
 from tests.bench.sealed_states import SealedStates, read_now
-from tests.bench.workload import make_indicators
+from tests.bench.workload import AGENCIES, make_indicators
 
 VARIANTS: Final = ("plain", "signed", "sealed")
 """Without keys; with sealed and signed outputs; with sealed indicators too."""
@@ -100,7 +100,9 @@ def run_variant(
     cluster.write_records(SOURCE_TOPIC, states.seal_indicators(indicators) if variant == "sealed" else indicators)
     environment: dict[str, str] = {}
     if variant != "plain":
-        environment = {**states.get_environment(STATE), **(_UNSEALED if variant == "signed" else {})}
+        # Nobody is asked for missing facts, so that all gates write the same drafts.
+        environment = {**states.get_environment(STATE), "SHARING_FEEDS_NOT_ASKED": ",".join(AGENCIES)}
+        environment |= _UNSEALED if variant == "signed" else {}
     return Engines(cluster).run_gate(records, environment=environment)
 
 

@@ -62,6 +62,7 @@ _WITHHELD: tuple[dict[str, Any], ...] = (
 _OFFENCES = (["ILLEGAL_ACCESS"], ["ILLEGAL_ACCESS", "DATA_INTERFERENCE"], ["SYSTEM_INTERFERENCE"], ["ICT_FRAUD_THEFT"])
 _SUMMARY = "Seen in an investigation; see the report."
 _AGENCIES = 5
+AGENCIES = tuple(f"agency-{number}" for number in range(_AGENCIES))
 
 
 def make_indicators(count: int, disclosed_share: float, seed: int = 7) -> Iterator[tuple[bytes, bytes]]:

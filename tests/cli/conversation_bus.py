@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sharing.conversation.asks import Officer
 from sharing.conversation.events import Effect
 from sharing.conversation.received_events import ReceivedEffect
@@ -39,6 +41,7 @@ from sharing.rulings.signing import VerifiedRuling, verify_ruling
 from sharing.rulings.vocabulary import RulingError
 from sharing.serialization.codec import get_codec
 from sharing.testing.broker import Broker
+from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import ACTS, CONVERSATIONS, DECISIONS, OFFICERS, QUARANTINE, RULINGS
 from sharing.trust.public_keys import PublishedKey
 from tests.cli.conftest import Call, CommandResult
@@ -265,3 +268,15 @@ def _make_terms(terms: Terms) -> RecipientTerms:
     return RecipientTerms(
         terms.outcome, "UNCAC", None, rules, (), conditions, terms.approver, is_obligatory=False, redacted=()
     )
+
+
+@contextmanager
+def open_conversation_bus(call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ConversationBus]:
+    """Provide an embedded broker with topics and one officer. Deriving keys from passphrases costs little on it."""
+    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
+    with EmbeddedBroker() as broker:
+        monkeypatch.setenv("SHARING_BOOTSTRAP", broker.bootstrap)
+        bus = ConversationBus(broker, call, folder)
+        bus.create_topics()
+        bus.add_officer()
+        yield bus

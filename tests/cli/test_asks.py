@@ -17,10 +17,9 @@ from sharing.kafka.conversation_reader import EntryTable
 from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import Urgency
 from sharing.rulings.ruling import Answering, compute_conditions_hash
-from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import RULINGS
 from tests.cli.conftest import Call
-from tests.cli.conversation_bus import CONDITIONS, HELD_BY, OFFERED_BY, ConversationBus, now_ms
+from tests.cli.conversation_bus import CONDITIONS, HELD_BY, OFFERED_BY, ConversationBus, now_ms, open_conversation_bus
 from tests.cli.test_officers import make_registrars
 from tests.conversation.people import AUTHOR, CLERK, JUDGE, ROLE, disclosed, held, offered, withheld
 from tests.conversation.test_receiver import Inbox
@@ -29,18 +28,9 @@ from tests.kafka.topic_io import read_records
 SERIOUS = "findings.serious_offence"
 
 
-@pytest.fixture(autouse=True)
-def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
-
-
 @pytest.fixture
 def ch(call: Call, empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ConversationBus]:
-    with EmbeddedBroker() as broker:
-        monkeypatch.setenv("SHARING_BOOTSTRAP", broker.bootstrap)
-        bus = ConversationBus(broker, call, empty_folder)
-        bus.create_topics()
-        bus.add_officer()
+    with open_conversation_bus(call, empty_folder, monkeypatch) as bus:
         yield bus
 
 

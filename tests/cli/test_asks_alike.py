@@ -13,27 +13,17 @@ from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.model.decision import RuleReference
 from sharing.model.vocabulary import Effect
 from sharing.rulings.ruling import Answering
-from sharing.testing.broker.embedded import EmbeddedBroker
 from tests.cli import conversation_bus
 from tests.cli.conftest import Call
-from tests.cli.conversation_bus import CONDITIONS, ConversationBus
+from tests.cli.conversation_bus import CONDITIONS, ConversationBus, open_conversation_bus
 from tests.conversation.people import AUTHOR, JUDGE, held, offered
 
 OTHER_RULE = RuleReference("ch.other", "IMAC art. 1a", Effect.APPROVAL)
 
 
-@pytest.fixture(autouse=True)
-def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
-
-
 @pytest.fixture
 def ch(call: Call, empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ConversationBus]:
-    with EmbeddedBroker() as broker:
-        monkeypatch.setenv("SHARING_BOOTSTRAP", broker.bootstrap)
-        bus = ConversationBus(broker, call, empty_folder)
-        bus.create_topics()
-        bus.add_officer()
+    with open_conversation_bus(call, empty_folder, monkeypatch) as bus:
         yield bus
 
 

@@ -16,26 +16,16 @@ from sharing.kafka.key_partition import find_partition
 from sharing.kafka.topic_follower import TopicFollower
 from sharing.rulings.ruling import Opening
 from sharing.rulings.vocabulary import OpeningKind
-from sharing.testing.broker.embedded import EmbeddedBroker
 from tests.cli.conftest import Call
-from tests.cli.conversation_bus import OFFERED_BY, ConversationBus
+from tests.cli.conversation_bus import OFFERED_BY, ConversationBus, open_conversation_bus
 from tests.conversation.people import JUDGE, disclosed, held, offered
 
 SECRET = "the officer's own words"  # noqa: S105 a text that must not be shown
 
 
-@pytest.fixture(autouse=True)
-def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
-
-
 @pytest.fixture
 def ch(call: Call, empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ConversationBus]:
-    with EmbeddedBroker() as broker:
-        monkeypatch.setenv("SHARING_BOOTSTRAP", broker.bootstrap)
-        bus = ConversationBus(broker, call, empty_folder)
-        bus.create_topics()
-        bus.add_officer()
+    with open_conversation_bus(call, empty_folder, monkeypatch) as bus:
         yield bus
 
 

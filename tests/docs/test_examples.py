@@ -134,8 +134,8 @@ class PageRunner:
                 yaml.safe_load(block.text)
             case "toml":
                 tomllib.loads(block.text)
-            case "python" | "":
-                pass  # an excerpt (see test_walkthrough.py) or plain text
+            case "python" | "" | "mermaid":
+                pass  # an excerpt (see test_walkthrough.py), plain text, or a diagram that is made from the code
             case _:
                 pytest.fail(f"{block.location}: a block in {block.language!r} is neither executed nor checked")
 

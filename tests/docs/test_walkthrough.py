@@ -85,7 +85,7 @@ def split_excerpt(block: Block) -> Iterator[list[str]]:
 def test_every_step_is_quoted() -> None:
     quoted = {block.excerpt_of for block in list_excerpts()}
     steps = [
-        "sharing/_publisher.py",
+        "sharing/_publisher_records.py",
         "sharing/serialization/codec.py",
         "sharing/topology/topics.py",
         "processors/gate_agent.py",

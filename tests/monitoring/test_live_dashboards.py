@@ -82,10 +82,22 @@ def count_refused_and_missing() -> None:
     count_inbox(InboxResult([InboxOutcome.REFUSED], {}, [refused], [missed]))
 
 
+def show_conversation_and_messages() -> None:
+    """Let every counter of the conversation, and of the messages that it sends, have a series."""
+    metrics.CONVERSATION_RECORDS.labels(outcome="CHANGED")
+    metrics.CONVERSATION_REFUSED.labels(cause="BAD_SIGNATURE")
+    metrics.CONVERSATION_ACTS.labels(kind="ASK_OPENED", detail="")
+    metrics.ESCALATIONS.labels(cause="OVERDUE")
+    metrics.ESCALATIONS_SENT.labels(channel="webhook")
+    metrics.ESCALATIONS_FAILED.labels(channel="webhook")
+    metrics.ESCALATIONS_FAILING_SINCE.labels(channel="webhook")
+
+
 def test_every_query_returns_data(system: MonitoredSystem) -> None:
     agency, partner = CollectorRegistry(), CollectorRegistry()
     counts = PublisherMetrics(agency)
     count_refused_and_missing()
+    show_conversation_and_messages()
     registries = {"agency": agency, "partner": partner, "inbox": metrics.REGISTRY}
     ports = {job: find_free_port() for job in registries}
     servers = [start_http_server(ports[job], "127.0.0.1", registry) for job, registry in registries.items()]

@@ -12,7 +12,7 @@ from sharing.conversation.receiver import ReceivedItem
 from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.conversation_state.entries import KeptConversation, decode_entry
 from sharing.errors import InfrastructureError
-from sharing.kafka.conversation_reader import EntryTable, KeptEntry
+from sharing.kafka.conversation_reader import EntryTable, KeptEntry, name_console_group
 from sharing.kafka.ruling_writer import write_ruling
 from sharing.kafka.topic_follower import TopicFollower, find_ends
 from sharing.model.times import MINUTE_MS
@@ -142,7 +142,7 @@ class DemoDesk:
             state=self.state, officer=officer.id, signed_at=now, expires_at=now + MINUTE_MS, text=text, act=act
         )
         value = sign_ruling(ruling, officer.key)
-        group, topics = f"console.{self.state.lower()}.demo", [ACTS.topic(self.state), QUARANTINE.topic(self.state)]
+        group, topics = name_console_group(self.state, "demo"), [ACTS.topic(self.state), QUARANTINE.topic(self.state)]
         positions = find_ends(self._bootstrap, group, {topic: [partition] for topic in topics}, self._properties)
         write_ruling(self._bootstrap, self.state, value, {partition: item}, self._properties)
         with closing(TopicFollower(self._bootstrap, group, positions, self._properties)) as follower:

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from sharing.conversation.asks import Ask
 from sharing.conversation.deliveries import Conversation, Delivery
-from sharing.conversation.revision import Revision
+from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus
 from sharing.ids import make_first_offer_id, make_notice_id
 from sharing.model.vocabulary import NoticeKind
@@ -211,6 +211,8 @@ def _check_asks(contents: ConversationContents) -> Iterator[Violation]:
     for received in contents.list_received():
         kept.update({(received.from_state, ask.id): ask for ask in received.asks.values()})
     for key, ask in kept.items():
+        if ask.status is AskStatus.CANCELLED and ask.revision == NO_REVISION and not opened[key]:
+            continue  # an offer that its withdrawal has overtaken: nobody is asked, and it is remembered for that
         if opened[key] != 1:
             breach = Breach.DUPLICATED if opened[key] else Breach.LOST
             yield Violation(

@@ -14,6 +14,8 @@ import pytest
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.events import Opened, Replied, Send
 from sharing.conversation.provider import advance
+from sharing.conversation.received_events import OfferWithdrawn
+from sharing.conversation.receiver import ReceivedItem, advance_received
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, ReplyResult
 from sharing.conversation_state.entries import KeptConversation
@@ -319,6 +321,12 @@ def test_each_violation_is_found(
 ) -> None:
     corrupt(contents)
     assert breach in {violation.breach for violation in find_conversation_violations(contents)}
+
+
+def test_an_offer_that_its_withdrawal_overtook_was_never_opened(contents: ConversationContents) -> None:
+    received, _ = advance_received(ReceivedItem(ITEM, "DE", "CH"), OfferWithdrawn("an ask"), NOW)
+    contents.entries[b"in/DE"] = received
+    assert find_conversation_violations(contents) == []
 
 
 @pytest.mark.parametrize(("side", "position"), [("replies", 0), ("replies", 1), ("acts", 0), ("acts", 1)])

@@ -153,7 +153,7 @@ def test_an_invalid_record_does_not_take_others_off_the_columnar_path(monkeypatc
     monkeypatch.setattr(gate._reader.decoder, "decode_one", record_decode)
     result = gate.process_batch(batch, DIRECTORY, NOW_MS)
     assert result.quarantined.total() == 4
-    assert len(decoded_alone) < 10  # the four, and neighbours that halving leaves with one of them
+    assert len(set(decoded_alone)) < 10  # the four, and neighbours that halving leaves with one of them
     assert (
         result.output_records
         == Gate(LAW, load_shipped_treaties(), columnar_min=NEVER_COLUMNAR)
