@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -127,8 +128,8 @@ class DemoCluster:
             apply_topics(self.bootstrap, topics, replication=1)
         self._on_progress("making root keys, online keys and readers of each State, and its register of officers")
         self.keys = make_demo_keys((entry.state for entry in self.entries), folder / "states")
-        for entry in self.entries:
-            self._announce(entry)
+        with ThreadPoolExecutor(len(self.entries)) as threads:  # they wait for the broker most of the time
+            list(threads.map(self._announce, self.entries))
         self._on_progress(f"starting the workers of {', '.join(self.keys.states)}")
         self._stack.callback(self._stop_gates)
         for state in self.keys.states:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -61,18 +62,20 @@ class DemoConversations:
             properties = cluster.client_properties(Role.CONSOLE, state)
             self._desks[state] = DemoDesk(cluster.bootstrap, state, properties, cluster.check_gates)
 
-    def list_steps(self) -> tuple[Callable[[], ConversationStep], ...]:
-        """Return the steps, to be run in this order."""
-        return (
-            self.accept_offer,
-            self.relax_conditions,
-            self.approve_held_item,
-            self.supply_missing_fact,
-            self.correct_item,
-            self.recall_item,
-            self.chase_recall,
-            self.send_under_standing_acceptance,
+    def run(self) -> Iterator[ConversationStep]:
+        """Yield the steps in their order. Those about different items run at the same time."""
+        chains: tuple[tuple[Callable[[], ConversationStep], ...], ...] = (
+            (self.accept_offer,),
+            (self.relax_conditions,),
+            (self.approve_held_item,),
+            (self.supply_missing_fact,),
+            (self.correct_item, self.recall_item, self.chase_recall),
+            (self.send_under_standing_acceptance,),
         )
+        with ThreadPoolExecutor(len(chains)) as threads:  # they wait for the workers most of the time
+            running = [threads.submit(_run_chain, chain) for chain in chains]
+            for each in running:
+                yield from each.result()
 
     def accept_offer(self) -> ConversationStep:
         """A State accepts the conditions of an offer, and gets the content."""
@@ -214,6 +217,10 @@ class DemoConversations:
             self._cluster.bootstrap, source.state, source.agency, properties=properties, pins=self._cluster.keys.pins
         ) as publisher:
             publisher.publish(indicator)
+
+
+def _run_chain(chain: Iterable[Callable[[], ConversationStep]]) -> list[ConversationStep]:
+    return [run_step() for run_step in chain]
 
 
 def _make_item_id(indicator: Indicator) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from sharing._inbox_reader import InboxReader
@@ -70,7 +72,9 @@ def run_demo(broker: str, output: DemoOutput, *, secure: bool = False) -> DemoRe
         directory = _read_directory(cluster)
         attacks = _attack(cluster, output) if secure else ()
         output.report_step("receiving States read their notices")
-        received = {entry.state: _receive_notices(cluster, entry.state) for entry in entries}
+        states = [entry.state for entry in entries]
+        with ThreadPoolExecutor(len(states)) as threads:  # they wait for the broker most of the time
+            received = dict(zip(states, threads.map(partial(_receive_notices, cluster), states), strict=True))
         attacks = _find_delivered(attacks, set().union(*received.values()), output)
         output.report_step("recomputing every decision, to compare")
         differing_ids = _find_differing(cluster, tally, directory, published)
@@ -153,8 +157,7 @@ def _converse(cluster: DemoCluster, cases: list[DemoCase], output: DemoOutput) -
     """Let officers answer what is asked, and show each step."""
     output.report_step("officers answer what is asked")
     steps = []
-    for run_step in DemoConversations(cluster, cases).list_steps():
-        step = run_step()
+    for step in DemoConversations(cluster, cases).run():
         output.report_conversation(step)
         steps.append(step)
     return tuple(steps)
