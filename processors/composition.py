@@ -133,15 +133,28 @@ def compose(settings: Settings) -> App:
     if own_keys is not None:
         parts = WorkerParts(app, config, read_clock, broker_clock, lambda: reloader.pack, framing, endpoints)
         law_source = LawSource(lambda: reloader.law, look_up_country, settings.agencies_not_asked)
-        sources = _make_sources(settings, identity, own_keys, directory, law_source, framing)
-        sender = EscalationService(open_channels(settings), read_clock, settings.ask_link)
-        app.add_service(sender)
-        add_conversation(parts, settings.state, sources, sender, trusts_writers=settings.trust_writers_time)
-        connect = partial(DirectoryWriter, bootstrap, own_keys, identity.client, framing, read_clock)
-        get_version = partial(_get_statement_version, own_keys)
-        read_register = partial(_read_register, _open_register(settings, identity, own_keys, framing))
-        app.add_service(DirectoryHeartbeat(settings.state, connect, get_version, read_register))
+        _add_keyed_services(settings, identity, own_keys, directory, law_source, parts)
     return app
+
+
+def _add_keyed_services(
+    settings: Settings,
+    identity: GateIdentity,
+    own_keys: OnlineKeys,
+    directory: DirectoryFollower,
+    law_source: LawSource,
+    parts: WorkerParts,
+) -> None:
+    """Add what a worker with keys does in addition: the conversation, its messages, and the directory statement."""
+    app, framing = parts.app, parts.framing
+    sources = _make_sources(settings, identity, own_keys, directory, law_source, framing)
+    sender = EscalationService(open_channels(settings), read_clock, settings.ask_link)
+    app.add_service(sender)
+    add_conversation(parts, identity.state, sources, sender, trusts_writers=settings.trust_writers_time)
+    connect = partial(DirectoryWriter, str(settings.bootstrap), own_keys, identity.client, framing, read_clock)
+    get_version = partial(_get_statement_version, own_keys)
+    read_register = partial(_read_register, _open_register(settings, identity, own_keys, framing))
+    app.add_service(DirectoryHeartbeat(identity.state, connect, get_version, read_register))
 
 
 def _is_on_this_machine(bootstrap: str) -> bool:

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from processors.conversation.batch_driver import BatchDriver, BatchWork, ConservationError, DriverResult
-from processors.health.clock_check import ClockError
+from processors.conversation.batch_driver import BatchDriver, BatchWork, DriverResult
+from processors.health.last_scrape import show_failure
 from sharing.errors import SharingError
 from sharing.topology.topics import RULINGS
 
@@ -130,26 +130,14 @@ class ConversationAgent:
             if keys is None:
                 return False
             timed, result = keys.batch, DriverResult()
-            try:
+            async with show_failure(self._endpoints, self._observer.mark_broken):
                 await self._check_clock(timed)
                 law = self._sources.law.get_law_in_force(keys.sealing.directory, timed.now_ms)
                 work = BatchWork(keys.inbox, law, find_officer, keys.sealing, keys.drafts)
                 on_settled = self._observer.observe(batch, result)
                 outputs = self._driver.process_batch(timed, work, result)
                 await self._loop.commit_batch(batch, outputs, on_settled)
-            except ConservationError:
-                self._observer.mark_broken()
-                await self._await_scrape()
-                raise
-            except ClockError:
-                await self._await_scrape()
-                raise
         return True
-
-    async def _await_scrape(self) -> None:
-        """Keep the failing worker running until its metrics have been scraped: they disappear with the process."""
-        if self._endpoints is not None:
-            await self._endpoints.await_scrape()
 
     @asynccontextmanager
     async def _use_officers(self, batch: Batch) -> AsyncIterator[FindOfficer]:

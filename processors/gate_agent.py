@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from processors.exactly_once.batch import ConservationError
 from processors.gate.batch_result import BatchOutputs, BatchResult, is_balanced, is_conserved
 from processors.gate.input_records import InputRecords
 from processors.gate.item_versions import ItemVersions
-from processors.health.clock_check import ClockError
-from sharing.errors import SharingError
+from processors.health.last_scrape import show_failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
@@ -32,15 +32,6 @@ DECISION_CHUNK_RECORDS = 10_000
 Equal to the default of the setting `batch_records_max`, so that by default a batch is one chunk; the columnar path
 costs less per record for larger chunks.
 """
-
-
-class ConservationError(SharingError):
-    """A record or an output of the batch is missing or counted twice: a defect in this code.
-
-    None of the batch is committed.
-    """
-
-    exit_code = 1
 
 
 class GateAgent:
@@ -91,26 +82,13 @@ class GateAgent:
         result = BatchResult()
         await self._broker_clock.wait_until_read()
         directory = await self._directory.get_snapshot()
-        async with self._reloader.use_gate() as gate:
-            try:
-                self._observer.check_clock(batch, gate.pack)
-                on_settled = self._observer.start_batch(batch, result)
-                # The loop's worker thread iterates over `outputs`, so the gate runs and fills `result` in that thread.
-                # The observer reads `result` in `on_settled`, which is called later in the same thread.
-                outputs = decide_batch(gate, batch, directory, result, self._sealing, self._opening, self._amendments)
-                await self._loop.commit_batch(batch, outputs, on_settled)
-            except ConservationError:
-                self._observer.mark_broken()
-                await self._await_scrape()
-                raise
-            except ClockError:
-                await self._await_scrape()
-                raise
-
-    async def _await_scrape(self) -> None:
-        """Keep the failing worker running until its metrics have been scraped: they disappear with the process."""
-        if self._endpoints is not None:
-            await self._endpoints.await_scrape()
+        async with self._reloader.use_gate() as gate, show_failure(self._endpoints, self._observer.mark_broken):
+            self._observer.check_clock(batch, gate.pack)
+            on_settled = self._observer.start_batch(batch, result)
+            # The loop's worker thread iterates over `outputs`, so the gate runs and fills `result` in that thread.
+            # The observer reads `result` in `on_settled`, which is called later in the same thread.
+            outputs = decide_batch(gate, batch, directory, result, self._sealing, self._opening, self._amendments)
+            await self._loop.commit_batch(batch, outputs, on_settled)
 
 
 def decide_batch(

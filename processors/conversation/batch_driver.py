@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Final
 from processors.conversation.conversation_counts import ConversationCounts
 from processors.conversation.conversation_result import ConversationOutcome, is_conserved
 from processors.conversation.steps import ConversationBatch
+from processors.exactly_once.batch import ConservationError
 from processors.inbox import inbox_result
 from processors.inbox.inbox_result import InboxResult
 from processors.inbox.inbox_state import InboxState
 from sharing.conversation_state.batch_entries import BatchEntries
 from sharing.conversation_state.due_index import DueIndex
-from sharing.errors import SharingError
 from sharing.seal.faults import SealError
 from sharing.topology.topics import DRAFTS, RULINGS
 
@@ -47,12 +47,6 @@ DUE_PART: Final = 1_000
 
 DUE_MAX: Final = 10_000
 """How many of them a batch looks at. The next batch, which comes at once, continues."""
-
-
-class ConservationError(SharingError):
-    """A record of the batch is missing or counted twice: a defect in this code. None of the batch is committed."""
-
-    exit_code = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,19 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from sharing.errors import SharingError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from processors.exactly_once.state_store import Overlay
     from sharing.model.bad_batch import BadBatch
+
+
+class ConservationError(SharingError):
+    """A record or an output of a batch is missing or counted twice: a defect in this code. None of it is committed."""
+
+    exit_code = 1
 
 
 class ConsumedRecord(Protocol):

@@ -115,7 +115,7 @@ class ReadHorizon:
         return MappingProxyType(dict(self._instants))
 
     def forget(self) -> None:
-        """Forget what was read and what is waited for: partitions are assigned anew, and reading starts elsewhere."""
+        """Forget what was read and what is waited for: partitions are assigned again, and reading starts elsewhere."""
         self._passed: dict[Partition, int] = {}
         self._targets: dict[int, _Target] = {}
         self._instants: dict[int, int] = {}

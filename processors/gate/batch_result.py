@@ -137,7 +137,7 @@ class BatchResult:
         quarantined: Number of quarantined records by cause.
         effects: Number of pairs of indicator and recipient, by each effect of the rules that made the outcome.
         drafts: Number of drafts by the outcome of their indicator.
-        required_drafts: Number of drafts that the indicators require, likewise.
+        required_drafts: Number of drafts that the indicators require, by the outcome of their indicator.
         sent: Number of notices and offers that they require, by the last part of their topic's name.
         rule_errors: Number of indicators by each rule whose evaluation failed.
         emergencies: Number of indicators by the emergency that their agency states.

@@ -11,30 +11,27 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import OFFSET_BEGINNING, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.bad_batches import BAD_BATCH_ERRORS
 from sharing.kafka.clients import look_up_topics, make_admin, require_topics
 from sharing.kafka.directory_cluster import make_directory_consumer
-from sharing.kafka.errors import GROUP_ERRORS, PERMANENT_READ_ERRORS, describe_kafka_error
+from sharing.kafka.errors import describe_kafka_error
+from sharing.kafka.officer_topic import READ_SECONDS_MAX, take_message
 from sharing.officers.register import Register
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.topology.topics import OFFICERS
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, Message
+    from confluent_kafka import Consumer
 
     from sharing.officers.record import OfficerRecord
     from sharing.trust.key_statement import TrustedKeys
 
 ANSWER_SECONDS_MAX: Final = 10.0
-READ_SECONDS_MAX: Final = 30.0
 _PARTITION: Final = 0
 _POLL_SECONDS: Final = 0.5
-
-_FATAL_ERRORS: Final = (PERMANENT_READ_ERRORS - GROUP_ERRORS) | {KafkaError._AUTO_OFFSET_RESET}  # noqa: SLF001
 
 
 class OfficerReader:
@@ -126,6 +123,10 @@ class OfficerReader:
             raise InfrastructureError(
                 f"{self._topic} ends before what was read: it was created again, and is read again"
             )
+
+        def receive(officer_id: str, value: bytes | None) -> None:
+            register.receive(officer_id, self._framing.to_single_object(value), self._clock())
+
         deadline = time.monotonic() + READ_SECONDS_MAX
         while self._position < end:
             if time.monotonic() > deadline:
@@ -135,7 +136,7 @@ class OfficerReader:
                 )
             message = consumer.poll(_POLL_SECONDS)
             if message is not None:
-                self._take(message, register)
+                self._position = take_message(message, self._topic, self._position, receive)
 
     def _query_end(self) -> int:
         """Return where the topic ends. By another connection than the consumer's, whose fetch may wait for 0.1 s.
@@ -150,19 +151,3 @@ class OfficerReader:
             request_timeout=ANSWER_SECONDS_MAX,
         ).values()
         return int(answer.result().offset)
-
-    def _take(self, message: Message, register: Register) -> None:
-        error, offset = message.error(), message.offset() or 0
-        if error is None:
-            self._position = offset + 1
-            officer_id = (message.key() or b"").decode("ascii", "replace")
-            register.receive(officer_id, self._framing.to_single_object(message.value()), self._clock())
-        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
-            self._position = max(self._position, offset)  # behind the markers of transactions
-        elif error.code() in BAD_BATCH_ERRORS:
-            raise InfrastructureError(
-                f"{self._topic}: the record batch at offset {self._position} cannot be read ({error.name()}), so no "
-                "officer is believed; create the topic again, and add the officers again"
-            )
-        elif error.code() in _FATAL_ERRORS:
-            raise KafkaException(error)

@@ -23,12 +23,14 @@ from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.topology.topics import OFFICERS
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer
+    from confluent_kafka import Consumer, Message
 
     from sharing.trust.key_statement import TrustedKeys
 
 READ_SECONDS_MAX: Final = 30.0
 _PARTITION: Final = 0
+
+_FATAL_ERRORS: Final = (PERMANENT_READ_ERRORS - GROUP_ERRORS) | {KafkaError._AUTO_OFFSET_RESET}  # noqa: SLF001
 
 
 def read_register(
@@ -97,16 +99,38 @@ def _read_to_end(consumer: Consumer, topic: str, receive: Callable[[str, bytes |
         message = consumer.poll(1.0)
         if message is None:
             continue
+        position = take_message(message, topic, position, receive)
         error = message.error()
-        if error is None:
-            position = (message.offset() or 0) + 1
-            receive((message.key() or b"").decode("ascii", "replace"), message.value())
-        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
+        if error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
             return
-        elif error.code() in BAD_BATCH_ERRORS:
-            raise InfrastructureError(
-                f"{topic}: the record batch at offset {position} cannot be read ({error.name()}), so no officer "
-                "is believed; create the topic again, and add the officers again"
-            )
-        elif error.code() in PERMANENT_READ_ERRORS and error.code() not in GROUP_ERRORS:
-            raise KafkaException(error)
+
+
+def take_message(
+    message: Message, topic: str, position: int, receive: Callable[[str, bytes | None], object]
+) -> int:  # fmt: skip
+    """Give key and value of a record to a function; return the offset up to which the topic has been read.
+
+    Args:
+        message: What the consumer has returned: a record, the end of the partition, or an error.
+        topic: Name of the topic.
+        position: The offset up to which the topic was read before.
+        receive: Is given key and value of a record.
+
+    Raises:
+        InfrastructureError: A record batch cannot be read.
+        KafkaException: The broker rejects the request for good.
+    """
+    error = message.error()
+    if error is None:
+        receive((message.key() or b"").decode("ascii", "replace"), message.value())
+        return (message.offset() or 0) + 1
+    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
+        return max(position, message.offset() or 0)  # behind the markers of transactions
+    if error.code() in BAD_BATCH_ERRORS:
+        raise InfrastructureError(
+            f"{topic}: the record batch at offset {position} cannot be read ({error.name()}), so no officer "
+            "is believed; create the topic again, and add the officers again"
+        )
+    if error.code() in _FATAL_ERRORS:
+        raise KafkaException(error)
+    return position

@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError
 from sharing.errors import InputError
 from sharing.model.strict_model import StrictModel
 from sharing.model.times import DAY_MS
-from sharing.tools.script import parse_paths, run_script
+from sharing.tools.script import insert_between, parse_paths, run_script
 from sharing.topology.topics import FOREVER, TOPIC_KINDS, TopicScope
 
 BEGIN, END = "<!-- begin: made by `make capacity` -->", "<!-- end -->"
@@ -184,11 +184,7 @@ def insert_tables(page: str, text: str) -> str:
     Raises:
         InputError: The page does not contain both markers.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise InputError(f"the page lacks the markers {BEGIN} and {END}")
-    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
+    return insert_between(page, BEGIN, END, text)
 
 
 def _daily_bytes_by_topic(daily: int, figures: CapacityFigures) -> Iterator[tuple[float, float]]:

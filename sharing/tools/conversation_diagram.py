@@ -22,10 +22,9 @@ from sharing.conversation.provider import advance
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
 from sharing.conversation.vocabulary import Answer, AskKind, Consequence
-from sharing.errors import InputError
 from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import Outcome, Urgency
-from sharing.tools.script import parse_paths, run_script
+from sharing.tools.script import insert_between, parse_paths, run_script
 
 BEGIN: Final = "<!-- begin: made by `make diagram` -->"
 END: Final = "<!-- end of what is made -->"
@@ -113,11 +112,7 @@ def insert_diagrams(page: str) -> str:
     Raises:
         InputError: The page does not contain both markers.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise InputError(f"the page lacks the markers {BEGIN} and {END}")
-    return f"{before}{begin}\n\n{render_diagrams()}\n\n{end}{after}"
+    return insert_between(page, BEGIN, END, render_diagrams())
 
 
 class _Reached(NamedTuple):

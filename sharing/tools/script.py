@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sharing.errors import SharingError
+from sharing.errors import InputError, SharingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +31,19 @@ def parse_paths(module: str, arguments: Sequence[str], *names: str, optional: st
     if optional:
         parser.add_argument(optional, type=Path, nargs="?")
     return [path for path in vars(parser.parse_args(arguments)).values() if path is not None]
+
+
+def insert_between(page: str, begin: str, end: str, text: str) -> str:
+    """Return a page with `text` between two markers.
+
+    Raises:
+        InputError: The page does not contain both markers.
+    """
+    before, found_begin, rest = page.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise InputError(f"the page lacks the markers {begin} and {end}")
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
 
 
 def run_script(work: Callable[[], None]) -> int:

@@ -92,7 +92,7 @@ class TopicContents:
             topics that the gate had processed, by its own account.
         notices, urgent, offers: Records of every provider, by receiving State; without invalid ones. Of the urgent
             topic, notices only.
-        urgent_offers, urgent_replies: The offers and the replies on the urgent topic, likewise.
+        urgent_offers, urgent_replies: The offers and the replies on the urgent topic, by receiving State.
         unreadable: Invalid records on the topics of notices, as `topic/partition@offset`, by receiving State.
         deleted: Indicators (id and version) that were confirmed and deleted with their topic before the gate processed
             them.

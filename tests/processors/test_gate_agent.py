@@ -13,10 +13,10 @@ from typing import Any, cast
 import pytest
 
 from processors import gate_agent
-from processors.exactly_once.batch import Batch, Output, OutputRecord, OutputRun
+from processors.exactly_once.batch import Batch, ConservationError, Output, OutputRecord, OutputRun
 from processors.gate.gate import BatchResult, Gate
 from processors.gate.input_records import InputRecords
-from processors.gate_agent import ConservationError, GateAgent, decide_batch
+from processors.gate_agent import GateAgent, decide_batch
 from processors.health.clock_check import ClockError
 from sharing.errors import SharingError
 from sharing.model.directory import Directory

@@ -49,7 +49,7 @@ KINDS: dict[str, tuple[dict[str, Any], ...]] = {
         {**GERMAN, "collection": "TRAFFIC_DATA", "findings": DUTCH_FINDINGS},
     ),
 }
-"""Offered, held, disclosed at once, and withheld for want of a fact."""
+"""Offered, held, disclosed at once, and withheld because a fact is missing."""
 
 URGENCIES: tuple[dict[str, Any], ...] = (
     {}, {"urgency": "URGENT"}, {"urgency": "EMERGENCY", "urgency_reason": "a life is at stake"},

@@ -20,12 +20,19 @@ from sharing.cli.shared.inbox_options import open_optional_reader
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPassphrase, open_officer_desk
 from sharing.cli.shared.ruled_facts import parse_facts
-from sharing.cli.shared.ruling_desk import WAIT_SECONDS, WaitOption, report_outcome, submit_ruling
+from sharing.cli.shared.ruling_desk import (
+    WAIT_SECONDS,
+    TextOption,
+    WaitOption,
+    report_outcome,
+    require_text_length,
+    submit_ruling,
+)
 from sharing.conversation.vocabulary import Answer, Consequence
 from sharing.errors import InputError
 from sharing.model.validation_errors import to_input_error
 from sharing.rulings.asked_terms import AskedTerms
-from sharing.rulings.ruling import ANSWER_PARTS, TEXT_MAX, Answering
+from sharing.rulings.ruling import ANSWER_PARTS, Answering
 from sharing.rulings.vocabulary import RefusalGround
 
 
@@ -36,9 +43,7 @@ def answer_asks(
     ],
     officer: OfficerOption,
     key: KeyOption,
-    text: Annotated[
-        str, typer.Option("--text", help="Your words, for the file. They stay in the State; name nobody.")
-    ] = "",
+    text: TextOption = "",
     ground: Annotated[
         list[RefusalGround] | None, typer.Option("--ground", help="A ground of refusal; repeat it for all.")
     ] = None,
@@ -77,8 +82,7 @@ def answer_asks(
     """
     if relax and relax_none:
         raise InputError("--relax and --relax-none contradict each other; give one of them")
-    if len(text) > TEXT_MAX:
-        raise InputError(f"--text: must not have more than {TEXT_MAX:,} characters")
+    require_text_length(text)
     relaxed = () if relax_none else tuple(sorted(set(relax))) if relax else None
     grounds = tuple(sorted(set(ground or ())))
     parts = AnswerParts(answer, text, grounds, rule, parse_facts(fact), relaxed)

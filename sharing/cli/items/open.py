@@ -21,7 +21,14 @@ from sharing.cli.shared.officer_desk import (
 )
 from sharing.cli.shared.own_items import OwnItem, require_own_item
 from sharing.cli.shared.ruled_facts import parse_facts
-from sharing.cli.shared.ruling_desk import WAIT_SECONDS, WaitOption, report_outcome, submit_ruling
+from sharing.cli.shared.ruling_desk import (
+    WAIT_SECONDS,
+    TextOption,
+    WaitOption,
+    report_outcome,
+    require_text_length,
+    submit_ruling,
+)
 from sharing.cli.shared.states import read_state
 from sharing.conversation.vocabulary import DeliveryStatus
 from sharing.disclosure.amendments import CORRECTABLE
@@ -29,13 +36,10 @@ from sharing.errors import InputError
 from sharing.model.validation_errors import suggest_nearest, to_input_error
 from sharing.packs.library import find_law
 from sharing.packs.signature import read_public_keys
-from sharing.rulings.ruling import TEXT_MAX, Opening
+from sharing.rulings.ruling import Opening
 from sharing.rulings.vocabulary import OpeningKind
 
 ItemArgument = Annotated[str, typer.Argument(metavar="ITEM", help="Id of the item, or of its indicator.")]
-TextOption = Annotated[
-    str, typer.Option("--text", help="Your words, for the file. They stay in the State; name nobody.")
-]
 
 
 def recall_item(
@@ -60,7 +64,7 @@ def recall_item(
     _require_recallable(found, states)
     opening = _make_opening(console, found, OpeningKind.RECALL, states=states)
     desk = _open_desk(console, officer, key, passphrase_file)
-    outcome = submit_ruling(console, desk, opening, _place(found), _check_text(text, "--text"), wait)
+    outcome = submit_ruling(console, desk, opening, _place(found), require_text_length(text), wait)
     report_outcome(outcome, as_json=as_json)
 
 
@@ -91,7 +95,7 @@ def correct_item(
     found = require_own_item(console, item)
     opening = _make_opening(console, found, OpeningKind.CORRECTION, facts=facts)
     desk = _open_desk(console, officer, key, passphrase_file)
-    outcome = submit_ruling(console, desk, opening, _place(found), _check_text(text, "--text"), wait)
+    outcome = submit_ruling(console, desk, opening, _place(found), require_text_length(text), wait)
     report_outcome(outcome, as_json=as_json)
 
 
@@ -113,7 +117,7 @@ def withdraw_item(
     found = require_own_item(console, item)
     opening = _make_opening(console, found, OpeningKind.WITHDRAWAL)
     desk = _open_desk(console, officer, key, passphrase_file)
-    outcome = submit_ruling(console, desk, opening, _place(found), _check_text(reason, "--reason"), wait)
+    outcome = submit_ruling(console, desk, opening, _place(found), require_text_length(reason, "--reason"), wait)
     report_outcome(outcome, as_json=as_json)
 
 
@@ -162,9 +166,3 @@ def _require_recallable(found: OwnItem, states: tuple[str, ...] | None) -> None:
             f"{found.conversation.item}: there is nothing to recall: {join_codes(named) or 'no State'} neither has the "
             f"item nor waits for it{have}"
         )
-
-
-def _check_text(text: str, option: str) -> str:
-    if len(text) > TEXT_MAX:
-        raise InputError(f"{option}: must not have more than {TEXT_MAX:,} characters")
-    return text

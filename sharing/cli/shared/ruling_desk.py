@@ -16,13 +16,14 @@ from sharing.cli.shared.console_connection import ConsoleConnection
 from sharing.cli.shared.conversation_words import describe_act
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.officer_desk import OfficerDesk
+from sharing.errors import InputError
 from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.ruling_writer import write_ruling
 from sharing.kafka.topic_follower import TopicFollower, find_ends
 from sharing.model.times import MINUTE_MS, format_time
 from sharing.model.validation_errors import to_input_error
 from sharing.rulings.act import Act, ActKind
-from sharing.rulings.ruling import Answering, Claiming, Opening, PassingOn, Ruling
+from sharing.rulings.ruling import TEXT_MAX, Answering, Claiming, Opening, PassingOn, Ruling
 from sharing.rulings.signing import SCHEMA, read_digest, sign_ruling
 from sharing.serialization.codec import HEADER_LENGTH, get_codec
 from sharing.topology.topics import ACTS, QUARANTINE, RULINGS
@@ -34,10 +35,28 @@ WAIT_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.2
 _REST_SECONDS_MAX: Final = 2.0
 
+TextOption = Annotated[
+    str, typer.Option("--text", help="Your words, for the file. They stay in the State; name nobody.")
+]
 WaitOption = Annotated[
     float,
     typer.Option("--wait", metavar="SECONDS", min=0.0, max=3600.0, help="How long to wait for what the worker does."),
 ]
+
+
+def require_text_length(text: str, option: str = "--text") -> str:
+    """Return an officer's words.
+
+    Args:
+        text: The words.
+        option: The option that gave them, for the message.
+
+    Raises:
+        InputError: There are too many for a ruling.
+    """
+    if len(text) > TEXT_MAX:
+        raise InputError(f"{option}: must not have more than {TEXT_MAX:,} characters")
+    return text
 
 
 @dataclass(slots=True)

@@ -68,7 +68,8 @@ class InboxContents(NamedTuple):
         unreadable: Items that its reader cannot open, with the reason.
         newest: The newest version of each item that its State has decided on, by State and id.
         counts: Where count statements are: topic, partition and offset.
-        replies: The replies on its exchange topics, likewise. None of them is put into the inbox.
+        replies: The replies on its exchange topics, opened; also those that must be refused. None of them is put into
+            the inbox.
         shredded: Ids of the messages that were deleted from the inbox.
         acts: What the State's conversation has done about the inbox.
         unrepeated: Ids of the messages that only the conversations of other States have sent: publishing the indicator

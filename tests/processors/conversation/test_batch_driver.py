@@ -11,10 +11,10 @@ from typing import Any, cast
 import pytest
 
 from processors.conversation import batch_driver
-from processors.conversation.batch_driver import BatchWork, ConservationError, DriverResult
+from processors.conversation.batch_driver import BatchWork, DriverResult
 from processors.conversation.conversation_processor import ConversationProcessor
 from processors.conversation.conversation_result import ConversationOutcome
-from processors.exactly_once.batch import Batch, OutputRecord
+from processors.exactly_once.batch import Batch, ConservationError, OutputRecord
 from processors.exactly_once.state_store import Checkpoint, Overlay
 from processors.inbox.inbox_result import InboxOutcome
 from sharing.conversation_state.item_keys import make_received_key
