@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test system-packages lint generate mutation fuzz faults bench bench-bulk asyncapi api diagram questions capacity lock deploy wheel sbom release clean help
+.PHONY: demo test system-packages lint generate mutation fuzz tamper faults killed-load bench bench-bulk asyncapi api diagram questions capacity lock deploy wheel sbom release clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -40,8 +40,14 @@ mutation: $(VENV)/dev.stamp  ## Change each rule of each pack in one place; for 
 fuzz: $(VENV)/dev.stamp  ## Feed malformed input to every decoder and importer; INPUTS=1000000 SEED=1
 	$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),1000000) --seed $(or $(SEED),1)
 
+tamper: $(VENV)/dev.stamp  ## Alter a stored audit log in ten thousand ways; each must be found and named; NUMBER=10000 SEED=1
+	$(BIN)/python -m tests.audit.tampering $(or $(NUMBER),10000) $(or $(SEED),1)
+
 faults: $(VENV)/dev.stamp  ## Inject faults under load on a real Kafka, then check the topics; ROUNDS=200 SEED=1 BROKERS=3
 	$(BIN)/python -m tests.faults --rounds $(or $(ROUNDS),200) --seed $(or $(SEED),1) --brokers $(or $(BROKERS),3) $(ARGS)
+
+killed-load: $(VENV)/dev.stamp  ## Kill a bulk load of 200,000 items three times, and count the decisions; LINES=200000
+	KILLED_LOAD_LINES=$(or $(LINES),200000) $(BIN)/python -m pytest -n 0 tests/cli/test_publish_receipt.py -k killed_three_times
 
 bench: $(VENV)/dev.stamp  ## Measure on a real Kafka and compare with limits and other engines (BENCH_ONLY=rates,latency…)
 	$(BIN)/python -m tests.bench
@@ -71,7 +77,7 @@ lock: $(VENV)/dev.stamp  ## Pin the dependencies again, with hashes
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml requirements/build.in --extra gate -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt pyproject.toml requirements/build.in --extra gate --extra kafka-local --group dev -o requirements/dev.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt pyproject.toml --extra gate --extra registry --extra pkcs11 -o requirements/image.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt pyproject.toml --extra gate --extra registry --extra pkcs11 --extra timestamps -o requirements/image.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt requirements/build.in -o requirements/build.txt
 
 deploy: $(VENV)/run.stamp  ## Generate the deployment files from deploy/partners.yaml

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
 from processors.allocator import limit_arenas
+from processors.audit.checkpoint_writer import CheckpointWriter
 from processors.conversation_agent import ConversationSources
-from processors.conversation_composition import WorkerParts, add_conversation
+from processors.conversation_composition import (
+    ConversationLoop,
+    WorkerParts,
+    add_conversation,
+    open_conversation_loop,
+)
 from processors.directory_follower import DirectoryFollower
 from processors.directory_heartbeat import DirectoryHeartbeat
 from processors.escalation_channels import open_channels
 from processors.escalations import EscalationService
-from processors.exactly_once.batch import OutputLimits
+from processors.exactly_once.batch import Batch, OutputLimits, OutputRecord
 from processors.exactly_once.loop import ExactlyOnceLoop
 from processors.exactly_once.loop_config import LoopConfig
 from processors.faust_app import App, create_app
 from processors.gate.gate import Gate
+from processors.gate.outcome_blocks import OutcomeBlocks, OutcomeTopics
 from processors.gate_agent import GateAgent
 from processors.gate_identity import GateIdentity, identify_gate
 from processors.gate_keys import GateKeySource
+from processors.health.audit_metrics import show_uncovered
 from processors.health.batch_observer import BatchObserver
 from processors.health.broker_clock import BrokerClock
 from processors.health.consumer_status import ConsumerStatus
@@ -37,6 +46,7 @@ from processors.sealing.draft_opening import DraftOpening
 from processors.sealing.indicator_opening import IndicatorOpening
 from processors.sealing.loop_sealing import LoopSealing
 from processors.sealing.output_sealer import CONVERSATION_LOOP
+from processors.witness_plan import read_witness_plan
 from sharing.errors import SettingsError
 from sharing.geoip import open_geoip_lookup
 from sharing.kafka.broker_clock import read_broker_clock
@@ -45,21 +55,24 @@ from sharing.kafka.directory_reader import DirectoryReader
 from sharing.kafka.directory_writer import DirectoryWriter
 from sharing.kafka.officer_reader import OfficerReader
 from sharing.keystore.online_keys import OnlineKeys
+from sharing.model.vocabulary import AuditLogName
 from sharing.officers.register import Register
 from sharing.relevance.nexus import no_geo_lookup
 from sharing.serialization.framing import Framing
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
 from sharing.telemetry.tracing import BatchTracer
-from sharing.topology.topics import AMENDMENTS, DECISIONS, GATE_STATE, TopicScope, list_output_kinds
+from sharing.topology.topics import AMENDMENTS, DECISIONS, GATE_STATE, OUTCOMES, TopicScope, list_output_kinds
+from sharing.trust.public_keys import KeyRole
 
 DIRECTORY_EXTRA_SECONDS = 15
 """How much longer the directory waits for a broker than the loop, so that the loop reports a missing broker first."""
 
 _OWN_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
-COUNT_CHECK_SECONDS = 60.0
-"""How often a gate that seals looks, while there are no indicators, whether it must state what it has sent."""
+COUNT_CHECK_SECONDS = 10.0
+"""How often a gate that seals looks, while there are no indicators, whether it must state what it has sent, or sign a
+checkpoint."""
 
 
 def read_clock() -> int:
@@ -102,7 +115,19 @@ def compose(settings: Settings) -> App:
         config = replace(
             config, topics=(*config.topics, AMENDMENTS.topic(settings.state)), idle_batch_s=COUNT_CHECK_SECONDS
         )
-    loop = ExactlyOnceLoop(app.channel(), config, read_clock)
+    checkpoints = None if own_keys is None else CheckpointWriter(settings.state, AuditLogName.DECISIONS, framing)
+    if own_keys is not None and checkpoints is not None:
+        config = replace(config, last_outputs=partial(_write_last, checkpoints, own_keys))
+        show_uncovered(checkpoints)
+    outcomes = _tell_outcomes(settings, identity, framing)
+    parts = WorkerParts(
+        app, config, read_clock, broker_clock, lambda: reloader.pack, framing, outcomes, settings.state_folder,
+        read_witness_plan(settings, settings.state), settings.witness_beginnings,
+    )  # fmt: skip
+    conversation = None
+    if own_keys is not None and settings.loops != "gate":
+        conversation = open_conversation_loop(parts, settings.state, is_main=settings.loops == "conversation")
+    loop, status = _choose_main_loop(settings, app, config, status, conversation)
     directory = _follow_directory(settings, bootstrap, identity, framing)
     reloader = PackReloader(
         files,
@@ -119,7 +144,12 @@ def compose(settings: Settings) -> App:
         loop.fail,
         read_clock,
     )
-    for service in (broker_clock, directory, reloader, loop):
+    services = (
+        (broker_clock, directory, reloader)
+        if settings.loops == "conversation"
+        else (broker_clock, directory, reloader, loop)
+    )
+    for service in services:
         app.add_service(service)
     endpoints = HttpEndpoints(loop, directory, reloader, status, observer, broker_clock)
     endpoints.register(app)
@@ -128,13 +158,31 @@ def compose(settings: Settings) -> App:
         (None, None, None) if own_keys is None else _open_sealing(settings, own_keys, directory, framing)
     )
     shown = endpoints if app.serves_web else None
-    agent = GateAgent(loop, directory, reloader, observer, broker_clock, shown, sealing, opening, amendments=amendments)
-    app.agent(loop.channel, name="gate")(agent.process_batches)
+    if settings.loops != "conversation":
+        agent = GateAgent(
+            loop, directory, reloader, observer, broker_clock, shown, sealing, opening, amendments=amendments,
+            outcomes=outcomes, checkpoints=checkpoints,
+        )  # fmt: skip
+        app.agent(loop.channel, name="gate")(agent.process_batches)
     if own_keys is not None:
-        parts = WorkerParts(app, config, read_clock, broker_clock, lambda: reloader.pack, framing, endpoints)
         law_source = LawSource(lambda: reloader.law, look_up_country, settings.agencies_not_asked)
-        _add_keyed_services(settings, identity, own_keys, directory, law_source, parts)
+        _add_keyed_services(settings, identity, own_keys, directory, law_source, parts, conversation, endpoints)
     return app
+
+
+def _choose_main_loop(
+    settings: Settings, app: App, config: LoopConfig, status: ConsumerStatus, conversation: ConversationLoop | None
+) -> tuple[ExactlyOnceLoop, ConsumerStatus]:
+    """Return the loop by which the worker's health is judged, and the status of its consumer: the gate's, if it runs.
+
+    Raises:
+        SettingsError: The worker is to run the conversation alone, and the State has no keys.
+    """
+    if settings.loops != "conversation":
+        return ExactlyOnceLoop(app.channel(), config, read_clock), status
+    if conversation is None:
+        raise SettingsError("SHARING_LOOPS is conversation, and there are no keys: set SHARING_KEY_FOLDER")
+    return conversation.loop, conversation.status
 
 
 def _add_keyed_services(
@@ -144,17 +192,34 @@ def _add_keyed_services(
     directory: DirectoryFollower,
     law_source: LawSource,
     parts: WorkerParts,
+    conversation: ConversationLoop | None,
+    endpoints: HttpEndpoints,
 ) -> None:
     """Add what a worker with keys does in addition: the conversation, its messages, and the directory statement."""
     app, framing = parts.app, parts.framing
-    sources = _make_sources(settings, identity, own_keys, directory, law_source, framing)
-    sender = EscalationService(open_channels(settings), read_clock, settings.ask_link)
-    app.add_service(sender)
-    add_conversation(parts, identity.state, sources, sender, trusts_writers=settings.trust_writers_time)
+    if conversation is not None:
+        sources = _make_sources(settings, identity, own_keys, directory, law_source, framing)
+        sender = EscalationService(open_channels(settings), read_clock, settings.ask_link)
+        app.add_service(sender)
+        add_conversation(
+            parts, identity.state, conversation, endpoints, sources, sender, trusts_writers=settings.trust_writers_time
+        )
     connect = partial(DirectoryWriter, str(settings.bootstrap), own_keys, identity.client, framing, read_clock)
     get_version = partial(_get_statement_version, own_keys)
     read_register = partial(_read_register, _open_register(settings, identity, own_keys, framing))
     app.add_service(DirectoryHeartbeat(identity.state, connect, get_version, read_register))
+
+
+def _write_last(checkpoints: CheckpointWriter, own_keys: OnlineKeys, batch: Batch) -> Iterator[OutputRecord]:
+    """Yield what a gate writes before it stops: the checkpoints of what was committed."""
+    return checkpoints.write_due(batch, own_keys.get_signing_key(KeyRole.GATE, batch.now_ms), is_last=True)
+
+
+def _tell_outcomes(settings: Settings, identity: GateIdentity, framing: Framing) -> OutcomeBlocks | None:
+    """Return what tells agencies what became of their items; None where it is switched off."""
+    if not settings.tell_outcomes:
+        return None
+    return OutcomeBlocks(OutcomeTopics(identity.state, identity.agencies), framing)
 
 
 def _is_on_this_machine(bootstrap: str) -> bool:
@@ -255,7 +320,8 @@ def _build_loop_config(settings: Settings, bootstrap: str, identity: GateIdentit
         optional_topics=identity.optional_topics,
         changelog_topic=GATE_STATE.topic(identity.state),
         output_limits=OutputLimits(
-            {kind.name: kind.max_message_bytes for kind in list_output_kinds()},
+            {kind.name: kind.max_message_bytes for kind in list_output_kinds()}
+            | {f"{OUTCOMES.name}.{agency}": OUTCOMES.max_message_bytes for agency in identity.agencies},
             (f"{TopicScope.EXCHANGE}.", f"{TopicScope.NATIONAL}.{identity.state.lower()}."),
         ),
         group=identity.group,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from processors.conversation.batch_driver import BatchDriver, BatchWork, DriverResult
 from processors.health.last_scrape import show_failure
+from sharing.conversation_state.covers import make_covers_key
 from sharing.errors import SharingError
-from sharing.topology.topics import RULINGS
+from sharing.topology.topics import RULINGS, URGENT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
@@ -101,6 +102,7 @@ class ConversationAgent:
         endpoints: HttpEndpoints | None = None,
     ) -> None:
         self._rulings_topic = RULINGS.topic(state)
+        self._urgent_topic = URGENT.topic(state)
         self._loop = loop
         self._sources = sources
         self._driver = driver
@@ -141,12 +143,24 @@ class ConversationAgent:
 
     @asynccontextmanager
     async def _use_officers(self, batch: Batch) -> AsyncIterator[FindOfficer]:
-        """Provide the register as it is after the batch was read, if there are rulings in it."""
+        """Provide the register as it is after the batch was read, if there are rulings in it.
+
+        Also if answers that were given earlier may answer what arrives; where the register cannot be read then, nothing
+        waits for it, and they answer nothing.
+        """
         if any(record.topic() == self._rulings_topic for record in batch.messages):
             async with self._sources.officers.use_register() as register:
                 yield register.find_officer
+        elif batch.messages and self._has_covers(batch):
+            async with self._sources.officers.try_register() as read:
+                yield _find_nobody if read is None else read.find_officer
         else:
             yield _find_nobody
+
+    def _has_covers(self, batch: Batch) -> bool:
+        view = batch.store_view
+        partitions = frozenset[int]() if view is None else view.partitions
+        return view is not None and any(view.get(number, make_covers_key(number)) is not None for number in partitions)
 
     async def _collect_keys(self, batch: Batch, directory: Directory) -> _Keys | None:
         """Return what the keys give; None if one is missing. Reading a key file takes a third of a second."""
@@ -169,10 +183,25 @@ class ConversationAgent:
             SharingError: A key is missing.
         """
         # The time may be later than that of the batch: keys and law are judged when they are used.
-        timed, sources = replace(batch, now_ms=self._clock()), self._sources
+        timed, sources = replace(put_first(batch, self._urgent_topic), now_ms=self._clock()), self._sources
         inbox = sources.keys.collect_keys(timed.now_ms)
         sealing = sources.sealing.begin_batch(timed, directory)
-        return _Keys(timed, inbox, sealing, sources.drafts.open_arrived(batch.messages))
+        return _Keys(timed, inbox, sealing, sources.drafts.open_arrived(timed.messages))
+
+
+def put_first(batch: Batch, topic: str) -> Batch:
+    """Return a batch with the records of a topic before the others.
+
+    There is no order between topics, and the order within each topic and partition stays.
+
+    Args:
+        batch: The batch.
+        topic: The topic: that of what is urgent.
+    """
+    if not any(record.topic() == topic for record in batch.messages):
+        return batch
+    messages = sorted(batch.messages, key=lambda record: record.topic() != topic)
+    return replace(batch, messages=messages, partitions=None)
 
 
 def _find_nobody(officer_id: str, at_ms: int) -> None:

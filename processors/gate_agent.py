@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from processors.audit.log_writer import BatchLog
 from processors.exactly_once.batch import ConservationError
 from processors.gate.batch_result import BatchOutputs, BatchResult, is_balanced, is_conserved
 from processors.gate.input_records import InputRecords
 from processors.gate.item_versions import ItemVersions
+from processors.gate.outcome_blocks import BatchOutcomes
 from processors.health.last_scrape import show_failure
+from sharing.model.vocabulary import AuditLogName
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
 
+    from processors.audit.checkpoint_writer import CheckpointWriter
     from processors.directory_follower import DirectoryFollower
-    from processors.exactly_once.batch import Batch, Output
+    from processors.exactly_once.batch import Batch, OutputRecord
     from processors.exactly_once.loop import ExactlyOnceLoop
     from processors.gate.gate import Gate
+    from processors.gate.outcome_blocks import OutcomeBlocks
     from processors.health.batch_observer import BatchObserver
     from processors.health.broker_clock import BrokerClock
     from processors.health.http_endpoints import HttpEndpoints
@@ -47,6 +52,8 @@ class GateAgent:
         sealing: Seals and signs the outputs; None where the State has no keys.
         opening: Opens the indicators; None where the State has no keys.
         amendments: Opens the amendments, among the records of the batches; None where the State has no keys.
+        outcomes: Tells agencies what became of their items; None where it is switched off.
+        checkpoints: Signs the checkpoints of the audit log; None where the State has no keys.
     """
 
     def __init__(  # noqa: PLR0913 each is a different part of the worker
@@ -61,6 +68,8 @@ class GateAgent:
         opening: IndicatorOpening | None = None,
         *,
         amendments: AmendmentOpening | None = None,
+        outcomes: OutcomeBlocks | None = None,
+        checkpoints: CheckpointWriter | None = None,
     ) -> None:
         self._loop = loop
         self._directory = directory
@@ -71,6 +80,8 @@ class GateAgent:
         self._sealing = sealing
         self._opening = opening
         self._amendments = amendments
+        self._outcomes = outcomes
+        self._checkpoints = checkpoints
 
     async def process_batches(self, batches: AsyncIterable[Batch]) -> None:
         """Process and commit each batch. An exception stops the process, and none of its batch is committed."""
@@ -87,11 +98,14 @@ class GateAgent:
             on_settled = self._observer.start_batch(batch, result)
             # The loop's worker thread iterates over `outputs`, so the gate runs and fills `result` in that thread.
             # The observer reads `result` in `on_settled`, which is called later in the same thread.
-            outputs = decide_batch(gate, batch, directory, result, self._sealing, self._opening, self._amendments)
+            outputs = decide_batch(
+                gate, batch, directory, result, self._sealing, self._opening, self._amendments, self._outcomes,
+                self._checkpoints,
+            )  # fmt: skip
             await self._loop.commit_batch(batch, outputs, on_settled)
 
 
-def decide_batch(
+def decide_batch(  # noqa: PLR0913, PLR0917 each is a different part of the worker
     gate: Gate,
     batch: Batch,
     directory: Directory,
@@ -99,12 +113,15 @@ def decide_batch(
     gate_sealing: LoopSealing | None = None,
     opening: IndicatorOpening | None = None,
     amendments: AmendmentOpening | None = None,
-) -> Iterator[Output]:
+    outcomes: OutcomeBlocks | None = None,
+    checkpoints: CheckpointWriter | None = None,
+) -> Iterator[OutputRecord]:
     """Yield the outputs of a batch, and add its counts to `result`.
 
     Decisions depend on the batch, on its view of the state store, which receives the versions of its items, and on the
     directory and the law of the gate. The outputs of one part of the batch at a time are in memory, and are sealed
-    after they were counted.
+    after they were counted. The decisions of a part become blocks of the audit log. What the agencies are told comes
+    last, for the whole batch.
 
     Raises:
         ConservationError: The batch, or a part of it, is not conserved. The transaction must be aborted.
@@ -119,13 +136,19 @@ def decide_batch(
     source = None if amendments is None else amendments.begin_batch(batch.now_ms)
     records = InputRecords.read(batch.messages, batch.partition_count, open_values, batch.partitions, source)
     versions = ItemVersions(records, batch.store_view)
+    if sealing is not None and checkpoints is not None:
+        yield from checkpoints.write_due(batch, sealing.signing_key)
+    add_leaves = None if checkpoints is None else checkpoints.add_leaves
+    log = BatchLog(gate.pack.state, AuditLogName.DECISIONS, batch, gate.framing, add_leaves)
+    told = BatchOutcomes(outcomes, batch, gate.pack.reference, limits)
     covered = 0
     if batch.unreadable:
         part = gate.quarantine_unreadable(batch.unreadable, directory, batch.now_ms, limits)
         if len(part.rejections) != len(batch.unreadable) or not is_balanced(part):
             raise ConservationError("a batch is not conserved: what could not be read has no quarantine record")
         result.add_counts(part)
-        yield from part.outputs.iter_outgoing()
+        told.add_unreadable(part)
+        yield from part.outputs.iter_other_outputs()
     for start in range(0, len(records), DECISION_CHUNK_RECORDS):
         chunk = records.slice(start, start + DECISION_CHUNK_RECORDS)
         for part in gate.process_parts(chunk, directory, batch.now_ms, versions, limits):
@@ -135,12 +158,14 @@ def decide_batch(
                 raise ConservationError("a batch is not conserved: a record or an output is missing or counted twice")
             covered = end
             result.add_counts(part)
-            if sealing is not None:
-                sealing.seal_part(part.outputs)
-            yield from part.outputs.iter_outgoing()
+            told.add_part(part)
+            message_roots = () if sealing is None else sealing.seal_part(part.outputs)
+            yield from log.add_entries(part.outputs.group_decisions(), message_roots)
+            yield from part.outputs.iter_other_outputs()
             del part  # before the next part is computed
     if covered != len(batch.messages) or not is_balanced(result):
         raise ConservationError("a batch is not conserved: the totals of its parts do not match the batch")
+    yield from told.finish(result)
     if sealing is not None:
         yield from sealing.state_counts()
 

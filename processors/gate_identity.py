@@ -39,6 +39,11 @@ class GateIdentity:
     agency_by_topic: Mapping[str, str | None]
     client: Mapping[str, str]
 
+    @property
+    def agencies(self) -> tuple[str, ...]:
+        """The agencies that have topics of their own; empty if all share one."""
+        return tuple(agency for agency in self.agency_by_topic.values() if agency is not None)
+
 
 def identify_gate(settings: Settings) -> GateIdentity:
     """Return the identity of the gate that the settings describe.

@@ -56,6 +56,12 @@ class OfficerFollower(Service):
                 await asyncio.sleep(RETRY_SECONDS)
             yield register
 
+    @asynccontextmanager
+    async def try_register(self) -> AsyncIterator[Register | None]:
+        """Provide the register as it is now, which does not change during the block; None if it cannot be read."""
+        async with self._lock:
+            yield await self._try_to_read()
+
     async def on_stop(self) -> None:
         """Close the reader."""
         async with self._lock:

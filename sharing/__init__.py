@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sharing.model.decision import Condition, PackReference, RuleReference
     from sharing.model.indicator import Indicator
     from sharing.model.notice import Notice
+    from sharing.model.offer import Offer
     from sharing.serialization.codec import decode_record
     from sharing.serialization.framing import Framing
     from sharing.serialization.schema_registry import registry_framing
@@ -44,6 +45,7 @@ __all__ = [
     "InputError",
     "NotDeliveredError",
     "Notice",
+    "Offer",
     "PackError",
     "PackReference",
     "Publisher",
@@ -69,6 +71,7 @@ _MODULES = {
     "InputError": "sharing.errors",
     "NotDeliveredError": "sharing.errors",
     "Notice": "sharing.model.notice",
+    "Offer": "sharing.model.offer",
     "PackError": "sharing.errors",
     "PackReference": "sharing.model.decision",
     "Publisher": "sharing._publisher",

@@ -22,7 +22,6 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from sharing._publisher import FLUSH_SECONDS_MAX, validate_agency
 from sharing._publisher_records import (
-    EncodedIndicator,
     PreparedRecord,
     RecordPreparer,
     find_publishing_topic,
@@ -46,6 +45,7 @@ from sharing.topology.topics import DIRECTORY
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sharing.serialization.encoded_indicator import EncodedIndicator
     from sharing.trust.root import Pin
 
 TRANSACTION_SECONDS_MAX: Final = 20.0
@@ -128,15 +128,13 @@ class BulkPublisher:
         self._preparer = RecordPreparer(code, own_agency, framing, sealing)
 
     def prepare_record(self, item: EncodedIndicator) -> PreparedRecord:
-        """Return the record of an indicator.
+        """Return the record of an indicator. That none has the id and version of another was checked before.
 
         Raises:
-            InputError: It may not be published, or not with this content.
+            InputError: It may not be published.
             InfrastructureError: Nothing can be sealed any more.
         """
-        record = self._preparer.prepare_record(item, time.time_ns() // 1_000_000)
-        self._preparer.remember_record(record)
-        return record
+        return self._preparer.prepare_record(item, time.time_ns() // 1_000_000, is_compared=False)
 
     def begin(self) -> None:
         """Begin the load: from now on the broker knows it.

@@ -13,6 +13,7 @@ in its topic of the directory, signed by its root; and the root is pinned in a f
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -24,11 +25,14 @@ from sharing.errors import DecodeError, InfrastructureError, InputError, Setting
 from sharing.model.countries import normalise_country
 from sharing.model.vocabulary import MessageKind
 from sharing.seal.faults import SealError
+from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
 from sharing.trust.faults import TrustError
 
 if TYPE_CHECKING:
     from sharing.kafka.directory_reader import DirectoryReader
+    from sharing.kafka.use_log import UseLog
     from sharing.seal.hpke import OpeningKey
+    from sharing.serialization.framing import Framing
     from sharing.trust.key_statement import TrustedKeys
 
 log = logging.getLogger(__name__)
@@ -45,28 +49,35 @@ class InboxReader:
 
     Attributes:
         state: ISO 3166-1 alpha-2 code of the State.
+        uses: Where a `Subscriber` records what it hands out; None for nowhere.
     """
 
-    def __init__(self, state: str, key: OpeningKey, directory: DirectoryReader) -> None:
+    def __init__(
+        self, state: str, key: OpeningKey, directory: DirectoryReader, uses: UseLog | None = None
+    ) -> None:  # fmt: skip
         """Begin with a directory that was read to its end.
 
         Args:
             state: The State.
             key: The reader's private key.
             directory: Reads the directory, with the State's pinned root.
+            uses: Where it is recorded what is handed out; None for nowhere.
         """
         from sharing.seal.inbox_opening import InboxOpener  # noqa: PLC0415 needs an extra
 
         self.state = normalise_country(state)
+        self.uses = uses
         self._opener = InboxOpener(self.state, key)
         self._directory = directory
+        self._current_keys: TrustedKeys | None = None  # which were in force in the second when they were checked last
+        self._checked_second = 0
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._follow, name=f"directory {self.state}", daemon=True)
         self._thread.start()
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 all but the first five have defaults
         cls,
         bootstrap: str,
         state: str,
@@ -75,6 +86,12 @@ class InboxReader:
         trust_file: Path,
         properties: Mapping[str, Any] | None = None,
         state_folder: Path | None = None,
+        *,
+        name: str = "",
+        command: str = "Subscriber",
+        purpose: str = "",
+        framing: Framing = SINGLE_OBJECT_FRAMING,
+        records_uses: bool = True,
     ) -> Self:
         """Return the reader whose key is in a file.
 
@@ -87,6 +104,13 @@ class InboxReader:
             properties: Further librdkafka properties, such as those of TLS.
             state_folder: Folder in which it remembers which keys of the State it has accepted, so that no older ones
                 can be shown to it after a restart; None to forget them.
+            name: Name under which it is recorded what was opened: letters, digits, '.', '_' and '-'. If empty, that of
+                the key file.
+            command: What opens the items, for that record.
+            purpose: Why, for that record: a code such as `investigation`, no case number and no person's name.
+            framing: How that record is framed.
+            records_uses: Whether it is recorded in `national.<st>.uses` what a `Subscriber` with this reader hands out
+                (Directive (EU) 2016/680, article 25). False only for a program that keeps such a record itself.
 
         Raises:
             InfrastructureError: No broker answers, or the directory cannot be read.
@@ -94,6 +118,8 @@ class InboxReader:
             SettingsError: The State's root is not pinned; the packages that this needs are not installed; or what is in
                 the state folder cannot be used.
         """
+        from sharing.kafka.use_log import UseContext, UseLog  # noqa: PLC0415 imported only where it is needed
+
         try:
             from sharing.kafka.directory_reader import DirectoryReader  # noqa: PLC0415 needs an extra
             from sharing.keystore.pin_file import read_pins  # noqa: PLC0415 needs an extra
@@ -110,6 +136,10 @@ class InboxReader:
                 f"{trust_file} does not pin the root of {state}: a reader of an inbox must know the keys of its own "
                 "gate; pin it with `sharing trust add`"
             )
+        uses = None
+        if records_uses:
+            context = UseContext(name or _name_reader(key_file), key.public_key.key_id, command, purpose)
+            uses = UseLog(bootstrap, state, context, properties, framing)
         directory = DirectoryReader(
             bootstrap, properties, pins={state: pins[state]}, states=[state], memory=state_folder
         )
@@ -118,7 +148,7 @@ class InboxReader:
         except BaseException:
             directory.close()
             raise
-        return cls(state, key, directory)
+        return cls(state, key, directory, uses)
 
     def open_notice(self, value: bytes, arrived_at: int | None = None) -> bytes | None:
         """Return the notice in an item of the inbox, as an Avro record; None if the item is an offer.
@@ -177,10 +207,12 @@ class InboxReader:
         raise TypeError("a private key is never copied or stored by pickle")
 
     def _require_keys(self, now: int) -> TrustedKeys:
+        keys = self._directory.trusted_keys.get(self.state)
+        if keys is not None and keys is self._current_keys and now // 1000 == self._checked_second:
+            return keys
         from sharing.trust.key_statement import require_current_statement  # noqa: PLC0415 needs an extra
         from sharing.trust.root import require_current_root  # noqa: PLC0415 needs an extra
 
-        keys = self._directory.trusted_keys.get(self.state)
         reason = self._directory.unreadable.get(self.state, "it has not stated them")
         if keys is not None:
             try:
@@ -189,6 +221,7 @@ class InboxReader:
             except TrustError as error:
                 reason = str(error)
             else:
+                self._current_keys, self._checked_second = keys, now // 1000
                 return keys
         raise InfrastructureError(
             f"the keys of the gate of {self.state} are not known ({reason}): nothing of its inbox can be judged; run "
@@ -203,6 +236,11 @@ class InboxReader:
             log.error("the directory is not followed any more, and the keys hold until they expire: %s", error)  # noqa: TRY400 its text says all
         finally:
             self._directory.close()
+
+
+def _name_reader(key_file: Path) -> str:
+    """Return the name of a key file without its ending, without characters that no name of a reader has."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", key_file.stem).lstrip("._-")[:64] or "reader"
 
 
 def read_reader_key(key_file: Path, passphrase_file: Path, state: str) -> OpeningKey:

@@ -23,10 +23,8 @@ import uuid_utils
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from sharing._publisher_records import (
-    EncodedIndicator,
     PreparedRecord,
     RecordPreparer,
-    encode_indicator,
     find_publishing_topic,
     make_publishing_properties,
 )
@@ -35,7 +33,9 @@ from sharing.kafka.clients import fetch_topics, make_producer
 from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
 from sharing.model.countries import normalise_country
 from sharing.model.indicator import Indicator, Source
+from sharing.serialization.encoded_indicator import EncodedIndicator, encode_indicator
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
+from sharing.serialization.indicator_encoder import IndicatorEncoder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,6 +128,7 @@ class Publisher:
             from sharing.kafka.indicator_sealing import IndicatorSealing  # noqa: PLC0415 only publishers that seal
 
             self._sealing = IndicatorSealing(bootstrap, self.state, pins, properties, framing, timeout_s, state_folder)
+        self._encoder = IndicatorEncoder()
         self._preparer = RecordPreparer(self.state, self.agency if is_own else "", framing, self._sealing)
 
     def publish(self, indicator: Indicator | Mapping[str, Any] | EncodedIndicator) -> str:
@@ -138,7 +139,7 @@ class Publisher:
         Args:
             indicator: The indicator, or its JSON form as a mapping. In the JSON form, `id`, `source.state` and
                 `source.agency` are optional: a new id, and the publisher's State and agency, are filled in. (An
-                `EncodedIndicator` is one that this library has validated and encoded before.)
+                `EncodedIndicator` is one that this library has validated, compared with others and encoded before.)
 
         Returns:
             The id of the indicator.
@@ -151,14 +152,16 @@ class Publisher:
                 was revoked, or could not be confirmed for a minute. Nothing was queued.
         """
         now_ms = time.time_ns() // 1_000_000
+        is_compared = not isinstance(indicator, EncodedIndicator)
         try:
-            record = self._preparer.prepare_record(self._encode(indicator), now_ms)
+            record = self._preparer.prepare_record(self._encode(indicator), now_ms, is_compared=is_compared)
         except InputError:
             if self._metrics is not None:
                 self._metrics.refused.inc()
             raise
         self._produce_record(record)
-        self._preparer.remember_record(record)
+        if is_compared:
+            self._preparer.remember_record(record)
         if self._metrics is not None:
             self._metrics.published.inc()
         return record.id
@@ -189,15 +192,13 @@ class Publisher:
     def _encode(self, indicator: Indicator | Mapping[str, Any] | EncodedIndicator) -> EncodedIndicator:
         if isinstance(indicator, EncodedIndicator):
             return indicator
-        return encode_indicator(indicator if isinstance(indicator, Indicator) else self._parse_indicator(indicator))
-
-    def _parse_indicator(self, data: Mapping[str, Any]) -> Indicator:
-        source = data.get("source", {})
+        if isinstance(indicator, Indicator):
+            return encode_indicator(indicator)
+        source = indicator.get("source", {})
         if not isinstance(source, Mapping):
             raise InputError("source: must be an object", field="source")
-        return Indicator.parse(
-            {"id": new_id(), **data, "source": {"state": self.state, "agency": self.agency, **source}}
-        )
+        fields = {"id": new_id(), **indicator, "source": {"state": self.state, "agency": self.agency, **source}}
+        return self._encoder.encode(fields)
 
     def _produce_record(self, record: PreparedRecord) -> None:
         serial = next(self._serials)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sharing.errors import InfrastructureError, InputError
 from sharing.kafka.clients import client_properties, require_topics
 from sharing.model.recent_map import RecentMap
-from sharing.serialization.cloud_events import EventHeaderBuilder, replace_type
+from sharing.serialization.cloud_events import EventHeaderBuilder
 from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.telemetry.tracing import new_traceparent
@@ -19,30 +19,12 @@ from sharing.topology.topics import AGENCY_PATTERN, FOREIGN_BATCH_BYTES_MAX, IND
 
 if TYPE_CHECKING:
     from sharing.kafka.indicator_sealing import IndicatorSealing
-    from sharing.model.indicator import Indicator
+    from sharing.serialization.encoded_indicator import EncodedIndicator
 
 REMEMBERED_VERSIONS_MAX = 100_000
 """How many published ids and versions one publisher remembers, to refuse another content under one of them."""
 
 _SEALED_TYPE = get_codec("sealed_indicator").schema["name"]
-
-
-class EncodedIndicator(NamedTuple):
-    """A valid indicator, encoded.
-
-    Attributes:
-        id: Its id.
-        version: Its version.
-        state: The State that publishes it.
-        agency: The agency that publishes it.
-        data: The Avro record, without a header.
-    """
-
-    id: str
-    version: int
-    state: str
-    agency: str
-    data: bytes
 
 
 class PreparedRecord(NamedTuple):
@@ -51,7 +33,7 @@ class PreparedRecord(NamedTuple):
     Attributes:
         id: Id of the indicator, which is the key of the record.
         version: Version of the indicator.
-        digest: Digest of the content before it was sealed.
+        digest: Digest of the content before it was sealed; empty if it was not compared.
         value: Value of the record.
         headers: Headers of the record.
     """
@@ -61,12 +43,6 @@ class PreparedRecord(NamedTuple):
     digest: bytes
     value: bytes
     headers: Any
-
-
-def encode_indicator(item: Indicator) -> EncodedIndicator:
-    """Return an indicator, encoded."""
-    data = get_codec("indicator").encode_unframed(item.to_record())
-    return EncodedIndicator(item.id, item.version, item.source.state, item.source.agency, data)
 
 
 class RecordPreparer:
@@ -83,18 +59,22 @@ class RecordPreparer:
         self._state = state
         self._agency = agency
         # What is sealed is always in single-object encoding: the framing is that of the sealed record.
-        self._framing = framing if sealing is None else SINGLE_OBJECT_FRAMING
+        self._frame = (framing if sealing is None else SINGLE_OBJECT_FRAMING).get_header("indicator")
         self._sealing = sealing
-        self._headers = EventHeaderBuilder(INDICATORS, state)
+        self._headers = EventHeaderBuilder(INDICATORS, state, None if sealing is None else _SEALED_TYPE)
+        self._instant_ms = 0
+        self._instant_headers = self._headers.at_instant(0)
         self._numbers = count(1)
         self._published: RecentMap[tuple[str, int], tuple[int, bytes]] = RecentMap(REMEMBERED_VERSIONS_MAX)
 
-    def prepare_record(self, item: EncodedIndicator, now_ms: int) -> PreparedRecord:
+    def prepare_record(self, item: EncodedIndicator, now_ms: int, *, is_compared: bool = True) -> PreparedRecord:
         """Return the record of an indicator.
 
         Args:
             item: The indicator.
             now_ms: The time in UTC milliseconds.
+            is_compared: Whether to compare it with what this object remembers. Not needed if something else has
+                compared all that is published.
 
         Raises:
             InputError: It is too large, or of another State or agency, or the same id and version were published with
@@ -105,19 +85,19 @@ class RecordPreparer:
             raise InputError(f"source.state: this publisher publishes for {self._state} only", field="source.state")
         if self._agency and item.agency != self._agency:
             raise InputError(f"source.agency: this publisher publishes for {self._agency} only", field="source.agency")
-        data = self._framing.frame("indicator", item.data)
+        data = self._frame + item.data
         if len(data) > RECORD_BYTES_MAX:
-            message = f"the record has {len(data)} bytes, more than {RECORD_BYTES_MAX}; shorten its texts or its value"
-            raise InputError(message)
-        digest = hashlib.blake2b(data, digest_size=16).digest()
-        self._require_same_content(item, digest)
-        value = data if self._sealing is None else self._sealing.seal_indicator(item.id.encode(), data, now_ms)
-        headers = self._headers.at_instant(now_ms).build_headers(
-            f"{item.id}/{item.version}", item.id, new_traceparent()
-        )
-        if self._sealing is not None:
-            headers = replace_type(headers, _SEALED_TYPE)
-        return PreparedRecord(item.id, item.version, digest, value, headers)
+            raise InputError(make_oversized_reason(len(data)))
+        digest = b""
+        if is_compared:
+            digest = hashlib.blake2b(data, digest_size=16).digest()
+            self._require_same_content(item, digest)
+        identity = item.id
+        value = data if self._sealing is None else self._sealing.seal_indicator(identity.encode(), data, now_ms)
+        if now_ms != self._instant_ms:
+            self._instant_ms, self._instant_headers = now_ms, self._headers.at_instant(now_ms)
+        headers = self._instant_headers.build_headers(f"{identity}/{item.version}", identity, new_traceparent())
+        return PreparedRecord(identity, item.version, digest, value, headers)
 
     def remember_record(self, record: PreparedRecord) -> None:
         """Remember the content of a record that is on its way."""
@@ -136,6 +116,11 @@ class RecordPreparer:
                 "content; give a changed item a higher version, and another item another id",
                 field="id",
             )
+
+
+def make_oversized_reason(length: int) -> str:
+    """Return why a record of this length, in bytes, is refused."""
+    return f"the record has {length} bytes, more than {RECORD_BYTES_MAX}; shorten its texts or its value"
 
 
 def find_publishing_topic(state: str, agency: str, present: Mapping[str, int]) -> tuple[str, bool]:

@@ -6,9 +6,9 @@ with Subscriber("broker:9092", state="DE") as subscriber:
         print(notice.from_state, notice.content["value"], notice.conditions)
 ```
 
-Only committed records are read. A notice counts as handled when the program asks for the next one; its offset is
-committed then. After an exception, a crash or a `break`, the notice is delivered again, with the same id. No version of
-an item is delivered after a later one.
+Only committed records are read. A notice counts as handled when the program asks for the next one, or when its handler
+has returned; its offset is committed after that. After an exception, a crash or a `break`, the notice is delivered
+again, with the same id. No version of an item is delivered after a later one.
 """
 
 from __future__ import annotations
@@ -17,28 +17,30 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, assert_never
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, assert_never
 
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
-
+from sharing._delivery_memory import DeliveryMemory, Handled
+from sharing._record_opening import OFFER_DIGEST, ItemOpener, RecordOpener, decode_offer
 from sharing.errors import DecodeError, InfrastructureError, InputError
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.deferred_close import DeferredClose
 from sharing.kafka.group_consumer import GroupConsumer, PolledRecord
+from sharing.kafka.lanes import Lanes
 from sharing.model.countries import normalise_country
 from sharing.model.delivery_history import DeliveryHistory, Repetition
 from sharing.model.notice import Notice
+from sharing.model.offer import Offer
+from sharing.model.vocabulary import MessageKind
 from sharing.serialization.cloud_events import TRACEPARENT, find_header
-from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
+from sharing.serialization.notice_decoder import NoticeDecoder
 from sharing.telemetry.tracing import read_traceparent
-from sharing.topology.topics import INBOX, INBOX_URGENT, NOTICES, URGENT
+from sharing.topology.topics import INBOX, INBOX_URGENT, NOTICES, OFFERS, URGENT
 
 if TYPE_CHECKING:
-    from confluent_kafka import Message
-
     from sharing.telemetry.client_metrics import SubscriberMetrics
 
 log = logging.getLogger(__name__)
@@ -49,10 +51,8 @@ REMEMBERED_IDS_MAX = 100_000
 SILENCE_SECONDS_MAX = 60.0
 """With `stop_at_end`: how long the broker may deliver nothing before the iteration fails."""
 
-_OFFER_HEADER = get_codec("offer").header
-_POLL_SECONDS = 0.05
-_URGENT_SECONDS_MAX = 5.0
-"""How long ordinary notices wait for the end of the urgent topic: one of its partitions may be unavailable."""
+BATCH_MAX = 200
+"""How many notices a batch has at most, unless another number is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,41 +79,36 @@ class UnreadableNotice:
     last_offset: int
 
 
-class ItemOpener(Protocol):
-    """What opens the items of a State's inbox: an `InboxReader`."""
+class _Pending(NamedTuple):
+    """A record that was read and is not handled yet.
 
-    @property
-    def state(self) -> str:
-        """The State whose inbox it opens."""
-        ...
+    Attributes:
+        lane: Where it comes from.
+        record: The record.
+        handled: What is remembered when it is handled; None if it is passed over.
+    """
 
-    def open_notice(self, value: bytes, arrived_at: int | None = None) -> bytes | None:
-        """Return the notice in an item, as an Avro record; None if the item is an offer.
-
-        Args:
-            value: The item, in Avro single-object encoding.
-            arrived_at: When it arrived by the broker's clock, in UTC milliseconds; None if the broker does not say so.
-
-        Raises:
-            DecodeError: The item is refused.
-            InfrastructureError: No item can be judged at the moment.
-        """
-        ...
+    lane: GroupConsumer
+    record: PolledRecord
+    handled: Handled | None = None
 
 
 class Subscriber:
     """Receives the notices for one State, urgent ones first.
 
-    Iterate over the object, or call `run` with a handler. Both join a consumer group and read committed records only.
+    Iterate over the object, call `run` with a handler for one notice, or `run_batches` with a handler for many. Each
+    joins a consumer group and reads committed records only.
 
     Delivery: at least once across the lives of a process; within one life, a handled notice is not delivered again. A
-    notice is committed after it was handled: when the iteration asks for the next notice, or when the handler of `run`
-    returns. The commit is sent then, and confirmed while the next notices are delivered; if 16 are not confirmed, or
-    for a tenth of a second none is, they wait. A notice that was delivered and not committed (an exception, a crash, a
-    `break`, an outage that outlasts the group's session) is delivered again, with the same id; store the ids that you
-    have processed if processing one twice would do harm. One object recognises the last 100,000 ids. Notices of one
-    partition arrive in order; there is no order across partitions and topics. A version that is older than the one of
-    the same item that was handed out last is skipped, counted and logged; one object remembers the last 100,000 items.
+    notice is handled when the iteration asks for the next one, or when the handler returns. Its offset is committed
+    after that, with those of the notices that are handled in the same hundredth of a second, and confirmed while the
+    next ones are delivered; if 1,000 of a topic are not confirmed, or for a tenth of a second none is, they wait. A
+    notice that was delivered and not committed (an exception, a crash, a `break`, an outage that outlasts the group's
+    session) is delivered again, with the same id: with `remember`, at most what was in the handler; otherwise also what
+    was not confirmed. Store the ids that you have processed if processing one twice would do harm. One object
+    recognises the last 100,000 ids. Notices of one partition arrive in order; there is no order across partitions and
+    topics. A version that is older than the one of the same item that was handed out last is skipped, counted and
+    logged; one object remembers the last 100,000 items.
 
     Start: each committed offset carries the id of its topic. A topic that was deleted and created again is read from
     its beginning. If the log ends before the committed offset, records were lost, and the subscriber stops. After
@@ -122,7 +117,7 @@ class Subscriber:
     Outages: the subscriber waits for a broker that does not answer, and joins its group again after a rebalance or a
     handler that took longer than `max.poll.interval.ms`.
 
-    Thread safety: only one thread at a time may iterate or call `run`. Any thread may call `close`.
+    Thread safety: only one thread at a time may iterate or call `run` or `run_batches`. Any thread may call `close`.
 
     Args:
         bootstrap: Kafka bootstrap servers, such as `broker:9092`.
@@ -142,15 +137,23 @@ class Subscriber:
             framing for a Schema Registry; a subscriber with it reads both.
         metrics: Prometheus metrics to update; None for no metrics.
         reader: Opens the items of the State's inbox: an `InboxReader`. Then the inbox is read, in the groups
-            `exchange.<st>.inbox` and `exchange.<st>.inbox.urgent` when none is given, and nothing else is believed. If
+            `exchange.<st>.inbox` and `exchange.<st>.inbox.urgent` when none is given, and nothing else is believed; and
+            what is handed out is recorded in `national.<st>.uses`, unless the reader was opened without. If
             None, notices that are not sealed are read from where other States write them.
+        remember: File in which it is kept what was handed out, so that after a kill at most what was in the handler
+            comes again. It is made if it does not exist, and has ids and digests, no content. It belongs to one State,
+            one group and one process at a time. If the group has several members, one that takes over a partition of
+            another one does not know what that one remembers.
+        on_offer: Called with each offer, which counts as handled when it returns. Then the State's topic of offers is
+            read too, in a group with the suffix `.offers`. If None, offers are passed over.
 
     Attributes:
         state: ISO 3166-1 alpha-2 code of the receiving State, in upper case.
 
     Raises:
         InfrastructureError: No broker answers, or the State's topics do not exist or may not be seen.
-        InputError: The State is unknown, the reader's is another one, or the group has an empty name.
+        InputError: The State is unknown, the reader's is another one, the group has an empty name, or the file of
+            `remember` cannot be used.
         SettingsError: A librdkafka property is unknown or wrong.
     """
 
@@ -167,30 +170,46 @@ class Subscriber:
         framing: Framing = SINGLE_OBJECT_FRAMING,
         metrics: SubscriberMetrics | None = None,
         reader: ItemOpener | None = None,
+        remember: str | Path | None = None,
+        on_offer: Callable[[Offer], None] | None = None,
     ) -> None:
         self._metrics = metrics
-        self._reader = reader
-        self._framing = framing
         self.state = normalise_country(state)
         self._on_unreadable = on_unreadable
         self._stop_at_end = stop_at_end
         self._commits = not peek
+        self._on_offer = on_offer
+        self._decoder = NoticeDecoder(self.state)
         self._history = DeliveryHistory(REMEMBERED_IDS_MAX)
-        self._pending: tuple[GroupConsumer, PolledRecord] | None = None
+        self._pending: list[_Pending] = []
         if reader is not None and reader.state != self.state:
             raise InputError(f"the reader's key opens the inbox of {reader.state}, not that of {self.state}")
         kinds = (URGENT, NOTICES) if reader is None else (INBOX_URGENT, INBOX)
         urgent, ordinary = (kind.topic(self.state) for kind in kinds)
-        require_topics(look_up_topics(bootstrap, properties), [urgent, ordinary], self.state)
+        self._uses = None if reader is None else reader.uses
+        if self._uses is not None:
+            self._uses.require()
+        offers = [OFFERS.topic(self.state)] if reader is None and on_offer is not None else []
+        require_topics(look_up_topics(bootstrap, properties), [urgent, ordinary, *offers], self.state)
         if group == "":
             raise InputError("the name of the consumer group is empty; give a name, or none")
+        if peek and remember is not None:
+            raise InputError("who only peeks commits nothing, so there is nothing to remember; leave one of them out")
         group = group or f"exchange.{self.state.lower()}.{'subscriber' if reader is None else INBOX.name}"
+        self._memory = None
+        if remember is not None:
+            self._memory = DeliveryMemory(Path(remember), self.state, group, REMEMBERED_IDS_MAX)
+            self._memory.restore(self._history)
         if peek:
             group = f"{group}.peek.{uuid.uuid4()}"
-        self._urgent_topic = urgent
+        self._opener = RecordOpener(framing, reader, urgent, "".join(offers))
         self._urgent = GroupConsumer(bootstrap, urgent, f"{group}.urgent", _add_statistics(properties, metrics))
         self._ordinary = GroupConsumer(bootstrap, ordinary, group, _add_statistics(properties, metrics))
-        # Only the iterating thread uses the two consumers, in `use` sections. Any thread may request the close.
+        others = [
+            GroupConsumer(bootstrap, topic, f"{group}.offers", _add_statistics(properties, metrics)) for topic in offers
+        ]
+        self._lanes = Lanes(self._urgent, [self._ordinary, *others])
+        # Only the iterating thread uses the lanes, in `use` sections. Any thread may request the close.
         self._consumers = DeferredClose(self._close_consumers)
 
     def __iter__(self) -> Iterator[Notice]:
@@ -205,20 +224,17 @@ class Subscriber:
         """
         with self._consumers.use() as allowed:
             if allowed:
-                self._rewind_to_pending()
+                self._take_back_pending()
         while True:
             with self._consumers.use() as allowed:
                 if not allowed:
                     return
+                self._complete_pending()
                 notice = self._poll_notice()
+                if notice is None and not self._pending and self._stop_at_end and self._is_at_end():
+                    return
             if notice is not None and not self._consumers.is_requested:
                 yield notice
-                self._history.complete(notice)
-            with self._consumers.use() as allowed:
-                if not allowed:
-                    return
-                if not self._commit_pending() and self._stop_at_end and self._is_at_end():
-                    return
 
     def run(self, handler: Callable[[Notice], None]) -> None:
         """Call a handler for each notice, until `close` is called or, with `stop_at_end`, all are read.
@@ -238,8 +254,40 @@ class Subscriber:
                 if not allowed:
                     return
                 handler(notice)
-                self._history.complete(notice)
-                self._commit_pending()
+                self._complete_pending()
+
+    def run_batches(self, handler: Callable[[list[Notice]], None], batch_max: int = BATCH_MAX) -> None:
+        """Call a handler for the notices that have arrived, as `run` does for each of them.
+
+        A batch has what is there, one notice or many: none is waited for. Urgent notices are never in one batch with
+        others. All notices of a batch are handled when the handler has returned. An exception of the handler ends
+        `run_batches`; all notices of the batch are delivered again.
+
+        Args:
+            handler: Called in this thread with one list at a time, which is never empty. It may call `close`.
+            batch_max: How many notices a batch has at most.
+
+        Raises:
+            InputError: `batch_max` is below 1.
+            InfrastructureError: As `run`.
+        """
+        if batch_max < 1:
+            raise InputError(f"a batch of {batch_max} notices has nothing to handle; give at least 1")
+        with self._consumers.use() as allowed:
+            if allowed:
+                self._take_back_pending()
+        while True:
+            with self._consumers.use() as allowed:
+                if not allowed:
+                    return
+                batch = self._poll_batch(batch_max)
+                if batch:
+                    if self._consumers.is_requested:
+                        return
+                    handler(batch)
+                elif not self._pending and self._stop_at_end and self._is_at_end():
+                    return
+                self._complete_pending()
 
     def close(self) -> None:
         """Stop receiving and leave the consumer groups. Notices that were not committed are delivered again.
@@ -260,33 +308,87 @@ class Subscriber:
 
     def _close_consumers(self) -> None:
         try:
-            self._urgent.close()
+            if self._uses is not None:
+                self._uses.flush()
         finally:
-            self._ordinary.close()
+            try:
+                self._lanes.close()
+            finally:
+                if self._memory is not None:
+                    self._memory.close()
+
+    def _poll_batch(self, batch_max: int) -> list[Notice]:
+        """Return the notices that have arrived on one lane, or none if none arrives soon."""
+        notice = self._poll_notice()
+        if notice is None:
+            return []
+        batch, lane = [notice], self._pending[-1].lane
+        while len(batch) < batch_max:
+            record = lane.poll(0)
+            if record is None:
+                break
+            notice = self._take_record(lane, record)
+            if notice is not None:
+                batch.append(notice)
+        return batch
 
     def _poll_notice(self) -> Notice | None:
-        """Return the next notice, or None if none arrives soon. The record is pending until it is committed."""
-        self._ordinary.settle_overdue_commits()  # it is not polled while urgent ones arrive
-        consumer = self._urgent
-        record = consumer.poll(0 if consumer.is_at_end() else _POLL_SECONDS)
-        if record is None and (consumer.is_at_end() or time.monotonic() > consumer.last_response + _URGENT_SECONDS_MAX):
-            consumer = self._ordinary
-            record = consumer.poll(_POLL_SECONDS)
-        if record is None:
+        """Return the next notice, or None if none arrives soon. What was read is pending until it is handled."""
+        polled = self._lanes.poll()
+        if polled is None:
+            if self._uses is not None:
+                self._uses.settle()
             return None
-        self._pending = consumer, record
-        notice = self._read_notice(record)
-        return self._admit_notice(notice, record) if notice is not None else None
+        return self._take_record(*polled)
 
-    def _admit_notice(self, notice: Notice, record: PolledRecord) -> Notice | None:
-        """Return the notice if it may be handed out; otherwise count it, and log what is more than a repetition."""
-        match self._history.compare(notice):
+    def _take_record(self, lane: GroupConsumer, record: PolledRecord) -> Notice | None:
+        """Return the notice in a record if it is to be handed out. The record is pending from now on."""
+        place = record.without_content()
+        self._pending.append(_Pending(lane, place))
+        offer = None
+        try:
+            kind, value = self._opener.open(record)
+            if kind is MessageKind.NOTICE:
+                trace = None if record.message is None else find_header(record.message.headers(), TRACEPARENT)
+                notice, digest = self._decoder.read(value, read_traceparent(trace))
+            elif kind is MessageKind.OFFER and self._on_offer is not None:
+                offer = decode_offer(value, self.state)
+        except DecodeError as error:
+            self._report_unreadable(record, str(error), error.cause)
+            return None
+        if offer is not None:
+            self._take_offer(lane, place, offer)
+        if kind is not MessageKind.NOTICE:
+            return None
+        if not self._admit_notice(notice, digest, record):
+            return None
+        handled = Handled(
+            notice.id, digest, notice.from_state, notice.item_id, notice.version, notice.amendment
+        )  # fmt: skip
+        self._pending[-1] = _Pending(lane, place, handled)
+        return notice
+
+    def _take_offer(self, lane: GroupConsumer, record: PolledRecord, offer: Offer) -> None:
+        """Give an offer to the program, unless it was given before. It is handled when the callback has returned."""
+        if self._on_offer is None or self._history.is_handled(offer.id):
+            return
+        if self._uses is not None:
+            self._uses.note(offer.id, offer.item_id, offer.from_state, "OFFER")
+        self._on_offer(offer)
+        handled = Handled(offer.id, OFFER_DIGEST, offer.from_state, "", offer.version, offer.amendment)
+        self._pending[-1] = _Pending(lane, record, handled)
+
+    def _admit_notice(self, notice: Notice, digest: bytes, record: PolledRecord) -> bool:
+        """Return whether a notice may be handed out; if not, count it, and log what is more than a repetition."""
+        match self._history.compare(notice, digest):
             case Repetition.NONE:
-                self._history.hand_out(notice)
+                if self._uses is not None:
+                    self._uses.note(notice.id, notice.item_id, notice.from_state, notice.kind)
+                self._history.hand_out(notice, digest)
                 if self._metrics is not None:
                     self._metrics.received.inc()
                     self._metrics.age.observe(max(0.0, time.time() - notice.sent_at / 1000))
-                return notice
+                return True
             case Repetition.SAME:
                 if self._metrics is not None:
                     self._metrics.duplicates.inc()
@@ -304,64 +406,49 @@ class Subscriber:
                     self._metrics.superseded.inc()
             case unreachable:
                 assert_never(unreachable)
-        return None
+        return False
 
-    def _rewind_to_pending(self) -> None:
-        """Make the consumer deliver again the record that the previous iteration left unhandled."""
-        if self._pending is not None:
-            consumer, record = self._pending
-            self._pending = None
-            consumer.rewind_to(record)
+    def _take_back_pending(self) -> None:
+        """Make the lanes deliver again the records that the previous iteration left unhandled."""
+        first: dict[tuple[GroupConsumer, int], PolledRecord] = {}
+        for lane, record, _ in self._pending:
+            first.setdefault((lane, record.partition), record)
+        for (lane, _), record in first.items():
+            lane.rewind_to(record)
+        self._pending.clear()
+        self._history.take_back()
 
-    def _commit_pending(self) -> bool:
-        """Send the commit of the pending record. Return whether there was one."""
-        if self._pending is None:
-            return False
-        consumer, record = self._pending
+    def _complete_pending(self) -> None:
+        """Remember what was handled, and have it committed soon."""
+        pending = self._pending
+        if not pending:
+            return
+        handled = [each.handled for each in pending if each.handled is not None]
+        if self._memory is not None and handled:
+            self._memory.add(handled)
+        for done in handled:
+            self._history.complete(done.id, done.digest)
         if self._commits:
-            consumer.begin_commit(record)
-            if self._consumers.is_requested:  # nothing will be polled any more
-                self._settle_commits()
-        self._pending = None
-        return True
-
-    def _settle_commits(self) -> None:
-        for consumer in (self._urgent, self._ordinary):
-            consumer.settle_commits()
+            last: dict[tuple[GroupConsumer, int], tuple[PolledRecord, int]] = {}
+            for lane, record, _ in pending:
+                place = lane, record.partition
+                last[place] = record, last[place][1] + 1 if place in last else 1
+            for (lane, _), (record, count) in last.items():
+                lane.note_handled(record, count)
+        pending.clear()
+        if self._consumers.is_requested:  # nothing will be polled any more
+            self._lanes.settle()
 
     def _is_at_end(self) -> bool:
-        consumers = self._urgent, self._ordinary
-        if all(consumer.is_at_end() for consumer in consumers):
-            self._settle_commits()
-            return all(consumer.is_at_end() for consumer in consumers)  # more may have arrived meanwhile
-        if time.monotonic() > max(self._urgent.last_response, self._ordinary.last_response) + SILENCE_SECONDS_MAX:
+        if self._lanes.is_at_end():
+            self._lanes.settle()
+            return self._lanes.is_at_end()  # more may have arrived meanwhile
+        if time.monotonic() > self._lanes.last_response + SILENCE_SECONDS_MAX:
             raise InfrastructureError(
                 f"the notices of {self.state} could not be read to their end: the broker delivered nothing for "
                 f"{SILENCE_SECONDS_MAX:g} s; handled notices are committed, so run again when it is back"
             )
         return False
-
-    def _read_notice(self, record: PolledRecord) -> Notice | None:
-        """Return the notice in a record, or None after reporting an unreadable one."""
-        message = record.message
-        if message is None:
-            cause = record.bad_batch.cause.removeprefix("_") if record.bad_batch is not None else "UNREADABLE"
-            reason = "the records cannot be decompressed, or become larger than this client accepts"
-            self._report_unreadable(record, reason, cause)
-            return None
-        try:
-            value = self._framing.to_single_object(message.value())
-            if self._reader is not None:
-                value = None if not value else self._reader.open_notice(value, _get_arrival(message))
-                if value is None:  # a deleted item, or an offer
-                    return None
-            elif value is not None and record.topic == self._urgent_topic and value.startswith(_OFFER_HEADER):
-                return None  # urgent offers are on the urgent topic too
-            notice = decode_notice(value, self.state)
-        except DecodeError as error:
-            self._report_unreadable(record, str(error), error.cause)
-            return None
-        return replace(notice, trace=read_traceparent(find_header(message.headers(), TRACEPARENT)))
 
     def _report_unreadable(self, record: PolledRecord, reason: str, cause: str) -> None:
         """Count, log and report a record that is not handed out."""
@@ -377,34 +464,8 @@ class Subscriber:
             self._on_unreadable(unreadable)
 
 
-def _get_arrival(message: Message) -> int | None:
-    """Return when a record arrived by the broker's clock, in UTC milliseconds; None if its time is the writer's."""
-    kind, time_ms = message.timestamp()
-    return time_ms if kind == TIMESTAMP_LOG_APPEND_TIME else None
-
-
 def _add_statistics(
     properties: Mapping[str, Any] | None, metrics: SubscriberMetrics | None
 ) -> Mapping[str, Any] | None:
     """Return the properties of one consumer, whose statistics the metrics need."""
     return properties if metrics is None else {**metrics.make_consumer_properties(), **(properties or {})}
-
-
-def decode_notice(data: bytes | None, state: str) -> Notice:
-    """Return the notice in a record.
-
-    Args:
-        data: The record's bytes.
-        state: The State to which it must be addressed.
-
-    Raises:
-        DecodeError: The record is not a notice, or is addressed to another State.
-    """
-    envelope = get_codec("notice").decode(data)
-    if envelope["to_state"] != state:
-        raise DecodeError(f"the notice is addressed to {envelope['to_state']}, not to {state}", cause="WRONG_STATE")
-    content = get_codec("notice_content").decode(envelope["content"])
-    try:
-        return Notice.from_records(envelope, content)
-    except (ValueError, TypeError) as error:
-        raise DecodeError(f"not a notice of this version ({type(error).__name__})", cause="UNREADABLE") from None

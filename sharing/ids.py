@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import uuid_utils
 ID_NAMESPACE = uuid_utils.UUID("6f0c2f3e-54b7-5d0c-9a0e-5b8b6c8b2a41")
 """UUID namespace of the bus. If it changed, every notice would appear to be new."""
 
+_encode_compactly = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 _UUID_FIXED_BITS = 0xF << 76 | 0x3 << 62
 _UUID_8 = 0x8 << 76 | 0x2 << 62
 
@@ -82,6 +84,20 @@ def make_reply_id(from_state: str, to_state: str, ask: str, kind: str, said: str
     return str(uuid_utils.uuid5(ID_NAMESPACE, f"reply/{from_state}/{to_state}/{ask}/{kind}/{said}"))
 
 
+def make_log_id(origin: str) -> str:
+    """Return the id by which replies name an audit log.
+
+    Args:
+        origin: Its name in checkpoints, such as `ch.sharing/decisions/0`.
+    """
+    return str(uuid_utils.uuid5(ID_NAMESPACE, f"log/{origin}"))
+
+
+def make_checkpoint_id(text: bytes) -> str:
+    """Return the id by which replies name a checkpoint: the same for the same signed text."""
+    return str(uuid_utils.uuid5(ID_NAMESPACE, f"checkpoint/{hashlib.sha256(text).hexdigest()}"))
+
+
 def make_quarantine_id(topic: str, partition: int, offset: int) -> str:
     """Return the id of the quarantine record for a record of a topic."""
     return str(uuid_utils.uuid5(ID_NAMESPACE, f"quarantine/{topic}/{partition}/{offset}"))
@@ -99,7 +115,7 @@ def make_imported_id(secret: bytes, provider: str, agency: str, identity: Sequen
         agency: The publishing agency.
         identity: What identifies the item: the kind of identity, and its parts. The same identity has the same id.
     """
-    text = json.dumps([provider, agency, *identity], ensure_ascii=True, separators=(",", ":"))
+    text = _encode_compactly([provider, agency, *identity])
     value = int.from_bytes(hmac.digest(secret, text.encode(), "sha256")[:16], "big")
     return str(uuid_utils.UUID(int=value & ~_UUID_FIXED_BITS | _UUID_8))
 

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -26,11 +26,12 @@ from sharing.model.countries import normalise_country
 from sharing.model.pack_code import normalise_pack_code
 from sharing.model.validation_errors import describe_error, suggest_nearest
 from sharing.topology.broker_settings import TRANSACTION_TIMEOUT_MS
-from sharing.topology.topics import AGENCY_PATTERN
+from sharing.topology.topics import AGENCY_PATTERN, PURPOSE_PATTERN, READER_NAME_PATTERN
 
 CONFIG_VARIABLE = "SHARING_CONFIG"
 
 
+_BEGINNING = r"[a-z]{2}\.sharing/(?:decisions|acts)/[0-9]{1,6}@[0-9]{1,13}"
 _SERVER = r"(?:(?:(?i:sasl_)?(?i:plaintext|ssl))://)?(?:\[[0-9A-Fa-f:.]+\]|[^\s:/\[\],]+)(?::(?P<port>[0-9]{1,9}))?"
 _PORT_MAX = 65_535
 _SHOWN_MAX = 80
@@ -43,6 +44,23 @@ def _normalise_state(value: str | None) -> str | None:
         return normalise_country(value)
     except InputError as error:
         raise ValueError(str(error)) from None
+
+
+def _normalise_states(value: str | None) -> str | None:
+    if value is None:
+        return None
+    codes = dict.fromkeys(str(_normalise_state(part.strip())) for part in value.split(",") if part.strip())
+    return ",".join(codes)
+
+
+def _normalise_beginnings(value: str | None) -> str | None:
+    """Check which logs are witnessed again behind a gap: the name of a log, and a number of blocks."""
+    if value is None:
+        return None
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not all(re.fullmatch(_BEGINNING, part) for part in parts):
+        raise ValueError("must be names of logs with a number of blocks each, such as de.sharing/decisions/0@1234")
+    return ",".join(parts)
 
 
 def _normalise_pack(value: str | None) -> str | None:
@@ -104,6 +122,25 @@ class Settings(BaseSettings):
     feeds_not_asked: Annotated[str | None, AfterValidator(_normalise_names)] = Field(
         default=None, description="Agencies, comma-separated, about whose items nobody is asked for missing facts."
     )
+    tell_outcomes: bool = Field(
+        default=True, description="Tell the State's agencies what became of their items, on `national.<st>.outcomes`."
+    )
+    loops: Literal["both", "gate", "conversation"] = Field(
+        default="both",
+        description="What a worker with keys runs: both loops, or one of them, where each has a process of its own.",
+    )
+    witnesses: Annotated[str | None, AfterValidator(_normalise_states)] = Field(
+        default=None,
+        description="States that cosign the checkpoints of the audit logs; if not set, as the partners file says.",
+    )
+    witness_for: Annotated[str | None, AfterValidator(_normalise_states)] = Field(
+        default=None,
+        description="States whose checkpoints this State cosigns; if not set, as the partners file says.",
+    )
+    witness_again: Annotated[str | None, AfterValidator(_normalise_beginnings)] = Field(
+        default=None,
+        description="Logs that are witnessed again behind a gap, with the size to begin at: de.sharing/acts/0@1234.",
+    )
     trust_writers_time: bool = Field(
         default=False,
         description="Take writers' times where the broker stamps no records: for demos on this machine only.",
@@ -152,11 +189,30 @@ class Settings(BaseSettings):
     reader_passphrase_file: Path | None = Field(
         default=None, description="File with the passphrase of the reader's key; readable by its owner only."
     )
+    reader_name: str | None = Field(
+        default=None,
+        pattern=READER_NAME_PATTERN,
+        description="Name under which `national.<st>.uses` records what is opened; if not set, that of the key file.",
+    )
+    reader_purpose: str | None = Field(
+        default=None,
+        pattern=PURPOSE_PATTERN,
+        description="Why content is opened, for that record: a code, such as investigation; no case number, no name.",
+    )
+    record_uses: bool = Field(
+        default=True, description="Record what is opened; false only for a program that keeps such a record itself."
+    )
     seal_indicators: bool = Field(
         default=True,
         description="With `trust_file`, indicators are sealed; false only where the State runs its own cluster.",
     )
     trust_file: Path | None = Field(default=None, description="YAML file with the pinned roots of other States.")
+    time_stamp_url: str | None = Field(
+        default=None, description="Address of a service that time-stamps proofs of the audit log (RFC 3161)."
+    )
+    time_stamp_roots: Path | None = Field(
+        default=None, description="PEM file with the root certificates of the time-stamping services that are believed."
+    )
     registry: str | None = Field(
         default=None, description="URL of a Schema Registry's Confluent API; if not set, Avro single-object encoding."
     )
@@ -244,6 +300,22 @@ class Settings(BaseSettings):
     def agencies_not_asked(self) -> tuple[str, ...]:
         """The agencies in `feeds_not_asked`, as a tuple."""
         return tuple(self.feeds_not_asked.split(",")) if self.feeds_not_asked else ()
+
+    @property
+    def witness_states(self) -> tuple[str, ...] | None:
+        """The States in `witnesses`, as a tuple; None if it is not set."""
+        return None if self.witnesses is None else tuple(filter(None, self.witnesses.split(",")))
+
+    @property
+    def witnessed_states(self) -> tuple[str, ...] | None:
+        """The States in `witness_for`, as a tuple; None if it is not set."""
+        return None if self.witness_for is None else tuple(filter(None, self.witness_for.split(",")))
+
+    @property
+    def witness_beginnings(self) -> dict[str, int]:
+        """The logs in `witness_again`, each with the number of blocks to begin at."""
+        parts = (part.partition("@") for part in (self.witness_again or "").split(",") if part)
+        return {origin: int(size) for origin, _, size in parts}
 
     @property
     def agency_ids(self) -> tuple[str, ...]:

@@ -21,8 +21,8 @@ UNBALANCED = f"(max by ({GATE}) (max_over_time(sharing_conservation_broken_total
 # The worker refuses to decide, and exits once this was scraped.
 CLOCK_WRONG = f'(min by ({GATE}) (min_over_time(sharing_ready_check{{check="clock"}}[<10m>])) == 0)'
 # The loop that opens what other States send is apart from the gate's, and has alerts of its own.
-GATE_TOPICS = 'topic!~"exchange[.].*|national[.][a-z]+[.](rulings|drafts)"'
-INBOX_TOPICS = 'topic=~"exchange[.].*|national[.][a-z]+[.](rulings|drafts)"'
+GATE_TOPICS = 'topic!~"(exchange|checkpoints)[.].*|national[.][a-z]+[.](rulings|drafts)"'
+INBOX_TOPICS = 'topic=~"(exchange|checkpoints)[.].*|national[.][a-z]+[.](rulings|drafts)"'
 # Longer than Kafka's clients keep a transaction open by default. Only on the gate's topics: another State, which may
 # hide what it sends, must not be able to silence the alerts about the gate.
 HIDDEN = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monitoring.dashboard_sources.audit import AUDIT_PANELS
 from monitoring.dashboard_sources.common import (
     CONSERVATION,
     INTERVAL,
@@ -151,6 +152,7 @@ SUPERVISOR = DashboardSpec(
                 QUARANTINE,
             ),
         ),
+        ("Audit logs", AUDIT_PANELS),
         (
             "Latency and recipients",
             (

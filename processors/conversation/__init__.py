@@ -2,6 +2,7 @@
 
 - `conversation_processor`: rulings, drafts, messages of other States and what is due, as events of either side.
 - `receiving`: what a message of another State is; `item_rulings`: what a ruling does to the items that it names.
+- `covering`: answers that cover Asks which are put later.
 - `steps`: what events do to one item, and the acts that say so; `keeping`: all that it changes is kept, or nothing.
 - `sending`, `message_building`, `amending`: what is written for other States and the gate; `release_terms`: under which
   legal terms.
@@ -10,6 +11,4 @@
 - `kept_law`: the law in force about an item that is kept, and whether a ruling fits an Ask about it.
 - `draft_reading`: what a draft of the gate says.
 - `batch_driver`: a batch of the loop, part by part.
-
-Later items that an earlier ruling covers (`covers_until`) are not answered by it yet.
 """

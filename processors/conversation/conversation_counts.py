@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from processors.conversation.conversation_result import ConversationOutcome, ConversationResult, DueAlert
+    from processors.conversation.outcome_events import FollowedEvent
     from processors.inbox.inbox_result import RefusedRecord
 
 
@@ -20,12 +21,14 @@ class ConversationCounts:
         refused: The records that the conversation has refused.
         effects: Number of effects, by the kind of their act, and by what it says further (`ConversationResult.kinds`).
         alerts: Escalations, what is overdue, and urgent questions to the State's own people.
+        followed: What the agencies of the items are told.
     """
 
     outcomes: Counter[ConversationOutcome] = field(default_factory=Counter)
     refused: list[RefusedRecord] = field(default_factory=list)
     effects: Counter[tuple[str, str]] = field(default_factory=Counter)
     alerts: list[DueAlert] = field(default_factory=list)
+    followed: list[FollowedEvent] = field(default_factory=list)
 
     def add(self, part: ConversationResult) -> None:
         """Add what became of a part. Its outputs are not kept."""
@@ -33,3 +36,4 @@ class ConversationCounts:
         self.refused += part.refused
         self.effects.update(part.kinds)
         self.alerts += part.alerts
+        self.followed += part.followed

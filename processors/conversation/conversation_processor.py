@@ -8,6 +8,8 @@ that has ended, what the law forbids) is an act with the reason.
 
 **What is sent** is written before anything is kept: what cannot be written refuses the record that has caused it.
 
+**What was answered beforehand** (`covering`) is applied to each Ask as soon as it is put, as a step of its own.
+
 **What is repeated.** A batch that was aborted leaves nothing, so its records are new when they are read again. A draft
 or a message that came before changes nothing, and an answer that came before is refused: the Ask is not open, or has
 this officer's answer. Any other ruling that has changed an item is remembered there until it expires.
@@ -18,21 +20,21 @@ An entry of the state store that cannot be read stops the batch: without it, not
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, cast, final
 
 from processors.conversation.conversation_result import ConversationOutcome, MessageOutcome
+from processors.conversation.covering import CoverChange, CoverKeeper
 from processors.conversation.draft_reading import ReadDraft, read_draft
 from processors.conversation.item_rulings import follow_ruling
-from processors.conversation.keeping import PreparedStep, StepKeeper
+from processors.conversation.keeping import PreparedStep, StepKeeper, require_size
 from processors.conversation.kept_law import DraftOpener, KeptLaw, list_opening_roles
-from processors.conversation.receiving import ReadMessage, read_message, require_plausible, require_room
+from processors.conversation.receiving import ReadMessage, needs_room, read_message, require_plausible, require_room
 from processors.conversation.refusals import read_broker_time
-from processors.conversation.steps import ConversationBatch, Kept, advance_item, advance_received_item
+from processors.conversation.steps import ConversationBatch, Kept, Step, advance_item, advance_received_item
 from processors.exactly_once.batch import ConsumedRecord
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.events import Decided, Event, Replied, TimePassed
-from sharing.conversation.received_events import OfferReceived, ReceivedEvent
+from sharing.conversation.received_events import ReceivedEvent
 from sharing.conversation.receiver import ReceivedItem
 from sharing.conversation_state.due_index import DueItem
 from sharing.conversation_state.entries import KeptConversation
@@ -61,6 +63,7 @@ class ConversationProcessor:
         self._open_draft = open_draft
         self._framing = framing
         self._keeper = StepKeeper(state, framing)
+        self._covers = CoverKeeper(state)
 
     def process_ruling(self, record: ConsumedRecord, batch: ConversationBatch) -> None:
         """Process a record of the topic of rulings. Either all that it rules on this partition is kept, or nothing.
@@ -78,13 +81,19 @@ class ConversationProcessor:
             return
         named = dict.fromkeys((event.provider, event.item) for event in events)
         kept = {each: self._find(partition, *each, batch) for each in named}
+        changes: list[CoverChange] = []
 
         def prepare() -> list[PreparedStep]:
             laws = {place: self._open_law(each, batch) for place, each in kept.items()}
             steps = follow_ruling(verified, events, kept, laws, batch)
-            return [self._keeper.prepare(step, laws[step.provider, step.item], batch, verified) for step in steps]
+            prepared = [self._keeper.prepare(step, laws[step.provider, step.item], batch, verified) for step in steps]
+            change = self._covers.change(verified, self._framing.to_single_object(record.value()) or b"", batch)
+            changes.extend([] if change is None else [change])
+            return [step for each in prepared for step in self._cover(each, batch)]
 
-        self._keeper.keep_record(record, prepare, batch)
+        if self._keeper.keep_record(record, prepare, batch) is not None:
+            for change in changes:
+                self._covers.keep(change, partition, batch)
 
     def process_draft(self, record: ConsumedRecord, opened: bytes | None, batch: ConversationBatch) -> None:
         """Process a record of the topic of drafts: a decision of the gate on a revision of an item.
@@ -107,7 +116,11 @@ class ConversationProcessor:
             self._keeper.refuse(record, error, batch)
             return
         kept = self._find_own(record.partition(), draft.item, batch)
-        self._keeper.keep_record(record, lambda: [self._follow_draft(record, draft, event, kept, batch)], batch)
+
+        def prepare() -> list[PreparedStep]:
+            return self._cover(self._follow_draft(record, draft, event, kept, batch), batch, draft)
+
+        self._keeper.keep_record(record, prepare, batch)
 
     def process_message(
         self, record: ConsumedRecord, message: ReceivedMessage, batch: ConversationBatch
@@ -132,13 +145,13 @@ class ConversationProcessor:
 
         def prepare() -> list[PreparedStep]:
             if isinstance(kept, ReceivedItem):
-                return [self._follow_received(partition, read, other, kept, batch)]
-            return [self._follow_reply(partition, read, other, kept, batch)]
+                return self._cover(self._follow_received(partition, read, other, kept, batch), batch)
+            return self._cover(self._follow_reply(partition, read, other, kept, batch), batch)
 
         prepared = self._keeper.keep_record(record, prepare, batch, other)
         if prepared is None:
             return _REFUSED
-        after = prepared[0].step.after
+        after = prepared[-1].step.after
         is_in_inbox = isinstance(after, ReceivedItem) and after.has_in_inbox(message.id)
         return MessageOutcome(batch.result.outcomes[-1], is_in_inbox)
 
@@ -195,6 +208,20 @@ class ConversationProcessor:
     ) -> KeptLaw:  # fmt: skip
         return KeptLaw(kept, batch.law, batch.now_ms, self._open_draft, self._framing, draft)
 
+    def _cover(
+        self, first: PreparedStep, batch: ConversationBatch, draft: ReadDraft | None = None
+    ) -> list[PreparedStep]:  # fmt: skip
+        """Return a step, and what earlier answers that cover later Asks do with those that it has put."""
+
+        def open_law(kept: Kept) -> KeptLaw | None:
+            return None if isinstance(kept, ReceivedItem) else self._open_own_law(kept, batch, draft)
+
+        def prepare(step: Step, law: KeptLaw | None, verified: VerifiedRuling) -> PreparedStep:
+            require_size(step)
+            return self._keeper.prepare(step, law, batch, verified)
+
+        return self._covers.cover_asks(first, batch, open_law, prepare)
+
     def _follow_draft(
         self, record: ConsumedRecord, draft: ReadDraft, event: Decided, kept: KeptConversation, batch: ConversationBatch
     ) -> PreparedStep:
@@ -203,7 +230,7 @@ class ConversationProcessor:
 
         def prepare(can_send: bool) -> PreparedStep:  # noqa: FBT001 one argument
             step = advance_item(record.partition(), kept, [event], batch.now_ms, law, can_send=can_send)
-            step = step._replace(after=replace(cast("KeptConversation", step.after), drafts=drafts))
+            step = step._replace(after=KeptConversation(cast("KeptConversation", step.after).conversation, drafts))
             return self._keeper.prepare(step, law, batch)
 
         return _prepare_answered(prepare)
@@ -213,9 +240,10 @@ class ConversationProcessor:
     ) -> PreparedStep:
         """Return what a message does to an item of the State that has sent it."""
         event = cast("ReceivedEvent", read.event)  # `read_message` names the State on whose item the event acts
-        if isinstance(event, OfferReceived) and event.ask not in kept.asks:
+        if needs_room(event, kept):
             require_room(batch.entries.count_waiting(partition, other), other)
-        return self._keeper.prepare(advance_received_item(partition, kept, [event], batch.now_ms), None, batch)
+        step = advance_received_item(partition, kept, [event], batch.now_ms)
+        return self._keeper.prepare(step._replace(root=read.root), None, batch)
 
     def _follow_reply(
         self, partition: int, read: ReadMessage, other: str, kept: KeptConversation, batch: ConversationBatch

@@ -12,6 +12,7 @@ from sharing.topology.topics import ACTS, INBOX, INBOX_URGENT, QUARANTINE
 
 if TYPE_CHECKING:
     from processors.conversation.expected_messages import ExpectedMessage
+    from processors.conversation.outcome_events import FollowedEvent
     from processors.exactly_once.batch import ConsumedRecord, OutputRecord
     from processors.inbox.inbox_result import RefusedRecord
     from sharing.conversation.events import Escalate, Opened, Overdue
@@ -88,6 +89,7 @@ class ConversationResult:
         kept: The states that were kept, in order.
         due: The items that were due.
         alerts: Escalations, what is overdue, and urgent questions to the State's own people.
+        followed: What the agencies of the State's own items are told.
         effects: Number of effects.
         kinds: Number of effects by the kind of their act, and by what it says further: the result of an answer, or the
             reason of a refusal; "" otherwise.
@@ -102,6 +104,7 @@ class ConversationResult:
     kept: list[KeptState] = field(default_factory=list)
     due: list[DueItem] = field(default_factory=list)
     alerts: list[DueAlert] = field(default_factory=list)
+    followed: list[FollowedEvent] = field(default_factory=list)
     effects: int = 0
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
 

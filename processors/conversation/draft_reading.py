@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sharing.disclosure.decided import read_recipient
 from sharing.errors import DecodeError
@@ -10,8 +10,8 @@ from sharing.ids import make_item_id
 from sharing.model.decision import RecipientDecision
 from sharing.model.indicator_record import WireRecord
 from sharing.model.times import to_milliseconds
-from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import Framing
+from sharing.serialization.shared_tails import SharedTailDecoder
 
 
 class ReadDraft(NamedTuple):
@@ -19,7 +19,7 @@ class ReadDraft(NamedTuple):
 
     Attributes:
         item: Id of the item.
-        record: The item.
+        record: The item. Other drafts share parts of it: nobody may change it.
         recipients: The decisions on it. Of the States from which it is withheld, only those are among them for which
             people can supply the missing facts.
         decided_at: When, in UTC milliseconds.
@@ -35,6 +35,29 @@ class ReadDraft(NamedTuple):
     is_corrected: bool
 
 
+class _DraftTail(NamedTuple):
+    """What many drafts say alike: everything but the item."""
+
+    action: str
+    state: str
+    recipients: tuple[RecipientDecision, ...]
+    amendment: int
+    is_corrected: bool
+
+
+def _make_draft_tail(fields: dict[str, Any]) -> _DraftTail:
+    recipients = tuple(map(read_recipient, fields["recipients"]))
+    return _DraftTail(fields["action"], fields["state"], recipients, fields["amendment"], fields["is_corrected"])
+
+
+def _keep_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    return fields
+
+
+_DRAFTS: Final = SharedTailDecoder("draft", "amendment", _make_draft_tail)
+_ITEMS: Final = SharedTailDecoder("indicator", "summary", _keep_fields)
+
+
 def read_draft(opened: bytes | None, state: str, framing: Framing) -> ReadDraft:
     """Return what a draft says.
 
@@ -46,13 +69,14 @@ def read_draft(opened: bytes | None, state: str, framing: Framing) -> ReadDraft:
     Raises:
         DecodeError: It is malformed, another State's, or says of the item what the item itself does not.
     """
-    fields = get_codec("draft").decode(framing.to_single_object(opened))
-    record = get_codec("indicator").decode(framing.to_single_object(fields["content"]))
+    head, tail = _DRAFTS.decode(framing.to_single_object(opened))
+    item, shared = _ITEMS.decode(framing.to_single_object(head["content"]))
+    record = {**item, **shared}
     source = record["source"]
     # The officer decides who may approve (four eyes), so the draft and the item in it must name the same one.
-    stated = (fields["indicator_id"], fields["version"], fields["action"], fields["officer"], fields["state"])
+    stated = (head["indicator_id"], head["version"], tail.action, head["officer"], tail.state)
     expected = (record["id"], record["version"], record["action"], source["officer"], state)
-    if stated != expected or fields["amendment"] < 0:
+    if stated != expected or tail.amendment < 0:
         raise DecodeError(
             "the draft says something else than the item in it, or is another State's; find out who wrote it",
             cause="INCONSISTENT",
@@ -60,8 +84,8 @@ def read_draft(opened: bytes | None, state: str, framing: Framing) -> ReadDraft:
     return ReadDraft(
         item=make_item_id(state, source["agency"], record["id"]),
         record=record,
-        recipients=tuple(map(read_recipient, fields["recipients"])),
-        decided_at=to_milliseconds(fields["decided_at"]),
-        amendment=fields["amendment"],
-        is_corrected=fields["is_corrected"],
+        recipients=tail.recipients,
+        decided_at=to_milliseconds(head["decided_at"]),
+        amendment=tail.amendment,
+        is_corrected=tail.is_corrected,
     )

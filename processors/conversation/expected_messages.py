@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sharing.conversation.events import Amend, Answered, Effect, Ended, Opened, Send
+from sharing.conversation.events import Amend, Answered, Effect, Ended, Opened, Send, SentAgain
 from sharing.conversation.received_events import ReceivedEffect, Reply
 from sharing.conversation.vocabulary import AskKind, AskStatus
 from sharing.model.vocabulary import NoticeKind
@@ -48,6 +48,8 @@ def expect_message(
         state: One's own State.
         partition: The partition of the item.
     """
+    if isinstance(effect, SentAgain):
+        effect = Ended(effect.ask) if effect.ask.status is AskStatus.CANCELLED else Opened(effect.ask)
     if isinstance(effect, Amend):
         return ExpectedMessage(frozenset({AMENDMENTS.topic(state)}), partition)
     found = _find_receiving_effect(effect, provider) if state != provider else _find_providing_effect(effect)

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, cast
 
 from processors.conversation.kept_law import KeptLaw, require_received_fit
 from processors.conversation.steps import ConversationBatch, Kept, Step, advance_item, advance_received_item
+from sharing.conversation.events import Amend, Refused
 from sharing.conversation.receiver import ReceivedItem
 from sharing.conversation.ruling_memory import remember_ruling
-from sharing.rulings.ruling import Answering
+from sharing.conversation.vocabulary import Refusal
+from sharing.rulings.ruling import Answering, Opening
+from sharing.rulings.vocabulary import OpeningKind
 
 if TYPE_CHECKING:
-    from sharing.conversation.events import PeopleEvent
+    from sharing.conversation.events import PeopleEvent, ResendOrdered
     from sharing.rulings.mapping import ItemEvent
     from sharing.rulings.signing import VerifiedRuling
 
@@ -48,10 +51,12 @@ def follow_ruling(
         _require_fit(verified, place, each, laws[place], batch)
         law = laws[place]
         if isinstance(each, ReceivedItem):
-            asked = [cast("PeopleEvent", event) for event in listed]  # only one's own items are recalled or corrected
+            # Only one's own items are recalled or corrected.
+            asked = [cast("PeopleEvent | ResendOrdered", event) for event in listed]
             step = advance_received_item(verified.partition, each, asked, batch.now_ms)
         else:
             step = advance_item(verified.partition, each, listed, batch.now_ms, cast("KeptLaw", law))
+            step = _require_draft(step, verified, cast("KeptLaw", law))
         steps.append(_remember(step, verified))
     return steps
 
@@ -78,13 +83,25 @@ def _require_fit(
             law.require_fit(act, ask)
 
 
+def _require_draft(step: Step, verified: VerifiedRuling, law: KeptLaw) -> Step:
+    """Return a step that changes nothing and says why, if it would amend an item of which no draft is kept."""
+    amending = [effect for effect in step.effects if isinstance(effect, Amend)]
+    if not amending or law.open_item() is not None:
+        return step
+    refused = Refused(amending[0].ask, verified.officer.id, Refusal.NOTHING_KEPT)
+    return step._replace(after=step.before, effects=(refused,))
+
+
 def _get_rulings(kept: Kept) -> Mapping[str, int]:
     return kept.rulings if isinstance(kept, ReceivedItem) else kept.conversation.rulings
 
 
 def _remember(step: Step, verified: VerifiedRuling) -> Step:
     """Return a step that remembers its ruling, if a copy of it would count again."""
-    if isinstance(verified.ruling.act, Answering) or not step.is_changed:
+    act = verified.ruling.act
+    is_sent_again = isinstance(act, Opening) and act.opens is OpeningKind.RESEND
+    is_sent_again &= not any(isinstance(effect, Refused) for effect in step.effects)
+    if isinstance(act, Answering) or not (step.is_changed or is_sent_again):
         return step
     after = step.after
     known = _get_rulings(after)

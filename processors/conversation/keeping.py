@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, Final, NamedTuple, cast, final
 
 from processors.conversation.conversation_result import ConversationOutcome, KeptState
 from processors.conversation.message_building import MessagePlace
+from processors.conversation.outcome_events import list_followed
 from processors.conversation.refusals import describe_refusal
 from processors.conversation.sending import MessageWriter, SendingContext
 from processors.conversation.steps import ActWriter, ConversationBatch, Step
 from processors.inbox.refusals import build_quarantine_record
 from sharing.conversation.deliveries import is_forgettable
 from sharing.conversation.receiver import ReceivedItem, is_received_forgettable
-from sharing.conversation_state.entries import encode_conversation, encode_received
+from sharing.conversation_state.entries import KeptConversation, encode_conversation, encode_received
 
 if TYPE_CHECKING:
     from processors.conversation.kept_law import KeptLaw
     from processors.exactly_once.batch import ConsumedRecord, OutputRecord
+    from sharing.conversation.events import Effect
     from sharing.rulings.signing import VerifiedRuling
     from sharing.serialization.framing import Framing
+
+_NONE_UNDELIVERED: Final[frozenset[int]] = frozenset()
 
 
 class PreparedStep(NamedTuple):
@@ -50,7 +54,7 @@ class StepKeeper:
     def __init__(self, state: str, framing: Framing) -> None:
         self._state = state
         self._framing = framing
-        self._acts = ActWriter(state, framing)
+        self._acts = ActWriter(state)
         self._messages = MessageWriter(state, framing)
 
     def prepare(
@@ -67,6 +71,8 @@ class StepKeeper:
         Raises:
             Exception: It cannot be written. Then nothing of the step may be kept.
         """
+        if not step.effects:
+            return PreparedStep(step, (), _NONE_UNDELIVERED, ruling)
         after = step.after
         context = SendingContext(
             provider=step.provider,
@@ -77,6 +83,7 @@ class StepKeeper:
             law=law,
             ruling=ruling,
             limits=batch.limits,
+            root=step.root,
         )
         written = [self._messages.write(effect, context) for effect in step.effects]
         records = tuple(record for each in written for record in each.records)
@@ -100,16 +107,15 @@ class StepKeeper:
         """
         try:
             prepared = prepare()
-            for each in prepared:
-                _require_size(each.step)  # before any of it is kept
+            entries = [_encode_changed(each.step) for each in prepared]  # before any of it is kept
         except Exception as error:  # noqa: BLE001 what somebody wrote must never stop what follows
             self.refuse(record, error, batch, from_state)
             return None
         result, outcome = batch.result, ConversationOutcome.UNCHANGED
-        for each in prepared:
-            if each.step.is_changed:
+        for each, entry in zip(prepared, entries, strict=True):
+            if entry is not None:
                 outcome = ConversationOutcome.CHANGED
-                batch.entries.keep(each.step.entry.partition, each.step.after)
+                batch.entries.keep_entry(each.step.entry, entry)
                 result.kept.append(KeptState(each.step.entry, len(result.outcomes)))
             self._write(each, batch)
         result.outcomes.append(outcome)
@@ -152,18 +158,34 @@ class StepKeeper:
         for record in prepared.records:
             result.sent.append(len(result.outputs))
             result.outputs.append(record)
-        self._acts.write(prepared.step, batch, prepared.ruling, prepared.undelivered)
+        if prepared.step.effects:
+            self._acts.write(prepared.step, batch, prepared.ruling, prepared.undelivered)
+        before, after = prepared.step.before, prepared.step.after
+        if isinstance(before, KeptConversation) and isinstance(after, KeptConversation):
+            result.followed += list_followed(
+                prepared.step.entry.partition,
+                before.conversation,
+                after.conversation,
+                cast("tuple[Effect, ...]", prepared.step.effects),  # those of an item of the State's own
+                prepared.undelivered,
+            )
 
 
-def _require_size(step: Step) -> None:
+def require_size(step: Step) -> None:
     """Refuse what is too large to be kept.
 
     Raises:
         InputError: It is.
     """
+    _encode_changed(step)
+
+
+def _encode_changed(step: Step) -> bytes | None:
+    """Return the entry of a step that has changed something; None if it has not.
+
+    Raises:
+        InputError: It is too large to be kept.
+    """
     if not step.is_changed:
-        return
-    if isinstance(step.after, ReceivedItem):
-        encode_received(step.after)
-    else:
-        encode_conversation(step.after)
+        return None
+    return encode_received(step.after) if isinstance(step.after, ReceivedItem) else encode_conversation(step.after)

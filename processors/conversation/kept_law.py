@@ -15,7 +15,7 @@ from sharing.model.vocabulary import Outcome
 from sharing.rulings.alikeness import find_unavailable_ground, find_unlike
 from sharing.rulings.asked_terms import find_own_terms
 from sharing.rulings.ruling import Answering
-from sharing.rulings.vocabulary import RulingError
+from sharing.rulings.vocabulary import RulingError, RulingFault
 from sharing.serialization.framing import Framing
 
 DraftOpener = Callable[[bytes], bytes]
@@ -53,7 +53,8 @@ class KeptLaw:
         self._now_ms = now_ms
         self._open_draft = open_draft
         self._framing = framing
-        self._opened = None if draft is None else (draft, law.at(draft.record, now_ms))
+        self._draft = draft
+        self._opened: tuple[ReadDraft, ItemLaw] | None = None
 
     def __call__(self, state: str) -> Terms:
         """Return the terms for a State.
@@ -76,6 +77,8 @@ class KeptLaw:
         recipients = () if opened is None else opened[0].recipients
         terms = find_own_terms(self._kept.conversation, ask, recipients, act.rule)
         fault = find_unlike(act, ask, rule=terms.rule, conditions_hash=terms.conditions_hash)
+        if act.covers_until is not None and not terms.are_read:
+            fault = RulingFault.OTHER_CONDITIONS  # a text is not known any more: nobody has read it beforehand
         if fault is None and act.grounds:
             in_force = self._list_in_force(ask)
             fault = find_unavailable_ground(act, is_obliged=self._is_obliged(ask), in_force=in_force)
@@ -89,13 +92,16 @@ class KeptLaw:
             Exception: The draft cannot be opened, or is malformed.
         """
         if self._opened is None:
-            conversation = self._kept.conversation
-            kept = self._kept.drafts.get(conversation.revision)
-            if kept is None:
+            draft = self._draft or self._read_draft()
+            if draft is None:
                 return None
-            draft = read_draft(self._open_draft(kept), conversation.state, self._framing)
             self._opened = draft, self._law.at(draft.record, self._now_ms)
         return self._opened
+
+    def _read_draft(self) -> ReadDraft | None:
+        conversation = self._kept.conversation
+        kept = self._kept.drafts.get(conversation.revision)
+        return None if kept is None else read_draft(self._open_draft(kept), conversation.state, self._framing)
 
     def _is_obliged(self, ask: Ask) -> bool:
         """Return whether a rule of the law in force obliges the State to provide the item."""

@@ -15,12 +15,20 @@ from processors.inbox.refusals import RefusalError
 from sharing.conversation.asks import Ask
 from sharing.conversation.deliveries import EARLY_MS
 from sharing.conversation.events import ReceiptReceived, Replied
-from sharing.conversation.received_events import NoticeReceived, OfferReceived, OfferWithdrawn, ResultReceived
+from sharing.conversation.received_events import (
+    NoticeReceived,
+    OfferReceived,
+    OfferWithdrawn,
+    ReceivedEvent,
+    ResultReceived,
+)
+from sharing.conversation.receiver import ReceivedItem
 from sharing.conversation.revision import Revision
+from sharing.conversation.vocabulary import AskKind
 from sharing.conversation_state.item_keys import pack_uuid
 from sharing.errors import InputError
 from sharing.model.decision import Condition
-from sharing.model.times import to_milliseconds
+from sharing.model.times import DAY_MS, to_milliseconds
 from sharing.model.vocabulary import MessageKind, NoticeKind, Urgency
 from sharing.rulings.reply import ReplyMessage
 from sharing.rulings.ruling import compute_conditions_hash
@@ -29,7 +37,11 @@ from sharing.serialization.codec import decode_record
 from sharing.trust.documents import CLOCK_TOLERANCE_MS
 
 OPEN_MAX: Final = 10_000
-"""How much of one State may wait in one partition: open Asks, and replies whose Asks are not known yet."""
+"""How much of one State may wait in one partition: open Asks, and replies and withdrawals of what is not known yet."""
+
+AWAY_MS: Final = 30 * DAY_MS
+"""How long before the conversation reads of it the gate may have put an Ask: nothing of other States that is older
+counts."""
 
 MessageEvent = NoticeReceived | OfferReceived | OfferWithdrawn | ResultReceived | Replied | ReceiptReceived
 
@@ -41,11 +53,13 @@ class ReadMessage(NamedTuple):
         item: Id of the item.
         provider: The State that provides it.
         event: What it does.
+        root: The root of its batch, which the sender has signed.
     """
 
     item: str
     provider: str
     event: MessageEvent
+    root: bytes | None = None
 
 
 def read_message(
@@ -73,7 +87,7 @@ def read_message(
             "MALFORMED", f"{message.from_state}: the message names no item or revision of this bus; it must be repaired"
         )
     event = _read_offer(message, fields) if message.kind is MessageKind.OFFER else _read_notice(message, fields)
-    return ReadMessage(fields["item_id"], message.from_state, event)
+    return ReadMessage(fields["item_id"], message.from_state, event, message.root)
 
 
 def require_plausible(event: Replied, ask: Ask | None) -> None:
@@ -81,13 +95,30 @@ def require_plausible(event: Replied, ask: Ask | None) -> None:
 
     Args:
         event: The answer.
-        ask: Its Ask, if it is known. The gate puts an Ask up to a day before the conversation reads of it.
+        ask: Its Ask, if it is known. The gate may have put it long before the conversation has read of it, such as
+            while the worker was away.
 
     Raises:
         RefusalError: It is refused.
     """
-    if ask is not None and event.at < ask.opened_at - EARLY_MS - CLOCK_TOLERANCE_MS:
+    if ask is None:
+        return
+    is_put_by_gate = ask.kind is AskKind.ACCEPT and ask.round == 1 and ask.revision.amendment == 0
+    read_later_ms = AWAY_MS if is_put_by_gate else EARLY_MS
+    if event.at < ask.opened_at - read_later_ms - CLOCK_TOLERANCE_MS:
         raise _refuse_time(event.state)
+
+
+def needs_room(event: ReceivedEvent, kept: ReceivedItem) -> bool:
+    """Return whether a message makes something of another State wait that did not wait before.
+
+    A recall is always taken, also of an item that is not known yet: otherwise the item would be readable when it comes.
+
+    Args:
+        event: What the message does to an item of that State.
+        kept: What is known about the item.
+    """
+    return isinstance(event, OfferReceived | OfferWithdrawn) and event.ask not in kept.asks
 
 
 def require_room(waiting: int, from_state: str) -> None:

@@ -25,7 +25,7 @@ from processors.conversation.message_building import MessageBuilder, MessagePlac
 from processors.conversation.release_terms import decide_again, open_kept_item
 from processors.exactly_once.batch import DEFAULT_LIMITS, OutputLimits, OutputRecord
 from processors.inbox.refusals import RefusalError
-from sharing.conversation.events import Amend, Answered, Effect, Ended, Opened, Send
+from sharing.conversation.events import Amend, Answered, Effect, Ended, Opened, Send, SentAgain
 from sharing.conversation.received_events import ReceivedEffect, Reply
 from sharing.conversation.receiver import ReceivedItem
 from sharing.conversation.vocabulary import AskKind, AskStatus, DeliveryStatus
@@ -67,6 +67,7 @@ class SendingContext:
         law: The law about the item; None where the item is another State's.
         ruling: The ruling that has caused the effects; None if no ruling did.
         limits: How large a record may be before it is sealed.
+        root: Signed root of the batch in which the message came that has caused the effects; None if no message did.
     """
 
     provider: str
@@ -77,6 +78,7 @@ class SendingContext:
     law: KeptLaw | None = None
     ruling: VerifiedRuling | None = None
     limits: OutputLimits = DEFAULT_LIMITS
+    root: bytes | None = None
 
 
 @final
@@ -104,6 +106,9 @@ class MessageWriter:
             RefusalError: It cannot be sent. Then nothing of what has caused it may be kept or written.
             Exception: The draft cannot be opened, or is malformed. Then the same holds.
         """
+        if isinstance(effect, SentAgain):  # the same record as before
+            ask = effect.ask
+            effect = Ended(ask) if ask.status is AskStatus.CANCELLED else Opened(ask)
         addressee = find_addressee(effect, context.provider, self._state)
         if addressee is None and not isinstance(effect, Amend):
             return Written(())
@@ -157,7 +162,6 @@ class MessageWriter:
         )
 
     def _write_reply(self, effect: Effect | ReceivedEffect, context: SendingContext) -> OutputRecord:
-        act = None if context.ruling is None else context.ruling.ruling.act
         item, _, now = context.place
         reply = make_reply(
             effect,
@@ -168,7 +172,8 @@ class MessageWriter:
                 urgency=_find_urgency(effect, context.after),
                 now=now,
                 authority=None if context.ruling is None else context.ruling.authority,
-                conditions_hash=act.conditions_hash if isinstance(act, Answering) else None,
+                conditions_hash=_find_read(effect, context),
+                root=context.root,
             ),
         )
         if reply is None:
@@ -225,6 +230,16 @@ def _get_conversation(context: SendingContext) -> Conversation:
     if isinstance(context.after, ReceivedItem):
         raise TypeError("an item of another State is neither sent nor recalled")
     return context.after
+
+
+def _find_read(effect: Effect | ReceivedEffect, context: SendingContext) -> str | None:
+    """Return the hash of the conditions under which an officer has answered; if that is sent again, of the offer."""
+    act, after = None if context.ruling is None else context.ruling.ruling.act, context.after
+    if isinstance(act, Answering):
+        return act.conditions_hash
+    if isinstance(effect, Reply) and isinstance(after, ReceivedItem):
+        return after.conditions.get(effect.ask)
+    return None
 
 
 def _find_urgency(effect: Effect | ReceivedEffect, after: Conversation | ReceivedItem) -> Urgency:

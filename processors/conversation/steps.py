@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, final
 
 from processors.conversation.conversation_result import ConversationResult, DueAlert
@@ -19,11 +19,10 @@ from sharing.conversation_state.item_keys import make_own_key, make_received_key
 from sharing.model.vocabulary import Urgency
 from sharing.rulings.act import ActContext, to_act
 from sharing.rulings.signing import FindOfficer, VerifiedRuling
-from sharing.serialization.codec import get_codec
-from sharing.serialization.framing import Framing
 from sharing.topology.topics import ACTS, INBOX, INBOX_URGENT
 
 if TYPE_CHECKING:
+    from processors.conversation.covering import PartitionCovers
     from sharing.conversation.turn import Law
     from sharing.conversation_state.batch_entries import BatchEntries
     from sharing.disclosure.law_in_force import LawInForce
@@ -47,6 +46,7 @@ class ConversationBatch:
         receiving: The States that can get something; None if all can.
         limits: How large a record may be before it is sealed.
         trusts_writers: Whether writers' times are taken where the broker stamps no records: for demos only.
+        covers: The answers that cover later Asks, by partition, as far as they were looked at.
 
     Raises:
         ValueError: The time is outside of the day of the law.
@@ -61,6 +61,7 @@ class ConversationBatch:
     receiving: Collection[str] | None = None
     limits: OutputLimits = DEFAULT_LIMITS
     trusts_writers: bool = False
+    covers: dict[int, PartitionCovers] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.law.require_day(self.now_ms)
@@ -80,6 +81,7 @@ class Step(NamedTuple):
         before: What was kept.
         after: What is to be kept.
         effects: What must be done, in order.
+        root: Signed root of the batch in which the message came that has caused it; None if no message did.
     """
 
     entry: DueItem
@@ -88,6 +90,7 @@ class Step(NamedTuple):
     before: Kept
     after: Kept
     effects: tuple[Effect | ReceivedEffect, ...]
+    root: bytes | None = None
 
     @property
     def is_changed(self) -> bool:
@@ -113,7 +116,7 @@ def advance_item(
         conversation, caused = advance(conversation, event, now_ms, law, can_send=can_send)
         effects += caused
     entry = DueItem(partition, make_own_key(conversation.item))
-    after = replace(kept, conversation=conversation)
+    after = KeptConversation(conversation, kept.drafts)
     return Step(entry, conversation.item, conversation.state, kept, after, tuple(effects))
 
 
@@ -131,16 +134,14 @@ def advance_received_item(
 
 @final
 class ActWriter:
-    """Writes the acts of one State.
+    """Writes the acts of one State, each as a record of its own: they become entries of blocks when a part is finished.
 
     Args:
         state: The State.
-        framing: How records are framed.
     """
 
-    def __init__(self, state: str, framing: Framing) -> None:
+    def __init__(self, state: str) -> None:
         self._state = state
-        self._framing = framing
         self._topic = ACTS.topic(state)
 
     def write(
@@ -161,13 +162,15 @@ class ActWriter:
         context = ActContext(
             step.item, step.provider, self._state, batch.now_ms,
             officer=None if ruling is None else ruling.officer.id, ruling=None if ruling is None else ruling.digest,
+            root=step.root,
         )  # fmt: skip
         result = batch.result
         for place, effect in enumerate(step.effects):
             described = to_act(effect, context, is_delivered=place not in undelivered)
             result.kinds[str(described.kind), str(described.result or described.reason or "")] += 1
-            value = self._framing.frame("act", get_codec("act").encode_unframed(described.to_record()))
-            result.outputs.append(OutputRecord(self._topic, step.item.encode(), value, partition=step.entry.partition))
+            result.outputs.append(
+                OutputRecord(self._topic, step.item.encode(), described.encode(), partition=step.entry.partition)
+            )
             expected = expect_message(effect, step.provider, self._state, step.entry.partition)
             if expected is not None and place not in undelivered:
                 result.expected.append(expected)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from processors.exactly_once.freed_memory import give_back_memory
 from processors.exactly_once.kafka_errors import is_retriable_query, is_unknown_partition
 from processors.exactly_once.loop_config import LoopConfig, restore_properties
 from processors.exactly_once.retry import WARN_AFTER_S, CallWatch, retry_query
@@ -35,7 +36,9 @@ log = logging.getLogger(__name__)
 REQUEST_TIMEOUT_S = 5.0
 METADATA_TIMEOUT_S = 15.0  # within which a client hears of a topic that was just created
 POLL_S = 0.1
-BULK_RECORDS = 10_000
+BULK_RECORDS = 2_000
+"""How many records are passed on at once: they are in memory together, as objects."""
+
 
 T = TypeVar("T")
 
@@ -139,6 +142,7 @@ class KafkaChangelog:
             return self._read_to_ends(consumer, open_ends, on_records)
         finally:
             consumer.close()
+            give_back_memory()
 
     def _read_to_ends(self, consumer: Consumer, open_ends: dict[int, int], on_records: Callable[..., None]) -> bool:
         last_progress = time.monotonic()

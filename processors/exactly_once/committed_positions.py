@@ -45,6 +45,10 @@ class CommittedPositions:
                 )  # fmt: skip
                 positions[index] = TopicPartition(known.topic, known.partition, known.offset, known.metadata)
 
+    def find_any(self, partitions: Iterable[tuple[str, int]]) -> TopicPartition | None:
+        """Return the position of one of these partitions; None if this process has committed none of them."""
+        return next((self._positions[each] for each in partitions if each in self._positions), None)
+
     def forget(self) -> None:
         """Forget everything: a topic was created again, and its offsets are others."""
         self._positions.clear()

@@ -59,6 +59,7 @@ class BatchConsumer:
     Attributes:
         group_metadata: Opaque group metadata to send with the offsets; None before the first assignment.
         records_max: Maximum number of records in a batch.
+        started_at: The positions at which reading began in the partitions of this assignment.
 
     Raises:
         KafkaException: The broker rejects the request.
@@ -89,6 +90,7 @@ class BatchConsumer:
         self._record_bytes_max = config.record_bytes_max
         self._finds_ends = config.horizon_clock is not None
         self._ends: dict[tuple[str, int], int] = {}
+        self.started_at: list[TopicPartition] = []
         self._messages: list[Any] = []
         self._bytes = 0
         properties = consumer_properties(config, reporter.on_error)
@@ -248,6 +250,7 @@ class BatchConsumer:
         if not self._rebalancing.prepare_partitions(positions):
             positions = []
         consumer.assign(positions)
+        self.started_at = positions
         if len(positions) == len(partitions):
             self._unassigned_since = None
 

@@ -107,7 +107,7 @@ class InputLogs:
             existing = tuple(topic for topic in config.optional_topics if topic in present)
             self.topics = (*config.topics, *existing)
             for topic in existing:
-                log.info("%s is read too, until it is deleted: publishers may still write to it", topic)
+                log.info("%s is read too, as long as it exists", topic)
         return self.topics
 
     def forget_ids(self) -> None:

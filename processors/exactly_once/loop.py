@@ -230,6 +230,11 @@ class ExactlyOnceLoop(Service):
             await self._thread.run(self._transactor.finish_pending_commit)
         except SharingError as error:
             log.warning("the last batch was not committed and will be processed again after the restart: %s", error)
+            return
+        try:
+            await self._thread.run(self._transactor.commit_last_outputs)
+        except SharingError as error:
+            log.warning("what is written before a stop was not, and will be after the restart: %s", error)
 
     @Service.timer(1.0)
     async def _watch_for_stuck_call(self) -> None:

@@ -82,7 +82,7 @@ class TransactionalProducer:
         """Run the librdkafka callbacks that are due."""
         self._producer.poll(0)
 
-    def begin_transaction(self, batch: Batch, topic_ids: Mapping[str, str]) -> None:
+    def begin_transaction(self, batch: Batch, topic_ids: Mapping[str, str], idle: TopicPartition | None = None) -> None:
         """Begin a transaction with the offsets of a batch; may run in a background thread.
 
         The ids of its topic and of the changelog are the metadata of each offset, so that it is known which log the
@@ -91,6 +91,11 @@ class TransactionalProducer:
         The offsets go first. While the broker is still ending the previous transaction, it rejects the requests of a
         new one: librdkafka retries offsets after `retry.backoff.ms`, but records only after 20 ms. And a worker that is
         no longer in the group is rejected before it writes anything.
+
+        Args:
+            batch: The batch.
+            topic_ids: The ids of the topics.
+            idle: The position that is committed again if the batch has none, so that this is checked then, too.
 
         Raises:
             KafkaException: The group has continued without this worker, or the time is up.
@@ -108,6 +113,10 @@ class TransactionalProducer:
             for (topic, partition), offset in batch.offsets.items()
         ]
         self.positions = offsets
+        if idle is not None and not offsets:
+            offsets = [
+                TopicPartition(idle.topic, idle.partition, idle.offset, self._format_metadata(idle.topic, topic_ids))
+            ]
         producer.begin_transaction()
         self._retry_call(
             lambda limit: producer.send_offsets_to_transaction(offsets, batch.group_metadata, limit),

@@ -171,6 +171,10 @@ class Overlay:
                 return changes[key]
         return self._get_store(partition).get(key)
 
+    def get_committed(self, partition: int, key: bytes) -> bytes | None:
+        """Return the value of a key in what is known to be committed: without the batches that are in progress."""
+        return self._get_store(partition).get(key)
+
     def find_known_keys(self, partition: int, keys: set[bytes]) -> set[bytes]:
         """Return those of these keys that have a value; one call for many keys costs little when most have none."""
         known = self._get_store(partition).find_known_keys(keys)

@@ -79,7 +79,7 @@ from sharing.kafka.errors import describe_kafka_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from confluent_kafka import KafkaError
+    from confluent_kafka import KafkaError, TopicPartition
 
 __all__ = ["Batch", "LoopConfig", "OutputRecord", "Transactor"]
 
@@ -295,6 +295,19 @@ class Transactor:
         pending.on_settled(committed)
         return committed
 
+    def commit_last_outputs(self) -> None:
+        """Commit what is still to be written before a clean stop, if the configuration says so.
+
+        Raises:
+            SharingError: It cannot be computed or committed. Nothing depends on it: what was committed stays.
+        """
+        compute = self._config.last_outputs
+        if compute is None or not self._clients.consumer.is_assigned or not self.finish_pending_commit():
+            return
+        batch = self._make_batch([], [])
+        self.commit_batch(batch, compute(batch))
+        self.finish_pending_commit()
+
     def begin_stop(self) -> None:
         """From now on wait no longer than a transaction may take."""
         self._retry.begin_stop(self._config.transaction_timeout_s)
@@ -353,8 +366,22 @@ class Transactor:
             previous.wait()
         if previous is None or previous.failure is None:
             finish_check = self._input_logs.begin_check()
-            self._clients.producer.begin_transaction(batch, self._input_logs.topic_ids)
+            idle = None if batch.offsets else self._find_idle_position(previous)
+            self._clients.producer.begin_transaction(batch, self._input_logs.topic_ids, idle)
             finish_check()
+
+    def _find_idle_position(self, previous: PendingCommit | None) -> TopicPartition | None:
+        """Return a position to commit again with a batch without records; None if none is known.
+
+        Only offsets make the broker check that this worker is still in the group (KIP-447). Without them, a worker that
+        has lost its partitions and does not know it yet could act on a deadline that another worker acts on as well.
+        """
+        if previous is not None and previous.positions:
+            return previous.positions[0]
+        started = self._clients.consumer.started_at
+        known = self._committed.find_any((each.topic, each.partition) for each in started)
+        known = known or next(iter(started), None)
+        return known if known is not None and known.offset >= 0 else None
 
     def _start_commit(
         self,

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, fields
 from itertools import chain
 from operator import itemgetter
 
-from processors.exactly_once.batch import ConsumedRecord, Output, OutputRecord, OutputRun
+from processors.exactly_once.batch import ConsumedRecord, OutputRecord
 from processors.gate.input_records import InputRecords, iter_runs
 from processors.gate.outcome_tally import OutcomeTally, StatedEmergency
 from processors.gate.rejection import RejectedRecord
 from sharing.model.vocabulary import NoticeLane, Outcome
+from sharing.outcomes.block_writing import RowTag
 from sharing.topology.topics import DECISIONS, DRAFTS, QUARANTINE
 
 _get_topic = itemgetter(OutputRecord._fields.index("topic"))
@@ -29,6 +30,7 @@ class BatchOutputs:
         partitions: The partitions of the records, which are also those of their outputs.
         decisions: Value of each record's decision; None for a record without one.
         other_outputs: The other outputs of a record: its notices, offers and draft, or its quarantine record.
+        tags: What the agency of each record is told of it; None for a record that is not finished.
     """
 
     decisions_topic: str = ""
@@ -36,25 +38,31 @@ class BatchOutputs:
     partitions: array[int] = field(default_factory=lambda: array("I"))
     decisions: list[bytes | None] = field(default_factory=list)
     other_outputs: dict[int, Sequence[OutputRecord]] = field(default_factory=dict)
+    tags: list[RowTag | None] = field(default_factory=list)
 
     @classmethod
     def prepare(cls, decisions_topic: str, records: InputRecords) -> BatchOutputs:
         """Return the outputs of records that have none yet."""
-        return cls(decisions_topic, records.keys, records.partitions, [None] * len(records))
+        count = len(records)
+        return cls(decisions_topic, records.keys, records.partitions, [None] * count, tags=[None] * count)
 
-    def set_decisions(self, positions: Sequence[int], decisions: Sequence[bytes | None]) -> None:
-        """Set the decisions at these positions.
+    def set_decisions(
+        self, positions: Sequence[int], decisions: Sequence[bytes | None], tags: Sequence[RowTag | None]
+    ) -> None:
+        """Set the decisions at these positions, and what the agencies are told of them.
 
         Raises:
-            ValueError: The numbers of positions and decisions differ.
+            ValueError: The numbers of positions, decisions and tags differ.
         """
-        if len(positions) != len(decisions):
+        if not len(positions) == len(decisions) == len(tags):
             raise ValueError("the numbers of positions and decisions differ")
         if isinstance(positions, range) and positions.step == 1:
             self.decisions[positions.start : positions.stop] = decisions
+            self.tags[positions.start : positions.stop] = tags
         else:
-            for position, decision in zip(positions, decisions, strict=True):
+            for position, decision, tag in zip(positions, decisions, tags, strict=True):
                 self.decisions[position] = decision
+                self.tags[position] = tag
 
     def set_record_outputs(self, position: int, outputs: Sequence[OutputRecord]) -> None:
         """Set all outputs of one record: its decision and the outputs that follow from it, or its quarantine record."""
@@ -70,6 +78,7 @@ class BatchOutputs:
         self.keys = [*self.keys, *part.keys]
         self.partitions = self.partitions + part.partitions
         self.decisions += part.decisions
+        self.tags += part.tags
         self.other_outputs.update((first + position, outputs) for position, outputs in part.other_outputs.items())
 
     def account_for_each_record(self) -> bool:
@@ -95,30 +104,20 @@ class BatchOutputs:
             kinds[topic.rpartition(".")[2]] += records
         return kinds
 
-    def iter_outgoing(self) -> Iterator[Output]:
-        """Yield all outputs: the decisions as one run for each partition, then the others.
-
-        Each partition of a topic keeps the order of the records.
-        """
-        runs: dict[int, tuple[list[bytes | None], list[bytes | None]]] = {}
+    def group_decisions(self) -> dict[int, list[bytes]]:
+        """Return the decisions of each partition, in the order of the records."""
+        decided: dict[int, list[bytes]] = {}
         for partition, start, end in iter_runs(self.partitions):
-            keys, values = self.keys[start:end], self.decisions[start:end]
-            if not all(values):
-                keys = [key for key, value in zip(keys, values, strict=True) if value is not None]
-                values = [value for value in values if value is not None]
-            if partition in runs:
-                runs[partition][0].extend(keys)
-                runs[partition][1].extend(values)
-            else:  # nearly always; a copy takes time
-                runs[partition] = keys, values
-        for partition, (run_keys, run_values) in runs.items():
-            if run_values:
-                yield OutputRun(self.decisions_topic, run_keys, run_values, partition)
+            decided.setdefault(partition, []).extend(filter(None, self.decisions[start:end]))
+        return decided
+
+    def iter_other_outputs(self) -> Iterator[OutputRecord]:
+        """Yield all outputs but the decisions. Each partition of a topic keeps the order of the records."""
         for position in sorted(self.other_outputs):
             yield from self.other_outputs[position]
 
     def iter_records(self) -> Iterator[OutputRecord]:
-        """Yield each output as a separate record, in the order of the records of the batch."""
+        """Yield each output, and each decision as if it were a record, in the order of the records of the batch."""
         for position, (key, value) in enumerate(zip(self.keys, self.decisions, strict=True)):
             if value is not None:
                 yield OutputRecord(self.decisions_topic, key, value, None, self.partitions[position])
@@ -161,7 +160,7 @@ class BatchResult:
 
     @property
     def output_records(self) -> list[OutputRecord]:
-        """All outputs, each as a separate record, in the order of the records of the batch."""
+        """All outputs, and each decision as if it were a record, in the order of the records of the batch."""
         return list(self.outputs.iter_records())
 
     @classmethod

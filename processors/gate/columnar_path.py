@@ -131,7 +131,9 @@ class ColumnarPath:
             places: Sequence[int] = range(positions.start - start, positions.stop - start)
         else:
             places = [position - start for position in positions]
-        result.outputs.set_decisions(places, writer.encode_decisions(batch, plans))
+        tags_by_code = [None if plan is None else plan.tag for plan in plans.results]
+        tags = list(map(tags_by_code.__getitem__, plans.result_codes.to_pylist()))
+        result.outputs.set_decisions(places, writer.encode_decisions(batch, plans), tags)
         for row, plan, outputs in writer.build_other_outputs(batch, plans, self._values, self._records):
             result.outputs.other_outputs[places[row]] = outputs
             result.record_published(plan.lane, self._records.messages[positions[row]])

@@ -22,7 +22,7 @@ from sharing.model.urgency import get_effective_urgency
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import Action, NoticeKind, Urgency
 from sharing.serialization.cloud_events import TRACEPARENT, EventHeaderBuilder, find_header
-from sharing.serialization.codec import get_split_codecs
+from sharing.serialization.codec import get_codec, get_split_codecs
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.telemetry.tracing import TraceContext
 from sharing.topology.topics import DECISIONS, DRAFTS, NOTICES, OFFERS
@@ -73,14 +73,17 @@ class EncodedTails:
         return self._pack_record
 
     def encode_decision_frame(self, revision: Revision, now_ms: int) -> tuple[bytes, bytes]:
-        """Return the bytes before and after the id in the head of a decision, including the framing header."""
+        """Return the bytes before and after the id in the head of a decision.
+
+        It is in single-object encoding whatever the framing, because it becomes an entry of a block.
+        """
         head = {
             "indicator_id": PLACEHOLDER_ID,
             "version": revision.version,
             "amendment": revision.amendment,
             "decided_at": now_ms,
         }
-        encoded = self.framing.get_header("decision") + DECISION_HEAD.encode_unframed(head)
+        encoded = get_codec("decision").header + DECISION_HEAD.encode_unframed(head)
         prefix, _, suffix = encoded.partition(PLACEHOLDER_ID.encode())
         return prefix, suffix
 

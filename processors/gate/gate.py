@@ -28,6 +28,7 @@ from processors.gate.batch_result import BatchOutputs, BatchResult, is_conserved
 from processors.gate.columnar_path import ColumnarPath, list_uncovered
 from processors.gate.input_records import InputRecords, to_column
 from processors.gate.item_versions import ItemVersions
+from processors.gate.outcome_tags import tag_rejected
 from processors.gate.output_plans import OUTPUT_OVERHEAD_BYTES
 from processors.gate.record_path import Admission, RecordPath
 from processors.gate.record_writer import RecordWriter
@@ -75,6 +76,10 @@ class Gate:
         agencies_not_asked: The agencies about whose items nobody is asked for missing facts.
         columnar_min: Smallest batch for the columnar path.
         part_bytes_max: Approximate limit of the outputs of a part of a batch, in bytes.
+
+    Attributes:
+        pack: The State's law.
+        framing: The framing of records.
     """
 
     def __init__(  # noqa: PLR0913 all but the first three are named and have defaults
@@ -94,7 +99,7 @@ class Gate:
         self._treaties = treaties
         self._look_up_country = look_up_country
         self._admission = Admission(pack.state, agency_by_topic)
-        self._framing = framing
+        self.framing = framing
         self._has_conversation = has_conversation
         self._agencies_not_asked = frozenset(agencies_not_asked)
         self._columnar_min = columnar_min
@@ -148,6 +153,7 @@ class Gate:
                 columnar.write_rows(planned, start, result)
             for position, outputs in written.items():
                 result.outputs.set_record_outputs(position - start, outputs)
+                result.outputs.tags[position - start] = record_path.tags.pop(position)
             result.written = result.outputs.count_by_topic_kind()
             _count_rule_errors(session, result)
             yield result
@@ -167,6 +173,7 @@ class Gate:
             rejected = RejectedRecord(batch.topic, batch.partition, batch.first_offset, rejection.cause, None)
             result.record_rejection(rejected)
             result.outputs.other_outputs[number] = [writer.build_quarantine_record(rejected, rejection, None)]
+            result.outputs.tags.append(tag_rejected(rejected, rejection, self._admission.find_owner(batch.topic)))
         result.written = result.outputs.count_by_topic_kind()
         return result
 
@@ -177,8 +184,8 @@ class Gate:
         values: Sequence[bytes | None] = ()
         if len(records) >= self._columnar_min:
             values = records.values
-            if self._framing.known_headers:
-                values = [self._framing.to_single_object(value) for value in values]
+            if self.framing.known_headers:
+                values = [self.framing.to_single_object(value) for value in values]
         required_agencies = None
         if self._admission.agency_by_topic:
             required_agencies = [self._admission.get_agency(message.topic()) for message in records.messages]
@@ -218,7 +225,7 @@ class Gate:
                 self.pack,
                 context,
                 self._reader,
-                self._framing,
+                self.framing,
                 limits,
                 self._part_bytes_max,
                 has_conversation=self._has_conversation,

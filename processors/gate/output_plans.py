@@ -13,12 +13,15 @@ from typing import Any, assert_never
 from processors.exactly_once.batch import OutputLimits
 from processors.gate.asked_states import AskedStates
 from processors.gate.encoded_tails import EncodedTails, get_offer_period
+from processors.gate.outcome_tags import OutcomeTags
 from processors.gate.outcome_tally import ItemStanding, OutcomeTally
 from processors.gate.output_policy import DeliveryKind, OutputPolicy
+from sharing.conversation.revision import Revision
 from sharing.law.decision_context import DecisionContext
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import Verdict
 from sharing.model.vocabulary import NoticeLane
+from sharing.outcomes.block_writing import RowTag
 from sharing.relevance.nexus import NexusEvidence
 from sharing.serialization.codec import RECORD_BYTES_MAX
 
@@ -74,6 +77,7 @@ class OutputPlan:
         agency: Agency of the items.
         version: Version of the items.
         action: Their action.
+        tag: What the agency is told of each.
         decision_tail: Tail of their decisions.
         recipient_plans: Plans of their notices and offers, in the order of the recipients.
         draft_tail: Tail of their drafts; None for closed items.
@@ -86,6 +90,7 @@ class OutputPlan:
     agency: str
     version: int
     action: str
+    tag: RowTag
     decision_tail: bytes
     recipient_plans: tuple[NoticePlan | OfferPlan, ...]
     draft_tail: bytes | None
@@ -113,6 +118,7 @@ class OutputPlanner:
         policy: Determines which outputs there are.
         asked: Finds where people are asked for facts.
         limits: How large the outputs may be.
+        tags: Makes what agencies are told of their items.
     """
 
     def __init__(
@@ -122,7 +128,9 @@ class OutputPlanner:
         policy: OutputPolicy,
         asked: AskedStates,
         limits: OutputLimits,
+        tags: OutcomeTags,
     ) -> None:
+        self._tags = tags
         self._context = context
         self._tails = tails
         self._policy = policy
@@ -159,14 +167,11 @@ class OutputPlanner:
 
     def _build_plan(self, record: Mapping[str, Any], verdict: Verdict, asked: frozenset[str]) -> OutputPlan:
         tails = self._tails
-        shared = (
-            self._tally_outcome(record, verdict, asked),
-            record["source"]["agency"],
-            record["version"],
-            record["action"],
-        )
-        decision_tail = tails.encode_decision_tail(verdict)
         required = self._policy.get_required_outputs(record, verdict, asked)
+        agency, version = record["source"]["agency"], record["version"]
+        tag = self._tags.tag_decided(agency, Revision(version), verdict, required)
+        shared = (self._tally_outcome(record, verdict, asked), agency, version, record["action"], tag)
+        decision_tail = tails.encode_decision_tail(verdict)
         if required.is_closed:
             return OutputPlan(*shared, decision_tail, (), None)
         recipient_plans: list[NoticePlan | OfferPlan] = []

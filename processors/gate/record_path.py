@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from processors.gate.amendments import check_amendment, decode_amendment, find_indicator_id
 from processors.gate.batch_result import BatchResult
 from processors.gate.item_versions import ItemVersion, Standing, encode_canonically
+from processors.gate.outcome_tags import read_origin, tag_rejected
 from processors.gate.outcome_tally import ItemStanding
 from processors.gate.output_policy import CLOSED
 from processors.gate.record_writer import RecordWriter
@@ -20,8 +21,10 @@ from processors.gate.rejection import (
     MisplacedRecordError,
     OversizedOutputError,
     RejectedRecord,
+    Rejection,
     describe_rejection,
 )
+from sharing.conversation.revision import Revision
 from sharing.errors import DecodeError, InputError
 from sharing.model.indicator_record import check_indicator_record, extract_id
 from sharing.serialization.codec import get_codec
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from sharing.columnar.decoding import BulkDecoder, DecodeResult
     from sharing.disclosure.amended_item import AmendedItem
     from sharing.model.decision import RuleReference
+    from sharing.outcomes.block_writing import RowTag
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,10 @@ class Admission:
     def get_agency(self, topic: str) -> str | None:
         """Return the only agency that may write to a topic: None for any agency, "" for no agency at all."""
         return self.agency_by_topic.get(topic, "")
+
+    def find_owner(self, topic: str) -> str:
+        """Return the only agency that may write to a topic; "" if agencies share it."""
+        return self.agency_by_topic.get(topic) or ""
 
     def check(self, message: ConsumedRecord, record: DecodeResult) -> dict[str, Any]:
         """Return the record if it may be processed.
@@ -89,6 +97,9 @@ class RecordPath:
         versions: The versions of items; None to decide on each record by itself.
         now_ms: The processing time of the batch, in UTC milliseconds.
         limits: How large the outputs may be.
+
+    Attributes:
+        tags: What the agency of each processed record is told of it, by the record's position.
     """
 
     def __init__(
@@ -109,6 +120,7 @@ class RecordPath:
         self._now_ms = now_ms
         self._limits = limits
         self._writer = RecordWriter(session.tails, now_ms)
+        self.tags: dict[int, RowTag] = {}
 
     def process_record(self, position: int, result: BatchResult, *, misplaced: bool) -> list[OutputRecord]:
         """Return the outputs of a record, its decision first; or its quarantine record. Add it to the counts.
@@ -119,6 +131,7 @@ class RecordPath:
             misplaced: Whether the record is not on the partition of its key, if the key is an id.
         """
         session, message = self._session, self._records.messages[position]
+        amended: AmendedItem | None = None
         try:
             record, value, amended = self._admit(position)
             if misplaced:
@@ -135,12 +148,16 @@ class RecordPath:
                 verdict, required = session.withhold(verdict, rule), CLOSED
             outputs = self._writer.build_outputs(message, value, record, verdict, required, amended)
             _check_output_sizes(outputs, self._limits)
+            revision = Revision(record["version"]) if amended is None else amended.revision
+            tag = session.tags.tag_decided(record["source"]["agency"], revision, verdict, required)
         except Exception as error:  # noqa: BLE001 a bad record must neither stop the batch nor cause a disclosure
             rejection = replace(describe_rejection(error), indicator_id=self._find_id(position))
             rejected = RejectedRecord.refer(message, rejection)
             result.record_rejection(rejected)
+            self.tags[position] = self._tag_rejected(position, rejected, rejection, amended)
             # As it was received: what was sealed stays so.
             return [self._writer.build_quarantine_record(rejected, rejection, message.value(), self._limits)]
+        self.tags[position] = tag
         standing = ItemStanding(
             session.policy.has_conversation, amended is not None, bool(required.asked), rule is not None
         )
@@ -171,6 +188,23 @@ class RecordPath:
             return find_indicator_id(self._records.keys[position])
         value = self._session.tails.framing.to_single_object(self._records.values[position])
         return extract_id(self._decoder.decode_one(value))
+
+    def _tag_rejected(
+        self, position: int, rejected: RejectedRecord, rejection: Rejection, amended: AmendedItem | None
+    ) -> RowTag:
+        """Return what the agency of a rejected record is told.
+
+        On a topic that only one agency may write to, it is that agency whatever the record says.
+        """
+        records = self._records
+        key, topic = records.keys[position], records.messages[position].topic()
+        if amended is not None:
+            return tag_rejected(rejected, rejection, amended.agency, amended.revision, key)
+        if position in records.amendments:
+            return tag_rejected(rejected, rejection, "", key=key)
+        value = self._session.tails.framing.to_single_object(records.values[position])
+        agency, revision = read_origin(self._decoder.decode_one(value))
+        return tag_rejected(rejected, rejection, self._admission.find_owner(topic) or agency, revision, key)
 
     def _check_version(
         self, position: int, record: Mapping[str, Any], amended: AmendedItem | None

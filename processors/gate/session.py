@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from processors.exactly_once.batch import OutputLimits
 from processors.gate.asked_states import AskedStates
 from processors.gate.encoded_tails import EncodedTails
+from processors.gate.outcome_tags import OutcomeTags
 from processors.gate.outcome_tally import OutcomeTally, StatedEmergency
 from processors.gate.output_plans import OutputPlan, OutputPlanner
 from processors.gate.output_policy import OutputPolicy
@@ -54,6 +55,7 @@ class GateSession:
         groups: The item groups and their output plans.
         limits: How large the outputs may be.
         asked: Finds where people are asked for facts.
+        tags: Makes what agencies are told of their items.
     """
 
     context: DecisionContext
@@ -62,6 +64,7 @@ class GateSession:
     groups: ItemGroups[OutputPlan]
     limits: OutputLimits
     asked: AskedStates
+    tags: OutcomeTags
     _withheld: BoundedCache[tuple[Verdict, RuleReference], Verdict] = field(
         default_factory=lambda: BoundedCache(
             WITHHELD_MAX, WITHHELD_RECIPIENTS_MAX, lambda _, verdict: len(verdict.recipients)
@@ -101,11 +104,12 @@ class GateSession:
         tails = EncodedTails(pack.reference, pack.state, context.directory_version, cache, framing)
         policy = OutputPolicy(has_conversation=has_conversation)
         asked = AskedStates(MissingFactsFinder(context, agencies_not_asked) if has_conversation else None)
-        make_plan = OutputPlanner(context, tails, policy, asked, limits).make_plan
+        tags = OutcomeTags(limits, plan_bytes_max)
+        make_plan = OutputPlanner(context, tails, policy, asked, limits, tags).make_plan
         groups = ItemGroups(
             pack.state, context.finder, reader, make_plan, lambda plan: plan.output_bytes, plan_bytes_max
         )
-        return cls(context, tails, policy, groups, limits, asked)
+        return cls(context, tails, policy, groups, limits, asked, tags)
 
     def tally_outcome(self, record: Mapping[str, Any], verdict: Verdict, standing: ItemStanding) -> OutcomeTally:
         """Return what an indicator with this verdict adds to the counts of a batch."""

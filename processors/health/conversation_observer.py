@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from processors.health.audit_metrics import count_witnessing
 from processors.health.inbox_observer import InboxObserver, log_refused
 from sharing.conversation.events import Escalate, Overdue
 from sharing.telemetry import metrics
@@ -36,6 +37,8 @@ class ConversationObserver(InboxObserver):
                 metrics.CONVERSATION_ITEMS.set(result.items)
                 count_conversation(result.conversation)
                 log_refused(result.conversation.refused)
+                count_witnessing(result.witness)
+                log_refused(result.witness.refused)
 
         return settle
 

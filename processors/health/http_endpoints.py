@@ -144,7 +144,7 @@ class HttpEndpoints:
 
     def _check_inbox(self) -> HealthCheck:
         if self.find_inbox_problem is None:
-            return HealthCheck(healthy=True, reason="none: this State has no keys")
+            return HealthCheck(healthy=True, reason="none: this process runs no conversation")
         problem = self.find_inbox_problem()
         return HealthCheck(problem is None, f"waits: {problem}" if problem else "opens what other States send")
 

@@ -34,7 +34,7 @@ from sharing.model.vocabulary import MessageKind
 from sharing.seal.counts import CountStatement, is_count_statement, verify_counts
 from sharing.seal.hpke import OpeningKey
 from sharing.seal.inbox_sealing import InboxSealer, ReceivedMessage
-from sharing.seal.message_content import decode_content
+from sharing.seal.message_content import ContentReader
 from sharing.seal.opening import MessageOpener, VerifiedMessage
 from sharing.seal.sequences import Arrival, classify_arrival, identify_stream
 from sharing.serialization.cloud_events import TRACEPARENT, find_header
@@ -102,6 +102,7 @@ class InboxProcessor:
         self._state = state
         self._framing = framing
         self._opener = MessageOpener(state)
+        self._contents = ContentReader(state)
         self._sealer = InboxSealer(state, random)
 
     def process_batch(
@@ -176,11 +177,12 @@ class InboxProcessor:
             return None
         content = self._opener.open(verified, keys.opening)
         content = self._framing.to_single_object(content) or b""
-        fields = decode_content(envelope, content)
+        urgency = self._contents.read_urgency(envelope, content)
         signer = keys.signing.public_key.key_id
         message = ReceivedMessage(
-            envelope.id, verified.kind, envelope.from_state, fields["urgency"], now_ms, envelope.signer, content
-        )
+            envelope.id, verified.kind, envelope.from_state, urgency, now_ms, envelope.signer, content,
+            verified.batch_root,
+        )  # fmt: skip
         is_for_inbox = receive(record, message)
         if is_for_inbox is not None:  # what was refused may come again, repaired
             state.remember_message(partition, envelope.id, OpenedBefore(verified.commitment, signer))

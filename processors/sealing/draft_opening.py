@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sharing.seal.faults import SealError, SealFault
-from sharing.seal.own_records import open_own_record, read_own_record_key
+from sharing.seal.own_record_opening import OwnRecordOpener
+from sharing.seal.own_records import read_own_record_key
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.topology.topics import DRAFTS
 
@@ -36,7 +37,7 @@ class DraftOpening:
         *,
         framing: Framing = SINGLE_OBJECT_FRAMING,
     ) -> None:
-        self._state = state
+        self._opener = OwnRecordOpener(DRAFTS.schema, state)
         self._topic = DRAFTS.topic(state)
         self._find_wrapping_key = find_wrapping_key
         self._clock = clock
@@ -74,7 +75,7 @@ class DraftOpening:
 
     def _open(self, value: bytes, key: bytes) -> bytes:
         sealed = self._framing.to_single_object(value) or b""
-        return open_own_record(sealed, key, DRAFTS.schema, self._state, self._find)
+        return self._opener.open(sealed, key, self._find)
 
     def _find(self, key_id: KeyId) -> SecretBytes | None:
         return self._find_wrapping_key(key_id, self._clock())

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from processors.exactly_once.batch import Batch, OutputLimits, OutputRecord
     from processors.gate.batch_result import BatchOutputs
     from sharing.model.directory import Directory
+    from sharing.trust.signatures import SigningKey
 
 
 class KeySource(Protocol):
@@ -77,6 +78,14 @@ class LoopSealing:
         limits = self._lower_limits(batch.output_limits)
         return BatchSealing(self._sealer, streams, keys, restricted, limits, batch.now_ms)
 
+    def get_signing_key(self, now_ms: int) -> SigningKey:
+        """Return the State's gate key.
+
+        Raises:
+            SharingError: One of the State's own keys is missing or has ended.
+        """
+        return self._keys.collect_keys(now_ms).signing_key
+
     def _restrict(self, directory: Directory, reachable: frozenset[str]) -> Directory:
         """Return the directory in which a State without a seal key cannot receive anything.
 
@@ -106,6 +115,7 @@ class BatchSealing:
             verified seal key is none that receives.
         reachable: The States that have such a key.
         limits: How large its outputs may be before they are sealed.
+        signing_key: The State's gate key.
     """
 
     def __init__(
@@ -120,21 +130,22 @@ class BatchSealing:
         self.directory = directory
         self.reachable = frozenset(keys.recipient_keys)
         self.limits = limits
+        self.signing_key = keys.signing_key
         self._sealer = sealer
         self._streams = streams
         self._keys = keys
         self._now_ms = now_ms
 
-    def seal_part(self, outputs: BatchOutputs) -> None:
-        """Seal the outputs of a part of a gate's batch.
+    def seal_part(self, outputs: BatchOutputs) -> tuple[bytes, ...]:
+        """Seal the outputs of a part of a gate's batch, and return the roots that are signed for its messages.
 
         Raises:
             SealError: A record cannot be sealed. Then none of the batch may be written.
         """
-        self._sealer.seal_outputs(outputs, self._streams, self._keys, self._now_ms)
+        return self._sealer.seal_outputs(outputs, self._streams, self._keys, self._now_ms)
 
-    def seal_records(self, records: Sequence[OutputRecord]) -> list[OutputRecord]:
-        """Return records of a part of the batch, of which all that must be sealed is sealed, in their order.
+    def seal_records(self, records: Sequence[OutputRecord]) -> tuple[list[OutputRecord], tuple[bytes, ...]]:
+        """Return records of a part of the batch, sealed where they must be, and the roots that are signed for them.
 
         Raises:
             SealError: A record cannot be sealed. Then none of the batch may be written.

@@ -97,8 +97,10 @@ class OutputSealer:
         self._own_records = OwnRecordSealer(state, random, framing=framing)
         self._type_header: Header = ("ce_type", get_codec("sealed_message").schema["name"])
 
-    def seal_outputs(self, outputs: BatchOutputs, streams: SentStreams, keys: SealingKeys, now_ms: int) -> None:
-        """Replace what must be sealed among the outputs of a part of a batch.
+    def seal_outputs(
+        self, outputs: BatchOutputs, streams: SentStreams, keys: SealingKeys, now_ms: int
+    ) -> tuple[bytes, ...]:
+        """Replace what must be sealed among the outputs of a part of a batch, and return the signed roots.
 
         Args:
             outputs: The outputs of the part, complete and checked.
@@ -113,12 +115,12 @@ class OutputSealer:
         for position in sorted(outputs.other_outputs):
             outputs.other_outputs[position] = records = list(outputs.other_outputs[position])
             lists.append(records)
-        self._seal_lists(lists, streams, keys, now_ms)
+        return self._seal_lists(lists, streams, keys, now_ms)
 
     def seal_records(
         self, records: Iterable[OutputRecord], streams: SentStreams, keys: SealingKeys, now_ms: int
-    ) -> list[OutputRecord]:
-        """Return records, in their order, of which all that must be sealed is sealed.
+    ) -> tuple[list[OutputRecord], tuple[bytes, ...]]:
+        """Return records, in their order, of which all that must be sealed is sealed, and the signed roots.
 
         Args:
             records: The records of a part of a batch, complete and checked.
@@ -130,8 +132,8 @@ class OutputSealer:
             SealError: A record cannot be sealed. Then none of the batch may be written.
         """
         sealed = list(records)
-        self._seal_lists([sealed], streams, keys, now_ms)
-        return sealed
+        roots = self._seal_lists([sealed], streams, keys, now_ms)
+        return sealed, roots
 
     def state_counts(self, streams: SentStreams, keys: SealingKeys, now_ms: int) -> Iterator[OutputRecord]:
         """Yield the count statements that are due: one for each sequence, behind its last message.
@@ -149,8 +151,8 @@ class OutputSealer:
 
     def _seal_lists(
         self, lists: Iterable[list[OutputRecord]], streams: SentStreams, keys: SealingKeys, now_ms: int
-    ) -> None:
-        """Replace, in lists of records, what must be sealed."""
+    ) -> tuple[bytes, ...]:
+        """Replace, in lists of records, what must be sealed; return the signed roots of the messages."""
         own_records: dict[str, list[_Place]] = {}
         messages: dict[tuple[str, int], list[_Place]] = {}
         for records in lists:
@@ -162,8 +164,9 @@ class OutputSealer:
         self._own_records.begin_batch(keys.wrapping_key_id, keys.wrapping_key, now_ms)
         for schema, places in own_records.items():
             self._seal_own_records(schema, places, now_ms)
-        self._seal_messages(messages, streams, keys, now_ms)
+        root = self._seal_messages(messages, streams, keys, now_ms)
         streams.save()
+        return () if root is None else (root,)
 
     def _seal_own_records(self, schema: str, places: Sequence[_Place], now_ms: int) -> None:
         """Seal records of one schema, under the data key that was chosen for the batch."""
@@ -179,8 +182,8 @@ class OutputSealer:
         streams: SentStreams,
         keys: SealingKeys,
         now_ms: int,
-    ) -> None:
-        """Seal notices, offers and replies.
+    ) -> bytes | None:
+        """Seal notices, offers and replies, and return the root that is signed for them; None if there are none.
 
         Args:
             places_by_stream: The places of the messages by topic and partition. Those of one topic and partition are
@@ -217,13 +220,14 @@ class OutputSealer:
         )
         type_index = 0
         in_order = chain.from_iterable(places_by_stream.values())
-        for (records, index), value in zip(in_order, sealed, strict=True):
+        for (records, index), value in zip(in_order, sealed.records, strict=True):
             topic, key, _, headers, partition = records[index]
             renamed = list(headers or ())
             if type_index >= len(renamed) or renamed[type_index][0] != "ce_type":  # once for messages of one kind
                 type_index = [name for name, _ in renamed].index("ce_type")
             renamed[type_index] = self._type_header
             records[index] = OutputRecord(topic, key, value, renamed, partition)
+        return sealed.root
 
 
 def _read_identity(record: OutputRecord) -> tuple[str, MessageKind]:

@@ -37,7 +37,9 @@ COMMANDS = {
     "items": CommandSource("sharing.cli.items", "app", "What became of own items: list, show, recall, correct."),
     "inbox": CommandSource("sharing.cli.inbox", "app", "What the State has received: list, show."),
     "quarantine": CommandSource("sharing.cli.quarantine", "app", "What could not be processed, and why: list, show."),
-    "audit": CommandSource("sharing.cli.audit", "app", "Proofs of received messages: export one, check one."),
+    "audit": CommandSource(
+        "sharing.cli.audit", "app", "The audit log: verify, prove, check a proof, answer supervisors."
+    ),
     "broker": CommandSource("sharing.cli.broker", "app", "A real Kafka for local work.", "kafka-local"),
     "topics": CommandSource("sharing.cli.topics", "app", "The topic table: list, apply, ACLs."),
     "partners": CommandSource("sharing.cli.partners", "app", "The parties on a cluster: revoke rights, leave."),
@@ -75,6 +77,7 @@ def _root(
 
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_PATH_SHOWN_MAX = 200
 DEBUG_VARIABLE = "SHARING_LOG_LEVEL"
 
 
@@ -100,14 +103,18 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 users never see a traceback
         if received_signals:  # a C library may replace the SystemExit that was raised inside its callback
             sys.exit(128 + received_signals[0])
-        _print_unexpected_error(error)
-        sys.exit(3)
+        sys.exit(_print_unexpected_error(error))
 
 
-def _print_unexpected_error(error: Exception) -> None:
+def _print_unexpected_error(error: Exception) -> int:
+    """Print what is known of an error that no command has explained; return the exit code."""
+    is_debugging = os.environ.get(DEBUG_VARIABLE) == "debug"
     if isinstance(error, OSError) and error.errno in _FULL:
         _print_error(f"the output cannot be written ({error.strerror}); free some space, and run this again")
-    elif os.environ.get(DEBUG_VARIABLE) == "debug":  # code locations only: the message may hold content
+    elif isinstance(error, OSError) and isinstance(error.filename, str | bytes) and not is_debugging:
+        _print_error(f"{os.fsdecode(error.filename)[:_PATH_SHOWN_MAX]}: cannot be used ({error.strerror})")
+        return 2
+    elif is_debugging:  # code locations only: the message may hold content
         from sharing.telemetry.logs import describe_exception  # noqa: PLC0415 only when something failed
 
         _print_error(describe_exception(error))
@@ -116,6 +123,7 @@ def _print_unexpected_error(error: Exception) -> None:
             f"unexpected {type(error).__name__}; this is a bug. "
             f"Run again with {DEBUG_VARIABLE}=debug and report what it prints."
         )
+    return 3
 
 
 def _print_sharing_error(error: SharingError) -> None:

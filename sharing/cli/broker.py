@@ -12,7 +12,7 @@ import typer
 from sharing.cli.shared.console import AsJson, err, print_json
 from sharing.cli.shared.partners import PartnersFile
 from sharing.errors import InputError
-from sharing.settings import load_settings
+from sharing.settings import Settings, load_settings
 from sharing.testing.broker.kafka import KafkaBroker, KafkaState, KafkaStatus
 from sharing.testing.broker.secure_kafka import PARTNERS_FILE, SecureKafka
 from sharing.testing.samples import sample_partners
@@ -79,7 +79,7 @@ def start_broker(
         return
     _print_running(status)
     err.print(
-        f"Run the next line in each shell that uses the broker. Stop it with: {_format_down_command(broker_folder)}"
+        f"Run the next line in each shell that uses the broker. Stop it with: {format_down_command(broker_folder)}"
     )
     # The only line on standard output, for: eval "$(sharing broker up)"
     typer.echo(f"export SHARING_BOOTSTRAP={status.bootstrap}")
@@ -104,7 +104,7 @@ def _start_secure(folder: Path, port: int, partners: Partners, name: str | None,
         kafka = SecureKafka(folder, partners, port, on_progress=on_progress)
         status = kafka.start()
     settings = kafka.environment(name or OPERATOR.name)
-    down = _format_down_command(folder)
+    down = format_down_command(folder)
     names = [principal.name for principal in list_principals(partners)]
     certificates = kafka.broker.certificates_folder
     if as_json:
@@ -132,11 +132,16 @@ def _start_secure(folder: Path, port: int, partners: Partners, name: str | None,
 
 
 def _format_folder_option(folder: Path) -> str:
-    """Return the option that names a folder, from wherever the command is run; nothing for the default one."""
-    return "" if folder == default_folder() else f" --folder {shlex.quote(str(folder.absolute()))}"
+    """Return the option that names a folder, from wherever the command is run.
+
+    It is nothing for the folder that is used without any setting: another shell may not have SHARING_HOME.
+    """
+    usual = Path(Settings.model_fields["home"].default).expanduser() / "kafka"
+    return "" if folder.absolute() == usual else f" --folder {shlex.quote(str(folder.absolute()))}"
 
 
-def _format_down_command(folder: Path) -> str:
+def format_down_command(folder: Path) -> str:
+    """Return the command that stops the broker of a folder, from wherever it is run."""
     return f"sharing broker down{_format_folder_option(folder)}"
 
 

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from sharing.cli.shared.console import AsJson, err, out, print_json
+from sharing.cli.shared.console import AsJson, err, out, print_json, print_line
 from sharing.errors import InputError
 from sharing.model.decision import UndecidedRule, describe_undecided
 from sharing.model.effects import FORBIDDING_EFFECTS
@@ -59,7 +59,7 @@ def demo(
         print_json(report.to_json())
     else:
         _print_report(report)
-    if not (report.adds_up and report.decisions_verified and report.attacks_refused and report.conversations_right):
+    if not report.is_right:
         for indicator_id in report.differing_ids:
             err.print(f"the decision on {indicator_id} is missing, duplicated, or cannot be reproduced")
         raise typer.Exit(1)
@@ -187,6 +187,17 @@ def _print_report(report: DemoReport) -> None:
         refused = sum(attack.refused for attack in report.attacks)
         verdict = "[green]all refused[/]" if report.attacks_refused else "[red]NOT ALL REFUSED[/]"
         out.print(f"{len(report.attacks)} attacks with valid certificates and rights, {refused} refused: {verdict}")
+    verdict = "[green]complete, in order and unchanged[/]" if report.audit.is_verified else "[red]NOT VERIFIED[/]"
+    counts = (
+        f"{report.audit.records} decisions and acts, {report.audit.witnessed} of them witnessed by two other States"
+    )
+    out.print(f"The audit logs of all States, {counts}: {verdict}")
+    for finding in report.audit.findings:
+        out.print(f"  {escape(finding)}")
+    if report.proof is not None:
+        out.print("[green]A decision is proved:[/]" if report.proof.holds else "[red]A decision is NOT proved:[/]")
+        for line in report.proof.lines:
+            print_line(f"   {line}")
     out.print(f"{report.broker} broker, {report.seconds:.1f} s")
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import typer
 from typer.core import TyperGroup
 
-from sharing.errors import SettingsError
+from sharing.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
 
@@ -73,10 +75,44 @@ def load_command(name: str, source: CommandSource) -> Any:
         ) from None
     if isinstance(implementation, typer.Typer):
         implementation.rich_markup_mode = None  # plain text, as the rest of the help
-        return typer.main.get_command(implementation)
-    single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT_SETTINGS)
-    single.command(name)(implementation)
-    return typer.main.get_command(single)
+        command = typer.main.get_command(implementation)
+    else:
+        single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT_SETTINGS)
+        single.command(name)(implementation)
+        command = typer.main.get_command(single)
+    _check_values(command)
+    return command
+
+
+def _check_values(command: Any) -> None:
+    """Let a command, or each command of a group, check the texts that it is given before it makes anything of them."""
+    for member in getattr(command, "commands", {}).values():
+        _check_values(member)
+    for parameter in command.params:
+        kind = parameter.type_descriptor.annotation
+        is_path = kind is Path or Path in get_args(kind)
+        parameter.process_value = partial(_process_value, parameter, parameter.process_value, is_path)
+
+
+def _process_value(parameter: Any, process: Callable[[Any, Any], Any], is_path: bool, ctx: Any, value: Any) -> Any:
+    """Return the value of an option or argument, as `process` makes it.
+
+    Raises:
+        InputError: A path is empty, which `Path` would take for this folder; or another text has bytes that are none.
+    """
+    for text in value if isinstance(value, list | tuple) else (value,):
+        if not isinstance(text, str):
+            continue
+        if is_path and not text:
+            raise InputError(f"{_name_parameter(parameter)} '': must not be empty; name a file or folder")
+        if not is_path and any("\ud800" <= character <= "\udfff" for character in text):
+            raise InputError(f"{_name_parameter(parameter)}: must be text in UTF-8")
+    return process(ctx, value)
+
+
+def _name_parameter(parameter: Any) -> str:
+    name = parameter.opts[-1] if parameter.param_type_name == "option" else parameter.display_name_raw.upper()
+    return str(name)
 
 
 def _placeholder() -> None:

@@ -1,31 +1,37 @@
-"""`sharing subscribe`: print the notices for a State as they arrive."""
+"""`sharing subscribe`: print the notices for a State, and the offers that wait, as they arrive."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
 from sharing._subscriber import Subscriber, UnreadableNotice
 from sharing.cli.shared.connection import Bootstrap, load_client_settings
-from sharing.cli.shared.console import AsJson, err, print_json, to_printable
+from sharing.cli.shared.console import AsJson, err, format_json, out, to_printable
 from sharing.cli.shared.inbox_options import open_reader
-from sharing.cli.shared.instants import parse_instant
-from sharing.cli.shared.notices import print_notice
+from sharing.cli.shared.instants import parse_instant, read_clock
+from sharing.cli.shared.notices import Shown, format_shown, print_shown, show_notice, show_offer
 from sharing.cli.shared.states import read_state
-from sharing.errors import InputError
+from sharing.errors import InfrastructureError, InputError
 from sharing.model.notice import Notice
+from sharing.model.offer import Offer
 from sharing.model.urgency import URGENT_LEVELS
 from sharing.model.validation_errors import suggest_nearest
 from sharing.model.values import VALUE_TYPES
 from sharing.serialization.schema_registry import load_framing
 
-IsSelected = Callable[[Notice], bool]
+_GROUP: Final = r"[A-Za-z0-9._-]{1,200}"
+_GROUP_SHOWN_MAX: Final = 40
+IsSelected = Callable[[Notice | Offer], bool]
 
 
 def subscribe(
@@ -49,19 +55,32 @@ def subscribe(
     urgent: Annotated[
         bool, typer.Option("--urgent", help="Only urgent notices and emergencies; as with --peek.")
     ] = False,
+    remember: Annotated[
+        Path | None,
+        typer.Option(
+            "--remember",
+            metavar="FILE",
+            help="Keep in FILE what was printed: a kill then repeats at most what was being printed.",
+        ),
+    ] = None,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the notices for a State as they arrive. A notice counts as received once it is printed."""
+    """Print the notices for a State as they arrive, and the offers that wait.
+
+    What is printed counts as received. If it cannot be printed, it does not, and comes again.
+    """
     code = read_state("STATE", state)
     is_selected = _read_filters(since, from_state, type_name, urgent=urgent)
     is_peeking = peek or is_selected is not None
-    if group is not None and not group.strip():
-        raise InputError("--group '': must not be empty; name a group, or leave the option out for your own")
+    if group is not None:
+        _check_group(group)
     if is_peeking and group is not None:
         raise InputError("--peek and filters show notices without counting them as received; leave --group out")
+    if is_peeking and remember is not None:
+        raise InputError("--peek and filters show notices without counting them as received; leave --remember out")
     settings, servers, tls = load_client_settings(bootstrap)
-    reader = open_reader(settings, servers, code, tls)
+    reader = open_reader(settings, servers, code, tls, "subscribe")
     framing = load_framing(settings, code)
     unreadable: list[UnreadableNotice] = []
 
@@ -69,6 +88,7 @@ def subscribe(
         unreadable.append(record)
         err.print(f"unreadable: {record.topic}/{record.partition}@{record.offset}: {to_printable(record.reason)}")
 
+    printer = _Printer(is_selected, as_json=as_json, is_peeking=is_peeking)
     with (
         reader or nullcontext(),
         Subscriber(
@@ -81,27 +101,92 @@ def subscribe(
             peek=is_peeking,
             framing=framing,
             reader=reader,
+            remember=remember,
+            on_offer=printer.print_offer,
         ) as subscriber,
     ):
         if not once:
             err.print(f"waiting for notices to {subscriber.state}; stop with Ctrl-C")
-        subscriber.run(_make_printer(is_selected, as_json=as_json))
+        subscriber.run_batches(printer.print_batch)
     if unreadable:
         raise typer.Exit(1)
 
 
-def _make_printer(is_selected: IsSelected | None, *, as_json: bool) -> Callable[[Notice], None]:
-    """Return the function that prints each selected notice; None selects all."""
+class _Printer:
+    """Prints what is selected.
 
-    def print_received(notice: Notice) -> None:
-        if is_selected is not None and not is_selected(notice):
-            return
-        if as_json:
-            print_json(notice.to_json())
+    Args:
+        is_selected: Returns whether a notice or offer is printed; None for all.
+        as_json: Whether it is printed as JSON.
+        is_peeking: Whether nothing counts as received.
+    """
+
+    def __init__(self, is_selected: IsSelected | None, *, as_json: bool, is_peeking: bool) -> None:
+        self._is_selected = is_selected
+        self._as_json = as_json
+        self._is_peeking = is_peeking
+
+    def print_batch(self, notices: list[Notice]) -> None:
+        """Print notices at once: all of them count as received then, or none."""
+        selected = [notice for notice in notices if self._is_selected is None or self._is_selected(notice)]
+        if self._as_json:
+            self._write("".join(format_json(notice.to_json()) for notice in selected))
         else:
-            print_notice(notice)
+            self._print(list(map(show_notice, selected)))
 
-    return print_received
+    def print_offer(self, offer: Offer) -> None:
+        """Print an offer that can still be answered."""
+        if offer.expires_at <= read_clock() or (self._is_selected is not None and not self._is_selected(offer)):
+            return
+        if self._as_json:
+            self._write(format_json(offer.to_json()))
+        else:
+            self._print([show_offer(offer)])
+
+    def _print(self, shown: list[Shown]) -> None:
+        if out.is_pipe:
+            self._write("".join(map(format_shown, shown)))
+            return
+        with out.capture() as capture:
+            for each in shown:
+                print_shown(each)
+        self._write(capture.get())
+
+    def _write(self, text: str) -> None:
+        """Write to standard output.
+
+        Raises:
+            InfrastructureError: The program that reads it has closed it.
+        """
+        if not text:
+            return
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            if self._is_peeking:  # as in `sharing … | head`
+                out.on_broken_pipe()
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is not written at exit
+            raise InfrastructureError(
+                "the program that reads the output has closed it: what could not be printed does not count as "
+                "received, and comes again. To look without receiving, use --peek"
+            ) from None
+
+
+def _check_group(group: str) -> None:
+    """Check the name of a group: Kafka's client ends the process for some names, and never finishes for others.
+
+    Raises:
+        InputError: It cannot be the name of a group.
+    """
+    if not group.strip():
+        raise InputError("--group '': must not be empty; name a group, or leave the option out for your own")
+    if re.fullmatch(_GROUP, group, re.ASCII) is None:
+        shown = to_printable(group)[:_GROUP_SHOWN_MAX]
+        raise InputError(
+            f"--group {shown}: must have 1 to 200 letters, digits, dots, hyphens and underscores, such as "
+            "exchange.nl.archive"
+        )
 
 
 def _make_own_group(state: str) -> str:
@@ -132,7 +217,7 @@ def _read_filters(
         if type_name not in VALUE_TYPES:
             suggestion = suggest_nearest(type_name, VALUE_TYPES)
             raise InputError(f"--type {to_printable(type_name)[:40]}: is not a type of indicator{suggestion}")
-        filters.append(lambda notice: notice.content["type"] == type_name)
+        filters.append(lambda item: isinstance(item, Notice) and item.content["type"] == type_name)
     if urgent:
         filters.append(lambda notice: notice.urgency in URGENT_LEVELS)
     return (lambda notice: all(each(notice) for each in filters)) if filters else None

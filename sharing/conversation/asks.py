@@ -85,7 +85,8 @@ class Ask:
         round: 1 for the first time that this is asked, and so on.
         status: Where it stands.
         given: The valid answers so far.
-        escalated: How many escalations have been made.
+        escalated: How many escalations have been made. Of one that is answered, one more than there are, once people
+            were told that the State that asked has not said what became of the answer.
         authority: Kind of the authority of `state` that is asked; None for its contact point.
         claimed_by: Id of the officer who has said last that he or she deals with it.
         claimed_until: When that claim expires, in UTC milliseconds.

@@ -30,6 +30,9 @@ Until then, whatever refers to it may arrive; it is twice the age at which messa
 that a State has is not forgotten: it can be recalled.
 """
 
+PENDING_MS: Final = DAY_MS
+"""How long the gate may take to decide on an amendment. It says nothing here of what it has refused."""
+
 _NOBODY: Final = Publisher("", None)
 
 
@@ -78,7 +81,8 @@ class Conversation:
         deliveries: All deliveries.
         asks: All Asks, by id.
         handed_out: The highest number of an amendment of the newest version that was handed to the gate.
-        handed_out_at: When that was, in UTC milliseconds; 0 if none was.
+        handed_out_at: When that was, in UTC milliseconds; 0 if none was, or if people were told that the gate has not
+            decided on it in time.
         early: Replies whose Ask is not known yet, in the order in which they came.
         rulings: When the rulings that must not count again expire, in UTC milliseconds, by their digest.
         changed_at: When it has changed last, in UTC milliseconds.
@@ -108,9 +112,15 @@ class Conversation:
 
 def due(conversation: Conversation) -> int | None:
     """Return when time alone changes something next, in UTC milliseconds; None if never."""
-    instants = [find_next_due(conversation.asks.values()), _find_end(conversation)]
+    instants = [find_next_due(conversation.asks.values()), _find_end(conversation), find_pending_end(conversation)]
     instants += [reply.at + EARLY_MS for reply in conversation.early]
     return min((instant for instant in instants if instant is not None), default=None)
+
+
+def find_pending_end(conversation: Conversation) -> int | None:
+    """Return until when the gate may decide on the last amendment, in UTC milliseconds; None if it need not."""
+    is_pending = conversation.handed_out > conversation.revision.amendment and conversation.handed_out_at > 0
+    return conversation.handed_out_at + PENDING_MS if is_pending else None
 
 
 def is_forgettable(conversation: Conversation, now: int) -> bool:

@@ -60,6 +60,33 @@ class Ruled:
 
 
 @dataclass(frozen=True, slots=True)
+class Covered:
+    """An officer of one's own State has answered this beforehand, by a ruling that covers Asks that are put later.
+
+    Signature, register and alikeness are checked at the instant of the event.
+
+    Attributes:
+        ask: Id of the Ask that was put.
+        officer: Who has ruled.
+        answer: The answer.
+        since: From when on the ruling covers, in UTC milliseconds: Asks that are older are not covered.
+        until: Until when, in UTC milliseconds.
+        nonce: The nonce of the Ask: the event is about this round of it.
+    """
+
+    ask: str
+    officer: Officer
+    answer: Answer
+    since: int
+    until: int
+    nonce: str = field(kw_only=True)
+
+    def to_ruled(self, now: int) -> Ruled:
+        """Return it as an answer that is given now."""
+        return Ruled(self.ask, self.officer, self.answer, now, nonce=self.nonce)
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """An officer of one's own State says that he or she deals with an Ask; `at` and `nonce` as in `Ruled`."""
 
@@ -99,10 +126,17 @@ class Replied:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptReceived:
-    """Another State says that an Ask has arrived, and was put to its people. It is only recorded."""
+    """Another State says that an Ask has arrived, and was put to its people. It is only recorded.
+
+    Attributes:
+        ask: Id of the Ask.
+        state: The other State.
+        root: Signed root of the batch in which the Ask came, as the other State has verified it; None if it names none.
+    """
 
     ask: str
     state: str
+    root: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +170,21 @@ class AmendmentOrdered:
 
 
 @dataclass(frozen=True, slots=True)
+class ResendOrdered:
+    """An officer of one's own State has what was sent sent again: States refused it, because a key was revoked.
+
+    Attributes:
+        officer: Who.
+        states: To which States; None for all.
+        roles: The roles that may do so. The officer must have one of them.
+    """
+
+    officer: Officer
+    states: frozenset[str] | None = None
+    roles: frozenset[str] = field(default=frozenset(), kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """Nothing has happened but time. Everything written up to now has been read."""
 
@@ -143,10 +192,10 @@ class TimePassed:
 PeopleEvent = Ruled | Claimed | PassedOn
 """What an officer of one's own State does about an Ask."""
 
-OrderEvent = RecallOrdered | AmendmentOrdered
+OrderEvent = RecallOrdered | AmendmentOrdered | ResendOrdered
 """What an officer of one's own State begins without having been asked."""
 
-Event = Decided | PeopleEvent | Replied | ReceiptReceived | OrderEvent | TimePassed
+Event = Decided | PeopleEvent | Covered | Replied | ReceiptReceived | OrderEvent | TimePassed
 """What happens to the providing State's side."""
 
 
@@ -173,6 +222,13 @@ class Changed:
 @dataclass(frozen=True, slots=True)
 class Ended:
     """An Ask has ended. An ended Ask of another State is told to it."""
+
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class SentAgain:
+    """Put an open question to people of another State again; or, of one that was cancelled, its withdrawal."""
 
     ask: Ask
 
@@ -212,7 +268,11 @@ class Escalate:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """Raise an alert: an Ask that must be answered has expired, and is put again."""
+    """Raise an alert: an Ask that must be answered has expired, and is put again.
+
+    Or the gate has not decided on an amendment in time: then the facts are asked for again; "" if nobody was asked.
+    Or another State has not said what became of the answer to it.
+    """
 
     ask: str
 
@@ -228,10 +288,11 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptNoted:
-    """Record that an Ask has arrived in the State that is asked."""
+    """Record that an Ask has arrived in the State that is asked, and in which batch of one's own."""
 
     ask: str
     state: str
+    root: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,4 +304,4 @@ class Refused:
     reason: Refusal
 
 
-Effect = Opened | Changed | Ended | Send | Amend | Escalate | Overdue | Answered | ReceiptNoted | Refused
+Effect = Opened | Changed | Ended | SentAgain | Send | Amend | Escalate | Overdue | Answered | ReceiptNoted | Refused

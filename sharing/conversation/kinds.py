@@ -22,6 +22,8 @@ class KindRow:
         lasts: Until when an answer counts, by urgency.
         escalations: At which shares of that time the Ask goes to the next contact point.
         four_eyes: Whether the person who published the item, or the agency if no person did, may not answer alone.
+        can_be_covered: Whether one answer may also be given to Asks that are put later and are alike: what is answered
+            is the same for every item.
     """
 
     asks_recipient: bool
@@ -30,6 +32,7 @@ class KindRow:
     lasts: Mapping[Urgency, int]
     escalations: tuple[float, ...] = (0.5, 0.8)
     four_eyes: bool = False
+    can_be_covered: bool = False
 
     def __post_init__(self) -> None:
         if self.silence is Consequence.RELEASE:
@@ -47,6 +50,7 @@ KINDS: Final[Mapping[AskKind, KindRow]] = {
         silence=Consequence.CLOSE,
         lasts=_last(30 * DAY_MS, 2 * DAY_MS, 2 * HOUR_MS),
         four_eyes=True,
+        can_be_covered=True,
     ),
     AskKind.ACCEPT: KindRow(
         asks_recipient=True,
@@ -57,6 +61,7 @@ KINDS: Final[Mapping[AskKind, KindRow]] = {
         },
         silence=Consequence.REDECIDE,
         lasts=_last(30 * DAY_MS, 2 * DAY_MS, 2 * HOUR_MS),
+        can_be_covered=True,
     ),
     AskKind.REDECIDE: KindRow(
         asks_recipient=False,

@@ -1,7 +1,7 @@
 """The providing State's side: what each event changes, and what must be done then.
 
-A delivery leaves WAITING only when every Ask that guards it has a releasing answer, and the law in force at that
-instant, asked again, is no less open than the terms under which the Asks were put; otherwise an officer decides again.
+A delivery leaves WAITING only when every Ask that guards it has a releasing answer, and the law in force, asked again
+then, is no less open than the terms under which the Asks were put; otherwise an officer decides again.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from dataclasses import replace
 from typing import Final, assert_never
 
 from sharing.conversation.asks import Ask, GivenAnswer
+from sharing.conversation.covering import is_covered
 from sharing.conversation.deliveries import Conversation, Delivery
 from sharing.conversation.events import (
     Amend,
     AmendmentOrdered,
     Answered,
     Claimed,
+    Covered,
     Decided,
     Effect,
     Escalate,
@@ -29,11 +31,15 @@ from sharing.conversation.events import (
     ReceiptReceived,
     Refused,
     Replied,
+    ResendOrdered,
     Ruled,
     TimePassed,
 )
+from sharing.conversation.first_disclosure import begin_disclosed
 from sharing.conversation.handling import find_handling_refusal, handle_ask
 from sharing.conversation.kinds import KINDS
+from sharing.conversation.pending import follow_pending
+from sharing.conversation.resending import send_again
 from sharing.conversation.revision import NO_REVISION
 from sharing.conversation.turn import Law, Turn
 from sharing.conversation.vocabulary import (
@@ -69,17 +75,20 @@ def advance(
         can_send: Whether what another State's answer releases can be written. If not, the answer counts, and an officer
             of one's own State decides again.
     """
+    begun = begin_disclosed(conversation, event, now) if isinstance(event, Decided) else None
+    if begun is not None:
+        return begun, ()
     turn = Turn(conversation, now, law, can_send=can_send)
     match event:
         case Decided():
             _follow_decision(turn, event)
-        case Ruled() | Claimed() | PassedOn():
+        case Ruled() | Claimed() | PassedOn() | Covered():
             _follow_people(turn, event)
         case Replied():
             _follow_reply(turn, event)
         case ReceiptReceived():
             _follow_receipt(turn, event)
-        case RecallOrdered() | AmendmentOrdered():
+        case RecallOrdered() | AmendmentOrdered() | ResendOrdered():
             _follow_order(turn, event)
         case TimePassed():
             _follow_time(turn)
@@ -146,8 +155,12 @@ def _ask_for_facts(turn: Turn, deliveries: list[Delivery]) -> None:
         turn.guard(delivery, ask)
 
 
-def _follow_people(turn: Turn, event: PeopleEvent) -> None:
+def _follow_people(turn: Turn, event: PeopleEvent | Covered) -> None:
     ask = turn.get_ask(event.ask)
+    if isinstance(event, Covered):
+        if not is_covered(ask, event, turn.now, state=turn.conversation.state):
+            return
+        event = event.to_ruled(turn.now)
     if ask is None or ask.row.asks_recipient:
         reason = Refusal.UNKNOWN_ASK if ask is None else Refusal.WRONG_STATE
         turn.effects.append(Refused(event.ask, event.officer.id, reason))
@@ -220,7 +233,7 @@ def _find_result(ask: Ask | None, event: Replied) -> ReplyResult:
 def _follow_receipt(turn: Turn, event: ReceiptReceived) -> None:
     ask = turn.get_ask(event.ask)
     if ask is not None and ask.row.asks_recipient and ask.state == event.state:
-        turn.effects.append(ReceiptNoted(ask.id, event.state))
+        turn.effects.append(ReceiptNoted(ask.id, event.state, event.root))
 
 
 def _follow_order(turn: Turn, event: OrderEvent) -> None:
@@ -228,6 +241,8 @@ def _follow_order(turn: Turn, event: OrderEvent) -> None:
         turn.effects.append(Refused("", event.officer.id, Refusal.WRONG_ROLE))
     elif isinstance(event, RecallOrdered):
         _follow_recall(turn, event)
+    elif isinstance(event, ResendOrdered):
+        send_again(turn, event)
     elif turn.conversation.revision == NO_REVISION:
         turn.effects.append(Refused("", event.officer.id, Refusal.UNKNOWN_ITEM))
     elif event.facts and turn.is_amended_now:
@@ -247,6 +262,7 @@ def _follow_recall(turn: Turn, event: RecallOrdered) -> None:
 
 def _follow_time(turn: Turn) -> None:
     turn.end_early()
+    follow_pending(turn)
     for ask in turn.asks:
         if not ask.is_open:
             continue
@@ -294,6 +310,3 @@ def _change_delivery(
 
 def _offer_again(turn: Turn, delivery: Delivery, conditions: frozenset[str]) -> None:
     turn.proceed(replace(delivery, terms=delivery.terms.relax(conditions), is_settled=False))
-
-
-__all__ = ["ROUNDS_MAX", "advance"]

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sharing.conversation.events import Changed, Ended, Escalate, Opened, Overdue, PeopleEvent, Refused, TimePassed
+from sharing.conversation.events import (
+    Changed,
+    Covered,
+    Ended,
+    Escalate,
+    Opened,
+    Overdue,
+    PeopleEvent,
+    Refused,
+    ResendOrdered,
+    TimePassed,
+)
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, ReplyResult
 from sharing.model.vocabulary import NoticeKind, Urgency
@@ -86,7 +97,10 @@ class ResultReceived:
     result: ReplyResult
 
 
-ReceivedEvent = OfferReceived | OfferWithdrawn | NoticeReceived | PeopleEvent | ResultReceived | TimePassed
+ChangingEvent = OfferReceived | OfferWithdrawn | NoticeReceived | PeopleEvent | Covered | ResultReceived | TimePassed
+"""What may change the receiving State's side."""
+
+ReceivedEvent = ChangingEvent | ResendOrdered
 """What happens to the receiving State's side."""
 
 

@@ -11,16 +11,17 @@ from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
 from sharing.conversation.asks import REMEMBERED_MS, Ask, GivenAnswer, Publisher, find_next_due
+from sharing.conversation.covering import is_covered
 from sharing.conversation.events import (
     Changed,
     Claimed,
+    Covered,
     Ended,
-    Escalate,
     Opened,
-    Overdue,
     PassedOn,
     PeopleEvent,
     Refused,
+    ResendOrdered,
     Ruled,
     TimePassed,
 )
@@ -29,6 +30,7 @@ from sharing.conversation.inbox_copies import put_copy, shred_copies
 from sharing.conversation.kinds import KINDS
 from sharing.conversation.received_events import (
     Blocked,
+    ChangingEvent,
     InboxCopy,
     NoticeReceived,
     OfferReceived,
@@ -40,8 +42,10 @@ from sharing.conversation.received_events import (
     ResultReceived,
     ResultTold,
 )
+from sharing.conversation.received_time import find_unheard_end, follow_time
+from sharing.conversation.resending import answer_again
 from sharing.conversation.revision import NO_REVISION, Revision
-from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Consequence, Refusal
+from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Refusal
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import NoticeKind, Urgency
 
@@ -95,6 +99,10 @@ class ReceivedItem:
         """Return how many Asks are open."""
         return sum(ask.is_open for ask in self.asks.values())
 
+    def count_early(self) -> int:
+        """Return how many withdrawals have come before their offers."""
+        return sum(ask.revision == NO_REVISION for ask in self.asks.values())
+
 
 Received = tuple[ReceivedItem, tuple[ReceivedEffect, ...]]
 
@@ -109,13 +117,15 @@ def advance_received(received: ReceivedItem, event: ReceivedEvent, now: int) -> 
         event: What has happened.
         now: The time, in UTC milliseconds.
     """
+    if isinstance(event, ResendOrdered):
+        return received, answer_again(received, event)
     after, effects = _follow(received, event, now)
     if after != received:
         after = replace(after, changed_at=now)
     return after, effects
 
 
-def _follow(received: ReceivedItem, event: ReceivedEvent, now: int) -> Received:
+def _follow(received: ReceivedItem, event: ChangingEvent, now: int) -> Received:
     match event:
         case OfferReceived():
             return _follow_offer(_forget_old(received, now), event, now)
@@ -123,19 +133,21 @@ def _follow(received: ReceivedItem, event: ReceivedEvent, now: int) -> Received:
             return _follow_withdrawal(received, event, now)
         case NoticeReceived():
             return _follow_notice(_forget_old(received, now), event, now)
-        case Ruled() | Claimed() | PassedOn():
-            return _follow_people(received, event)
+        case Ruled() | Claimed() | PassedOn() | Covered():
+            return _follow_people(received, event, now)
         case ResultReceived():
             return _follow_result(received, event)
         case TimePassed():
-            return _follow_time(received, now)
+            return follow_time(received, now)
         case _:
             assert_never(event)
 
 
 def due_received(received: ReceivedItem) -> int | None:
     """Return when time alone changes something next, in UTC milliseconds; None if never."""
-    instants = (find_next_due(received.asks.values()), received.retain_until, _find_end(received))
+    instants = (
+        find_next_due(received.asks.values()), received.retain_until, _find_end(received), find_unheard_end(received),
+    )  # fmt: skip
     return min((instant for instant in instants if instant is not None), default=None)
 
 
@@ -179,7 +191,9 @@ def _follow_offer(received: ReceivedItem, event: OfferReceived, now: int) -> Rec
     known = received.asks.get(event.ask)
     if known is not None and known.revision != NO_REVISION:
         return received, ()
-    if known is not None or event.revision <= received.recalled:
+    if known is not None:  # its withdrawal has overtaken it, and waits for it no longer
+        return _put_ask(received, replace(known, revision=event.revision)), (Blocked(event.revision),)
+    if event.revision <= received.recalled:
         return received, (Blocked(event.revision),)
     ask = _make_ask(received, event.ask, AskKind.ACCEPT, event.revision, event.urgency, now)
     expires_at = min(event.expires_at, now + OFFER_LASTS_MAX)
@@ -230,8 +244,12 @@ def _follow_recall(received: ReceivedItem, event: NoticeReceived, now: int) -> R
     return _put_ask(changed, ask), (*effects, Opened(ask))
 
 
-def _follow_people(received: ReceivedItem, event: PeopleEvent) -> Received:
+def _follow_people(received: ReceivedItem, event: PeopleEvent | Covered, now: int) -> Received:
     ask = received.asks.get(event.ask)
+    if isinstance(event, Covered):
+        if not is_covered(ask, event, now, state=received.state):
+            return received, ()
+        event = event.to_ruled(now)
     if ask is None:
         return received, (Refused(event.ask, event.officer.id, Refusal.UNKNOWN_ASK),)
     if not isinstance(event, Ruled):
@@ -263,28 +281,3 @@ def _follow_result(received: ReceivedItem, event: ResultReceived) -> Received:
         return received, ()
     results = {**received.results, event.ask: event.result}
     return replace(received, results=results), (ResultTold(event.ask, event.result),)
-
-
-def _follow_time(received: ReceivedItem, now: int) -> Received:
-    effects: list[ReceivedEffect] = []
-    for ask in list(received.asks.values()):
-        if not ask.is_open:
-            continue
-        changed = ask
-        if ask.closes_at > now:
-            steps = ask.list_escalations(now)
-            effects.extend(Escalate(ask.id, step) for step in steps)
-            changed = replace(ask, escalated=steps.stop)
-        elif ask.row.silence is Consequence.REPEAT:
-            changed = replace(
-                ask, opened_at=now, expires_at=now + ask.row.lasts[ask.urgency], round=ask.round + 1, escalated=0
-            )
-            effects.append(Overdue(ask.id))
-        else:
-            changed = replace(ask, status=AskStatus.EXPIRED)
-            effects.append(Ended(changed))
-        received = _put_ask(received, changed)
-    if received.retain_until is not None and received.retain_until <= now:
-        received, shred = shred_copies(received, received.revision)
-        effects.append(shred)
-    return received, tuple(effects)

@@ -10,14 +10,21 @@ from dataclasses import replace
 from typing import Final, final
 
 from sharing.conversation.asks import Ask
-from sharing.conversation.deliveries import EARLY_MS, SENT_MS, Conversation, Delivery, DeliveryKey
+from sharing.conversation.deliveries import (
+    EARLY_MS,
+    PENDING_MS,
+    SENT_MS,
+    Conversation,
+    Delivery,
+    DeliveryKey,
+    find_pending_end,
+)
 from sharing.conversation.events import Answered, Changed, Decided, Effect, Ended, Opened, Replied, Send
 from sharing.conversation.kinds import KINDS
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms, is_no_less_open
 from sharing.conversation.vocabulary import AskKind, AskStatus, DeliveryStatus, ReplyResult
 from sharing.ids import make_ask_id
-from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import NoticeKind, Outcome, Urgency
 
 Law = Callable[[str], Terms]
@@ -32,9 +39,6 @@ KEPT_REVISIONS: Final = 8
 
 EARLY_MAX: Final = 4
 """How many replies of one State wait for their Asks, for one item. The gate puts one Ask to a State at a time."""
-
-PENDING_MS: Final = DAY_MS
-"""How long nothing more is amended while the gate has an amendment that it has not decided on."""
 
 _ENDED: Final = frozenset({DeliveryStatus.REPLACED, DeliveryStatus.RECALLED, DeliveryStatus.CLOSED})
 
@@ -111,6 +115,14 @@ class Turn:
         """
         base = self._conversation
         return base.handed_out > base.revision.amendment and self.now < base.handed_out_at + PENDING_MS
+
+    def end_pending(self) -> bool:
+        """Note that the gate has not decided in time on an amendment. Return False if it has, or that was noted."""
+        end = find_pending_end(self._conversation)
+        if end is None or end > self.now:
+            return False
+        self._conversation = replace(self._conversation, handed_out_at=0)
+        return True
 
     def hand_out_amendment(self) -> Revision:
         """Return the next amendment of the newest version: its number was neither decided nor handed out."""

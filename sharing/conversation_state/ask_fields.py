@@ -1,4 +1,4 @@
-"""Asks as fields of an entry, and back. Closed lists are strings in an entry, and are checked when it is read."""
+"""Asks as parts of an entry, and back. Closed lists are strings in an entry, and are checked when it is read."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from typing import Any, TypeVar
 from sharing.conversation.asks import Ask, GivenAnswer, Publisher
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus
-from sharing.conversation_state.item_keys import UUID_BYTES, pack_uuid, unpack_uuid
+from sharing.conversation_state.avro_parts import (
+    write_array,
+    write_id,
+    write_optional_text,
+    write_publisher,
+    write_revision,
+    write_texts,
+)
+from sharing.conversation_state.item_keys import UUID_BYTES, unpack_uuid
 from sharing.errors import DecodeError
 from sharing.model.vocabulary import Urgency
+from sharing.serialization.avro_primitives import encode_long, encode_string
 
 Fields = dict[str, Any]
 Member = TypeVar("Member", bound=StrEnum)
-
-
-def make_id(text: str) -> tuple[str, bytes | str]:
-    """Return an id for an entry: ids made here are UUIDs; one that another State has chosen may be any text."""
-    packed = pack_uuid(text)
-    return ("string", text) if packed is None else ("bytes", packed)
 
 
 def read_id(value: bytes | str) -> str:
@@ -60,19 +63,9 @@ def read_member(members: type[Member], value: str, field: str) -> Member:
         ) from None
 
 
-def make_revision(revision: Revision) -> Fields:
-    """Return the fields of a revision."""
-    return {"version": revision.version, "amendment": revision.amendment}
-
-
 def read_revision(fields: Fields) -> Revision:
     """Return the revision."""
     return Revision(fields["version"], fields["amendment"])
-
-
-def make_publisher(publisher: Publisher) -> Fields:
-    """Return the fields of a publisher."""
-    return {"agency": publisher.agency, "officer": publisher.officer}
 
 
 def read_publisher(fields: Fields) -> Publisher:
@@ -80,9 +73,9 @@ def read_publisher(fields: Fields) -> Publisher:
     return Publisher(fields["agency"], fields["officer"])
 
 
-def make_asks(asks: Iterable[Ask]) -> list[Fields]:
-    """Return the fields of Asks, in their order."""
-    return [_make_ask(ask) for ask in asks]
+def write_asks(asks: Iterable[Ask]) -> bytes:
+    """Return Asks, in their order, as they are in an entry."""
+    return write_array([_write_ask(ask) for ask in asks])
 
 
 def read_asks(listed: list[Fields]) -> dict[str, Ask]:
@@ -99,31 +92,35 @@ def read_asks(listed: list[Fields]) -> dict[str, Ask]:
     return asks
 
 
-def _make_ask(ask: Ask) -> Fields:
-    return {
-        "id": make_id(ask.id),
-        "kind": ask.kind,
-        "state": ask.state,
-        "role": ask.role,
-        "revision": make_revision(ask.revision),
-        "recipients": sorted(ask.recipients),
-        "publisher": make_publisher(ask.publisher),
-        "urgency": ask.urgency,
-        "opened_at": ask.opened_at,
-        "expires_at": ask.expires_at,
-        "needed": ask.needed,
-        "facts": sorted(ask.facts),
-        "round": ask.round,
-        "status": ask.status,
-        "given": [
-            {"answer": given.answer, "officer": given.officer, "agency": given.agency, "at": given.at}
-            for given in ask.given
-        ],
-        "escalated": ask.escalated,
-        "authority": ask.authority,
-        "claimed_by": ask.claimed_by,
-        "claimed_until": ask.claimed_until,
-    }
+def _write_ask(ask: Ask) -> bytes:
+    return b"".join(
+        (
+            write_id(ask.id),
+            encode_string(ask.kind),
+            encode_string(ask.state),
+            write_optional_text(ask.role),
+            write_revision(ask.revision),
+            write_texts(ask.recipients),
+            write_publisher(ask.publisher),
+            encode_string(ask.urgency),
+            encode_long(ask.opened_at),
+            encode_long(ask.expires_at),
+            encode_long(ask.needed),
+            write_texts(ask.facts),
+            encode_long(ask.round),
+            encode_string(ask.status),
+            write_array([_write_given(given) for given in ask.given]),
+            encode_long(ask.escalated),
+            write_optional_text(ask.authority),
+            write_optional_text(ask.claimed_by),
+            encode_long(ask.claimed_until),
+        )
+    )
+
+
+def _write_given(given: GivenAnswer) -> bytes:
+    parts = (encode_string(given.answer), encode_string(given.officer), encode_string(given.agency))
+    return b"".join((*parts, encode_long(given.at)))
 
 
 def _read_ask(fields: Fields) -> Ask:

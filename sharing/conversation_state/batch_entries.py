@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation_state.covers import Covers, decode_covers, encode_covers, make_covers_key
 from sharing.conversation_state.due_index import DueIndex, DueItem, StateView
 from sharing.conversation_state.entries import (
     NEVER,
@@ -100,6 +101,22 @@ class BatchEntries:
             self.keep_received(partition, kept)
         else:
             self.keep_conversation(partition, kept)
+
+    def keep_entry(self, item: DueItem, entry: bytes) -> None:
+        """Keep what is known about an item, encoded already."""
+        self._put(item, entry)
+
+    def find_covers(self, partition: int) -> Covers:
+        """Return the answers of a partition that cover Asks which are put later.
+
+        Raises:
+            DecodeError: The entry is malformed, or of a schema that this release does not know.
+        """
+        return decode_covers(self._view.get(partition, make_covers_key(partition)))
+
+    def keep_covers(self, partition: int, covers: Covers) -> None:
+        """Keep the answers of a partition that cover Asks which are put later."""
+        self._view.put(partition, make_covers_key(partition), encode_covers(covers))
 
     def forget(self, item: DueItem) -> None:
         """Remove an entry."""

@@ -1,4 +1,4 @@
-"""Deliveries as fields of an entry, and back.
+"""Deliveries as parts of an entry, and back.
 
 Deliveries to many States often have the same terms: an entry has them once.
 """
@@ -7,42 +7,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from sharing.conversation.deliveries import Delivery, DeliveryKey
 from sharing.conversation.terms import Terms
 from sharing.conversation.vocabulary import DeliveryStatus
-from sharing.conversation_state.ask_fields import (
-    Fields,
-    make_id,
-    make_revision,
-    read_id,
-    read_member,
-    read_revision,
+from sharing.conversation_state.ask_fields import Fields, read_id, read_member, read_revision
+from sharing.conversation_state.avro_parts import (
+    NOTHING,
+    write_array,
+    write_boolean,
+    write_id,
+    write_optional_long,
+    write_optional_text,
+    write_revision,
+    write_texts,
 )
 from sharing.errors import DecodeError
 from sharing.model.vocabulary import Outcome
+from sharing.serialization.avro_primitives import encode_bytes, encode_long, encode_string
 
 
-def make_deliveries(deliveries: Mapping[DeliveryKey, Delivery]) -> tuple[list[Fields], list[Fields]]:
-    """Return the fields of the terms, each once, and those of the deliveries, in their order."""
-    places: dict[Terms, int] = {}
+def write_deliveries(deliveries: Mapping[DeliveryKey, Delivery]) -> bytes:
+    """Return the terms, each once, and the deliveries, in their order, as they are in an entry."""
+    places: dict[bytes, int] = {}
     listed = []
     for delivery in deliveries.values():
-        terms = replace(delivery.terms, state="")
-        listed.append(
-            {
-                "state": delivery.state,
-                "revision": make_revision(delivery.revision),
-                "terms": places.setdefault(terms, len(places)),
-                "status": delivery.status,
-                "guards": [make_id(guard) for guard in sorted(delivery.guards)],
-                "approved": sorted(delivery.approved),
-                "is_offered": delivery.is_offered,
-                "is_settled": delivery.is_settled,
-                "ends_at": delivery.ends_at,
-            }
-        )
-    return [_make_terms(terms) for terms in places], listed
+        terms = _write_terms(delivery.terms)
+        place = places.setdefault(terms, len(places))
+        listed.append(_write_delivery(delivery, place))
+    return write_array(list(places)) + write_array(listed)
 
 
 def read_deliveries(terms: list[Fields], listed: list[Fields]) -> dict[DeliveryKey, Delivery]:
@@ -85,19 +79,40 @@ def require_place(place: int, count: int) -> int:
     return place
 
 
-def _make_terms(terms: Terms) -> Fields:
+def _write_delivery(delivery: Delivery, place: int) -> bytes:
+    guards, approved = delivery.guards, delivery.approved
+    return b"".join(
+        (
+            encode_string(delivery.state),
+            write_revision(delivery.revision),
+            encode_long(place),
+            encode_string(delivery.status),
+            write_array([write_id(guard) for guard in sorted(guards)]) if guards else NOTHING,
+            write_texts(approved) if approved else NOTHING,
+            write_boolean(delivery.is_offered),
+            write_boolean(delivery.is_settled),
+            write_optional_long(delivery.ends_at),
+        )
+    )
+
+
+@lru_cache(maxsize=2048)
+def _write_terms(terms: Terms) -> bytes:
+    """Return terms without their State, which the delivery has: codes and hashes, so many items have the same."""
     texts = dict(terms.list_texts(terms.conditions))
-    return {
-        "outcome": terms.outcome,
-        "conditions": sorted(terms.conditions),
-        "optional": sorted(terms.optional),
-        "accept_first": terms.accept_first,
-        "redacted": sorted(terms.redacted),
-        "approver": terms.approver,
-        "approvers_needed": terms.approvers_needed,
-        "missing": sorted(terms.missing),
-        "texts": [bytes.fromhex(texts.get(code, "")) for code in sorted(terms.conditions)],
-    }
+    return b"".join(
+        (
+            encode_string(terms.outcome),
+            write_texts(terms.conditions),
+            write_texts(terms.optional),
+            write_boolean(terms.accept_first),
+            write_texts(terms.redacted),
+            write_optional_text(terms.approver),
+            encode_long(terms.approvers_needed),
+            write_texts(terms.missing),
+            write_array([encode_bytes(bytes.fromhex(texts.get(code, ""))) for code in sorted(terms.conditions)]),
+        )
+    )
 
 
 def _read_terms(fields: Fields) -> Terms:

@@ -244,7 +244,8 @@ def list_elements(entries: Iterable[tuple[bytes, bytes]], waiting: Counter[str])
                 elements.append(due_at + key)
             if counts != NONE_WAITING:
                 if key.startswith(IN_PREFIX):
-                    named[key[: -UUID_BYTES - 1]] += int.from_bytes(counts[:COUNT_BYTES], "big")
+                    early = 0 if counts[COUNT_BYTES:] == _NO_REPLIES else int.from_bytes(counts[COUNT_BYTES:], "big")
+                    named[key[: -UUID_BYTES - 1]] += int.from_bytes(counts[:COUNT_BYTES], "big") + early
                 elif counts[COUNT_BYTES:] != _NO_REPLIES:
                     waiting.update(list_waiting(key, entry))
         elif not is_log_key(key):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from sharing.conversation.deliveries import Conversation, due
 from sharing.conversation.receiver import ReceivedItem, due_received
@@ -14,29 +14,36 @@ from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import DeliveryStatus, ReplyResult
 from sharing.conversation_state.ask_fields import (
     Fields,
-    make_asks,
-    make_id,
-    make_publisher,
-    make_revision,
     read_asks,
     read_id,
     read_member,
     read_publisher,
     read_revision,
+    write_asks,
 )
-from sharing.conversation_state.delivery_fields import make_deliveries, read_deliveries
+from sharing.conversation_state.avro_parts import (
+    NULL,
+    SECOND,
+    write_array,
+    write_id,
+    write_optional_long,
+    write_publisher,
+    write_revision,
+)
+from sharing.conversation_state.delivery_fields import read_deliveries, write_deliveries
 from sharing.conversation_state.entry_fields import SCHEMA, decode_fields
-from sharing.conversation_state.item_keys import read_item_key
+from sharing.conversation_state.item_keys import IN_PREFIX, read_item_key
 from sharing.conversation_state.remembered_fields import (
-    make_copies,
-    make_early,
-    make_rulings,
     read_copies,
     read_early,
     read_rulings,
+    write_copies,
+    write_early,
+    write_rulings,
 )
 from sharing.errors import DecodeError, InputError
 from sharing.model.vocabulary import Urgency
+from sharing.serialization.avro_primitives import encode_bytes, encode_long, encode_string
 from sharing.serialization.codec import HEADER_LENGTH, SINGLE_OBJECT_MARKER, get_codec
 
 INSTANT_BYTES: Final = 8
@@ -56,6 +63,7 @@ COUNTS_END: Final = OPEN_END + COUNT_BYTES
 NONE_WAITING: Final = bytes(2 * COUNT_BYTES)
 """In the place of both numbers, where nothing waits."""
 
+_NO_COUNT: Final = bytes(COUNT_BYTES)
 _DUE_MAX: Final = 2 ** (8 * INSTANT_BYTES) - 1
 _COUNT_MAX: Final = 2 ** (8 * COUNT_BYTES) - 1
 
@@ -81,32 +89,29 @@ def encode_conversation(kept: KeptConversation) -> bytes:
         InputError: The entry would be too large to be read again.
     """
     conversation = kept.conversation
-    needed = _list_needed(conversation)
-    terms, deliveries = make_deliveries(conversation.deliveries)
-    fields = {
-        "state": conversation.state,
-        "revision": make_revision(conversation.revision),
-        "publisher": make_publisher(conversation.publisher),
-        "urgency": conversation.urgency,
-        "terms": terms,
-        "deliveries": deliveries,
-        "asks": make_asks(conversation.asks.values()),
-        "drafts": [
-            {"revision": make_revision(revision), "draft": draft}
-            for revision, draft in kept.drafts.items()
-            if revision in needed
-        ],
-        "handed_out": conversation.handed_out,
-        "handed_out_at": conversation.handed_out_at,
-        "retain_until": conversation.retain_until,
-        "early": make_early(conversation.early),
-        "rulings": make_rulings(conversation.rulings),
-        "changed_at": conversation.changed_at,
-        "indicator": make_id(conversation.indicator),
-    }
+    drafts = kept.drafts
+    needed = _list_needed(conversation) if drafts else ()
+    fields = (
+        encode_string(conversation.state),
+        write_revision(conversation.revision),
+        write_publisher(conversation.publisher),
+        encode_string(conversation.urgency),
+        write_deliveries(conversation.deliveries),
+        write_asks(conversation.asks.values()),
+        write_array(
+            [write_revision(revision) + encode_bytes(drafts[revision]) for revision in drafts if revision in needed]
+        ),
+        encode_long(conversation.handed_out),
+        encode_long(conversation.handed_out_at),
+        write_optional_long(conversation.retain_until),
+        write_early(conversation.early),
+        write_rulings(conversation.rulings),
+        encode_long(conversation.changed_at),
+        write_id(conversation.indicator),
+    )
     open_asks = sum(ask.is_open for ask in conversation.asks.values())
-    counts = open_asks, len(conversation.early)
-    return _encode(due(conversation), counts, "conversation", "sharing.v1.ConversationEntry", fields)
+    head = _encode_head(due(conversation), open_asks, len(conversation.early))
+    return _require_size(b"".join((head, SECOND, *fields, NULL)))
 
 
 def encode_received(received: ReceivedItem) -> bytes:
@@ -115,21 +120,22 @@ def encode_received(received: ReceivedItem) -> bytes:
     Raises:
         InputError: The entry would be too large to be read again.
     """
-    fields = {
-        "state": received.state,
-        "revision": make_revision(received.revision),
-        "recalled": make_revision(received.recalled),
-        "asks": make_asks(received.asks.values()),
-        "results": [{"ask": make_id(ask), "result": result} for ask, result in received.results.items()],
-        "conditions": [
-            {"ask": make_id(ask), "hash": bytes.fromhex(digest)} for ask, digest in received.conditions.items()
-        ],
-        "inbox": make_copies(received.inbox),
-        "retain_until": received.retain_until,
-        "rulings": make_rulings(received.rulings),
-        "changed_at": received.changed_at,
-    }
-    return _encode(due_received(received), (received.count_open(), 0), "received", "sharing.v1.ReceivedEntry", fields)
+    head = _encode_head(due_received(received), received.count_open(), received.count_early())
+    results = [write_id(ask) + encode_string(result) for ask, result in received.results.items()]
+    conditions = [write_id(ask) + encode_bytes(bytes.fromhex(digest)) for ask, digest in received.conditions.items()]
+    fields = (
+        encode_string(received.state),
+        write_revision(received.revision),
+        write_revision(received.recalled),
+        write_asks(received.asks.values()),
+        write_array(results),
+        write_array(conditions),
+        write_copies(received.inbox),
+        write_optional_long(received.retain_until),
+        write_rulings(received.rulings),
+        encode_long(received.changed_at),
+    )
+    return _require_size(b"".join((head, NULL, SECOND, *fields)))
 
 
 def decode_entry(key: bytes, entry: bytes) -> KeptConversation | ReceivedItem:
@@ -197,15 +203,19 @@ def count_open_asks(entry: bytes) -> int:
 
 
 def list_waiting(key: bytes, entry: bytes) -> Mapping[str, int]:
-    """Return how many Asks and early replies of other States wait in an entry, by State: almost always of one or none.
+    """Return how much of other States waits in an entry, by State, almost always of one or none.
+
+    Of an item of the State's own, replies whose Asks are not known; of one of another State, open Asks, and withdrawals
+    whose offers are not known.
 
     Raises:
         DecodeError: As `decode_entry`.
     """
-    open_asks, from_state = count_open_asks(entry), read_item_key(key).from_state
-    if from_state is not None:
-        return {from_state: open_asks} if open_asks else {}
-    if not any(entry[OPEN_END:COUNTS_END]):
+    read_due(entry)
+    if key.startswith(IN_PREFIX):
+        waiting = int.from_bytes(entry[INSTANT_END:OPEN_END], "big") + int.from_bytes(entry[OPEN_END:COUNTS_END], "big")
+        return {str(read_item_key(key).from_state): waiting} if waiting else {}
+    if entry[OPEN_END:COUNTS_END] == _NO_COUNT:
         return {}
     return Counter(reply.state for reply in decode_conversation(key, entry).conversation.early)
 
@@ -215,22 +225,23 @@ def encode_instant(instant: int | None) -> bytes:
     return NEVER if instant is None else min(max(instant, 1), _DUE_MAX).to_bytes(INSTANT_BYTES, "big")
 
 
-def _encode(due_at: int | None, counts: tuple[int, int], name: str, record: str, fields: Fields) -> bytes:
-    codec = get_codec(SCHEMA)
-    open_asks, early_replies = (min(count, _COUNT_MAX).to_bytes(COUNT_BYTES, "big") for count in counts)
-    values: dict[str, Any] = {
-        "due_at": encode_instant(due_at),
-        "open_asks": open_asks,
-        "early_replies": early_replies,
-        "conversation": None,
-        "received": None,
-    }
-    values[name] = (record, fields)
-    entry = codec.encode(values)
-    if len(entry) > codec.bytes_max:
+def _encode_head(due_at: int | None, open_asks: int, early_replies: int) -> bytes:
+    """Return the beginning of an entry: what is read of it without decoding."""
+    counts = (min(count, _COUNT_MAX).to_bytes(COUNT_BYTES, "big") for count in (open_asks, early_replies))
+    return b"".join((get_codec(SCHEMA).header, encode_instant(due_at), *counts))
+
+
+def _require_size(entry: bytes) -> bytes:
+    """Return an entry, unless it would be too large to be read again.
+
+    Raises:
+        InputError: It is.
+    """
+    bytes_max = get_codec(SCHEMA).bytes_max
+    if len(entry) > bytes_max:
         raise InputError(
-            f"what is known about one item has {len(entry):,} bytes, more than the {codec.bytes_max:,} of an entry; it "
-            "has too many revisions and recipients: withdraw it, and publish it with another id"
+            f"what is known about one item has {len(entry):,} bytes, more than the {bytes_max:,} of an entry; it has "
+            "too many revisions and recipients: withdraw it, and publish it with another id"
         )
     return entry
 

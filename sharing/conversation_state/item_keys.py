@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sharing.errors import DecodeError, InputError
@@ -17,7 +18,10 @@ LOG_PREFIX: Final = b"log/"
 ESCALATION_PREFIX: Final = b"told/"
 """Of the entries of what people must still be told by an escalation message: `escalations.py`."""
 
-LOOP_PREFIXES: Final = (LOG_PREFIX, ESCALATION_PREFIX, b"id/", b"stream/", b"sent/")
+COVERS_PREFIX: Final = b"covers/"
+"""Of the entry, one in each partition, of the answers that cover Asks which are put later: `covers.py`."""
+
+LOOP_PREFIXES: Final = (LOG_PREFIX, ESCALATION_PREFIX, COVERS_PREFIX, b"id/", b"stream/", b"sent/", b"audit/")
 LOOP_KEYS: Final = frozenset({b"sent", b"counted"})
 """Of all entries that are none of a conversation. `id/` and `stream/`: which messages have arrived; `sent` and
 `counted`: the numbers of the sent ones."""
@@ -38,6 +42,7 @@ class ItemKey(NamedTuple):
     from_state: str | None
 
 
+@lru_cache(maxsize=4096)  # an item is looked up, advanced and kept under its id
 def pack_uuid(text: str) -> bytes | None:
     """Return the 16 bytes of a UUID (RFC 9562); None if the text is not one in its usual form, in lower case."""
     return bytes.fromhex(text.replace("-", "")) if _UUID.fullmatch(text) else None

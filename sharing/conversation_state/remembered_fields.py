@@ -1,4 +1,4 @@
-"""What an item remembers in addition to deliveries and Asks, as fields of an entry, and back.
+"""What an item remembers in addition to deliveries and Asks, as parts of an entry, and back.
 
 These are the rulings that have counted, the replies that wait for their Asks, and the messages that are in the inbox.
 """
@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping
 from sharing.conversation.events import Replied
 from sharing.conversation.received_events import InboxCopy
 from sharing.conversation.vocabulary import Answer
-from sharing.conversation_state.ask_fields import Fields, make_id, make_revision, read_id, read_member, read_revision
+from sharing.conversation_state.ask_fields import Fields, read_id, read_member, read_revision
+from sharing.conversation_state.avro_parts import write_array, write_boolean, write_id, write_revision
+from sharing.serialization.avro_primitives import encode_bytes, encode_long, encode_string
 
 
-def make_rulings(rulings: Mapping[str, int]) -> list[Fields]:
-    """Return the fields of rulings, in their order."""
-    return [{"digest": bytes.fromhex(digest), "expires_at": until} for digest, until in rulings.items()]
+def write_rulings(rulings: Mapping[str, int]) -> bytes:
+    """Return rulings, in their order."""
+    return write_array([encode_bytes(bytes.fromhex(digest)) + encode_long(until) for digest, until in rulings.items()])
 
 
 def read_rulings(listed: list[Fields]) -> dict[str, int]:
@@ -23,11 +25,16 @@ def read_rulings(listed: list[Fields]) -> dict[str, int]:
     return {known["digest"].hex(): known["expires_at"] for known in listed}
 
 
-def make_early(replies: Iterable[Replied]) -> list[Fields]:
-    """Return the fields of replies, in their order."""
-    return [
-        {"ask": make_id(reply.ask), "state": reply.state, "answer": reply.answer, "at": reply.at} for reply in replies
-    ]
+def write_early(replies: Iterable[Replied]) -> bytes:
+    """Return replies, in their order."""
+    return write_array(
+        [
+            b"".join(
+                (write_id(reply.ask), encode_string(reply.state), encode_string(reply.answer), encode_long(reply.at))
+            )
+            for reply in replies
+        ]
+    )
 
 
 def read_early(listed: list[Fields]) -> tuple[Replied, ...]:
@@ -47,17 +54,21 @@ def read_early(listed: list[Fields]) -> tuple[Replied, ...]:
     )
 
 
-def make_copies(copies: Iterable[InboxCopy]) -> list[Fields]:
-    """Return the fields of messages, in their order."""
-    return [
-        {
-            "message": make_id(copy.message),
-            "revision": make_revision(copy.revision),
-            "is_urgent": copy.is_urgent,
-            "is_recall": copy.is_recall,
-        }
-        for copy in copies
-    ]
+def write_copies(copies: Iterable[InboxCopy]) -> bytes:
+    """Return messages, in their order."""
+    return write_array(
+        [
+            b"".join(
+                (
+                    write_id(copy.message),
+                    write_revision(copy.revision),
+                    write_boolean(copy.is_urgent),
+                    write_boolean(copy.is_recall),
+                )
+            )
+            for copy in copies
+        ]
+    )
 
 
 def read_copies(listed: list[Fields]) -> tuple[InboxCopy, ...]:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import final
+from typing import Final, final
 
 from sharing.conversation.terms import Terms
 from sharing.disclosure.missing_facts import MissingFactsFinder
 from sharing.disclosure.terms import list_optional_conditions, make_terms
 from sharing.law.decision_context import DecisionContext
+from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import RecipientDecision, Verdict
 from sharing.model.indicator_record import WireRecord
+from sharing.model.vocabulary import Outcome
 from sharing.relevance.audience import Audience
+
+CACHED_MAX: Final = 2_000
+"""Of how many tuples of decisions the terms are kept."""
+
+CACHED_RECIPIENTS_MAX: Final = 20_000
+"""How many recipients these may have together."""
 
 
 @final
@@ -27,6 +35,9 @@ class LawInForce:
         self.context = context
         self._optional = list_optional_conditions(context.disclosure_filter.pack)
         self._missing = MissingFactsFinder(context, agencies_not_asked)
+        self._made: BoundedCache[int, tuple[Collection[RecipientDecision], tuple[Terms, ...]]] = BoundedCache(
+            CACHED_MAX, CACHED_RECIPIENTS_MAX, lambda _, made: len(made[1])
+        )
 
     def at(self, record: WireRecord, now_ms: int) -> ItemLaw:
         """Return the law about an item.
@@ -55,16 +66,25 @@ class LawInForce:
     ) -> tuple[Terms, ...]:
         """Return the terms for each of these recipients of an item, in their order.
 
+        Where nothing is withheld, they follow from the decisions alone. So one tuple of decisions, which many drafts
+        share, is looked up by its identity; it is kept together with its terms, so that no other can have that.
+
         Args:
             record: The item.
             recipients: The decisions on it, under this context's law.
             now_ms: The time of the decisions, in UTC milliseconds.
         """
+        known = self._made.get(id(recipients))
+        if known is not None and known[0] is recipients:
+            return known[1]
         missing = self._missing.find(record, recipients, now_ms)
-        return tuple(
+        terms = tuple(
             make_terms(each, optional=self._optional, missing=missing.get(each.state, frozenset()))
             for each in recipients
         )
+        if isinstance(recipients, tuple) and not any(each.outcome is Outcome.WITHHOLD for each in recipients):
+            self._made.put(id(recipients), (recipients, terms))
+        return terms
 
 
 @final

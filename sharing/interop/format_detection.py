@@ -64,6 +64,11 @@ def iterate_lines(data: InputData) -> Iterator[TextLine]:
         start = end + 1
 
 
+def count_lines(data: InputData) -> int:
+    """Return about how many lines a file has."""
+    return 1 + sum(chunk.count(b"\n") for chunk in _iterate_chunks(data))
+
+
 def compute_sha256(data: InputData) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()

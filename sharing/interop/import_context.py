@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from sharing.errors import InputError
 from sharing.interop.publishing_profile import NO_PROFILE, PublishingProfile, merge_fields
 from sharing.model.countries import normalise_country
 from sharing.model.indicator import Source
+from sharing.serialization.indicator_encoder import IndicatorEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,12 +54,15 @@ class ImportContext:
     Attributes:
         publisher: The State and agency that publish the indicators.
         make_id: Returns the id (a UUID) of an item from what identifies it in its file: `("misp", uuid, part)`,
-            `("value", type, value)` or `("line", text)`. The same identity must have the same id.
+            `("value", type, value)`, `("line", text)`, or `("line", text, count)` for the second and later ones of
+            equal lines. The same identity must have the same id, unless each line is to be an item of its own.
         profile: Facts that the files do not carry.
         format: Format of all files, or AUTO.
         bytes_max: Size limit of a file.
-        are_lines_distinct: Whether each line without an id is an item of its own, also if another line is equal.
+        own_agency: The agency whose topic is published to; "" if the agencies of the State share a topic, or if nothing
+            is published.
         on_progress: Called with the file name and the completed fraction of it, from 0 to 1.
+        encoder: Validates and encodes the indicators.
     """
 
     publisher: PublisherIdentity
@@ -66,8 +70,9 @@ class ImportContext:
     profile: PublishingProfile = NO_PROFILE
     format: FileFormat = FileFormat.AUTO
     bytes_max: int = FILE_BYTES_MAX
-    are_lines_distinct: bool = False
+    own_agency: str = ""
     on_progress: Callable[[str, float], None] | None = None
+    encoder: IndicatorEncoder = field(default_factory=IndicatorEncoder)
 
     def report_progress(self, file: str, fraction: float) -> None:
         """Report which fraction of a file has been read."""

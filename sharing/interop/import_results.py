@@ -6,19 +6,22 @@ Nothing is dropped: each value in a file becomes an indicator or an unpublished 
 from __future__ import annotations
 
 import hashlib
-from array import array
+import struct
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sharing.errors import InputError
-from sharing.model.indicator import Indicator
+from sharing.interop.digest_table import DIGEST_BYTES, DigestTable, make_digest
+from sharing.serialization.encoded_indicator import ID_END, EncodedIndicator, decode_indicator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from sharing.model.indicator import Indicator
 
 _REASON_CHARACTERS_MAX = 600
-_DIGEST_BYTES = 16
+_PLACE: Final = struct.Struct(">QIQ")  # number of the item, of its file, and its line or 0
+_VERSION: Final = struct.Struct(">Q")
 
 
 class UnpublishedCause(StrEnum):
@@ -57,7 +60,12 @@ class LocatedIndicator(NamedTuple):
 
     file: str
     position: str
-    indicator: Indicator
+    item: EncodedIndicator
+
+    @property
+    def indicator(self) -> Indicator:
+        """The indicator, decoded."""
+        return decode_indicator(self.item)
 
 
 class UnpublishedEntry(NamedTuple):
@@ -112,41 +120,72 @@ class ImportResult:
 class DuplicateFilter:
     """Detects duplicates among the indicators of one import, conflicting ones, and versions after a higher one.
 
-    It keeps some 250 bytes for each indicator: digests, and a number that stands for the location.
+    What it keeps of each indicator are digests in files, so an import may have any length.
+
+    Args:
+        is_one_file: Whether there is one file only. Then nothing is compared by value with a line.
+
+    Raises:
+        InfrastructureError: There is no space for temporary files.
     """
 
-    def __init__(self) -> None:
-        self._numbers: dict[bytes, int] = {}  # of an indicator, by digest of its content, and of its id and version
-        self._wholes = bytearray()  # digest of every field, by number
+    def __init__(self, *, is_one_file: bool = False) -> None:
+        self._is_one_file = is_one_file
+        # By digest of the content: its place. By digest of id and version: its place, and the digest of every field.
+        self._contents = DigestTable(_PLACE.size)
+        self._versions = DigestTable(_PLACE.size + DIGEST_BYTES)
+        self._later = DigestTable(_VERSION.size)  # the highest version of each item that has one above 1
         self._files: list[str] = []
-        self._file_indexes = array("I")
-        self._lines = array("Q")  # 0 for a location that is no line
-        self._pointers: dict[int, str] = {}
-        self._later: dict[str, int] = {}  # the highest version of each item that has one above 1
+        self._pointers: dict[int, str] = {}  # places of items that are no lines
 
-    def check(self, location: InputLocation, indicator: Indicator, *, by_value: bool) -> ParsedEntry:
+    @property
+    def count(self) -> int:
+        """Number of indicators that are neither duplicates nor outdated."""
+        return len(self._versions)
+
+    def reserve(self, indicators: int) -> None:
+        """Make place for about this many more indicators.
+
+        Raises:
+            InfrastructureError: There is no space left for temporary files.
+        """
+        if not self._is_one_file:
+            self._contents.reserve(len(self._contents) + indicators)
+        self._versions.reserve(len(self._versions) + indicators)
+
+    def find(self, identity: str, version: int) -> int | None:
+        """Return the number of the indicator with an id and version, from 0, or None."""
+        stored = self._versions.get(_digest_version(identity, version))
+        return None if stored is None else int(_PLACE.unpack(stored[: _PLACE.size])[0])
+
+    def check(self, location: InputLocation, item: EncodedIndicator, *, by_value: bool) -> ParsedEntry:
         """Return the indicator with its location, or an unpublished entry if it is a duplicate or too old a version.
 
         Args:
             location: Location of the indicator.
-            indicator: The indicator.
+            item: The indicator.
             by_value: Whether an indicator with the same type, value and facts is a duplicate whatever its id. True for
-                MISP, and for a line without an id; a line with an id identifies its own item. Indicators whose facts
-                differ (a stricter TLP, another offence) are never duplicates.
+                MISP; a line identifies its own item. Indicators whose facts differ (a stricter TLP, another offence)
+                are never duplicates.
 
         Raises:
             ConflictingItemError: Another indicator has the same id and version. The message names both locations.
+            InfrastructureError: There is no space left for temporary files.
         """
-        content = _digest_content(indicator)
-        if by_value and content in self._numbers:
-            first = self._describe_first(self._numbers[content], location)
-            reason = f"has the type, value and facts of {first}"
+        content = _digest_content(item) if by_value or not self._is_one_file else b""
+        if by_value and (same := self._contents.get(content)) is not None:
+            reason = f"has the type, value and facts of {self._describe_first(same, location)}"
             return make_unpublished(location, UnpublishedCause.DUPLICATE, reason)
-        whole, version = _digest_whole(indicator), _digest_version(indicator.id, indicator.version)
-        number = self._numbers.get(version)
-        if number is not None:
-            first = self._describe_first(number, location)
-            if whole != self._wholes[number * _DIGEST_BYTES : (number + 1) * _DIGEST_BYTES]:
+        version = _digest_version(item.id, item.version)
+        latest = self._find_latest(item.id)
+        if item.version < latest and self._versions.get(version) is None:
+            first = self._describe_first(self._versions.get(_digest_version(item.id, latest)) or b"", location)
+            return make_unpublished(location, UnpublishedCause.OUTDATED, make_outdated_reason(latest, first))
+        place, whole = self._pack_place(location), make_digest(item.data)
+        earlier = self._versions.add(version, place + whole)
+        if earlier is not None:
+            first = self._describe_first(earlier, location)
+            if earlier[_PLACE.size :] != whole:
                 raise ConflictingItemError(
                     f"{location.file}: {_describe_position(location)} has the id and version of {first}, and another "
                     "content; give a changed item a higher version, and another item another id",
@@ -154,33 +193,30 @@ class DuplicateFilter:
                     location=location.position,
                 )
             return make_unpublished(location, UnpublishedCause.DUPLICATE, f"has the id and version of {first}")
-        latest = self._later.get(indicator.id, 0)
-        if indicator.version < latest:
-            first = self._describe_first(self._numbers[_digest_version(indicator.id, latest)], location)
-            return make_unpublished(location, UnpublishedCause.OUTDATED, make_outdated_reason(latest, first))
-        if indicator.version > 1:
-            self._later[indicator.id] = indicator.version
-        number = self._add_location(location)
-        self._wholes += whole
-        self._numbers[version] = number
-        self._numbers.setdefault(content, number)
-        return LocatedIndicator(*location, indicator)
+        if item.version > 1:
+            self._later.replace(make_digest(item.id.encode()), _VERSION.pack(item.version))
+        if content:
+            self._contents.add(content, place)
+        return LocatedIndicator(*location, item)
 
-    def _add_location(self, location: InputLocation) -> int:
-        """Keep a location, and return its number."""
-        number = len(self._lines)
+    def _find_latest(self, identity: str) -> int:
+        if not len(self._later):
+            return 0
+        stored = self._later.get(make_digest(identity.encode()))
+        return 0 if stored is None else int(_VERSION.unpack(stored)[0])
+
+    def _pack_place(self, location: InputLocation) -> bytes:
         if not self._files or self._files[-1] != location.file:
             self._files.append(location.file)
-        self._file_indexes.append(len(self._files) - 1)
-        is_line = location.position.isdecimal()
-        self._lines.append(int(location.position) if is_line else 0)
-        if not is_line:
-            self._pointers[number] = location.position
-        return number
+        number, position = len(self._versions), location.position
+        if position.isdecimal():
+            return _PLACE.pack(number, len(self._files) - 1, int(position))
+        self._pointers[number] = position
+        return _PLACE.pack(number, len(self._files) - 1, 0)
 
-    def _describe_first(self, number: int, location: InputLocation) -> str:
-        position = self._pointers.get(number) or str(self._lines[number])
-        return _describe_location(InputLocation(self._files[self._file_indexes[number]], position), location)
+    def _describe_first(self, place: bytes, location: InputLocation) -> str:
+        number, file, line = _PLACE.unpack(place[: _PLACE.size])
+        return _describe_location(InputLocation(self._files[file], self._pointers.get(number) or str(line)), location)
 
 
 def make_outdated_reason(latest: int, where: str) -> str:
@@ -196,20 +232,17 @@ def make_outdated_reason(latest: int, where: str) -> str:
     )
 
 
-def _digest_content(indicator: Indicator) -> bytes:
+def _digest_content(item: EncodedIndicator) -> bytes:
     """Return a digest of every field that matters to a law: all but id, summary and time of observation."""
-    text = indicator.model_dump_json(exclude={"id", "summary", "observed_at"})
-    return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
-
-
-def _digest_whole(indicator: Indicator) -> bytes:
-    """Return a digest of every field."""
-    return hashlib.blake2b(indicator.model_dump_json().encode(), digest_size=_DIGEST_BYTES).digest()
+    data = item.data
+    return make_digest(
+        data[ID_END : item.summary_start] + data[item.shared_start : item.shared_end] + data[item.review_start :]
+    )
 
 
 def _digest_version(identity: str, version: int) -> bytes:
     """Return a digest of id and version, which is that of no content."""
-    return hashlib.blake2b(f"{identity}/{version}".encode(), digest_size=_DIGEST_BYTES, person=b"version").digest()
+    return hashlib.blake2b(f"{identity}/{version}".encode(), digest_size=DIGEST_BYTES, person=b"version").digest()
 
 
 def _describe_location(first: InputLocation, location: InputLocation) -> str:
@@ -226,16 +259,4 @@ def make_unpublished(location: InputLocation, cause: UnpublishedCause, reason: s
     printable = "".join(character if character.isprintable() else "?" for character in reason)
     if len(printable) > _REASON_CHARACTERS_MAX:
         printable = f"{printable[:_REASON_CHARACTERS_MAX]}…"
-    return UnpublishedEntry(*location, cause, printable)
-
-
-def build_indicator(fields: Mapping[str, Any]) -> Indicator:
-    """Return the indicator that the fields describe.
-
-    Raises:
-        InputError: The fields are not a valid indicator. The message names fields and never repeats a value.
-    """
-    try:
-        return Indicator.parse(dict(fields))
-    except OverflowError:  # a time near year 1 or 9999 whose time zone moves it out of range
-        raise InputError("a time is outside the years 1 to 9999; correct it") from None
+    return UnpublishedEntry(*location, cause, sys.intern(printable))  # of many entries there are few reasons

@@ -14,13 +14,17 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from sharing.audit.cosignature import build_cosigned_message, read_cosigned_at
+from sharing.audit.origins import parse_witness
+from sharing.audit.signed_note import ED25519_SIGNATURE, TIMESTAMPED_COSIGNATURE, compute_key_id
+from sharing.interop.entry_proofs import CheckedEntry
 from sharing.interop.message_proofs import CheckedProof, KeyDocuments
 from sharing.seal.message_proof import compute_batch_statement
 from sharing.trust.documents import read_document
 from sharing.trust.key_statement import KeyStatement, TrustedKeys
 from sharing.trust.public_keys import PublishedKey
 from sharing.trust.root import RootMetadata
-from sharing.trust.signatures import ObjectKind, build_message
+from sharing.trust.signatures import SIGNATURE_BYTES, ObjectKind, build_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,30 @@ def list_signatures(checked: CheckedProof) -> list[SignatureFiles]:
             _find_key(checked.exporter, file.key_id),
         )
     )
+    return signatures
+
+
+def list_entry_signatures(checked: CheckedEntry) -> list[SignatureFiles]:
+    """Return every signature on which a proof of an entry rests: roots, key statements, checkpoint and cosignatures."""
+    proof = checked.proof
+    text = proof.checkpoint.note.text
+    counted = (checked.place.state, *checked.cosigned_by)
+    signatures = [each for state in counted for each in _list_document_signatures(state, proof.documents[state])]
+    for signature in proof.checkpoint.note.signatures:
+        if signature.name == proof.checkpoint.origin:
+            state, seconds = checked.place.state, None
+        else:
+            state, seconds = parse_witness(signature.name) or "", read_cosigned_at(signature)
+        if state not in counted:
+            continue
+        kind = ED25519_SIGNATURE if seconds is None else TIMESTAMPED_COSIGNATURE
+        _, statement = read_document(proof.documents[state].statement, ObjectKind.KEYS, KeyStatement)
+        for key in statement.keys:
+            if compute_key_id(signature.name, kind, key) != signature.key_id:
+                continue
+            name = f"{state.lower()}-{'checkpoint' if seconds is None else 'cosignature'}"
+            signed = text if seconds is None else build_cosigned_message(text, seconds // 1000)
+            signatures.append(SignatureFiles(name, signed, signature.value[-SIGNATURE_BYTES:], key.to_published()))
     return signatures
 
 

@@ -51,7 +51,7 @@ _RESOURCES: Final = {
 _PATTERNS: Final = {AclPattern.LITERAL: ResourcePatternType.LITERAL, AclPattern.PREFIX: ResourcePatternType.PREFIXED}
 _EVERYONE = "*"
 """The principal of an entry for all principals."""
-_BUS_PREFIXES: Final = tuple(f"{scope}." for scope in (TopicScope.NATIONAL, TopicScope.EXCHANGE, TopicScope.DIRECTORY))
+_BUS_PREFIXES: Final = tuple(f"{scope}." for scope in TopicScope if scope is not TopicScope.SHARED)
 
 
 @dataclass(frozen=True, slots=True)

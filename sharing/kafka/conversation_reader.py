@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sharing.conversation_state.item_keys import is_log_key
+from sharing.conversation_state.covers import Covers, decode_covers
+from sharing.conversation_state.item_keys import COVERS_PREFIX, is_log_key
 from sharing.conversation_state.open_asks import may_have_open_asks
 from sharing.errors import DecodeError, InfrastructureError
 from sharing.kafka.topic_follower import Place, TopicFollower
@@ -47,12 +48,14 @@ class EntryTable(Generic[Shown]):
 
     Attributes:
         entries: What is remembered, by the key of the entry.
+        covers: The answers that cover later Asks, by partition.
     """
 
     def __init__(
         self, bootstrap: str, state: str, reduce: Reduce[Shown], properties: Mapping[str, Any] | None = None
     ) -> None:
         self.entries: dict[bytes, KeptEntry[Shown]] = {}
+        self.covers: dict[int, Covers] = {}
         self._bootstrap = bootstrap
         self._topic = CONVERSATIONS.topic(state)
         self._group = name_console_group(state, "asks")
@@ -111,9 +114,13 @@ class EntryTable(Generic[Shown]):
         """Remember what a record says. Return whether it is, or was, about anything that is remembered."""
         key, entry, partition = message.key() or b"", message.value(), message.partition()
         self._positions[self._topic, partition] = message.offset() + 1
-        if is_log_key(key):
+        is_covers = key.startswith(COVERS_PREFIX)
+        if is_log_key(key) and not is_covers:
             return False
         try:
+            if is_covers:
+                self.covers[partition] = decode_covers(entry)
+                return True
             value = None if entry is None else self._reduce(key, entry)
         except DecodeError as error:
             raise DecodeError(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import count
 
 
@@ -31,6 +31,7 @@ class DeferredClose:
         self._sections = 0  # a section may contain another one
         self._requested = False
         self._claims = count()
+        self._section = _Section(self._enter, self._leave)
 
     @property
     def is_requested(self) -> bool:
@@ -38,20 +39,9 @@ class DeferredClose:
         with self._lock:
             return self._requested
 
-    @contextmanager
-    def use(self) -> Iterator[bool]:
+    def use(self) -> AbstractContextManager[bool]:
         """Enter a section in which the resource stays open. Yields False if it must not be used any more."""
-        with self._lock:
-            self._sections += 1
-            allowed = not self._requested
-        try:
-            yield allowed
-        finally:
-            with self._lock:
-                self._sections -= 1
-                must_close = self._claim_close()
-            if must_close:
-                self._close()
+        return self._section
 
     def request(self) -> None:
         """Close the resource now, or at the end of the section that is using it."""
@@ -61,6 +51,34 @@ class DeferredClose:
         if must_close:
             self._close()
 
+    def _enter(self) -> bool:
+        with self._lock:
+            self._sections += 1
+            return not self._requested
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._sections -= 1
+            must_close = self._claim_close()
+        if must_close:
+            self._close()
+
     def _claim_close(self) -> bool:
         """Return whether the caller must close the resource: True once. The caller holds the lock."""
         return self._requested and not self._sections and next(self._claims) == 0
+
+
+class _Section(AbstractContextManager[bool]):
+    """A section in which the resource is used. One object serves all: the owner counts those that are entered."""
+
+    __slots__ = ("_enter", "_leave")
+
+    def __init__(self, enter: Callable[[], bool], leave: Callable[[], None]) -> None:
+        self._enter = enter
+        self._leave = leave
+
+    def __enter__(self) -> bool:
+        return self._enter()
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()

@@ -1,14 +1,16 @@
-"""Commits the offsets of a group's member without waiting for each confirmation.
+"""Commits the offsets of a group's member in batches, without waiting for each confirmation.
 
-A member that waits for each confirmation handles at most as many records in a second as there are round trips. So each
-commit is sent at once, the member goes on, and the confirmations tell which of them need another attempt:
+A member that waits for each confirmation handles at most as many records in a second as there are round trips, and one
+that sends a commit for each record keeps the broker busy with them. So what was handled is noted, and one commit has
+all of it: it is sent when the one before is confirmed, and a hundredth of a second has passed or enough was handled. A
+member that handles slowly therefore commits each record at once. The confirmations tell what needs another attempt:
 
 - A commit that failed is repeated, with the highest offset of its partition.
 - So is one whose confirmation came before that of an earlier commit: librdkafka repeats requests after a fault, and the
   group's offset may now be the lower of the two.
 
-What was sent and is not confirmed may be delivered again after a crash. So it is bounded: beyond a number, and an age,
-the member waits.
+What was handled and is not confirmed may be delivered again after a crash. So it is bounded: beyond a number, and an
+age, the member waits.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -38,9 +40,15 @@ STOP_SECONDS_MAX: Final = 20.0
 UNCONFIRMED_SECONDS_MAX: Final = 0.1
 """For how long no confirmation may arrive before the member waits for it."""
 
-UNCONFIRMED_MAX: Final = 16
-"""How many commits may be unconfirmed before the member waits for them. So many records, and the one that is being
-handled, may be delivered again after a crash."""
+UNCONFIRMED_MAX: Final = 1_000
+"""How many records may be handled and not confirmed before the member waits. So many, and what is being handled, may be
+delivered again after a crash."""
+
+SEND_SECONDS: Final = 0.01
+"""How long what was handled waits for more, so that one commit has all of it."""
+
+SEND_MAX: Final = 250
+"""How many handled records do not wait for more."""
 
 _RETRY_SECONDS = 0.2
 _ATTEMPT_SECONDS_MAX = 5.0
@@ -53,8 +61,8 @@ class GroupMember(Protocol):
         """Return whether the record's partition has been assigned to this member since it was read."""
         ...
 
-    def send_commit(self, record: PolledRecord) -> None:
-        """Send the commit of the offset after a record.
+    def send_commits(self, records: Collection[PolledRecord]) -> None:
+        """Send one commit of the offsets after these records, each of another partition.
 
         Raises:
             KafkaException: It cannot be sent.
@@ -77,6 +85,10 @@ class GroupCommits:
     def __init__(self, member: GroupMember, name: str) -> None:
         self._member = member
         self._name = name
+        self._noted: dict[int, PolledRecord] = {}  # handled and not sent: the last of each partition
+        self._noted_count = 0
+        self._sent_count = 0
+        self._sent_at = 0.0
         self._highest: dict[int, PolledRecord] = {}
         self._in_flight: dict[int, deque[int]] = {}
         self._has_failed = False
@@ -86,37 +98,60 @@ class GroupCommits:
 
     @property
     def unconfirmed_count(self) -> int:
-        """Number of commits whose outcome is not known yet."""
-        return sum(map(len, self._in_flight.values()))
+        """Number of records that were handled and whose commit is not known to have succeeded."""
+        return self._noted_count + (self._sent_count if self._in_flight else 0)
 
-    def begin(self, record: PolledRecord) -> None:
-        """Send the commit of the offset after a record. `poll` and `settle` see to it that it succeeds.
+    def note(self, record: PolledRecord, count: int = 1) -> None:
+        """Note that records were handled. They are committed soon, if `settle_if_due` is called meanwhile.
 
-        A record of an earlier assignment is not committed: meanwhile another member may have committed a higher offset.
+        Args:
+            record: The last of them in its partition. If it is of an earlier assignment, it is not committed: meanwhile
+                another member may have committed a higher offset.
+            count: How many they are.
         """
-        if not self._member.is_current(record):
-            self._log_rebalanced(record)
+        self._noted[record.partition] = record
+        self._noted_count += count
+
+    def send(self) -> None:
+        """Send the commit of what was noted, now. `settle_if_due` and `settle` see to it that it succeeds."""
+        if not self._noted:
+            return
+        records = []
+        for record in self._noted.values():
+            if self._member.is_current(record):
+                records.append(record)
+            else:
+                self._log_rebalanced(record)
+        self._sent_count = self._noted_count + (self._sent_count if self._in_flight else 0)
+        self._noted.clear()
+        self._noted_count = 0
+        self._sent_at = time.monotonic()
+        if not records:
             return
         if not self._in_flight:
-            self._progress_at = time.monotonic()
-        self._highest[record.partition] = record
-        self._in_flight.setdefault(record.partition, deque()).append(record.next_offset)
+            self._progress_at = self._sent_at
+        for record in records:
+            self._highest[record.partition] = record
+            self._in_flight.setdefault(record.partition, deque()).append(record.next_offset)
         try:
-            self._member.send_commit(record)
+            self._member.send_commits(records)
         except KafkaException as error:
-            self.take_outcome(_get_error(error), [TopicPartition("", record.partition, record.next_offset)])
+            positions = [TopicPartition("", record.partition, record.next_offset) for record in records]
+            self.take_outcome(_get_error(error), positions)
 
     def settle_if_due(self) -> None:
-        """Do the same as `settle` if a commit has failed, or if too many are not confirmed, or for too long."""
-        if self._highest and (
-            self._has_failed
-            or self.unconfirmed_count >= UNCONFIRMED_MAX
-            or time.monotonic() - self._progress_at > UNCONFIRMED_SECONDS_MAX
-        ):
+        """Send what was noted if it is time; wait as `settle` does if a commit has failed or is not confirmed soon."""
+        now = time.monotonic()
+        if self._has_failed:
             self.settle()
+        elif self._in_flight:
+            if self.unconfirmed_count >= UNCONFIRMED_MAX or now - self._progress_at > UNCONFIRMED_SECONDS_MAX:
+                self.settle()
+        elif self._noted_count and (self._noted_count >= SEND_MAX or now - self._sent_at >= SEND_SECONDS):
+            self.send()
 
     def settle(self) -> None:
-        """Wait until what was sent is committed, and repeat what failed.
+        """Send what was noted, wait until it is committed, and repeat what failed.
 
         Raises:
             InfrastructureError: The broker rejects a commit, or does not answer for `COMMIT_SECONDS_MAX` seconds.
@@ -160,6 +195,7 @@ class GroupCommits:
 
     def _settle_until(self, deadline: float) -> None:
         """Do what `settle` does, until a time of the monotonic clock."""
+        self.send()
         self._await_outcomes()
         for partition, record in list(self._highest.items()):
             self._repeat(record, deadline)
@@ -199,7 +235,7 @@ class GroupCommits:
         self._outcome.clear()
         self._awaited = record.partition, record.next_offset
         try:
-            self._member.send_commit(record)
+            self._member.send_commits([record])
             deadline = time.monotonic() + min(_ATTEMPT_SECONDS_MAX, COMMIT_SECONDS_MAX)
             while not self._outcome:
                 if time.monotonic() > deadline:

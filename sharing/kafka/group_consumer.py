@@ -1,4 +1,4 @@
-"""Reads one topic as one member of a consumer group, and commits record by record (`group_commits`).
+"""Reads one topic as one member of a consumer group, in batches, and commits what was handled (`group_commits`).
 
 A restart of the broker, a rebalance, and a handler so slow that the group gives its partitions to other members are not
 errors here: the consumer continues, and uncommitted records are delivered again. After an outage, librdkafka may lose
@@ -15,9 +15,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -34,6 +33,9 @@ log = logging.getLogger(__name__)
 SESSION_MS = 10_000
 """How long the group keeps the partitions of a process that was killed, in milliseconds."""
 
+FETCH_MAX = 500
+"""How many records are taken from librdkafka at once. They are handed out one by one, and dropped at a rebalance."""
+
 _CALLBACK_SECONDS = 0.002
 _TOPIC_CHECK_SECONDS = 30.0
 """How often a running consumer asks whether the topic is still the one that it knows."""
@@ -41,8 +43,7 @@ _TOPIC_CHECK_SECONDS = 30.0
 _NO_RESPONSE_SECONDS_MAX = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class PolledRecord:
+class PolledRecord(NamedTuple):
     """What `poll` returns: a record, or a batch that cannot be read.
 
     Attributes:
@@ -62,6 +63,10 @@ class PolledRecord:
     assignment: int
     message: Message | None = None
     bad_batch: BadBatch | None = None
+
+    def without_content(self) -> PolledRecord:
+        """Return where the record is, without holding it in memory."""
+        return PolledRecord(self.topic, self.partition, self.offset, self.next_offset, self.assignment)
 
 
 class GroupConsumer:
@@ -121,6 +126,11 @@ class GroupConsumer:
         self._bad_batches = BadBatchFinder(self._properties)
         self._consumer = self._join_group()
 
+    @property
+    def has_fetched(self) -> bool:
+        """Whether `poll` has records that it can return without asking the broker's client."""
+        return bool(self._prefetched)
+
     def poll(self, timeout_s: float) -> PolledRecord | None:
         """Return the next record or unreadable batch, or None if none arrives in time.
 
@@ -128,21 +138,34 @@ class GroupConsumer:
             InfrastructureError: The broker rejects the request, or the log lost records that the group has read; or
                 what `settle_commits` raises, if a commit has failed or is not confirmed soon.
         """
-        self.settle_overdue_commits()
-        if self._joined and not self._is_ready() and not self._start():
+        if not self._prefetched and not self._fetch(timeout_s):
             return None
-        message = self._prefetched.popleft() if self._prefetched else self._consumer.poll(timeout_s)
-        if message is None:
-            self._rejoin_if_unassigned()
-            return None
+        message = self._prefetched.popleft()
         error, partition, offset = message.error(), message.partition() or 0, message.offset() or 0
         if error is None:
-            self.last_response = time.monotonic()
-            return PolledRecord(self.topic, partition, offset, offset + 1, self._assignment, message=message)
+            return PolledRecord(self.topic, partition, offset, offset + 1, self._assignment, message)
         if error.code() in BAD_BATCH_ERRORS:
             return self._skip_bad_batch(message)
         self._handle_error(error, partition)
         return None
+
+    def _fetch(self, timeout_s: float) -> bool:
+        """Wait for the next record, and take those that have arrived with it. Return whether there are any."""
+        self.settle_overdue_commits()
+        if self._joined and not self._is_ready() and not self._start():
+            return False
+        assignment = self._assignment
+        message = self._consumer.poll(timeout_s)
+        if message is None:
+            self._rejoin_if_unassigned()
+            return False
+        following = self._consumer.consume(FETCH_MAX - 1, 0) if message.error() is None else []
+        if assignment != self._assignment or not self._started:  # read before a rebalance that was served meanwhile
+            return bool(self._prefetched)
+        self.last_response = time.monotonic()
+        self._prefetched.append(message)
+        self._prefetched += following
+        return True
 
     def is_at_end(self) -> bool:
         """Return whether `poll` has returned every record up to the ends that the broker last reported."""
@@ -153,16 +176,29 @@ class GroupConsumer:
         if self.is_current(record):
             self._seek(record.partition, record.offset)
 
-    def begin_commit(self, record: PolledRecord) -> None:
-        """Send the commit of the offset after this record, without waiting for the confirmation.
+    def note_handled(self, record: PolledRecord, count: int = 1) -> None:
+        """Note that a record was handled, and those of its partition before it: they are committed soon.
 
-        `poll` and `settle_commits` see to it that it succeeds. A record of an earlier assignment is not committed:
-        meanwhile another member may have committed a higher offset.
+        `poll`, `serve` and `settle_commits` see to it that the commit succeeds. A record of an earlier assignment is
+        not committed: meanwhile another member may have committed a higher offset.
+
+        Args:
+            record: The last record of its partition that was handled.
+            count: How many were handled since the last call.
         """
-        self._commits.begin(record)
+        self._commits.note(record, count)
+
+    def serve(self) -> None:
+        """Do what is due while records that were fetched are handed out: outcomes of commits, rebalances, commits.
+
+        Raises:
+            InfrastructureError: As `settle_commits`, if a commit has failed or is not confirmed soon.
+        """
+        self._take_message(0)
+        self._commits.settle_if_due()
 
     def settle_overdue_commits(self) -> None:
-        """Do the same as `settle_commits` if a commit has failed, or is not confirmed soon. Each `poll` begins with it.
+        """Send the commit of what was handled, if it is time; wait if one has failed, or is not confirmed soon.
 
         Raises:
             InfrastructureError: The broker rejects a commit, or does not answer for two minutes.
@@ -190,19 +226,24 @@ class GroupConsumer:
         finally:
             self._consumer.close()
 
-    def send_commit(self, record: PolledRecord) -> None:
-        """Send the commit of the offset after a record.
+    def send_commits(self, records: Collection[PolledRecord]) -> None:
+        """Send one commit of the offsets after these records, each of another partition.
 
         Raises:
             KafkaException: It cannot be sent.
         """
-        position = self._offsets.make_position(record.partition, record.next_offset)
-        self._consumer.commit(offsets=[position], asynchronous=True)
+        positions = [self._offsets.make_position(record.partition, record.next_offset) for record in records]
+        self._consumer.commit(offsets=positions, asynchronous=True)
 
     def serve_callbacks(self) -> None:
         """Wait a moment for the outcomes of commits. A record that arrives meanwhile is returned by a later `poll`."""
-        message = self._consumer.poll(_CALLBACK_SECONDS)
-        if message is not None:
+        self._take_message(_CALLBACK_SECONDS)
+
+    def _take_message(self, timeout_s: float) -> None:
+        """Serve callbacks. A record that was read before a rebalance that was served meanwhile is dropped."""
+        assignment = self._assignment
+        message = self._consumer.poll(timeout_s)
+        if message is not None and assignment == self._assignment and self._started:
             self._prefetched.append(message)
 
     def is_current(self, record: PolledRecord) -> bool:
@@ -258,7 +299,9 @@ class GroupConsumer:
     def _join_group(self) -> Consumer:
         self._unassigned_since = time.monotonic()
         consumer = make_consumer(self._properties)
-        consumer.subscribe([self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
+        consumer.subscribe(
+            [self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )  # fmt: skip
         return consumer
 
     def _rejoin_if_unassigned(self) -> None:
@@ -303,6 +346,12 @@ class GroupConsumer:
         self.last_response = time.monotonic()
 
     def _on_revoke(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        if consumer is not self._consumer:
+            return
+        self._commits.send()  # the group still takes it
+        self._on_lost(consumer, partitions)
+
+    def _on_lost(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         if consumer is not self._consumer:
             return
         revoked = {partition.partition for partition in partitions}

@@ -1,6 +1,6 @@
 """Reads what is recorded about items: the gate's decisions, and the acts of the conversation.
 
-Both stay on the item's partition. An act has the id of the item as its key, a decision that of the indicator. A
+Both stay on the item's partition, in blocks of the audit log. An act names the item, a decision the indicator. A
 decision does not name the agency, so where agencies of one State share the id of an indicator, what is found may be a
 decision on the item of another.
 """
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any, NamedTuple
 
+from sharing.audit.block import read_block, read_entry_id
 from sharing.errors import DecodeError
 from sharing.kafka.topic_range import TopicRange
 from sharing.serialization.codec import get_codec
@@ -19,13 +20,13 @@ from sharing.topology.topics import TopicKind
 
 
 class HistoryRecord(NamedTuple):
-    """A record about an item.
+    """What is recorded about an item: one decision or one act.
 
     Attributes:
         item: Id of the item.
         partition: Its partition.
-        offset: Its offset there.
-        at_ms: The broker's time of the record, in UTC milliseconds.
+        offset: The offset of its block there.
+        at_ms: The broker's time of the block, in UTC milliseconds.
         fields: The decoded record.
     """
 
@@ -57,8 +58,8 @@ class HistoryTopic(NamedTuple):
         return self.kind.topic(self.state)
 
 
-FindItem = Callable[[bytes], str | None]
-"""Returns, from the key of a record, the item that it is about; None if it is about none that is wanted."""
+FindItem = Callable[[str], str | None]
+"""Returns, from the id in an entry, the item that it is about; None if it is about none that is wanted."""
 
 
 def read_history(
@@ -88,33 +89,32 @@ def read_history(
     with closing(opened):
         for batch in opened.read_batches():
             for message in batch:
-                record = take_record(message, topic, find_item)
-                if record is not None:
-                    yield record
+                yield from list_records(message, topic, find_item)
 
 
-def take_record(message: Any, topic: HistoryTopic, find_item: FindItem) -> HistoryRecord | None:
-    """Return a consumed record, decoded; None if it is about no item that is wanted.
+def list_records(message: Any, topic: HistoryTopic, find_item: FindItem) -> list[HistoryRecord]:
+    """Return what a consumed block records about the items that are wanted, decoded, in order.
 
     Raises:
         DecodeError: It cannot be decoded.
     """
-    item = find_item(message.key() or b"")
-    if item is None:
-        return None
     try:
-        fields = get_codec(topic.kind.schema).decode(topic.framing.to_single_object(message.value()))
+        block = read_block(topic.framing.to_single_object(message.value()))
+        wanted = [(find_item(read_entry_id(entry, block.log)), entry) for entry in block.entries]
+        codec = get_codec(block.log.entry_schema)
+        found = [(item, codec.decode(entry)) for item, entry in wanted if item is not None]
     except DecodeError as error:
         raise DecodeError(
             f"{topic.name}[{message.partition()}] at offset {message.offset()}: {error}", cause=error.cause
         ) from None
-    return HistoryRecord(item, message.partition(), message.offset(), message.timestamp()[1], fields)
+    partition, offset, at_ms = message.partition(), message.offset(), message.timestamp()[1]
+    return [HistoryRecord(item, partition, offset, at_ms, fields) for item, fields in found]
 
 
-def match_keys(items: Mapping[str, str]) -> FindItem:
-    """Return what finds the records with some keys.
+def match_ids(items: Mapping[str, str]) -> FindItem:
+    """Return what finds the records about some items.
 
     Args:
-        items: The item of each key: id of the item itself in acts, of its indicator in decisions.
+        items: The item of each id: that of the item itself in acts, of its indicator in decisions.
     """
-    return {key.encode(): item for key, item in items.items()}.get
+    return items.get

@@ -1,8 +1,7 @@
-"""What a subscriber remembers of the notices that it handed out: their contents by id, and the last version by item."""
+"""What a subscriber remembers of the notices that it handed out: their digests by id, and the last version by item."""
 
 from __future__ import annotations
 
-import hashlib
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,9 @@ from sharing.model.recent_map import RecentMap
 
 if TYPE_CHECKING:
     from sharing.model.notice import Notice
+
+UNKNOWN_DIGEST = b""
+"""Stands for the digest of a notice that another version of this program has handled: any content is that of the id."""
 
 
 class Repetition(StrEnum):
@@ -37,34 +39,42 @@ class DeliveryHistory:
 
     def __init__(self, entries_max: int) -> None:
         self._handled: RecentMap[str, bytes] = RecentMap(entries_max)
+        self._open: dict[str, bytes] = {}  # handed out, and not handled yet
         self._revisions: RecentMap[tuple[str, str], tuple[int, int]] = RecentMap(entries_max)
 
-    def compare(self, notice: Notice) -> Repetition:
-        """Return how a notice relates to the earlier ones."""
-        digest = self._handled.get(notice.id)
-        if digest is not None:
-            return Repetition.SAME if digest == _digest_content(notice) else Repetition.DIFFERENT
+    def compare(self, notice: Notice, digest: bytes) -> Repetition:
+        """Return how a notice relates to the earlier ones.
+
+        Args:
+            notice: The notice.
+            digest: Digest of what it says and to what it binds.
+        """
+        known = self._handled.get(notice.id)
+        if known is None and self._open:
+            known = self._open.get(notice.id)
+        if known is not None:
+            return Repetition.SAME if known in {digest, UNKNOWN_DIGEST} else Repetition.DIFFERENT
         last = self._revisions.get((notice.from_state, notice.item_id))
-        return Repetition.OLDER if last is not None and _get_revision(notice) < last else Repetition.NONE
+        return Repetition.OLDER if last is not None and (notice.version, notice.amendment) < last else Repetition.NONE
 
-    def hand_out(self, notice: Notice) -> None:
+    def hand_out(self, notice: Notice, digest: bytes) -> None:
         """Remember that a notice is given to the program: nothing older about its item follows."""
-        self._revisions.put((notice.from_state, notice.item_id), _get_revision(notice))
+        self._open[notice.id] = digest
+        self.restore_revision(notice.from_state, notice.item_id, (notice.version, notice.amendment))
 
-    def complete(self, notice: Notice) -> None:
-        """Remember that the program has handled a notice: it is not delivered again."""
-        self._handled.put(notice.id, _digest_content(notice))
+    def complete(self, notice_id: str, digest: bytes) -> None:
+        """Remember that the program has handled a notice or offer: it is not delivered again."""
+        self._open.pop(notice_id, None)
+        self._handled.put(notice_id, digest)
 
+    def is_handled(self, notice_id: str) -> bool:
+        """Return whether the program has handled a notice or offer with this id."""
+        return self._handled.get(notice_id) is not None
 
-def _get_revision(notice: Notice) -> tuple[int, int]:
-    return notice.version, notice.amendment
+    def take_back(self) -> None:
+        """Forget that notices were handed out that the program has not handled: they are delivered again."""
+        self._open.clear()
 
-
-def _digest_content(notice: Notice) -> bytes:
-    """Return a digest of what a notice says and to what it binds.
-
-    A gate that decides on the same item again writes another time and perhaps another pack version or reason. That
-    changes neither.
-    """
-    parts = (notice.kind, notice.indicator_id, notice.version, notice.conditions, sorted(notice.content.items()))
-    return hashlib.blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    def restore_revision(self, from_state: str, item_id: str, revision: tuple[int, int]) -> None:
+        """Remember the last version and amendment of an item that was handed out."""
+        self._revisions.put((from_state, item_id), revision)

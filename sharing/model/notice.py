@@ -55,7 +55,7 @@ class Notice:
         return f"Notice({self.id}, {self.from_state} to {self.to_state}, {self.kind}, version {self.version})"
 
     @classmethod
-    def from_records(cls, envelope: Mapping[str, Any], content: Mapping[str, Any]) -> Notice:
+    def from_records(cls, envelope: Mapping[str, Any], content: Mapping[str, Any], trace: str | None = None) -> Notice:
         """Build a notice from records of the schemas `Notice` and `NoticeContent`."""
         return cls(
             id=envelope["id"],
@@ -84,6 +84,7 @@ class Notice:
                 for name, value in content.items()
                 if name != "relevance"
             },
+            trace=trace,
         )
 
     def to_json(self) -> dict[str, Any]:

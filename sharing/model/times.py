@@ -11,6 +11,12 @@ DAY_MS: Final = 24 * HOUR_MS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+INSTANT_MIN_MS: Final = -62_135_596_800_000
+"""The first instant of year 1, in UTC milliseconds: no earlier one is a `datetime`."""
+
+INSTANT_MAX_MS: Final = 253_402_300_799_999
+"""The last instant of year 9999, in UTC milliseconds: no later one is a `datetime`."""
+
 
 def from_milliseconds(milliseconds: int) -> datetime:
     """Return an instant in UTC milliseconds as an aware UTC `datetime`."""

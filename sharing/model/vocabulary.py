@@ -286,3 +286,20 @@ class NoticeLane(StrEnum):
 
     ORDINARY = "ordinary"
     URGENT = "urgent"
+
+
+class AuditLogName(StrEnum):
+    """A log of a State.
+
+    Attributes:
+        DECISIONS: What the gate has decided.
+        ACTS: What the conversation has done.
+    """
+
+    DECISIONS = "DECISIONS"
+    ACTS = "ACTS"
+
+    @property
+    def entry_schema(self) -> str:
+        """Name of the schema of its entries."""
+        return "decision" if self is AuditLogName.DECISIONS else "act"

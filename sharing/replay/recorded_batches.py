@@ -21,7 +21,6 @@ from sharing.columnar.indicators import ColumnBatch, IndicatorReader
 from sharing.errors import DecodeError, InputError
 from sharing.ids import make_content_id
 from sharing.interop.format_detection import LINE_BYTES_MAX
-from sharing.interop.import_results import build_indicator
 from sharing.interop.publishing_profile import merge_fields
 from sharing.interop.strict_json import StrictJsonParser
 from sharing.kafka.topic_range import TopicRange
@@ -30,6 +29,7 @@ from sharing.replay.admission import AdmissionStats
 from sharing.replay.avro_containers import CONTAINER_MAGIC, ContainerBlock, DamagedContainerError, read_blocks
 from sharing.replay.sealed_records import SealedRecords
 from sharing.serialization.codec import get_codec, read_schema_text
+from sharing.serialization.indicator_encoder import parse_indicator
 
 ProgressCallback = Callable[[int], object]
 """Called with the progress: bytes of the files, or offsets of the topic."""
@@ -82,7 +82,7 @@ def read_recorded_files(
 
         with _open(path) as file:
             done += os.fstat(file.fileno()).st_size
-            is_container = file.read(len(CONTAINER_MAGIC)) == CONTAINER_MAGIC
+            is_container = _read_start(path, file) == CONTAINER_MAGIC
             file.seek(0)
             read_batches = _read_container if is_container else _read_lines
             yield from read_batches(file, str(path), state, report_position)
@@ -163,6 +163,14 @@ def _open(path: Path) -> IO[bytes]:
     except (OSError, ValueError) as error:  # ValueError: the path contains a NUL character
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
         raise InputError(f"{path}: cannot be read ({reason}); check the path and your permissions") from None
+
+
+def _read_start(path: Path, file: IO[bytes]) -> bytes:
+    """Return the first bytes of a file, as many as tell a container."""
+    try:
+        return file.read(len(CONTAINER_MAGIC))
+    except OSError as error:  # a file of the kernel, or a bad disk
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and your permissions") from None
 
 
 def _read_container(file: IO[bytes], name: str, _: str, report_progress: ProgressCallback) -> Iterator[RecordedBatch]:
@@ -289,4 +297,4 @@ def _read_line(parser: StrictJsonParser, text: bytes, defaults: WireRecord, iden
     value = merge_fields(defaults, parsed.value)
     if value.get("id") is None:
         value["id"] = make_content_id(identity)
-    return build_indicator(value).to_record()
+    return parse_indicator(value).to_record()

@@ -24,6 +24,7 @@ from sharing.conversation.events import (
     ReceiptNoted,
     Refused,
     Send,
+    SentAgain,
 )
 from sharing.conversation.received_events import Blocked, PutInInbox, ReceivedEffect, Reply, ResultTold, Shred
 from sharing.conversation.revision import Revision
@@ -55,6 +56,9 @@ class ActKind(StrEnum):
         RESULT_TOLD: An officer was told what became of an answer.
         RECEIPT_RECORDED: Another State has said that a question has arrived, and was put to its people.
         UNDELIVERED: What was to be sent was not: the other State can get nothing.
+        COVER_BEGUN: An answer covers alike Asks that are put later, until a date.
+        COVER_ENDED: It does no more, because an officer has ended it.
+        ASK_REPEATED: A question was put to people of another State again, or its withdrawal was sent again.
     """
 
     ASK_OPENED = "ASK_OPENED"
@@ -73,6 +77,9 @@ class ActKind(StrEnum):
     RESULT_TOLD = "RESULT_TOLD"
     RECEIPT_RECORDED = "RECEIPT_RECORDED"
     UNDELIVERED = "UNDELIVERED"
+    COVER_BEGUN = "COVER_BEGUN"
+    COVER_ENDED = "COVER_ENDED"
+    ASK_REPEATED = "ASK_REPEATED"
 
 
 class ActAnswer(NamedTuple):
@@ -100,6 +107,7 @@ class ActContext:
         now: The time, in UTC milliseconds.
         officer: Id of the officer whose ruling caused the effect; None if no ruling did.
         ruling: Digest of that ruling.
+        root: Signed root of the batch in which the message came that caused the effect; None if no message did.
     """
 
     item_id: str
@@ -108,6 +116,7 @@ class ActContext:
     now: int
     officer: str | None = None
     ruling: str | None = None
+    root: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +147,9 @@ class Act:
         reason: Why a ruling changes nothing.
         facts: Names of the facts that were supplied.
         step: Number of the escalation, from 0.
+        covers_until: Until when an answer covers Asks that are put later, in UTC milliseconds.
+        cover: Digest of the ruling that covered later Asks, and has ended.
+        root: Signed root of the batch in which the message came.
     """
 
     kind: ActKind
@@ -163,6 +175,9 @@ class Act:
     reason: Refusal | None = None
     facts: tuple[str, ...] = ()
     step: int | None = None
+    covers_until: int | None = None
+    cover: str | None = None
+    root: bytes | None = None
 
     def encode(self) -> bytes:
         """Return its record in single-object encoding."""
@@ -176,8 +191,10 @@ class Act:
             {"by": given.by, "answer": given.answer, "at": from_milliseconds(given.at)} for given in self.answers
         ]
         version, amendment = self.revision or (None, None)
+        until = None if self.covers_until is None else from_milliseconds(self.covers_until)
         return {
             **record, "at": from_milliseconds(self.at), "answers": answers, "version": version, "amendment": amendment,
+            "covers_until": until,
         }  # fmt: skip
 
     @classmethod
@@ -191,11 +208,14 @@ class Act:
         )
         has_revision = record["version"] is not None
         revision = Revision(record["version"], record["amendment"]) if has_revision else None
-        return cls(**fields, at=to_milliseconds(record["at"]), answers=tuple(answers), revision=revision)
+        until = None if record["covers_until"] is None else to_milliseconds(record["covers_until"])
+        at = to_milliseconds(record["at"])
+        return cls(**fields, at=at, answers=tuple(answers), revision=revision, covers_until=until)
 
 
 _PLAIN_FIELDS: Final = (
     "item_id", "provider", "state", "officer", "ruling", "ask", "round", "asked", "authority", "claimed_by", "step",
+    "cover", "root",
 )  # fmt: skip
 _LISTS: Final = ("states", "facts")
 _CODES: Final[Mapping[str, type[StrEnum]]] = {
@@ -212,7 +232,7 @@ _CODES: Final[Mapping[str, type[StrEnum]]] = {
 _Described = tuple[ActKind, dict[str, Any]]
 _AskEffect = Opened | Changed | Ended
 _SharedEffect = _AskEffect | Escalate | Overdue | Refused
-_ProviderEffect = Send | Amend | Answered | ReceiptNoted
+_ProviderEffect = SentAgain | Send | Amend | Answered | ReceiptNoted
 _ReceiverEffect = Reply | PutInInbox | Blocked | Shred | ResultTold
 
 
@@ -227,10 +247,12 @@ def to_act(effect: Effect | ReceivedEffect, context: ActContext, *, is_delivered
     match effect:
         case Opened() | Changed() | Ended() | Escalate() | Overdue() | Refused():
             kind, parts = _describe_shared(effect, context)
-        case Send() | Amend() | Answered() | ReceiptNoted():
-            kind, parts = _describe_provider(effect)
+        case SentAgain() | Send() | Amend() | Answered() | ReceiptNoted():
+            kind, parts = _describe_provider(effect, context)
         case Reply() | PutInInbox() | Blocked() | Shred() | ResultTold():
             kind, parts = _describe_receiver(effect)
+            if isinstance(effect, PutInInbox):
+                parts = {**parts, "root": context.root}
         case _:
             assert_never(effect)
     if not is_delivered:
@@ -251,24 +273,26 @@ def _describe_shared(effect: _SharedEffect, context: ActContext) -> _Described:
         case Escalate(ask_id, step):
             return ActKind.ESCALATED, {"ask": ask_id, "step": step}
         case Overdue(ask_id):
-            return ActKind.OVERDUE, {"ask": ask_id}
+            return ActKind.OVERDUE, {"ask": ask_id or None}
         case Refused(ask_id, officer, reason):
             return ActKind.RULING_REFUSED, {"ask": ask_id or None, "officer": officer, "reason": reason}
         case _:
             assert_never(effect)
 
 
-def _describe_provider(effect: _ProviderEffect) -> _Described:
+def _describe_provider(effect: _ProviderEffect, context: ActContext) -> _Described:
     """Return what an effect of the providing State's side does, and the parts of its record."""
     match effect:
+        case SentAgain(ask):
+            return ActKind.ASK_REPEATED, _describe_ask(ask, context)
         case Send(state, revision, kind):
             return ActKind.NOTICE_SENT, {"states": (state,), "revision": revision, "notice_kind": kind}
         case Amend(revision, ask_id, facts):
             return ActKind.AMENDED, {"ask": ask_id or None, "revision": revision, "facts": tuple(sorted(facts))}
         case Answered(ask_id, state, result):
             return ActKind.REPLY_RESULT, {"ask": ask_id, "states": (state,), "result": result}
-        case ReceiptNoted(ask_id, state):
-            return ActKind.RECEIPT_RECORDED, {"ask": ask_id, "states": (state,)}
+        case ReceiptNoted(ask_id, state, root):
+            return ActKind.RECEIPT_RECORDED, {"ask": ask_id, "states": (state,), "root": root}
         case _:
             assert_never(effect)
 

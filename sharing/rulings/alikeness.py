@@ -23,7 +23,8 @@ def find_unlike(act: Answering, ask: Ask, *, rule: str | None, conditions_hash: 
     """
     if (ask.kind, ask.recipients, rule) != (act.about, frozenset(act.recipients), act.rule):
         return RulingFault.NOT_ALIKE
-    if act.conditions_hash is not None and act.conditions_hash != conditions_hash:
+    is_compared = act.conditions_hash is not None or act.covers_until is not None
+    if is_compared and act.conditions_hash != conditions_hash:
         return RulingFault.OTHER_CONDITIONS
     return None
 

@@ -8,12 +8,15 @@ from sharing.conversation.asks import Ask, Officer
 from sharing.conversation.events import (
     AmendmentOrdered,
     Claimed,
+    Covered,
     OrderEvent,
     PassedOn,
     PeopleEvent,
     RecallOrdered,
+    ResendOrdered,
     Ruled,
 )
+from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.ruling import Answering, AskReference, Claiming, Opening, PassingOn, Ruling
 from sharing.rulings.vocabulary import OpeningKind
 
@@ -57,30 +60,37 @@ def to_events(
             if act.partition != partition:
                 return ()
             return (ItemEvent(act.item, _make_order(act, officer, roles), act.provider),)
+        case EndingCover():
+            return ()
         case _:
             assert_never(act)
 
 
-def make_covering_event(ruling: Ruling, officer: Officer, at_ms: int, ask: Ask) -> Ruled | None:
-    """Return the answer that an earlier ruling gives to an Ask that was opened since; None if it does not cover it.
+def make_covering_event(ruling: Ruling, officer: Officer, at_ms: int, ask: Ask) -> Covered | None:
+    """Return the answer that an earlier ruling gives to an Ask that was put since; None if the ruling covers none.
 
     The caller must have found that the Ask is alike (`find_unlike`), and that the officer is still in force.
 
     Args:
         ruling: A verified ruling.
         officer: Who ruled.
-        at_ms: The time, in UTC milliseconds.
+        at_ms: The broker's time of the ruling, in UTC milliseconds.
         ask: The Ask.
     """
     act = ruling.act
-    if not isinstance(act, Answering) or act.covers_until is None or not ruling.signed_at <= at_ms < act.covers_until:
+    if not isinstance(act, Answering) or act.covers_until is None:
         return None
-    return Ruled(ask.id, officer, act.answer, at_ms, nonce=ask.nonce)
+    # The desk's clock may be ahead of the broker's.
+    since = max(at_ms, ruling.signed_at)
+    return Covered(ask.id, officer, act.answer, since, act.covers_until, nonce=ask.nonce)
 
 
 def _make_order(act: Opening, officer: Officer, roles: frozenset[str]) -> OrderEvent:
+    states = None if act.states is None else frozenset(act.states)
     if act.opens is OpeningKind.RECALL:
-        return RecallOrdered(officer, None if act.states is None else frozenset(act.states), roles=roles)
+        return RecallOrdered(officer, states, roles=roles)
+    if act.opens is OpeningKind.RESEND:
+        return ResendOrdered(officer, states, roles=roles)
     return AmendmentOrdered(officer, frozenset(fact.name for fact in act.facts), roles=roles)
 
 

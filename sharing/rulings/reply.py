@@ -1,7 +1,7 @@
-"""What two workers tell each other about an Ask: a record that is sealed and signed as notices and offers are.
+"""What two workers tell each other about an Ask, or an audit log: a record that is sealed and signed as notices are.
 
 An answer gets exactly one result. Results, receipts and withdrawals are never answered, so nothing goes back and forth
-for ever. A reply names an authority's kind and no person, and has no text.
+for ever; nor are cosignatures. A reply names an authority's kind and no person, and has no text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from sharing.model.indicator_record import UUID_PATTERN
 from sharing.model.times import from_milliseconds, to_milliseconds
 from sharing.model.urgency import URGENT_LEVELS
 from sharing.model.vocabulary import Authority, Urgency
-from sharing.serialization.codec import get_codec
+from sharing.serialization.avro_primitives import encode_string
+from sharing.serialization.codec import HEADER_LENGTH, get_codec
+from sharing.sign.merkle_tree import HASH_BYTES
 
 SCHEMA: Final = "reply"
 
@@ -38,23 +40,35 @@ class ReplyKind(StrEnum):
         RESULT: What became of an answer.
         RECEIPT: The Ask has arrived, and was put to people.
         WITHDRAWAL: Nobody waits for an answer any more.
+        COSIGNATURE: A checkpoint of an audit log was seen, and is cosigned.
+        FORK: A State has signed two checkpoints of one log that contradict each other.
     """
 
     ANSWER = "ANSWER"
     RESULT = "RESULT"
     RECEIPT = "RECEIPT"
     WITHDRAWAL = "WITHDRAWAL"
+    COSIGNATURE = "COSIGNATURE"
+    FORK = "FORK"
 
 
 _PARTS: Final = {
     ReplyKind.ANSWER: (frozenset({"answer", "authority"}), frozenset({"conditions_hash"})),
     ReplyKind.RESULT: (frozenset({"result"}), frozenset[str]()),
-    ReplyKind.RECEIPT: (frozenset[str](), frozenset[str]()),
+    ReplyKind.RECEIPT: (frozenset[str](), frozenset({"root"})),
     ReplyKind.WITHDRAWAL: (frozenset[str](), frozenset[str]()),
+    ReplyKind.COSIGNATURE: (frozenset({"notes"}), frozenset[str]()),
+    ReplyKind.FORK: (frozenset({"notes"}), frozenset[str]()),
 }
 """For each kind, the parts that it must have, and those that it may have. It has no other."""
 
-_PART_NAMES: Final = ("answer", "result", "authority", "conditions_hash")
+_PART_NAMES: Final = ("answer", "result", "authority", "conditions_hash", "root", "notes")
+
+NOTES_MAX: Final = 2
+NOTE_BYTES_MAX: Final = 16_000
+
+_KIND_PLACE: Final = HEADER_LENGTH + len(encode_string("00000000-0000-0000-0000-000000000000"))
+_AUDIT_KINDS: Final = tuple(encode_string(kind) for kind in (ReplyKind.COSIGNATURE, ReplyKind.FORK))
 
 ReplyEvent = Replied | ReceiptReceived | ResultReceived | OfferWithdrawn
 _Code = TypeVar("_Code", bound=StrEnum)
@@ -76,6 +90,8 @@ class ReplyMessage:
         result: What became of the answer; only a RESULT has it.
         authority: Kind of the authority whose officer has answered; only an ANSWER has it.
         conditions_hash: Hash of the conditions that the officer has read; only an ANSWER may have it.
+        root: Signed root of the batch in which the message came; only a RECEIPT may have it.
+        notes: Signed notes; only a COSIGNATURE and a FORK have them.
     """
 
     kind: ReplyKind
@@ -89,6 +105,8 @@ class ReplyMessage:
     result: ReplyResult | None = None
     authority: Authority | None = None
     conditions_hash: str | None = None
+    root: bytes | None = None
+    notes: tuple[bytes, ...] | None = None
 
     def __post_init__(self) -> None:
         needed, allowed = _PARTS[self.kind]
@@ -102,6 +120,12 @@ class ReplyMessage:
             raise InputError("item_id, ask: must be ids of this bus", field="ask")
         if self.conditions_hash is not None and not _HASH.fullmatch(self.conditions_hash):
             raise InputError("conditions_hash: must be a SHA-256 in hexadecimal digits", field="conditions_hash")
+        if self.root is not None and len(self.root) != HASH_BYTES:
+            raise InputError(f"root: must be a SHA-256, which has {HASH_BYTES} bytes", field="root")
+        if self.notes is not None and not (
+            0 < len(self.notes) <= NOTES_MAX and max(map(len, self.notes)) <= NOTE_BYTES_MAX
+        ):
+            raise InputError(f"notes: must be up to {NOTES_MAX} notes of {NOTE_BYTES_MAX} bytes each", field="notes")
 
     @property
     def id(self) -> str:
@@ -128,6 +152,8 @@ class ReplyMessage:
             "result": self.result,
             "authority": self.authority,
             "conditions_hash": self.conditions_hash,
+            "root": self.root,
+            "notes": list(self.notes or ()),
         }
 
     def encode(self) -> bytes:
@@ -156,6 +182,8 @@ class ReplyMessage:
             result=_read_optional(record, "result", ReplyResult),
             authority=_read_optional(record, "authority", Authority),
             conditions_hash=record["conditions_hash"],
+            root=record["root"],
+            notes=tuple(record["notes"]) or None,
         )
         if record["id"] != reply.id:
             raise InputError("id: is not the id of what the reply says; the sender is at fault", field="id")
@@ -169,6 +197,9 @@ class ReplyMessage:
 
         Args:
             at_ms: The broker's time of the record, in UTC milliseconds: it decides what is in time.
+
+        Raises:
+            InputError: It is about an audit log, and does nothing in a conversation.
         """
         match self.kind:  # which parts it has was checked when it was made
             case ReplyKind.ANSWER:
@@ -178,9 +209,16 @@ class ReplyMessage:
             case ReplyKind.WITHDRAWAL:
                 return OfferWithdrawn(self.ask)
             case ReplyKind.RECEIPT:
-                return ReceiptReceived(self.ask, self.from_state)
+                return ReceiptReceived(self.ask, self.from_state, self.root)
+            case ReplyKind.COSIGNATURE | ReplyKind.FORK:
+                raise InputError("kind: the reply is about an audit log, not about an Ask", field="kind")
             case _:
                 assert_never(self.kind)
+
+
+def is_about_audit_log(content: bytes) -> bool:
+    """Return whether a reply in single-object encoding is about an audit log, without decoding it."""
+    return content.startswith(_AUDIT_KINDS, _KIND_PLACE)
 
 
 def _read_code(record: Mapping[str, Any], name: str, codes: type[_Code]) -> _Code:

@@ -24,6 +24,7 @@ class ReplyContext:
         now: The time, in UTC milliseconds.
         authority: Kind of the authority of the officer whose ruling caused the effect; None if no ruling did.
         conditions_hash: Hash of the conditions that this officer has read; None if there were none.
+        root: Signed root of the batch in which the message came that caused the effect; None if no message did.
     """
 
     item_id: str
@@ -33,6 +34,7 @@ class ReplyContext:
     now: int
     authority: Authority | None = None
     conditions_hash: str | None = None
+    root: bytes | None = None
 
 
 def make_reply(effect: Effect | ReceivedEffect, context: ReplyContext) -> ReplyMessage | None:
@@ -55,7 +57,7 @@ def make_reply(effect: Effect | ReceivedEffect, context: ReplyContext) -> ReplyM
         case Answered(ask, state, result):
             return _build(context, ReplyKind.RESULT, ask, state, result=result)
         case Opened(ask) if receives:
-            return _build(context, ReplyKind.RECEIPT, ask.id, context.provider)
+            return _build(context, ReplyKind.RECEIPT, ask.id, context.provider, root=context.root)
         case Ended(ask) if not receives and ask.row.asks_recipient and ask.status is AskStatus.CANCELLED:
             return _build(context, ReplyKind.WITHDRAWAL, ask.id, ask.state)
         case _:

@@ -1,4 +1,6 @@
-"""What an officer signs: an answer to Asks, a claim, passing Asks on, or the opening of a recall or a correction.
+"""What an officer signs: an answer to Asks, a claim, passing Asks on, the opening of a recall or a correction.
+
+An answer may also cover Asks that are put later, until a date; another ruling ends that.
 
 In the record it is canonical JSON: there is one byte form of it, and the signature covers all of it.
 """
@@ -12,6 +14,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from sharing.conversation.covering import COVER_DAYS_MAX
 from sharing.conversation.kinds import KINDS
 from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.model.decision import Condition
@@ -20,6 +23,7 @@ from sharing.model.strict_model import StrictModel
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Authority
 from sharing.officers.entry import OfficerId
+from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.facts import RuledFact
 from sharing.rulings.vocabulary import OpeningKind, RefusalGround
 from sharing.trust.canonical import encode_canonical
@@ -33,12 +37,6 @@ TEXT_MAX: Final = 2_000
 
 RULING_DAYS_MAX: Final = 1
 """For how many days a ruling may be written after it was signed: one that was kept back is not written years later."""
-
-COVER_DAYS_MAX: Final = 30
-"""For how many days a ruling may cover items that join later."""
-
-COVERABLE: Final = frozenset({AskKind.APPROVE, AskKind.ACCEPT})
-"""The kinds of Asks of which a ruling may cover later ones: what is answered is the same for every item."""
 
 _NONE: Final[frozenset[str]] = frozenset()
 
@@ -100,7 +98,8 @@ class Answering(StrictModel):
         own_rule: Id of the rule of one's own law, for the ground OWN_LAW.
         relaxed: For RELAX, codes of the conditions under which the item is offered again.
         facts: For SUPPLIED, the facts.
-        covers_until: Until when it also answers Asks of items that join later and are alike; None if it does not.
+        covers_until: Until when it also answers Asks that are put later and are alike; None if it does not. If it names
+            no hash, then only those without conditions.
     """
 
     does: Literal["answer"] = "answer"
@@ -129,10 +128,17 @@ class Answering(StrictModel):
             raise ValueError(f"an Ask of the kind {self.about} does not take the answer {self.answer}")
         if (RefusalGround.OWN_LAW in self.grounds) != (self.own_rule is not None):
             raise ValueError("the ground OWN_LAW names a rule, and no other ground does")
-        if self.covers_until is not None and (self.about not in COVERABLE or self.conditions_hash is None):
-            raise ValueError("items that join are covered only for APPROVE and ACCEPT, with the hash of the conditions")
+        if self.covers_until is not None:
+            self._check_cover()
         self._check_parts()
         return self
+
+    def _check_cover(self) -> None:
+        """Refuse to cover what must be looked at each time."""
+        if not KINDS[self.about].can_be_covered:
+            raise ValueError(f"covers_until: each Ask of the kind {self.about} is answered by itself")
+        if RefusalGround.HUMAN_RIGHTS in self.grounds:
+            raise ValueError("covers_until: whether a human right stands against an item is looked at for each item")
 
     def _check_parts(self) -> None:
         """Refuse an answer without what it needs, or with what does not belong to it."""
@@ -186,15 +192,16 @@ class PassingOn(StrictModel):
 
 
 class Opening(StrictModel):
-    """The officer begins what nobody has asked: a recall, a correction or a withdrawal of an item.
+    """The officer begins what nobody has asked: a recall, a correction or a withdrawal of an item, or sending it again.
 
     Attributes:
         does: Always `open`.
         opens: What.
-        provider: The State that provides the item: the officer's own, because only it corrects or recalls an item.
+        provider: The State that provides the item: the officer's own, because only it corrects or recalls an item. What
+            was answered about another State's item can be sent again, too.
         item: Id of the item.
         partition: Partition of the item.
-        states: For a recall, the States that are to use it no longer; None for all that have it.
+        states: For a recall, the States that are to use it no longer; for sending again, those to which; None for all.
         facts: For a correction, the facts as they are.
     """
 
@@ -210,7 +217,7 @@ class Opening(StrictModel):
     def _check(self) -> Self:
         _check_sorted("states", self.states or ())
         _check_facts(self.facts)
-        if self.states is not None and self.opens is not OpeningKind.RECALL:
+        if self.states is not None and self.opens not in {OpeningKind.RECALL, OpeningKind.RESEND}:
             raise ValueError("a correction or withdrawal concerns every State: the law decides again for each")
         if bool(self.facts) != (self.opens is OpeningKind.CORRECTION):
             raise ValueError("a correction states facts, and nothing else does")
@@ -238,14 +245,14 @@ class Ruling(StrictModel):
     signed_at: Instant
     expires_at: Instant
     text: Annotated[str, Field(max_length=TEXT_MAX, repr=False)] = ""
-    act: Annotated[Answering | Claiming | PassingOn | Opening, Field(discriminator="does")]
+    act: Annotated[Answering | Claiming | PassingOn | Opening | EndingCover, Field(discriminator="does")]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.signed_at < self.expires_at <= self.signed_at + RULING_DAYS_MAX * DAY_MS:
             raise ValueError(f"expires_at: a ruling is written within {RULING_DAYS_MAX} day of its signature")
         act, text = self.act, self.text.strip()
-        if isinstance(act, Opening) and act.provider != self.state:
+        if isinstance(act, Opening) and act.provider != self.state and act.opens is not OpeningKind.RESEND:
             raise ValueError("provider: an officer corrects, withdraws and recalls items of the own State only")
         if not isinstance(act, Answering):
             return self
@@ -253,19 +260,31 @@ class Ruling(StrictModel):
             raise ValueError(f"text: the answer {act.answer} needs its grounds in words")
         covered = act.covers_until
         if covered is not None and not self.signed_at < covered <= self.signed_at + COVER_DAYS_MAX * DAY_MS:
-            raise ValueError(f"covers_until: items that join are covered for at most {COVER_DAYS_MAX} days")
+            raise ValueError(f"covers_until: Asks that are put later are covered for at most {COVER_DAYS_MAX} days")
         return self
+
+    @property
+    def covers_until(self) -> int | None:
+        """Until when it also answers alike Asks that are put later, in UTC milliseconds; None if it does not."""
+        return self.act.covers_until if isinstance(self.act, Answering) else None
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether a copy of it belongs on every partition: later Asks may be put on any."""
+        return self.covers_until is not None or isinstance(self.act, EndingCover)
 
     def list_asks(self, partition: int) -> tuple[AskReference, ...]:
         """Return the Asks of one partition that it is about: those which the copy on this partition answers."""
-        if isinstance(self.act, Opening):
+        if isinstance(self.act, Opening | EndingCover):
             return ()
         return tuple(reference for reference in self.act.asks if reference.partition == partition)
 
     def list_partitions(self) -> tuple[int, ...]:
-        """Return the partitions to which copies of it are written, in order."""
+        """Return the partitions of what it names, in order: a copy of it is written to each of them."""
         if isinstance(self.act, Opening):
             return (self.act.partition,)
+        if isinstance(self.act, EndingCover):
+            return ()
         return tuple(sorted({reference.partition for reference in self.act.asks}))
 
 

@@ -121,10 +121,46 @@ def verify_ruling(
     if known is None:
         raise RulingError(RulingFault.UNKNOWN_OFFICER, f"officer {ruling.officer}")
     _check_signature(document, ruling, known)
-    if partition not in ruling.list_partitions():
+    if not ruling.is_everywhere and partition not in ruling.list_partitions():
         raise RulingError(RulingFault.WRONG_PARTITION)
     digest = compute_digest(ObjectKind.RULING, state, document.payload)
     return VerifiedRuling(ruling, known.to_officer(), known.authority, digest, partition, at_ms)
+
+
+def verify_again(
+    value: bytes, find_officer: FindOfficer, *, state: str, partition: int, at_ms: int, now_ms: int
+) -> VerifiedRuling | None:
+    """Return a ruling that was valid when it was written, if the same officer could sign it now; None if not.
+
+    The register is asked for now: an officer who has left, was revoked, or whose key was replaced answers nothing more.
+
+    Args:
+        value: The record, as it was kept.
+        find_officer: The register of the State's officers, as it is.
+        state: The State.
+        partition: The partition.
+        at_ms: The broker's time of the record, in UTC milliseconds.
+        now_ms: The time, in UTC milliseconds.
+    """
+    try:
+        document, ruling = _read(value)
+        known = find_officer(ruling.officer, now_ms)
+        if known is None or ruling.state != state:
+            return None
+        _check_signature(document, ruling, known)
+    except RulingError:
+        return None
+    digest = compute_digest(ObjectKind.RULING, state, document.payload)
+    return VerifiedRuling(ruling, known.to_officer(), known.authority, digest, partition, at_ms)
+
+
+def read_ruling(value: bytes) -> Ruling:
+    """Return what a record says. Nothing of it is verified: it is for showing what somebody has written.
+
+    Raises:
+        RulingError: It is too large, or not the one form of a ruling.
+    """
+    return _read(value)[1]
 
 
 def read_digest(value: bytes, state: str) -> str:

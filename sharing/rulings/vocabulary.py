@@ -54,11 +54,13 @@ class OpeningKind(StrEnum):
         RECALL: States are to use the item no longer.
         CORRECTION: Facts of the item were wrong. The gate decides on the corrected item.
         WITHDRAWAL: The item is withdrawn. The gate decides on that, too.
+        RESEND: What the State has sent about the item is sent again: others refused it, because a key was revoked.
     """
 
     RECALL = "RECALL"
     CORRECTION = "CORRECTION"
     WITHDRAWAL = "WITHDRAWAL"
+    RESEND = "RESEND"
 
 
 class RulingFault(StrEnum):
@@ -77,6 +79,7 @@ class RulingFault(StrEnum):
     OTHER_CONDITIONS = "OTHER_CONDITIONS"
     NOT_IN_FORCE = "NOT_IN_FORCE"
     OBLIGED = "OBLIGED"
+    TOO_MANY_COVERS = "TOO_MANY_COVERS"
 
 
 FAULT_SENTENCES: Final[Mapping[RulingFault, str]] = MappingProxyType(
@@ -97,6 +100,10 @@ FAULT_SENTENCES: Final[Mapping[RulingFault, str]] = MappingProxyType(
         RulingFault.OTHER_CONDITIONS: "the ruling is about other conditions than those of the Ask; read the Ask again",
         RulingFault.NOT_IN_FORCE: "the treaty that is named as ground of refusal is not in force; name another ground",
         RulingFault.OBLIGED: "a rule obliges the State to provide it, so discretion is no ground of refusal",
+        RulingFault.TOO_MANY_COVERS: (
+            "as many answers as may cover later Asks do so already; end one with `sharing asks end-cover`, or answer "
+            "without --later-until"
+        ),
     }
 )
 """Each fault in one sentence. It contains nothing of the ruling."""

@@ -16,11 +16,11 @@ from sharing.seal.inbox_record import (
     ItemEnvelope,
     ItemRecord,
     ReaderSlot,
-    decode_item,
     digest_item,
     encode_info,
 )
 from sharing.seal.inbox_sealing import NONCE_BYTES
+from sharing.seal.item_decoder import ItemDecoder
 from sharing.seal.message_keys import KEY_BYTES, decrypt
 from sharing.seal.padding import remove_padding
 from sharing.trust.documents import INSTANT_MAX, INSTANT_MIN
@@ -82,6 +82,7 @@ class InboxOpener:
         self._key = key
         self._reader = key.public_key.key_id
         self._suite = SUITE_OF_ALGORITHM[key.public_key.algorithm]
+        self._decoder = ItemDecoder()
         self._data_keys: BoundedCache[ReaderSlot, AESGCM] = BoundedCache(DATA_KEYS_MAX)
         self._checked: BoundedCache[ReaderSlot, _Check] = BoundedCache(DATA_KEYS_MAX)
 
@@ -99,7 +100,7 @@ class InboxOpener:
             SealError: It is no item of this inbox, this reader is not in the list under which it was sealed, the gate
                 of this State did not sign its data key, or something was altered.
         """
-        record = decode_item(value)
+        record = self._decoder.decode(value)
         if record.envelope.to_state != self._state:
             raise SealError(
                 SealFault.WRONG_RECIPIENT,
@@ -149,7 +150,7 @@ class InboxOpener:
 
     @staticmethod
     def _open_content(record: ItemRecord, data_key: AESGCM, wrapped_key: bytes) -> bytes:
-        envelope = record.envelope.encode()
+        envelope = record.envelope_bytes
         try:
             nonce, wrapped = wrapped_key[:NONCE_BYTES], wrapped_key[NONCE_BYTES:]
             item_key = data_key.decrypt(nonce, wrapped, digest_item(envelope, record.ciphertext))

@@ -112,11 +112,13 @@ class ItemRecord:
         envelope: What stands in clear.
         ciphertext: The encrypted content.
         slots: For each reader its slot, and the item's key wrapped for it.
+        envelope_bytes: The Avro bytes of the envelope.
     """
 
     envelope: ItemEnvelope
     ciphertext: bytes = field(repr=False)
     slots: tuple[tuple[ReaderSlot, bytes], ...] = field(repr=False)
+    envelope_bytes: bytes = field(repr=False)
 
     def find_slot(self, reader: str) -> tuple[ReaderSlot, bytes] | None:
         """Return the slot of a reader, and the wrapped key; None if the item is not for it."""
@@ -182,7 +184,7 @@ def decode_item(value: bytes | None) -> ItemRecord:
         raise SealError(SealFault.MALFORMED, "the item is of a kind that this version does not know; update it")
     if len(slots) > READERS_MAX:
         raise SealError(SealFault.MALFORMED, f"the item names more than {READERS_MAX} readers")
-    return ItemRecord(envelope, fields["ciphertext"], slots)
+    return ItemRecord(envelope, fields["ciphertext"], slots, envelope.encode())
 
 
 @cache

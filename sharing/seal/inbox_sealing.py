@@ -43,6 +43,7 @@ class ReceivedMessage:
         received_at: When it was opened, in UTC milliseconds.
         signer: Id of the sender's key under which it was verified.
         content: The complete Avro record, with its framing header.
+        root: The root of its batch that the sender has signed; None if it was not in a batch.
     """
 
     id: str
@@ -52,6 +53,7 @@ class ReceivedMessage:
     received_at: int
     signer: str
     content: bytes = field(repr=False)
+    root: bytes | None = None
 
 
 @final

@@ -48,6 +48,7 @@ class VerifiedMessage(NamedTuple):
         ciphertext: The padded content, encrypted.
         wrapped_key: The data key, sealed to the recipient.
         signed_at: When its batch was signed, in UTC milliseconds, by the sender's clock.
+        batch_root: The root that was signed.
     """
 
     envelope: Envelope
@@ -56,6 +57,7 @@ class VerifiedMessage(NamedTuple):
     ciphertext: bytes
     wrapped_key: bytes
     signed_at: int
+    batch_root: bytes
 
     @property
     def kind(self) -> MessageKind:
@@ -78,7 +80,7 @@ class MessageOpener:
             state: The State that receives.
         """
         self._state = state
-        self._batches: BoundedCache[tuple[str, str, bytes, int, bytes], int] = BoundedCache(BATCHES_MAX)
+        self._batches: BoundedCache[tuple[str, str, bytes, int, bytes], tuple[int, bytes]] = BoundedCache(BATCHES_MAX)
         self._signers: BoundedCache[tuple[str, str, int], tuple[TrustedKeys, int]] = BoundedCache(BATCHES_MAX)
         self._data_keys: BoundedCache[tuple[bytes, bytes], MessageKeyDeriver] = BoundedCache(DATA_KEYS_MAX)
 
@@ -163,19 +165,21 @@ class MessageOpener:
         if root is None:
             raise _refuse_proof(envelope)
         batch = envelope.from_state, envelope.signer, root, record.leaf_count, record.batch
-        signed_at = self._batches.get(batch)
+        known = self._batches.get(batch)
         try:
-            if signed_at is None:
-                signed_at = _verify_batch(record, root, keys, now)
-                self._batches.put(batch, signed_at)
+            if known is None:
+                signed_at, batch_root = known = _verify_batch(record, root, keys, now)
+                self._batches.put(batch, known)
                 self._signers.put((envelope.from_state, envelope.signer, signed_at), (keys, now))
             else:
+                signed_at, batch_root = known
                 self._check_signer(envelope, keys, signed_at, now)
         except TrustError as error:
             raise refuse_signer(error) from None
         return VerifiedMessage(
-            envelope, record.envelope_bytes, record.commitment, record.ciphertext, record.wrapped_key, signed_at
-        )
+            envelope, record.envelope_bytes, record.commitment, record.ciphertext, record.wrapped_key, signed_at,
+            batch_root,
+        )  # fmt: skip
 
     def _check_signer(self, envelope: Envelope, keys: TrustedKeys, signed_at: int, now: int) -> None:
         """Check again, for each new `now` and each new statement of keys, whether a remembered key may still sign."""
@@ -226,8 +230,8 @@ def _check_envelope(envelope: Envelope, topic: str | None) -> None:
         )
 
 
-def _verify_batch(record: SealedRecord, root: bytes, keys: TrustedKeys, now: int) -> int:
-    """Return when the batch of a message was signed, after verifying the signature."""
+def _verify_batch(record: SealedRecord, root: bytes, keys: TrustedKeys, now: int) -> tuple[int, bytes]:
+    """Return when the batch of a message was signed, and its root, after verifying the signature."""
     envelope = record.envelope
     part = decode_batch_part(record.batch)
     recipient = hash_recipient(root, record.leaf_count, part.blind)
@@ -236,7 +240,7 @@ def _verify_batch(record: SealedRecord, root: bytes, keys: TrustedKeys, now: int
         raise _refuse_proof(envelope)
     signature = ObjectSignature(part.algorithm, envelope.signer, part.signature)
     verify_batch(keys, batch_root, signature, signed_at=part.signed_at, now=now)
-    return part.signed_at
+    return part.signed_at, batch_root
 
 
 def _refuse_proof(envelope: Envelope) -> SealError:

@@ -128,7 +128,7 @@ def open_own_record(
     Raises:
         SealError: It is not such a record, or does not open.
     """
-    fields, head = _decode(value)
+    fields, head = decode_own_record(value)
     if (fields["id"], fields["schema"], fields["state"]) != (key.decode("ascii", "replace"), schema, state):
         raise SealError(SealFault.CONTENT_MISMATCH, f"the record is not the {schema} of {state} with this key")
     wrapping_key = find_wrapping_key(fields["wrapping_key"])
@@ -137,16 +137,21 @@ def open_own_record(
             SealFault.UNKNOWN_SEAL_KEY,
             f"{state}: the wrapping key of the record is not in the key folder; restore it from the backup",
         )
-    try:
-        data_key = aes_key_unwrap(wrapping_key.get_secret_value(), fields["wrapped_key"])
-    except (InvalidUnwrap, ValueError):
-        data_key = b""
-    padded = None
-    if len(data_key) == KEY_BYTES:
+    data_key, padded = unwrap_data_key(wrapping_key, fields["wrapped_key"]), None
+    if data_key is not None:
         padded = decrypt(derive_message_key(data_key, fields["salt"]), fields["ciphertext"], head)
     if padded is None:
         raise SealError(SealFault.NOT_OPENED, f"{state}: the {schema} does not open; it was altered")
     return remove_padding(padded)
+
+
+def unwrap_data_key(wrapping_key: SecretBytes, wrapped: bytes) -> bytes | None:
+    """Return a data key; None if it was wrapped under another wrapping key, or altered."""
+    try:
+        data_key = aes_key_unwrap(wrapping_key.get_secret_value(), wrapped)
+    except (InvalidUnwrap, ValueError):
+        return None
+    return data_key if len(data_key) == KEY_BYTES else None
 
 
 def read_own_record_key(value: bytes) -> bytes:
@@ -155,11 +160,15 @@ def read_own_record_key(value: bytes) -> bytes:
     Raises:
         SealError: It is no such record.
     """
-    return str(_decode(value)[0]["id"]).encode()
+    return str(decode_own_record(value)[0]["id"]).encode()
 
 
-def _decode(value: bytes) -> tuple[Mapping[str, Any], bytes]:
-    """Return the fields of a sealed record, and the bytes of its head."""
+def decode_own_record(value: bytes) -> tuple[Mapping[str, Any], bytes]:
+    """Return the fields of a sealed record, and the bytes of its head. Nothing is verified.
+
+    Raises:
+        SealError: It is no such record.
+    """
     header = get_codec(SCHEMA_NAME).header
     if not value.startswith(header):
         raise SealError(SealFault.UNSEALED, "is not a record that this State has sealed")

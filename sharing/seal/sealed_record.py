@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from sharing.seal.envelope import Envelope, decode_envelope
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.message_keys import TAG_BYTES
-from sharing.serialization.avro_primitives import encode_long
+from sharing.serialization.avro_primitives import encode_long, read_bytes, read_natural
 from sharing.serialization.codec import OUTPUT_RECORD_BYTES_MAX, get_codec
 from sharing.sign.batch_tree import BLIND_BYTES, RecipientTree
 from sharing.sign.merkle_tree import HASH_BYTES, hash_leaf
@@ -22,7 +22,6 @@ from sharing.trust.verification import ObjectSignature
 SCHEMA_NAME: Final = "sealed_message"
 _LEAF_DOMAIN: Final = b"sharing/sealed-message/v1\x00"
 _ALGORITHM_BYTES_MAX: Final = 64
-_LONG_BITS: Final = 63
 
 
 class SealedRecord(NamedTuple):
@@ -123,11 +122,11 @@ def decode_record(value: bytes) -> SealedRecord:
     position = end + HASH_BYTES
     commitment = value[end:position]
     try:
-        ciphertext, position = _read_bytes(value, position)
-        wrapped_key, position = _read_bytes(value, position)
-        leaf_index, position = _read_long(value, position)
-        leaf_count, position = _read_long(value, position)
-        path, position = _read_bytes(value, position)
+        ciphertext, position = read_bytes(value, position)
+        wrapped_key, position = read_bytes(value, position)
+        leaf_index, position = read_natural(value, position)
+        leaf_count, position = read_natural(value, position)
+        path, position = read_bytes(value, position)
     except (IndexError, ValueError):
         raise _make_error() from None
     if len(ciphertext) < TAG_BYTES:
@@ -145,12 +144,12 @@ def decode_batch_part(data: bytes) -> BatchPart:
     """
     try:
         blind, position = data[:BLIND_BYTES], BLIND_BYTES
-        index, position = _read_long(data, position)
-        count, position = _read_long(data, position)
-        path, position = _read_bytes(data, position)
-        signed_at, position = _read_long(data, position)
-        algorithm, position = _read_bytes(data, position)
-        signature, position = _read_bytes(data, position)
+        index, position = read_natural(data, position)
+        count, position = read_natural(data, position)
+        path, position = read_bytes(data, position)
+        signed_at, position = read_natural(data, position)
+        algorithm, position = read_bytes(data, position)
+        signature, position = read_bytes(data, position)
         if position != len(data) or len(algorithm) > _ALGORITHM_BYTES_MAX:
             raise ValueError
         return BatchPart(blind, index, count, path, signed_at, algorithm.decode("ascii"), signature)
@@ -162,30 +161,6 @@ def decode_batch_part(data: bytes) -> BatchPart:
 def get_header() -> bytes:
     """Return the single-object header of a sealed message."""
     return get_codec(SCHEMA_NAME).header
-
-
-def _read_long(data: bytes, position: int) -> tuple[int, int]:
-    """Return an integer that is not negative and written in its shortest form, and the position after it."""
-    byte = data[position]
-    position += 1
-    number = byte & 0x7F
-    shift = 7
-    while byte & 0x80:
-        byte = data[position]
-        position += 1
-        number |= (byte & 0x7F) << shift
-        shift += 7
-    if number & 1 or shift > _LONG_BITS or (byte == 0 and shift > 7):  # noqa: PLR2004
-        raise ValueError
-    return number >> 1, position
-
-
-def _read_bytes(data: bytes, position: int) -> tuple[bytes, int]:
-    length, start = _read_long(data, position)
-    end = start + length
-    if end > len(data):
-        raise ValueError
-    return data[start:end], end
 
 
 def _make_error() -> SealError:

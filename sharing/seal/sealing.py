@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import final
+from typing import NamedTuple, final
 
 from sharing.model.times import format_time
 from sharing.model.vocabulary import MessageKind
@@ -31,6 +31,18 @@ from sharing.trust.signatures import SigningKey
 
 
 @final
+class SealedBatch(NamedTuple):
+    """The sealed records of a batch.
+
+    Attributes:
+        records: The records, in the order of the messages.
+        root: The root of the tree over all of them, which is signed; None if there are none.
+    """
+
+    records: list[bytes]
+    root: bytes | None
+
+
 class BatchSealer:
     """Seals and signs the messages of one sending loop. It keeps the data keys of the current epoch."""
 
@@ -55,8 +67,8 @@ class BatchSealer:
         *,
         recipients_max: int,
         now: int,
-    ) -> list[bytes]:
-        """Return the sealed records of a batch, in the order of its messages.
+    ) -> SealedBatch:
+        """Return the sealed records of a batch, and the root that is signed for all of them.
 
         Args:
             messages: The messages.
@@ -71,7 +83,7 @@ class BatchSealer:
                 Then nothing is sealed.
         """
         if not messages:
-            return []
+            return SealedBatch([], None)
         numbers: dict[str, list[int]] = {}
         for number, message in enumerate(messages):
             numbers.setdefault(message.to_state, []).append(number)
@@ -91,7 +103,7 @@ class BatchSealer:
         values = bodies
         for own, tree in zip(numbers.values(), trees, strict=True):
             self._append_proofs(values, own, tree, encode_batch_part(tree, now, signature))
-        return values
+        return SealedBatch(values, root)
 
     def _seal_to_recipient(
         self, messages: Sequence[OutgoingMessage], data_key: DataKey, signer: str

@@ -1,4 +1,4 @@
-"""Avro's binary encoding of long, bytes and string, for records that are assembled from parts encoded before.
+"""Avro's binary encoding of long, bytes and string, for records that are put together, or read, in parts.
 
 Source: Avro 1.12.0 specification, "Binary Encoding", "Primitive Types".
 """
@@ -10,6 +10,7 @@ from typing import Final
 
 LONG_MIN: Final = -(2**63)
 LONG_MAX: Final = 2**63 - 1
+_LONG_BITS: Final = 63
 
 
 @lru_cache(maxsize=8192)
@@ -61,3 +62,38 @@ def encode_bytes(data: bytes) -> bytes:
 def encode_string(text: str) -> bytes:
     """Return the encoding of a text: the number of its bytes in UTF-8, then they."""
     return encode_bytes(text.encode())
+
+
+def read_natural(data: bytes, position: int) -> tuple[int, int]:
+    """Return an integer that is not negative and written in its shortest form, and the position after it.
+
+    Raises:
+        IndexError: The bytes end too early.
+        ValueError: It is negative, longer than needed, or does not fit into 64 bits with its sign.
+    """
+    byte = data[position]
+    position += 1
+    number = byte & 0x7F
+    shift = 7
+    while byte & 0x80:
+        byte = data[position]
+        position += 1
+        number |= (byte & 0x7F) << shift
+        shift += 7
+    if number & 1 or shift > _LONG_BITS or (byte == 0 and shift > 7):  # noqa: PLR2004 the bits of one byte
+        raise ValueError
+    return number >> 1, position
+
+
+def read_bytes(data: bytes, position: int) -> tuple[bytes, int]:
+    """Return bytes whose number stands before them in its shortest form, and the position after them.
+
+    Raises:
+        IndexError: The bytes end too early.
+        ValueError: They end too early, or their number is not in its shortest form.
+    """
+    length, start = read_natural(data, position)
+    end = start + length
+    if end > len(data):
+        raise ValueError
+    return data[start:end], end

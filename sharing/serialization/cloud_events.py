@@ -27,14 +27,15 @@ class EventHeaderBuilder:
     Args:
         kind: Kind of the topic to which the events are written.
         state: State whose agencies or gate write the events.
+        event_type: Type of the events; None for the name of the schema of the topic.
     """
 
-    def __init__(self, kind: TopicKind, state: str) -> None:
+    def __init__(self, kind: TopicKind, state: str, event_type: str | None = None) -> None:
         writer = "agencies" if kind.scope is TopicScope.NATIONAL else "gate"
         self._shared: tuple[Header, ...] = (
             ("content-type", CONTENT_TYPE),
             ("ce_specversion", SPEC_VERSION),
-            ("ce_type", get_codec(kind.schema).schema["name"]),
+            ("ce_type", event_type or get_codec(kind.schema).schema["name"]),
             ("ce_source", f"/national/{state.lower()}/{writer}"),
         )
 

@@ -34,8 +34,8 @@ _WRITTEN_BY_PEOPLE = frozenset({"indicator", "sealed_indicator", "directory_entr
 SCHEMA_NAMES = (
     "indicator", "decision", "notice", "notice_content", "offer", "draft", "quarantine", "directory_entry",
     "gate_state", "sealed_message", "own_record", "inbox_item", "inbox_state", "sealed_indicator",
-    "conversation_state", "officer_entry",
-    "amendment", "ruling", "reply", "act",
+    "conversation_state", "covers", "officer_entry",
+    "amendment", "ruling", "reply", "act", "audit_block", "uses", "checkpoint", "outcome_block",
 )  # fmt: skip
 
 

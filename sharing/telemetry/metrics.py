@@ -10,6 +10,8 @@ The metrics are created in `REGISTRY` when this module is imported. Those of `Pu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from sharing.model.vocabulary import Effect, NoticeLane, Outcome
@@ -23,6 +25,10 @@ READY_CHECKS = ("directory", "law", "clock", "broker", "partitions", "transactio
 """The checks that must all pass for a gate to be ready."""
 
 EFFECTS = (*Effect, "UNDECIDED", "NONE")
+
+AUDIT_SIGHTING_CODES = (
+    "CONSISTENT", "REPEATED", "FORK", "INCONSISTENT", "ROLLED_BACK", "GAP", "UNTRUSTED", "UNSEEN",
+)  # fmt: skip
 
 AGENCIES_MAX = 200
 """Maximum number of agencies with series of their own: an agency's name is free text, and each name is a series."""
@@ -195,6 +201,44 @@ DEADLINES_WAIT = Gauge(
     registry=REGISTRY,
 )
 
+# The audit logs: checkpoints of one's own, and what is seen of those of others. `owner` is the State whose log it is.
+AUDIT_UNCOVERED = Gauge(
+    "sharing_audit_uncovered_timestamp_seconds",
+    "Unix time since which a block of a log of this worker waits for a checkpoint; 0 if none does. A gate without keys "
+    "signs none.",
+    ["log"],
+    registry=REGISTRY,
+)
+AUDIT_SIGHTINGS = Counter(
+    "sharing_audit_sightings",
+    "Checkpoints that were seen, by the State whose log it is and by what they are. CONSISTENT: the log only grew. "
+    "REPEATED: seen before. FORK: the State has signed two histories. INCONSISTENT, ROLLED_BACK, GAP, UNTRUSTED, "
+    "UNSEEN: it is not proved that the log only grew.",
+    ["owner", "sighting"],
+    registry=REGISTRY,
+)
+AUDIT_FORKED = Gauge(
+    "sharing_audit_forked",
+    "1 for a State of which it is proved that it has signed two histories of a log.",
+    ["owner"],
+    registry=REGISTRY,
+)
+AUDIT_COSIGNATURES_SENT = Counter(
+    "sharing_audit_cosignatures_sent", "Checkpoints of other States that were cosigned.", ["owner"], registry=REGISTRY
+)
+AUDIT_COSIGNATURES_RECEIVED = Counter(
+    "sharing_audit_cosignatures_received",
+    "Cosignatures of own checkpoints that have arrived.",
+    ["witness"],
+    registry=REGISTRY,
+)
+AUDIT_COSIGNATURE_AWAITED = Gauge(
+    "sharing_audit_cosignature_awaited_timestamp_seconds",
+    "Unix time since which a cosignature of a witness is awaited; 0 if none is.",
+    ["witness"],
+    registry=REGISTRY,
+)
+
 # Latency and lag.
 NOTICE_LATENCY = BulkHistogram(
     "sharing_notice_latency_seconds",
@@ -361,6 +405,18 @@ def prepare_escalations(channel: str) -> None:
     ESCALATIONS_SENT.labels(channel)
     ESCALATIONS_FAILED.labels(channel)
     ESCALATIONS_FAILING_SINCE.labels(channel).set(0)
+
+
+def prepare_audit(witnesses: Iterable[str], owners: Iterable[str]) -> None:
+    """Show the series of witnesses, and of the States whose logs are followed, at 0, before anything is seen."""
+    for witness in witnesses:
+        AUDIT_COSIGNATURES_RECEIVED.labels(witness)
+        AUDIT_COSIGNATURE_AWAITED.labels(witness).set(0)
+    for owner in owners:
+        AUDIT_COSIGNATURES_SENT.labels(owner)
+        AUDIT_FORKED.labels(owner).set(0)
+        for sighting in AUDIT_SIGHTING_CODES:
+            AUDIT_SIGHTINGS.labels(owner, sighting)
 
 
 _labelled_agencies: set[str] = set()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import sys
 from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,15 +29,13 @@ _TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-
 
 def new_traceparent() -> str:
     """Return the trace context for a new record: that of the current OpenTelemetry span, or a random one."""
-    try:
-        from opentelemetry import trace  # noqa: PLC0415 an extra
-    except ImportError:
-        pass
-    else:
+    trace = sys.modules.get("opentelemetry.trace")  # an extra; a program that has not loaded it is in no span
+    if trace is not None:
         context = trace.get_current_span().get_span_context()
         if context.is_valid:
             return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags & 1:02x}"
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+    digits = secrets.token_hex(24)
+    return f"00-{digits[:32]}-{digits[32:]}-00"
 
 
 def read_traceparent(header: bytes | None) -> str | None:

@@ -16,7 +16,7 @@ from typing import Any
 from confluent_kafka import KafkaException, Message
 
 from sharing._publisher import Publisher, new_id
-from sharing._subscriber import decode_notice
+from sharing.audit.block import decode_entries
 from sharing.errors import DecodeError, SharingError
 from sharing.kafka.clients import look_up_topics, make_admin, require_topics
 from sharing.kafka.directory_reader import DirectoryReader
@@ -25,6 +25,7 @@ from sharing.model.vocabulary import Authority
 from sharing.packs.library import find_law
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
+from sharing.serialization.notice_decoder import decode_notice
 from sharing.testing.samples import smoke_test_directory, smoke_test_packs
 from sharing.testing.topic_reader import TopicReader
 from sharing.topology.acls import OPERATOR, Principal
@@ -156,10 +157,14 @@ class SmokeTest:
 
     def _await_decision(self, decisions: TopicReader) -> SmokeTestStage:
         for message in decisions.read_messages(self._wait_s):
-            kind = DECISIONS if message.topic() == DECISIONS.topic(PROVIDER) else QUARANTINE
-            record = _decode_record(self._framing, kind.schema, message)
-            if record.get("indicator_id") == self.item["id"]:
-                return self._check_decision(record) if kind is DECISIONS else _report_quarantine(record)
+            if message.topic() == QUARANTINE.topic(PROVIDER):
+                record = _decode_record(self._framing, QUARANTINE.schema, message)
+                if record.get("indicator_id") == self.item["id"]:
+                    return _report_quarantine(record)
+                continue
+            for decision in _decode_decisions(self._framing, message):
+                if decision["indicator_id"] == self.item["id"]:
+                    return self._check_decision(decision)
         remedy = f"check the gate's log; start it with: {gate_start_command()}"
         return SmokeTestStage(
             "decision", ok=False, detail=f"none within {self._wait_s:g} s; {self._describe_gate()}", remedy=remedy
@@ -261,6 +266,13 @@ def _decode_record(framing: Framing, schema: str, message: Message) -> Mapping[s
         return get_codec(schema).decode(framing.to_single_object(message.value()))
     except DecodeError:
         return {}  # from another release; only the record of this item matters
+
+
+def _decode_decisions(framing: Framing, message: Message) -> list[dict[str, Any]]:
+    try:
+        return decode_entries(framing.to_single_object(message.value()))
+    except DecodeError:
+        return []  # from another release
 
 
 def _report_quarantine(record: Mapping[str, Any]) -> SmokeTestStage:

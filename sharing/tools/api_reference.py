@@ -33,7 +33,7 @@ This page is generated from the docstrings by `make api`. Edit the docstrings, n
 _GROUPS = {
     "Clients": ("Publisher", "Subscriber", "InboxReader", "PublisherMetrics", "SubscriberMetrics"),
     "Data": (
-        "Indicator", "Notice", "UnreadableNotice", "Condition", "RuleReference", "PackReference", "Framing",
+        "Indicator", "Notice", "Offer", "UnreadableNotice", "Condition", "RuleReference", "PackReference", "Framing",
     ),
     "Functions": ("new_id", "decode_record", "registry_framing"),
     "Errors": (

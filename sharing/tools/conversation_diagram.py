@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sharing.conversation.asks import Ask, Officer, Publisher
-from sharing.conversation.deliveries import Conversation
+from sharing.conversation.deliveries import Conversation, find_pending_end
 from sharing.conversation.events import Decided, Event, RecallOrdered, Replied, Ruled, TimePassed
 from sharing.conversation.kinds import KINDS
 from sharing.conversation.provider import advance
@@ -39,6 +39,7 @@ _OFFICER: Final = Officer("officer", "office", frozenset({_ROLE}))
 _START: Final = DAY_MS
 _NEW: Final = "[*]"
 _DECIDED, _SILENCE, _STRICTER = "decided", "silence on", ", but the law is stricter"
+_UNDECIDED: Final = "SUPPLIED, but no decision within a day"
 _URGENCIES: Final = (Urgency.ORDINARY, Urgency.URGENT, Urgency.EMERGENCY)
 
 _CONDITION: Final = frozenset({"condition"})
@@ -140,10 +141,15 @@ def _list_events(before: _Reached) -> Iterator[tuple[str, Event, Terms, int]]:
     withdrawn = Decided(Revision(version), _PUBLISHER, Urgency.ORDINARY, None, is_sent=False, indicator="indicator")
     yield "withdrawn", withdrawn, law, now
     yield "recalled by an officer", RecallOrdered(_OFFICER, roles=frozenset({_ROLE})), law, now
+    pending = find_pending_end(conversation)
+    closings = [ask.closes_at for ask in conversation.asks.values() if ask.is_open]
+    if pending is not None and all(pending < closes_at for closes_at in closings):  # otherwise another end comes first
+        yield _UNDECIDED, TimePassed(), law, pending
     for ask in conversation.asks.values():
         if not ask.is_open:
             continue
-        yield f"{_SILENCE} {ask.kind}", TimePassed(), law, ask.closes_at
+        if pending is None or ask.closes_at < pending:
+            yield f"{_SILENCE} {ask.kind}", TimePassed(), law, ask.closes_at
         for answer, consequence in ask.row.answers.items():
             event = _answer(ask, answer, now)
             yield f"{answer}", event, law, now

@@ -238,8 +238,8 @@ def _match_topics(kind: TopicKind, principal: Principal, operation: Operation) -
     """Return pattern and name of a kind's topics: those of the State, or of all States for a gate's writes."""
     if kind.scope is TopicScope.SHARED:
         return AclPattern.LITERAL, kind.topic()
-    if kind.scope is TopicScope.DIRECTORY and operation is Operation.READ:
-        return AclPattern.PREFIX, f"{TopicScope.DIRECTORY}."
+    if kind.scope.is_of_one_writer and operation is Operation.READ:
+        return AclPattern.PREFIX, f"{kind.scope}."
     if kind.scope is TopicScope.EXCHANGE and operation is Operation.WRITE:
         return AclPattern.PREFIX, f"{TopicScope.EXCHANGE}."
     if kind.by_agency and principal.role is Role.AGENCY and principal.agency:
@@ -259,11 +259,12 @@ def _group_rules(principal: Principal) -> Iterator[AclRule]:
 
 
 def _operator_rules() -> Iterator[AclRule]:
-    """Yield the rules for administration. They permit reading records of the directory only."""
+    """Yield the rules for administration. They permit reading what is public among States, and no other records."""
     config = (Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS)
     manage = (Operation.CREATE, Operation.ALTER, Operation.DESCRIBE, *config)
     yield AclRule(OPERATOR, AclResource.CLUSTER, AclPattern.LITERAL, CLUSTER_NAME, manage)
     yield AclRule(OPERATOR, AclResource.TOPIC, AclPattern.LITERAL, ANY_NAME, manage)
-    yield AclRule(OPERATOR, AclResource.TOPIC, AclPattern.PREFIX, f"{TopicScope.DIRECTORY}.", (Operation.READ,))
+    for scope in (TopicScope.DIRECTORY, TopicScope.CHECKPOINTS):
+        yield AclRule(OPERATOR, AclResource.TOPIC, AclPattern.PREFIX, f"{scope}.", (Operation.READ,))
     yield AclRule(OPERATOR, AclResource.TOPIC, AclPattern.LITERAL, CLOCK.topic(), (Operation.WRITE,))
     yield AclRule(OPERATOR, AclResource.GROUP, AclPattern.LITERAL, ANY_NAME, (Operation.DESCRIBE,))

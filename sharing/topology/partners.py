@@ -5,8 +5,10 @@
     states:
       CH: {agencies: [fedpol, zurich-police]}
       DE: {}
+      JP: {witnesses: [CH, DE]}
 
-If a State lists agencies, each agency has a separate topic, to which only that agency may write.
+If a State lists agencies, each agency has a separate topic, to which only that agency may write. The witnesses of a
+State are the States that cosign the checkpoints of its audit logs.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from sharing.model.field_validators import CountryCode
 from sharing.model.strict_model import StrictModel
 from sharing.text_file import read_text_file
 from sharing.topology.topics import AGENCY_PATTERN, Topic, list_topics
+from sharing.topology.witnesses import WitnessPlan, choose_witnesses
 from sharing.yaml_source import read_yaml, validate_document
 
 DEFAULT_PRODUCE_BYTES = 20_000_000
@@ -56,10 +59,13 @@ class Partner(StrictModel):
     Attributes:
         agencies: Ids of the agencies that have separate topics; empty if the State's agencies share one topic.
         workers: Number of workers of its gate.
+        witnesses: The States that cosign the checkpoints of its audit logs; None for the next two in alphabetical
+            order.
     """
 
     agencies: list[Annotated[str, Field(pattern=AGENCY_PATTERN)]] = Field(default_factory=list)
     workers: int = Field(default=1, ge=1, le=100)
+    witnesses: list[CountryCode] | None = None
 
 
 class Partners(StrictModel):
@@ -87,6 +93,19 @@ class Partners(StrictModel):
         """The agencies that have separate topics, by State."""
         return {state: partner.agencies for state, partner in self.states.items() if partner.agencies}
 
+    def list_witnesses(self, state: str) -> tuple[str, ...]:
+        """Return the States that cosign the checkpoints of a State."""
+        partner = self.states.get(state)
+        if partner is None:
+            return ()
+        chosen = choose_witnesses(self.states, state) if partner.witnesses is None else partner.witnesses
+        return tuple(sorted(set(chosen)))
+
+    def plan_witnesses(self, state: str) -> WitnessPlan:
+        """Return who witnesses a State, and whom it witnesses."""
+        witnessed = tuple(other for other in sorted(self.states) if state in self.list_witnesses(other))
+        return WitnessPlan(self.list_witnesses(state), witnessed)
+
     @property
     def topics(self) -> Mapping[str, Topic]:
         """All topics of the cluster, by name."""
@@ -108,6 +127,9 @@ def parse_partners(text: str, source: str) -> Partners:
     for state, partner in partners.states.items():
         if len(set(partner.agencies)) < len(partner.agencies):
             raise document.error("an agency is listed twice", ("states", state, "agencies"))
+        unknown = sorted(set(partner.witnesses or ()) - partners.states.keys())
+        if unknown or state in (partner.witnesses or ()):
+            raise document.error("a witness is another State of this file", ("states", state, "witnesses"))
     return partners
 
 

@@ -34,11 +34,23 @@ DIRECTORY_BATCH_BYTES_MAX = 120_000
 """One directory entry, with headers. Every client of every State reads these topics, and gzip inflates a batch up to a
 thousandfold."""
 
+USES_BATCH_BYTES_MAX = 280_000
+"""Many programs write to this topic, and only supervisors read it."""
+
+CHECKPOINT_BATCH_BYTES_MAX = 120_000
+"""A checkpoint with its cosignatures, or a few: every State reads these topics, and gzip inflates a batch."""
+
 OUTPUT_BATCH_BYTES_MAX = 1_000_000
 """For topics that only the State's own gate writes to."""
 
 AGENCY_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
 """Pattern of an agency's id, which is part of topic names, principals and CNs of certificates."""
+
+READER_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+"""Pattern of the name that a reader gives itself in the record of uses."""
+
+PURPOSE_PATTERN = r"^[a-z][a-z0-9-]{0,39}$"
+"""Pattern of the code that says there why content was opened. The record is not sealed."""
 
 
 class TopicScope(StrEnum):
@@ -49,13 +61,20 @@ class TopicScope(StrEnum):
         EXCHANGE: One topic for each State, to which the gates of the other States write.
         DIRECTORY: One topic for each State, to which only that State writes and which all States read. Not under
             `exchange.`, the prefix that every gate may write to.
+        CHECKPOINTS: One topic for each State, to which only its gate writes and which all States read.
         SHARED: One topic for all States.
     """
 
     NATIONAL = "national"
     EXCHANGE = "exchange"
     DIRECTORY = "directory"
+    CHECKPOINTS = "checkpoints"
     SHARED = "shared"
+
+    @property
+    def is_of_one_writer(self) -> bool:
+        """Whether a State writes its own topic and everyone reads those of all: the name ends with the State's code."""
+        return self in {TopicScope.DIRECTORY, TopicScope.CHECKPOINTS}
 
 
 class Role(StrEnum):
@@ -109,7 +128,7 @@ class TopicKind:
         """Return the name of the topic of a State or of one of its agencies: `national.ch.indicators.fedpol`."""
         if self.scope is TopicScope.SHARED:
             return f"exchange.{self.name}"
-        if self.scope is TopicScope.DIRECTORY:
+        if self.scope.is_of_one_writer:
             return f"{self.scope}.{state.lower()}"
         return ".".join((self.scope, state.lower(), self.name, *([agency] if agency else [])))
 
@@ -142,8 +161,8 @@ INDICATORS = TopicKind(
 DECISIONS = TopicKind(
     "decisions",
     TopicScope.NATIONAL,
-    "decision",
-    "indicator id",
+    "audit_block",
+    "none",
     "gate",
     "supervisors, auditors",
     _GATE,
@@ -188,6 +207,12 @@ DIRECTORY = TopicKind(
 AMENDMENTS = TopicKind(
     "amendments", TopicScope.NATIONAL, "amendment", "indicator id", "conversation", "gate", _GATE, _GATE, 30 * DAY_MS
 )
+# What became of an agency's items: it may read neither the decisions nor the conversations. As long as the indicators
+# themselves: what became of any that is still there can be found, and what must be kept for ever is in the audit log.
+OUTCOMES = TopicKind(
+    "outcomes", TopicScope.NATIONAL, "outcome_block", "none", "gate, conversation", "that agency", _GATE,
+    frozenset({Role.AGENCY}), 30 * DAY_MS, by_agency=True,
+)  # fmt: skip
 # The gate's state store: items with a version above 1 or withdrawn, and how far each input partition was processed.
 GATE_STATE = TopicKind(
     "gate_state", TopicScope.NATIONAL, "gate_state", "indicator id, or input topic", "gate", "gate", _GATE, _GATE,
@@ -224,8 +249,21 @@ RULINGS = TopicKind(
 # The audit log of the conversation: what was done after the decision, and by whom. Kept for ever, so it has no text, no
 # value and no name of a person.
 ACTS = TopicKind(
-    "acts", TopicScope.NATIONAL, "act", "item id", "conversation", "supervisors, auditors", _GATE, _OFFICERS, FOREVER
-)
+    "acts", TopicScope.NATIONAL, "audit_block", "none", "conversation", "supervisors, auditors", _GATE, _OFFICERS,
+    FOREVER,
+)  # fmt: skip
+# Who opened which content, and when (LED, article 25). Written by the programs that open it, read by supervisors. It
+# has ids and no content. It is about the State's own people, so it is not kept for ever.
+USES = TopicKind(
+    "uses", TopicScope.NATIONAL, "uses", "reader", "readers of the inbox", "supervisors", _RECEIVERS, _OFFICERS,
+    365 * DAY_MS, max_message_bytes=USES_BATCH_BYTES_MAX,
+)  # fmt: skip
+# Signed checkpoints of the State's audit logs. They are public, so that no State can be shown another history than the
+# others. Kept for ever and never compacted, as the logs are: a witness misses none, and old entries can be proved.
+CHECKPOINTS = TopicKind(
+    "checkpoints", TopicScope.CHECKPOINTS, "checkpoint", "origin of the log", "the State's gate", "everyone", _GATE,
+    ALL_ROLES, FOREVER, max_message_bytes=CHECKPOINT_BATCH_BYTES_MAX,
+)  # fmt: skip
 # Urgent replies go to the urgent topic, where the kind in the envelope tells them from notices.
 REPLIES = TopicKind(
     "replies", TopicScope.EXCHANGE, "reply", "item id", "other States", "the State", _GATE,
@@ -238,8 +276,8 @@ CLOCK = TopicKind(
 )  # fmt: skip
 
 TOPIC_KINDS = (
-    INDICATORS, DECISIONS, DRAFTS, AMENDMENTS, RULINGS, ACTS, CONVERSATIONS, QUARANTINE, GATE_STATE, INBOX,
-    INBOX_URGENT, OFFERS, NOTICES, URGENT, REPLIES, DIRECTORY, OFFICERS, CLOCK,
+    INDICATORS, DECISIONS, OUTCOMES, DRAFTS, AMENDMENTS, RULINGS, ACTS, CONVERSATIONS, QUARANTINE, GATE_STATE, INBOX,
+    INBOX_URGENT, USES, OFFERS, NOTICES, URGENT, REPLIES, DIRECTORY, CHECKPOINTS, OFFICERS, CLOCK,
 )  # fmt: skip
 
 
@@ -305,4 +343,5 @@ def list_conversation_kinds() -> tuple[TopicKind, ...]:
     """Return the kinds of topics that the conversation's loop writes to, which opens what other States send."""
     return (
         INBOX, INBOX_URGENT, QUARANTINE, ACTS, AMENDMENTS, CONVERSATIONS, NOTICES, OFFERS, URGENT, REPLIES,
+        CHECKPOINTS, OUTCOMES,
     )  # fmt: skip

@@ -5,6 +5,7 @@ Prints each figure with its ratio and writes `build/bench.json` after every sect
     BENCH_RECORDS  indicators for the gate (300000); slow engines get fewer
     BENCH_ROUNDS   rounds in which gate and pass-throughs alternate (3); the medians count
     BENCH_BULK     indicators of the bulk load (1000000)
+    BENCH_ASKS     open Asks with which a worker starts (1000000)
     BENCH_ONLY     sections, separated by commas; the figures of the other sections stay in the file
 """
 

@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 from tests.bench.bench_cluster import GATE_ARGUMENTS, BenchCluster
-from tests.bench.names import DECISIONS_TOPIC, SOURCE_TOPIC, list_output_topics
-from tests.bench.observe import TopicObserver
+from tests.bench.names import GATE_GROUP, SOURCE_TOPIC, list_output_topics
+from tests.bench.observe import GroupObserver
 from tests.bench.workload import make_indicators
 
 BYTES_PER_RECORD = 400
@@ -44,7 +44,7 @@ def measure_bulk_load(cluster: BenchCluster, records: int, disclosed_share: floa
     cluster.reset_topics()
     cluster.configure_topics(list_output_topics(), OUTPUT_RETENTION)
     cluster.write_records(SOURCE_TOPIC, make_indicators(records, disclosed_share))
-    observer = TopicObserver(cluster.bootstrap, DECISIONS_TOPIC)
+    observer = GroupObserver(cluster.bootstrap, GATE_GROUP, SOURCE_TOPIC)
     samples: list[tuple[float, int, float]] = []
     with cluster.run_python(GATE_ARGUMENTS) as gate:
 

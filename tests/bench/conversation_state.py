@@ -128,10 +128,10 @@ def _measure_loop() -> dict[str, float]:
     return {"loop_us": min(times) * 1e6 / RECORDS}
 
 
-def _make_sample(number: int, draft_bytes: int) -> bytes:
+def _make_sample(number: int, draft_bytes: int, now: int) -> bytes:
     """Return the entry of an offer, with a draft that cannot be compressed."""
     drafts = {Revision(1): random.randbytes(draft_bytes)} if draft_bytes else {}
-    return encode_conversation(KeptConversation(make_offered(number), drafts))
+    return encode_conversation(KeptConversation(make_offered(number, now), drafts))
 
 
 class RecordedChangelog:
@@ -140,11 +140,12 @@ class RecordedChangelog:
     Args:
         asks: How many.
         draft_bytes: Length of the draft that is kept with each; 0 for none.
+        now: When the first was opened, in UTC milliseconds.
     """
 
-    def __init__(self, asks: int, draft_bytes: int = 0) -> None:
+    def __init__(self, asks: int, draft_bytes: int = 0, now: int = NOW) -> None:
         self._asks = asks
-        self._sample = [_make_sample(number, draft_bytes) for number in range(min(asks, SAMPLES))]
+        self._sample = [_make_sample(number, draft_bytes, now) for number in range(min(asks, SAMPLES))]
 
     def get_store_identities(self, partitions: Any) -> Mapping[int, StoreIdentity]:
         """Return the identity of each partition."""
@@ -159,10 +160,10 @@ class RecordedChangelog:
         for partition, (first, end) in ranges.items():
             for begin in range(first, end, BULK_RECORDS):
                 stop = min(begin + BULK_RECORDS, end)
-                on_records(partition, list(self._make_records(partition, begin, stop)), stop)
+                on_records(partition, list(self.make_records(partition, begin, stop)), stop)
         return True
 
-    def _make_records(self, partition: int, begin: int, stop: int) -> Iterator[tuple[bytes, bytes]]:
+    def make_records(self, partition: int, begin: int, stop: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield records, each with a key and a deadline of its own, and otherwise one of some thousand entries."""
         for place in range(begin, stop):
             number = place * PARTITIONS + partition

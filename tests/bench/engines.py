@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench.bench_cluster import GATE_ARGUMENTS, BenchCluster, MeasuredProcess, ResourceUsage
-from tests.bench.names import DECISIONS_TOPIC, SOURCE_TOPIC, list_output_topics
-from tests.bench.observe import WARM_SHARE, TopicObserver
+from tests.bench.names import DECISIONS_TOPIC, GATE_GROUP, SOURCE_TOPIC, list_output_topics
+from tests.bench.observe import WARM_SHARE, GroupObserver, Observer, TopicObserver
 from tests.bench.outputs import Fingerprints, read_fingerprints
 from tests.bench.peers import quix
 
@@ -54,8 +54,12 @@ class Engines:
     def run_gate(
         self, records: int, warm_share: float = WARM_SHARE, environment: Mapping[str, str] | None = None
     ) -> EngineRun:
-        """Run `python -m processors` on the source topic, with further environment variables."""
-        observer = TopicObserver(self.cluster.bootstrap, DECISIONS_TOPIC)
+        """Run `python -m processors` on the source topic, with further environment variables.
+
+        Agencies are told nothing, as by the other engines: that is not part of the job.
+        """
+        environment = {"SHARING_TELL_OUTCOMES": "false", **(environment or {})}
+        observer = GroupObserver(self.cluster.bootstrap, GATE_GROUP, SOURCE_TOPIC)
         with self.cluster.run_python(GATE_ARGUMENTS, environment=environment) as worker:
             return _measure_run(observer, worker, records, warm_share)
 
@@ -121,7 +125,7 @@ class Engines:
 
 
 def _measure_run(
-    observer: TopicObserver, worker: MeasuredProcess, records: int, warm_share: float = WARM_SHARE
+    observer: Observer, worker: MeasuredProcess, records: int, warm_share: float = WARM_SHARE
 ) -> EngineRun:
     warm: list[tuple[int, float]] = []
 

@@ -17,8 +17,8 @@ from sharing.model.times import to_milliseconds
 from sharing.packs.library import find_law
 from tests.bench.bench_cluster import GATE_ARGUMENTS, BenchCluster, MeasuredProcess
 from tests.bench.engines import Engines
-from tests.bench.names import DECISIONS_TOPIC, GATE_GROUP, SOURCE_TOPIC, STATE, STATES
-from tests.bench.observe import TopicObserver
+from tests.bench.names import GATE_GROUP, SOURCE_TOPIC, STATE, STATES
+from tests.bench.observe import GroupObserver
 from tests.bench.peers.record_gate import InputRecord
 from tests.bench.workload import make_indicators
 
@@ -116,7 +116,7 @@ def measure_workers(cluster: BenchCluster, records: int, disclosed_share: float)
     for workers in (1, 2):
         cluster.reset_topics()
         cluster.write_records(SOURCE_TOPIC, make_indicators(records, disclosed_share))
-        observer = TopicObserver(cluster.bootstrap, DECISIONS_TOPIC)
+        observer = GroupObserver(cluster.bootstrap, GATE_GROUP, SOURCE_TOPIC)
         with ExitStack() as stack:
             started = [
                 stack.enter_context(cluster.run_python(GATE_ARGUMENTS, str(number))) for number in range(workers)

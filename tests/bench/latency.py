@@ -17,8 +17,8 @@ from confluent_kafka import TopicPartition
 from sharing.kafka.clients import client_properties, make_consumer, make_producer
 from sharing.topology.topics import NOTICES
 from tests.bench.bench_cluster import GATE_ARGUMENTS, BenchCluster
-from tests.bench.names import DECISIONS_TOPIC, SOURCE_TOPIC
-from tests.bench.observe import TopicObserver
+from tests.bench.names import GATE_GROUP, SOURCE_TOPIC
+from tests.bench.observe import GroupObserver
 from tests.bench.workload import make_indicators
 
 WARM_S = 3.0
@@ -47,7 +47,7 @@ def measure_latency(
     """
     cluster.reset_topics()
     with cluster.run_python(GATE_ARGUMENTS) as worker:
-        observer = TopicObserver(cluster.bootstrap, DECISIONS_TOPIC)
+        observer = GroupObserver(cluster.bootstrap, GATE_GROUP, SOURCE_TOPIC)
         cluster.write_records(SOURCE_TOPIC, make_indicators(_WARM_RECORDS, disclosed_share, seed=1))
         observer.measure_rate(_WARM_RECORDS, worker.check_running)
         observer.close()

@@ -9,7 +9,7 @@ STATES = ("CH", "DE", "FR", "JP", "NL", "US")
 PARTITIONS = 4
 SOURCE_TOPIC = INDICATORS.topic(STATE)
 DECISIONS_TOPIC = DECISIONS.topic(STATE)
-"""The topic with one record for each indicator, so progress is measured on it."""
+"""Where the peers write a record for each indicator, so their progress is measured on it. The gate writes blocks."""
 
 GATE_GROUP = "national.ch.gate"
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
-from sharing.kafka.clients import client_properties, make_consumer
+from sharing.kafka.clients import client_properties, make_admin, make_consumer
 
 POLL_S = 0.02
 LEADERS_S = 10.0
@@ -15,34 +16,12 @@ WARM_SHARE = 0.2
 """Share of the records before the clock starts: processes start, join, compile, and fill their caches."""
 
 
-class TopicObserver:
-    """Counts the records that are committed to a topic, by the end offsets of its partitions.
+class Observer(ABC):
+    """Measures how many records a process has finished."""
 
-    Transaction markers are included (one per batch). Records from before the observer was created do not count.
-    """
-
-    def __init__(self, bootstrap: str, topic: str) -> None:
-        self._consumer = make_consumer(client_properties(bootstrap, {"group.id": "bench.observer"}))
-        partitions = self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
-        self._partitions = [TopicPartition(topic, number) for number in partitions]
-        self._base = 0
-        self._base = self._count_when_ready()
-
+    @abstractmethod
     def count_records(self) -> int:
-        """Return by how much the end offsets have grown since the observer was created."""
-        ends = (self._consumer.get_watermark_offsets(partition, timeout=10)[1] for partition in self._partitions)
-        return sum(ends) - self._base
-
-    def _count_when_ready(self) -> int:
-        """Count records once the partitions of a new topic have leaders."""
-        deadline = time.monotonic() + LEADERS_S
-        while True:
-            try:
-                return self.count_records()
-            except KafkaException:
-                if time.monotonic() > deadline:
-                    raise
-            time.sleep(POLL_S)
+        """Return the number of records since the observer was created."""
 
     def measure_rate(
         self, total: int, on_count: Callable[[int], None], warm_share: float = WARM_SHARE, timeout_s: float = 900.0
@@ -71,6 +50,63 @@ class TopicObserver:
             time.sleep(POLL_S)
         raise TimeoutError(f"{self.count_records()} of {total} records were committed within {timeout_s:g} s")
 
+    def _count_when_ready(self) -> int:
+        """Count records once a new broker can answer: the partitions have leaders, and the group has a coordinator."""
+        deadline = time.monotonic() + LEADERS_S
+        while True:
+            try:
+                return self.count_records()
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(POLL_S)
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connections."""
+
+
+class TopicObserver(Observer):
+    """Counts the records that are committed to a topic, by the end offsets of its partitions.
+
+    Transaction markers are included (one per batch). Records from before the observer was created do not count.
+    """
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        self._consumer = make_consumer(client_properties(bootstrap, {"group.id": "bench.observer"}))
+        partitions = self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        self._partitions = [TopicPartition(topic, number) for number in partitions]
+        self._base = 0
+        self._base = self._count_when_ready()
+
+    def count_records(self) -> int:
+        """Return by how much the end offsets have grown since the observer was created."""
+        ends = (self._consumer.get_watermark_offsets(partition, timeout=10)[1] for partition in self._partitions)
+        return sum(ends) - self._base
+
     def close(self) -> None:
         """Close the consumer."""
         self._consumer.close()
+
+
+class GroupObserver(Observer):
+    """Counts the records of a topic that a consumer group has processed, by its committed offsets.
+
+    A gate commits them in the transaction of what follows from the records, of which no topic has one record for each.
+    """
+
+    def __init__(self, bootstrap: str, group: str, topic: str) -> None:
+        self._admin = make_admin(bootstrap)
+        partitions = self._admin.list_topics(topic, timeout=10).topics[topic].partitions
+        self._request = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, number) for number in partitions])
+        self._base = 0
+        self._base = self._count_when_ready()
+
+    def count_records(self) -> int:
+        """Return by how much the committed offsets have grown since the observer was created."""
+        (future,) = self._admin.list_consumer_group_offsets([self._request], request_timeout=10).values()
+        committed: list[TopicPartition] = future.result().topic_partitions
+        return sum(max(each.offset, 0) for each in committed) - self._base
+
+    def close(self) -> None:
+        """Do nothing: an admin client has no connection to close."""

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message, TopicPartition
 
+from sharing.audit.block import read_block, read_entry_id
 from sharing.ids import make_draft_key, make_item_id
 from sharing.kafka.clients import client_properties, make_consumer
+from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.codec import get_codec
 
 _IDS_BEFORE_INSTANT = {"notice": 3, "offer": 3, "decision": 1, "draft": 1}
@@ -21,6 +23,8 @@ _FRAME, _ID, _VERSION, _INSTANT = 10, 37, 1, 6
 """Bytes of a frame, an id, a version or an amendment below 64, and a present-day instant in milliseconds."""
 
 _QUIET_S = 60.0
+
+_BLOCK_HEADER = get_codec("audit_block").header
 
 
 def blank_instant(topic: str, value: bytes) -> bytes:
@@ -52,6 +56,15 @@ def _read_instant(topic: str, value: bytes, start: int) -> int:
     return number
 
 
+def unpack_value(key: bytes, value: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield key and value of a record; of a block of the audit log, id and bytes of each of its entries."""
+    if not value.startswith(_BLOCK_HEADER):
+        yield key, value
+        return
+    for entry in read_block(value).entries:
+        yield read_entry_id(entry, AuditLogName.DECISIONS).encode(), entry
+
+
 @dataclass(slots=True)
 class Fingerprints:
     """What was written for each indicator: for each key a sum of digests, independent of order, duplicates included.
@@ -65,11 +78,12 @@ class Fingerprints:
     counts: Counter[str] = field(default_factory=Counter)
 
     def add_record(self, topic: str, key: bytes, value: bytes) -> None:
-        """Add one record."""
-        head = f"{topic}\n".encode() + key + b"\n"
-        digest = hashlib.blake2b(head + blank_instant(topic, value), digest_size=12).digest()
-        self.sums[key] = self.sums.get(key, 0) + int.from_bytes(digest, "big")
-        self.counts[topic] += 1
+        """Add one record; of a block of the audit log, its entries as if they were records."""
+        for own_key, own_value in unpack_value(key, value):
+            head = f"{topic}\n".encode() + own_key + b"\n"
+            digest = hashlib.blake2b(head + blank_instant(topic, own_value), digest_size=12).digest()
+            self.sums[own_key] = self.sums.get(own_key, 0) + int.from_bytes(digest, "big")
+            self.counts[topic] += 1
 
     def count_differences(self, other: Fingerprints) -> int:
         """Return the number of indicators whose records differ between the two."""

@@ -3,8 +3,8 @@
     python -m tests.bench.pass_through plain|loop BOOTSTRAP SOURCE PREFIX
 
 First reads the outputs of a gate. Then writes, for each indicator in the source topic, these outputs byte for byte to
-topics whose names begin with a prefix. `plain` is a plain transactional loop with the gate's client properties; `loop`
-is a Faust agent on the exactly-once loop.
+topics whose names begin with a prefix; each decision as a record of its own, as an engine without blocks does. `plain`
+is a plain transactional loop with the gate's client properties; `loop` is a Faust agent on the exactly-once loop.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sharing.kafka.clients import make_consumer, make_producer
 from sharing.serialization.codec import get_codec
 from sharing.topology.topics import DRAFTS
 from tests.bench.names import STATE, list_output_topics
-from tests.bench.outputs import read_outputs
+from tests.bench.outputs import read_outputs, unpack_value
 from tests.processors.exactly_once.copy_pipeline import make_loop_config
 
 BATCH_RECORDS = 10_000
@@ -38,11 +38,12 @@ def read_prepared_outputs(bootstrap: str, prefix: str) -> PreparedOutputs:
     drafts, draft_codec = DRAFTS.topic(STATE), get_codec("draft")
     prepared: PreparedOutputs = {}
     for message in read_outputs(bootstrap, list_output_topics()):
-        output = OutputRecord(f"{prefix}{message.topic()}", message.key(), message.value())
-        indicator = output.key
-        if message.topic() == drafts:
-            indicator = draft_codec.decode(output.value or b"")["indicator_id"].encode()
-        prepared.setdefault(indicator, []).append(output)
+        topic = f"{prefix}{message.topic()}"
+        for key, value in unpack_value(message.key() or b"", message.value() or b""):
+            indicator = key
+            if message.topic() == drafts:
+                indicator = draft_codec.decode(value)["indicator_id"].encode()
+            prepared.setdefault(indicator, []).append(OutputRecord(topic, key, value))
     gc.collect()
     gc.freeze()
     return prepared

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import BENCH_FILE
+from tests.bench.publish_sections import list_publishing_rows
+from tests.bench.subscribe_sections import list_receiving_rows
 
 PAGE = Path("docs/performance.md")
 PLOT = Path("docs/performance.svg")
@@ -121,7 +123,10 @@ def _other_rows(figures: Mapping[str, Any]) -> Iterator[str]:
         yield f"| 1 → 2 workers: rate, on two cores shared with the broker | {TIMES} {ratio:.2f} | |"
     if "bulk" in figures:
         yield from _bulk_rows(figures["bulk"])
+    yield from list_publishing_rows(figures)
+    yield from list_receiving_rows(figures)
     yield from list_sealed_rows(figures)
+    yield from list_conversation_rows(figures)
 
 
 def list_sealed_rows(figures: Mapping[str, Any]) -> Iterator[str]:
@@ -143,6 +148,30 @@ def list_sealed_rows(figures: Mapping[str, Any]) -> Iterator[str]:
         title = f"All sealed: published → handed to a subscriber at {int(rate):,}/s"
         notices = f"p50 / p99 / p99.9 of {measured['notices']:,} notices"
         yield f"| {title}, {notices} | {times} ms | {target} |"
+
+
+def list_conversation_rows(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is measured of conversations: drafts, a start with open Asks, and from acceptance to content."""
+    drafts, loop = figures.get("conversation_us"), figures.get("conversation_loop")
+    if drafts is not None:
+        rate = f"{_format_rate(drafts['rate'])} /s ({drafts['total']:.0f} µs)"
+        yield f"| A draft in the conversation, in process, of one core | {rate} | ≥ 10,000 /s |"
+    if loop is not None:
+        rate = f"{_format_rate(1e6 / loop['cpu_us'])} /s ({loop['cpu_us']:.0f} µs)"
+        yield f"| The same in a worker on Kafka, by its CPU time; peak memory | {rate}; {loop['peak_mb']:.0f} MB | |"
+    starts = figures.get("conversation_restart")
+    if starts is not None:
+        for name, copy, target in (("restart", "with", 5), ("rebuild", "without", 60)):
+            took = f"{starts[f'{name}_s']:.1f} s; {starts[f'{name}_rss_mb']:.0f} MB"
+            title = f"A worker's start with {starts['asks']:,} open Asks, {copy} the local copy; its memory"
+            yield f"| {title} | {took} | ≤ {target} s; ≤ 400 MB |"
+    for rate, measured in figures.get("conversation_latency_ms", {}).items():
+        content = measured["content"]
+        times = " / ".join(f"{content[name]:.1f}" for name in ("p50", "p99", "max"))
+        title = (
+            f"Acceptance → content, 20/s, the gate at {int(rate):,}/s: p50 / p99 / longest of {content['notices']:,}"
+        )
+        yield f"| {title} | {times} ms | p99 ≤ 200 ms |"
 
 
 def _bulk_rows(bulk: Mapping[str, Any]) -> Iterator[str]:

@@ -61,6 +61,7 @@ class BenchKeys:
         default_factory=lambda: MemoryOpeningKey(KeyAlgorithm.MLKEM768_X25519, _make_seed(KeyAlgorithm.MLKEM768_X25519))
     )
     wrapping_key: SecretBytes = field(default_factory=lambda: SecretBytes(secrets.token_bytes(32)))
+    wrapping_key_id: str = "c" * 64
 
     def __post_init__(self) -> None:
         self._recipient_keys = dict.fromkeys(self.states, self.seal_key.public_key)
@@ -68,7 +69,9 @@ class BenchKeys:
     def collect_keys(self, now_ms: int) -> SealingKeys:
         """Return the same keys for each batch."""
         del now_ms
-        return SealingKeys(self.signing_key, self._recipient_keys, len(self.states), "c" * 64, self.wrapping_key)
+        return SealingKeys(
+            self.signing_key, self._recipient_keys, len(self.states), self.wrapping_key_id, self.wrapping_key
+        )
 
     def get_opening_keys(self, now_ms: int) -> Mapping[str, MemoryOpeningKey]:
         """Return the key to which the indicators are sealed."""
@@ -133,8 +136,8 @@ def measure_sealed_gate(records: int = RECORDS, rounds: int = ROUNDS, recipients
         now_ms = time.time_ns() // 1_000_000
         pairs = list(make_indicators(records, DISCLOSED_SHARE, seed=number))
         seal_key = keys.seal_key.public_key
-        plain = _make_records(pairs)
-        sealed = _make_records([(key, sealer.seal_indicator(key, value, seal_key, now_ms)) for key, value in pairs])
+        plain = make_records(pairs)
+        sealed = make_records([(key, sealer.seal_indicator(key, value, seal_key, now_ms)) for key, value in pairs])
         for name, gate in gates.items():
             elapsed, written[name] = gate.process(sealed if gate._opening else plain, directory, now_ms)
             if number:
@@ -163,7 +166,7 @@ def make_full_directory(states: int) -> Directory:
     return Directory(entries)
 
 
-def _make_records(pairs: Sequence[tuple[bytes, bytes]]) -> list[InputRecord]:
+def make_records(pairs: Sequence[tuple[bytes, bytes]]) -> list[InputRecord]:
     """Return records on the partitions of their keys, partition by partition, as a consumer returns them."""
     partitions = compute_partitions(pa.array([key.decode() for key, _ in pairs]), PARTITIONS).to_pylist()
     records = [

@@ -1,8 +1,10 @@
 """Measures the gate that signs and seals beside the gate without keys, on one broker and on the same indicators.
 
-The directory has 193 States. Three gates alternate on new topics: one without keys, one that signs and seals what it
-writes, and one whose indicators are sealed too, which is what a worker with keys does unless its State runs its own
-cluster. What the last one wrote is verified, opened and compared with what the first one wrote.
+The directory has 193 States. Four gates alternate on new topics: one without keys; one that signs and seals what it
+writes; one whose indicators are sealed too, which is what a worker with keys does unless its State runs its own
+cluster; and the last one with the conversation in the same process. The others leave the conversation to another
+process, as `SHARING_LOOPS` allows, which is not running. What they wrote is verified, opened and compared with what the
+first one wrote.
 """
 
 from __future__ import annotations
@@ -21,17 +23,19 @@ from tests.bench.outputs import Fingerprints, read_outputs
 from tests.bench.sealed_states import SealedStates, read_now
 from tests.bench.workload import AGENCIES, make_indicators
 
-VARIANTS: Final = ("plain", "signed", "sealed")
-"""Without keys; with sealed and signed outputs; with sealed indicators too."""
+VARIANTS: Final = ("plain", "signed", "sealed", "both loops")
+"""Without keys; with sealed and signed outputs; with sealed indicators too; with the conversation in the process."""
 
 _UNSEALED: Final = {"SHARING_SEAL_INDICATORS": "false"}
+_SEALED: Final = ("sealed", "both loops")
+_GATE_ALONE: Final = {"SHARING_LOOPS": "gate"}
 _COUNTS_KEY: Final = b"counts"
 
 
 def measure_sealed_rates(
     cluster: BenchCluster, states: SealedStates, records: int, rounds: int, disclosed_share: float
 ) -> dict[str, Any]:
-    """Return the rates of the three gates, their ratios, memory, and the worker's CPU time for each indicator.
+    """Return the rates of the gates, their ratios, memory, and the worker's CPU time for each indicator.
 
     Args:
         cluster: The cluster.
@@ -97,12 +101,13 @@ def run_variant(
     """Run one gate on new topics."""
     states.reset(signed=variant != "plain")
     indicators = make_indicators(records, disclosed_share)
-    cluster.write_records(SOURCE_TOPIC, states.seal_indicators(indicators) if variant == "sealed" else indicators)
+    cluster.write_records(SOURCE_TOPIC, states.seal_indicators(indicators) if variant in _SEALED else indicators)
     environment: dict[str, str] = {}
     if variant != "plain":
         # Nobody is asked for missing facts, so that all gates write the same drafts.
         environment = {**states.get_environment(STATE), "SHARING_FEEDS_NOT_ASKED": ",".join(AGENCIES)}
         environment |= _UNSEALED if variant == "signed" else {}
+        environment |= _GATE_ALONE if variant != "both loops" else {}
     return Engines(cluster).run_gate(records, environment=environment)
 
 

@@ -17,6 +17,7 @@ from sharing.kafka.directory_writer import DirectoryWriter
 from sharing.kafka.topic_admin import apply_topics
 from sharing.keystore.pin_file import make_pinned_root, write_pins
 from sharing.model.countries import COUNTRIES
+from sharing.model.directory import DirectoryEntry
 from sharing.seal.indicators import IndicatorSealer
 from sharing.testing.demo.keys import DemoKeys, make_demo_keys
 from sharing.testing.samples import sample_directory
@@ -85,8 +86,7 @@ class SealedStates:
             return
         self._write(_list_documents(self._others))
         for entry in entries:
-            writer = DirectoryWriter(self._cluster.bootstrap, self.keys.states[entry.state].online)
-            writer.announce(encode_entry(entry))
+            self._announce(entry)
 
     def seal_indicators(self, records: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
         """Yield keys and sealed values, as a publisher of the sender's State writes them."""
@@ -95,6 +95,19 @@ class SealedStates:
         seal_key = next(iter(opening_keys.values())).public_key
         for key, value in records:
             yield key, sealer.seal_indicator(key, value, seal_key, read_now())
+
+    def _announce(self, entry: DirectoryEntry) -> None:
+        """Announce a State's entry. A new topic has no leader yet for a moment."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                writer = DirectoryWriter(self._cluster.bootstrap, self.keys.states[entry.state].online)
+                writer.announce(encode_entry(entry))
+            except InfrastructureError:
+                if attempt == _ATTEMPTS:
+                    raise
+                time.sleep(attempt)
+            else:
+                return
 
     def _write(self, records: Iterable[tuple[str, str, bytes]]) -> None:
         """Write records to directory topics: State, key and value of each."""

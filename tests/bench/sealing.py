@@ -60,7 +60,7 @@ def measure_sealing(recipients: int, *, content_bytes: int = CONTENT_BYTES) -> d
     sealer = BatchSealer(_SENDER, secrets.token_bytes)
 
     def make() -> list[bytes]:
-        return sealer.seal_batch(messages, recipient_keys, gate, recipients_max=len(COUNTRIES), now=now)
+        return sealer.seal_batch(messages, recipient_keys, gate, recipients_max=len(COUNTRIES), now=now).records
 
     values = make()  # the data keys of the epoch
     made = _measure(make)

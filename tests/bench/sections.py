@@ -11,7 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sharing.testing.broker import KafkaUnavailableError
-from tests.bench import bulk, cedar, decision, growth, latency, restart, sealed_latency, sealed_rates
+from tests.bench import (
+    audit_log,
+    bulk,
+    cedar,
+    conversation_sections,
+    decision,
+    growth,
+    latency,
+    publish_sections,
+    restart,
+    sealed_latency,
+    sealed_rates,
+    subscribe_sections,
+)
 from tests.bench.bench_cluster import BenchCluster
 from tests.bench.engines import WARM_SHARE_LONG, EngineRun, Engines, StreamsJob
 from tests.bench.figures import Figures, print_line
@@ -38,12 +51,14 @@ class BenchPlan:
         records: Number of records for the gate and for engines of similar speed.
         rounds: Number of rounds in which gate and pass-throughs alternate.
         bulk: Number of records of the bulk load.
+        asks: Number of open Asks with which a worker starts.
         only: Names of the sections to measure.
     """
 
     records: int
     rounds: int
     bulk: int
+    asks: int
     only: tuple[str, ...]
 
     @classmethod
@@ -60,7 +75,7 @@ class BenchPlan:
             )
         numbers = {
             name: int(os.environ.get(f"BENCH_{name.upper()}", default))
-            for name, default in (("records", "300000"), ("rounds", "3"), ("bulk", "1000000"))
+            for name, default in (("records", "300000"), ("rounds", "3"), ("bulk", "1000000"), ("asks", "1000000"))
         }
         return cls(only=only, **numbers)
 
@@ -307,6 +322,12 @@ def _print_latency(name: str, measured: Mapping[str, Mapping[str, float]]) -> No
         print_line(f"  {f'{name} at {rate}/s in ms':34} {text}   ({percentiles['notices']} notices)")
 
 
+def measure_audit(cluster: BenchCluster, plan: BenchPlan, figures: Figures) -> None:
+    """Measure how fast an audit log is verified, and one entry among ten million is proved, in process."""
+    del cluster, plan
+    figures["audit"] = audit_log.measure_audit()
+
+
 SECTIONS: Mapping[str, Callable[[BenchCluster, BenchPlan, Figures], None]] = {
     "decision": measure_decision,
     "rates": measure_rates,
@@ -315,7 +336,15 @@ SECTIONS: Mapping[str, Callable[[BenchCluster, BenchPlan, Figures], None]] = {
     "restart": measure_restart,
     "growth": measure_growth,
     "bulk": measure_bulk,
+    "publish": publish_sections.measure_publish,
+    "publish_sealed": publish_sections.measure_sealed_publish,
+    "subscribe": subscribe_sections.measure_received,
+    "subscribe_sealed": subscribe_sections.measure_sealed_received,
     "sealed": measure_sealed_rates,
     "sealed_latency": measure_sealed_latency,
+    "audit": measure_audit,
+    "conversation": conversation_sections.measure_conversation,
+    "conversation_restart": conversation_sections.measure_conversation_restart,
+    "conversation_latency": conversation_sections.measure_conversation_latency,
 }
 """Sections in the order in which they run."""

@@ -25,6 +25,7 @@ from sharing._subscriber import Subscriber, UnreadableNotice
 from sharing.errors import SharingError
 from sharing.kafka.clients import client_properties, make_producer
 from sharing.model.indicator import Indicator
+from sharing.outcomes.block_reading import read_block
 from sharing.serialization.codec import get_codec
 from sharing.telemetry.client_metrics import PublisherMetrics, SubscriberMetrics
 from sharing.telemetry.tracing import read_traceparent
@@ -32,7 +33,17 @@ from sharing.testing.broker import Broker
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.kafka import KafkaBroker
 from sharing.testing.broker.process import find_free_port
-from sharing.topology.topics import DECISIONS, DIRECTORY, DRAFTS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT
+from sharing.topology.topics import (
+    DECISIONS,
+    DIRECTORY,
+    DRAFTS,
+    INDICATORS,
+    NOTICES,
+    OFFERS,
+    OUTCOMES,
+    QUARANTINE,
+    URGENT,
+)
 from tests.bench.workload import OPEN_FACTS
 from tests.faults.children import make_child_environment
 from tests.faults.gate_process import GateProcess
@@ -187,13 +198,16 @@ def test_valid_records_and_every_kind_of_quarantine(broker: Broker, tmp_path: Pa
     assert f"sharing_indicators_quarantined_total {INVALID_COUNT}.0" in pages
     assert find_leaks(str(refused.value)) == []
     outside = [topic.topic(TO) for topic in (NOTICES, URGENT, OFFERS)]
-    inside = [topic.topic(STATE) for topic in (DECISIONS, DRAFTS, QUARANTINE)]
+    inside = [topic.topic(STATE) for topic in (DECISIONS, DRAFTS, OUTCOMES, QUARANTINE)]
     messages_by_topic = {topic: read_records(broker, topic, PARTITIONS) for topic in (*outside, *inside)}
     for messages in messages_by_topic.values():
         check_keys_and_headers(messages)
     quarantine = [
         get_codec("quarantine").decode(message.value()) for message in messages_by_topic[QUARANTINE.topic(STATE)]
     ]
+    told = [message.value() or b"" for message in messages_by_topic[OUTCOMES.topic(STATE)]]
+    assert sum(len(read_block(value).items) for value in told) == INVALID_COUNT + 3
+    assert find_leaks(b"".join(told)) == []
     assert len(quarantine) == INVALID_COUNT
     assert find_leaks(repr([{**record, "record": None} for record in quarantine])) == []
     # The record itself belongs in the quarantine, and will be encrypted later.

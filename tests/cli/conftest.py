@@ -15,7 +15,7 @@ import pytest
 
 from sharing.cli import main
 from sharing.testing.broker.embedded import EmbeddedBroker
-from sharing.topology.topics import DIRECTORY, INDICATORS, NOTICES, URGENT
+from sharing.topology.topics import DIRECTORY, INDICATORS, NOTICES, OFFERS, URGENT
 
 Call = Callable[..., "CommandResult"]
 
@@ -93,7 +93,7 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedBroker]:
     """A broker for one test, with the topics that these tests need; SHARING_BOOTSTRAP names it."""
     with EmbeddedBroker() as broker:
         # As few topics as possible: the mock cluster occasionally takes a second for one.
-        broker.create_topics([INDICATORS.topic("CH"), NOTICES.topic("NL"), URGENT.topic("NL")], 2)
+        broker.create_topics([INDICATORS.topic("CH"), *(kind.topic("NL") for kind in (NOTICES, URGENT, OFFERS))], 2)
         broker.create_topics([DIRECTORY.topic(state) for state in SAMPLE_STATES], 1)
         monkeypatch.setenv("SHARING_BOOTSTRAP", broker.bootstrap)
         yield broker

@@ -33,7 +33,7 @@ from sharing.model.decision import (
     RuleReference,
 )
 from sharing.model.times import from_milliseconds
-from sharing.model.vocabulary import Authority, ConditionKind, Outcome
+from sharing.model.vocabulary import AuditLogName, Authority, ConditionKind, Outcome
 from sharing.model.vocabulary import Effect as RuleEffect
 from sharing.rulings.act import ActContext, to_act
 from sharing.rulings.mapping import to_events
@@ -49,6 +49,7 @@ from tests.conversation.people import JUDGE, ROLE
 from tests.conversation.test_provider import Story
 from tests.conversation.test_receiver import Inbox
 from tests.kafka.topic_io import SECONDS, plain_producer, read_records
+from tests.support.audit_entries import make_block
 
 PARTITIONS = 2
 PASSPHRASE = "an officer's passphrase"  # noqa: S105 of keys that live as long as a test
@@ -172,8 +173,9 @@ class ConversationBus:
             directory_version="", recipients=recipients, amendment=story.conversation.revision.amendment,
         )  # fmt: skip
         value = get_codec("decision").encode(decision.to_record())
-        key = story.conversation.indicator.encode()
-        self.write(DECISIONS.topic(self.state), [value], key=key, partition=self.partitions[item])
+        partition = self.partitions[item]
+        block = make_block(self.state, AuditLogName.DECISIONS, [value], partition, story.now)
+        self.write(DECISIONS.topic(self.state), [block], partition=partition)
 
     def write_acts(
         self,
@@ -187,8 +189,11 @@ class ConversationBus:
             officer=None if by is None else by.officer.id, ruling=None if by is None else by.digest,
         )  # fmt: skip
         values = [to_act(effect, context).encode() for effect in effects]
-        topic = ACTS.topic(self.state)
-        self.write(topic, values, key=item.encode(), partition=self.partitions[item])
+        if not values:
+            return
+        partition = self.partitions[item]
+        block = make_block(self.state, AuditLogName.ACTS, values, partition, now_ms())
+        self.write(ACTS.topic(self.state), [block], partition=partition)
 
     def read_rulings(self) -> list[VerifiedRuling]:
         """Return the rulings that were written, verified."""

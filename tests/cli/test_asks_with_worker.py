@@ -13,6 +13,7 @@ from sharing.conversation.asks import Ask
 from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.conversation_state.item_keys import OUT_PREFIX
 from sharing.model.times import HOUR_MS
+from sharing.model.vocabulary import AuditLogName
 from sharing.rulings.act import ActKind
 from sharing.rulings.ruling import Answering
 from sharing.testing.broker.embedded import EmbeddedBroker
@@ -33,6 +34,7 @@ from tests.processors.conversation.conversation_driver import (
     read_causes,
 )
 from tests.processors.gate.gate_fixtures import EMERGENCY, HELD, NOW_MS, OFFERED, make_message, process_messages
+from tests.support.audit_entries import make_block
 
 LATER_MS = NOW_MS + HOUR_MS
 ITEM = get_item(1)
@@ -52,7 +54,8 @@ class Worker:
         """Let the gate decide on an indicator, and the conversation begin."""
         outputs = process_messages(make_message(1, **changes)).output_records
         (decision,) = (output for output in outputs if output.topic == DECISIONS.topic(STATE))
-        write_records(self.bus.broker, decision.topic, [decision.value], key=decision.key or b"")
+        block = make_block(STATE, AuditLogName.DECISIONS, [decision.value or b""], now_ms=self.now_ms)
+        write_records(self.bus.broker, decision.topic, [block])
         self.driver.process(draft)
         self.keep()
 

@@ -96,7 +96,9 @@ def seal_notices(ch: KeyedState, de: KeyedState, now: int) -> tuple[tuple[str, s
     ]  # fmt: skip
     sealer = BatchSealer("CH", secrets.token_bytes)
     signing_key = keys.get_signing_key(KeyRole.GATE, now)
-    values = sealer.seal_batch(messages, {"DE": seal_key.to_published()}, signing_key, recipients_max=16, now=now)
+    values = sealer.seal_batch(
+        messages, {"DE": seal_key.to_published()}, signing_key, recipients_max=16, now=now
+    ).records
     return ids, values
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from sharing.cli.broker import app, default_folder, read_broker_partners
+from sharing.cli.broker import app, default_folder, format_down_command, read_broker_partners
 from sharing.errors import InfrastructureError, InputError
 from sharing.testing.broker.kafka import KafkaBroker
 from sharing.testing.broker.secure_kafka import SecureKafka
@@ -96,6 +96,16 @@ def test_the_order_in_which_partners_are_chosen(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("SHARING_PARTNERS", str(files["US"]))
     assert set(read_broker_partners(None, files["FR"]).states) == {"US"}
     assert set(read_broker_partners(files["JP"], files["FR"]).states) == {"JP"}
+
+
+def test_the_down_command_works_in_a_shell_without_the_settings_of_this_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SHARING_HOME", str(tmp_path / "data"))
+    assert format_down_command(default_folder()) == f"sharing broker down --folder {tmp_path}/data/kafka"
+    monkeypatch.delenv("SHARING_HOME")
+    assert format_down_command(default_folder()) == "sharing broker down"
 
 
 def test_options_of_a_secure_broker_need_secure(tmp_path: Path) -> None:

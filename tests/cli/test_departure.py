@@ -138,8 +138,10 @@ def seal_to_xb(cluster: Cluster) -> bytes:
     )  # fmt: skip
     keys = {"XB": statement.list_keys(KeyRole.SEAL)[0].to_published()}
     signing_key = OnlineKeys(ch.folder, ch.access).get_signing_key(KeyRole.GATE, now)
-    (value,) = BatchSealer("CH", secrets.token_bytes).seal_batch(
-        [message], keys, signing_key, recipients_max=16, now=now
+    (value,) = (
+        BatchSealer("CH", secrets.token_bytes)
+        .seal_batch([message], keys, signing_key, recipients_max=16, now=now)
+        .records
     )
     return value
 

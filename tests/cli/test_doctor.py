@@ -49,6 +49,15 @@ def fake_topics(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return fake_changes
 
 
+def test_a_directory_in_which_nobody_has_announced_anything_is_a_warning(
+    call: Call, bus: EmbeddedBroker, fake_topics: Callable[..., None]
+) -> None:
+    fake_topics()
+    finding = get_finding(call("doctor", "--states", "CH", "--json"), "directory")
+    assert (finding["ok"], finding["warning"], finding["remedy"]) == (True, True, "sharing directory announce FILE")
+    assert "no State has announced itself" in finding["detail"]
+
+
 def test_a_healthy_installation_and_bus(call: Call, bus: EmbeddedBroker, fake_topics: Callable[..., None]) -> None:
     fake_topics()
     result = call("doctor", "--states", "CH")

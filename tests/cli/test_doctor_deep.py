@@ -24,7 +24,7 @@ from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.kafka.gate_status import read_gate_status
 from sharing.kafka.tls import TlsIdentity
 from sharing.kafka.topic_admin import apply_topics
-from sharing.model.vocabulary import Outcome
+from sharing.model.vocabulary import AuditLogName, Outcome
 from sharing.packs.library import find_law, load_cases
 from sharing.serialization.codec import get_codec
 from sharing.testing.broker import Broker
@@ -41,6 +41,7 @@ from tests.conftest import NEWCOMERS
 from tests.faults.gate_process import GateProcess
 from tests.kafka.quota_fixtures import remove_quotas
 from tests.kafka.topic_io import fill_defaults, notice_bytes, write_records
+from tests.support.audit_entries import make_block
 from tests.support.waiting import wait_until
 
 SHORT_S, LONG_S = 0.5, 60.0
@@ -193,7 +194,7 @@ def test_a_different_law_pack_withholds(
 
 
 def encode_decision(test: SmokeTest, outcome: Outcome) -> bytes:
-    """Return an encoded decision on the item of a run."""
+    """Return a block with a decision on the item of a run."""
     sha256 = find_law(PROVIDER, smoke_test_packs()).pack.sha256
     recipient: dict[str, Any] = {
         "state": "XB", "to_authority": None, "outcome": str(outcome), "basis": None, "condition_model": None,
@@ -205,7 +206,7 @@ def encode_decision(test: SmokeTest, outcome: Outcome) -> bytes:
         "pack": {"state": "XA", "version": "2026.1", "sha256": sha256}, "directory_version": "v", "amendment": 0,
         "recipients": [recipient],
     }  # fmt: skip
-    return get_codec("decision").encode(record)
+    return make_block("XA", AuditLogName.DECISIONS, [get_codec("decision").encode(record)])
 
 
 def test_a_missing_notice(bus: EmbeddedBroker) -> None:

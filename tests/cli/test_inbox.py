@@ -26,7 +26,7 @@ from sharing.seal.inbox_sealing import InboxSealer, ReceivedMessage
 from sharing.serialization.codec import get_codec
 from sharing.testing.broker import Broker
 from sharing.testing.broker.embedded import EmbeddedBroker
-from sharing.topology.topics import CONVERSATIONS, DIRECTORY, INBOX, INBOX_URGENT
+from sharing.topology.topics import CONVERSATIONS, DIRECTORY, INBOX, INBOX_URGENT, USES
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole
 from tests.cli.conftest import Call
 from tests.cli.conversation_bus import PASSPHRASE, ConversationBus, now_ms
@@ -45,7 +45,7 @@ class ReceivingState:
         self.broker, self.state = broker, state
         self.signed = SignedState(state, now=now_ms() - 60_000)
         self.key = generate_key(state, "reader", KeyAlgorithm.MLKEM768_X25519)
-        broker.create_topics([kind.topic(state) for kind in (INBOX, INBOX_URGENT, DIRECTORY)], 1)
+        broker.create_topics([kind.topic(state) for kind in (INBOX, INBOX_URGENT, USES, DIRECTORY)], 1)
         for key, value in (
             ("root.1", self.signed.root_data), ("keys", self.signed.keys_data), (state, self.signed.announce()),
         ):  # fmt: skip

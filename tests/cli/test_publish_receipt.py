@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -26,6 +27,7 @@ from tests.cli.conftest import Call, CommandResult
 from tests.cli.test_publish import ITEM, is_accounted_for, make_items, write_lines
 from tests.faults.gate_process import GateProcess
 from tests.kafka.topic_io import read_records
+from tests.support.audit_entries import list_entries
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -284,10 +286,15 @@ def test_an_agency_may_load_behind_access_control(
     assert not Path("other.jsonl").exists()
 
 
-LINES = 6_000
+LINES = int(os.environ.get("KILLED_LOAD_LINES", "20000"))
+"""How long the load is. `make killed-load` takes 200,000."""
+
+WAIT_S = 150.0 + LINES / 200
 
 
+@pytest.mark.timeout(600 + LINES / 50)
 def test_a_load_that_is_killed_three_times_is_decided_exactly_once(fresh_kafka: KafkaBroker, tmp_path: Path) -> None:
+    """While a gate decides on it."""
     apply_topics(fresh_kafka.bootstrap, list_topics(["CH"], 2), 1)
     receipt, file = tmp_path / "r.jsonl", write_lines("i.jsonl", *make_items(LINES)).absolute()
     command = [
@@ -296,24 +303,33 @@ def test_a_load_that_is_killed_three_times_is_decided_exactly_once(fresh_kafka: 
     environment = {**os.environ, "SHARING_BOOTSTRAP": fresh_kafka.bootstrap}
     options = ["--receipt", str(receipt)]
     killed = 0
-    for lines in (1, LINES // 3, 2 * LINES // 3):
-        with subprocess.Popen([*command, *options], env=environment, stdout=subprocess.PIPE) as run:
-            wait_until(lambda run=run, lines=lines: count_lines(receipt) > lines or run.poll() is not None, "it sends")  # type: ignore[misc]
-            run.kill()
-        killed += run.returncode == -9
-        options = ["--resume", str(receipt)]
-    last = subprocess.run([*command, *options], env=environment, capture_output=True, timeout=120, check=False)
-    assert (last.returncode, killed) == (0, 3), last.stderr
-    assert last.stdout.decode().startswith(f"{LINES} read, {LINES} published (")
-    keys = list_keys(receipt)
-    assert (len(keys), len(set(keys))) == (LINES, LINES)
     with GateProcess(fresh_kafka.bootstrap, "CH", tmp_path) as gate:
-        gate.wait_until(lambda: len(read_records(fresh_kafka, DECISIONS.topic("CH"))) >= LINES, poll_s=0.5)
+        for lines in (1, LINES // 3, 2 * LINES // 3):
+            with subprocess.Popen([*command, *options], env=environment, stdout=subprocess.PIPE) as run:
+                wait_until(lambda run=run, lines=lines: has_sent(run, receipt, lines), "it sends", WAIT_S)  # type: ignore[misc]
+                run.kill()
+            killed += run.returncode == -signal.SIGKILL
+            options = ["--resume", str(receipt)]
+        last = subprocess.run([*command, *options], env=environment, capture_output=True, timeout=WAIT_S, check=False)
+        assert (last.returncode, killed) == (0, 3), last.stderr
+        assert last.stdout.decode().startswith(f"{LINES} read, {LINES} published (")
+        keys = list_keys(receipt)
+        assert (len(keys), len(set(keys))) == (LINES, LINES)
+        gate.wait_until(lambda: len(read_decisions(fresh_kafka)) >= LINES, WAIT_S, poll_s=0.5 + LINES / 100_000)
         assert gate.stop() == 0, gate.read_log_tail()
-    decisions = [
-        get_codec("decision").decode(each.value()) for each in read_records(fresh_kafka, DECISIONS.topic("CH"))
-    ]
+    decisions = read_decisions(fresh_kafka)
+    assert len(decisions) == LINES
     assert Counter(f"{each['indicator_id']}/{each['version']}" for each in decisions) == Counter(keys)
+
+
+def has_sent(run: subprocess.Popen[bytes], receipt: Path, lines: int) -> bool:
+    """Return whether a run has confirmed more than so many lines, or has ended."""
+    return count_lines(receipt) > lines or run.poll() is not None
+
+
+def read_decisions(kafka: KafkaBroker) -> list[dict[str, Any]]:
+    """Return all decisions of CH."""
+    return list_entries(read_records(kafka, DECISIONS.topic("CH")))
 
 
 def count_lines(path: Path) -> int:

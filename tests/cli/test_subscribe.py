@@ -10,14 +10,19 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sharing._subscriber import Subscriber
+from sharing.cli.shared.console import out
+from sharing.cli.shared.notices import format_shown, print_shown, show_notice
+from sharing.kafka.group_consumer import GroupConsumer
 from sharing.serialization.codec import get_codec
+from sharing.serialization.notice_decoder import decode_notice
 from sharing.testing.broker.embedded import EmbeddedBroker
-from sharing.topology.topics import NOTICES, URGENT
+from sharing.topology.topics import NOTICES, OFFERS, URGENT
 from tests.cli.conftest import Call
 from tests.kafka.topic_io import SECONDS, fill_defaults, notice_bytes, notice_record, write_records
 
@@ -96,7 +101,7 @@ def test_readable_output_has_what_an_analyst_needs(call: Call, bus: EmbeddedBrok
     ):  # fmt: skip
         assert [label, text] in shown
     assert "version 3" in shown[1][1]
-    assert shown[2][0] == "corrects"
+    assert [label for label, _ in shown[2:4]] == ["item", "corrects"]
     (line,) = call("subscribe", "NL", "--once", "--peek", "--json").json_lines
     assert line["corrects"] == line["item_id"]
 
@@ -218,6 +223,9 @@ def test_filters_select_what_is_shown_and_commit_nothing(call: Call, bus: Embedd
         (("--type", "domain"), "--type domain: is not a type of indicator; did you mean 'domain-name'?"),
         (("--peek", "--group", "archive"), "leave --group out"),
         (("--urgent", "--group", "archive"), "leave --group out"),
+        (("--peek", "--remember", "file"), "leave --remember out"),
+        (("--remember", "/"), "/ cannot be used to remember notices (Is a directory); name another file"),
+        (("--remember", "/etc/hostname"), "/etc/hostname is not a file in which a subscriber remembers notices"),
         (("--group", ""), "--group '': must not be empty"),
     ],
 )
@@ -242,11 +250,11 @@ def test_a_notice_that_could_not_be_printed_is_delivered_again(
 ) -> None:
     write_records(bus, NOTICES.topic("NL"), [notice_bytes("NL", "one.example.org")])
 
-    def fail(_: Any) -> None:
+    def fail(_: Any) -> str:
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(COMMAND, "print_json", fail)
+        patch.setattr(COMMAND, "format_json", fail)
         assert call("subscribe", "NL", "--once", "--json").code == 3
     assert len(call("subscribe", "NL", "--once", "--json").json_lines) == 1
 
@@ -271,7 +279,7 @@ def test_an_error_is_one_message(call: Call, arguments: tuple[str, ...], code: i
 def test_missing_topics_are_reported(call: Call, bus: EmbeddedBroker) -> None:
     result = call("subscribe", "DE", "--once")
     assert result.code == 3
-    assert "exchange.de.urgent, exchange.de.notices: does not exist" in result.error
+    assert "exchange.de.urgent, exchange.de.notices, exchange.de.offers: does not exist" in result.error
     assert "`sharing topics apply --states DE`" in result.error
 
 
@@ -307,8 +315,103 @@ def test_a_new_notice_is_printed_when_it_arrives(waiting: subprocess.Popen[str],
     assert "two.example.org" in waiting.stdout.readline()
 
 
-def test_a_closed_pipe_is_not_an_error(waiting: subprocess.Popen[str], bus: EmbeddedBroker) -> None:
+def test_a_closed_pipe_is_an_error_and_what_was_not_printed_comes_again(
+    waiting: subprocess.Popen[str], bus: EmbeddedBroker, call: Call, quick: None
+) -> None:
     assert waiting.stdout is not None
+    assert waiting.stderr is not None
     waiting.stdout.close()
     write_records(bus, URGENT.topic("NL"), [notice_bytes("NL", "two.example.org")])
-    assert waiting.wait(SECONDS) == 0
+    assert waiting.wait(SECONDS) == 3
+    assert "has closed it: what could not be printed does not count as received" in waiting.stderr.read()
+    shown = call("subscribe", "NL", "--once", "--json").json_lines
+    assert "two.example.org" in {line["indicator"]["value"] for line in shown}
+
+
+def test_who_only_looks_may_close_the_pipe(bus: EmbeddedBroker) -> None:
+    """As in `sharing subscribe NL --peek | head -1`."""
+    write_records(bus, NOTICES.topic("NL"), [notice_bytes("NL", f"{number}.example.org") for number in range(2_000)])
+    command = (
+        f"{shlex.quote(sys.executable)} -m sharing subscribe NL --peek --once --json | head -1; echo ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.stdout.splitlines()[1:] == ["0"]
+    assert done.stderr == ""
+
+
+def make_offer(**changes: Any) -> bytes:
+    record = {**notice_record("NL"), "category": "FINANCE", "offence_codes": ["LAUNDERING"], "expires_at": FAR_AWAY}
+    names = [each["name"] for each in get_codec("offer").schema["fields"]]
+    return get_codec("offer").encode({**{name: record[name] for name in names}, **changes})
+
+
+FAR_AWAY = 4_000_000_000_000
+
+
+@pytest.mark.usefixtures("quick")
+def test_offers_that_wait_are_shown_once(call: Call, bus: EmbeddedBroker) -> None:
+    waits, urgent = make_offer(id="waits"), make_offer(id="urgent", urgency="URGENT", from_state="DE")
+    write_records(bus, OFFERS.topic("NL"), [waits, make_offer(id="over", expires_at=1_767_225_600_001)])
+    write_records(bus, URGENT.topic("NL"), [urgent])
+    looked = call("subscribe", "NL", "--once", "--json", "--peek").json_lines
+    lines = call("subscribe", "NL", "--once", "--json").json_lines
+    assert [line["id"] for line in lines] == [line["id"] for line in looked] == ["urgent", "waits"]
+    assert {key: lines[1][key] for key in ("kind", "from", "to", "expires_at")} == {
+        "kind": "OFFER", "from": "CH", "to": "NL", "expires_at": "2096-10-02T07:06:40.000Z"
+    }  # fmt: skip
+    assert lines[1]["indicator"]["category"] == "FINANCE"
+    assert lines[1]["conditions"][0]["text"] == "Ask before you pass it on."
+    assert call("subscribe", "NL", "--once", "--json").out == ""
+    for options, ids in ((("--from", "DE"), ["urgent"]), (("--urgent",), ["urgent"]), (("--type", "url"), [])):
+        assert [line["id"] for line in call("subscribe", "NL", "--once", "--json", *options).json_lines] == ids
+
+
+def test_the_text_says_until_when_an_offer_waits_and_what_it_demands(call: Call, bus: EmbeddedBroker) -> None:
+    write_records(bus, OFFERS.topic("NL"), [make_offer(id="018f2b2e-0000-7000-8000-000000000001")])
+    lines = call("subscribe", "NL", "--once").out.splitlines()
+    assert lines[0] == "CH → NL offer: FINANCE, without its content"
+    shown = [line.split(None, 1) for line in lines[1:]]
+    for line in (
+        ["waits", "until 2096-10-02T07:06:40.000Z; no answer by then is a refusal"],
+        ["offence", "LAUNDERING"],
+        ["law", "SIAG art. 12 [ch.siag-12]"],
+        ["condition", "Ask before you pass it on. [H2]"],
+    ):
+        assert line in shown
+    assert shown[-1][1].startswith("018f2b2e-0000-7000-8000-000000000001; with keys, accept or refuse it with")
+
+
+def test_a_recall_says_what_is_recalled(call: Call, bus: EmbeddedBroker) -> None:
+    nothing = get_codec("notice_content").encode(fill_defaults("notice_content", {}))
+    item = "018f2b2e-0000-7000-8000-000000000002"
+    write_records(bus, NOTICES.topic("NL"), [notice_bytes("NL", content=nothing, kind="RECALL", item_id=item)])
+    lines = call("subscribe", "NL", "--once").out.splitlines()
+    assert lines[0] == f"CH → NL recall: item {item}"
+    assert ["recalls", f"every version of item {item}: use it no longer"] in [line.split(None, 1) for line in lines]
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_was_printed_is_remembered_in_a_file(
+    call: Call, bus: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The group knows nothing of it, because no commit arrives: the file does."""
+    monkeypatch.setattr(GroupConsumer, "note_handled", lambda *_: None)
+    memory = tmp_path / "printed"
+    write_records(bus, NOTICES.topic("NL"), [notice_bytes("NL", "one.example.org")])
+    options = ("--once", "--json", "--group", "archive", "--remember", str(memory))
+    assert len(call("subscribe", "NL", *options).json_lines) == 1
+    assert memory.stat().st_mode & 0o777 == 0o600
+    assert "one.example.org" not in memory.read_text(encoding="utf-8")
+    assert len(call("subscribe", "NL", "--once", "--json", "--group", "archive").json_lines) == 1
+    assert call("subscribe", "NL", *options).out == ""
+    other = call("subscribe", "NL", "--once", "--remember", str(memory))
+    assert (other.code, other.out) == (2, "")
+    assert "remembers notices of the group archive, not of exchange.nl.cli." in other.error
+
+
+def test_the_text_for_a_pipe_is_that_of_a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    notice = decode_notice(notice_bytes("NL", "host.example.org", urgency="URGENT"), "NL")
+    monkeypatch.setenv("COLUMNS", "1000")
+    with out.capture() as capture:
+        print_shown(show_notice(notice))
+    assert [line.rstrip() for line in capture.get().splitlines()] == format_shown(show_notice(notice)).splitlines()

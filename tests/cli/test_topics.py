@@ -121,8 +121,8 @@ def test_acls_are_printed_in_each_format(call: Call, empty_folder: Path) -> None
     command = ("topics", "acls", "--partners", "partners.yaml")
     table = call(*command)
     assert table.code == 0
-    assert re.search(r"^gate\.ch +Read, Describe +topic +national\.ch\.indicators… *$", table.out, re.MULTILINE)
-    assert re.search(r"^gate\.ch +DescribeConfigs +topic +exchange\.… *$", table.out, re.MULTILINE)
+    assert re.search(r"^gate\.ch\tRead, Describe\ttopic\tnational\.ch\.indicators… *$", table.out, re.MULTILINE)
+    assert re.search(r"^gate\.ch\tDescribeConfigs\ttopic\texchange\.… *$", table.out, re.MULTILINE)
     entries = call(*command, "--json").json_document
     assert {
         "principal": "User:agency.ch.fedpol", "permission": "Allow", "operation": "Write", "resource": "topic",
@@ -193,3 +193,9 @@ def test_differences_are_reported_with_exit_code_1(
     assert "retention.ms is 2592000000, the table says 1000" in result.out
     document = call("topics", "apply", "--states", "ZM", "--partitions", "3", "--json").json_document
     assert [row["change"] for row in document] == ["differs", "same"]
+
+
+def test_a_table_in_a_pipe_has_tabs_and_no_padding(call: Call) -> None:
+    lines = call("topics", "list", "--states", "CH").out.splitlines()
+    assert lines[0].split("\t") == ["topic", "partitions", "retention", "batch", "key", "writer → reader"]
+    assert all(line.count("\t") == 5 and "  " not in line and "─" not in line for line in lines)

@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from confluent_kafka import KafkaError
 from pydantic import SecretStr
 
 from sharing import InboxReader, Subscriber, UnreadableNotice
 from sharing.errors import InfrastructureError, InputError, SettingsError
+from sharing.kafka.use_log import UseContext, read_uses
 from sharing.keystore.pin_file import make_pinned_root, write_pins
 from sharing.keystore.private_key import PrivateKey, generate_key
 from sharing.keystore.private_key_file import write_private_key
 from sharing.model.vocabulary import MessageKind
 from sharing.seal.inbox_sealing import InboxSealer, ReceivedMessage
-from sharing.topology.topics import DIRECTORY, INBOX, INBOX_URGENT, NOTICES, URGENT
+from sharing.topology.topics import DIRECTORY, INBOX, INBOX_URGENT, NOTICES, URGENT, USES
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole
 from tests.cli.conftest import Call, call  # noqa: F401 a fixture
 from tests.directory.signed_states import SignedState
@@ -90,7 +92,7 @@ def files(embedded: EmbeddedBroker, state: str, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
     signed = SignedState(state, now=now_ms() - 60_000)
     files = ReaderFiles(embedded, signed, generate_key(state, "reader", KeyAlgorithm.MLKEM768_X25519), tmp_path)
-    embedded.create_topics([kind.topic(state) for kind in (INBOX, INBOX_URGENT, NOTICES, URGENT)], 1)
+    embedded.create_topics([kind.topic(state) for kind in (INBOX, INBOX_URGENT, USES, NOTICES, URGENT)], 1)
     embedded.create_topics([DIRECTORY.topic(state)], 1)
     for key, value in (("root.1", signed.root_data), ("keys", signed.keys_data), (state, signed.announce())):
         files.announce(key, value)
@@ -124,6 +126,41 @@ def test_a_reader_receives_what_the_gate_has_sealed_to_it_urgent_ones_first(file
     assert received == [urgent, ordinary]
     assert [each.cause for each in reported] == ["UNSEALED", "UNKNOWN_SEAL_KEY", "WRONG_PURPOSE"]
     assert "example.org" not in str(reported)
+
+
+def test_what_is_handed_out_is_recorded_with_reader_and_instant(files: ReaderFiles) -> None:
+    started = now_ms()
+    ids = [files.put("one.example.org"), files.put("two.example.org", urgent=True)]
+    files.put("three.example.org", reader=generate_key(files.signed.state, "reader", KeyAlgorithm.X25519))
+    received, _ = read(files)
+    recorded = list(read_uses(files.broker.bootstrap, files.signed.state, "exchange.uses-test"))
+    assert sorted(each.use.id for each in recorded) == sorted(ids) == sorted(received)
+    for each in recorded:
+        assert started <= each.use.at <= now_ms()
+        assert (each.use.kind, each.use.from_state) == ("ITEM", "CH")
+        assert each.context == UseContext("reader", files.key.public_key.key_id, "Subscriber", "")
+
+
+def test_a_notice_is_not_handed_out_where_uses_cannot_be_recorded(files: ReaderFiles) -> None:
+    files.put("one.example.org")
+    with files.open() as reader:
+        assert reader.uses is not None
+        reader.uses._topic = "national.xx.uses-that-nobody-made"
+        with pytest.raises(InfrastructureError, match=r"national\.xx\.uses-that-nobody-made"):
+            Subscriber(files.broker.bootstrap, files.signed.state, reader=reader, stop_at_end=True)
+
+
+def test_what_cannot_be_recorded_ends_the_iteration_and_is_delivered_again(files: ReaderFiles) -> None:
+    identity = files.put("one.example.org")
+    with files.open() as reader:
+        subscriber = Subscriber(files.broker.bootstrap, files.signed.state, reader=reader, stop_at_end=True)
+        assert reader.uses is not None
+        reader.uses._failures.append(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+        with pytest.raises(InfrastructureError, match="partner"):
+            list(subscriber)
+        reader.uses._failures.clear()
+        assert [notice.id for notice in subscriber] == [identity]
+        subscriber.close()
 
 
 def test_a_revocation_takes_effect_while_the_reader_runs(files: ReaderFiles) -> None:

@@ -21,9 +21,9 @@ DISTRIBUTION = "sharing-bus"
 
 PUBLIC = {
     "Condition", "DecodeError", "Framing", "InboxReader", "Indicator", "InfrastructureError", "InputError",
-    "NotDeliveredError", "Notice", "PackError", "PackReference", "Publisher", "PublisherMetrics", "RuleReference",
-    "SettingsError", "SharingError", "Subscriber", "SubscriberMetrics", "UnreadableNotice", "decode_record", "new_id",
-    "registry_framing",
+    "NotDeliveredError", "Notice", "Offer", "PackError", "PackReference", "Publisher", "PublisherMetrics",
+    "RuleReference", "SettingsError", "SharingError", "Subscriber", "SubscriberMetrics", "UnreadableNotice",
+    "decode_record", "new_id", "registry_framing",
 }  # fmt: skip
 
 # Makes the packages given as the last argument unimportable, as if they were not installed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any
 
@@ -14,14 +14,16 @@ from confluent_kafka import KafkaError, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from sharing._subscriber import Subscriber, UnreadableNotice
-from sharing.errors import InfrastructureError, InputError, SettingsError
+from sharing.errors import DecodeError, InfrastructureError, InputError, SettingsError
+from sharing.kafka import group_commits, lanes
 from sharing.kafka.group_consumer import PolledRecord
 from sharing.model.notice import Notice
+from sharing.model.offer import Offer
 from sharing.serialization.codec import get_codec
 from sharing.telemetry.client_metrics import SubscriberMetrics
 from sharing.testing.broker import Broker
 from sharing.testing.broker.embedded import EmbeddedBroker
-from sharing.topology.topics import NOTICES, URGENT
+from sharing.topology.topics import NOTICES, OFFERS, URGENT
 from tests.kafka.topic_io import (
     SECONDS,
     committed_offset,
@@ -89,7 +91,7 @@ def test_an_urgent_notice_is_delivered_before_a_backlog(
     bus: Broker, state: str, open_subscriber: OpenSubscriber
 ) -> None:
     write_records(
-        bus, NOTICES.topic(state), [notice_bytes(state, f"ordinary{number}.example") for number in range(200)]
+        bus, NOTICES.topic(state), [notice_bytes(state, f"ordinary{number}.example") for number in range(20_000)]
     )
     received = []
     for notice in open_subscriber():
@@ -98,8 +100,8 @@ def test_an_urgent_notice_is_delivered_before_a_backlog(
             write_records(bus, URGENT.topic(state), [notice_bytes(state, "urgent.example")])
         if "urgent.example" in received:
             break
-    # The urgent notice arrives while ordinary ones are committed one by one, well before the end of the backlog.
-    assert len(received) < 200
+    # The urgent notice arrives while ordinary ones are handed out, well before the end of the backlog.
+    assert len(received) < 20_000
 
 
 def test_a_repeated_notice_is_delivered_once(bus: Broker, state: str, open_subscriber: OpenSubscriber) -> None:
@@ -174,7 +176,11 @@ def test_each_group_receives_all_notices(bus: Broker, state: str, open_subscribe
     assert read_values(open_subscriber(group="two")) == ["a.example"]
 
 
-def test_a_notice_is_committed_after_it_was_handled(bus: Broker, state: str, open_subscriber: OpenSubscriber) -> None:
+def test_a_notice_is_committed_after_it_was_handled(
+    bus: Broker, state: str, open_subscriber: OpenSubscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commits, "SEND_SECONDS", 0.0)
+    monkeypatch.setattr(lanes, "_SERVE_SECONDS", 0.0)
     write_records(bus, NOTICES.topic(state), [notice_bytes(state, f"{number}.example") for number in range(3)])
     group = f"exchange.{state.lower()}.subscriber"
 
@@ -236,6 +242,62 @@ def test_a_handler_may_call_close(bus: Broker, state: str, open_subscriber: Open
         "1.example",
         "2.example",
     ]  # the handler returned, so its notice is committed
+
+
+def test_a_handler_may_take_batches(bus: Broker, state: str, open_subscriber: OpenSubscriber) -> None:
+    """Urgent ones are a batch of their own; a repetition within a batch is left out; the last offset is committed."""
+    topic, group = NOTICES.topic(state), f"exchange.{state.lower()}.subscriber"
+    twice = notice_bytes(state, "twice.example", identity=str(uuid.uuid4()))
+    write_records(
+        bus, topic, [twice, twice, b"junk", *(notice_bytes(state, f"{number}.example") for number in range(9))]
+    )
+    write_records(bus, URGENT.topic(state), [notice_bytes(state, "urgent.example")])
+    batches: list[list[str]] = []
+
+    def handle(notices: list[Notice]) -> None:
+        batches.append([notice.content["value"] for notice in notices])
+
+    open_subscriber().run_batches(handle, 4)
+    assert batches[0] == ["urgent.example"]
+    assert max(map(len, batches)) <= 4
+    assert [value for batch in batches[1:] for value in batch] == ["twice.example", *(f"{n}.example" for n in range(9))]
+    assert committed_offset(bus, group, topic) == 12
+
+
+def test_a_batch_whose_handler_raised_is_delivered_again(
+    bus: Broker, state: str, open_subscriber: OpenSubscriber
+) -> None:
+    write_records(bus, NOTICES.topic(state), [notice_bytes(state, f"{number}.example") for number in range(6)])
+    batches: list[list[str]] = []
+
+    def handle(notices: list[Notice]) -> None:
+        batches.append([notice.content["value"] for notice in notices])
+        if len(batches) == 2:
+            raise OSError("the register is down")
+
+    subscriber = open_subscriber()
+    with pytest.raises(OSError, match="register"):
+        subscriber.run_batches(handle, 2)
+    subscriber.run_batches(lambda notices: batches.append([notice.content["value"] for notice in notices]), 2)
+    assert batches[1] == batches[2]  # the same object begins with the batch that failed
+    assert [value for batch in (batches[0], *batches[2:]) for value in batch] == [f"{n}.example" for n in range(6)]
+    with pytest.raises(InputError, match="a batch of 0 notices has nothing to handle"):
+        subscriber.run_batches(handle, 0)
+
+
+def test_close_in_a_batch_lets_it_finish_and_commits_it(
+    bus: Broker, state: str, open_subscriber: OpenSubscriber
+) -> None:
+    write_records(bus, NOTICES.topic(state), [notice_bytes(state, f"{number}.example") for number in range(6)])
+    subscriber = open_subscriber(stop_at_end=False)
+    batches: list[list[Notice]] = []
+
+    def handle(notices: list[Notice]) -> None:
+        batches.append(notices)
+        subscriber.close()
+
+    subscriber.run_batches(handle, 2)
+    assert read_values(open_subscriber()) == [f"{number}.example" for number in range(len(batches[0]), 6)]
 
 
 def test_close_in_the_loop_body_does_not_commit_its_notice(
@@ -315,11 +377,46 @@ def test_urgent_offers_are_passed_over_in_silence(bus: Broker, state: str, open_
     assert [(record.topic, record.cause) for record in reported] == [(NOTICES.topic(state), "UNKNOWN_SCHEMA")]
 
 
-def offer_bytes(state: str) -> bytes:
+def test_offers_are_given_to_on_offer_once(bus: Broker, state: str, open_subscriber: OpenSubscriber) -> None:
+    bus.create_topics([OFFERS.topic(state)], 2)
+    first, urgent, other = (offer_bytes(state, id=name) for name in ("first", "urgent", "other"))
+    write_records(
+        bus, OFFERS.topic(state), [first, first, b"junk", offer_bytes("FR" if state != "FR" else "CH"), other]
+    )
+    write_records(bus, URGENT.topic(state), [urgent, notice_bytes(state, "urgent.example")])
+    offers: list[Offer] = []
+    reported: list[UnreadableNotice] = []
+    subscriber = open_subscriber(on_offer=offers.append, on_unreadable=reported.append)
+    assert read_values(subscriber) == ["urgent.example"]
+    assert [offer.id for offer in offers] == ["urgent", "first", "other"]
+    assert [record.cause for record in reported] == ["NOT_AVRO", "WRONG_STATE"]
+    assert (offers[1].category, offers[1].conditions[0].text) == ("FINANCE", "Ask before you pass it on.")
+    assert read_values(open_subscriber(on_offer=offers.append)) == []
+    assert len(offers) == 3
+
+
+@pytest.mark.parametrize("error", [OSError("the register is down"), DecodeError("the register is down", cause="X")])
+def test_an_offer_whose_callback_raised_is_delivered_again(
+    bus: Broker, state: str, open_subscriber: OpenSubscriber, error: Exception
+) -> None:
+    bus.create_topics([OFFERS.topic(state)], 2)
+    write_records(bus, OFFERS.topic(state), [offer_bytes(state, id="first")])
+
+    def fail(_: Offer) -> None:
+        raise error
+
+    with pytest.raises(type(error), match="register"):
+        read_values(open_subscriber(on_offer=fail))
+    offers: list[Offer] = []
+    assert read_values(open_subscriber(on_offer=offers.append)) == []
+    assert [offer.id for offer in offers] == ["first"]
+
+
+def offer_bytes(state: str, **changes: Any) -> bytes:
     """Return an offer to a State."""
     offer = {**notice_record(state), "expires_at": 1_767_225_600_000, "category": "FINANCE", "offence_codes": []}
     names = [each["name"] for each in get_codec("offer").schema["fields"]]
-    return get_codec("offer").encode({name: offer[name] for name in names})
+    return get_codec("offer").encode({**{name: offer[name] for name in names}, **changes})
 
 
 def test_a_record_whose_callback_raised_is_reported_again(
@@ -358,11 +455,11 @@ def test_a_refusal_by_the_broker_is_an_error(
         subscriber._urgent._handle_error(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED), 0)
     subscriber._urgent._handle_error(KafkaError(KafkaError._TRANSPORT), 0)  # librdkafka recovers from it
 
-    def refuse(record: PolledRecord) -> None:
-        position = TopicPartition(record.topic, record.partition, record.next_offset)
-        subscriber._ordinary._commits.take_outcome(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED), [position])
+    def refuse(records: Collection[PolledRecord]) -> None:
+        positions = [TopicPartition(record.topic, record.partition, record.next_offset) for record in records]
+        subscriber._ordinary._commits.take_outcome(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED), positions)
 
-    monkeypatch.setattr(subscriber._ordinary, "send_commit", refuse)
+    monkeypatch.setattr(subscriber._ordinary, "send_commits", refuse)
     write_records(embedded, NOTICES.topic(state), [notice_bytes(state)])
     with pytest.raises(InfrastructureError, match="GROUP_AUTHORIZATION_FAILED"):
         read_values(subscriber)

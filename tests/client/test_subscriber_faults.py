@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Collection
 
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
@@ -141,15 +142,16 @@ def test_a_commit_is_not_repeated_after_the_partition_moved_and_came_back_while_
     wait_until(is_read, "the record is delivered", SECONDS)
     attempts = []
 
-    def move_away_and_back(record: PolledRecord) -> None:
+    def move_away_and_back(sent: Collection[PolledRecord]) -> None:
+        (record,) = sent
         attempts.append(record.next_offset)
         position = TopicPartition(topic, record.partition, record.next_offset)
         consumer._on_revoke(consumer._consumer, [position])
         consumer._on_assign(consumer._consumer, [position])
         consumer._commits.take_outcome(KafkaError(KafkaError._TIMED_OUT), [position])
 
-    monkeypatch.setattr(consumer, "send_commit", move_away_and_back)
-    consumer.begin_commit(records[0])
+    monkeypatch.setattr(consumer, "send_commits", move_away_and_back)
+    consumer.note_handled(records[0])
     consumer.settle_commits()
     consumer.close()
     assert attempts == [1]

@@ -8,7 +8,15 @@ from typing import TypeVar
 import pytest
 
 from sharing.conversation.asks import CLAIM_MS, GRACE_MS, REMEMBERED_MS, Ask, Officer
-from sharing.conversation.deliveries import EARLY_MS, FORGOTTEN_MS, SENT_MS, Conversation, due, is_forgettable
+from sharing.conversation.deliveries import (
+    EARLY_MS,
+    FORGOTTEN_MS,
+    PENDING_MS,
+    SENT_MS,
+    Conversation,
+    due,
+    is_forgettable,
+)
 from sharing.conversation.events import (
     Amend,
     AmendmentOrdered,
@@ -33,7 +41,7 @@ from sharing.conversation.events import (
 from sharing.conversation.provider import advance
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
-from sharing.conversation.turn import EARLY_MAX, KEPT_REVISIONS, PENDING_MS
+from sharing.conversation.turn import EARLY_MAX, KEPT_REVISIONS
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, Refusal, ReplyResult
 from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import NoticeKind, Outcome, Urgency

@@ -20,6 +20,7 @@ from sharing.conversation.events import (
     Amend,
     Answered,
     Changed,
+    Covered,
     Decided,
     Effect,
     Ended,
@@ -27,8 +28,10 @@ from sharing.conversation.events import (
     Opened,
     RecallOrdered,
     Replied,
+    ResendOrdered,
     Ruled,
     Send,
+    SentAgain,
     TimePassed,
 )
 from sharing.conversation.kinds import KINDS
@@ -105,7 +108,7 @@ class ProviderMachine(RuleBasedStateMachine):
         self.history.append(Said(event, effects, law))
         self.check_effects(event, effects)
         again, repeated = advance(self.conversation, event, self.now, self.law)
-        if not isinstance(event, RecallOrdered):
+        if not isinstance(event, RecallOrdered | ResendOrdered):
             assert again == self.conversation, "the same event again changes something"
             assert not [effect for effect in repeated if isinstance(effect, Send | Opened | Ended | Amend)]
 
@@ -165,6 +168,26 @@ class ProviderMachine(RuleBasedStateMachine):
         ask = data.draw(st.sampled_from(list(self.asks.values())))
         data.draw(st.sampled_from([self.rule_on, self.reply_to]))(data, ask)
 
+    @precondition(lambda self: self.asks)
+    @rule(data=st.data())
+    def answer_beforehand(self, data: st.DataObject) -> None:
+        """An earlier answer may only do what a single one would, never in an emergency, and never outside its dates."""
+        ask = data.draw(st.sampled_from(list(self.asks.values())))
+        self.change_law(data, ask)
+        officer, answer = data.draw(st.sampled_from(OFFICERS)), draw_answer(data, ask)
+        since = ask.opened_at + data.draw(st.sampled_from([-DAY_MS, 0, 0, 1]))
+        until = data.draw(st.sampled_from([self.now, self.now + 1, since + 30 * DAY_MS, since + 30 * DAY_MS + 1]))
+        before = self.conversation
+        self.happen(Covered(ask.id, officer, answer, since, until, nonce=ask.nonce))
+        is_dated = since <= ask.opened_at and self.now < until <= since + 30 * DAY_MS
+        is_for_people = ask.kind is AskKind.APPROVE and ask.urgency is not Urgency.EMERGENCY and ask.is_open
+        is_able = ROLE in officer.roles and ask.role == ROLE and officer.id != ask.publisher.officer
+        is_first = officer.id not in {given.officer for given in ask.given}
+        counts = is_dated and is_for_people and is_able and is_first and answer in ask.row.answers
+        if self.now < ask.closes_at:
+            assert (self.conversation != before) == counts
+        assert counts or (self.conversation, self.history[-1].effects) == (before, ())
+
     def rule_on(self, data: st.DataObject, ask: Ask) -> None:
         facts = data.draw(st.frozensets(st.sampled_from("ab")))
         relaxed = data.draw(st.sampled_from([frozenset("c"), frozenset[str](), frozenset("cd")]))
@@ -189,6 +212,25 @@ class ProviderMachine(RuleBasedStateMachine):
     def order_recall_sometimes(self, data: st.DataObject, states: frozenset[str] | None) -> None:
         if data.draw(SELDOM):
             self.happen(RecallOrdered(OFFICERS[0], states, roles=ROLES))
+
+    @rule(data=st.data(), states=st.one_of(st.none(), st.frozensets(st.sampled_from(STATES), min_size=1)))
+    def send_again_sometimes(self, data: st.DataObject, states: frozenset[str] | None) -> None:
+        """Nothing changes, and only what a State has is sent, as it has it; whether it may leave is checked anew."""
+        if not data.draw(SELDOM):
+            return
+        for state in STATES:
+            if data.draw(SELDOM):
+                self.law.terms[state] = data.draw(draw_terms(state))
+        before = self.conversation
+        self.happen(ResendOrdered(OFFICERS[0], states, roles=ROLES))
+        assert self.conversation == before
+        has = {each.key: each.terms for each in before.list_deliveries(DeliveryStatus.SENT)}
+        for effect in self.history[-1].effects:
+            if isinstance(effect, Send):
+                assert has[effect.state, effect.revision] == effect.terms
+                assert states is None or effect.state in states
+            elif isinstance(effect, SentAgain):
+                assert effect.ask.status in {AskStatus.OPEN, AskStatus.CANCELLED}
 
     @rule(milliseconds=st.sampled_from([1, 1, GRACE_MS, HOUR_MS, 2 * HOUR_MS, DAY_MS, 31 * DAY_MS]))
     def let_time_pass(self, milliseconds: int) -> None:
@@ -264,6 +306,8 @@ class ProviderMachine(RuleBasedStateMachine):
             assert said == [(event.ask, event.state)]
             assert results[0].result is ReplyResult.TAKEN or len(effects) == 1
             return
+        if isinstance(event, ResendOrdered):
+            return  # results of replies that were taken, again
         if isinstance(event, Decided):
             expected = [each for each in self.early if self.is_known(each.ask)]
         elif isinstance(event, TimePassed):
@@ -366,6 +410,8 @@ class ProviderMachine(RuleBasedStateMachine):
         """Follow the notices alone: what a State has, as it would know."""
         held: dict[str, Revision] = {}
         for said in self.history:
+            if isinstance(said.event, ResendOrdered):
+                continue  # what a State has, it has
             if isinstance(said.event, Decided) and said.event.is_sent and said.event.terms is not None:
                 disclosed = [terms.state for terms in said.event.terms if terms.outcome is Outcome.DISCLOSE]
                 held |= dict.fromkeys(disclosed, said.event.revision)

@@ -33,6 +33,7 @@ from sharing.conversation.received_events import (
     ResultTold,
     Shred,
 )
+from sharing.conversation.received_time import UNHEARD_MS
 from sharing.conversation.receiver import (
     COPIES_MS,
     FORGOTTEN_MS,
@@ -184,6 +185,8 @@ def test_an_acknowledged_recall_destroys_the_copies() -> None:
     copies = (InboxCopy("item 1", Revision(1), is_urgent=False),)
     assert (reply, shred) == (Reply("recall", "CH", Answer.ACKNOWLEDGED), Shred(Revision(2), copies))
     assert inbox.received.inbox == (InboxCopy("recall", Revision(2), is_urgent=False, is_recall=True),)
+    assert due_received(inbox.received) == inbox.now + UNHEARD_MS
+    inbox.happen(ResultReceived("recall", ReplyResult.TAKEN))
     assert due_received(inbox.received) == inbox.now + FORGOTTEN_MS
     assert is_received_forgettable(inbox.received, inbox.now + FORGOTTEN_MS)
 
@@ -247,3 +250,24 @@ def test_a_recall_that_is_put_again_replaces_the_first() -> None:
     assert isinstance(ended, Ended)
     assert isinstance(opened, Opened)
     assert (ended.ask.id, ended.ask.status, opened.ask.id) == ("recall", AskStatus.CANCELLED, "again")
+
+
+def test_people_are_told_once_if_nobody_says_what_became_of_an_answer() -> None:
+    inbox = Inbox(OFFER)
+    inbox.answer(OFFER.ask, Answer.ACCEPTED)
+    answered_at = inbox.received.asks[OFFER.ask].given[-1].at
+    assert due_received(inbox.received) == answered_at + UNHEARD_MS
+    inbox.now = answered_at + UNHEARD_MS - 1
+    assert list(inbox.happen(TimePassed())) == []
+    inbox.now += 1
+    assert list(inbox.happen(TimePassed())) == [Overdue(OFFER.ask)]
+    assert list(inbox.happen(TimePassed())) == []
+    assert due_received(inbox.received) != answered_at + UNHEARD_MS
+
+
+def test_nobody_is_told_of_an_answer_of_which_it_is_known_what_became() -> None:
+    inbox = Inbox(OFFER)
+    inbox.answer(OFFER.ask, Answer.ACCEPTED)
+    inbox.happen(ResultReceived(OFFER.ask, ReplyResult.TAKEN))
+    inbox.now += UNHEARD_MS
+    assert list(inbox.happen(TimePassed())) == []

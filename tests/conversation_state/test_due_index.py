@@ -146,10 +146,20 @@ class IndexMachine(RuleBasedStateMachine):
         assert self.worker.view is not None
         for partition in self.worker.owned:
             entries = self.worker.view.items(partition)
-            open_asks = sum(decode_received(key, entry).count_open() for key, entry in entries)
-            assert self.worker.index.count_waiting(partition, "CH") == open_asks, (
-                "a State has more or fewer than counted"
-            )
+            received = [decode_received(key, entry) for key, entry in entries]
+            waiting = sum(each.count_open() + each.count_early() for each in received)
+            assert self.worker.index.count_waiting(partition, "CH") == waiting, "a State has more or fewer than counted"
+
+    @rule(item=ITEMS, partition=st.sampled_from(PARTITIONS), is_known=st.booleans())
+    @precondition(lambda self: self.worker.view is not None)
+    def withdraw(self, item: str, partition: int, is_known: bool) -> None:
+        """Withdraw an offer; of one that has not come yet, the withdrawal waits."""
+        entries = self.worker.entries
+        assert entries is not None
+        if partition in self.worker.owned:
+            received = entries.find_received(partition, "CH", item) or ReceivedItem(item, "CH", "DE")
+            ask = next(iter(received.asks), "unknown") if is_known else f"{self.number + 1}"
+            entries.keep_received(partition, advance_received(received, OfferWithdrawn(ask), self.now)[0])
 
     @rule(item=ITEMS, partition=st.sampled_from(PARTITIONS), lasts_ms=LENGTHS_MS)
     @precondition(lambda self: self.worker.view is not None)

@@ -282,24 +282,34 @@ def test_a_client_without_permission_cannot_create_topics(prepared: str, secrets
     assert "AUTHORIZATION" in completed.stderr.upper() or "rejects the request" in completed.stderr, completed.stderr
 
 
+def read_service_settings(service: str, bootstrap: str, secrets: Path, folder: Path) -> dict[str, str]:
+    """Return the settings of a service of the Compose file, with local addresses and folders; without the registry."""
+    document = load_compose()["services"][service]
+    files = {secret["target"]: secret["source"] for secret in document["secrets"]}
+    settings = {
+        **document["environment"],
+        **tls_environment(secrets, files["tls.key"].removesuffix(".key")),
+        "SHARING_BOOTSTRAP": bootstrap,
+    }
+    if "SHARING_WEB_PORT" in settings:
+        settings |= {"SHARING_WEB_PORT": str(find_free_port()), "SHARING_WEB_BIND": "127.0.0.1"}
+    for config in document.get("configs", ()):
+        local = str(COMPOSE / load_compose()["configs"][config["source"]]["file"])
+        settings = {name: value.replace(config["target"], local) for name, value in settings.items()}
+    return {
+        name: value.replace(SECRETS, str(secrets)).replace(STATE_FOLDER, str(folder / "state"))
+        for name, value in settings.items()
+        if not name.startswith("SHARING_REGISTRY")
+    }
+
+
 @pytest.mark.kafka
 def test_a_gate_with_the_settings_of_the_compose_file_becomes_ready(
     prepared: str, secrets: Path, tmp_path: Path
 ) -> None:
     service = load_compose()["services"]["gate-ch-0"]
-    port = find_free_port()
-    environment = {
-        **service["environment"],
-        **tls_environment(secrets, "gate.ch"),
-        "SHARING_BOOTSTRAP": prepared,
-        "SHARING_WEB_PORT": str(port),
-        "SHARING_WEB_BIND": "127.0.0.1",
-    }
-    for name, value in environment.items():
-        environment[name] = value.replace(SECRETS, str(secrets)).replace(STATE_FOLDER, str(tmp_path / "state"))
-    # There is no Schema Registry in this test.
-    for name in [name for name in environment if name.startswith("SHARING_REGISTRY")]:
-        del environment[name]
+    environment = read_service_settings("gate-ch-0", prepared, secrets, tmp_path)
+    port = int(environment["SHARING_WEB_PORT"])
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("SHARING_")}
     command = [sys.executable, "-c", "from sharing.cli import main; main()", *service["command"]]
     log = tmp_path / "gate.log"

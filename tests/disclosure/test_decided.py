@@ -126,6 +126,27 @@ def test_a_recipient_is_read_back_from_the_record_of_its_decision(provider: str,
     assert any(reason.kind is RelevanceKind.NEXUS_STATED for each in read_all for reason in each.relevance)
 
 
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_terms_of_decisions_that_many_items_share_are_kept_only_where_they_follow_from_them(
+    provider: str, scenario: str
+) -> None:
+    """One tuple of decisions, three items: of one an agency that nobody asks, of one another purpose is known."""
+    context = open_context(provider, "DE", "FR", "US")
+    law = LawInForce(context, ["customs"])
+    first = Indicator.parse(write_item(scenario, provider, purpose=None)).to_record()
+    not_asked = {**first, "source": {**first["source"], "agency": "customs"}}
+    recipients = tuple(context.decide(first, NOW_MS).recipients)
+    for record in (first, not_asked, {**first, "purpose": "INVESTIGATION"}, first):
+        expected = LawInForce(context, ["customs"]).make_terms(record, recipients, NOW_MS)
+        assert law.make_terms(record, recipients, NOW_MS) == expected
+    is_open = all(each.outcome is not Outcome.WITHHOLD for each in recipients)
+    made = law.make_terms(first, recipients, NOW_MS)
+    assert (law.make_terms(first, recipients, NOW_MS) is made) == is_open
+    other = (*recipients,)
+    assert law.make_terms(first, other, NOW_MS) == made
+
+
 def test_a_missing_fact_is_asked_supplied_decided_and_sent() -> None:
     """From the gate's decision to the Ask, from the answer to the amended item, and from there to the State."""
     record = write_record(purpose=None)

@@ -16,7 +16,7 @@ GAP = "…"
 
 _FILE = re.compile(r"<!-- file: (?P<name>\S+) -->")
 _EXCERPT = re.compile(r"# (?P<path>(?:sharing|processors|schemas)/\S+\.(?:py|yaml))\n")
-_EXITS = re.compile(r"#.*\bexits with (?P<code>\d)\s*$")
+_EXITS = re.compile(r"#.*\bexits with (?P<code>\d+)\s*$")
 
 
 def list_pages() -> list[Path]:

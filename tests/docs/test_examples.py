@@ -21,6 +21,7 @@ import tomllib
 import urllib.error
 import urllib.request
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,6 +38,7 @@ from sharing.testing.demo.scenario import read_demo_cases
 from sharing.testing.samples import sample_directory, sample_file, sample_profile
 from sharing.topology.topics import DIRECTORY, NOTICES, OFFERS, REPLIES, URGENT, list_topics
 from tests.docs.asked_before import put_questions
+from tests.docs.audited_before import write_audit_logs
 from tests.docs.doc_files import (
     ROOT,
     Block,
@@ -50,14 +52,13 @@ from tests.docs.doc_files import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 WIDTH = 120
 TIMEOUT_S = 60.0
 STATES = ("CH", "DE", "NL", "XA")
 RECEIVERS = ("FR", "JP", "US", "XB")
 NEEDS_BROKER = re.compile(
-    r"Publisher\(|Subscriber\(|sharing (publish|subscribe|directory|gate|officers|asks|items|inbox) "
+    r"Publisher\(|Subscriber\(|sharing (publish|subscribe|directory|gate|officers|asks|items|inbox|audit) "
 )
 BOOTSTRAP, WEB_PORT = "127.0.0.1:9092", "6066"
 """Bootstrap server and port in the pages; replaced by the actual ones."""
@@ -67,6 +68,13 @@ ANNOUNCED_BEFORE = {"docs/subscribe.md"}
 
 ASKED_BEFORE = {"docs/answer.md"}
 """Pages that assume a bus on which people are asked something."""
+
+AUDITED_BEFORE = {"docs/audit.md"}
+"""Pages that assume audit logs of a State with keys, which others have cosigned."""
+
+
+FIRST_HOURS = ROOT / "docs" / "first-hours"
+"""Pages that are followed on a real Kafka (`test_first_hours.py`)."""
 
 
 class NotRun(NamedTuple):
@@ -79,7 +87,7 @@ class NotRun(NamedTuple):
 
 NOT_RUN = (
     NotRun(
-        r"make (demo|test|lint|mutation|faults|fuzz|bench|release)",
+        r"make (demo|test|lint|mutation|faults|fuzz|killed-load|bench|release)",
         "installs packages, and runs the suite or parts of it",
         "Makefile",
     ),
@@ -98,6 +106,16 @@ NOT_RUN = (
         "tests/kafka/test_topic_admin.py",
     ),
     NotRun(
+        r"sharing asks answer .*--later-until ",
+        "names a time that must be near",
+        "tests/cli/test_asks_later.py",
+    ),
+    NotRun(
+        r"sharing (publish .*--wait|items show .*--agency)",
+        "waits for a gate, or reads what one has told",
+        "tests/cli/test_outcomes_on_kafka.py",
+    ),
+    NotRun(
         r"sharing doctor\b",
         "with a broker it describes topics, which the embedded broker cannot do; without a broker it is run",
         "tests/docs",
@@ -114,7 +132,7 @@ class PageRunner:
         self.bootstrap = bootstrap
         self.web_port = find_free_port()
         self._patch = monkeypatch
-        self._gates: list[subprocess.Popen[bytes]] = []
+        self.gates: list[subprocess.Popen[bytes]] = []
 
     def process_block(self, block: Block) -> None:
         """Save, execute or check a block."""
@@ -141,7 +159,7 @@ class PageRunner:
 
     def run_command(self, command: Command) -> None:
         """Run a command; if its output depends on a gate, repeat it until the output matches the page."""
-        text = self._insert_addresses(command.text)
+        text = self.insert_addresses(command.text)
         words = shlex.split(text, comments=True)
         environment = {}
         while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
@@ -149,55 +167,63 @@ class PageRunner:
             environment[name] = value
         if words[:1] == ["export"]:
             name, _, value = words[1].partition("=")
-            self._patch.setenv(name, value)
+            self.set_variable(name, value)
         elif words[:1] == ["unset"]:
             for name in words[1:]:
                 self._patch.delenv(name)
         elif words[:2] == ["sharing", "gate"]:
-            self._start_gate(words, environment)
+            self.start_gate(words, environment)
         elif words[:2] == ["sharing", "subscribe"] and "--once" not in words:
             self._stop_after_first_line(words)
-        elif not self._is_excluded(text):
+        elif not self.is_excluded(text):
             self._run_and_compare(command, words, environment)
 
     def execute_python(self, block: Block) -> None:
         """Execute a Python block; stop an endless receiver after its first line of output."""
-        source = self._insert_addresses(block.text)
+        source = self.insert_addresses(block.text)
         if "in subscriber:" in source and "stop_at_end" not in source:
             self._stop_after_first_line([sys.executable, "-u", "-c", source])
             return
         printed = io.StringIO()
         with redirect_stdout(printed):
-            exec(compile(source, block.location, "exec"), {"__name__": "__main__"})  # noqa: S102 pages of this repository
+            exec(compile(source, block.location, "exec"), self.make_namespace())  # noqa: S102 pages of this repository
         if "print(" in source and "error" not in source:
             assert printed.getvalue(), f"{block.location}: printed nothing"
+
+    def set_variable(self, name: str, value: str) -> None:
+        """Set an environment variable for the rest of the page."""
+        self._patch.setenv(name, value)
+
+    def make_namespace(self) -> dict[str, object]:
+        """Return the namespace of a Python block: a new one."""
+        return {"__name__": "__main__"}
 
     def stop_gates(self) -> None:
         """Wait until the gates run, stop them with SIGTERM, and expect exit code 0."""
         deadline = time.monotonic() + TIMEOUT_S
-        while len(re.findall(r"worker \S+ runs", self._gate_log())) < len(self._gates) and time.monotonic() < deadline:
+        while len(re.findall(r"worker \S+ runs", self._gate_log())) < len(self.gates) and time.monotonic() < deadline:
             time.sleep(0.1)
-        for gate in self._gates:
+        for gate in self.gates:
             gate.send_signal(signal.SIGTERM)
-        codes = [gate.wait(TIMEOUT_S) for gate in self._gates]
+        codes = [gate.wait(TIMEOUT_S) for gate in self.gates]
         assert not any(codes), f"{self.page}: gates ended with codes {codes}\n{self._gate_log()}"
 
     def kill_gates(self) -> None:
         """Kill all gates, whatever happened before."""
-        for gate in self._gates:
+        for gate in self.gates:
             gate.kill()
             gate.wait(TIMEOUT_S)
 
     def _run_and_compare(self, command: Command, words: list[str], environment: dict[str, str]) -> None:
-        depends_on_gate = bool(self._gates) and (words[0] == "curl" or words[:2] == ["sharing", "subscribe"])
+        depends_on_gate = self.may_change(words)
         deadline = time.monotonic() + (TIMEOUT_S if depends_on_gate else 0)
         longest = ""
         while True:
-            code, printed = self._call_program(command, words, environment)
+            code, printed = self.call_program(command, words, environment)
             longest = max(longest, printed, key=len)
             if code == command.exit_code and matches_output(command.shown, printed):
                 return
-            if time.monotonic() > deadline or any(gate.poll() is not None for gate in self._gates):
+            if time.monotonic() > deadline or any(gate.poll() is not None for gate in self.gates):
                 break
             time.sleep(0.2)
         pytest.fail(
@@ -207,7 +233,12 @@ class PageRunner:
             + f"\n--- printed\n{longest}\n{self._gate_log()}"
         )
 
-    def _call_program(self, command: Command, words: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    def may_change(self, words: list[str]) -> bool:
+        """Return whether the output of a command changes until a gate has worked."""
+        return bool(self.gates) and (words[0] == "curl" or words[:2] == ["sharing", "subscribe"])
+
+    def call_program(self, command: Command, words: list[str], environment: dict[str, str]) -> tuple[int, str]:
+        """Run a program of a page; return its exit code and output."""
         if words[0] == "curl":
             return _fetch(words[-1])
         if words[0] == "cp":
@@ -230,23 +261,22 @@ class PageRunner:
                 main()
         return int(system_exit.value.code or 0), printed.getvalue()
 
-    def _is_excluded(self, text: str) -> bool:
+    def is_excluded(self, text: str) -> bool:
+        """Return whether a command is not run here."""
         if text.startswith("sharing doctor") and "SHARING_BOOTSTRAP" not in os.environ:
             return False
         return any(re.match(entry.pattern, text) for entry in NOT_RUN)
 
-    def _start_gate(self, words: list[str], environment: dict[str, str]) -> None:
+    def start_gate(self, words: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        """Start a gate in the background."""
         with (self.folder / "gate.log").open("ab") as log:
-            gate = subprocess.Popen(
-                _make_command_line(words), env={**os.environ, **environment}, stdout=log, stderr=log
-            )
-        self._gates.append(gate)
+            gate = subprocess.Popen(make_command_line(words), env={**os.environ, **environment}, stdout=log, stderr=log)
+        self.gates.append(gate)
+        return gate
 
     def _stop_after_first_line(self, words: list[str]) -> None:
         with (self.folder / "errors.log").open("wb") as errors:
-            process = subprocess.Popen(
-                _make_command_line(words), cwd=self.folder, stdout=subprocess.PIPE, stderr=errors
-            )
+            process = subprocess.Popen(make_command_line(words), cwd=self.folder, stdout=subprocess.PIPE, stderr=errors)
         timer = _start_timer(TIMEOUT_S, process.kill)
         try:
             assert process.stdout is not None
@@ -258,7 +288,8 @@ class PageRunner:
         errors_text = (self.folder / "errors.log").read_text()
         assert first_line.strip(), f"{self.page}: {words[:3]} printed nothing: {errors_text}\n{self._gate_log()}"
 
-    def _insert_addresses(self, text: str) -> str:
+    def insert_addresses(self, text: str) -> str:
+        """Return a text with the actual addresses in place of those of the pages."""
         return text.replace(BOOTSTRAP, self.bootstrap).replace(WEB_PORT, str(self.web_port))
 
     def _gate_log(self) -> str:
@@ -276,7 +307,7 @@ def run_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path]
     for stream in (console.out, console.err):
         monkeypatch.setattr(stream, "_width", WIDTH)
     monkeypatch.chdir(tmp_path)
-    _write_samples(tmp_path)
+    write_samples(tmp_path)
 
     def run_blocks(page: Path) -> None:
         text = page.read_text(encoding="utf-8")
@@ -306,10 +337,16 @@ def _start_broker(stack: ExitStack, page: Path) -> str:
             announce_entry(broker.bootstrap, entry)
     if get_page_name(page) in ASKED_BEFORE:
         put_questions(broker, page.parent)
+    if get_page_name(page) in AUDITED_BEFORE:
+        write_audit_logs(broker, Path.cwd())
     return broker.bootstrap
 
 
-@pytest.mark.parametrize("page", [page for page in list_pages() if any(read_blocks(page))], ids=get_page_name)
+@pytest.mark.parametrize(
+    "page",
+    [page for page in list_pages() if any(read_blocks(page)) and FIRST_HOURS not in page.parents],
+    ids=get_page_name,
+)
 def test_examples_do_what_the_page_shows(page: Path, run_page: Callable[[Path], None]) -> None:
     run_page(page)
 
@@ -353,7 +390,7 @@ def test_gaps_match_any_text_or_lines() -> None:
     assert not matches_output(("a", "…"), "b\na\n")
 
 
-def _write_samples(folder: Path) -> None:
+def write_samples(folder: Path) -> None:
     """Write the files that the pages use but do not show."""
     server, wallet = _find_indicator("command-and-control"), _find_indicator("wallet")
     for name, text in {
@@ -383,7 +420,7 @@ def _check_json(block: Block) -> None:
             json.loads(line)
 
 
-def _make_command_line(words: list[str]) -> list[str]:
+def make_command_line(words: list[str]) -> list[str]:
     """Return the command line; `sharing` is replaced by this Python environment's."""
     return (
         [sys.executable, "-c", "from sharing.cli import main; main()", *words[1:]] if words[0] == "sharing" else words

@@ -226,7 +226,7 @@ def test_topics_are_documented_with_key_and_retention() -> None:
     documented = {
         row[0].strip("`"): (row[2], row[3], row[4])
         for row in read_table_rows("docs/operate.md")
-        if row[0].startswith(("`national.", "`exchange.", "`directory."))
+        if row[0].startswith(("`national.", "`exchange.", "`directory.", "`checkpoints."))
     }
     assert documented.keys() == {kind.topic("<st>") for kind in TOPIC_KINDS}
     for kind in TOPIC_KINDS:

@@ -1,5 +1,7 @@
 """A partner State's subscriber as a process: its handler only records the id of each notice in a journal.
 
+It remembers in a file beside it what it handed out.
+
 `python -m tests.faults.partner '{"bootstrap": …, "state": …, "journal": …, "session_ms": …}'`. With `"reader"`, the
 files of key, passphrase and pins, it reads the sealed inbox.
 """
@@ -50,7 +52,13 @@ def main() -> None:
             with ExitStack() as stack:
                 reader = _open_reader(arguments, stack)
                 subscriber = stack.enter_context(
-                    Subscriber(arguments["bootstrap"], arguments["state"], properties=properties, reader=reader)
+                    Subscriber(
+                        arguments["bootstrap"],
+                        arguments["state"],
+                        properties=properties,
+                        reader=reader,
+                        remember=f"{arguments['journal']}.remembered",
+                    )
                 )
                 subscribers[:] = [subscriber]
                 if not signals:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +13,12 @@ from typing import Any, NamedTuple
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from processors.exactly_once.log_positions import is_log_position
+from sharing.audit.block import SCHEMA, read_block, read_entry_id
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BadBatchFinder
 from sharing.kafka.clients import client_properties, make_consumer
+from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.codec import get_codec
+from sharing.sign.merkle_tree import compute_root
 from sharing.topology.topics import (
     DECISIONS,
     DRAFTS,
@@ -94,6 +98,7 @@ class TopicContents:
             topic, notices only.
         urgent_offers, urgent_replies: The offers and the replies on the urgent topic, by receiving State.
         unreadable: Invalid records on the topics of notices, as `topic/partition@offset`, by receiving State.
+        broken_blocks: Where the provider's log of decisions is broken.
         deleted: Indicators (id and version) that were confirmed and deleted with their topic before the gate processed
             them.
     """
@@ -106,6 +111,7 @@ class TopicContents:
     urgent: dict[str, list[CommittedRecord]] = field(default_factory=dict)
     offers: dict[str, list[CommittedRecord]] = field(default_factory=dict)
     unreadable: dict[str, list[str]] = field(default_factory=dict)
+    broken_blocks: list[str] = field(default_factory=list)
     deleted: set[tuple[str, int]] = field(default_factory=set)
     urgent_offers: dict[str, list[CommittedRecord]] = field(default_factory=dict)
     urgent_replies: dict[str, list[CommittedRecord]] = field(default_factory=dict)
@@ -123,6 +129,8 @@ def read_topic(
     bootstrap: str, kind: TopicKind, state: str, *, decode: bool = True, open_value: OpenValue | None = None
 ) -> list[CommittedRecord]:
     """Return every committed record of a topic up to its current end, in order of partition and offset.
+
+    Of an audit log, each entry is returned as if it were a record, unless `decode` is false.
 
     Args:
         bootstrap: Kafka bootstrap servers.
@@ -159,7 +167,8 @@ def read_topic(
                         records[bad.partition, bad.offset] = bad
                 elif error.fatal():
                     raise AssertionError(str(error))
-        return [record for _, record in sorted(records.items())]
+        in_order = [record for _, record in sorted(records.items())]
+        return unpack_entries(in_order) if decode and kind.schema == SCHEMA else in_order
     finally:
         consumer.close()
 
@@ -210,6 +219,7 @@ def read_records(
             urgent=received[URGENT],
             offers=received[OFFERS],
             unreadable=unreadable,
+            broken_blocks=find_broken_blocks(read(DECISIONS, provider, decode=False)),
             urgent_offers=urgent_offers,
             urgent_replies=urgent_replies,
         )
@@ -220,6 +230,38 @@ def read_records(
             contents.indicators += read(INDICATORS, provider)
         result[provider] = contents
     return result
+
+
+def unpack_entries(blocks: Iterable[CommittedRecord]) -> list[CommittedRecord]:
+    """Return each entry of blocks as a record of its own, with the place and the time of its block."""
+    unpacked = []
+    for block in blocks:
+        log = AuditLogName(block.data["log"])
+        decode = get_codec(log.entry_schema).decode
+        unpacked += [
+            block._replace(key=read_entry_id(entry, log).encode(), raw=entry, data=decode(entry))
+            for entry in block.data["entries"]
+        ]
+    return unpacked
+
+
+def find_broken_blocks(blocks: Iterable[CommittedRecord]) -> list[str]:
+    """Return where the blocks of an audit log do not follow each other, or do not contain what their heads name.
+
+    Args:
+        blocks: The records of the log, of all partitions, not decoded.
+    """
+    broken = []
+    expected: dict[int, tuple[int, int, bytes]] = {}
+    for record in blocks:
+        block = read_block(record.raw)
+        before = expected.get(record.partition, (0, 0, bytes(32)))
+        root = compute_root([hashlib.sha256(b"\0" + entry).digest() for entry in block.entries])
+        if (block.number, block.first, block.previous) != before or block.root != root:
+            broken.append(f"block {block.number} at {record.partition}@{record.offset}, expected number {before[0]}")
+        after = hashlib.sha256(b"\0" + block.head).digest()
+        expected[record.partition] = block.number + 1, block.first + len(block.entries), after
+    return broken
 
 
 def add_deleted_logs(

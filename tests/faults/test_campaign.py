@@ -9,6 +9,7 @@ import pytest
 
 from sharing.kafka.clients import client_properties, make_producer
 from sharing.model.indicator import Indicator
+from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.codec import get_codec
 from sharing.testing.broker.kafka import KafkaBroker
 from sharing.topology.topics import DECISIONS, INDICATORS, NOTICES, TopicKind
@@ -18,6 +19,7 @@ from tests.faults.checker import Breach
 from tests.faults.records import CommittedRecord, TopicContents
 from tests.faults.schedule import SEVERAL_BROKERS, STATES, Fault, FaultKind, plan_faults
 from tests.faults.workload import make_item
+from tests.support.audit_entries import make_block
 
 SEED = 20261125
 FAULTS = [
@@ -82,6 +84,12 @@ def test_faults_under_load_cause_no_violation(finished: FinishedChapter) -> None
     assert not {name for name in outcomes if not counts[name]}, counts
 
 
+def _forge_decision(decision: CommittedRecord) -> bytes:
+    """Return a block with a decision on nothing."""
+    forged = get_codec("decision").encode({**decision.data, "indicator_id": "nothing"})
+    return make_block("CH", AuditLogName.DECISIONS, [forged], decision.partition)
+
+
 def test_forged_records_are_found(finished: FinishedChapter) -> None:
     """An undecided record, a decision and a notice without a cause, a duplicated notice, and a leaked one."""
     bus, contents = finished.chapter.bus, finished.contents["CH"]
@@ -92,7 +100,7 @@ def test_forged_records_are_found(finished: FinishedChapter) -> None:
         (NOTICES, "NL", notice.key, notice.raw),
         (NOTICES, "DE", notice.key, notice.raw),
         (NOTICES, "NL", withheld.key, _forge_notice(withheld, notice)),
-        (DECISIONS, "CH", b"nothing", get_codec("decision").encode({**withheld.data, "indicator_id": "nothing"})),
+        (DECISIONS, "CH", b"", _forge_decision(withheld)),
     ]
     producer = make_producer(client_properties(bus.bootstrap))
     for kind, state, key, value in forged:

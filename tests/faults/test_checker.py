@@ -121,7 +121,7 @@ def _select_records(
             at_ms,
             output.key or b"",
             output.value or b"",
-            get_codec(schema or kind.schema).decode(output.value),
+            get_codec(schema or ("decision" if kind is DECISIONS else kind.schema)).decode(output.value),
         )
         for offset, output in enumerate(selected)
     ]

@@ -15,7 +15,6 @@ from typing import Any
 import yaml
 
 from processors.gate.gate import Gate, is_conserved
-from sharing._subscriber import decode_notice
 from sharing.errors import DecodeError, InputError, SharingError
 from sharing.interop import FileFormat, ImportContext, PublisherIdentity
 from sharing.interop.files import read_bytes
@@ -28,6 +27,7 @@ from sharing.law.treaties import parse_treaties
 from sharing.model.values import VALUE_TYPES, normalise_value
 from sharing.packs.library import load_common_rules, load_shipped_treaties
 from sharing.serialization.codec import SCHEMA_NAMES, get_codec
+from sharing.serialization.notice_decoder import decode_notice
 from sharing.testing.samples import sample_directory, sample_file, sample_files
 from tests.bench.workload import make_indicators
 from tests.fuzz.fuzz_target import FuzzTarget

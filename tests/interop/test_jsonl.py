@@ -134,10 +134,34 @@ def test_another_agency_of_the_state_may_be_named_in_a_line() -> None:
     assert located.indicator.source.agency == "Another office"
 
 
-def test_a_line_without_an_id_that_repeats_another_is_a_duplicate() -> None:
-    result = import_lines(IP, DOMAIN, {**IP, "value": "198.51.100[.]7", "summary": "seen again"})
-    assert list_unpublished(result) == [("3", UnpublishedCause.DUPLICATE)]
-    assert "line 1" in result.unpublished[0].reason
+def test_equal_lines_without_an_id_are_items_of_their_own_with_the_same_ids_each_time() -> None:
+    """The id of a line depends on the line and its count among equal ones of its file, and on nothing else."""
+    reordered = dict(reversed(IP.items()))
+    file = (IP, DOMAIN, reordered, {**IP, "summary": "seen again"}, IP)
+    once, again = (
+        [located.indicator.id for located in import_lines(*lines).indicators] for lines in (file, ("{", *file))
+    )
+    assert once == again
+    assert len(set(once)) == len(file)
+    shorter = [located.indicator.id for located in import_lines(DOMAIN, IP, IP).indicators]
+    assert shorter == [once[1], once[0], once[2]]
+
+
+def test_equal_lines_of_two_files_are_the_same_item(tmp_path: Path) -> None:
+    """Each file gives the ids that it gives alone, whatever is published with it."""
+    paths = [tmp_path / name for name in "abc"]
+    for path, count in zip(paths, (1, 3, 2), strict=True):
+        path.write_text(f"{json.dumps(IP)}\n" * count)
+    result = read_files(paths, make_context())
+    assert [(located.file, located.position) for located in result.indicators] == [
+        (str(paths[0]), "1"), (str(paths[1]), "2"), (str(paths[1]), "3"),
+    ]  # fmt: skip
+    assert [(entry.file, entry.position, entry.cause) for entry in result.unpublished] == [
+        (str(path), position, UnpublishedCause.DUPLICATE)
+        for path, position in ((paths[1], "1"), (paths[2], "1"), (paths[2], "2"))
+    ]
+    twice = read_files([paths[1], paths[1]], make_context())
+    assert (len(twice.indicators), len(twice.unpublished)) == (3, 3)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from sharing.interop.format_detection import InputData
     from sharing.interop.import_results import ParsedEntry
 
-LINES = [json.dumps({"type": "domain-name", "value": f"h{number}.example.nl"}) for number in range(60)]
+LINES = [
+    json.dumps({"id": str(UUID(int=number)), "type": "domain-name", "value": f"h{number}.example.nl"})
+    for number in range(60)
+]
 TEXT = "\n".join(LINES[:30]) + "\n\nno JSON\n" + "\n".join(LINES[20:]) + "\n"
 
 

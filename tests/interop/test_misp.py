@@ -30,8 +30,8 @@ ONLY = "to_ids: only"
 
 def get_only_indicator(result: ImportResult) -> Any:
     """Return the only indicator of a result."""
-    ((_, _, indicator),) = result.indicators
-    return indicator
+    (located,) = result.indicators
+    return located.indicator
 
 
 @pytest.mark.parametrize("mark", [True, "1", 1, "true"])

@@ -66,7 +66,7 @@ def test_a_profile_states_the_facts_that_the_events_do_not_carry(state: str) -> 
         ZEBROCY,
         ImportContext(PublisherIdentity(state, "x"), lambda _: next(ids), profile),
     )
-    for _, _, indicator in result.indicators:
+    for indicator in (located.indicator for located in result.indicators):
         assert indicator.source.state == state
         assert indicator.form is Form.INFORMATION
         assert indicator.collection is Collection.OPEN_SOURCE

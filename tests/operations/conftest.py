@@ -26,6 +26,7 @@ from sharing.testing.smoke_test import PROVIDER, make_test_item
 from sharing.topology.topics import DECISIONS, INDICATORS, NOTICES, QUARANTINE, list_topics
 from tests.faults.gate_process import GateProcess
 from tests.kafka.topic_io import committed_offset, read_records, write_records
+from tests.support.audit_entries import list_entries
 from tests.support.waiting import wait_until
 
 PARTITIONS = 2
@@ -93,7 +94,7 @@ class SmokeTestBus:
     def count_decisions(self) -> Counter[str]:
         """Return the number of decisions by indicator id."""
         records = read_records(self.broker, DECISIONS.topic(PROVIDER), self._partition_count(DECISIONS.topic(PROVIDER)))
-        return Counter(str(get_codec("decision").decode(message.value())["indicator_id"]) for message in records)
+        return Counter(str(decision["indicator_id"]) for decision in list_entries(records))
 
     def count_notices(self) -> Counter[str]:
         """Return the number of notices on XB's topic by notice id."""

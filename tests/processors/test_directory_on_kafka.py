@@ -10,7 +10,6 @@ import pytest
 from sharing._publisher import Publisher
 from sharing.kafka.directory_topic import announce_entry
 from sharing.model.vocabulary import Outcome
-from sharing.serialization.codec import get_codec
 from sharing.testing.broker.process import find_free_port
 from sharing.topology.topics import DECISIONS, DIRECTORY, NOTICES, list_topics
 from tests.faults.gate_process import GateProcess
@@ -18,6 +17,7 @@ from tests.kafka.directory_fixtures import create_directory, delete_topic, make_
 from tests.kafka.topic_io import read_records
 from tests.processors.health.endpoint_client import EndpointClient
 from tests.processors.worker_fixtures import ITEM
+from tests.support.audit_entries import list_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ class RunningGate:
             publisher.publish(item)
         self._count += 1
         self.gate.wait_until(lambda: self._client.read_samples()["sharing_indicators_read_total", ()] >= self._count)
-        decisions = [get_codec("decision").decode(m.value()) for m in read_records(self.kafka, DECISIONS.topic(STATE))]
+        decisions = list_entries(read_records(self.kafka, DECISIONS.topic(STATE)))
         last = max(decisions, key=lambda decision: decision["decided_at"])
         return {
             recipient["state"]: (recipient["outcome"], [rule["id"] for rule in recipient["rules"]])

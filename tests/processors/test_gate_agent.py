@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 
 from processors import gate_agent
-from processors.exactly_once.batch import Batch, ConservationError, Output, OutputRecord, OutputRun
+from processors.exactly_once.batch import Batch, ConservationError, Output, OutputRecord
 from processors.gate.gate import BatchResult, Gate
 from processors.gate.input_records import InputRecords
 from processors.gate_agent import GateAgent, decide_batch
@@ -24,6 +24,7 @@ from sharing.packs.library import load_shipped_treaties
 from tests.bench.workload import make_indicators
 from tests.processors.gate.gate_fixtures import DIRECTORY, INVALID_MESSAGES, LAW, NOW_MS, Message, make_message
 from tests.processors.health.health_fixtures import SampleGrowth, make_observer
+from tests.support.audit_entries import unpack_blocks
 
 MESSAGES = [make_message(1), INVALID_MESSAGES["malformed"][0], make_message(3)]
 
@@ -69,14 +70,7 @@ def make_batch(messages: list[Message]) -> Batch:
 def decide_whole_batch(gate: Gate, batch: Batch) -> tuple[list[OutputRecord], BatchResult]:
     """Return all outputs of a batch as single records, and its counts."""
     result = BatchResult()
-    outputs: list[OutputRecord] = []
-    for output in decide_batch(gate, batch, DIRECTORY, result):
-        if isinstance(output, OutputRun):
-            pairs = zip(output.keys, output.values, strict=True)
-            outputs += [OutputRecord(output.topic, key, value, None, output.partition) for key, value in pairs]
-        else:
-            outputs.append(output)
-    return outputs, result
+    return unpack_blocks(decide_batch(gate, batch, DIRECTORY, result)), result
 
 
 def sort_by_topic(outputs: Iterable[OutputRecord]) -> list[OutputRecord]:

@@ -19,6 +19,7 @@ from tests.kafka.compressed_batches import write_bomb
 from tests.kafka.directory_fixtures import make_entry
 from tests.kafka.topic_io import read_records
 from tests.processors.test_directory_on_kafka import OPEN_ITEM
+from tests.support.audit_entries import list_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ def exchange(fresh_kafka: KafkaBroker) -> KafkaBroker:
 
 
 def read_decisions(kafka: KafkaBroker) -> list[dict[str, Any]]:
-    return [get_codec("decision").decode(each.value()) for each in read_records(kafka, DECISIONS.topic(STATE))]
+    return list_entries(read_records(kafka, DECISIONS.topic(STATE)))
 
 
 def publish(kafka: KafkaBroker, *items: dict[str, Any], agency: str = "fedpol") -> None:

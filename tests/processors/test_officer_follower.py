@@ -71,6 +71,21 @@ def make_follower(*answers: Any) -> OfficerFollower:
     return OfficerFollower(cast("OfficerReader", SimpleNamespace(read=read, close=lambda: None)))
 
 
+def test_who_can_do_without_the_register_does_not_wait() -> None:
+    register = Register(make_registrars())
+    follower = make_follower(InfrastructureError("no broker answers"), register)
+
+    async def use() -> None:
+        async with follower.try_register() as used:
+            assert (used, follower.problem) == (None, "no broker answers")
+        async with follower.try_register() as used:
+            assert (used, follower.problem) == (register, None)
+            with pytest.raises(TimeoutError):  # while it is used, it does not change
+                await asyncio.wait_for(follower._lock.acquire(), 0.01)
+
+    asyncio.run(use())
+
+
 def test_who_needs_the_register_waits_until_it_can_be_read(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,6 @@ from processors.composition import compose
 from sharing._publisher import Publisher
 from sharing.errors import PackError, SettingsError
 from sharing.packs.library import find_law
-from sharing.serialization.codec import get_codec
 from sharing.settings import Settings
 from sharing.testing.broker import Broker
 from sharing.testing.broker.embedded import EmbeddedBroker
@@ -21,6 +19,7 @@ from sharing.topology.topics import DECISIONS, list_topics
 from tests.faults.gate_process import GateProcess
 from tests.kafka.topic_io import read_records
 from tests.processors.pack_fixtures import make_form, make_pack_text, replace_file
+from tests.support.audit_entries import list_entries
 
 LIMIT_S = 60.0
 STATE = "XA"
@@ -60,8 +59,7 @@ class GateSetup:
     def read_decisions(self) -> dict[int, tuple[str, str]]:
         """Return the version and hash of the law applied to each indicator. Each must have one decision."""
         law_by_number: dict[int, tuple[str, str]] = {}
-        for message in read_records(self.broker, DECISIONS.topic(self.state), 1):
-            decision: dict[str, Any] = get_codec("decision").decode(message.value() or b"")
+        for decision in list_entries(read_records(self.broker, DECISIONS.topic(self.state), 1)):
             number = int(decision["indicator_id"][-12:])
             assert number not in law_by_number
             law_by_number[number] = (decision["pack"]["version"], decision["pack"]["sha256"])

@@ -16,10 +16,10 @@ from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.law.facts import FACTS, FactKind
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Authority
+from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.facts import FACT_NAMES, RuledFact
 from sharing.rulings.ruling import (
     ANSWER_PARTS,
-    COVERABLE,
     Answering,
     AskReference,
     Claiming,
@@ -73,7 +73,10 @@ def answering(answer: Answer = Answer.APPROVED, about: AskKind = AskKind.APPROVE
     return Answering(**(values | fields))
 
 
-def make_ruling(act: Answering | Claiming | PassingOn | Opening | None = None, **fields: Any) -> Ruling:
+AnyAct = Answering | Claiming | PassingOn | Opening | EndingCover
+
+
+def make_ruling(act: AnyAct | None = None, **fields: Any) -> Ruling:
     values: dict[str, Any] = {
         "state": STATE, "officer": JUDGE.id, "signed_at": NOW, "expires_at": NOW + 3_600_000,
         "text": "as the law asks", "act": act or answering(),
@@ -95,7 +98,7 @@ def expect_fault(fault: RulingFault, value: bytes | None, **options: Any) -> Non
     assert caught.value.__cause__ is None
 
 
-def sign(act: Answering | Claiming | PassingOn | Opening | None = None, **fields: Any) -> bytes:
+def sign(act: AnyAct | None = None, **fields: Any) -> bytes:
     return sign_ruling(make_ruling(act, **fields), KEY)
 
 
@@ -148,8 +151,9 @@ def draw_answering(draw: st.DrawFn) -> Answering:
         fields["facts"] = draw(FACT_LISTS)
     if "conditions_hash" in present:
         fields["conditions_hash"] = HASH
-        if about in COVERABLE and draw(st.booleans()):
-            fields["covers_until"] = NOW + 7 * DAY_MS
+    is_right = RefusalGround.HUMAN_RIGHTS in fields.get("grounds", ())
+    if KINDS[about].can_be_covered and not is_right and draw(st.booleans()):
+        fields["covers_until"] = NOW + 7 * DAY_MS
     return answering(answer, about, asks=draw(ASKS), recipients=draw(STATES), **fields)
 
 
@@ -157,11 +161,12 @@ def draw_answering(draw: st.DrawFn) -> Answering:
 def draw_opening(draw: st.DrawFn) -> Opening:
     opens = draw(st.sampled_from(OpeningKind))
     fields: dict[str, Any] = {}
-    if opens is OpeningKind.RECALL:
+    if opens in {OpeningKind.RECALL, OpeningKind.RESEND}:
         fields["states"] = draw(st.none() | STATES)
     if opens is OpeningKind.CORRECTION:
         fields["facts"] = draw(FACT_LISTS)
-    return Opening(opens=opens, provider=STATE, item=make_id(7), partition=draw(st.integers(0, 3)), **fields)
+    provider = draw(st.sampled_from([STATE, "DE"])) if opens is OpeningKind.RESEND else STATE
+    return Opening(opens=opens, provider=provider, item=make_id(7), partition=draw(st.integers(0, 3)), **fields)
 
 
 ACTS = st.one_of(
@@ -169,5 +174,6 @@ ACTS = st.one_of(
     ASKS.map(lambda asks: Claiming(asks=asks)),
     st.builds(PassingOn, asks=ASKS, authority=st.sampled_from(sorted(set(Authority) - {Authority.UNKNOWN}))),
     draw_opening(),
+    st.builds(EndingCover, cover=st.just(HASH), provider=st.sampled_from([STATE, "DE"]), item=st.just(make_id(7))),
 )
 RULINGS = st.builds(make_ruling, ACTS, text=TEXTS)

@@ -22,6 +22,7 @@ from sharing.conversation.events import (
     ReceiptNoted,
     Refused,
     Send,
+    SentAgain,
 )
 from sharing.conversation.received_events import Blocked, PutInInbox, ReceivedEffect, Reply, ResultTold, Shred
 from sharing.conversation.revision import Revision
@@ -45,6 +46,7 @@ EFFECTS: dict[type, st.SearchStrategy[Any]] = {
     Opened: st.builds(Opened, st.just(ASK), st.booleans()),
     Changed: st.builds(Changed, st.builds(replace, st.just(ASK), round=st.integers(1, 5))),
     Ended: st.builds(Ended, st.builds(replace, st.just(ASK), status=st.sampled_from(AskStatus))),
+    SentAgain: st.builds(SentAgain, st.just(ASK)),
     Send: st.builds(Send, STATES, REVISIONS, st.sampled_from(NoticeKind), st.just(Terms("DE", Outcome.DISCLOSE))),
     Amend: st.builds(Amend, REVISIONS, IDS, st.frozensets(st.sampled_from(["minor", "purpose"]))),
     Escalate: st.builds(Escalate, IDS, st.integers(0, 3)),
@@ -88,6 +90,8 @@ PARTS: list[tuple[Effect | ReceivedEffect, dict[str, Any]]] = [
     (Opened(ASK), {"kind": ActKind.ASK_OPENED, "ask": ASK.id}),
     (Changed(ASK), {"kind": ActKind.ASK_CHANGED, "ask": ASK.id}),
     (Ended(ASK), {"kind": ActKind.ASK_ENDED, "ask": ASK.id}),
+    (SentAgain(ASK), {"kind": ActKind.ASK_REPEATED, "ask": ASK.id}),
+    (Overdue(""), {"kind": ActKind.OVERDUE, "ask": None}),
     (Overdue("a"), {"kind": ActKind.OVERDUE, "ask": "a"}),
     (PutInInbox(Revision(3)), {"kind": ActKind.PUT_IN_INBOX, "revision": Revision(3)}),
     (Blocked(Revision(3)), {"kind": ActKind.BLOCKED, "revision": Revision(3)}),
@@ -114,7 +118,18 @@ def test_an_act_says_what_was_done(effect: Effect | ReceivedEffect, parts: dict[
 
 
 def test_every_kind_of_act_is_made() -> None:
-    assert {to_act(effect, CONTEXT).kind for effect, _ in PARTS} == set(ActKind) - {ActKind.UNDELIVERED}
+    others = {ActKind.UNDELIVERED, ActKind.COVER_BEGUN, ActKind.COVER_ENDED}
+    assert {to_act(effect, CONTEXT).kind for effect, _ in PARTS} == set(ActKind) - others
+
+
+def test_the_record_of_a_cover_can_be_read_again() -> None:
+    begun = Act(
+        ActKind.COVER_BEGUN, make_id(1), "CH", "CH", NOW, "o-judge", HASH, ask_kind=AskKind.APPROVE, states=("DE",),
+        answer=Answer.APPROVED, covers_until=NOW + 1,
+    )  # fmt: skip
+    ended = Act(ActKind.COVER_ENDED, make_id(1), "CH", "CH", NOW, "o-judge", "cd" * 32, cover=HASH)
+    for act in (begun, ended):
+        assert Act.from_record(get_codec("act").decode(act.encode())) == act
 
 
 def test_what_could_not_be_sent_is_said() -> None:

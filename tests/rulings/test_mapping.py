@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sharing.conversation.asks import GRACE_MS, Ask
-from sharing.conversation.events import Refused, Ruled, TimePassed
+from sharing.conversation.events import Covered, Refused, Ruled, TimePassed
 from sharing.conversation.received_events import NoticeReceived, Reply
 from sharing.conversation.receiver import ReceivedItem, advance_received
 from sharing.conversation.revision import Revision
@@ -97,11 +97,11 @@ def test_items_that_join_are_covered_until_the_date_and_only_if_the_ruling_says_
     ask = Story(held("DE")).find_ask(AskKind.APPROVE)
     until = NOW + 7 * DAY_MS
     covering = make_ruling(answering(conditions_hash=HASH, covers_until=until))
-    event = make_covering_event(covering, JUDGE, until - 1, ask)
-    assert event is not None
-    assert (event.ask, event.answer, event.nonce) == (ask.id, Answer.APPROVED, ask.nonce)
-    assert make_covering_event(covering, JUDGE, until, ask) is None
-    assert make_covering_event(covering, JUDGE, NOW - 1, ask) is None
+    event = make_covering_event(covering, JUDGE, NOW + 5, ask)
+    assert event == Covered(ask.id, JUDGE, Answer.APPROVED, NOW + 5, until, nonce=ask.nonce)
+    ahead = make_covering_event(covering, JUDGE, NOW - 5, ask)
+    assert ahead is not None
+    assert ahead.since == NOW, "the desk's clock was ahead"
     assert make_covering_event(make_ruling(answering(conditions_hash=HASH)), JUDGE, NOW, ask) is None
     assert make_covering_event(make_ruling(Claiming(asks=(refer(),))), JUDGE, NOW, ask) is None
 

@@ -27,7 +27,7 @@ from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Refusal,
 from sharing.errors import DecodeError, InputError
 from sharing.model.urgency import URGENT_LEVELS
 from sharing.model.vocabulary import Authority, MessageKind, Urgency
-from sharing.rulings.reply import ReplyKind, ReplyMessage
+from sharing.rulings.reply import NOTE_BYTES_MAX, ReplyKind, ReplyMessage, is_about_audit_log
 from sharing.rulings.reply_making import ReplyContext, make_reply
 from sharing.seal.envelope import TOPIC_KINDS, OutgoingMessage, Stream
 from sharing.seal.faults import SealFault
@@ -40,6 +40,7 @@ from tests.seal.seal_fixtures import expect_refusal, receive, seal, verify
 from tests.trust.trust_fixtures import NOW
 
 ITEM, ASK = make_id(1), make_id(2)
+AUDIT_KINDS = (ReplyKind.COSIGNATURE, ReplyKind.FORK)
 CONTEXT = ReplyContext(ITEM, "CH", "DE", Urgency.ORDINARY, NOW, Authority.PROSECUTOR, HASH)
 
 
@@ -47,6 +48,8 @@ def make_message(kind: ReplyKind = ReplyKind.ANSWER, **changes: Any) -> ReplyMes
     parts: dict[ReplyKind, dict[str, Any]] = {
         ReplyKind.ANSWER: {"answer": Answer.ACCEPTED, "authority": Authority.COURT, "conditions_hash": HASH},
         ReplyKind.RESULT: {"result": ReplyResult.TAKEN},
+        ReplyKind.COSIGNATURE: {"notes": (b"a note",)},
+        ReplyKind.FORK: {"notes": (b"a note", b"another")},
     }
     fields = {
         "kind": kind, "item_id": ITEM, "ask": ASK, "from_state": "CH", "to_state": "DE", "sent_at": NOW,
@@ -57,7 +60,8 @@ def make_message(kind: ReplyKind = ReplyKind.ANSWER, **changes: Any) -> ReplyMes
 
 @st.composite
 def draw_reply(draw: st.DrawFn, ask: str = ASK, from_state: str = "CH", to_state: str = "DE") -> ReplyMessage:
-    kind, asked = draw(st.sampled_from(ReplyKind)), draw(st.sampled_from([ASK, ask]))
+    kinds = [kind for kind in ReplyKind if kind not in AUDIT_KINDS]  # those never reach a conversation
+    kind, asked = draw(st.sampled_from(kinds)), draw(st.sampled_from([ASK, ask]))
     fields: dict[str, Any] = {
         "ask": asked, "urgency": draw(st.sampled_from(Urgency)), "from_state": from_state, "to_state": to_state,
     }  # fmt: skip
@@ -66,6 +70,8 @@ def draw_reply(draw: st.DrawFn, ask: str = ASK, from_state: str = "CH", to_state
             "answer": draw(st.sampled_from(Answer)), "authority": draw(st.sampled_from(Authority)),
             "conditions_hash": draw(st.none() | st.just(HASH)),
         }  # fmt: skip
+    if kind is ReplyKind.RECEIPT:
+        fields["root"] = draw(st.none() | st.binary(min_size=32, max_size=32))
     if kind is ReplyKind.RESULT:
         fields["result"] = draw(st.sampled_from(ReplyResult))
     return make_message(kind, **fields)
@@ -271,3 +277,34 @@ def test_whatever_two_workers_send_each_other_ends(data: st.DataObject) -> None:
 def test_a_reply_has_no_place_for_text_or_the_name_of_a_person() -> None:
     names = {field["name"] for field in get_codec("reply").schema["fields"]}
     assert not names & {"text", "name", "officer", "grounds"}
+
+
+@pytest.mark.parametrize("kind", ReplyKind)
+def test_a_reply_about_an_audit_log_is_told_from_others_and_is_no_event(kind: ReplyKind) -> None:
+    reply = make_message(kind)
+    assert ReplyMessage.from_record(get_codec("reply").decode(reply.encode())) == reply
+    assert is_about_audit_log(reply.encode()) is (kind in AUDIT_KINDS)
+    if kind in AUDIT_KINDS:
+        with pytest.raises(InputError, match="audit log"):
+            reply.to_event(NOW)
+
+
+@pytest.mark.parametrize(
+    "notes", [None, (), (b"a",) * 3, (bytes(NOTE_BYTES_MAX + 1),)], ids=["none", "empty", "many", "long"]
+)
+def test_notes_are_few_and_short(notes: tuple[bytes, ...] | None) -> None:
+    with pytest.raises(InputError, match="notes"):
+        make_message(ReplyKind.COSIGNATURE, notes=notes)
+
+
+def test_a_receipt_names_the_root_of_the_batch_and_nothing_else_does() -> None:
+    context = replace(CONTEXT, root=bytes(range(32)), authority=None, conditions_hash=None)
+    story = Story(offered("DE", "c.one"))
+    opened = Opened(story.find_ask(AskKind.ACCEPT))
+    reply = make_reply(opened, context)
+    assert reply is not None
+    assert (reply.kind, reply.root) == (ReplyKind.RECEIPT, bytes(range(32)))
+    with pytest.raises(InputError, match="root"):
+        make_message(ReplyKind.RESULT, root=bytes(32))
+    with pytest.raises(InputError, match="root"):
+        make_message(ReplyKind.RECEIPT, root=b"short")

@@ -15,6 +15,7 @@ from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Authority, ConditionKind
 from sharing.packs.library import load_shipped_treaties
 from sharing.rulings.alikeness import find_unavailable_ground, find_unlike
+from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.facts import RuledFact
 from sharing.rulings.ruling import ANSWER_PARTS, ASKS_MAX, Claiming, Opening, PassingOn, compute_conditions_hash
 from sharing.rulings.signing import RULING_BYTES_MAX, sign_ruling
@@ -49,7 +50,15 @@ OTHER = RuledFact(name="minor", values=("NO",))
         (lambda: answering(asks=(refer(nonce="0"),)), "pattern"),
         (lambda: answering(recipients=("XX",)), "not the code of a State"),
         (lambda: answering(recipients=("FR", "DE")), "alphabetical order"),
-        (lambda: answering(covers_until=NOW + 1), "covered only for APPROVE and ACCEPT, with the hash"),
+        (
+            lambda: answering(Answer.WITHDRAW, AskKind.REDECIDE, covers_until=NOW + 1),
+            "each Ask of the kind REDECIDE is answered by itself",
+        ),
+        (
+            lambda: answering(Answer.REFUSED, grounds=(RefusalGround.HUMAN_RIGHTS,), covers_until=NOW + 1),
+            "looked at for each item",
+        ),
+        (lambda: EndingCover(cover="no digest", provider="CH", item=make_id(1)), "pattern"),
         (lambda: make_ruling(answering(covers_until=NOW + 31 * DAY_MS, conditions_hash=HASH)), "at most 30 days"),
         (lambda: make_ruling(answering(covers_until=NOW, conditions_hash=HASH)), "at most 30 days"),
         (lambda: make_ruling(answering(Answer.PROVIDE_ANYWAY, AskKind.REDECIDE), text=" "), "grounds in words"),

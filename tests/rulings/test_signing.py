@@ -7,11 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharing.conversation.asks import Officer
-from sharing.conversation.events import AmendmentOrdered, Claimed, OrderEvent, PassedOn, RecallOrdered, Ruled
+from sharing.conversation.events import (
+    AmendmentOrdered,
+    Claimed,
+    OrderEvent,
+    PassedOn,
+    RecallOrdered,
+    ResendOrdered,
+    Ruled,
+)
+from sharing.model.times import DAY_MS
 from sharing.officers.register import Register
+from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.mapping import to_events
 from sharing.rulings.ruling import Answering, Claiming, Opening, PassingOn, Ruling
-from sharing.rulings.signing import RULING_BYTES_MAX, SCHEMA, FindOfficer, sign_ruling, verify_ruling
+from sharing.rulings.signing import RULING_BYTES_MAX, SCHEMA, FindOfficer, sign_ruling, verify_again, verify_ruling
 from sharing.rulings.vocabulary import FAULT_SENTENCES, OpeningKind, RulingError, RulingFault
 from sharing.serialization.codec import get_codec
 from sharing.trust.documents import CLOCK_TOLERANCE_MS, sign_document
@@ -24,7 +34,11 @@ from tests.rulings.ruling_fixtures import (
     OTHER_KEY,
     RULINGS,
     STATE,
+    RegisteredOfficer,
+    answering,
     expect_fault,
+    find_officer,
+    make_id,
     make_ruling,
     sign,
     verify,
@@ -36,7 +50,8 @@ from tests.trust.trust_fixtures import DAY, NOW, make_signer
 @given(RULINGS)
 def test_what_was_signed_is_what_happens(ruling: Ruling) -> None:
     value = sign_ruling(ruling, KEY)
-    copies = [verify(value, partition=partition, at_ms=NOW + 5) for partition in ruling.list_partitions()]
+    partitions = ruling.list_partitions() or (0,)
+    copies = [verify(value, partition=partition, at_ms=NOW + 5) for partition in partitions]
     verified = copies[0]
     assert all((copy.ruling, copy.officer, copy.digest) == (ruling, JUDGE, verified.digest) for copy in copies)
     assert sign_ruling(verified.ruling, KEY) == value
@@ -47,8 +62,13 @@ def test_what_was_signed_is_what_happens(ruling: Ruling) -> None:
     if isinstance(act, Opening):
         states = None if act.states is None else frozenset(act.states)
         is_recall, facts = act.opens is OpeningKind.RECALL, frozenset(fact.name for fact in act.facts)
-        expected = RecallOrdered(JUDGE, states) if is_recall else AmendmentOrdered(JUDGE, facts)
-        assert [(each.event, each.provider) for each in events] == [(expected, STATE)]
+        expected: OrderEvent = RecallOrdered(JUDGE, states) if is_recall else AmendmentOrdered(JUDGE, facts)
+        if act.opens is OpeningKind.RESEND:
+            expected = ResendOrdered(JUDGE, states)
+        assert [(each.event, each.provider) for each in events] == [(expected, act.provider)]
+        return
+    if isinstance(act, EndingCover):
+        assert events == []
         return
     assert sorted(each.item for each in events) == sorted(reference.item for reference in act.asks)
     nonces = {reference.ask: reference.nonce for reference in act.asks}
@@ -77,7 +97,7 @@ def test_any_changed_byte_is_refused(ruling: Ruling, data: st.DataObject) -> Non
     place = data.draw(st.integers(0, len(value) - 1))
     value[place] ^= data.draw(st.integers(1, 255))
     with pytest.raises(RulingError) as caught:
-        verify(bytes(value), partition=ruling.list_partitions()[0])
+        verify(bytes(value), partition=(*ruling.list_partitions(), 0)[0])
     assert caught.value.fault in RulingFault
 
 
@@ -172,3 +192,29 @@ def test_the_register_of_officers_proves_who_ruled() -> None:
         with pytest.raises(RulingError) as caught:
             verify_ruling(forged, find, state="CH", partition=0, at_ms=NOW)
         assert caught.value.fault is fault
+
+
+def test_a_ruling_that_covers_later_asks_belongs_on_every_partition_and_others_do_not() -> None:
+    covering = sign(answering(covers_until=NOW + DAY))
+    assert [verify(covering, partition=number).partition for number in (0, 1, 7)] == [0, 1, 7]
+    ending = sign(EndingCover(cover="ab" * 32, provider=STATE, item=make_id(1)))
+    assert verify(ending, partition=5).partition == 5
+    expect_fault(RulingFault.WRONG_PARTITION, sign(answering()), partition=1)
+
+
+def test_a_kept_ruling_is_valid_as_long_as_its_officer_could_sign_it_now() -> None:
+    value = sign(answering(covers_until=NOW + DAY))
+
+    def check(now_ms: int, find: FindOfficer = find_officer, state: str = STATE) -> bool:
+        verified = verify_again(value, find, state=state, partition=3, at_ms=NOW, now_ms=now_ms)
+        assert verified is None or (verified.officer, verified.partition, verified.at_ms) == (JUDGE, 3, NOW)
+        return verified is not None
+
+    assert check(NOW + DAY_MS - 1), "also after the time in which it had to be written"
+    assert not check(NOW + DAY_MS), "the officer's entry has expired"
+    assert not check(NOW, lambda *_: None), "revoked"
+    assert not check(NOW, lambda *_: RegisteredOfficer(JUDGE, (OTHER_KEY.public_key,))), "another key since"
+    assert not check(NOW, state="DE")
+    spoilt = bytearray(value)
+    spoilt[-3] ^= 1
+    assert verify_again(bytes(spoilt), find_officer, state=STATE, partition=3, at_ms=NOW, now_ms=NOW) is None

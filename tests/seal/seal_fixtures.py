@@ -67,7 +67,7 @@ def seal(
     signer: SigningKey = GATE,
     now: int = NOW,
 ) -> list[bytes]:
-    return (sealer or make_sealer()).seal_batch(messages, keys, signer, recipients_max=8, now=now)
+    return (sealer or make_sealer()).seal_batch(messages, keys, signer, recipients_max=8, now=now).records
 
 
 def verify(

@@ -104,9 +104,14 @@ class SecureBus:
             "log_level": "debug",
             "otlp_endpoint": self.collector.endpoint,
             "batch_records_max": "50",
-            **(self.states.make_settings(state) if state in SECURE else {}),
+            **(self._make_keyed_settings(state) if state in SECURE else {}),
         }
         return GateProcess(self.bootstrap, state, self.folder, **{**settings, **changes})
+
+    def _make_keyed_settings(self, state: str) -> dict[str, str]:
+        """Return the settings of a State with keys. The others with keys witness its audit logs."""
+        others = ",".join(other for other in SECURE if other != state)
+        return {**self.states.make_settings(state), "witnesses": others, "witness_for": others}
 
     def is_ready(self, state: str) -> bool:
         """Return whether a worker is ready, its inbox included."""

@@ -19,12 +19,12 @@ from sharing.officers.changes import OfficerFields, change_officer, countersign,
 from sharing.rulings.act import Act
 from sharing.rulings.ruling import Answering, AskReference, Ruling
 from sharing.rulings.signing import sign_ruling
-from sharing.serialization.codec import get_codec
 from sharing.topology.topics import ACTS, CONVERSATIONS, RULINGS
 from sharing.trust.public_keys import KeyRole
 from tests.kafka.topic_io import read_records, write_records
 from tests.secure.secure_bus import PARTITIONS, SecureBus
 from tests.secure.secure_states import SecureState, read_now
+from tests.support.audit_entries import list_entries
 from tests.trust.trust_fixtures import make_public, make_signer
 
 ROLE = "JUDGE"
@@ -139,5 +139,5 @@ class SecureOfficers:
     def list_acts(self, item: str) -> list[Act]:
         """Return the acts about an item."""
         messages = read_records(self.bus.broker, ACTS.topic(self.state), PARTITIONS)
-        acts = [Act.from_record(get_codec("act").decode(message.value())) for message in messages]
+        acts = list(map(Act.from_record, list_entries(messages)))
         return [act for act in acts if act.item_id == item]

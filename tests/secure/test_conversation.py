@@ -9,10 +9,12 @@ import pytest
 
 from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.ids import make_item_id, make_notice_id
+from sharing.outcomes.block_reading import read_block
+from sharing.outcomes.outcome import FollowedOutcome
 from sharing.rulings.act import ActKind
 from sharing.rulings.ruling import Opening
 from sharing.rulings.vocabulary import OpeningKind
-from sharing.topology.topics import INBOX
+from sharing.topology.topics import INBOX, OUTCOMES
 from tests.kafka.topic_io import read_records
 from tests.secure.secure_bus import PARTITIONS, SecureBus, make_item
 from tests.secure.secure_officers import SecureOfficers
@@ -45,6 +47,17 @@ class Case:
         """Wait until its notice is so often in the inbox of DE."""
         worker = self.bus.workers["DE"]
         worker.wait_until(lambda: self.bus.list_item_ids("DE").count(self.notice) == count, poll_s=0.3)
+
+    def list_told(self) -> list[str]:
+        """Return what the agency was told of the item, in the order in which it can read it."""
+        topic = OUTCOMES.topic("CH")
+        items = [
+            item
+            for message in read_records(self.bus.broker, topic, PARTITIONS)
+            for item in read_block(message.value()).items
+            if item.indicator_id == self.indicator["id"]
+        ]
+        return [item.told.what if isinstance(item.told, FollowedOutcome) else "DECIDED" for item in items]
 
     def count_acts(self, officers: SecureOfficers) -> Counter[ActKind]:
         return Counter(act.kind for act in officers.list_acts(self.item))
@@ -95,6 +108,10 @@ def test_an_accepted_offer_arrives_once_although_the_providing_worker_is_killed(
     ch.rule(JUDGE, act, entry.partition)
     de.await_ask(lambda entry, ask: entry.item == case.item and ask.kind is AskKind.ACK_RECALL)
     assert case.count_acts(ch)[ActKind.AMENDED] == 1
+    # Each thing once, although the worker was killed twice, and without the officers.
+    told = case.list_told()
+    assert told[:4] == ["DECIDED", "OFFERED", "ANSWERED", "SENT"]
+    assert Counter(told[4:]) == Counter(["AMENDED", "DECIDED", "RECALLED", "ASKED"])
 
 
 def test_a_hold_is_refused_to_its_publisher_approved_by_another_and_recalled(
@@ -123,3 +140,4 @@ def test_a_hold_is_refused_to_its_publisher_approved_by_another_and_recalled(
     assert len(copies) == 2
     ch.await_ask(lambda entry, ask: entry.item == case.item and ask.kind is AskKind.ACK_RECALL and not ask.is_open)
     assert case.count_acts(ch)[ActKind.NOTICE_SENT] == 2, "the item and its recall"
+    assert case.list_told() == ["DECIDED", "ASKED", "ANSWERED", "SENT", "DECIDED", "RECALLED", "ASKED", "ANSWERED"]

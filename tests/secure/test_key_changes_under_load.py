@@ -81,7 +81,7 @@ def forge(bus: SecureBus, signing_key: Any, signed_at: int) -> tuple[str, bytes]
     message = OutgoingMessage(identity, MessageKind.NOTICE, "DE", signed_at, stream, 1, content)
     seal_key = bus.states["DE"].list_keys(KeyRole.SEAL)[-1].to_published()
     sealer = BatchSealer("CH", secrets.token_bytes)
-    (value,) = sealer.seal_batch([message], {"DE": seal_key}, signing_key, recipients_max=16, now=signed_at)
+    (value,) = sealer.seal_batch([message], {"DE": seal_key}, signing_key, recipients_max=16, now=signed_at).records
     return identity, value
 
 

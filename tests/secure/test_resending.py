@@ -9,13 +9,13 @@ import pytest
 
 from sharing.ids import make_notice_id
 from sharing.model.times import format_time
-from sharing.serialization.codec import get_codec
 from sharing.topology.topics import DECISIONS, INDICATORS
 from sharing.trust.public_keys import KeyRole
 from tests.kafka.topic_io import read_records
 from tests.secure.secure_bus import PARTITIONS, SecureBus, make_item
 from tests.secure.secure_states import run_sharing
 from tests.secure.test_key_changes_under_load import list_key_ids, list_sealed, publish, publish_keys
+from tests.support.audit_entries import list_entries
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
@@ -37,7 +37,7 @@ def read_arrival_ms(bus: SecureBus, item: dict[str, Any]) -> int:
 def count_decisions(bus: SecureBus, items: list[dict[str, Any]]) -> Counter[str]:
     """Return how often CH's gate has decided on each of these items."""
     messages = read_records(bus.broker, DECISIONS.topic("CH"), PARTITIONS)
-    decided = Counter(str(get_codec("decision").decode(message.value() or b"")["indicator_id"]) for message in messages)
+    decided = Counter(str(decision["indicator_id"]) for decision in list_entries(messages))
     return Counter({item["id"]: decided[item["id"]] for item in items})
 
 

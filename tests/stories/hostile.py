@@ -66,7 +66,7 @@ class HostileState:
         message = OutgoingMessage(fields["id"], kind, to_state, now, stream, self._sent, content)
         recipients = select_seal_keys(self._state.trusted, now)
         signer = key or make_signer(f"{self._state.code} gate 1")
-        (value,) = self._sealer.seal_batch([message], recipients, signer, recipients_max=16, now=now)
+        (value,) = self._sealer.seal_batch([message], recipients, signer, recipients_max=16, now=now).records
         self._state.bus.write(
             self._state.code, [OutputRecord(f"exchange.{to_state.lower()}.{topic}", b"hostile", value, None, 0)]
         )

@@ -18,6 +18,7 @@ from processors.exactly_once.state_store import Checkpoint, Overlay
 from processors.exactly_once.state_store_backends import MemoryStore
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
+from processors.gate.outcome_blocks import OutcomeBlocks, OutcomeTopics
 from processors.gate_agent import decide_batch
 from processors.inbox.inbox_processor import InboxKeys, InboxProcessor
 from processors.law_source import LawSource
@@ -25,12 +26,14 @@ from processors.sealing.amendment_opening import AmendmentOpening
 from processors.sealing.draft_opening import DraftOpening
 from processors.sealing.loop_sealing import LoopSealing
 from processors.sealing.output_sealer import CONVERSATION_LOOP, SealingKeys
+from sharing.cli.items.outcome_history import OutcomeHistory
 from sharing.conversation.asks import Officer
 from sharing.conversation.receiver import ReceivedItem
 from sharing.conversation.revision import NO_REVISION
 from sharing.conversation_state.entries import KeptConversation, decode_entry
 from sharing.conversation_state.item_keys import ITEM_PREFIXES
 from sharing.model.directory import Directory
+from sharing.outcomes.block_reading import read_block
 from sharing.relevance.nexus import no_geo_lookup
 from sharing.seal.inbox_opening import InboxOpener
 from sharing.seal.recipient_keys import select_seal_keys
@@ -44,6 +47,7 @@ from sharing.topology.topics import (
     INDICATORS,
     NOTICES,
     OFFERS,
+    OUTCOMES,
     REPLIES,
     RULINGS,
     URGENT,
@@ -55,6 +59,7 @@ from tests.processors.inbox.inbox_worker import WRAPPING_KEY, WRAPPING_KEY_ID, F
 from tests.rulings.ruling_fixtures import RegisteredOfficer
 from tests.stories.bus import PARTITIONS, Bus, Reader
 from tests.stories.keys import find_wrapping_key, load_law, open_seal_key
+from tests.support.audit_entries import list_entries
 from tests.trust.trust_fixtures import make_signer
 
 
@@ -93,6 +98,7 @@ class StateWorker:
         self._make_conversation()
 
     def _make_gate(self) -> None:
+        self._outcomes = OutcomeBlocks(OutcomeTopics(self.code))
         self._gate = Gate(self.law.pack, self.law.treaties, has_conversation=True)
         self._gate_stores = {number: MemoryStore() for number in PARTITIONS}
         self._gate_sealing = LoopSealing(self.code, self, self.random.randbytes)
@@ -116,6 +122,7 @@ class StateWorker:
             ConversationProcessor(self.code, self._drafts.open_kept),
             EscalationOutbox(self.sender),
             self._want,
+            outcomes=self._outcomes,
         )
 
     def _want(self, instants: Mapping[int, int]) -> None:
@@ -154,8 +161,9 @@ class StateWorker:
         view = Overlay(self._gate_stores)
         batch = Batch([record], self.bus.now, {}, store_view=view)
         outputs = decide_batch(
-            self._gate, batch, self.directory, BatchResult(), self._gate_sealing, None, self._amendments
-        )
+            self._gate, batch, self.directory, BatchResult(), self._gate_sealing, None, self._amendments,
+            self._outcomes,
+        )  # fmt: skip
         self._commit(list(_flatten(outputs)), view, self._gate_stores, record)
 
     def _converse(self, record: StampedMessage | None) -> None:
@@ -243,8 +251,17 @@ class StateWorker:
         notices = [fields for fields in self.read_inbox(item) if "content" in fields]
         return [fields for fields in notices if fields["kind"] != "RECALL"]
 
+    def read_outcomes(self) -> dict[tuple[bytes, str], OutcomeHistory]:
+        """Return what the agencies were told of each item, by the digest of the agency and the id of the indicator."""
+        told: dict[tuple[bytes, str], OutcomeHistory] = {}
+        for record in self.bus.select(OUTCOMES.topic(self.code)):
+            for item in read_block(record.value()).items:
+                key = item.agency, item.indicator_id or ""
+                told.setdefault(key, OutcomeHistory(key[1], item.partition)).add(item)
+        return told
+
     def read_decisions(self) -> list[dict[str, Any]]:
-        return [get_codec("decision").decode(record.value()) for record in self.bus.select(DECISIONS.topic(self.code))]
+        return list_entries(self.bus.select(DECISIONS.topic(self.code)))
 
 
 def _is_of(kept: KeptConversation, item: str) -> bool:

@@ -71,6 +71,8 @@ def test_the_demo_adds_up(
     outcomes = ("disclosed", "offered", "held", "withheld", "quarantined")
     assert report["published"] == sum(report[name] for name in outcomes)
     assert report["replayed"] is True
+    assert report["audit_verified"] is True
+    assert report.get("proof_holds") is (True if options else None)
     assert report["conversation"] == dict.fromkeys(CONVERSATIONS, True)
     assert all(report[name] > 0 for name in ("disclosed", "offered", "held", "withheld")), report
     assert report["delivered"] == sum(counts["notices"] for counts in report["states"].values()) > 0

@@ -25,6 +25,7 @@ from sharing.testing.demo.attack_topics import (
     write_value,
 )
 from sharing.testing.demo.attacks import AttackResult, make_forged_notice
+from sharing.testing.demo.audit import AuditResult, ProofResult
 from sharing.testing.demo.report import DemoReport
 from sharing.testing.demo.run import _find_delivered
 from sharing.topology.topics import NOTICES, QUARANTINE, URGENT
@@ -33,7 +34,15 @@ from tests.processors.inbox.inbox_fixtures import FakeInbox, FakeState
 from tests.trust.trust_fixtures import NOW
 
 FORGED = AttackResult("forged", "a notice", "DE", True, "UNSEALED", "is not sealed", "id-1")
-REPORT = DemoReport("kafka", 1.0, {}, True, attacks=(FORGED, replace(FORGED, kind="replayed", forged_id="")))
+REPORT = DemoReport(
+    "kafka",
+    1.0,
+    {},
+    True,
+    attacks=(FORGED, replace(FORGED, kind="replayed", forged_id="")),
+    audit=AuditResult(2, 2, ()),
+    proof=ProofResult(True, ("it proves",)),
+)
 
 
 @pytest.fixture
@@ -174,3 +183,28 @@ def test_the_demo_fails_if_an_attack_is_not_refused(
 
 def test_a_demo_without_keys_says_nothing_of_attacks() -> None:
     assert set(replace(REPORT, attacks=()).to_json()).isdisjoint({"attacks", "refused"})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"audit": AuditResult(2, 2, ("ch.sharing/decisions/0: block 1 is missing",))},
+        {"audit": AuditResult(0, 0, ())},
+        {"proof": ProofResult(False, ("the signature does not verify",))},
+    ],
+    ids=["a finding", "no log", "no proof"],
+)
+def test_a_log_or_a_proof_that_does_not_verify_fails_the_demo(
+    changes: dict[str, Any],
+    call: Call,  # noqa: F811 the fixture
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    report = replace(REPORT, **changes)
+    monkeypatch.setattr(demo_command, "run_demo", lambda *_, **__: report)
+    result = call("demo", "--broker", "kafka", "--secure")
+    assert result.code == 1
+    assert "NOT" in result.out
+    document = json.loads(call("demo", "--broker", "kafka", "--secure", "--json").out)
+    assert (document["audit_verified"], document["proof_holds"]) == (
+        report.audit.is_verified, report.proof is not None and report.proof.holds,
+    )  # fmt: skip

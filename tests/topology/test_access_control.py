@@ -57,7 +57,8 @@ SECONDS = 20.0
 # A gate may also describe the configuration of its national topics and of all exchange topics.
 # `operator` may describe everything, create topics, and alter topics and their configuration.
 DIRECTORIES = {"directory.ch": "r", "directory.de": "r"}
-SHARED_TOPICS = {**DIRECTORIES, "exchange.clock": "w"}
+CHECKPOINTS = {"checkpoints.ch": "r", "checkpoints.de": "r"}
+SHARED_TOPICS = {**DIRECTORIES, **CHECKPOINTS, "exchange.clock": "w"}
 RECEIVED = ("offers", "notices", "urgent", "replies")
 GATE_OUTPUT_TOPICS = {f"exchange.{state}.{kind}": "w" for state in ("ch", "de") for kind in RECEIVED}
 
@@ -67,16 +68,16 @@ def received_topics(state: str) -> dict[str, str]:
 
 
 def inbox_topics(state: str) -> dict[str, str]:
-    return {f"national.{state}.{kind}": "r" for kind in ("inbox", "inbox.urgent")}
+    return {f"national.{state}.inbox": "r", f"national.{state}.inbox.urgent": "r", f"national.{state}.uses": "w"}
 
 
 def console_topics(state: str) -> dict[str, str]:
     national = {f"national.{state}.{kind}": "r" for kind in ("decisions", "conversations", "acts", "quarantine")}
-    national |= {f"national.{state}.{kind}": "rw" for kind in ("officers", "rulings")}
+    national |= {f"national.{state}.{kind}": "rw" for kind in ("officers", "rulings", "uses")}
     return {**SHARED_TOPICS, **received_topics(state), **inbox_topics(state), **national, f"directory.{state}": "rw"}
 
 
-def gate_topics(state: str, *indicators: str) -> dict[str, str]:
+def gate_topics(state: str, *agencies: str) -> dict[str, str]:
     national = {"decisions": "w", "quarantine": "w", "drafts": "rw", "amendments": "rw", "gate_state": "rw"}
     national |= {"conversations": "rw", "inbox": "w", "inbox.urgent": "w"}
     national |= {"officers": "r", "rulings": "r", "acts": "w"}
@@ -85,17 +86,27 @@ def gate_topics(state: str, *indicators: str) -> dict[str, str]:
         **GATE_OUTPUT_TOPICS,
         **dict.fromkeys(received_topics(state), "rw"),
         f"directory.{state}": "rw",
+        f"checkpoints.{state}": "rw",
         **{f"national.{state}.{kind}": letters for kind, letters in national.items()},
-        **dict.fromkeys(indicators, "r"),
+        **{f"national.{state}.indicators{agency}": "r" for agency in agencies},
+        **{f"national.{state}.outcomes{agency}": "w" for agency in agencies},
     }
 
 
 INTENDED: Mapping[str, Mapping[str, str]] = {
-    "agency.ch.fedpol": {**SHARED_TOPICS, "national.ch.indicators.fedpol": "w"},
-    "agency.ch.customs": {**SHARED_TOPICS, "national.ch.indicators.customs": "w"},
-    "agency.de": {**SHARED_TOPICS, "national.de.indicators": "w"},
-    "gate.ch": gate_topics("ch", "national.ch.indicators.fedpol", "national.ch.indicators.customs"),
-    "gate.de": gate_topics("de", "national.de.indicators"),
+    "agency.ch.fedpol": {
+        **SHARED_TOPICS,
+        "national.ch.indicators.fedpol": "w",
+        "national.ch.outcomes.fedpol": "r",
+    },
+    "agency.ch.customs": {
+        **SHARED_TOPICS,
+        "national.ch.indicators.customs": "w",
+        "national.ch.outcomes.customs": "r",
+    },
+    "agency.de": {**SHARED_TOPICS, "national.de.indicators": "w", "national.de.outcomes": "r"},
+    "gate.ch": gate_topics("ch", ".fedpol", ".customs"),
+    "gate.de": gate_topics("de", ""),
     "console.ch": console_topics("ch"),
     "console.de": console_topics("de"),
     "partner.ch": {**SHARED_TOPICS, **received_topics("ch"), **inbox_topics("ch")},
@@ -118,14 +129,16 @@ TOPICS = sorted(
     {
         *("exchange.clock", "national.de.indicators"),
         *DIRECTORIES,
+        *CHECKPOINTS,
         *("national.ch.indicators.fedpol", "national.ch.indicators.customs"),
+        *("national.de.outcomes", "national.ch.outcomes.fedpol", "national.ch.outcomes.customs"),
         *GATE_OUTPUT_TOPICS,
         *(
             f"national.{state}.{kind}"
             for state in ("ch", "de")
             for kind in (
                 *("decisions", "drafts", "amendments", "quarantine", "gate_state", "conversations"),
-                *("inbox", "inbox.urgent", "officers", "rulings", "acts"),
+                *("inbox", "inbox.urgent", "uses", "officers", "rulings", "acts"),
             )
         ),
     }
@@ -199,7 +212,8 @@ def intended_operations(name: str, topic: str) -> set[AclOperation]:
     letters = INTENDED[name].get(topic, "")
     by_letter = {"r": {AclOperation.READ, AclOperation.DESCRIBE}, "w": {AclOperation.WRITE, AclOperation.DESCRIBE}}
     intended = {operation for letter in letters for operation in by_letter[letter]}
-    if name.startswith("gate.") and topic.startswith(("exchange.", f"national.{name[-2:]}.")):
+    # What it may not describe, it does not see, whatever it may know of its configuration: who opened which content.
+    if letters and name.startswith("gate.") and topic.startswith(("exchange.", f"national.{name[-2:]}.")):
         intended.add(AclOperation.DESCRIBE_CONFIGS)
     return intended | MANAGE if name == "operator" else intended
 

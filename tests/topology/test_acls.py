@@ -68,6 +68,8 @@ def readers(topic: str) -> set[str]:
         ("national.de.officers", {"console.de"}, {"console.de", "gate.de"}),
         ("national.de.rulings", {"console.de"}, {"console.de", "gate.de"}),
         ("national.de.acts", {"gate.de"}, {"console.de"}),
+        ("national.de.outcomes", {"gate.de"}, {"agency.de"}),
+        ("national.de.uses", {"partner.de", "console.de"}, {"console.de"}),
         ("exchange.de.replies", {"gate.ch", "gate.de"}, {"gate.de", "partner.de", "console.de"}),
     ],
 )
@@ -85,6 +87,12 @@ def test_all_principals_may_read_the_directory_and_only_the_states_officers_and_
         assert writers(f"directory.{state}") == {f"console.{state}", f"gate.{state}"}
 
 
+def test_all_principals_may_read_checkpoints_and_only_the_states_gate_may_write_them() -> None:
+    for state in ("ch", "de"):
+        assert readers(f"checkpoints.{state}") == {principal.name for principal in list_principals(PARTNERS)}
+        assert writers(f"checkpoints.{state}") == {f"gate.{state}"}
+
+
 def test_no_rule_denies_anything_because_no_prefix_covers_too_much() -> None:
     assert [rule for rule in list_acl_rules(PARTNERS) if not rule.allow] == []
 
@@ -94,10 +102,10 @@ def test_all_principals_may_write_the_clock_topic_and_none_may_read_it() -> None
     assert readers("exchange.clock") == set()
 
 
-def test_the_operator_may_read_only_the_directory_and_delete_nothing() -> None:
+def test_the_operator_may_read_only_what_is_public_among_states_and_delete_nothing() -> None:
     for topic in list_topics(PARTNERS.states, 1, {"CH": ["fedpol"]}):
         assert is_allowed_to(OPERATOR, Operation.WRITE, topic) is (topic == "exchange.clock")
-        assert is_allowed_to(OPERATOR, Operation.READ, topic) is topic.startswith("directory.")
+        assert is_allowed_to(OPERATOR, Operation.READ, topic) is topic.startswith(("directory.", "checkpoints."))
         assert is_allowed_to(OPERATOR, Operation.DESCRIBE, topic)
     assert not any(Operation.DELETE in rule.operations for rule in list_acl_rules(PARTNERS))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from sharing.cli.asks.answer import answer_asks
+from sharing.cli.asks.covers import end_covering, list_covering
 from sharing.cli.asks.handle import claim_asks, pass_on_asks
 from sharing.cli.asks.list_asks import list_asks
 from sharing.cli.asks.show import show_asked
@@ -15,3 +16,5 @@ app.command("show", short_help="Show one Ask: answers, conditions, law, deadline
 app.command("claim", short_help="Say that you deal with Asks, for half an hour.")(claim_asks)
 app.command("pass-on", short_help="Pass Asks on to another authority of the State.")(pass_on_asks)
 app.command("answer", short_help="Answer Asks, with the officer's signature.")(answer_asks)
+app.command("covers", short_help="List the answers that are given to later Asks, too.")(list_covering)
+app.command("end-cover", short_help="End such an answer for Asks that are put later.")(end_covering)

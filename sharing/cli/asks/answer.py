@@ -11,11 +11,12 @@ from pydantic import ValidationError
 from sharing.cli.asks.alike import select_alike, sort_out
 from sharing.cli.asks.answer_alike import report_alike, submit_alike
 from sharing.cli.asks.checks import AnswerParts, require_alike, require_answered, require_grounds
+from sharing.cli.asks.later import list_copies, parse_later
 from sharing.cli.shared.asked_law import find_terms
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson
 from sharing.cli.shared.console_connection import ConsoleConnection, StateOption, connect_console
-from sharing.cli.shared.found_asks import AsksArgument, FoundAsk, find_asks, list_partitions, make_references, read_open
+from sharing.cli.shared.found_asks import AsksArgument, FoundAsk, find_asks, make_references, read_open
 from sharing.cli.shared.inbox_options import open_optional_reader
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPassphrase, open_officer_desk
@@ -28,6 +29,7 @@ from sharing.cli.shared.ruling_desk import (
     require_text_length,
     submit_ruling,
 )
+from sharing.conversation.covering import COVER_DAYS_MAX
 from sharing.conversation.vocabulary import Answer, Consequence
 from sharing.errors import InputError
 from sharing.model.validation_errors import to_input_error
@@ -69,6 +71,14 @@ def answer_asks(
     alike: Annotated[
         bool, typer.Option("--alike", help="Answer all open Asks that are alike to ASK, as `asks list` groups them.")
     ] = False,
+    later_until: Annotated[
+        str | None,
+        typer.Option(
+            "--later-until",
+            metavar="TIME",
+            help=f"Answer alike Asks that are put later, too, until this time, at most {COVER_DAYS_MAX} days ahead.",
+        ),
+    ] = None,
     passphrase_file: OfficerPassphrase = None,
     wait: WaitOption = WAIT_SECONDS,
     state: StateOption = None,
@@ -93,16 +103,17 @@ def answer_asks(
     desk = open_officer_desk(console, officer, key, passphrase_file)
     now = read_clock()
     require_answered(console, found, desk, parts, now)
+    until = None if later_until is None else parse_later(found[0], later_until, parts, now)
     others = select_alike(found[0], read_open(console)) if alike else []
     terms = _find_terms(console, found, others, conditions_hash)
     require_alike(found, terms)
-    act = _make_answering(found, terms[found[0].ask.id], parts)
+    act = _make_answering(found, terms[found[0].ask.id], parts, until)
     require_grounds(console, found, terms, act, now)
     if alike:
         fitting, left_out = sort_out(console, found[0], others, desk, parts, terms, now)
         report_alike(submit_alike(console, desk, act, [*found, *fitting], left_out, text, wait), as_json=as_json)
         return
-    outcome = submit_ruling(console, desk, act, list_partitions(found), text, wait)
+    outcome = submit_ruling(console, desk, act, list_copies(console, act, found), text, wait)
     report_outcome(outcome, as_json=as_json)
 
 
@@ -137,9 +148,9 @@ def _find_terms(
     }
 
 
-def _make_answering(found: list[FoundAsk], terms: AskedTerms, parts: AnswerParts) -> Answering:
+def _make_answering(found: list[FoundAsk], terms: AskedTerms, parts: AnswerParts, until: int | None) -> Answering:
     first = found[0].ask
-    read_hash = _choose_hash(found[0], terms, parts.answer)
+    read_hash = _choose_hash(found[0], terms, parts.answer, covers=until is not None)
     try:
         return Answering(
             asks=make_references(found),
@@ -152,18 +163,21 @@ def _make_answering(found: list[FoundAsk], terms: AskedTerms, parts: AnswerParts
             own_rule=parts.own_rule,
             relaxed=parts.relaxed,
             facts=parts.facts,
+            covers_until=until,
         )
     except ValidationError as error:
         raise to_input_error(error, Answering) from None
 
 
-def _choose_hash(found: FoundAsk, terms: AskedTerms, answer: Answer) -> str | None:
+def _choose_hash(found: FoundAsk, terms: AskedTerms, answer: Answer, *, covers: bool) -> str | None:
     """Return the hash of the conditions that the answer is about.
 
     Raises:
         InputError: The answer needs it, and the conditions are not known here.
     """
-    is_needed = "conditions_hash" in ANSWER_PARTS.get(answer, (frozenset(), frozenset()))[0]
+    is_needed = "conditions_hash" in ANSWER_PARTS.get(answer, (frozenset(), frozenset()))[0] or (
+        covers and (bool(terms.codes) or not terms.is_known)
+    )
     if is_needed and (terms.conditions_hash is None or not terms.are_read):
         raise InputError(
             f"{found.ask.id}: the answer {answer} is about conditions, and they cannot be read here; set "

@@ -9,13 +9,15 @@ from typing import Any
 import typer
 
 from sharing.cli.asks.alike import LeftOut
+from sharing.cli.asks.later import list_copies
 from sharing.cli.shared.console import err, print_json, print_line
 from sharing.cli.shared.console_connection import ConsoleConnection
-from sharing.cli.shared.conversation_words import describe_refusal
-from sharing.cli.shared.found_asks import FoundAsk, list_partitions, make_references
+from sharing.cli.shared.conversation_words import describe_act, describe_refusal
+from sharing.cli.shared.found_asks import FoundAsk, make_references
 from sharing.cli.shared.officer_desk import OfficerDesk
-from sharing.cli.shared.ruling_desk import RulingOutcome, submit_ruling
+from sharing.cli.shared.ruling_desk import submit_ruling
 from sharing.errors import InfrastructureError
+from sharing.ruling_submission import RulingOutcome
 from sharing.rulings.act import ActKind
 from sharing.rulings.ruling import ASKS_MAX, Answering
 
@@ -45,7 +47,13 @@ class AlikeOutcome:
             "answered": self.answered,
             "waiting_for": self.waiting,
             "not_answered": [each._asdict() for each in self.left_out],
+            "covers_later": self.covers_later,
         }
+
+    @property
+    def covers_later(self) -> bool:
+        """Whether the worker has said that alike Asks which are put later are answered, too."""
+        return any(act.kind is ActKind.COVER_BEGUN for ruling in self.rulings for _, act in ruling.acts)
 
 
 def submit_alike(
@@ -57,7 +65,7 @@ def submit_alike(
     text: str,
     wait_seconds: float,
 ) -> AlikeOutcome:
-    """Answer Asks by rulings of at most 200, one after the other.
+    """Answer Asks by rulings of at most 200, one after the other. The first one covers later Asks, if any does.
 
     Args:
         console: The connection.
@@ -74,10 +82,11 @@ def submit_alike(
         InfrastructureError: The broker does not confirm a ruling. Those before it are written; that is said.
     """
     outcome = AlikeOutcome(left_out)
-    for chunk in _split(asks):
-        part = Answering(**{**dict(act), "asks": make_references(chunk)})
+    for place, chunk in enumerate(_split(asks)):
+        until = None if place else act.covers_until
+        part = Answering(**{**dict(act), "asks": make_references(chunk), "covers_until": until})
         try:
-            ruled = submit_ruling(console, desk, part, list_partitions(chunk), text, wait_seconds)
+            ruled = submit_ruling(console, desk, part, list_copies(console, part, chunk), text, wait_seconds)
         except InfrastructureError:
             done = len(outcome.answered) + len(outcome.waiting)
             err.print(f"{done} of {len(asks)} Asks are in rulings that are written; run the command again for the rest")
@@ -100,6 +109,9 @@ def report_alike(outcome: AlikeOutcome, *, as_json: bool) -> None:
         every = len(outcome.answered) + len(outcome.waiting) + len(outcome.left_out)
         rulings = "1 ruling" if len(outcome.rulings) == 1 else f"{len(outcome.rulings)} rulings"
         print_line(f"answered {len(outcome.answered)} of {every} alike Asks, by {rulings}")
+        begun = [act for ruling in outcome.rulings for _, act in ruling.acts if act.kind is ActKind.COVER_BEGUN]
+        for line in dict.fromkeys(map(describe_act, begun)):
+            print_line(line)
         for left_out in outcome.left_out:
             print_line(f"not answered: {left_out.ask}: {left_out.reason}")
         if outcome.waiting:

@@ -12,10 +12,11 @@ from sharing.cli.asks.alike import group_alike
 from sharing.cli.asks.who import WhoOption, find_bar, open_register
 from sharing.cli.shared.asked_law import find_terms
 from sharing.cli.shared.connection import Bootstrap
-from sharing.cli.shared.console import AsJson, err, out, print_json, print_labelled, print_line
+from sharing.cli.shared.console import AsJson, err, out, print_json, print_labelled, print_line, to_printable
 from sharing.cli.shared.console_connection import ConsoleConnection, StateOption, connect_console
 from sharing.cli.shared.conversation_words import describe_kind, describe_silence, describe_time_left, join_codes
 from sharing.cli.shared.found_asks import FoundAsk, list_found
+from sharing.cli.shared.found_covers import list_covers
 from sharing.cli.shared.inbox_options import open_optional_reader
 from sharing.cli.shared.instants import read_clock
 from sharing.conversation.vocabulary import AskKind
@@ -87,6 +88,9 @@ def list_asks(
         table.read()
         listed = select()
         _print_all(console, listed, options)
+        if not as_json:
+            for cover in list_covers(table.covers, read_clock()):
+                print_line(cover.describe(read_clock()))
         while watch:
             if table.follow(_POLL_SECONDS):
                 before, listed = listed, select()
@@ -114,7 +118,11 @@ def _print_all(console: ConsoleConnection, listed: list[FoundAsk], options: List
     for group in ((found,) for found in listed) if options.each else group_alike(listed, terms):
         _print_group(console, group, now, terms)
     if not listed:
-        nobody = "nobody is asked anything" if options.officer is None else f"{options.officer} is asked nothing"
+        nobody = (
+            "nobody is asked anything"
+            if options.officer is None
+            else f"{to_printable(options.officer)} is asked nothing"
+        )
         err.print(f"{console.state}: {nobody}")
 
 

@@ -21,6 +21,7 @@ from sharing.cli.shared.conversation_words import (
     list_escalation_instants,
 )
 from sharing.cli.shared.found_asks import FoundAsk, find_asks
+from sharing.cli.shared.found_covers import read_covers
 from sharing.cli.shared.inbox_options import open_optional_reader
 from sharing.cli.shared.instants import read_clock
 from sharing.conversation.vocabulary import Answer
@@ -54,12 +55,16 @@ def show_asked(
                               is_wanted=is_received) as reader:  # fmt: skip
         terms = find_terms(console, [found], reader)[found.ask.id]
     now = read_clock()
+    covers = [cover for cover in read_covers(console, now) if cover.is_for(found, terms)]
     bar = None if officer is None else find_bar(console, found, officer, open_register(console, officer), now)
     if as_json:
         asker = {} if officer is None else {"officer": officer, "barred": bar}
-        print_json({**describe_found(found, terms, now), **asker})
+        covering = {"covers": [cover.to_json() for cover in covers]}
+        print_json({**describe_found(found, terms, now), **covering, **asker})
     else:
         _print(found, terms, now)
+        for cover in covers:
+            print_labelled("later", cover.describe(now))
         if officer is not None:
             print_labelled("officer", f"{officer}: {bar or 'may answer it, as far as is known here'}")
 

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sharing._subscriber import decode_notice
+from sharing.audit.cosignature import WITNESSES_DEFAULT
+from sharing.cli.audit.entry_words import describe_entry
+from sharing.cli.audit.time_stamps import read_time_stamp_roots
 from sharing.cli.shared.console import AsJson, print_json, print_labelled, print_line
 from sharing.cli.shared.instants import read_clock
 from sharing.errors import InputError, SettingsError, SharingError
+from sharing.interop.entry_proofs import CheckedEntry, check_entry_proof, is_entry_proof, read_entry_proof
 from sharing.interop.message_proofs import PROOF_BYTES_MAX, CheckedProof, check_proof
-from sharing.interop.signature_files import list_signatures
+from sharing.interop.signature_files import SignatureFiles, list_entry_signatures, list_signatures
 from sharing.kafka.directory_pins import read_directory_pins
 from sharing.keystore.files import PRIVATE_MODE, make_private_folder, write_new_file
 from sharing.model.times import format_time
 from sharing.model.vocabulary import MessageKind
+from sharing.serialization.notice_decoder import decode_notice
 from sharing.serialization.schema_registry import load_framing
-from sharing.settings import load_settings
-from sharing.trust.root import format_fingerprint
+from sharing.settings import Settings, load_settings
+from sharing.trust.root import Pin, format_fingerprint
 
 
 def check_proof_file(
@@ -28,13 +33,20 @@ def check_proof_file(
     trust_file: Annotated[
         Path | None, typer.Option("--trust-file", metavar="FILE", help="Pinned roots. Default: SHARING_TRUST_FILE.")
     ] = None,
+    witnesses: Annotated[
+        int, typer.Option("--witnesses", min=0, help="Of a decision or act: how many States must have cosigned.")
+    ] = WITNESSES_DEFAULT,
+    time_stamp_roots: Annotated[
+        Path | None,
+        typer.Option("--time-stamp-roots", metavar="FILE", help="Roots of services, PEM: SHARING_TIME_STAMP_ROOTS."),
+    ] = None,
     openssl: Annotated[
         Path | None,
         typer.Option("--openssl", metavar="FOLDER", help="Also write each signature for `openssl pkeyutl`."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check who signed a message, that it was in the signed batch, and that this is its content. Exit with 1 if not."""
+    """Check a proof of a message, a decision or an act, and say what it proves. Exit with 1 if it does not hold."""
     settings = load_settings(trust_file=trust_file)
     pins = read_directory_pins(settings)
     if pins is None:
@@ -43,24 +55,37 @@ def check_proof_file(
             "the sender and of the State that exported the file, with the paper of each in hand"
         )
     data = _read(file)
-    now = read_clock()
+    stamp_roots = read_time_stamp_roots(settings, time_stamp_roots)
     try:
-        checked = check_proof(data, pins, now, framing=load_framing(settings, None))
+        if is_entry_proof(data):
+            checked = check_entry_proof(
+                read_entry_proof(data), pins, read_clock(), required=witnesses, stamp_roots=stamp_roots
+            )
+            signatures = list_entry_signatures(checked)
+            document = describe_entry(checked)
+            is_enough = checked.witnessed_at is not None or not witnesses
+        else:
+            message = _check_message(data, pins, settings)
+            signatures, document, is_enough = list_signatures(message), describe_proof(message), True
     except SharingError as error:
         error.args = (f"{file}: {error}",)
         raise
-    document = describe_proof(checked)
-    commands = [] if openssl is None else _write_signatures(checked, openssl)
+    commands = [] if openssl is None else _write_signatures(signatures, openssl)
     if as_json:
         print_json({**document, "openssl": commands} if commands else document)
     else:
-        _print_proof(checked, document)
+        if is_entry_proof(data):
+            _print_entry(checked, document)
+        else:
+            _print_proof(message, document)
         for command in commands:
             print_line(command)
+    if not is_enough:
+        raise typer.Exit(1)
 
 
 def describe_proof(checked: CheckedProof) -> dict[str, Any]:
-    """Return what a proof says, as the command line's JSON shows it."""
+    """Return what a proof of a message says, as the command line's JSON shows it."""
     envelope, proof = checked.envelope, checked.proof
     content: Any = dict(checked.fields)
     if envelope.kind == MessageKind.NOTICE:
@@ -80,6 +105,10 @@ def describe_proof(checked: CheckedProof) -> dict[str, Any]:
     }
 
 
+def _check_message(data: bytes, pins: Mapping[str, Pin], settings: Settings) -> CheckedProof:
+    return check_proof(data, pins, read_clock(), framing=load_framing(settings, None))
+
+
 def _print_proof(checked: CheckedProof, document: dict[str, Any]) -> None:
     arrival = checked.proof.arrival
     print_line(f"{document['from']} signed this {document['kind'].lower()} to {document['to']}: {document['id']}")
@@ -92,6 +121,21 @@ def _print_proof(checked: CheckedProof, document: dict[str, Any]) -> None:
     print_labelled("content", json.dumps(document["content"], ensure_ascii=False, default=str))
 
 
+def _print_entry(checked: CheckedEntry, document: dict[str, Any]) -> None:
+    witnessed = f"witnessed at {document['witnessed_at']}" if document["witnessed_at"] else "not witnessed"
+    print_line(f"{document['kind']} of {document['state']} about {document['item']}: {witnessed}")
+    print_labelled("root", f"version {checked.keys.root.metadata.version}, {document['root']}")
+    print_labelled("record", json.dumps(document["record"], ensure_ascii=False, default=str))
+    for state, reason in document["not_counted"].items():
+        print_labelled("ignored", f"cosignature of {state}: {reason}")
+    print_line("It proves:")
+    for sentence in document["proves"]:
+        print_line(f"- {sentence}", indent=2)
+    print_line("It does not prove:")
+    for sentence in document["does_not_prove"]:
+        print_line(f"- {sentence}", indent=2)
+
+
 def _read(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
@@ -101,11 +145,11 @@ def _read(file: Path) -> bytes:
         raise InputError(f"{file} cannot be read: {reason}") from None
 
 
-def _write_signatures(checked: CheckedProof, folder: Path) -> list[str]:
+def _write_signatures(signatures: list[SignatureFiles], folder: Path) -> list[str]:
     """Write the files of every signature, and return the commands that verify them."""
     make_private_folder(folder)
     commands = []
-    for signature in list_signatures(checked):
+    for signature in signatures:
         for name, content in signature.list_contents():
             write_new_file(folder / name, content, PRIVATE_MODE)
         commands.append(signature.format_command(folder))

@@ -1,26 +1,38 @@
-"""`sharing audit prove`: export a message that this State has received, with what proves it."""
+"""`sharing audit prove`: export a decision or an act of this State, or a message that it received, with its proof."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from confluent_kafka import Message
 
+from sharing.audit.cosignature import WITNESSES_DEFAULT
+from sharing.cli.audit.audit_source import make_audit_source
+from sharing.cli.audit.entry_words import describe_entry
+from sharing.cli.audit.time_stamps import fetch_time_stamp, read_time_stamp_roots
 from sharing.cli.shared.connection import Bootstrap, load_client_settings
-from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.console import AsJson, err, print_json, print_line, progress_bar
+from sharing.cli.shared.console_connection import ConsoleConnection, StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
 from sharing.errors import InputError, SettingsError
+from sharing.interop.entry_proofs import check_entry_proof, read_entry_proof
+from sharing.interop.entry_search import EntrySearch, FoundEntry
 from sharing.interop.message_proofs import Arrival, KeyDocuments, MessageProof, check_proof, sign_proof
+from sharing.interop.witness_keys import read_known_keys
 from sharing.kafka.directory_pins import read_directory_pins
 from sharing.kafka.key_documents import read_key_documents
 from sharing.kafka.topic_range import TopicRange
 from sharing.keystore.configured_keys import open_configured_keys
 from sharing.keystore.files import PRIVATE_MODE, write_new_file
+from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.online_keys import OnlineKeys
 from sharing.model.times import DAY_MS, format_time
+from sharing.model.vocabulary import AuditLogName
 from sharing.seal.faults import SealError
 from sharing.seal.message_proof import export_message_key
 from sharing.seal.opening import MessageOpener, VerifiedMessage
@@ -28,7 +40,7 @@ from sharing.seal.sealed_record import decode_record, get_header
 from sharing.serialization.avro_primitives import encode_string
 from sharing.serialization.framing import Framing
 from sharing.serialization.schema_registry import load_framing
-from sharing.settings import Settings
+from sharing.settings import Settings, load_settings
 from sharing.topology.topics import EXCHANGE_RETENTION_MS, NOTICES, OFFERS, REPLIES, URGENT
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import TrustedKeys
@@ -38,16 +50,106 @@ from sharing.trust.root import Pin
 _KINDS = (NOTICES, URGENT, OFFERS, REPLIES)
 
 
-def prove_message(
-    message_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the notice or offer.")],
+class Subject(StrEnum):
+    """What is proved.
+
+    Attributes:
+        DECISION: What the State's gate has decided on one of its own items.
+        ACT: What was done about an item.
+        MESSAGE: A notice or an offer that the State has received.
+    """
+
+    DECISION = "decision"
+    ACT = "act"
+    MESSAGE = "message"
+
+
+def prove_item(
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="Id of the item, notice or offer.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")],
+    subject: Annotated[
+        Subject | None, typer.Option("--of", help="What is proved. Default: a decision; if there is none, a message.")
+    ] = None,
+    which: Annotated[
+        int | None, typer.Option("--which", min=1, help="Which decision or act, from 1. Default: the last one.")
+    ] = None,
+    witnesses: Annotated[
+        int, typer.Option("--witnesses", min=0, help="How many other States must have cosigned.")
+    ] = WITNESSES_DEFAULT,
+    state: StateOption = None,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Export a notice or an offer that this State has received, with its signature and its inclusion path.
+    """Export what proves a decision or an act of this State to anybody, or a message that it has received.
 
-    The file shows the content, and opens no other message. Its exporter, this State, signs it by the desk key.
+    A decision or an act is proved by the State's audit log and by the States that have cosigned it. A message is proved
+    by the signature of its sender: the file shows the content, opens no other message, and is signed by the desk key.
     """
+    is_entry = subject in {Subject.DECISION, Subject.ACT}
+    own = state or _find_own_state()
+    if subject is not Subject.MESSAGE and (own is not None or is_entry):
+        console = connect_console(bootstrap, own)
+        log = AuditLogName.ACTS if subject is Subject.ACT else AuditLogName.DECISIONS
+        with progress_bar(console.state, 1.0, as_percentage=True) as set_done:
+            search = EntrySearch(
+                make_audit_source(console),
+                console.state,
+                read_clock(),
+                console.settings.state_folder,
+                lambda _topic, done, total: set_done(done / max(total, 1)),
+            )
+            found = search.find(item, log, which)
+        if found is not None:
+            _export_entry(console, search, found, output, witnesses, as_json=as_json)
+            return
+        if is_entry or which is not None:
+            raise InputError(f"{console.state} has no entry about {item!r} in its log of {log.lower()}")
+    _prove_message(item, output, bootstrap, as_json=as_json)
+
+
+def _find_own_state() -> str | None:
+    """Return the configured State, or that of the key folder."""
+    settings = load_settings()
+    if settings.state is not None or settings.key_folder is None:
+        return settings.state
+    return KeyFolder(settings.key_folder).read_roots()[0].state
+
+
+def _export_entry(
+    console: ConsoleConnection, search: EntrySearch, found: FoundEntry, output: Path, required: int, *, as_json: bool
+) -> None:
+    settings, pins = console.settings, read_directory_pins(console.settings)
+    if pins is None:
+        raise SettingsError(
+            "no pinned roots: set SHARING_TRUST_FILE; a proof holds the documents that lead from pinned roots to the "
+            "keys of this State and of its witnesses"
+        )
+    keys = read_known_keys(make_audit_source(console), console.state, pins, read_clock())
+    proof = search.make_proof(found, keys, required)
+    roots = read_time_stamp_roots(settings)
+    if settings.time_stamp_url is not None:
+        if not roots:
+            raise SettingsError("SHARING_TIME_STAMP_URL needs SHARING_TIME_STAMP_ROOTS, the service's root in PEM form")
+        stamp = fetch_time_stamp(settings.time_stamp_url, proof.checkpoint.note.text, roots)
+        proof = replace(proof, time_stamp=stamp)
+    data = proof.encode()
+    checked = check_entry_proof(  # as everybody will do who gets it
+        read_entry_proof(data), pins, read_clock(), required=required, stamp_roots=roots
+    )
+    write_new_file(output, data, PRIVATE_MODE)
+    if checked.witnessed_at is None:
+        err.print(f"fewer than {required} other States have cosigned a checkpoint of it: the proof says so")
+    document = describe_entry(checked)
+    if as_json:
+        names = ("kind", "item", "log", "block", "entry", "written_at", "witnessed_at", "stamped_at")
+        print_json({**{name: document[name] for name in names}, "file": str(output)})
+        return
+    witnessed = f"witnessed at {document['witnessed_at']}" if document["witnessed_at"] else "not witnessed"
+    print_line(f"{output}: {document['kind'].lower()} about {document['item']}, {witnessed}")
+    err.print("`sharing audit check-proof` checks it anywhere, without a broker, and says what it proves")
+
+
+def _prove_message(message_id: str, output: Path, bootstrap: str | None, *, as_json: bool) -> None:
     settings, servers, tls = load_client_settings(bootstrap)
     keys, pins = _open_keys(settings)
     now = read_clock()

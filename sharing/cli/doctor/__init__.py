@@ -30,7 +30,7 @@ from sharing.cli.doctor.smoke_test import CertificatesOption, DeepOption, report
 from sharing.cli.doctor.topics import check_partitions, check_topics
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
-from sharing.cli.shared.partners import StatesOption
+from sharing.cli.shared.partners import StatesOption, parse_states
 from sharing.errors import SharingError
 from sharing.settings import Settings
 
@@ -72,6 +72,8 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Check Python, packages, settings, schemas, law packs and certificate; then the broker, if one is configured."""
+    if states is not None:
+        parse_states(states)  # whatever else is wrong
     options = DoctorOptions(states, bootstrap)
     findings = _run_checks(options)
     if deep:
@@ -79,7 +81,8 @@ def doctor(
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
-        for finding in group_findings(findings):
+        findings = list(group_findings(findings))
+        for finding in findings:
             print_line(f"{finding.status_label} {finding.check}: {finding.detail}")
             if not finding.ok or finding.warning:
                 print_line(f"remedy: {finding.remedy}", indent=5)

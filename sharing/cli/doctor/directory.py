@@ -59,5 +59,10 @@ def check_directory(cluster: Cluster) -> Iterator[CheckResult]:
         remedy = f"sharing topics apply --states {','.join(missing)}, or have the State remove its entry"
         yield CheckResult("directory", ok=False, detail=detail, remedy=remedy)
         return
+    if not directory.entries:
+        detail = "no State has announced itself, so nothing is sent to any"
+        remedy = "sharing directory announce FILE"
+        yield CheckResult("directory", ok=True, detail=detail, remedy=remedy, warning=True)
+        return
     yield CheckResult("directory", ok=True, detail=detail)
     yield from find_ending_roots(reader.trusted_keys, now_ms)

@@ -79,7 +79,9 @@ def list_inbox(
         add_recall(recalled, item)
         return _make_row(item)
 
-    with require_reader(console.settings, console.servers, console.state, console.properties) as reader:
+    with require_reader(
+        console.settings, console.servers, console.state, console.properties, "inbox list"
+    ) as reader:  # fmt: skip
         kept = read_inbox(console, reader, keep)
     rows = [row for row in kept.values() if isinstance(row, InboxRow) and sender in {None, row.fields["from_state"]}]
     rows.sort(key=lambda row: (-row.received_at, row.id))

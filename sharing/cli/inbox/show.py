@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sharing._inbox_reader import InboxReader
 from sharing.cli.inbox.recalled import add_recall, is_recalled, read_recalled
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, print_json, print_labelled, print_line, to_printable
@@ -32,8 +33,12 @@ def show_received(
 ) -> None:
     """Show one notice with its content, or one offer: conditions, law, until when, and whether it is recalled."""
     console = connect_console(bootstrap, state)
-    with require_reader(console.settings, console.servers, console.state, console.properties) as reader:
+    with require_reader(
+        console.settings, console.servers, console.state, console.properties, "inbox show"
+    ) as reader:  # fmt: skip
         item = find_inbox_items(console, reader, {message_id}).get(message_id)
+        if isinstance(item, InboxItem):
+            _record_use(reader, item)
     if item is None:
         raise InputError(
             f"{to_printable(message_id)[:_SHOWN_MAX]}: {console.state} has no such notice or offer in its inbox, or it "
@@ -54,6 +59,19 @@ def show_received(
         _print_offer(item)
     else:
         print_notice(item.to_notice())
+
+
+def _record_use(reader: InboxReader, item: InboxItem) -> None:
+    """Record that the item is about to be shown.
+
+    Raises:
+        InfrastructureError: It cannot be recorded, so it must not be shown.
+    """
+    if reader.uses is not None:
+        fields = item.fields
+        kind = "OFFER" if item.kind is MessageKind.OFFER else fields["kind"]
+        reader.uses.note(item.id, fields["item_id"], fields["from_state"], kind)
+        reader.uses.flush()
 
 
 def _describe_offer(item: InboxItem) -> dict[str, Any]:

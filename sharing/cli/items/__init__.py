@@ -6,6 +6,7 @@ import typer
 
 from sharing.cli.items.list_items import list_items
 from sharing.cli.items.open import correct_item, recall_item, withdraw_item
+from sharing.cli.items.send_again import send_items_again
 from sharing.cli.items.show import show_items
 
 app = typer.Typer(
@@ -16,3 +17,4 @@ app.command("show", short_help="Show decisions, questions and deliveries of item
 app.command("recall", short_help="Tell States that they must use an item no longer.")(recall_item)
 app.command("correct", short_help="Correct facts of an item: the gate decides again.")(correct_item)
 app.command("withdraw", short_help="Withdraw an item from every State.")(withdraw_item)
+app.command("send-again", short_help="Send again what others refused, because a key was revoked.")(send_items_again)

@@ -63,7 +63,7 @@ def recall_item(
     found = require_own_item(console, item)
     _require_recallable(found, states)
     opening = _make_opening(console, found, OpeningKind.RECALL, states=states)
-    desk = _open_desk(console, officer, key, passphrase_file)
+    desk = open_opening_desk(console, officer, key, passphrase_file)
     outcome = submit_ruling(console, desk, opening, _place(found), require_text_length(text), wait)
     report_outcome(outcome, as_json=as_json)
 
@@ -94,7 +94,7 @@ def correct_item(
     console = connect_console(bootstrap, state)
     found = require_own_item(console, item)
     opening = _make_opening(console, found, OpeningKind.CORRECTION, facts=facts)
-    desk = _open_desk(console, officer, key, passphrase_file)
+    desk = open_opening_desk(console, officer, key, passphrase_file)
     outcome = submit_ruling(console, desk, opening, _place(found), require_text_length(text), wait)
     report_outcome(outcome, as_json=as_json)
 
@@ -116,12 +116,12 @@ def withdraw_item(
     console = connect_console(bootstrap, state)
     found = require_own_item(console, item)
     opening = _make_opening(console, found, OpeningKind.WITHDRAWAL)
-    desk = _open_desk(console, officer, key, passphrase_file)
+    desk = open_opening_desk(console, officer, key, passphrase_file)
     outcome = submit_ruling(console, desk, opening, _place(found), require_text_length(reason, "--reason"), wait)
     report_outcome(outcome, as_json=as_json)
 
 
-def _open_desk(console: ConsoleConnection, officer: str, key: Path, passphrase_file: Path | None) -> OfficerDesk:
+def open_opening_desk(console: ConsoleConnection, officer: str, key: Path, passphrase_file: Path | None) -> OfficerDesk:
     """Return the officer, if he or she has a role that may begin something about an item.
 
     Raises:
@@ -133,8 +133,8 @@ def _open_desk(console: ConsoleConnection, officer: str, key: Path, passphrase_f
         law = find_law(console.state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
         if not desk.officer.roles & set(law.pack.approvers):
             raise InputError(
-                f"officer {desk.id} has no role that may recall, correct or withdraw an item; the law of "
-                f"{console.state} names {join_codes(law.pack.approvers)}"
+                f"officer {desk.id} has no role that may recall, correct or withdraw an item, or have it sent again; "
+                f"the law of {console.state} names {join_codes(law.pack.approvers)}"
             )
     return desk
 

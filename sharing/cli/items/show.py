@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 from confluent_kafka import Message
 
-from sharing.cli.items.timeline import TimelineEvent, list_decided, read_act
+from sharing.cli.items.outcomes import show_outcomes
+from sharing.cli.shared.agency_connection import is_officer
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import ConsoleConnection, StateOption, connect_console
@@ -22,10 +23,11 @@ from sharing.cli.shared.conversation_words import (
 )
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.own_items import describe_deliveries, find_own_item, shorten_name
+from sharing.cli.shared.timeline import TimelineEvent, list_decided, read_act
 from sharing.conversation.deliveries import Conversation
 from sharing.errors import InputError
 from sharing.kafka.clients import look_up_topics, require_topics
-from sharing.kafka.item_history import match_keys, take_record
+from sharing.kafka.item_history import list_records, match_ids
 from sharing.kafka.key_partition import find_partition
 from sharing.kafka.topic_follower import TopicFollower
 from sharing.model.times import format_time
@@ -54,6 +56,12 @@ class ItemPlace:
 def show_items(
     items: Annotated[list[str], typer.Argument(metavar="ITEM…", help="Ids of items, or of their indicators.")],
     state: StateOption = None,
+    agency: Annotated[
+        str | None,
+        typer.Option(
+            "--agency", metavar="NAME", help="Show what this agency is told of its items. Default: SHARING_AGENCY."
+        ),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Go on, and print what happens to them.")] = False,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
@@ -62,8 +70,18 @@ def show_items(
 
     Everything about an item stays on one partition, and only that is read. With --json, each item is a line; with
     --watch and --json, events are printed one a line.
+
+    Officers read decisions, conversations and acts. An agency reads none of them, but its outcomes: with --agency, or
+    where SHARING_AGENCY is set and the certificate is not that of officers. They have no ids of officers.
     """
     console = connect_console(bootstrap, state)
+    asking = agency or (None if is_officer(console.settings) else console.settings.agency)
+    if asking is not None:
+        show_outcomes(
+            items, console.settings, console.state, asking, console.servers, dict(console.properties),
+            watch=watch, as_json=as_json,
+        )  # fmt: skip
+        return
     places = list({place.item: place for place in (_locate(console, name) for name in items)}.values())
     positions = {(kind.topic(console.state), place.partition): 0 for kind in (DECISIONS, ACTS) for place in places}
     group = console.open_history(ACTS).group
@@ -116,16 +134,16 @@ def _locate(console: ConsoleConnection, name: str) -> ItemPlace:
 
 def _read(console: ConsoleConnection, place: ItemPlace, messages: Iterable[Message]) -> Iterator[TimelineEvent]:
     decisions, acts = console.open_history(DECISIONS), console.open_history(ACTS)
-    find_decided, find_act = match_keys({place.indicator: place.item}), match_keys({place.item: place.item})
+    find_decided, find_act = match_ids({place.indicator: place.item}), match_ids({place.item: place.item})
     for message in messages:
         if message.topic() == decisions.name:
-            decided = take_record(message, decisions, find_decided)
-            yield from () if decided is None else list_decided(decided)
+            for decided in list_records(message, decisions, find_decided):
+                yield from list_decided(decided)
         else:
-            done = take_record(message, acts, find_act)
-            # Another State may have given an item of its own the same id.
-            if done is not None and done.fields["provider"] == console.state:
-                yield read_act(done)
+            for done in list_records(message, acts, find_act):
+                # Another State may have given an item of its own the same id.
+                if done.fields["provider"] == console.state:
+                    yield read_act(done)
 
 
 def _print(

@@ -46,6 +46,8 @@ from sharing.settings import Settings, load_settings
 FAULTY_LINES_SHOWN = 5
 """How many invalid lines an error message lists."""
 
+_HASH_SHOWN_MAX = 70
+
 CHANGES_SHOWN = 8
 """How many combinations of missing facts that would change an outcome are printed."""
 
@@ -83,7 +85,7 @@ def explain_file(
 ) -> None:
     """Decide on indicators without a broker; explain each outcome and which missing facts would change it."""
     settings = load_settings(packs=packs, pack=pack)
-    law = _find_law(state, version_hash, settings)
+    law = _find_law(read_state("--state", state), version_hash, settings)
     now_ms = read_decision_time(at)
     if everyone and to is not None:
         raise InputError("--everyone covers all States; leave --to out")
@@ -106,7 +108,10 @@ def _find_law(state: str, version_hash: str | None, settings: Settings) -> Law:
     keys = read_public_keys(settings.pack_key)
     if version_hash is None:
         return find_law(state, settings.packs, settings.pack, keys=keys)
-    return find_law_version(state, version_hash, settings.packs, settings.pack, keys=keys)
+    try:
+        return find_law_version(state, version_hash, settings.packs, settings.pack, keys=keys)
+    except InputError as error:
+        raise InputError(f"--hash {to_printable(version_hash)[:_HASH_SHOWN_MAX]}: {error}") from None
 
 
 def _to_document(explained: ExplainedItem) -> dict[str, Any]:

@@ -53,8 +53,10 @@ def ask_questions(
 
     Without FILE: every question that the State's law can ask.
     """
+    if directory is not None and file is None:
+        raise InputError("--directory needs FILE: without items, every State's questions are shown")
     settings = load_settings(packs=packs, pack=pack)
-    law = find_law(state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
+    law = find_law(read_state("STATE", state), settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
     now_ms = read_decision_time(at)
     recipients = [read_state("--to", code) for code in to or ()]
     questionnaires = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import math
 import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,13 +13,21 @@ from typing import Annotated
 import typer
 
 from sharing._publisher import new_id
+from sharing.cli.publish.checking import check_everything
 from sharing.cli.publish.dry_run import Predictor
-from sharing.cli.publish.first_pass import check_files
-from sharing.cli.publish.publishing import ItemFate, ItemFates, PublishingRun
-from sharing.cli.publish.report import print_remedy, print_summary, to_document, warn_of_unanswered_emergencies
-from sharing.cli.publish.sending import open_receipt, send_items, send_load
+from sharing.cli.publish.outcome_report import print_outcomes, raise_unsettled
+from sharing.cli.publish.outcome_waiting import WAIT_SECONDS, open_wait
+from sharing.cli.publish.publishing import ItemFates, PublishingRun
+from sharing.cli.publish.report import (
+    print_document,
+    print_remedy,
+    print_summary,
+    say_that_nothing_is_published,
+    warn_of_unanswered_emergencies,
+)
+from sharing.cli.publish.sending import read_begin, send_items, send_load
 from sharing.cli.shared.connection import Bootstrap, load_broker_settings
-from sharing.cli.shared.console import AsJson, err, print_json
+from sharing.cli.shared.console import AsJson, err
 from sharing.cli.shared.directory_source import read_directory
 from sharing.cli.shared.key_options import require_new_files
 from sharing.cli.shared.states import read_state
@@ -71,12 +81,20 @@ def publish(
     new_ids: Annotated[
         bool, typer.Option("--new-ids", help="Give new ids to what has none: each line is an item of its own.")
     ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until the gate has said of each item what became of it.")
+    ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", help="With --wait: how many seconds. Default: 60.", metavar="SECONDS", min=0.1),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print how many items were published, and errors.")] = False,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
     """Publish indicators from files. List what is not published, with its position and the reason."""
     _check_options(directory, receipt, resume, dry_run=dry_run, new_ids=new_ids)
+    _check_waiting(timeout, wait=wait, dry_run=dry_run)
     settings = load_settings(
         bootstrap=bootstrap,
         seal_indicators=False if no_seal else None,
@@ -89,37 +107,43 @@ def publish(
     facts = load_profile(profile) if profile is not None else NO_PROFILE
     servers = settings.bootstrap if dry_run else load_broker_settings(bootstrap)[1]
     tls = tls_properties(settings)
-    if resume is not None:
-        open_receipt(resume, publisher).close()
+    begun_at = None if resume is None else read_begin(resume, publisher)
     make_id = _choose_ids(settings, publisher, dry_run=dry_run, new_ids=new_ids)
-    context = ImportContext(publisher, make_id, facts, file_format, are_lines_distinct=new_ids)
-    checked = check_files(files, context, keep_going=keep_going)
-    # Read the directory before publishing: a failure after it would look as if nothing had been published.
-    predictor = Predictor(law, read_directory(directory, settings, tls), locate)
+    context = ImportContext(publisher, make_id, facts, file_format)
+    gc.freeze()  # what is loaded by now stays: it need not be searched again and again
+    with say_that_nothing_is_published():
+        checked = check_everything(files, context, settings, servers, tls, keep_going=keep_going, dry_run=dry_run)
+        # Read the directory before publishing: a failure after it would look as if nothing had been published.
+        predictor = Predictor(law, read_directory(directory, settings, tls), locate)
+        waiting = open_wait(settings, publisher, servers, tls, begun_at) if wait and servers is not None else None
     if dry_run or servers is None:
         fates = ItemFates(checked.spool, lambda _: None)
-        for index in range(len(checked.spool)):
-            fates.settle(index, ItemFate.CONFIRMED)
+        fates.settle_all(checked.own_versions)
     elif (load := receipt or resume) is not None:
         fates = send_load(checked, publisher, servers, tls, settings, load)
     else:
         fates = send_items(checked, publisher, servers, tls, settings)
-    ids: list[str] = []
-    run = fates.sum_up(ids.append if as_json and not dry_run else None, None if quiet and not as_json else predictor)
+    run = fates.sum_up(None if quiet and not as_json else predictor, None if waiting is None else waiting.expect)
+    told = None if waiting is None or run.is_cut else waiting.wait(timeout or WAIT_SECONDS)
     for error in checked.unreadable:
         err.print(f"not read: {error}")
     warn_of_unanswered_emergencies(checked.unanswered)
     try:
         if as_json:
-            print_json(to_document(checked, predictor.result, run, ids, dry_run=dry_run))
+            outcomes = None if told is None else told.to_document()
+            print_document(checked, predictor.result, fates, outcomes, dry_run=dry_run)
         else:
             print_summary(checked, predictor.result, run, dry_run=dry_run, quiet=quiet)
+            if told is not None:
+                print_outcomes(told, quiet=quiet)
     except OSError as error:  # a full disk
         raise InfrastructureError(
             f"the report cannot be written ({error.strerror}); published: {0 if dry_run else run.published} of "
             f"{checked.total}"
         ) from None
-    is_faulty = bool(run.refused or any(entry.is_refused for entry in checked.unpublished))
+    if told is not None:
+        raise_unsettled(told)
+    is_faulty = bool(run.refused or (told and told.quarantined) or any(each.is_refused for each in checked.unpublished))
     _raise_failure(run, is_unreadable=bool(checked.unreadable), is_faulty=is_faulty)
 
 
@@ -147,6 +171,20 @@ def _check_options(
         raise InputError(f"{receipt}: exists; continue its load with --resume {receipt}, or name a new file")
     if receipt is not None:
         require_new_files([receipt])
+
+
+def _check_waiting(timeout: float | None, *, wait: bool, dry_run: bool) -> None:
+    """Check the options of waiting.
+
+    Raises:
+        InputError: They do not go together.
+    """
+    if timeout is not None and not wait:
+        raise InputError("--timeout needs --wait: it says how long to wait for what becomes of the items")
+    if timeout is not None and not math.isfinite(timeout):
+        raise InputError("--timeout must be a number of seconds, such as 60")
+    if wait and dry_run:
+        raise InputError("--dry-run publishes nothing, so that there is nothing to wait for; leave --wait out")
 
 
 def _identify_publisher(settings: Settings) -> PublisherIdentity:
@@ -198,7 +236,7 @@ def _raise_failure(run: PublishingRun, *, is_unreadable: bool, is_faulty: bool) 
         print_remedy(run)
         if run.receipt:
             raise run.failure
-        raise NotDeliveredError(str(run.failure), tuple(spooled.item.id for spooled in run.unconfirmed))
+        raise NotDeliveredError(str(run.failure), ())  # the report has listed them
     if is_unreadable:
         raise typer.Exit(2)
     if is_faulty:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from sharing._publisher_records import make_oversized_reason
 from sharing.cli.publish.item_spool import ItemSpool
 from sharing.cli.shared.console import progress_bar
 from sharing.errors import InputError
 from sharing.interop.files import iterate_entries, merge_errors, open_input
 from sharing.interop.format_detection import compute_sha256
-from sharing.interop.import_results import DuplicateFilter, LocatedIndicator, UnpublishedEntry
-from sharing.model.urgency import is_substantiated
-from sharing.model.vocabulary import Urgency
+from sharing.interop.import_results import (
+    DuplicateFilter,
+    InputLocation,
+    LocatedIndicator,
+    UnpublishedCause,
+    UnpublishedEntry,
+    make_unpublished,
+)
+from sharing.serialization.codec import HEADER_LENGTH, RECORD_BYTES_MAX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +39,7 @@ class CheckedInput:
         unpublished: All other values in the files.
         unreadable: One error for each file that could not be read.
         unanswered: Places of the items that state an emergency for which nobody answers.
+        own_versions: The highest version of each of the agency's items that has one above 1, as its gate has told it.
     """
 
     spool: ItemSpool
@@ -40,6 +48,7 @@ class CheckedInput:
     unpublished: list[UnpublishedEntry] = field(default_factory=list)
     unreadable: list[InputError] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
+    own_versions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -61,9 +70,9 @@ def check_files(files: Sequence[Path], context: ImportContext, *, keep_going: bo
     """
     order = {str(path): number for number, path in enumerate(files)}
     checked = CheckedInput(ItemSpool())
-    duplicates = DuplicateFilter()
+    duplicates = DuplicateFilter(is_one_file=len(files) == 1)
     # Files are read one after another. A file that cannot be read at all reports no progress.
-    with progress_bar("reading", len(files), as_percentage=True) as set_done:
+    with progress_bar("reading", len(files), as_percentage=True, count_done=lambda: checked.total) as set_done:
         reporting = replace(context, on_progress=lambda file, done: set_done(order.get(file, 0) + done))
         for path in files:
             try:
@@ -88,8 +97,14 @@ def _check_file(path: Path, context: ImportContext, duplicates: DuplicateFilter,
             if not isinstance(entry, LocatedIndicator):
                 checked.unpublished.append(entry)
                 continue
+            length = HEADER_LENGTH + len(entry.item.data)
+            if length > RECORD_BYTES_MAX:
+                place = InputLocation(entry.file, entry.position)
+                reason = make_oversized_reason(length)
+                checked.unpublished.append(make_unpublished(place, UnpublishedCause.INVALID, reason))
+                continue
             checked.spool.add(entry)
-            if entry.indicator.urgency is Urgency.EMERGENCY and not is_substantiated(entry.indicator.to_record()):
+            if entry.item.is_unanswered:
                 checked.unanswered.append(f"{entry.file} {entry.position}")
     except InputError:
         checked.spool.truncate(mark)

@@ -9,16 +9,19 @@ from __future__ import annotations
 import struct
 import tempfile
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sharing._publisher_records import EncodedIndicator, encode_indicator
 from sharing.errors import InfrastructureError
+from sharing.serialization.encoded_indicator import EncodedIndicator
 
 if TYPE_CHECKING:
     from sharing.interop.import_results import LocatedIndicator
 
-_BUFFER_BYTES = 1024 * 1024
-_HEAD = struct.Struct(">QIIIIII")  # version, number of the file, lengths of place, id, State, agency and data
+_BUFFER_BYTES: Final = 1024 * 1024
+_HEAD: Final = struct.Struct(">QIIIIIIII?36s")
+"""Version; number of file and publisher; lengths of place and data; the parts of the data; unanswered or not; id."""
+
+_unpack_head = _HEAD.unpack
 
 
 class SpooledItem(NamedTuple):
@@ -47,6 +50,7 @@ class ItemSpool:
         except OSError as error:
             raise _make_error(error) from None
         self._files: list[str] = []
+        self._sources: dict[tuple[str, str], int] = {}  # State and agency, and their number
         self._count = 0
 
     def __len__(self) -> int:
@@ -58,14 +62,18 @@ class ItemSpool:
         Raises:
             InfrastructureError: There is no space left for temporary files.
         """
-        if not self._files or self._files[-1] != located.file:
-            self._files.append(located.file)
-        encoded = encode_indicator(located.indicator)
-        texts = [text.encode() for text in (located.position, encoded.id, encoded.state, encoded.agency)]
-        parts = [*texts, encoded.data]
-        head = _HEAD.pack(encoded.version, len(self._files) - 1, *map(len, parts))
+        file, position, item = located
+        if not self._files or self._files[-1] != file:
+            self._files.append(file)
+        identity, version, state, agency, data, summary, shared_start, shared_end, review, is_unanswered = item
+        source = self._sources.setdefault((state, agency), len(self._sources))
+        place = position.encode()
+        head = _HEAD.pack(
+            version, len(self._files) - 1, source, len(place), len(data), summary, shared_start, shared_end, review,
+            is_unanswered, identity.encode(),
+        )  # fmt: skip
         try:
-            self._data.write(b"".join((head, *parts)))
+            self._data.write(b"".join((head, place, data)))
         except OSError as error:
             raise _make_error(error) from None
         self._count += 1
@@ -84,11 +92,21 @@ class ItemSpool:
         """Yield all indicators. Only one iteration at a time is possible."""
         self._data.flush()
         self._data.seek(0)
+        read, files, sources, size = self._data.read, self._files, list(self._sources), _HEAD.size
         for _ in range(self._count):
-            version, file, *lengths = _HEAD.unpack(self._data.read(_HEAD.size))
-            place, identity, state, agency = (self._data.read(length).decode() for length in lengths[:-1])
-            item = EncodedIndicator(identity, version, state, agency, self._data.read(lengths[-1]))
-            yield SpooledItem(self._files[file], place, item)
+            (
+                version, file, source, place_length, length, summary, shared_start, shared_end, review, is_unanswered,
+                identity,
+            ) = _unpack_head(read(size))  # fmt: skip
+            place, data = read(place_length).decode(), read(length)
+            state, agency = sources[source]
+            yield SpooledItem(
+                files[file], place,
+                EncodedIndicator(
+                    identity.decode(), version, state, agency, data, summary, shared_start, shared_end, review,
+                    is_unanswered,
+                ),
+            )  # fmt: skip
 
     def close(self) -> None:
         """Free the space."""

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sharing._bulk_publisher import BulkProgress
-from sharing.cli.publish.publishing import ItemFate
+from sharing.cli.publish.publishing import ItemFate, require_own_latest
 from sharing.errors import InfrastructureError, InputError, SharingError
 from sharing.interop.import_results import make_outdated_reason
 
@@ -149,20 +149,30 @@ class BulkLoad:
             )
 
     def _iterate_sendable(self) -> Iterator[SendableItem]:
-        """Yield what the receipt does not show, and note what it shows and what is refused."""
+        """Yield what the receipt does not show, and note what it shows and what is refused.
+
+        The first of them are those that the last run had published without being able to write it down: what the gate
+        says now of their versions was not known to it.
+        """
         content = self._receipt.content
+        unrecorded = self._unrecorded
         for index, spooled in enumerate(self._checked.spool):
             if spooled.key in content.confirmed:
                 self._fates.settle(index, ItemFate.EARLIER)
                 continue
             try:
                 self._require_latest(spooled)
+                if not unrecorded:
+                    require_own_latest(spooled, self._checked.own_versions)
+                elif (spooled.file, spooled.place) in content.refused:
+                    raise InputError("was refused by the last run, which ended in the middle; resume again to send it")
                 record = self._publisher.prepare_record(spooled.item)
             except InputError as error:
                 self._fates.refuse(index, spooled, error)
                 if (spooled.file, spooled.place) not in content.refused:
                     self._receipt.refuse(spooled, str(error))
             else:
+                unrecorded = max(0, unrecorded - 1)
                 yield SendableItem(index, spooled, record)
 
     def _require_latest(self, spooled: SpooledItem) -> None:
@@ -192,6 +202,7 @@ class BulkLoad:
             self._fates.settle(item.number, ItemFate.EARLIER)
 
     def _send_batch(self, batch: list[SendableItem]) -> None:
+        self._receipt.write_refusals()  # the next run can then tell what this one sends from what it refuses
         progress = BulkProgress(self._receipt.content.recorded + len(batch), batch[-1].spooled.key)
         self._publisher.commit([item.record for item in batch], progress)
         for item in batch:

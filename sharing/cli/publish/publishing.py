@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from sharing.cli.publish.held_signals import hold_signals
 from sharing.errors import InputError, NotDeliveredError, SharingError
-from sharing.interop.import_results import InputLocation, UnpublishedCause, make_unpublished
+from sharing.interop.import_results import InputLocation, UnpublishedCause, make_outdated_reason, make_unpublished
 
 if TYPE_CHECKING:
     from sharing._publisher import Publisher
     from sharing.cli.publish.dry_run import Predictor
+    from sharing.cli.publish.first_pass import CheckedInput
     from sharing.cli.publish.item_spool import ItemSpool, SpooledItem
     from sharing.interop.import_results import UnpublishedEntry
 
@@ -35,6 +37,10 @@ class ItemFate(IntEnum):
     REFUSED = 3
 
 
+_PUBLISHED: Final = frozenset({int(ItemFate.CONFIRMED), int(ItemFate.EARLIER)})
+_UNCONFIRMED: Final = frozenset({int(ItemFate.OPEN)})
+
+
 @dataclass(slots=True)
 class PublishingRun:
     """What became of the items of one run. Each is confirmed, refused or unconfirmed.
@@ -43,7 +49,7 @@ class PublishingRun:
         published: Number of items that the broker has confirmed, in this run or an earlier one of the same load.
         earlier: Number of those that an earlier run had published.
         refused: Those that may not be published: of another agency, too large, or older than what was published.
-        unconfirmed: All others. The broker may have some of them nevertheless.
+        unconfirmed: Number of all others. The broker may have some of them nevertheless.
         failure: Why the run ended early, or why the broker did not confirm some; None if neither.
         interruption: The signal that ended the run; None if there was none.
         receipt: Name of the receipt with which the load continues; "" if there is none.
@@ -52,10 +58,15 @@ class PublishingRun:
     published: int = 0
     earlier: int = 0
     refused: list[UnpublishedEntry] = field(default_factory=list)
-    unconfirmed: list[SpooledItem] = field(default_factory=list)
+    unconfirmed: int = 0
     failure: SharingError | None = None
     interruption: BaseException | None = None
     receipt: str = ""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the run ended early."""
+        return self.failure is not None or self.interruption is not None
 
 
 class ItemFates:
@@ -90,27 +101,76 @@ class ItemFates:
         self.run.refused.append(make_unpublished(InputLocation(spooled.file, spooled.place), cause, str(error)))
         self.settle(index, ItemFate.REFUSED)
 
-    def sum_up(self, add_id: Callable[[str], object] | None, predictor: Predictor | None) -> PublishingRun:
-        """Return what became of all items.
+    def settle_all(self, own_versions: Mapping[str, int]) -> None:
+        """Note what would become of the items if they were published.
 
         Args:
-            add_id: Called with the id of each confirmed item, in the order of the files; None if nobody wants them.
-            predictor: What predicts the decision on each confirmed item; None if nobody wants that.
+            own_versions: As in `require_own_latest`.
         """
-        for fate, spooled in zip(self._fates, self._spool, strict=True):
-            if fate == ItemFate.OPEN:
-                self.run.unconfirmed.append(spooled)
-            elif fate != ItemFate.REFUSED:
-                self.run.published += 1
-                self.run.earlier += fate == ItemFate.EARLIER
-                if add_id is not None:
-                    add_id(spooled.item.id)
+        for index, spooled in enumerate(self._spool):
+            try:
+                require_own_latest(spooled, own_versions)
+            except InputError as error:
+                self.refuse(index, spooled, error)
+            else:
+                self.settle(index, ItemFate.CONFIRMED)
+
+    def sum_up(self, predictor: Predictor | None, expect: Callable[[str, int], object] | None = None) -> PublishingRun:
+        """Return what became of all items.
+
+        A signal that arrives meanwhile counts as the end of the run, and the rest is not predicted: the report is made.
+
+        Args:
+            predictor: What predicts the decision on each confirmed item; None if nobody wants that.
+            expect: Called with id and version of each confirmed item; None if nobody waits for what becomes of it.
+        """
+        run = self.run
+        run.earlier = self._fates.count(ItemFate.EARLIER)
+        run.published = self._fates.count(ItemFate.CONFIRMED) + run.earlier
+        run.unconfirmed = self._fates.count(ItemFate.OPEN)
+        if predictor is None and expect is None:
+            return run
+        with hold_signals() as received:
+            for spooled in self._iterate(_PUBLISHED):
+                if received:
+                    break
                 if predictor is not None:
-                    predictor.add(spooled)
-        return self.run
+                    predictor.add(spooled.item)
+                if expect is not None:
+                    expect(spooled.item.id, spooled.item.version)
+        if received and run.interruption is None:
+            run.interruption = SystemExit(128 + received[0])
+        return run
+
+    def iterate_ids(self) -> Iterator[str]:
+        """Yield the id of each confirmed item, in the order of the files."""
+        return (spooled.item.id for spooled in self._iterate(_PUBLISHED))
+
+    def iterate_unconfirmed(self) -> Iterator[SpooledItem]:
+        """Yield the items of which it is not known that the broker has them, in the order of the files."""
+        return self._iterate(_UNCONFIRMED) if self.run.unconfirmed else iter(())
+
+    def _iterate(self, fates: frozenset[int]) -> Iterator[SpooledItem]:
+        return (spooled for fate, spooled in zip(self._fates, self._spool, strict=True) if fate in fates)
 
 
-def publish_items(publisher: Publisher, spool: ItemSpool, fates: ItemFates) -> None:
+def require_own_latest(spooled: SpooledItem, own_versions: Mapping[str, int]) -> None:
+    """Check that the gate has not told the agency of a higher version of an item.
+
+    Args:
+        spooled: The item.
+        own_versions: The highest version of each of the agency's items that has one above 1, by id.
+
+    Raises:
+        InputError: It has.
+    """
+    latest = own_versions.get(spooled.item.id, 0)
+    if spooled.item.version < latest:
+        where = f"`sharing items show {spooled.item.id}`"
+        raise InputError(make_outdated_reason(latest, where), field="version")
+
+
+def publish_items(publisher: Publisher, checked: CheckedInput, fates: ItemFates) -> None:
     """Publish items, and wait for their confirmations.
 
     An item that the publisher refuses does not keep the others back. Whatever ends the run early, it is known which
@@ -118,14 +178,15 @@ def publish_items(publisher: Publisher, spool: ItemSpool, fates: ItemFates) -> N
 
     Args:
         publisher: The publisher.
-        spool: The items.
-        fates: Where it is noted what became of them.
+        checked: What was found in the files.
+        fates: Where it is noted what became of the items.
     """
     run = fates.run
     waiting: dict[int, str] = {}
     try:
-        for index, spooled in enumerate(spool):
+        for index, spooled in enumerate(checked.spool):
             try:
+                require_own_latest(spooled, checked.own_versions)
                 publisher.publish(spooled.item)
             except InputError as error:
                 fates.refuse(index, spooled, error)

@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from sharing.errors import InfrastructureError, InputError
+from sharing.interop.digest_table import TextSet
 from sharing.keystore.files import PRIVATE_MODE, write_new_file
 from sharing.model.times import format_time
 
@@ -44,6 +45,7 @@ class ReceiptContent:
 
     Attributes:
         load: Id of the bulk load.
+        begun_at: When the first run began.
         publisher: State and agency.
         cluster: Id of the cluster.
         digests: SHA-256 of the files of the last run.
@@ -55,12 +57,13 @@ class ReceiptContent:
     """
 
     load: str = ""
+    begun_at: str = ""
     publisher: tuple[str, str] = ("", "")
     cluster: str = ""
     digests: list[str] = field(default_factory=list)
     recorded: int = 0
     is_ended: bool = False
-    confirmed: set[str] = field(default_factory=set)
+    confirmed: TextSet = field(default_factory=TextSet)
     latest: dict[str, int] = field(default_factory=dict)
     refused: set[tuple[str, str]] = field(default_factory=set)
 
@@ -93,6 +96,7 @@ class ReceiptContent:
             raise ValueError
         if self.load and (publisher, cluster) != (self.publisher, self.cluster):
             raise ValueError
+        self.begun_at = self.begun_at or str(line["at"])
         if load != self.load:
             self.recorded = 0
         if digests != self.digests:
@@ -145,6 +149,9 @@ class Receipt:
         except BlockingIOError:
             os.close(descriptor)
             raise InputError(f"{path}: another run writes it; let it end, or end it, and resume then") from None
+        except OSError as error:
+            os.close(descriptor)
+            raise InfrastructureError(f"{path}: cannot be read ({error.strerror})") from None
         except BaseException:
             os.close(descriptor)
             raise
@@ -162,11 +169,11 @@ class Receipt:
         self.write()
 
     def refuse(self, spooled: SpooledItem, reason: str) -> None:
-        """Note that an item is refused; it is written with the next confirmed ones."""
+        """Note that an item is refused; it is written before the next items are sent."""
         self._add(_make_line(spooled, LineState.REFUSED, reason))
 
     def refuse_line(self, file: str, place: str, reason: str) -> None:
-        """Note that a line is refused which is no item; it is written with the next confirmed ones."""
+        """Note that a line is refused which is no item; it is written before the next items are sent."""
         self._add({
             "line": _to_line(place), "file": file, "id": None, "version": None, "state": LineState.REFUSED,
             "reason": reason,
@@ -176,6 +183,15 @@ class Receipt:
         """Write down that a run has ended, and that nothing is open."""
         self._add({"line": None, "file": None, "id": None, "version": None, "state": LineState.ENDED, "reason": None})
         self.write()
+
+    def write_refusals(self) -> None:
+        """Write what was noted and not written yet, if there is something.
+
+        Raises:
+            InfrastructureError: It cannot be written.
+        """
+        if self._pending:
+            self.write()
 
     def write(self) -> None:
         """Write what was noted, to the disk.

@@ -3,47 +3,68 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from sharing.cli.shared.console import add_row, err, make_table, out, print_line, unwrapped_column
+from sharing.cli.shared.console import add_row, err, make_table, out, print_json_stream, print_line, unwrapped_column
 from sharing.model.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from sharing.cli.publish.dry_run import DryRunResult
     from sharing.cli.publish.first_pass import CheckedInput
     from sharing.cli.publish.item_spool import SpooledItem
-    from sharing.cli.publish.publishing import PublishingRun
+    from sharing.cli.publish.publishing import ItemFates, PublishingRun
     from sharing.interop.import_results import UnpublishedEntry
 
 EMERGENCIES_SHOWN = 5
 """How many emergencies that are decided as ordinary a warning lists."""
 
 
-def to_document(
-    checked: CheckedInput, expected: DryRunResult, run: PublishingRun, ids: Sequence[str], *, dry_run: bool
-) -> dict[str, Any]:
-    """Return the JSON form of the report: `read` is `published` and the length of `not_published` together."""
-    unconfirmed = [
-        {"file": spooled.file, "place": spooled.place, "reason": _make_unconfirmed_reason(run, spooled)}
-        for spooled in run.unconfirmed
-    ]
-    refused = [
+def print_document(
+    checked: CheckedInput,
+    expected: DryRunResult,
+    fates: ItemFates,
+    outcomes: Mapping[str, Any] | None,
+    *,
+    dry_run: bool,
+) -> None:
+    """Print the JSON form of the report: `read` is `published` and the length of `not_published` together.
+
+    It is printed item by item: of a long file it is long too.
+
+    Args:
+        checked: What was found in the files.
+        expected: What is predicted.
+        fates: What became of the items.
+        outcomes: What the gate has said of them; None if nobody has waited for that.
+        dry_run: Whether nothing was published.
+    """
+    run = fates.run
+    refused = (
         {"file": entry.file, "place": entry.position, "reason": entry.reason}
         for entry in (*checked.unpublished, *run.refused)
-    ]
-    return {
-        "files": checked.files,
-        "read": checked.total,
-        "published": run.published,
-        **({"published_earlier": run.earlier} if run.receipt else {}),
-        "ids": ids,
-        "not_published": [*refused, *unconfirmed],
-        "recipients": {
-            state: dict(sorted(counts.items())) if dry_run else counts.total() - counts[Outcome.WITHHOLD]
-            for state, counts in sorted(expected.recipients.items())
-        },
-    }
+    )
+    unconfirmed = (
+        {"file": spooled.file, "place": spooled.place, "reason": _make_unconfirmed_reason(run, spooled)}
+        for spooled in fates.iterate_unconfirmed()
+    )
+    print_json_stream(
+        {
+            "files": checked.files,
+            "read": checked.total,
+            "published": run.published,
+            **({"published_earlier": run.earlier} if run.receipt else {}),
+            "ids": [] if dry_run else fates.iterate_ids(),
+            "not_published": chain(refused, unconfirmed),
+            "recipients": {
+                state: dict(sorted(counts.items())) if dry_run else counts.total() - counts[Outcome.WITHHOLD]
+                for state, counts in sorted(expected.recipients.items())
+            },
+            **({} if outcomes is None else {"outcomes": outcomes}),
+        }
+    )
 
 
 def print_summary(
@@ -95,10 +116,20 @@ def warn_of_unanswered_emergencies(places: Sequence[str]) -> None:
         )
 
 
+@contextmanager
+def say_that_nothing_is_published() -> Iterator[None]:
+    """Say so if a signal ends the block, in which nothing is published yet."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        err.print("interrupted: 0 confirmed; this run has published nothing")
+        raise
+
+
 def print_remedy(run: PublishingRun) -> None:
     """Say how to continue a run that ended early."""
     how = "interrupted" if run.interruption is not None else "ended early"
-    counts = f"{how}: {run.published} confirmed, {len(run.unconfirmed)} not confirmed"
+    counts = f"{how}: {run.published} confirmed, {run.unconfirmed} not confirmed"
     if run.receipt:
         err.print(f"{counts}; continue with --resume {run.receipt} instead of --receipt: nothing is published twice")
         return

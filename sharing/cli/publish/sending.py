@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from sharing._bulk_publisher import BulkPublisher
 from sharing._publisher import Publisher
+from sharing._publisher_records import find_publishing_topic
 from sharing.cli.publish.loading import BulkLoad, open_load
 from sharing.cli.publish.publishing import ItemFates, publish_items
 from sharing.cli.publish.receipt import Receipt, make_begun_line
+from sharing.cli.publish.report import say_that_nothing_is_published
 from sharing.cli.shared.console import progress_bar
 from sharing.cli.shared.instants import read_clock
 from sharing.errors import InputError
+from sharing.kafka.clients import look_up_topics
 from sharing.kafka.directory_pins import read_directory_pins
 from sharing.serialization.schema_registry import load_framing
 
@@ -39,6 +42,26 @@ def open_receipt(path: Path, identity: PublisherIdentity) -> Receipt:
     return receipt
 
 
+def read_begin(path: Path, identity: PublisherIdentity) -> str:
+    """Return when the load of a receipt was begun.
+
+    Raises:
+        InputError: As `open_receipt`.
+    """
+    with closing(open_receipt(path, identity)) as receipt:
+        return receipt.content.begun_at
+
+
+def find_own_agency(identity: PublisherIdentity, servers: str, tls: Mapping[str, str]) -> str:
+    """Return the agency if it has a topic of its own, and so may publish for itself only; "" if agencies share one.
+
+    Raises:
+        InfrastructureError: No broker answers, or the topic does not exist.
+    """
+    _, is_own = find_publishing_topic(identity.state, identity.agency, look_up_topics(servers, tls))
+    return identity.agency if is_own else ""
+
+
 def send_items(
     checked: CheckedInput, identity: PublisherIdentity, servers: str, tls: Mapping[str, str], settings: Settings
 ) -> ItemFates:
@@ -51,13 +74,14 @@ def send_items(
     """
     framing = load_framing(settings, identity.state)
     pins = read_directory_pins(settings) if settings.seal_indicators else None
-    publisher = Publisher(
-        servers, identity.state, identity.agency,
-        properties=tls, framing=framing, pins=pins, state_folder=settings.state_folder,
-    )  # fmt: skip
+    with say_that_nothing_is_published():
+        publisher = Publisher(
+            servers, identity.state, identity.agency,
+            properties=tls, framing=framing, pins=pins, state_folder=settings.state_folder,
+        )  # fmt: skip
     with progress_bar("publishing", len(checked.spool)) as set_done:
         fates = ItemFates(checked.spool, set_done)
-        publish_items(publisher, checked.spool, fates)
+        publish_items(publisher, checked, fates)
     return fates
 
 
@@ -96,7 +120,8 @@ def send_load(
         earlier = None
         if receipt.exists():
             earlier = closed_at_end.enter_context(closing(open_receipt(receipt, identity)))
-        load, publisher = open_load(make_publisher, None if earlier is None else earlier.content)
+        with say_that_nothing_is_published():
+            load, publisher = open_load(make_publisher, None if earlier is None else earlier.content)
         closed_at_end.callback(publisher.close)
         names = (identity.state, identity.agency)
         begun = make_begun_line(load, publisher.cluster, names, checked.files, checked.digests, read_clock())

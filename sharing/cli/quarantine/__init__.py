@@ -131,7 +131,7 @@ def _read_records(
 def _print_table(records: list[QuarantinedRecord]) -> None:
     if not records:
         return
-    table = make_table(*map(unwrapped_column, ("quarantined", "id", "cause", "indicator", "where")), "message")
+    table = make_table(*map(unwrapped_column, ("quarantined", "id", "cause", "indicator")), "where", "message")
     for record in records:
         indicator = record.indicator_id or "unknown"
         add_row(table, format_time(record.at), record.id[:8], record.cause, indicator, record.place, record.message)

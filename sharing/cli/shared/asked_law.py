@@ -14,7 +14,7 @@ from sharing.conversation.deliveries import Conversation
 from sharing.conversation.receiver import ReceivedItem
 from sharing.conversation.revision import Revision
 from sharing.disclosure.decided import read_recipient
-from sharing.kafka.item_history import match_keys, read_history
+from sharing.kafka.item_history import match_ids, read_history
 from sharing.model.decision import Condition, RecipientDecision, RuleReference
 from sharing.model.times import DAY_MS
 from sharing.rulings.asked_terms import AskedTerms, find_own_terms
@@ -78,7 +78,7 @@ def _read_decided(console: ConsoleConnection, asks: Iterable[tuple[FoundAsk, Con
 def _read_partition(
     console: ConsoleConnection, partition: int, items: Iterable[Conversation], since_ms: int | None
 ) -> Decided:
-    find_item = match_keys({kept.indicator: kept.item for kept in items})
+    find_item = match_ids({kept.indicator: kept.item for kept in items})
     records = read_history(
         console.servers, console.open_history(DECISIONS), partition, find_item, console.properties, since_ms=since_ms
     )

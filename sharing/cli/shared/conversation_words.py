@@ -54,6 +54,10 @@ REFUSAL_SENTENCES: Final[Mapping[Refusal, str]] = MappingProxyType(
         Refusal.AMENDMENT_PENDING: "the gate has not decided yet on what was stated before; wait for that",
         Refusal.UNKNOWN_ITEM: "there is no conversation about this item; `sharing items list` shows those of the State",
         Refusal.SAME_AUTHORITY: "the Ask is with this kind of authority already",
+        Refusal.NOTHING_KEPT: (
+            "no State has the item or waits for it, so nothing of it is kept that could be corrected; its agency "
+            "publishes a new version"
+        ),
     }
 )
 """Why the conversation refuses a ruling, each in one sentence that says what to do."""
@@ -84,6 +88,9 @@ ACT_WORDS: Final[Mapping[ActKind, str]] = MappingProxyType(
         ActKind.PUT_IN_INBOX: "put into the inbox",
         ActKind.BLOCKED: "kept out of the inbox: it is recalled, or a newer one is there",
         ActKind.SHREDDED: "the copies in the inbox are unreadable now",
+        ActKind.ASK_REPEATED: "sent to the other State again",
+        ActKind.COVER_BEGUN: "alike questions that are put later are answered so too",
+        ActKind.COVER_ENDED: "questions that are put later are not answered so any more",
     }
 )
 """What was done, where the record says no more than that."""
@@ -128,8 +135,9 @@ def describe_time_left(deadline: int, now: int) -> str:
 def describe_act(act: Act) -> str:
     """Return what was done, in one sentence: codes, States and ids of officers."""
     where = f" ({', '.join(act.states)})" if act.states else ""
-    if act.kind is ActKind.UNDELIVERED:
-        return f"{ACT_WORDS[act.kind]}{where}"
+    if act.kind in {ActKind.UNDELIVERED, ActKind.ASK_REPEATED}:
+        what = f": {describe_kind(act.ask_kind)}" if act.kind is ActKind.ASK_REPEATED and act.ask_kind else ""
+        return f"{ACT_WORDS[act.kind]}{what}{where}"
     if act.ask_status is not None:
         return _describe_ask_act(act, where)
     if act.kind is ActKind.NOTICE_SENT and act.notice_kind is not None:
@@ -143,6 +151,8 @@ def describe_act(act: Act) -> str:
         ActKind.AMENDED: ", ".join(act.facts) or "a withdrawal",
         ActKind.ESCALATED: f"step {(act.step or 0) + 1}",
         ActKind.REPLIED: f"{act.answer}{where}",
+        ActKind.COVER_BEGUN: f"{act.answer}{where}, until {format_time(act.covers_until or 0)}",
+        ActKind.COVER_ENDED: f"those of the ruling {(act.cover or '')[:16]}",
     }
     return f"{sentence}: {details[act.kind]}" if act.kind in details else sentence
 

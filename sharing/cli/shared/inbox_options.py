@@ -8,11 +8,21 @@ from typing import Any
 
 from sharing._inbox_reader import InboxReader
 from sharing.errors import SettingsError
+from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
 
 
-def open_reader(settings: Settings, bootstrap: str, state: str, properties: Mapping[str, Any]) -> InboxReader | None:
+def open_reader(
+    settings: Settings, bootstrap: str, state: str, properties: Mapping[str, Any], command: str
+) -> InboxReader | None:
     """Return what opens the State's inbox, or None if no reader's key is configured.
+
+    Args:
+        settings: The settings.
+        bootstrap: Kafka bootstrap servers.
+        state: The State.
+        properties: Further librdkafka properties, such as those of TLS.
+        command: The command, for the record of what was opened.
 
     Raises:
         SettingsError: Only some of the settings for it are set.
@@ -35,16 +45,23 @@ def open_reader(settings: Settings, bootstrap: str, state: str, properties: Mapp
         settings.trust_file,
         properties,
         settings.state_folder,
+        name=settings.reader_name or "",
+        command=command,
+        purpose=settings.reader_purpose or "",
+        framing=load_framing(settings, state),
+        records_uses=settings.record_uses,
     )
 
 
-def require_reader(settings: Settings, bootstrap: str, state: str, properties: Mapping[str, Any]) -> InboxReader:
-    """Return what opens the State's inbox.
+def require_reader(
+    settings: Settings, bootstrap: str, state: str, properties: Mapping[str, Any], command: str
+) -> InboxReader:
+    """Return what opens the State's inbox; arguments as of `open_reader`.
 
     Raises:
         SettingsError: No reader's key is configured, or only some of the settings for it.
     """
-    reader = open_reader(settings, bootstrap, state, properties)
+    reader = open_reader(settings, bootstrap, state, properties, command)
     if reader is None:
         raise SettingsError(
             f"the inbox of {state} is sealed for its readers: set SHARING_READER_KEY, SHARING_READER_PASSPHRASE_FILE "
@@ -65,7 +82,7 @@ def open_optional_reader(
     if not is_wanted or settings.reader_key is None:
         yield None
         return
-    reader = open_reader(settings, bootstrap, state, properties)
+    reader = open_reader(settings, bootstrap, state, properties, "asks")
     if reader is None:
         yield None
         return

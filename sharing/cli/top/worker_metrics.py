@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sharing.errors import InfrastructureError, SettingsError
 
 RESPONSE_SECONDS_MAX = 3.0
+_URL_SHOWN_MAX = 80
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -152,10 +154,19 @@ def normalise_url(url: str, option: str) -> str:
         option: The option it comes from, for the message.
 
     Raises:
-        SettingsError: It is not an http or https URL.
+        SettingsError: It is not an http or https URL, or contains a password, which messages would show.
     """
-    if not url.startswith(("http://", "https://")):
-        raise SettingsError(f"{option} {url!r} is not an http(s) URL; give one such as http://127.0.0.1:6066")
+    example = "give one such as http://127.0.0.1:6066"
+    try:
+        parts = urllib.parse.urlsplit(url)
+        is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        has_user = parts.username is not None
+    except ValueError:  # a port that is none, or a bracket that is not closed
+        is_valid, has_user = False, "@" in url
+    if has_user:
+        raise SettingsError(f"{option}: must not contain a user or password; {example}")
+    if not is_valid or not url.isprintable() or " " in url:
+        raise SettingsError(f"{option} {url[:_URL_SHOWN_MAX]!r} is not an http(s) URL; {example}")
     return url.rstrip("/")
 
 

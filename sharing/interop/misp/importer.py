@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharing.errors import InputError
-from sharing.interop.import_results import InputLocation, UnpublishedCause, build_indicator, make_unpublished
+from sharing.interop.import_results import InputLocation, UnpublishedCause, make_unpublished
 from sharing.interop.misp.events import find_attributes, find_events
 from sharing.interop.misp.markings import pick_stricter, read_markings, read_stated_facts, read_tag_names
 from sharing.interop.misp.registry_keys import is_common_registry_key
@@ -136,10 +136,10 @@ def _import_value(
         fields = context.get_initial_fields(type_name, (*event_tags, *own_tags))
         fields = merge_fields(fields, _read_facts(attribute, fields, own_tags, event_tags))
         fields |= {"id": _make_id(attribute, part, type_name, value, context), "type": type_name, "value": value}
-        indicator = build_indicator(fields)
+        item = context.encoder.encode(fields)
     except InputError as error:
         return make_unpublished(location, UnpublishedCause.INVALID, str(error))
-    return duplicates.check(location, indicator, by_value=True)
+    return duplicates.check(location, item, by_value=True)
 
 
 def _normalise_for_mapping(mapping: TypeMapping, text: str, attribute: MispAttribute) -> tuple[str, str]:

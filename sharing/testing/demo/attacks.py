@@ -114,7 +114,9 @@ def _forge_sealed(cluster: DemoCluster, keys: DemoKeys) -> AttackResult:
     published = PublishedKey(algorithm=seal_key.algorithm, public=seal_key.public)
     signing_key = keys.states[FORGER].online.get_signing_key(KeyRole.GATE, now)
     sealer = BatchSealer(CLAIMED, secrets.token_bytes)
-    (value,) = sealer.seal_batch([message], {VICTIM: published}, signing_key, recipients_max=RECIPIENTS_MAX, now=now)
+    (value,) = sealer.seal_batch(
+        [message], {VICTIM: published}, signing_key, recipients_max=RECIPIENTS_MAX, now=now
+    ).records
     place = _write_as_forger(cluster, notice_id, value)
     detail = (
         f'an EMERGENCY notice "{CLAIMED} → {VICTIM}", sealed to {VICTIM} and signed with the key of {FORGER}, that its '

@@ -28,6 +28,7 @@ from sharing.testing.demo.standing import ACCEPTING, accept_beforehand
 from sharing.topology.acls import Principal
 from sharing.topology.partners import Partners
 from sharing.topology.topics import Role
+from sharing.topology.witnesses import choose_witnesses
 
 STOP_SECONDS_MAX = 15.0
 
@@ -94,6 +95,12 @@ class DemoCluster:
         """Return the librdkafka properties of the cluster's super user, whom no ACL stops; {} without security."""
         return {} if self._secure_kafka is None else self._secure_kafka.broker.client_properties()
 
+    def process_settings(self, principal: Principal) -> dict[str, str]:
+        """Return the settings by which a process reaches the broker as a principal."""
+        if self._secure_kafka is None:
+            return {"SHARING_BOOTSTRAP": self.bootstrap}
+        return self._secure_kafka.environment(principal.name)
+
     def check_gates(self) -> None:
         """Check that every gate is running.
 
@@ -146,15 +153,15 @@ class DemoCluster:
 
     def _start_gate(self, state: str, folder: Path) -> None:
         log = self._logs[state] = folder / f"gate-{state.lower()}.log"
-        secure = {} if self._secure_kafka is None else self._secure_kafka.environment(Principal(Role.GATE, state).name)
+        secure = self.process_settings(Principal(Role.GATE, state))
         self.ports[state] = find_free_port()
         secure |= {**self.keys.environment(state), "SHARING_WEB_PORT": str(self.ports[state])}
+        secure |= self._choose_witnesses(state)
         if self.kind == "embedded":
             secure["SHARING_TRUST_WRITERS_TIME"] = "true"  # it stamps no records
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SHARING_")},
             "SHARING_STATE": state,
-            "SHARING_BOOTSTRAP": self.bootstrap,
             **secure,
         }
         with log.open("wb") as stream:
@@ -162,6 +169,14 @@ class DemoCluster:
                 [sys.executable, "-m", "processors"], env=environment, stdout=stream, stderr=subprocess.STDOUT
             )
         self._gates[state] = gate
+
+    def _choose_witnesses(self, state: str) -> dict[str, str]:
+        """Return the settings that say who cosigns the checkpoints of a State, and whose it cosigns."""
+        chosen = {each: choose_witnesses(self.keys.states, each) for each in self.keys.states}
+        return {
+            "SHARING_WITNESSES": ",".join(chosen[state]),
+            "SHARING_WITNESS_FOR": ",".join(each for each in chosen if state in chosen[each]),
+        }
 
     def _stop_gates(self) -> None:
         for gate in self._gates.values():

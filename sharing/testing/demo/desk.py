@@ -12,19 +12,14 @@ from sharing.conversation.receiver import ReceivedItem
 from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.conversation_state.entries import KeptConversation, decode_entry
 from sharing.errors import InfrastructureError
-from sharing.kafka.conversation_reader import EntryTable, KeptEntry, name_console_group
-from sharing.kafka.ruling_writer import write_ruling
-from sharing.kafka.topic_follower import TopicFollower, find_ends
-from sharing.model.times import MINUTE_MS
+from sharing.kafka.conversation_reader import EntryTable, KeptEntry
+from sharing.ruling_submission import RulingBus, RulingSigner, submit_ruling
 from sharing.rulings.act import Act, ActKind
 from sharing.rulings.facts import RuledFact
-from sharing.rulings.ruling import Answering, AskReference, Opening, Ruling
-from sharing.rulings.signing import read_digest, sign_ruling
+from sharing.rulings.ruling import Answering, AskReference, Opening
 from sharing.rulings.vocabulary import RefusalGround
-from sharing.serialization.codec import get_codec
 from sharing.testing.demo.keys import read_clock
 from sharing.testing.demo.officers import DemoOfficer
-from sharing.topology.topics import ACTS, QUARANTINE
 
 WAIT_SECONDS_MAX: Final = 30.0
 _POLL_SECONDS: Final = 0.1
@@ -137,36 +132,21 @@ class DemoDesk:
                 table.follow(_POLL_SECONDS)
 
     def _rule(self, officer: DemoOfficer, act: Answering | Opening, item: str, partition: int, text: str) -> list[Act]:
-        now = read_clock()
-        ruling = Ruling(
-            state=self.state, officer=officer.id, signed_at=now, expires_at=now + MINUTE_MS, text=text, act=act
-        )
-        value = sign_ruling(ruling, officer.key)
-        group, topics = name_console_group(self.state, "demo"), [ACTS.topic(self.state), QUARANTINE.topic(self.state)]
-        positions = find_ends(self._bootstrap, group, {topic: [partition] for topic in topics}, self._properties)
-        write_ruling(self._bootstrap, self.state, value, {partition: item}, self._properties)
-        with closing(TopicFollower(self._bootstrap, group, positions, self._properties)) as follower:
-            return self._collect_acts(follower, read_digest(value, self.state))
-
-    def _collect_acts(self, follower: TopicFollower, digest: str) -> list[Act]:
-        """Return the acts of a ruling, which are committed together.
+        """Rule, and return the acts of the ruling, which are committed together.
 
         Raises:
-            InfrastructureError: There are none in time, or the worker has quarantined something meanwhile.
+            InfrastructureError: There are none in time, the worker has quarantined the ruling, or it has ended.
         """
-        acts: list[Act] = []
-        deadline = time.monotonic() + WAIT_SECONDS_MAX
-        while not (acts and follower.is_at_end):
-            self._check_workers()
-            if time.monotonic() > deadline:
-                raise InfrastructureError(f"the worker of {self.state} did nothing about a ruling in time")
-            for message in follower.poll(_POLL_SECONDS):
-                if message.topic() != ACTS.topic(self.state):
-                    refused = get_codec("quarantine").decode(message.value())
-                    raise InfrastructureError(f"the worker of {self.state} refuses a ruling: {refused['message']}")
-                act = Act.from_record(get_codec("act").decode(message.value()))
-                acts += [act] if act.ruling == digest else []
-        return acts
+        bus = RulingBus(self._bootstrap, self.state, self._properties)
+        signer = RulingSigner(officer.id, officer.key)
+        outcome = submit_ruling(
+            bus, signer, act, {partition: item}, text, WAIT_SECONDS_MAX, read_clock(), self._check_workers
+        )
+        for _, reason in outcome.refusals:
+            raise InfrastructureError(f"the worker of {self.state} refuses a ruling: {reason}")
+        if outcome.silent:
+            raise InfrastructureError(f"the worker of {self.state} did nothing about a ruling in time")
+        return [done for _, done in outcome.acts]
 
 
 def find_refusal(acts: Iterable[Act]) -> str | None:

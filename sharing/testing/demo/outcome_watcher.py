@@ -12,6 +12,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from sharing.audit.block import read_block
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import client_properties, make_consumer
 from sharing.kafka.errors import describe_kafka_error
@@ -141,7 +142,10 @@ class OutcomeWatcher:
                 if message.error() is None:
                     kind, state = self._kinds[message.topic() or ""]
                     kind, raw = self._open(kind, state, message.value() or b"")
-                    yield ObservedRecord(kind, state, get_codec(kind.schema).decode(raw), raw)
+                    if kind is DECISIONS:
+                        yield from _list_decisions(state, raw)
+                    else:
+                        yield ObservedRecord(kind, state, get_codec(kind.schema).decode(raw), raw)
 
     def _open(self, kind: TopicKind, state: str, raw: bytes) -> tuple[TopicKind, bytes]:
         """Return the kind of topic that a record belongs on, and the record: of an inbox, what an item contains."""
@@ -158,6 +162,14 @@ class OutcomeWatcher:
         """Stop reading."""
         for consumer in self._consumers:
             consumer.close()
+
+
+def _list_decisions(state: str, raw: bytes) -> Iterator[ObservedRecord]:
+    """Yield the decisions of a block."""
+    block = read_block(raw)
+    codec = get_codec(block.log.entry_schema)
+    for entry in block.entries:
+        yield ObservedRecord(DECISIONS, state, codec.decode(entry), entry)
 
 
 def _open_consumer(bootstrap: str, properties: Mapping[str, str], names: Iterable[str]) -> Consumer:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sharing.model.vocabulary import Outcome
 from sharing.testing.demo.attacks import AttackResult
+from sharing.testing.demo.audit import AuditResult, ProofResult
 from sharing.testing.demo.conversation import ConversationStep
 from sharing.testing.demo.outcome_watcher import DemoTally
 
@@ -45,6 +46,8 @@ class DemoReport:
         differing_ids: Ids of the indicators for which this does not hold.
         attacks: With certificates: what was forged, and whether it was refused.
         steps: What officers were asked and answered, and what came of it.
+        audit: What the audit logs of all States show.
+        proof: With certificates: what came of proving a decision.
     """
 
     broker: str
@@ -54,6 +57,8 @@ class DemoReport:
     differing_ids: tuple[str, ...] = field(default=())
     attacks: tuple[AttackResult, ...] = field(default=())
     steps: tuple[ConversationStep, ...] = field(default=())
+    audit: AuditResult = field(default=AuditResult(0, 0, ()))
+    proof: ProofResult | None = None
 
     def total(self, name: str) -> int:
         """Return the sum of one count over all States."""
@@ -75,6 +80,18 @@ class DemoReport:
         """Whether each step of the conversations went as it had to."""
         return all(step.is_right for step in self.steps)
 
+    @property
+    def is_right(self) -> bool:
+        """Whether everything in it is as it has to be."""
+        return (
+            self.adds_up
+            and self.decisions_verified
+            and self.attacks_refused
+            and self.conversations_right
+            and self.audit.is_verified
+            and (self.proof is None or self.proof.holds)
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form that scripts rely on."""
         names = ("published", "disclosed", "offered", "held", "withheld", "quarantined", "delivered")
@@ -84,8 +101,11 @@ class DemoReport:
             "seconds": round(self.seconds, 1),
             "states": {state: asdict(state_report) for state, state_report in self.states.items()},
             "replayed": self.decisions_verified,
+            "audit_verified": self.audit.is_verified,
             "conversation": {step.name: step.is_right for step in self.steps},
         }
+        if self.proof is not None:
+            report["proof_holds"] = self.proof.holds
         if not self.attacks:
             return report
         refused = {

@@ -20,6 +20,7 @@ from sharing.model.directory import Directory
 from sharing.model.indicator import Indicator
 from sharing.packs.library import find_law
 from sharing.testing.demo.attacks import AttackResult, run_attacks
+from sharing.testing.demo.audit import prove_decision, verify_audit_logs
 from sharing.testing.demo.cluster import DemoCluster
 from sharing.testing.demo.conversation import ConversationStep, DemoConversations
 from sharing.testing.demo.decision_replay import find_differing_decisions
@@ -79,6 +80,9 @@ def run_demo(broker: str, output: DemoOutput, *, secure: bool = False) -> DemoRe
         output.report_step("recomputing every decision, to compare")
         differing_ids = _find_differing(cluster, tally, directory, published)
         steps = _converse(cluster, cases, output)
+        output.report_step("verifying the audit log of each State")
+        audit = verify_audit_logs(cluster)
+        proof = prove_decision(cluster, cases[0].indicator.source.state, cases[0].indicator.id) if secure else None
     return DemoReport(
         broker=broker,
         seconds=time.monotonic() - started_at,
@@ -87,6 +91,8 @@ def run_demo(broker: str, output: DemoOutput, *, secure: bool = False) -> DemoRe
         differing_ids=tuple(differing_ids),
         attacks=attacks,
         steps=steps,
+        audit=audit,
+        proof=proof,
     )
 
 

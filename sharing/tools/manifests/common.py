@@ -55,7 +55,7 @@ def to_yaml(*documents: Mapping[str, Any]) -> str:
 
 def with_replication(partners: Partners, replication: int) -> str:
     """Return the text of the partners file with another replication factor."""
-    return to_yaml({**partners.model_dump(mode="json"), "replication": replication})
+    return to_yaml({**partners.model_dump(mode="json", exclude_none=True), "replication": replication})
 
 
 def pinned_image(variable: str) -> str:
@@ -89,11 +89,13 @@ def tls_settings(folder: str) -> dict[str, str]:
 
 def gate_settings(partners: Partners, state: str, bootstrap: str) -> dict[str, str]:
     """Return the settings of a State's gate, except its instance and its files."""
-    agencies = partners.states[state].agencies
+    agencies, plan = partners.states[state].agencies, partners.plan_witnesses(state)
     return {
         "SHARING_STATE": state,
         "SHARING_BOOTSTRAP": bootstrap,
         **({"SHARING_AGENCIES": ",".join(agencies)} if agencies else {}),
+        **({"SHARING_WITNESSES": ",".join(plan.witnesses)} if plan.witnesses else {}),
+        **({"SHARING_WITNESS_FOR": ",".join(plan.witnessed)} if plan.witnessed else {}),
         "SHARING_PARTITIONS": str(partners.partitions),
         "SHARING_WEB_PORT": str(WEB_PORT),
     }

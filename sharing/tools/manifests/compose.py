@@ -214,7 +214,8 @@ def _make_bus_service(
     )  # fmt: skip
 
 
-_PARTNERS_FILE = [{"source": "partners.yaml", "target": "/etc/sharing/partners.yaml"}]
+_PARTNERS_PATH = "/etc/sharing/partners.yaml"
+_PARTNERS_FILE = [{"source": "partners.yaml", "target": _PARTNERS_PATH}]
 
 
 def _make_topics_service() -> Service:
@@ -223,7 +224,7 @@ def _make_topics_service() -> Service:
     It connects with the broker's certificate: before the first ACLs exist, no other principal may create them.
     """
     return _make_bus_service(
-        ["topics", "apply", "--partners", "/etc/sharing/partners.yaml", "--acls"], [_BUS], kafka_node.BROKER,
+        ["topics", "apply", "--partners", _PARTNERS_PATH, "--acls"], [_BUS], kafka_node.BROKER,
         {"SHARING_BOOTSTRAP": BOOTSTRAP},
         registry_user=registry.WRITER,
         restart="no",
@@ -257,7 +258,8 @@ def _make_tool_service(principal: Principal) -> Service:
     """Return the service that runs one command as a principal: `docker compose run --rm agency-ch-fedpol publish …`."""
     state = {"SHARING_STATE": principal.state} if principal.state else {}
     return _make_bus_service(
-        ["doctor"], [_BUS], principal.name, {"SHARING_BOOTSTRAP": BOOTSTRAP, **state},
+        ["doctor"], [_BUS], principal.name,
+        {"SHARING_BOOTSTRAP": BOOTSTRAP, "SHARING_PARTNERS": _PARTNERS_PATH, **state},
         profiles=["tools"],
         restart="no",
         healthcheck={"disable": True},

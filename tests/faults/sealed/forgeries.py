@@ -77,7 +77,7 @@ def forge_signed(_bootstrap: str, states: SecureStates, to: str, rng: random.Ran
     seal_key = states[to].list_keys(KeyRole.SEAL)[-1].to_published()
     signing_key = states[forger].open_online().get_signing_key(KeyRole.GATE, now)
     sealer = BatchSealer(claimed, secrets.token_bytes)
-    (value,) = sealer.seal_batch([message], {to: seal_key}, signing_key, recipients_max=16, now=now)
+    (value,) = sealer.seal_batch([message], {to: seal_key}, signing_key, recipients_max=16, now=now).records
     # While a State is not pinned, or its statement has expired, that is the cause.
     return Forgery(NOTICES.topic(to), partition, identity.encode(), value, "UNKNOWN_KEY|NOT_PINNED")
 

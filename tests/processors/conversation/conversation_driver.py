@@ -30,6 +30,7 @@ from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Urgency
 from sharing.packs.library import load_shipped_treaties
 from sharing.rulings.act import Act
+from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.ruling import Answering, AskReference, Claiming, Opening, PassingOn, Ruling
 from sharing.rulings.signing import sign_ruling
 from sharing.seal.inbox_sealing import ReceivedMessage
@@ -117,7 +118,7 @@ def make_withheld_draft(number: int) -> StampedMessage:
 
 
 def make_ruling(
-    act: Answering | Claiming | PassingOn | Opening, officer: Officer = JUDGE, *, partition: int = 0,
+    act: Answering | Claiming | PassingOn | Opening | EndingCover, officer: Officer = JUDGE, *, partition: int = 0,
     at_ms: int = NOW_MS, offset: int = 1, key: Any = None, **changes: Any,
 ) -> StampedMessage:  # fmt: skip
     """Return the record of a ruling, signed just before."""

@@ -235,7 +235,7 @@ def open_message(output: OutputRecord, *, is_sealed: bool = True) -> dict[str, A
 
 def seal(*records: OutputRecord) -> list[OutputRecord]:
     """Return records as they leave the State."""
-    return begin_sealing().seal_records(records)
+    return begin_sealing().seal_records(records)[0]
 
 
 def has_canary(*outputs: OutputRecord) -> bool:

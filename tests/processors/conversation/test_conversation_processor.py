@@ -13,6 +13,7 @@ from processors.conversation.steps import ConversationBatch
 from processors.exactly_once.batch import OutputRecord
 from sharing.conversation.asks import GRACE_MS, Officer
 from sharing.conversation.deliveries import SENT_MS
+from sharing.conversation.events import Overdue
 from sharing.conversation.received_events import InboxCopy
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, Refusal
@@ -317,6 +318,29 @@ def test_a_correction_and_a_withdrawal_are_for_the_gate() -> None:
     copied = driver.process(repeat(ruling, 2))
     assert (copied.outcomes, copied.outputs) == ([UNCHANGED], [])
     assert driver.find(1).conversation.handed_out == 1
+
+
+def test_an_order_on_which_the_gate_does_not_decide_is_said_with_an_alert() -> None:
+    driver = begin()
+    driver.process(make_ruling(Opening(opens=OpeningKind.WITHDRAWAL, provider=STATE, item=ITEM, partition=0)))
+    result = driver.process("due", now_ms=NOW_MS + DAY_MS)
+    assert [(act.kind, act.ask) for act in read_acts(result)] == [(ActKind.OVERDUE, None)]
+    assert [alert.effect for alert in result.alerts] == [Overdue("")]
+    assert read_acts(driver.process("due", now_ms=NOW_MS + DAY_MS + 1)) == []
+
+
+@pytest.mark.parametrize("opens", [OpeningKind.CORRECTION, OpeningKind.WITHDRAWAL])
+def test_an_order_about_an_item_of_which_nothing_is_kept_is_refused_and_recorded(opens: OpeningKind) -> None:
+    driver = begin()
+    refusal = answer(ITEM, driver.get_ask(), Answer.REFUSED, grounds=(RefusalGround.LIVE_CASE,))
+    driver.process(make_ruling(refusal))
+    assert driver.find(1).drafts == {}
+    facts = (RuledFact(name="minor", values=("NO",)),) if opens is OpeningKind.CORRECTION else ()
+    order = Opening(opens=opens, provider=STATE, item=ITEM, partition=0, facts=facts)
+    result = driver.process(make_ruling(order, at_ms=LATER_MS), now_ms=LATER_MS)
+    assert [(act.kind, act.reason) for act in read_acts(result)] == [(ActKind.RULING_REFUSED, Refusal.NOTHING_KEPT)]
+    assert (result.outcomes, read_causes(result), result.sent) == ([UNCHANGED], [], [])
+    assert driver.find(1).conversation.handed_out == 0
 
 
 def test_only_an_officer_with_a_role_of_the_pack_recalls() -> None:

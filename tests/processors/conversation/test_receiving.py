@@ -9,6 +9,7 @@ import pytest
 
 from processors.conversation import receiving
 from processors.conversation.conversation_result import ConversationOutcome, ConversationResult, MessageOutcome
+from processors.conversation.receiving import AWAY_MS
 from processors.exactly_once.batch import OutputRecord
 from sharing.conversation.asks import Ask
 from sharing.conversation.deliveries import EARLY_MS
@@ -19,8 +20,8 @@ from sharing.model.times import DAY_MS, from_milliseconds
 from sharing.model.vocabulary import Authority, NoticeKind, Urgency
 from sharing.rulings.act import ActKind
 from sharing.rulings.reply import ReplyKind, ReplyMessage
-from sharing.rulings.ruling import Answering
-from sharing.rulings.vocabulary import RefusalGround
+from sharing.rulings.ruling import Answering, Opening
+from sharing.rulings.vocabulary import OpeningKind, RefusalGround
 from sharing.seal.faults import SealError, SealFault
 from sharing.serialization.codec import get_codec
 from sharing.trust.documents import CLOCK_TOLERANCE_MS
@@ -233,6 +234,24 @@ def test_a_state_may_have_so_many_open_offers_and_no_more(monkeypatch: pytest.Mo
     assert driver.process(later, now_ms=NOW_MS + 40 * DAY_MS).outcomes == [CHANGED]
 
 
+def withdraw(number: int) -> StampedMessage:
+    """Return the withdrawal of the offer of a number."""
+    item, kind = get_item(number), ReplyKind.WITHDRAWAL
+    reply = ReplyMessage(kind, item, get_item(number), STATE, RECEIVER, NOW_MS, Urgency.ORDINARY)
+    return arrive(OutputRecord(f"exchange.{RECEIVER.lower()}.replies", item.encode(), reply.encode(), None, 0), NOW_MS)
+
+
+def test_withdrawals_of_what_was_never_offered_do_not_fill_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "OPEN_MAX", 2)
+    driver, result = receive(withdraw(2), withdraw(3), withdraw(4))
+    assert (result.outcomes, read_causes(result, RECEIVER)) == ([CHANGED, CHANGED, REFUSED], ["TOO_MANY_OPEN"])
+    blocked = driver.process(make_offer(2, item_id=get_item(2)))
+    assert [act.kind for act in read_acts(blocked, RECEIVER)] == [ActKind.BLOCKED], "it was withdrawn before it came"
+    assert driver.process(withdraw(4)).outcomes == [CHANGED], "what has come waits for nothing"
+    again = driver.process(make_offer(2, item_id=get_item(2)))
+    assert (again.outcomes, read_acts(again, RECEIVER)) == ([UNCHANGED], [])
+
+
 # The providing State's side
 
 
@@ -298,10 +317,23 @@ def test_an_acceptance_from_before_the_offer_is_refused() -> None:
     driver = Driver()
     driver.process(OFFER_DRAFT)
     ask = get_offered(driver)
-    before = ask.opened_at - EARLY_MS - CLOCK_TOLERANCE_MS
+    before = ask.opened_at - AWAY_MS - CLOCK_TOLERANCE_MS  # the worker may have been away when the gate put it
     refused = driver.process(arrive(accept(ask.id), before - 1))
     assert read_causes(refused) == ["IMPLAUSIBLE_TIME"]
     assert driver.process(arrive(accept(ask.id), before)).outcomes == [CHANGED]
+
+
+def test_an_acknowledgement_from_before_the_recall_is_refused() -> None:
+    """The conversation itself puts this Ask, so it is known when."""
+    driver = Driver()
+    driver.process(make_draft(1))
+    driver.process(make_ruling(Opening(opens=OpeningKind.RECALL, provider=STATE, item=ITEM, partition=0), at_ms=NOW_MS))
+    (ask, *_) = (each for each in driver.find(1).conversation.asks.values() if each.is_open)
+    before = ask.opened_at - EARLY_MS - CLOCK_TOLERANCE_MS
+    given = accept(ask.id, ask.state, Answer.ACKNOWLEDGED)
+    early, in_time = (arrive(given, at_ms) for at_ms in (before - 1, before))
+    assert read_causes(driver.process(early)) == ["IMPLAUSIBLE_TIME"]
+    assert driver.process(in_time).outcomes == [CHANGED]
 
 
 def test_an_acceptance_that_comes_before_the_draft_is_read_counts() -> None:

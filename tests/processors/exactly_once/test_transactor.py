@@ -175,7 +175,7 @@ def test_outputs_are_computed_while_a_transaction_begins(
     computed = threading.Event()
     begin_transaction = TransactionalProducer.begin_transaction
 
-    def begin_later(producer: TransactionalProducer, batch: Batch, topic_ids: Mapping[str, str]) -> None:
+    def begin_later(producer: TransactionalProducer, batch: Batch, topic_ids: Mapping[str, str], *_: Any) -> None:
         assert computed.wait(TIMEOUT_S)
         begin_transaction(producer, batch, topic_ids)
 
@@ -199,7 +199,7 @@ def test_a_failure_to_compute_outputs_while_a_transaction_begins_aborts_it(
     abort_transaction = TransactionalProducer.abort_transaction
     calls: list[str] = []
 
-    def begin_later(producer: TransactionalProducer, batch: Batch, topic_ids: Mapping[str, str]) -> None:
+    def begin_later(producer: TransactionalProducer, batch: Batch, topic_ids: Mapping[str, str], *_: Any) -> None:
         assert failed.wait(TIMEOUT_S)
         begin_transaction(producer, batch, topic_ids)
         calls.append("begun")
@@ -219,6 +219,32 @@ def test_a_failure_to_compute_outputs_while_a_transaction_begins_aborts_it(
         paused.commit_batch("first", batch, compute())
     assert calls == ["begun", "aborted"]
     assert paused.pipeline.read_copies() == []
+
+
+@pytest.mark.parametrize("settled", [True, False], ids=["settled", "pending"])
+def test_a_batch_without_records_commits_a_position_again_so_that_the_group_is_checked(
+    paused: PausedCommits, monkeypatch: pytest.MonkeyPatch, *, settled: bool
+) -> None:
+    """A worker that has lost its partitions and does not know it must not act on a deadline."""
+    batch = paused.read_full_batch()
+    paused.commit_allowed.set()
+    paused.commit_batch("first", batch, make_copier(paused.pipeline)(batch))
+    if settled:
+        assert paused.transactor.finish_pending_commit()
+    sent: list[tuple[str, int, int]] = []
+    begin_transaction = TransactionalProducer.begin_transaction
+
+    def begin(producer: TransactionalProducer, batch: Batch, topic_ids: Mapping[str, str], idle: Any = None) -> None:
+        sent.append((idle.topic, idle.partition, idle.offset))
+        begin_transaction(producer, batch, topic_ids, idle)
+
+    monkeypatch.setattr(TransactionalProducer, "begin_transaction", begin)
+    copied = next(iter(make_copier(paused.pipeline)(batch)))
+    paused.commit_batch("idle", replace(batch, messages=[], offsets={}, partitions=None), iter([copied]))
+    assert paused.transactor.finish_pending_commit()
+    assert [((topic, partition), offset) for topic, partition, offset in sent] == [
+        next((place, offset) for place, offset in batch.offsets.items() if place == sent[0][:2])
+    ]
 
 
 def test_a_transaction_is_aborted_if_the_previous_batch_cannot_be_settled(

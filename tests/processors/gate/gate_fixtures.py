@@ -180,7 +180,7 @@ def process_messages(
     return result
 
 
-SCHEMAS = {kind.name: kind.schema for kind in TOPIC_KINDS}
+SCHEMAS = {kind.name: kind.schema for kind in TOPIC_KINDS} | {"decisions": "decision"}  # one decision, not yet a block
 
 
 def decode_output(output: OutputRecord) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A property over both paths of the gate: whatever a batch contains, columns and single records give the same result.
 
 The same bytes with the same headers (and so the same traces) on the same partitions, the same counts, the same
-latencies and the same state; also when the batch is written in parts.
+latencies, the same state, and the same that agencies are told; also when the batch is written in parts.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processors.exactly_once.batch import OutputRun
+from processors.exactly_once.batch import DEFAULT_LIMITS, Batch
 from processors.exactly_once.state_store import Overlay
 from processors.exactly_once.state_store_backends import MemoryStore
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import PART_BYTES_MAX, Gate, is_conserved
 from processors.gate.input_records import InputRecords, OpenValues
 from processors.gate.item_versions import ItemVersions
+from processors.gate.outcome_blocks import BatchOutcomes, OutcomeBlocks, OutcomeTopics
+from sharing.audit.block import read_entry_id
 from sharing.columnar import decoding
+from sharing.model.vocabulary import AuditLogName
 from sharing.packs.library import load_shipped_treaties
 from sharing.seal.indicator_record import INDICATOR_BYTES_MAX
 from sharing.seal.indicators import IndicatorOpener, IndicatorSealer
@@ -53,6 +56,8 @@ SEAL_KEY = make_opening_key("CH seal 1")
 HEADER = get_codec("indicator").header
 REGISTRY_HEADER = make_registry_header(7)
 FRAMING = Framing({"decision": make_registry_header(8), "draft": make_registry_header(9)}, {REGISTRY_HEADER: HEADER})
+
+BLOCKS = OutcomeBlocks(OutcomeTopics("CH"), FRAMING)
 
 PUBLISHED: list[dict[str, Any]] = [
     {}, OFFERED, HELD, WITHHELD, {"summary": "other"}, {"summary": None}, {"nexus": []},
@@ -131,7 +136,9 @@ def process_in_order(
         versions = ItemVersions(records, overlay)
         result = BatchResult.join(gate.process_parts(records, DIRECTORY, NOW_MS, versions))
         assert is_conserved(batch, result)
-        everything += [summarise(result), overlay.changes]
+        told = BatchOutcomes(BLOCKS, Batch(batch, NOW_MS, {}), LAW.reference, DEFAULT_LIMITS)
+        told.add_part(result)
+        everything += [{**summarise(result), "told": list(told.finish(result))}, overlay.changes]
         for partition, changes in overlay.changes.items():
             stores[partition].apply_changes(changes.items(), None)  # type: ignore[arg-type]
     return everything
@@ -189,9 +196,11 @@ def test_every_output_is_on_the_partition_of_its_input(batches: list[list[Messag
     for batch in batches:
         records = InputRecords.read(batch, PARTITION_COUNT)
         for part in gate.process_parts(records, DIRECTORY, NOW_MS, ItemVersions(records, None)):
-            runs = [output for output in part.outputs.iter_outgoing() if isinstance(output, OutputRun)]
-            assert len({run.partition for run in runs}) == len(runs)  # one run for each partition
-            partition_by_key = {(message.key(), message.partition()) for message in batch}
-            assert {(key, run.partition) for run in runs for key in run.keys} <= partition_by_key
+            decided = {
+                (read_entry_id(decision, AuditLogName.DECISIONS).encode(), partition)
+                for partition, decisions in part.outputs.group_decisions().items()
+                for decision in decisions
+            }
+            assert decided <= {(message.key(), message.partition()) for message in batch}
             for position, outputs in part.outputs.other_outputs.items():
                 assert {output.partition for output in outputs} <= {batch[position].partition()}

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processors.exactly_once.batch import OutputRun
 from processors.gate.gate import BatchResult, Gate, is_conserved
 from processors.gate.record_path import RecordPath
+from sharing.audit.block import read_entry_id
 from sharing.columnar import decoding, indicators
 from sharing.columnar.indicators import ITEM_FIELDS, IndicatorReader
 from sharing.columnar.splitting import SplitColumns, split_bodies
 from sharing.law.facts import FACTS
 from sharing.model.indicator import Indicator
-from sharing.model.vocabulary import NoticeLane, Outcome
+from sharing.model.vocabulary import AuditLogName, NoticeLane, Outcome
 from sharing.packs.library import find_law, load_shipped_treaties
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import Framing, make_registry_header
@@ -70,14 +70,14 @@ def group_by_topic(result: BatchResult) -> dict[str, list[Any]]:
 
 
 def group_outgoing_by_topic(result: BatchResult) -> dict[str, list[Any]]:
-    """Return the outputs of each topic, in order, from the records and runs that the loop gets."""
+    """Return the outputs of each topic, in order, as the log of decisions and the loop get them."""
     by_topic: dict[str, list[Any]] = {}
-    for output in result.outputs.iter_outgoing():
-        if isinstance(output, OutputRun):
-            pairs = zip(output.keys, output.values, strict=True)
-            by_topic.setdefault(output.topic, []).extend([key, value, None, output.partition] for key, value in pairs)
-        else:
-            by_topic.setdefault(output.topic, []).append(list(output[1:]))
+    for partition, decisions in result.outputs.group_decisions().items():
+        for decision in decisions:
+            key = read_entry_id(decision, AuditLogName.DECISIONS).encode()
+            by_topic.setdefault("national.ch.decisions", []).append([key, decision, None, partition])
+    for output in result.outputs.iter_other_outputs():
+        by_topic.setdefault(output.topic, []).append(list(output[1:]))
     return by_topic
 
 

@@ -12,6 +12,7 @@ from processors.exactly_once.batch import DEFAULT_LIMITS
 from processors.gate import encoded_tails, output_plans
 from processors.gate.asked_states import NOBODY, AskedStates
 from processors.gate.encoded_tails import EncodedTails
+from processors.gate.outcome_tags import OutcomeTags
 from processors.gate.outcome_tally import ItemStanding, OutcomeTally
 from processors.gate.output_plans import OutputPlanner
 from processors.gate.output_policy import (
@@ -41,6 +42,7 @@ class Unknown(StrEnum):
 ESCALATE = cast("Any", Unknown.ESCALATE)
 MESSAGE = make_message(nexus=[{"state": "IE", "reason": "r"}, {"state": "US", "reason": "r"}])
 RECORD = get_codec("indicator").decode(MESSAGE.data)
+TAGS = OutcomeTags(DEFAULT_LIMITS, 1_000_000)
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_the_record_writer_rejects_an_unknown_delivery(tails: EncodedTails, verd
 def test_the_output_planner_rejects_an_unknown_outcome(
     context: DecisionContext, tails: EncodedTails, verdict: Verdict
 ) -> None:
-    planner = OutputPlanner(context, tails, OutputPolicy(), AskedStates(None), DEFAULT_LIMITS)
+    planner = OutputPlanner(context, tails, OutputPolicy(), AskedStates(None), DEFAULT_LIMITS, TAGS)
     with pytest.raises(AssertionError, match="ESCALATE"):
         planner._build_plan(RECORD, verdict, NOBODY)
 
@@ -95,7 +97,9 @@ def test_the_output_planner_rejects_an_unknown_delivery(
     policy = OutputPolicy()
     monkeypatch.setattr(policy, "get_required_outputs", lambda *_: required)
     with pytest.raises(AssertionError, match="ESCALATE"):
-        OutputPlanner(context, tails, policy, AskedStates(None), DEFAULT_LIMITS)._build_plan(RECORD, verdict, NOBODY)
+        OutputPlanner(context, tails, policy, AskedStates(None), DEFAULT_LIMITS, TAGS)._build_plan(
+            RECORD, verdict, NOBODY
+        )
 
 
 def test_a_draft_rejects_an_unknown_outcome(context: DecisionContext, verdict: Verdict) -> None:

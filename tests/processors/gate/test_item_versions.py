@@ -15,13 +15,13 @@ from processors.gate.gate import BatchResult, Gate, is_conserved
 from processors.gate.input_records import InputRecords
 from processors.gate.item_versions import ItemVersions
 from processors.gate_agent import decide_batch
-from sharing._subscriber import decode_notice
 from sharing.columnar import decoding
 from sharing.model.delivery_history import DeliveryHistory, Repetition
 from sharing.model.notice import Notice
 from sharing.model.vocabulary import Outcome
 from sharing.packs.library import load_shipped_treaties
 from sharing.serialization.codec import get_codec
+from sharing.serialization.notice_decoder import decode_notice
 from tests.processors.gate.gate_fixtures import (
     DIRECTORY,
     LAW,
@@ -181,12 +181,13 @@ def test_a_subscriber_tells_the_items_of_agencies_apart(worker: Worker) -> None:
     history = DeliveryHistory(100)
     notices = [read_notice(worker.process(message)) for message in (SECOND, make_message(1, **CUSTOMS), THIRD)]
     for notice in notices:
-        assert history.compare(notice) is Repetition.NONE
-        history.hand_out(notice)
+        assert history.compare(notice, b"") is Repetition.NONE
+        history.hand_out(notice, b"")
     second, customs, third = notices
     assert second.indicator_id == customs.indicator_id == third.indicator_id
     assert second.item_id == third.item_id != customs.item_id
-    assert history.compare(second) is Repetition.OLDER
+    history.take_back()
+    assert history.compare(second, b"") is Repetition.OLDER
 
 
 def read_notice(result: BatchResult) -> Notice:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.exactly_once.batch import Batch, OutputRun
+from processors.exactly_once.batch import Batch
 from processors.exactly_once.loop_config import LoopConfig
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import PART_BYTES_MAX, Gate
@@ -53,8 +53,7 @@ def decide_for_every_state(*, distinct: bool) -> dict[str, int]:
     result, output_bytes = BatchResult(), 0
     directory = make_directory(*map(directory_entry, states))
     for output in decide_batch(Gate(pack, load_shipped_treaties()), Batch(batch, NOW_MS, {}), directory, result):
-        values = output.values if isinstance(output, OutputRun) else [output.value]
-        output_bytes += sum(len(value or b"") for value in values)
+        output_bytes += len(output.value or b"")
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return {
         "disclosed": result.deliveries[Outcome.DISCLOSE],

@@ -10,13 +10,13 @@ import pytest
 
 from sharing._publisher import Publisher
 from sharing.kafka.topic_admin import apply_topics
-from sharing.serialization.codec import get_codec
 from sharing.testing.broker.process import find_free_port
 from sharing.topology.topics import CLOCK, DECISIONS, INDICATORS, list_topics
 from tests.faults.gate_process import GateProcess
 from tests.kafka.topic_io import SECONDS, plain_producer, read_records, write_records
 from tests.processors.health.endpoint_client import EndpointClient
 from tests.processors.worker_fixtures import ITEM, prepare_state
+from tests.support.audit_entries import list_entries
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def publish(broker: KafkaBroker, count: int = 1) -> None:
 
 def count_decisions(broker: KafkaBroker, partitions: int) -> int:
     records = read_records(broker, DECISIONS.topic(STATE), partitions)
-    return len({get_codec("decision").decode(record.value())["indicator_id"] for record in records})
+    return len({decision["indicator_id"] for decision in list_entries(records)})
 
 
 def test_a_gate_behind_an_open_transaction_has_lag_and_is_not_ready(fresh_kafka: KafkaBroker, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ class FakeState:
         keys = {state.code: next(iter(state.opening.values())).public_key for state in receivers}
         return self.sealer.seal_batch(
             messages, keys, options.get("key", self.gate_key), recipients_max=16, now=self.now if now is None else now
-        )
+        ).records
 
     def count(self, to_state: str, *, now: int | None = None, **changes: int) -> bytes:
         """Return a count statement; `changes` replace the last number of a topic."""

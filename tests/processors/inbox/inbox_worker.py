@@ -27,6 +27,7 @@ from processors.sealing.loop_sealing import LoopSealing
 from processors.sealing.output_sealer import CONVERSATION_LOOP, SealingKeys
 from sharing.errors import DecodeError
 from sharing.model.directory import Directory
+from sharing.model.vocabulary import MessageKind
 from sharing.packs.library import load_shipped_treaties
 from sharing.relevance.nexus import no_geo_lookup
 from sharing.seal.faults import SealError
@@ -212,13 +213,14 @@ class FakeReader:
 
     def __init__(self, inbox: FakeInbox, name: str = "case-system") -> None:
         self.state = inbox.owner.code
+        self.uses = None
         self._keys = inbox.owner.trusted
         self._now = inbox.owner.now
         self._opener = InboxOpener(self.state, make_reader(name))
 
-    def open_notice(self, value: bytes, arrived_at: int | None = None) -> bytes | None:
+    def open_item(self, value: bytes, arrived_at: int | None = None) -> tuple[MessageKind, bytes]:
         try:
             item = self._opener.open(value, self._keys, self._now, arrived_at=arrived_at)
         except SealError as error:
             raise DecodeError(str(error), cause=str(error.fault)) from None
-        return item.content if item.envelope.kind == "NOTICE" else None
+        return item.envelope.kind, item.content

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,7 +14,12 @@ import pytest
 from mode import Service
 
 from processors.conversation_agent import ConversationAgent
-from processors.conversation_composition import WorkerParts, add_conversation, make_conversation_config
+from processors.conversation_composition import (
+    WorkerParts,
+    add_conversation,
+    make_conversation_config,
+    open_conversation_loop,
+)
 from processors.exactly_once.batch import Batch
 from processors.faust_app import create_app
 from processors.health.clock_check import BrokerTime, ClockError
@@ -118,7 +124,7 @@ def test_an_overdue_statement_is_shown_until_it_comes() -> None:
 
 def test_a_worker_is_not_ready_while_its_inbox_waits() -> None:
     endpoints = HttpEndpoints(*[cast("Any", None)] * 6)
-    assert endpoints._check_inbox() == (True, "none: this State has no keys")
+    assert endpoints._check_inbox() == (True, "none: this process runs no conversation")
     endpoints.find_inbox_problem = lambda: "no list of readers"
     assert endpoints._check_inbox() == (False, "waits: no list of readers")
     endpoints.find_inbox_problem = lambda: None
@@ -201,15 +207,37 @@ def test_the_clock_of_an_inbox_is_compared_with_the_brokers(ahead_ms: int, probl
             cast("Any", broker_clock),
             lambda: LAW,
             SINGLE_OBJECT_FRAMING,
-            HttpEndpoints(*[cast("Any", None)] * 6),
         )
+        endpoints = HttpEndpoints(*[cast("Any", None)] * 6)
         sources = make_sources(FakeInbox(DE, [CH]), lambda: NOW, lambda _: None, officers=Service())
-        agent = add_conversation(parts, "DE", sources, FakeSender())
+        opened = open_conversation_loop(parts, "DE", is_main=False)
+        agent = add_conversation(parts, "DE", opened, endpoints, sources, FakeSender())
         await agent._check_clock(Batch([], NOW, {}))
 
     with pytest.raises(ClockError, match=problem) if problem else nullcontext():
         asyncio.run(check())
     assert waited == [True]
+
+
+@pytest.mark.parametrize("folder", [None, Path("/var/lib/sharing")])
+def test_each_worker_has_a_copy_of_its_conversations_on_disk_if_it_has_a_folder(folder: Path | None) -> None:
+    async def find_folder(worker: str) -> Path | None:
+        parts = WorkerParts(
+            create_app("inbox-test"),
+            make_loop_config(bootstrap="nowhere:1", topics=["in"], group="g", instance=worker, transactional_id=worker),
+            lambda: NOW,
+            cast("Any", SimpleNamespace(get_time=lambda: None)),
+            lambda: LAW,
+            SINGLE_OBJECT_FRAMING,
+            state_folder=folder,
+        )
+        return open_conversation_loop(parts, "DE", is_main=False).loop.config.state_folder
+
+    found = {asyncio.run(find_folder(worker)) for worker in ("g.0", "g.1")}
+    if folder is None:
+        assert found == {None}
+    else:
+        assert found == {folder / "conversations" / "g.inbox.0", folder / "conversations" / "g.inbox.1"}
 
 
 def test_a_worker_is_not_ready_while_the_register_of_officers_cannot_be_read() -> None:
@@ -224,10 +252,10 @@ def test_a_worker_is_not_ready_while_the_register_of_officers_cannot_be_read() -
             cast("Any", SimpleNamespace(get_time=lambda: None)),
             lambda: LAW,
             SINGLE_OBJECT_FRAMING,
-            endpoints,
         )
         sources = make_sources(FakeInbox(DE, [CH]), lambda: NOW, lambda _: None, officers=officers)
-        agent = add_conversation(parts, "DE", sources, FakeSender())
+        opened = open_conversation_loop(parts, "DE", is_main=False)
+        agent = add_conversation(parts, "DE", opened, endpoints, sources, FakeSender())
         seen = [endpoints._check_inbox()]
         agent.waits_for = None
         seen.append(endpoints._check_inbox())

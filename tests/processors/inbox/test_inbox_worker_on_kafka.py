@@ -61,7 +61,7 @@ def test_a_worker_with_keys_opens_for_its_readers_and_resumes_after_a_kill(
         messages = [sender.make_message("CH") for _ in range(count)]
         sealed = sender.sealer.seal_batch(
             messages, {"CH": seal_key.public_key}, sender.gate_key, recipients_max=16, now=sender.now
-        )
+        ).records
         for start in range(0, count, 20):  # librdkafka makes larger batches than the topic accepts
             write_records(fresh_kafka, NOTICES.topic("CH"), sealed[start : start + 20])
         write_records(fresh_kafka, NOTICES.topic("CH"), [notice_bytes("CH", "forged.example.org")])

@@ -65,7 +65,7 @@ class SendingLoop:
         """Return this many sealed recalls, and the count statements that are due."""
         sealing, view = self.begin(now_ms)
         records = [self.write_recall(now_ms) for _ in range(count)]
-        outputs = [*sealing.seal_records(records), *sealing.state_counts()]
+        outputs = [*sealing.seal_records(records)[0], *sealing.state_counts()]
         if committed:
             for partition, changes in view.freeze().items():
                 self.stores[partition].apply_changes(changes.items(), Checkpoint(0, now_ms))
@@ -155,7 +155,7 @@ def test_records_keep_their_order_and_only_what_must_be_sealed_is(loops: Loops) 
     act = OutputRecord(ACTS.topic("CH"), b"item", b"act", None, PARTITION)
     own = [OutputRecord(kind.topic("CH"), b"key", kind.name.encode(), None, PARTITION) for kind in (AMENDMENTS, DRAFTS)]
     recall = conversation.write_recall(NOW)
-    sealed = sealing.seal_records([act, own[0], recall, act, own[1], act])
+    sealed, _ = sealing.seal_records([act, own[0], recall, act, own[1], act])
     assert [each.topic for each in sealed] == [each.topic for each in (act, own[0], recall, act, own[1], act)]
     assert [sealed[0], sealed[3], sealed[5]] == [act] * 3
     assert sealed[2].value != recall.value
@@ -167,7 +167,7 @@ def test_records_keep_their_order_and_only_what_must_be_sealed_is(loops: Loops) 
 def test_a_gate_seals_as_a_list_does(loops: Loops) -> None:
     gate, _, _ = loops
     records = [gate.write_recall(NOW), gate.write_recall(NOW)]
-    as_list = gate.begin()[0].seal_records(records)
+    as_list, _ = gate.begin()[0].seal_records(records)
     again = SendingLoop(gate.sender, gate.receiver, GATE_LOOP)
     outputs = BatchOutputs(other_outputs={0: [records[0]], 1: [records[1]]})
     again.begin()[0].seal_part(outputs)

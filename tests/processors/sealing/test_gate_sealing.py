@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretBytes
 
-from processors.exactly_once.batch import Batch, OutputLimits, OutputRecord, OutputRun
+from processors.exactly_once.batch import Batch, OutputLimits, OutputRecord
 from processors.exactly_once.state_store import Overlay
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
@@ -42,6 +42,7 @@ from tests.processors.gate.gate_fixtures import (
     make_message,
 )
 from tests.processors.sealing.test_sent_streams import commit, open_stores
+from tests.support.audit_entries import unpack_blocks
 from tests.trust.trust_fixtures import make_keys, make_root, make_seed, make_signer
 
 WRAPPING_KEY_ID, WRAPPING_KEY = "c" * 64, SecretBytes(bytes(range(32)))
@@ -86,12 +87,7 @@ class SealedGate:
         outputs = list(decide_batch(self.gate, batch, DIRECTORY, self.result, self.sealing))
         if committed:
             commit(self.stores, overlay)
-        return [output for output in outputs if isinstance(output, OutputRecord)] + [
-            OutputRecord(output.topic, key, value, None, output.partition)
-            for output in outputs
-            if isinstance(output, OutputRun)
-            for key, value in zip(output.keys, output.values, strict=True)
-        ]
+        return unpack_blocks(outputs)
 
 
 def verify(output: OutputRecord, now_ms: int = NOW_MS) -> VerifiedMessage:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from processors.exactly_once.batch import Batch, OutputRecord, OutputRun
+from processors.exactly_once.batch import Batch, OutputRecord
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
 from processors.gate_agent import decide_batch
@@ -33,6 +33,7 @@ from tests.processors.gate.gate_fixtures import (
     make_message,
 )
 from tests.seal.seal_fixtures import make_opening_key
+from tests.support.audit_entries import unpack_blocks
 
 KEY, ENDED = make_opening_key("CH seal 1"), make_opening_key("CH seal 0")
 COLUMNAR = pytest.mark.parametrize("columnar_min", [1, NEVER_COLUMNAR])
@@ -52,16 +53,7 @@ def decide(messages: list[Message], columnar_min: int = 1, **options: Any) -> li
     opening = IndicatorOpening("CH", get_keys, **options)
     batch = Batch(messages, NOW_MS, {})
     gate = Gate(LAW, load_shipped_treaties(), columnar_min=columnar_min)
-    outputs = decide_batch(gate, batch, DIRECTORY, BatchResult(), opening=opening)
-    return [
-        record
-        for output in outputs
-        for record in (
-            [OutputRecord(output.topic, key, value) for key, value in zip(output.keys, output.values, strict=True)]
-            if isinstance(output, OutputRun)
-            else [output]
-        )
-    ]
+    return unpack_blocks(decide_batch(gate, batch, DIRECTORY, BatchResult(), opening=opening))
 
 
 def list_quarantined(outputs: list[OutputRecord]) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""What a worker adds to the audit logs of its State."""

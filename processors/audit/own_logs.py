@@ -1,0 +1,137 @@
+"""Collects the cosignatures of the State's own checkpoints, and publishes them.
+
+A cosignature comes with a reply of the witness, a moment after the checkpoint. It joins the checkpoint here, and the
+newest record of the log is written once more, with the checkpoints that were cosigned: so everyone knows within seconds
+what is witnessed, also of a log that does not grow any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from processors.audit.witness_state import OwnCheckpoints
+from processors.exactly_once.batch import OutputRecord
+from processors.inbox.refusals import RefusalError
+from sharing.audit.checkpoint import Checkpoint, read_checkpoint, verify_checkpoint
+from sharing.audit.checkpoint_record import (
+    EARLIER_MAX,
+    SCHEMA,
+    CheckpointRecord,
+    EarlierCheckpoint,
+    read_checkpoint_record,
+)
+from sharing.audit.cosignature import verify_cosignature
+from sharing.audit.origins import format_witness
+from sharing.audit.witnessing import Sighting
+from sharing.serialization.codec import HEADER_LENGTH
+from sharing.topology.topics import CHECKPOINTS
+
+if TYPE_CHECKING:
+    from processors.audit.witness_result import WitnessResult
+    from processors.audit.witness_state import WitnessStore
+    from sharing.serialization.framing import Framing
+    from sharing.trust.key_statement import TrustedKeys
+
+
+class OwnLogs:
+    """The checkpoints of the State's own logs, while a batch is processed.
+
+    Args:
+        state: The State.
+        store: The entries of the state store.
+        framing: How records are framed.
+        now_ms: The time, in UTC milliseconds.
+        result: Receives the counts.
+    """
+
+    def __init__(self, state: str, store: WitnessStore, framing: Framing, now_ms: int, result: WitnessResult) -> None:
+        self._state = state
+        self._topic = CHECKPOINTS.topic(state)
+        self._store = store
+        self._header = framing.get_header(SCHEMA)
+        self._now_ms = now_ms
+        self._result = result
+        self._cosigned: dict[tuple[int, str], dict[bytes, None]] = {}
+
+    def note_checkpoint(self, partition: int, read: CheckpointRecord) -> None:
+        """Keep a new checkpoint of an own log, to which cosignatures will come.
+
+        Args:
+            partition: Its partition.
+            read: The record, which was compared with what was seen before.
+        """
+        log, note = read.checkpoint.place.log, read.checkpoint.note
+        own = self._store.find_own(partition, log) or OwnCheckpoints(b"", (), ())
+        if own.find(note.text) is not None:  # written again by this worker
+            return
+        if own.notes and read.checkpoint.size < read_checkpoint_record(own.record).checkpoint.size:
+            return
+        self._store.keep_own(partition, log, own.add_checkpoint(read.encode(), note, self._now_ms))
+
+    def collect(self, cosigned: Checkpoint, witness: TrustedKeys, own_keys: TrustedKeys | None) -> None:
+        """Join the cosignature of another State to an own checkpoint.
+
+        Args:
+            cosigned: The checkpoint with the cosignature.
+            witness: Online keys of the State that cosigns.
+            own_keys: The State's own online keys, as everyone reads them; None if its own root is not pinned.
+
+        Raises:
+            RefusalError: It has no cosignature of that State, or proves another history of the log.
+            TrustError: A signature does not count.
+        """
+        partition, log, text = cosigned.place.partition, cosigned.place.log, cosigned.note.text
+        own = self._store.find_own(partition, log)
+        if own is None or own.find(text) is None:
+            self._require_same_history(cosigned, witness.state, own_keys)
+            return
+        name = format_witness(witness.state)
+        signatures = [each for each in cosigned.note.signatures if each.name == name]
+        if not signatures:
+            raise RefusalError("MALFORMED", f"{witness.state}: the cosignature is not one of that State")
+        for signature in signatures:
+            verify_cosignature(text, signature, witness, now=self._now_ms)
+        after = own.add_signatures(text, signatures)
+        if after != own:
+            self._result.received[witness.state] += 1
+            self._store.keep_own(partition, log, after)
+            self._cosigned.setdefault((partition, log), {})[text] = None
+
+    def write_cosigned(self) -> Iterator[OutputRecord]:
+        """Yield the newest record of each own log that got cosignatures, with the checkpoints that got them; once."""
+        cosigned, self._cosigned = self._cosigned, {}
+        for (partition, log), texts in cosigned.items():
+            own = self._store.find_own(partition, log)
+            if own is None:
+                continue
+            newest = read_checkpoint_record(own.record)
+            notes = [note for text in list(texts)[-EARLIER_MAX:] if (note := own.find(text)) is not None]
+            earlier = tuple(EarlierCheckpoint(read_checkpoint(note.to_bytes())) for note in notes)
+            value = self._header + replace(newest, earlier=earlier).encode()[HEADER_LENGTH:]
+            yield OutputRecord(self._topic, newest.checkpoint.origin.encode(), value, None, partition)
+
+    def _require_same_history(self, cosigned: Checkpoint, witness: str, own_keys: TrustedKeys | None) -> None:
+        """Find out whether a checkpoint that this worker does not know is of another history.
+
+        Raises:
+            RefusalError: It has the signature of the State's own key, and contradicts what the State has signed.
+            TrustError: It contradicts that, and the State has not signed it.
+        """
+        partition, origin = cosigned.place.partition, cosigned.origin
+        log = self._store.find_seen(partition, origin)
+        if log is None or own_keys is None:
+            return
+        for note in log.seen:
+            seen = read_checkpoint(note)
+            if seen.size == cosigned.size and seen.root != cosigned.root:
+                verify_checkpoint(cosigned, own_keys, now=self._now_ms)
+                evidence = (note, cosigned.note.to_bytes())
+                self._store.keep_seen(partition, origin, replace(log, evidence=evidence))
+                self._result.sightings[self._state, Sighting.FORK.value] += 1
+                raise RefusalError(
+                    "AUDIT_FORK",
+                    f"{witness} has cosigned another history of {origin}, signed by a gate key of this State: somebody "
+                    "else has that key, or an old copy of the state store was restored",
+                )

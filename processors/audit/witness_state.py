@@ -1,0 +1,163 @@
+"""What a worker keeps about checkpoints, in the state store of the conversation's loop.
+
+Of each log of another State: what it has seen, so that it can be shown no other history (`audit/seen/`). Of the State's
+own logs the same, and the last checkpoints with the cosignatures that have arrived (`audit/own/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from processors.audit.log_writer import LOG_KEY_PREFIX
+from processors.exactly_once.state_entries import decode_entry, encode_entry
+from sharing.audit.origins import parse_witness
+from sharing.audit.signed_note import NoteSignature, SignedNote, read_note
+from sharing.audit.witnessing import WitnessedLog
+from sharing.model.vocabulary import AuditLogName
+
+if TYPE_CHECKING:
+    from processors.exactly_once.state_store import Overlay
+
+OWN_NOTES_MAX: Final = 16
+"""How many own checkpoints are kept: cosignatures of older ones come too late."""
+
+SEEN_PREFIX: Final = LOG_KEY_PREFIX + b"seen/"
+_OWN_PREFIX: Final = LOG_KEY_PREFIX + b"own/"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCheckpoints:
+    """The last checkpoints of one of the State's own logs. All methods return another object.
+
+    Attributes:
+        record: The record of the newest one, in single-object encoding.
+        notes: The notes, the newest last, with the cosignatures that have arrived.
+        seen_at: When each was read first, in UTC milliseconds.
+    """
+
+    record: bytes
+    notes: tuple[SignedNote, ...]
+    seen_at: tuple[int, ...]
+
+    def find(self, text: bytes) -> SignedNote | None:
+        """Return the note with a text, or None."""
+        return next((note for note in self.notes if note.text == text), None)
+
+    def add_checkpoint(self, record: bytes, note: SignedNote, now_ms: int) -> OwnCheckpoints:
+        """Return them with a newer one."""
+        notes, times = (*self.notes, note), (*self.seen_at, now_ms)
+        return OwnCheckpoints(record, notes[-OWN_NOTES_MAX:], times[-OWN_NOTES_MAX:])
+
+    def add_signatures(self, text: bytes, signatures: Iterable[NoteSignature]) -> OwnCheckpoints:
+        """Return them with cosignatures of the one with this text."""
+        added = tuple(signatures)
+        return replace(self, notes=tuple(note.add(added) if note.text == text else note for note in self.notes))
+
+    def find_waiting_since(self, witness: str) -> int | None:
+        """Return since when a cosignature of a State is awaited, in UTC milliseconds; None if none is.
+
+        Who cosigns a checkpoint has seen that it continues those before it.
+        """
+        waiting: int | None = None
+        for note, seen_at in zip(reversed(self.notes), reversed(self.seen_at), strict=True):
+            if any(parse_witness(signature.name) == witness for signature in note.signatures):
+                break
+            waiting = seen_at
+        return waiting
+
+    def to_fields(self) -> dict[str, Any]:
+        """Return the fields of its entry in a state store."""
+        return {
+            "record": self.record,
+            "notes": [note.to_bytes() for note in self.notes],
+            "seen_at": list(self.seen_at),
+        }
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> OwnCheckpoints:
+        """Return what `to_fields` returned."""
+        return cls(fields["record"], tuple(map(read_note, fields["notes"])), tuple(fields["seen_at"]))
+
+
+class WitnessMemory:
+    """What is remembered between batches, so that entries are not decoded again in each. It follows from the store."""
+
+    def __init__(self) -> None:
+        self.own: dict[bytes, tuple[bytes, OwnCheckpoints]] = {}
+        self.forked: dict[int, tuple[object, frozenset[str]]] = {}
+
+
+class WitnessStore:
+    """Reads and writes these entries in the view of one batch.
+
+    Args:
+        view: The batch's view of the state store.
+        memory: What is remembered between batches.
+    """
+
+    def __init__(self, view: Overlay, memory: WitnessMemory) -> None:
+        self._view = view
+        self._memory = memory
+
+    def find_seen(self, partition: int, origin: str) -> WitnessedLog | None:
+        """Return what was seen of a log; None if nothing was."""
+        encoded = self._view.get(partition, _make_seen_key(origin))
+        return None if encoded is None else WitnessedLog.from_fields(decode_entry(encoded, "witnessed_log"))
+
+    def keep_seen(self, partition: int, origin: str, log: WitnessedLog) -> None:
+        """Keep what was seen of a log."""
+        self._view.put(partition, _make_seen_key(origin), encode_entry("witnessed_log", log.to_fields()))
+        if log.evidence:
+            copy = self._view.identify_copy(partition)
+            self._memory.forked[partition] = (copy, self._list_forked(partition) | {log.last.place.state})
+
+    def find_own(self, partition: int, log: str) -> OwnCheckpoints | None:
+        """Return the last checkpoints of an own log; None if there are none."""
+        encoded = self._view.get(partition, _make_own_key(log))
+        if encoded is None:
+            return None
+        name = b"%d/%b" % (partition, log.encode())
+        known = self._memory.own.get(name)
+        if known is None or known[0] != encoded:
+            own = OwnCheckpoints.from_fields(decode_entry(encoded, "own_checkpoints"))
+            known = self._memory.own[name] = (encoded, own)
+        return known[1]
+
+    def keep_own(self, partition: int, log: str, own: OwnCheckpoints) -> None:
+        """Keep the last checkpoints of an own log."""
+        self._view.put(partition, _make_own_key(log), encode_entry("own_checkpoints", own.to_fields()))
+
+    def list_own(self) -> Iterator[OwnCheckpoints]:
+        """Yield the last checkpoints of all own logs in the partitions of this worker."""
+        for partition in sorted(self._view.partitions):
+            for log in AuditLogName:
+                own = self.find_own(partition, log)
+                if own is not None:
+                    yield own
+
+    def list_forked(self) -> frozenset[str]:
+        """Return the States that have signed two histories, as far as the partitions of this worker show it."""
+        return frozenset(state for partition in self._view.partitions for state in self._list_forked(partition))
+
+    def _list_forked(self, partition: int) -> frozenset[str]:
+        """Return them for one partition, whose entries are looked through once for each copy of the store."""
+        copy = self._view.identify_copy(partition)
+        known = self._memory.forked.get(partition)
+        if known is None or known[0] is not copy:
+            entries = (
+                WitnessedLog.from_fields(decode_entry(encoded, "witnessed_log"))
+                for _, encoded in self._view.items(partition, SEEN_PREFIX)
+            )
+            forked = frozenset(log.last.place.state for log in entries if log.evidence)
+            known = self._memory.forked[partition] = (copy, forked)
+        return known[1]
+
+
+def _make_seen_key(origin: str) -> bytes:
+    return SEEN_PREFIX + origin.encode()
+
+
+def _make_own_key(log: str) -> bytes:
+    return _OWN_PREFIX + log.lower().encode()

@@ -1,0 +1,267 @@
+"""Answers that cover Asks which are put later: how one begins and ends, and what it answers.
+
+A covering ruling is on every partition, because a later item may be on any. Of it, each partition keeps the record that
+the officer has signed. Whenever an Ask is put, each record that is kept is verified again in the register as it is at
+that instant, and must fit the Ask as a single answer must; role, four eyes, dates and what is never covered the
+conversation checks, and the law is asked again before anything leaves. Whatever fails, the Ask is open as usual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, final
+
+from processors.conversation.conversation_result import ConversationOutcome, KeptState
+from processors.conversation.kept_law import KeptLaw, list_opening_roles, require_received_fit
+from processors.conversation.steps import ConversationBatch, Kept, Step, advance_item, advance_received_item
+from processors.exactly_once.batch import OutputRecord
+from sharing.conversation.events import Opened
+from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.vocabulary import AskKind, Refusal
+from sharing.conversation_state.covers import Cover, Covers, make_covers_key
+from sharing.conversation_state.due_index import DueItem
+from sharing.rulings.act import Act, ActKind
+from sharing.rulings.cover_ending import EndingCover
+from sharing.rulings.mapping import make_covering_event
+from sharing.rulings.ruling import Answering
+from sharing.rulings.signing import VerifiedRuling, verify_again
+from sharing.rulings.vocabulary import RulingError, RulingFault
+from sharing.topology.topics import ACTS
+
+if TYPE_CHECKING:
+    from processors.conversation.keeping import PreparedStep
+
+PrepareStep = Callable[[Step, KeptLaw | None, VerifiedRuling], "PreparedStep"]
+"""Writes what a step sends. It raises where it cannot."""
+
+OpenLaw = Callable[[Kept], KeptLaw | None]
+"""Returns the law about an item as it is kept now; None where it is another State's."""
+
+
+class CoverChange(NamedTuple):
+    """What a ruling does to the covers of a partition.
+
+    Attributes:
+        covers: What is kept from then on.
+        is_changed: Whether that is something else than before.
+        act: What is recorded.
+    """
+
+    covers: Covers
+    is_changed: bool
+    act: Act
+
+
+@dataclass(slots=True)
+class PartitionCovers:
+    """The covers of one partition, during one batch.
+
+    Attributes:
+        kept: What is kept.
+        verified: The rulings that were verified again in this batch, by their digest; None where that has failed.
+    """
+
+    kept: Covers
+    verified: dict[str, VerifiedRuling | None] = field(default_factory=dict)
+
+
+@final
+class CoverKeeper:
+    """Keeps the answers of one State's officers that cover later Asks, and lets them answer.
+
+    Args:
+        state: The State.
+    """
+
+    def __init__(self, state: str) -> None:
+        self._state = state
+
+    def change(self, verified: VerifiedRuling, record: bytes, batch: ConversationBatch) -> CoverChange | None:
+        """Return what a ruling does to the covers of its partition; None if it neither covers later Asks nor ends that.
+
+        Args:
+            verified: The ruling.
+            record: Its record, in single-object encoding.
+            batch: The batch.
+
+        Raises:
+            RulingError: There are too many covers.
+            DecodeError: What is kept cannot be read.
+        """
+        act = verified.ruling.act
+        if isinstance(act, EndingCover):
+            return self._end(verified, act, batch)
+        if not isinstance(act, Answering) or act.covers_until is None:
+            return None
+        kept = _open_covers(verified.partition, batch).kept
+        if not _may_cover(act, verified, batch):
+            return CoverChange(
+                kept, is_changed=False, act=_refuse(verified, act.asks[0].item, act.asks[0].provider, batch)
+            )
+        covers = kept.drop_old(batch.now_ms).add(Cover(verified.digest, record, verified.at_ms, act.covers_until))
+        if covers.is_full:
+            raise RulingError(RulingFault.TOO_MANY_COVERS)
+        is_new = kept.find(verified.digest) is None and covers.find(verified.digest) is not None
+        if not is_new:
+            return None
+        first = act.asks[0]
+        described = Act(
+            ActKind.COVER_BEGUN, first.item, first.provider, verified.ruling.state, batch.now_ms,
+            officer=verified.officer.id, ruling=verified.digest, ask_kind=act.about, states=act.recipients,
+            answer=act.answer, covers_until=act.covers_until,
+        )  # fmt: skip
+        return CoverChange(covers, is_changed=True, act=described)
+
+    def keep(self, change: CoverChange, partition: int, batch: ConversationBatch) -> None:
+        """Keep what the last record of a batch has changed, and record it.
+
+        Args:
+            change: The change.
+            partition: The partition.
+            batch: The batch. Its last outcome is that of the record.
+        """
+        result = batch.result
+        if change.is_changed:
+            batch.entries.keep_covers(partition, change.covers)
+            batch.covers[partition] = PartitionCovers(change.covers)
+            result.kept.append(KeptState(DueItem(partition, make_covers_key(partition)), len(result.outcomes) - 1))
+            result.outcomes[-1] = ConversationOutcome.CHANGED
+        act = change.act
+        result.kinds[str(act.kind), str(act.reason or "")] += 1
+        result.outputs.append(
+            OutputRecord(ACTS.topic(act.state), act.item_id.encode(), act.encode(), partition=partition)
+        )
+        result.effects += 1
+
+    def cover_asks(
+        self, first: PreparedStep, batch: ConversationBatch, open_law: OpenLaw, prepare: PrepareStep
+    ) -> list[PreparedStep]:
+        """Return a step, and what answers that were given earlier do with the Asks that it has put, in order.
+
+        Args:
+            first: The step.
+            batch: The batch.
+            open_law: Returns the law about the item.
+            prepare: Writes what a further step sends.
+
+        Raises:
+            DecodeError: What is kept cannot be read.
+        """
+        steps, asked = [first], _list_coverable(first)
+        if not asked or not _open_covers(first.step.entry.partition, batch).kept.covers:
+            return steps
+        for ask_id in asked:  # grows while it is read: one answer may lead to the next Ask
+            for verified in self._list_covering(first.step.entry.partition, batch):
+                covered = _try_to_cover(steps[-1].step, ask_id, verified, batch, open_law, prepare)
+                if covered is not None:
+                    steps.append(covered)
+                    asked += _list_coverable(covered)
+        return steps
+
+    def _end(self, verified: VerifiedRuling, act: EndingCover, batch: ConversationBatch) -> CoverChange:
+        """Return the covers without one: for the officer who gave it, or one who might have given it."""
+        kept = _open_covers(verified.partition, batch).kept
+        cover = kept.find(act.cover)
+        given = None if cover is None else self._read_again(cover, verified.partition, batch)
+        # A ruling that is not valid any more covers nothing: anybody who may rule may clear it away.
+        is_allowed = given is None or given.officer.id == verified.officer.id or _could_give(given, verified, batch)
+        if not is_allowed:
+            return CoverChange(kept, is_changed=False, act=_refuse(verified, act.item, act.provider, batch))
+        described = Act(
+            ActKind.COVER_ENDED, act.item, act.provider, verified.ruling.state, batch.now_ms,
+            officer=verified.officer.id, ruling=verified.digest, cover=act.cover,
+        )  # fmt: skip
+        covers = kept.drop_old(batch.now_ms).end(act.cover, verified.at_ms)
+        return CoverChange(covers, is_changed=True, act=described)
+
+    def _list_covering(self, partition: int, batch: ConversationBatch) -> list[VerifiedRuling]:
+        """Return the rulings that cover something now, each verified in the register as it is."""
+        covers = _open_covers(partition, batch)
+        for cover in covers.kept.covers:
+            if cover.digest not in covers.verified:
+                is_over = cover.until <= batch.now_ms
+                covers.verified[cover.digest] = None if is_over else self._read_again(cover, partition, batch)
+        found = (covers.verified[cover.digest] for cover in covers.kept.covers)
+        return [verified for verified in found if verified is not None]
+
+    def _read_again(self, cover: Cover, partition: int, batch: ConversationBatch) -> VerifiedRuling | None:
+        try:
+            return verify_again(
+                cover.record,
+                batch.find_officer,
+                state=self._state,
+                partition=partition,
+                at_ms=cover.at,
+                now_ms=batch.now_ms,
+            )
+        except LookupError:
+            return None  # the register is not known: then nobody has answered beforehand
+
+
+def _may_cover(act: Answering, verified: VerifiedRuling, batch: ConversationBatch) -> bool:
+    """Return whether an officer may cover such Asks at all: for approvals, with a role that the law names."""
+    return act.about is not AskKind.APPROVE or bool(verified.officer.roles & list_opening_roles(batch.law))
+
+
+def _could_give(given: VerifiedRuling, verified: VerifiedRuling, batch: ConversationBatch) -> bool:
+    act = given.ruling.act
+    return isinstance(act, Answering) and _may_cover(act, verified, batch)
+
+
+def _refuse(verified: VerifiedRuling, item: str, provider: str, batch: ConversationBatch) -> Act:
+    return Act(
+        ActKind.RULING_REFUSED, item, provider, verified.ruling.state, batch.now_ms,
+        officer=verified.officer.id, ruling=verified.digest, reason=Refusal.WRONG_ROLE,
+    )  # fmt: skip
+
+
+def _open_covers(partition: int, batch: ConversationBatch) -> PartitionCovers:
+    known = batch.covers.get(partition)
+    if known is None:
+        known = batch.covers[partition] = PartitionCovers(batch.entries.find_covers(partition))
+    return known
+
+
+def _list_coverable(prepared: PreparedStep) -> list[str]:
+    """Return the Asks that a step has put to people of one's own State, of kinds that can be covered."""
+    step = prepared.step
+    own = step.after.state if isinstance(step.after, ReceivedItem) else step.after.conversation.state
+    return [
+        effect.ask.id
+        for effect in step.effects
+        if isinstance(effect, Opened) and effect.ask.row.can_be_covered and effect.ask.state == own
+    ]
+
+
+def _try_to_cover(
+    before: Step,
+    ask_id: str,
+    verified: VerifiedRuling,
+    batch: ConversationBatch,
+    open_law: OpenLaw,
+    prepare: PrepareStep,
+) -> PreparedStep | None:
+    """Return what a covering answer does to an Ask; None if it does nothing, or may do nothing."""
+    kept, act = before.after, verified.ruling.act
+    asks = kept.asks if isinstance(kept, ReceivedItem) else kept.conversation.asks
+    ask = asks.get(ask_id)
+    if ask is None or not ask.is_open or not isinstance(act, Answering) or act.asks[0].provider != before.provider:
+        return None
+    event = make_covering_event(verified.ruling, verified.officer, verified.at_ms, ask)
+    if event is None:
+        return None
+    partition = before.entry.partition
+    try:
+        law = open_law(kept)
+        if isinstance(kept, ReceivedItem):
+            require_received_fit(act, ask, kept, batch.law)
+            step = advance_received_item(partition, kept, [event], batch.now_ms)
+        elif law is not None:
+            law.require_fit(act, ask)
+            step = advance_item(partition, kept, [event], batch.now_ms, law)
+        else:
+            return None
+        return prepare(step, law, verified) if step.is_changed else None
+    except Exception:  # noqa: BLE001 whatever it is, people are asked as if nobody had answered beforehand
+        return None

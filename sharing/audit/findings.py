@@ -1,0 +1,79 @@
+"""What can be wrong with an audit log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sharing.audit.block import LogPlace
+
+
+class AuditFault(StrEnum):
+    """What is wrong.
+
+    Attributes:
+        MALFORMED: A record of a log is not a block, or not in the one byte form of a block.
+        CHANGED: The entries of a block are not those that its head names.
+        WRONG_LOG: A block belongs to another State, log or partition.
+        GAP: Blocks are missing between two that are there.
+        REPEATED: A block stands where later ones have been already: it is a copy, or out of order.
+        CHAIN_BROKEN: A block does not name the block before it: one of the two was changed or replaced.
+        COUNT_WRONG: A block does not say how many entries there are before it.
+        TIME_DIFFERS: A record has an earlier time on the broker than its block says, so it would be deleted early.
+        UNREADABLE: The broker's records cannot be read.
+        BEGINNING_CUT: The first blocks are missing.
+        TAIL_CUT: Blocks that a checkpoint covers are missing at the end.
+        FORK: A checkpoint states another history than the blocks that are there, or than another checkpoint.
+        RECEIPT_CONTRADICTS: Another State names a batch of messages that no block of this State names.
+        CHECKPOINT_MALFORMED: A record of checkpoints is not one, or of another State.
+        CHECKPOINT_UNTRUSTED: A checkpoint is not signed by a gate key of the State that counts.
+        CHECKPOINT_GAP: Checkpoints are missing between two that are there.
+        CHECKPOINT_ROLLED_BACK: A checkpoint states fewer blocks than an earlier one.
+        CHECKPOINT_INCONSISTENT: A checkpoint does not prove that the log only grew.
+        COSIGNATURE_INVALID: A cosignature in the name of a witness is not one that counts.
+        CHECKPOINT_MISSING: Blocks have not been covered by a checkpoint in time.
+        NOT_WITNESSED: Blocks have not been covered by a checkpoint with enough cosignatures in time.
+    """
+
+    MALFORMED = "MALFORMED"
+    CHANGED = "CHANGED"
+    WRONG_LOG = "WRONG_LOG"
+    GAP = "GAP"
+    REPEATED = "REPEATED"
+    CHAIN_BROKEN = "CHAIN_BROKEN"
+    COUNT_WRONG = "COUNT_WRONG"
+    TIME_DIFFERS = "TIME_DIFFERS"
+    UNREADABLE = "UNREADABLE"
+    BEGINNING_CUT = "BEGINNING_CUT"
+    TAIL_CUT = "TAIL_CUT"
+    FORK = "FORK"
+    RECEIPT_CONTRADICTS = "RECEIPT_CONTRADICTS"
+    CHECKPOINT_MALFORMED = "CHECKPOINT_MALFORMED"
+    CHECKPOINT_UNTRUSTED = "CHECKPOINT_UNTRUSTED"
+    CHECKPOINT_GAP = "CHECKPOINT_GAP"
+    CHECKPOINT_ROLLED_BACK = "CHECKPOINT_ROLLED_BACK"
+    CHECKPOINT_INCONSISTENT = "CHECKPOINT_INCONSISTENT"
+    COSIGNATURE_INVALID = "COSIGNATURE_INVALID"
+    CHECKPOINT_MISSING = "CHECKPOINT_MISSING"
+    NOT_WITNESSED = "NOT_WITNESSED"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFinding:
+    """Something that is wrong with a log.
+
+    Attributes:
+        fault: What.
+        place: The log.
+        in_checkpoints: Whether the record is one of the checkpoints; otherwise it is one of the log.
+        offset: Offset of the record; None if nothing is there.
+        block: Number of the block from which on the log is affected; None if it cannot be said.
+        sentence: What people read.
+    """
+
+    fault: AuditFault
+    place: LogPlace
+    in_checkpoints: bool
+    offset: int | None
+    block: int | None
+    sentence: str

@@ -1,0 +1,66 @@
+"""Compares what other States say that they have got with what a State's own log names."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Final
+
+from sharing.audit.block import AuditBlock, LogPlace
+from sharing.audit.findings import AuditFault, AuditFinding
+from sharing.audit.receipts import Receipt, find_missing_roots, find_receipt
+from sharing.errors import DecodeError
+from sharing.model.vocabulary import AuditLogName
+from sharing.serialization.avro_primitives import encode_string
+from sharing.serialization.codec import HEADER_LENGTH, get_codec
+
+_RECEIPT: Final = encode_string("RECEIPT_RECORDED")
+
+
+class ReceiptBook:
+    """Compares the batches that other States say they have got with those that the State's blocks name.
+
+    Args:
+        state: The State.
+    """
+
+    def __init__(self, state: str) -> None:
+        self._state = state
+        self._roots: set[bytes] = set()
+        self._receipts: list[tuple[LogPlace, int, int, Receipt]] = []
+
+    def observe(self, offset: int, block: AuditBlock) -> None:
+        """Look at a block of one of the State's logs."""
+        self._roots.update(block.message_roots)
+        if block.log is not AuditLogName.ACTS:
+            return
+        place = LogPlace(block.state, block.log, block.partition)
+        for entry in block.entries:
+            if not entry.startswith(_RECEIPT, HEADER_LENGTH):
+                continue
+            try:
+                receipt = find_receipt(get_codec("act").decode(entry))
+            except DecodeError:  # of a release that this program does not know
+                continue
+            if receipt is not None:
+                self._receipts.append((place, offset, block.number, receipt))
+
+    def find_contradictions(self) -> dict[LogPlace, list[AuditFinding]]:
+        """Return the receipts of batches that no block names, by log."""
+        missing = set(find_missing_roots(self._roots, [receipt for *_, receipt in self._receipts], self._state))
+        found: defaultdict[LogPlace, list[AuditFinding]] = defaultdict(list)
+        for place, offset, number, receipt in self._receipts:
+            if receipt in missing:
+                sentence = (
+                    f"{receipt.recipient} has received a message about {receipt.item} in a batch that no block of "
+                    f"{self._state} names: what the batch decided or did is missing"
+                )
+                finding = AuditFinding(
+                    AuditFault.RECEIPT_CONTRADICTS,
+                    place,
+                    in_checkpoints=False,
+                    offset=offset,
+                    block=number,
+                    sentence=sentence,
+                )
+                found[place].append(finding)
+        return found

@@ -1,0 +1,93 @@
+"""Time stamps of a service on a checkpoint (RFC 3161): somebody who is no State states when it existed.
+
+What is stamped is the text of the checkpoint. The library `rfc3161-client` is imported only where it is used: it is in
+the extra `timestamps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from types import ModuleType
+from typing import Any, Final
+
+from cryptography.x509 import Certificate, load_pem_x509_certificates
+
+from sharing.errors import InputError, SettingsError
+from sharing.model.times import to_milliseconds
+from sharing.trust.faults import TrustError, TrustFault
+
+RESPONSE_BYTES_MAX: Final = 64_000
+REQUEST_TYPE, RESPONSE_TYPE = "application/timestamp-query", "application/timestamp-reply"
+
+
+@dataclass(frozen=True, slots=True)
+class TimeStampQuery:
+    """A question to a service.
+
+    Attributes:
+        data: The request (TimeStampReq, in DER).
+        nonce: The random number in it, which the answer must repeat.
+    """
+
+    data: bytes
+    nonce: int | None
+
+
+def make_query(text: bytes) -> TimeStampQuery:
+    """Return the request for a time stamp on a text, of which the service sees the SHA-256 only.
+
+    Raises:
+        SettingsError: The library is not installed.
+    """
+    library = _import_library()
+    builder = library.TimestampRequestBuilder().data(text).hash_algorithm(library.HashAlgorithm.SHA256)
+    request: Any = builder.nonce(nonce=True).cert_request(cert_request=True).build()
+    return TimeStampQuery(request.as_bytes(), request.nonce)
+
+
+def verify_time_stamp(response: bytes, text: bytes, roots: Sequence[Certificate], nonce: int | None = None) -> int:
+    """Return when a service says that a text existed, in UTC milliseconds.
+
+    Args:
+        response: The answer of the service (TimeStampResp, in DER), with its certificates.
+        text: The text.
+        roots: The roots of the services that are believed.
+        nonce: The number that the answer must repeat; None if it was another's question.
+
+    Raises:
+        TrustError: The answer is malformed, a refusal, of a service that is not believed, or about another text.
+        SettingsError: The library is not installed.
+    """
+    library = _import_library()
+    try:
+        if len(response) > RESPONSE_BYTES_MAX or not roots:
+            raise ValueError("is too long, or no roots are given")
+        decoded = library.decode_timestamp_response(response)
+        library.VerifierBuilder(roots=list(roots), nonce=nonce).build().verify_message(decoded, text)
+        stamped = decoded.tst_info.gen_time
+    except Exception as error:  # noqa: BLE001 the library raises many kinds on malformed bytes
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise TrustError(TrustFault.BAD_SIGNATURE, f"the time stamp does not count: {reason}") from None
+    return to_milliseconds(stamped if stamped.tzinfo is not None else stamped.replace(tzinfo=UTC))
+
+
+def read_roots(data: bytes) -> list[Certificate]:
+    """Return the certificates in a PEM file.
+
+    Raises:
+        InputError: It has none.
+    """
+    try:
+        return load_pem_x509_certificates(data)
+    except ValueError:
+        raise InputError("is not a file with certificates in PEM form") from None
+
+
+def _import_library() -> ModuleType:
+    try:
+        import rfc3161_client  # noqa: PLC0415 an extra
+    except ImportError:
+        raise SettingsError("time stamps need the extra `timestamps`: pip install 'sharing-bus[timestamps]'") from None
+    return rfc3161_client

@@ -1,0 +1,71 @@
+"""`sharing asks covers` and `sharing asks end-cover`: answers that are also given to Asks which are put later."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sharing.cli.shared.connection import Bootstrap
+from sharing.cli.shared.console import AsJson, err, print_json, print_labelled, print_line
+from sharing.cli.shared.console_connection import StateOption, connect_console
+from sharing.cli.shared.conversation_words import describe_kind, describe_time_left, join_codes
+from sharing.cli.shared.found_covers import FoundCover, choose_cover, read_covers
+from sharing.cli.shared.instants import read_clock
+from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPassphrase, open_officer_desk
+from sharing.cli.shared.ruling_desk import WAIT_SECONDS, WaitOption, open_ruling_bus, report_outcome, submit_ruling
+from sharing.model.times import format_time
+from sharing.ruling_submission import list_every_partition
+from sharing.rulings.cover_ending import EndingCover
+
+
+def list_covering(state: StateOption = None, bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
+    """List the answers that are also given to alike Asks which are put later: by whom, until when, to which Asks."""
+    console = connect_console(bootstrap, state)
+    now = read_clock()
+    covers = read_covers(console, now)
+    for cover in covers:
+        if as_json:
+            print_json(cover.to_json())
+        else:
+            _print_cover(cover, now)
+    if not covers and not as_json:
+        err.print(
+            f"{console.state}: each Ask is answered by itself; with --later-until, `asks answer` answers later ones"
+        )
+
+
+def end_covering(
+    cover: Annotated[
+        str, typer.Argument(metavar="COVER", help="Which answer: the beginning of its id, as `asks covers` lists it.")
+    ],
+    officer: OfficerOption,
+    key: KeyOption,
+    passphrase_file: OfficerPassphrase = None,
+    wait: WaitOption = WAIT_SECONDS,
+    state: StateOption = None,
+    bootstrap: Bootstrap = None,
+    as_json: AsJson = False,
+) -> None:
+    """End an answer for Asks that are put later. What it has answered stays answered."""
+    console = connect_console(bootstrap, state)
+    chosen = choose_cover(read_covers(console, read_clock()), cover)
+    desk = open_officer_desk(console, officer, key, passphrase_file)
+    item = chosen.act.asks[0].item
+    act = EndingCover(cover=chosen.digest, provider=chosen.provider, item=item)
+    partitions = list_every_partition(open_ruling_bus(console), item)
+    report_outcome(submit_ruling(console, desk, act, partitions, "", wait), as_json=as_json)
+
+
+def _print_cover(cover: FoundCover, now: int) -> None:
+    act = cover.act
+    print_line(f"{act.answer}: {describe_kind(act.about)}", style="bold")
+    print_labelled("cover", cover.digest)
+    print_labelled("items", f"of {cover.provider}, for {join_codes(act.recipients)}")
+    print_labelled("until", f"{format_time(cover.until)} ({describe_time_left(cover.until, now)} left)")
+    print_labelled("officer", cover.officer)
+    print_labelled("law", act.rule or "asked by no rule")
+    print_labelled("hash", f"{act.conditions_hash} of the conditions" if act.conditions_hash else "without conditions")
+    if act.grounds:
+        print_labelled("grounds", join_codes(act.grounds))
+    print_labelled("kept on", f"partitions {', '.join(map(str, cover.partitions))}")

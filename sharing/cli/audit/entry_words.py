@@ -1,0 +1,90 @@
+"""What a proof of an entry of an audit log proves, and what it does not, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sharing.audit.origins import format_origin
+from sharing.interop.entry_proofs import CheckedEntry
+from sharing.model.times import format_time
+from sharing.model.vocabulary import AuditLogName
+from sharing.trust.root import format_fingerprint
+
+
+def describe_entry(checked: CheckedEntry) -> dict[str, Any]:
+    """Return what a proof says, as the command line's JSON shows it."""
+    checkpoint, place = checked.proof.checkpoint, checked.place
+    is_decision = place.log is AuditLogName.DECISIONS
+    return {
+        "kind": "DECISION" if is_decision else "ACT",
+        "item": checked.fields["indicator_id" if is_decision else "item_id"],
+        "state": place.state,
+        "log": format_origin(place),
+        "block": checked.proof.number,
+        "entry": checked.number,
+        "written_at": format_time(checked.written_at),
+        "checkpoint": {
+            "blocks": checkpoint.size,
+            "root": checkpoint.root.hex(),
+            "signed_at": format_time(checkpoint.signed_at),
+            "signer": checked.signer,
+        },
+        "cosigned_by": {state: format_time(at) for state, at in checked.cosigned_by.items()},
+        "not_counted": dict(checked.not_counted),
+        "witnessed_at": None if checked.witnessed_at is None else format_time(checked.witnessed_at),
+        "stamped_at": None if checked.stamped_at is None else format_time(checked.stamped_at),
+        "root": format_fingerprint(checked.keys.root.fingerprint),
+        "proves": list(list_proved(checked)),
+        "does_not_prove": list(list_not_proved(checked)),
+        "record": checked.fields,
+    }
+
+
+def list_proved(checked: CheckedEntry) -> Iterator[str]:
+    """Yield what is proved, one sentence each."""
+    place, checkpoint = checked.place, checked.proof.checkpoint
+    what = "decision" if place.log is AuditLogName.DECISIONS else "act"
+    yield (
+        f"{place.state} has this {what} in its log {format_origin(place)}, as entry {checked.number}, in block "
+        f"{checked.proof.number} of {checkpoint.size}. Not a byte of it was changed since."
+    )
+    yield (
+        f"{place.state} signed that with the gate key {checked.signer[:16]}…, which its pinned root names, at "
+        f"{format_time(checkpoint.signed_at)} by its own clock."
+    )
+    for state, at in checked.cosigned_by.items():
+        yield (
+            f"{state} saw this state of the log at {format_time(at)} by its own clock, and that it continued all that "
+            f"{state} had seen of it before."
+        )
+    if checked.witnessed_at is not None:
+        yield (
+            f"So it existed at {format_time(checked.witnessed_at)} at the latest, and {place.state} cannot show "
+            "another history of this log without contradicting its own signature."
+        )
+    if checked.stamped_at is not None:
+        yield (
+            f"A time-stamping service, whose root you named, states that this state of the log existed at "
+            f"{format_time(checked.stamped_at)}."
+        )
+
+
+def list_not_proved(checked: CheckedEntry) -> Iterator[str]:
+    """Yield what is not proved, one sentence each."""
+    state = checked.place.state
+    if checked.witnessed_at is None:
+        yield (
+            f"Not enough other States have cosigned: {state} alone states when it was written, and could have shown "
+            "others another history."
+        )
+    if checked.proof.time_stamp is not None and checked.stamped_at is None:
+        yield "What the time stamp in the file says: name the roots of the service with --time-stamp-roots."
+    yield f"That it was written at {format_time(checked.written_at)}: this time is {state}'s own."
+    if checked.place.log is AuditLogName.DECISIONS:
+        yield "That what the decision names was sent, arrived or was read; a proof of the message itself shows that."
+        yield "That the decision is lawful, or that the facts behind it are true; it says which rules were applied."
+    else:
+        yield "That what the act says was right; it says what was done, when, and under which role."
+    yield "That there is no other entry about this item: `sharing audit verify` and the whole log show that."
+    yield "That a key was not revoked after the key statement in the file was issued; ask the States for their newest."

@@ -1,0 +1,173 @@
+"""`sharing audit verify`: whether a State's audit logs are complete, in order, unchanged and witnessed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sharing.audit.cosignature import WITNESSES_DEFAULT
+from sharing.audit.origins import format_origin
+from sharing.audit.verification import LogReport
+from sharing.cli.audit.audit_source import make_audit_source
+from sharing.cli.audit.seen_checkpoints import read_seen_checkpoints
+from sharing.cli.shared.connection import Bootstrap
+from sharing.cli.shared.console import (
+    AsJson,
+    add_row,
+    err,
+    make_table,
+    out,
+    print_json,
+    print_line,
+    progress_bar,
+    unwrapped_column,
+)
+from sharing.cli.shared.console_connection import StateOption, connect_console
+from sharing.cli.shared.instants import parse_instant, read_clock
+from sharing.errors import InputError
+from sharing.interop.witness_keys import read_known_keys
+from sharing.kafka.audit_reader import (
+    LogSelection,
+    ReadCheckpoints,
+    describe_topic,
+    read_checkpoints,
+    verify_logs,
+)
+from sharing.kafka.directory_pins import read_directory_pins
+from sharing.model.times import format_time
+
+SHOWN_MAX = 100
+"""How many findings are printed; JSON has all."""
+
+
+def verify_audit_logs(
+    state: StateOption = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Only blocks that were written since then.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Only blocks that were written before.")
+    ] = None,
+    partition: Annotated[
+        list[int] | None, typer.Option("--partition", min=0, metavar="N", help="Only this partition; may be repeated.")
+    ] = None,
+    witnesses: Annotated[
+        int, typer.Option("--witnesses", min=0, help="How many other States must have cosigned; 0: none need have.")
+    ] = WITNESSES_DEFAULT,
+    seen: Annotated[
+        list[Path] | None,
+        typer.Option("--checkpoint", metavar="FILE", help="A checkpoint that was seen elsewhere; may be repeated."),
+    ] = None,
+    bootstrap: Bootstrap = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify the logs of decisions and acts of a State, against its checkpoints. Exit with 1 if anything is wrong."""
+    since_ms = None if since is None else parse_instant(since, "--since")
+    until_ms = None if until is None else parse_instant(until, "--until")
+    if since_ms is not None and until_ms is not None and since_ms >= until_ms:
+        raise InputError("--since must be earlier than --until")
+    elsewhere = read_seen_checkpoints(seen)
+    console = connect_console(bootstrap, state)
+    now = read_clock()
+    source, pins = make_audit_source(console), read_directory_pins(console.settings)
+    checkpoints = None
+    if pins is None:
+        if elsewhere:
+            raise InputError("--checkpoint needs pinned roots: set SHARING_TRUST_FILE")
+        err.print("no roots are pinned (SHARING_TRUST_FILE): checkpoints are not looked at, nothing is witnessed")
+    else:
+        policy = read_known_keys(source, console.state, pins, now).make_policy(console.state, now, witnesses)
+        checkpoints = read_checkpoints(source, console.state, policy, elsewhere)
+    selection = LogSelection(
+        console.state, partitions=None if not partition else set(partition), since_ms=since_ms, until_ms=until_ms
+    )
+    with progress_bar(console.state, 1.0, as_percentage=True) as set_done:
+        reports = verify_logs(
+            source,
+            selection,
+            checkpoints,
+            now,
+            required=witnesses,
+            show=lambda _topic, done, total: set_done(done / max(total, 1)),
+        )
+    document = describe_reports(reports, checkpoints)
+    if as_json:
+        print_json(document)
+    else:
+        _print_reports(reports, document)
+    if not document["ok"]:
+        raise typer.Exit(1)
+
+
+def describe_reports(reports: Sequence[LogReport], checkpoints: ReadCheckpoints | None) -> dict[str, Any]:
+    """Return what was found, as the command line's JSON shows it."""
+    findings = []
+    for report in reports:
+        for finding in report.findings:
+            topic, number = describe_topic(finding, checkpoints)
+            findings.append(
+                {
+                    "topic": topic,
+                    "partition": number,
+                    "offset": finding.offset,
+                    "kind": finding.fault,
+                    "block": finding.block,
+                    "says": finding.sentence,
+                }
+            )
+    return {
+        "records": sum(report.records for report in reports),
+        "ok": not findings,
+        "witnessed": sum(report.witnessed for report in reports),
+        "findings": findings,
+        "logs": [_describe_log(report) for report in reports if report.blocks or report.findings],
+    }
+
+
+def _describe_log(report: LogReport) -> dict[str, Any]:
+    return {
+        "log": format_origin(report.place),
+        "blocks": report.blocks,
+        "records": report.records,
+        "witnessed": report.witnessed,
+        "witnessed_blocks": report.witnessed_blocks,
+        "witnessed_at": _format(report.witnessed_at),
+        "sure_blocks": report.sure_blocks,
+        "sure_at": _format(report.sure_at),
+    }
+
+
+def _format(instant: int | None) -> str | None:
+    return None if instant is None else format_time(instant)
+
+
+def _print_reports(reports: Sequence[LogReport], document: dict[str, Any]) -> None:
+    if document["logs"]:
+        table = make_table(unwrapped_column("log"), "blocks", "records", "witnessed", "until block", "witnessed at")
+        for log in document["logs"]:
+            witnessed_at = log["witnessed_at"] or "never"
+            add_row(
+                table,
+                log["log"],
+                log["blocks"],
+                log["records"],
+                log["witnessed"],
+                log["witnessed_blocks"],
+                witnessed_at,
+            )
+        out.print(table)
+    for finding in document["findings"][:SHOWN_MAX]:
+        offset = "" if finding["offset"] is None else f"@{finding['offset']}"
+        print_line(f"{finding['kind']} {finding['topic']} {finding['partition']}{offset}: {finding['says']}")
+    left = len(document["findings"]) - SHOWN_MAX
+    if left > 0:
+        print_line(f"… and {left} more; `--json` lists all")
+    for report in reports:
+        if report.findings:
+            sure = "nothing" if report.sure_at is None else f"{report.sure_blocks} blocks, at {_format(report.sure_at)}"
+            print_line(f"{format_origin(report.place)} was last sure in full with {sure}")
+    verdict = "complete, in order and unchanged" if document["ok"] else f"{len(document['findings'])} findings"
+    print_line(f"{document['records']} records, {document['witnessed']} witnessed: {verdict}")

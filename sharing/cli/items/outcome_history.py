@@ -1,0 +1,163 @@
+"""What an agency was told of one item: its lines in time, and what they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from sharing.cli.shared.conversation_words import format_revision
+from sharing.cli.shared.outcome_words import (
+    NOBODY_CONSIDERED,
+    SHORTENED,
+    describe_followed,
+    describe_group,
+    describe_quarantined,
+)
+from sharing.conversation.revision import NO_REVISION, Revision
+from sharing.conversation.vocabulary import DeliveryStatus
+from sharing.model.times import format_time
+from sharing.model.vocabulary import Outcome
+from sharing.outcomes.outcome import DecidedGroup, DecidedOutcome, FollowedKind, ItemOutcome, QuarantinedOutcome
+
+_STATUS: Final = {
+    FollowedKind.SENT: DeliveryStatus.SENT,
+    FollowedKind.CORRECTED: DeliveryStatus.SENT,
+    FollowedKind.RECALLED: DeliveryStatus.RECALLED,
+    FollowedKind.CLOSED: DeliveryStatus.CLOSED,
+}
+_OPENING: Final = frozenset({FollowedKind.ASKED, FollowedKind.OFFERED})
+_ENDING: Final = frozenset({FollowedKind.ANSWERED, FollowedKind.EXPIRED, FollowedKind.CANCELLED})
+
+QuestionKey = tuple[Revision, str | None, tuple[str, ...]]
+"""The state of the item, the kind of the question, and the States that it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One line.
+
+    Attributes:
+        at: When, in UTC milliseconds.
+        what: DECIDED, QUARANTINED, or what followed.
+        revision: The state of the item; None where it is not known.
+        text: The same in words.
+        details: What it says further, as scripts rely on it.
+    """
+
+    at: int
+    what: str
+    revision: str | None
+    text: str
+    details: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as scripts rely on it."""
+        states = self.details.get("states", ())
+        return {
+            "at": format_time(self.at),
+            "what": self.what,
+            "state": states[0] if len(states) == 1 else None,
+            "by": None,  # an agency is not told who
+            "law": [],
+            "text": self.text,
+            "revision": self.revision,
+            **self.details,
+        }
+
+
+@dataclass(slots=True)
+class OutcomeHistory:
+    """What an agency was told of one item.
+
+    Attributes:
+        indicator: Id of the indicator.
+        partition: Its partition.
+        lines: The lines, in the order in which they were told.
+        newest: The newest state of the item.
+        deliveries: For each State, the state of the item that it was told of last, and where its delivery stands.
+        questions: The questions that are open, each with the time until which an answer counts.
+    """
+
+    indicator: str
+    partition: int
+    lines: list[HistoryLine] = field(default_factory=list)
+    newest: Revision = NO_REVISION
+    deliveries: dict[str, tuple[Revision, DeliveryStatus]] = field(default_factory=dict)
+    questions: dict[QuestionKey, int | None] = field(default_factory=dict)
+
+    def add(self, item: ItemOutcome) -> list[HistoryLine]:
+        """Add what was told next, and return its lines."""
+        told = item.told
+        match told:
+            case DecidedOutcome():
+                # The same again, and an older one, change nothing any more.
+                for group in told.groups if item.revision > self.newest else ():
+                    self._take_group(item.revision, group)
+            case QuarantinedOutcome():
+                pass
+            case _:
+                key = item.revision, told.ask, told.states
+                if told.what in _OPENING:
+                    self.questions[key] = told.until
+                elif told.what in _ENDING:
+                    self.questions.pop(key, None)
+                for state in told.states if told.what in _STATUS else ():
+                    self._note(state, item.revision, _STATUS[FollowedKind(told.what)])
+        self.newest = max(self.newest, item.revision)
+        lines = list(_make_lines(item))
+        self.lines += lines
+        return lines
+
+    def describe_deliveries(self) -> dict[str, str]:
+        """Return where the delivery to each State stands."""
+        return {state: status.value for state, (_, status) in sorted(self.deliveries.items())}
+
+    def list_questions(self) -> list[dict[str, Any]]:
+        """Return the open questions, as scripts rely on them."""
+        return [
+            {
+                "ask": ask, "states": list(states), "revision": format_revision(*revision),
+                "until": None if until is None else format_time(until),
+            }
+            for (revision, ask, states), until in self.questions.items()
+        ]  # fmt: skip
+
+    def _take_group(self, revision: Revision, group: DecidedGroup) -> None:
+        for state in group.states:
+            known = self.deliveries.get(state)
+            if group.is_sent and group.outcome is Outcome.DISCLOSE:
+                self._note(state, revision, DeliveryStatus.SENT)
+            elif known is not None and known[1] is DeliveryStatus.SENT:
+                continue  # the State has an earlier state of the item, until it is told otherwise
+            else:
+                is_ended = group.outcome is Outcome.WITHHOLD and not group.is_asked
+                self._note(state, revision, DeliveryStatus.CLOSED if is_ended else DeliveryStatus.WAITING)
+
+    def _note(self, state: str, revision: Revision, status: DeliveryStatus) -> None:
+        """Note where a delivery stands, unless something later is known: an earlier state ends when a new one comes."""
+        known = self.deliveries.get(state)
+        if known is None or known[0] <= revision or status is DeliveryStatus.RECALLED:
+            self.deliveries[state] = revision, status
+
+
+def _make_lines(item: ItemOutcome) -> Iterator[HistoryLine]:
+    revision = format_revision(*item.revision) if item.revision.version else None
+    told = item.told
+    match told:
+        case DecidedOutcome(is_closed, groups):
+            for group in groups:
+                law = [{"rule": rule.id, "citation": rule.citation, "effect": rule.effect} for rule in group.rules]
+                details = {**group.to_record(), "law": law, "is_closed": is_closed}
+                del details["rules"]
+                yield HistoryLine(item.at, "DECIDED", revision, describe_group(group), details)
+            if not groups:
+                text = SHORTENED if told.is_shortened else f"decided: {NOBODY_CONSIDERED}"
+                yield HistoryLine(item.at, "DECIDED", revision, text, {"states": [], "is_closed": is_closed})
+        case QuarantinedOutcome():
+            yield HistoryLine(item.at, "QUARANTINED", revision, describe_quarantined(told), told.to_record())
+        case _:
+            until = None if told.until is None else format_time(told.until)
+            details = {**asdict(told), "until": until}
+            del details["what"]
+            yield HistoryLine(item.at, told.what, revision, describe_followed(told), details)

@@ -1,0 +1,62 @@
+"""The versions of the agency's own items of which its gate has told it: older ones are not published any more.
+
+Only items with a version above 1 matter. The gate withholds an older version in any case, so that a topic which is too
+long to be read before each run is not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from sharing.cli.shared.agency_connection import connect_agency
+from sharing.cli.shared.console import err
+from sharing.errors import DecodeError, InfrastructureError
+from sharing.kafka.outcome_reader import choose_partitions
+from sharing.outcomes.outcome import UNKNOWN_AGENCY, QuarantinedOutcome
+
+if TYPE_CHECKING:
+    from sharing.interop.import_context import PublisherIdentity
+    from sharing.settings import Settings
+
+READ_SECONDS_MAX: Final = 10.0
+
+
+def read_own_versions(
+    settings: Settings, publisher: PublisherIdentity, servers: str, properties: Mapping[str, str]
+) -> dict[str, int]:
+    """Return the highest version of each of the agency's items that has one above 1.
+
+    Args:
+        settings: The settings.
+        publisher: State and agency.
+        servers: Kafka bootstrap servers.
+        properties: Further librdkafka properties, such as those of TLS.
+
+    Returns:
+        Version by id; none if the cluster has no topic of outcomes that is visible here.
+    """
+    versions: dict[str, int] = {}
+    deadline = time.monotonic() + READ_SECONDS_MAX
+    try:
+        connection = connect_agency(settings, publisher.state, publisher.agency, servers, properties)
+        with connection.open_reader(choose_partitions(connection.topic)) as reader:
+            for outcomes in reader.read_to_end():
+                for outcome in outcomes:
+                    version, identity = outcome.revision.version, outcome.indicator_id
+                    # What is in quarantine was not processed, and may be of another agency.
+                    if isinstance(outcome.told, QuarantinedOutcome) or outcome.agency == UNKNOWN_AGENCY:
+                        continue
+                    if identity is not None and version > versions.get(identity, 1):
+                        versions[identity] = version
+                if time.monotonic() > deadline:
+                    err.print(
+                        f"note: {connection.topic.name} was not read to its end: an item of which it shows a higher "
+                        "version there is published, and withheld by the gate"
+                    )
+                    break
+    except (DecodeError, InfrastructureError):
+        # It only saves the gate from what it withholds anyway. A broker that does not answer is reported soon.
+        return versions
+    return versions

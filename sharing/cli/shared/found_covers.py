@@ -1,0 +1,126 @@
+"""Answers that cover Asks which are put later, as the State's worker keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sharing.cli.shared.console_connection import ConsoleConnection
+from sharing.cli.shared.conversation_words import describe_kind, describe_time_left, join_codes
+from sharing.cli.shared.found_asks import FoundAsk
+from sharing.conversation_state.covers import Covers
+from sharing.errors import InputError
+from sharing.kafka.conversation_reader import EntryTable
+from sharing.model.times import format_time
+from sharing.rulings.asked_terms import AskedTerms
+from sharing.rulings.ruling import Answering
+from sharing.rulings.signing import read_ruling
+from sharing.rulings.vocabulary import RulingError
+
+SHOWN_DIGITS = 16
+DIGITS_MIN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCover:
+    """An answer that covers later Asks. Its signature is not verified here: the worker does that each time.
+
+    Attributes:
+        digest: What identifies its ruling.
+        officer: Id of the officer who has signed it.
+        act: The answer.
+        until: Until when it covers, in UTC milliseconds.
+        partitions: The partitions on which the worker keeps it.
+    """
+
+    digest: str
+    officer: str
+    act: Answering
+    until: int
+    partitions: tuple[int, ...]
+
+    @property
+    def provider(self) -> str:
+        """The State that provides the items."""
+        return self.act.asks[0].provider
+
+    def is_for(self, found: FoundAsk, terms: AskedTerms) -> bool:
+        """Return whether Asks like this one are what it covers."""
+        act, ask = self.act, found.ask
+        of_act = (self.provider, act.about, frozenset(act.recipients), act.rule, act.conditions_hash)
+        return of_act == (found.provider, ask.kind, ask.recipients, terms.rule, terms.conditions_hash)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "cover": self.digest,
+            "officer": self.officer,
+            "from": self.provider,
+            "kind": self.act.about.value,
+            "recipients": list(self.act.recipients),
+            "rule": self.act.rule,
+            "conditions_hash": self.act.conditions_hash,
+            "answer": self.act.answer.value,
+            "grounds": [ground.value for ground in self.act.grounds],
+            "until": format_time(self.until),
+            "partitions": list(self.partitions),
+        }
+
+    def describe(self, now: int) -> str:
+        """Return it as one line of a list."""
+        by = f"by {self.officer} [{self.digest[:SHOWN_DIGITS]}]"
+        what = f"{describe_kind(self.act.about)} (of {self.provider}, for {join_codes(self.act.recipients)})"
+        return f"later ones are answered {self.act.answer} for {describe_time_left(self.until, now)}: {what}, {by}"
+
+
+def list_covers(covers: Mapping[int, Covers], now: int) -> list[FoundCover]:
+    """Return the answers that cover something now, those that end first before the others.
+
+    Args:
+        covers: What the worker keeps, by partition.
+        now: The time in UTC milliseconds.
+    """
+    kept = [(number, cover) for number in sorted(covers) for cover in covers[number].covers if cover.until > now]
+    records = {cover.digest: cover for _, cover in kept}
+    found = []
+    for digest, cover in records.items():
+        try:
+            ruling = read_ruling(cover.record)
+        except RulingError:
+            continue  # the worker lets it answer nothing either
+        if isinstance(ruling.act, Answering):
+            numbers = tuple(number for number, each in kept if each.digest == digest)
+            found.append(FoundCover(digest, ruling.officer, ruling.act, cover.until, numbers))
+    return sorted(found, key=lambda each: (each.until, each.digest))
+
+
+def read_covers(console: ConsoleConnection, now: int) -> list[FoundCover]:
+    """Read the answers that cover something now.
+
+    Raises:
+        InfrastructureError: No broker answers, or the entries cannot be read.
+    """
+    table: EntryTable[None] = EntryTable(console.servers, console.state, _keep_nothing, console.properties)
+    table.read()
+    return list_covers(table.covers, now)
+
+
+def choose_cover(covers: list[FoundCover], name: str) -> FoundCover:
+    """Return the one that a user names, by the beginning of its digest.
+
+    Raises:
+        InputError: None begins so, or several do.
+    """
+    begun = [each for each in covers if len(name) >= DIGITS_MIN and each.digest.startswith(name)]
+    if len(begun) == 1:
+        return begun[0]
+    if begun:
+        raise InputError(f"{len(begun)} answers that cover later Asks begin so; give more digits")
+    raise InputError(
+        f"no answer that covers later Asks begins with these {DIGITS_MIN} digits or more; see `sharing asks covers`"
+    )
+
+
+def _keep_nothing(key: bytes, entry: bytes) -> None:
+    del key, entry

@@ -1,0 +1,64 @@
+"""What an agency is told of its items, in words for people. No value of any item, and no name of a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from sharing.cli.shared.conversation_words import describe_kind, join_codes
+from sharing.conversation.vocabulary import AskKind
+from sharing.model.times import format_time
+from sharing.model.vocabulary import Outcome
+from sharing.outcomes.outcome import DecidedGroup, FollowedKind, FollowedOutcome, QuarantinedOutcome
+
+NOBODY_CONSIDERED: Final = "no State was considered: it points to none, and meets no declared interest"
+SHORTENED: Final = "more than fits into a record: the State's officers can read it"
+
+_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        FollowedKind.ASKED: "asked",
+        FollowedKind.OFFERED: "offered",
+        FollowedKind.ANSWERED: "answered",
+        FollowedKind.EXPIRED: "nobody has answered in time",
+        FollowedKind.CANCELLED: "asked no longer",
+        FollowedKind.SENT: "sent",
+        FollowedKind.CORRECTED: "correction sent",
+        FollowedKind.RECALLED: "recalled",
+        FollowedKind.UNDELIVERED: "not sent, because the State can get nothing",
+        FollowedKind.AMENDED: "stated by an officer, and handed to the gate, which decides again",
+        FollowedKind.CLOSED: "withheld for good",
+    }
+)
+
+
+def describe_group(group: DecidedGroup) -> str:
+    """Return what was decided for some States, in one sentence."""
+    parts = [f"decided for {join_codes(group.states)}: {group.outcome}, {group.explanation or 'no rule applies'}"]
+    if group.is_sent:
+        parts.append("sent" if group.outcome is Outcome.DISCLOSE else "offered")
+    if group.approver is not None:
+        parts.append(f"{group.approver} must approve")
+    if group.is_asked:
+        parts.append("people are asked for the facts")
+    return "; ".join(parts)
+
+
+def describe_quarantined(told: QuarantinedOutcome) -> str:
+    """Return why a record could not be processed, in one sentence."""
+    place = "" if told.offset is None else f" (offset {told.offset} of its partition)"
+    return f"quarantined at {told.stage} ({told.cause}){place}: {told.message}"
+
+
+def describe_followed(told: FollowedOutcome) -> str:
+    """Return what followed, in one sentence."""
+    text = _WORDS.get(told.what, told.what.lower().replace("_", " "))
+    if told.answer is not None:
+        text += f" {told.answer}"
+    if told.ask is not None:
+        text += f": {describe_kind(AskKind(told.ask)) if told.ask in AskKind.__members__ else told.ask}"
+    details = [join_codes(told.states)] if told.states else []
+    details += [f"role {told.role}"] if told.role is not None else []
+    details += [f"facts: {join_codes(told.facts)}"] if told.facts else []
+    details += [f"until {format_time(told.until)}"] if told.until is not None else []
+    return f"{text} ({'; '.join(details)})" if details else text

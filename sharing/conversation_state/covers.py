@@ -1,0 +1,128 @@
+"""The answers that cover Asks which are put later, as the state store keeps them: one entry in each partition.
+
+What is kept is the record that the officer has signed. Nothing in it is believed because it is kept: whoever lets it
+answer an Ask verifies it again. The number of them is bounded, and so is the time for which each covers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final
+
+from sharing.conversation_state.item_keys import COVERS_PREFIX
+from sharing.errors import DecodeError
+from sharing.model.times import DAY_MS
+from sharing.serialization.codec import get_codec
+
+SCHEMA: Final = "covers"
+
+COVERS_MAX: Final = 64
+"""How many answers may cover later Asks at a time. What cannot be said by so many is a rule of the State's law."""
+
+COVERS_BYTES_MAX: Final = 500_000
+"""How large the rulings of one entry may be together: half of what an entry may have."""
+
+ENDED_MAX: Final = 1_000
+"""How many ended ones are remembered."""
+
+ENDED_MS: Final = DAY_MS
+"""How long it is remembered that a cover has ended: a copy of its ruling may be written for a day at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """An answer that covers later Asks.
+
+    Attributes:
+        digest: What identifies its ruling, in hexadecimal digits.
+        record: The record of the ruling, in single-object encoding.
+        at: The broker's time of the ruling, in UTC milliseconds.
+        until: Until when it covers, in UTC milliseconds.
+    """
+
+    digest: str
+    record: bytes
+    at: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Covers:
+    """What is kept of one partition.
+
+    Attributes:
+        covers: The answers, in the order in which they were given.
+        ended: Until when a copy of an ended one may be written, in UTC milliseconds, by its digest.
+    """
+
+    covers: tuple[Cover, ...] = ()
+    ended: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are too many of them to be kept."""
+        return len(self.covers) > COVERS_MAX or sum(len(cover.record) for cover in self.covers) > COVERS_BYTES_MAX
+
+    def find(self, digest: str) -> Cover | None:
+        """Return the one with this digest; None if there is none."""
+        return next((cover for cover in self.covers if cover.digest == digest), None)
+
+    def drop_old(self, now: int) -> Covers:
+        """Return those that still cover something at a time in UTC milliseconds, and what must be remembered."""
+        covers = tuple(cover for cover in self.covers if cover.until > now)
+        return Covers(covers, {digest: until for digest, until in self.ended.items() if until > now})
+
+    def add(self, cover: Cover) -> Covers:
+        """Return them with a further one. A copy of one that is kept or has ended changes nothing."""
+        if self.find(cover.digest) is not None or cover.digest in self.ended:
+            return self
+        return replace(self, covers=(*self.covers, cover))
+
+    def end(self, digest: str, at: int) -> Covers:
+        """Return them without one, which no copy of its ruling begins again.
+
+        Args:
+            digest: What identifies its ruling. It may come later than its end, if somebody has held it back.
+            at: When it was ended, in UTC milliseconds.
+        """
+        covers = tuple(cover for cover in self.covers if cover.digest != digest)
+        ended = sorted({**self.ended, digest: at + ENDED_MS}.items(), key=lambda each: each[1])
+        return Covers(covers, dict(ended[-ENDED_MAX:]))
+
+
+def make_covers_key(partition: int) -> bytes:
+    """Return the key of the entry of a partition."""
+    return b"%b%d" % (COVERS_PREFIX, partition)
+
+
+def encode_covers(covers: Covers) -> bytes:
+    """Return the entry."""
+    return get_codec(SCHEMA).encode(
+        {
+            "covers": [
+                {"digest": bytes.fromhex(cover.digest), "ruling": cover.record, "at": cover.at, "until": cover.until}
+                for cover in covers.covers
+            ],
+            "ended": [{"digest": bytes.fromhex(digest), "until": until} for digest, until in covers.ended.items()],
+        }
+    )
+
+
+def decode_covers(entry: bytes | None) -> Covers:
+    """Return what an entry says; nothing is kept where there is none.
+
+    Raises:
+        DecodeError: It is malformed, or of a schema that this release does not know.
+    """
+    if entry is None:
+        return Covers()
+    fields = get_codec(SCHEMA).decode(entry)
+    listed = (*fields["covers"], *fields["ended"])
+    if any(len(each["digest"]) != 32 for each in listed):  # noqa: PLR2004 the bytes of a SHA-256
+        raise DecodeError(
+            "the entry of the answers that cover later Asks is malformed; restore the topic", cause="MALFORMED"
+        )
+    covers = tuple(Cover(each["digest"].hex(), each["ruling"], each["at"], each["until"]) for each in fields["covers"])
+    return Covers(covers, {each["digest"].hex(): each["until"] for each in fields["ended"]})

@@ -1,0 +1,219 @@
+"""Reads what the worker of a State tells an agency of its items. Writes nothing, and commits no offset.
+
+Each agency that has a topic for its indicators has one for the outcomes too, which only that agency may read. Others
+share a topic, and each block says of which agency an item is.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from sharing.errors import DecodeError, InfrastructureError
+from sharing.kafka.clients import client_properties, look_up_topics, make_admin, make_consumer, require_topics
+from sharing.kafka.errors import describe_kafka_error
+from sharing.kafka.topic_follower import TopicFollower, find_ends
+from sharing.kafka.topic_ids import is_other_topic, query_topic_ids
+from sharing.outcomes.block_reading import read_block
+from sharing.outcomes.outcome import ItemOutcome
+from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
+from sharing.topology.group_names import make_load_prefix
+from sharing.topology.topics import AGENCY_PATTERN, OUTCOMES
+
+LOOK_UP_SECONDS_MAX: Final = 10.0
+CHECK_SECONDS: Final = 5.0
+"""How often a reader that follows the topic looks whether it is still the same one."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeTopic:
+    """The topic from which an agency learns what became of its items.
+
+    Attributes:
+        name: Its name.
+        state: The State of the agency.
+        agency: The agency.
+        partitions: Number of its partitions.
+        group: Consumer group that the broker uses for permissions and logs.
+    """
+
+    name: str
+    state: str
+    agency: str
+    partitions: int
+    group: str
+
+
+def find_outcome_topic(
+    bootstrap: str, state: str, agency: str, properties: Mapping[str, Any] | None = None
+) -> OutcomeTopic:
+    """Return the topic of an agency: its own, or the one that the agencies of its State share.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        state: ISO 3166-1 alpha-2 code of the State.
+        agency: Name or id of the agency.
+        properties: Further librdkafka properties, such as those of TLS.
+
+    Raises:
+        InfrastructureError: No broker answers, or there is no such topic that is visible here.
+    """
+    present = look_up_topics(bootstrap, properties)
+    own = OUTCOMES.topic(state, agency) if re.match(AGENCY_PATTERN, agency) else ""
+    if own in present:
+        return OutcomeTopic(own, state, agency, present[own], f"{make_load_prefix(state, agency)}outcomes")
+    shared = OUTCOMES.topic(state)
+    others = sorted(name.removeprefix(f"{shared}.") for name in present if name.startswith(f"{shared}."))
+    if shared not in present and others:
+        raise InfrastructureError(
+            f"agency {agency!r} has no topic of outcomes in {state}, or no permission to see it; the agencies visible "
+            f"here are {', '.join(others)}: give the agency's id, or add it to the partners file and run "
+            "`sharing topics apply`"
+        )
+    require_topics(present, [shared], state)
+    return OutcomeTopic(shared, state, agency, present[shared], f"{make_load_prefix(state)}outcomes")
+
+
+def find_end_positions(
+    bootstrap: str, topic: OutcomeTopic, properties: Mapping[str, Any] | None = None
+) -> Mapping[int, int]:
+    """Return the offset after the last record of each partition: what is published from now on is told after it.
+
+    Raises:
+        InfrastructureError: No broker answers, or the offsets cannot be looked up.
+    """
+    ends = find_ends(bootstrap, topic.group, {topic.name: list(range(topic.partitions))}, properties)
+    return {partition: offset for (_, partition), offset in ends.items()}
+
+
+def find_positions_since(
+    bootstrap: str, topic: OutcomeTopic, since_ms: int, properties: Mapping[str, Any] | None = None
+) -> Mapping[int, int]:
+    """Return the offset of the first record of each partition that was written at an instant or later.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        topic: The topic.
+        since_ms: The instant, in UTC milliseconds.
+        properties: Further librdkafka properties, such as those of TLS.
+
+    Raises:
+        InfrastructureError: No broker answers, or the offsets cannot be looked up.
+    """
+    ends = find_end_positions(bootstrap, topic, properties)
+    consumer = make_consumer(client_properties(bootstrap, {**(properties or {}), "group.id": topic.group}))
+    try:
+        answers = _look_up_offsets(consumer, [TopicPartition(topic.name, number, since_ms) for number in ends])
+    except KafkaException as error:
+        raise InfrastructureError(
+            f"{topic.name}: its offsets cannot be looked up ({describe_kafka_error(error)}); run this again"
+        ) from None
+    finally:
+        consumer.close()
+    return {place.partition: place.offset if place.offset >= 0 else ends[place.partition] for place in answers}
+
+
+def _look_up_offsets(consumer: Consumer, places: list[TopicPartition]) -> list[TopicPartition]:
+    answers = consumer.offsets_for_times(places, timeout=LOOK_UP_SECONDS_MAX)
+    for answer in answers:
+        if answer.error is not None:
+            raise KafkaException(answer.error)
+    return answers
+
+
+class OutcomeReader:
+    """Reads the outcomes of an agency's items, those of each partition in order.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        topic: The topic.
+        positions: The offset at which reading begins, by partition; only these partitions are read.
+        properties: Further librdkafka properties, such as those of TLS.
+        framing: How records are framed.
+
+    Raises:
+        InfrastructureError: No broker answers.
+        SettingsError: A property is unknown or wrong.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: OutcomeTopic,
+        positions: Mapping[int, int],
+        properties: Mapping[str, Any] | None = None,
+        framing: Framing = SINGLE_OBJECT_FRAMING,
+    ) -> None:
+        self._topic = topic
+        self._framing = framing
+        self._admin = make_admin(bootstrap, properties)
+        self._id = self._query_id()
+        self._check_at = time.monotonic() + CHECK_SECONDS
+        places = {(topic.name, partition): offset for partition, offset in positions.items()}
+        self._follower = TopicFollower(bootstrap, topic.group, places, properties)
+
+    def poll(self, seconds: float) -> list[ItemOutcome]:
+        """Return the next outcomes; none if none comes within this time.
+
+        Raises:
+            DecodeError: A block cannot be read, or is one of a release that this one does not know.
+            InfrastructureError: The topic cannot be read, or was deleted and created again.
+        """
+        self._require_same_topic()
+        return self._read(self._follower.poll(seconds))
+
+    def read_to_end(self) -> Iterator[list[ItemOutcome]]:
+        """Yield outcomes in lists, until everything that is committed has been read.
+
+        Raises:
+            DecodeError: As `poll`.
+            InfrastructureError: As `poll`, or the broker delivers nothing for a minute.
+        """
+        return map(self._read, self._follower.read_to_end())
+
+    def close(self) -> None:
+        """Disconnect from the broker."""
+        self._follower.close()
+
+    def _read(self, messages: Iterable[Message]) -> list[ItemOutcome]:
+        return [item for message in messages for item in self._decode(message) if item.is_of(self._topic.agency)]
+
+    def _decode(self, message: Message) -> Sequence[ItemOutcome]:
+        try:
+            block = read_block(message.value(), self._framing)
+        except DecodeError as error:
+            place = f"{message.topic()}[{message.partition()}] at offset {message.offset()}"
+            raise DecodeError(f"{place}: {error}", cause=error.cause) from None
+        return block.items if block.state == self._topic.state else ()
+
+    def _require_same_topic(self) -> None:
+        """Check from time to time that the topic is still the same.
+
+        Raises:
+            InfrastructureError: It was deleted and created again.
+        """
+        if time.monotonic() < self._check_at:
+            return
+        self._check_at = time.monotonic() + CHECK_SECONDS
+        if is_other_topic(self._id, self._query_id()):
+            raise InfrastructureError(
+                f"{self._topic.name} was deleted and created again, so that what it has said is lost; run the command "
+                "again: what is told from now on is there, and the State's officers know the rest"
+            )
+
+    def _query_id(self) -> str | None:
+        """Return the id of the topic; None if it is not known now. A broker that is away comes back."""
+        try:
+            return query_topic_ids(self._admin, [self._topic.name], LOOK_UP_SECONDS_MAX).get(self._topic.name)
+        except KafkaException:
+            return None
+
+
+def choose_partitions(topic: OutcomeTopic, partitions: Collection[int] | None = None) -> Mapping[int, int]:
+    """Return the positions from which everything is read that is kept: of all partitions, or of some."""
+    return dict.fromkeys(range(topic.partitions) if partitions is None else sorted(partitions), 0)

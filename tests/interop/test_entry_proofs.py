@@ -1,0 +1,226 @@
+"""Proofs of entries of an audit log: what they prove, and that nothing in them can be altered."""
+
+from __future__ import annotations
+
+import base64
+import random
+import subprocess
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sharing.audit.block import LogPlace
+from sharing.audit.cosignature import cosign_checkpoint
+from sharing.audit.origins import parse_witness
+from sharing.audit.signed_note import SignedNote
+from sharing.errors import SharingError
+from sharing.interop.entry_proofs import (
+    EntryProof,
+    check_entry_proof,
+    is_entry_proof,
+    read_entry_proof,
+)
+from sharing.interop.message_proofs import KeyDocuments
+from sharing.interop.signature_files import list_entry_signatures
+from sharing.model.times import DAY_MS, HOUR_MS, format_time
+from sharing.model.vocabulary import AuditLogName
+from sharing.trust.faults import TrustFault
+from sharing.trust.public_keys import KeyAlgorithm, PublishedKey
+from tests.audit.audit_fixtures import (
+    GATE_KEYS,
+    make_entry,
+    make_id,
+    make_pins_and_documents,
+    make_proof,
+    make_world,
+)
+from tests.trust.trust_fixtures import expect_fault, make_signer, resign
+
+WORLD = make_world()
+PINS, DOCUMENTS = make_pins_and_documents()
+PROOF = make_proof(WORLD, 4, 3)
+NOW = WORLD.now
+
+
+def check(proof: EntryProof, pins: Mapping[str, Any] = PINS, now: int = NOW, required: int = 2) -> Any:
+    return check_entry_proof(read_entry_proof(proof.encode()), pins, now, required=required)
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_every_entry_of_a_log_is_proved(number: int) -> None:
+    for index in (0, 6):
+        checked = check(make_proof(WORLD, number, index))
+        assert checked.number == number * 7 + index
+        assert checked.fields["indicator_id"] == make_id(number * 7 + index)
+        assert checked.proof.entry == make_entry(number * 7 + index)
+        assert sorted(checked.cosigned_by) == ["DE", "FR"]
+        assert checked.witnessed_at == max(checked.cosigned_by.values())
+
+
+def test_the_file_is_a_tlog_proof() -> None:
+    text = PROOF.encode().decode()
+    lines = text.split("\n")
+    assert lines[0] == "c2sp.org/tlog-proof@v1"
+    assert lines[1].startswith("extra ")
+    assert lines[2] == "index 4"
+    assert all(len(base64.b64decode(line)) == 32 for line in lines[3 : lines.index("")])
+    assert text.endswith(PROOF.checkpoint.note.to_bytes().decode())
+    assert is_entry_proof(PROOF.encode())
+    assert read_entry_proof(PROOF.encode()) == PROOF
+
+
+def test_what_does_not_grow_with_the_keys_is_small() -> None:
+    """The keys of three States are the most of a proof; without them it is about one kilobyte, besides the record."""
+    bare = replace(PROOF, documents={})
+    assert len(bare.encode()) - len(PROOF.entry) < 2_000
+    assert len(PROOF.encode()) < 10_000
+
+
+def test_nothing_can_be_altered() -> None:
+    wrong = bytes(32)
+    other = make_proof(WORLD, 5, 3)
+    altered: list[tuple[TrustFault, EntryProof]] = [
+        (TrustFault.CONFLICT, replace(PROOF, entry=make_entry(999))),
+        (TrustFault.CONFLICT, replace(PROOF, index=2)),
+        (TrustFault.CONFLICT, replace(PROOF, path=wrong + PROOF.path[32:])),
+        (TrustFault.CONFLICT, replace(PROOF, path=b"")),
+        (TrustFault.CONFLICT, replace(PROOF, number=5)),
+        (TrustFault.CONFLICT, replace(PROOF, block_path=wrong + PROOF.block_path[32:])),
+        (TrustFault.CONFLICT, replace(PROOF, head=other.head)),
+        (TrustFault.CONFLICT, replace(PROOF, checkpoint=make_proof(WORLD, 0, 0).checkpoint)),
+    ]
+    for fault, proof in altered:
+        expect_fault(fault, lambda proof=proof: check(proof))  # type: ignore[misc]
+
+
+def test_no_byte_of_the_file_can_be_altered() -> None:
+    """Whatever byte is altered: the file is refused, or proves the same with fewer cosignatures."""
+    data = PROOF.encode()
+    rng = random.Random(3)
+    whole = check(PROOF)
+    for place in {*rng.sample(range(len(data)), 120), *range(len(data) - 700, len(data), 5)}:
+        changed = bytearray(data)
+        changed[place] ^= 1 << rng.randrange(7)
+        try:
+            checked = check_entry_proof(read_entry_proof(bytes(changed)), PINS, NOW, required=2)
+        except SharingError:
+            continue
+        assert checked.proof.entry == PROOF.entry
+        assert (checked.number, checked.place) == (whole.number, whole.place)
+        assert checked.witnessed_at is None or checked.cosigned_by == whole.cosigned_by
+        assert checked.not_counted or checked.cosigned_by.keys() <= whole.cosigned_by.keys()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"c2sp.org/tlog-proof@v1\n", PROOF.encode()[:500], PROOF.encode().replace(b"extra ", b"extra"),
+     PROOF.encode().replace(b"index 4", b"index 04"), PROOF.encode().replace(b"index 4", b"index -4"),
+     PROOF.encode().replace(b"\nindex", b"\nindex 4\nindex"), b"x" * 8_000_001,
+     PROOF.encode().replace(PROOF.encode().split(b"\n")[1], b"extra " + base64.b64encode(zlib.compress(bytes(10**7)))),
+     PROOF.encode().replace(PROOF.encode().split(b"\n")[1], b"extra " + base64.b64encode(zlib.compress(b"\xa0")))],
+)  # fmt: skip
+def test_what_is_no_proof(data: bytes) -> None:
+    expect_fault(TrustFault.MALFORMED, lambda: read_entry_proof(data))
+
+
+def test_only_pinned_states_count() -> None:
+    only_ch = {"CH": PINS["CH"]}
+    checked = check(PROOF, only_ch)
+    assert checked.witnessed_at is None
+    assert checked.cosigned_by == {}
+    assert sorted(checked.not_counted) == ["DE", "FR"]
+    assert "no root of DE is pinned" in checked.not_counted["DE"]
+    expect_fault(TrustFault.NOT_PINNED, lambda: check(PROOF, {"DE": PINS["DE"]}))
+    expect_fault(TrustFault.NOT_PINNED, lambda: check(PROOF, {**PINS, "CH": replace(PINS["CH"], fingerprint="0" * 64)}))
+    expect_fault(TrustFault.VERSION_MISSING, lambda: check(replace(PROOF, documents={"DE": DOCUMENTS["DE"]})))
+    one = check(PROOF, {state: PINS[state] for state in ("CH", "DE")})
+    assert one.witnessed_at is None
+    assert check(PROOF, {state: PINS[state] for state in ("CH", "DE")}, required=1).witnessed_at is not None
+
+
+def test_it_holds_when_all_keys_have_ended_and_not_before_it_was_made() -> None:
+    assert check(PROOF, now=NOW + 3000 * DAY_MS).witnessed_at is not None
+    expect_fault(TrustFault.NOT_YET_VALID, lambda: check(PROOF, now=NOW - DAY_MS))
+
+
+def renew(state: str, *, revoked: bool) -> EntryProof:
+    """Return the proof with a statement of a State that was issued a day later."""
+
+    def change(content: dict[str, Any]) -> None:
+        content["issued_at"] = format_time(NOW + DAY_MS)
+        gate = next(key for key in content["keys"] if key["role"] == "gate")
+        key = PublishedKey(algorithm=KeyAlgorithm.ED25519, public=gate["public"]).key_id
+        if revoked:
+            content["revocations"] = [{"key": key, "effective_at": format_time(NOW + HOUR_MS)}]
+
+    documents = DOCUMENTS[state]
+    statement = resign(documents.statement, change, state)
+    newer = KeyDocuments(roots=documents.roots, statement=statement)
+    return replace(PROOF, documents={**DOCUMENTS, state: newer})
+
+
+def test_a_newer_statement_of_keys_says_what_became_of_them() -> None:
+    later = NOW + 2 * DAY_MS
+    for state in ("CH", "DE"):
+        assert check(renew(state, revoked=False), now=later).witnessed_at is not None
+    # The key of the State was revoked after others had cosigned; that of a witness claims its time itself.
+    assert check(renew("CH", revoked=True), now=later).witnessed_at is not None
+    checked = check(renew("DE", revoked=True), now=later)
+    assert (checked.witnessed_at, sorted(checked.cosigned_by)) == (None, ["FR"])
+    assert "was revoked" in checked.not_counted["DE"]
+
+
+def test_forged_signatures_do_not_count() -> None:
+    checkpoint = PROOF.checkpoint
+    own, first, second = checkpoint.note.signatures
+
+    def make(*signatures: Any) -> EntryProof:
+        return replace(PROOF, checkpoint=replace(checkpoint, note=SignedNote(checkpoint.note.text, signatures)))
+
+    expect_fault(TrustFault.BAD_SIGNATURE, lambda: check(make(replace(own, value=bytes(64)), first, second)))
+    expect_fault(TrustFault.UNKNOWN_KEY, lambda: check(make(first, second)))
+    assert check(make(own, first, replace(second, value=second.value[:8] + bytes(64)))).witnessed_at is None
+    by_another = cosign_checkpoint(checkpoint, "DE", make_signer("DE directory 1"), NOW).signatures[0]
+    assert check(make(own, by_another)).cosigned_by == {}
+    late = cosign_checkpoint(checkpoint, "DE", GATE_KEYS["DE"], NOW + HOUR_MS).signatures[0]
+    assert "impossible time" in check(make(own, late)).not_counted["DE"]
+    assert check(make(own, late), now=NOW + 2 * HOUR_MS).cosigned_by == {"DE": (NOW + HOUR_MS) // 1000 * 1000}
+    twice = replace(first, key_id=first.key_id[::-1])
+    assert check(make(own, twice, first)).cosigned_by.keys() == {parse_witness(first.name)}
+
+
+def test_openssl_verifies_every_signature_without_this_program(tmp_path: Path) -> None:
+    signatures = list_entry_signatures(check(PROOF))
+    names = {each.name.split("-")[1] for each in signatures}
+    assert names == {"root", "keys", "checkpoint", "cosignature"}
+    assert len([each for each in signatures if each.name.endswith("cosignature")]) == 2
+    for signature in signatures:
+        for name, content in signature.list_contents():
+            (tmp_path / name).write_bytes(content)
+        done = subprocess.run(signature.format_command(tmp_path), shell=True, capture_output=True, check=False)  # noqa: S602
+        assert done.returncode == 0, done
+    (tmp_path / signatures[-1].paths[0]).write_bytes(b"altered")
+    command = signatures[-1].format_command(tmp_path)
+    assert subprocess.run(command, shell=True, capture_output=True, check=False).returncode != 0  # noqa: S602
+
+
+def test_an_act_is_proved_as_well() -> None:
+    world = make_world(batches=4, place=LogPlace("CH", AuditLogName.ACTS, 2))
+    checked = check(make_proof(world, 2, 1), now=world.now)
+    assert checked.place == world.place
+    assert (checked.fields["kind"], checked.fields["item_id"]) == ("RECEIPT_RECORDED", make_id(15))
+    assert checked.witnessed_at is not None
+
+
+def test_what_cannot_be_read_is_refused() -> None:
+    for proof in (
+        replace(PROOF, head=PROOF.head[:10] + b"\x00" + PROOF.head[11:]),
+        replace(PROOF, head=PROOF.head[10:]),
+        replace(PROOF, head=PROOF.head + b"\x02"),
+        replace(PROOF, head=b""),
+    ):
+        expect_fault(TrustFault.MALFORMED, lambda proof=proof: check(proof))  # type: ignore[misc]
