@@ -20,12 +20,23 @@ RECALLER = Officer("anybody", "anywhere", frozenset({"RECALLS"}))
 
 
 def check_known(kept: KeptConversation, recipient: str, newest: Revision) -> None:
+    """What a State can read was sent to it, or is recalled and not yet acknowledged.
+
+    A recall may overtake the correction that it recalls: then the version before can be read until it is acknowledged.
+    """
     conversation = kept.conversation
     delivery = conversation.deliveries[recipient, newest]
+    if delivery.status is DeliveryStatus.REPLACED:
+        delivery = max(
+            (each for each in conversation.deliveries.values() if each.state == recipient),
+            key=lambda each: each.revision,
+        )
+        assert delivery.status is DeliveryStatus.RECALLED, "a State can read what was replaced"
     if delivery.status is not DeliveryStatus.SENT:
         asks = [
             ask for ask in conversation.asks.values()
-            if ask.kind is AskKind.ACK_RECALL and ask.is_open and ask.state == recipient and ask.revision == newest
+            if ask.kind is AskKind.ACK_RECALL and ask.is_open and ask.state == recipient
+            and ask.revision == delivery.revision
         ]  # fmt: skip
         assert delivery.status is DeliveryStatus.RECALLED, "a State can read what its provider thinks it has not"
         assert asks, "what is recalled can be read, and nobody waits for the acknowledgement"

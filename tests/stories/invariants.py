@@ -323,6 +323,7 @@ def check_told(state: State) -> None:
         if history.newest != conversation.revision:
             continue
         having = {delivery.state for delivery in conversation.list_deliveries(DeliveryStatus.SENT)}
-        assert {to for to, (_, status) in history.deliveries.items() if status is DeliveryStatus.SENT} == having
+        told_of = {to for to, (_, status) in history.deliveries.items() if status is DeliveryStatus.SENT}
+        assert told_of == having, [line.text for line in history.lines]
         asked = Counter((ask.revision, ask.kind.value) for ask in conversation.asks.values() if ask.is_open)
         assert Counter((revision, ask) for revision, ask, _ in history.questions) == asked

@@ -169,7 +169,8 @@ class StateWorker:
     def _converse(self, record: StampedMessage | None) -> None:
         now, view = self.bus.now, Overlay(self._stores)
         records = [] if record is None else [record]
-        has_read_all = not self.reader.list_unread()
+        # What is due acts in a batch of its own, so that what a record has caused is told from it.
+        has_read_all = record is None and not self.reader.list_unread()
         read_until = dict.fromkeys(PARTITIONS, now) if has_read_all else {}
         batch = Batch(records, now, {}, store_view=view, read_until=read_until)
         sealing = self._sealing.begin_batch(batch, self.directory)
@@ -180,6 +181,8 @@ class StateWorker:
         self._commit(outputs, view, self._stores, record)
         result.settle(True)
         self.results.append(result)
+        if record is not None and not self.reader.list_unread():
+            self._converse(None)
 
     def _commit(
         self, outputs: list[OutputRecord], view: Overlay, stores: Mapping[int, MemoryStore],

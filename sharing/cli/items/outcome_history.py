@@ -135,9 +135,16 @@ class OutcomeHistory:
                 self._note(state, revision, DeliveryStatus.CLOSED if is_ended else DeliveryStatus.WAITING)
 
     def _note(self, state: str, revision: Revision, status: DeliveryStatus) -> None:
-        """Note where a delivery stands, unless something later is known: an earlier state ends when a new one comes."""
+        """Note where a delivery stands, unless something later is known: an earlier state ends when a new one comes.
+
+        The gate may have told of newer states long before the conversation has read of them, so what was sent or
+        recalled counts whatever its state of the item is. And a State of which a newer state is withheld for good still
+        has the one that it was sent.
+        """
         known = self.deliveries.get(state)
-        if known is None or known[0] <= revision or status is DeliveryStatus.RECALLED:
+        if known is not None and known[1] is DeliveryStatus.SENT and status is DeliveryStatus.CLOSED:
+            return
+        if known is None or known[0] <= revision or status in {DeliveryStatus.SENT, DeliveryStatus.RECALLED}:
             self.deliveries[state] = revision, status
 
 
