@@ -26,10 +26,7 @@ from processors.audit.witness_result import WitnessResult
 from processors.audit.witness_state import WitnessMemory, WitnessStore
 from processors.inbox.refusals import RefusalError, build_quarantine_record, describe_refusal
 from sharing.audit.checkpoint import Checkpoint, read_checkpoint
-from sharing.audit.checkpoint_record import (
-    CheckpointRecord,
-    read_checkpoint_record,
-)
+from sharing.audit.checkpoint_record import CheckpointRecord, read_checkpoint_record
 from sharing.audit.origins import parse_witness
 from sharing.audit.witnessing import Observation, Sighting, WitnessedLog, observe_checkpoint
 from sharing.errors import DecodeError
@@ -194,8 +191,9 @@ class BatchWitness:
             raise RefusalError("WRONG_PARTITION", f"{state}: the checkpoint is of another State or partition")
         if state not in self._keys.trusted:
             raise RefusalError(
-                "NOT_PINNED", f"the root of {state} is not pinned, so its checkpoints cannot be verified; pin it with "
-                "`sharing trust add`",
+                "NOT_PINNED", f"no keys of {state} in its directory topic are trusted, so its checkpoints cannot be "
+                "verified: pin its root with `sharing trust add`; if it is pinned, let `sharing directory announce` "
+                "publish its keys",
             )  # fmt: skip
         return read
 

@@ -175,3 +175,5 @@ class ErrorReporter:
         """Record an output that was not delivered. One that is dropped because of another one is not the cause."""
         if not self.undelivered and error.code() not in _DROPPED:
             self.undelivered = f"topic {message.topic()}: {describe_kafka_error(error)}"
+            if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                self.undelivered += "; create it with `sharing topics apply`"

@@ -202,6 +202,14 @@ def allowed_operations(principal: Principal, topic: str) -> frozenset[Operation]
     return frozenset(allowed - denied)
 
 
+def may_see(principal: Principal, topic: str) -> bool:
+    """Return whether a broker lists a topic for a principal: it answers as if there were none that it may not describe.
+
+    A gate's rule for size limits covers all national topics, also `uses`, of which it may neither read nor write any.
+    """
+    return Operation.DESCRIBE in allowed_operations(principal, topic)
+
+
 def parse_principal(name: str) -> Principal | None:
     """Return the principal with this name (the CN of a certificate), or None if there is none."""
     role, *parts = name.split(".")

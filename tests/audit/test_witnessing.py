@@ -32,8 +32,11 @@ from sharing.errors import DecodeError
 from sharing.model.times import MINUTE_MS
 from sharing.model.vocabulary import AuditLogName
 from sharing.sign.merkle_tree import hash_leaf
+from sharing.trust.key_statement import OnlineKey
+from sharing.trust.public_keys import KeyRole
 from tests.audit.audit_fixtures import EXAMPLES, GATE_KEYS, PLACE, TRUSTED, make_world
-from tests.trust.trust_fixtures import NOW, make_signer
+from tests.audit.test_checkpoint import revoke
+from tests.trust.trust_fixtures import NOW, make_online, make_signer
 
 SETTINGS = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None)
 LEAVES = [hash_leaf(bytes([number])) for number in range(200)]
@@ -153,6 +156,23 @@ def test_missing_checkpoints_are_a_gap() -> None:
     assert observation.log is log
     again = WitnessedLog((observation.checkpoint.note.to_bytes(),), observation.checkpoint.size)
     assert see(again, make_record(9, 11, NOW + 3)).sighting is Sighting.CONSISTENT
+
+
+def test_what_a_witness_has_not_read_before_the_key_was_revoked_is_a_gap_for_the_next_key() -> None:
+    log, next_key = see_all(make_record(0, 5)), make_signer("CH gate 2")
+    statement = TRUSTED["CH"].statement
+    gate_key = next(key for key in statement.keys if key.role is KeyRole.GATE)
+    successor = make_online(KeyRole.GATE, 3, "CH ").key_id
+    following = OnlineKey(**{**dict(gate_key), **dict(next_key.public_key), "successor": successor})
+    both = replace(TRUSTED["CH"], statement=statement.model_copy(update={"keys": (*statement.keys, following)}))
+    keys = revoke(both, NOW + 1)
+    assert keys.statement.revocations[0].key == gate_key.key_id
+    unread = observe_checkpoint(log, make_record(5, 7), keys, LATER)
+    assert (unread.sighting, unread.log) == (Sighting.UNTRUSTED, log)
+    for before, sighting in ((5, Sighting.CONSISTENT), (7, Sighting.GAP)):
+        record = make_record(before, 9)
+        signed = sign_checkpoint(PLACE, 9, record.checkpoint.root, NOW + 2, next_key)
+        assert observe_checkpoint(log, replace(record, checkpoint=signed), keys, LATER).sighting is sighting
 
 
 def test_what_does_not_prove_growth_is_inconsistent() -> None:

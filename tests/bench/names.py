@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from sharing.topology.topics import DECISIONS, GATE_STATE, INDICATORS, TopicScope, list_output_kinds, list_topics
+from sharing.topology.topics import (
+    CHECKPOINTS,
+    DECISIONS,
+    GATE_STATE,
+    INDICATORS,
+    OUTCOMES,
+    TopicScope,
+    list_output_kinds,
+    list_topics,
+)
 
 STATE = "CH"
 STATES = ("CH", "DE", "FR", "JP", "NL", "US")
@@ -18,9 +27,9 @@ def list_output_topics() -> list[str]:
     """Return the topics to which the gate of CH writes its outputs, with the States of the benchmark.
 
     The gate's own state store is none of them: the loop writes it, and it has a record of each partition, not of each
-    indicator.
+    indicator. Nor are outcomes and checkpoints, which no other engine writes.
     """
-    kinds = set(list_output_kinds()) - {GATE_STATE}
+    kinds = set(list_output_kinds()) - {GATE_STATE, OUTCOMES, CHECKPOINTS}
     return [
         name
         for name, topic in list_topics(STATES, PARTITIONS).items()

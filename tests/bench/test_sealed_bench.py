@@ -68,7 +68,8 @@ def test_the_gate_with_keys_writes_what_the_gate_without_keys_writes(
     cluster, states = sealed
     written = {}
     for variant in ("plain", "sealed"):
-        assert run_variant(cluster, states, variant, RECORDS, SHARE).rate > 0
+        # The rate may be 0: so few records are often one batch, and a rate needs two.
+        assert run_variant(cluster, states, variant, RECORDS, SHARE).usage.cpu_s > 0
         written[variant] = read_opened_outputs(cluster.bootstrap, states, sealed=variant != "plain")
         cluster.reset_group(GATE_GROUP)
     check_same_outputs(written)

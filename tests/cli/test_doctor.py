@@ -25,6 +25,7 @@ from sharing.topology.topics import TOPIC_KINDS
 from tests.cli.conftest import Call, CommandResult
 from tests.cli.test_law import PACK
 from tests.cli.test_topics import OF_STATES
+from tests.support.gate_traces import clear_gate_traces
 
 ENTRY = {"announced_at": "2026-01-01T00:00:00Z", "authorities": [{"name": "n", "kind": "POLICE"}]}
 
@@ -322,6 +323,7 @@ def test_on_a_real_cluster(call: Call, kafka: Any) -> None:
 @pytest.fixture
 def use_settings_of(secure_kafka: SecureKafka, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that sets the settings of a principal, and further ones."""
+    clear_gate_traces(secure_kafka)
 
     def set_settings(name: str, **overrides: str) -> None:
         for variable, value in {**secure_kafka.environment(name), **overrides}.items():

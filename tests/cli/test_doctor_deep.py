@@ -42,6 +42,7 @@ from tests.faults.gate_process import GateProcess
 from tests.kafka.quota_fixtures import remove_quotas
 from tests.kafka.topic_io import fill_defaults, notice_bytes, write_records
 from tests.support.audit_entries import make_block
+from tests.support.gate_traces import clear_gate_traces
 from tests.support.waiting import wait_until
 
 SHORT_S, LONG_S = 0.5, 60.0
@@ -307,6 +308,7 @@ def test_a_single_certificate_is_not_enough(call: Call, bus: EmbeddedBroker, mon
 @pytest.fixture
 def newcomers(secure_kafka: SecureKafka, empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecureKafka]:
     """A Kafka with access control, with the operator's settings and the test States in the partners file."""
+    clear_gate_traces(secure_kafka)
     test_states = {state: Partner.model_validate(partner) for state, partner in NEWCOMERS.items()}
     partners = secure_kafka.partners.model_copy(update={"states": {**secure_kafka.partners.states, **test_states}})
     for variable, value in secure_kafka.environment("operator").items():

@@ -11,7 +11,7 @@ from sharing.keystore.pin_file import make_pinned_root, write_pins
 from sharing.keystore.private_key import generate_key
 from sharing.keystore.private_key_file import write_private_key
 from sharing.testing.broker.kafka import KafkaBroker
-from sharing.topology.topics import DIRECTORY, INBOX, INBOX_URGENT
+from sharing.topology.topics import DIRECTORY, INBOX, INBOX_URGENT, USES
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole
 from tests.client.test_inbox_reader import PASSPHRASE, ReaderFiles, now_ms, read
 from tests.directory.signed_states import SignedState
@@ -26,7 +26,7 @@ def files(kafka: KafkaBroker, state: str, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
     signed = SignedState(state, now=now_ms() - 60_000)
     files = ReaderFiles(kafka, signed, generate_key(state, "reader", KeyAlgorithm.MLKEM768_X25519), tmp_path)
-    for kind in (INBOX, INBOX_URGENT, DIRECTORY):
+    for kind in (INBOX, INBOX_URGENT, USES, DIRECTORY):
         kafka.create_topics([kind.topic(state)], 1, config=kind.config())
     for key, value in (("root.1", signed.root_data), ("keys", signed.keys_data), (state, signed.announce())):
         files.announce(key, value)

@@ -87,7 +87,7 @@ class NotRun(NamedTuple):
 
 NOT_RUN = (
     NotRun(
-        r"make (demo|test|lint|mutation|faults|fuzz|killed-load|bench|release)",
+        r"([A-Z_]+=\S+ )*make (demo|test|lint|mutation|faults|fuzz|killed-load|bench|release)",
         "installs packages, and runs the suite or parts of it",
         "Makefile",
     ),

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.campaign import Findings, count_violations, derive_chapter_seed, run_chapter
+from tests.faults.checker import Breach
 from tests.faults.schedule import BROKERS, Fault
 
 CHAPTER_ROUNDS = 25
@@ -62,11 +63,12 @@ def _load_result(arguments: argparse.Namespace) -> dict[str, Any]:
         "chapters": 0,
         "seconds": 0,
     }
-    fresh |= {"accepted": 0, "lost": 0, "duplicated": 0, "leaked": 0, "unfounded": 0, "reordered": 0, "failed": 0}
-    fresh |= {"torn": 0, "faults": {}, "counts": {}, "violations": [], "not_injected": []}
+    none = {str(breach): 0 for breach in Breach}
+    fresh |= {"accepted": 0, **none, "failed": 0, "torn": 0}
+    fresh |= {"faults": {}, "counts": {}, "violations": [], "not_injected": []}
     if not arguments.resume or not RESULT_FILE.exists():
         return fresh
-    previous: dict[str, Any] = {"not_injected": [], "secure": False, **json.loads(RESULT_FILE.read_text())}
+    previous: dict[str, Any] = {**none, "not_injected": [], "secure": False, **json.loads(RESULT_FILE.read_text())}
     setup = ("seed", "brokers", "secure")
     if [previous[name] for name in setup] != [getattr(arguments, name) for name in setup]:
         mode = "" if previous["secure"] else "out"
@@ -144,7 +146,7 @@ def _print_result(result: dict[str, Any], requested: int) -> None:
         for name, count in result[title].items():
             print(f"  {name:<48}{count:>10,}")
     print()
-    for name in ("accepted", "lost", "duplicated", "leaked", "unfounded", "reordered", "failed", "torn"):
+    for name in ("accepted", *map(str, Breach), "failed", "torn"):
         print(f"  {name:<48}{result[name]:>10,}")
     if result["torn"]:
         print("torn: the only broker left out transaction markers, according to its own log (docs/guarantees.md)")

@@ -31,18 +31,18 @@ class ItemAgencies:
         for record in contents.indicators:
             if not record.poison:
                 self._agencies.setdefault(get_item(record), []).append(get_agency(record))
-        self._by_position: dict[tuple[int, int], str] = {}
+        self._by_place: dict[tuple[int, int, int], str] = {}
         decided: Counter[ItemVersion] = Counter()
         for record in contents.decisions:
             item = get_item(record)
             agencies = self._agencies.get(item, [""])
             # A surplus decision, which the checker reports, counts as one on the last of them.
-            self._by_position[record.partition, record.offset] = agencies[min(decided[item], len(agencies) - 1)]
+            self._by_place[record.place] = agencies[min(decided[item], len(agencies) - 1)]
             decided[item] += 1
 
     def find_by_decision(self, decision: CommittedRecord) -> str:
         """Return the agency of the item of a decision; "" if there is no such item."""
-        return self._by_position[decision.partition, decision.offset]
+        return self._by_place[decision.place]
 
     def list_by_item(self, item: ItemVersion) -> set[str]:
         """Return the agencies that published a version of an item; "" alone if none did."""

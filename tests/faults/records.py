@@ -55,6 +55,7 @@ class CommittedRecord(NamedTuple):
             decompressed counts as one invalid record.
         headers: The values of its headers, joined.
         sealed: For a record that was sealed, its value as it is on the topic; then `raw` is what was opened.
+        entry: For an entry of an audit log, its number in its block, from 0: entries of a block share its position.
     """
 
     partition: int
@@ -66,6 +67,12 @@ class CommittedRecord(NamedTuple):
     poison: str = ""
     headers: bytes = b""
     sealed: bytes = b""
+    entry: int = 0
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Where the record is, or the entry of an audit log: in the order of places, each partition is in order."""
+        return self.partition, self.offset, self.entry
 
     @property
     def unsealed(self) -> bytes:
@@ -233,14 +240,14 @@ def read_records(
 
 
 def unpack_entries(blocks: Iterable[CommittedRecord]) -> list[CommittedRecord]:
-    """Return each entry of blocks as a record of its own, with the place and the time of its block."""
+    """Return each entry of blocks as a record of its own, with the position and the time of its block."""
     unpacked = []
     for block in blocks:
         log = AuditLogName(block.data["log"])
         decode = get_codec(log.entry_schema).decode
         unpacked += [
-            block._replace(key=read_entry_id(entry, log).encode(), raw=entry, data=decode(entry))
-            for entry in block.data["entries"]
+            block._replace(key=read_entry_id(entry, log).encode(), raw=entry, data=decode(entry), entry=number)
+            for number, entry in enumerate(block.data["entries"])
         ]
     return unpacked
 

@@ -12,10 +12,12 @@ import pytest
 
 from processors.exactly_once.batch import OutputRecord
 from processors.gate.gate import Gate
+from sharing.audit.block import SCHEMA
 from sharing.ids import make_quarantine_id
 from sharing.kafka.directory_topic import parse_entries
 from sharing.model.directory import Directory
 from sharing.model.indicator import Indicator
+from sharing.model.vocabulary import AuditLogName
 from sharing.packs.library import find_law
 from sharing.serialization.codec import get_codec
 from sharing.testing.samples import sample_directory
@@ -30,9 +32,10 @@ from tests.faults.checker import (
     find_unreported,
     find_violations,
 )
-from tests.faults.records import CommittedRecord, DeletedLog, TopicContents, add_deleted_logs, is_offer
+from tests.faults.records import CommittedRecord, DeletedLog, TopicContents, add_deleted_logs, is_offer, unpack_entries
 from tests.faults.schedule import STATES
 from tests.faults.workload import MARKER, make_item, make_poison
+from tests.support.audit_entries import make_block
 
 SEED = 5
 COUNT = 160
@@ -284,6 +287,15 @@ def find_mixed(contents: TopicContents) -> tuple[CommittedRecord, CommittedRecor
 
 def test_items_of_two_agencies_with_one_id_are_told_apart(shared: TopicContents) -> None:
     find_mixed(shared)
+    assert find_violations("CH", shared) == []
+
+
+def test_decisions_in_one_block_are_told_apart(shared: TopicContents) -> None:
+    """They share the offset of their block."""
+    block = make_block("CH", AuditLogName.DECISIONS, [record.raw for record in shared.decisions])
+    at_ms = shared.decisions[0].at_ms
+    shared.decisions = unpack_entries([CommittedRecord(0, 0, at_ms, b"", block, get_codec(SCHEMA).decode(block))])
+    assert len({record.place for record in shared.decisions}) == len(shared.decisions) > 1
     assert find_violations("CH", shared) == []
 
 

@@ -71,7 +71,7 @@ def fuzz_reply(generator: random.Random) -> int:
     codec, value = get_codec("reply"), corrupt_bytes(generator, make_replies())
     if generator.random() < 0.5:
         record = codec.decode(generator.choice(make_replies()))
-        names = record.keys() - {"sent_at", "urgency"}
+        names = record.keys() - {"sent_at", "urgency", "root", "notes"}  # which are no texts
         odd = ["", "UNKNOWN", "ANSWER", "TAKEN", "POLICE", "DE", "é" * 40, make_id(1), HASH]
         record[generator.choice(sorted(names))] = generator.choice(odd)
         value = codec.encode(record)
@@ -81,7 +81,8 @@ def fuzz_reply(generator: random.Random) -> int:
     except (DecodeError, InputError) as error:
         return _require_sentence(error)
     assert reply.to_record() == record
-    assert reply.to_event(NOW).ask == reply.ask
+    if reply.kind not in {ReplyKind.COSIGNATURE, ReplyKind.FORK}:  # these are about audit logs, not about an Ask
+        assert reply.to_event(NOW).ask == reply.ask
     return 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from sharing.errors import InfrastructureError
 from sharing.kafka.bad_batches import BadBatch
 from sharing.kafka.clients import client_properties, make_producer
 from sharing.kafka.topic_range import TopicRange
+from sharing.model.times import HOUR_MS
 from sharing.replay.admission import AdmissionStats
 from sharing.replay.recorded_batches import admit_records, read_topic_range
 from sharing.replay.sealed_records import SealedRecords
@@ -24,8 +26,6 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from sharing.testing.broker import Broker
     from sharing.testing.broker.kafka import KafkaBroker
-
-FIRST_MS = 1_772_000_000_000
 
 
 def read_values(broker: Broker, state: str, since_ms: int | None = None, until_ms: int | None = None) -> list[bytes]:
@@ -58,14 +58,15 @@ def test_a_range_is_limited_by_its_instants(kafka: KafkaBroker) -> None:
     topic = INDICATORS.topic(state)
     kafka.create_topics([topic], 2)
     producer = make_producer(client_properties(kafka.bootstrap))
+    first_ms = int(time.time() * 1000) - HOUR_MS  # the broker deletes what is older than the topic's retention
     for number in range(10):
-        producer.produce(topic, b"%d" % number, b"k", number % 2, timestamp=FIRST_MS + number * 1_000)
+        producer.produce(topic, b"%d" % number, b"k", number % 2, timestamp=first_ms + number * 1_000)
     assert producer.flush(SECONDS) == 0
-    assert read_values(kafka, state, FIRST_MS + 3_000, FIRST_MS + 7_000) == [b"3", b"4", b"5", b"6"]
-    assert read_values(kafka, state, FIRST_MS + 8_000) == [b"8", b"9"]
-    assert read_values(kafka, state, until_ms=FIRST_MS + 1) == [b"0"]
-    assert read_values(kafka, state, FIRST_MS + 60_000) == []
-    assert read_values(kafka, state, until_ms=FIRST_MS) == []
+    assert read_values(kafka, state, first_ms + 3_000, first_ms + 7_000) == [b"3", b"4", b"5", b"6"]
+    assert read_values(kafka, state, first_ms + 8_000) == [b"8", b"9"]
+    assert read_values(kafka, state, until_ms=first_ms + 1) == [b"0"]
+    assert read_values(kafka, state, first_ms + 60_000) == []
+    assert read_values(kafka, state, until_ms=first_ms) == []
 
 
 @pytest.mark.kafka

@@ -14,10 +14,13 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, start_http_server
 
+from processors.audit.witness_result import WitnessResult
+from processors.health.audit_metrics import count_witnessing
 from processors.health.inbox_observer import count_inbox
 from processors.inbox.inbox_result import InboxOutcome, InboxResult, MissedMessages, RefusedRecord
 from sharing._publisher import Publisher
 from sharing._subscriber import Subscriber
+from sharing.audit.witnessing import Sighting
 from sharing.errors import InputError
 from sharing.seal.sequences import MissingNumbers, StreamId
 from sharing.telemetry import metrics
@@ -93,11 +96,27 @@ def show_conversation_and_messages() -> None:
     metrics.ESCALATIONS_FAILING_SINCE.labels(channel="webhook")
 
 
+def show_witnessing() -> None:
+    """Let every series about audit logs exist, as in a gate with keys that has a witness and is one."""
+    metrics.prepare_audit(["FR"], ["DE"])
+    metrics.AUDIT_UNCOVERED.labels("decisions").set(0)
+
+
+def count_checkpoints() -> None:
+    """Count what a gate with keys finds: a checkpoint that does not continue a log, and cosignatures."""
+    result = WitnessResult()
+    result.sightings["DE", Sighting.GAP.value] += 1
+    result.cosigned["DE"] += 1
+    result.received["FR"] += 1
+    count_witnessing(result)
+
+
 def test_every_query_returns_data(system: MonitoredSystem) -> None:
     agency, partner = CollectorRegistry(), CollectorRegistry()
     counts = PublisherMetrics(agency)
     count_refused_and_missing()
     show_conversation_and_messages()
+    show_witnessing()
     registries = {"agency": agency, "partner": partner, "inbox": metrics.REGISTRY}
     ports = {job: find_free_port() for job in registries}
     servers = [start_http_server(ports[job], "127.0.0.1", registry) for job, registry in registries.items()]
@@ -121,6 +140,7 @@ def test_every_query_returns_data(system: MonitoredSystem) -> None:
                 load_records(system.broker.bootstrap, "CH", [make_record("CH", f"urgent {number}", "URGENT")])
                 for _ in subscriber:
                     pass
+                count_checkpoints()  # each round, as some panels show only what increases
                 missing = [query for query in missing if not has_data(system, query)]
     system.prometheus.set_targets(system.gates)
     for server, thread in servers:

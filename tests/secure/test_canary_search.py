@@ -30,7 +30,7 @@ from sharing.seal.own_records import open_own_record
 from sharing.serialization.codec import get_codec
 from sharing.settings import Settings
 from sharing.telemetry.client_metrics import PublisherMetrics, SubscriberMetrics
-from sharing.topology.topics import DECISIONS, DRAFTS, INDICATORS, NOTICES
+from sharing.topology.topics import DECISIONS, DRAFTS, INDICATORS, NOTICES, OUTCOMES
 from sharing.trust.public_keys import KeyRole
 from tests.kafka.topic_io import read_records, write_records
 from tests.secure.canary_search import Find, Search, list_log_files, read_raw_topics, search_all, search_files
@@ -208,10 +208,13 @@ def test_nothing_of_the_content_stands_in_a_topic(exposed: Exposed) -> None:
     assert len({place.partition("[")[0] for place in exposed.topics}) > 10
 
 
-def test_conditions_and_rules_stand_in_the_decisions_of_the_state_alone(exposed: Exposed) -> None:
-    """A decision is not sealed: it says by which rules and under which conditions something was sent."""
+def test_conditions_and_rules_stand_in_the_decisions_and_outcomes_of_the_state_alone(exposed: Exposed) -> None:
+    """A decision is not sealed: it says by which rules and under which conditions something was sent.
+
+    Nor is what the State's own agencies are told of it.
+    """
     found = {find.place.partition("[")[0] for find in search_all(Search(LAW), exposed.topics)}
-    assert found == {DECISIONS.topic("CH")}
+    assert found == {DECISIONS.topic("CH"), OUTCOMES.topic("CH")}
 
 
 def test_nothing_of_the_content_stands_in_a_file_of_the_broker(exposed: Exposed) -> None:

@@ -57,6 +57,14 @@ def list_key_ids(bus: SecureBus, state: str, role: KeyRole) -> list[str]:
     return [key.key_id for key in bus.states[state].list_keys(role)]
 
 
+def list_refused(bus: SecureBus) -> list[dict[str, Any]]:
+    """Return the quarantine records of DE about notices.
+
+    After a revocation there may be others, about checkpoints that the revoked key had signed and DE had not read.
+    """
+    return [entry for entry in bus.read_quarantine("DE") if entry["topic"] == NOTICES.topic("DE")]
+
+
 def read_causes(bus: SecureBus, state: str) -> Counter[str]:
     return Counter(entry["cause"] for entry in bus.read_quarantine(state))
 
@@ -88,15 +96,15 @@ def forge(bus: SecureBus, signing_key: Any, signed_at: int) -> tuple[str, bytes]
 def send_forged(bus: SecureBus, signing_key: Any, signed_at: int) -> str | None:
     """Write such a notice, and return why DE refuses it; None if it opens it."""
     identity, value = forge(bus, signing_key, signed_at)
-    before = bus.read_quarantine("DE")
+    before = list_refused(bus)
     write_records(bus.broker, NOTICES.topic("DE"), [value], key=identity.encode())
     wait_until(
-        lambda: len(bus.read_quarantine("DE")) > len(before) or identity in bus.list_item_ids("DE"),
+        lambda: len(list_refused(bus)) > len(before) or identity in bus.list_item_ids("DE"),
         "DE judges the notice",
     )
     if identity in bus.list_item_ids("DE"):
         return None
-    (refusal,) = [entry for entry in bus.read_quarantine("DE") if entry not in before]
+    (refusal,) = [entry for entry in list_refused(bus) if entry not in before]
     return str(refusal["cause"])
 
 
@@ -150,13 +158,13 @@ def test_what_arrives_under_a_revoked_key_is_refused_whatever_its_date_and_publi
         wait_until(
             lambda: expected <= {record.envelope.id for record in list_sealed(bus, "DE")}, "CH's gate has sent them"
         )
-        before_ms, refused = read_now(), len(bus.read_quarantine("DE"))
+        before_ms, refused = read_now(), len(list_refused(bus))
         ch.revoke(old)
         publish_keys(bus, "CH")
     finally:
         worker.start()  # it reads the directory to its end before it opens anything
     assert {record.envelope.signer for record in list_sealed(bus, "DE") if record.envelope.id in expected} == {old}
-    wait_until(lambda: len(bus.read_quarantine("DE")) >= refused + len(items), "DE has refused what was under way")
+    wait_until(lambda: len(list_refused(bus)) >= refused + len(items), "DE has refused what was under way")
     causes = [send_forged(bus, stolen, signed_at) for signed_at in (before_ms - 60_000, read_now())]
     assert causes == ["REVOKED", "REVOKED"], "whatever its date"
     assert not expected & set(bus.list_item_ids("DE")), "nor what was under way"

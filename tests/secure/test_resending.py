@@ -14,7 +14,13 @@ from sharing.trust.public_keys import KeyRole
 from tests.kafka.topic_io import read_records
 from tests.secure.secure_bus import PARTITIONS, SecureBus, make_item
 from tests.secure.secure_states import run_sharing
-from tests.secure.test_key_changes_under_load import list_key_ids, list_sealed, publish, publish_keys
+from tests.secure.test_key_changes_under_load import (
+    list_key_ids,
+    list_refused,
+    list_sealed,
+    publish,
+    publish_keys,
+)
 from tests.support.audit_entries import list_entries
 from tests.support.waiting import wait_until
 
@@ -67,14 +73,14 @@ def test_what_a_revocation_let_others_refuse_is_sent_again_under_the_new_key(sec
         wait_until(
             lambda: expected <= {record.envelope.id for record in list_sealed(bus, "DE")}, "CH's gate has sent them"
         )
-        before = bus.read_quarantine("DE")
+        before = list_refused(bus)
         ch.revoke(old)
         publish_keys(bus, "CH")
     finally:
         worker.start()
     sent = len(expected) + 1  # and the first version of the one that was corrected
-    wait_until(lambda: len(bus.read_quarantine("DE")) >= len(before) + sent, "DE has refused them")
-    assert {entry["cause"] for entry in bus.read_quarantine("DE") if entry not in before} == {"REVOKED"}
+    wait_until(lambda: len(list_refused(bus)) >= len(before) + sent, "DE has refused them")
+    assert {entry["cause"] for entry in list_refused(bus) if entry not in before} == {"REVOKED"}
     assert not expected & set(bus.list_item_ids("DE"))
 
     counted = resend(bus, since_ms, "--dry-run")

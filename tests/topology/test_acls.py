@@ -15,6 +15,7 @@ from sharing.topology.acls import (
     allowed_operations,
     list_acl_rules,
     list_principals,
+    may_see,
     parse_principal,
 )
 from sharing.topology.partners import Partners, parse_partners
@@ -131,6 +132,16 @@ def test_groups_and_transactional_ids_have_the_prefix_of_their_principal() -> No
     assert {rule for rule in rules if rule[0].startswith("agency.")} == {
         (name, kind, prefix) for name, prefix in prefixes.items() for kind in kinds
     }
+
+
+def test_a_principal_sees_the_topics_that_it_may_read_or_write_and_the_operator_all() -> None:
+    for topic in list_topics(PARTNERS.states, 1, {"CH": ["fedpol", "customs"]}):
+        for principal in list_principals(PARTNERS):
+            uses_it = principal.name in writers(topic) | readers(topic)
+            assert may_see(principal, topic) is (uses_it or principal == OPERATOR), (principal.name, topic)
+    gate = Principal(Role.GATE, "CH")
+    assert allowed_operations(gate, "national.ch.uses") == {Operation.DESCRIBE_CONFIGS}
+    assert not may_see(gate, "national.ch.uses")
 
 
 def test_every_topic_kind_has_writers_and_readers() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from confluent_kafka import KafkaException, TopicCollection
@@ -17,7 +18,7 @@ from sharing.kafka.errors import describe_kafka_error
 from sharing.kafka.tls import check_identity, read_identity
 from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, await_result
 from sharing.settings import Settings
-from sharing.topology.acls import OPERATOR, Principal, allowed_operations
+from sharing.topology.acls import OPERATOR, Principal, allowed_operations, may_see
 
 RENEW_BEFORE = timedelta(days=14)
 _SHOWN_MAX = 20
@@ -57,19 +58,29 @@ def check_rights(cluster: Cluster) -> Iterator[CheckResult]:
     except SharingError as error:
         yield CheckResult("rights", ok=False, detail=str(error), remedy="see the message")
         return
-    yield from differences[:_SHOWN_MAX]
-    limit = f" ({_SHOWN_MAX} shown)" if len(differences) > _SHOWN_MAX else ""
+    shown = list(_limit_each_check(differences))
+    yield from shown
+    limit = f" ({len(shown)} shown)" if len(differences) > len(shown) else ""
     detail = f"{len(differences)} differ from the table{limit}" if differences else f"{principal.name}: as in the table"
     remedy = "see the findings above" if differences else ""
     yield CheckResult("rights", ok=not differences, detail=detail, remedy=remedy)
+
+
+def _limit_each_check(differences: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    """Yield the first of each check, so that many missing rights, as of a new State, hide none that is too wide."""
+    counts: Counter[str] = Counter()
+    for difference in differences:
+        counts[difference.check] += 1
+        if counts[difference.check] <= _SHOWN_MAX:
+            yield difference
 
 
 def _compare_own_rights(principal: Principal, cluster: Cluster) -> Iterator[CheckResult]:
     """Compare the permitted operations that the broker reports for each topic with the table."""
     admin = make_admin(cluster.servers, cluster.tls)
     present = look_up_topics(cluster.servers, cluster.tls)
-    # The broker does not list topics that the principal may not describe: ask for them by name if the table allows any.
-    names = [name for name in cluster.partners.topics if name in present or allowed_operations(principal, name)]
+    # The broker does not list topics that the principal may not describe: ask by name for those that it should see.
+    names = [name for name in cluster.partners.topics if name in present or may_see(principal, name)]
     if not names:
         return
     described = admin.describe_topics(

@@ -10,7 +10,7 @@ from sharing.cli.shared.kafka_commands import format_config_command
 from sharing.errors import SharingError
 from sharing.kafka.clients import look_up_topics
 from sharing.kafka.topic_admin import TopicChange, inspect_topics
-from sharing.topology.acls import allowed_operations
+from sharing.topology.acls import may_see
 from sharing.topology.topics import Topic, find_topic_kind
 
 _SHOWN_MAX = 5
@@ -23,7 +23,7 @@ def check_topics(cluster: Cluster) -> Iterator[CheckResult]:
     wanted = {
         name: topic
         for name, topic in cluster.partners.topics.items()
-        if sees_all or (cluster.principal is not None and allowed_operations(cluster.principal, name))
+        if sees_all or (cluster.principal is not None and may_see(cluster.principal, name))
     }
     try:
         changes = inspect_topics(cluster.servers, wanted, cluster.tls, configs=sees_all)

@@ -132,7 +132,7 @@ def _is_released(sent: PlacedAct, state: str, outcomes: set[str], ended: list[Pl
     return any(
         (placed.act.ask_kind, given.answer) in releasing
         for placed in ended
-        if (placed.partition, placed.offset) < (sent.partition, sent.offset)
+        if placed.place < sent.place
         and placed.partition == sent.partition
         and state in placed.act.states
         and placed.act.revision == sent.act.revision

@@ -24,12 +24,25 @@ Place = tuple[str, int, int]
 
 
 class PlacedAct(NamedTuple):
-    """An act, and where it is in its topic."""
+    """An act, and where it is in its topic.
+
+    Attributes:
+        partition, offset: The position of its block.
+        at_ms: The timestamp of the block, in UTC milliseconds.
+        act: The act.
+        entry: Its number in the block, from 0.
+    """
 
     partition: int
     offset: int
     at_ms: int
     act: Act
+    entry: int = 0
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Where the act is: of one partition, the acts are in the order of their places."""
+        return self.partition, self.offset, self.entry
 
 
 @dataclass(slots=True)
@@ -43,7 +56,7 @@ class ConversationContents:
         decisions, drafts, amendments: The records of these topics.
         notices, offers: What other States have received of it, on any topic; not what was forged.
         replies: The replies that it has received, and those that it has sent.
-        acts: Its acts, in the order of partition and offset.
+        acts: Its acts, in the order of their places.
         entries: What its worker keeps now, by key.
         rulings: What its officers have signed, as far as the broker has confirmed it.
         quarantined: Where records are that its worker has quarantined: topic, partition and offset.
@@ -141,7 +154,7 @@ def read_conversations(
             offers=_select_sent(state, contents.offers, contents.urgent_offers),
             replies=[each for each in replies if state in {each.data["from_state"], each.data["to_state"]}],
             acts=[
-                PlacedAct(each.partition, each.offset, each.at_ms, Act.from_record(each.data))
+                PlacedAct(each.partition, each.offset, each.at_ms, Act.from_record(each.data), each.entry)
                 for each in read(bootstrap, ACTS, state)
             ],
             entries=_read_entries(bootstrap, state),

@@ -137,6 +137,19 @@ def test_what_the_rules_produce_has_no_violation(contents: ConversationContents)
     assert find_reply_violations("DE", {"CH": story.contents, "DE": story.receiver}) == []
 
 
+def put_acts_in_one_block(contents: ConversationContents) -> None:
+    contents.acts[:] = [placed._replace(offset=0, entry=number) for number, placed in enumerate(contents.acts)]
+
+
+def test_acts_in_one_block_have_their_order(contents: ConversationContents) -> None:
+    put_acts_in_one_block(contents)
+    assert find_conversation_violations(contents) == []
+    sent = next(index for index, placed in enumerate(contents.acts) if placed.act.kind is ActKind.NOTICE_SENT)
+    contents.acts.insert(0, contents.acts.pop(sent))
+    put_acts_in_one_block(contents)
+    assert Breach.LEAKED in {violation.breach for violation in find_conversation_violations(contents)}
+
+
 def _find_notice(contents: ConversationContents, kind: NoticeKind, to: str) -> int:
     return next(
         index

@@ -153,6 +153,7 @@ def test_a_missing_output_topic_is_retried_and_then_reported(
     reason = run_loop(kafka_pipeline.loop_config(client_properties=QUICK_METADATA), lambda _: missing, 1)
     assert isinstance(reason, InfrastructureError)
     assert "2 in a row: topic not-there: UNKNOWN_TOPIC_OR_PART" in str(reason)
+    assert str(reason).endswith("; create it with `sharing topics apply`")
     assert "a transaction is aborted and its batch is processed again" in caplog.text
     assert kafka_pipeline.count_acknowledged() == 0
 

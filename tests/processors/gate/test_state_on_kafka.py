@@ -12,6 +12,7 @@ from processors.exactly_once.batch import Batch, OutputRecord, OutputRun
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
 from processors.gate_agent import decide_batch
+from sharing.audit.block import read_block, read_entry_id
 from sharing.packs.library import load_shipped_treaties
 from sharing.serialization.codec import get_codec
 from tests.columnar.test_partitioner import find_partition
@@ -75,8 +76,12 @@ class GateOnKafka:
                 # A draft's key is not that of its indicator, on whose partition it is.
                 is_draft = topic.endswith("drafts")
                 indicator = get_codec("draft").decode(value)["indicator_id"].encode() if is_draft else key
-                assert partition == find_partition(indicator, PARTITIONS)
-            counts[topic] = counts.get(topic, 0) + 1
+                indicators = [indicator]
+                if topic.endswith("decisions"):
+                    block = read_block(value)
+                    indicators = [read_entry_id(entry, block.log).encode() for entry in block.entries]
+                assert {partition} == {find_partition(each, PARTITIONS) for each in indicators}
+            counts[topic] = counts.get(topic, 0) + (len(indicators) if topic.endswith("decisions") else 1)
         return counts
 
     def read_quarantine_causes(self) -> list[str]:

@@ -36,6 +36,7 @@ from sharing.seal.recipient_keys import select_seal_keys
 from sharing.testing.broker import Broker
 from sharing.topology.topics import (
     ACTS,
+    CHECKPOINTS,
     CONVERSATIONS,
     DRAFTS,
     INBOX,
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 
 PARTITIONS = 2
 EXCHANGE_KINDS = (NOTICES, URGENT, OFFERS, REPLIES)
-OWN_KINDS = (RULINGS, DRAFTS, INBOX, INBOX_URGENT, CONVERSATIONS, QUARANTINE, ACTS)
+OWN_KINDS = (RULINGS, DRAFTS, INBOX, INBOX_URGENT, CONVERSATIONS, QUARANTINE, ACTS, CHECKPOINTS)
 WRAPPING_KEY_ID, WRAPPING_KEY = "c" * 64, SecretBytes(bytes(range(32)))
 
 

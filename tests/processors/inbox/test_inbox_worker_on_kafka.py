@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sharing.directory.announcements import encode_entry
+from sharing.kafka.directory_writer import DirectoryWriter
 from sharing.kafka.topic_admin import apply_topics
 from sharing.keystore.online_keys import OnlineKeys
 from sharing.keystore.pin_file import make_pinned_root, write_pins
 from sharing.keystore.private_key import generate_key
 from sharing.seal.hpke import MemoryOpeningKey
 from sharing.seal.inbox_opening import InboxOpener
+from sharing.serialization.codec import get_codec
 from sharing.topology.topics import DIRECTORY, INBOX, NOTICES, QUARANTINE, list_topics
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole
 from sharing.trust.readers import Reader, change_readers, sign_readers
 from tests.directory.signed_states import SignedState
 from tests.faults.gate_process import GateProcess
+from tests.kafka.directory_fixtures import make_entry
 from tests.kafka.topic_io import notice_bytes, read_records, write_records
 from tests.keystore.state_keys import PASSPHRASE, StateKeys
 from tests.processors.inbox.inbox_fixtures import FakeState
@@ -46,6 +50,7 @@ def test_a_worker_with_keys_opens_for_its_readers_and_resumes_after_a_kill(
     de = SignedState("DE", now=began)
     for key, value in (("root.1", de.root_data), ("keys", de.keys_data), ("DE", de.announce())):
         write_records(fresh_kafka, DIRECTORY.topic("DE"), [value], key=key.encode())
+    DirectoryWriter(fresh_kafka.bootstrap, own).announce(encode_entry(make_entry("CH")))
     write_pins(tmp_path / "trust.yaml", {"DE": make_pinned_root(de.pin, began)})
     (tmp_path / "pass").write_text(PASSPHRASE.get_secret_value())
     (tmp_path / "pass").chmod(0o600)
@@ -91,4 +96,6 @@ def test_a_worker_with_keys_opens_for_its_readers_and_resumes_after_a_kill(
     opener = InboxOpener("CH", MemoryOpeningKey(KeyAlgorithm.X25519, reader.seed))
     for message in read_records(fresh_kafka, INBOX.topic("CH")):
         assert opener.open(message.value(), own.get_trusted_keys(now_ms()), now_ms()).envelope.from_state == "DE"
-    assert len(read_records(fresh_kafka, QUARANTINE.topic("CH"))) == 3
+    refused = read_records(fresh_kafka, QUARANTINE.topic("CH"))
+    quarantined = [get_codec("quarantine").decode(message.value()) for message in refused]
+    assert [(each["topic"], each["cause"]) for each in quarantined] == [(NOTICES.topic("CH"), "UNSEALED")] * 3
