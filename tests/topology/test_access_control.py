@@ -295,13 +295,24 @@ def test_each_principal_may_use_only_its_own_groups_and_transactional_ids(secure
     assert ids == own | ({f"national.{name[-2:]}.gate.0"} if name.startswith("gate.") else set())
 
 
+NO_COORDINATOR_YET = frozenset(
+    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE}
+)
+
+
 def may_commit_offsets(secure_kafka: SecureKafka, name: str, group: str) -> bool:
     """Return whether a principal may commit an offset for a group, which requires permission to read the group."""
-    offsets = ConsumerGroupTopicPartitions(group, [TopicPartition("directory.ch", 0, 0)])
-    (committed,) = admin(secure_kafka, name).alter_consumer_group_offsets([offsets]).values()
-    if refused(committed):
-        return False
-    error = committed.result().topic_partitions[0].error
+    deadline = time.monotonic() + SECONDS
+    while True:
+        offsets = ConsumerGroupTopicPartitions(group, [TopicPartition("directory.ch", 0, 0)])
+        (committed,) = admin(secure_kafka, name).alter_consumer_group_offsets([offsets]).values()
+        if refused(committed):
+            return False
+        error = committed.result().topic_partitions[0].error
+        # On a new broker, the partition of a group's offsets is created and loaded by the first request.
+        if error is None or error.code() not in NO_COORDINATOR_YET or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
     assert error is None or error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED, (name, group, error)
     return error is None
 
