@@ -371,17 +371,16 @@ class Transactor:
             finish_check()
 
     def _find_idle_position(self, previous: PendingCommit | None) -> TopicPartition | None:
-        """Return a position to commit again with a batch without records; None if none is known.
+        """Return a position to commit again with a batch without records; None if this process has committed none yet.
 
         Only offsets make the broker check that this worker is still in the group (KIP-447). Without them, a worker that
         has lost its partitions and does not know it yet could act on a deadline that another worker acts on as well.
+        The position at which reading began is not used: the state store may have none for that partition, and would not
+        fit the group's offsets after a restart.
         """
         if previous is not None and previous.positions:
             return previous.positions[0]
-        started = self._clients.consumer.started_at
-        known = self._committed.find_any((each.topic, each.partition) for each in started)
-        known = known or next(iter(started), None)
-        return known if known is not None and known.offset >= 0 else None
+        return self._committed.find_any((each.topic, each.partition) for each in self._clients.consumer.started_at)
 
     def _start_commit(
         self,

@@ -16,6 +16,7 @@ from sharing.audit.checkpoint_record import CheckpointRecord, read_checkpoint_re
 from sharing.audit.cosignature import verify_cosignatures
 from sharing.audit.log_head import NO_BLOCK
 from sharing.audit.receipts import Receipt, find_missing_roots, find_receipt
+from sharing.ids import make_item_id
 from sharing.kafka import audit_reader
 from sharing.kafka.audit_reader import AuditSource, LogSelection, verify_logs
 from sharing.model.vocabulary import AuditLogName
@@ -88,13 +89,17 @@ def count_decided(bus: SecureBus) -> int:
     return sum(map(len, read_blocks(bus, "CH", DECISIONS).values()))
 
 
-def publish(bus: SecureBus, *names: str) -> None:
-    """Publish items, each in a batch of its own: a later batch signs the checkpoint of an earlier one."""
+def publish(bus: SecureBus, *names: str) -> list[str]:
+    """Publish items, and return their ids. Each is in a batch of its own: a later one signs the checkpoint before."""
+    items = []
     for name in names:
         has_more = partial(operator.lt, count_decided(bus))
         with bus.open_publisher("CH") as publisher:
-            publisher.publish(make_item("CH", "DE", name))
+            indicator = make_item("CH", "DE", name)
+            publisher.publish(indicator)
+        items.append(make_item_id("CH", "agency", indicator["id"]))
         bus.workers["CH"].wait_until(lambda has_more=has_more: has_more(count_decided(bus)), poll_s=0.2)  # type: ignore[misc]  # at once
+    return items
 
 
 @contextmanager
@@ -138,9 +143,10 @@ def test_decisions_are_witnessed_by_the_other_state_whatever_is_killed(secure_bu
 
 def test_what_a_recipient_records_contradicts_no_log_and_a_dropped_block_does(secure_bus: SecureBus) -> None:
     bus = secure_bus
-    publish(bus, "received 1")
-    bus.workers["DE"].wait_until(lambda: any(list_receipts(bus)), poll_s=0.3)
-    receipts = list_receipts(bus)
+    items = publish(bus, "received 1")
+    # Other tests on this bus sign messages with a key of CH that no worker has: they are in no log.
+    bus.workers["DE"].wait_until(lambda: any(each.item in items for each in list_receipts(bus)), poll_s=0.3)
+    receipts = [each for each in list_receipts(bus) if each.item in items]
     roots = [set(block.message_roots) for block in list_all_blocks(bus)]
     assert not find_missing_roots(frozenset().union(*roots), receipts, "CH")
     named = {receipt.root for receipt in receipts}
