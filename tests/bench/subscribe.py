@@ -220,13 +220,13 @@ def _measure_command(bootstrap: str, count: int, environment: Mapping[str, str])
     """Return the rate of `sharing subscribe --json` from its first output to its end. This process counts the lines."""
     arguments = ["subscribe", RECIPIENT, "--once", "--json", "--group", f"exchange.nl.bench.{uuid.uuid4()}"]
     command = [sys.executable, "-c", _TIMED_COMMAND, *arguments, "--bootstrap", bootstrap]
-    lines, started_at = 0, 0.0
+    lines, started_at, last = 0, 0.0, b""
     with subprocess.Popen(command, stdout=subprocess.PIPE, env={**_get_environment(), **environment}) as process:
         assert process.stdout is not None
         while data := process.stdout.read(_READ_BYTES):
             started_at = started_at or time.perf_counter()
             lines += data.count(b"\n")
-            last = data
+            last = (last + data)[-_READ_BYTES:]  # the last line may come in two pieces
         wall = time.perf_counter() - started_at
     if process.returncode:
         raise RuntimeError(f"sharing subscribe ended with {process.returncode}")
