@@ -109,16 +109,18 @@ def compose(settings: Settings) -> App:
     )
     observer = BatchObserver(status, BatchTracer(settings.otlp_endpoint, identity.group), broker_clock.get_time)
     config = replace(_build_loop_config(settings, bootstrap, identity), on_statistics=status.update)
+    checkpoints = None
     if own_keys is None:
         config = replace(config, relies_on_compression=True)
     else:  # sealed outputs do not compress
-        config = replace(
-            config, topics=(*config.topics, AMENDMENTS.topic(settings.state)), idle_batch_s=COUNT_CHECK_SECONDS
-        )
-    checkpoints = None if own_keys is None else CheckpointWriter(settings.state, AuditLogName.DECISIONS, framing)
-    if own_keys is not None and checkpoints is not None:
-        config = replace(config, last_outputs=partial(_write_last, checkpoints, own_keys))
+        checkpoints = CheckpointWriter(settings.state, AuditLogName.DECISIONS, framing)
         show_uncovered(checkpoints)
+        config = replace(
+            config,
+            topics=(*config.topics, AMENDMENTS.topic(settings.state)),
+            idle_batch_s=COUNT_CHECK_SECONDS,
+            last_outputs=partial(_write_last, checkpoints, own_keys),
+        )
     outcomes = _tell_outcomes(settings, identity, framing)
     parts = WorkerParts(
         app, config, read_clock, broker_clock, lambda: reloader.pack, framing, outcomes, settings.state_folder,
@@ -144,13 +146,10 @@ def compose(settings: Settings) -> App:
         loop.fail,
         read_clock,
     )
-    services = (
-        (broker_clock, directory, reloader)
-        if settings.loops == "conversation"
-        else (broker_clock, directory, reloader, loop)
-    )
-    for service in services:
+    for service in (broker_clock, directory, reloader):
         app.add_service(service)
+    if settings.loops != "conversation":  # which is added with what processes its batches
+        app.add_service(loop)
     endpoints = HttpEndpoints(loop, directory, reloader, status, observer, broker_clock)
     endpoints.register(app)
     bind_metrics(endpoints, observer)

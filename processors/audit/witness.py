@@ -256,7 +256,7 @@ class BatchWitness:
         note = observation.cosign(self._state, self._keys.signing, self._now_ms)
         if note is None:
             return
-        # With the signature of the State, so that it proves something to whoever was shown another checkpoint.
+        # With the signature of the State, so that it proves something to a State that was shown another one.
         complete = observation.checkpoint.note.add(read_checkpoint(note).note.signatures)
         self._result.cosigned[state] += 1
         for addressee in sorted({state} | self._witness.others.get(origin, frozenset())):

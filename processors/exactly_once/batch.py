@@ -62,7 +62,7 @@ class OutputRecord(NamedTuple):
 
 
 class OutputRun(NamedTuple):
-    """Consecutive records without headers for one partition of a topic. Most of a gate's outputs are of this kind.
+    """Consecutive records without headers for one partition of a topic, such as the changes of a state store.
 
     One object holds thousands of records: an `OutputRecord` for each would cost as much as handing it to librdkafka.
 

@@ -89,7 +89,7 @@ class Checkpoint:
 def sign_checkpoint(place: LogPlace, size: int, root: bytes, signed_at: int, key: SigningKey) -> Checkpoint:
     """Return a checkpoint with the signature of the State whose log it is.
 
-    Whoever calls it must know that the log has this root in what is committed: two checkpoints of one log that do not
+    The caller must know that the log has this root in what is committed: two checkpoints of one log that do not
     agree are proof against the State that signed them.
 
     Args:

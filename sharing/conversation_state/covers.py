@@ -1,7 +1,7 @@
 """The answers that cover Asks which are put later, as the state store keeps them: one entry in each partition.
 
-What is kept is the record that the officer has signed. Nothing in it is believed because it is kept: whoever lets it
-answer an Ask verifies it again. The number of them is bounded, and so is the time for which each covers.
+What is kept is the record that the officer has signed. Nothing in it is believed because it is kept: each reader that
+lets it answer an Ask verifies it again. The number of them is bounded, and so is the time for which each covers.
 """
 
 from __future__ import annotations

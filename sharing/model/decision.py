@@ -51,6 +51,10 @@ class RuleReference:
         """Return the rule in a decoded record."""
         return cls(record["id"], record["citation"], Effect(record["effect"]))
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form that scripts rely on."""
+        return {"id": self.id, "citation": self.citation, "effect": str(self.effect)}
+
 
 @dataclass(frozen=True, slots=True)
 class UndecidedRule:
@@ -89,6 +93,15 @@ class Condition:
     def from_record(cls, record: Mapping[str, Any]) -> Condition:
         """Return the condition in a decoded record."""
         return cls(record["code"], ConditionKind(record["kind"]), record["text"], record["exculpatory_exception"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form that scripts rely on."""
+        return {
+            "code": self.code,
+            "kind": str(self.kind),
+            "text": self.text,
+            "exculpatory_exception": self.exculpatory_exception,
+        }
 
 
 @dataclass(frozen=True, slots=True)

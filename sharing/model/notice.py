@@ -106,18 +106,10 @@ class Notice:
                 "form": self.form,
                 **content,
             },
-            "rules": [{"id": rule.id, "citation": rule.citation, "effect": str(rule.effect)} for rule in self.rules],
+            "rules": [rule.to_json() for rule in self.rules],
             "basis": self.basis,
             "relevance": [{"kind": kind, "detail": detail} for kind, detail in self.relevance],
-            "conditions": [
-                {
-                    "code": entry.code,
-                    "kind": str(entry.kind),
-                    "text": entry.text,
-                    "exculpatory_exception": entry.exculpatory_exception,
-                }
-                for entry in self.conditions
-            ],
+            "conditions": [condition.to_json() for condition in self.conditions],
             "redacted": list(self.redacted),
             "urgency": self.urgency,
             "sent_at": format_time(self.sent_at),

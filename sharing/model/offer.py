@@ -89,18 +89,10 @@ class Offer:
                 "category": self.category,
                 "offence_codes": list(self.offence_codes),
             },
-            "rules": [{"id": rule.id, "citation": rule.citation, "effect": str(rule.effect)} for rule in self.rules],
+            "rules": [rule.to_json() for rule in self.rules],
             "basis": self.basis,
             "relevance": list(self.relevance),
-            "conditions": [
-                {
-                    "code": entry.code,
-                    "kind": str(entry.kind),
-                    "text": entry.text,
-                    "exculpatory_exception": entry.exculpatory_exception,
-                }
-                for entry in self.conditions
-            ],
+            "conditions": [condition.to_json() for condition in self.conditions],
             "urgency": self.urgency,
             "sent_at": format_time(self.sent_at),
             "expires_at": format_time(self.expires_at),

@@ -179,7 +179,7 @@ def fill_world(world: World, batches: int = 12, entries: int = 7, each: int = 3)
 
 
 def rewrite(world: World, number: int, change: Callable[[list[bytes]], list[bytes]]) -> None:
-    """Change the entries of a block, and write it and all blocks after it anew, so that chain and roots fit again."""
+    """Change the entries of a block, and write it and all blocks after it again, so that chain and roots fit again."""
     head, blocks = EMPTY_LOG, []
     for place, (offset, value) in enumerate(world.blocks):
         block = read_block(value)

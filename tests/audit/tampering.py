@@ -121,7 +121,7 @@ def cut_tail(rng: random.Random, world: World) -> int:
 
 
 def rewrite_history(rng: random.Random, world: World) -> int:
-    """Change the entries of a block, and compute all roots and hashes after it anew."""
+    """Change the entries of a block, and compute all roots and hashes after it again."""
 
     def change(entries: list[bytes]) -> list[bytes]:
         place = rng.randrange(len(entries))
@@ -202,7 +202,7 @@ def forge_checkpoint(rng: random.Random, world: World) -> int:
 
 
 def alter_cosignature(rng: random.Random, world: World) -> int:
-    """Alter a cosignature, in a record that is written anew."""
+    """Alter a cosignature, in a record that is written again."""
     number = rng.randrange(1, len(world.records))
     offset, value = world.records[number]
     record = read_checkpoint_record(value)
@@ -228,7 +228,7 @@ ALTERATIONS: dict[str, tuple[int, Alteration]] = {
     "a block, or all, of another log": (2, take_from_another_log),
     "the beginning deleted": (1, cut_beginning),
     "the tail deleted": (1, cut_tail),
-    "history rewritten, all hashes anew": (3, rewrite_history),
+    "history rewritten, all hashes recomputed": (3, rewrite_history),
     "an entry and its root replaced": (2, replace_content),
     "a backup restored, another history after it": (2, restore_backup),
     "bytes of a checkpoint": (5, alter_checkpoint),

@@ -215,7 +215,7 @@ class ProviderMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), states=st.one_of(st.none(), st.frozensets(st.sampled_from(STATES), min_size=1)))
     def send_again_sometimes(self, data: st.DataObject, states: frozenset[str] | None) -> None:
-        """Nothing changes, and only what a State has is sent, as it has it; whether it may leave is checked anew."""
+        """Nothing changes, and only what a State has is sent, as it has it; whether it may leave is checked again."""
         if not data.draw(SELDOM):
             return
         for state in STATES:

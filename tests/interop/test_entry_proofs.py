@@ -74,7 +74,7 @@ def test_the_file_is_a_tlog_proof() -> None:
 
 
 def test_what_does_not_grow_with_the_keys_is_small() -> None:
-    """The keys of three States are the most of a proof; without them it is about one kilobyte, besides the record."""
+    """The keys of three States are most of a proof; without them it has about one kilobyte more than the record."""
     bare = replace(PROOF, documents={})
     assert len(bare.encode()) - len(PROOF.entry) < 2_000
     assert len(PROOF.encode()) < 10_000

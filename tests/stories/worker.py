@@ -7,13 +7,13 @@ what has caused what.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from processors.conversation.batch_driver import BatchDriver, BatchWork, DriverResult
 from processors.conversation.conversation_processor import ConversationProcessor
 from processors.conversation.escalation_outbox import EscalationOutbox
-from processors.exactly_once.batch import Batch, Output, OutputRecord, OutputRun
+from processors.exactly_once.batch import Batch, OutputRecord
 from processors.exactly_once.state_store import Checkpoint, Overlay
 from processors.exactly_once.state_store_backends import MemoryStore
 from processors.gate.batch_result import BatchResult
@@ -164,7 +164,7 @@ class StateWorker:
             self._gate, batch, self.directory, BatchResult(), self._gate_sealing, None, self._amendments,
             self._outcomes,
         )  # fmt: skip
-        self._commit(list(_flatten(outputs)), view, self._gate_stores, record)
+        self._commit(list(outputs), view, self._gate_stores, record)
 
     def _converse(self, record: StampedMessage | None) -> None:
         now, view = self.bus.now, Overlay(self._stores)
@@ -269,12 +269,3 @@ class StateWorker:
 
 def _is_of(kept: KeptConversation, item: str) -> bool:
     return kept.conversation.item == item
-
-
-def _flatten(outputs: Iterable[Output]) -> Iterable[OutputRecord]:
-    for output in outputs:
-        if isinstance(output, OutputRun):
-            for key, value in zip(output.keys, output.values, strict=True):
-                yield OutputRecord(output.topic, key, value, None, output.partition)
-        else:
-            yield output

@@ -14,7 +14,13 @@ from sharing.cli.shared.asked_law import find_terms
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, out, print_json, print_labelled, print_line, to_printable
 from sharing.cli.shared.console_connection import ConsoleConnection, StateOption, connect_console
-from sharing.cli.shared.conversation_words import describe_kind, describe_silence, describe_time_left, join_codes
+from sharing.cli.shared.conversation_words import (
+    describe_kind,
+    describe_silence,
+    describe_time_left,
+    join_codes,
+    list_law,
+)
 from sharing.cli.shared.found_asks import FoundAsk, list_found
 from sharing.cli.shared.found_covers import list_covers
 from sharing.cli.shared.inbox_options import open_optional_reader
@@ -152,8 +158,7 @@ def _look_up(console: ConsoleConnection, listed: list[FoundAsk]) -> Mapping[str,
 
 def _describe(found: FoundAsk, now: int, terms: Mapping[str, AskedTerms] | None) -> dict[str, Any]:
     """Return an Ask as scripts rely on it. `law` is null where it was not looked up."""
-    law = None if terms is None else [{"rule": rule.id, "citation": rule.citation, "effect": rule.effect.value}
-                                      for rule in terms[found.ask.id].rules]  # fmt: skip
+    law = None if terms is None else list_law(terms[found.ask.id].rules)
     shown = show_ask(found.ask, found.item, found.provider, now).to_json()
     return {**shown, "status": found.ask.status.value, "dossier": None, "law": law}
 

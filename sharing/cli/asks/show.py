@@ -19,6 +19,7 @@ from sharing.cli.shared.conversation_words import (
     format_revision,
     join_codes,
     list_escalation_instants,
+    list_law,
 )
 from sharing.cli.shared.found_asks import FoundAsk, find_asks
 from sharing.cli.shared.found_covers import read_covers
@@ -92,7 +93,7 @@ def describe_found(found: FoundAsk, terms: AskedTerms, now: int) -> dict[str, An
         "basis": terms.basis,
         "obligation": terms.is_obligatory,
         "dossier": None,
-        "law": [{"rule": rule.id, "citation": rule.citation, "effect": rule.effect.value} for rule in terms.rules],
+        "law": list_law(terms.rules),
         "given": [
             {"answer": given.answer.value, "by": given.officer, "at": format_time(given.at)} for given in ask.given
         ],

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from sharing.cli.shared.conversation_words import format_revision
+from sharing.cli.shared.conversation_words import format_revision, list_law
 from sharing.cli.shared.outcome_words import (
     NOBODY_CONSIDERED,
     SHORTENED,
@@ -154,8 +154,7 @@ def _make_lines(item: ItemOutcome) -> Iterator[HistoryLine]:
     match told:
         case DecidedOutcome(is_closed, groups):
             for group in groups:
-                law = [{"rule": rule.id, "citation": rule.citation, "effect": rule.effect} for rule in group.rules]
-                details = {**group.to_record(), "law": law, "is_closed": is_closed}
+                details = {**group.to_record(), "law": list_law(group.rules), "is_closed": is_closed}
                 del details["rules"]
                 yield HistoryLine(item.at, "DECIDED", revision, describe_group(group), details)
             if not groups:

@@ -8,6 +8,7 @@ from typing import Final
 
 from sharing.conversation.kinds import KINDS, KindRow
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Consequence, Refusal, ReplyResult
+from sharing.model.decision import RuleReference
 from sharing.model.times import DAY_MS, HOUR_MS, MINUTE_MS, format_time
 from sharing.model.vocabulary import NoticeKind
 from sharing.rulings.act import Act, ActKind
@@ -99,6 +100,11 @@ ACT_WORDS: Final[Mapping[ActKind, str]] = MappingProxyType(
 def describe_refusal(refusal: Refusal) -> str:
     """Return why a ruling changes nothing: a sentence, and the code that scripts and records use."""
     return f"{REFUSAL_SENTENCES.get(refusal, 'it changes nothing')} ({refusal})"
+
+
+def list_law(rules: Iterable[RuleReference]) -> list[dict[str, str]]:
+    """Return the rules by which something is asked or was decided, as scripts rely on them."""
+    return [{"rule": rule.id, "citation": rule.citation, "effect": rule.effect.value} for rule in rules]
 
 
 def describe_kind(kind: AskKind) -> str:

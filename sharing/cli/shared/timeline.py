@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sharing.cli.shared.conversation_words import describe_act, format_revision
+from sharing.cli.shared.conversation_words import describe_act, format_revision, list_law
 from sharing.disclosure.decided import read_recipient
 from sharing.kafka.item_history import HistoryRecord
 from sharing.model.decision import RuleReference
@@ -45,7 +45,7 @@ class TimelineEvent:
             "what": self.what,
             "state": self.state,
             "by": self.by,
-            "law": [{"rule": rule.id, "citation": rule.citation, "effect": rule.effect.value} for rule in self.rules],
+            "law": list_law(self.rules),
             "text": self.text,
             "revision": self.revision,
             "ask": self.ask,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Producer
 
-from processors.exactly_once.batch import Batch, OutputRecord, OutputRun
+from processors.exactly_once.batch import Batch, OutputRecord
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
 from processors.gate_agent import decide_batch
@@ -57,12 +57,7 @@ class GateOnKafka:
             assert batch.store_view is not None
             batch = replace(batch, now_ms=NOW_MS, partition_count=PARTITIONS)
             for output in decide_batch(gate, batch, DIRECTORY, BatchResult()):
-                name, target = [("topic", output.topic)], self.pipeline.target
-                if isinstance(output, OutputRun):
-                    for key, value in zip(output.keys, output.values, strict=True):
-                        yield OutputRecord(target, key, value, list(name), output.partition)
-                else:
-                    yield OutputRecord(target, output.key, output.value, list(name), output.partition)
+                yield output._replace(topic=self.pipeline.target, headers=[("topic", output.topic)])
 
         remaining = self.pipeline.sent - self.pipeline.count_acknowledged(exact=True)
         assert run_loop(self.pipeline.loop_config(changelog_topic=self.pipeline.changelog), decide, remaining) is None
