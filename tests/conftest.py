@@ -106,7 +106,7 @@ def broker(request: pytest.FixtureRequest) -> Broker:
     return chosen
 
 
-_UNUSED_STATES = iter(sorted(COUNTRIES - {"CH", "DE", "NL", "JP", "FR", "US", "GB", "CA", "AU"}))
+_UNUSED_STATES = iter(sorted(COUNTRIES - {"CH", "DE", "NL", "JP", "FR", "US", "GB", "CA", "AU", "VA"}))
 
 
 @pytest.fixture

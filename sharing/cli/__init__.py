@@ -131,7 +131,8 @@ def _print_sharing_error(error: SharingError) -> None:
 
 
 def _print_error(message: str, *notes: str) -> None:
-    from sharing.cli.shared.console import err, to_printable  # noqa: PLC0415 only when something failed
+    from sharing.cli.shared.console import err  # noqa: PLC0415 only when something failed
+    from sharing.console.printable import to_printable  # noqa: PLC0415 only when something failed
 
     for text in (f"error: {message}", *notes):
         for line in text.splitlines():

@@ -151,6 +151,8 @@ class TopicRange:
         for answer in answers:
             if answer.error is not None:
                 raise KafkaException(answer.error)
+            if answer.offset == instant_ms:  # librdkafka leaves the query as it is where a broker did not answer it
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 librdkafka's own code
         return {answer.partition: answer.offset for answer in answers if answer.offset >= 0}
 
     def _select_in_range(self, messages: list[Message], ends: dict[int, int]) -> Iterator[Message]:
@@ -159,7 +161,9 @@ class TopicRange:
             error, number, offset = message.error(), message.partition() or 0, message.offset() or 0
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
-                    ends.pop(number, None)
+                    # The end of what a fetch could see may be before the one that was looked up.
+                    if offset >= ends.get(number, offset):
+                        ends.pop(number, None)
                 elif error.code() in BAD_BATCH_ERRORS:
                     self._skip_bad_batch(message, ends)
                 elif is_permanent_read_error(error):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from sharing.cli.shared.found_asks import list_found
+from sharing.console.found_asks import list_found
 from sharing.conversation.asks import CLAIM_MS
 from sharing.conversation.events import Claimed, PassedOn
 from sharing.conversation.vocabulary import Answer, AskKind

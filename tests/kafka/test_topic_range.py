@@ -53,8 +53,7 @@ def test_all_records_that_exist_when_it_is_opened_are_read(bus: Broker, state: s
 
 
 @pytest.mark.kafka
-def test_a_range_is_limited_by_its_instants(kafka: KafkaBroker) -> None:
-    state = "LI"
+def test_a_range_is_limited_by_its_instants(kafka: KafkaBroker, state: str) -> None:
     topic = INDICATORS.topic(state)
     kafka.create_topics([topic], 2)
     producer = make_producer(client_properties(kafka.bootstrap))
@@ -70,8 +69,7 @@ def test_a_range_is_limited_by_its_instants(kafka: KafkaBroker) -> None:
 
 
 @pytest.mark.kafka
-def test_only_committed_records_are_read(kafka: KafkaBroker) -> None:
-    state = "MC"
+def test_only_committed_records_are_read(kafka: KafkaBroker, state: str) -> None:
     topic = INDICATORS.topic(state)
     kafka.create_topics([topic], 1)
     producer: Producer = make_producer(client_properties(kafka.bootstrap, {"transactional.id": "rehearsed"}))

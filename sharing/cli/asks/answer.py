@@ -8,19 +8,15 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from sharing.cli.asks.alike import select_alike, sort_out
 from sharing.cli.asks.answer_alike import report_alike, submit_alike
-from sharing.cli.asks.checks import AnswerParts, require_alike, require_answered, require_grounds
 from sharing.cli.asks.later import list_copies, parse_later
-from sharing.cli.shared.asked_law import find_terms
+from sharing.cli.asks.who import AsksArgument
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson
-from sharing.cli.shared.console_connection import ConsoleConnection, StateOption, connect_console
-from sharing.cli.shared.found_asks import AsksArgument, FoundAsk, find_asks, make_references, read_open
+from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.inbox_options import open_optional_reader
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPassphrase, open_officer_desk
-from sharing.cli.shared.ruled_facts import parse_facts
 from sharing.cli.shared.ruling_desk import (
     WAIT_SECONDS,
     TextOption,
@@ -29,6 +25,12 @@ from sharing.cli.shared.ruling_desk import (
     require_text_length,
     submit_ruling,
 )
+from sharing.console.alike import select_alike, sort_out
+from sharing.console.answer_checks import AnswerParts, require_alike, require_answered, require_grounds
+from sharing.console.asked_law import find_terms
+from sharing.console.connection import ConsoleConnection
+from sharing.console.found_asks import FoundAsk, find_asks, make_references, read_open
+from sharing.console.ruled_facts import parse_facts
 from sharing.conversation.covering import COVER_DAYS_MAX
 from sharing.conversation.vocabulary import Answer, Consequence
 from sharing.errors import InputError

@@ -9,11 +9,11 @@ import typer
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import StateOption, connect_console
-from sharing.cli.shared.conversation_words import describe_kind, describe_time_left, join_codes
-from sharing.cli.shared.found_covers import FoundCover, choose_cover, read_covers
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPassphrase, open_officer_desk
-from sharing.cli.shared.ruling_desk import WAIT_SECONDS, WaitOption, open_ruling_bus, report_outcome, submit_ruling
+from sharing.cli.shared.ruling_desk import WAIT_SECONDS, WaitOption, report_outcome, submit_ruling
+from sharing.console.conversation_words import describe_kind, describe_time_left, join_codes
+from sharing.console.found_covers import FoundCover, choose_cover, read_covers
 from sharing.model.times import format_time
 from sharing.ruling_submission import list_every_partition
 from sharing.rulings.cover_ending import EndingCover
@@ -53,7 +53,7 @@ def end_covering(
     desk = open_officer_desk(console, officer, key, passphrase_file)
     item = chosen.act.asks[0].item
     act = EndingCover(cover=chosen.digest, provider=chosen.provider, item=item)
-    partitions = list_every_partition(open_ruling_bus(console), item)
+    partitions = list_every_partition(console.open_ruling_bus(), item)
     report_outcome(submit_ruling(console, desk, act, partitions, "", wait), as_json=as_json)
 
 

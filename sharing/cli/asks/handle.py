@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.asks.checks import require_handled
+from sharing.cli.asks.who import AsksArgument
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson
 from sharing.cli.shared.console_connection import StateOption, connect_console
-from sharing.cli.shared.found_asks import AsksArgument, find_asks, list_partitions, make_references
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPassphrase, open_officer_desk
 from sharing.cli.shared.ruling_desk import WAIT_SECONDS, WaitOption, report_outcome, submit_ruling
+from sharing.console.answer_checks import require_handled
+from sharing.console.found_asks import find_asks, list_partitions, make_references
 from sharing.errors import InputError
 from sharing.model.vocabulary import Authority
 from sharing.rulings.ruling import Claiming, PassingOn

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sharing.cli.asks.checks import AnswerParts
-from sharing.cli.shared.console_connection import ConsoleConnection
-from sharing.cli.shared.found_asks import FoundAsk, list_partitions
 from sharing.cli.shared.instants import parse_instant
-from sharing.cli.shared.ruling_desk import open_ruling_bus
+from sharing.console.answer_checks import AnswerParts
+from sharing.console.connection import ConsoleConnection
+from sharing.console.found_asks import FoundAsk, list_partitions
 from sharing.conversation.covering import COVER_DAYS_MAX
 from sharing.errors import InputError
 from sharing.model.times import DAY_MS
@@ -56,4 +55,4 @@ def list_copies(console: ConsoleConnection, act: Answering, asks: Sequence[Found
     """
     if act.covers_until is None:
         return list_partitions(asks)
-    return list_every_partition(open_ruling_bus(console), asks[0].item) | list_partitions(asks)
+    return list_every_partition(console.open_ruling_bus(), asks[0].item) | list_partitions(asks)

@@ -8,23 +8,25 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from sharing.cli.asks.alike import group_alike
 from sharing.cli.asks.who import WhoOption, find_bar, open_register
-from sharing.cli.shared.asked_law import find_terms
 from sharing.cli.shared.connection import Bootstrap
-from sharing.cli.shared.console import AsJson, err, out, print_json, print_labelled, print_line, to_printable
-from sharing.cli.shared.console_connection import ConsoleConnection, StateOption, connect_console
-from sharing.cli.shared.conversation_words import (
+from sharing.cli.shared.console import AsJson, err, out, print_json, print_labelled, print_line
+from sharing.cli.shared.console_connection import StateOption, connect_console
+from sharing.cli.shared.inbox_options import open_optional_reader
+from sharing.cli.shared.instants import read_clock
+from sharing.console.alike import group_alike
+from sharing.console.asked_law import find_terms
+from sharing.console.connection import ConsoleConnection
+from sharing.console.conversation_words import (
     describe_kind,
     describe_silence,
     describe_time_left,
     join_codes,
     list_law,
 )
-from sharing.cli.shared.found_asks import FoundAsk, list_found
-from sharing.cli.shared.found_covers import list_covers
-from sharing.cli.shared.inbox_options import open_optional_reader
-from sharing.cli.shared.instants import read_clock
+from sharing.console.found_asks import FoundAsk, list_found
+from sharing.console.found_covers import list_covers
+from sharing.console.printable import to_printable
 from sharing.conversation.vocabulary import AskKind
 from sharing.conversation_state.open_asks import show_ask
 from sharing.kafka.conversation_reader import EntryTable, keep_open_entry

@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.asks.checks import require_answerable
-from sharing.cli.shared.console_connection import ConsoleConnection
-from sharing.cli.shared.found_asks import FoundAsk
 from sharing.cli.shared.officer_desk import find_in_register
+from sharing.console.answer_checks import require_answerable
+from sharing.console.connection import ConsoleConnection
+from sharing.console.found_asks import FoundAsk
 from sharing.conversation.asks import Officer
 from sharing.errors import InputError
 
+AsksArgument = Annotated[
+    list[str], typer.Argument(metavar="ASK…", help="Ids of Asks; of open ones, their beginnings suffice.")
+]
 WhoOption = Annotated[
     str | None,
     typer.Option("--as", metavar="OFFICER", help="Id of an officer in the register: what he or she may answer."),

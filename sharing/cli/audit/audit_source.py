@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sharing.cli.shared.console_connection import ConsoleConnection
+from sharing.console.connection import ConsoleConnection
 from sharing.kafka.audit_reader import AuditSource
 from sharing.kafka.conversation_reader import name_console_group
 

@@ -17,8 +17,9 @@ from sharing.cli.audit.entry_words import describe_entry
 from sharing.cli.audit.time_stamps import fetch_time_stamp, read_time_stamp_roots
 from sharing.cli.shared.connection import Bootstrap, load_client_settings
 from sharing.cli.shared.console import AsJson, err, print_json, print_line, progress_bar
-from sharing.cli.shared.console_connection import ConsoleConnection, StateOption, connect_console
+from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
+from sharing.console.connection import ConsoleConnection
 from sharing.errors import InputError, SettingsError
 from sharing.interop.entry_proofs import check_entry_proof, read_entry_proof
 from sharing.interop.entry_search import EntrySearch, FoundEntry

@@ -13,9 +13,9 @@ from typing import Any, Final
 from pydantic import SecretBytes
 
 from sharing._inbox_reader import InboxReader
-from sharing.cli.shared.console_connection import ConsoleConnection
-from sharing.cli.shared.inbox_items import InboxItem, UnreadableItem, read_inbox
 from sharing.cli.shared.instants import read_clock
+from sharing.console.connection import ConsoleConnection
+from sharing.console.inbox_items import InboxItem, UnreadableItem, read_inbox
 from sharing.conversation_state.entries import KeptConversation, decode_entry
 from sharing.conversation_state.item_keys import is_log_key
 from sharing.errors import InputError, SharingError

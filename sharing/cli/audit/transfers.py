@@ -15,8 +15,9 @@ from sharing.audit.block import read_block
 from sharing.audit.transfers import TRANSFERS, TransferCounts, TransferKind, TransferRow, count_yearly
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
-from sharing.cli.shared.console_connection import ConsoleConnection, StateOption, connect_console
+from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import parse_instant
+from sharing.console.connection import ConsoleConnection
 from sharing.conversation_state.entries import decode_conversation
 from sharing.conversation_state.item_keys import OUT_PREFIX
 from sharing.errors import DecodeError, InputError

@@ -11,8 +11,9 @@ import typer
 from sharing.audit.witnessing import WitnessedLog
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
-from sharing.cli.shared.console_connection import ConsoleConnection, StateOption, connect_console
+from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.states import read_state
+from sharing.console.connection import ConsoleConnection
 from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.topic_range import TopicRange
 from sharing.model.times import format_time

@@ -8,13 +8,14 @@ import typer
 
 from sharing.cli.inbox.recalled import Recalled, add_recall, is_recalled, read_recalled
 from sharing.cli.shared.connection import Bootstrap
-from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, to_printable, unwrapped_column
+from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
 from sharing.cli.shared.console_connection import StateOption, connect_console
-from sharing.cli.shared.conversation_words import describe_time_left, format_revision
-from sharing.cli.shared.inbox_items import InboxItem, UnreadableItem, read_inbox
 from sharing.cli.shared.inbox_options import require_reader
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.states import read_state
+from sharing.console.conversation_words import describe_time_left, format_revision
+from sharing.console.inbox_items import InboxItem, UnreadableItem, read_inbox
+from sharing.console.printable import to_printable
 from sharing.model.times import format_time, to_milliseconds
 from sharing.model.vocabulary import MessageKind
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sharing.cli.shared.console import err
-from sharing.cli.shared.console_connection import ConsoleConnection
-from sharing.cli.shared.inbox_items import InboxItem
+from sharing.console.connection import ConsoleConnection
+from sharing.console.inbox_items import InboxItem
 from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.conversation_state.entries import decode_received
 from sharing.conversation_state.item_keys import IN_PREFIX

@@ -9,8 +9,8 @@ import typer
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
 from sharing.cli.shared.console_connection import StateOption, connect_console
-from sharing.cli.shared.conversation_words import format_revision
-from sharing.cli.shared.own_items import describe_deliveries
+from sharing.console.conversation_words import format_revision
+from sharing.console.own_items import describe_deliveries
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import DeliveryStatus
 from sharing.conversation_state.entries import decode_conversation

@@ -10,8 +10,7 @@ from pydantic import ValidationError
 
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson
-from sharing.cli.shared.console_connection import ConsoleConnection, StateOption, connect_console
-from sharing.cli.shared.conversation_words import join_codes
+from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.officer_desk import (
     KeyOption,
     OfficerDesk,
@@ -19,8 +18,6 @@ from sharing.cli.shared.officer_desk import (
     OfficerPassphrase,
     open_officer_desk,
 )
-from sharing.cli.shared.own_items import OwnItem, require_own_item
-from sharing.cli.shared.ruled_facts import parse_facts
 from sharing.cli.shared.ruling_desk import (
     WAIT_SECONDS,
     TextOption,
@@ -30,6 +27,10 @@ from sharing.cli.shared.ruling_desk import (
     submit_ruling,
 )
 from sharing.cli.shared.states import read_state
+from sharing.console.connection import ConsoleConnection
+from sharing.console.conversation_words import join_codes
+from sharing.console.own_items import OwnItem, require_own_item
+from sharing.console.ruled_facts import parse_facts
 from sharing.conversation.vocabulary import DeliveryStatus
 from sharing.disclosure.amendments import CORRECTABLE
 from sharing.errors import InputError

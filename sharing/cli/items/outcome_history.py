@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from sharing.cli.shared.conversation_words import format_revision, list_law
-from sharing.cli.shared.outcome_words import (
+from sharing.console.conversation_words import format_revision, list_law
+from sharing.console.outcome_words import (
     NOBODY_CONSIDERED,
     SHORTENED,
     describe_followed,

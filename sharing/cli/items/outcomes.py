@@ -8,9 +8,9 @@ from typing import Any
 from sharing.cli.items.outcome_history import HistoryLine, OutcomeHistory
 from sharing.cli.shared.agency_connection import AgencyConnection, connect_agency
 from sharing.cli.shared.console import print_json, print_labelled, print_line
-from sharing.cli.shared.conversation_words import describe_time_left, format_revision
 from sharing.cli.shared.instants import read_clock
-from sharing.cli.shared.own_items import shorten_name
+from sharing.console.conversation_words import describe_time_left, format_revision
+from sharing.console.own_items import shorten_name
 from sharing.errors import InputError
 from sharing.kafka.key_partition import find_partition
 from sharing.kafka.outcome_reader import choose_partitions

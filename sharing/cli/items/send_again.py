@@ -9,13 +9,15 @@ import typer
 
 from sharing.cli.items.open import open_opening_desk
 from sharing.cli.shared.connection import Bootstrap
-from sharing.cli.shared.console import AsJson, err, print_json, print_line, to_printable
-from sharing.cli.shared.console_connection import ConsoleConnection, StateOption, connect_console
-from sharing.cli.shared.conversation_words import describe_refusal
+from sharing.cli.shared.console import AsJson, err, print_json, print_line
+from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import parse_instant
 from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPassphrase
 from sharing.cli.shared.ruling_desk import WAIT_SECONDS, TextOption, WaitOption, require_text_length, submit_ruling
 from sharing.cli.shared.states import read_state
+from sharing.console.connection import ConsoleConnection
+from sharing.console.conversation_words import describe_refusal
+from sharing.console.printable import to_printable
 from sharing.conversation.receiver import ReceivedItem
 from sharing.conversation.vocabulary import DeliveryStatus
 from sharing.conversation_state.entries import decode_entry

@@ -14,16 +14,17 @@ from sharing.cli.items.outcomes import show_outcomes
 from sharing.cli.shared.agency_connection import is_officer
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, print_json, print_labelled, print_line
-from sharing.cli.shared.console_connection import ConsoleConnection, StateOption, connect_console
-from sharing.cli.shared.conversation_words import (
+from sharing.cli.shared.console_connection import StateOption, connect_console
+from sharing.cli.shared.instants import read_clock
+from sharing.console.connection import ConsoleConnection
+from sharing.console.conversation_words import (
     describe_kind,
     describe_silence,
     describe_time_left,
     format_revision,
 )
-from sharing.cli.shared.instants import read_clock
-from sharing.cli.shared.own_items import describe_deliveries, find_own_item, shorten_name
-from sharing.cli.shared.timeline import TimelineEvent, list_decided, read_act
+from sharing.console.own_items import describe_deliveries, find_own_item, shorten_name
+from sharing.console.timeline import TimelineEvent, list_decided, read_act
 from sharing.conversation.deliveries import Conversation
 from sharing.errors import InputError
 from sharing.kafka.clients import look_up_topics, require_topics

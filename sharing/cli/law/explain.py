@@ -21,9 +21,10 @@ from sharing.cli.law.options import (
     PacksOption,
     read_decision_time,
 )
-from sharing.cli.shared.console import AsJson, out, print_json, print_labelled, print_line, to_printable
+from sharing.cli.shared.console import AsJson, out, print_json, print_labelled, print_line
 from sharing.cli.shared.directory_source import read_directory
 from sharing.cli.shared.states import read_state
+from sharing.console.printable import to_printable
 from sharing.errors import InputError
 from sharing.geoip import open_geoip_lookup
 from sharing.ids import make_content_id

@@ -10,7 +10,8 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from sharing.cli.shared.console import add_row, make_table, out, to_printable, unwrapped_column
+from sharing.cli.shared.console import add_row, make_table, out, unwrapped_column
+from sharing.console.printable import to_printable
 from sharing.law.pack import Pack
 from sharing.law.rehearse import ChangeTally, OutcomeChange, RehearsalSummary, RuleEdit
 from sharing.model.countries import country_name

@@ -14,10 +14,11 @@ from sharing.cli.law.event_source import EventSource, open_source
 from sharing.cli.law.options import AdoptedPackOption, PacksOption, read_decision_time
 from sharing.cli.law.rehearsal_report import RehearsalReport, print_report, to_document
 from sharing.cli.shared.connection import Bootstrap
-from sharing.cli.shared.console import AsJson, err, print_json, progress_bar, to_printable
+from sharing.cli.shared.console import AsJson, err, print_json, progress_bar
 from sharing.cli.shared.directory_source import read_directory
 from sharing.cli.shared.instants import parse_instant
 from sharing.cli.shared.states import read_state
+from sharing.console.printable import to_printable
 from sharing.errors import InputError
 from sharing.geoip import open_geoip_lookup
 from sharing.kafka.tls import tls_properties

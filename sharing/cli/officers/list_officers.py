@@ -5,9 +5,10 @@ from __future__ import annotations
 from sharing.cli.officers.registrar import connect_desk
 from sharing.cli.officers.report import describe_entry, print_entry
 from sharing.cli.shared.connection import Bootstrap
-from sharing.cli.shared.console import AsJson, err, print_json, to_printable
+from sharing.cli.shared.console import AsJson, err, print_json
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import Folder
+from sharing.console.printable import to_printable
 
 _ID_MAX = 40
 

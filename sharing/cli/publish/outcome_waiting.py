@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sharing.cli.shared.agency_connection import AgencyConnection, connect_agency
 from sharing.cli.shared.console import progress_bar
 from sharing.cli.shared.instants import parse_instant
-from sharing.cli.shared.outcome_words import NOBODY_CONSIDERED, SHORTENED
+from sharing.console.outcome_words import NOBODY_CONSIDERED, SHORTENED
 from sharing.errors import InfrastructureError, SharingError
 from sharing.kafka.outcome_reader import find_end_positions, find_positions_since
 from sharing.model.times import DAY_MS

@@ -19,11 +19,11 @@ from sharing.cli.shared.console import (
     print_json,
     print_labelled,
     print_line,
-    to_printable,
     unwrapped_column,
 )
 from sharing.cli.shared.instants import parse_instant
 from sharing.cli.shared.states import read_state
+from sharing.console.printable import to_printable
 from sharing.errors import InputError
 from sharing.kafka.quarantine_reader import QuarantinedRecord, read_quarantine
 from sharing.model.times import format_time

@@ -29,6 +29,8 @@ from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
+from sharing.console.printable import to_printable
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, or JSON lines for a stream.")]
 _PIPE_WIDTH = 100_000
 TAB = "\t"
@@ -104,13 +106,6 @@ def format_json(document: Any) -> str:
     if not text.isprintable():
         text = "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
     return f"{text}\n"
-
-
-def to_printable(text: object) -> str:
-    """Return a text on one line and without control characters: it may come from another State or an offender."""
-    return "".join(
-        character if character.isprintable() else " " if character.isspace() else "?" for character in str(text)
-    )
 
 
 def print_line(text: object, *, indent: int = 0, style: str = "") -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
-from sharing.cli.shared.console import out, print_labelled, to_printable
+from sharing.cli.shared.console import out, print_labelled
+from sharing.console.printable import to_printable
 from sharing.model.times import format_time
 from sharing.model.vocabulary import NoticeKind
 

@@ -5,31 +5,24 @@ The worker decides whether a ruling counts. What the command finds out beforehan
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from sharing.cli.shared.console import err, to_printable
-from sharing.cli.shared.console_connection import ConsoleConnection
+from sharing.cli.shared.console import err
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import ask_passphrase
+from sharing.console.connection import ConsoleConnection
+from sharing.console.register_lookup import read_own_keys, require_officer
 from sharing.conversation.asks import Officer
 from sharing.errors import InputError
-from sharing.kafka.directory_pins import read_directory_pins
-from sharing.kafka.directory_reader import DirectoryReader
 from sharing.kafka.officer_topic import read_register
-from sharing.keystore.online_keys import OnlineKeys
 from sharing.keystore.passphrases import read_passphrase_file
 from sharing.keystore.private_key import OFFICER_ROLE, PrivateKey
 from sharing.keystore.private_key_file import read_key_header, read_private_key
-from sharing.model.times import format_time
-from sharing.model.validation_errors import suggest_nearest
 from sharing.officers.entry import OfficerEntry
-from sharing.officers.register import Register
-from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.signatures import SigningKey
 from sharing.trust.verification import shorten
 
@@ -101,7 +94,7 @@ def find_in_register(console: ConsoleConnection, officer: str) -> OfficerEntry |
         InfrastructureError: The register cannot be read.
     """
     now = read_clock()
-    keys = _read_own_keys(console, now)
+    keys = read_own_keys(console, now)
     if keys is None:
         err.print(
             f"the register of officers is not looked at here: set SHARING_TRUST_FILE with the pinned root of "
@@ -109,49 +102,4 @@ def find_in_register(console: ConsoleConnection, officer: str) -> OfficerEntry |
         )
         return None
     register = read_register(console.servers, keys, console.properties, console.framing, clock=read_clock)
-    entry = register.find_officer(officer, now)
-    if entry is None:
-        raise InputError(_explain_missing(register, officer, now))
-    return entry
-
-
-def _read_own_keys(console: ConsoleConnection, now: int) -> TrustedKeys | None:
-    """Return the keys of the State, with which the register is verified; None if no root of it is known here."""
-    settings = console.settings
-    if settings.key_folder is not None:
-        return OnlineKeys.open(settings.key_folder).get_trusted_keys(now)
-    pin = (read_directory_pins(settings) or {}).get(console.state)
-    if pin is None:
-        return None
-    reader = DirectoryReader(
-        console.servers, console.properties, framing=console.framing, pins={pin.state: pin}, states=[pin.state]
-    )
-    with closing(reader):
-        reader.read_to_end()
-    keys = reader.trusted_keys.get(pin.state)
-    if keys is None:
-        reason = reader.unreadable.get(pin.state, "it has not stated them")
-        raise InputError(
-            f"the keys of {pin.state} are not known ({reason}), so no officer is believed; run "
-            "`sharing directory check`, or ask the registrar"
-        )
-    return keys
-
-
-def _explain_missing(register: Register, officer: str, now: int) -> str:
-    shown = to_printable(officer)[:_SHOWN_MAX]
-    found = register.find_newest(officer, now)
-    if found is None:
-        known = [each.entry.id for each in register.list_newest(now)]
-        return f"{shown} is no officer of {register.state}{suggest_nearest(officer, known)}; a registrar can add one"
-    return f"officer {found.entry.id} {_describe_end(found.entry, now)}; ask a registrar"
-
-
-def _describe_end(entry: OfficerEntry, now: int) -> str:
-    if entry.revoked_at is not None and entry.is_revoked(now):
-        return f"was revoked at {format_time(entry.revoked_at)}"
-    if now >= entry.valid_until:
-        return f"may answer no more since {format_time(entry.valid_until)}, when the entry expired"
-    if now < entry.valid_from:
-        return f"may answer from {format_time(entry.valid_from)}"
-    return "is not in force: what two registrars must sign has ended, or a signing key was revoked"
+    return require_officer(register, officer, now)

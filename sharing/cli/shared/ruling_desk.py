@@ -8,13 +8,13 @@ from typing import Annotated, Any, Final
 import typer
 
 from sharing.cli.shared.console import err, print_json, print_line
-from sharing.cli.shared.console_connection import ConsoleConnection
-from sharing.cli.shared.conversation_words import describe_act
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.officer_desk import OfficerDesk
+from sharing.console.connection import ConsoleConnection
+from sharing.console.conversation_words import describe_act
 from sharing.errors import InputError
 from sharing.model.times import format_time
-from sharing.ruling_submission import AnyAct, RulingBus, RulingOutcome, RulingSigner
+from sharing.ruling_submission import AnyAct, RulingOutcome, RulingSigner
 from sharing.ruling_submission import submit_ruling as submit_to_bus
 from sharing.rulings.act import Act
 from sharing.rulings.ruling import TEXT_MAX
@@ -45,11 +45,6 @@ def require_text_length(text: str, option: str = "--text") -> str:
     return text
 
 
-def open_ruling_bus(console: ConsoleConnection) -> RulingBus:
-    """Return where the rulings of a console are written."""
-    return RulingBus(console.servers, console.state, console.properties, console.framing)
-
-
 def submit_ruling(
     console: ConsoleConnection,
     desk: OfficerDesk,
@@ -73,7 +68,7 @@ def submit_ruling(
         InfrastructureError: The broker does not confirm it, or what the worker does cannot be read.
     """
     signer = RulingSigner(desk.id, desk.key)
-    return submit_to_bus(open_ruling_bus(console), signer, act, items, text, wait_seconds, read_clock())
+    return submit_to_bus(console.open_ruling_bus(), signer, act, items, text, wait_seconds, read_clock())
 
 
 def describe_outcome(outcome: RulingOutcome) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 from sharing.cli.shared.connection import Bootstrap
-from sharing.cli.shared.console import err, print_json, to_printable
+from sharing.cli.shared.console import err, print_json
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import parse_instant, read_clock
 from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPassphrase, open_officer_desk
 from sharing.cli.shared.states import read_state
+from sharing.console.printable import to_printable
 from sharing.errors import InputError
 from sharing.kafka.officer_topic import read_register
 from sharing.keystore.online_keys import OnlineKeys

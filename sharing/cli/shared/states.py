@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sharing.cli.shared.console import to_printable
+from sharing.console.printable import to_printable
 from sharing.errors import InputError
 from sharing.model.countries import normalise_country
 

@@ -10,8 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from sharing.cli.shared.console import to_printable
 from sharing.cli.top.worker_metrics import WorkerMetrics
+from sharing.console.printable import to_printable
 from sharing.model.vocabulary import NoticeLane, Outcome
 
 BAR_WIDTH = 24

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sharing.cli.shared.console_connection import ConsoleConnection
-from sharing.cli.shared.conversation_words import describe_kind, describe_time_left, join_codes
-from sharing.cli.shared.found_asks import FoundAsk
+from sharing.console.connection import ConsoleConnection
+from sharing.console.conversation_words import describe_kind, describe_time_left, join_codes
+from sharing.console.found_asks import FoundAsk
 from sharing.conversation_state.covers import Covers
 from sharing.errors import InputError
 from sharing.kafka.conversation_reader import EntryTable

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Final
 
-import typer
 from pydantic import ValidationError
 
-from sharing.cli.shared.console import to_printable
-from sharing.cli.shared.console_connection import ConsoleConnection
+from sharing.console.connection import ConsoleConnection
+from sharing.console.printable import to_printable
 from sharing.conversation.asks import Ask
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.receiver import ReceivedItem
@@ -23,9 +22,6 @@ from sharing.kafka.conversation_reader import EntryTable, KeptEntry, keep_open_e
 from sharing.model.validation_errors import suggest_nearest, to_input_error
 from sharing.rulings.ruling import ASKS_MAX, AskReference
 
-AsksArgument = Annotated[
-    list[str], typer.Argument(metavar="ASK…", help="Ids of Asks; of open ones, their beginnings suffice.")
-]
 DIGITS_MIN: Final = 8
 _BEGINNING: Final = re.compile(rf"[0-9a-f-]{{{DIGITS_MIN},36}}", re.ASCII)
 _SHOWN_MAX: Final = 40

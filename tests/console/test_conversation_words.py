@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sharing.cli.shared.conversation_words import (
+from sharing.console.conversation_words import (
     ACT_WORDS,
     CONSEQUENCE_WORDS,
     KIND_WORDS,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sharing.cli.asks.checks import AnswerParts, require_answered
-from sharing.cli.shared.console_connection import ConsoleConnection
-from sharing.cli.shared.found_asks import FoundAsk, make_references
-from sharing.cli.shared.officer_desk import OfficerDesk
+from sharing.console.answer_checks import AnswerParts, RulingOfficer, require_answered
+from sharing.console.connection import ConsoleConnection
+from sharing.console.found_asks import FoundAsk, make_references
 from sharing.errors import InputError
 from sharing.rulings.asked_terms import AskedTerms
 
@@ -51,7 +50,7 @@ def sort_out(
     console: ConsoleConnection,
     first: FoundAsk,
     others: Sequence[FoundAsk],
-    desk: OfficerDesk,
+    by: RulingOfficer,
     parts: AnswerParts,
     terms: Mapping[str, AskedTerms],
     now: int,
@@ -62,7 +61,7 @@ def sort_out(
         console: The connection.
         first: The Ask whose answer is checked already.
         others: Asks that entries show to be alike to it.
-        desk: The officer.
+        by: The officer.
         parts: The answer.
         terms: By which law the Asks are put.
         now: The time in UTC milliseconds.
@@ -71,7 +70,7 @@ def sort_out(
     for found in others:
         try:
             _require_same_terms(terms[first.ask.id], terms[found.ask.id])
-            require_answered(console, [found], desk, parts, now)
+            require_answered(console, [found], by, parts, now)
             make_references([found])
         except InputError as error:
             left_out.append(LeftOut(found.ask.id, str(error).removeprefix(f"{found.ask.id}: ")))

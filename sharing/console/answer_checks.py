@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from sharing.cli.shared.console_connection import ConsoleConnection
-from sharing.cli.shared.conversation_words import describe_refusal, join_codes
-from sharing.cli.shared.found_asks import FoundAsk
-from sharing.cli.shared.officer_desk import OfficerDesk
+from sharing.console.connection import ConsoleConnection
+from sharing.console.conversation_words import describe_refusal, join_codes
+from sharing.console.found_asks import FoundAsk
 from sharing.conversation.asks import Officer
 from sharing.conversation.deliveries import Conversation, Delivery
 from sharing.conversation.events import Claimed, PassedOn
@@ -25,6 +25,20 @@ from sharing.rulings.ruling import ANSWER_PARTS, Answering
 from sharing.rulings.vocabulary import FAULT_SENTENCES, GROUND_INSTRUMENTS, RefusalGround
 
 _OPTIONS = {"grounds": "--ground", "facts": "--fact", "relaxed": "--relax CODE or --relax-none", "text": "--text"}
+
+
+class RulingOfficer(Protocol):
+    """The officer who rules."""
+
+    @property
+    def id(self) -> str:
+        """Id of the officer."""
+        ...
+
+    @property
+    def officer(self) -> Officer | None:
+        """The officer, as the register has him or her; None if the register could not be verified here."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +63,7 @@ class AnswerParts:
 
 
 def require_handled(
-    console: ConsoleConnection, asks: Sequence[FoundAsk], desk: OfficerDesk, now: int, authority: str | None = None
+    console: ConsoleConnection, asks: Sequence[FoundAsk], by: RulingOfficer, now: int, authority: str | None = None
 ) -> None:
     """Refuse to claim Asks, or to pass them on, where the conversation would.
 
@@ -58,7 +72,7 @@ def require_handled(
     """
     for found in asks:
         ask = found.ask
-        officer = _require_own(console, found, desk.id, desk.officer)
+        officer = _require_own(console, found, by.id, by.officer)
         event: Claimed | PassedOn = (
             Claimed(ask.id, officer, now, nonce=ask.nonce)
             if authority is None
@@ -68,7 +82,7 @@ def require_handled(
 
 
 def require_answered(
-    console: ConsoleConnection, asks: Sequence[FoundAsk], desk: OfficerDesk, parts: AnswerParts, now: int
+    console: ConsoleConnection, asks: Sequence[FoundAsk], by: RulingOfficer, parts: AnswerParts, now: int
 ) -> None:
     """Refuse an answer where the conversation would, or that lacks what it needs.
 
@@ -76,7 +90,7 @@ def require_answered(
         InputError: It would, or it does.
     """
     for found in asks:
-        officer = _require_own(console, found, desk.id, desk.officer)
+        officer = _require_own(console, found, by.id, by.officer)
         if parts.answer not in found.ask.row.answers:
             raise InputError(
                 f"{found.ask.id}: this Ask does not take the answer {parts.answer}; it takes "

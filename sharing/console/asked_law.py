@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sharing._inbox_reader import InboxReader
-from sharing.cli.shared.console_connection import ConsoleConnection
-from sharing.cli.shared.found_asks import FoundAsk
-from sharing.cli.shared.inbox_items import InboxItem, find_inbox_items
+from sharing.console.connection import ConsoleConnection
+from sharing.console.found_asks import FoundAsk
+from sharing.console.inbox_items import InboxItem, find_inbox_items
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.receiver import ReceivedItem
 from sharing.conversation.revision import Revision

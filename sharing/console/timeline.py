@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sharing.cli.shared.conversation_words import describe_act, format_revision, list_law
+from sharing.console.conversation_words import describe_act, format_revision, list_law
 from sharing.disclosure.decided import read_recipient
 from sharing.kafka.item_history import HistoryRecord
 from sharing.model.decision import RuleReference

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from sharing.cli.shared.conversation_words import describe_kind, join_codes
+from sharing.console.conversation_words import describe_kind, join_codes
 from sharing.conversation.vocabulary import AskKind
 from sharing.model.times import format_time
 from sharing.model.vocabulary import Outcome

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sharing.cli.shared.console import to_printable
-from sharing.cli.shared.console_connection import ConsoleConnection
+from sharing.console.connection import ConsoleConnection
+from sharing.console.printable import to_printable
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.revision import Revision
 from sharing.conversation_state.entries import decode_conversation
