@@ -52,6 +52,10 @@ IDLE_SECONDS = 10.0
 """How often the loop looks, while nothing arrives and nothing is due, for count statements: for those of other States
 that are overdue, and its own that it must make."""
 
+DRAFTS_PATIENCE_SECONDS = 0.15
+"""How long the gate's drafts wait for more of them, if nothing else arrives: a person is asked, who takes longer. The
+gate itself sends what may leave at once."""
+
 NO_WITNESSES = WitnessPlan()
 
 COPY_FOLDER = "conversations"
@@ -232,6 +236,8 @@ def make_conversation_config(config: LoopConfig, state: str, horizon_clock: Call
         output_bytes_max=OUTPUT_BYTES_MAX,
         idle_batch_s=IDLE_SECONDS,
         horizon_clock=horizon_clock,
+        patient_topics=frozenset({DRAFTS.topic(state)}),
+        patience_s=DRAFTS_PATIENCE_SECONDS,
         on_statistics=None,
     )
 

@@ -8,7 +8,7 @@ from processors.audit.log_writer import BatchLog
 from processors.exactly_once.batch import ConservationError
 from processors.gate.batch_result import BatchOutputs, BatchResult, is_balanced, is_conserved
 from processors.gate.input_records import InputRecords
-from processors.gate.item_versions import ItemVersions
+from processors.gate.item_versions import NO_KEY_DIGESTER, ItemVersions
 from processors.gate.outcome_blocks import BatchOutcomes
 from processors.health.last_scrape import show_failure
 from sharing.model.vocabulary import AuditLogName
@@ -135,7 +135,8 @@ def decide_batch(  # noqa: PLR0913, PLR0917 each is a different part of the work
     open_values = None if opening is None else opening.begin_batch(batch.now_ms)
     source = None if amendments is None else amendments.begin_batch(batch.now_ms)
     records = InputRecords.read(batch.messages, batch.partition_count, open_values, batch.partitions, source)
-    versions = ItemVersions(records, batch.store_view)
+    digester = NO_KEY_DIGESTER if sealing is None else sealing.make_digester()
+    versions = ItemVersions(records, batch.store_view, digester)
     if sealing is not None and checkpoints is not None:
         yield from checkpoints.write_due(batch, sealing.signing_key)
     add_leaves = None if checkpoints is None else checkpoints.add_leaves

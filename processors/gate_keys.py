@@ -42,4 +42,7 @@ class GateKeySource:
         wrapping_key_id, wrapping_key = self._online_keys.get_wrapping_key(now_ms)
         trusted = self._get_trusted_keys()
         recipient_keys = self._selection.select(trusted, now_ms)
-        return SealingKeys(signing_key, recipient_keys, len(trusted), wrapping_key_id, wrapping_key)
+        return SealingKeys(
+            signing_key, recipient_keys, len(trusted), wrapping_key_id, wrapping_key,
+            lambda key_id: self._online_keys.find_wrapping_key(key_id, now_ms),
+        )  # fmt: skip

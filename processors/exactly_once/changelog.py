@@ -23,7 +23,7 @@ from processors.exactly_once.retry import WARN_AFTER_S, CallWatch, retry_query
 from processors.exactly_once.state_store import OffsetRange, StateStore, StoreIdentity
 from processors.exactly_once.state_store_backends import MemoryBackend, RocksBackend
 from sharing.errors import InfrastructureError
-from sharing.kafka.clients import make_consumer
+from sharing.kafka.clients import consume_available, make_consumer
 from sharing.kafka.errors import describe_kafka_error
 from sharing.kafka.topic_ids import NO_TOPIC_ID, query_topic_ids
 
@@ -152,7 +152,7 @@ class KafkaChangelog:
             records: dict[int, list[tuple[bytes, bytes | None]]] = {}
             next_offsets: dict[int, int] = {}
             with self._calls.track():
-                messages = consumer.consume(BULK_RECORDS, POLL_S)
+                messages = consume_available(consumer, BULK_RECORDS, POLL_S)
             for message in messages:
                 error = message.error()
                 number: Any = message.partition()

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from processors.exactly_once.kafka_errors import ErrorReporter, is_retriable_query
 from processors.exactly_once.loop_config import LoopConfig, consumer_properties
@@ -29,6 +29,7 @@ HEARTBEAT_WAIT_S = 4.0
 # Upper bound for the broker to abort an expired transaction; it scans every 10 s by default.
 TIMEOUT_SCAN_S = 20.0
 _POLL_S = 0.1
+_PATIENT_POLL_S = 0.01  # for how long at most a record that is not patient waits with those that are
 
 
 class Rebalancing(Protocol):
@@ -93,6 +94,9 @@ class BatchConsumer:
         self.started_at: list[TopicPartition] = []
         self._messages: list[Any] = []
         self._bytes = 0
+        self._patient_topics = config.patient_topics
+        self._patience_s = config.patience_s
+        self._patient_until = 0.0
         properties = consumer_properties(config, reporter.on_error)
         self._bad_batches = BadBatchFinder(properties)
         self._consumer: Consumer = make_consumer(properties)
@@ -120,6 +124,8 @@ class BatchConsumer:
     def fill_batch(self, wait_s: float) -> bool:
         """Wait for a first record, then read all available records until they fill a batch.
 
+        As long as all of them are of patient topics, it waits a little for more.
+
         Returns:
             Whether reading can continue. False if partitions were revoked and assigned again during this call: the
             records received so far are dropped, and reading must not continue from the consumer's current position.
@@ -129,8 +135,9 @@ class BatchConsumer:
             is_first = not self._messages and not self._unreadable
             self._revoked_during_consume = self._assigned_during_consume = False
             remaining = self.records_max - len(self._messages)
+            more_s = self._get_patience(wait_s)
             with self._calls.track():
-                received = consume(1, wait_s) if is_first else consume(min(POLL_CHUNK_RECORDS, remaining), 0)
+                received = consume(1, wait_s) if is_first else consume(min(POLL_CHUNK_RECORDS, remaining), more_s)
             if self._revoked_during_consume and not is_first:
                 # The records read so far may belong to another worker now. That worker starts at the committed offsets,
                 # so these records must be dropped. If partitions were assigned again in the same call, `received` may
@@ -138,7 +145,10 @@ class BatchConsumer:
                 self.discard_messages()
                 return not self._assigned_during_consume
             if not received:
+                if more_s:
+                    continue
                 break
+            self._note_patience(received)
             if self._finds_ends and not (received := self._drop_ends(received)):
                 continue
             size = sum(map(len, received))
@@ -147,6 +157,21 @@ class BatchConsumer:
                 received = self._drop_large_records(received)
             self._messages += received
         return True
+
+    def _note_patience(self, messages: list[Any]) -> None:
+        """Note until when a batch may wait for more records: not at all, once it has one that is not patient."""
+        if not self._patient_topics:
+            return
+        if not self._patient_topics.issuperset(map(Message.topic, messages)):
+            self._patient_until = 0.0
+        elif not self._messages:
+            self._patient_until = time.monotonic() + self._patience_s
+
+    def _get_patience(self, wait_s: float) -> float:
+        """Return for how many seconds to wait for more records before it is looked again."""
+        if not wait_s or not self._patient_until or self._is_stopping():
+            return 0.0
+        return max(0.0, min(_PATIENT_POLL_S, self._patient_until - time.monotonic()))
 
     def take_messages(self) -> tuple[list[Any], list[BadBatch]]:
         """Return the records and errors read so far and what is unreadable, and start with an empty batch."""
@@ -170,6 +195,7 @@ class BatchConsumer:
     def discard_messages(self) -> None:
         """Start with an empty batch."""
         self._messages, self._bytes, self._unreadable, self._ends = [], 0, [], {}
+        self._patient_until = 0.0
 
     def skip_bad_batches(self, messages: Sequence[Any]) -> list[BadBatch]:
         """Continue after the record batches that errors report as unreadable, and return them.

@@ -52,6 +52,9 @@ class LoopConfig:
             at certain times does not wait for the next record.
         horizon_clock: Returns the time in UTC milliseconds, by this machine's clock or the broker's, whichever is
             behind; then batches say up to which instant everything was read (`ReadHorizon`). None: they do not.
+        patient_topics: Topics whose records need not be processed at once: a batch that has only such records waits for
+            more, so that a steady stream of them does not cost a transaction for every few.
+        patience_s: For how many seconds at most.
         last_outputs: Returns what is still to be written before a clean stop, from a batch without records, after all
             others are committed. Called in the worker thread. None: nothing.
     """
@@ -77,6 +80,8 @@ class LoopConfig:
     record_bytes_max: int = 1_000_000
     idle_batch_s: float = float("inf")
     horizon_clock: Callable[[], int] | None = None
+    patient_topics: frozenset[str] = frozenset()
+    patience_s: float = 0.0
     last_outputs: Callable[[Batch], Iterable[Output]] | None = None
 
 

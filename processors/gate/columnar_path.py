@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from processors.gate.columnar_writer import ColumnarWriter
 from processors.gate.input_records import to_column
-from processors.gate.item_versions import ItemVersion, Standing
+from processors.gate.item_versions import Standing
 from sharing.columnar.groups import RowResults
 from sharing.columnar.partitioner import find_misplaced_rows
 
@@ -197,8 +197,8 @@ class ColumnarPath:
         plan, value = plans.get_result(row), self._values[position]
         if plan is None or value is None or key in versions.shared_keys:
             return False
-        item = ItemVersion.describe(plan.agency, plan.version, plan.action, value)
-        standing = versions.record_version(self._records.partitions[position], key, item)
+        item = versions.describe(plan.agency, plan.version, plan.action, value)
+        standing = versions.record_version(self._records.partitions[position], key, item, value)
         return standing is Standing.LATEST or standing is Standing.REPEATED
 
     def _count_rows_within(self, rows: PlannedRows, bytes_max: int) -> tuple[int, int]:

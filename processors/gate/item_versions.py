@@ -26,10 +26,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import Enum, auto
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from processors.exactly_once.state_entries import decode_entry, encode_entry
+from processors.gate.record_digests import NO_KEY, RecordDigester, compute_digest
 from processors.gate.rejection import AmendmentError
 from sharing.conversation.revision import Revision
 from sharing.law.bus_rules import make_superseded_rule, make_withdrawn_rule
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from processors.gate.input_records import InputRecords
     from sharing.model.decision import RuleReference
 
-DIGEST_BYTES = 16
+NO_KEY_DIGESTER: Final = RecordDigester()
+"""Of a gate without keys."""
 
 FIRST_REVISION: Final = Revision(1)
 """What an item without an entry has at most."""
@@ -72,6 +73,7 @@ class ItemVersion:
         amendment: Number of the amendment of the version; 0 for what the agency published.
         withdrawn: Whether it withdraws the item.
         content_digest: Digest of the record.
+        digest_key: Id of the key with which that was made.
     """
 
     agency_digest: bytes
@@ -79,20 +81,7 @@ class ItemVersion:
     amendment: int
     withdrawn: bool
     content_digest: bytes
-
-    @classmethod
-    def describe(cls, agency: str, version: int, action: str, value: bytes, amendment: int = 0) -> ItemVersion:
-        """Return the version of a record.
-
-        Args:
-            agency: Name of the agency that published it.
-            version: Number of the version.
-            action: The record's action.
-            value: The record, or the amendment, in single-object encoding, with the current schema.
-            amendment: Number of the amendment of the version; 0 for what the agency published.
-        """
-        digest = compute_digest(agency.encode())
-        return cls(digest, version, amendment, action == "WITHDRAW", compute_digest(value))
+    digest_key: str = NO_KEY
 
     @property
     def revision(self) -> Revision:
@@ -111,13 +100,15 @@ class ItemVersions:
     Args:
         records: All records of the batch.
         view: The batch's view of the state store; None if there is none. Then only versions within the batch count.
+        digester: Computes the digests of records.
 
     Attributes:
         shared_keys: Keys that several records of the batch have. These records must be processed in order.
     """
 
-    def __init__(self, records: InputRecords, view: Overlay | None) -> None:
+    def __init__(self, records: InputRecords, view: Overlay | None, digester: RecordDigester = NO_KEY_DIGESTER) -> None:
         self._view = view
+        self._digester = digester
         self._known: dict[tuple[int, bytes], dict[bytes, ItemVersion]] = {}
         keys_by_partition = records.group_keys()
         self.shared_keys: frozenset[bytes | None] = frozenset()
@@ -136,6 +127,19 @@ class ItemVersions:
     def are_all_new(self) -> bool:
         """Whether no key of the batch is in the store or twice in the batch."""
         return not self._stored_keys and not self.shared_keys
+
+    def describe(self, agency: str, version: int, action: str, value: bytes, amendment: int = 0) -> ItemVersion:
+        """Return the version of a record.
+
+        Args:
+            agency: Name of the agency that published it.
+            version: Number of the version.
+            action: The record's action.
+            value: The record, or the amendment, in single-object encoding, with the current schema.
+            amendment: Number of the amendment of the version; 0 for what the agency published.
+        """
+        content, key_id = self._digester.compute(value), self._digester.key_id
+        return ItemVersion(compute_digest(agency.encode()), version, amendment, action == "WITHDRAW", content, key_id)
 
     def find_last(self, partition: int, key: bytes, agency_digest: bytes) -> ItemVersion | None:
         """Return the last version of an agency's item, or None."""
@@ -163,22 +167,31 @@ class ItemVersions:
                 "ITEM_WITHDRAWN", "the item is withdrawn; only its agency can publish it again, with a higher version"
             )
 
-    def record_version(self, partition: int, key: bytes, item: ItemVersion) -> Standing:
+    def record_version(self, partition: int, key: bytes, item: ItemVersion, value: bytes) -> Standing:
         """Compare a version with the last one, and record it if it is the latest.
 
         Args:
             partition: The partition of its record.
             key: The key of its record.
             item: The version.
+            value: What it was described by: the last version may have a digest under an older key.
         """
         entry = self._read_entry(partition, key)
         last = entry.get(item.agency_digest)
-        standing = _compare(item, last)
+        standing = self._compare(item, last, value)
         if standing is Standing.LATEST:
             entry[item.agency_digest] = item
             if self._view is not None and item.revision > FIRST_REVISION:
                 self._view.put(partition, key, _encode_entry(entry))
         return standing
+
+    def _compare(self, item: ItemVersion, last: ItemVersion | None, value: bytes) -> Standing:
+        if last is None or item.revision > last.revision:
+            return Standing.LATEST
+        if item.revision < last.revision:
+            return Standing.OUTDATED
+        is_same = self._digester.is_digest_of(last.content_digest, last.digest_key, value)
+        return Standing.REPEATED if is_same else Standing.CONFLICTING
 
     def _read_entry(self, partition: int, key: bytes) -> dict[bytes, ItemVersion]:
         """Return the last version of each agency under a key."""
@@ -189,22 +202,9 @@ class ItemVersions:
         return entry
 
 
-def compute_digest(data: bytes) -> bytes:
-    """Return a digest that is equal for equal data only."""
-    return blake2b(data, digest_size=DIGEST_BYTES).digest()
-
-
 def encode_canonically(record: Any) -> bytes:
     """Return a decoded record in single-object encoding with the current schema, whatever its encoding was."""
     return get_codec("indicator").encode(record)
-
-
-def _compare(item: ItemVersion, last: ItemVersion | None) -> Standing:
-    if last is None or item.revision > last.revision:
-        return Standing.LATEST
-    if item.revision < last.revision:
-        return Standing.OUTDATED
-    return Standing.REPEATED if item.content_digest == last.content_digest else Standing.CONFLICTING
 
 
 def _encode_entry(entry: dict[bytes, ItemVersion]) -> bytes:
@@ -215,6 +215,7 @@ def _encode_entry(entry: dict[bytes, ItemVersion]) -> bytes:
             "amendment": item.amendment,
             "withdrawn": item.withdrawn,
             "content_digest": item.content_digest,
+            "digest_key": item.digest_key,
         }
         for item in entry.values()
         if item.revision > FIRST_REVISION

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from processors.gate.amendments import check_amendment, decode_amendment, find_indicator_id
 from processors.gate.batch_result import BatchResult
-from processors.gate.item_versions import ItemVersion, Standing, encode_canonically
+from processors.gate.item_versions import Standing, encode_canonically
 from processors.gate.outcome_tags import read_origin, tag_rejected
 from processors.gate.outcome_tally import ItemStanding
 from processors.gate.output_policy import CLOSED
@@ -221,12 +221,12 @@ class RecordPath:
             return None
         value = encode_canonically(record) if amended is None else get_codec("amendment").encode(amended.to_record())
         amendment = 0 if amended is None else amended.revision.amendment
-        item = ItemVersion.describe(record["source"]["agency"], version, record["action"], value, amendment)
+        item = versions.describe(record["source"]["agency"], version, record["action"], value, amendment)
         partition = self._records.partitions[position]
         last = versions.find_last(partition, key, item.agency_digest)
         if amended is not None:
             versions.check_amendment(item, last)
-        standing = versions.record_version(partition, key, item)
+        standing = versions.record_version(partition, key, item, value)
         if standing is Standing.CONFLICTING:
             name = f"version {version}" if amended is None else f"amendment {amendment} of version {version}"
             raise ContentConflictError(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from processors.gate.record_digests import RecordDigester
 from processors.sealing.output_sealer import GATE_LOOP, OutputSealer, SealingKeys
 from processors.sealing.sent_streams import SentStreams
 from sharing.seal.envelope import TOPIC_KINDS
@@ -17,6 +18,8 @@ from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.topology.topics import AMENDMENTS, DRAFTS
 
 if TYPE_CHECKING:
+    from pydantic import SecretBytes
+
     from processors.exactly_once.batch import Batch, OutputLimits, OutputRecord
     from processors.gate.batch_result import BatchOutputs
     from sharing.model.directory import Directory
@@ -135,6 +138,17 @@ class BatchSealing:
         self._streams = streams
         self._keys = keys
         self._now_ms = now_ms
+
+    def make_digester(self) -> RecordDigester:
+        """Return what makes the digests of records in the gate's state store, under the State's wrapping keys."""
+        keys = self._keys
+
+        def find_key(key_id: str) -> SecretBytes | None:
+            if key_id == keys.wrapping_key_id:
+                return keys.wrapping_key
+            return None if keys.find_wrapping_key is None else keys.find_wrapping_key(key_id)
+
+        return RecordDigester(keys.wrapping_key_id, find_key)
 
     def seal_part(self, outputs: BatchOutputs) -> tuple[bytes, ...]:
         """Seal the outputs of a part of a gate's batch, and return the roots that are signed for its messages.

@@ -63,6 +63,7 @@ class SealingKeys:
         recipients_max: How many recipients a batch may have.
         wrapping_key_id: Id of the State's wrapping key.
         wrapping_key: The key.
+        find_wrapping_key: Finds the State's wrapping keys, older ones too; None: only this one is known.
     """
 
     signing_key: SigningKey
@@ -70,6 +71,7 @@ class SealingKeys:
     recipients_max: int
     wrapping_key_id: KeyId
     wrapping_key: SecretBytes
+    find_wrapping_key: Callable[[KeyId], SecretBytes | None] | None = None
 
 
 class OutputSealer:

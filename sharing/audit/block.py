@@ -7,7 +7,7 @@ to the root in the head of its block, and the path of the block to the root of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -45,6 +45,7 @@ class AuditBlock:
         message_roots: The signed roots of the messages that were written together with it.
         root: Root of the tree over its entries.
         entries: Decisions or acts, each in single-object encoding.
+        head: The head: all fields before the entries, as they were written, whatever the release that wrote them.
     """
 
     state: str
@@ -57,24 +58,7 @@ class AuditBlock:
     message_roots: tuple[bytes, ...]
     root: bytes
     entries: tuple[bytes, ...]
-
-    @property
-    def head(self) -> bytes:
-        """The head: all fields before the entries, encoded."""
-        return _HEAD_CODEC.encode_unframed(
-            {
-                "state": self.state,
-                "log": self.log,
-                "partition": self.partition,
-                "number": self.number,
-                "first": self.first,
-                "written_at": self.written_at,
-                "previous": self.previous,
-                "message_roots": list(self.message_roots),
-                "count": len(self.entries),
-                "root": self.root,
-            }
-        )
+    head: bytes
 
     @property
     def leaf(self) -> bytes:
@@ -83,9 +67,7 @@ class AuditBlock:
 
     def encode_unframed(self) -> bytes:
         """Return the record without a header."""
-        lengths = map(encode_long, map(len, self.entries))
-        entries = chain.from_iterable(zip(lengths, self.entries, strict=True))
-        return b"".join((self.head, encode_long(len(self.entries)), *entries, _END_OF_ARRAY))
+        return self.head + _encode_entries(self.entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +109,7 @@ def add_blocks(
         root = compute_root(list(map(hash_leaf, part)))
         block = AuditBlock(
             place.state, place.log, place.partition, head.blocks, head.entries, written_at, head.previous, roots, root,
-            tuple(part),
+            tuple(part), _encode_head(place, head, written_at, roots, len(part), root),
         )  # fmt: skip
         head = head.add_block(block.leaf, len(part))
         yield block, head
@@ -156,6 +138,7 @@ def read_block(value: bytes | None) -> AuditBlock:
         tuple(fields["message_roots"]),
         fields["root"],
         entries,
+        _find_head((value or b"")[HEADER_LENGTH:], fields, entries),
     )
 
 
@@ -211,6 +194,44 @@ def _read_string(data: bytes, start: int) -> tuple[str, int]:
         return data[position:end].decode(), end
     except UnicodeDecodeError:
         raise DecodeError("an entry of the audit log has an id that is no text", cause="MALFORMED") from None
+
+
+def _encode_head(
+    place: LogPlace, head: LogHead, written_at: int, roots: tuple[bytes, ...], count: int, root: bytes
+) -> bytes:
+    return _HEAD_CODEC.encode_unframed(
+        {
+            "state": place.state,
+            "log": place.log,
+            "partition": place.partition,
+            "number": head.blocks,
+            "first": head.entries,
+            "written_at": written_at,
+            "previous": head.previous,
+            "message_roots": list(roots),
+            "count": count,
+            "root": root,
+        }
+    )
+
+
+def _find_head(unframed: bytes, fields: Mapping[str, Any], entries: Sequence[bytes]) -> bytes:
+    """Return the head as it was written: the bytes before the entries, whatever the fields of that release were.
+
+    A block whose entries are in another form than the one that is written is altered, and verification says so. Its
+    head is still the one that its fields make, so that what follows can be checked.
+    """
+    tail = _encode_entries(entries)
+    if unframed.endswith(tail):
+        return unframed[: len(unframed) - len(tail)]
+    return _HEAD_CODEC.encode_unframed({name: value for name, value in fields.items() if name != "entries"})
+
+
+def _encode_entries(entries: Sequence[bytes]) -> bytes:
+    lengths = map(encode_long, map(len, entries))
+    return b"".join(
+        (encode_long(len(entries)), *chain.from_iterable(zip(lengths, entries, strict=True)), _END_OF_ARRAY)
+    )
 
 
 def _split(entries: Sequence[bytes], bytes_max: int) -> Iterable[Sequence[bytes]]:

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from processors.exactly_once.log_positions import is_log_position
 from processors.exactly_once.loop_config import LoopConfig
+from sharing.kafka.clients import consume_available
 from sharing.testing.broker import admin
 
 if TYPE_CHECKING:
@@ -115,13 +116,14 @@ class CopyPipeline:
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
+                "fetch.wait.max.ms": 10,  # so soon an empty fetch reports the end
             }
         )
         consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
         records, ends, deadline = [], set[int](), time.monotonic() + TIMEOUT_S
         while len(ends) < PARTITIONS:
             assert time.monotonic() < deadline, f"{topic} cannot be read to its end"
-            for message in consumer.consume(1_000, 0.2):
+            for message in consume_available(consumer, 1_000, 0.2):
                 partition, error = message.partition(), message.error()
                 assert partition is not None
                 if error is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from processors.exactly_once import consumer as consumer_module
 from processors.exactly_once import transactor as transactor_module
@@ -88,6 +88,38 @@ def test_ends_that_were_reached_before_a_revocation_count_no_more(
     consumer.results = [[make_end(11)], revoke]
     batch_consumer.fill_batch(0)
     assert batch_consumer.take_ends() == ({("in", 0): 3} if assigned else {})
+
+
+def make_record(topic: str) -> Message:
+    return Message(topic=topic, partition=0, offset=0, value=b"v")
+
+
+@pytest.mark.parametrize(
+    ("topics", "wait_s", "taken"),
+    [
+        ([["slow"], [], ["slow"], [], ["fast"], ["slow"]], 0.1, 4),  # they wait for more, and leave with what may not
+        ([["fast"], [], ["slow"]], 0.1, 1),
+        ([["slow"], ["fast"], [], ["slow"]], 0.1, 2),
+        ([["slow"], [], ["slow"]], 0.0, 1),  # a transaction is being committed: whether the batch is full is asked
+    ],
+)
+def test_records_of_patient_topics_wait_for_more(
+    topics: list[list[str]], wait_s: float, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer = ScriptedConsumer([list(map(make_record, each)) for each in topics])
+    monkeypatch.setattr(consumer_module, "make_consumer", lambda _: consumer)
+    config = replace(OFFLINE_CONFIG, patient_topics=frozenset({"slow"}), patience_s=TIMEOUT_S)
+    batch_consumer = open_batch_consumer(config)
+    assert batch_consumer.fill_batch(wait_s)
+    assert len(batch_consumer.take_messages()[0]) == taken
+
+
+def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    consumer = ScriptedConsumer([[make_record("slow")]])
+    monkeypatch.setattr(consumer_module, "make_consumer", lambda _: consumer)
+    batch_consumer = open_batch_consumer(replace(OFFLINE_CONFIG, patient_topics=frozenset({"slow"}), patience_s=0.02))
+    assert batch_consumer.fill_batch(0.1)
+    assert len(batch_consumer.take_messages()[0]) == 1
 
 
 class PausedCommits:
