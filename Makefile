@@ -22,11 +22,11 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 demo: $(VENV)/run.stamp  ## Run the main job on the embedded broker (needs only Python)
 	$(BIN)/sharing demo
 
-system-packages:  ## Unpack Debian's prometheus, promtool, amtool and softhsm2 into build/ if they are not installed
+system-packages:  ## Unpack what tests need and is not installed into build/: Prometheus, SoftHSM, Chromium, axe-core
 	@sh monitoring/system-packages.sh
 
 test: $(VENV)/dev.stamp system-packages  ## Run the whole suite, on the embedded broker and on a real Kafka; JOBS=3
-	$(BIN)/python -m pytest -n $(or $(JOBS),3) --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(or $(JOBS),3) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev.stamp  ## Run ruff, mypy --strict and import-linter
 	$(BIN)/ruff check .

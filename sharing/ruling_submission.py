@@ -20,7 +20,7 @@ from sharing.model.validation_errors import to_input_error
 from sharing.rulings.act import Act, ActKind
 from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.ruling import Answering, AskReference, Claiming, Opening, PassingOn, Ruling
-from sharing.rulings.signing import SCHEMA, read_digest, sign_ruling
+from sharing.rulings.signing import SCHEMA, read_digest, read_ruling, sign_ruling
 from sharing.serialization.codec import HEADER_LENGTH, get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.topology.topics import ACTS, QUARANTINE, RULINGS
@@ -107,6 +107,28 @@ def list_every_partition(bus: RulingBus, item: str) -> dict[int, str]:
     return dict.fromkeys(range(present[topic]), item)
 
 
+def make_ruling(bus: RulingBus, officer_id: str, act: AnyAct, text: str, now_ms: int) -> Ruling:
+    """Return what an officer signs, with a key or with a passkey.
+
+    Args:
+        bus: Where it is to be written.
+        officer_id: Id of the officer in the register.
+        act: What is ruled.
+        text: The officer's words, for the file.
+        now_ms: The time in UTC milliseconds.
+
+    Raises:
+        InputError: The ruling is not one that can be signed.
+    """
+    try:
+        return Ruling(
+            state=bus.state, officer=officer_id, signed_at=now_ms, expires_at=now_ms + RULING_LASTS_MS, text=text,
+            act=act,
+        )  # fmt: skip
+    except ValidationError as error:
+        raise to_input_error(error, Ruling) from None
+
+
 def submit_ruling(
     bus: RulingBus,
     signer: RulingSigner,
@@ -117,7 +139,7 @@ def submit_ruling(
     now_ms: int,
     check: Callable[[], None] = lambda: None,
 ) -> RulingOutcome:  # fmt: skip
-    """Sign a ruling, write a copy to each partition, and wait for what the worker does.
+    """Sign a ruling with a key, write a copy to each partition, and wait for what the worker does.
 
     Args:
         bus: Where it is written.
@@ -133,20 +155,37 @@ def submit_ruling(
         InputError: The ruling is not one that can be signed.
         InfrastructureError: The broker does not confirm it, or what the worker does cannot be read.
     """
-    try:
-        ruling = Ruling(
-            state=bus.state, officer=signer.id, signed_at=now_ms, expires_at=now_ms + RULING_LASTS_MS, text=text,
-            act=act,
-        )  # fmt: skip
-    except ValidationError as error:
-        raise to_input_error(error, Ruling) from None
-    value = sign_ruling(ruling, signer.key)
-    framed = bus.framing.frame(SCHEMA, value[HEADER_LENGTH:])
+    record = sign_ruling(make_ruling(bus, signer.id, act, text, now_ms), signer.key)
+    return submit_signed(bus, record, items, wait_seconds, check)
+
+
+def submit_signed(
+    bus: RulingBus,
+    record: bytes,
+    items: Mapping[int, str],
+    wait_seconds: float,
+    check: Callable[[], None] = lambda: None,
+) -> RulingOutcome:
+    """Write a copy of a ruling that is signed already to each partition, and wait for what the worker does.
+
+    Args:
+        bus: Where it is written.
+        record: The record, in single-object encoding, of `sign_ruling` or `assemble_ruling`.
+        items: For each partition, an item that the ruling is about.
+        wait_seconds: How long to wait.
+        check: Is called while it waits, and raises if there is nothing to wait for.
+
+    Raises:
+        RulingError: It is no record of a ruling.
+        InfrastructureError: The broker does not confirm it, or what the worker does cannot be read.
+    """
+    digest, pending = read_digest(record, bus.state), _list_asks(read_ruling(record).act)
+    framed = bus.framing.frame(SCHEMA, record[HEADER_LENGTH:])
     watched = {kind.topic(bus.state): list(items) for kind in (ACTS, QUARANTINE)}
     group = name_console_group(bus.state, "rulings")
     positions = find_ends(bus.bootstrap, group, watched, bus.properties)
     written = write_ruling(bus.bootstrap, bus.state, framed, items, bus.properties)
-    outcome = RulingOutcome(read_digest(value, bus.state), written, silent=set(written), pending=_list_asks(act))
+    outcome = RulingOutcome(digest, written, silent=set(written), pending=pending)
     with closing(TopicFollower(bus.bootstrap, group, positions, bus.properties)) as follower:
         _wait(bus, follower, outcome, wait_seconds, check)
     return outcome

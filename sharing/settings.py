@@ -25,6 +25,7 @@ from sharing.errors import InputError, SettingsError
 from sharing.model.countries import normalise_country
 from sharing.model.pack_code import normalise_pack_code
 from sharing.model.validation_errors import describe_error, suggest_nearest
+from sharing.passkeys.origin import make_origin
 from sharing.topology.broker_settings import TRANSACTION_TIMEOUT_MS
 from sharing.topology.topics import AGENCY_PATTERN, PURPOSE_PATTERN, READER_NAME_PATTERN
 
@@ -84,6 +85,21 @@ def _normalise_agencies(value: str | None) -> str | None:
     if len(set(agencies)) < len(agencies):
         raise ValueError("an agency is listed twice")
     return ",".join(agencies)
+
+
+def _check_agency(value: str | None) -> str | None:
+    if value is not None and not re.match(AGENCY_PATTERN, value):
+        raise ValueError("is not an agency's id: use 1 to 40 lower-case letters, digits and '-'")
+    return value
+
+
+def _normalise_origin(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        return make_origin(value)
+    except InputError as error:
+        raise ValueError(str(error)) from None
 
 
 def _normalise_names(text: str | None) -> str | None:
@@ -282,6 +298,29 @@ class Settings(BaseSettings):
         pattern=r"^https?://\S+$",
         description="URL under which the console shows a question, for links in these messages; its id is appended.",
     )
+    desk_origin: Annotated[str | None, AfterValidator(_normalise_origin)] = Field(
+        default=None,
+        description="Address of the duty desk in browsers, such as https://desk.example; never an IP address.",
+    )
+    desk_host: str = Field(default="127.0.0.1", description="Address on which the duty desk listens.")
+    desk_port: int = Field(default=8443, ge=1, le=65535, description="Port on which the duty desk listens.")
+    desk_tls_certificate: Path | None = Field(
+        default=None, description="PEM file with the certificate of the duty desk's pages and its chain."
+    )
+    desk_tls_key: Path | None = Field(default=None, description="PEM file with the private key of that certificate.")
+    desk_metrics_port: int | None = Field(
+        default=None, ge=1, le=65535, description="Port of the desk's metrics, on this machine; not served if not set."
+    )
+    desk_language: Literal["en", "fr"] = Field(
+        default="en", description="Language of the desk's pages where a browser prefers none that they have."
+    )
+    desk_agency: Annotated[str | None, AfterValidator(_check_agency)] = Field(
+        default=None, description="Agency under which the duty desk publishes, naming the officer; none if not set."
+    )
+    desk_agency_certificate: Path | None = Field(
+        default=None, description="PEM file with the client certificate of that agency and its chain."
+    )
+    desk_agency_key: Path | None = Field(default=None, description="PEM file with the private key of that certificate.")
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="Lowest level that is logged."
     )
@@ -387,7 +426,7 @@ def _name_source(field: str, options: Mapping[str, Any]) -> str:
     value = options.get(field)
     if isinstance(value, str):
         printable = "".join(character if character.isprintable() else "?" for character in value)
-        return f"--{field.replace('_', '-')} {printable[:_SHOWN_MAX]!r}"
+        return f"--{field.removeprefix('desk_').replace('_', '-')} {printable[:_SHOWN_MAX]!r}"
     return f"{_variable_name(field)} (or `{field}` in the settings file)"
 
 

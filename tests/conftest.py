@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
+from sharing.keystore import encryption
 from sharing.model.countries import COUNTRIES
 from sharing.testing.broker import KafkaUnavailableError, jvm
 from sharing.testing.broker.embedded import EmbeddedBroker
@@ -16,6 +18,7 @@ from sharing.testing.broker.secure_kafka import SecureKafka
 from sharing.topology.acls import list_principals
 from sharing.topology.partners import Partners, parse_partners
 from tests.kafka.topic_io import make_topics
+from tests.support import java_cache
 from tests.support.process_reaper import start_reaper
 
 if TYPE_CHECKING:
@@ -27,10 +30,12 @@ if TYPE_CHECKING:
 # pytest-xdist sets COLUMNS for its workers; the programs under test write to a pipe.
 os.environ.pop("COLUMNS", None)
 
-# For every JVM of the suite: full JIT compilation never pays off in its short life, and startup time is halved.
-_QUICK = "-XX:TieredStopAtLevel=1"
-jvm.OPTIONS += (_QUICK,)
-os.environ.setdefault("JDK_JAVA_OPTIONS", _QUICK)
+jvm.OPTIONS += (java_cache.QUICK,)
+os.environ.setdefault("JDK_JAVA_OPTIONS", java_cache.QUICK)
+
+# Scrypt makes a guess at a passphrase cost 128 MiB and a quarter of a second; the suite derives thousands of keys.
+SHIPPED_SCRYPT_LOG_N = encryption.SCRYPT_LOG_N
+encryption.SCRYPT_LOG_N = 10
 
 # Hypothesis' default limit of 200 ms for an example fails on a machine that other work keeps busy.
 settings.register_profile("suite", settings(), deadline=None)
@@ -40,6 +45,21 @@ settings.load_profile("suite")
 def pytest_configure() -> None:
     """Let no process outlive the test run."""
     start_reaper()
+
+
+_BEGIN_FIRST = {"tests/testing/test_demo.py"}
+"""Files that take minutes and would come late: begun last, they keep one process busy when the others have ended."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.nodeid.partition("::")[0] not in _BEGIN_FIRST)  # the others keep their order
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Start Kafka faster, as soon as the file that this needs is there."""
+    if item.get_closest_marker("kafka"):
+        with suppress(KafkaUnavailableError):  # the fixture `kafka` skips the test
+            java_cache.use_cache()
 
 
 @pytest.fixture
@@ -72,6 +92,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(str(error))
+    java_cache.start_making_cache()
     yield broker
     broker.stop()
 
@@ -106,13 +127,17 @@ def broker(request: pytest.FixtureRequest) -> Broker:
     return chosen
 
 
-_UNUSED_STATES = iter(sorted(COUNTRIES - {"CH", "DE", "NL", "JP", "FR", "US", "GB", "CA", "AU", "VA"}))
+_unused_states: dict[bool, Iterator[str]] = {
+    on_kafka: iter(sorted(COUNTRIES - {"CH", "DE", "NL", "JP", "FR", "US", "GB", "CA", "AU", "VA"}))
+    for on_kafka in (False, True)
+}
+"""For the embedded broker and for the real one: a whole run in one process needs more than there are in all."""
 
 
 @pytest.fixture
-def state() -> str:
-    """A State that no other test uses, so that its topics belong to this test alone."""
-    return next(_UNUSED_STATES)
+def state(request: pytest.FixtureRequest) -> str:
+    """A State that no other test uses on its broker, so that its topics belong to this test alone."""
+    return next(_unused_states[request.node.get_closest_marker("kafka") is not None])
 
 
 @pytest.fixture

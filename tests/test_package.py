@@ -16,6 +16,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 120
+RESOURCES = {".avsc", ".yaml", ".json", ".jars", ".html", ".css", ".js", ".svg", ".po", ".txt"}
 
 # The checkout is installed in the same environment as an editable package: remove it from the import path.
 PROGRAM = f"""
@@ -88,9 +89,16 @@ def test_the_wheel_contains_all_resources_and_no_other_packages(wheel: Path) -> 
         str(path.relative_to(ROOT))
         for top in tops
         for path in (ROOT / top).rglob("*")
-        if path.suffix in {".avsc", ".yaml", ".json", ".jars"} or path.name in {"py.typed", "LICENSE"}
+        if path.suffix in RESOURCES or path.name in {"py.typed", "LICENSE", "LICENSE.htmx", "LICENSE.sse"}
     }
     assert resources <= set(names)
+    for folder, suffix in (
+        ("templates", ".html"),
+        ("static", ".css"),
+        ("static/vendor", ".js"),
+        ("messages/fr", ".po"),
+    ):
+        assert any(name.startswith(f"sharing/desk/{folder}/") and name.endswith(suffix) for name in names), folder
     licences = {Path(name).parent.name + "/" + Path(name).name for name in names if Path(name).name == "LICENSE"}
     assert {"licenses/LICENSE", "misp/LICENSE"} <= licences
     entry = next(name for name in names if name.endswith("entry_points.txt"))
@@ -120,6 +128,32 @@ def test_packs_treaties_and_cases_are_in_the_wheel(run: Run) -> None:
     result = run("law", "test", "CH", "--json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["failed"] == []
+
+
+def test_the_duty_desk_has_its_templates_styles_and_words(installed: Path, tmp_path: Path) -> None:
+    code = PROGRAM.replace(
+        "from sharing.cli import main\nmain()",
+        "from sharing.desk.web.catalogue import set_language, translate\n"
+        "from sharing.desk.web.rendering import make_environment\n"
+        "from sharing.desk.web.static_files import StaticFiles\n"
+        "environment = make_environment(StaticFiles())\n"
+        "for name in environment.list_templates(): environment.get_template(name)\n"
+        "set_language('fr')\n"
+        "print(StaticFiles().make_url('desk.css'), translate('Sign out'))\n",
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(installed), "PYTHONIOENCODING": "utf-8"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("/static/desk.css?v=")
+    assert result.stdout.endswith("Se déconnecter\n")
 
 
 def test_law_explain_works(run: Run, tmp_path: Path) -> None:

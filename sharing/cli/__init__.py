@@ -28,6 +28,7 @@ COMMANDS = {
     "subscribe": CommandSource("sharing.cli.subscribe", "subscribe", "Print the notices for a State as they arrive."),
     "gate": CommandSource("sharing.cli.gate", "gate", "Run one State's gate.", "gate", ("faust",)),
     "top": CommandSource("sharing.cli.top", "top", "Watch one worker: rates, lag, latency, alerts."),
+    "desk": CommandSource("sharing.cli.desk", "desk", "Serve the duty desk: pages for officers.", "desk"),
     "law": CommandSource("sharing.cli.law", "app", "Law packs: list, test, lint, explain, rehearse, sign."),
     "directory": CommandSource("sharing.cli.directory", "app", "The directory of States: show, announce."),
     "keys": CommandSource("sharing.cli.keys", "app", "A State's own keys: init, issue, rotate, revoke, back up."),

@@ -95,11 +95,11 @@ def _require_same_terms(first: AskedTerms, other: AskedTerms) -> None:
         InputError: It is, or it is not known by which.
     """
     if first.is_known and not other.is_known:
-        raise InputError("by which law it is asked is not known here; answer it by a separate command")
+        raise InputError("by which law it is asked is not known here; answer it by itself")
     for difference, is_same in (
         ("another rule asks for it", first.rule == other.rule),
         ("other conditions hold for it", first.conditions_hash == other.conditions_hash),
         ("another duty to provide holds for it", first.is_obligatory == other.is_obligatory),
     ):
         if not is_same:
-            raise InputError(f"{difference}; answer it by a separate command")
+            raise InputError(f"{difference}; answer it by itself")

@@ -1,10 +1,15 @@
-"""What the worker would refuse of a ruling, found before it is written."""
+"""What the worker would refuse of a ruling, found before it is written.
+
+An `InputError` names the part of the answer that it is about as its `field`: the command line adds the name of an
+option, the desk that of a field of a form.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from types import MappingProxyType
+from typing import Final, Protocol
 
 from sharing.console.connection import ConsoleConnection
 from sharing.console.conversation_words import describe_refusal, join_codes
@@ -24,7 +29,29 @@ from sharing.rulings.facts import RuledFact
 from sharing.rulings.ruling import ANSWER_PARTS, Answering
 from sharing.rulings.vocabulary import FAULT_SENTENCES, GROUND_INSTRUMENTS, RefusalGround
 
-_OPTIONS = {"grounds": "--ground", "facts": "--fact", "relaxed": "--relax CODE or --relax-none", "text": "--text"}
+PART_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "grounds": "a ground of refusal",
+        "facts": "facts",
+        "relaxed": "the conditions that stay, perhaps none",
+        "text": "grounds in words",
+    }
+)
+"""The parts of an answer, by their fields."""
+
+
+class RulingRefusedError(InputError):
+    """The conversation would refuse a ruling.
+
+    Attributes:
+        ask: Id of the Ask.
+        refusal: Why.
+    """
+
+    def __init__(self, message: str, ask: str, refusal: Refusal) -> None:
+        super().__init__(message, field="asks")
+        self.ask = ask
+        self.refusal = refusal
 
 
 class RulingOfficer(Protocol):
@@ -63,9 +90,23 @@ class AnswerParts:
 
 
 def require_handled(
-    console: ConsoleConnection, asks: Sequence[FoundAsk], by: RulingOfficer, now: int, authority: str | None = None
+    console: ConsoleConnection,
+    asks: Sequence[FoundAsk],
+    by: RulingOfficer,
+    now: int,
+    authority: str | None = None,
+    *,
+    ends_claim: bool = False,
 ) -> None:
-    """Refuse to claim Asks, or to pass them on, where the conversation would.
+    """Refuse to claim Asks, to give up the claim, or to pass them on, where the conversation would.
+
+    Args:
+        console: The connection.
+        asks: The Asks.
+        by: The officer.
+        now: The time in UTC milliseconds.
+        authority: The authority to which they are passed on; None if they are claimed.
+        ends_claim: Whether a claim is given up.
 
     Raises:
         InputError: It would.
@@ -74,7 +115,7 @@ def require_handled(
         ask = found.ask
         officer = _require_own(console, found, by.id, by.officer)
         event: Claimed | PassedOn = (
-            Claimed(ask.id, officer, now, nonce=ask.nonce)
+            Claimed(ask.id, officer, now, ends_claim, nonce=ask.nonce)
             if authority is None
             else PassedOn(ask.id, officer, authority, now, nonce=ask.nonce)
         )
@@ -94,7 +135,8 @@ def require_answered(
         if parts.answer not in found.ask.row.answers:
             raise InputError(
                 f"{found.ask.id}: this Ask does not take the answer {parts.answer}; it takes "
-                f"{', '.join(found.ask.row.answers)}"
+                f"{', '.join(found.ask.row.answers)}",
+                field="answer",
             )
         _refuse(found, found.ask.find_refusal(officer, parts.answer, now, found.ask.nonce))
         _require_parts(parts)
@@ -120,7 +162,7 @@ def require_alike(asks: Sequence[FoundAsk], terms: dict[str, AskedTerms]) -> Non
         for name, read in compared.items():
             if read(found) != read(first):
                 raise InputError(
-                    f"{first.ask.id} and {found.ask.id} differ in {name}; answer them by separate commands"
+                    f"{first.ask.id} and {found.ask.id} differ in {name}; answer each by itself", field="asks"
                 )
 
 
@@ -139,7 +181,7 @@ def require_grounds(
         obliged = found.provider == console.state and terms[found.ask.id].is_obligatory
         fault = find_unavailable_ground(act, is_obliged=obliged, in_force=in_force)
         if fault is not None:
-            raise InputError(f"--ground: {FAULT_SENTENCES[fault]}")
+            raise InputError(FAULT_SENTENCES[fault], field="grounds")
 
 
 def require_answerable(
@@ -171,7 +213,9 @@ def _require_own(console: ConsoleConnection, found: FoundAsk, officer_id: str, k
     """
     ask = found.ask
     if ask.state != console.state:
-        raise InputError(f"{ask.id}: people of {ask.state} are asked, and answer there; {console.state} waits for them")
+        raise InputError(
+            f"{ask.id}: people of {ask.state} are asked, and answer there; {console.state} waits for them", field="asks"
+        )
     return known or Officer(officer_id, "", frozenset() if ask.role is None else frozenset({ask.role}))
 
 
@@ -180,7 +224,7 @@ def _refuse(found: FoundAsk, refusal: Refusal | None) -> None:
         return
     role = f"; it asks for the role {found.ask.role}" if refusal is Refusal.WRONG_ROLE else ""
     ended = f"; it is {found.ask.status.lower()}" if refusal is Refusal.NOT_OPEN else ""
-    raise InputError(f"{found.ask.id}: {describe_refusal(refusal)}{role}{ended}")
+    raise RulingRefusedError(f"{found.ask.id}: {describe_refusal(refusal)}{role}{ended}", found.ask.id, refusal)
 
 
 def _require_parts(parts: AnswerParts) -> None:
@@ -196,12 +240,14 @@ def _require_parts(parts: AnswerParts) -> None:
     missing = sorted(needed - present - {"conditions_hash"})
     surplus = sorted(present - needed - allowed - {"text"})
     if missing:
-        raise InputError(f"the answer {parts.answer} needs {_OPTIONS[missing[0]]}")
+        raise InputError(f"the answer {parts.answer} needs {PART_WORDS[missing[0]]}", field=missing[0])
     if surplus:
-        raise InputError(f"the answer {parts.answer} takes no {_OPTIONS[surplus[0]]}; leave it out")
+        raise InputError(
+            f"the answer {parts.answer} takes no such part: {PART_WORDS[surplus[0]]}; leave it out", field=surplus[0]
+        )
     if (RefusalGround.OWN_LAW in parts.grounds) != (parts.own_rule is not None):
         raise InputError(
-            "--ground OWN_LAW needs --rule with the id of the rule of your own law, and no other ground does"
+            "the ground OWN_LAW needs the id of the rule of your own law, and no other ground does", field="own_rule"
         )
 
 
@@ -209,7 +255,8 @@ def _require_facts(found: FoundAsk, parts: AnswerParts) -> None:
     other = [fact.name for fact in parts.facts if fact.name not in found.ask.facts]
     if other:
         raise InputError(
-            f"{found.ask.id} does not ask for {', '.join(other)}; it asks for {join_codes(found.ask.facts)}"
+            f"{found.ask.id} does not ask for {', '.join(other)}; it asks for {join_codes(found.ask.facts)}",
+            field="facts",
         )
 
 
@@ -224,14 +271,16 @@ def _require_relaxed(found: FoundAsk, parts: AnswerParts) -> None:
     for delivery in _list_guarded(kept, found.ask.id):
         conditions, required = delivery.terms.conditions, delivery.terms.required
         if not required <= named:
-            raise InputError(f"--relax: the law requires {join_codes(required - named)}; name it too")
+            raise InputError(f"the law requires {join_codes(required - named)}; name it too", field="relaxed")
         if not named <= conditions:
             raise InputError(
-                f"--relax: {join_codes(named - conditions)} is no condition of this item; it has "
-                f"{join_codes(conditions)}"
+                f"{join_codes(named - conditions)} is no condition of this item; it has {join_codes(conditions)}",
+                field="relaxed",
             )
         if named == conditions:
-            raise InputError("--relax: leaves out no condition; name fewer, of those that the law does not require")
+            raise InputError(
+                "this leaves out no condition; name fewer, of those that the law does not require", field="relaxed"
+            )
 
 
 def _list_guarded(conversation: Conversation, ask: str) -> Collection[Delivery]:

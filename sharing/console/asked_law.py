@@ -112,5 +112,6 @@ def _read_offered(
             codes=frozenset(each.code for each in conditions),
             basis=item.fields["basis"],
             is_obligatory=item.fields["obligation"],
+            category=item.fields.get("category"),
         )
     return terms

@@ -55,6 +55,7 @@ REFUSAL_SENTENCES: Final[Mapping[Refusal, str]] = MappingProxyType(
         Refusal.AMENDMENT_PENDING: "the gate has not decided yet on what was stated before; wait for that",
         Refusal.UNKNOWN_ITEM: "there is no conversation about this item; `sharing items list` shows those of the State",
         Refusal.SAME_AUTHORITY: "the Ask is with this kind of authority already",
+        Refusal.NOT_CLAIMED: "the officer has not claimed this Ask, or the claim has ended",
         Refusal.NOTHING_KEPT: (
             "no State has the item or waits for it, so nothing of it is kept that could be corrected; its agency "
             "publishes a new version"
@@ -183,19 +184,25 @@ def _describe_ask_act(act: Act, where: str) -> str:
     match act.kind, act.ask_status:
         case ActKind.ASK_OPENED, _:
             return f"asked {act.asked}{_name_authority(act)}: {kind}{where}"
-        case ActKind.ASK_CHANGED, _:
-            if act.answers:
-                last = act.answers[-1]
-                return f"answered {last.answer} by {last.by}; a further officer must answer: {kind}{where}"
-            if act.claimed_by is not None:
-                return f"claimed by {act.claimed_by}: {kind}{where}"
-            return f"with {act.authority or 'the contact point'} now: {kind}{where}"
+        case ((ActKind.ASK_CHANGED | ActKind.ASK_UNCLAIMED), _):
+            return f"{_describe_change(act)}: {kind}{where}"
         case _, AskStatus.ANSWERED if act.answers:
             last = act.answers[-1]
             return f"answered {last.answer} by {last.by} at {format_time(last.at)}: {kind}{where}"
         case _:
             status = "expired without an answer" if act.ask_status is AskStatus.EXPIRED else "cancelled"
             return f"{status}: {kind}{where}"
+
+
+def _describe_change(act: Act) -> str:
+    if act.kind is ActKind.ASK_UNCLAIMED:
+        return "the claim was given up"
+    if act.answers:
+        last = act.answers[-1]
+        return f"answered {last.answer} by {last.by}; a further officer must answer"
+    if act.claimed_by is not None:
+        return f"claimed by {act.claimed_by}"
+    return f"with {act.authority or 'the contact point'} now"
 
 
 def _name_authority(act: Act) -> str:

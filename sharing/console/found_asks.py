@@ -20,6 +20,7 @@ from sharing.conversation_state.open_asks import decode_asks
 from sharing.errors import InputError
 from sharing.kafka.conversation_reader import EntryTable, KeptEntry, keep_open_entry
 from sharing.model.validation_errors import suggest_nearest, to_input_error
+from sharing.model.vocabulary import Urgency
 from sharing.rulings.ruling import ASKS_MAX, AskReference
 
 DIGITS_MIN: Final = 8
@@ -106,6 +107,12 @@ def read_open(console: ConsoleConnection) -> list[FoundAsk]:
     return [found for found in list_found(_read_entries(console, keep_open_entry)) if found.ask.is_open]
 
 
+def rank_ask(found: FoundAsk) -> tuple[bool, bool, int, str]:
+    """Return the place of an Ask in a list: open ones first, of those emergencies, then by the time left."""
+    ask = found.ask
+    return not ask.is_open, ask.urgency is not Urgency.EMERGENCY, ask.expires_at, ask.id
+
+
 def make_references(asks: Sequence[FoundAsk]) -> tuple[AskReference, ...]:
     """Return how a ruling names Asks.
 
@@ -113,7 +120,7 @@ def make_references(asks: Sequence[FoundAsk]) -> tuple[AskReference, ...]:
         InputError: There are too many, or another State has chosen an id that is none of this bus.
     """
     if len(asks) > ASKS_MAX:
-        raise InputError(f"{len(asks)} Asks are too many for one ruling; answer at most {ASKS_MAX}")
+        raise InputError(f"{len(asks)} Asks are too many for one ruling; answer at most {ASKS_MAX}", field="asks")
     try:
         return tuple(found.to_reference() for found in asks)
     except ValidationError as error:

@@ -86,7 +86,7 @@ def read_inbox(
     for key, message in _read_messages(console):
         kept.pop(key, None)
         if message.value():
-            opened = _open(console, reader, key, message)
+            opened = open_message(console, reader, key, message)
             kept[key] = opened if isinstance(opened, UnreadableItem) else keep(opened)
     return kept
 
@@ -100,7 +100,7 @@ def find_inbox_items(
         InfrastructureError: As `read_inbox`.
     """
     found = {key: message for key, message in _read_messages(console) if key in ids}
-    return {key: _open(console, reader, key, message) for key, message in found.items() if message.value()}
+    return {key: open_message(console, reader, key, message) for key, message in found.items() if message.value()}
 
 
 def _read_messages(console: ConsoleConnection) -> Iterator[tuple[str, Any]]:
@@ -113,7 +113,20 @@ def _read_messages(console: ConsoleConnection) -> Iterator[tuple[str, Any]]:
                     yield (message.key() or b"").decode(errors="replace"), message
 
 
-def _open(console: ConsoleConnection, reader: InboxReader, key: str, message: Any) -> InboxItem | UnreadableItem:
+def open_message(
+    console: ConsoleConnection, reader: InboxReader, key: str, message: Any
+) -> InboxItem | UnreadableItem:  # fmt: skip
+    """Return what a record of the inbox is, opened; or why it cannot be opened.
+
+    Args:
+        console: The connection.
+        reader: Opens it.
+        key: The key of the record: the id of the message.
+        message: The consumed record, which is none that deletes a message.
+
+    Raises:
+        InfrastructureError: No item can be judged.
+    """
     place = f"{message.topic()}/{message.partition()}@{message.offset()}"
     time_kind, time_ms = message.timestamp()
     try:

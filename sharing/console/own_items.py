@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from sharing.console.connection import ConsoleConnection
 from sharing.console.printable import to_printable
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.revision import Revision
-from sharing.conversation_state.entries import decode_conversation
+from sharing.conversation_state.entries import KeptConversation, decode_conversation
 from sharing.conversation_state.item_keys import OUT_PREFIX, make_own_key, pack_uuid
 from sharing.errors import InputError
 from sharing.kafka.conversation_reader import EntryTable
@@ -24,10 +25,12 @@ class OwnItem:
     Attributes:
         conversation: The conversation.
         partition: Partition of the item.
+        drafts: The copies of the item that the worker keeps, by revision, as it has sealed them.
     """
 
     conversation: Conversation
     partition: int
+    drafts: Mapping[Revision, bytes] = field(default_factory=dict, repr=False)
 
 
 def find_own_item(console: ConsoleConnection, name: str) -> OwnItem | None:
@@ -40,18 +43,18 @@ def find_own_item(console: ConsoleConnection, name: str) -> OwnItem | None:
     own_key = None if pack_uuid(name) is None else make_own_key(name)
     named = pack_uuid(name) or name.encode()
 
-    def keep(key: bytes, entry: bytes) -> Conversation | None:
+    def keep(key: bytes, entry: bytes) -> KeptConversation | None:
         if key != own_key and not (key.startswith(OUT_PREFIX) and named in entry):
             return None
-        conversation = decode_conversation(key, entry).conversation
-        return conversation if key == own_key or conversation.indicator == name else None
+        kept = decode_conversation(key, entry)
+        return kept if key == own_key or kept.conversation.indicator == name else None
 
-    table: EntryTable[Conversation] = EntryTable(console.servers, console.state, keep, console.properties)
+    table: EntryTable[KeptConversation] = EntryTable(console.servers, console.state, keep, console.properties)
     table.read()
     if own_key is not None and own_key in table.entries:
         return _make_item(table, own_key)
     if len(table.entries) > 1:
-        ids = ", ".join(entry.value.item for entry in table.entries.values())
+        ids = ", ".join(entry.value.conversation.item for entry in table.entries.values())
         raise InputError(f"{shorten_name(name)} is the id of an indicator of several agencies; name one item: {ids}")
     return next((_make_item(table, key) for key in table.entries), None)
 
@@ -87,6 +90,6 @@ def describe_deliveries(conversation: Conversation) -> dict[str, str]:
     return {state: status for state, (_, status) in sorted(newest.items())}
 
 
-def _make_item(table: EntryTable[Conversation], key: bytes) -> OwnItem:
+def _make_item(table: EntryTable[KeptConversation], key: bytes) -> OwnItem:
     entry = table.entries[key]
-    return OwnItem(entry.value, entry.partition)
+    return OwnItem(entry.value.conversation, entry.partition, entry.value.drafts)

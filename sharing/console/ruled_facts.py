@@ -1,8 +1,8 @@
-"""Facts that an officer states with options: `--fact NAME=VALUE`."""
+"""Facts as an officer states them: names and values as text, at the command line and at the desk."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pydantic import ValidationError
 
@@ -20,20 +20,41 @@ def parse_facts(options: Sequence[str] | None) -> tuple[RuledFact, ...]:
     Raises:
         InputError: One is no fact of an item, has a value that is none of its list, or is stated twice.
     """
-    facts = [_parse_fact(option) for option in options or ()]
+    return collect_facts(make_fact(*_split(option)) for option in options or ())
+
+
+def collect_facts(stated: Iterable[RuledFact]) -> tuple[RuledFact, ...]:
+    """Return facts in their order.
+
+    Raises:
+        InputError: One is stated twice.
+    """
+    facts = tuple(stated)
     names = [fact.name for fact in facts]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise InputError(f"--fact {twice}: is stated twice; name all values of a set once, separated by commas")
-    return tuple(facts)
+        raise InputError(f"{twice} is stated twice; name all values of a set once, separated by commas", field="facts")
+    return facts
 
 
-def _parse_fact(option: str) -> RuledFact:
+def make_fact(name: str, values: Sequence[str]) -> RuledFact:
+    """Return a fact.
+
+    Args:
+        name: Its name.
+        values: Its values as text; for a set, all of them.
+
+    Raises:
+        InputError: It is no fact of an item, or has a value that is none of its list. The message repeats no value.
+    """
+    try:
+        return RuledFact(name=name.strip(), values=tuple(value.strip() for value in values))
+    except ValidationError as error:
+        raise InputError(str(to_input_error(error, RuledFact)), field="facts") from None
+
+
+def _split(option: str) -> tuple[str, list[str]]:
     name, equals, text = option.partition("=")
     if not equals:
-        raise InputError("--fact: must be NAME=VALUE, such as findings.serious_offence=YES")
-    values = tuple(part.strip() for part in text.split(",")) if text.strip() else ()
-    try:
-        return RuledFact(name=name.strip(), values=values)
-    except ValidationError as error:
-        raise InputError(f"--fact: {to_input_error(error, RuledFact)}") from None
+        raise InputError("must be NAME=VALUE, such as findings.serious_offence=YES", field="facts")
+    return name, text.split(",") if text.strip() else []

@@ -196,6 +196,10 @@ class Ask:
         """Return the Ask claimed by an officer; the last claim counts."""
         return replace(self, claimed_by=officer.id, claimed_until=at + CLAIM_MS)
 
+    def end_claim(self) -> Ask:
+        """Return the Ask as claimed by nobody."""
+        return replace(self, claimed_by=None, claimed_until=0)
+
     def pass_on(self, authority: str) -> Ask:
         """Return the Ask as put to another authority of the same State. Its deadline stays; a claim ends."""
         return replace(self, authority=authority, claimed_by=None, claimed_until=0)

@@ -88,11 +88,20 @@ class Covered:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An officer of one's own State says that he or she deals with an Ask; `at` and `nonce` as in `Ruled`."""
+    """An officer of one's own State says that he or she deals with an Ask, or no longer does.
+
+    Attributes:
+        ask: Id of the Ask.
+        officer: Who.
+        at: As in `Ruled`.
+        is_ended: Whether the officer gives up the claim.
+        nonce: As in `Ruled`.
+    """
 
     ask: str
     officer: Officer
     at: int
+    is_ended: bool = False
     nonce: str = field(kw_only=True)
 
 
@@ -214,9 +223,15 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An open Ask has been claimed, passed on, or answered by one of several."""
+    """An open Ask has been claimed, passed on, or answered by one of several; or a claim was given up.
+
+    Attributes:
+        ask: The Ask as it is now.
+        is_unclaimed: Whether a claim was given up.
+    """
 
     ask: Ask
+    is_unclaimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

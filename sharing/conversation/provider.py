@@ -171,7 +171,7 @@ def _follow_people(turn: Turn, event: PeopleEvent | Covered) -> None:
     elif isinstance(event, Ruled):
         _follow_ruling(turn, ask, event)
     else:
-        turn.change_ask(handle_ask(ask, event))
+        turn.take_change(handle_ask(ask, event))
 
 
 def _follow_ruling(turn: Turn, ask: Ask, event: Ruled) -> None:

@@ -273,7 +273,7 @@ def _handle(received: ReceivedItem, ask: Ask, event: Claimed | PassedOn) -> Rece
     if refusal is not None:
         return received, (Refused(ask.id, event.officer.id, refusal),)
     handled = handle_ask(ask, event)
-    return _put_ask(received, handled), (Changed(handled),)
+    return _put_ask(received, handled.ask), (handled,)
 
 
 def _follow_result(received: ReceivedItem, event: ResultReceived) -> Received:

@@ -88,6 +88,11 @@ class Turn:
         self._asks[ask.id] = ask
         self.effects.append(Changed(ask) if ask.is_open else Ended(ask))
 
+    def take_change(self, change: Changed) -> None:
+        """Replace an open Ask that somebody has claimed or passed on."""
+        self._asks[change.ask.id] = change.ask
+        self.effects.append(change)
+
     def drop_ask(self, ask: Ask) -> None:
         """Forget an Ask that has ended and that another one repeats."""
         del self._asks[ask.id]

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from sharing.errors import InfrastructureError, SettingsError
@@ -58,6 +58,20 @@ def make_consumer(properties: Mapping[str, Any]) -> Consumer:
     """
     defaults = {"isolation.level": "read_committed", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
     return _make_client(Consumer, {**defaults, **properties})
+
+
+def consume_available(consumer: Consumer, number_max: int, seconds: float) -> list[Message]:
+    """Return what has come, up to a number of messages; wait for the first only.
+
+    `Consumer.consume` waits until there are as many as asked for, or the whole time.
+
+    Args:
+        consumer: A consumer with an assignment.
+        number_max: The most messages to return.
+        seconds: How long to wait for the first.
+    """
+    first = consumer.poll(seconds)
+    return [] if first is None else [first, *consumer.consume(number_max - 1, 0)]
 
 
 def make_admin(bootstrap: str, properties: Mapping[str, Any] | None = None) -> AdminClient:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,13 @@ from sharing.model.countries import STATES
 from sharing.topology.topics import DIRECTORY, NOTICES, OFFERS, REPLIES, URGENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from confluent_kafka import Consumer
     from confluent_kafka.admin import AdminClient
 
 _RECEIVING_KINDS = (NOTICES, URGENT, OFFERS, REPLIES)
+_LEADERS_SECONDS_MAX = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,17 @@ def make_directory_consumer(bootstrap: str, properties: Mapping[str, Any]) -> Co
             },
         )
     )
+
+
+def assign_partitions(consumer: Consumer, positions: Sequence[TopicPartition]) -> None:
+    """Assign partitions to a consumer that may be new.
+
+    librdkafka looks up where a log begins as soon as it knows the leader. If it does not know it yet, it tries again
+    only after half a second.
+    """
+    with suppress(KafkaException):  # then it takes that long
+        consumer.list_topics(timeout=_LEADERS_SECONDS_MAX)
+    consumer.assign(list(positions))
 
 
 def query_cluster(

@@ -24,8 +24,9 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from sharing.errors import InfrastructureError
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS
-from sharing.kafka.clients import look_up_topics, make_admin
+from sharing.kafka.clients import consume_available, look_up_topics, make_admin
 from sharing.kafka.directory_cluster import (
+    assign_partitions,
     make_directory_consumer,
     query_cluster,
     require_directory,
@@ -194,7 +195,7 @@ class DirectoryReader:
         if now >= self._next_check_at:
             self._check_topics(now)
         sought: set[str] = set()
-        for message in self._consumer.consume(_MESSAGES_MAX, timeout_s):
+        for message in consume_available(self._consumer, _MESSAGES_MAX, timeout_s):
             if message.topic() not in sought and self._read_message(message):
                 sought.add(str(message.topic()))  # what follows was fetched before
         for known in self._logs.values():
@@ -234,7 +235,7 @@ class DirectoryReader:
     def _assign_partitions(self) -> None:
         """Read every topic that was not given up, from its position."""
         logs = [known for known in self._logs.values() if known.is_read]
-        self._consumer.assign([TopicPartition(known.topic, 0, known.position) for known in logs])
+        assign_partitions(self._consumer, [TopicPartition(known.topic, 0, known.position) for known in logs])
 
     def _read_message(self, message: Message) -> bool:
         """Take over a record, an end or an error, and return whether the position in its topic was changed.

@@ -16,7 +16,7 @@ from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import look_up_topics, make_admin, require_topics
-from sharing.kafka.directory_cluster import make_directory_consumer
+from sharing.kafka.directory_cluster import assign_partitions, make_directory_consumer
 from sharing.kafka.errors import describe_kafka_error
 from sharing.kafka.officer_topic import READ_SECONDS_MAX, take_message
 from sharing.officers.register import Register
@@ -111,7 +111,7 @@ class OfficerReader:
     def _open(self) -> None:
         require_topics(look_up_topics(self._bootstrap, self._properties), [self._topic], self._state)
         self._consumer = make_directory_consumer(self._bootstrap, self._properties)
-        self._consumer.assign([TopicPartition(self._topic, _PARTITION, OFFSET_BEGINNING)])
+        assign_partitions(self._consumer, [TopicPartition(self._topic, _PARTITION, OFFSET_BEGINNING)])
         self._position = 0
 
     def _read_to_end(self, register: Register) -> None:

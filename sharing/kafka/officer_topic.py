@@ -15,7 +15,7 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicP
 from sharing.errors import InfrastructureError
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS
 from sharing.kafka.clients import look_up_topics, require_topics
-from sharing.kafka.directory_cluster import make_directory_consumer
+from sharing.kafka.directory_cluster import assign_partitions, make_directory_consumer
 from sharing.kafka.errors import GROUP_ERRORS, PERMANENT_READ_ERRORS, describe_kafka_error
 from sharing.officers.record import OfficerRecord
 from sharing.officers.register import Register
@@ -91,7 +91,7 @@ def read_officers(
 def _read_to_end(consumer: Consumer, topic: str, receive: Callable[[str, bytes | None], object]) -> None:
     """Read what is committed. The end is where the broker says so, not where its offsets end: markers are behind it."""
     deadline = time.monotonic() + READ_SECONDS_MAX
-    consumer.assign([TopicPartition(topic, _PARTITION, OFFSET_BEGINNING)])
+    assign_partitions(consumer, [TopicPartition(topic, _PARTITION, OFFSET_BEGINNING)])
     position = 0
     while True:
         if time.monotonic() > deadline:

@@ -11,7 +11,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from sharing.errors import InfrastructureError
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH
-from sharing.kafka.clients import client_properties, look_up_topics, make_consumer, require_topics
+from sharing.kafka.clients import (
+    client_properties,
+    consume_available,
+    look_up_topics,
+    make_consumer,
+    require_topics,
+)
 from sharing.kafka.errors import describe_kafka_error, is_permanent_read_error
 
 log = logging.getLogger(__name__)
@@ -19,6 +25,9 @@ log = logging.getLogger(__name__)
 LOOK_UP_SECONDS_MAX = 10.0
 SILENCE_SECONDS_MAX = 60.0
 """How long the broker may deliver nothing before reading to the end fails."""
+
+_FETCH: Mapping[str, Any] = {**BOUNDED_FETCH, "fetch.wait.max.ms": 50}
+"""An empty fetch reports the end of a partition, and by default the broker delays it for half a second."""
 
 _BATCH = 500
 _POLL_SECONDS = 0.5
@@ -43,7 +52,7 @@ class TopicFollower:
     def __init__(
         self, bootstrap: str, group: str, positions: Mapping[Place, int], properties: Mapping[str, Any] | None = None
     ) -> None:
-        more = {**BOUNDED_FETCH, **(properties or {}), "group.id": group, "enable.partition.eof": True}
+        more = {**_FETCH, **(properties or {}), "group.id": group, "enable.partition.eof": True}
         self._consumer = make_consumer(client_properties(bootstrap, more))
         self._behind = set(positions)
         self._consumer.assign([TopicPartition(topic, number, offset) for (topic, number), offset in positions.items()])
@@ -60,7 +69,7 @@ class TopicFollower:
             InfrastructureError: The broker rejects the request, or records cannot be read.
         """
         records = []
-        for message in self._consumer.consume(_BATCH, seconds):
+        for message in consume_available(self._consumer, _BATCH, seconds):
             place, error = (message.topic() or "", message.partition() or 0), message.error()
             if error is None:
                 self._behind.add(place)

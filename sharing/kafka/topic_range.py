@@ -15,7 +15,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from sharing.errors import InfrastructureError
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatch, BadBatchFinder
-from sharing.kafka.clients import client_properties, look_up_topics, make_consumer, require_topics
+from sharing.kafka.clients import (
+    client_properties,
+    consume_available,
+    look_up_topics,
+    make_consumer,
+    require_topics,
+)
 from sharing.kafka.errors import PERMANENT_READ_ERRORS, describe_kafka_error, error_code, is_permanent_read_error
 
 log = logging.getLogger(__name__)
@@ -25,7 +31,9 @@ SILENCE_SECONDS_MAX = 60.0
 """How long the broker may deliver nothing before reading fails."""
 
 _BATCH = 5_000
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.1
+"""How long records are collected before a list of them is handed out: the last list of a range waits for so long."""
+
 _RETRY_SECONDS = 0.2
 
 
@@ -67,6 +75,7 @@ class TopicRange:
             bootstrap,
             {
                 **BOUNDED_FETCH,
+                "fetch.wait.max.ms": 10,  # an empty fetch reports an end that markers of transactions hide
                 **(properties or {}),
                 "group.id": group,
                 "isolation.level": "read_committed",
@@ -96,7 +105,7 @@ class TopicRange:
         ends = {number: end for number, (_, end) in self.ranges.items()}
         last_response = time.monotonic()
         while ends:
-            messages = self._consumer.consume(_BATCH, _POLL_SECONDS)
+            messages = consume_available(self._consumer, _BATCH, _POLL_SECONDS)
             if messages:
                 last_response = time.monotonic()
             elif time.monotonic() > last_response + SILENCE_SECONDS_MAX:

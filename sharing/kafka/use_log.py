@@ -11,9 +11,9 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -40,7 +40,7 @@ class UseContext:
     Attributes:
         reader: The name that the reader gives itself.
         reader_key: Id of the key that opens; "" where the State's own keys do.
-        command: What opens: `subscribe`, `inbox show`, `audit subject`, or `Subscriber` for another program.
+        command: What opens: `subscribe`, `inbox show`, `audit subject`, `desk`, or `Subscriber` for another program.
         purpose: Why, as a code; "" if none is set.
     """
 
@@ -169,6 +169,22 @@ class UseLog:
             self._waiting.append(Use(id, item_id, from_state, kind, self._clock()))
             self.settle()
 
+    def record(self, uses: Sequence[Use], reader: str | None = None) -> None:
+        """Write uses in a block of their own, and return when the broker has confirmed it.
+
+        Args:
+            uses: What is about to be used.
+            reader: Who opens it, if one program opens content for several people; None for the reader of the context.
+
+        Raises:
+            InputError: The reader's name is none that a record has.
+            InfrastructureError: It has not: nothing of it may be used.
+        """
+        with self._lock:
+            self._check()
+            self._produce(uses, self.context if reader is None else replace(self.context, reader=reader))
+            self.flush()
+
     def settle(self) -> None:
         """Write what has waited long enough.
 
@@ -197,27 +213,30 @@ class UseLog:
             self._check()
 
     def _write(self) -> None:
+        self._produce(self._waiting, self.context)
+        self._waiting = []
+
+    def _produce(self, uses: Sequence[Use], context: UseContext) -> None:
         self.require()
         record = {
             "state": self._state,
-            "reader": self.context.reader,
-            "reader_key": self.context.reader_key,
-            "command": self.context.command,
-            "purpose": self.context.purpose,
+            "reader": context.reader,
+            "reader_key": context.reader_key,
+            "command": context.command,
+            "purpose": context.purpose,
             "opened": [
                 {"id": use.id, "item_id": use.item_id, "from_state": use.from_state, "kind": use.kind,
                  "at": from_milliseconds(use.at)}
-                for use in self._waiting
+                for use in uses
             ],
         }  # fmt: skip
         value = self._framing.frame(SCHEMA, get_codec(SCHEMA).encode_unframed(record))
         producer: Any = self._producer
         try:
-            producer.produce(self._topic, value, self.context.reader.encode(), on_delivery=self._confirm)
+            producer.produce(self._topic, value, context.reader.encode(), on_delivery=self._confirm)
         except (KafkaException, BufferError) as error:
             reason = describe_kafka_error(error) if isinstance(error, KafkaException) else "too much waits already"
             raise self._refuse(reason) from None
-        self._waiting = []
 
     def _confirm(self, error: KafkaError | None, _: Message) -> None:
         if error is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from sharing.errors import InputError
 from sharing.law.lint_codes import LintCode
@@ -17,6 +17,7 @@ from sharing.model.field_validators import CountryCode, enum_validator, pattern_
 from sharing.model.pack_code import TEMPLATES, normalise_pack_code
 from sharing.model.strict_model import StrictModel
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, Nature
+from sharing.officers.roles import BUS_ROLES
 
 
 def _read_pack_code(value: Any) -> str:
@@ -28,6 +29,14 @@ def _read_pack_code(value: Any) -> str:
         raise ValueError(f"{error}; or {', '.join(sorted(TEMPLATES))} for a template") from None
 
 
+def _refuse_bus_roles(approvers: dict[str, str]) -> dict[str, str]:
+    taken = sorted(BUS_ROLES.intersection(approvers))
+    if taken:
+        raise ValueError(f"must not name {taken[0]}, a role of the bus that decides nothing; choose another name")
+    return approvers
+
+
+_Approvers = Annotated[dict[str, str], AfterValidator(_refuse_bus_roles)]
 _NonEmptyText = Annotated[str, Field(min_length=1)]
 _RuleId = Annotated[
     str,
@@ -139,7 +148,7 @@ class PackModel(StrictModel):
     maintainers: list[str]
     treaty_preference: list[str]
     bilateral: dict[str, BilateralAgreementModel] = Field(default_factory=dict)
-    approvers: dict[str, str] = Field(default_factory=dict)
+    approvers: _Approvers = Field(default_factory=dict)
     assessments: list[AssessmentModel] = Field(default_factory=list)
     rules: list[RuleModel] = Field(min_length=1)
     accepted: list[AcceptanceModel] = Field(default_factory=list)
@@ -149,7 +158,7 @@ class CommonRulesModel(StrictModel):
     """The file of the common rules."""
 
     title: _NonEmptyText
-    approvers: dict[str, str]
+    approvers: _Approvers
     rules: list[RuleModel] = Field(min_length=1)
     accepted: list[AcceptanceModel] = Field(default_factory=list)
 

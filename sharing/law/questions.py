@@ -113,6 +113,7 @@ def find_questions(
     named: Collection[str] = (),
     *,
     any_authority: bool = False,
+    unanswerable: Collection[str] = (),
     steps_max: int = STEPS_MAX,
 ) -> Questionnaire:
     """Return the questions about an item, as far as its facts are known.
@@ -123,13 +124,17 @@ def find_questions(
         recipients: The States that are considered.
         named: Those of them that the agency names as concerned.
         any_authority: Whether to suppose that any kind of authority may receive it, whatever the directory says.
+        unanswerable: Facts that nobody answers: they stay unknown.
         steps_max: The search is cut short after this many steps.
     """
     stated = {name: value for name, value in known.items() if value is not None}
     states = sorted(set(recipients) - {law.pack.state})
     if not states:
         return Questionnaire((), complete=True)
-    return _Inquiry(law, stated, states, frozenset(named), any_authority=any_authority, steps_max=steps_max).ask()
+    return _Inquiry(
+        law, stated, states, frozenset(named), any_authority=any_authority, steps_max=steps_max,
+        unanswerable=frozenset(unanswerable),
+    ).ask()  # fmt: skip
 
 
 def find_questions_by_recipient(

@@ -23,6 +23,7 @@ from sharing.officers.verification import (
     count_needed,
     name_entry,
 )
+from sharing.passkeys.passkey import Passkey
 from sharing.trust.documents import SignedDocument, add_signature, make_content, sign_document
 from sharing.trust.public_keys import PublishedKey
 from sharing.trust.signatures import ObjectKind, SigningKey
@@ -58,6 +59,7 @@ class OfficerFields:
         authority: Kind of that authority.
         roles: All roles of the officer.
         keys: All public keys of the officer.
+        passkeys: All passkeys of the officer.
     """
 
     name: str | None = None
@@ -65,6 +67,7 @@ class OfficerFields:
     authority: Authority | None = None
     roles: Collection[str] | None = None
     keys: Collection[PublishedKey] | None = None
+    passkeys: Collection[Passkey] | None = None
 
     def list_given(self) -> dict[str, Any]:
         """Return what is given, as an entry has it."""
@@ -74,6 +77,7 @@ class OfficerFields:
             "authority": self.authority,
             "roles": None if self.roles is None else tuple(sorted(set(self.roles))),
             "keys": None if self.keys is None else tuple(self.keys),
+            "passkeys": None if self.passkeys is None else tuple(self.passkeys),
         }
         return {name: value for name, value in given.items() if value is not None}
 
@@ -103,8 +107,10 @@ def change_officer(
     Raises:
         InputError: Something is missing for a new officer, or cannot be.
     """
-    fields = ({} if newest is None else _copy_fields(newest.entry)) | given.list_given()
+    fields = ({"keys": (), "passkeys": ()} if newest is None else _copy_fields(newest.entry)) | given.list_given()
     missing = [field.name for field in dataclasses.fields(OfficerFields) if field.name not in fields]
+    if newest is None and not fields["keys"] and not fields["passkeys"]:
+        missing.append("keys or passkeys")
     if missing:
         raise InputError(f"{officer_id} is a new officer of {state}: give {', '.join(missing)}, too")
     entry = make_content(
@@ -185,7 +191,7 @@ def make_record(document: SignedDocument, grant: bytes | None) -> OfficerRecord:
 
 
 def _copy_fields(entry: OfficerEntry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in ("name", "agency", "authority", "roles", "keys")}
+    return {name: getattr(entry, name) for name in ("name", "agency", "authority", "roles", "keys", "passkeys")}
 
 
 def _find_next_sequence(newest: VerifiedEntry | None, now: int) -> int:

@@ -13,6 +13,7 @@ from sharing.conversation.asks import Officer
 from sharing.model.strict_model import StrictModel
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Authority
+from sharing.passkeys.passkey import Passkey
 from sharing.trust.documents import Instant, StateCode
 from sharing.trust.public_keys import KeyAlgorithm, KeyId, PublishedKey
 
@@ -27,7 +28,7 @@ the grant for as long after their end."""
 AHEAD_DAYS_MAX: Final = 30
 """For how many days ahead an entry may begin, or a revocation be planned."""
 
-ROLES_MAX, KEYS_MAX = 32, 8
+ROLES_MAX, KEYS_MAX, PASSKEYS_MAX = 32, 8, 8
 SEQUENCE_MAX: Final = 2**53 - 1
 
 ID_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,39}$"
@@ -62,6 +63,7 @@ class OfficerEntry(StrictModel):
         roles: What the officer may decide, by the names under `approvers` in law packs; none for an officer who only
             answers what any officer may.
         keys: Public keys of the officer, any of which signs a ruling. The algorithm is part of each.
+        passkeys: Passkeys of the officer, any of which signs a ruling at its desk. An officer has a key or a passkey.
         valid_from: From then on.
         valid_until: Until then.
         revoked_at: From then on the officer may answer nothing, whatever the validity; None if not revoked.
@@ -78,7 +80,8 @@ class OfficerEntry(StrictModel):
     agency: _Text
     authority: Authority
     roles: Annotated[tuple[RoleName, ...], Field(max_length=ROLES_MAX)]
-    keys: Annotated[tuple[PublishedKey, ...], Field(min_length=1, max_length=KEYS_MAX)]
+    keys: Annotated[tuple[PublishedKey, ...], Field(max_length=KEYS_MAX)]
+    passkeys: Annotated[tuple[Passkey, ...], Field(max_length=PASSKEYS_MAX)] = ()
     valid_from: Instant
     valid_until: Instant
     revoked_at: Instant | None = None
@@ -93,6 +96,10 @@ class OfficerEntry(StrictModel):
             raise ValueError("a key of an officer must be an Ed25519 key")
         if len({key.key_id for key in self.keys}) < len(self.keys):
             raise ValueError("a key is listed twice")
+        if not self.keys and not self.passkeys:
+            raise ValueError("an officer signs with a key or with a passkey; name one")
+        if len({passkey.credential_id for passkey in self.passkeys}) < len(self.passkeys):
+            raise ValueError("a passkey is listed twice")
         if not self.issued_at <= self.valid_from <= ahead:
             raise ValueError(f"an entry begins when it is issued, or at most {AHEAD_DAYS_MAX} days later")
         if not self.valid_from < self.valid_until <= self.issued_at + OFFICER_DAYS_MAX * DAY_MS:
@@ -121,6 +128,8 @@ class OfficerEntry(StrictModel):
             gains.append("roles")
         if not {key.key_id for key in self.keys} <= {key.key_id for key in earlier.keys}:
             gains.append("keys")
+        if not set(self.passkeys) <= set(earlier.passkeys):
+            gains.append("passkeys")
         gains += [name for name in ("agency", "authority") if getattr(self, name) != getattr(earlier, name)]
         if earlier.revoked_at is not None and (self.revoked_at is None or self.revoked_at > earlier.revoked_at):
             gains.append("revoked_at")

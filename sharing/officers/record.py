@@ -15,8 +15,9 @@ from sharing.trust.faults import TrustError, TrustFault
 
 SCHEMA: Final = "officer_entry"
 
-RECORD_BYTES_MAX: Final = 60_000
-"""Size limit of an encoded record, in bytes: two documents with all roles, keys and signatures that are possible."""
+RECORD_BYTES_MAX: Final = 100_000
+"""Size limit of an encoded record, in bytes: two documents with all roles, keys, passkeys and the signatures they need.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ from sharing.officers.verification import VerifiedEntry, name_entry, verify_reco
 from sharing.trust.documents import CLOCK_TOLERANCE_MS
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import TrustedKeys, require_permitted_change
-from sharing.trust.public_keys import KeyId
 
 HISTORY_MAX: Final = 16
 """How many entries of an officer are kept, so that what was in force earlier can be told."""
@@ -43,7 +42,7 @@ class Register:
     def __init__(self, keys: TrustedKeys) -> None:
         self._keys = keys
         self._history: dict[str, deque[VerifiedEntry]] = {}
-        self._holders: dict[KeyId, set[str]] = {}
+        self._holders: dict[str, set[str]] = {}
         self._refusals: dict[str, TrustError] = {}
         self._hidden: set[str] = set()
 
@@ -142,26 +141,27 @@ class Register:
             _check_follows(verified, newest.entry)
         self._require_own_keys(entry, now)
         self._history.setdefault(entry.id, deque(maxlen=HISTORY_MAX)).append(verified)
-        for key in entry.keys:
-            self._holders.setdefault(key.key_id, set()).add(entry.id)
+        for own in _list_own(entry):
+            self._holders.setdefault(own, set()).add(entry.id)
 
     def _require_own_keys(self, entry: OfficerEntry, now: int) -> None:
-        """Refuse a key that another officer has: one person would count as two.
+        """Refuse a key or a passkey that another officer has: one person would count as two.
 
         Raises:
             TrustError: Another officer has it, and is neither revoked nor expired.
         """
         if entry.is_spent:
             return
-        for key in entry.keys:
-            for holder in sorted(self._holders.get(key.key_id, set()) - {entry.id}):
+        for own, what in _list_own(entry).items():
+            for holder in sorted(self._holders.get(own, set()) - {entry.id}):
                 newest = self.find_newest(holder, now)
                 if newest is None or newest.entry.is_revoked(now) or newest.entry.valid_until <= now:
                     continue
-                if key in newest.entry.keys:
+                if own in _list_own(newest.entry):
                     raise TrustError(
                         TrustFault.CONFLICT,
-                        f"{name_entry(entry)} has a key of officer {holder}; each officer has keys of his or her own",
+                        f"{name_entry(entry)} has a {what} of officer {holder}; each officer has {what}s of his or her "
+                        "own",
                     )
 
     def _note_refusal(self, officer_id: str, error: TrustError) -> TrustError:
@@ -189,6 +189,16 @@ def _check_follows(verified: VerifiedEntry, newest: OfficerEntry) -> None:
             TrustFault.THRESHOLD_NOT_MET,
             f"{name} gives more than entry {newest.sequence} ({', '.join(gains)}), which one registrar alone cannot",
         )
+
+
+def _list_own(entry: OfficerEntry) -> dict[str, str]:
+    """Return what only one officer may have, with its name: keys, credentials, and the public keys of passkeys.
+
+    An authenticator does not sign the id of its credential. So one key under two ids would be one person as two.
+    """
+    keys = {key.key_id: "key" for key in entry.keys}
+    credentials = {f"credential {passkey.credential_id}": "passkey" for passkey in entry.passkeys}
+    return keys | credentials | {f"public {passkey.public_key}": "passkey" for passkey in entry.passkeys}
 
 
 def _find_expiry(entry: OfficerEntry, now: int) -> TrustError | None:

@@ -59,6 +59,7 @@ class ActKind(StrEnum):
         COVER_BEGUN: An answer covers alike Asks that are put later, until a date.
         COVER_ENDED: It does no more, because an officer has ended it.
         ASK_REPEATED: A question was put to people of another State again, or its withdrawal was sent again.
+        ASK_UNCLAIMED: The officer who had claimed an open question has given it up.
     """
 
     ASK_OPENED = "ASK_OPENED"
@@ -80,6 +81,7 @@ class ActKind(StrEnum):
     COVER_BEGUN = "COVER_BEGUN"
     COVER_ENDED = "COVER_ENDED"
     ASK_REPEATED = "ASK_REPEATED"
+    ASK_UNCLAIMED = "ASK_UNCLAIMED"
 
 
 class ActAnswer(NamedTuple):
@@ -266,8 +268,8 @@ def _describe_shared(effect: _SharedEffect, context: ActContext) -> _Described:
     match effect:
         case Opened(ask):
             return ActKind.ASK_OPENED, _describe_ask(ask, context)
-        case Changed(ask):
-            return ActKind.ASK_CHANGED, _describe_ask(ask, context)
+        case Changed(ask, is_unclaimed):
+            return ActKind.ASK_UNCLAIMED if is_unclaimed else ActKind.ASK_CHANGED, _describe_ask(ask, context)
         case Ended(ask):
             return ActKind.ASK_ENDED, _describe_ask(ask, context)
         case Escalate(ask_id, step):

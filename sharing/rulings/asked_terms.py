@@ -27,6 +27,8 @@ class AskedTerms:
         basis: The treaty basis; None if there is none.
         is_obligatory: Whether a rule obliges the State to provide the item.
         is_known: Whether the decision, or the offer, was found.
+        category: Of an offer, the group of the indicator's type, such as FINANCE; None of an item of the State's own:
+            only its draft says it.
     """
 
     rules: tuple[RuleReference, ...] = ()
@@ -37,6 +39,7 @@ class AskedTerms:
     basis: str | None = None
     is_obligatory: bool = False
     is_known: bool = True
+    category: str | None = None
 
     @property
     def are_read(self) -> bool:

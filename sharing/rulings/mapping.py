@@ -102,7 +102,7 @@ def _make_event(
             facts, relaxed = frozenset(fact.name for fact in act.facts), frozenset(act.relaxed or ())
             return Ruled(asked.ask, officer, act.answer, at_ms, facts, relaxed, nonce=asked.nonce)
         case Claiming():
-            return Claimed(asked.ask, officer, at_ms, nonce=asked.nonce)
+            return Claimed(asked.ask, officer, at_ms, act.is_ended, nonce=asked.nonce)
         case PassingOn():
             return PassedOn(asked.ask, officer, str(act.authority), at_ms, nonce=asked.nonce)
         case _:

@@ -154,15 +154,17 @@ class Answering(StrictModel):
 
 
 class Claiming(StrictModel):
-    """The officer deals with these Asks, and others can see that.
+    """The officer deals with these Asks, and others can see that; or no longer does.
 
     Attributes:
         does: Always `claim`.
         asks: The Asks.
+        is_ended: Whether the officer gives up a claim.
     """
 
     does: Literal["claim"] = "claim"
     asks: _Asks
+    is_ended: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -1,5 +1,7 @@
 """The signed record of a ruling: how it is made, and whether it is valid.
 
+An officer signs it with a key, or with a passkey, whose assertion is in the record beside the ruling.
+
 In this order: size, form, State, time, officer, signature, partition. Nothing in a ruling is used before all of them
 hold.
 """
@@ -13,6 +15,9 @@ from typing import Final, Protocol
 from sharing.conversation.asks import Officer
 from sharing.errors import DecodeError, InputError
 from sharing.model.vocabulary import Authority
+from sharing.passkeys.assertion import Assertion, verify_assertion
+from sharing.passkeys.faults import PasskeyError
+from sharing.passkeys.passkey import Passkey
 from sharing.rulings.ruling import Ruling
 from sharing.rulings.vocabulary import RulingError, RulingFault
 from sharing.serialization.codec import get_codec
@@ -39,6 +44,11 @@ class KnownOfficer(Protocol):
     @property
     def keys(self) -> tuple[PublishedKey, ...]:
         """The officer's public keys."""
+        ...
+
+    @property
+    def passkeys(self) -> tuple[Passkey, ...]:
+        """The officer's passkeys."""
         ...
 
     @property
@@ -86,11 +96,26 @@ def sign_ruling(ruling: Ruling, key: SigningKey) -> bytes:
     Raises:
         InputError: It is too large.
     """
-    document = sign_document(ObjectKind.RULING, ruling.state, ruling, [key])
-    value = get_codec(SCHEMA).encode({"document": document.to_bytes()})
-    if len(value) > RULING_BYTES_MAX:
-        raise InputError(f"the ruling has {len(value):,} bytes, more than {RULING_BYTES_MAX:,}; answer fewer Asks")
-    return value
+    return _encode(sign_document(ObjectKind.RULING, ruling.state, ruling, [key]), None)
+
+
+def compute_ruling_challenge(ruling: Ruling) -> bytes:
+    """Return what a passkey signs as its challenge: the SHA-256 of what a key would sign. It identifies the ruling."""
+    document = sign_document(ObjectKind.RULING, ruling.state, ruling, [])
+    return bytes.fromhex(compute_digest(ObjectKind.RULING, ruling.state, document.payload))
+
+
+def assemble_ruling(ruling: Ruling, assertion: Assertion) -> bytes:
+    """Return the record of a ruling that a passkey has signed, in single-object encoding.
+
+    Args:
+        ruling: The ruling.
+        assertion: The assertion on `compute_ruling_challenge`. It is not verified here: `verify_ruling` does so.
+
+    Raises:
+        InputError: It is too large.
+    """
+    return _encode(sign_document(ObjectKind.RULING, ruling.state, ruling, []), assertion)
 
 
 def verify_ruling(
@@ -110,7 +135,7 @@ def verify_ruling(
     Raises:
         RulingError: It is refused.
     """
-    document, ruling = _read(value)
+    document, assertion, ruling = _read(value)
     if ruling.state != state:
         raise RulingError(RulingFault.WRONG_STATE)
     if at_ms < ruling.signed_at - CLOCK_TOLERANCE_MS:
@@ -120,7 +145,7 @@ def verify_ruling(
     known = find_officer(ruling.officer, at_ms)
     if known is None:
         raise RulingError(RulingFault.UNKNOWN_OFFICER, f"officer {ruling.officer}")
-    _check_signature(document, ruling, known)
+    _check_signature(document, assertion, ruling, known)
     if not ruling.is_everywhere and partition not in ruling.list_partitions():
         raise RulingError(RulingFault.WRONG_PARTITION)
     digest = compute_digest(ObjectKind.RULING, state, document.payload)
@@ -132,7 +157,8 @@ def verify_again(
 ) -> VerifiedRuling | None:
     """Return a ruling that was valid when it was written, if the same officer could sign it now; None if not.
 
-    The register is asked for now: an officer who has left, was revoked, or whose key was replaced answers nothing more.
+    The register is asked for now: an officer who has left, was revoked, or whose key or passkey was replaced answers
+    nothing more.
 
     Args:
         value: The record, as it was kept.
@@ -143,11 +169,11 @@ def verify_again(
         now_ms: The time, in UTC milliseconds.
     """
     try:
-        document, ruling = _read(value)
+        document, assertion, ruling = _read(value)
         known = find_officer(ruling.officer, now_ms)
         if known is None or ruling.state != state:
             return None
-        _check_signature(document, ruling, known)
+        _check_signature(document, assertion, ruling, known)
     except RulingError:
         return None
     digest = compute_digest(ObjectKind.RULING, state, document.payload)
@@ -160,7 +186,7 @@ def read_ruling(value: bytes) -> Ruling:
     Raises:
         RulingError: It is too large, or not the one form of a ruling.
     """
-    return _read(value)[1]
+    return _read(value)[2]
 
 
 def read_digest(value: bytes, state: str) -> str:
@@ -176,7 +202,20 @@ def read_digest(value: bytes, state: str) -> str:
     return compute_digest(ObjectKind.RULING, state, _read(value)[0].payload)
 
 
-def _read(value: bytes | None) -> tuple[SignedDocument, Ruling]:
+def _encode(document: SignedDocument, assertion: Assertion | None) -> bytes:
+    """Return the record.
+
+    Raises:
+        InputError: It is too large.
+    """
+    fields = {"document": document.to_bytes(), "assertion": None if assertion is None else assertion.to_record()}
+    value = get_codec(SCHEMA).encode(fields)
+    if len(value) > RULING_BYTES_MAX:
+        raise InputError(f"the ruling has {len(value):,} bytes, more than {RULING_BYTES_MAX:,}; answer fewer Asks")
+    return value
+
+
+def _read(value: bytes | None) -> tuple[SignedDocument, Assertion | None, Ruling]:
     """Return what a record contains. Nothing of it is verified.
 
     Raises:
@@ -185,24 +224,47 @@ def _read(value: bytes | None) -> tuple[SignedDocument, Ruling]:
     if value is not None and len(value) > RULING_BYTES_MAX:
         raise RulingError(RulingFault.OVERSIZED)
     try:
-        data = get_codec(SCHEMA).decode(value)["document"]
-        document, ruling = read_document(data, ObjectKind.RULING, Ruling)
+        fields = get_codec(SCHEMA).decode(value)
+        document, ruling = read_document(fields["document"], ObjectKind.RULING, Ruling)
     except (DecodeError, TrustError) as error:
         raise RulingError(RulingFault.MALFORMED, str(error)) from None
-    if document.to_bytes() != data:  # a file may end in a line break; a record has one form
+    if document.to_bytes() != fields["document"]:  # a file may end in a line break; a record has one form
         raise RulingError(RulingFault.MALFORMED)
-    return document, ruling
+    assertion = None if fields["assertion"] is None else Assertion(**fields["assertion"])
+    return document, assertion, ruling
 
 
-def _check_signature(document: SignedDocument, ruling: Ruling, officer: KnownOfficer) -> None:
-    """Refuse a ruling that does not have exactly one signature, by a key of the officer.
+def _check_signature(
+    document: SignedDocument, assertion: Assertion | None, ruling: Ruling, officer: KnownOfficer
+) -> None:
+    """Refuse a ruling that does not have exactly one signature, by a key or by a passkey of the officer.
 
     Raises:
         RulingError: It is refused.
     """
-    if len(document.signatures) != 1:
-        raise RulingError(RulingFault.BAD_SIGNATURE, "a ruling has one signature")
+    if len(document.signatures) + (assertion is not None) != 1:
+        raise RulingError(RulingFault.BAD_SIGNATURE, "a ruling has one signature: by a key, or by a passkey")
+    if assertion is not None:
+        _check_assertion(document, assertion, ruling, officer)
+        return
     if document.signatures[0].key not in {key.key_id for key in officer.keys}:
         raise RulingError(RulingFault.UNKNOWN_KEY, f"officer {ruling.officer}")
     if not document.find_signers(ruling.state, officer.keys):
         raise RulingError(RulingFault.BAD_SIGNATURE, f"officer {ruling.officer}")
+
+
+def _check_assertion(document: SignedDocument, assertion: Assertion, ruling: Ruling, officer: KnownOfficer) -> None:
+    """Refuse an assertion that is not one by a passkey of the officer, on this ruling, made at that passkey's desk.
+
+    Raises:
+        RulingError: It is refused.
+    """
+    used = assertion.credential_id.hex()
+    passkey = next((each for each in officer.passkeys if each.credential_id == used), None)
+    if passkey is None:
+        raise RulingError(RulingFault.UNKNOWN_PASSKEY, f"officer {ruling.officer}")
+    challenge = bytes.fromhex(compute_digest(ObjectKind.RULING, ruling.state, document.payload))
+    try:
+        verify_assertion(passkey, assertion, challenge)
+    except PasskeyError as error:
+        raise RulingError(RulingFault.BAD_ASSERTION, f"{error}; officer {ruling.officer}") from None

@@ -74,6 +74,8 @@ class RulingFault(StrEnum):
     UNKNOWN_OFFICER = "UNKNOWN_OFFICER"
     UNKNOWN_KEY = "UNKNOWN_KEY"
     BAD_SIGNATURE = "BAD_SIGNATURE"
+    UNKNOWN_PASSKEY = "UNKNOWN_PASSKEY"
+    BAD_ASSERTION = "BAD_ASSERTION"
     WRONG_PARTITION = "WRONG_PARTITION"
     NOT_ALIKE = "NOT_ALIKE"
     OTHER_CONDITIONS = "OTHER_CONDITIONS"
@@ -95,6 +97,10 @@ FAULT_SENTENCES: Final[Mapping[RulingFault, str]] = MappingProxyType(
         ),
         RulingFault.UNKNOWN_KEY: "the ruling is signed with a key that the register does not name for this officer",
         RulingFault.BAD_SIGNATURE: "the signature is not the officer's on this ruling: it was altered or forged",
+        RulingFault.UNKNOWN_PASSKEY: (
+            "the ruling is signed with a passkey that the register does not name for this officer"
+        ),
+        RulingFault.BAD_ASSERTION: "the ruling is not what the officer's passkey has signed at its desk; sign it again",
         RulingFault.WRONG_PARTITION: "nothing that the ruling is about belongs to this partition; somebody copied it",
         RulingFault.NOT_ALIKE: "the Ask differs from what the ruling says of all its Asks; answer it by another ruling",
         RulingFault.OTHER_CONDITIONS: "the ruling is about other conditions than those of the Ask; read the Ask again",

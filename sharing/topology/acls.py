@@ -261,7 +261,7 @@ def _group_rules(principal: Principal) -> Iterator[AclRule]:
     prefix = principal.group_prefix
     if prefix is not None:
         yield AclRule(principal, AclResource.GROUP, AclPattern.PREFIX, prefix, (Operation.READ, Operation.DESCRIBE))
-    if principal.role in {Role.GATE, Role.AGENCY} and prefix is not None:
+    if principal.role in {Role.GATE, Role.AGENCY, Role.CONSOLE} and prefix is not None:
         operations = (Operation.WRITE, Operation.DESCRIBE)
         yield AclRule(principal, AclResource.TRANSACTIONAL_ID, AclPattern.PREFIX, prefix, operations)
 

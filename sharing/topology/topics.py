@@ -169,18 +169,11 @@ DECISIONS = TopicKind(
     _OFFICERS,
     FOREVER,
 )
+# Sealed under the State's wrapping key. The desk opens those of items that an officer is asked about, or has published.
 DRAFTS = TopicKind(
-    "drafts",
-    TopicScope.NATIONAL,
-    "draft",
-    "item id and version",
-    "gate",
-    "conversation",
-    _GATE,
-    _GATE,
-    365 * DAY_MS,
-    compacted=True,
-)
+    "drafts", TopicScope.NATIONAL, "draft", "item id and version", "gate", "conversation, desk", _GATE,
+    _OFFICERS | _GATE, 365 * DAY_MS, compacted=True,
+)  # fmt: skip
 # It contains records unchanged. Until records are sealed, the State's officers may read it, and the operator may not.
 QUARANTINE = TopicKind(
     "quarantine", TopicScope.NATIONAL, "quarantine", "quarantine id", "gate", "officers", _GATE, _OFFICERS, 365 * DAY_MS
@@ -258,6 +251,12 @@ USES = TopicKind(
     "uses", TopicScope.NATIONAL, "uses", "reader", "readers of the inbox", "supervisors", _RECEIVERS, _OFFICERS,
     365 * DAY_MS, max_message_bytes=USES_BATCH_BYTES_MAX,
 )  # fmt: skip
+# What the duty desk keeps for its officers: unsent items, answers for the next time, dates of preservations. Sealed
+# under the State's wrapping key. One partition, so that the versions of a record have one order.
+DESK = TopicKind(
+    "desk", TopicScope.NATIONAL, "desk_record", "kind and id", "desk", "desk", _OFFICERS, _OFFICERS, 365 * DAY_MS,
+    compacted=True, single_partition=True, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
+)  # fmt: skip
 # Signed checkpoints of the State's audit logs. They are public, so that no State can be shown another history than the
 # others. Kept for ever and never compacted, as the logs are: a witness misses none, and old entries can be proved.
 CHECKPOINTS = TopicKind(
@@ -277,7 +276,7 @@ CLOCK = TopicKind(
 
 TOPIC_KINDS = (
     INDICATORS, DECISIONS, OUTCOMES, DRAFTS, AMENDMENTS, RULINGS, ACTS, CONVERSATIONS, QUARANTINE, GATE_STATE, INBOX,
-    INBOX_URGENT, USES, OFFERS, NOTICES, URGENT, REPLIES, DIRECTORY, CHECKPOINTS, OFFICERS, CLOCK,
+    INBOX_URGENT, USES, OFFERS, NOTICES, URGENT, REPLIES, DIRECTORY, CHECKPOINTS, OFFICERS, DESK, CLOCK,
 )  # fmt: skip
 
 

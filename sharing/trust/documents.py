@@ -224,6 +224,8 @@ def _make_error(error: ValidationError) -> TrustError:
             return TrustError(TrustFault.UNKNOWN_ALGORITHM, f"{place}: names an algorithm that is not known")
         case ("role",), "enum":
             return TrustError(TrustFault.UNKNOWN_ROLE, f"{place}: names a role that is not known")
+        case _, "union_tag_invalid":  # whose message would repeat the text of the sender
+            return TrustError(TrustFault.MALFORMED, f"{place}: is of a kind that is not known")
     sentence = first["msg"].removeprefix("Value error, ")
     return TrustError(TrustFault.MALFORMED, f"{place}: {sentence}" if place else sentence)
 

@@ -22,8 +22,9 @@ SIGNATURE_BYTES = 64
 class ObjectKind(StrEnum):
     """The kinds of objects that are signed.
 
-    A root and a key statement are signed by root keys, a ruling and a standing acceptance by an officer's key, all
-    others by online keys (`verification.SIGNING_ROLES`).
+    A root and a key statement are signed by root keys, a ruling and a standing acceptance by an officer's key, a ruling
+    and a sign-in by an officer's passkey (its hash is the challenge), all others by online keys
+    (`verification.SIGNING_ROLES`).
     """
 
     ROOT = "root"
@@ -36,6 +37,8 @@ class ObjectKind(StrEnum):
     READERS = "readers"
     RULING = "ruling"
     STANDING_ACCEPTANCE = "standing-acceptance"
+    SIGN_IN = "sign-in"
+    INVITATION = "invitation"
     INBOX_KEY = "inbox-key"
     EXPORT = "export"
 

@@ -20,14 +20,15 @@ SIGNING_ROLES = MappingProxyType(
         ObjectKind.DIRECTORY_ENTRY: KeyRole.DIRECTORY,
         ObjectKind.OFFICER: KeyRole.REGISTRAR,
         ObjectKind.READERS: KeyRole.REGISTRAR,
+        ObjectKind.INVITATION: KeyRole.REGISTRAR,
         ObjectKind.INBOX_KEY: KeyRole.GATE,
         ObjectKind.EXPORT: KeyRole.DESK,
     }
 )
 """The role whose online keys sign objects of a kind.
 
-No online key signs a kind that is not listed: roots and key statements are signed by root keys, and a ruling by the key
-of the officer who ruled, which the register of officers names.
+No online key signs a kind that is not listed: roots and key statements are signed by root keys, rulings and sign-ins by
+a key or passkey of the officer, which the register of officers names.
 """
 
 

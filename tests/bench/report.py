@@ -127,6 +127,7 @@ def _other_rows(figures: Mapping[str, Any]) -> Iterator[str]:
     yield from list_receiving_rows(figures)
     yield from list_sealed_rows(figures)
     yield from list_conversation_rows(figures)
+    yield from list_desk_rows(figures)
 
 
 def list_sealed_rows(figures: Mapping[str, Any]) -> Iterator[str]:
@@ -172,6 +173,19 @@ def list_conversation_rows(figures: Mapping[str, Any]) -> Iterator[str]:
             f"Acceptance → content, 20/s, the gate at {int(rate):,}/s: p50 / p99 / longest of {content['notices']:,}"
         )
         yield f"| {title} | {times} ms | p99 ≤ 200 ms |"
+
+
+def list_desk_rows(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is measured of the duty desk: its list, a change at many desks, and its memory."""
+    desk = figures.get("desk")
+    if desk is None:
+        return
+    listed, change = desk["list_ms"], desk["change_ms"]
+    title = f"The desk's list of {desk['asks']:,} open Asks: usual / longest"
+    yield f"| {title} | {listed['p50']:.0f} / {listed['max']:.0f} ms | ≤ 200 ms |"
+    title = f"A change until it is shown at {desk['desks']} desks: p50 / longest"
+    yield f"| {title} | {change['p50']:.0f} / {change['max']:.0f} ms | ≤ 1,000 ms |"
+    yield f"| The desk's memory | {desk['rss_mb']:.0f} MB | ≤ 200 MB |"
 
 
 def _bulk_rows(bulk: Mapping[str, Any]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from tests.bench import (
     cedar,
     conversation_sections,
     decision,
+    desk,
     growth,
     latency,
     publish_sections,
@@ -346,5 +347,6 @@ SECTIONS: Mapping[str, Callable[[BenchCluster, BenchPlan, Figures], None]] = {
     "conversation": conversation_sections.measure_conversation,
     "conversation_restart": conversation_sections.measure_conversation_restart,
     "conversation_latency": conversation_sections.measure_conversation_latency,
+    "desk": desk.measure_desk_section,
 }
 """Sections in the order in which they run."""

@@ -35,6 +35,7 @@ from sharing.model.decision import (
 from sharing.model.times import from_milliseconds
 from sharing.model.vocabulary import AuditLogName, Authority, ConditionKind, Outcome
 from sharing.model.vocabulary import Effect as RuleEffect
+from sharing.passkeys.passkey import Passkey
 from sharing.rulings.act import ActContext, to_act
 from sharing.rulings.mapping import to_events
 from sharing.rulings.signing import VerifiedRuling, verify_ruling
@@ -71,6 +72,7 @@ class Registered:
     officer: Officer
     keys: tuple[PublishedKey, ...]
     authority: Authority = Authority.COURT
+    passkeys: tuple[Passkey, ...] = ()
 
     def to_officer(self) -> Officer:
         return self.officer
@@ -277,8 +279,7 @@ def _make_terms(terms: Terms) -> RecipientTerms:
 
 @contextmanager
 def open_conversation_bus(call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ConversationBus]:
-    """Provide an embedded broker with topics and one officer. Deriving keys from passphrases costs little on it."""
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
+    """Provide an embedded broker with topics and one officer."""
     with EmbeddedBroker() as broker:
         monkeypatch.setenv("SHARING_BOOTSTRAP", broker.bootstrap)
         bus = ConversationBus(broker, call, folder)

@@ -172,13 +172,13 @@ def test_asks_that_differ_are_not_answered_together(ch: ConversationBus) -> None
 
 WRONG_ANSWERS = (
     (["ACCEPTED"], "does not take the answer ACCEPTED; it takes APPROVED, REFUSED"),
-    (["REFUSED"], "the answer REFUSED needs --ground"),
-    (["APPROVED", "--ground", "DISCRETION"], "the answer APPROVED takes no --ground"),
-    (["APPROVED", "--fact", f"{SERIOUS}=YES"], "the answer APPROVED takes no --fact"),
+    (["REFUSED"], "--ground: the answer REFUSED needs a ground of refusal"),
+    (["APPROVED", "--ground", "DISCRETION"], "--ground: the answer APPROVED takes no such part"),
+    (["APPROVED", "--fact", f"{SERIOUS}=YES"], "--fact: the answer APPROVED takes no such part"),
     (["APPROVED", "--fact", f"{SERIOUS}S=YES"], f"did you mean '{SERIOUS}'?"),
     (["APPROVED", "--fact", f"{SERIOUS}=PERHAPS"], "has a value that is not in its list"),
     (["APPROVED", "--fact", SERIOUS], "--fact: must be NAME=VALUE"),
-    (["REFUSED", "--ground", "OWN_LAW"], "--ground OWN_LAW needs --rule"),
+    (["REFUSED", "--ground", "OWN_LAW"], "--rule: the ground OWN_LAW needs the id of the rule"),
     (["REFUSED", "--ground", "UNCC_40"], "is not in force"),
     (["APPROVED", "--text", "x" * 2001], "--text: must not have more than 2,000 characters"),
     (["APPROVED", "--relax", "c", "--relax-none"], "contradict each other"),
@@ -218,7 +218,7 @@ def test_relaxing_keeps_what_the_law_requires(ch: ConversationBus) -> None:
         (["--relax-none"], "the law requires c.one"),
         (["--relax", "c.one", "--relax", "other"], "other is no condition of this item"),
         (every, "leaves out no condition"),
-        ([], "needs --relax CODE or --relax-none"),
+        ([], "--relax or --relax-none: the answer RELAX needs the conditions that stay"),
     ):
         refused = ch.rule("asks", "answer", ask.id, "RELAX", *options)
         assert (refused.code, message in refused.error) == (2, True), refused

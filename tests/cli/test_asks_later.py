@@ -118,7 +118,6 @@ class Worker:
 
 @pytest.fixture
 def worker(call: Call, empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
     with EmbeddedBroker() as broker:
         monkeypatch.setenv("SHARING_BOOTSTRAP", broker.bootstrap)
         bus = ConversationBus(broker, call, empty_folder)

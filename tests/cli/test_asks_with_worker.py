@@ -89,7 +89,6 @@ class Worker:
 
 @pytest.fixture
 def worker(call: Call, empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
     with EmbeddedBroker() as broker:
         monkeypatch.setenv("SHARING_BOOTSTRAP", broker.bootstrap)
         bus = ConversationBus(broker, call, empty_folder)
@@ -119,6 +118,10 @@ def test_claiming_refusing_and_grounds_are_taken(worker: Worker) -> None:
     ask = worker.get_ask()
     assert worker.bus.rule("asks", "claim", ask.id).code == 0
     assert [act.claimed_by for act in read_acts(worker.take())] == [JUDGE.id]
+    assert worker.bus.rule("asks", "unclaim", ask.id).code == 0
+    assert [act.kind for act in read_acts(worker.take())] == [ActKind.ASK_UNCLAIMED]
+    again = worker.bus.rule("asks", "unclaim", ask.id)
+    assert (again.code, "(NOT_CLAIMED)" in again.error) == (2, True)
     refused = worker.bus.rule("asks", "answer", ask.id, "REFUSED", "--ground", "LIVE_CASE")
     assert refused.code == 0, refused
     assert [act.kind for act in read_acts(worker.take())] == [ActKind.ASK_ENDED]

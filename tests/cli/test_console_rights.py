@@ -17,7 +17,6 @@ from tests.conversation.people import JUDGE, held
 def test_an_officer_lists_shows_and_answers_with_the_console_certificate(
     secure_kafka: SecureKafka, call: Call, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
     bus = ConversationBus(secure_kafka.broker, call, empty_folder, properties=secure_kafka.broker.client_properties())
     bus.add_officer()
     item, story = bus.publish(1, held("DE"))

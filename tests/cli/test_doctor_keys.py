@@ -21,11 +21,6 @@ from tests.support.softhsm import make_soft_token
 Findings = list[dict[str, Any]]
 
 
-@pytest.fixture(autouse=True)
-def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
-
-
 @pytest.fixture
 def ch(call: Call, empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> KeyCeremony:
     """CH's worker: its keys, their passphrase, its trust file and its state folder are configured."""

@@ -102,7 +102,6 @@ def secret(path: Path) -> SecretStr:
 def bus(
     embedded: EmbeddedBroker, call: Call, state: str, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> ConversationBus:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
     monkeypatch.setenv("SHARING_BOOTSTRAP", embedded.bootstrap)
     created = ConversationBus(embedded, call, empty_folder, state)
     created.create_topics()
@@ -187,7 +186,7 @@ def test_an_offer_is_shown_with_its_conditions_and_answered_by_their_hash(
     monkeypatch.setenv("SHARING_TRUST_FILE", str(bus.folder / "trust.yaml"))
     unregistered = bus.rule("asks", "answer", ask, "ACCEPTED")
     assert (unregistered.code, f"o-judge is no officer of {bus.state}" in unregistered.error) == (2, True)
-    monkeypatch.setattr("sharing.cli.shared.officer_desk.read_directory_pins", lambda _: None)
+    monkeypatch.setattr("sharing.console.register_lookup.read_directory_pins", lambda _: None)
     with bus.working():
         accepted = bus.rule("asks", "answer", ask, "ACCEPTED", wait="30")
     assert accepted.code == 0, accepted

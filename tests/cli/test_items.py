@@ -171,7 +171,7 @@ def test_a_correction_states_facts_that_an_officer_may_state(ch: ConversationBus
 def test_a_withdrawal_has_a_reason(ch: ConversationBus) -> None:
     item, _ = ch.publish(1, disclosed("DE"))
     empty = ch.rule("items", "withdraw", item, "--reason", " ")
-    assert (empty.code, "--reason must not be empty" in empty.error) == (2, True)
+    assert (empty.code, "--reason: must not be empty" in empty.error) == (2, True)
     withdrawn = ch.rule("items", "withdraw", item, "--reason", SECRET)
     assert withdrawn.code == 0, withdrawn
     (verified,) = ch.read_rulings()

@@ -15,11 +15,6 @@ from tests.cli.conftest import Call, CommandResult
 from tests.cli.key_ceremonies import KeyCeremony, make_ceremony
 
 
-@pytest.fixture(autouse=True)
-def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
-
-
 @pytest.fixture
 def issued(call: Call, empty_folder: Path) -> KeyCeremony:
     """CH with online keys, a backup, a reader, and files for further commands."""

@@ -20,11 +20,6 @@ from tests.support.softhsm import make_soft_token
 NEW_PASSPHRASE = "canary-new-passphrase"  # noqa: S105 a test's
 
 
-@pytest.fixture(autouse=True)
-def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
-
-
 @pytest.fixture
 def issued(call: Call, empty_folder: Path) -> KeyCeremony:
     ceremony = make_ceremony(call, empty_folder / "ch")

@@ -19,11 +19,6 @@ from tests.cli.key_ceremonies import KeyCeremony, make_ceremony, run_killed
 from tests.support.softhsm import make_soft_token
 
 
-@pytest.fixture(autouse=True)
-def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
-
-
 class Clock:
     """The time that the commands see."""
 

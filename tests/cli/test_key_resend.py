@@ -36,11 +36,6 @@ from tests.support.waiting import wait_until
 ROLES = (KeyRole.GATE, KeyRole.DIRECTORY, KeyRole.SEAL)
 
 
-@pytest.fixture(autouse=True)
-def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
-
-
 @dataclass(frozen=True)
 class ResendingState:
     """A State whose gate key may have been revoked."""

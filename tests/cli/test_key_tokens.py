@@ -22,11 +22,6 @@ from tests.support.softhsm import PIN, SoftToken, make_soft_token
 IN_TOKEN = {str(role) for role in KeyRole} - {"seal"}
 
 
-@pytest.fixture(autouse=True)
-def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
-
-
 @pytest.fixture
 def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SoftToken:
     return make_soft_token(tmp_path / "token", monkeypatch)

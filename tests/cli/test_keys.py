@@ -33,11 +33,6 @@ from tests.cli.key_ceremonies import (
 )
 
 
-@pytest.fixture(autouse=True)
-def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
-
-
 @pytest.fixture
 def ch(call: Call, empty_folder: Path) -> KeyCeremony:
     """CH with its root, two of three."""

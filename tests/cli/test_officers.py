@@ -24,11 +24,6 @@ DAY_S = 86_400
 PERSON = ("--name", "A. Muster", "--agency", "fedpol", "--authority", "POLICE")
 
 
-@pytest.fixture(autouse=True)
-def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
-
-
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedBroker]:
     with EmbeddedBroker() as broker:
@@ -100,6 +95,16 @@ def split_folder(ceremony: KeyCeremony, key: str) -> Path:
 @pytest.fixture
 def ch(call: Call, empty_folder: Path, broker: EmbeddedBroker) -> Registrars:
     return make_registrars(call, empty_folder)
+
+
+def test_two_registrars_make_a_supervisor_although_no_law_names_the_role(ch: Registrars) -> None:
+    alone = ch.run("add", "o-9", *PERSON, "--role", "SUPERVISOR", "--key", ch.make_key("sole"))
+    assert (alone.code, "two registrars must sign" in alone.error) == (2, True)
+    ch.add_judge("o-9", "SUPERVISOR")
+    assert [each["roles"] for each in ch.list()["officers"]] == [["SUPERVISOR"]]
+    unknown = ch.run("add", "o-8", *PERSON, "--role", "SUPERVISER", "--key", ch.make_key("o-8"))
+    assert "did you mean 'SUPERVISOR'?" in unknown.error
+    assert "every State has SUPERVISOR" in unknown.error
 
 
 def test_two_registrars_add_an_officer_and_one_revokes(ch: Registrars) -> None:
@@ -184,7 +189,7 @@ def test_bad_input_is_refused(ch: Registrars, options: tuple[str, ...], message:
 def test_what_is_missing_or_unknown_is_named(ch: Registrars, empty_folder: Path) -> None:
     key = ch.make_key("o-1")
     for arguments, message in (
-        (("add", "o-1", "--name", "A"), "o-1 is a new officer of CH: give agency, authority, keys, too"),
+        (("add", "o-1", "--name", "A"), "o-1 is a new officer of CH: give agency, authority, keys or passkeys, too"),
         (("add", "O 1", *PERSON, "--key", key), "id: "),
         (("add", "o-1", *PERSON, "--key", ch.folders[0] / "root.1.json"), "is not the public file of an officer's key"),
         (("revoke", "o-9"), "o-9: is not in the register"),

@@ -26,11 +26,6 @@ from tests.cli.test_officers import Registrars, make_registrars
 CODES = ("de.irg-61a-2-b", "common.h0")
 
 
-@pytest.fixture(autouse=True)
-def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
-
-
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedBroker]:
     with EmbeddedBroker() as broker:

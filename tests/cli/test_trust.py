@@ -14,11 +14,6 @@ from tests.cli.conftest import Call
 from tests.cli.key_ceremonies import KeyCeremony, make_ceremony
 
 
-@pytest.fixture(autouse=True)
-def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
-
-
 @pytest.fixture
 def trust_file(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SHARING_TRUST_FILE", "trust.yaml")

@@ -20,6 +20,7 @@ ITEM: Final = {
 }  # fmt: skip
 CH: Final = "--state CH --agency fedpol"
 AWAY: Final = "--bootstrap 127.0.0.1:1"
+DESK: Final = f"desk --state CH {AWAY} --origin https://desk.example"
 OFFICER: Final = f"--state CH --as o-17 --passphrase-file BAD/pass {AWAY}"
 
 
@@ -151,6 +152,15 @@ WRONG: Final = (
     Wrong("keys show --folder ''", ("--folder '': must not be empty",)),
     Wrong("keys init --state CH --threshold 1 --root BAD/item --folder BAD/keys", ("item", "exists")),
     Wrong("keys issue --root BAD/none --role king --folder BAD/keys", ("--role", "king")),
+    Wrong(f"desk --state CH {AWAY}", ("give --origin https://desk.example", "SHARING_DESK_ORIGIN")),
+    Wrong(f"desk --state CH {AWAY} --origin https://10.0.0.1", ("--origin 'https://10.0.0.1'", "never an IP address")),
+    Wrong(f"desk --state CH {AWAY} --origin http://desk.example", ("--origin 'http://desk.example'", "https://")),
+    Wrong(f"{DESK} --host 0.0.0.0", ("0.0.0.0 can be reached", "--tls-certificate and --tls-key")),
+    Wrong(f"{DESK} --tls-key BAD/item", ("TLS needs both",)),
+    Wrong(f"{DESK} --agency A/B", ("--agency 'A/B'", "is not an agency's id")),
+    Wrong(DESK, ("nobody could sign in", "SHARING_TRUST_FILE")),
+    *_numbers(f"{DESK} --port {{}}", "--port", "0", "70000"),
+    *_numbers(f"{DESK} --metrics-port {{}}", "--metrics-port", "0", "70000"),
     Wrong("top --once", ("give --url http://HOST:PORT, or set SHARING_WEB_PORT",)),
     Wrong("top --once --url ftp://a", ("--url 'ftp://a'", "http(s) URL")),
     Wrong("top --once --url http://127.0.0.1:99999", ("--url", "http(s) URL")),

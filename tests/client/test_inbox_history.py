@@ -21,9 +21,8 @@ pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def files(kafka: KafkaBroker, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReaderFiles:
+def files(kafka: KafkaBroker, state: str, tmp_path: Path) -> ReaderFiles:
     """A State whose topics have the time of a real broker, as the topic table says."""
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
     signed = SignedState(state, now=now_ms() - 60_000)
     files = ReaderFiles(kafka, signed, generate_key(state, "reader", KeyAlgorithm.MLKEM768_X25519), tmp_path)
     for kind in (INBOX, INBOX_URGENT, USES, DIRECTORY):

@@ -88,8 +88,7 @@ def now_ms() -> int:
 
 
 @pytest.fixture
-def files(embedded: EmbeddedBroker, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReaderFiles:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
+def files(embedded: EmbeddedBroker, state: str, tmp_path: Path) -> ReaderFiles:
     signed = SignedState(state, now=now_ms() - 60_000)
     files = ReaderFiles(embedded, signed, generate_key(state, "reader", KeyAlgorithm.MLKEM768_X25519), tmp_path)
     embedded.create_topics([kind.topic(state) for kind in (INBOX, INBOX_URGENT, USES, NOTICES, URGENT)], 1)

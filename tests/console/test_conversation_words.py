@@ -26,8 +26,8 @@ from tests.conversation.people import NOW, disclosed, held
 from tests.conversation.test_provider import Story
 
 TOLD_BY_PARTS = {
-    ActKind.ASK_OPENED, ActKind.ASK_CHANGED, ActKind.ASK_ENDED, ActKind.NOTICE_SENT, ActKind.REPLY_RESULT,
-    ActKind.RESULT_TOLD, ActKind.RULING_REFUSED,
+    ActKind.ASK_OPENED, ActKind.ASK_CHANGED, ActKind.ASK_UNCLAIMED, ActKind.ASK_ENDED, ActKind.NOTICE_SENT,
+    ActKind.REPLY_RESULT, ActKind.RESULT_TOLD, ActKind.RULING_REFUSED,
 }  # fmt: skip
 """The acts whose parts tell what was done."""
 

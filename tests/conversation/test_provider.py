@@ -21,6 +21,7 @@ from sharing.conversation.events import (
     Amend,
     AmendmentOrdered,
     Answered,
+    Changed,
     Claimed,
     Effect,
     Ended,
@@ -441,6 +442,25 @@ def test_a_claim_expires_and_an_ask_is_passed_on_with_its_deadline() -> None:
     ):
         story.happen(event)
         assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.BARRED]
+
+
+def test_only_the_claimant_gives_up_a_claim() -> None:
+    story = Story(held("DE"))
+    ask = story.find_ask(AskKind.APPROVE)
+    other = replace(JUDGE, id="another judge")
+
+    def give_up(officer: Officer) -> None:
+        story.happen(Claimed(ask.id, officer, story.now, is_ended=True, nonce=ask.nonce))
+
+    give_up(JUDGE)
+    assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.NOT_CLAIMED]
+    story.happen(Claimed(ask.id, JUDGE, story.now, nonce=ask.nonce))
+    give_up(other)
+    assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.NOT_CLAIMED]
+    assert story.find_ask(AskKind.APPROVE).find_claimant(story.now) == JUDGE.id
+    give_up(JUDGE)
+    assert story.find_ask(AskKind.APPROVE).find_claimant(story.now) is None
+    assert [effect.is_unclaimed for effect in story.list_effects(Changed)] == [True]
 
 
 def test_rulings_after_the_end_are_refused() -> None:

@@ -18,7 +18,8 @@ from tests.deploy.deploy_files import COMPOSE, DEPLOY, KUBERNETES, SYSTEMD, load
 GENERATED = render_deployment(load_partners())
 WRITTEN_BY_HAND = {
     "Containerfile", "Containerfile.dockerignore", "certificates.py", "digests.py", "exporter.py", "partners.yaml",
-    "compose/.gitignore", "systemd/sharing-gate@.service", "systemd/sharing-subscriber@.service",
+    "compose/.gitignore", "systemd/sharing-desk@.service", "systemd/sharing-gate@.service",
+    "systemd/sharing-subscriber@.service",
 }  # fmt: skip
 
 
@@ -100,4 +101,5 @@ def test_the_law_office_of_a_state_without_a_shipped_pack_adds_it() -> None:
 def test_every_state_has_its_folder() -> None:
     states = {state.lower() for state in load_partners().states}
     assert {path.name for path in KUBERNETES.iterdir() if path.is_dir()} == states | {"cluster"}
-    assert {path.name for path in SYSTEMD.glob("*.env")} == {f"gate-{state}.env" for state in states}
+    names = {f"{kind}-{state}.env" for kind in ("gate", "desk") for state in states}
+    assert {path.name for path in SYSTEMD.glob("*.env")} == names

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from sharing.cli.desk import make_desk_settings
+from sharing.desk.settings import require_protected
+from sharing.errors import SettingsError
 from sharing.settings import Settings, load_settings
 from sharing.tools.manifests.common import WEB_PORT, gate_settings
 from sharing.tools.manifests.kafka_metrics import DISK_JOB
@@ -52,6 +55,18 @@ def test_the_settings_of_a_gate_load(settings: dict[str, str], monkeypatch: pyte
     assert list(loaded.agency_ids) == load_partners().states[loaded.state].agencies
     assert loaded.partitions == load_partners().partitions
     assert loaded.web_port == WEB_PORT
+
+
+@pytest.mark.parametrize("path", sorted(SYSTEMD.glob("desk-*.env")), ids=lambda path: path.name)
+def test_the_settings_of_a_desk_load(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in read_env_file(path).items():
+        monkeypatch.setenv(name, value)
+    loaded = load_settings()
+    assert loaded.state is not None
+    desk = make_desk_settings(loaded, loaded.state)
+    assert desk.origin == f"https://desk.{loaded.state.lower()}.example"
+    with pytest.raises(SettingsError, match="--tls-certificate"):  # the unit adds the certificate
+        require_protected(desk)
 
 
 def test_gates_read_every_topic_that_agencies_write() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.deploy.deploy_files import SYSTEMD, require_tool
 
-UNITS = ("sharing-gate@.service", "sharing-subscriber@.service")
+UNITS = ("sharing-gate@.service", "sharing-desk@.service", "sharing-subscriber@.service")
 EXPOSURE_MAX = 20
 """Maximum exposure level, in tenths of systemd's scale, where 100 is a service without any hardening."""
 
@@ -100,6 +100,23 @@ OWN = {
         "Environment=SHARING_STATE_FOLDER=%S/sharing-gate/%i",
         "StateDirectory=sharing-gate/%i",
         "OOMPolicy=stop", "MemoryHigh=768M", "MemoryMax=1G", "TasksMax=512", "LimitNOFILE=65536",
+    },
+    "sharing-desk@.service": {
+        "ExecStart=/opt/sharing/bin/sharing desk",
+        "EnvironmentFile=/etc/sharing/desk-%i.env",
+        "LoadCredential=tls.pem:/etc/sharing/tls/console.%i.pem",
+        "LoadCredential=tls.key:/etc/sharing/tls/console.%i.key",
+        "LoadCredential=desk.pem:/etc/sharing/tls/desk.%i.pem",
+        "LoadCredential=desk.key:/etc/sharing/tls/desk.%i.key",
+        "LoadCredential=law-office.pem:/etc/sharing/law-office.pem",
+        "Environment=SHARING_DESK_TLS_CERTIFICATE=%d/desk.pem SHARING_DESK_TLS_KEY=%d/desk.key",
+        "Environment=SHARING_READER_KEY=%S/sharing-desk/%i/reader.key",
+        "Environment=SHARING_READER_PASSPHRASE_FILE=%S/sharing-desk/%i/reader.pass",
+        "Environment=SHARING_TRUST_FILE=/etc/sharing/trust.yaml",
+        "Environment=SHARING_PACKS=/etc/sharing/packs SHARING_PACK_KEY=%d/law-office.pem",
+        "Environment=SHARING_STATE_FOLDER=%S/sharing-desk/%i",
+        "StateDirectory=sharing-desk/%i",
+        "OOMPolicy=stop", "MemoryHigh=384M", "MemoryMax=512M", "TasksMax=256", "LimitNOFILE=16384",
     },
     "sharing-subscriber@.service": {
         f"ExecStart=/bin/sh -c 'exec /opt/sharing/bin/sharing subscribe %i --json {NOTICES_FILE}'",

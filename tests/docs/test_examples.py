@@ -95,6 +95,11 @@ NOT_RUN = (
     NotRun(r"pip install ", "changes this Python environment", "pyproject.toml"),
     NotRun(r"sharing demo( |$)", "runs for half a minute", "tests/testing/test_demo.py"),
     NotRun(
+        r"sharing officers add .*--(drop-)?passkey ",
+        "needs a passkey that a browser has made",
+        "tests/cli/test_officer_passkeys.py",
+    ),
+    NotRun(
         r"sharing broker (up|status|down)",
         "starts a process that keeps running",
         "tests/cli/test_broker.py",

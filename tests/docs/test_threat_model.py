@@ -12,7 +12,7 @@ from tests.docs.doc_files import ROOT
 PAGE = ROOT / "docs" / "security.md"
 ELEMENTS = (
     "Publisher", "Gate worker", "Inbox worker", "Broker and operator", "Directory", "Key folder and token",
-    "Officer's client", "Partner State", "Subscriber", "Monitoring",
+    "Officer's client", "Duty desk", "Partner State", "Subscriber", "Monitoring",
 )  # fmt: skip
 HEADING = "| | threat | stopped by | shown by | remains |"
 

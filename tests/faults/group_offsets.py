@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from sharing.kafka.clients import client_properties, make_admin, make_consumer
+from sharing.kafka.clients import client_properties, consume_available, make_admin, make_consumer
 from sharing.kafka.topic_ids import parse_offset_metadata, query_topic_ids
 from sharing.topology.topics import INDICATORS
 from tests.faults.cluster import REQUEST_TIMEOUT_S
@@ -150,7 +150,7 @@ def _count_messages(bootstrap: str, starts: Sequence[TopicPartition]) -> int:
         while open_partitions:
             if time.monotonic() > deadline:
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-            for message in consumer.consume(_EXACT_BELOW, 0.1):
+            for message in consume_available(consumer, _EXACT_BELOW, 0.1):
                 error = message.error()
                 if error is None:
                     count += 1

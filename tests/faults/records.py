@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from processors.exactly_once.log_positions import is_log_position
 from sharing.audit.block import SCHEMA, read_block, read_entry_id
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BadBatchFinder
-from sharing.kafka.clients import client_properties, make_consumer
+from sharing.kafka.clients import client_properties, consume_available, make_consumer
 from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.codec import get_codec
 from sharing.sign.merkle_tree import compute_root
@@ -159,7 +159,7 @@ def read_topic(
         deadline = time.monotonic() + READ_S
         while open_partitions:
             assert time.monotonic() < deadline, f"{topic} could not be read to its end"
-            for message in consumer.consume(2_000, 0.1):
+            for message in consume_available(consumer, 2_000, 0.1):
                 error = message.error()
                 if error is None:
                     opening = None if open_value is None else partial(open_value, kind, state)

@@ -18,7 +18,7 @@ from sharing.trust.canonical import encode_canonical
 from sharing.trust.signatures import ObjectKind, build_message
 from tests.fuzz.fuzz_target import FuzzTarget
 from tests.fuzz.mutation import corrupt_bytes, corrupt_tree
-from tests.rulings.ruling_fixtures import HASH, KEY, answering, make_id, refer, sign, verify
+from tests.rulings.ruling_fixtures import HASH, KEY, TABLET, answering, make_id, refer, sign, sign_by_passkey, verify
 from tests.rulings.test_reply import make_message
 from tests.trust.trust_fixtures import DAY, NOW
 
@@ -29,6 +29,8 @@ def make_rulings() -> list[bytes]:
     return [
         sign(answering(asks=(refer(1), refer(2, 1)), conditions_hash=HASH, covers_until=NOW + DAY)),
         sign(Claiming(asks=(refer(3),))),
+        sign_by_passkey(Claiming(asks=(refer(5),))),
+        sign_by_passkey(answering(asks=(refer(6),)), TABLET),
         sign(Opening(opens=OpeningKind.RECALL, provider="CH", item=make_id(4), partition=0, states=("DE", "FR"))),
     ]
 
@@ -55,7 +57,7 @@ def _sign_odd(generator: random.Random) -> bytes | None:
     try:
         signature = KEY.sign(build_message(ObjectKind.RULING, "CH", encode_canonical(content)))
         signed = {"signatures": [{"key": KEY.public_key.key_id, "signature": signature.hex()}], "signed": content}
-        return get_codec(SCHEMA).encode({"document": encode_canonical(signed)})
+        return get_codec(SCHEMA).encode({"document": encode_canonical(signed), "assertion": None})
     except (ValueError, RecursionError):  # nobody can have signed it
         return None
 

@@ -32,6 +32,7 @@ from sharing.testing.samples import sample_directory, sample_file, sample_files
 from tests.bench.workload import make_indicators
 from tests.fuzz.fuzz_target import FuzzTarget
 from tests.fuzz.mutation import corrupt_bytes, corrupt_tree
+from tests.fuzz.passkey_targets import PASSKEY_TARGETS
 from tests.fuzz.ruling_targets import RULING_TARGETS
 from tests.fuzz.sealed_targets import SEALED_TARGETS
 from tests.interop.test_accounting import check_result, count_values
@@ -240,4 +241,5 @@ TARGETS = (
     FuzzTarget("packs, cases, treaties, profiles, directory", 4, fuzz_yaml_files),
     *SEALED_TARGETS,
     *RULING_TARGETS,
+    *PASSKEY_TARGETS,
 )

@@ -372,7 +372,7 @@ def pass_time(reader: DirectoryReader, clock: Clock, seconds: float) -> None:
 
 def hide_end_of(monkeypatch: pytest.MonkeyPatch, state: str, *, is_hidden: Callable[[], bool]) -> None:
     """Make a State's topic end later than it does, so that its end is never reached; others are not changed."""
-    query_cluster = directory_cluster.query_cluster
+    query_cluster = vars(directory_reader)["query_cluster"]  # may be changed for another State already
 
     def query_changed(*arguments: Any) -> ClusterState:
         cluster = query_cluster(*arguments)
@@ -541,8 +541,11 @@ class ErrorConsumer:
     def __init__(self, code: int, topic: str | None = None) -> None:
         self._message = ErrorMessage(code, topic)
 
+    def poll(self, _: float) -> ErrorMessage:
+        return self._message
+
     def consume(self, *_: object) -> list[ErrorMessage]:
-        return [self._message]
+        return []
 
 
 def test_a_client_that_may_not_connect_fails_and_other_errors_do_not_matter(

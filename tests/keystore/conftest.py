@@ -1,4 +1,4 @@
-"""Cheap passphrases, because a test derives many keys; and a State with keys."""
+"""A State with keys."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ import pytest
 
 from sharing.trust.public_keys import KeyRole
 from tests.keystore.state_keys import NOW, StateKeys
-
-
-@pytest.fixture(autouse=True)
-def cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
 
 
 @pytest.fixture

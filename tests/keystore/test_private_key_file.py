@@ -22,6 +22,7 @@ from sharing.keystore.private_key_file import encrypt_key, read_key_header, read
 from sharing.trust.canonical import encode_canonical
 from sharing.trust.public_keys import KeyAlgorithm
 from sharing.trust.signatures import is_signature_by
+from tests.conftest import SHIPPED_SCRYPT_LOG_N
 
 PASSPHRASE = SecretStr("correct horse battery")
 
@@ -60,14 +61,14 @@ def test_neither_key_nor_passphrase_is_in_the_file_or_shown(tmp_path: Path) -> N
 def test_each_file_has_its_own_salt_and_costs_a_guess_128_mebibytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(encryption, "SCRYPT_LOG_N", SHIPPED_SCRYPT_LOG_N)
     key = generate_key("CH", "gate", KeyAlgorithm.ED25519)
     for name in ("a", "b"):
         write_private_key(tmp_path / name, key, PASSPHRASE)
     first, second = (json.loads((tmp_path / name).read_text()) for name in ("a", "b"))
     assert first["parameters"]["salt"] != second["parameters"]["salt"]
     assert first["encrypted"] != second["encrypted"]
-    monkeypatch.undo()
-    assert 128 * 8 * 2**encryption.SCRYPT_LOG_N == 128 * 2**20
+    assert 128 * 8 * 2 ** first["parameters"]["log_n"] == 128 * 2**20
 
 
 def test_a_wrong_passphrase_is_one_sentence(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from sharing.kafka import officer_topic
 from sharing.kafka.officer_topic import read_register
 from sharing.kafka.officer_writer import OfficerWriter
 from sharing.officers.changes import OfficerFields, change_officer, revoke_officer
-from sharing.officers.entry import KEYS_MAX, ROLES_MAX
+from sharing.officers.entry import KEYS_MAX, PASSKEYS_MAX, ROLES_MAX
 from sharing.officers.record import RECORD_BYTES_MAX, OfficerRecord, decode_record
 from sharing.officers.register import Register
 from sharing.officers.verification import VerifiedEntry
+from sharing.passkeys.passkey import CREDENTIAL_BYTES_MAX
 from sharing.testing.broker import Broker
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import OFFICERS
@@ -23,6 +24,7 @@ from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import TrustedKeys
 from tests.kafka.topic_io import read_records, write_records
 from tests.officers.register_fixtures import REGISTRARS, grant, make_fields, make_registrars, open_record, sign
+from tests.support.soft_authenticator import SoftAuthenticator
 from tests.trust.trust_fixtures import NOW, make_public
 
 ONE, TWO, THREE = REGISTRARS
@@ -147,6 +149,9 @@ class BrokenConsumer:
     def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
         return 0, 1
 
+    def list_topics(self, **_: object) -> None:
+        pass
+
     def assign(self, _: object) -> None:
         pass
 
@@ -176,10 +181,22 @@ def test_the_error_for_a_missing_topic_names_the_remedy(embedded: EmbeddedBroker
 
 
 def test_the_largest_entry_fits_in_a_record() -> None:
-    """With all roles, keys and two signatures, and as large a grant beside it."""
+    """With all roles, keys, passkeys and two signatures, and as large a grant beside it."""
     roles = tuple(f"R{number:063}" for number in range(ROLES_MAX))
     public = tuple(make_public(f"key {number}") for number in range(KEYS_MAX))
+    host = ".".join(["d" * 62] * 4)
+    devices = [SoftAuthenticator(f"{number}", origin=f"https://{host}:65535").passkey for number in range(PASSKEYS_MAX)]
+    passkeys = tuple(
+        each.model_copy(update={"credential_id": f"{number:02x}" * CREDENTIAL_BYTES_MAX})
+        for number, each in enumerate(devices)
+    )
     keys = make_registrars()
-    record = grant(Register(keys), roles=roles, keys=public, name="\N{LATIN SMALL LETTER A WITH DIAERESIS}" * 200)
+    record = grant(
+        Register(keys),
+        roles=roles,
+        keys=public,
+        passkeys=passkeys,
+        name="\N{LATIN SMALL LETTER A WITH DIAERESIS}" * 200,
+    )
     assert open_record(record).roles == roles
     assert 2 * len(record.encode()) < RECORD_BYTES_MAX < OFFICERS.max_message_bytes

@@ -16,6 +16,8 @@ from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.law.facts import FACTS, FactKind
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Authority
+from sharing.passkeys.cose_key import PasskeyAlgorithm
+from sharing.passkeys.passkey import Passkey
 from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.facts import FACT_NAMES, RuledFact
 from sharing.rulings.ruling import (
@@ -27,15 +29,24 @@ from sharing.rulings.ruling import (
     PassingOn,
     Ruling,
 )
-from sharing.rulings.signing import VerifiedRuling, sign_ruling, verify_ruling
+from sharing.rulings.signing import (
+    VerifiedRuling,
+    assemble_ruling,
+    compute_ruling_challenge,
+    sign_ruling,
+    verify_ruling,
+)
 from sharing.rulings.vocabulary import FAULT_SENTENCES, OpeningKind, RefusalGround, RulingError, RulingFault
 from sharing.trust.public_keys import PublishedKey
+from tests.support.soft_authenticator import SoftAuthenticator
 from tests.trust.trust_fixtures import NOW, make_signer
 
 EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "100"))
 STATE = "CH"
 KEY = make_signer("officer o-judge")
 OTHER_KEY = make_signer("officer o-clerk")
+PHONE = SoftAuthenticator("judge's phone")
+TABLET = SoftAuthenticator("judge's tablet", PasskeyAlgorithm.EDDSA)
 JUDGE = Officer("o-judge", "court", frozenset({"JUDGE"}))
 HASH = "ab" * 32
 
@@ -47,6 +58,7 @@ class RegisteredOfficer:
     officer: Officer
     keys: tuple[PublishedKey, ...]
     authority: Authority = Authority.COURT
+    passkeys: tuple[Passkey, ...] = ()
 
     def to_officer(self) -> Officer:
         return self.officer
@@ -55,7 +67,10 @@ class RegisteredOfficer:
 def find_officer(officer_id: str, at_ms: int) -> RegisteredOfficer | None:
     """Return the judge, who is in force for two days."""
     in_force = officer_id == JUDGE.id and NOW - DAY_MS <= at_ms < NOW + DAY_MS
-    return RegisteredOfficer(JUDGE, (OTHER_KEY.public_key, KEY.public_key)) if in_force else None
+    if not in_force:
+        return None
+    passkeys = (TABLET.passkey, PHONE.passkey)
+    return RegisteredOfficer(JUDGE, (OTHER_KEY.public_key, KEY.public_key), passkeys=passkeys)
 
 
 def make_id(number: int) -> str:
@@ -100,6 +115,13 @@ def expect_fault(fault: RulingFault, value: bytes | None, **options: Any) -> Non
 
 def sign(act: AnyAct | None = None, **fields: Any) -> bytes:
     return sign_ruling(make_ruling(act, **fields), KEY)
+
+
+def sign_by_passkey(
+    act: AnyAct | None = None, device: SoftAuthenticator = PHONE, said: dict[str, Any] | None = None, **fields: Any
+) -> bytes:
+    ruling = make_ruling(act, **fields)
+    return assemble_ruling(ruling, device.sign(compute_ruling_challenge(ruling), **(said or {})))
 
 
 def _draw_fact(name: str) -> st.SearchStrategy[RuledFact]:

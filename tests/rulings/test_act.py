@@ -89,6 +89,7 @@ def test_an_ask_is_recorded_with_what_was_answered_and_by_whom() -> None:
 PARTS: list[tuple[Effect | ReceivedEffect, dict[str, Any]]] = [
     (Opened(ASK), {"kind": ActKind.ASK_OPENED, "ask": ASK.id}),
     (Changed(ASK), {"kind": ActKind.ASK_CHANGED, "ask": ASK.id}),
+    (Changed(ASK, is_unclaimed=True), {"kind": ActKind.ASK_UNCLAIMED, "ask": ASK.id}),
     (Ended(ASK), {"kind": ActKind.ASK_ENDED, "ask": ASK.id}),
     (SentAgain(ASK), {"kind": ActKind.ASK_REPEATED, "ask": ASK.id}),
     (Overdue(""), {"kind": ActKind.OVERDUE, "ask": None}),

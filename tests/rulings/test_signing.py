@@ -124,9 +124,13 @@ def test_a_record_that_is_no_ruling_is_refused() -> None:
     expect_fault(RulingFault.MALFORMED, None)
     expect_fault(RulingFault.MALFORMED, b"")
     expect_fault(RulingFault.MALFORMED, b"ruling")
-    expect_fault(RulingFault.MALFORMED, codec.encode({"document": b"{}"}))
-    expect_fault(RulingFault.MALFORMED, codec.encode({"document": document + b"\n"}))
-    expect_fault(RulingFault.MALFORMED, codec.encode({"document": document.replace(b'"state":', b'"State":')}))
+    expect_fault(RulingFault.MALFORMED, codec.encode({"document": b"{}", "assertion": None}))
+    expect_fault(RulingFault.MALFORMED, codec.encode({"document": document + b"\n", "assertion": None}))
+    renamed = document.replace(b'"state":', b'"State":')
+    expect_fault(RulingFault.MALFORMED, codec.encode({"document": renamed, "assertion": None}))
+    odd = document.replace(b'"does":"answer"', b'"does":"\\u001b[31m"')
+    assert odd != document
+    expect_fault(RulingFault.MALFORMED, codec.encode({"document": odd, "assertion": None}))
     expect_fault(RulingFault.OVERSIZED, b"x" * (RULING_BYTES_MAX + 1))
 
 
@@ -153,7 +157,7 @@ def test_only_one_signature_by_the_officers_own_key_counts() -> None:
     codec = get_codec(SCHEMA)
     for signers in ((), (KEY, OTHER_KEY)):
         document = sign_document(ObjectKind.RULING, "CH", ruling, signers)
-        expect_fault(RulingFault.BAD_SIGNATURE, codec.encode({"document": document.to_bytes()}))
+        expect_fault(RulingFault.BAD_SIGNATURE, codec.encode({"document": document.to_bytes(), "assertion": None}))
 
 
 @pytest.mark.parametrize(("kind", "state"), [(ObjectKind.OFFICER, "CH"), (ObjectKind.RULING, "DE")])
@@ -161,7 +165,7 @@ def test_a_signature_on_another_kind_of_object_or_for_another_state_does_not_cou
     kind: ObjectKind, state: str
 ) -> None:
     document = sign_document(kind, state, make_ruling(), [KEY])
-    value = get_codec(SCHEMA).encode({"document": document.to_bytes()})
+    value = get_codec(SCHEMA).encode({"document": document.to_bytes(), "assertion": None})
     expect_fault(RulingFault.BAD_SIGNATURE, value)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, TopicPartition
 
-from sharing.kafka.clients import client_properties, make_consumer
+from sharing.kafka.clients import client_properties, consume_available, make_consumer
 from sharing.testing.broker.kafka import KafkaBroker
 
 READ_S = 60.0
@@ -74,7 +74,10 @@ def read_raw_topics(broker: KafkaBroker) -> dict[str, bytes]:
 
     By topic, partition and offset: `topic[partition]@offset`.
     """
-    properties = {"group.id": "search", "enable.partition.eof": True, "isolation.level": "read_uncommitted"}
+    properties = {
+        "group.id": "search", "enable.partition.eof": True, "isolation.level": "read_uncommitted",
+        "fetch.wait.max.ms": 10,
+    }  # fmt: skip
     consumer = make_consumer(client_properties(broker.bootstrap, properties))
     records: dict[str, bytes] = {}
     try:
@@ -85,7 +88,7 @@ def read_raw_topics(broker: KafkaBroker) -> dict[str, bytes]:
         deadline = time.monotonic() + READ_S
         while open_partitions:
             assert time.monotonic() < deadline, f"not read to their ends: {sorted(open_partitions)}"
-            for message in consumer.consume(2_000, POLL_S):
+            for message in consume_available(consumer, 2_000, POLL_S):
                 error = message.error()
                 if error is not None:
                     assert error.code() == KafkaError._PARTITION_EOF, error

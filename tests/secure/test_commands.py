@@ -88,7 +88,6 @@ def publish(bus: SecureBus, name: str, **changes: Any) -> str:
 def consoles(
     secure_bus: SecureBus, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811 a fixture
 ) -> tuple[Console, Console]:  # fmt: skip
-    monkeypatch.setattr("sharing.keystore.encryption.SCRYPT_LOG_N", 10)
     ch, de = (Console(secure_bus, state, call, tmp_path, monkeypatch) for state in ("CH", "DE"))
     return ch, de
 

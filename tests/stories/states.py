@@ -17,14 +17,17 @@ from sharing.model.indicator import Indicator
 from sharing.model.times import MINUTE_MS
 from sharing.rulings.asked_terms import find_own_terms
 from sharing.rulings.ruling import Answering, AskReference, Opening, Ruling
-from sharing.rulings.signing import sign_ruling
+from sharing.rulings.signing import assemble_ruling, compute_ruling_challenge, sign_ruling
 from sharing.serialization.codec import get_codec
 from sharing.topology.topics import (
     INDICATORS,
     RULINGS,
 )
-from tests.stories.worker import StateWorker
+from tests.stories.worker import StateWorker, get_phone
 from tests.trust.trust_fixtures import make_signer
+
+_AT_THE_DESK = "2"
+"""The officer of each State who signs by passkey; the others sign with keys."""
 
 
 @dataclass(frozen=True)
@@ -103,5 +106,8 @@ class State(StateWorker):
             state=self.code, officer=officer_id, signed_at=now, expires_at=now + 30 * MINUTE_MS,
             text="as the law asks", act=act,
         )  # fmt: skip
-        value = sign_ruling(ruling, make_signer(f"officer {officer_id}"))
+        if officer == _AT_THE_DESK:
+            value = assemble_ruling(ruling, get_phone(officer_id).sign(compute_ruling_challenge(ruling)))
+        else:
+            value = sign_ruling(ruling, make_signer(f"officer {officer_id}"))
         self.bus.write(self.code, [OutputRecord(RULINGS.topic(self.code), b"item", value, None, partition)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from processors.conversation.batch_driver import BatchDriver, BatchWork, DriverResult
@@ -60,7 +61,14 @@ from tests.rulings.ruling_fixtures import RegisteredOfficer
 from tests.stories.bus import PARTITIONS, Bus, Reader
 from tests.stories.keys import find_wrapping_key, load_law, open_seal_key
 from tests.support.audit_entries import list_entries
+from tests.support.soft_authenticator import SoftAuthenticator
 from tests.trust.trust_fixtures import make_signer
+
+
+@cache
+def get_phone(officer_id: str) -> SoftAuthenticator:
+    """Return the device on which an officer has a passkey."""
+    return SoftAuthenticator(f"phone of {officer_id}")
 
 
 class StateWorker:
@@ -131,7 +139,8 @@ class StateWorker:
     def find_officer(self, officer_id: str, at_ms: int) -> RegisteredOfficer | None:
         officer = self.officers.get(officer_id)
         key = make_signer(f"officer {officer_id}").public_key
-        return None if officer is None else RegisteredOfficer(officer, (key,))
+        passkeys = (get_phone(officer_id).passkey,)
+        return None if officer is None else RegisteredOfficer(officer, (key,), passkeys=passkeys)
 
     def collect_keys(self, now_ms: int) -> SealingKeys:
         recipients = select_seal_keys(self.trusted, now_ms)

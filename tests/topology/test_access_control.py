@@ -72,8 +72,9 @@ def inbox_topics(state: str) -> dict[str, str]:
 
 
 def console_topics(state: str) -> dict[str, str]:
-    national = {f"national.{state}.{kind}": "r" for kind in ("decisions", "conversations", "acts", "quarantine")}
-    national |= {f"national.{state}.{kind}": "rw" for kind in ("officers", "rulings", "uses")}
+    read = ("decisions", "drafts", "conversations", "acts", "quarantine")
+    national = {f"national.{state}.{kind}": "r" for kind in read}
+    national |= {f"national.{state}.{kind}": "rw" for kind in ("officers", "rulings", "uses", "desk")}
     return {**SHARED_TOPICS, **received_topics(state), **inbox_topics(state), **national, f"directory.{state}": "rw"}
 
 
@@ -138,7 +139,7 @@ TOPICS = sorted(
             for state in ("ch", "de")
             for kind in (
                 *("decisions", "drafts", "amendments", "quarantine", "gate_state", "conversations"),
-                *("inbox", "inbox.urgent", "uses", "officers", "rulings", "acts"),
+                *("inbox", "inbox.urgent", "uses", "officers", "rulings", "acts", "desk"),
             )
         ),
     }
@@ -291,7 +292,7 @@ def test_each_principal_may_use_only_its_own_groups_and_transactional_ids(secure
         for candidate in ("national.ch.gate.0", "national.de.gate.0", "exchange.ch.x", *GROUPS.values())
         if may_use_transactional_id(secure_kafka, name, candidate)
     }
-    own = {GROUPS[name]} if name.startswith(("gate.", "agency.")) else set()
+    own = {GROUPS[name]} if name.startswith(("gate.", "agency.", "console.")) else set()
     assert ids == own | ({f"national.{name[-2:]}.gate.0"} if name.startswith("gate.") else set())
 
 

@@ -57,7 +57,7 @@ def readers(topic: str) -> set[str]:
         ("national.ch.indicators.customs", {"agency.ch.customs"}, {"gate.ch"}),
         ("national.de.indicators", {"agency.de"}, {"gate.de"}),
         ("national.ch.decisions", {"gate.ch"}, {"console.ch"}),
-        ("national.ch.drafts", {"gate.ch"}, {"gate.ch"}),
+        ("national.ch.drafts", {"gate.ch"}, {"gate.ch", "console.ch"}),
         ("national.ch.amendments", {"gate.ch"}, {"gate.ch"}),
         ("national.ch.conversations", {"gate.ch"}, {"gate.ch", "console.ch"}),
         ("national.ch.quarantine", {"gate.ch"}, {"console.ch"}),
@@ -121,6 +121,7 @@ def test_groups_and_transactional_ids_have_the_prefix_of_their_principal() -> No
         ("gate.ch", AclResource.GROUP, "national.ch.gate"),
         ("gate.ch", AclResource.TRANSACTIONAL_ID, "national.ch.gate"),
         ("console.ch", AclResource.GROUP, "national.ch.console"),
+        ("console.ch", AclResource.TRANSACTIONAL_ID, "national.ch.console"),
         ("partner.ch", AclResource.GROUP, "exchange.ch."),
     }
     prefixes = {

@@ -6,7 +6,7 @@ import typer
 
 from sharing.cli.asks.answer import answer_asks
 from sharing.cli.asks.covers import end_covering, list_covering
-from sharing.cli.asks.handle import claim_asks, pass_on_asks
+from sharing.cli.asks.handle import claim_asks, pass_on_asks, unclaim_asks
 from sharing.cli.asks.list_asks import list_asks
 from sharing.cli.asks.show import show_asked
 
@@ -14,6 +14,7 @@ app = typer.Typer(name="asks", help="What a person is asked: list, show, claim, 
 app.command("list", short_help="List the open Asks, the most pressing first.")(list_asks)
 app.command("show", short_help="Show one Ask: answers, conditions, law, deadline.")(show_asked)
 app.command("claim", short_help="Say that you deal with Asks, for half an hour.")(claim_asks)
+app.command("unclaim", short_help="Give up a claim before it ends by itself.")(unclaim_asks)
 app.command("pass-on", short_help="Pass Asks on to another authority of the State.")(pass_on_asks)
 app.command("answer", short_help="Answer Asks, with the officer's signature.")(answer_asks)
 app.command("covers", short_help="List the answers that are given to later Asks, too.")(list_covering)

@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from sharing.cli.asks.answer_alike import report_alike, submit_alike
-from sharing.cli.asks.later import list_copies, parse_later
+from sharing.cli.asks.later import parse_later
 from sharing.cli.asks.who import AsksArgument
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson
 from sharing.cli.shared.console_connection import StateOption, connect_console
-from sharing.cli.shared.inbox_options import open_optional_reader
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPassphrase, open_officer_desk
+from sharing.cli.shared.option_names import naming_options
 from sharing.cli.shared.ruling_desk import (
     WAIT_SECONDS,
     TextOption,
     WaitOption,
     report_outcome,
-    require_text_length,
     submit_ruling,
 )
 from sharing.console.alike import select_alike, sort_out
-from sharing.console.answer_checks import AnswerParts, require_alike, require_answered, require_grounds
+from sharing.console.answer_checks import AnswerParts, require_alike, require_answered
+from sharing.console.answering import list_copies, make_answering, read_elsewhere, require_text_length
 from sharing.console.asked_law import find_terms
 from sharing.console.connection import ConsoleConnection
-from sharing.console.found_asks import FoundAsk, find_asks, make_references, read_open
+from sharing.console.found_asks import FoundAsk, find_asks, read_open
+from sharing.console.readers import open_optional_reader
 from sharing.console.ruled_facts import parse_facts
 from sharing.conversation.covering import COVER_DAYS_MAX
-from sharing.conversation.vocabulary import Answer, Consequence
+from sharing.conversation.vocabulary import Answer
 from sharing.errors import InputError
-from sharing.model.validation_errors import to_input_error
 from sharing.rulings.asked_terms import AskedTerms
-from sharing.rulings.ruling import ANSWER_PARTS, Answering
 from sharing.rulings.vocabulary import RefusalGround
 
 
@@ -94,23 +91,24 @@ def answer_asks(
     """
     if relax and relax_none:
         raise InputError("--relax and --relax-none contradict each other; give one of them")
-    require_text_length(text)
-    relaxed = () if relax_none else tuple(sorted(set(relax))) if relax else None
-    grounds = tuple(sorted(set(ground or ())))
-    parts = AnswerParts(answer, text, grounds, rule, parse_facts(fact), relaxed)
+    with naming_options():
+        require_text_length(text)
+        relaxed = () if relax_none else tuple(sorted(set(relax))) if relax else None
+        grounds = tuple(sorted(set(ground or ())))
+        parts = AnswerParts(answer, text, grounds, rule, parse_facts(fact), relaxed)
     if alike and len(asks) > 1:
         raise InputError("--alike: name one Ask; all that are alike to it are answered")
     console = connect_console(bootstrap, state)
     found = find_asks(console, asks)
     desk = open_officer_desk(console, officer, key, passphrase_file)
     now = read_clock()
-    require_answered(console, found, desk, parts, now)
-    until = None if later_until is None else parse_later(found[0], later_until, parts, now)
-    others = select_alike(found[0], read_open(console)) if alike else []
-    terms = _find_terms(console, found, others, conditions_hash)
-    require_alike(found, terms)
-    act = _make_answering(found, terms[found[0].ask.id], parts, until)
-    require_grounds(console, found, terms, act, now)
+    with naming_options():
+        require_answered(console, found, desk, parts, now)
+        until = None if later_until is None else parse_later(found[0], later_until, parts, now)
+        others = select_alike(found[0], read_open(console)) if alike else []
+        terms = _find_terms(console, found, others, conditions_hash)
+        require_alike(found, terms)
+        act = make_answering(console, found, terms, parts, now, until)
     if alike:
         fitting, left_out = sort_out(console, found[0], others, desk, parts, terms, now)
         report_alike(submit_alike(console, desk, act, [*found, *fitting], left_out, text, wait), as_json=as_json)
@@ -133,57 +131,4 @@ def _find_terms(
         terms = find_terms(console, [*found, *others], reader)
     if given_hash is None:
         return terms
-    for ask_id, known in ((each.ask.id, terms[each.ask.id]) for each in found):
-        if known.conditions_hash not in {None, given_hash}:
-            raise InputError(
-                f"--conditions-hash: {ask_id} has other conditions; read them again with `sharing asks show`"
-            )
-    # The officer says that the conditions were read elsewhere. Of the alike Asks that is said only of the same ones.
-    read = {each.ask.id for each in found} | {
-        each.ask.id for each in others if terms[each.ask.id].conditions_hash == given_hash
-    }
-    return {
-        ask_id: replace(known, conditions=(), conditions_hash=given_hash, codes=frozenset(), is_known=True)
-        if ask_id in read
-        else known
-        for ask_id, known in terms.items()
-    }
-
-
-def _make_answering(found: list[FoundAsk], terms: AskedTerms, parts: AnswerParts, until: int | None) -> Answering:
-    first = found[0].ask
-    read_hash = _choose_hash(found[0], terms, parts.answer, covers=until is not None)
-    try:
-        return Answering(
-            asks=make_references(found),
-            about=first.kind,
-            recipients=tuple(sorted(first.recipients)),
-            rule=terms.rule,
-            conditions_hash=read_hash,
-            answer=parts.answer,
-            grounds=parts.grounds,
-            own_rule=parts.own_rule,
-            relaxed=parts.relaxed,
-            facts=parts.facts,
-            covers_until=until,
-        )
-    except ValidationError as error:
-        raise to_input_error(error, Answering) from None
-
-
-def _choose_hash(found: FoundAsk, terms: AskedTerms, answer: Answer, *, covers: bool) -> str | None:
-    """Return the hash of the conditions that the answer is about.
-
-    Raises:
-        InputError: The answer needs it, and the conditions are not known here.
-    """
-    is_needed = "conditions_hash" in ANSWER_PARTS.get(answer, (frozenset(), frozenset()))[0] or (
-        covers and (bool(terms.codes) or not terms.is_known)
-    )
-    if is_needed and (terms.conditions_hash is None or not terms.are_read):
-        raise InputError(
-            f"{found.ask.id}: the answer {answer} is about conditions, and they cannot be read here; set "
-            "SHARING_READER_KEY to open the offer in the inbox, or give --conditions-hash of those that you have read"
-        )
-    is_releasing = found.ask.row.answers[answer] is Consequence.RELEASE
-    return terms.conditions_hash if is_needed or (is_releasing and terms.are_read) else None
+    return read_elsewhere(terms, found, others, given_hash)

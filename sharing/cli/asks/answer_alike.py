@@ -8,11 +8,11 @@ from typing import Any
 
 import typer
 
-from sharing.cli.asks.later import list_copies
 from sharing.cli.shared.console import err, print_json, print_line
 from sharing.cli.shared.officer_desk import OfficerDesk
 from sharing.cli.shared.ruling_desk import submit_ruling
 from sharing.console.alike import LeftOut
+from sharing.console.answering import list_copies
 from sharing.console.connection import ConsoleConnection
 from sharing.console.conversation_words import describe_act, describe_refusal
 from sharing.console.found_asks import FoundAsk, make_references

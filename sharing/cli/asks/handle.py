@@ -1,4 +1,4 @@
-"""`sharing asks claim` and `sharing asks pass-on`: who deals with Asks."""
+"""`sharing asks claim`, `unclaim` and `pass-on`: who deals with Asks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from sharing.cli.shared.console import AsJson
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPassphrase, open_officer_desk
+from sharing.cli.shared.option_names import naming_options
 from sharing.cli.shared.ruling_desk import WAIT_SECONDS, WaitOption, report_outcome, submit_ruling
 from sharing.console.answer_checks import require_handled
+from sharing.console.answering import make_passing_on
 from sharing.console.found_asks import find_asks, list_partitions, make_references
-from sharing.errors import InputError
 from sharing.model.vocabulary import Authority
-from sharing.rulings.ruling import Claiming, PassingOn
+from sharing.rulings.ruling import Claiming
 
 
 def claim_asks(
@@ -39,6 +40,25 @@ def claim_asks(
     report_outcome(submit_ruling(console, desk, act, list_partitions(found), "", wait), as_json=as_json)
 
 
+def unclaim_asks(
+    asks: AsksArgument,
+    officer: OfficerOption,
+    key: KeyOption,
+    passphrase_file: OfficerPassphrase = None,
+    wait: WaitOption = WAIT_SECONDS,
+    state: StateOption = None,
+    bootstrap: Bootstrap = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give up your claim of Asks before it ends by itself."""
+    console = connect_console(bootstrap, state)
+    found = find_asks(console, asks)
+    desk = open_officer_desk(console, officer, key, passphrase_file)
+    require_handled(console, found, desk, read_clock(), ends_claim=True)
+    act = Claiming(asks=make_references(found), is_ended=True)
+    report_outcome(submit_ruling(console, desk, act, list_partitions(found), "", wait), as_json=as_json)
+
+
 def pass_on_asks(
     asks: AsksArgument,
     authority: Annotated[Authority, typer.Option("--authority", help="Kind of the authority that is to answer.")],
@@ -51,11 +71,10 @@ def pass_on_asks(
     as_json: AsJson = False,
 ) -> None:
     """Pass Asks on to another kind of authority of the State. The deadline stays, and a claim ends."""
-    if authority is Authority.UNKNOWN:
-        raise InputError("--authority: name the kind of authority that is to answer, such as PROSECUTOR")
     console = connect_console(bootstrap, state)
     found = find_asks(console, asks)
     desk = open_officer_desk(console, officer, key, passphrase_file)
     require_handled(console, found, desk, read_clock(), str(authority))
-    act = PassingOn(asks=make_references(found), authority=authority)
+    with naming_options():
+        act = make_passing_on(found, authority)
     report_outcome(submit_ruling(console, desk, act, list_partitions(found), "", wait), as_json=as_json)

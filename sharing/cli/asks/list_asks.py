@@ -12,7 +12,6 @@ from sharing.cli.asks.who import WhoOption, find_bar, open_register
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, out, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import StateOption, connect_console
-from sharing.cli.shared.inbox_options import open_optional_reader
 from sharing.cli.shared.instants import read_clock
 from sharing.console.alike import group_alike
 from sharing.console.asked_law import find_terms
@@ -24,9 +23,10 @@ from sharing.console.conversation_words import (
     join_codes,
     list_law,
 )
-from sharing.console.found_asks import FoundAsk, list_found
+from sharing.console.found_asks import FoundAsk, list_found, rank_ask
 from sharing.console.found_covers import list_covers
 from sharing.console.printable import to_printable
+from sharing.console.readers import open_optional_reader
 from sharing.conversation.vocabulary import AskKind
 from sharing.conversation_state.open_asks import show_ask
 from sharing.kafka.conversation_reader import EntryTable, keep_open_entry
@@ -90,7 +90,7 @@ def list_asks(
         if officer is not None:
             now = read_clock()
             found = (one for one in found if find_bar(console, one, officer, known, now) is None)
-        return sorted(found, key=_rank)
+        return sorted(found, key=rank_ask)
 
     with closing(table):
         table.read()
@@ -108,12 +108,6 @@ def list_asks(
 def _keep_any(key: bytes, entry: bytes) -> bytes:
     del key
     return entry
-
-
-def _rank(found: FoundAsk) -> tuple[bool, bool, int, str]:
-    """Return the place of an Ask: open ones first, of those emergencies, then by the time left."""
-    ask = found.ask
-    return not ask.is_open, ask.urgency is not Urgency.EMERGENCY, ask.expires_at, ask.id
 
 
 def _print_all(console: ConsoleConnection, listed: list[FoundAsk], options: ListOptions) -> None:

@@ -10,7 +10,6 @@ from sharing.cli.asks.who import WhoOption, find_bar, open_register
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import StateOption, connect_console
-from sharing.cli.shared.inbox_options import open_optional_reader
 from sharing.cli.shared.instants import read_clock
 from sharing.console.asked_law import find_terms
 from sharing.console.conversation_words import (
@@ -25,6 +24,7 @@ from sharing.console.conversation_words import (
 )
 from sharing.console.found_asks import FoundAsk, find_asks
 from sharing.console.found_covers import read_covers
+from sharing.console.readers import open_optional_reader
 from sharing.conversation.vocabulary import Answer
 from sharing.conversation_state.open_asks import show_ask
 from sharing.law.fact_questions import QUESTIONS

@@ -12,13 +12,13 @@ import typer
 from confluent_kafka import Message
 
 from sharing.audit.cosignature import WITNESSES_DEFAULT
-from sharing.cli.audit.audit_source import make_audit_source
 from sharing.cli.audit.entry_words import describe_entry
 from sharing.cli.audit.time_stamps import fetch_time_stamp, read_time_stamp_roots
 from sharing.cli.shared.connection import Bootstrap, load_client_settings
 from sharing.cli.shared.console import AsJson, err, print_json, print_line, progress_bar
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
+from sharing.console.audit_logs import make_audit_source
 from sharing.console.connection import ConsoleConnection
 from sharing.errors import InputError, SettingsError
 from sharing.interop.entry_proofs import check_entry_proof, read_entry_proof

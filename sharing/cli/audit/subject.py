@@ -15,9 +15,9 @@ from sharing.cli.audit.subject_search import UNKNOWN_PARTITION, SearchResult, Su
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import StateOption, connect_console
-from sharing.cli.shared.inbox_options import open_reader
 from sharing.console.connection import ConsoleConnection
 from sharing.console.printable import to_printable
+from sharing.console.readers import open_reader
 from sharing.console.timeline import TimelineEvent, list_decided, read_act
 from sharing.errors import InputError, SettingsError
 from sharing.kafka.clients import look_up_topics, require_topics

@@ -11,7 +11,6 @@ import typer
 from sharing.audit.cosignature import WITNESSES_DEFAULT
 from sharing.audit.origins import format_origin
 from sharing.audit.verification import LogReport
-from sharing.cli.audit.audit_source import make_audit_source
 from sharing.cli.audit.seen_checkpoints import read_seen_checkpoints
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import (
@@ -27,17 +26,9 @@ from sharing.cli.shared.console import (
 )
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import parse_instant, read_clock
+from sharing.console.audit_logs import describe_reports, format_optional_time, make_audit_source, read_own_checkpoints
 from sharing.errors import InputError
-from sharing.interop.witness_keys import read_known_keys
-from sharing.kafka.audit_reader import (
-    LogSelection,
-    ReadCheckpoints,
-    describe_topic,
-    read_checkpoints,
-    verify_logs,
-)
-from sharing.kafka.directory_pins import read_directory_pins
-from sharing.model.times import format_time
+from sharing.kafka.audit_reader import LogSelection, verify_logs
 
 SHOWN_MAX = 100
 """How many findings are printed; JSON has all."""
@@ -72,21 +63,17 @@ def verify_audit_logs(
     elsewhere = read_seen_checkpoints(seen)
     console = connect_console(bootstrap, state)
     now = read_clock()
-    source, pins = make_audit_source(console), read_directory_pins(console.settings)
-    checkpoints = None
-    if pins is None:
+    checkpoints = read_own_checkpoints(console, now, witnesses, elsewhere)
+    if checkpoints is None:
         if elsewhere:
             raise InputError("--checkpoint needs pinned roots: set SHARING_TRUST_FILE")
         err.print("no roots are pinned (SHARING_TRUST_FILE): checkpoints are not looked at, nothing is witnessed")
-    else:
-        policy = read_known_keys(source, console.state, pins, now).make_policy(console.state, now, witnesses)
-        checkpoints = read_checkpoints(source, console.state, policy, elsewhere)
     selection = LogSelection(
         console.state, partitions=None if not partition else set(partition), since_ms=since_ms, until_ms=until_ms
     )
     with progress_bar(console.state, 1.0, as_percentage=True) as set_done:
         reports = verify_logs(
-            source,
+            make_audit_source(console),
             selection,
             checkpoints,
             now,
@@ -100,48 +87,6 @@ def verify_audit_logs(
         _print_reports(reports, document)
     if not document["ok"]:
         raise typer.Exit(1)
-
-
-def describe_reports(reports: Sequence[LogReport], checkpoints: ReadCheckpoints | None) -> dict[str, Any]:
-    """Return what was found, as the command line's JSON shows it."""
-    findings = []
-    for report in reports:
-        for finding in report.findings:
-            topic, number = describe_topic(finding, checkpoints)
-            findings.append(
-                {
-                    "topic": topic,
-                    "partition": number,
-                    "offset": finding.offset,
-                    "kind": finding.fault,
-                    "block": finding.block,
-                    "says": finding.sentence,
-                }
-            )
-    return {
-        "records": sum(report.records for report in reports),
-        "ok": not findings,
-        "witnessed": sum(report.witnessed for report in reports),
-        "findings": findings,
-        "logs": [_describe_log(report) for report in reports if report.blocks or report.findings],
-    }
-
-
-def _describe_log(report: LogReport) -> dict[str, Any]:
-    return {
-        "log": format_origin(report.place),
-        "blocks": report.blocks,
-        "records": report.records,
-        "witnessed": report.witnessed,
-        "witnessed_blocks": report.witnessed_blocks,
-        "witnessed_at": _format(report.witnessed_at),
-        "sure_blocks": report.sure_blocks,
-        "sure_at": _format(report.sure_at),
-    }
-
-
-def _format(instant: int | None) -> str | None:
-    return None if instant is None else format_time(instant)
 
 
 def _print_reports(reports: Sequence[LogReport], document: dict[str, Any]) -> None:
@@ -167,7 +112,11 @@ def _print_reports(reports: Sequence[LogReport], document: dict[str, Any]) -> No
         print_line(f"… and {left} more; `--json` lists all")
     for report in reports:
         if report.findings:
-            sure = "nothing" if report.sure_at is None else f"{report.sure_blocks} blocks, at {_format(report.sure_at)}"
+            sure = (
+                "nothing"
+                if report.sure_at is None
+                else f"{report.sure_blocks} blocks, at {format_optional_time(report.sure_at)}"
+            )
             print_line(f"{format_origin(report.place)} was last sure in full with {sure}")
     verdict = "complete, in order and unchanged" if document["ok"] else f"{len(document['findings'])} findings"
     print_line(f"{document['records']} records, {document['witnessed']} witnessed: {verdict}")

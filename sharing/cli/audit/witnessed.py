@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated
 
 import typer
 
-from sharing.audit.witnessing import WitnessedLog
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.states import read_state
-from sharing.console.connection import ConsoleConnection
-from sharing.kafka.conversation_reader import name_console_group
-from sharing.kafka.topic_range import TopicRange
+from sharing.console.witnessed_logs import read_seen_logs
 from sharing.model.times import format_time
-from sharing.serialization.codec import get_codec
-from sharing.topology.topics import CONVERSATIONS
-
-SEEN_PREFIX: Final = b"audit/seen/"
-
-
-class SeenLog(NamedTuple):
-    """What was seen of a log.
-
-    Attributes:
-        origin: Name of the log.
-        log: What is known of it.
-    """
-
-    origin: str
-    log: WitnessedLog
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON. Notes are texts, which anybody can verify with the keys of the State."""
-        last = self.log.last
-        return {
-            "log": self.origin,
-            "owner": last.place.state,
-            "blocks": last.size,
-            "first_blocks": self.log.first_size,
-            "root": last.root.hex(),
-            "signed_at": format_time(last.signed_at),
-            "forked": bool(self.log.evidence),
-            "checkpoint": self.log.seen[-1].decode(),
-            "evidence": [note.decode() for note in self.log.evidence],
-        }
 
 
 def list_witnessed(
@@ -65,7 +29,7 @@ def list_witnessed(
     wanted = None if owner is None else read_state("--owner", owner)
     seen = [
         each
-        for each in sorted(_read_seen(console), key=lambda each: each.origin)
+        for each in sorted(read_seen_logs(console), key=lambda each: each.origin)
         if wanted in {None, each.log.last.place.state}
     ]
     if as_json:
@@ -82,24 +46,3 @@ def list_witnessed(
         out.print(table)
     if any(each.log.evidence for each in seen):
         raise typer.Exit(1)
-
-
-def _read_seen(console: ConsoleConnection) -> Iterator[SeenLog]:
-    """Yield what the State's worker has committed about logs.
-
-    Raises:
-        DecodeError: An entry cannot be read.
-        InfrastructureError: No broker answers, or the topic cannot be read.
-    """
-    group = name_console_group(console.state, "audit")
-    topic = CONVERSATIONS.topic(console.state)
-    found: dict[bytes, bytes] = {}
-    with closing(TopicRange(console.servers, topic, group, properties=console.properties)) as opened:
-        for batch in opened.read_batches():
-            for message in batch:
-                key, value = message.key() or b"", message.value()
-                if key.startswith(SEEN_PREFIX) and value:
-                    found[key] = value
-    for key, value in found.items():
-        fields = get_codec("gate_state").decode(value)["witnessed_log"]
-        yield SeenLog(key.removeprefix(SEEN_PREFIX).decode(), WitnessedLog.from_fields(fields))

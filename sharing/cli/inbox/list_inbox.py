@@ -2,62 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated
 
 import typer
 
-from sharing.cli.inbox.recalled import Recalled, add_recall, is_recalled, read_recalled
+from sharing.cli.inbox.recalled import read_known_recalls
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
 from sharing.cli.shared.console_connection import StateOption, connect_console
-from sharing.cli.shared.inbox_options import require_reader
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.states import read_state
 from sharing.console.conversation_words import describe_time_left, format_revision
 from sharing.console.inbox_items import InboxItem, UnreadableItem, read_inbox
+from sharing.console.inbox_rows import InboxRow, make_inbox_row
 from sharing.console.printable import to_printable
-from sharing.model.times import format_time, to_milliseconds
-from sharing.model.vocabulary import MessageKind
-
-
-class InboxRow(NamedTuple):
-    """What is listed of an item of the inbox.
-
-    Attributes:
-        id: Id of the notice or offer.
-        kind: OFFER, ITEM, CORRECTION or RECALL.
-        received_at: When the worker verified it, in UTC milliseconds.
-        fields: The fields that tell whether it is recalled, and what binds.
-    """
-
-    id: str
-    kind: str
-    received_at: int
-    fields: dict[str, Any]
-
-    def to_json(self, recalled: Recalled) -> dict[str, Any]:
-        """Return it as JSON."""
-        fields = self.fields
-        return {
-            "id": self.id,
-            "kind": self.kind,
-            "from": fields["from_state"],
-            "item_id": fields["item_id"],
-            "version": fields["version"],
-            "amendment": fields["amendment"],
-            "urgency": fields["urgency"],
-            "sent_at": format_time(to_milliseconds(fields["sent_at"])),
-            "received_at": format_time(self.received_at),
-            "conditions": fields["conditions"],
-            "until": None if self.until is None else format_time(self.until),
-            "recalled": is_recalled(recalled, fields),
-        }
-
-    @property
-    def until(self) -> int | None:
-        """Until when an offer can be answered, or an item be kept, in UTC milliseconds; None without a limit."""
-        instant = self.fields["until"]
-        return None if instant is None else to_milliseconds(instant)
+from sharing.console.readers import require_reader
+from sharing.console.recalls import Recalled, add_recall, is_recalled
+from sharing.model.times import format_time
 
 
 def list_inbox(
@@ -74,11 +35,11 @@ def list_inbox(
     """
     console = connect_console(bootstrap, state)
     sender = None if from_state is None else read_state("--from", from_state)
-    recalled = read_recalled(console)
+    recalled = read_known_recalls(console)
 
     def keep(item: InboxItem) -> InboxRow:
         add_recall(recalled, item)
-        return _make_row(item)
+        return make_inbox_row(item)
 
     with require_reader(
         console.settings, console.servers, console.state, console.properties, "inbox list"
@@ -96,15 +57,6 @@ def list_inbox(
         err.print(f"unreadable: {each.place}: {to_printable(each.reason)}")
     if unreadable:
         raise typer.Exit(1)
-
-
-def _make_row(item: InboxItem) -> InboxRow:
-    fields, is_offer = item.fields, item.kind is MessageKind.OFFER
-    names = ("from_state", "item_id", "version", "amendment", "urgency", "sent_at")
-    kept: dict[str, Any] = {name: fields[name] for name in names}
-    kept["conditions"] = [condition["code"] for condition in fields["conditions"]]
-    kept["until"] = fields["expires_at"] if is_offer else fields["retain_until"]
-    return InboxRow(item.id, "OFFER" if is_offer else str(fields["kind"]), item.received_at, kept)
 
 
 def _print_rows(rows: list[InboxRow], recalled: Recalled) -> None:

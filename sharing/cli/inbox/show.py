@@ -7,16 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from sharing._inbox_reader import InboxReader
-from sharing.cli.inbox.recalled import add_recall, is_recalled, read_recalled
+from sharing.cli.inbox.recalled import read_known_recalls
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import StateOption, connect_console
-from sharing.cli.shared.inbox_options import require_reader
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.notices import print_notice
 from sharing.console.conversation_words import describe_time_left, format_revision
 from sharing.console.inbox_items import InboxItem, UnreadableItem, find_inbox_items
 from sharing.console.printable import to_printable
+from sharing.console.readers import require_reader
+from sharing.console.recalls import add_recall, is_recalled
 from sharing.errors import InputError
 from sharing.model.decision import Condition, RuleReference
 from sharing.model.times import format_time, to_milliseconds
@@ -47,7 +48,7 @@ def show_received(
         )
     if isinstance(item, UnreadableItem):
         raise InputError(f"{item.place} cannot be opened: {item.reason}")
-    recalled = read_recalled(console)
+    recalled = read_known_recalls(console)
     add_recall(recalled, item)
     is_gone = is_recalled(recalled, item.fields)
     if as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated
 
 import typer
 
@@ -10,46 +10,11 @@ from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.console.conversation_words import format_revision
-from sharing.console.own_items import describe_deliveries
-from sharing.conversation.revision import Revision
+from sharing.console.item_rows import ItemRow, read_item_row
 from sharing.conversation.vocabulary import DeliveryStatus
-from sharing.conversation_state.entries import decode_conversation
-from sharing.conversation_state.item_keys import OUT_PREFIX
 from sharing.kafka.conversation_reader import EntryTable
 
 _STANDING = frozenset({DeliveryStatus.WAITING, DeliveryStatus.SENT})
-
-
-class ItemRow(NamedTuple):
-    """What is listed of an item.
-
-    Attributes:
-        item: Its id.
-        agency: The agency that published it.
-        revision: The newest state of it.
-        urgency: Its urgency.
-        deliveries: Where the newest delivery to each State stands.
-        open_asks: Ids of the open Asks about it.
-    """
-
-    item: str
-    agency: str
-    revision: Revision
-    urgency: str
-    deliveries: dict[str, str]
-    open_asks: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        return {
-            "id": self.item,
-            "agency": self.agency,
-            "version": self.revision.version,
-            "amendment": self.revision.amendment,
-            "urgency": self.urgency,
-            "deliveries": self.deliveries,
-            "open_asks": list(self.open_asks),
-        }
 
 
 def list_items(
@@ -67,7 +32,7 @@ def list_items(
     console = connect_console(bootstrap, state)
 
     def keep(key: bytes, entry: bytes) -> ItemRow | None:
-        row = _make_row(key, entry)
+        row = read_item_row(key, entry)
         if row is None or (delivery is not None and delivery not in row.deliveries.values()):
             return None
         return row if every or row.open_asks or _STANDING & set(row.deliveries.values()) else None
@@ -88,17 +53,3 @@ def list_items(
         version = format_revision(*row.revision)
         add_row(shown, row.item, row.agency, version, row.urgency, deliveries or "none", len(row.open_asks))
     out.print(shown)
-
-
-def _make_row(key: bytes, entry: bytes) -> ItemRow | None:
-    if not key.startswith(OUT_PREFIX):
-        return None
-    conversation = decode_conversation(key, entry).conversation
-    return ItemRow(
-        conversation.item,
-        conversation.publisher.agency,
-        conversation.revision,
-        conversation.urgency.value,
-        describe_deliveries(conversation),
-        tuple(ask.id for ask in conversation.asks.values() if ask.is_open),
-    )

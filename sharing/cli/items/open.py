@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson
@@ -18,26 +17,27 @@ from sharing.cli.shared.officer_desk import (
     OfficerPassphrase,
     open_officer_desk,
 )
+from sharing.cli.shared.option_names import naming_options
 from sharing.cli.shared.ruling_desk import (
     WAIT_SECONDS,
     TextOption,
     WaitOption,
     report_outcome,
-    require_text_length,
     submit_ruling,
 )
 from sharing.cli.shared.states import read_state
+from sharing.console.answering import require_text_length
 from sharing.console.connection import ConsoleConnection
-from sharing.console.conversation_words import join_codes
-from sharing.console.own_items import OwnItem, require_own_item
+from sharing.console.openings import (
+    make_opening,
+    place_item,
+    require_correctable,
+    require_opening_role,
+    require_reason,
+    require_recallable,
+)
+from sharing.console.own_items import require_own_item
 from sharing.console.ruled_facts import parse_facts
-from sharing.conversation.vocabulary import DeliveryStatus
-from sharing.disclosure.amendments import CORRECTABLE
-from sharing.errors import InputError
-from sharing.model.validation_errors import suggest_nearest, to_input_error
-from sharing.packs.library import find_law
-from sharing.packs.signature import read_public_keys
-from sharing.rulings.ruling import Opening
 from sharing.rulings.vocabulary import OpeningKind
 
 ItemArgument = Annotated[str, typer.Argument(metavar="ITEM", help="Id of the item, or of its indicator.")]
@@ -62,10 +62,12 @@ def recall_item(
     console = connect_console(bootstrap, state)
     states = tuple(sorted({read_state("--to", code) for code in to})) if to else None
     found = require_own_item(console, item)
-    _require_recallable(found, states)
-    opening = _make_opening(console, found, OpeningKind.RECALL, states=states)
+    with naming_options():
+        require_text_length(text)
+    require_recallable(found, states)
+    opening = make_opening(console, found.conversation.item, found.partition, OpeningKind.RECALL, states=states)
     desk = open_opening_desk(console, officer, key, passphrase_file)
-    outcome = submit_ruling(console, desk, opening, _place(found), require_text_length(text), wait)
+    outcome = submit_ruling(console, desk, opening, place_item(found), text, wait)
     report_outcome(outcome, as_json=as_json)
 
 
@@ -85,18 +87,15 @@ def correct_item(
     as_json: AsJson = False,
 ) -> None:
     """Correct facts of an item. The gate decides again, and each State that has it gets a correction or a recall."""
-    facts = parse_facts(fact)
-    for each in facts:
-        if each.name not in CORRECTABLE:
-            raise InputError(
-                f"--fact {each.name}: only the agency states it, with a new version of the item"
-                f"{suggest_nearest(each.name, CORRECTABLE)}"
-            )
+    with naming_options():
+        facts = parse_facts(fact)
+        require_correctable(facts)
+        require_text_length(text)
     console = connect_console(bootstrap, state)
     found = require_own_item(console, item)
-    opening = _make_opening(console, found, OpeningKind.CORRECTION, facts=facts)
+    opening = make_opening(console, found.conversation.item, found.partition, OpeningKind.CORRECTION, facts=facts)
     desk = open_opening_desk(console, officer, key, passphrase_file)
-    outcome = submit_ruling(console, desk, opening, _place(found), require_text_length(text), wait)
+    outcome = submit_ruling(console, desk, opening, place_item(found), text, wait)
     report_outcome(outcome, as_json=as_json)
 
 
@@ -112,13 +111,13 @@ def withdraw_item(
     as_json: AsJson = False,
 ) -> None:
     """Withdraw an item: every State that has it is told to use it no longer, and nothing of it is sent any more."""
-    if not reason.strip():
-        raise InputError("--reason must not be empty: it says why the item is withdrawn")
+    with naming_options({"text": "--reason"}):
+        require_text_length(require_reason(reason))
     console = connect_console(bootstrap, state)
     found = require_own_item(console, item)
-    opening = _make_opening(console, found, OpeningKind.WITHDRAWAL)
+    opening = make_opening(console, found.conversation.item, found.partition, OpeningKind.WITHDRAWAL)
     desk = open_opening_desk(console, officer, key, passphrase_file)
-    outcome = submit_ruling(console, desk, opening, _place(found), require_text_length(reason, "--reason"), wait)
+    outcome = submit_ruling(console, desk, opening, place_item(found), reason, wait)
     report_outcome(outcome, as_json=as_json)
 
 
@@ -130,40 +129,5 @@ def open_opening_desk(console: ConsoleConnection, officer: str, key: Path, passp
     """
     desk = open_officer_desk(console, officer, key, passphrase_file)
     if desk.officer is not None:
-        settings = console.settings
-        law = find_law(console.state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
-        if not desk.officer.roles & set(law.pack.approvers):
-            raise InputError(
-                f"officer {desk.id} has no role that may recall, correct or withdraw an item, or have it sent again; "
-                f"the law of {console.state} names {join_codes(law.pack.approvers)}"
-            )
+        require_opening_role(console, desk.officer)
     return desk
-
-
-def _place(found: OwnItem) -> dict[int, str]:
-    return {found.partition: found.conversation.item}
-
-
-def _make_opening(console: ConsoleConnection, found: OwnItem, opens: OpeningKind, **parts: Any) -> Opening:
-    try:
-        return Opening(
-            opens=opens, provider=console.state, item=found.conversation.item, partition=found.partition, **parts
-        )
-    except ValidationError as error:
-        raise to_input_error(error, Opening) from None
-
-
-def _require_recallable(found: OwnItem, states: tuple[str, ...] | None) -> None:
-    """Refuse a recall from States that neither have the item nor wait for it."""
-    standing = {
-        delivery.state
-        for status in (DeliveryStatus.SENT, DeliveryStatus.WAITING)
-        for delivery in found.conversation.list_deliveries(status)
-    }
-    named = standing if states is None else set(states)
-    if not named & standing:
-        have = f"; {join_codes(standing)} {'does' if len(standing) == 1 else 'do'}" if standing else ""
-        raise InputError(
-            f"{found.conversation.item}: there is nothing to recall: {join_codes(named) or 'no State'} neither has the "
-            f"item nor waits for it{have}"
-        )

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
-from confluent_kafka import Message
 
 from sharing.cli.items.outcomes import show_outcomes
 from sharing.cli.shared.agency_connection import is_officer
@@ -23,35 +20,15 @@ from sharing.console.conversation_words import (
     describe_time_left,
     format_revision,
 )
-from sharing.console.own_items import describe_deliveries, find_own_item, shorten_name
-from sharing.console.timeline import TimelineEvent, list_decided, read_act
+from sharing.console.item_timeline import ItemPlace, list_events, locate_item, require_decided
+from sharing.console.own_items import describe_deliveries
+from sharing.console.timeline import TimelineEvent
 from sharing.conversation.deliveries import Conversation
-from sharing.errors import InputError
-from sharing.kafka.clients import look_up_topics, require_topics
-from sharing.kafka.item_history import list_records, match_ids
-from sharing.kafka.key_partition import find_partition
 from sharing.kafka.topic_follower import TopicFollower
 from sharing.model.times import format_time
 from sharing.topology.topics import ACTS, DECISIONS
 
 _POLL_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class ItemPlace:
-    """An item, and where its records are.
-
-    Attributes:
-        item: Id of the item; of the indicator, if there is no conversation about it.
-        indicator: Id of the indicator.
-        partition: Its partition.
-        conversation: What is kept about it; None if people were never asked about it.
-    """
-
-    item: str
-    indicator: str
-    partition: int
-    conversation: Conversation | None
 
 
 def show_items(
@@ -83,16 +60,16 @@ def show_items(
             watch=watch, as_json=as_json,
         )  # fmt: skip
         return
-    places = list({place.item: place for place in (_locate(console, name) for name in items)}.values())
+    places = list({place.item: place for place in (locate_item(console, name) for name in items)}.values())
     positions = {(kind.topic(console.state), place.partition): 0 for kind in (DECISIONS, ACTS) for place in places}
     group = console.open_history(ACTS).group
     with closing(TopicFollower(console.servers, group, positions, console.properties)) as follower:
         events: dict[str, list[TimelineEvent]] = {place.item: [] for place in places}
         for batch in follower.read_to_end():
             for place in places:
-                events[place.item] += _read(console, place, batch)
+                events[place.item] += list_events(console, place, batch)
         for place in places:
-            _require_known(console, place, events[place.item])
+            require_decided(console, place, is_recorded=bool(events[place.item]))
         for place in places:
             _print(
                 console, place, sorted(events[place.item], key=lambda event: event.at), as_json=as_json, as_lines=watch
@@ -101,50 +78,7 @@ def show_items(
             batch = follower.poll(_POLL_SECONDS)
             for place in places:
                 label = place.item if len(places) > 1 else ""
-                _print_events(place, list(_read(console, place, batch)), as_json=as_json, label=label)
-
-
-def _require_known(console: ConsoleConnection, place: ItemPlace, events: list[TimelineEvent]) -> None:
-    """Refuse an item of which nothing is known.
-
-    Raises:
-        InputError: Nothing is.
-    """
-    if not events and place.conversation is None:
-        raise InputError(
-            f"{shorten_name(place.item)}: {console.state} has decided on no such item; give the id of an item or of "
-            "its indicator, and name the State with --state"
-        )
-
-
-def _locate(console: ConsoleConnection, name: str) -> ItemPlace:
-    """Return where the records of an item are.
-
-    The entry of its conversation is on the item's partition. Where there is none, an id of 36 characters may be that of
-    an indicator, whose records are on the partition of this key: the gate refuses any that are not.
-    """
-    topics = [DECISIONS.topic(console.state), ACTS.topic(console.state)]
-    present = look_up_topics(console.servers, console.properties)
-    require_topics(present, topics, console.state)
-    found = find_own_item(console, name)
-    if found is not None:
-        conversation = found.conversation
-        return ItemPlace(conversation.item, conversation.indicator, found.partition, conversation)
-    return ItemPlace(name, name, find_partition(name.encode(), present[topics[0]]), None)
-
-
-def _read(console: ConsoleConnection, place: ItemPlace, messages: Iterable[Message]) -> Iterator[TimelineEvent]:
-    decisions, acts = console.open_history(DECISIONS), console.open_history(ACTS)
-    find_decided, find_act = match_ids({place.indicator: place.item}), match_ids({place.item: place.item})
-    for message in messages:
-        if message.topic() == decisions.name:
-            for decided in list_records(message, decisions, find_decided):
-                yield from list_decided(decided)
-        else:
-            for done in list_records(message, acts, find_act):
-                # Another State may have given an item of its own the same id.
-                if done.fields["provider"] == console.state:
-                    yield read_act(done)
+                _print_events(place, list(list_events(console, place, batch)), as_json=as_json, label=label)
 
 
 def _print(

@@ -1,4 +1,4 @@
-"""`sharing officers add`: a new officer, or other roles, keys or validity of one."""
+"""`sharing officers add`: a new officer, or other roles, keys, passkeys or validity of one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sharing.cli.officers.make_key import read_officer_key
+from sharing.cli.officers.passkeys import change_passkeys, read_passkey
 from sharing.cli.officers.registrar import KeyDesk, connect_desk
 from sharing.cli.officers.report import describe_entry, print_entry, report_published
 from sharing.cli.shared.connection import Bootstrap
@@ -22,6 +23,7 @@ from sharing.model.vocabulary import Authority
 from sharing.officers.changes import OfficerChange, OfficerFields, change_officer, make_record, sign_change
 from sharing.officers.entry import OFFICER_DAYS_MAX
 from sharing.officers.record import OfficerRecord
+from sharing.officers.roles import BUS_ROLES
 from sharing.officers.verification import VerifiedEntry, compute_entry_digest
 from sharing.packs.library import find_law
 from sharing.packs.signature import read_public_keys
@@ -45,6 +47,23 @@ def add_officer(
         list[Path] | None,
         typer.Option("--key", help="Public file of `officers make-key`; repeat it for all keys.", metavar="FILE"),
     ] = None,
+    without_keys: Annotated[
+        bool, typer.Option("--without-keys", help="Take all keys away; the officer signs with passkeys only.")
+    ] = False,
+    passkey: Annotated[
+        Path | None,
+        typer.Option(
+            "--passkey", help="File that the officer's desk has made: adds this passkey to the others.", metavar="FILE"
+        ),
+    ] = None,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option("--fingerprint", help="Fingerprint of that passkey, as the officer reads it out by telephone."),
+    ] = None,
+    drop_passkey: Annotated[
+        list[str] | None,
+        typer.Option("--drop-passkey", help="Fingerprint of a passkey to take away; repeat it.", metavar="FINGERPRINT"),
+    ] = None,
     days: Annotated[
         int, typer.Option("--days", help="For how many days the entry is valid.", min=1, max=OFFICER_DAYS_MAX)
     ] = OFFICER_DAYS_MAX,
@@ -63,20 +82,25 @@ def add_officer(
 ) -> None:
     """Add an officer, or change one: what is not given stays as it is. The entry is signed with the registrar key.
 
-    What gives a role, or keys to somebody with a role, takes two registrars: this writes --draft FILE, which a second
-    registrar signs with `sharing officers sign FILE`. Anything else is published at once.
+    What gives a role, or keys or passkeys to somebody with one, takes two registrars: this writes --draft FILE, which a
+    second registrar signs with `sharing officers sign FILE`. Anything else is published at once.
     """
     desk, writer = connect_desk(bootstrap, folder, passphrase_file, token)
     if role and without_roles:
         raise InputError("--role and --without-roles contradict each other; give one of them")
     roles = _read_roles(role, desk.settings, desk.state) if role else () if without_roles else None
-    keys = None if not key else [read_officer_key(path, desk.state) for path in key]
+    if key and without_keys:
+        raise InputError("--key and --without-keys contradict each other; give one of them")
+    keys = [read_officer_key(path, desk.state) for path in key] if key else () if without_keys else None
+    enrolled = None if passkey is None else read_passkey(passkey, fingerprint, officer_id, desk.keys, read_clock())
     if draft is not None:
         require_new_files([draft])
 
     def make_change(newest: VerifiedEntry | None) -> OfficerChange:
         given_roles = () if roles is None and newest is None else roles
-        given = OfficerFields(name, agency, authority, given_roles, keys)
+        present = () if newest is None else newest.entry.passkeys
+        passkeys = change_passkeys(present, enrolled, drop_passkey or ())
+        given = OfficerFields(name, agency, authority, given_roles, keys, passkeys)
         return change_officer(
             desk.state, officer_id, newest, given, days=days, now=read_clock(), rests_on_grant=not again
         )
@@ -107,8 +131,8 @@ def sign_alone(change: OfficerChange, key: SigningKey) -> OfficerRecord:
 def _write_draft(desk: KeyDesk, change: OfficerChange, draft: Path | None, *, as_json: bool) -> None:
     if draft is None:
         raise InputError(
-            f"officer {change.entry.id} gets roles, or keys with roles: two registrars must sign. Give --draft FILE; "
-            "the second signs that with `sharing officers sign FILE`"
+            f"officer {change.entry.id} gets roles, or keys or passkeys with roles: two registrars must sign. Give "
+            "--draft FILE; the second signs that with `sharing officers sign FILE`"
         )
     document = sign_change(change, desk.open_registrar_key())
     write_new_file(draft, document.to_bytes() + b"\n", PUBLIC_MODE)
@@ -124,17 +148,18 @@ def _write_draft(desk: KeyDesk, change: OfficerChange, draft: Path | None, *, as
 
 
 def _read_roles(names: Collection[str], settings: Settings, state: str) -> tuple[str, ...]:
-    """Return roles that the law pack of the State names.
+    """Return roles that the law pack of the State names, or that the bus knows.
 
     Raises:
-        InputError: It does not name one.
+        InputError: One is none of them.
     """
     pack = find_law(state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key)).pack
-    unknown = [name for name in names if name not in pack.approvers]
+    known = {*pack.approvers, *BUS_ROLES}
+    unknown = [name for name in names if name not in known]
     if unknown:
-        nearest = suggest_nearest(unknown[0], pack.approvers)
+        nearest = suggest_nearest(unknown[0], known)
         raise InputError(
             f"--role {unknown[0]}: the law of {state} names no such approver{nearest}; it names "
-            f"{', '.join(sorted(pack.approvers))}"
+            f"{', '.join(sorted(pack.approvers))}, and every State has {', '.join(sorted(BUS_ROLES))}"
         )
     return tuple(names)

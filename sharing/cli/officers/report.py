@@ -25,10 +25,13 @@ def describe_status(entry: OfficerEntry, now: int) -> str:
 
 def describe_entry(entry: OfficerEntry, signers: Collection[KeyId], now: int) -> dict[str, Any]:
     """Return an entry for JSON output."""
-    document = entry.model_dump(mode="json", exclude={"kind", "format", "keys"})
+    document = entry.model_dump(mode="json", exclude={"kind", "format", "keys", "passkeys"})
     return {
         **document,
         "keys": [key.key_id for key in entry.keys],
+        "passkeys": [
+            {"fingerprint": passkey.fingerprint, **passkey.model_dump(mode="json")} for passkey in entry.passkeys
+        ],
         "status": describe_status(entry, now),
         "signers": sorted(signers),
     }
@@ -52,6 +55,8 @@ def print_entry(entry: OfficerEntry, now: int) -> None:
     print_line(f"roles  {', '.join(entry.roles) or 'none'}", indent=2)
     for key in entry.keys:
         print_line(f"key    {shorten(key.key_id)}", indent=2)
+    for passkey in entry.passkeys:
+        print_line(f"passkey {passkey.fingerprint} at {passkey.origin}", indent=2)
     print_line(
         f"valid  {format_time(entry.valid_from)} to {format_time(entry.valid_until)}, entry {entry.sequence}", indent=2
     )

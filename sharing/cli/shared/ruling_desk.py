@@ -12,12 +12,10 @@ from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.officer_desk import OfficerDesk
 from sharing.console.connection import ConsoleConnection
 from sharing.console.conversation_words import describe_act
-from sharing.errors import InputError
 from sharing.model.times import format_time
 from sharing.ruling_submission import AnyAct, RulingOutcome, RulingSigner
 from sharing.ruling_submission import submit_ruling as submit_to_bus
 from sharing.rulings.act import Act
-from sharing.rulings.ruling import TEXT_MAX
 
 WAIT_SECONDS: Final = 10.0
 
@@ -28,21 +26,6 @@ WaitOption = Annotated[
     float,
     typer.Option("--wait", metavar="SECONDS", min=0.0, max=3600.0, help="How long to wait for what the worker does."),
 ]
-
-
-def require_text_length(text: str, option: str = "--text") -> str:
-    """Return an officer's words.
-
-    Args:
-        text: The words.
-        option: The option that gave them, for the message.
-
-    Raises:
-        InputError: There are too many for a ruling.
-    """
-    if len(text) > TEXT_MAX:
-        raise InputError(f"{option}: must not have more than {TEXT_MAX:,} characters")
-    return text
 
 
 def submit_ruling(

@@ -34,6 +34,7 @@ class CostBound:
             for index, cost in enumerate(point_costs):
                 levels[cost] = levels.get(cost, 0) | 1 << index
             self._levels.append(sorted(levels.items()))
+        self._least: dict[tuple[int, int], int] = {}
 
     def of_points(self, dimension: int, points: int) -> int:
         """Return the least cost of some points of a dimension."""
@@ -41,7 +42,13 @@ class CostBound:
 
     def of_cube(self, cube: Cube) -> int:
         """Return the least cost of a combination in a cube."""
-        return sum(self.of_points(dimension, points) for dimension, points in cube.items())
+        least, total = self._least, 0
+        for side in cube.items():
+            cost = least.get(side)
+            if cost is None:
+                cost = least[side] = self.of_points(*side)
+            total += cost
+        return total
 
 
 class CheapestSearch:

@@ -89,6 +89,7 @@ class LawCovers:
         self._views = views
         self._tests: dict[FactTest, Ternary] = {}
         self._coverage: dict[str, Ternary] = {}
+        self._rules: dict[int, Ternary] = {}
         self._in_force = [
             _to_mask(number in view.rules_in_force for view in views) for number in range(len(pack.rules))
         ]
@@ -108,6 +109,11 @@ class LawCovers:
 
     def cover_rule(self, number: int) -> Ternary:
         """Return where a rule is in force and holds, and where it is in force and holds or is undecided."""
+        if number not in self._rules:
+            self._rules[number] = self._cover_rule(number)
+        return self._rules[number]
+
+    def _cover_rule(self, number: int) -> Ternary:
         in_force = self._in_force[number]
         if not in_force:
             return NEVER

@@ -21,6 +21,9 @@ a group forms), so this module calls the C functions directly. librdkafka calls 
 from __future__ import annotations
 
 import ctypes
+import socket
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, Self
 
 from confluent_kafka import cimpl
@@ -29,12 +32,13 @@ from sharing.errors import InfrastructureError
 from sharing.testing.broker import DEFAULT_PARTITIONS, check_topic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _POINTER, _TEXT, _INT = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
 _PRODUCER = 0
 _ERROR_BYTES = 512
 _TOPIC_ALREADY_EXISTS = 36
+_WAKE_S = 0.02
 # Name, result type, argument types; see rdkafka.h and rdkafka_mock.h.
 _FUNCTIONS = (
     ("rd_kafka_conf_new", _POINTER, ()),
@@ -89,12 +93,13 @@ class EmbeddedBroker:
             InfrastructureError: The broker is closed, or refuses a topic.
         """
         count = self._partitions if partitions is None else partitions
-        for name in names:
-            check_topic(name, count)
-            error = self._library.rd_kafka_mock_topic_create(self._open_cluster(), name.encode(), count, 1)
-            if error not in {0, _TOPIC_ALREADY_EXISTS}:
-                reason = self._library.rd_kafka_err2str(error).decode()
-                raise InfrastructureError(f"the embedded broker refused to create topic {name}: {reason}")
+        with self._waking():
+            for name in names:
+                check_topic(name, count)
+                error = self._library.rd_kafka_mock_topic_create(self._open_cluster(), name.encode(), count, 1)
+                if error not in {0, _TOPIC_ALREADY_EXISTS}:
+                    reason = self._library.rd_kafka_err2str(error).decode()
+                    raise InfrastructureError(f"the embedded broker refused to create topic {name}: {reason}")
 
     def interrupt(self) -> None:
         """Drop all connections and accept none until `resume`, as in a network failure."""
@@ -107,9 +112,28 @@ class EmbeddedBroker:
     def close(self) -> None:
         """Shut the broker down and discard its data. Calling it twice is harmless."""
         if self._cluster:
-            self._library.rd_kafka_mock_cluster_destroy(self._cluster)
+            with self._waking():
+                self._library.rd_kafka_mock_cluster_destroy(self._cluster)
             self._library.rd_kafka_destroy(self._owner)
             self._cluster = None
+
+    @contextmanager
+    def _waking(self) -> Iterator[None]:
+        """Keep the broker's thread awake: it misses a request that follows another at once, and sleeps for a second."""
+        ended = Event()
+        waker = Thread(target=self._wake_until, args=(ended,), daemon=True)
+        waker.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            waker.join()
+
+    def _wake_until(self, ended: Event) -> None:
+        host, port = self.bootstrap.split(":")
+        while not ended.wait(_WAKE_S):
+            with suppress(OSError):
+                socket.create_connection((host, int(port)), _WAKE_S).close()
 
     def _open_cluster(self) -> int:
         if not self._cluster:

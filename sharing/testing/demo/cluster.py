@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,6 +42,7 @@ class DemoCluster:
         entries: What the States announce.
         on_progress: Called with a description of each step.
         secure: With `kafka`: mutual TLS and ACLs, with a certificate for each principal.
+        worker_settings: Further settings of the workers, by State: the variables and their values.
 
     Attributes:
         keys: The keys of the States.
@@ -57,6 +58,7 @@ class DemoCluster:
         on_progress: Callable[[str], None],
         *,
         secure: bool = False,
+        worker_settings: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.kind = broker
         self.states = tuple(states)
@@ -66,6 +68,7 @@ class DemoCluster:
         self.officers: dict[str, tuple[DemoOfficer, ...]] = {}
         self.ports: dict[str, int] = {}
         self._secure = secure
+        self._worker_settings = dict(worker_settings or {})
         self._secure_kafka: SecureKafka | None = None
         self._on_progress = on_progress
         self._stack = ExitStack()
@@ -156,7 +159,7 @@ class DemoCluster:
         secure = self.process_settings(Principal(Role.GATE, state))
         self.ports[state] = find_free_port()
         secure |= {**self.keys.environment(state), "SHARING_WEB_PORT": str(self.ports[state])}
-        secure |= self._choose_witnesses(state)
+        secure |= {**self._choose_witnesses(state), **self._worker_settings.get(state, {})}
         if self.kind == "embedded":
             secure["SHARING_TRUST_WRITERS_TIME"] = "true"  # it stamps no records
         environment = {

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Message, TopicPartition
 
-from sharing.kafka.clients import client_properties, make_consumer
+from sharing.kafka.clients import client_properties, consume_available, make_consumer
 from sharing.model.indicator import Indicator
 from sharing.model.times import from_milliseconds
 from sharing.model.vocabulary import MessageKind
@@ -160,7 +160,7 @@ def _to_forgery(message: Message, topic: str, partition: int, cause: str) -> For
 
 def _copy_message(bootstrap: str, state: str, rng: random.Random) -> Message | None:
     """Return one of the last genuine sealed messages on a State's topic of notices; None if there is none."""
-    properties = {"group.id": "copier", "enable.partition.eof": True, "isolation.level": "read_committed"}
+    properties = {"group.id": "copier", "enable.partition.eof": True, "fetch.wait.max.ms": 20}
     consumer = make_consumer(client_properties(bootstrap, properties))
     topic = NOTICES.topic(state)
     found: list[Message] = []
@@ -172,7 +172,7 @@ def _copy_message(bootstrap: str, state: str, rng: random.Random) -> Message | N
         consumer.assign(starts)
         ended, deadline = 0, time.monotonic() + READ_S
         while ended < PARTITIONS and time.monotonic() < deadline:
-            messages = consumer.consume(500, POLL_S)
+            messages = consume_available(consumer, 500, POLL_S)
             ended += sum(message.error() is not None for message in messages)
             found += [message for message in messages if message.error() is None and _is_genuine(message)]
     finally:

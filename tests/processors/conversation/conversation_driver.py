@@ -32,7 +32,7 @@ from sharing.packs.library import load_shipped_treaties
 from sharing.rulings.act import Act
 from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.ruling import Answering, AskReference, Claiming, Opening, PassingOn, Ruling
-from sharing.rulings.signing import sign_ruling
+from sharing.rulings.signing import assemble_ruling, compute_ruling_challenge, sign_ruling
 from sharing.seal.inbox_sealing import ReceivedMessage
 from sharing.serialization.codec import get_codec
 from sharing.topology.topics import ACTS, DRAFTS, QUARANTINE, RULINGS
@@ -47,6 +47,7 @@ from tests.processors.gate.gate_fixtures import (
     process_messages,
 )
 from tests.rulings.ruling_fixtures import RegisteredOfficer
+from tests.support.soft_authenticator import SoftAuthenticator
 from tests.trust.trust_fixtures import make_signer
 
 STATE = "CH"
@@ -78,7 +79,15 @@ class StampedMessage(Message):
 
 def find_officer(officer_id: str, _: int) -> RegisteredOfficer | None:
     officer = OFFICERS.get(officer_id)
-    return None if officer is None else RegisteredOfficer(officer, (sign_key(officer_id).public_key,))
+    if officer is None:
+        return None
+    return RegisteredOfficer(officer, (sign_key(officer_id).public_key,), passkeys=(get_device(officer_id).passkey,))
+
+
+@cache
+def get_device(officer_id: str) -> SoftAuthenticator:
+    """Return the device on which an officer has a passkey."""
+    return SoftAuthenticator(f"phone of {officer_id}")
 
 
 @cache
@@ -128,6 +137,21 @@ def make_ruling(
     }  # fmt: skip
     value = sign_ruling(Ruling(**(fields | changes)), key or sign_key(officer.id))
     return StampedMessage(value, b"item", offset, partition, (), at_ms, RULINGS.topic(STATE))
+
+
+def make_ruling_by_passkey(
+    act: Answering | Claiming | PassingOn | Opening | EndingCover, officer: Officer = JUDGE, *,
+    device: SoftAuthenticator | None = None, at_ms: int = NOW_MS, said: dict[str, Any] | None = None,
+    challenge: bytes | None = None,
+) -> StampedMessage:  # fmt: skip
+    """Return the record of a ruling that an officer has signed at the desk."""
+    ruling = Ruling(
+        state=STATE, officer=officer.id, signed_at=at_ms - 1_000, expires_at=at_ms + 600_000, text="as the law asks",
+        act=act,
+    )  # fmt: skip
+    signed = challenge or compute_ruling_challenge(ruling)
+    value = assemble_ruling(ruling, (device or get_device(officer.id)).sign(signed, **(said or {})))
+    return StampedMessage(value, b"item", 1, 0, (), at_ms, RULINGS.topic(STATE))
 
 
 def refer(item: str, ask: Ask, partition: int = 0, provider: str = STATE) -> AskReference:

@@ -300,6 +300,9 @@ def test_an_ask_is_claimed_and_passed_on() -> None:
     claim = make_ruling(Claiming(asks=(reference,)), at_ms=LATER_MS)
     driver.process(claim, now_ms=LATER_MS)
     assert driver.get_ask().find_claimant(LATER_MS) == JUDGE.id
+    given_up = make_ruling(Claiming(asks=(reference,), is_ended=True), at_ms=LATER_MS)
+    assert [act.kind for act in read_acts(driver.process(given_up, now_ms=LATER_MS))] == [ActKind.ASK_UNCLAIMED]
+    assert driver.get_ask().find_claimant(LATER_MS) is None
     passed = make_ruling(PassingOn(asks=(reference,), authority=Authority.FIU), at_ms=LATER_MS)
     result = driver.process(passed, now_ms=LATER_MS)
     assert [act.authority for act in read_acts(result)] == ["FIU"]

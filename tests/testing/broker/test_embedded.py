@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 
@@ -99,3 +100,13 @@ def test_a_closed_broker_does_not_answer_and_refuses_calls() -> None:
 def test_a_process_that_does_not_close_the_broker_ends_cleanly() -> None:
     result = run_python("from sharing.testing.broker.embedded import EmbeddedBroker; EmbeddedBroker()")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_a_call_that_waits_for_the_broker_wakes_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, EmbeddedBroker() as broker:
+        listener.settimeout(TIMEOUT_S)
+        own = broker.bootstrap
+        broker.bootstrap = f"127.0.0.1:{listener.getsockname()[1]}"  # type: ignore[misc]  # where the wake-up is seen
+        with broker._waking():
+            listener.accept()[0].close()
+        broker.bootstrap = own  # type: ignore[misc]

@@ -1,9 +1,10 @@
-"""The reader's key with which commands open a State's inbox, as the settings name it."""
+"""The reader's key with which a State's inbox is opened, as the settings name it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sharing._inbox_reader import InboxReader
@@ -22,7 +23,7 @@ def open_reader(
         bootstrap: Kafka bootstrap servers.
         state: The State.
         properties: Further librdkafka properties, such as those of TLS.
-        command: The command, for the record of what was opened.
+        command: What opens, for the record of what was opened.
 
     Raises:
         SettingsError: Only some of the settings for it are set.
@@ -34,15 +35,13 @@ def open_reader(
                 "SHARING_READER_PASSPHRASE_FILE to read the sealed inbox"
             )
         return None
-    if settings.reader_passphrase_file is None or settings.trust_file is None:
-        missing = "READER_PASSPHRASE_FILE" if settings.reader_passphrase_file is None else "TRUST_FILE"
-        raise SettingsError(f"SHARING_READER_KEY is set, and SHARING_{missing} is not; the inbox needs both")
+    key_file, passphrase_file, trust_file = require_reader_files(settings)
     return InboxReader.open(
         bootstrap,
         state,
-        settings.reader_key,
-        settings.reader_passphrase_file,
-        settings.trust_file,
+        key_file,
+        passphrase_file,
+        trust_file,
         properties,
         settings.state_folder,
         name=settings.reader_name or "",
@@ -51,6 +50,21 @@ def open_reader(
         framing=load_framing(settings, state),
         records_uses=settings.record_uses,
     )
+
+
+def require_reader_files(settings: Settings) -> tuple[Path, Path, Path]:
+    """Return the files of a reader's key, of its passphrase, and of pinned roots.
+
+    Raises:
+        SettingsError: One of them is not set.
+    """
+    key_file, passphrase_file, trust_file = settings.reader_key, settings.reader_passphrase_file, settings.trust_file
+    if key_file is None:
+        raise SettingsError("SHARING_READER_KEY is not set; `sharing keys reader` makes a reader's key")
+    if passphrase_file is None or trust_file is None:
+        missing = "READER_PASSPHRASE_FILE" if passphrase_file is None else "TRUST_FILE"
+        raise SettingsError(f"SHARING_READER_KEY is set, and SHARING_{missing} is not; the inbox needs both")
+    return key_file, passphrase_file, trust_file
 
 
 def require_reader(

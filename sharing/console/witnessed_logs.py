@@ -1,0 +1,65 @@
+"""What a State has seen of audit logs, its own included, as its worker has committed it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any, Final, NamedTuple
+
+from sharing.audit.witnessing import WitnessedLog
+from sharing.console.connection import ConsoleConnection
+from sharing.kafka.conversation_reader import name_console_group
+from sharing.kafka.topic_range import TopicRange
+from sharing.model.times import format_time
+from sharing.serialization.codec import get_codec
+from sharing.topology.topics import CONVERSATIONS
+
+SEEN_PREFIX: Final = b"audit/seen/"
+
+
+class SeenLog(NamedTuple):
+    """What was seen of a log.
+
+    Attributes:
+        origin: Name of the log.
+        log: What is known of it.
+    """
+
+    origin: str
+    log: WitnessedLog
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON. Notes are texts, which anybody can verify with the keys of the State."""
+        last = self.log.last
+        return {
+            "log": self.origin,
+            "owner": last.place.state,
+            "blocks": last.size,
+            "first_blocks": self.log.first_size,
+            "root": last.root.hex(),
+            "signed_at": format_time(last.signed_at),
+            "forked": bool(self.log.evidence),
+            "checkpoint": self.log.seen[-1].decode(),
+            "evidence": [note.decode() for note in self.log.evidence],
+        }
+
+
+def read_seen_logs(console: ConsoleConnection) -> Iterator[SeenLog]:
+    """Yield what the State's worker has committed about logs.
+
+    Raises:
+        DecodeError: An entry cannot be read.
+        InfrastructureError: No broker answers, or the topic cannot be read.
+    """
+    group = name_console_group(console.state, "audit")
+    topic = CONVERSATIONS.topic(console.state)
+    found: dict[bytes, bytes] = {}
+    with closing(TopicRange(console.servers, topic, group, properties=console.properties)) as opened:
+        for batch in opened.read_batches():
+            for message in batch:
+                key, value = message.key() or b"", message.value()
+                if key.startswith(SEEN_PREFIX) and value:
+                    found[key] = value
+    for key, value in found.items():
+        fields = get_codec("gate_state").decode(value)["witnessed_log"]
+        yield SeenLog(key.removeprefix(SEEN_PREFIX).decode(), WitnessedLog.from_fields(fields))

@@ -1,0 +1,230 @@
+"""Follows the open Asks in a thread: pages read the newest view, and are told when there is another one.
+
+While the broker is away, the last view stays, and it is said since when. What comes back is followed again by itself. A
+topic that was deleted and created again is read from its beginning: nothing of the old one is shown.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from typing import Final
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from sharing.console.connection import ConsoleConnection
+from sharing.console.found_asks import FoundAsk
+from sharing.console.found_covers import list_covers
+from sharing.desk.board.ask_index import AskIndex
+from sharing.desk.board.board_view import BoardView, make_view
+from sharing.desk.broker_state import BrokerState
+from sharing.desk.changes import ChangeFeed
+from sharing.errors import InfrastructureError, SharingError
+from sharing.kafka.clients import make_admin
+from sharing.kafka.conversation_reader import EntryTable
+from sharing.kafka.errors import describe_kafka_error
+from sharing.kafka.topic_ids import is_other_topic, query_topic_ids
+from sharing.topology.topics import CONVERSATIONS
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 0.2
+CHECK_SECONDS: Final = 2.0
+"""How often it is asked whether the broker is there, and the topic still the same."""
+
+ANSWER_SECONDS_MAX: Final = 3.0
+RETRY_SECONDS: Final = 1.0
+CLOSE_SECONDS_MAX: Final = 5.0
+_NAME: Final = "board"
+
+
+class AskBoard:
+    """The open Asks of a State. Thread-safe.
+
+    Args:
+        console: The connection.
+        read_clock: Returns the time in UTC milliseconds.
+        broker: Is told when the broker is away, and when it is back.
+        changes: Is told when anything has changed.
+    """
+
+    def __init__(
+        self,
+        console: ConsoleConnection,
+        read_clock: Callable[[], int],
+        broker: BrokerState | None = None,
+        changes: ChangeFeed | None = None,
+    ) -> None:
+        self._console = console
+        self._read_clock = read_clock
+        self._broker = broker or BrokerState()
+        self._changes = changes or ChangeFeed()
+        self._topic = CONVERSATIONS.topic(console.state)
+        self._view = BoardView()
+        self._lock = threading.Lock()
+        self._notified: list[Callable[[], None]] = []
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._last_contact = read_clock()
+
+    @property
+    def revision(self) -> int:
+        """Grows whenever what a page shows of the Asks has changed."""
+        return self._view.revision
+
+    @property
+    def emergencies(self) -> int:
+        """How many emergencies people of this State are asked about."""
+        return self._view.emergencies
+
+    @property
+    def away_since(self) -> int | None:
+        """Since when the broker is away, in UTC milliseconds; None while it is there."""
+        return self._broker.away_since
+
+    def view(self) -> BoardView:
+        """Return the open Asks as they are now."""
+        return self._view
+
+    def find(self, ask_id: str) -> FoundAsk | None:
+        """Return the open Ask with an id; None if there is none."""
+        return self._view.by_id.get(ask_id)
+
+    def list_item(self, provider: str, item: str) -> tuple[FoundAsk, ...]:
+        """Return the open Asks about an item, in the order of the list.
+
+        Args:
+            provider: The State that provides it.
+            item: Its id.
+        """
+        return tuple(found for found in self._view.asks if found.item == item and found.provider == provider)
+
+    def subscribe(self, notify: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called, in the board's thread, whenever there is another view. Return what ends that."""
+        with self._lock:
+            self._notified.append(notify)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                if notify in self._notified:
+                    self._notified.remove(notify)
+
+        return unsubscribe
+
+    def touch(self) -> None:
+        """Say that something else which is shown beside the Asks has changed, such as the law behind them."""
+        with self._lock:
+            self._view = replace(self._view, revision=self._view.revision + 1)
+        self._tell()
+
+    def start(self) -> None:
+        """Begin to follow. Returns at once; until the topic was read, `view().is_read` is False."""
+        self._thread = threading.Thread(target=self._run, name="desk board", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop following."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(CLOSE_SECONDS_MAX)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._follow()
+            except SharingError as error:
+                self._note_away(str(error))
+            except KafkaException as error:
+                self._note_away(f"{self._topic} cannot be followed: {describe_kafka_error(error)}")
+            except Exception:  # the thread must not end silently: the pages would show old Asks as if they were new
+                log.exception("following %s failed; it is read again", self._topic)
+                self._note_away(f"{self._topic} cannot be followed; the log of the desk says why")
+            self._stopping.wait(RETRY_SECONDS)
+
+    def _follow(self) -> None:
+        """Read the topic, and follow it until it is another one or cannot be read.
+
+        Raises:
+            SharingError: It cannot be read, or is another one.
+            KafkaException: The broker does not answer.
+        """
+        console, index = self._console, AskIndex()
+        admin = make_admin(console.servers, console.properties)
+        topic_id = self._query_topic_id(admin)
+        table: EntryTable[bytes] = EntryTable(console.servers, console.state, index.keep, console.properties)
+        with closing(table):
+            table.read()
+            index.refresh(table.entries)
+            self._publish(index, table)
+            self._note_back()
+            checked = time.monotonic()
+            while not self._stopping.is_set():
+                covers = dict(table.covers)
+                if table.follow(POLL_SECONDS) and (index.refresh(table.entries) or covers != table.covers):
+                    self._publish(index, table)
+                if time.monotonic() - checked >= CHECK_SECONDS:
+                    if self._check(admin, topic_id):
+                        table.reopen()
+                    checked = time.monotonic()
+
+    def _check(self, admin: AdminClient, topic_id: str) -> bool:
+        """Find out whether the broker is there; return whether it was away, and is back.
+
+        A consumer whose broker was away may need minutes until it asks again, and does not say so.
+
+        Raises:
+            InfrastructureError: The topic is another one than that which was read.
+        """
+        try:
+            current = self._query_topic_id(admin)
+        except KafkaException as error:
+            self._note_away(f"no broker answers: {describe_kafka_error(error)}")
+            return False
+        if is_other_topic(topic_id, current):
+            raise InfrastructureError(f"{self._topic} was deleted and created again; it is read again")
+        return self._note_back()
+
+    def _query_topic_id(self, admin: AdminClient) -> str:
+        """Return the id of the topic.
+
+        Raises:
+            InfrastructureError: There is no such topic.
+            KafkaException: The broker does not answer.
+        """
+        known = query_topic_ids(admin, [self._topic], ANSWER_SECONDS_MAX)
+        if self._topic not in known:
+            raise InfrastructureError(f"there is no topic {self._topic}; run `sharing topics apply`")
+        return known[self._topic]
+
+    def _publish(self, index: AskIndex, table: EntryTable[bytes]) -> None:
+        covers = list_covers(table.covers, self._read_clock())
+        made = make_view(self._console.state, 0, index.list_open(), covers, len(index.unreadable))
+        with self._lock:
+            revision = self._view.revision + 1
+            self._view = replace(made, revision=revision, asks_revision=revision)
+        self._tell()
+
+    def _note_away(self, reason: str) -> None:
+        if self._broker.note_away(_NAME, self._last_contact, reason):
+            log.warning("the open Asks cannot be followed: %s", reason)
+            self._tell()
+
+    def _note_back(self) -> bool:
+        """Note that the broker is there. Return whether it was away before."""
+        self._last_contact = self._read_clock()
+        was_away = self._broker.note_back(_NAME)
+        if was_away:
+            self._tell()
+        return was_away
+
+    def _tell(self) -> None:
+        self._changes.announce()
+        with self._lock:
+            notified = list(self._notified)
+        for notify in notified:
+            notify()

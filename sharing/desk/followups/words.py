@@ -1,0 +1,60 @@
+"""What the pages of follow-ups call things, in the language of the request."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sharing.desk.web.catalogue import _, mark_message
+from sharing.followups.document import FollowUpKind, Severity
+from sharing.followups.expiry import CloseReason
+
+SENTENCES: Final = (
+    mark_message("the date is over; name the day until which the other State keeps the data"),
+    mark_message("the date is more than a year ahead; name the day that the other State has confirmed"),
+    mark_message("the new date must be later than the one before"),
+    mark_message("somebody has closed this preservation; draft a new request if the data are still needed"),
+    mark_message("this preservation is not there any more; load the list again"),
+)
+"""What is said by `sharing.followups.expiry` and `preservations`, for the catalogue."""
+
+
+def list_kinds() -> list[tuple[str, str, str]]:
+    """Return what can be drafted: code, name, and what it is for."""
+    return [
+        (
+            FollowUpKind.PRESERVATION.value,
+            _("Request to preserve data"),
+            _("Another State keeps data that could be lost (Budapest Convention, article 29)."),
+        ),
+        (
+            FollowUpKind.ASSISTANCE.value,
+            _("Request for mutual legal assistance"),
+            _("Another State is asked for evidence or a measure (UNCAC, article 46(15))."),
+        ),
+        (
+            FollowUpKind.STOP_PAYMENT.value,
+            _("Stop-payment sheet"),
+            _("What a bank needs to stop or recall a payment. Only for accounts, cards and payments."),
+        ),
+    ]
+
+
+def list_close_reasons() -> list[tuple[str, str]]:
+    """Return why nobody watches a preservation any more: codes and words."""
+    return [
+        (
+            CloseReason.REQUEST_RECEIVED.value,
+            _("The other State has our request for assistance, and keeps the data until it decides"),
+        ),
+        (CloseReason.NOT_NEEDED.value, _("The data are not needed")),
+        (CloseReason.REFUSED.value, _("The other State has refused, or has no data")),
+    ]
+
+
+def list_severity_words() -> dict[str, str]:
+    """Return what the cautions of a draft begin with, by their severity."""
+    return {
+        Severity.CONSENT.value: _("Consent first"),
+        Severity.CHECK.value: _("Compare"),
+        Severity.DUTY.value: _("Binds"),
+    }

@@ -1,0 +1,56 @@
+"""The values of facts in words: what a code is called on a page."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from sharing.desk.web.catalogue import _
+from sharing.law.facts import NONE
+from sharing.model.countries import STATES, country_name
+
+_SPECIAL: Final = MappingProxyType(
+    {
+        "FIU": "Financial intelligence unit",
+        "FIU_REPORT": "Report to a financial intelligence unit",
+        "TAX": "Tax authority",
+        "CUSTOMS": "Customs",
+        "FOREIGN_STATE": "From another State",
+        "OTHER": "Other",
+        "EXISTENCE": "Only the fact that something exists",
+        "EMERGENCY": "Emergency: significant and imminent risk to life or safety",
+        "H0": "H0",
+        "H1": "H1: not as evidence without permission",
+        "H2": "H2: not passed on without permission",
+        "H3": "H3: other restriction, in words",
+        "A": "A: no doubt about the source",
+        "B": "B: reliable in most instances",
+        "C": "C: not reliable in most instances",
+        "X": "X: the reliability cannot be assessed",
+        "1": "1: accurate",
+        "2": "2: known personally to the source, not to the officer",
+        "3": "3: not known personally to the source, but corroborated",
+        "4": "4: not known personally to the source, and not corroborated",
+        "AMBER+STRICT": "Amber+Strict",
+    }
+)
+
+
+def name_value(value: str, fact: str = "") -> str:
+    """Return what a value is called on a page.
+
+    Args:
+        value: The value, as the vocabulary has it.
+        fact: The fact that has it; "" for a marking.
+    """
+    if fact == "origin.state" and value in STATES:
+        return country_name(value)
+    if fact == "origin.state" and value == NONE:
+        return _("It belongs to no other State")
+    plain = _SPECIAL.get(value) or value.replace("_", " ").capitalize()
+    return _(plain)
+
+
+def name_values(fact: str, text: str) -> str:
+    """Return what the values of a fact are called, from their text in an explanation of the law."""
+    return ", ".join(name_value(value, fact) for value in text.split(", "))

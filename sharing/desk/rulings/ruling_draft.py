@@ -1,0 +1,121 @@
+"""What an officer has filled in, as the act that will be signed: forms of pages, checked as the worker would."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sharing.console.ruled_facts import collect_facts, make_fact
+from sharing.conversation.asks import Officer
+from sharing.desk.web.catalogue import _, mark_message
+from sharing.desk.web.forms import Form
+from sharing.desk.web.sessions import SignedIn
+from sharing.errors import InputError
+from sharing.ruling_submission import AnyAct
+from sharing.rulings.facts import RuledFact
+
+if TYPE_CHECKING:
+    from sharing.desk.rulings.service import RulingService
+
+FACT_PREFIX = "fact:"
+"""Before the name of a fact, in the name of its field."""
+
+
+@dataclass(frozen=True, slots=True)
+class RulingDraft:
+    """An act that was checked, and not signed. Its `repr` does not show the text.
+
+    Attributes:
+        act: What is ruled.
+        items: For each partition to which it is written, an item that it is about.
+        text: The officer's words.
+        summary: What it will do, in sentences.
+    """
+
+    act: AnyAct
+    items: Mapping[int, str]
+    text: str = field(repr=False)
+    summary: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DraftContext:
+    """Who fills in a form, when, and what is known.
+
+    Attributes:
+        service: The rulings of this desk.
+        signed_in: The officer.
+        now: The time in UTC milliseconds.
+    """
+
+    service: RulingService
+    signed_in: SignedIn
+    now: int
+
+    @property
+    def id(self) -> str:
+        """Id of the officer."""
+        return self.signed_in.officer.id
+
+    @property
+    def officer(self) -> Officer:
+        """The officer, as the conversation knows him or her."""
+        return self.signed_in.officer.to_officer()
+
+
+def read_text(form: Form) -> str:
+    """Return the officer's words, with line breaks as they are signed."""
+    return form.get("text").replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def read_facts(form: Form) -> tuple[RuledFact, ...]:
+    """Return the facts that a form states: one field for each, repeated for the values of a set.
+
+    Raises:
+        InputError: One is no fact of an item, or has a value that is none of its list.
+    """
+    stated = []
+    for name in form.values:
+        if name.startswith(FACT_PREFIX):
+            values = [value for value in form.get_all(name) if value.strip()]
+            if values:
+                stated.append(make_fact(name.removeprefix(FACT_PREFIX), values))
+    return collect_facts(sorted(stated, key=lambda fact: fact.name))
+
+
+def explain(error: InputError, form: Form) -> tuple[str, str]:
+    """Return the field of a form that an error is about, and what is said there.
+
+    Args:
+        error: The error: it names a part of a ruling.
+        form: The form.
+    """
+    label, name = _FIELDS.get(error.field, ("", ""))
+    if error.field == "facts":
+        name = next((each for each in form.values if each.startswith(FACT_PREFIX)), "")
+    text = str(error)
+    for ask_id in form.get_all("ask")[:1]:
+        text = text.removeprefix(f"{ask_id}: ")
+    if name and not form.values.get(name) and name not in form.values:
+        name = name if name in _OPTIONAL else ""
+    return name, f"{_(label)}: {_(text)}" if label else _(text)
+
+
+_FIELDS: Mapping[str, tuple[str, str]] = {
+    "grounds": (mark_message("Grounds of refusal"), "ground"),
+    "own_rule": (mark_message("Rule of your own law"), "rule"),
+    "facts": (mark_message("Facts"), ""),
+    "relaxed": (mark_message("Conditions that stay"), "relaxed"),
+    "text": (mark_message("Your words"), "text"),
+    "covers_until": (mark_message("Until when later Asks are answered so, too"), "later_until"),
+    "conditions_hash": (mark_message("Conditions"), "conditions_hash"),
+    "authority": (mark_message("Authority"), "authority"),
+    "states": (mark_message("States"), "state"),
+    "unmet": (mark_message("Conditions"), "unmet"),
+    "our_law": (mark_message("Law of ours"), "our_law"),
+}
+"""The label and the name of the field of each part of a ruling."""
+
+_OPTIONAL = frozenset({"ground", "relaxed", "authority", "state", "text", "rule", "later_until", "unmet", "our_law"})
+"""Fields that a browser leaves out where nothing is chosen."""

@@ -1,0 +1,152 @@
+"""A record that the desk keeps for an officer, and its key on the topic."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+
+from sharing.errors import DecodeError, InputError
+from sharing.model.strict_model import StrictModel
+from sharing.model.times import from_milliseconds, to_milliseconds
+from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec
+from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
+
+SCHEMA: Final = "desk_record"
+VERSION_MAX: Final = 2**31 - 1
+_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
+
+
+class DeskKind(StrEnum):
+    """What a record is.
+
+    Attributes:
+        UNSENT: An item that an officer has not published yet.
+        PROFILE: Answers that an officer wants to give again.
+        PRESERVATION: How long another State keeps something, after a request for preservation.
+    """
+
+    UNSENT = "UNSENT"
+    PROFILE = "PROFILE"
+    PRESERVATION = "PRESERVATION"
+
+
+@dataclass(frozen=True, slots=True)
+class DeskRecord:
+    """What the desk keeps. Its `repr` does not show the content.
+
+    Attributes:
+        kind: What it is.
+        id: Its id among those of its kind. It is part of the record key, so it says nothing about the content.
+        version: 1 for a new record, and one more for each change.
+        officer: Id of the officer whose record it is.
+        written_at: When it was written, in UTC milliseconds.
+        content: The content, as JSON has it.
+    """
+
+    kind: DeskKind
+    id: str
+    version: int
+    officer: str
+    written_at: int
+    content: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """Its key on the topic."""
+        return make_key(self.kind, self.id)
+
+    def encode(self, framing: Framing = SINGLE_OBJECT_FRAMING) -> bytes:
+        """Return the record with its header, not sealed.
+
+        Raises:
+            InputError: It is too long.
+        """
+        fields = {
+            "kind": self.kind,
+            "id": self.id,
+            "version": self.version,
+            "officer": self.officer,
+            "written_at": from_milliseconds(self.written_at),
+            "content": json.dumps(self.content, ensure_ascii=False, allow_nan=False, separators=(",", ":")),
+        }
+        value = framing.frame(SCHEMA, get_codec(SCHEMA).encode_unframed(fields))
+        if len(value) > RECORD_BYTES_MAX:
+            raise InputError(
+                f"what was entered has {len(value):,} bytes, more than the {RECORD_BYTES_MAX:,} that the desk keeps; "
+                "shorten its texts"
+            )
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class UnopenedRecord:
+    """A record that cannot be opened.
+
+    Attributes:
+        key: Its key on the topic; "" if it has none that is a key of the desk.
+        offset: Where it is.
+        reason: Why, in words.
+    """
+
+    key: str
+    offset: int
+    reason: str
+
+
+class RecordConflictError(InputError):
+    """Another desk or officer has changed the record since it was read. Nothing was written.
+
+    Attributes:
+        current: The record as it is now; None if it was deleted.
+    """
+
+    def __init__(self, message: str, current: DeskRecord | None) -> None:
+        super().__init__(message)
+        self.current = current
+
+
+def make_key(kind: DeskKind, id: str) -> str:  # noqa: A002 as in the record
+    """Return the key of a record on the topic.
+
+    Raises:
+        InputError: The id has other characters than letters, digits, '.', '_', '~' and '-', or more than 128.
+    """
+    if not _ID.fullmatch(id):
+        raise InputError("the id of a record of the desk has 1 to 128 letters, digits, '.', '_', '~' and '-'")
+    return f"{kind}:{id}"
+
+
+def decode_record(value: bytes, key: str) -> DeskRecord:
+    """Return the record in an opened value in single-object encoding.
+
+    Raises:
+        DecodeError: It is no record of the desk, or has another key.
+    """
+    fields = get_codec(SCHEMA).decode(value)
+    try:
+        content = json.loads(fields["content"])
+    except (ValueError, RecursionError):
+        content = None
+    kind = DeskKind(fields["kind"])
+    if not isinstance(content, dict) or not 1 <= fields["version"] <= VERSION_MAX or key != f"{kind}:{fields['id']}":
+        raise DecodeError("is not a record of the desk with this key", cause="MALFORMED")
+    return DeskRecord(
+        kind, fields["id"], fields["version"], fields["officer"], to_milliseconds(fields["written_at"]), content
+    )
+
+
+Content = TypeVar("Content", bound=StrictModel)
+
+
+def read_content(record: DeskRecord, model: type[Content]) -> Content | None:
+    """Return the content of a record as a model; None if it does not fit, such as that of a later release."""
+    try:
+        return model.model_validate_json(json.dumps(record.content))
+    except ValidationError:
+        return None

@@ -1,0 +1,186 @@
+"""Follows the desk's topic in a thread: what is on it is known a moment later."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from sharing.desk.store.desk_record import UnopenedRecord
+from sharing.desk.store.record_sealing import RecordSealing
+from sharing.desk.store.record_table import RecordTable
+from sharing.errors import InfrastructureError, SharingError
+from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatchFinder
+from sharing.kafka.clients import client_properties, look_up_topics, make_consumer, require_topics
+from sharing.kafka.conversation_reader import name_console_group
+from sharing.kafka.errors import GROUP_ERRORS, PERMANENT_READ_ERRORS, describe_kafka_error
+from sharing.topology.topics import DESK
+
+log = logging.getLogger(__name__)
+
+_PARTITION: Final = 0
+_POLL_SECONDS: Final = 0.2
+_RETRY_SECONDS: Final = 2.0
+_ANSWER_SECONDS_MAX: Final = 10.0
+_FATAL: Final = PERMANENT_READ_ERRORS - GROUP_ERRORS
+
+
+class RecordFollower:
+    """Keeps a table of the desk's records as the topic is now. Threads may share it.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        state: The State.
+        sealing: Opens the records.
+        properties: Further librdkafka properties, such as those of TLS.
+        notify: Called after the table has changed, in the thread that follows.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        state: str,
+        sealing: RecordSealing,
+        properties: Mapping[str, Any],
+        notify: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._state = state
+        self._topic = DESK.topic(state)
+        self._sealing = sealing
+        self._notify = notify
+        self._properties = {
+            "fetch.wait.max.ms": 100,
+            **properties,
+            **BOUNDED_FETCH,
+            "group.id": name_console_group(state, "desk"),
+            "enable.partition.eof": True,
+        }
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="desk-records", daemon=True)
+        self._table: RecordTable | None = None
+        self._position = 0
+        self._fault = ""
+
+    def start(self) -> None:
+        """Begin to follow. Returns at once."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread, and wait for its end."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def wait_until_read(self, seconds: float) -> bool:
+        """Wait until what was on the topic is known; return whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._table is not None, seconds)
+
+    def copy(self) -> RecordTable:
+        """Return the table, as it is now.
+
+        Raises:
+            InfrastructureError: The topic has not been read to its end yet. The message says why.
+        """
+        with self._changed:
+            table = self._require_table()
+            return RecordTable(dict(table.records), dict(table.unopened), set(table.refused))
+
+    def wait_for_offset(self, offset: int, seconds: float) -> RecordTable:
+        """Return the table once everything before an offset has been read.
+
+        Raises:
+            InfrastructureError: It was not in time.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._table is not None and self._position >= offset, seconds):
+                raise InfrastructureError(
+                    f"{self._topic} cannot be read to its end: {self._fault or 'the broker does not answer in time'}; "
+                    "try again when the broker is back"
+                )
+        return self.copy()
+
+    def query_end(self) -> int:
+        """Return the offset at which the topic ends now.
+
+        Raises:
+            InfrastructureError: No broker answers in time.
+        """
+        consumer = make_consumer(client_properties(self._bootstrap, self._properties))
+        try:
+            found = consumer.get_watermark_offsets(TopicPartition(self._topic, _PARTITION), timeout=_ANSWER_SECONDS_MAX)
+        except KafkaException as error:
+            raise InfrastructureError(
+                f"{self._topic}: its end cannot be looked up ({describe_kafka_error(error)}); try again"
+            ) from None
+        finally:
+            consumer.close()
+        if found is None:
+            raise InfrastructureError(f"{self._topic}: its end cannot be looked up in time; try again")
+        return int(found[1])
+
+    def _require_table(self) -> RecordTable:
+        if self._table is None:
+            raise InfrastructureError(
+                f"{self._topic} is not read yet: {self._fault or 'the desk has just started'}; try again in a moment"
+            )
+        return self._table
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._follow()
+            except (SharingError, KafkaException) as error:
+                reason = describe_kafka_error(error) if isinstance(error, KafkaException) else str(error)
+                log.warning("%s cannot be followed: %s", self._topic, reason)
+                with self._changed:
+                    self._fault = reason
+                    self._changed.notify_all()
+                self._stopping.wait(_RETRY_SECONDS)
+
+    def _follow(self) -> None:
+        """Read the topic from its beginning, into a new table, which replaces the old one when it is complete."""
+        require_topics(look_up_topics(self._bootstrap, self._properties), [self._topic], self._state)
+        consumer = make_consumer(client_properties(self._bootstrap, self._properties))
+        finder = BadBatchFinder(client_properties(self._bootstrap, self._properties))
+        try:
+            consumer.assign([TopicPartition(self._topic, _PARTITION, OFFSET_BEGINNING)])
+            table = RecordTable()
+            while not self._stopping.is_set():
+                for message in consumer.consume(100, _POLL_SECONDS):
+                    self._take(consumer, finder, table, message)
+        finally:
+            consumer.close()
+
+    def _take(self, consumer: Consumer, finder: BadBatchFinder, table: RecordTable, message: Message) -> None:
+        error, offset = message.error(), message.offset() or 0
+        if error is None:
+            key = (message.key() or b"").decode("ascii", "replace")
+            opened = self._sealing.open(message.value(), key, offset)
+            self._settle(table, lambda: table.take(offset, key, opened), offset + 1)
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
+            with self._changed:  # behind the markers of transactions
+                self._table, self._position, self._fault = table, offset, ""
+                self._changed.notify_all()
+        elif error.code() in BAD_BATCH_ERRORS:
+            batch = finder.find_batch(message)
+            if batch is not None:
+                unread = UnopenedRecord("", offset, f"the record batch at offset {offset} cannot be read")
+                self._settle(table, lambda: table.take(offset, f"@{offset}", unread), batch.next_offset)
+                consumer.seek(TopicPartition(self._topic, _PARTITION, batch.next_offset))
+        elif error.code() in _FATAL or error.fatal():
+            raise KafkaException(error)
+
+    def _settle(self, table: RecordTable, change: Callable[[], None], position: int) -> None:
+        with self._changed:
+            change()
+            if table is self._table:
+                self._position = position
+                self._changed.notify_all()
+        if table is self._table:
+            self._notify()

@@ -1,0 +1,1 @@
+"""What every page of the desk uses: sessions, forms, templates, headers, events. It knows no page."""

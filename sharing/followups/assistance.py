@@ -1,0 +1,168 @@
+"""A request for mutual legal assistance: UNCAC art. 46(15), with the fields of the Council of Europe's templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sharing.followups.consent import list_cautions
+from sharing.followups.context import FollowUpContext
+from sharing.followups.document import (
+    Blank,
+    DraftField,
+    DraftSection,
+    FollowUpDocument,
+    FollowUpKind,
+    fill,
+    fill_or_blank,
+    leave_blank,
+)
+from sharing.followups.known import (
+    format_marking,
+    list_fact_fields,
+    list_identifier_fields,
+    list_location_fields,
+    list_offence_fields,
+    make_addressee_fields,
+    make_basis_field,
+    make_handling,
+    make_references,
+    make_requesting_fields,
+    make_signature,
+)
+from sharing.model.notice import Notice
+from sharing.model.times import format_time
+
+_PERSON_TYPES = frozenset({"person", "passport-number", "identity-card-number"})
+_SUBJECT_WORDS = {
+    "SUSPECT": "a suspect",
+    "CONVICTED": "a convicted person",
+    "VICTIM": "a victim",
+    "OTHER": "another person, such as a witness",
+    "NONE": "no person",
+}
+
+
+def draft_assistance(notice: Notice, context: FollowUpContext) -> FollowUpDocument:
+    """Return a draft with every element of art. 46(15)(a) to (f), filled or marked.
+
+    Args:
+        notice: The notice.
+        context: What is known beyond it.
+    """
+    kind = FollowUpKind.ASSISTANCE
+    return FollowUpDocument(
+        kind=kind,
+        title="Request for mutual legal assistance",
+        notice=notice.id,
+        marking=format_marking(notice),
+        cautions=list_cautions(kind, notice, context),
+        sections=(
+            make_references(notice, context),
+            DraftSection("Requesting authority", make_requesting_fields(context, "46(15)(a)"), "art. 46(15)(a)"),
+            DraftSection("Requested authority", (*make_addressee_fields(context), *_list_basis(context))),
+            DraftSection("Proceedings", tuple(_list_proceedings(notice)), "art. 46(15)(b)"),
+            DraftSection("Facts", tuple(list_fact_fields(notice, "46(15)(c)")), "art. 46(15)(c)"),
+            DraftSection("Assistance, and procedure", tuple(_list_assistance(notice)), "art. 46(15)(d)"),
+            DraftSection("Person concerned", tuple(_list_person(notice)), "art. 46(15)(e)"),
+            DraftSection("Purpose", tuple(_list_purpose(notice)), "art. 46(15)(f)"),
+            DraftSection("Admissibility", _list_admissibility(), "art. 46(9), (15), (21); Council of Europe template"),
+            make_handling(notice),
+            make_signature(),
+        ),
+        made_at=context.now,
+    )
+
+
+def _list_basis(context: FollowUpContext) -> Iterator[DraftField]:
+    yield make_basis_field(context, "UNCAC", "UNCAC art. 46 for corruption; Budapest Convention arts 25, 27 and 31")
+    yield leave_blank("Basis in our law", Blank.JUDGEMENT, "provision that lets us ask for this measure")
+    yield leave_blank("Channel", Blank.JUDGEMENT, "central authorities; in urgent cases another one, if it is accepted")
+
+
+def _list_proceedings(notice: Notice) -> Iterator[DraftField]:
+    element = "46(15)(b)"
+    yield leave_blank(
+        "Subject and nature of the proceedings",
+        Blank.JUDGEMENT,
+        "investigation, prosecution or court proceedings; against whom",
+        element=element,
+    )
+    yield leave_blank(
+        "Authority that conducts them",
+        Blank.UNKNOWN,
+        "name and functions: prosecutor, court, police unit",
+        element=element,
+    )
+    yield leave_blank("Decisions in the case", Blank.UNKNOWN, "court orders and authorisations, with dates")
+    yield from list_offence_fields(notice, element)
+
+
+def _list_assistance(notice: Notice) -> Iterator[DraftField]:
+    element = "46(15)(d)"
+    yield leave_blank(
+        "Assistance that is asked for",
+        Blank.JUDGEMENT,
+        "measure, such as subscriber data, traffic data, search, bank records, interview",
+        element=element,
+    )
+    yield from list_identifier_fields(notice, element)
+    observed = notice.content["observed_at"]
+    hint = "first and last instant in UTC"
+    if observed is not None:
+        hint += f"; the notice has one instant: {format_time(observed)}"
+    yield leave_blank("Period of the data", Blank.JUDGEMENT, hint, element=element)
+    yield from list_location_fields(notice, element)
+    yield leave_blank(
+        "Relation of the data to the offence", Blank.JUDGEMENT, "what the data would show", element=element
+    )
+    yield leave_blank(
+        "Procedure that is to be followed",
+        Blank.JUDGEMENT,
+        "formalities, presence of officers, certificates",
+        element=element,
+    )
+    yield leave_blank("Urgency, and until when it is needed", Blank.JUDGEMENT, "with the reason", element=element)
+
+
+def _list_person(notice: Notice) -> Iterator[DraftField]:
+    element, content = "46(15)(e)", notice.content
+    subject = _SUBJECT_WORDS.get(content["subject_class"] or "")
+    yield fill_or_blank("Class of person that the notice is about", subject, "the notice does not say", element=element)
+    names_person = content["type"] in _PERSON_TYPES and content["value"]
+    yield fill_or_blank(
+        "Identity",
+        content["value"] if names_person else None,
+        "name, date of birth, company number: where it is possible",
+        element=element,
+        exact=True,
+    )
+    yield leave_blank("Place", Blank.UNKNOWN, "where the person is, where it is possible", element=element)
+    yield leave_blank("Nationality", Blank.UNKNOWN, "where it is possible", element=element)
+
+
+def _list_purpose(notice: Notice) -> Iterator[DraftField]:
+    element, purpose = "46(15)(f)", notice.content["purpose"]
+    yield leave_blank(
+        "Purpose for which it is asked",
+        Blank.JUDGEMENT,
+        "for what the evidence or information is used",
+        element=element,
+    )
+    known = purpose.lower().replace("_", " ") if purpose and purpose != "UNKNOWN" else None
+    yield fill_or_blank(
+        f"Purpose for which {notice.from_state} sent the notice", known, "the notice does not say", element=element
+    )
+
+
+def _list_admissibility() -> tuple[DraftField, ...]:
+    return (
+        leave_blank("Dual criminality", Blank.JUDGEMENT, "how the facts are punishable in the requested State"),
+        leave_blank("Necessity and proportionality", Blank.JUDGEMENT, "why milder means do not suffice"),
+        leave_blank("Limits on the use of what is received", Blank.JUDGEMENT, "speciality; what we undertake"),
+        fill(
+            "Before a refusal",
+            "We ask to be consulted, and to be told what is missing, before the request is refused or postponed.",
+        ),
+        leave_blank("Costs, and return of objects", Blank.JUDGEMENT, "if they matter"),
+        leave_blank("Annexes", Blank.UNKNOWN, "text of the provisions, court orders, translation"),
+    )

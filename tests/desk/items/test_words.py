@@ -1,0 +1,146 @@
+"""Conditions, codes and reasons in plain words: complete, translated, and nothing is invented for what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sharing.desk.contents.access import HiddenReason
+from sharing.desk.contents.item_content import ItemContent
+from sharing.desk.items.condition_words import CONDITION_WORDS, describe_conditions, find_condition_words
+from sharing.desk.items.content_rows import list_content_rows
+from sharing.desk.items.content_words import CODE_WORDS, describe_code, split_admiralty
+from sharing.desk.items.correctable_facts import list_fact_fields
+from sharing.desk.items.hidden_words import HIDDEN_WORDS
+from sharing.desk.items.law_words import describe_rules
+from sharing.desk.web.catalogue import load_translations
+from sharing.disclosure.amendments import CORRECTABLE
+from sharing.model.decision import Condition, PackReference, RuleReference
+from sharing.model.vocabulary import (
+    Assertion,
+    Authority,
+    Collection,
+    ConditionKind,
+    Effect,
+    Form,
+    Handling,
+    NoticeKind,
+    Outcome,
+    Pap,
+    Purpose,
+    RelevanceKind,
+    SourceGrade,
+    SubjectClass,
+    Tlp,
+    Urgency,
+)
+from sharing.packs.library import find_law_by_code, list_shipped_pack_codes
+from tests.desk.asgi import make_services
+from tests.kafka.topic_io import fill_defaults
+
+VOCABULARIES = {
+    "form": Form, "assertion": Assertion, "subject_class": SubjectClass, "grading_source": SourceGrade,
+    "handling": Handling, "tlp": Tlp, "pap": Pap, "collection": Collection, "purpose": Purpose,
+    "source_authority": Authority, "urgency": Urgency, "outcome": Outcome, "effect": Effect, "message": NoticeKind,
+    "relevance": RelevanceKind,
+}  # fmt: skip
+
+
+def list_shipped_conditions() -> list[Condition]:
+    packs = [find_law_by_code(code).pack for code in list_shipped_pack_codes()]
+    found = {rule.condition for pack in packs for rule in pack.rules if rule.condition is not None}
+    return sorted(found, key=lambda condition: condition.code)
+
+
+@pytest.mark.parametrize("condition", list_shipped_conditions(), ids=lambda condition: condition.code)
+def test_every_condition_of_a_shipped_pack_has_two_sentences(condition: Condition) -> None:
+    words = find_condition_words(condition)
+    assert words is not None, "add it to sharing/desk/items/condition_words.py"
+    assert words.may != words.may_not
+    for sentence in words:
+        assert sentence[0].islower()
+        assert not sentence.endswith(".")
+
+
+def test_no_words_are_kept_for_conditions_that_no_pack_has() -> None:
+    shipped = {(condition.code, condition.text) for condition in list_shipped_conditions()}
+    assert set(CONDITION_WORDS) == shipped
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("common.h2", "Pass it on as you like."),  # another State uses a known code
+        ("xx.unknown", "Not disseminated without the provider's permission."),
+        ("common.h2", "Not disseminated without the provider's permission. "),
+    ],
+)
+def test_what_is_not_known_exactly_is_shown_in_its_own_words_alone(code: str, text: str) -> None:
+    (shown,) = describe_conditions([Condition(code, ConditionKind.OTHER, text)])
+    assert (shown.words, shown.condition.text) == (None, text)
+
+
+def list_words() -> Iterator[str]:
+    yield from (words for codes in CODE_WORDS.values() for words in codes.values())
+    yield from (sentence for words in CONDITION_WORDS.values() for sentence in words)
+    yield from HIDDEN_WORDS.values()
+
+
+def test_every_word_has_a_french_one() -> None:
+    french = load_translations("fr")
+    same = {"prevention", "investigation", "improbable", "police", "correction", "urgent"}
+    assert [words for words in list_words() if french.gettext(words) == words and words not in same] == []
+
+
+@pytest.mark.parametrize("field", VOCABULARIES)
+def test_every_code_of_a_vocabulary_has_words(field: str) -> None:
+    assert {str(code) for code in VOCABULARIES[field]} <= set(CODE_WORDS[field])
+
+
+def test_an_unknown_code_is_shown_as_it_is() -> None:
+    assert describe_code("tlp", "PURPLE") == "PURPLE"
+    assert [split_admiralty(grade) for grade in ("B2", "G2", "B7", "B", "B2x", "")] == [
+        ("B", "2"), None, None, None, None, None,
+    ]  # fmt: skip
+
+
+def test_every_reason_is_a_sentence_that_says_what_it_is() -> None:
+    assert set(HIDDEN_WORDS) == set(HiddenReason)
+    assert all(words.endswith(".") for words in HIDDEN_WORDS.values())
+
+
+def test_what_is_not_stated_has_no_row_and_what_is_stated_has_one_with_its_meaning() -> None:
+    nothing = ItemContent("INFORMATION", fill_defaults("notice_content", {}))
+    assert [row.label for row in list_content_rows(nothing)] == ["Use it as"]
+    stated = {
+        "grading_source": "A", "grading_information": 1, "grading_admiralty": "F6", "handling": ["H1", "H9"],
+        "tlp": "RED", "personal_data": "UNKNOWN", "observed_at": 5,
+    }  # fmt: skip
+    rows = {row.label: row for row in list_content_rows(ItemContent("X", fill_defaults("notice_content", stated)))}
+    assert rows["Use it as"].lines == (("X", ""),)
+    assert rows["Source (Europol 4x4)"].lines == (("A", "no doubt that the source is trustworthy"),)
+    assert rows["Admiralty system"].lines[0].words.endswith("truth cannot be judged")
+    assert [line.words for line in rows["Handling"].lines] == ["not in court without permission", "H9"]
+    assert rows["Personal data"].lines == (("UNKNOWN", "not stated"),)
+    assert rows["Observed"].instant == 5
+
+
+def test_a_paraphrase_is_shown_only_of_the_pack_that_was_applied() -> None:
+    console = make_services().console
+    law = find_law_by_code("CH")
+    rule = law.pack.rules[0]
+    named = RuleReference(rule.id, rule.citation, Effect.PERMIT)
+    applied = PackReference("CH", "any", law.pack.sha256)
+    assert describe_rules(console, [named], applied)[0].words == rule.paraphrase
+    for other in (PackReference("CH", "any", "0" * 64), PackReference("<script>", "1", law.pack.sha256)):
+        assert describe_rules(console, [named], other)[0].words == ""
+
+
+def test_every_correctable_fact_has_a_field_and_no_other_has() -> None:
+    fields = [*list_fact_fields(are_findings=False), *list_fact_fields(are_findings=True)]
+    assert {each.name for each in fields} == CORRECTABLE
+    by_name = {each.name: each for each in fields}
+    assert by_name["handling"].is_set
+    assert by_name["grading.information"].values == ()
+    assert by_name["minor"].values == ("NO", "YES")

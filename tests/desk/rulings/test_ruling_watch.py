@@ -1,0 +1,85 @@
+"""What the worker does with the rulings of a desk is noted, in whatever order it is heard; what others do is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sharing.conversation.vocabulary import AskKind
+from sharing.desk.rulings.ruling_watch import SETTLED_SECONDS
+from sharing.model.vocabulary import AuditLogName
+from sharing.rulings.act import Act
+from sharing.topology.topics import ACTS
+from tests.conversation.people import held
+from tests.desk.asgi import STATE
+from tests.desk.rulings.ruling_world import RulingWorld, open_ruling_world
+from tests.support.audit_entries import make_block
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[RulingWorld]:
+    with open_ruling_world(monkeypatch) as world:
+        yield world
+
+
+def rule(desk: RulingWorld, number: int = 1) -> dict[str, Any]:
+    ask = desk.world.publish(number, held("CH")).find_ask(AskKind.APPROVE)
+    return dict(desk.rule(act="answer", answer="APPROVED", ask=ask.id, nonce=ask.nonce))
+
+
+def hear(desk: RulingWorld, *acts: Act) -> bool:
+    block = make_block(STATE, AuditLogName.ACTS, [act.encode() for act in acts], 0, desk.clock.now)
+    return desk.service.watch.take(ACTS.topic(STATE), 0, block)
+
+
+def test_a_quarantine_that_is_heard_before_the_confirmation_counts(
+    desk: RulingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = desk.write
+
+    def refuse_at_once(*arguments: Any) -> dict[int, int]:
+        offsets = write(*arguments)
+        desk.quarantine("the register has no such officer")
+        return offsets
+
+    monkeypatch.setattr("sharing.desk.rulings.service.write_ruling", refuse_at_once)
+    report = rule(desk)
+    assert (report["status"], "no such officer" in report["lines"][0]) == ("REFUSED", True)
+
+
+def test_what_others_do_is_not_noted_and_not_even_decoded_when_nothing_is_awaited(
+    desk: RulingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = rule(desk)
+    acts = desk.work()
+    foreign = replace(acts[0], ruling="0" * 64)
+    assert not hear(desk, foreign)
+    monkeypatch.setattr("sharing.desk.rulings.ruling_watch.SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr("sharing.desk.rulings.ruling_watch.decode_entries", None)  # would fail if it were called
+    assert not hear(desk, foreign), "the acts of others cost nothing"
+    outcome = desk.service.watch.find(report["digest"])
+    assert outcome is not None
+    assert len(outcome.acts) == len(acts)
+    assert SETTLED_SECONDS > 1
+
+
+def test_acts_that_come_later_are_added(desk: RulingWorld) -> None:
+    report = rule(desk)
+    acts = desk.work()
+    assert hear(desk, replace(acts[-1], at=acts[-1].at + 1))
+    outcome = desk.service.watch.find(report["digest"])
+    assert outcome is not None
+    assert len(outcome.acts) == len(acts) + 1
+
+
+def test_an_outcome_that_is_handed_out_is_a_copy(desk: RulingWorld) -> None:
+    report = rule(desk)
+    outcome = desk.service.watch.find(report["digest"])
+    assert outcome is not None
+    outcome.silent.clear()
+    again = desk.service.watch.find(report["digest"])
+    assert again is not None
+    assert again.silent

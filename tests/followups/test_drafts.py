@@ -1,0 +1,229 @@
+"""What the drafts say: golden documents, every element of the treaties, and what is left blank."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sharing.errors import InputError
+from sharing.followups.document import Blank, FollowUpDocument, FollowUpKind, fill
+from sharing.followups.drafting import list_fitting, make_draft
+from sharing.followups.known import find_host
+from sharing.followups.offences import OFFENCES, describe_offence
+from sharing.model.vocabulary import ConditionKind, OffenceCode, OffenceModifier
+from tests.followups.drafts import DRAFTS, FOLDER, KINDS, list_golden
+from tests.followups.real_notices import list_real_notices
+from tests.followups.samples import (
+    DRAFTER,
+    NOW,
+    make_account_notice,
+    make_context,
+    make_domain_notice,
+    make_full_context,
+    make_notice,
+)
+
+FORBIDDING = {
+    ConditionKind.ONWARD_CONSENT, ConditionKind.NO_EVIDENCE, ConditionKind.CONFIDENTIALITY, ConditionKind.HANDLING,
+    ConditionKind.OTHER,
+}  # fmt: skip
+ELEMENTS = {
+    FollowUpKind.PRESERVATION: {f"29(2)({letter})" for letter in "abcdef"},
+    FollowUpKind.ASSISTANCE: {f"46(15)({letter})" for letter in "abcdef"},
+}
+
+
+@pytest.mark.parametrize(("path", "text"), list(list_golden()), ids=lambda value: getattr(value, "name", ""))
+def test_a_draft_is_the_golden_document(path: Path, text: str) -> None:
+    assert path.read_text(encoding="utf-8") == text, "if that is wanted: python -m tests.followups.drafts --write"
+
+
+def test_no_golden_document_is_left_over() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == {path.name for path, _ in list_golden()}
+
+
+@pytest.mark.parametrize("name", DRAFTS)
+def test_every_element_of_the_treaty_is_filled_or_marked(name: str) -> None:
+    document = DRAFTS[name]
+    found: dict[str, list[str]] = {}
+    for section in document.sections:
+        assert section.fields
+        for field in section.fields:
+            found.setdefault(field.element, []).append(" ".join(field.lines) or field.mark)
+    assert set(found) - {""} == ELEMENTS.get(document.kind, set())
+    assert all(text.strip() for texts in found.values() for text in texts)
+
+
+@pytest.mark.parametrize("name", DRAFTS)
+def test_what_a_person_judges_is_never_filled(name: str) -> None:
+    marks = {field.label: field.blank for section in DRAFTS[name].sections for field in section.fields}
+    judged = {
+        FollowUpKind.PRESERVATION: ("Why the preservation is necessary", "Dual criminality", "Treaty basis"),
+        FollowUpKind.ASSISTANCE: ("Dual criminality", "Necessity and proportionality", "Assistance that is asked for"),
+        FollowUpKind.STOP_PAYMENT: ("Measure", "Legal basis"),
+    }[DRAFTS[name].kind]
+    assert {marks[label] for label in judged} == {Blank.JUDGEMENT}
+    assert marks["Signature, seal"] is Blank.SIGNATURE
+
+
+def read_fields(document: FollowUpDocument) -> dict[str, str]:
+    return {
+        field.label: " | ".join(field.lines) or field.mark for section in document.sections for field in section.fields
+    }
+
+
+def test_the_stop_payment_sheet_reads_bank_and_country_from_the_iban() -> None:
+    fields = read_fields(DRAFTS["account-unknown-stop-payment"])
+    assert fields["IBAN"] == "DE89370400440532013000"
+    assert fields["BIC, read from the IBAN"] == "COBADEFFXXX"
+    assert fields["Country of the account"] == "DE"
+    assert fields["Amount and currency"].startswith("[NOT KNOWN")
+
+
+@pytest.mark.parametrize(
+    ("value_type", "value", "label", "expected"),
+    [
+        ("bank-account-nr", "US:1234567890", "Number at the bank", "1234567890"),
+        ("bank-account-nr", "US:1234567890", "Country of the account", "US"),
+        ("bic", "EXAMGB2L", "BIC", "EXAMGB2L"),
+        ("bic", "EXAMGB2L", "Country of the account", "GB"),
+        ("btc-address", "1BoatSLRHtKNngkdXEeobR76b53LETtpyT", "Bitcoin address", "1BoatSLRHtKNngkdXEeobR76b53LETtpyT"),
+        ("transaction-hash", "ETH:" + "a" * 64, "Reference of the payment", "ETH:" + "a" * 64),
+        ("iban", "GB82WEST12345698765432", "BIC", "[NOT KNOWN, TO BE COMPLETED: of the bank that keeps the account]"),
+        (
+            "iban",
+            "none",
+            "Bank, or provider of services for crypto-assets",
+            "[NOT KNOWN, TO BE COMPLETED: who can stop it]",
+        ),
+    ],
+)
+def test_the_stop_payment_sheet_knows_each_kind_of_account(
+    value_type: str, value: str, label: str, expected: str
+) -> None:
+    notice = make_notice({"type": value_type, "value": value})
+    assert read_fields(make_draft(FollowUpKind.STOP_PAYMENT, notice, make_context()))[label] == expected
+
+
+def test_a_redacted_value_is_marked_as_not_disclosed() -> None:
+    notice = make_notice({"type": "iban", "value": None}, redacted=["value", "summary"])
+    for kind in KINDS:
+        fields = read_fields(make_draft(kind, notice, make_context()))
+        label = "IBAN" if kind is FollowUpKind.STOP_PAYMENT else "Identifier"
+        assert fields[label].startswith("[NOT DISCLOSED TO US: the law of CH withheld it")
+        assert fields["Facts, in the words of the notice"].startswith("[NOT DISCLOSED TO US")
+
+
+def test_a_notice_without_anything_gives_a_draft_with_everything_marked() -> None:
+    notice = make_notice({"type": None, "value": None}, redacted=["type", "value"], rules=[], basis=None)
+    for kind in KINDS:
+        document = make_draft(kind, notice, make_context())
+        assert document.blanks > 20
+        assert read_fields(document)["Law under which we have it"] == "no treaty named; no rule named"
+
+
+def test_a_person_is_named_where_the_notice_is_about_one() -> None:
+    notice = make_notice({"type": "passport-number", "value": "CH:X1234567", "subject_class": "SUSPECT"})
+    fields = read_fields(make_draft(FollowUpKind.ASSISTANCE, notice, make_context()))
+    assert fields["Identity"] == "CH:X1234567"
+    assert fields["Class of person that the notice is about"] == "a suspect"
+    fields = read_fields(make_draft(FollowUpKind.ASSISTANCE, make_domain_notice(), make_context()))
+    assert fields["Identity"].startswith("[NOT KNOWN")
+    assert fields["Class of person that the notice is about"].startswith("[NOT KNOWN")
+
+
+@pytest.mark.parametrize(
+    ("instruments", "expected"),
+    [
+        (None, "not known here"),
+        (frozenset({"BUDAPEST", "UNCAC"}), "has both States as Parties"),
+        (frozenset({"UNTOC"}), "does NOT have both States as Parties"),
+    ],
+)
+def test_the_table_of_treaties_helps_and_decides_nothing(instruments: frozenset[str] | None, expected: str) -> None:
+    context = make_context(addressee="NL", instruments=instruments)
+    for kind in (FollowUpKind.PRESERVATION, FollowUpKind.ASSISTANCE):
+        text = read_fields(make_draft(kind, make_domain_notice(), context))["Treaty basis"]
+        assert text.startswith("[LEGAL JUDGEMENT")
+        assert expected in text
+
+
+def test_a_recall_gives_no_draft() -> None:
+    notice = make_notice(kind="RECALL")
+    assert list_fitting(notice) == ()
+    for kind in KINDS:
+        with pytest.raises(InputError, match="nothing of it may be used any more"):
+            make_draft(kind, notice, make_context())
+
+
+def test_a_notice_that_was_to_be_deleted_gives_no_draft() -> None:
+    with pytest.raises(InputError, match="was to be deleted by now"):
+        make_draft(FollowUpKind.PRESERVATION, make_notice(retain_until=NOW), make_context())
+    assert make_draft(FollowUpKind.PRESERVATION, make_notice(retain_until=NOW + 1), make_context()).sections
+
+
+def test_a_stop_payment_sheet_is_about_a_payment() -> None:
+    assert FollowUpKind.STOP_PAYMENT not in list_fitting(make_domain_notice())
+    assert FollowUpKind.STOP_PAYMENT in list_fitting(make_account_notice())
+    assert FollowUpKind.STOP_PAYMENT in list_fitting(make_notice({"type": None}, redacted=["type"]))
+    with pytest.raises(InputError, match="about no account, card or payment"):
+        make_draft(FollowUpKind.STOP_PAYMENT, make_domain_notice(), make_context())
+
+
+def test_an_earlier_reference_makes_it_a_further_request() -> None:
+    first = read_fields(make_draft(FollowUpKind.ASSISTANCE, make_domain_notice(), make_context()))
+    assert first["Status"] == "first request"
+    further = read_fields(make_draft(FollowUpKind.ASSISTANCE, make_domain_notice(), make_full_context()))
+    assert further["Status"] == "further to an earlier preservation or request"
+    assert further["Earlier preservation or request"] == "NL-24/7-17"
+
+
+def test_who_asks_is_the_officer_and_what_the_state_announces() -> None:
+    fields = read_fields(make_draft(FollowUpKind.PRESERVATION, make_domain_notice(), make_full_context()))
+    assert fields["Requesting authority"] == f"{DRAFTER.agency} (POLICE)"
+    assert "desk@de.example" in fields["Contact points that our State announces"]
+    assert "desk@nl.example" in fields["Authorities that it announces; choose one"]
+
+
+@pytest.mark.parametrize(
+    ("value_type", "value", "host"),
+    [
+        ("url", "https://user@shop.example:8443/a?b", "shop.example"),
+        ("url", "https://[::1/", None),
+        ("email-addr", "a@mail.example", "mail.example"),
+        ("ipv4-addr", "192.0.2.1", "192.0.2.1"),
+        ("file-sha256", "a" * 64, None),
+        ("url", None, None),
+    ],
+)
+def test_the_system_is_read_from_the_identifier(value_type: str, value: str | None, host: str | None) -> None:
+    assert find_host(value_type, value) == host
+
+
+def test_every_offence_has_words() -> None:
+    assert set(OFFENCES) == {*OffenceCode, *OffenceModifier}
+    assert describe_offence("ILLEGAL_ACCESS").startswith("illegal access (Budapest Convention art. 2; UN Convention")
+    assert describe_offence("OF_A_LATER_VERSION") == "OF_A_LATER_VERSION"
+
+
+def test_a_field_without_text_must_be_marked() -> None:
+    with pytest.raises(ValueError, match="must be marked"):
+        fill("label", "  \n ")
+
+
+def test_every_notice_of_the_demo_gives_drafts_with_all_elements() -> None:
+    notices = list_real_notices()
+    assert len(notices) >= 7
+    for notice in notices.values():
+        for kind in list_fitting(notice):
+            document = make_draft(kind, notice, make_context())
+            found = {field.element for section in document.sections for field in section.fields}
+            assert found - {""} == ELEMENTS.get(kind, set())
+            assert document.needs_consent is any(each.kind in FORBIDDING for each in notice.conditions)
+
+
+def test_reprs_show_no_content() -> None:
+    document = DRAFTS["account-unknown-stop-payment"]
+    assert "DE89" not in repr(document)
+    assert "DE89" not in repr(document.sections[0].fields[0])

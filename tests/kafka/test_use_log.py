@@ -1,0 +1,39 @@
+"""The record of uses: in the name of the person who sees content, confirmed before it returns, or an error."""
+
+from __future__ import annotations
+
+import pytest
+
+from sharing.errors import InfrastructureError, InputError
+from sharing.kafka.use_log import Use, UseContext, UseLog, read_uses
+from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.topology.topics import USES
+
+
+def make_use(number: int) -> Use:
+    return Use(f"n-{number}", f"i-{number}", "CH", "ITEM", 1_780_000_000_000 + number)
+
+
+def test_one_program_records_the_views_of_several_people(embedded: EmbeddedBroker, state: str) -> None:
+    embedded.create_topics([USES.topic(state)], 1)
+    log = UseLog(embedded.bootstrap, state, UseContext("desk", "key-1", "desk", "investigation"))
+    log.note("n-0", "i-0", "CH", "ITEM")
+    log.record([make_use(1), make_use(2)], "anna")
+    log.record([make_use(3)])
+    found = sorted(read_uses(embedded.bootstrap, state, "test"), key=lambda each: each.use.id)
+    assert [(each.use.id, each.context.reader) for each in found] == [
+        ("n-0", "desk"), ("n-1", "anna"), ("n-2", "anna"), ("n-3", "desk"),
+    ]  # fmt: skip
+    assert {(each.context.reader_key, each.context.command, each.context.purpose) for each in found} == {
+        ("key-1", "desk", "investigation")
+    }
+    assert found[1].use == make_use(1)
+
+
+def test_a_name_that_no_record_has_and_a_missing_topic_are_refused(embedded: EmbeddedBroker, state: str) -> None:
+    log = UseLog(embedded.bootstrap, state, UseContext("desk"))
+    with pytest.raises(InputError, match="letters, digits"):
+        log.record([make_use(1)], "a name with spaces")
+    away = UseLog("127.0.0.1:1", state, UseContext("desk"), {"socket.timeout.ms": "300"})
+    with pytest.raises(InfrastructureError):
+        away.record([make_use(1)], "anna")
