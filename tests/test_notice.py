@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXTRAS = ("gate", "kafka-local", "pkcs11", "registry", "timestamps", "tracing")
+EXTRAS = ("desk", "gate", "kafka-local", "pkcs11", "registry", "timestamps", "tracing")
 
 COPYLEFT = re.compile(r"\b(?:A?GPL|LGPL|MPL|EPL|CDDL|EUPL|CC-BY-SA|OSL|SSPL|GNU|Mozilla|Eclipse)", re.IGNORECASE)
 PERMISSIVE = re.compile(

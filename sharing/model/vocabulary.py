@@ -303,3 +303,17 @@ class AuditLogName(StrEnum):
     def entry_schema(self) -> str:
         """Name of the schema of its entries."""
         return "decision" if self is AuditLogName.DECISIONS else "act"
+
+
+class DeskKind(StrEnum):
+    """What a record of the duty desk is.
+
+    Attributes:
+        UNSENT: An item that an officer has not published yet.
+        PROFILE: Answers that an officer wants to give again.
+        PRESERVATION: How long another State keeps something, after a request for preservation.
+    """
+
+    UNSENT = "UNSENT"
+    PROFILE = "PROFILE"
+    PRESERVATION = "PRESERVATION"

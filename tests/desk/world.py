@@ -154,6 +154,10 @@ class DeskWorld:
             with keeps, patch("sharing.testing.broker.kafka._READY_S", START_S):
                 secure.broker.start()
 
+    def supervise(self) -> None:
+        """Start the workers again that have ended because the broker was away, as their supervisor does."""
+        self.cluster.restart_ended_gates()
+
     def find_message(self, kind: str) -> str:
         """Return the link of an escalation message about a question of this kind, as soon as there is one."""
         links: list[str] = []

@@ -45,7 +45,7 @@ def test_a_plan_computed_by_hand() -> None:
     assert plan.workers == 2 + 192  # 8,681/s at 5,000 per worker; 136/s in each other State
     assert plan.partitions == 4
     # Eighteen topics of four partitions, the directory and the officers; and the clock.
-    assert plan.replicas == (193 * (18 * 4 + 2) + 1) * 3
+    assert plan.replicas == (193 * (18 * 4 + 3) + 1) * 3
     assert plan.brokers == plan.brokers_without_disk == 11  # 42,849 replicas; the rate requires five
     bytes_per_indicator = 2160 + 300 + 0.1 * 1050 + 0.17 * 3210 + 0.03 * 3180 + 0.2 * 3800
     assert plan.bytes_per_day == pytest.approx(10**9 * bytes_per_indicator * 3)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from sharing.desk.services import DeskServices
-from sharing.desk.store.desk_record import DeskKind, DeskRecord, read_content
+from sharing.desk.store.desk_record import DeskRecord, read_content
 from sharing.errors import InputError
 from sharing.followups.expiry import CloseReason, ExpiryLevel, Preservation, require_expiry
+from sharing.model.vocabulary import DeskKind
 
 IS_GONE: Final = "this preservation is not there any more; load the list again"
 

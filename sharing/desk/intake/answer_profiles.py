@@ -11,9 +11,10 @@ from pydantic import Field
 from sharing._publisher import new_id
 from sharing.desk.intake.item_draft import ItemDraft
 from sharing.desk.intake.unsent_items import RecordStore
-from sharing.desk.store.desk_record import DeskKind, DeskRecord, read_content
+from sharing.desk.store.desk_record import DeskRecord, read_content
 from sharing.errors import InputError
 from sharing.model.strict_model import StrictModel
+from sharing.model.vocabulary import DeskKind
 
 NAME_MAX: Final = 80
 PROFILES_MAX: Final = 50

@@ -22,7 +22,7 @@ TOGETHER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "grading.information": ("grading.source", "grading.information"),
     }
 )
-"""Facts that are stated together or not at all: whoever is asked for one is asked for both."""
+"""Facts that are stated together or not at all: who is asked for one is asked for both."""
 
 _FINDINGS: Final = "findings."
 _EMPTY_SETS: Final = frozenset({"character"})

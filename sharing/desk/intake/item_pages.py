@@ -71,7 +71,7 @@ class ItemPages:
         return self._render(request, fill_basics(item.draft.basics), item)
 
     def save_basics(self, request: Request) -> Response:
-        """Keep what was typed anew."""
+        """Keep what was typed once more."""
         officer, form = get_officer(request), read_form(request)
         item = require_open(require_item(self._desk, request))
         draft = item.draft.model_copy(update={"basics": read_basics(form)})

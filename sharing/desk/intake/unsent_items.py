@@ -9,10 +9,11 @@ from typing import Any, Protocol
 
 from sharing.desk.intake.desk_publisher import ItemPublisher
 from sharing.desk.intake.item_draft import DraftStage, ItemBasics, ItemDraft, check_draft
-from sharing.desk.store.desk_record import DeskKind, DeskRecord, RecordConflictError, UnopenedRecord, read_content
+from sharing.desk.store.desk_record import DeskRecord, RecordConflictError, UnopenedRecord, read_content
 from sharing.errors import InputError
 from sharing.ids import make_item_id
 from sharing.model.indicator import Indicator
+from sharing.model.vocabulary import DeskKind
 
 Records = list[DeskRecord]
 

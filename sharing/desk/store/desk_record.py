@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -14,26 +13,13 @@ from pydantic import ValidationError
 from sharing.errors import DecodeError, InputError
 from sharing.model.strict_model import StrictModel
 from sharing.model.times import from_milliseconds, to_milliseconds
+from sharing.model.vocabulary import DeskKind
 from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 
 SCHEMA: Final = "desk_record"
 VERSION_MAX: Final = 2**31 - 1
 _ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
-
-
-class DeskKind(StrEnum):
-    """What a record is.
-
-    Attributes:
-        UNSENT: An item that an officer has not published yet.
-        PROFILE: Answers that an officer wants to give again.
-        PRESERVATION: How long another State keeps something, after a request for preservation.
-    """
-
-    UNSENT = "UNSENT"
-    PROFILE = "PROFILE"
-    PRESERVATION = "PRESERVATION"
 
 
 @dataclass(frozen=True, slots=True)

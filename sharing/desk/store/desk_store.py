@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sharing.console.connection import ConsoleConnection
-from sharing.desk.store.desk_record import DeskKind, DeskRecord, RecordConflictError, UnopenedRecord, make_key
+from sharing.desk.store.desk_record import DeskRecord, RecordConflictError, UnopenedRecord, make_key
 from sharing.desk.store.record_follower import RecordFollower
 from sharing.desk.store.record_sealing import RecordSealing, WrappingKeys
 from sharing.desk.store.record_table import RecordTable
 from sharing.desk.store.record_writer import FencedError, RecordWriter
 from sharing.errors import InfrastructureError
+from sharing.model.vocabulary import DeskKind
 
 READ_BACK_SECONDS_MAX: Final = 10.0
 Records = list[DeskRecord]

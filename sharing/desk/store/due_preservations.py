@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from sharing.desk.store.desk_record import DeskKind, DeskRecord, read_content
+from sharing.desk.store.desk_record import DeskRecord, read_content
 from sharing.errors import SharingError
 from sharing.followups.expiry import ExpiryLevel, Preservation
+from sharing.model.vocabulary import DeskKind
 
 DUE: Final = frozenset({ExpiryLevel.URGENT, ExpiryLevel.OVERDUE})
 

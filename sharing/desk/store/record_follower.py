@@ -14,8 +14,15 @@ from sharing.desk.store.record_sealing import RecordSealing
 from sharing.desk.store.record_table import RecordTable
 from sharing.errors import InfrastructureError, SharingError
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatchFinder
-from sharing.kafka.clients import client_properties, look_up_topics, make_consumer, require_topics
+from sharing.kafka.clients import (
+    client_properties,
+    consume_available,
+    look_up_topics,
+    make_consumer,
+    require_topics,
+)
 from sharing.kafka.conversation_reader import name_console_group
+from sharing.kafka.directory_cluster import assign_partitions
 from sharing.kafka.errors import GROUP_ERRORS, PERMANENT_READ_ERRORS, describe_kafka_error
 from sharing.topology.topics import DESK
 
@@ -23,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _PARTITION: Final = 0
 _POLL_SECONDS: Final = 0.2
+_BATCH: Final = 100
 _RETRY_SECONDS: Final = 2.0
 _ANSWER_SECONDS_MAX: Final = 10.0
 _FATAL: Final = PERMANENT_READ_ERRORS - GROUP_ERRORS
@@ -149,10 +157,10 @@ class RecordFollower:
         consumer = make_consumer(client_properties(self._bootstrap, self._properties))
         finder = BadBatchFinder(client_properties(self._bootstrap, self._properties))
         try:
-            consumer.assign([TopicPartition(self._topic, _PARTITION, OFFSET_BEGINNING)])
+            assign_partitions(consumer, [TopicPartition(self._topic, _PARTITION, OFFSET_BEGINNING)])
             table = RecordTable()
             while not self._stopping.is_set():
-                for message in consumer.consume(100, _POLL_SECONDS):
+                for message in consume_available(consumer, _BATCH, _POLL_SECONDS):
                     self._take(consumer, finder, table, message)
         finally:
             consumer.close()

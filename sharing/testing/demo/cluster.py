@@ -73,6 +73,7 @@ class DemoCluster:
         self._on_progress = on_progress
         self._stack = ExitStack()
         self._gates: dict[str, subprocess.Popen[bytes]] = {}
+        self._environments: dict[str, dict[str, str]] = {}
         self._logs: dict[str, Path] = {}
 
     def __enter__(self) -> Self:
@@ -114,6 +115,12 @@ class DemoCluster:
             if gate.poll() is not None:
                 tail = "\n".join(self._logs[state].read_text(errors="replace").splitlines()[-12:])
                 raise InfrastructureError(f"the gate of {state} ended with code {gate.returncode}:\n{tail}")
+
+    def restart_ended_gates(self) -> None:
+        """Start again each gate that has ended, as the supervisor of its State would: without a broker, they end."""
+        for state, gate in self._gates.items():
+            if gate.poll() is not None:
+                self._gates[state] = _run_gate(self._logs[state], self._environments[state])
 
     def _start(self) -> None:
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sharing-demo-")))
@@ -167,11 +174,8 @@ class DemoCluster:
             "SHARING_STATE": state,
             **secure,
         }
-        with log.open("wb") as stream:
-            gate = subprocess.Popen(  # this interpreter and an own module
-                [sys.executable, "-m", "processors"], env=environment, stdout=stream, stderr=subprocess.STDOUT
-            )
-        self._gates[state] = gate
+        self._environments[state] = environment
+        self._gates[state] = _run_gate(log, environment)
 
     def _choose_witnesses(self, state: str) -> dict[str, str]:
         """Return the settings that say who cosigns the checkpoints of a State, and whose it cosigns."""
@@ -190,3 +194,10 @@ class DemoCluster:
             except subprocess.TimeoutExpired:
                 gate.kill()
                 gate.wait()
+
+
+def _run_gate(log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    with log.open("ab") as stream:
+        return subprocess.Popen(  # this interpreter and an own module
+            [sys.executable, "-m", "processors"], env=environment, stdout=stream, stderr=subprocess.STDOUT
+        )

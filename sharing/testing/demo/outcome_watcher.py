@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from sharing.audit.block import read_block
 from sharing.errors import InfrastructureError
-from sharing.kafka.clients import client_properties, make_consumer
+from sharing.kafka.clients import client_properties, consume_available, make_consumer
 from sharing.kafka.errors import describe_kafka_error
 from sharing.model.decision import find_most_permissive
 from sharing.model.vocabulary import MessageKind, Outcome
@@ -38,6 +38,7 @@ WATCHED_WITH_KEYS = (DECISIONS, INBOX, INBOX_URGENT, QUARANTINE)
 """Indicators are sealed to the gate, so nothing here can read them."""
 
 POLL_SECONDS = 0.2
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ class OutcomeWatcher:
             SealError: An item of an inbox does not open for the State's reader.
         """
         for consumer in self._consumers:
-            for message in consumer.consume(500, POLL_SECONDS / len(self._consumers)):
+            for message in consume_available(consumer, _BATCH, POLL_SECONDS / len(self._consumers)):
                 if message.error() is None:
                     kind, state = self._kinds[message.topic() or ""]
                     kind, raw = self._open(kind, state, message.value() or b"")

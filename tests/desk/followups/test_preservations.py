@@ -9,9 +9,10 @@ import pytest
 
 from sharing.desk.followups.preservations import IS_GONE
 from sharing.desk.followups.words import SENTENCES
-from sharing.desk.store.desk_record import DeskKind, DeskRecord
+from sharing.desk.store.desk_record import DeskRecord
 from sharing.followups.expiry import IS_CLOSED, IS_OVER, NOT_LATER, TOO_FAR
 from sharing.model.times import DAY_MS
+from sharing.model.vocabulary import DeskKind
 from tests.desk.asgi import NOW, make_officer
 from tests.desk.followups.followup_fixtures import FollowUpDesk, open_followups
 from tests.followups.samples import ITEM_ID, NOTICE_ID

@@ -13,10 +13,11 @@ import pytest
 from sharing.desk.intake import list_routes
 from sharing.desk.intake.intake_desk import IntakeDesk
 from sharing.desk.intake.item_draft import DraftStage, ItemDraft
-from sharing.desk.store.desk_record import DeskKind, RecordConflictError, UnopenedRecord, read_content
+from sharing.desk.store.desk_record import RecordConflictError, UnopenedRecord, read_content
 from sharing.errors import InfrastructureError, InputError
 from sharing.law.decision_context import DecisionContext
 from sharing.model.indicator import Indicator
+from sharing.model.vocabulary import DeskKind
 from tests.desk.asgi import NOW, Desk, make_services, open_desk
 from tests.desk.intake.intake_fixtures import open_context, read_base
 from tests.desk.store.memory_store import MemoryDeskStore

@@ -14,13 +14,13 @@ from sharing.conversation.vocabulary import AskKind
 from sharing.desk.intake import list_routes
 from sharing.desk.intake.item_draft import check_draft
 from sharing.desk.intake.misp_file import read_misp_file
-from sharing.desk.store.desk_record import DeskKind
 from sharing.errors import InputError
 from sharing.ids import make_content_id
 from sharing.interop.files import read_bytes
 from sharing.interop.import_context import FileFormat, ImportContext, PublisherIdentity
 from sharing.interop.publishing_profile import PublishingProfile, ToIds
 from sharing.law.fact_questions import read_all_facts
+from sharing.model.vocabulary import DeskKind
 from sharing.testing.samples import sample_file, sample_files
 from tests.conversation.people import offered, withheld
 from tests.desk.asgi import NOW, Desk, make_services, open_desk

@@ -35,6 +35,11 @@ def test_a_broker_that_is_away_is_said_and_what_was_typed_is_sent_once(world: De
                 browser.click_on(f"{error} button")
             elif not browser.has(f"{OUTCOME} .panel"):
                 jonas.answer("ACCEPTED")
-            wait_until(lambda: "Done." in browser.read_text(OUTCOME), "the worker, which was without it, too", BACK_S)
+
+            def is_done() -> bool:
+                world.supervise()
+                return "Done." in browser.read_text(OUTCOME)
+
+            wait_until(is_done, "the worker, which was without it, too", BACK_S)
         browser.open(f"/asks?q={offered.id}")
         browser.await_text("Nobody is asked anything that fits.")

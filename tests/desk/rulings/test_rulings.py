@@ -177,7 +177,7 @@ def test_the_broker_is_away_and_the_same_signed_ruling_goes_out_later(desk: Ruli
     assert desk.read_ruling().officer == "anna"
 
 
-def test_what_was_not_sent_in_time_is_signed_anew(desk: RulingWorld) -> None:
+def test_what_was_not_sent_in_time_is_signed_again(desk: RulingWorld) -> None:
     prepared = desk.prepare(act="answer", answer="APPROVED", **name(ask_to_approve(desk))).json()
     desk.is_away = True
     desk.submit(prepared)

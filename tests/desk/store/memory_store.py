@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sharing.desk.store.desk_record import DeskKind, DeskRecord, RecordConflictError, UnopenedRecord, make_key
+from sharing.desk.store.desk_record import DeskRecord, RecordConflictError, UnopenedRecord, make_key
 from sharing.errors import InfrastructureError
+from sharing.model.vocabulary import DeskKind
 
 Records = list[DeskRecord]
 

@@ -10,10 +10,11 @@ import pytest
 from pydantic import SecretBytes
 
 from sharing.console.connection import ConsoleConnection
-from sharing.desk.store.desk_record import DeskKind, DeskRecord, RecordConflictError
+from sharing.desk.store.desk_record import DeskRecord, RecordConflictError
 from sharing.desk.store.desk_store import DeskStore
 from sharing.desk.store.record_writer import RecordWriter
 from sharing.errors import InfrastructureError, InputError, SettingsError
+from sharing.model.vocabulary import DeskKind
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
 from sharing.settings import Settings
 from sharing.testing.broker import Broker

@@ -8,9 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharing.desk.store.desk_record import DeskKind, DeskRecord, UnopenedRecord, make_key, read_content
+from sharing.desk.store.desk_record import DeskRecord, UnopenedRecord, make_key, read_content
 from sharing.desk.store.record_sealing import RecordSealing
 from sharing.model.strict_model import StrictModel
+from sharing.model.vocabulary import DeskKind
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
 from tests.desk.store.store_fixtures import KEYS, NOW

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from sharing.desk.store.desk_record import DeskKind, DeskRecord, RecordConflictError, UnopenedRecord, make_key
+from sharing.desk.store.desk_record import DeskRecord, RecordConflictError, UnopenedRecord, make_key
 from sharing.desk.store.desk_store import DeskStore
 from sharing.desk.store.record_table import RecordTable
+from sharing.model.vocabulary import DeskKind
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import DESK
 from tests.desk.store.memory_store import MemoryDeskStore
