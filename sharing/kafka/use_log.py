@@ -25,7 +25,7 @@ from sharing.kafka.topic_range import TopicRange
 from sharing.model.times import from_milliseconds, to_milliseconds
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
-from sharing.topology.topics import PURPOSE_PATTERN, READER_NAME_PATTERN, USES
+from sharing.topology.topics import PURPOSE_PATTERN, READER_NAME_PATTERN, USES, USES_BATCH_BYTES_MAX
 
 SCHEMA: Final = "uses"
 BLOCK_USES: Final = 500
@@ -145,6 +145,7 @@ class UseLog:
             "acks": "all",
             "enable.idempotence": True,
             "linger.ms": 5,
+            "batch.size": USES_BATCH_BYTES_MAX,  # a broker refuses larger ones
             "delivery.timeout.ms": int(CONFIRM_SECONDS_MAX * 1000),
         }
         producer = make_producer(client_properties(self._bootstrap, options))

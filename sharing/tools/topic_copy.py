@@ -29,6 +29,7 @@ from sharing.kafka.tls import tls_properties
 from sharing.kafka.topic_range import TopicRange
 from sharing.settings import load_settings
 from sharing.tools.script import run_script
+from sharing.topology.topics import find_topic_kind
 
 FLUSH_SECONDS_MAX = 120.0
 REQUEST_SECONDS_MAX = 30.0
@@ -104,9 +105,11 @@ def _copy_records(
         Their number, for each partition the number of those before the committed offset, and what cannot be read.
     """
     failures: list[str] = []
-    producer = make_producer(
-        client_properties(target.bootstrap, {**target.properties, "enable.idempotence": True, "linger.ms": 20})
-    )
+    kind = find_topic_kind(target.topic)
+    options = {**target.properties, "enable.idempotence": True, "linger.ms": 20}
+    if kind is not None:  # a broker refuses larger batches
+        options["batch.size"] = kind.max_message_bytes
+    producer = make_producer(client_properties(target.bootstrap, options))
     records, handled = 0, dict.fromkeys(committed, 0)
     reader = TopicRange(source.bootstrap, source.topic, "topic-copy", properties=source.properties)
     try:

@@ -7,6 +7,7 @@ import pytest
 from sharing.errors import InfrastructureError, InputError
 from sharing.kafka.use_log import Use, UseContext, UseLog, read_uses
 from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.testing.broker.kafka import KafkaBroker
 from sharing.topology.topics import USES
 
 
@@ -37,3 +38,14 @@ def test_a_name_that_no_record_has_and_a_missing_topic_are_refused(embedded: Emb
     away = UseLog("127.0.0.1:1", state, UseContext("desk"), {"socket.timeout.ms": "300"})
     with pytest.raises(InfrastructureError):
         away.record([make_use(1)], "anna")
+
+
+@pytest.mark.kafka
+def test_a_fast_reader_is_not_stopped_by_the_size_of_its_record(kafka: KafkaBroker, state: str) -> None:
+    """Many blocks become one record batch of the client, and the topic accepts no large one."""
+    kafka.create_topics([USES.topic(state)], 1, config={"max.message.bytes": str(USES.max_message_bytes)})
+    log = UseLog(kafka.bootstrap, state, UseContext("case-system", "key-1"))
+    for number in range(20_000):
+        log.note(f"{number:036d}", f"{number:036d}", "CH", "ITEM")
+    log.flush()
+    assert sum(1 for _ in read_uses(kafka.bootstrap, state, "test")) == 20_000

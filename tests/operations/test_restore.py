@@ -7,6 +7,7 @@ from confluent_kafka.admin import AdminClient
 
 from sharing._subscriber import Subscriber
 from sharing.errors import InputError
+from sharing.testing.broker import admin
 from sharing.tools.topic_copy import TopicLocation, copy_topic, main
 from sharing.topology.topics import INDICATORS, list_topics
 from tests.kafka.compressed_batches import write_bomb
@@ -82,6 +83,15 @@ def test_a_topic_can_only_be_copied_to_an_empty_topic(bus: SmokeTestBus, capsys:
     assert capsys.readouterr().out == "national.xa.indicators: 3 records\n"
 
 
+def test_no_batch_of_a_copy_is_larger_than_the_topic_accepts(bus: SmokeTestBus) -> None:
+    copy = INDICATORS.topic("XX")  # a State that is on no cluster
+    bus.broker.create_topics(["many"], 1)
+    admin.create_topics(bus.broker.bootstrap, [copy], 1, {"max.message.bytes": str(INDICATORS.max_message_bytes)})
+    write_records(bus.broker, "many", [b"%d" % number + bytes(10_000) for number in range(100)])
+    source, target = (TopicLocation(bus.broker.bootstrap, topic) for topic in ("many", copy))
+    assert copy_topic(source, target).records == 100
+
+
 def test_what_cannot_be_read_is_reported_and_the_rest_is_copied(
     bus: SmokeTestBus, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,8 +117,8 @@ def test_a_gate_does_not_start_on_a_topic_with_more_partitions(bus: SmokeTestBus
         copy_topic(source, target, GROUP)
     bus.run_gate_until("drained", 31)
     assert copy_topic(source, target, GROUP).records == 31
-    admin = AdminClient({"bootstrap.servers": bus.broker.bootstrap})
-    admin.delete_topics([INDICATORS_TOPIC])[INDICATORS_TOPIC].result(30)
+    client = AdminClient({"bootstrap.servers": bus.broker.bootstrap})
+    client.delete_topics([INDICATORS_TOPIC])[INDICATORS_TOPIC].result(30)
     bus.await_topic_deletion(INDICATORS_TOPIC)
     bus.broker.create_topics([INDICATORS_TOPIC], 2 * PARTITIONS)
     with bus.make_gate("after") as gate:
