@@ -105,11 +105,6 @@ class EntryTable(Generic[Shown]):
         changes = [self._take(message) for message in self._follower.poll(seconds)]
         return any(changes)
 
-    def reopen(self) -> None:
-        """Follow by another connection from where it was, after the broker was away."""
-        self.close()
-        self._follower = None
-
     def close(self) -> None:
         """Stop following."""
         if self._follower is not None:

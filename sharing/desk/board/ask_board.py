@@ -168,26 +168,22 @@ class AskBoard:
                 if table.follow(POLL_SECONDS) and (index.refresh(table.entries) or covers != table.covers):
                     self._publish(index, table)
                 if time.monotonic() - checked >= CHECK_SECONDS:
-                    if self._check(admin, topic_id):
-                        table.reopen()
+                    self._check(admin, topic_id)
                     checked = time.monotonic()
 
-    def _check(self, admin: AdminClient, topic_id: str) -> bool:
-        """Find out whether the broker is there; return whether it was away, and is back.
+    def _check(self, admin: AdminClient, topic_id: str) -> None:
+        """Check that the broker is there, and that the topic is the one that was read.
 
-        A consumer whose broker was away may need minutes until it asks again, and does not say so.
+        Clients whose broker was away may need minutes until they ask again, and do not say so. So after an absence the
+        topic is read again, by new ones; until then the last view stays.
 
         Raises:
-            InfrastructureError: The topic is another one than that which was read.
+            InfrastructureError: The topic is another one.
+            KafkaException: The broker does not answer.
         """
-        try:
-            current = self._query_topic_id(admin)
-        except KafkaException as error:
-            self._note_away(f"no broker answers: {describe_kafka_error(error)}")
-            return False
-        if is_other_topic(topic_id, current):
+        if is_other_topic(topic_id, self._query_topic_id(admin)):
             raise InfrastructureError(f"{self._topic} was deleted and created again; it is read again")
-        return self._note_back()
+        self._note_back()
 
     def _query_topic_id(self, admin: AdminClient) -> str:
         """Return the id of the topic.
@@ -214,13 +210,11 @@ class AskBoard:
             log.warning("the open Asks cannot be followed: %s", reason)
             self._tell()
 
-    def _note_back(self) -> bool:
-        """Note that the broker is there. Return whether it was away before."""
+    def _note_back(self) -> None:
+        """Note that the broker is there."""
         self._last_contact = self._read_clock()
-        was_away = self._broker.note_back(_NAME)
-        if was_away:
+        if self._broker.note_back(_NAME):
             self._tell()
-        return was_away
 
     def _tell(self) -> None:
         self._changes.announce()
