@@ -1,6 +1,6 @@
 """Digests of records in the gate's state store, which tell a repetition from a conflict.
 
-Values are enumerable: whoever may read the topic could find one by trying all. So the digests of a gate with keys are
+Values are enumerable: a reader of the topic could find one by trying all. So the digests of a gate with keys are
 made under a key that is derived from the State's wrapping key. An entry names that key, and stays comparable for as
 long as the State keeps it.
 """

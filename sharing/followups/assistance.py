@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sharing.followups.consent import list_cautions
+from sharing.followups.assembly import assemble_draft
 from sharing.followups.context import FollowUpContext
 from sharing.followups.document import (
     Blank,
@@ -17,7 +17,6 @@ from sharing.followups.document import (
     leave_blank,
 )
 from sharing.followups.known import (
-    format_marking,
     list_fact_fields,
     list_identifier_fields,
     list_location_fields,
@@ -25,12 +24,12 @@ from sharing.followups.known import (
     make_addressee_fields,
     make_basis_field,
     make_handling,
+    make_period_field,
     make_references,
     make_requesting_fields,
     make_signature,
 )
 from sharing.model.notice import Notice
-from sharing.model.times import format_time
 
 _PERSON_TYPES = frozenset({"person", "passport-number", "identity-card-number"})
 _SUBJECT_WORDS = {
@@ -49,28 +48,20 @@ def draft_assistance(notice: Notice, context: FollowUpContext) -> FollowUpDocume
         notice: The notice.
         context: What is known beyond it.
     """
-    kind = FollowUpKind.ASSISTANCE
-    return FollowUpDocument(
-        kind=kind,
-        title="Request for mutual legal assistance",
-        notice=notice.id,
-        marking=format_marking(notice),
-        cautions=list_cautions(kind, notice, context),
-        sections=(
-            make_references(notice, context),
-            DraftSection("Requesting authority", make_requesting_fields(context, "46(15)(a)"), "art. 46(15)(a)"),
-            DraftSection("Requested authority", (*make_addressee_fields(context), *_list_basis(context))),
-            DraftSection("Proceedings", tuple(_list_proceedings(notice)), "art. 46(15)(b)"),
-            DraftSection("Facts", tuple(list_fact_fields(notice, "46(15)(c)")), "art. 46(15)(c)"),
-            DraftSection("Assistance, and procedure", tuple(_list_assistance(notice)), "art. 46(15)(d)"),
-            DraftSection("Person concerned", tuple(_list_person(notice)), "art. 46(15)(e)"),
-            DraftSection("Purpose", tuple(_list_purpose(notice)), "art. 46(15)(f)"),
-            DraftSection("Admissibility", _list_admissibility(), "art. 46(9), (15), (21); Council of Europe template"),
-            make_handling(notice),
-            make_signature(),
-        ),
-        made_at=context.now,
+    sections = (
+        make_references(notice, context),
+        DraftSection("Requesting authority", make_requesting_fields(context, "46(15)(a)"), "art. 46(15)(a)"),
+        DraftSection("Requested authority", (*make_addressee_fields(context), *_list_basis(context))),
+        DraftSection("Proceedings", tuple(_list_proceedings(notice)), "art. 46(15)(b)"),
+        DraftSection("Facts", tuple(list_fact_fields(notice, "46(15)(c)")), "art. 46(15)(c)"),
+        DraftSection("Assistance, and procedure", tuple(_list_assistance(notice)), "art. 46(15)(d)"),
+        DraftSection("Person concerned", tuple(_list_person(notice)), "art. 46(15)(e)"),
+        DraftSection("Purpose", tuple(_list_purpose(notice)), "art. 46(15)(f)"),
+        DraftSection("Admissibility", _list_admissibility(), "art. 46(9), (15), (21); Council of Europe template"),
+        make_handling(notice),
+        make_signature(),
     )
+    return assemble_draft(FollowUpKind.ASSISTANCE, "Request for mutual legal assistance", notice, context, sections)
 
 
 def _list_basis(context: FollowUpContext) -> Iterator[DraftField]:
@@ -106,11 +97,7 @@ def _list_assistance(notice: Notice) -> Iterator[DraftField]:
         element=element,
     )
     yield from list_identifier_fields(notice, element)
-    observed = notice.content["observed_at"]
-    hint = "first and last instant in UTC"
-    if observed is not None:
-        hint += f"; the notice has one instant: {format_time(observed)}"
-    yield leave_blank("Period of the data", Blank.JUDGEMENT, hint, element=element)
+    yield make_period_field(notice, "Period of the data", element)
     yield from list_location_fields(notice, element)
     yield leave_blank(
         "Relation of the data to the offence", Blank.JUDGEMENT, "what the data would show", element=element

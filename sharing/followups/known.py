@@ -99,6 +99,15 @@ def make_addressee_fields(context: FollowUpContext) -> tuple[DraftField, ...]:
     )
 
 
+def make_period_field(notice: Notice, label: str, element: str) -> DraftField:
+    """Return the period that a drafter sets, with the one instant that the notice has as a help."""
+    observed = notice.content["observed_at"]
+    hint = "first and last instant in UTC"
+    if observed is not None:
+        hint += f"; the notice has one instant: {format_time(observed)}"
+    return leave_blank(label, Blank.JUDGEMENT, hint, element=element)
+
+
 def make_basis_field(context: FollowUpContext, needed: str, article: str) -> DraftField:
     """Return which treaty the request rests on. A drafter decides; the table of treaties is a help, and not checked."""
     if context.instruments is None or context.addressee is None:

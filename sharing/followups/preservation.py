@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sharing.followups.consent import list_cautions
+from sharing.followups.assembly import assemble_draft
 from sharing.followups.context import FollowUpContext
 from sharing.followups.document import (
     Blank,
@@ -16,7 +16,6 @@ from sharing.followups.document import (
     leave_blank,
 )
 from sharing.followups.known import (
-    format_marking,
     list_fact_fields,
     list_identifier_fields,
     list_location_fields,
@@ -24,12 +23,12 @@ from sharing.followups.known import (
     make_addressee_fields,
     make_basis_field,
     make_handling,
+    make_period_field,
     make_references,
     make_requesting_fields,
     make_signature,
 )
 from sharing.model.notice import Notice
-from sharing.model.times import format_time
 
 
 def draft_preservation(notice: Notice, context: FollowUpContext) -> FollowUpDocument:
@@ -39,42 +38,40 @@ def draft_preservation(notice: Notice, context: FollowUpContext) -> FollowUpDocu
         notice: The notice.
         context: What is known beyond it.
     """
-    kind = FollowUpKind.PRESERVATION
-    return FollowUpDocument(
-        kind=kind,
-        title="Request for the expedited preservation of stored computer data",
-        notice=notice.id,
-        marking=format_marking(notice),
-        cautions=list_cautions(kind, notice, context),
-        sections=(
-            make_references(notice, context),
-            DraftSection("Requesting authority", make_requesting_fields(context, "29(2)(a)"), "art. 29(2)(a)"),
-            DraftSection(
-                "Requested authority",
-                (*make_addressee_fields(context), make_basis_field(context, "BUDAPEST", "Budapest Convention art. 29")),
-            ),
-            DraftSection(
-                "Offence and facts",
-                (*list_offence_fields(notice, "29(2)(b)"), *list_fact_fields(notice, "29(2)(b)")),
-                "art. 29(2)(b)",
-            ),
-            DraftSection(
-                "Data to be preserved, and how they are related to the offence",
-                tuple(_list_data(notice)),
-                "art. 29(2)(c)",
-            ),
-            DraftSection(
-                "Custodian of the data, or place of the system",
-                tuple(list_location_fields(notice, "29(2)(d)")),
-                "art. 29(2)(d)",
-            ),
-            DraftSection("Necessity", tuple(_list_necessity(notice)), "art. 29(2)(e)"),
-            DraftSection("What follows", _list_intent(), "art. 29(2)(f)"),
-            DraftSection("Duration and admissibility", _list_duration(), "art. 29(3) to (7)"),
-            make_handling(notice),
-            make_signature(),
+    sections = (
+        make_references(notice, context),
+        DraftSection("Requesting authority", make_requesting_fields(context, "29(2)(a)"), "art. 29(2)(a)"),
+        DraftSection(
+            "Requested authority",
+            (*make_addressee_fields(context), make_basis_field(context, "BUDAPEST", "Budapest Convention art. 29")),
         ),
-        made_at=context.now,
+        DraftSection(
+            "Offence and facts",
+            (*list_offence_fields(notice, "29(2)(b)"), *list_fact_fields(notice, "29(2)(b)")),
+            "art. 29(2)(b)",
+        ),
+        DraftSection(
+            "Data to be preserved, and how they are related to the offence",
+            tuple(_list_data(notice)),
+            "art. 29(2)(c)",
+        ),
+        DraftSection(
+            "Custodian of the data, or place of the system",
+            tuple(list_location_fields(notice, "29(2)(d)")),
+            "art. 29(2)(d)",
+        ),
+        DraftSection("Necessity", tuple(_list_necessity(notice)), "art. 29(2)(e)"),
+        DraftSection("What follows", _list_intent(), "art. 29(2)(f)"),
+        DraftSection("Duration and admissibility", _list_duration(), "art. 29(3) to (7)"),
+        make_handling(notice),
+        make_signature(),
+    )
+    return assemble_draft(
+        FollowUpKind.PRESERVATION,
+        "Request for the expedited preservation of stored computer data",
+        notice,
+        context,
+        sections,
     )
 
 
@@ -87,11 +84,7 @@ def _list_data(notice: Notice) -> Iterator[DraftField]:
         "subscriber data, traffic data, content: which of the account or system",
         element=element,
     )
-    observed = notice.content["observed_at"]
-    hint = "first and last instant in UTC"
-    if observed is not None:
-        hint += f"; the notice has one instant: {format_time(observed)}"
-    yield leave_blank("Period", Blank.JUDGEMENT, hint, element=element)
+    yield make_period_field(notice, "Period", element)
     yield leave_blank(
         "Relation of the data to the offence",
         Blank.JUDGEMENT,

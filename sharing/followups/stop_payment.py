@@ -9,7 +9,7 @@ from typing import Final
 from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
 
-from sharing.followups.consent import list_cautions
+from sharing.followups.assembly import assemble_draft
 from sharing.followups.context import FollowUpContext
 from sharing.followups.document import (
     Blank,
@@ -23,7 +23,6 @@ from sharing.followups.document import (
 )
 from sharing.followups.known import (
     fill_content,
-    format_marking,
     list_fact_fields,
     list_offence_fields,
     make_handling,
@@ -61,26 +60,18 @@ def draft_stop_payment(notice: Notice, context: FollowUpContext) -> FollowUpDocu
         notice: The notice.
         context: What is known beyond it.
     """
-    kind = FollowUpKind.STOP_PAYMENT
-    return FollowUpDocument(
-        kind=kind,
-        title="Stop-payment sheet",
-        notice=notice.id,
-        marking=format_marking(notice),
-        cautions=list_cautions(kind, notice, context),
-        sections=(
-            DraftSection("Account", tuple(_list_account(notice))),
-            DraftSection("Payment", tuple(_list_payment(notice))),
-            DraftSection("What is asked", _list_measure()),
-            DraftSection("Contact", make_requesting_fields(context, "")),
-            DraftSection("Offence", tuple(list_offence_fields(notice, "")), _OUR_FILE),
-            DraftSection("Facts", tuple(list_fact_fields(notice, "")), _OUR_FILE),
-            replace(make_references(notice, context), source=_OUR_FILE),
-            make_handling(notice),
-            make_signature(),
-        ),
-        made_at=context.now,
+    sections = (
+        DraftSection("Account", tuple(_list_account(notice))),
+        DraftSection("Payment", tuple(_list_payment(notice))),
+        DraftSection("What is asked", _list_measure()),
+        DraftSection("Contact", make_requesting_fields(context, "")),
+        DraftSection("Offence", tuple(list_offence_fields(notice, "")), _OUR_FILE),
+        DraftSection("Facts", tuple(list_fact_fields(notice, "")), _OUR_FILE),
+        replace(make_references(notice, context), source=_OUR_FILE),
+        make_handling(notice),
+        make_signature(),
     )
+    return assemble_draft(FollowUpKind.STOP_PAYMENT, "Stop-payment sheet", notice, context, sections)
 
 
 def _list_account(notice: Notice) -> Iterator[DraftField]:

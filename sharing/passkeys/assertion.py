@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sharing.passkeys.authenticator_data import HEAD_BYTES, read_counter
-from sharing.passkeys.browser_json import encode_base64url, read_bytes, read_fields
+from sharing.passkeys.browser_json import make_credential_json, read_bytes, read_fields
 from sharing.passkeys.client_data import CLIENT_DATA_BYTES_MAX, Ceremony, check_client_data
 from sharing.passkeys.faults import PasskeyError, PasskeyFault
 from sharing.passkeys.passkey import CREDENTIAL_BYTES_MAX, Passkey
@@ -104,19 +104,14 @@ def _verify_response(passkey: Passkey, assertion: Assertion, challenge: bytes) -
     from webauthn import verify_authentication_response  # noqa: PLC0415 takes as long as the rest of the command line
     from webauthn.helpers.exceptions import WebAuthnException  # noqa: PLC0415
 
-    credential = {
-        "id": encode_base64url(assertion.credential_id),
-        "rawId": encode_base64url(assertion.credential_id),
-        "type": "public-key",
-        "response": {
-            "clientDataJSON": encode_base64url(assertion.client_data),
-            "authenticatorData": encode_base64url(assertion.authenticator_data),
-            "signature": encode_base64url(assertion.signature),
-        },
+    parts = {
+        "clientDataJSON": assertion.client_data,
+        "authenticatorData": assertion.authenticator_data,
+        "signature": assertion.signature,
     }
     try:
         verify_authentication_response(
-            credential=credential,
+            credential=make_credential_json(assertion.credential_id, parts),
             expected_challenge=challenge,
             expected_rp_id=passkey.rp_id,
             expected_origin=passkey.origin,

@@ -15,6 +15,18 @@ def encode_base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
+def make_credential_json(credential_id: bytes, response: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return an authenticator's answer as `PublicKeyCredential.toJSON()` has it.
+
+    Args:
+        credential_id: Id of the credential.
+        response: The parts of the answer, by the names that browsers give them.
+    """
+    name = encode_base64url(credential_id)
+    parts = {part: encode_base64url(data) for part, data in response.items()}
+    return {"id": name, "rawId": name, "type": "public-key", "response": parts}
+
+
 def decode_base64url(text: str) -> bytes:
     """Return the bytes of a text in base64url without padding, in its one form.
 

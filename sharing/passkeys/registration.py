@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sharing.passkeys.authenticator_data import check_user
-from sharing.passkeys.browser_json import encode_base64url, read_bytes, read_fields
+from sharing.passkeys.browser_json import make_credential_json, read_bytes, read_fields
 from sharing.passkeys.client_data import CLIENT_DATA_BYTES_MAX, Ceremony, check_client_data
 from sharing.passkeys.cose_key import PasskeyAlgorithm, encode_eddsa, encode_es256
 from sharing.passkeys.faults import PasskeyError, PasskeyFault
@@ -147,18 +147,10 @@ def _verify_response(registration: Registration, challenge: bytes, origin: str) 
     from webauthn.helpers.cose import COSEAlgorithmIdentifier  # noqa: PLC0415
     from webauthn.helpers.exceptions import WebAuthnException  # noqa: PLC0415
 
-    credential = {
-        "id": encode_base64url(registration.credential_id),
-        "rawId": encode_base64url(registration.credential_id),
-        "type": "public-key",
-        "response": {
-            "clientDataJSON": encode_base64url(registration.client_data),
-            "attestationObject": encode_base64url(registration.attestation_object),
-        },
-    }
+    parts = {"clientDataJSON": registration.client_data, "attestationObject": registration.attestation_object}
     try:
         verify_registration_response(
-            credential=credential,
+            credential=make_credential_json(registration.credential_id, parts),
             expected_challenge=challenge,
             expected_rp_id=get_host(origin),
             expected_origin=origin,

@@ -11,12 +11,13 @@ from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
-from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPassphrase, open_officer_desk
+from sharing.cli.shared.officer_desk import KeyOption, OfficerDesk, OfficerOption, OfficerPassphrase, open_officer_desk
 from sharing.cli.shared.option_names import naming_options
 from sharing.cli.shared.ruling_desk import WAIT_SECONDS, WaitOption, report_outcome, submit_ruling
 from sharing.console.answer_checks import require_handled
 from sharing.console.answering import make_passing_on
-from sharing.console.found_asks import find_asks, list_partitions, make_references
+from sharing.console.connection import ConsoleConnection
+from sharing.console.found_asks import FoundAsk, find_asks, list_partitions, make_references
 from sharing.model.vocabulary import Authority
 from sharing.rulings.ruling import Claiming
 
@@ -35,9 +36,7 @@ def claim_asks(
     console = connect_console(bootstrap, state)
     found = find_asks(console, asks)
     desk = open_officer_desk(console, officer, key, passphrase_file)
-    require_handled(console, found, desk, read_clock())
-    act = Claiming(asks=make_references(found))
-    report_outcome(submit_ruling(console, desk, act, list_partitions(found), "", wait), as_json=as_json)
+    _rule_on_claim(console, desk, found, wait, as_json=as_json, is_ended=False)
 
 
 def unclaim_asks(
@@ -54,9 +53,7 @@ def unclaim_asks(
     console = connect_console(bootstrap, state)
     found = find_asks(console, asks)
     desk = open_officer_desk(console, officer, key, passphrase_file)
-    require_handled(console, found, desk, read_clock(), ends_claim=True)
-    act = Claiming(asks=make_references(found), is_ended=True)
-    report_outcome(submit_ruling(console, desk, act, list_partitions(found), "", wait), as_json=as_json)
+    _rule_on_claim(console, desk, found, wait, as_json=as_json, is_ended=True)
 
 
 def pass_on_asks(
@@ -77,4 +74,13 @@ def pass_on_asks(
     require_handled(console, found, desk, read_clock(), str(authority))
     with naming_options():
         act = make_passing_on(found, authority)
+    report_outcome(submit_ruling(console, desk, act, list_partitions(found), "", wait), as_json=as_json)
+
+
+def _rule_on_claim(
+    console: ConsoleConnection, desk: OfficerDesk, found: list[FoundAsk], wait: float, *, as_json: bool, is_ended: bool
+) -> None:
+    """Rule that the officer deals with Asks, or no longer does, and print what the worker makes of it."""
+    require_handled(console, found, desk, read_clock(), ends_claim=is_ended)
+    act = Claiming(asks=make_references(found), is_ended=is_ended)
     report_outcome(submit_ruling(console, desk, act, list_partitions(found), "", wait), as_json=as_json)

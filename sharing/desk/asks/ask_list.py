@@ -10,12 +10,11 @@ from typing import Final
 
 from sharing.console.alike import group_alike, select_alike
 from sharing.console.connection import ConsoleConnection
-from sharing.console.conversation_words import CONSEQUENCE_WORDS, KIND_WORDS
 from sharing.console.found_asks import FoundAsk
 from sharing.conversation.asks import Officer
 from sharing.desk.asks.ask_filter import CLAIMED, MAY, AskFilter
+from sharing.desk.asks.ask_words import describe_asked, describe_silence
 from sharing.desk.board.board_view import BoardView
-from sharing.desk.web.catalogue import _
 from sharing.model.vocabulary import Urgency
 from sharing.rulings.asked_terms import AskedTerms
 
@@ -69,13 +68,12 @@ class AskRow:
     @property
     def what(self) -> str:
         """What is asked."""
-        words = _(KIND_WORDS[self.found.ask.kind])
-        return f"{words[:1].upper()}{words[1:]}"
+        return describe_asked(self.found.ask)
 
     @property
     def silence(self) -> str:
         """What happens when nobody answers."""
-        return _(CONSEQUENCE_WORDS[self.found.ask.row.silence])
+        return describe_silence(self.found.ask)
 
     @property
     def recipients(self) -> str:

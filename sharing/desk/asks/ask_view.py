@@ -9,16 +9,18 @@ from typing import Final
 
 from sharing.console.alike import select_alike
 from sharing.console.answer_checks import RulingRefusedError, require_answerable
-from sharing.console.conversation_words import CONSEQUENCE_WORDS, KIND_WORDS, list_escalation_instants
+from sharing.console.conversation_words import CONSEQUENCE_WORDS, list_escalation_instants
 from sharing.console.found_asks import FoundAsk
 from sharing.console.found_covers import FoundCover
 from sharing.conversation.asks import Officer
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.vocabulary import Answer, Consequence, DeliveryStatus
 from sharing.desk.asks.answer_forms import AnswerForm, FactField, list_answer_forms, list_fact_fields
+from sharing.desk.asks.ask_words import describe_asked, describe_silence
 from sharing.desk.board.refusal_words import describe_refusal_here
 from sharing.desk.services import DeskServices
 from sharing.desk.web.catalogue import _, mark_message
+from sharing.desk.web.wording import capitalise
 from sharing.errors import InputError
 from sharing.model.decision import Condition
 from sharing.model.vocabulary import ConditionKind, Effect
@@ -123,13 +125,12 @@ class AskView:
     @property
     def what(self) -> str:
         """What is asked."""
-        words = _(KIND_WORDS[self.found.ask.kind])
-        return f"{words[:1].upper()}{words[1:]}"
+        return describe_asked(self.found.ask)
 
     @property
     def silence(self) -> str:
         """What happens when nobody answers."""
-        return _(CONSEQUENCE_WORDS[self.found.ask.row.silence])
+        return describe_silence(self.found.ask)
 
     @property
     def can_be_claimed(self) -> bool:
@@ -209,8 +210,7 @@ def _find_bar(services: DeskServices, found: FoundAsk, officer: Officer, now: in
     try:
         require_answerable(services.console, found, officer.id, officer, now)
     except RulingRefusedError as error:
-        sentence = describe_refusal_here(error.refusal)
-        return f"{sentence[:1].upper()}{sentence[1:]}."
+        return f"{capitalise(describe_refusal_here(error.refusal))}."
     except InputError as error:
         return str(error)
     return None

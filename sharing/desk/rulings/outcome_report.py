@@ -11,6 +11,7 @@ from sharing.console.conversation_words import ACT_WORDS, KIND_WORDS, join_codes
 from sharing.conversation.vocabulary import AskStatus
 from sharing.desk.board.refusal_words import describe_refusal_here
 from sharing.desk.web.catalogue import _, ngettext
+from sharing.desk.web.wording import capitalise
 from sharing.model.times import format_time
 from sharing.model.vocabulary import NoticeKind
 from sharing.ruling_submission import RulingOutcome
@@ -117,7 +118,7 @@ def describe_done(act: Act) -> str:
         until = format_time(act.covers_until or 0)
         return _("Alike Asks that are put later are answered so, too, until %(until)s.", until=until)
     words = _(ACT_WORDS.get(act.kind) or act.kind.lower().replace("_", " "))
-    return f"{words[:1].upper()}{words[1:]}."
+    return f"{capitalise(words)}."
 
 
 def _describe_ask(act: Act) -> str:
