@@ -14,7 +14,6 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Final
 
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from sharing.console.connection import ConsoleConnection
@@ -24,10 +23,10 @@ from sharing.desk.board.ask_index import AskIndex
 from sharing.desk.board.board_view import BoardView, make_view
 from sharing.desk.broker_state import BrokerState
 from sharing.desk.changes import ChangeFeed
-from sharing.errors import InfrastructureError, SharingError
+from sharing.desk.following_thread import FollowingThread
+from sharing.errors import InfrastructureError
 from sharing.kafka.clients import make_admin
 from sharing.kafka.conversation_reader import EntryTable
-from sharing.kafka.errors import describe_kafka_error
 from sharing.kafka.topic_ids import is_other_topic, query_topic_ids
 from sharing.topology.topics import CONVERSATIONS
 
@@ -38,8 +37,6 @@ CHECK_SECONDS: Final = 2.0
 """How often it is asked whether the broker is there, and the topic still the same."""
 
 ANSWER_SECONDS_MAX: Final = 3.0
-RETRY_SECONDS: Final = 1.0
-CLOSE_SECONDS_MAX: Final = 5.0
 _NAME: Final = "board"
 
 
@@ -68,8 +65,7 @@ class AskBoard:
         self._view = BoardView()
         self._lock = threading.Lock()
         self._notified: list[Callable[[], None]] = []
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._following = FollowingThread("desk board", self._topic, self._follow, self._note_away)
         self._last_contact = read_clock()
 
     @property
@@ -124,27 +120,11 @@ class AskBoard:
 
     def start(self) -> None:
         """Begin to follow. Returns at once; until the topic was read, `view().is_read` is False."""
-        self._thread = threading.Thread(target=self._run, name="desk board", daemon=True)
-        self._thread.start()
+        self._following.start()
 
     def close(self) -> None:
         """Stop following."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(CLOSE_SECONDS_MAX)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._follow()
-            except SharingError as error:
-                self._note_away(str(error))
-            except KafkaException as error:
-                self._note_away(f"{self._topic} cannot be followed: {describe_kafka_error(error)}")
-            except Exception:  # the thread must not end silently: the pages would show old Asks as if they were new
-                log.exception("following %s failed; it is read again", self._topic)
-                self._note_away(f"{self._topic} cannot be followed; the log of the desk says why")
-            self._stopping.wait(RETRY_SECONDS)
+        self._following.close()
 
     def _follow(self) -> None:
         """Read the topic, and follow it until it is another one or cannot be read.
@@ -163,7 +143,7 @@ class AskBoard:
             self._publish(index, table)
             self._note_back()
             checked = time.monotonic()
-            while not self._stopping.is_set():
+            while not self._following.is_closing:
                 covers = dict(table.covers)
                 if table.follow(POLL_SECONDS) and (index.refresh(table.entries) or covers != table.covers):
                     self._publish(index, table)

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any, Final
 
-from confluent_kafka import KafkaException
-
 from sharing._inbox_reader import InboxReader, read_reader_key
 from sharing.console.connection import ConsoleConnection
 from sharing.console.inbox_items import InboxItem, UnreadableItem, open_message
@@ -17,9 +15,9 @@ from sharing.console.readers import open_reader, require_reader_files
 from sharing.desk.broker_state import BrokerState
 from sharing.desk.changes import ChangeFeed
 from sharing.desk.contents.inbox_index import InboxIndex, InboxPlace
-from sharing.errors import InfrastructureError, SharingError
+from sharing.desk.following_thread import FollowingThread
+from sharing.errors import InfrastructureError
 from sharing.kafka.conversation_reader import name_console_group
-from sharing.kafka.errors import describe_kafka_error
 from sharing.kafka.topic_follower import Place, TopicFollower
 from sharing.kafka.topic_range import TopicRange
 from sharing.topology.topics import INBOX, INBOX_URGENT
@@ -27,8 +25,6 @@ from sharing.topology.topics import INBOX, INBOX_URGENT
 log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.5
-RETRY_SECONDS: Final = 1.0
-CLOSE_SECONDS_MAX: Final = 5.0
 _NAME: Final = "inbox"
 
 
@@ -55,8 +51,7 @@ class InboxWatch:
         self._changes = changes
         self._reader: InboxReader | None = None
         self._opening = threading.Lock()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._following = FollowingThread("desk inbox", "the inbox", self._follow, self._note_away)
 
     @property
     def is_configured(self) -> bool:
@@ -73,14 +68,11 @@ class InboxWatch:
         if self.is_configured:
             key_file, passphrase_file, _ = require_reader_files(self._console.settings)
             read_reader_key(key_file, passphrase_file, self._console.state)  # a wrong one is no fault of the broker
-            self._thread = threading.Thread(target=self._run, name="desk inbox", daemon=True)
-            self._thread.start()
+            self._following.start()
 
     def close(self) -> None:
         """Stop following."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(CLOSE_SECONDS_MAX)
+        self._following.close()
         with self._opening:
             if self._reader is not None:
                 self._reader.close()
@@ -95,7 +87,7 @@ class InboxWatch:
         if not self.is_configured:
             return None
         with self._opening:
-            if self._reader is None and not self._stopping.is_set():
+            if self._reader is None and not self._following.is_closing:
                 console = self._console
                 settings = console.settings.model_copy(update={"record_uses": True})
                 self._reader = open_reader(settings, console.servers, console.state, console.properties, "desk")
@@ -126,19 +118,6 @@ class InboxWatch:
                         return open_message(console, reader, message_id, message)
         return None
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._follow()
-            except SharingError as error:
-                self._note_away(str(error))
-            except KafkaException as error:
-                self._note_away(f"the inbox cannot be followed: {describe_kafka_error(error)}")
-            except Exception:  # the thread must not end silently: new items would not be shown
-                log.exception("following the inbox failed; it is read again")
-                self._note_away("the inbox cannot be followed; the log of the desk says why")
-            self._stopping.wait(RETRY_SECONDS)
-
     def _follow(self) -> None:
         """Read the inbox, and follow it until it cannot be read.
 
@@ -155,7 +134,7 @@ class InboxWatch:
         group = name_console_group(self._console.state, "inbox")
         follower = TopicFollower(self._console.servers, group, positions, self._console.properties)
         with closing(follower):
-            while not self._stopping.is_set():
+            while not self._following.is_closing:
                 messages = follower.poll(POLL_SECONDS)
                 if messages:
                     self._take(reader, messages)
@@ -171,7 +150,7 @@ class InboxWatch:
                 positions |= {(topic, number): end for number, (_, end) in opened.ranges.items()}
                 for batch in opened.read_batches():
                     self._take(reader, batch)
-                    if self._stopping.is_set():
+                    if self._following.is_closing:
                         break
         return positions
 

@@ -7,14 +7,12 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from confluent_kafka import KafkaException
-
 from sharing.console.connection import ConsoleConnection
-from sharing.errors import InfrastructureError, SharingError
+from sharing.desk.following_thread import FollowingThread
+from sharing.errors import InfrastructureError
 from sharing.geoip import open_geoip_lookup
 from sharing.kafka.directory_pins import read_directory_pins
 from sharing.kafka.directory_reader import DirectoryReader
-from sharing.kafka.errors import describe_kafka_error
 from sharing.law.decision_context import DecisionContext
 from sharing.model.directory import Directory
 from sharing.packs.library import Law
@@ -23,7 +21,6 @@ from sharing.relevance.nexus import GeoLookup, no_geo_lookup
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS: Final = 0.5
-_RETRY_SECONDS: Final = 2.0
 
 
 class DecisionSource:
@@ -47,8 +44,7 @@ class DecisionSource:
         self._directory: Directory | None = None
         self._context: DecisionContext | None = None
         self._fault = ""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="desk-directory", daemon=True)
+        self._following = FollowingThread("desk directory", "the directory", self._follow, self._note_fault)
 
     def start(self) -> None:
         """Begin to follow the directory. Returns at once.
@@ -58,13 +54,11 @@ class DecisionSource:
         """
         if self._console.settings.geoip is not None:
             self._locate = open_geoip_lookup(self._console.settings.geoip)
-        self._thread.start()
+        self._following.start()
 
     def close(self) -> None:
         """Stop following."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._following.close()
 
     def get_context(self) -> DecisionContext:
         """Return what decisions are made with now.
@@ -83,17 +77,6 @@ class DecisionSource:
                 self._context = DecisionContext.open(self._law.pack, self._law.treaties, directory, now, self._locate)
             return self._context
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._follow()
-            except (SharingError, KafkaException) as error:
-                reason = describe_kafka_error(error) if isinstance(error, KafkaException) else str(error)
-                log.warning("the directory cannot be followed: %s", reason)
-                with self._lock:
-                    self._fault = reason
-                self._stopping.wait(_RETRY_SECONDS)
-
     def _follow(self) -> None:
         settings = self._console.settings
         reader = DirectoryReader(
@@ -106,10 +89,15 @@ class DecisionSource:
         )
         try:
             self._take(reader.read_to_end())
-            while not self._stopping.is_set():
+            while not self._following.is_closing:
                 self._take(reader.poll_updates(_POLL_SECONDS))
         finally:
             reader.close()
+
+    def _note_fault(self, reason: str) -> None:
+        log.warning("the directory: %s", reason)
+        with self._lock:
+            self._fault = reason
 
     def _take(self, directory: Directory) -> None:
         with self._lock:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from sharing.audit.block import decode_entries
 from sharing.console.connection import ConsoleConnection
 from sharing.desk.broker_state import BrokerState
+from sharing.desk.following_thread import FollowingThread
 from sharing.errors import InfrastructureError, SharingError
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.conversation_reader import name_console_group
@@ -26,14 +27,12 @@ from sharing.topology.topics import ACTS, QUARANTINE, RULINGS
 log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.2
-RETRY_SECONDS: Final = 1.0
 REST_SECONDS: Final = 0.3
 """How long further acts of one ruling are waited for, once there was one: they need not come together."""
 
 SETTLED_SECONDS: Final = 60.0
 """How long after the last act of a ruling further ones are looked for. Otherwise the acts of others are not decoded."""
 
-CLOSE_SECONDS_MAX: Final = 5.0
 OUTCOMES_MAX: Final = 2_000
 """How many rulings are remembered, with what became of them: those of some days."""
 
@@ -71,19 +70,15 @@ class RulingWatch:
         self._open: set[str] = set()  # rulings of which something is still awaited
         self._heard_at = -SETTLED_SECONDS
         self._is_following = False
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._following = FollowingThread("desk rulings", "the acts", self._follow, self._note_away)
 
     def start(self) -> None:
         """Begin to follow acts and quarantine. Returns at once."""
-        self._thread = threading.Thread(target=self._run, name="desk rulings", daemon=True)
-        self._thread.start()
+        self._following.start()
 
     def close(self) -> None:
         """Stop following."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(CLOSE_SECONDS_MAX)
+        self._following.close()
 
     def expect(self, digest: str, asks: Mapping[str, int], partitions: Iterable[int]) -> None:
         """Remember what is done because of a ruling, from now on: call it before the ruling is written.
@@ -130,7 +125,7 @@ class RulingWatch:
         with self._condition:
             while (outcome := self._outcomes.get(digest)) is not None:
                 left = deadline - time.monotonic()
-                if left <= 0 or self._stopping.is_set() or (not outcome.silent and not outcome.pending):
+                if left <= 0 or self._following.is_closing or (not outcome.silent and not outcome.pending):
                     break
                 self._condition.wait(min(left, REST_SECONDS) if not outcome.silent else left)
         return self.find(digest)
@@ -179,17 +174,6 @@ class RulingWatch:
                 self._condition.notify_all()
         return is_news
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._follow()
-            except SharingError as error:
-                self._note_away(str(error))
-            except Exception:  # the thread must not end silently: rulings would seem to wait for ever
-                log.exception("the acts cannot be followed; they are followed again")
-                self._note_away("the acts cannot be followed; the log of the desk says why")
-            self._stopping.wait(RETRY_SECONDS)
-
     def _follow(self) -> None:
         """Follow acts and quarantine from their ends.
 
@@ -207,7 +191,7 @@ class RulingWatch:
             with self._condition:
                 self._is_following = True
             self._broker.note_back(_NAME)
-            while not self._stopping.is_set():
+            while not self._following.is_closing:
                 self._take_messages(follower.poll(POLL_SECONDS))
 
     def _take_messages(self, messages: Iterable[Any]) -> None:

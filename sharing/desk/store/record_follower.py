@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from sharing.desk.following_thread import FollowingThread
 from sharing.desk.store.desk_record import UnopenedRecord
 from sharing.desk.store.record_sealing import RecordSealing
 from sharing.desk.store.record_table import RecordTable
-from sharing.errors import InfrastructureError, SharingError
+from sharing.errors import InfrastructureError
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatchFinder
 from sharing.kafka.clients import (
     client_properties,
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 _PARTITION: Final = 0
 _POLL_SECONDS: Final = 0.2
 _BATCH: Final = 100
-_RETRY_SECONDS: Final = 2.0
 _ANSWER_SECONDS_MAX: Final = 10.0
 _FATAL: Final = PERMANENT_READ_ERRORS - GROUP_ERRORS
 
@@ -68,21 +68,18 @@ class RecordFollower:
             "enable.partition.eof": True,
         }
         self._changed = threading.Condition()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="desk-records", daemon=True)
+        self._following = FollowingThread("desk records", "the desk's records", self._follow, self._note_fault)
         self._table: RecordTable | None = None
         self._position = 0
         self._fault = ""
 
     def start(self) -> None:
         """Begin to follow. Returns at once."""
-        self._thread.start()
+        self._following.start()
 
     def close(self) -> None:
         """Stop the thread, and wait for its end."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._following.close()
 
     def wait_until_read(self, seconds: float) -> bool:
         """Wait until what was on the topic is known; return whether it is."""
@@ -139,18 +136,6 @@ class RecordFollower:
             )
         return self._table
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._follow()
-            except (SharingError, KafkaException) as error:
-                reason = describe_kafka_error(error) if isinstance(error, KafkaException) else str(error)
-                log.warning("%s cannot be followed: %s", self._topic, reason)
-                with self._changed:
-                    self._fault = reason
-                    self._changed.notify_all()
-                self._stopping.wait(_RETRY_SECONDS)
-
     def _follow(self) -> None:
         """Read the topic from its beginning, into a new table, which replaces the old one when it is complete."""
         require_topics(look_up_topics(self._bootstrap, self._properties), [self._topic], self._state)
@@ -159,7 +144,7 @@ class RecordFollower:
         try:
             assign_partitions(consumer, [TopicPartition(self._topic, _PARTITION, OFFSET_BEGINNING)])
             table = RecordTable()
-            while not self._stopping.is_set():
+            while not self._following.is_closing:
                 for message in consume_available(consumer, _BATCH, _POLL_SECONDS):
                     self._take(consumer, finder, table, message)
         finally:
@@ -183,6 +168,12 @@ class RecordFollower:
                 consumer.seek(TopicPartition(self._topic, _PARTITION, batch.next_offset))
         elif error.code() in _FATAL or error.fatal():
             raise KafkaException(error)
+
+    def _note_fault(self, reason: str) -> None:
+        log.warning("%s: %s", self._topic, reason)
+        with self._changed:
+            self._fault = reason
+            self._changed.notify_all()
 
     def _settle(self, table: RecordTable, change: Callable[[], None], position: int) -> None:
         with self._changed:

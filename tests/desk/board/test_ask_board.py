@@ -116,7 +116,7 @@ def test_a_broker_that_goes_away_is_said_since_when_and_it_comes_back_by_itself(
 
 def test_a_topic_that_was_made_again_is_read_from_its_beginning(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sharing.desk.board.ask_board.CHECK_SECONDS", 0.1)
-    monkeypatch.setattr("sharing.desk.board.ask_board.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("sharing.desk.following_thread.RETRY_SECONDS", 0.05)
     ids = iter(["the old topic"])
     monkeypatch.setattr("sharing.desk.board.ask_board.query_topic_ids", lambda *_: {TOPIC: next(ids, "the new topic")})
     reads: list[int] = []
@@ -136,7 +136,7 @@ def test_a_topic_that_was_made_again_is_read_from_its_beginning(bus: Bus, monkey
 
 
 def test_a_missing_topic_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.desk.board.ask_board.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("sharing.desk.following_thread.RETRY_SECONDS", 0.05)
     with EmbeddedBroker() as broker:
         made = Bus(broker)
         with closing(made.board):
@@ -150,7 +150,7 @@ def test_a_missing_topic_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_fault_in_the_thread_is_said_and_it_goes_on(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.desk.board.ask_board.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("sharing.desk.following_thread.RETRY_SECONDS", 0.05)
     ask = bus.publish(1)
     with monkeypatch.context() as broken:
         broken.setattr("sharing.desk.board.ask_board.make_view", None)
