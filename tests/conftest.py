@@ -19,11 +19,15 @@ from sharing.topology.acls import list_principals
 from sharing.topology.partners import Partners, parse_partners
 from tests.kafka.topic_io import make_topics
 from tests.support import java_cache
+from tests.support.crash_reports import limit_test, read_crash_reports, record_crashes
+from tests.support.file_scheduling import FileScheduling
 from tests.support.process_reaper import start_reaper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
+
+    from xdist.remote import Producer
 
     from sharing.testing.broker import Broker
 
@@ -45,6 +49,31 @@ settings.load_profile("suite")
 def pytest_configure() -> None:
     """Let no process outlive the test run."""
     start_reaper()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let no crash of a worker process go unexplained."""
+    if worker := getattr(session.config, "workerinput", None):
+        record_crashes(worker["workerid"])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Let no test hang for ever."""
+    with limit_test():
+        return (yield)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
+    """Let the run end when a worker process has crashed."""
+    return FileScheduling(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show at the end what each crashed worker process was doing: its own output is far above by then."""
+    for worker, report in read_crash_reports().items():
+        terminalreporter.section(f"worker {worker} crashed")
+        terminalreporter.write_line(report)
 
 
 _BEGIN_FIRST = {"tests/testing/test_demo.py"}
